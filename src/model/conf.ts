@@ -1,0 +1,165 @@
+/**
+ * The cluster configuration as plain, complete, validated values: what `config/` produces and every
+ * machine receives. Defaults are already filled in; durations are already milliseconds.
+ */
+import type { NodeId, NodeName, ServiceName } from "./ids.ts";
+import type { Ms } from "./time.ts";
+
+export type ClusterConf = {
+  readonly name: string;
+  readonly version: number;
+  /** 16-bit cluster id of cluster.conf; decides the default multicast address. */
+  readonly clusterId: number;
+  readonly totem: TotemConf;
+  readonly quorum: QuorumConf;
+  /** Ascending by id; at least one. */
+  readonly nodes: readonly NodeConf[];
+  readonly fencing: FencingConf;
+  readonly logging: LoggingConf;
+  readonly services: ServicesConf;
+};
+
+export type TotemConf = {
+  readonly transport: "udp" | "udpu";
+  /** Receive port; multicast and tokens arrive here. */
+  readonly port: number;
+  readonly multicast: { readonly address: string; readonly ttl: number };
+  readonly tokenMs: Ms;
+  readonly tokenRetransmitMs: Ms;
+  readonly holdMs: Ms;
+  readonly joinMs: Ms;
+  readonly consensusMs: Ms;
+  readonly mergeMs: Ms;
+  readonly failRecvMs: Ms;
+  readonly seqnoUnchangedVisits: number;
+  readonly missCountVisits: number;
+  readonly windowFrames: number;
+  readonly maxFramesPerVisit: number;
+  readonly netmtuBytes: number;
+  readonly secauth: boolean;
+  /** Path of the key file, or null: the key is derived from the cluster name. */
+  readonly keyFile: string | null;
+};
+
+export type QuorumConf = {
+  readonly expectedVotes: number;
+  readonly twoNode: boolean;
+  readonly waitForAll: boolean;
+};
+
+export type NodeConf = {
+  readonly id: NodeId;
+  readonly name: NodeName;
+  readonly votes: number;
+  /** In file order; empty when the node has no fence devices. */
+  readonly fenceMethods: readonly FenceMethodConf[];
+};
+
+export type FenceMethodConf = {
+  readonly name: string;
+  readonly devices: readonly FenceDeviceUse[];
+};
+
+/** One device of one method, with everything the agent is told; see quorum-fencing, 5.2. */
+export type FenceDeviceUse = {
+  readonly device: string;
+  readonly agent: string;
+  /** Fencedevice's parameters overlaid by the device's; no name, no agent; `option` is `action`. */
+  readonly parameters: readonly (readonly [string, string])[];
+};
+
+export type SelfFenceMode = "auto" | "watchdog" | "software" | "no";
+
+export type FencingConf = {
+  /** -1000 or less never occurs: -1 second means "for ever" and is null here. */
+  readonly postJoinDelayMs: Ms | null;
+  readonly postFailDelayMs: Ms | null;
+  readonly overrideTimeMs: Ms;
+  readonly cleanStart: boolean;
+  readonly skipUndefined: boolean;
+  readonly agentTimeoutMs: Ms;
+  readonly selfFence: SelfFenceMode;
+  /** L: how long a proof of quorate membership entitles a node to run services. */
+  readonly leaseMs: Ms;
+  /** K: from lease end until all processes are gone and addresses removed. */
+  readonly killTimeoutMs: Ms;
+  /** D: safe wait, at least (L + K) (1 + 0.01) + 1000 ms in software mode. */
+  readonly safeWaitMs: Ms;
+};
+
+export type LogPriority =
+  | "emerg"
+  | "alert"
+  | "crit"
+  | "err"
+  | "warning"
+  | "notice"
+  | "info"
+  | "debug";
+export type LogChannel = "totem" | "quorum" | "fencing" | "services";
+
+export type LoggingConf = {
+  readonly priority: Readonly<Record<LogChannel, LogPriority>>;
+  /** Null: standard output only. */
+  readonly logFile: string | null;
+};
+
+export type RecoveryPolicy = "restart" | "relocate" | "disable" | "restart-disable";
+
+export type ServicesConf = {
+  readonly enabled: boolean;
+  /** Null when the attribute is absent; 10 s is then the scan period. */
+  readonly statusPollIntervalMs: Ms | null;
+  readonly statusChildMax: number;
+  readonly domains: readonly FailoverDomainConf[];
+  /** In document order. */
+  readonly services: readonly ServiceConf[];
+};
+
+export type FailoverDomainConf = {
+  readonly name: string;
+  readonly ordered: boolean;
+  readonly restricted: boolean;
+  readonly nofailback: boolean;
+  /** Priority 1 (preferred) to 100; null: after all numbered ones. */
+  readonly nodes: readonly { readonly node: NodeId; readonly priority: number | null }[];
+};
+
+export type ServiceConf = {
+  readonly name: ServiceName;
+  readonly line: number;
+  /** Name of a failover domain, or null. */
+  readonly domain: string | null;
+  readonly autostart: boolean;
+  readonly exclusive: boolean;
+  readonly recovery: RecoveryPolicy;
+  readonly depend: ServiceName | null;
+  readonly dependMode: "hard" | "soft";
+  readonly maxRestarts: number;
+  readonly restartExpireMs: Ms;
+  readonly priority: number;
+  readonly retryDelayMs: Ms;
+  /** The service resource itself with its children in document order, references resolved. */
+  readonly tree: ResourceConf;
+};
+
+/** One occurrence of a resource: its element in the tree with the referenced definition merged in. */
+export type ResourceConf = {
+  /** Element name, for example `script` or `ip`. */
+  readonly type: string;
+  /** Value of the primary attribute. */
+  readonly key: string;
+  readonly line: number;
+  readonly attributes: readonly (readonly [string, string])[];
+  /** Overrides of agent actions: `<action name= depth= interval= timeout=/>`. */
+  readonly actions: readonly ActionOverride[];
+  readonly children: readonly ResourceConf[];
+};
+
+export type ActionOverride = {
+  readonly name: string;
+  /** Null means every depth. */
+  readonly depth: number | null;
+  readonly intervalMs: Ms | null;
+  readonly timeoutMs: Ms | null;
+};

@@ -1,0 +1,59 @@
+/**
+ * The names of things: brands and their only parsers.
+ * A brand is created here and nowhere else.
+ */
+
+declare const nodeIdBrand: unique symbol;
+declare const nodeNameBrand: unique symbol;
+declare const serviceNameBrand: unique symbol;
+declare const incarnationBrand: unique symbol;
+
+/** Positive integer 1 to 4095, unique in the cluster; 0 is "nobody" only on the wire. */
+export type NodeId = number & { readonly [nodeIdBrand]: true };
+/** The name attribute of a clusternode, as written. */
+export type NodeName = string & { readonly [nodeNameBrand]: true };
+/** `type:name`, for example `service:web`; at most 63 bytes. */
+export type ServiceName = string & { readonly [serviceNameBrand]: true };
+/** One process life of a node: strictly larger at each start of its daemon. At most 2^53 - 1. */
+export type Incarnation = number & { readonly [incarnationBrand]: true };
+
+export const nodeIdMax = 4095;
+
+export function parseNodeId(value: unknown): NodeId | null {
+  const inRange =
+    typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= nodeIdMax;
+  return inRange ? (value as NodeId) : null;
+}
+
+export function parseNodeName(text: string): NodeName | null {
+  return text.length > 0 && Buffer.byteLength(text) <= 254 ? (text as NodeName) : null;
+}
+
+/** A name without a colon gets the prefix `service:` (rgmanager clusvcadm.c). */
+export function parseServiceName(text: string): ServiceName | null {
+  const full = text.includes(":") ? text : `service:${text}`;
+  const named = full.indexOf(":") < full.length - 1;
+  return named && Buffer.byteLength(full) <= 63 ? (full as ServiceName) : null;
+}
+
+export function parseIncarnation(value: unknown): Incarnation | null {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1
+    ? (value as Incarnation)
+    : null;
+}
+
+/** One installed configuration of Totem: the representative and a sequence that never repeats. */
+export type RingId = { readonly rep: NodeId; readonly seq: number };
+
+export function sameRing(a: RingId, b: RingId): boolean {
+  return a.rep === b.rep && a.seq === b.seq;
+}
+
+/** As corosync prints it: representative, dot, sequence in hexadecimal. */
+export function formatRing(ring: RingId): string {
+  return `${ring.rep}.${ring.seq.toString(16)}`;
+}
+
+export function compareIds(a: NodeId, b: NodeId): number {
+  return a - b;
+}

@@ -1,0 +1,94 @@
+/**
+ * All that the commands may show, as plain data. The daemon produces it, the control socket carries
+ * it as JSON, `cli/status-text.ts` prints it. Times are wall-clock seconds since 1970.
+ */
+
+export type ServiceState =
+  | "stopped"
+  | "starting"
+  | "started"
+  | "stopping"
+  | "failed"
+  | "uninitialized"
+  | "checking"
+  | "recoverable"
+  | "recovering"
+  | "disabled"
+  | "migrating";
+
+/** Numbers of rgmanager (resgroup.h); clustat exits with them. */
+export const serviceStateNumbers: Readonly<Record<ServiceState, number>> = {
+  stopped: 110,
+  starting: 111,
+  started: 112,
+  stopping: 113,
+  failed: 114,
+  uninitialized: 115,
+  checking: 116,
+  recoverable: 117,
+  recovering: 118,
+  disabled: 119,
+  migrating: 120,
+};
+
+export type ClusterStatus = {
+  readonly cluster: { readonly name: string; readonly id: number; readonly configVersion: number };
+  readonly now: number;
+  readonly localNode: number;
+  /** Ring sequence of the current configuration; 0 before the first. */
+  readonly generation: number;
+  readonly ring: RingStatus;
+  readonly quorum: QuorumStatus;
+  readonly nodes: readonly NodeStatus[];
+  /** Null while the service states are unknown: inquorate, or the table is being transferred. */
+  readonly services: readonly ServiceStatus[] | null;
+  readonly lease: { readonly held: boolean; readonly remainingMs: number };
+};
+
+export type RingStatus = {
+  readonly state: "operational" | "gather" | "commit" | "recovery" | "stopped";
+  readonly id: string;
+  /** Name of a counter → value since start: frames sent, received, dropped by cause, and so on. */
+  readonly counters: Readonly<Record<string, number>>;
+};
+
+export type QuorumStatus = {
+  readonly quorate: boolean;
+  readonly votes: number;
+  readonly expectedVotes: number;
+  readonly quorum: number;
+  readonly twoNode: boolean;
+  /** The sum that led to the state, in words. */
+  readonly reason: string;
+};
+
+export type NodeStatus = {
+  readonly id: number;
+  readonly name: string;
+  readonly votes: number;
+  readonly online: boolean;
+  readonly local: boolean;
+  /** Online, but not in this node's configuration. */
+  readonly estranged: boolean;
+  /** The service manager of the node takes part: its clean-up is done. */
+  readonly ready: boolean;
+  /** What fencing says of the node, in words: `clean`, `victim (delay 3 s)`, `fenced (self) …`. */
+  readonly fence: string;
+};
+
+export type ServiceStatus = {
+  /** Full name, `service:web`. */
+  readonly name: string;
+  readonly state: ServiceState;
+  readonly frozen: boolean;
+  readonly partial: boolean;
+  /** Node id, 0 when nobody. */
+  readonly owner: number;
+  readonly lastOwner: number;
+  readonly restarts: number;
+  readonly transition: number;
+  /** What a service that is not started waits for, in words; null when it waits for nothing. */
+  readonly waitingFor: string | null;
+  /** The last decisions, oldest first. */
+  readonly decisions: readonly { readonly at: number; readonly text: string }[];
+};

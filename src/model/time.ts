@@ -1,0 +1,28 @@
+/**
+ * Durations and instants. The core counts in milliseconds; configuration counts in seconds.
+ */
+
+declare const msBrand: unique symbol;
+declare const secondsBrand: unique symbol;
+
+/** Milliseconds: a duration, or an instant of the clock named where it is used. May be fractional. */
+export type Ms = number & { readonly [msBrand]: true };
+/** Whole seconds of configuration or of wall-clock time since 1970. */
+export type Seconds = number & { readonly [secondsBrand]: true };
+
+export function ms(value: number): Ms {
+  return value as Ms;
+}
+
+export function seconds(value: number): Seconds {
+  return value as Seconds;
+}
+
+export function toMs(value: Seconds): Ms {
+  return (value * 1000) as Ms;
+}
+
+/** Rounds down, as rgmanager's time stamps do. */
+export function toSeconds(value: Ms): Seconds {
+  return Math.floor(value / 1000) as Seconds;
+}
