@@ -56,7 +56,7 @@ test("case 2: nothing of a lost owner starts elsewhere before it is known to be 
   t.equal(cluster.shown(2, P), "started 1");
   t.equal(cluster.shown(2, "node1-qpidd-service"), "started 1");
   t.same(cluster.runningOn(P), []);
-  t.match(cluster.node(2)?.fence.describe(id(1)), /victim/);
+  t.match(cluster.node(2)?.snapshot.fence.describe(id(1)), /victim/);
   cluster.run(5000);
   t.equal(cluster.shown(2, P), "started 2");
   t.equal(cluster.shown(3, "node1-qpidd-service"), "stopped (1)");
