@@ -63,7 +63,7 @@ export interface Transport {
   open(
     onDatagram: (bytes: Uint8Array, sourceAddress: string) => void,
   ): Promise<Result<TransportOpened, TransportProblem>>;
-  /** To every configured address, this node's own included or looped back: drop own copies. */
+  /** To all nodes; own copies come back on some transports and not on others. */
   multicast(frame: SealedFrame): void;
   unicast(address: string, frame: SealedFrame): void;
   /** After a link came up or was created again: joins the group anew. */
@@ -182,6 +182,8 @@ export type InterfaceAddress = {
   readonly address: string;
   readonly prefix: number;
   readonly family: AddressFamily;
+  /** IPv6: the kernel still asks whether the address is taken, or found that it is. */
+  readonly detection: "done" | "tentative" | "duplicate";
 };
 
 export type NetworkInterface = {
@@ -196,7 +198,7 @@ export type NetworkInterface = {
   /** As the kernel says it: up, down, unknown, dormant, lowerlayerdown, … in lower case. */
   readonly operstate: string;
   readonly loopback: boolean;
-  /** Member of a bond, bridge or team. */
+  /** Member of a bond (IFF_SLAVE). */
   readonly slave: boolean;
   readonly addresses: readonly InterfaceAddress[];
 };
@@ -242,7 +244,7 @@ export type LinkEvent =
       readonly prefix: number;
       readonly gone: boolean;
     }
-  /** The watch was restarted: events may have been missed, so look at all interfaces again. */
+  /** The watch has begun, or began anew: look at all interfaces, changes may have been missed. */
   | { readonly type: "resync" };
 
 /** Stops what it was returned for; a second call does nothing. */
