@@ -196,6 +196,7 @@ export class SealedFrames implements FrameSeal {
       peer.accepted = life;
       peer.candidate = null;
       peer.challenge = null;
+      peer.challengedAtMs = Number.NEGATIVE_INFINITY;
     }
     const reply = this.#greet(arrival, hello.value);
     return { type: "hello", from: peer.id, proven: proven ? life.incarnation : null, reply };
