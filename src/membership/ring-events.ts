@@ -23,7 +23,14 @@ export type RingTimer =
 /** `sync` messages are ordered before any `app` message of a new configuration. */
 export type Lane = "app" | "sync";
 
+/** The longest message that may be submitted; the layers above cut what is longer. */
+export const messageBytesMax = 1 << 20;
+/** How much may wait in one lane; more is refused with `queue`. */
+export const queueBytesMax = 4 << 20;
+
 export type RingInput =
+  /** Once, when the sockets are ready: the ring starts listening for others. */
+  | { readonly type: "start" }
   /** An authenticated, decoded frame; own multicasts come back through here, in order, never lost. */
   | {
       readonly type: "frame";

@@ -1,0 +1,138 @@
+/**
+ * Tells the neighbours that an address moved here, and asks whether somebody else has it.
+ * Uses raw sockets, else arping(8), else nothing. Does not know services.
+ * Source: rgmanager's ip.sh announces with arping; RFC 5227 for the probe.
+ * Deviation: both forms at once and again after 1 s and 3 s, since a lost announcement means an
+ * outage as long as the neighbours' caches live.
+ */
+import { assertNever } from "../model/outcome.ts";
+import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
+import type { AddressOrder, NetworkInterface, ProbeResult, Stop } from "./ports.ts";
+import type { SystemCalls } from "./system-calls.ts";
+import { findTool, runTool } from "./tool.ts";
+
+/** When the announcement is sent, counted from the order. */
+const announceAtMs = [0, 1000, 3000];
+
+export type AnnounceMeans =
+  | { readonly type: "raw-sockets"; readonly calls: SystemCalls }
+  | { readonly type: "arping"; readonly program: string }
+  | { readonly type: "none" };
+
+export type AnnouncerOptions = {
+  readonly means: AnnounceMeans;
+  readonly interfaces: () => Promise<readonly NetworkInterface[]>;
+  readonly onFailure: (text: string) => void;
+};
+
+/** Raw sockets where the process may open one, else arping where it is installed. */
+export async function chooseAnnounceMeans(calls: SystemCalls | null): Promise<AnnounceMeans> {
+  if (calls !== null) {
+    const socket = calls.openSocket({ domain: 17, type: 2, protocol: 0 });
+    if (socket.ok) {
+      calls.closeSocket(socket.value);
+      return { type: "raw-sockets", calls };
+    }
+  }
+  const program = await findTool("arping");
+  return program === null ? { type: "none" } : { type: "arping", program };
+}
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+  }
+
+  announce(order: AddressOrder): Stop {
+    const timers = announceAtMs.map((atMs) => setTimeout(() => void this.#send(order), atMs));
+    return () => {
+      for (const timer of timers) clearTimeout(timer);
+    };
+  }
+
+  async probe(order: AddressOrder): Promise<ProbeResult> {
+    const { means } = this.#options;
+    switch (means.type) {
+      case "raw-sockets": {
+        const place = await this.#place(order);
+        if (place === null) return { type: "unknown", cause: noPlace(order) };
+        return probeNeighbours(means.calls, place);
+      }
+      case "arping":
+        return order.family === "ipv4"
+          ? probeByArping(means.program, order)
+          : { type: "unknown", cause: "arping knows no IPv6" };
+      case "none":
+        return { type: "unknown", cause: "neither raw sockets nor arping are available" };
+      default:
+        return assertNever(means);
+    }
+  }
+
+  async #send(order: AddressOrder): Promise<void> {
+    const cause = await this.#sendOnce(order);
+    if (cause !== null) {
+      this.#options.onFailure(`${order.address} on ${order.interface} not announced: ${cause}`);
+    }
+  }
+
+  async #sendOnce(order: AddressOrder): Promise<string | null> {
+    const { means } = this.#options;
+    switch (means.type) {
+      case "raw-sockets": {
+        const place = await this.#place(order);
+        return place === null ? noPlace(order) : sendAnnouncement(means.calls, place);
+      }
+      case "arping":
+        return order.family === "ipv4"
+          ? announceByArping(means.program, order)
+          : "arping knows no IPv6";
+      case "none":
+        return "neither raw sockets nor arping are available";
+      default:
+        return assertNever(means);
+    }
+  }
+
+  async #place(order: AddressOrder): Promise<NeighbourPlace | null> {
+    const interfaces = await this.#options.interfaces();
+    const found = interfaces.find(({ name }) => name === order.interface);
+    if (found === undefined || found.mac === null || found.loopback) return null;
+    const { address, family } = order;
+    return { address, family, interfaceIndex: found.index, mac: found.mac };
+  }
+}
+
+function noPlace(order: AddressOrder): string {
+  return `${order.interface} has no link-layer address`;
+}
+
+async function announceByArping(program: string, order: AddressOrder): Promise<string | null> {
+  const once = ["-c", "1", "-I", order.interface, order.address];
+  const results = await Promise.all([
+    runTool(program, ["-U", ...once]),
+    runTool(program, ["-A", ...once]),
+  ]);
+  for (const result of results) if (!result.ok) return result.problem.cause;
+  return null;
+}
+
+/** Exit code 0: nobody answered; 1 with the answer printed: somebody did. */
+async function probeByArping(program: string, order: AddressOrder): Promise<ProbeResult> {
+  const result = await runTool(program, [
+    "-D",
+    "-c",
+    "1",
+    "-w",
+    "1",
+    "-I",
+    order.interface,
+    order.address,
+  ]);
+  if (result.ok) return { type: "free" };
+  const mac = /\[([0-9A-Fa-f:]{17})\]/.exec(result.problem.output)?.[1];
+  if (mac !== undefined) return { type: "taken", mac: mac.toLowerCase() };
+  return { type: "unknown", cause: result.problem.cause };
+}

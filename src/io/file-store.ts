@@ -1,0 +1,127 @@
+/**
+ * What a node must remember across starts, as files of its state directory: `ring.json` (upper bound
+ * of the ring sequence, last incarnation) and `tracking-token`.
+ * Does not know the ring or the services.
+ * Source: corosync exec/totemsrp.c keeps a ring sequence in stable storage at every change.
+ * Deviation: the stored value is a bound far ahead, so that a change of membership waits for no disk.
+ * S1  No ring sequence is used by two lives: a life starts above the bound of those before it.
+ * S2  Incarnations rise with every start, even if the wall clock was set back.
+ * S3  A damaged file is refused, never taken for a missing one: S1 would not hold.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseIncarnation } from "../model/ids.ts";
+import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
+import { readWhole, replaceWhole } from "./atomic-file.ts";
+import { causeText } from "./cause.ts";
+import type { NodeLife, Store, StoreProblem } from "./ports.ts";
+
+/** How far ahead of use the bound is written: thousands of membership changes for one write. */
+export const ringSeqLease = 4000;
+
+type RingRecord = { readonly ringSeq: number; readonly incarnation: number };
+
+export class FileStore implements Store {
+  readonly #directory: string;
+  readonly #ringPath: string;
+  readonly #tokenPath: string;
+  #durable: RingRecord | null = null;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#ringPath = join(directory, "ring.json");
+    this.#tokenPath = join(directory, "tracking-token");
+  }
+
+  async beginLife(wallMs: Ms): Promise<Result<NodeLife, StoreProblem>> {
+    const directory = await this.#directoryThere();
+    if (!directory.ok) return directory;
+    const text = await readWhole(this.#ringPath);
+    if (!text.ok) return text;
+    const last = text.value === null ? { ringSeq: 0, incarnation: 0 } : parseRecord(text.value);
+    if (last === null) return refuse(this.#damaged(this.#ringPath));
+    const incarnation = parseIncarnation(Math.max(last.incarnation + 1, Math.floor(wallMs)));
+    if (incarnation === null) return refuse(this.#damaged(this.#ringPath));
+    const record = { ringSeq: last.ringSeq + ringSeqLease, incarnation };
+    const written = await this.#write(record);
+    if (!written.ok) return written;
+    return accept({
+      incarnation,
+      ringSeqStart: last.ringSeq + 1,
+      ringSeqDurable: record.ringSeq,
+      first: text.value === null,
+    });
+  }
+
+  async raiseRingSeq(bound: number): Promise<Result<number, StoreProblem>> {
+    const turn = this.#writing.then(() => this.#raise(bound));
+    this.#writing = turn;
+    return turn;
+  }
+
+  async trackingToken(): Promise<Result<string, StoreProblem>> {
+    const directory = await this.#directoryThere();
+    if (!directory.ok) return directory;
+    const text = await readWhole(this.#tokenPath);
+    if (!text.ok) return text;
+    if (text.value !== null) {
+      const token = text.value.trim();
+      return /^[0-9a-f]{32}$/.test(token) ? accept(token) : refuse(this.#damaged(this.#tokenPath));
+    }
+    const token = randomBytes(16).toString("hex");
+    const written = await replaceWhole(this.#tokenPath, { text: `${token}\n`, mode: 0o600 });
+    return written.ok ? accept(token) : written;
+  }
+
+  async #raise(bound: number): Promise<Result<number, StoreProblem>> {
+    const durable = this.#durable;
+    invariant(durable !== null, "S1: the life has begun before its bound is raised");
+    if (bound <= durable.ringSeq) return accept(durable.ringSeq);
+    const written = await this.#write({ ...durable, ringSeq: bound });
+    return written.ok ? accept(bound) : written;
+  }
+
+  async #write(record: RingRecord): Promise<Result<null, StoreProblem>> {
+    const text = `${JSON.stringify(record)}\n`;
+    const written = await replaceWhole(this.#ringPath, { text, mode: 0o600 });
+    if (written.ok) this.#durable = record;
+    return written;
+  }
+
+  async #directoryThere(): Promise<Result<null, StoreProblem>> {
+    try {
+      await mkdir(this.#directory, { recursive: true, mode: 0o750 });
+      return accept(null);
+    } catch (error) {
+      return refuse({ type: "unwritable", path: this.#directory, cause: causeText(error) });
+    }
+  }
+
+  #damaged(path: string): StoreProblem {
+    return { type: "unreadable", path, cause: "the content is damaged" };
+  }
+}
+
+function parseRecord(text: string): RingRecord | null {
+  const record = parseJson(text);
+  if (typeof record !== "object" || record === null) return null;
+  if (!("ringSeq" in record) || !("incarnation" in record)) return null;
+  const { ringSeq, incarnation } = record;
+  if (!isCount(ringSeq) || !isCount(incarnation)) return null;
+  return { ringSeq, incarnation };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,275 @@
+/**
+ * The ring's frame seal: who sent a datagram, is it authentic, new, and of a living process.
+ * Knows envelopes, keys and the nodes' addresses; does not know ring messages, sockets or clocks.
+ * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (challenge).
+ * F1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
+ * F2  A life of a node is accepted once it has answered a challenge made here, and then only a
+ *     later life of that node replaces it. So recorded frames of an earlier life are worthless.
+ * F3  A frame of an accepted life is opened at most once.
+ * Deviation: a muted source still gets frames of its accepted life opened. Else anybody who forges
+ * source addresses could silence a member with a hundred frames a second.
+ */
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { type Incarnation, type NodeId, parseIncarnation } from "../model/ids.ts";
+import type { Ms } from "../model/time.ts";
+import { FailureMeter } from "./failure-meter.ts";
+import type { CipherSource, FrameCipher } from "./frame-cipher.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  envelopeVersion,
+  type FrameHeader,
+  headerBytes,
+  plainMagic,
+  sealedMagic,
+  tagBytes,
+} from "./frame-header.ts";
+import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-payload.ts";
+import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
+import { ReplayWindow } from "./replay-window.ts";
+
+export const helloKind = 7;
+/** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
+const challengeIntervalMs = 50;
+
+export type FrameSealOptions = {
+  readonly clusterTag: number;
+  readonly self: NodeId;
+  readonly incarnation: Incarnation;
+  readonly nodes: readonly { readonly id: NodeId; readonly address: string }[];
+  /** False: secauth is off; `ciphers` then protects nothing. */
+  readonly sealed: boolean;
+  readonly ciphers: CipherSource;
+};
+
+type Life = {
+  readonly incarnation: Incarnation;
+  readonly cipher: FrameCipher;
+  readonly window: ReplayWindow;
+};
+
+/** What is known of one node; for this node's own id: of another process that uses it. */
+type Peer = {
+  readonly id: NodeId;
+  readonly address: string;
+  accepted: Life | null;
+  /** The last unproven life whose frames were authentic: saves deriving its key again. */
+  candidate: Life | null;
+  /** Made when first needed, kept until answered. */
+  challenge: Uint8Array | null;
+  challengedAtMs: number;
+};
+
+type Source = { readonly address: string; readonly nowMs: Ms };
+type Arrival = {
+  readonly peer: Peer;
+  readonly life: Life;
+  readonly header: FrameHeader;
+  readonly source: Source;
+};
+
+export class SealedFrames implements FrameSeal {
+  readonly #options: FrameSealOptions;
+  readonly #magic: number;
+  readonly #cipher: FrameCipher;
+  readonly #peers: ReadonlyMap<number, Peer>;
+  readonly #addresses: ReadonlySet<string>;
+  readonly #failures = new FailureMeter();
+  readonly #drops = noDrops();
+  #counter = 0;
+
+  constructor(options: FrameSealOptions) {
+    this.#options = options;
+    this.#magic = options.sealed ? sealedMagic : plainMagic;
+    this.#cipher = options.ciphers({ node: options.self, incarnation: options.incarnation });
+    this.#peers = new Map(options.nodes.map((node) => [node.id, newPeer(node)]));
+    this.#addresses = new Set(options.nodes.map((node) => node.address));
+  }
+
+  seal(kind: number, payload: Uint8Array): SealedFrame {
+    this.#counter += 1;
+    const header = encodeHeader({
+      magic: this.#magic,
+      version: envelopeVersion,
+      kind,
+      clusterTag: this.#options.clusterTag,
+      sender: this.#options.self,
+      incarnation: this.#options.incarnation,
+      counter: this.#counter,
+    });
+    const [body, tag] = this.#cipher.protect({ header, counter: this.#counter, body: payload });
+    return [header, body, tag];
+  }
+
+  open(datagram: Uint8Array, source: Source): SealVerdict {
+    const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+    if (bytes.length < headerBytes + tagBytes) return this.#drop("short");
+    const header = decodeHeader(bytes);
+    const refused = this.#headerProblem(header) ?? this.#senderProblem(header, source);
+    if (refused !== null) return this.#drop(refused);
+    const peer = this.#peers.get(header.sender);
+    const incarnation = parseIncarnation(header.incarnation);
+    if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
+    const life = this.#lifeOf(peer, incarnation);
+    const stale = this.#lifeProblem({ peer, life, header, source });
+    if (stale !== null) return this.#drop(stale);
+    const payload = life.cipher.unprotect({
+      header: bytes.subarray(0, headerBytes),
+      counter: header.counter,
+      body: bytes.subarray(headerBytes),
+    });
+    if (payload === null) {
+      this.#failures.failed(source.address, source.nowMs);
+      return this.#drop("authentication");
+    }
+    return this.#authentic({ peer, life, header, source }, payload);
+  }
+
+  incarnations(): readonly (readonly [NodeId, Incarnation])[] {
+    const known: (readonly [NodeId, Incarnation])[] = [];
+    for (const { id, accepted } of this.#peers.values()) {
+      if (id === this.#options.self) known.push([id, this.#options.incarnation]);
+      else if (accepted !== null) known.push([id, accepted.incarnation]);
+    }
+    return known;
+  }
+
+  drops(): Readonly<Record<DropCause, number>> {
+    return { ...this.#drops };
+  }
+
+  #headerProblem(header: FrameHeader): DropCause | null {
+    const otherMagic = this.#magic === sealedMagic ? plainMagic : sealedMagic;
+    if (header.magic === otherMagic) return "other-mode";
+    if (header.magic !== this.#magic) return "magic";
+    if (header.version !== envelopeVersion) return "version";
+    if (header.kind < 1 || header.kind > helloKind) return "kind";
+    if (header.clusterTag !== this.#options.clusterTag) return "other-cluster";
+    return null;
+  }
+
+  #senderProblem(header: FrameHeader, source: Source): DropCause | null {
+    const { self, incarnation } = this.#options;
+    // A process that shares this node's id may be anywhere: its address proves nothing.
+    if (header.sender === self) return header.incarnation === incarnation ? "own-copy" : null;
+    if (!this.#addresses.has(source.address)) return "unlisted-address";
+    const peer = this.#peers.get(header.sender);
+    if (peer === undefined) return "unknown-node";
+    return peer.address === source.address ? null : "address-mismatch";
+  }
+
+  #lifeOf(peer: Peer, incarnation: Incarnation): Life {
+    for (const life of [peer.accepted, peer.candidate]) {
+      if (life !== null && life.incarnation === incarnation) return life;
+    }
+    const cipher = this.#options.ciphers({ node: peer.id, incarnation });
+    return { incarnation, cipher, window: new ReplayWindow() };
+  }
+
+  #lifeProblem({ peer, life, header, source }: Arrival): DropCause | null {
+    if (peer.accepted === life) return life.window.admits(header.counter) ? null : "replay";
+    const accepted = peer.accepted;
+    if (accepted !== null && life.incarnation < accepted.incarnation) return "old-incarnation";
+    return this.#failures.muted(source.address, source.nowMs) ? "muted" : null;
+  }
+
+  #authentic(arrival: Arrival, payload: Uint8Array): SealVerdict {
+    const { peer, life, header } = arrival;
+    if (peer.accepted === life) life.window.record(header.counter);
+    else peer.candidate = life;
+    if (header.kind === helloKind) return this.#onHello(arrival, payload);
+    if (peer.accepted !== life) {
+      return this.#drop("unproven", this.#greet(arrival, { challenge: null, answer: null }));
+    }
+    const { kind } = header;
+    return { type: "opened", from: peer.id, incarnation: life.incarnation, kind, payload };
+  }
+
+  #onHello(arrival: Arrival, payload: Uint8Array): SealVerdict {
+    const { peer, life } = arrival;
+    const hello = decodeHello(payload);
+    if (!hello.ok) return this.#drop("hello-malformed");
+    const proven = answers(peer, hello.value) && peer.accepted !== life;
+    if (proven && peer.id === this.#options.self) return this.#onDuplicate(arrival, hello.value);
+    if (proven) {
+      life.window.record(arrival.header.counter);
+      peer.accepted = life;
+      peer.candidate = null;
+      peer.challenge = null;
+      peer.challengedAtMs = Number.NEGATIVE_INFINITY;
+    }
+    const reply = this.#greet(arrival, hello.value);
+    return { type: "hello", from: peer.id, proven: proven ? life.incarnation : null, reply };
+  }
+
+  #onDuplicate(arrival: Arrival, hello: Hello): SealVerdict {
+    const { peer, life, source } = arrival;
+    peer.challenge = null;
+    return {
+      type: "duplicate-node",
+      address: source.address,
+      incarnation: life.incarnation,
+      later: this.#options.incarnation > life.incarnation,
+      reply: this.#greet(arrival, hello),
+    };
+  }
+
+  /** Answers the sender's challenge, and challenges it when it is unproven and one is due. */
+  #greet(arrival: Arrival, hello: Hello): SealReply | null {
+    const challenge = this.#challengeDue(arrival);
+    const answer = hello.challenge;
+    if (challenge === null && answer === null) return null;
+    const frame = this.seal(helloKind, encodeHello({ challenge, answer }));
+    return { address: arrival.source.address, frame };
+  }
+
+  #challengeDue({ peer, life, source }: Arrival): Uint8Array | null {
+    if (peer.accepted === life) return null;
+    if (source.nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
+    peer.challengedAtMs = source.nowMs;
+    peer.challenge ??= randomBytes(challengeBytes);
+    return peer.challenge;
+  }
+
+  #drop(cause: DropCause, reply: SealReply | null = null): SealVerdict {
+    this.#drops[cause] += 1;
+    return { type: "dropped", cause, reply };
+  }
+}
+
+function answers(peer: Peer, hello: Hello): boolean {
+  const { challenge } = peer;
+  return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
+}
+
+function newPeer({ id, address }: { readonly id: NodeId; readonly address: string }): Peer {
+  return {
+    id,
+    address,
+    accepted: null,
+    candidate: null,
+    challenge: null,
+    challengedAtMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+function noDrops(): Record<DropCause, number> {
+  return {
+    short: 0,
+    magic: 0,
+    "other-mode": 0,
+    version: 0,
+    kind: 0,
+    "other-cluster": 0,
+    "own-copy": 0,
+    "unlisted-address": 0,
+    "unknown-node": 0,
+    "address-mismatch": 0,
+    muted: 0,
+    "old-incarnation": 0,
+    replay: 0,
+    authentication: 0,
+    unproven: 0,
+    "hello-malformed": 0,
+  };
+}

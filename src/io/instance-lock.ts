@@ -1,0 +1,42 @@
+/**
+ * One daemon for each state directory: the lock is a listening socket in the abstract namespace,
+ * which the kernel gives up when the process ends, however it ends.
+ * Does not know what the daemon does. Source: unix(7), abstract socket addresses.
+ * Limit: abstract names are per network namespace, so two namespaces may share a directory unseen.
+ */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { causeCode, causeText } from "./cause.ts";
+import type { Stop } from "./ports.ts";
+
+export type LockProblem =
+  | { readonly type: "already-running"; readonly stateDirectory: string }
+  | { readonly type: "lock-failed"; readonly cause: string };
+
+/** Returns what releases the lock; the end of the process does so too. */
+export async function lockInstance(stateDirectory: string): Promise<Result<Stop, LockProblem>> {
+  const directory = resolve(stateDirectory);
+  const server = createServer((connection) => connection.destroy());
+  try {
+    const listening = once(server, "listening");
+    server.listen(lockName(directory));
+    await listening;
+  } catch (error) {
+    if (causeCode(error) === "EADDRINUSE") {
+      return refuse({ type: "already-running", stateDirectory: directory });
+    }
+    return refuse({ type: "lock-failed", cause: causeText(error) });
+  }
+  server.unref();
+  return accept(() => {
+    server.close();
+  });
+}
+
+/** A digest, because a socket address holds no more than 108 bytes of path. */
+function lockName(directory: string): string {
+  return `\0clusterd-${createHash("sha256").update(directory).digest("hex")}`;
+}

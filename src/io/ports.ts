@@ -1,0 +1,302 @@
+/**
+ * The ports: what the shell offers to the loops, as interfaces with two implementations each, the
+ * real one in this folder and the simulated one in the tests.
+ * Knows shapes only. A port carries out orders; it never decides, retries or fills in a default.
+ * Source: ip-address(8), RFC 5227 (address probe), RFC 4861 (neighbour advertisement) for the terms.
+ */
+import type { LogChannel, LogPriority } from "../model/conf.ts";
+import type { Incarnation, NodeId, ServiceName } from "../model/ids.ts";
+import type { Result } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
+
+// --- time ---------------------------------------------------------------------------------------
+
+export interface Clock {
+  /** CLOCK_MONOTONIC; stands still while the machine is suspended. */
+  monotonicMs(): Ms;
+  /** CLOCK_BOOTTIME, so that suspend counts; truncated to 10 ms. For leases. */
+  boottimeMs(): Ms;
+  /** Wall clock, milliseconds since 1970; may jump. For display and for incarnations. */
+  wallMs(): Ms;
+}
+
+/** A timer that came due. Stale as soon as the timer is armed again or disarmed. */
+export type Firing<Name extends string> = { readonly timer: Name; readonly generation: number };
+
+/**
+ * Named timers. The owner queues each firing it is given and calls `claim` right before stepping
+ * the machine with it; a refused firing is dropped.
+ */
+export interface Timers<Name extends string> {
+  /** Replaces the timer of that name. */
+  arm(timer: Name, afterMs: Ms): void;
+  disarm(timer: Name): void;
+  /** True once per firing, and only while its timer was neither armed again nor disarmed. */
+  claim(firing: Firing<Name>): boolean;
+  /** True when the timer is armed, unclaimed, and its time has passed. */
+  overdue(timer: Name): boolean;
+  disarmAll(): void;
+}
+
+// --- ring ---------------------------------------------------------------------------------------
+
+/** A sealed frame as consecutive parts of one datagram; the transport sends them uncopied. */
+export type SealedFrame = readonly Uint8Array[];
+
+export type TransportProblem =
+  /** The node's address is on no interface. */
+  | { readonly type: "address-absent"; readonly address: string }
+  /** Another program, or another clusterd, has the port. */
+  | { readonly type: "port-taken"; readonly address: string; readonly port: number }
+  /** The kernel refused to join the group on the node's interface. */
+  | { readonly type: "no-such-group"; readonly group: string; readonly cause: string }
+  | { readonly type: "socket-failed"; readonly cause: string };
+
+export type TransportOpened = {
+  /** What the kernel granted for each receive buffer, and what was asked for. */
+  readonly receiveBufferBytes: number;
+  readonly receiveBufferWantedBytes: number;
+};
+
+/** Sends and receives datagrams; knows addresses, not nodes. Both calls are fire and forget. */
+export interface Transport {
+  open(
+    onDatagram: (bytes: Uint8Array, sourceAddress: string) => void,
+  ): Promise<Result<TransportOpened, TransportProblem>>;
+  /** To all nodes; own copies come back on some transports and not on others. */
+  multicast(frame: SealedFrame): void;
+  unicast(address: string, frame: SealedFrame): void;
+  /** After a link came up or was created again: joins the group anew. */
+  rejoin(): void;
+  /** Frames and bytes sent and received, send failures by error code, re-joins. */
+  counters(): Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+/** Why a datagram was dropped by the seal; the names are the counters of the status. */
+export type DropCause =
+  | "short"
+  | "magic"
+  /** A peer with `secauth` set otherwise. */
+  | "other-mode"
+  | "version"
+  | "kind"
+  | "other-cluster"
+  | "own-copy"
+  | "unlisted-address"
+  | "unknown-node"
+  | "address-mismatch"
+  | "muted"
+  | "old-incarnation"
+  | "replay"
+  | "authentication"
+  /** Authentic, but of a life of the sender that has not answered the challenge yet. */
+  | "unproven"
+  | "hello-malformed";
+
+/** What the transport shall send for the seal itself (kind hello). */
+export type SealReply = { readonly address: string; readonly frame: SealedFrame };
+
+export type SealVerdict =
+  | {
+      readonly type: "opened";
+      readonly from: NodeId;
+      readonly incarnation: Incarnation;
+      /** Byte 3 of the envelope: selects the message type; never hello. */
+      readonly kind: number;
+      readonly payload: Uint8Array;
+    }
+  | {
+      readonly type: "dropped";
+      readonly cause: DropCause;
+      readonly reply: SealReply | null;
+    }
+  /** A hello was consumed. `proven`: this life of the sender is accepted from now on. */
+  | {
+      readonly type: "hello";
+      readonly from: NodeId;
+      readonly proven: Incarnation | null;
+      readonly reply: SealReply | null;
+    }
+  /** Another live process uses this node's id; `later` when this process is the newer one. */
+  | {
+      readonly type: "duplicate-node";
+      readonly address: string;
+      readonly incarnation: Incarnation;
+      readonly later: boolean;
+      readonly reply: SealReply | null;
+    };
+
+export interface FrameSeal {
+  seal(kind: number, payload: Uint8Array): SealedFrame;
+  open(datagram: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): SealVerdict;
+  /** The accepted life of each node heard so far. */
+  incarnations(): readonly (readonly [NodeId, Incarnation])[];
+  drops(): Readonly<Record<DropCause, number>>;
+}
+
+// --- processes ----------------------------------------------------------------------------------
+
+export type ProcessOrder = {
+  /** Program and arguments; the program is an absolute path. */
+  readonly argv: readonly [string, ...string[]];
+  /** The whole environment of the child: nothing is added and nothing is inherited. */
+  readonly environment: readonly (readonly [string, string])[];
+  /** Null: standard input is /dev/null. */
+  readonly stdin: string | null;
+  /** Null: no limit. At the limit SIGTERM goes to the group, after 5 s SIGKILL. */
+  readonly timeoutMs: Ms | null;
+};
+
+/** `output` is the last 4096 bytes of standard output and error together, as they were read. */
+export type ProcessResult =
+  | { readonly type: "exited"; readonly code: number; readonly output: string }
+  | { readonly type: "signalled"; readonly signal: string; readonly output: string }
+  /** `gone` is false when the process did not end even after SIGKILL (uninterruptible sleep). */
+  | { readonly type: "timed-out"; readonly gone: boolean; readonly output: string }
+  | { readonly type: "not-started"; readonly cause: string };
+
+export type TrackedProcess = {
+  readonly pid: number;
+  readonly service: ServiceName;
+  /** Field comm of /proc/PID/stat. */
+  readonly command: string;
+};
+
+/** Names the processes of services: all of them, or those of one service. */
+export type TrackedScope = { readonly token: string; readonly service: ServiceName | null };
+
+export interface ProcessRunner {
+  run(order: ProcessOrder): Promise<ProcessResult>;
+  /** Processes whose environment carries the token, whatever their parent or session. */
+  listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]>;
+  /** SIGKILL until none is left, in a bounded number of rounds; returns those that survived. */
+  killTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]>;
+}
+
+// --- network ------------------------------------------------------------------------------------
+
+export type AddressFamily = "ipv4" | "ipv6";
+
+export type InterfaceAddress = {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: AddressFamily;
+  /** IPv6: the kernel still asks whether the address is taken, or found that it is. */
+  readonly detection: "done" | "tentative" | "duplicate";
+};
+
+export type NetworkInterface = {
+  readonly name: string;
+  readonly index: number;
+  /** Null for interfaces without a link-layer address. */
+  readonly mac: string | null;
+  /** Administratively up (IFF_UP). */
+  readonly up: boolean;
+  /** LOWER_UP: the cable is plugged in and the other end answers. */
+  readonly carrier: boolean;
+  /** As the kernel says it: up, down, unknown, dormant, lowerlayerdown, … in lower case. */
+  readonly operstate: string;
+  readonly loopback: boolean;
+  /** Member of a bond (IFF_SLAVE). */
+  readonly slave: boolean;
+  readonly addresses: readonly InterfaceAddress[];
+};
+
+export type AddressOrder = {
+  readonly interface: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: AddressFamily;
+};
+
+export type AddAddressResult =
+  | { readonly type: "added" }
+  /** The address was on that interface already (EEXIST). */
+  | { readonly type: "present" }
+  | { readonly type: "failed"; readonly cause: string };
+
+export type RemoveAddressResult =
+  | { readonly type: "removed" }
+  /** The address or its interface was not there. */
+  | { readonly type: "absent" }
+  | { readonly type: "failed"; readonly cause: string };
+
+export type ProbeResult =
+  | { readonly type: "free" }
+  | { readonly type: "taken"; readonly mac: string }
+  /** No means to ask: the caller decides what that is worth. */
+  | { readonly type: "unknown"; readonly cause: string };
+
+export type LinkEvent =
+  /** A link was created or changed; `gone` when it was deleted. */
+  | {
+      readonly type: "link";
+      readonly interface: string;
+      readonly up: boolean;
+      readonly carrier: boolean;
+      readonly gone: boolean;
+    }
+  | {
+      readonly type: "address";
+      readonly interface: string;
+      readonly address: string;
+      readonly prefix: number;
+      readonly gone: boolean;
+    }
+  /** The watch has begun, or began anew: look at all interfaces, changes may have been missed. */
+  | { readonly type: "resync" };
+
+/** Stops what it was returned for; a second call does nothing. */
+export type Stop = () => void;
+
+export interface Network {
+  interfaces(): Promise<Result<readonly NetworkInterface[], string>>;
+  addAddress(order: AddressOrder): Promise<AddAddressResult>;
+  removeAddress(order: AddressOrder): Promise<RemoveAddressResult>;
+  /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
+  announce(order: AddressOrder): Stop;
+  /** Asks whether another host has the address; answers within 300 ms. */
+  probe(order: AddressOrder): Promise<ProbeResult>;
+  watch(onEvent: (event: LinkEvent) => void): Stop;
+}
+
+// --- durable state ------------------------------------------------------------------------------
+
+export type StoreProblem =
+  | { readonly type: "unreadable"; readonly path: string; readonly cause: string }
+  | { readonly type: "unwritable"; readonly path: string; readonly cause: string };
+
+/** One start of this node's daemon. */
+export type NodeLife = {
+  readonly incarnation: Incarnation;
+  /** First ring sequence this life may use. */
+  readonly ringSeqStart: number;
+  /** Durable upper bound of the ring sequences it may use until raised. */
+  readonly ringSeqDurable: number;
+  /** No state was found: ring sequences start at 1, which deserves a warning. */
+  readonly first: boolean;
+};
+
+export interface Store {
+  /** Once per start; the new incarnation and bound are durable when it returns. */
+  beginLife(wallMs: Ms): Promise<Result<NodeLife, StoreProblem>>;
+  /** Never lowers the bound. Returns the durable bound. */
+  raiseRingSeq(bound: number): Promise<Result<number, StoreProblem>>;
+  /** Random, made at the first call ever, the same in all lives: marks the agents' processes. */
+  trackingToken(): Promise<Result<string, StoreProblem>>;
+}
+
+// --- log ----------------------------------------------------------------------------------------
+
+export type LogFacts = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface LogSink {
+  write(channel: LogChannel, priority: LogPriority, line: LogLine): void;
+  /** After the file was renamed by log rotation. */
+  reopen(): void;
+  /** Blocks until all lines are with the kernel; only right before the process ends. */
+  flush(): void;
+}
+
+export type LogLine = { readonly text: string; readonly facts?: LogFacts };

@@ -1,0 +1,152 @@
+/**
+ * Runs one program to its end: exact environment, own session, time limit, the tail of its output.
+ * Does not know what the program is for, nor what its exit code means.
+ * Source: setsid(2), credentials(7) for sessions and process groups; rgmanager restree.c: res_exec.
+ * R1  The result never waits for output: a daemon that inherited the pipes may keep them for years.
+ *     What it writes later is read and thrown away, so that it gets neither a full pipe nor SIGPIPE.
+ * R2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import { causeText } from "./cause.ts";
+import { OutputTail } from "./output-tail.ts";
+import type {
+  ProcessOrder,
+  ProcessResult,
+  ProcessRunner,
+  TrackedProcess,
+  TrackedScope,
+} from "./ports.ts";
+import { killTracked, listTracked } from "./tracked-processes.ts";
+
+/** From SIGTERM to SIGKILL: what an init script needs to take its daemon down. */
+const terminateGraceMs = 5000;
+/** From SIGKILL to giving up: only a process in uninterruptible sleep takes this long. */
+const killGraceMs = 1000;
+/** Turns of the loop without output after which all that the child wrote has been read. */
+const quietTurns = 2;
+/** Bound for R1 when something else keeps writing. */
+const drainTurnsMax = 64;
+
+export class SystemProcesses implements ProcessRunner {
+  run(order: ProcessOrder): Promise<ProcessResult> {
+    return new Promise((resolve) => {
+      try {
+        new Run(order, resolve);
+      } catch (error) {
+        resolve({ type: "not-started", cause: causeText(error) });
+      }
+    });
+  }
+
+  listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
+    return listTracked(scope);
+  }
+
+  killTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
+    return killTracked(scope);
+  }
+}
+
+class Run {
+  readonly #child: ChildProcess;
+  readonly #tail = new OutputTail();
+  readonly #resolve: (result: ProcessResult) => void;
+  #limit: NodeJS.Timeout | null = null;
+  #timedOut = false;
+
+  constructor(order: ProcessOrder, resolve: (result: ProcessResult) => void) {
+    this.#resolve = resolve;
+    const [program, ...parameters] = order.argv;
+    this.#child = spawn(program, parameters, {
+      cwd: "/",
+      env: Object.fromEntries(order.environment),
+      detached: true,
+      stdio: [order.stdin === null ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+    this.#child.once("error", (error) => {
+      // Also emitted when a signal could not be sent; then there is a pid and an exit to come.
+      if (this.#child.pid === undefined) this.#end({ type: "not-started", cause: error.message });
+    });
+    this.#child.once("exit", (code, signal) => this.#onExit(code, signal));
+    this.#read(this.#child.stdout);
+    this.#read(this.#child.stderr);
+    this.#child.stdin?.on("error", () => this.#tail.note("[standard input was not read]\n"));
+    this.#child.stdin?.end(order.stdin ?? "");
+    if (order.timeoutMs !== null) this.#after(order.timeoutMs, () => this.#terminate());
+  }
+
+  #read(stream: Readable | null): void {
+    stream?.on("data", (bytes: Buffer) => this.#tail.append(bytes));
+    stream?.on("error", () => this.#tail.note("[output was not readable]\n"));
+  }
+
+  #terminate(): void {
+    this.#timedOut = true;
+    this.#signalGroup("SIGTERM");
+    this.#after(terminateGraceMs, () => this.#kill());
+  }
+
+  #kill(): void {
+    this.#signalGroup("SIGKILL");
+    this.#after(killGraceMs, () =>
+      this.#end({ type: "timed-out", gone: false, output: this.#tail.text() }),
+    );
+  }
+
+  #onExit(code: number | null, signal: string | null): void {
+    // The leader obeyed SIGTERM; what remains of its group had the same warning.
+    if (this.#timedOut) this.#signalGroup("SIGKILL");
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#drain({ turn: 0, quiet: 0, bytes: this.#tail.bytesSeen }, () => {
+      const output = this.#tail.text();
+      if (this.#timedOut) this.#end({ type: "timed-out", gone: true, output });
+      else if (signal !== null) this.#end({ type: "signalled", signal, output });
+      else this.#end({ type: "exited", code: code ?? 0, output });
+    });
+  }
+
+  #drain(
+    at: { readonly turn: number; readonly quiet: number; readonly bytes: number },
+    done: () => void,
+  ): void {
+    if (at.quiet >= quietTurns || at.turn >= drainTurnsMax) {
+      done();
+      return;
+    }
+    setImmediate(() => {
+      const bytes = this.#tail.bytesSeen;
+      const quiet = bytes === at.bytes ? at.quiet + 1 : 0;
+      this.#drain({ turn: at.turn + 1, quiet, bytes }, done);
+    });
+  }
+
+  #end(result: ProcessResult): void {
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#tail.close();
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream instanceof Socket) stream.unref();
+    }
+    if (result.type === "timed-out" && !result.gone) this.#child.unref();
+    this.#resolve(result);
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#limit = setTimeout(action, delayMs);
+  }
+
+  #signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
+    if (this.#child.pid !== undefined) signalProcess(-this.#child.pid, signal);
+  }
+}
+
+/** A process that is gone already needs no signal. */
+function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    return;
+  }
+}

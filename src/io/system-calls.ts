@@ -1,0 +1,99 @@
+/**
+ * The system calls that Node lacks, through koffi: raw sockets and scheduling.
+ * Does not know what they are used for. Without koffi there are none, and each user has a way to
+ * do with less.
+ * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
+ * The process never locks its memory: V8 aborts when it cannot give locked pages back.
+ */
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { causeText } from "./cause.ts";
+
+export type SocketKind = {
+  readonly domain: number;
+  readonly type: number;
+  readonly protocol: number;
+};
+
+/** Refusals are errno values. */
+export type SystemCalls = {
+  /** Opens a socket that never blocks and is not inherited. */
+  readonly openSocket: (kind: SocketKind) => Result<number, number>;
+  readonly bindSocket: (fd: number, address: Uint8Array) => Result<null, number>;
+  readonly setOption: (
+    fd: number,
+    option: { readonly level: number; readonly name: number; readonly value: number },
+  ) => Result<null, number>;
+  readonly sendTo: (fd: number, bytes: Uint8Array, address: Uint8Array) => Result<null, number>;
+  /** The bytes of the next packet, or null when none is waiting. */
+  readonly receive: (fd: number) => Uint8Array | null;
+  readonly closeSocket: (fd: number) => void;
+  /** SCHED_RR for the calling thread only; what it starts runs at normal priority again. */
+  readonly scheduleRoundRobin: (priority: number) => Result<null, number>;
+};
+
+const socketNonBlock = 0x800;
+const socketCloseOnExec = 0x80000;
+const schedRoundRobin = 2;
+const schedResetOnFork = 0x40000000;
+const packetBytesMax = 2048;
+
+/** Null, with the reason, when koffi is not installed or does not fit this system. */
+export async function loadSystemCalls(): Promise<Result<SystemCalls, string>> {
+  try {
+    const { default: koffi } = await import("koffi");
+    const library = koffi.load(null);
+    return accept(bindings(library, () => koffi.errno()));
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}
+
+type Library = { readonly func: (declaration: string) => (...values: unknown[]) => unknown };
+
+function bindings(library: Library, errno: () => number): SystemCalls {
+  const socket = library.func("int socket(int domain, int type, int protocol)");
+  const bind = library.func("int bind(int fd, const void *address, uint32_t length)");
+  const setsockopt = library.func(
+    "int setsockopt(int fd, int level, int name, const void *value, uint32_t length)",
+  );
+  const sendto = library.func(
+    "int64_t sendto(int fd, const void *bytes, size_t length, int flags, " +
+      "const void *address, uint32_t addressLength)",
+  );
+  const recv = library.func("int64_t recv(int fd, void *bytes, size_t length, int flags)");
+  const close = library.func("int close(int fd)");
+  const schedule = library.func(
+    "int sched_setscheduler(int thread, int policy, const void *parameters)",
+  );
+  const done = (result: unknown): Result<null, number> =>
+    result === -1 ? refuse(errno()) : accept(null);
+  return {
+    openSocket: ({ domain, type, protocol }) => {
+      const fd = socket(domain, type | socketNonBlock | socketCloseOnExec, protocol);
+      return typeof fd === "number" && fd >= 0 ? accept(fd) : refuse(errno());
+    },
+    bindSocket: (fd, address) => done(bind(fd, address, address.length)),
+    setOption: (fd, { level, name, value }) => done(setsockopt(fd, level, name, int32(value), 4)),
+    sendTo: (fd, bytes, address) =>
+      done(sizeOf(sendto(fd, bytes, bytes.length, 0, address, address.length)) < 0 ? -1 : 0),
+    receive: (fd) => {
+      const bytes = Buffer.alloc(packetBytesMax);
+      const length = sizeOf(recv(fd, bytes, bytes.length, 0));
+      return length < 0 ? null : bytes.subarray(0, length);
+    },
+    closeSocket: (fd) => {
+      close(fd);
+    },
+    scheduleRoundRobin: (priority) =>
+      done(schedule(0, schedRoundRobin | schedResetOnFork, int32(priority))),
+  };
+}
+
+/** A 64-bit result arrives as number or bigint. */
+function sizeOf(result: unknown): number {
+  return typeof result === "number" || typeof result === "bigint" ? Number(result) : -1;
+}
+
+function int32(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer);
+}

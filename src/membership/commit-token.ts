@@ -1,0 +1,41 @@
+/**
+ * The commit token: created by the representative, filled in by every member on its first
+ * rotation, carried to everybody complete on the second.
+ * Knows members and their entries; does not know timers or states.
+ * Source: Amir et al. 1995, section 5.3; corosync exec/totemsrp.c: memb_state_commit_token_create,
+ * memb_state_commit_token_update.
+ */
+import type { NodeId, RingId } from "../model/ids.ts";
+import type { CommitEntry, CommitMessage } from "./wire.ts";
+
+/** A commit token that nobody has filled in yet; `members` ascending. */
+export function createCommit(ring: RingId, members: readonly NodeId[]): CommitMessage {
+  return {
+    type: "commit",
+    ring,
+    index: 0,
+    members: members.map((node) => ({ node, state: null })),
+  };
+}
+
+/** True when the token is `self`'s to fill in and names exactly the nodes it agreed to. */
+export function mayFill(commit: CommitMessage, self: NodeId, agreed: readonly NodeId[]): boolean {
+  const { index, members } = commit;
+  const same = members.length === agreed.length;
+  return same && members[index]?.node === self && members.every((m, at) => m.node === agreed[at]);
+}
+
+/** The token with the entry whose turn it is filled in. */
+export function fillCommit(commit: CommitMessage, state: CommitEntry["state"]): CommitMessage {
+  const { index, members } = commit;
+  return {
+    ...commit,
+    index: index + 1,
+    members: members.map((entry, at) => (at === index ? { node: entry.node, state } : entry)),
+  };
+}
+
+/** Every member has filled in its entry. */
+export function isComplete(commit: CommitMessage): boolean {
+  return commit.index === commit.members.length;
+}

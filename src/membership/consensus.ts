@@ -1,0 +1,100 @@
+/**
+ * Agreement in gather: which nodes are considered, which have failed, and who agrees with us.
+ * Knows sets of nodes; does not know timers, tokens or rings.
+ * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_join_process.
+ * Deviations: a join that changes nothing never restarts agreement (no join storm), and a sender
+ * whose sets equal ours after the merge counts as agreeing at once.
+ * C1  Between two installed rings proc and failed only grow, so gather ends.
+ */
+import type { NodeId } from "../model/ids.ts";
+import { ascending, contains, sameNodes, union, without } from "./node-sets.ts";
+import type { JoinMessage } from "./wire.ts";
+
+export type Agreement = {
+  readonly proc: ReadonlySet<NodeId>;
+  readonly failed: ReadonlySet<NodeId>;
+  /** Nodes whose last join equals our sets. */
+  readonly consent: ReadonlySet<NodeId>;
+};
+
+/** Starts over with the given members and nobody failed. */
+export function agreementOf(members: Iterable<NodeId>): Agreement {
+  return { proc: new Set(members), failed: new Set(), consent: new Set() };
+}
+
+/** The nodes that would form the ring: considered and not failed; ascending. */
+export function liveNodes(agreement: Agreement): readonly NodeId[] {
+  return ascending(without(agreement.proc, agreement.failed));
+}
+
+export function allConsent(agreement: Agreement): boolean {
+  return contains(agreement.consent, liveNodes(agreement));
+}
+
+/** Agreement begins again: only we agree with ourselves. */
+export function restartConsent(agreement: Agreement, self: NodeId): Agreement {
+  const proc = union(agreement.proc, [self]);
+  return { proc, failed: agreement.failed, consent: new Set([self]) };
+}
+
+export function considering(agreement: Agreement, node: NodeId): Agreement {
+  return { ...agreement, proc: union(agreement.proc, [node]) };
+}
+
+export function failing(agreement: Agreement, nodes: Iterable<NodeId>): Agreement {
+  return { ...agreement, failed: union(agreement.failed, nodes) };
+}
+
+/** Everybody who did not agree in time has failed. */
+export function failSilent(agreement: Agreement): Agreement {
+  return failing(agreement, without(agreement.proc, agreement.consent));
+}
+
+/** Who judges a join: ourselves and the members of the ring we come from. */
+export type JoinContext = {
+  readonly self: NodeId;
+  readonly from: NodeId;
+  readonly oldMembers: readonly NodeId[];
+};
+
+/** What a join does to our sets; `changed` means that agreement must begin again. */
+export type JoinEffect =
+  | { readonly type: "nothing" }
+  | { readonly type: "consents"; readonly agreement: Agreement }
+  | { readonly type: "changed"; readonly agreement: Agreement };
+
+/** The join algebra: consent, subset, failed sender, merge; in this order. */
+export function applyJoin(
+  agreement: Agreement,
+  join: JoinMessage,
+  context: JoinContext,
+): JoinEffect {
+  const proc = new Set(join.proc);
+  const failed = new Set(join.failed);
+  if (sameNodes(proc, agreement.proc) && sameNodes(failed, agreement.failed)) {
+    if (join.leave) return { type: "nothing" };
+    const consent = union(agreement.consent, [context.from]);
+    return { type: "consents", agreement: { ...agreement, consent } };
+  }
+  const nothingNew = contains(agreement.proc, proc) && contains(agreement.failed, failed);
+  if (nothingNew || agreement.failed.has(context.from)) return { type: "nothing" };
+  return mergeJoin(agreement, join, context);
+}
+
+function mergeJoin(agreement: Agreement, join: JoinMessage, context: JoinContext): JoinEffect {
+  const { self, from, oldMembers } = context;
+  const proc = union(agreement.proc, join.proc);
+  // A sender that declares us failed and we cannot be in one ring; strangers' verdicts do not count.
+  const accused = join.failed.includes(self)
+    ? [from]
+    : oldMembers.includes(from)
+      ? join.failed
+      : [];
+  const failed = union(agreement.failed, accused);
+  if (sameNodes(proc, agreement.proc) && sameNodes(failed, agreement.failed)) {
+    return { type: "nothing" };
+  }
+  const agrees = sameNodes(proc, new Set(join.proc)) && sameNodes(failed, new Set(join.failed));
+  const consent = new Set(agrees && !join.leave ? [self, from] : [self]);
+  return { type: "changed", agreement: { proc, failed, consent } };
+}

@@ -1,0 +1,76 @@
+/**
+ * The two lanes of outgoing messages: state exchange before application after each configuration.
+ * Knows queues and which lane may be ordered; does not know the token or the members.
+ * Source: corosync exec/totempg.c (new_message_queue_trans, waiting_trans_ack) for the idea.
+ * L1  Between a regular configuration and the end of its state exchange only `sync` is ordered.
+ */
+import { type Draft, LaneQueue } from "./packing.ts";
+import { type Lane, queueBytesMax } from "./ring-events.ts";
+
+/** A refused lane is announced writable again below this much. */
+const writableBytes = queueBytesMax / 2;
+
+export class Lanes {
+  readonly #queues: Readonly<Record<Lane, LaneQueue>>;
+  readonly #refused = new Set<Lane>();
+  #syncing = true;
+
+  constructor(chunkRoomBytes: number) {
+    this.#queues = {
+      sync: new LaneQueue("sync", chunkRoomBytes),
+      app: new LaneQueue("app", chunkRoomBytes),
+    };
+  }
+
+  get syncing(): boolean {
+    return this.#syncing;
+  }
+
+  get bytes(): number {
+    return this.#queues.sync.bytes + this.#queues.app.bytes;
+  }
+
+  get messages(): number {
+    return this.#queues.sync.messages + this.#queues.app.messages;
+  }
+
+  /** Frames that may be sent now. */
+  get backlog(): number {
+    return this.#queues.sync.frames + (this.#syncing ? 0 : this.#queues.app.frames);
+  }
+
+  /** False when the lane is full; it is then announced by `takeWritable` once there is room. */
+  submit(lane: Lane, payload: Uint8Array, safe: boolean): boolean {
+    const queued = this.#queues[lane].submit(payload, safe);
+    if (!queued) this.#refused.add(lane);
+    return queued;
+  }
+
+  takeDraft(): Draft | null {
+    const sync = this.#queues.sync.takeDraft();
+    if (sync !== null || this.#syncing) return sync;
+    return this.#queues.app.takeDraft();
+  }
+
+  /** Lanes that refused a message and have room again. */
+  takeWritable(): readonly Lane[] {
+    const writable: Lane[] = [];
+    for (const lane of this.#refused) {
+      if (this.#queues[lane].bytes > writableBytes) continue;
+      this.#refused.delete(lane);
+      writable.push(lane);
+    }
+    return writable;
+  }
+
+  /** A new configuration begins: chains start over and state exchange comes first. */
+  beginConfiguration(): void {
+    this.#queues.sync.restart();
+    this.#queues.app.restart();
+    this.#syncing = true;
+  }
+
+  endSync(): void {
+    this.#syncing = false;
+  }
+}

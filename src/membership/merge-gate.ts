@@ -1,0 +1,96 @@
+/**
+ * Decides whether a stranger may dissolve a working ring: only when both sides hear each other.
+ * Knows who was heard lately and whose configuration differs; does not know timers or tokens.
+ * Deviation from corosync, where any foreign packet starts a gather: with one-way or
+ * non-transitive links that never ends. Only multicasts count as heard, since a node that gets
+ * tokens but no multicasts cannot take part.
+ */
+import type { Incarnation, NodeId } from "../model/ids.ts";
+import { ascending, contains, union } from "./node-sets.ts";
+import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
+
+/** The ring at stake, with the last sequence this node committed to. */
+export type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number };
+
+/**
+ * `admit`: gather. `answer`: tell them of us, so that everybody gets heard. `left-behind`: the
+ * others may have gone on without us.
+ */
+export type GateVerdict = "admit" | "answer" | "drop" | "left-behind";
+
+export class MergeGate {
+  readonly #self: NodeId;
+  readonly #incarnations = new Map<NodeId, Incarnation>();
+  readonly #differing = new Set<NodeId>();
+  #heardNow = new Set<NodeId>();
+  #heardBefore = new Set<NodeId>();
+
+  constructor(self: NodeId) {
+    this.#self = self;
+  }
+
+  /** False for a packet of an earlier life of the node. */
+  admitsLife(from: NodeId, incarnation: Incarnation): boolean {
+    const known = this.#incarnations.get(from);
+    if (known !== undefined && incarnation < known) return false;
+    if (known !== incarnation) {
+      this.#incarnations.set(from, incarnation);
+      this.#differing.delete(from);
+    }
+    return true;
+  }
+
+  hear(from: NodeId): void {
+    if (from !== this.#self) this.#heardNow.add(from);
+  }
+
+  /** Called at a steady pace: who was not heard during a whole period is forgotten after it. */
+  age(): void {
+    this.#heardBefore = this.#heardNow;
+    this.#heardNow = new Set();
+  }
+
+  forget(): void {
+    this.#heardNow.clear();
+    this.#heardBefore.clear();
+  }
+
+  /** Nodes heard lately, ascending. */
+  heard(): readonly NodeId[] {
+    return ascending(union(this.#heardNow, this.#heardBefore));
+  }
+
+  /** What a join means for a working ring. */
+  judgeJoin(join: JoinMessage, from: NodeId, ring: WorkingRing): GateVerdict {
+    if (!ring.members.includes(from)) {
+      const hearsUs = contains(new Set(join.heard), ring.members);
+      if (join.leave || join.failed.includes(this.#self)) return "drop";
+      return hearsUs ? "admit" : "answer";
+    }
+    if (join.ringSeq < ring.seq) return "drop";
+    // Without us the others would go on and we would be too late: token loss settles it.
+    return join.failed.includes(this.#self) ? "left-behind" : "admit";
+  }
+
+  /** What another ring's merge detect means for a working ring. */
+  judgeMergeDetect(message: MergeDetectMessage, from: NodeId, ring: WorkingRing): GateVerdict {
+    // A member that is ahead has left our ring; one that is behind sent this before it joined.
+    if (ring.members.includes(from)) return message.ring.seq < ring.seq ? "drop" : "admit";
+    const ours = union(this.heard(), [this.#self]);
+    const mutual =
+      contains(new Set(message.heard), ring.members) && contains(ours, message.members);
+    return mutual ? "admit" : "answer";
+  }
+
+  /** Takes note whether the node's configuration equals ours; true when that is news. */
+  noteConfiguration(from: NodeId, equal: boolean): boolean {
+    const news = equal === this.#differing.has(from);
+    if (equal) this.#differing.delete(from);
+    else this.#differing.add(from);
+    return news;
+  }
+
+  differs(from: NodeId): boolean {
+    return this.#differing.has(from);
+  }
+}

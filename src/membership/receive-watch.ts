@@ -1,0 +1,79 @@
+/**
+ * Notices a node that gets the token but not the messages: this node, or another one.
+ * Knows arus and how often it is asked; does not know clocks: its owner asks at a steady pace.
+ * Source: corosync exec/totemsrp.c (fail_to_recv_const) for the symptom.
+ * Deviation: measured by time, not by visits, and the deaf node leaves by itself; the others
+ * exclude it only when it does not.
+ */
+import type { NodeId } from "../model/ids.ts";
+
+/** Fewer visits than this prove nothing: a slow ring had no chance to retransmit yet. */
+const visitsMin = 30;
+
+export type Reception = {
+  readonly self: NodeId;
+  readonly aru: number;
+  /** The highest sequence number on the last token, its aru, and who holds the aru down. */
+  readonly tokenSeq: number;
+  readonly tokenAru: number;
+  readonly aruNode: NodeId | null;
+  /** Tokens accepted so far. */
+  readonly visits: number;
+};
+
+export type Deafness =
+  | { readonly type: "hearing" }
+  | { readonly type: "deaf" }
+  | { readonly type: "other-deaf"; readonly node: NodeId };
+
+export class ReceiveWatch {
+  readonly #limitMs: number;
+  readonly #periodMs: number;
+  #own: { readonly aru: number; readonly visits: number; ms: number } | null = null;
+  #ring: { readonly aru: number; readonly node: NodeId; ms: number } | null = null;
+
+  /** `periodMs` is the pace at which `observe` will be called. */
+  constructor(limitMs: number, periodMs: number) {
+    this.#limitMs = limitMs;
+    this.#periodMs = periodMs;
+  }
+
+  reset(): void {
+    this.#own = null;
+    this.#ring = null;
+  }
+
+  observe(now: Reception): Deafness {
+    if (this.#ownIsStuck(now)) return { type: "deaf" };
+    const node = this.#stuckNode(now);
+    return node === null ? { type: "hearing" } : { type: "other-deaf", node };
+  }
+
+  #ownIsStuck(now: Reception): boolean {
+    if (now.aru >= now.tokenSeq) {
+      this.#own = null;
+      return false;
+    }
+    if (this.#own === null || this.#own.aru !== now.aru) {
+      this.#own = { aru: now.aru, visits: now.visits, ms: 0 };
+      return false;
+    }
+    this.#own.ms += this.#periodMs;
+    return this.#own.ms >= this.#limitMs && now.visits - this.#own.visits >= visitsMin;
+  }
+
+  /** Twice the limit, so that a node that notices its own deafness leaves first. */
+  #stuckNode(now: Reception): NodeId | null {
+    const { aruNode } = now;
+    if (aruNode === null || aruNode === now.self || now.tokenAru >= now.tokenSeq) {
+      this.#ring = null;
+      return null;
+    }
+    if (this.#ring?.aru !== now.tokenAru || this.#ring.node !== aruNode) {
+      this.#ring = { aru: now.tokenAru, node: aruNode, ms: 0 };
+      return null;
+    }
+    this.#ring.ms += this.#periodMs;
+    return this.#ring.ms >= 2 * this.#limitMs ? aruNode : null;
+  }
+}

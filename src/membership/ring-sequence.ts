@@ -1,0 +1,68 @@
+/**
+ * The ring sequence and its lease: no ring is entered whose sequence is not durably covered.
+ * Knows numbers; does not know files. Source: Amir et al. 1995, section 5.3 (stable storage);
+ * corosync exec/totemsrp.c: memb_ring_id_set.
+ * Deviation: the durable value is an upper bound written ahead, so that no disk is in the way of
+ * the token.
+ * Q1  A ring sequence never repeats: a restart begins above every sequence the last life used.
+ */
+
+import type { NodeId, RingId } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+
+/** A new ring leaves this much below it, so that a restarted node's own sequence never collides. */
+const ringSeqStep = 4;
+/** How far ahead the bound is written; larger wastes numbers at each restart, smaller writes more. */
+const leaseSize = 4000;
+
+export class RingSequence {
+  /** The last ring this node committed to; may be newer than the installed one. */
+  #ring: RingId;
+  #highest: number;
+  #durable: number;
+  #asked: number;
+
+  constructor(self: NodeId, start: number, durable: number) {
+    this.#ring = { rep: self, seq: start };
+    this.#highest = start;
+    this.#durable = durable;
+    this.#asked = durable;
+  }
+
+  get ring(): RingId {
+    return this.#ring;
+  }
+
+  /** Commits to a ring; it never goes back, also when the ring is abandoned. */
+  enter(ring: RingId): void {
+    invariant(ring.seq > this.#ring.seq && this.isCovered(ring.seq), "Q1: ring sequence repeats");
+    this.#ring = ring;
+    this.observe(ring.seq);
+  }
+
+  /** Takes note of a sequence seen anywhere. */
+  observe(ringSeq: number): void {
+    if (ringSeq > this.#highest) this.#highest = ringSeq;
+  }
+
+  /** The sequence of the next ring this node would create. */
+  next(): number {
+    return this.#highest + ringSeqStep;
+  }
+
+  isCovered(ringSeq: number): boolean {
+    return ringSeq <= this.#durable;
+  }
+
+  persisted(ringSeq: number): void {
+    this.#durable = Math.max(this.#durable, ringSeq);
+    this.#asked = Math.max(this.#asked, ringSeq);
+  }
+
+  /** The bound to make durable now, or null while half of the lease is left. */
+  takeRequest(): number | null {
+    if (this.#highest + leaseSize / 2 <= this.#asked) return null;
+    this.#asked = this.#highest + leaseSize;
+    return this.#asked;
+  }
+}

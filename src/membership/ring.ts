@@ -1,0 +1,388 @@
+/**
+ * The Totem single-ring protocol: total order and membership, as one machine.
+ * Knows frames, timers by name and members; does not know sockets, clocks, files, nor what the
+ * messages are for.
+ * Source: Amir et al. 1995; corosync exec/totemsrp.c.
+ * Deviations: messages ordered as safe are delivered as safe; strangers dissolve the ring only
+ * through the merge gate; a deaf node leaves by itself; interface changes never change addresses.
+ * M1  Leaving operational is always announced by `suspended`.
+ * M2  At most two rings are known: the installed one, and the one in recovery.
+ *
+ *   stopped ──start──► gather ──consensus, commit token──► commit ──second rotation──► recovery
+ *                        ▲                                    │ token loss, join          │
+ *                        ├────────────────────────────────────┴───────────────────────────┤
+ *                        └──token loss, join, merge, stall, deaf── operational ◄─installed─┘
+ */
+import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import { type Ms, ms } from "../model/time.ts";
+import { type Agreement, agreementOf, considering, failing, restartConsent } from "./consensus.ts";
+import { Formation } from "./formation.ts";
+import { Delivery } from "./installation.ts";
+import { Lanes } from "./lanes.ts";
+import { MergeGate } from "./merge-gate.ts";
+import { Operational, type OperationalParts } from "./operational.ts";
+import { Assembler } from "./packing.ts";
+import { RingEffects } from "./ring-effects.ts";
+import type { RingInput, RingOptions, RingOutput, RingSnapshot, RingTimer } from "./ring-events.ts";
+import type { InstalledRing, Recovery } from "./ring-recovery.ts";
+import { RingSequence } from "./ring-sequence.ts";
+import type { Rotation } from "./rotation.ts";
+import type {
+  HoldCancelMessage,
+  JoinMessage,
+  McastMessage,
+  MergeDetectMessage,
+  TokenMessage,
+} from "./wire.ts";
+
+type Phase =
+  | { readonly type: "stopped" }
+  | { readonly type: "forming" }
+  | { readonly type: "operational"; readonly operational: Operational };
+
+type Input<Type extends RingInput["type"]> = Extract<RingInput, { readonly type: Type }>;
+
+const receptionHint = "check multicast: IGMP querier and snooping, firewall, MTU";
+
+export class Ring {
+  readonly #options: RingOptions;
+  readonly #effects = new RingEffects();
+  readonly #gate: MergeGate;
+  readonly #lanes: Lanes;
+  readonly #formation: Formation;
+  readonly #parts: OperationalParts;
+  #phase: Phase = { type: "stopped" };
+  #installed: InstalledRing | null = null;
+  /** Nodes that said they leave, since the last installation. */
+  #leavers = new Set<NodeId>();
+  /** We may have been absent for the others; cleared by the next token. */
+  #stalled = false;
+
+  constructor(options: RingOptions) {
+    const { self } = options;
+    const effects = this.#effects;
+    const sequence = new RingSequence(self, options.ringSeqStart, options.ringSeqDurable);
+    this.#options = options;
+    this.#gate = new MergeGate(self);
+    this.#lanes = new Lanes(options.chunkRoomBytes);
+    const shared = { options, effects, sequence, gate: this.#gate };
+    this.#formation = new Formation(shared);
+    const delivery = new Delivery(new Assembler(), effects);
+    this.#parts = { ...shared, lanes: this.#lanes, delivery };
+  }
+
+  /** Takes one input; the outputs are to be performed in order before the next input. */
+  step(input: RingInput): readonly RingOutput[] {
+    if (input.type === "start") this.#onStart();
+    else if (this.#phase.type !== "stopped") this.#onInput(input);
+    return this.#effects.take();
+  }
+
+  snapshot(): RingSnapshot {
+    const rotation = this.#installed?.rotation ?? null;
+    return {
+      state: this.#phase.type === "stopped" ? "stopped" : this.#formation.state,
+      ring: rotation?.id ?? null,
+      members: rotation?.members ?? [],
+      counters: {
+        ...this.#effects.counts(),
+        aru: rotation?.queue.aru ?? 0,
+        "high seq": rotation?.queue.high ?? 0,
+        "delivered seq": rotation?.queue.delivered ?? 0,
+        "released seq": rotation?.queue.released ?? 0,
+        "held messages": rotation?.queue.size ?? 0,
+        "queued messages": this.#lanes.messages,
+        "queued bytes": this.#lanes.bytes,
+        "ring seq": this.#parts.sequence.ring.seq,
+        "token visits": rotation?.visits ?? 0,
+      },
+    };
+  }
+
+  #onInput(input: Exclude<RingInput, { readonly type: "start" }>): void {
+    switch (input.type) {
+      case "frame":
+        this.#onFrame(input);
+        break;
+      case "timer":
+        this.#onTimer(input.timer);
+        break;
+      case "submit":
+        this.#onSubmit(input);
+        break;
+      case "sync-done":
+        this.#onSyncDone(input.ring);
+        break;
+      case "persisted":
+        this.#parts.sequence.persisted(input.ringSeq);
+        this.#formation.tryCommit();
+        break;
+      case "stall":
+        this.#onStall(input.lateMs);
+        break;
+      case "link":
+        this.#onLink(input.up);
+        break;
+      case "leave":
+        this.#onLeave();
+        break;
+      default:
+        assertNever(input);
+    }
+  }
+
+  #onFrame({ from, incarnation, message }: Input<"frame">): void {
+    const known = this.#options.nodes.includes(from);
+    if (!known || !this.#gate.admitsLife(from, incarnation)) {
+      this.#effects.count("dropped stranger");
+      return;
+    }
+    this.#effects.count(`received ${message.type}`);
+    if (message.type !== "token" && message.type !== "commit") this.#gate.hear(from);
+    switch (message.type) {
+      case "mcast":
+        this.#onMcast(message, from);
+        break;
+      case "token":
+        this.#onToken(message);
+        break;
+      case "join":
+        this.#onJoin(message, from);
+        break;
+      case "commit":
+        this.#formation.onCommit(message);
+        break;
+      case "merge-detect":
+        this.#onMergeDetect(message, from);
+        break;
+      case "hold-cancel":
+        this.#onHoldCancel(message);
+        break;
+      case "hello":
+        break;
+      default:
+        assertNever(message);
+    }
+  }
+
+  #onTimer(timer: RingTimer): void {
+    switch (timer) {
+      case "token":
+        this.#onTokenLoss();
+        break;
+      case "retransmit":
+        this.#onRetransmit();
+        break;
+      case "hold":
+        this.#rotating()?.releaseHold();
+        break;
+      case "join":
+        this.#formation.onJoinTimer();
+        break;
+      case "consensus":
+        this.#formation.onConsensusExpired();
+        break;
+      case "merge":
+        this.#onMergeTimer();
+        break;
+      case "listen":
+        this.#formation.endListening();
+        break;
+      case "heard":
+        this.#gate.age();
+        this.#effects.arm("heard", this.#heardMs());
+        break;
+      default:
+        assertNever(timer);
+    }
+  }
+
+  #onStart(): void {
+    if (this.#phase.type !== "stopped" || this.#installed !== null) return;
+    this.#phase = { type: "forming" };
+    this.#effects.arm("heard", this.#heardMs());
+    this.#formation.listen();
+    this.#formation.begin("start", restartConsent(agreementOf([]), this.#options.self));
+    this.#formation.observe(this.#options.ringSeqStart);
+  }
+
+  /** Two generations of this length forget a silent node within five merge intervals. */
+  #heardMs(): Ms {
+    return ms(2.5 * this.#options.mergeMs);
+  }
+
+  /** The ring whose token we take: the installed one, or the one in recovery. */
+  #rotating(): Rotation | null {
+    const phase = this.#phase;
+    return phase.type === "operational"
+      ? phase.operational.installed.rotation
+      : this.#formation.rotation;
+  }
+
+  #onMcast(message: McastMessage, from: NodeId): void {
+    const phase = this.#phase;
+    if (phase.type === "operational") phase.operational.onMcast(message, from);
+    else this.#formation.onMcast(message, from);
+  }
+
+  #onToken(token: TokenMessage): void {
+    const phase = this.#phase;
+    const rotation = this.#rotating();
+    if (rotation === null || !sameRing(token.ring, rotation.id)) return;
+    if (rotation.isDuplicate(token)) {
+      this.#effects.count("duplicate token");
+      return;
+    }
+    this.#stalled = false;
+    const { id: ring, members, operational } = rotation;
+    this.#effects.emit({ type: "token-accepted", ring, members, operational });
+    this.#effects.arm("token", this.#options.tokenMs);
+    if (phase.type === "operational") {
+      phase.operational.onToken(token);
+    } else {
+      const complete = this.#formation.onToken(token);
+      if (complete !== null) this.#install(complete);
+    }
+  }
+
+  #install(recovery: Recovery): void {
+    const { rotation } = recovery;
+    this.#parts.delivery.install(this.#installed?.rotation ?? null, recovery, this.#leavers);
+    rotation.install();
+    const installed = { rotation, frozen: false, obliged: new Set([this.#options.self]) };
+    this.#installed = installed;
+    this.#leavers = new Set();
+    this.#formation.settle(installed);
+    this.#lanes.beginConfiguration();
+    this.#phase = { type: "operational", operational: new Operational(installed, this.#parts) };
+    this.#effects.arm("merge", this.#options.mergeMs);
+  }
+
+  #onHoldCancel(message: HoldCancelMessage): void {
+    const rotation = this.#rotating();
+    if (rotation !== null && sameRing(message.ring, rotation.id)) rotation.wake();
+  }
+
+  #onRetransmit(): void {
+    if (this.#phase.type === "operational") this.#phase.operational.installed.rotation.resend();
+    else this.#formation.onRetransmit();
+  }
+
+  #onSubmit({ lane, payload, safe }: Input<"submit">): void {
+    if (!this.#lanes.submit(lane, payload, safe)) {
+      this.#effects.emit({ type: "queue", lane, state: "full" });
+    } else if (this.#phase.type === "operational") {
+      this.#phase.operational.hurry(lane);
+    }
+  }
+
+  #onSyncDone(ring: RingId): void {
+    if (this.#phase.type !== "operational") return;
+    const { operational } = this.#phase;
+    if (!sameRing(ring, operational.installed.rotation.id)) return;
+    this.#lanes.endSync();
+    if (this.#lanes.messages > 0) operational.hurry("app");
+  }
+
+  #onJoin(join: JoinMessage, from: NodeId): void {
+    this.#formation.observe(join.ringSeq);
+    const echo = join.leave && from === this.#options.self;
+    if (echo || !this.#sharesConfiguration(from, join.configHash)) return;
+    if (join.leave) this.#leavers.add(from);
+    if (this.#phase.type !== "operational") {
+      this.#formation.onJoin(join, from);
+      return;
+    }
+    const verdict = this.#phase.operational.judgeJoin(join, from);
+    if (verdict === "left-behind") this.#stalled = true;
+    if (verdict !== "admit") return;
+    this.#suspend(join.leave ? `node ${from} leaves` : `node ${from} forms a new ring`);
+    this.#formation.beginWithJoin(join, from);
+  }
+
+  #sharesConfiguration(from: NodeId, configHash: number): boolean {
+    const equal = configHash === this.#options.configHash;
+    if (this.#gate.noteConfiguration(from, equal)) {
+      const text = equal ? "has our configuration again" : "has another configuration: not merging";
+      this.#effects.notice(equal ? "notice" : "err", `node ${from} ${text}`);
+    }
+    return equal;
+  }
+
+  #onMergeDetect(message: MergeDetectMessage, from: NodeId): void {
+    const own = this.#installed !== null && sameRing(message.ring, this.#installed.rotation.id);
+    if (own || from === this.#options.self) return;
+    if (!this.#sharesConfiguration(from, message.configHash)) return;
+    if (this.#phase.type !== "operational") {
+      this.#formation.consider(from, "merge detect");
+      return;
+    }
+    const { operational } = this.#phase;
+    if (operational.judgeMergeDetect(message, from) !== "admit") return;
+    // A member that is in another ring has gone on without us.
+    if (operational.installed.rotation.members.includes(from)) this.#stalled = true;
+    this.#regather("merge detect", considering(this.#formation.agreement, from));
+  }
+
+  #onTokenLoss(): void {
+    if (this.#phase.type === "operational") this.#regather("token lost", this.#formation.agreement);
+    else this.#formation.onTokenLoss();
+  }
+
+  #onMergeTimer(): void {
+    if (this.#phase.type !== "operational") return;
+    const deafness = this.#phase.operational.onMergeTimer();
+    if (deafness.type === "deaf") {
+      this.#leaveDeaf();
+    } else if (deafness.type === "other-deaf") {
+      const { node } = deafness;
+      this.#effects.notice("warning", `node ${node} does not receive messages; ${receptionHint}`);
+      const agreement = failing(this.#formation.agreement, [node]);
+      this.#regather(`node ${node} failed to receive`, agreement);
+    }
+  }
+
+  #leaveDeaf(): void {
+    const text = `failed to receive: tokens arrive, messages do not; ${receptionHint}`;
+    this.#effects.notice("err", text);
+    this.#formation.sendLeave();
+    this.#gate.forget();
+    this.#regather("failed to receive", agreementOf([this.#options.self]));
+  }
+
+  #onStall(lateMs: Ms): void {
+    const { tokenMs, consensusMs } = this.#options;
+    this.#effects.notice("warning", `did not run for ${Math.round(lateMs)} ms`);
+    if (lateMs > tokenMs) this.#stalled = true;
+    // The others may have gone on without us, whatever the next token says.
+    const gone = lateMs > tokenMs + consensusMs;
+    if (gone && this.#phase.type === "operational") {
+      this.#regather("stall", this.#formation.agreement);
+    }
+  }
+
+  #onLink(up: boolean): void {
+    this.#effects.notice(up ? "notice" : "warning", `link is ${up ? "up" : "down"}`);
+    if (up && this.#phase.type === "operational") this.#phase.operational.announce();
+  }
+
+  #onLeave(): void {
+    this.#formation.sendLeave();
+    if (this.#phase.type === "operational") this.#suspend("leave");
+    this.#phase = { type: "stopped" };
+    this.#effects.disarm("token", "retransmit", "hold", "join");
+    this.#effects.disarm("consensus", "merge", "listen", "heard");
+  }
+
+  /** The installed ring ends: agreement begins on these sets. */
+  #regather(reason: string, agreement: Agreement): void {
+    this.#suspend(reason);
+    this.#formation.begin(reason, restartConsent(agreement, this.#options.self));
+  }
+
+  #suspend(reason: string): void {
+    this.#phase = { type: "forming" };
+    this.#effects.emit({ type: "suspended", reason: this.#stalled ? "stall" : reason });
+  }
+}

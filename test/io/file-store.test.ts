@@ -1,0 +1,157 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Test, test } from "tap";
+import { FileStore, ringSeqLease } from "../../src/io/file-store.ts";
+import { lockInstance } from "../../src/io/instance-lock.ts";
+import { keyFromFile, keyFromName } from "../../src/io/key-file.ts";
+import { ms } from "../../src/model/time.ts";
+
+async function directory(t: Test): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "clusterd-store-"));
+  t.teardown(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+test("the first life starts at ring sequence 1 and says that it is the first", async (t) => {
+  const store = new FileStore(join(await directory(t), "deep", "state"));
+  t.same(await store.beginLife(ms(1_700_000_000_000.7)), {
+    ok: true,
+    value: {
+      incarnation: 1_700_000_000_000,
+      ringSeqStart: 1,
+      ringSeqDurable: ringSeqLease,
+      first: true,
+    },
+  });
+});
+
+test("a life starts above the bound of the one before, used or not", async (t) => {
+  const path = await directory(t);
+  const first = new FileStore(path);
+  await first.beginLife(ms(1000));
+  t.same(await first.raiseRingSeq(9000), { ok: true, value: 9000 });
+  t.match(await new FileStore(path).beginLife(ms(2000)), {
+    ok: true,
+    value: { ringSeqStart: 9001, ringSeqDurable: 9000 + ringSeqLease, first: false },
+  });
+});
+
+test("incarnations rise although the wall clock was set back", async (t) => {
+  const path = await directory(t);
+  await new FileStore(path).beginLife(ms(5000));
+  t.match(await new FileStore(path).beginLife(ms(10)), { value: { incarnation: 5001 } });
+  t.match(await new FileStore(path).beginLife(ms(10)), { value: { incarnation: 5002 } });
+});
+
+test("the bound is never lowered, and raises in flight do not overtake each other", async (t) => {
+  const path = await directory(t);
+  const store = new FileStore(path);
+  await store.beginLife(ms(1000));
+  const raised = await Promise.all([9000, 12_000, 7000].map((bound) => store.raiseRingSeq(bound)));
+  t.same(
+    raised.map((result) => result.ok && result.value),
+    [9000, 12_000, 12_000],
+  );
+  t.match(JSON.parse(await readFile(join(path, "ring.json"), "utf8")), { ringSeq: 12_000 });
+});
+
+test("a damaged file is refused, never taken for a missing one", async (t) => {
+  const path = await directory(t);
+  const damaged = ["", "{", "null", "7", '{"ringSeq":"9","incarnation":1}', '{"ringSeq":-1}'];
+  for (const text of damaged) {
+    await writeFile(join(path, "ring.json"), text);
+    t.match(await new FileStore(path).beginLife(ms(1000)), {
+      ok: false,
+      problem: { type: "unreadable", path: join(path, "ring.json") },
+    });
+  }
+  await writeFile(join(path, "tracking-token"), "guess\n");
+  t.match(await new FileStore(path).trackingToken(), { ok: false });
+});
+
+test("what an interrupted write left behind is overwritten", async (t) => {
+  const path = await directory(t);
+  await new FileStore(path).beginLife(ms(1000));
+  await writeFile(join(path, "ring.json.new"), '{"ringSeq":99');
+  t.match(await new FileStore(path).beginLife(ms(1000)), {
+    value: { ringSeqStart: ringSeqLease + 1 },
+  });
+});
+
+test("a write that is not possible is told", async (t) => {
+  const path = await directory(t);
+  const store = new FileStore(path);
+  await store.beginLife(ms(1000));
+  await rm(path, { recursive: true });
+  t.match(await store.raiseRingSeq(9000), { ok: false, problem: { type: "unwritable" } });
+  await writeFile(path, "a file where the directory was");
+  t.match(await new FileStore(path).beginLife(ms(1000)), {
+    ok: false,
+    problem: { type: "unwritable" },
+  });
+});
+
+test("killed at any moment, the store never forgets what it promised", async (t) => {
+  const path = await directory(t);
+  const program = fileURLToPath(new URL("./store-writer.js", import.meta.url));
+  let promised = 0;
+  for (let round = 0; round < 8; round += 1) {
+    const child = fork(program, [path], { execArgv: [], env: {}, stdio: "ignore" });
+    let writes = 0;
+    child.on("message", (bound) => {
+      promised = Math.max(promised, Number(bound));
+      writes += 1;
+      if (writes === 3 + round) child.kill("SIGKILL");
+    });
+    await once(child, "exit");
+    t.ok(writes >= 3 + round, `round ${round}: ${writes} writes`);
+    const life = await new FileStore(path).beginLife(ms(1));
+    t.ok(life.ok && life.value.ringSeqStart > promised, `above ${promised}`);
+    if (life.ok) promised = life.value.ringSeqDurable;
+  }
+});
+
+test("the tracking token is random, and the same in all lives", async (t) => {
+  const path = await directory(t);
+  const first = await new FileStore(path).trackingToken();
+  t.same(await new FileStore(path).trackingToken(), first);
+  t.notSame(await new FileStore(await directory(t)).trackingToken(), first);
+});
+
+test("a second daemon on the same state directory is refused until the first is gone", async (t) => {
+  const path = await directory(t);
+  const first = await lockInstance(path);
+  t.equal(first.ok, true);
+  t.same(await lockInstance(`${path}/.`), {
+    ok: false,
+    problem: { type: "already-running", stateDirectory: path },
+  });
+  const elsewhere = await lockInstance(join(path, "other"));
+  t.equal(elsewhere.ok, true);
+  if (first.ok) first.value();
+  const again = await lockInstance(path);
+  t.equal(again.ok, true);
+  for (const lock of [elsewhere, again]) if (lock.ok) lock.value();
+});
+
+test("a key file has to be long enough and private", async (t) => {
+  const path = join(await directory(t), "key");
+  t.match(await keyFromFile(path), { ok: false, problem: { path } });
+  await writeFile(path, Buffer.alloc(31, 1), { mode: 0o400 });
+  t.match(await keyFromFile(path), { ok: false, problem: { cause: /31 bytes/ } });
+  await chmod(path, 0o600);
+  await writeFile(path, Buffer.alloc(32, 1));
+  t.same(await keyFromFile(path), { ok: true, value: Buffer.alloc(32, 1) });
+  await chmod(path, 0o640);
+  t.match(await keyFromFile(path), { ok: false, problem: { cause: /chmod/ } });
+});
+
+test("clusters of different names derive different keys", (t) => {
+  t.notSame(keyFromName("alpha"), keyFromName("beta"));
+  t.equal(keyFromName("alpha").length, 32);
+  t.end();
+});

@@ -1,0 +1,312 @@
+import { test } from "tap";
+import { gcmCiphers, plainCiphers } from "../../src/io/frame-cipher.ts";
+import { clusterTag, decodeHeader, encodeHeader } from "../../src/io/frame-header.ts";
+import { SealedFrames } from "../../src/io/frame-seal.ts";
+import { keyFromName } from "../../src/io/key-file.ts";
+import type { SealReply, SealVerdict } from "../../src/io/ports.ts";
+import {
+  type Incarnation,
+  type NodeId,
+  parseIncarnation,
+  parseNodeId,
+} from "../../src/model/ids.ts";
+import { type Ms, ms } from "../../src/model/time.ts";
+
+function node(value: number): NodeId {
+  const id = parseNodeId(value);
+  if (id === null) throw new Error(`no node id: ${value}`);
+  return id;
+}
+
+function life(value: number): Incarnation {
+  const incarnation = parseIncarnation(value);
+  if (incarnation === null) throw new Error(`no incarnation: ${value}`);
+  return incarnation;
+}
+
+const addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"] as const;
+const nodes = addresses.map((address, index) => ({ id: node(index + 1), address }));
+const joinKind = 3;
+const hello = Buffer.from("join");
+
+type Variant = {
+  readonly incarnation?: number;
+  readonly cluster?: string;
+  readonly key?: string;
+  readonly sealed?: boolean;
+};
+
+function seal(self: number, variant: Variant = {}): SealedFrames {
+  const cluster = variant.cluster ?? "qpid-test";
+  const sealed = variant.sealed ?? true;
+  return new SealedFrames({
+    clusterTag: clusterTag(cluster, 55_582),
+    self: node(self),
+    incarnation: life(variant.incarnation ?? 1000 + self),
+    nodes,
+    sealed,
+    ciphers: sealed ? gcmCiphers(keyFromName(variant.key ?? "secret"), cluster) : plainCiphers(),
+  });
+}
+
+function datagram(parts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(parts);
+}
+
+function at(address: string, nowMs = 0): { readonly address: string; readonly nowMs: Ms } {
+  return { address, nowMs: ms(nowMs) };
+}
+
+function cause(verdict: SealVerdict): string {
+  return verdict.type === "dropped" ? verdict.cause : verdict.type;
+}
+
+function replyOf(verdict: SealVerdict): SealReply {
+  if (verdict.type === "opened" || verdict.reply === null) throw new Error("no reply");
+  return verdict.reply;
+}
+
+/** Lets `to` accept the present life of `from`. */
+function introduce(from: SealedFrames, to: SealedFrames, who: readonly [string, string]): void {
+  const challenge = replyOf(to.open(datagram(from.seal(joinKind, hello)), at(who[0])));
+  const answer = replyOf(from.open(datagram(challenge.frame), at(who[1])));
+  const verdict = to.open(datagram(answer.frame), at(who[0]));
+  if (verdict.type !== "hello" || verdict.proven === null) throw new Error(cause(verdict));
+}
+
+const oneToTwo = [addresses[0], addresses[1]] as const;
+
+for (const sealed of [true, false]) {
+  const mode = sealed ? "sealed" : "plain";
+
+  test(`${mode}: the first frame of a life is challenged, later ones are opened`, (t) => {
+    const [one, two] = [seal(1, { sealed }), seal(2, { sealed })];
+    const first = datagram(one.seal(joinKind, hello));
+    const verdict = two.open(first, at("10.0.0.1"));
+    t.equal(cause(verdict), "unproven");
+    t.equal(replyOf(verdict).address, "10.0.0.1");
+    introduceAfter(one, two, verdict);
+    const opened = two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1"));
+    t.match(opened, { type: "opened", from: 1, incarnation: 1001, kind: joinKind });
+    t.ok(opened.type === "opened" && Buffer.from(opened.payload).equals(hello));
+    t.same(two.incarnations(), [
+      [1, 1001],
+      [2, 1002],
+    ]);
+    t.end();
+  });
+
+  test(`${mode}: no frame is opened twice`, (t) => {
+    const [one, two] = [seal(1, { sealed }), seal(2, { sealed })];
+    introduce(one, two, oneToTwo);
+    const frame = datagram(one.seal(joinKind, hello));
+    t.equal(cause(two.open(frame, at("10.0.0.1"))), "opened");
+    t.equal(cause(two.open(frame, at("10.0.0.1"))), "replay");
+    t.end();
+  });
+
+  test(`${mode}: empty and large payloads pass unchanged`, (t) => {
+    const [one, two] = [seal(1, { sealed }), seal(2, { sealed })];
+    introduce(one, two, oneToTwo);
+    for (const length of [0, 1, 1400, 60_000]) {
+      const payload = Buffer.alloc(length, 7);
+      const opened = two.open(datagram(one.seal(1, payload)), at("10.0.0.1"));
+      t.ok(opened.type === "opened" && payload.equals(opened.payload), `${length} bytes`);
+    }
+    t.end();
+  });
+}
+
+/** As `introduce`, from a verdict that already holds the challenge. */
+function introduceAfter(from: SealedFrames, to: SealedFrames, verdict: SealVerdict): void {
+  const answer = replyOf(from.open(datagram(replyOf(verdict).frame), at("10.0.0.2")));
+  to.open(datagram(answer.frame), at("10.0.0.1"));
+}
+
+test("the envelope in hexadecimal", (t) => {
+  const header = encodeHeader({
+    magic: 0xc1d0,
+    version: 1,
+    kind: 2,
+    clusterTag: 0x01020304,
+    sender: 5,
+    incarnation: 2 ** 40 + 6,
+    counter: 7,
+  });
+  t.equal(
+    header.toString("hex"),
+    "c1d00102" + "01020304" + "00000005" + "0000010000000006" + "0000000000000007",
+  );
+  t.match(decodeHeader(header), { incarnation: 2 ** 40 + 6, counter: 7, sender: 5 });
+  const sealed = datagram(seal(1).seal(2, Buffer.from("token")));
+  t.equal(sealed.length, 28 + 5 + 16);
+  t.notOk(sealed.includes("token"), "the payload is not readable");
+  t.end();
+});
+
+test("a changed bit anywhere is refused and changes nothing", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  introduce(one, two, oneToTwo);
+  const frame = datagram(one.seal(joinKind, hello));
+  for (let byte = 0; byte < frame.length; byte += 1) {
+    const forged = Buffer.from(frame);
+    forged[byte] = (forged[byte] ?? 0) ^ 1;
+    t.not(cause(two.open(forged, at("10.0.0.1"))), "opened", `byte ${byte}`);
+  }
+  t.equal(cause(two.open(frame, at("10.0.0.1"))), "opened", "the genuine one still passes");
+  t.end();
+});
+
+test("each cause of a drop is counted under its name", (t) => {
+  const two = seal(2);
+  const frame = datagram(seal(1).seal(joinKind, hello));
+  const otherVersion = Buffer.from(frame);
+  otherVersion[2] = 9;
+  const otherKind = Buffer.from(frame);
+  otherKind[3] = 8;
+  const unknownNode = Buffer.from(frame);
+  unknownNode.writeUInt32BE(77, 8);
+  const cases: readonly (readonly [string, Uint8Array, string])[] = [
+    ["short", frame.subarray(0, 43), "10.0.0.1"],
+    ["magic", Buffer.alloc(60, 1), "10.0.0.1"],
+    ["other-mode", datagram(seal(1, { sealed: false }).seal(joinKind, hello)), "10.0.0.1"],
+    ["version", otherVersion, "10.0.0.1"],
+    ["kind", otherKind, "10.0.0.1"],
+    ["other-cluster", datagram(seal(1, { cluster: "alpha" }).seal(3, hello)), "10.0.0.1"],
+    ["unlisted-address", frame, "10.0.0.9"],
+    ["address-mismatch", frame, "10.0.0.3"],
+    ["unknown-node", unknownNode, "10.0.0.1"],
+    ["authentication", datagram(seal(1, { key: "guess" }).seal(joinKind, hello)), "10.0.0.1"],
+    ["own-copy", datagram(two.seal(joinKind, hello)), "10.0.0.2"],
+  ];
+  for (const [expected, bytes, address] of cases) {
+    t.equal(cause(two.open(bytes, at(address))), expected);
+  }
+  for (const [expected] of cases) t.match(two.drops(), { [expected]: 1 });
+  t.end();
+});
+
+test("a life that ended is never accepted again", (t) => {
+  const two = seal(2);
+  const old = seal(1, { incarnation: 50 });
+  introduce(old, two, oneToTwo);
+  const late = datagram(old.seal(joinKind, hello));
+  introduce(seal(1, { incarnation: 51 }), two, oneToTwo);
+  t.equal(cause(two.open(late, at("10.0.0.1"))), "old-incarnation");
+  t.end();
+});
+
+test("the accepted life goes on until the new one has proved itself", (t) => {
+  const two = seal(2);
+  const old = seal(1, { incarnation: 50 });
+  introduce(old, two, oneToTwo);
+  const fresh = seal(1, { incarnation: 51 });
+  t.equal(cause(two.open(datagram(fresh.seal(joinKind, hello)), at("10.0.0.1"))), "unproven");
+  t.equal(cause(two.open(datagram(old.seal(joinKind, hello)), at("10.0.0.1"))), "opened");
+  t.end();
+});
+
+test("recorded frames cannot answer the challenge of a restarted node", (t) => {
+  const one = seal(1);
+  const before = seal(2, { incarnation: 10 });
+  const join = datagram(one.seal(joinKind, hello));
+  const challenge = replyOf(before.open(join, at("10.0.0.1")));
+  const recorded = datagram(replyOf(one.open(datagram(challenge.frame), at("10.0.0.2"))).frame);
+  const after = seal(2, { incarnation: 11 });
+  t.equal(cause(after.open(join, at("10.0.0.1"))), "unproven");
+  const verdict = after.open(recorded, at("10.0.0.1"));
+  t.match(verdict, { type: "hello", proven: null });
+  t.equal(cause(after.open(join, at("10.0.0.1"))), "unproven");
+  t.end();
+});
+
+test("both sides of a first contact are proven in one exchange", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  const fromTwo = replyOf(two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1")));
+  const fromOne = replyOf(one.open(datagram(fromTwo.frame), at("10.0.0.2")));
+  const proven = two.open(datagram(fromOne.frame), at("10.0.0.1"));
+  t.match(proven, { type: "hello", from: 1, proven: 1001 });
+  t.match(one.open(datagram(replyOf(proven).frame), at("10.0.0.2")), { proven: 1002 });
+  t.end();
+});
+
+test("an unproven sender is challenged at most every 50 ms", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  const asked = [0, 10, 49, 50, 99, 100].map((nowMs) => {
+    const verdict = two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1", nowMs));
+    return verdict.type === "dropped" && verdict.reply !== null;
+  });
+  t.same(asked, [true, false, false, true, false, true]);
+  t.end();
+});
+
+test("a source of forgeries is muted for a second, but not the node it pretends to be", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  introduce(one, two, oneToTwo);
+  const forger = seal(1, { key: "guess", incarnation: 9999 });
+  const causes = Array.from({ length: 120 }, () =>
+    cause(two.open(datagram(forger.seal(joinKind, hello)), at("10.0.0.1", 10))),
+  );
+  t.equal(causes.filter((drop) => drop === "authentication").length, 100);
+  t.equal(causes.filter((drop) => drop === "muted").length, 20);
+  t.equal(cause(two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1", 20))), "opened");
+  const later = two.open(datagram(forger.seal(joinKind, hello)), at("10.0.0.1", 1011));
+  t.equal(cause(later), "authentication", "heard again after a second");
+  t.end();
+});
+
+test("two live processes with one node id notice each other; the later one is told so", (t) => {
+  const first = seal(1, { incarnation: 100 });
+  const later = seal(1, { incarnation: 200 });
+  const challenge = replyOf(first.open(datagram(later.seal(joinKind, hello)), at("10.0.0.77")));
+  t.equal(challenge.address, "10.0.0.77");
+  const answer = replyOf(later.open(datagram(challenge.frame), at("10.0.0.1")));
+  const atFirst = first.open(datagram(answer.frame), at("10.0.0.77"));
+  t.match(atFirst, { type: "duplicate-node", later: false, incarnation: 200 });
+  t.match(later.open(datagram(replyOf(atFirst).frame), at("10.0.0.1")), {
+    type: "duplicate-node",
+    later: true,
+    address: "10.0.0.1",
+  });
+  t.end();
+});
+
+test("frames recorded from this node's earlier life make no duplicate", (t) => {
+  const earlier = seal(1, { incarnation: 100 });
+  const frames = [1, 2, 3].map(() => datagram(earlier.seal(joinKind, hello)));
+  const now = seal(1, { incarnation: 200 });
+  for (const frame of frames) t.equal(cause(now.open(frame, at("10.0.0.1"))), "unproven");
+  t.end();
+});
+
+test("a malformed hello is refused, even when it is authentic", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  for (const payload of ["", "\x0a\x10short", "\x0a\x10sixteen bytes....x", "\x12\x20"]) {
+    const frame = datagram(one.seal(7, Buffer.from(payload, "latin1")));
+    t.equal(cause(two.open(frame, at("10.0.0.1"))), "hello-malformed");
+  }
+  t.end();
+});
+
+test("a hundred thousand damaged datagrams are dropped, counted, and nothing else", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  introduce(one, two, oneToTwo);
+  let state = 12_345;
+  const random = (below: number): number => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state % below;
+  };
+  let opened = 0;
+  for (let round = 0; round < 100_000; round += 1) {
+    const frame = datagram(one.seal(joinKind, hello)).subarray(0, random(60));
+    const place = random(Math.max(1, frame.length));
+    const damage = 1 + random(255);
+    if (frame.length > 0) frame[place] = (frame[place] ?? 0) ^ damage;
+    if (two.open(frame, at("10.0.0.1")).type === "opened") opened += 1;
+  }
+  t.equal(opened, 0);
+  const drops = Object.values(two.drops()).reduce((sum, count) => sum + count, 0);
+  t.equal(drops, 100_001, "one of them was the first contact");
+  t.equal(cause(two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1"))), "opened");
+  t.end();
+});

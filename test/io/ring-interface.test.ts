@@ -1,0 +1,64 @@
+import { test } from "tap";
+import { UdpTransport } from "../../src/io/udp-transport.ts";
+import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
+import { until } from "./until.ts";
+
+const port = 5405;
+
+type Listener = { readonly transport: UdpTransport; readonly texts: string[] };
+
+async function listener(ownAddress: string, group: string): Promise<Listener> {
+  const delivery = { type: "udp", group, ttl: 1 } as const;
+  const transport = new UdpTransport({ ownAddress, port, delivery });
+  const texts: string[] = [];
+  const opened = await transport.open((bytes, from) => {
+    texts.push(`${Buffer.from(bytes).toString()} from ${from}`);
+  });
+  if (!opened.ok) throw new Error(JSON.stringify(opened.problem));
+  return { transport, texts };
+}
+
+if (insideNamespace()) {
+  test("IPv6: multicast and unicast on an interface without any default route", async (t) => {
+    cable("v0", "v1");
+    ip("-6 addr add fd00::1/64 dev v0 nodad");
+    const { transport, texts } = await listener("fd00::1", "ff15::217");
+    transport.unicast("fd00::1", [Buffer.from("token")]);
+    transport.multicast([Buffer.from("all")]);
+    await until("both arrive", () => texts.length === 2);
+    t.same(texts.sort(), ["all from fd00::1", "token from fd00::1"]);
+    await transport.close();
+  });
+
+  test("the group arrives again after the interface was created anew", async (t) => {
+    ip("addr add 10.9.0.1/24 dev v0");
+    const { transport, texts } = await listener("10.9.0.1", "239.192.6.148");
+    transport.multicast([Buffer.from("before")]);
+    await until("the first arrives", () => texts.length === 1);
+    ip("link del v0");
+    transport.multicast([Buffer.from("during")]);
+    cable("v0", "v1");
+    ip("addr add 10.9.0.1/24 dev v0");
+    transport.rejoin();
+    await until("one arrives again", () => {
+      transport.multicast([Buffer.from("after")]);
+      return texts.includes("after from 10.9.0.1");
+    });
+    t.notOk(texts.includes("during from 10.9.0.1"));
+    t.match(transport.counters(), { rejoins: 1 });
+    await transport.close();
+  });
+
+  test("joining on a missing interface is counted, not thrown", async (t) => {
+    const { transport } = await listener("10.9.0.1", "239.192.6.148");
+    ip("link del v0");
+    transport.rejoin();
+    t.match(transport.counters(), { "rejoins-failed": 1 });
+    await transport.close();
+  });
+} else {
+  const problem = namespaceProblem();
+  test("the ring's interface", { skip: problem ?? false }, async (t) => {
+    await t.spawn(...inNamespace(import.meta.url, "in a namespace"));
+  });
+}

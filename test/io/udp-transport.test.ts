@@ -1,0 +1,137 @@
+import { test } from "tap";
+import { UdpTransport, type UdpTransportOptions } from "../../src/io/udp-transport.ts";
+import { until } from "./until.ts";
+
+const group = "239.192.6.148";
+const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+
+type Received = { readonly text: string; readonly from: string };
+type Station = { readonly transport: UdpTransport; readonly received: Received[] };
+
+/** Far from the default port, and different in each test process. */
+let port = 20_000 + (process.pid % 10_000) * 4;
+
+function delivery(type: "udp" | "udpu"): UdpTransportOptions["delivery"] {
+  return type === "udp" ? { type, group, ttl: 1 } : { type, addresses };
+}
+
+async function station(ownAddress: string, type: "udp" | "udpu"): Promise<Station> {
+  const transport = new UdpTransport({ ownAddress, port, delivery: delivery(type) });
+  const received: Received[] = [];
+  const opened = await transport.open((bytes, from) => {
+    received.push({ text: Buffer.from(bytes).toString(), from });
+  });
+  if (!opened.ok) throw new Error(JSON.stringify(opened.problem));
+  return { transport, received };
+}
+
+function frame(...parts: readonly string[]): readonly Uint8Array[] {
+  return parts.map((part) => Buffer.from(part));
+}
+
+for (const type of ["udp", "udpu"] as const) {
+  test(`${type}: a multicast reaches all others from the sender's own address, whole`, async (t) => {
+    port += 1;
+    const stations = await Promise.all(addresses.map((address) => station(address, type)));
+    stations[0]?.transport.multicast(frame("head", "body", "tag"));
+    for (const { received } of stations.slice(1)) {
+      await until("the multicast arrives", () => received.length > 0);
+      t.same(received, [{ text: "headbodytag", from: "127.0.0.1" }]);
+    }
+    await Promise.all(stations.map(({ transport }) => transport.close()));
+  });
+
+  test(`${type}: a unicast reaches its target only`, async (t) => {
+    port += 1;
+    const stations = await Promise.all(addresses.map((address) => station(address, type)));
+    stations[0]?.transport.unicast("127.0.0.3", frame("token"));
+    stations[1]?.transport.unicast("127.0.0.3", frame("token"));
+    const target = stations[2]?.received ?? [];
+    await until("both arrive", () => target.length === 2);
+    t.same(target.map(({ from }) => from).sort(), ["127.0.0.1", "127.0.0.2"]);
+    t.same(stations[1]?.received, []);
+    t.match(stations[0]?.transport.counters(), { "frames-sent": 1 });
+    await Promise.all(stations.map(({ transport }) => transport.close()));
+  });
+}
+
+test("frames from one sender keep their order", async (t) => {
+  port += 1;
+  const [sender, receiver] = await Promise.all([
+    station("127.0.0.1", "udpu"),
+    station("127.0.0.2", "udpu"),
+  ]);
+  const texts = Array.from({ length: 60 }, (_, index) => `frame ${index}`);
+  for (const text of texts) sender.transport.unicast("127.0.0.2", frame(text));
+  await until("all arrive", () => receiver.received.length === texts.length);
+  t.same(
+    receiver.received.map(({ text }) => text),
+    texts,
+  );
+  await Promise.all([sender, receiver].map(({ transport }) => transport.close()));
+});
+
+test("what cannot be opened is told by name", async (t) => {
+  port += 1;
+  const first = await station("127.0.0.1", "udpu");
+  const second = new UdpTransport({ ownAddress: "127.0.0.1", port, delivery: delivery("udpu") });
+  t.same(await second.open(() => t.fail("no datagrams")), {
+    ok: false,
+    problem: { type: "port-taken", address: "127.0.0.1", port },
+  });
+  await second.close();
+  const absent = new UdpTransport({ ownAddress: "192.0.2.77", port, delivery: delivery("udpu") });
+  t.same(await absent.open(() => t.fail("no datagrams")), {
+    ok: false,
+    problem: { type: "address-absent", address: "192.0.2.77" },
+  });
+  await absent.close();
+  const wrong = { type: "udp", group: "127.0.0.2", ttl: 1 } as const;
+  const unicast = new UdpTransport({ ownAddress: "127.0.0.3", port, delivery: wrong });
+  t.match(await unicast.open(() => t.fail("no datagrams")), {
+    ok: false,
+    problem: { type: "no-such-group", group: "127.0.0.2" },
+  });
+  await unicast.close();
+  await first.transport.close();
+});
+
+test("the granted receive buffer is told", async (t) => {
+  port += 1;
+  const transport = new UdpTransport({
+    ownAddress: "127.0.0.1",
+    port,
+    delivery: delivery("udpu"),
+  });
+  const opened = await transport.open(() => t.fail("no datagrams"));
+  t.equal(opened.ok, true);
+  if (!opened.ok) return;
+  t.ok(opened.value.receiveBufferBytes >= 65_536);
+  t.ok(opened.value.receiveBufferBytes <= opened.value.receiveBufferWantedBytes);
+  await transport.close();
+});
+
+test("joining again is harmless, and the group still arrives", async (t) => {
+  port += 1;
+  const [sender, receiver] = await Promise.all([
+    station("127.0.0.1", "udp"),
+    station("127.0.0.2", "udp"),
+  ]);
+  receiver.transport.rejoin();
+  receiver.transport.rejoin();
+  sender.transport.multicast(frame("after"));
+  await until("it arrives", () => receiver.received.length > 0);
+  t.match(receiver.transport.counters(), { rejoins: 2 });
+  await Promise.all([sender, receiver].map(({ transport }) => transport.close()));
+});
+
+test("a closed transport sends nothing and closes twice", async (t) => {
+  port += 1;
+  const { transport } = await station("127.0.0.1", "udpu");
+  await transport.close();
+  await transport.close();
+  transport.multicast(frame("late"));
+  transport.rejoin();
+  t.same(transport.counters(), {});
+});
+
