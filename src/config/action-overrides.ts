@@ -88,7 +88,8 @@ function warnWithoutEffect(
   const same = rule.actions.filter((action) => action.name === name);
   const exists = same.some((action) => depth === null || action.depth === depth);
   const complete = depth !== null && intervalMs !== null && timeoutMs !== null;
-  if (intervalMs === null && timeoutMs === null) {
+  const reader = new SectionReader(section, report);
+  if (!reader.has("interval") && !reader.has("timeout")) {
     const problem = "neither interval nor timeout is given: no effect";
     report.warning(placeOf(section), { type: "ignored", problem });
   } else if (!exists && !complete) {

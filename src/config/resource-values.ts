@@ -154,7 +154,7 @@ function allowedFor(kind: ValueKind): string {
     case "duration":
       return durationWords;
     case "path":
-      return "an absolute path";
+      return "an absolute path, starting with /";
     case "address":
       return "an IPv4 or IPv6 address, optionally /prefix";
     case "integer":

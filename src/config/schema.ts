@@ -259,8 +259,8 @@ export const clusterRule: ElementRule = {
     quorumd: {
       type: "refused",
       reason:
-        "a quorum disk is not supported by clusterd; remove <quorumd> and " +
-        '<cman expected_votes="...">, so that the votes of the nodes decide',
+        'quorum disk is not supported by clusterd; remove <quorumd> and set <cman expected_votes="N"/>' +
+        " to the sum of the votes of the nodes, or leave it out",
     },
     dlm: { type: "silent" },
     gfs_controld: { type: "silent" },

@@ -292,11 +292,9 @@ class Assembly {
     const name = node["#name"];
     const children: XmlElement[] = [];
     for (const child of Array.isArray(node["$$"]) ? node["$$"] : []) {
-      if (isRecord(child) && child["#name"] === "__text__" && typeof child["#text"] === "string") {
-        this.#onText(child["#text"], name);
-      } else {
-        children.push(this.#element(child));
-      }
+      const text = textOf(child);
+      if (text === null) children.push(this.#element(child));
+      else this.#onText(text, name);
     }
     return { name, line: start.line, attributes, children };
   }
@@ -322,6 +320,12 @@ class Assembly {
     const problem = `text inside <${parent}> is ignored${cause} (text starts "${opening(content)}")`;
     this.#warnings.push({ type: "text-ignored", line, problem });
   }
+}
+
+/** An element may be called __text__ too, but then it has attributes or children. */
+function textOf(node: unknown): string | null {
+  if (!isRecord(node) || node["#name"] !== "__text__" || "$$" in node || "$" in node) return null;
+  return typeof node["#text"] === "string" ? node["#text"] : null;
 }
 
 /** The first 40 characters, and the rest of the word in which they end. */
