@@ -61,6 +61,9 @@ export const controlLimits: ControlLimits = {
   eventBacklogBytesMax: 1024 * 1024,
 };
 
+/** Size of sun_path without its zero byte, unix(7); a longer path would silently be cut. */
+const socketPathBytesMax = 107;
+
 /** What a client asked of a service; the target is already a node of the configuration. */
 export type ServiceRequest = {
   readonly service: ServiceName;
@@ -103,6 +106,10 @@ export async function startControlServer(
   options: ControlServerOptions,
 ): Promise<Result<ControlServer, ControlServerProblem>> {
   const path = options.socketPath;
+  if (Buffer.byteLength(path) > socketPathBytesMax) {
+    const cause = `a socket path has at most ${socketPathBytesMax} bytes`;
+    return refuse({ type: "listen-failed", path, cause });
+  }
   const cleared = await clearSocketPath(path);
   if (!cleared.ok) return cleared;
   const listener = new Listener(options.backend, options.limits ?? controlLimits);
@@ -210,7 +217,9 @@ class Listener implements ControlServer {
       this.#sendError(response, { type: "busy", text });
       return;
     }
-    if (response.socket !== null) this.#promised.add(response.socket);
+    // What the parser has refused meanwhile, behind the request, spoils the request too.
+    if (!response.socket?.writable) return;
+    this.#promised.add(response.socket);
     this.#pending += 1;
     const { service, operation } = route;
     const { byDomain } = body.value;
