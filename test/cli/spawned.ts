@@ -19,12 +19,15 @@ export function start(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Running {
-  // The test runner's own variables would load its hooks into the command under test.
-  const clean = Object.entries(process.env).filter(([key]) => !/^(_?TAP|NODE_OPTIONS)/.test(key));
-  const child = spawn(name.includes("/") ? name : bin + name, words, {
-    env: { ...Object.fromEntries(clean), TZ: "UTC", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  // The test runner adds its hooks to the environment of whatever a test spawns, even where the test
+  // gives one; a fresh environment keeps them out of the command.
+  const variables = Object.entries({ PATH: process.env["PATH"] ?? "", TZ: "UTC", ...env });
+  const program = name.includes("/") ? name : bin + name;
+  const child = spawn(
+    "/usr/bin/env",
+    ["-i", ...variables.map(([key, value]) => `${key}=${value}`), program, ...words],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
