@@ -167,6 +167,7 @@ test("a large file, deep nesting and entity bombs are refused", async (t) => {
     [`<cluster>${" ".repeat(2 * 1024 * 1024)}</cluster>`, /bytes long/],
     ["<a>".repeat(1000) + "</a>".repeat(1000), /nested more than 32 deep/],
     ["<a>".repeat(300_000), /nested more than 32 deep/],
+    [`<a ${Array.from({ length: 300 }, (_, at) => `a${at}="1"`).join(" ")}/>`, /more than 256/],
     [bomb, /document type declarations are not accepted/],
   ];
   for (const [text, problem] of rows) {
@@ -184,4 +185,14 @@ test("the number of complaints is limited and the rest is counted", async (t) =>
   t.equal(complaints.length, complaintsMax + 1);
   t.equal(complaints.at(-1)?.problem, "100 further complaints are not shown");
   t.equal(complaints.at(-1)?.severity, "error");
+});
+
+test("a long circle of dependencies is reported once and cut", async (t) => {
+  const services = Array.from({ length: 40 }, (_, at) => {
+    return `<service name="v${at}" depend="v${(at + 1) % 40}"><script ref="qpidd"/></service>`;
+  });
+  const text = example.replace("</rm>", `${services.join("\n")}</rm>`);
+  const { complaints } = parseClusterConf(text, { file: "x" });
+  t.equal(complaints.length, 1);
+  t.match(complaints[0]?.problem, /^depends on itself: service:v0 -> .* -> … -> service:v0$/);
 });
