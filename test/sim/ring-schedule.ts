@@ -88,6 +88,7 @@ function scheduleTraffic(sim: RingSimulation, everyMs: number): void {
 
 function scheduleFaults(sim: RingSimulation, weights: Weights): void {
   const { random } = sim;
+  const spacingMs = random.pick([60, 400, 2500]);
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
   const strike = (): void => {
     if (sim.now > faultsMs - 500) return;
@@ -98,7 +99,7 @@ function scheduleFaults(sim: RingSimulation, weights: Weights): void {
       inflict(sim, fault);
       break;
     }
-    sim.schedule(random.between(20, random.chance(0.5) ? 300 : 2500), strike);
+    sim.schedule(random.between(0, random.chance(0.5) ? 100 : spacingMs), strike);
   };
   sim.schedule(random.between(200, 1500), strike);
 }
