@@ -9,6 +9,7 @@ import { asText } from "./qmf-values.ts";
 
 const commands = ["ping", "status", "query", "replicate", "promote", "help", "help-all"] as const;
 type Command = (typeof commands)[number];
+type BrokerCommand = Exclude<Command, "help" | "help-all">;
 
 const valued = new Set([
   "--broker",
@@ -36,14 +37,14 @@ type Target = {
   readonly timeoutMs: number | null;
 };
 
-const usage = `Usage: qpid-ha <command> [<arguments>]
+const usage = `usage: qpid-ha <command> [<arguments>]
 
 Commands are:
 
-  ping          Check if a broker is responding.
-  query         Print HA configuration and status.
-  replicate     Set up replication from <queue> on <remote-broker> to <queue> on the current broker.
-  status        Get HA status.
+  ping          Tell by the exit status whether the broker answers.
+  status        Print the state of the broker in its cluster.
+  query         Print state, identity and cluster settings of the broker.
+  replicate     Let this broker's queue follow the queue of the same name on another broker.
 
 For help with a command type: qpid-ha <command> --help
 `;
@@ -177,17 +178,19 @@ async function ping(target: Target): Promise<void> {
   await begun;
 }
 
-function describeHaBroker(habroker: QmfValues): string {
+function describeHaBroker(habroker: QmfValues, address?: string): string {
   const bytes = habroker["systemId"];
   const id = Buffer.isBuffer(bytes) ? bytes.toString("hex") : "";
   const rows = [
+    ...(address === undefined ? [] : [["Address:", address]]),
     ["Status:", asText(habroker["status"])],
     ["Broker ID:", id.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")],
     ["Brokers URL:", asText(habroker["brokersUrl"])],
     ["Public URL:", asText(habroker["publicUrl"])],
     ["Replicate: ", asText(habroker["replicateDefault"])],
   ];
-  return rows.map(([label = "", value = ""]) => `${label.padEnd(20)} ${value}`).join("\n");
+  const lines = rows.map(([label = "", value = ""]) => `${label.padEnd(20)} ${value}`);
+  return lines.join("\n") + (address === undefined ? "" : "\n");
 }
 
 async function forAll(
@@ -201,7 +204,9 @@ async function forAll(
     const { host, port } = parseTarget(address, null);
     const line = await withHaBroker({ ...target, host, port }, (_, habroker) =>
       describe(address, habroker),
-    ).catch((error: unknown) => `${address} ${describeFailure(error).replace("ConnectError: ", "")}`);
+    ).catch(
+      (error: unknown) => `${address} ${describeFailure(error).replace("ConnectError: ", "")}`,
+    );
     lines.push(line);
   }
   return lines.join("\n");
@@ -223,15 +228,19 @@ async function run(request: Request): Promise<string> {
   const { command, options, positional } = request;
   if (command === "help-all") return `${usage}\n${optionTexts}`;
   if (command === "help" || options.has("--help")) return usage;
-  if (command === null) throw new Exit(1, "Exception: Command is required");
+  if (command === null) throw new Exit(1, `${usage}\nException: No valid command`);
   if (command === "promote" && !options.has("--cluster-manager")) {
     throw new Exit(1, "Exception: The promote command is for cluster managers only");
   }
   const wanted = command === "replicate" ? 2 : 0;
   if (positional.length !== wanted) {
-    throw new Exit(1, `Exception: Wrong number of arguments: ${positional.length + 1}`);
+    throw new Exit(1, `${usage}\nException: Wrong number of arguments`);
   }
-  const target = chooseTarget(options);
+  return perform(command, request, chooseTarget(options));
+}
+
+async function perform(command: BrokerCommand, request: Request, target: Target): Promise<string> {
+  const { options, positional } = request;
   switch (command) {
     case "ping":
       await ping(target);
@@ -240,7 +249,7 @@ async function run(request: Request): Promise<string> {
       return status(request, target);
     case "query":
       return options.has("--all")
-        ? forAll(target, (address, habroker) => `${address}\n${describeHaBroker(habroker)}`)
+        ? forAll(target, (address, habroker) => describeHaBroker(habroker, address))
         : withHaBroker(target, (_, habroker) => describeHaBroker(habroker));
     case "promote":
       return withHaBroker(target, async (client) => {
