@@ -18,10 +18,9 @@ export class Child {
   readonly #process: ChildProcess;
 
   constructor(argv: readonly string[], options: ChildOptions) {
-    const [command = "", ...rest] = argv;
     const log = openSync(options.logFile, "a");
     this.logFile = options.logFile;
-    this.#process = spawn(command, rest, { stdio: ["ignore", log, log], env: options.env });
+    this.#process = spawn("env", exactly(options.env, argv), { stdio: ["ignore", log, log] });
     closeSync(log);
     this.exited = new Promise((resolve) => {
       this.#process.on("exit", (code, signal) => resolve({ code, signal }));
@@ -48,6 +47,15 @@ export class Child {
   }
 }
 
+/**
+ * Arguments of env(1) that run a command with this environment and nothing else. A test runner that
+ * adds its own variables to every child would otherwise load itself into the programs under test.
+ */
+export function exactly(env: NodeJS.ProcessEnv, argv: readonly string[]): string[] {
+  const pairs = Object.entries(env).map(([name, value]) => `${name}=${value ?? ""}`);
+  return ["-i", ...pairs, ...argv];
+}
+
 export type RunOptions = {
   readonly env: NodeJS.ProcessEnv;
   /** After this time it is killed, and the code is 124. */
@@ -57,8 +65,7 @@ export type RunOptions = {
 
 /** Runs to the end. A program that cannot be started has code 127, one killed by a signal 128. */
 export function run(argv: readonly string[], options: RunOptions): Promise<Result> {
-  const [command = "", ...rest] = argv;
-  const child = spawn(command, rest, { stdio: "pipe", env: options.env });
+  const child = spawn("env", exactly(options.env, argv), { stdio: "pipe" });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

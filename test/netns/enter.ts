@@ -3,6 +3,7 @@
  * What it mounts and connects there ends with it, even when it is killed.
  */
 import { spawn, spawnSync } from "node:child_process";
+import { exactly } from "./child.ts";
 
 /** Set for the program that runs inside. */
 const insideVariable = "CLUSTERD_TEST_NET";
@@ -31,11 +32,9 @@ export async function enterNamespaces(): Promise<Entry> {
   // Process 1 must be one that reaps orphans: a shell does, Node does not.
   const shell = ["sh", "-c", '"$@"; exit $?', "sh"];
   const program = [process.execPath, "--enable-source-maps", ...script];
-  const [command = "", ...rest] = [...namespaces(), ...shell, ...program];
-  const child = spawn(command, rest, {
-    stdio: "inherit",
-    env: { ...cleanEnvironment(), [insideVariable]: "1" },
-  });
+  const env = { ...cleanEnvironment(), [insideVariable]: "1" };
+  const [command = "", ...rest] = [...namespaces(), "env", ...exactly(env, [...shell, ...program])];
+  const child = spawn(command, rest, { stdio: "inherit" });
   const status = await new Promise<number>((resolve) => {
     child.on("error", () => resolve(1));
     child.on("exit", (code) => resolve(code ?? 1));
