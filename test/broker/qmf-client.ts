@@ -13,6 +13,8 @@ export type QmfClientOptions = {
   readonly password?: string;
   /** For the connection and for each answer; null: none. */
   readonly timeoutMs: number | null;
+  /** False: as an ordinary client, which backups refuse. */
+  readonly admin?: boolean;
 };
 
 /** A failure in the words of the tool: `ConnectError`, `Timeout`, `Exception`. */
@@ -65,9 +67,9 @@ export class QmfClient {
     connection.on("message", ({ message }) => this.#onAnswer(message));
   }
 
-  /** Connects as an administrative client, which every state accepts. */
+  /** Connects as an administrative client, which every state accepts, unless told otherwise. */
   static async open(options: QmfClientOptions): Promise<QmfClient> {
-    const connection = await openAdmin(options);
+    const connection = await (options.admin === false ? openConnection : openAdmin)(options);
     const key = `clusterd.${randomUUID()}`;
     const filter = rhea.types.wrap_described(key, "apache.org:legacy-amqp-direct-binding:string");
     connection.open_receiver({
