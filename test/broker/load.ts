@@ -3,6 +3,7 @@
  * after every reconnection, at the end receives all and says what was lost, duplicated, reordered.
  * As a program: `load.js HOST:PORT [--queue NAME] [--seconds N] [--rate N] [--window N]`; ends on
  * SIGTERM and SIGINT too; prints the report as JSON, exit 1 when anything acknowledged was lost.
+ * `--progress` prints the number of acknowledged messages ten times per second until then.
  *
  * Messages are told apart by application properties: replication may change everything else.
  */
@@ -284,7 +285,10 @@ async function main(argv: readonly string[]): Promise<number> {
     if (limit !== undefined) setTimeout(resolve, Number(limit) * 1000);
   });
   run.start();
+  const print = () => process.stdout.write(`${run.acknowledged}\n`);
+  const progress = rest.includes("--progress") ? setInterval(print, 100) : undefined;
   await stop;
+  clearInterval(progress);
   const report = await run.finish();
   process.stdout.write(`${JSON.stringify(report)}\n`);
   return report.lost === 0 ? 0 : 1;
