@@ -182,9 +182,7 @@ export class Daemon {
     }
   }
 
-  async #request(
-    request: Parameters<NonNullable<NodeLife["loop"]>["request"]>[0],
-  ): Promise<{
+  async #request(request: Parameters<NonNullable<NodeLife["loop"]>["request"]>[0]): Promise<{
     readonly code: ReturnType<typeof codeOf>;
     readonly owner: number;
     readonly text: string;

@@ -59,7 +59,7 @@ function apply(text: string, { at, remove, insert }: Damage): string {
 test("a damaged file is accepted or refused, and never throws", async (t) => {
   let accepted = 0;
   let refused = 0;
-  fc.assert(
+  await fc.assert(
     fc.property(fc.array(damage, { minLength: 1, maxLength: 4 }), (damages) => {
       if (keepsPromise(damages.reduce(apply, example))) accepted += 1;
       else refused += 1;
@@ -78,7 +78,7 @@ test("a file with odd values is accepted or refused, and never throws", async (t
   );
   const value = fc.constantFrom("", " ", "&#10;", "constructor", "__proto__", ...words);
   let refused = 0;
-  fc.assert(
+  await fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(places.length - 1), value), { maxLength: 3 }), (edits) => {
       const text = [...edits]
         .sort((a, b) => b[0] - a[0])
@@ -127,7 +127,7 @@ function expected(tree: Plan, next: { line: number }): XmlElement {
 
 test("elements keep their order and lines, whatever they are called", async (t) => {
   let elements = 0;
-  fc.assert(
+  await fc.assert(
     fc.property(plan, (tree) => {
       const lines: string[] = [];
       write(tree, lines);

@@ -105,6 +105,11 @@ export class TestNet {
     return join(this.#station(node).directory, name);
   }
 
+  /** The node's root directory as the harness sees it, mounts included; short enough for sockets. */
+  rootOf(node: number): string {
+    return `/proc/${this.#station(node).view.pid}/root`;
+  }
+
   /** Takes the carrier of the node's eth0 away, as an unplugged cable does. */
   async cut(node: number): Promise<void> {
     await this.#mustRun(["ip", "link", "set", portName(node), "down"]);
