@@ -23,7 +23,7 @@ export type StatusQuery = {
 export type Report = { readonly out: string; readonly err: string; readonly exit: number };
 
 /** Exit code for something that is not in the status: -1, as the original's shell sees it. */
-export const exitUnknown = 255;
+const exitUnknown = 255;
 /** Host names are cut after this many characters (MAXHOSTNAMELEN). */
 const nameColumnsMax = 64;
 const stateColumns = 14;
@@ -167,12 +167,12 @@ function memberHeader(columns: number): readonly string[] {
   ];
 }
 
-function memberRow(node: NodeStatus, columns: number, withManager: boolean): string {
+function memberRow(node: NodeStatus, columns: number, takesPart: boolean): string {
   const words = [
     node.online ? "Online" : "Offline",
     ...(node.local ? ["Local"] : []),
     ...(node.estranged ? ["Estranged"] : []),
-    ...(withManager ? ["rgmanager"] : []),
+    ...(takesPart ? ["rgmanager"] : []),
   ];
   const name = field(node.name, memberColumns(columns));
   return ` ${name} ${String(node.id).padStart(4)} ${words.join(", ")}`;

@@ -11,6 +11,8 @@ export type RingThread = {
   readonly post: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Kills the thread without leaving the ring; resolves when it is gone. */
   readonly kill: () => Promise<void>;
+  /** Resolves when the thread is gone, however it ended; its sockets are closed then. */
+  readonly gone: Promise<void>;
 };
 
 export function startRingThread(
@@ -33,7 +35,12 @@ export function startRingThread(
   };
   worker.on("message", (outputs: readonly RingThreadOutput[]) => pass(outputs));
   worker.on("error", (error) => fail(error.stack ?? error.message));
-  worker.on("exit", (code) => fail(`the ring thread ended with code ${code}`));
+  const gone = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      fail(`the ring thread ended with code ${code}`);
+      resolve();
+    });
+  });
   post({ type: "start", options });
   return {
     post,
@@ -41,5 +48,6 @@ export function startRingThread(
       ended = true;
       await worker.terminate();
     },
+    gone,
   };
 }

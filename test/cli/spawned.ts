@@ -19,8 +19,8 @@ export function start(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Running {
-  // The test runner adds its hooks to the environment of whatever a test spawns, even where the test
-  // gives one; a fresh environment keeps them out of the command.
+  // The test runner adds its hooks to the environment of whatever a test spawns, even where the
+  // test gives one; a fresh environment keeps them out of the command.
   const variables = Object.entries({ PATH: process.env["PATH"] ?? "", TZ: "UTC", ...env });
   const program = name.includes("/") ? name : bin + name;
   const child = spawn(

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -168,7 +169,8 @@ test("proofs of membership come, rise, and are older than now", async (t) => {
 test("a node that leaves is gone at once, and its thread has ended", async (t) => {
   const [first, second, third] = await cluster(t);
   third?.thread.post({ type: "leave" });
-  await until("it has stopped", () => third?.of("stopped").length === 1);
+  await third?.thread.gone;
+  t.same(third?.outputs.at(-1), { type: "stopped" });
   await until("the others go on", () => first?.members() === "1,2" && second?.members() === "1,2");
   const heard = first?.of("configuration").at(-1)?.heardAt ?? [];
   t.same(
@@ -247,6 +249,38 @@ test("what prevents the start is fatal, with the remedy in words", async (t) => 
   const stateless = await station(t, 3, { stateDirectory: "/nonexistent/clusterd" });
   await until("it is refused", () => stateless.problem() !== null);
   t.match(stateless.problem(), { type: "store" });
+});
+
+test("a broken invariant in the thread is the last that is heard of it", async (t) => {
+  port += 1;
+  const broken = await station(t, 1);
+  await until("it runs", () => broken.of("started").length === 1);
+  broken.thread.post(JSON.parse('{"type":"nonsense"}'));
+  await broken.thread.gone;
+  t.match(broken.outputs.at(-1), {
+    type: "fatal",
+    problem: { type: "broken-invariant", text: /unhandled variant/ },
+  });
+});
+
+/** Scheduling policy (field 41 of the stat file) of each thread of this process: 0 is normal. */
+function policies(): string[] {
+  return readdirSync("/proc/self/task").map((task) => {
+    const stat = readFileSync(`/proc/self/task/${task}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[38] ?? "";
+  });
+}
+
+test("real-time priority is the ring's alone, or is refused in words", async (t) => {
+  port += 1;
+  const eager = await station(t, 1, { realtime: true });
+  await until("it runs", () => eager.of("started").length === 1);
+  const roundRobin = policies().filter((policy) => policy === "2").length;
+  if (eager.of("started")[0]?.scheduling === "round-robin") t.equal(roundRobin, 1);
+  else {
+    t.equal(roundRobin, 0);
+    t.ok(eager.of("notice").some(({ notice }) => /normal priority/.test(notice.text)));
+  }
 });
 
 test("without native calls the thread says at which priority it runs", async (t) => {
