@@ -108,7 +108,7 @@ export class ClusterJudge {
       }
       // A user's stop rests until the next event; every other stopped service had to start.
       const last = record.decisions.at(-1)?.text ?? "";
-      const stopped = last === "stopped" || last.startsWith("stop ");
+      const stopped = last === "stopped" || / asked for on /.test(last);
       if (state === "stopped" && !stopped) throw new Violation(`liveness: ${name} is stopped`);
     }
   }
