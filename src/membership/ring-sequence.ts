@@ -1,6 +1,6 @@
 /**
  * The ring sequence and its lease: no ring is entered whose sequence is not durably covered.
- * Knows numbers; does not know files. Source: Amir et al. 1995, section 5.3 (stable storage);
+ * Knows numbers; does not know files. Source: Amir et al. 1995, section 5 (stable storage);
  * corosync exec/totemsrp.c: memb_ring_id_set.
  * Deviation: the durable value is an upper bound written ahead, so that no disk is in the way of
  * the token.
