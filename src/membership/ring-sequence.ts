@@ -12,7 +12,7 @@ import { invariant } from "../model/outcome.ts";
 
 /** A new ring leaves this much below it, so that a restarted node's own sequence never collides. */
 const ringSeqStep = 4;
-/** How far ahead the bound is written; larger wastes numbers at each restart, smaller writes more. */
+/** How far ahead the bound is written: larger wastes numbers at restarts, smaller writes more. */
 const leaseSize = 4000;
 
 export class RingSequence {

@@ -48,7 +48,7 @@ test("message_handler_orf_token: a token of another ring is dropped", async (t) 
   t.same(driver.rotate({ ring: { rep: node(2), seq: 100 } }), []);
 });
 
-test("message_handler_orf_token: a token seen before changes nothing and arms no timer", async (t) => {
+test("message_handler_orf_token: a copy changes nothing and arms no timer", async (t) => {
   const driver = operational();
   const again = driver.token;
   driver.rotate();
@@ -56,7 +56,7 @@ test("message_handler_orf_token: a token seen before changes nothing and arms no
   t.equal(driver.counter("duplicate token"), 1);
 });
 
-test("message_handler_orf_token: the token is passed on before anything is delivered", async (t) => {
+test("message_handler_orf_token: passed on before anything is delivered", async (t) => {
   const driver = operational();
   driver.submit("m");
   t.same(kinds(driver.rotate()), [
@@ -70,7 +70,7 @@ test("message_handler_orf_token: the token is passed on before anything is deliv
   ]);
 });
 
-test("message_handler_orf_token: messages are released at the second token that passed them", async (t) => {
+test("message_handler_orf_token: release takes two tokens", async (t) => {
   const driver = operational();
   driver.submit("m");
   driver.rotate();
@@ -143,7 +143,7 @@ function idle(): RingDriver {
   throw new Error("the ring does not become idle");
 }
 
-test("message_handler_token_hold_cancel: the representative lets the token go at once", async (t) => {
+test("message_handler_token_hold_cancel: a held token goes at once", async (t) => {
   const driver = idle();
   const other = { type: "hold-cancel", ring: { rep: node(1), seq: 9999 } } as const;
   t.same(driver.receive(2, other), [], "not for another ring");
@@ -185,7 +185,7 @@ test("memb_state_consensus_timeout_expired: the silent have failed", async (t) =
   t.ok(message?.type === "join" && message.failed.join() === "3");
 });
 
-test("memb_state_consensus_timeout_expired: when all agree, the commit token gets a token's time", async (t) => {
+test("memb_state_consensus_timeout_expired: agreed, we await the commit", async (t) => {
   const driver = new RingDriver(2);
   driver.step({ type: "start" });
   driver.receive(1, join({ proc: nodes(1, 2) }));
@@ -194,7 +194,7 @@ test("memb_state_consensus_timeout_expired: when all agree, the commit token get
   t.ok(kinds(driver.timer("token")).includes("arm consensus"));
 });
 
-test("memb_join_process: joins are five milliseconds apart, however many changes come", async (t) => {
+test("memb_join_process: changes within five milliseconds share a join", async (t) => {
   const driver = new RingDriver(1);
   t.equal(sent(driver.step({ type: "start" }), "join").length, 1);
   t.equal(sent(driver.receive(2, join({ proc: nodes(2) })), "join").length, 0);
@@ -213,7 +213,7 @@ test("memb_join_process: a stranger's list that changes nothing starts nothing",
   t.equal(driver.counter("gather entries"), before);
 });
 
-test("ignore_join_under_operational: late joins and those that exclude us are dropped", async (t) => {
+test("ignore_join_under_operational: late and excluding joins are dropped", async (t) => {
   const driver = operational();
   const seq = driver.counter("ring seq");
   const proc = nodes(1, 2, 3);
@@ -240,7 +240,7 @@ test("message_handler_memb_join: a leaver is excluded at once and needs no conse
   );
 });
 
-test("memb_state_commit_token_create: the representative is four ahead of all it has seen", async (t) => {
+test("memb_state_commit_token_create: four ahead of all that was seen", async (t) => {
   const { commit } = committed({ ringSeqStart: 50 });
   t.same([commit.ring.rep, commit.ring.seq, commit.index], [1, 54, 1]);
 });
@@ -277,7 +277,7 @@ test("memb_state_commit_enter: a member waits for its lease, too", async (t) => 
   t.equal(driver.state, "commit", "the sender repeats it");
 });
 
-test("message_handler_memb_commit_token: only for our agreement, our turn and a newer ring", async (t) => {
+test("message_handler_memb_commit_token: our agreement, our turn, newer", async (t) => {
   const driver = new RingDriver(2);
   driver.step({ type: "start" });
   driver.receive(1, join({ proc: nodes(1, 2) }));
@@ -298,7 +298,7 @@ test("message_handler_memb_commit_token: only for our agreement, our turn and a 
   t.equal(driver.state, "commit");
 });
 
-test("message_handler_memb_commit_token: in commit and recovery only the ring being formed", async (t) => {
+test("message_handler_memb_commit_token: only the ring being formed", async (t) => {
   const { driver, commit } = committed();
   const other = { ...completed(commit), ring: { rep: node(1), seq: commit.ring.seq + 4 } };
   driver.receive(3, other);
@@ -310,12 +310,12 @@ test("message_handler_memb_commit_token: in commit and recovery only the ring be
   t.equal(sent(driver.receive(3, completed(commit)), "token").length, 0, "once");
 });
 
-test("timer_function_token_retransmit_timeout: in commit the commit token is repeated", async (t) => {
+test("timer_function_token_retransmit_timeout: or the commit token", async (t) => {
   const { driver, commit } = committed();
   t.same(commitIn(driver.timer("retransmit")), commit);
 });
 
-test("message_handler_memb_join: in commit only companions that are as far as we are", async (t) => {
+test("message_handler_memb_join: in commit only companions as far as we are", async (t) => {
   const { driver, commit } = committed();
   const proc = nodes(1, 2, 3);
   driver.receive(2, join({ proc, ringSeq: commit.ring.seq - 1 }));
@@ -325,7 +325,7 @@ test("message_handler_memb_join: in commit only companions that are as far as we
   t.equal(driver.state, "gather");
 });
 
-test("memb_state_recovery: the ring is installed after clear and stable rotations, not before", async (t) => {
+test("memb_state_recovery: installed after clear and stable rotations", async (t) => {
   const { driver } = recovering();
   const visits: string[] = [];
   for (let visit = 1; visit <= 4; visit += 1) {
@@ -393,7 +393,7 @@ test("totempg check_q_level: a full queue refuses, and says when it has room aga
   t.ok(told.length === 1 && driver.counter("queued bytes") <= queueBytesMax / 2);
 });
 
-test("merge gate: a foreign message is answered, once per interval, and dissolves nothing", async (t) => {
+test("merge gate: a foreign message is answered once per interval", async (t) => {
   const driver = operational();
   const foreign = mcast({ ring: { rep: node(4), seq: 900 }, origin: node(4) });
   t.same(kinds(driver.receive(4, foreign)), ["merge-detect"]);
@@ -425,7 +425,7 @@ test("merge gate: a joiner that does not hear all of us is told of us instead", 
   t.equal(driver.state, "gather");
 });
 
-test("merge gate: a member that is in a newer ring is believed, a late packet is not", async (t) => {
+test("merge gate: a member in a newer ring is believed, a late packet not", async (t) => {
   const driver = operational();
   const { seq } = driver.ringId;
   const late = mergeDetect({ ring: { rep: node(2), seq: seq - 1 }, members: nodes(2) });
@@ -434,7 +434,7 @@ test("merge gate: a member that is in a newer ring is believed, a late packet is
   t.same(suspendedFor(driver.receive(2, newer)), ["stall"], "they went on without us");
 });
 
-test("timer_function_pause_timeout: a long stall suspends at once, a short one with the token", async (t) => {
+test("timer_function_pause_timeout: long suspends at once, short with the token", async (t) => {
   const long = operational();
   t.same(suspendedFor(long.step({ type: "stall", lateMs: ms(2201) })), ["stall"]);
   const short = operational();

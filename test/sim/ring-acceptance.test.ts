@@ -24,7 +24,7 @@ function submitMany(sim: RingSimulation, id: number, count: number, safe = true)
   return ids;
 }
 
-test("1 a single node installs itself after listening, without a transitional configuration", async (t) => {
+test("1 a single node installs itself after listening", async (t) => {
   const sim = new RingSimulation({ seed: 1, nodes: 1 });
   sim.startAll();
   sim.run({ forMs: 99 });
@@ -254,7 +254,7 @@ test("12 a recovery abandoned twice ends without a gap", async (t) => {
   t.same(judge(sim.history), []);
 });
 
-test("V3 who acknowledged an exchange delivers it, although the attempt was abandoned", async (t) => {
+test("V3 who acknowledged an exchange delivers it after an abandoned attempt", async (t) => {
   const sim = started(4, 31);
   const lost = sim.submit(4, { bytes: 1200, safe: false });
   sim.network.filter = (from, _to, message) => {

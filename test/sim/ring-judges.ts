@@ -7,7 +7,7 @@ import type { Life, RingHistory, Sent, TraceEvent } from "./ring-trace.ts";
 type Delivered = Extract<TraceEvent, { readonly type: "deliver" }>;
 
 /** What one life delivered between two regular configurations. */
-export type Stay = {
+type Stay = {
   readonly life: Life;
   readonly ring: string;
   readonly ringSeq: number;
@@ -36,7 +36,7 @@ export function judge(history: RingHistory): readonly string[] {
 }
 
 /** Cuts the trace of a life at its regular configurations. */
-export function staysOf(life: Life, breaches: string[]): readonly Stay[] {
+function staysOf(life: Life, breaches: string[]): readonly Stay[] {
   const stays: Stay[] = [];
   for (const event of life.events) {
     const stay = stays.at(-1);

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { judge, judgeStorms } from "./ring-judges.ts";
 import { RingSimulation, tuningDefaults } from "./ring-simulation.ts";
 
-export type Verdict = {
+type Verdict = {
   readonly breaches: readonly string[];
   /** Equal for equal seeds: the whole of what every node saw. */
   readonly digest: string;

@@ -1,5 +1,5 @@
 /**
- * Whole rings on virtual time: every node runs the real machine, frames pass through the real codec.
+ * Whole rings on virtual time: every node runs the real machine and the real codec.
  * Crashes lose what was not durable; a paused node finds its packets and its late timers again.
  */
 
@@ -21,7 +21,7 @@ import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
 import type { Life, RingHistory, Sent } from "./ring-trace.ts";
 
-export type Tuning = Partial<
+type Tuning = Partial<
   Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable">
 >;
 

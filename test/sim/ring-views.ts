@@ -2,7 +2,7 @@
 import type { RingConfiguration } from "../../src/membership/ring-events.ts";
 import type { Life } from "./ring-trace.ts";
 
-export type Seen = { readonly at: number; readonly configuration: RingConfiguration };
+type Seen = { readonly at: number; readonly configuration: RingConfiguration };
 
 export function configurations(life: Life): readonly Seen[] {
   const seen: Seen[] = [];
