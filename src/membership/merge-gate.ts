@@ -10,7 +10,7 @@ import { ascending, contains, union } from "./node-sets.ts";
 import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
 
 /** The ring at stake, with the last sequence this node committed to. */
-export type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number };
+type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number };
 
 /**
  * `admit`: gather. `answer`: tell them of us, so that everybody gets heard. `left-behind`: the
@@ -80,6 +80,12 @@ export class MergeGate {
     const mutual =
       contains(new Set(message.heard), ring.members) && contains(ours, message.members);
     return mutual ? "admit" : "answer";
+  }
+
+  /** Companions of ours are in a newer ring that does not have us: we were absent for them. */
+  isLeftBehind(message: MergeDetectMessage, ring: WorkingRing): boolean {
+    if (message.ring.seq <= ring.seq || message.members.includes(this.#self)) return false;
+    return message.members.some((node) => ring.members.includes(node));
   }
 
   /** Takes note whether the node's configuration equals ours; true when that is news. */

@@ -78,7 +78,7 @@ test("a frame is safe when a safe message ends in it", async (t) => {
   );
 });
 
-test("an unfinished message starts over in the next configuration, a finished one does not", async (t) => {
+test("in the next configuration only an unfinished message starts over", async (t) => {
   const queue = new LaneQueue("app", 200);
   queue.submit(filled(300, 1), false);
   queue.submit(filled(300, 2), false);

@@ -7,7 +7,7 @@ import type { Life, RingHistory, Sent, TraceEvent } from "./ring-trace.ts";
 type Delivered = Extract<TraceEvent, { readonly type: "deliver" }>;
 
 /** What one life delivered between two regular configurations. */
-export type Stay = {
+type Stay = {
   readonly life: Life;
   readonly ring: string;
   readonly ringSeq: number;
@@ -36,7 +36,7 @@ export function judge(history: RingHistory): readonly string[] {
 }
 
 /** Cuts the trace of a life at its regular configurations. */
-export function staysOf(life: Life, breaches: string[]): readonly Stay[] {
+function staysOf(life: Life, breaches: string[]): readonly Stay[] {
   const stays: Stay[] = [];
   for (const event of life.events) {
     const stay = stays.at(-1);
@@ -162,9 +162,10 @@ function judgeSelfDelivery(history: RingHistory, breaches: string[]): void {
 }
 
 /**
- * I6: the transitional members are in both neighbours. A message of somebody else after the
- * transitional configuration must not follow a gap: all that anybody delivered before it in that
- * ring must have been delivered here, too.
+ * I6: the transitional members are in both neighbours. After the transitional configuration a
+ * message behind a gap is from one of them, or from somebody whose messages one of them
+ * acknowledged in an abandoned attempt. There is a gap when anybody delivered something before it
+ * in that ring that was not delivered here.
  */
 function judgeTransitions(
   sent: ReadonlyMap<string, Sent>,
@@ -184,14 +185,28 @@ function judgeTransitions(
     const lost = next === null ? [] : trans.filter((node) => !next.members.includes(node));
     if (beyond.length + lost.length > 0) breaches.push(`I6: transitional of ${stay.ring} strays`);
     const here = new Set(deliveredIn(stay).map((event) => event.id));
+    const admitted = new Set([...trans, ...obligationsOf(stays, stay.ring, trans)]);
     for (const { id, seq, from } of stay.transitional) {
-      if (trans.includes(from) || !sent.has(id)) continue;
+      if (admitted.has(from) || !sent.has(id)) continue;
       for (const [other, at] of byRing.get(stay.ring) ?? []) {
         if (at >= seq || here.has(other)) continue;
         breaches.push(`I6: ${nameOf(stay.life)} delivers ${id} of ${from} behind missing ${other}`);
       }
     }
   }
+}
+
+function obligationsOf(
+  stays: readonly Stay[],
+  ring: string,
+  trans: readonly number[],
+): readonly number[] {
+  const companions = stays.filter((stay) => stay.ring === ring && trans.includes(stay.life.node));
+  return companions.flatMap((stay) => {
+    return stay.life.events.flatMap((event) => {
+      return event.type === "obliged" && event.ring === ring ? event.nodes : [];
+    });
+  });
 }
 
 /** How many messages before a submission are checked as its causes. */

@@ -5,7 +5,7 @@
 import type { RingMessage } from "../../src/membership/wire.ts";
 import type { Random } from "./random.ts";
 
-export type Weather = {
+type Weather = {
   readonly loss: number;
   readonly duplication: number;
   readonly delayMs: number;
@@ -13,10 +13,10 @@ export type Weather = {
   readonly jitterMs: number;
 };
 
-export const fairWeather: Weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
+const fairWeather: Weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
 
 /** Decides about one packet in a directed test: false drops it. */
-export type PacketFilter = (from: number, to: number, message: RingMessage) => boolean;
+type PacketFilter = (from: number, to: number, message: RingMessage) => boolean;
 
 export class RingNetwork {
   readonly #random: Random;

@@ -1,5 +1,5 @@
 /**
- * Whole rings on virtual time: every node runs the real machine, frames pass through the real codec.
+ * Whole rings on virtual time: every node runs the real machine and the real codec.
  * Crashes lose what was not durable; a paused node finds its packets and its late timers again.
  */
 
@@ -11,7 +11,7 @@ import type {
   RingOutput,
   RingTimer,
 } from "../../src/membership/ring-events.ts";
-import type { RingMessage } from "../../src/membership/wire.ts";
+import type { CommitMessage, RingMessage } from "../../src/membership/wire.ts";
 import { decodeMessage, encodeMessage, frameKinds } from "../../src/membership/wire.ts";
 import type { Incarnation, NodeId, RingId } from "../../src/model/ids.ts";
 import { formatRing, parseIncarnation, parseNodeId, sameRing } from "../../src/model/ids.ts";
@@ -21,7 +21,7 @@ import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
 import type { Life, RingHistory, Sent } from "./ring-trace.ts";
 
-export type Tuning = Partial<
+type Tuning = Partial<
   Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable">
 >;
 
@@ -70,6 +70,7 @@ type SimulatedNode = {
   readonly incarnation: Incarnation;
   readonly ring: Ring;
   readonly life: Life;
+  readonly notices: string[];
   readonly timers: Map<RingTimer, number>;
   readonly inputs: RingInput[];
   busy: boolean;
@@ -119,7 +120,10 @@ export class RingSimulation {
   }
 
   /** Begins a life of the node; `wiped` forgets its state directory. */
-  start(id: number, options: { readonly wiped?: boolean } = {}): void {
+  start(
+    id: number,
+    options: { readonly wiped?: boolean; readonly configHash?: number } = {},
+  ): void {
     const self = nodeId(id);
     if (options.wiped === true) this.#durable.delete(self);
     const durable = this.#durable.get(self) ?? 0;
@@ -129,6 +133,7 @@ export class RingSimulation {
     const ring = new Ring({
       ...tuningDefaults,
       ...this.#tuning,
+      configHash: options.configHash ?? tuningDefaults.configHash,
       self,
       incarnation,
       nodes: this.nodeIds,
@@ -136,6 +141,7 @@ export class RingSimulation {
       ringSeqDurable: durable,
     });
     const node: SimulatedNode = {
+      notices: [],
       id: self,
       incarnation,
       ring,
@@ -202,8 +208,20 @@ export class RingSimulation {
     return this.#node(id).life;
   }
 
-  step(id: number, input: RingInput): void {
-    this.#feed(this.#node(id), input);
+  /** What the node tells its log, growing as it does. */
+  watchNotices(id: number): readonly string[] {
+    return this.#node(id).notices;
+  }
+
+  /** Hands the node a packet of another node's earlier life. */
+  replay(to: number, packet: { readonly from: number; readonly incarnation: number }): void {
+    const ring = { rep: nodeId(packet.from), seq: 1 };
+    this.#feed(this.#node(to), {
+      type: "frame",
+      from: nodeId(packet.from),
+      incarnation: incarnationOf(packet.incarnation),
+      message: { type: "hold-cancel", ring },
+    });
   }
 
   /** Submits a message of about this many bytes; its id, or null when the queue refused it. */
@@ -409,8 +427,10 @@ export class RingSimulation {
       events.push({ type: "deliver", at, id, ring, seq: output.seq, from: output.from });
       this.#compare(id, output.payload);
       if (output.lane === "sync") this.#greeted(node, output.ring, output.from);
-    } else if (output.type === "notice" && output.notice.text.startsWith("entering gather")) {
-      events.push({ type: "gather", at, reason: output.notice.text });
+    } else if (output.type === "notice") {
+      const { text } = output.notice;
+      node.notices.push(text);
+      if (text.startsWith("entering gather")) events.push({ type: "gather", at, reason: text });
     }
   }
 
@@ -456,10 +476,18 @@ export class RingSimulation {
 
   #unicast(node: SimulatedNode, to: NodeId, message: RingMessage): void {
     if (message.type === "token") this.rtrMax = Math.max(this.rtrMax, message.rtr.length);
+    if (message.type === "commit") this.#recordObligations(node, message);
     const frame = this.#seal(node, message);
     const other = this.#alive.get(to);
     if (other === node) this.#echo(node, frame);
     else if (other !== undefined) this.#carry(node, other, { frame, message });
+  }
+
+  #recordObligations(node: SimulatedNode, commit: CommitMessage): void {
+    const state = commit.members.find((entry) => entry.node === node.id)?.state ?? null;
+    if (state === null || state.oldRing === null) return;
+    const ring = formatRing(state.oldRing);
+    node.life.events.push({ type: "obliged", at: this.now, ring, nodes: state.obliged });
   }
 
   #echo(node: SimulatedNode, frame: SealedFrame): void {

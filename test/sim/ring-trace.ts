@@ -18,6 +18,13 @@ export type TraceEvent =
       readonly seq: number;
       readonly from: number;
     }
+  /** In a commit token on the wire: whose messages the node acknowledged it must deliver. */
+  | {
+      readonly type: "obliged";
+      readonly at: number;
+      readonly ring: string;
+      readonly nodes: readonly number[];
+    }
   | { readonly type: "suspended"; readonly at: number; readonly reason: string }
   | { readonly type: "gather"; readonly at: number; readonly reason: string }
   | { readonly type: "join-sent"; readonly at: number };
