@@ -2,7 +2,8 @@ import { enterNamespaces } from "../netns/enter.ts";
 
 const entry = await enterNamespaces();
 const { test } = await import("tap");
-const { appendFileSync, readFileSync } = await import("node:fs");
+const { appendFileSync } = await import("node:fs");
+const { isAlive } = await import("../netns/child.ts");
 const { TestNet } = await import("../netns/test-net.ts");
 const { until } = await import("../netns/until.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
@@ -32,10 +33,6 @@ test("init scripts of broker and primary", { skip }, async (t) => {
     (await net.execOnNode(node, argv)).stdout.trim();
   const pid = async (node: number) => Number(await inNode(node, "cat", "/run/qpidd.pid"));
   const state = (node: number) => inNode(node, "/etc/qpid/bin/qpid-ha", "status", "--timeout", "2");
-  const alive = (process: number) => {
-    const stat = readStat(process);
-    return stat !== "" && !stat.includes(") Z ");
-  };
 
   await t.test("tell what became of the broker", async (t) => {
     t.equal(await code(1, "qpidd", "status"), 3, "stopped");
@@ -46,7 +43,7 @@ test("init scripts of broker and primary", { skip }, async (t) => {
     const running = await call(1, "qpidd", "status");
     t.match(running, { code: 0, stdout: `qpidd (pid ${first}) is running...\n` });
     process.kill(first, "SIGKILL");
-    await until(() => !alive(first));
+    await until(() => !isAlive(first));
     t.equal(await code(1, "qpidd", "status"), 1, "dead with a pid file");
     await inNode(1, "rm", "/run/qpidd.pid");
     t.equal(await code(1, "qpidd", "status"), 2, "dead with a lock file");
@@ -89,8 +86,8 @@ test("init scripts of broker and primary", { skip }, async (t) => {
     t.equal(await code(1, "qpidd", "stop"), 0);
     t.equal(await code(1, "qpidd", "restart"), 0);
     t.equal(await code(2, "qpidd-primary", "stop"), 0);
-    t.ok(alive(primary), "the primary is not stopped as broker");
-    t.ok(alive(backup), "the backup is not stopped as primary");
+    t.ok(isAlive(primary), "the primary is not stopped as broker");
+    t.ok(isAlive(backup), "the backup is not stopped as primary");
     const second = await call(2, "qpidd-primary", "start");
     t.match(second, { code: 1, stdout: /there is a primary at 20\.0\.20\.1/ });
     t.equal(await state(2), "ready");
@@ -102,7 +99,7 @@ test("init scripts of broker and primary", { skip }, async (t) => {
     t.equal(await code(1, "qpidd", "status"), 1, "running, but not answering");
     t.equal(await code(1, "qpidd-primary", "status"), 1);
     t.equal(await code(1, "qpidd-primary", "stop"), 0);
-    t.notOk(alive(frozen), "it cannot wake up as a second primary");
+    t.notOk(isAlive(frozen), "it cannot wake up as a second primary");
     t.equal(await code(2, "qpidd-primary", "start"), 0);
     await until(async () => (await state(2)) === "active" && (await state(3)) === "ready");
     t.pass("another one is promoted");
@@ -111,18 +108,10 @@ test("init scripts of broker and primary", { skip }, async (t) => {
   await t.test("report a refused promotion", async (t) => {
     const primary = await pid(2);
     t.equal(await code(2, "qpidd-primary", "stop"), 0);
-    t.notOk(alive(primary), "stopped as primary");
+    t.notOk(isAlive(primary), "stopped as primary");
     t.equal(await code(1, "qpidd", "start"), 0);
     const refused = await call(1, "qpidd-primary", "start");
     t.match(refused, { code: 1, stdout: /Joining active cluster, cannot be promoted/ });
-    t.ok(alive(await pid(1)), "the broker itself stays");
+    t.ok(isAlive(await pid(1)), "the broker itself stays");
   });
 });
-
-function readStat(process: number): string {
-  try {
-    return readFileSync(`/proc/${process}/stat`, "utf8");
-  } catch {
-    return "";
-  }
-}

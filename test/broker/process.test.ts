@@ -1,7 +1,7 @@
 // The stand-in as a process: start, end, identity, who may connect.
 import { readFileSync } from "node:fs";
 import { test } from "tap";
-import { run } from "../netns/child.ts";
+import { isAlive, run } from "../netns/child.ts";
 import { cleanEnvironment } from "../netns/enter.ts";
 import { until } from "../netns/until.ts";
 import { BrokerCluster, freePorts, standInProgram } from "./brokers.ts";
@@ -73,11 +73,3 @@ test("with authentication only the right password gets in", async (t) => {
   await t.rejects(enter("ha", "wrong"), { name: "AuthenticationFailure" });
   await t.rejects(enter("someone", "secret"), { name: "AuthenticationFailure" });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-}

@@ -2,6 +2,7 @@ import { enterNamespaces } from "./enter.ts";
 
 const entry = await enterNamespaces();
 const { test } = await import("tap");
+const { isAlive } = await import("./child.ts");
 const { TestNet } = await import("./test-net.ts");
 const { serviceAddress } = await import("./node-files.ts");
 const { until } = await import("./until.ts");
@@ -103,6 +104,24 @@ test("a network of three nodes and a client", { skip }, async (t) => {
     await until(() => shell.output() === "begun well\n");
     shell.kill("SIGTERM");
     t.same(await shell.exited, { code: null, signal: "SIGTERM" });
+  });
+
+  await t.test("a node that is powered off runs nothing, not even daemons", async (t) => {
+    t.equal((await net.execOnNode(3, ["/etc/init.d/qpidd", "start"])).code, 0);
+    const daemon = Number((await net.execOnNode(3, ["cat", "/run/qpidd.pid"])).stdout);
+    t.ok(isAlive(daemon));
+    await net.powerOff(3);
+    await until(() => !isAlive(daemon));
+    t.ok(isAlive(listeners[0]?.pid ?? 0), "other nodes are not touched");
+    await net.heal(3);
+  });
+
+  await t.test("each node has cgroups of its own, where there are any", async (t) => {
+    const kind = await net.execOnNode(1, ["stat", "-f", "-c", "%T", "/sys/fs/cgroup"]);
+    if (kind.stdout.trim() !== "cgroup2fs") return t.comment("no cgroups here");
+    const make = ["mkdir", "/sys/fs/cgroup/service"];
+    t.equal((await net.execOnNode(1, make)).code, 0);
+    t.equal((await net.execOnNode(2, make)).code, 0, "the same name on another node");
   });
 
   await t.test("nothing of a test runner reaches a child", async (t) => {
