@@ -90,7 +90,7 @@ export class Broker {
     });
   }
 
-  async waitFor(state: HaState, timeoutMs = 5000): Promise<void> {
+  async waitFor(state: HaState, timeoutMs = 10_000): Promise<void> {
     await until(async () => (await this.status()) === state, {
       timeoutMs,
       describe: () => `state ${state}; log:\n${this.log()}`,

@@ -74,7 +74,7 @@ test("qpid-ha", async (t) => {
     b2.signal("SIGSTOP");
     const askedAtMs = performance.now();
     t.match(await qpidHa("status", "--timeout", "0.5", ...at(b2.port)), { code: 1, stdout: /.+/ });
-    t.ok(performance.now() - askedAtMs < 2500);
+    t.ok(performance.now() - askedAtMs < 6000);
     b2.signal("SIGCONT");
   });
 
