@@ -284,6 +284,44 @@ test("a token waits for the frames it announces, but not for ever", async (t) =>
   leave(bench);
 });
 
+/** Stands still from the check phase of the loop, after which timers run before sockets. */
+async function standStill(forMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(() => {
+      const end = performance.now() + forMs;
+      while (performance.now() < end);
+      resolve();
+    });
+  });
+}
+
+test("a token that waits for its frames is not overtaken by its own timer", async (t) => {
+  const bench = new Bench((input) => {
+    if (input.type === "start") return [{ type: "arm", timer: "token", afterMs: ms(5) }];
+    if (input.type !== "frame") return [];
+    return [{ type: "arm", timer: "token", afterMs: ms(60_000) }];
+  });
+  await standStill(10);
+  bench.arrive(token(1, 500));
+  await turns(8);
+  t.same(bench.seen(), ["start", "2 token"]);
+  leave(bench);
+});
+
+test("the token timer waits until what arrived during a pause was read", async (t) => {
+  const lucky = new Bench(operational);
+  await standStill(tokenMs + 30);
+  setImmediate(() => lucky.arrive(token(1)));
+  await turns(8);
+  t.same(lucky.seen(), ["start", "2 token"]);
+  leave(lucky);
+  const unlucky = new Bench(operational);
+  await standStill(tokenMs + 30);
+  await until("the timer", () => unlucky.seen().includes("timer token"));
+  t.same(unlucky.seen(), ["start", "stall", "timer token"]);
+  leave(unlucky);
+});
+
 test("after a short stall only frames of the current ring are taken", async (t) => {
   const bench = new Bench(operational);
   bench.pausedMs += tokenMs / 2 + 20;
