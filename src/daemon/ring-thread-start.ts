@@ -31,7 +31,14 @@ export function startRingThread(
   const fail = (text: string): void =>
     pass([{ type: "fatal", problem: { type: "broken-invariant", text } }]);
   const post = (input: RingThreadInput): void => {
-    if (!ended) worker.postMessage(input);
+    if (ended) return;
+    if (input.type !== "submit") {
+      worker.postMessage(input);
+      return;
+    }
+    // A payload may be a view of a large buffer, all of which would be copied with it.
+    const payload = new Uint8Array(input.payload);
+    worker.postMessage({ ...input, payload }, [payload.buffer]);
   };
   worker.on("message", (outputs: readonly RingThreadOutput[]) => pass(outputs));
   worker.on("error", (error) => fail(error.stack ?? error.message));
