@@ -21,6 +21,8 @@ export function startRingThread(
 ): RingThread {
   const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
     name: "ring",
+    // Nothing that was preloaded into the main thread belongs into this one.
+    execArgv: ["--enable-source-maps"],
   });
   let ended = false;
   const pass = (outputs: readonly RingThreadOutput[]): void => {
