@@ -2,7 +2,7 @@
  * The commit token: created by the representative, filled in by every member on its first
  * rotation, carried to everybody complete on the second.
  * Knows members and their entries; does not know timers or states.
- * Source: Amir et al. 1995, section 5.3; corosync exec/totemsrp.c: memb_state_commit_token_create,
+ * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_state_commit_token_create,
  * memb_state_commit_token_update.
  */
 import type { NodeId, RingId } from "../model/ids.ts";

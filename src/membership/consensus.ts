@@ -51,7 +51,7 @@ export function failSilent(agreement: Agreement): Agreement {
 }
 
 /** Who judges a join: ourselves and the members of the ring we come from. */
-export type JoinContext = {
+type JoinContext = {
   readonly self: NodeId;
   readonly from: NodeId;
   readonly oldMembers: readonly NodeId[];
@@ -84,7 +84,7 @@ export function applyJoin(
 function mergeJoin(agreement: Agreement, join: JoinMessage, context: JoinContext): JoinEffect {
   const { self, from, oldMembers } = context;
   const proc = union(agreement.proc, join.proc);
-  // A sender that declares us failed and we cannot be in one ring; strangers' verdicts do not count.
+  // Who declares us failed cannot be in a ring with us; verdicts of strangers do not count.
   const accused = join.failed.includes(self)
     ? [from]
     : oldMembers.includes(from)

@@ -1,7 +1,7 @@
 /**
  * The gather phase: joins sent and judged, consensus awaited.
  * Knows agreement and how often a join may be sent; does not know the ring that ended or begins.
- * Source: Amir et al. 1995, section 5.2; corosync exec/totemsrp.c: memb_state_gather_enter,
+ * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_state_gather_enter,
  * memb_join_message_send, memb_state_consensus_timeout_expired.
  * Deviations: joins are spaced, however fast others answer; a node that starts listens first
  * before it settles for being alone.

@@ -10,7 +10,7 @@ import { ascending, contains, union } from "./node-sets.ts";
 import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
 
 /** The ring at stake, with the last sequence this node committed to. */
-export type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number };
+type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number };
 
 /**
  * `admit`: gather. `answer`: tell them of us, so that everybody gets heard. `left-behind`: the

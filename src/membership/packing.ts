@@ -61,7 +61,7 @@ export class LaneQueue {
     return true;
   }
 
-  /** An unfinished message starts over: its fragments so far belong to a configuration that ended. */
+  /** An unfinished message starts over: the configuration of its fragments has ended. */
   restart(): void {
     this.#offset = 0;
   }

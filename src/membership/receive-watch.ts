@@ -10,7 +10,7 @@ import type { NodeId } from "../model/ids.ts";
 /** Fewer visits than this prove nothing: a slow ring had no chance to retransmit yet. */
 const visitsMin = 30;
 
-export type Reception = {
+type Reception = {
   readonly self: NodeId;
   readonly aru: number;
   /** The highest sequence number on the last token, its aru, and who holds the aru down. */

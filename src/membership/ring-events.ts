@@ -31,7 +31,7 @@ export const queueBytesMax = 4 << 20;
 export type RingInput =
   /** Once, when the sockets are ready: the ring starts listening for others. */
   | { readonly type: "start" }
-  /** An authenticated, decoded frame; own multicasts come back through here, in order, never lost. */
+  /** An authenticated, decoded frame; own multicasts come back here, in order, never lost. */
   | {
       readonly type: "frame";
       readonly from: NodeId;

@@ -1,6 +1,6 @@
 /**
  * The ring sequence and its lease: no ring is entered whose sequence is not durably covered.
- * Knows numbers; does not know files. Source: Amir et al. 1995, section 5.3 (stable storage);
+ * Knows numbers; does not know files. Source: Amir et al. 1995, section 5 (stable storage);
  * corosync exec/totemsrp.c: memb_ring_id_set.
  * Deviation: the durable value is an upper bound written ahead, so that no disk is in the way of
  * the token.
@@ -12,7 +12,7 @@ import { invariant } from "../model/outcome.ts";
 
 /** A new ring leaves this much below it, so that a restarted node's own sequence never collides. */
 const ringSeqStep = 4;
-/** How far ahead the bound is written; larger wastes numbers at each restart, smaller writes more. */
+/** How far ahead the bound is written: larger wastes numbers at restarts, smaller writes more. */
 const leaseSize = 4000;
 
 export class RingSequence {

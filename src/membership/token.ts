@@ -40,7 +40,7 @@ export const firstVisit: VisitMemory = {
   recentSeqs: [],
 };
 
-export type FlowLimits = {
+type FlowLimits = {
   readonly windowFrames: number;
   readonly maxFramesPerVisit: number;
   readonly missCountVisits: number;
@@ -80,7 +80,7 @@ export function allowedFrames(
 }
 
 /** Retransmissions to send, the list that remains, and how many new messages may follow. */
-export type Service = {
+type Service = {
   readonly retransmit: readonly McastMessage[];
   readonly rtr: readonly number[];
   readonly originate: number;
@@ -117,7 +117,7 @@ function addMisses(rtr: number[], queue: SortQueue, upTo: number): void {
 }
 
 /** What was done in this visit; `aru` is ours after our own new messages. */
-export type Visit = {
+type Visit = {
   readonly self: NodeId;
   readonly aru: number;
   readonly seq: number;

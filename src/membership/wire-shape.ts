@@ -9,7 +9,7 @@
 type FieldShape = "varint" | "bytes" | "fixed32" | "packed" | "entry";
 
 /** The field shapes of one message, by field number. */
-export type FrameShape = ReadonlyMap<number, FieldShape>;
+type FrameShape = ReadonlyMap<number, FieldShape>;
 
 const varintBytesMax = 10;
 const wireTypes = { varint: 0, bytes: 2, packed: 2, entry: 2, fixed32: 5 } as const;
