@@ -252,6 +252,8 @@ test("another cluster, another key and secauth off stay outside", async (t) => {
 
 test("a clone with a used node id stops, and dissolves nothing", async (t) => {
   const [first] = await cluster(t);
+  // The three may have come together in two steps.
+  const suspended = first?.of("suspended").length;
   const nodes = [1, 2, 3].map((id) => ({
     id: nodeId(id),
     address: `127.0.0.${id === 1 ? 7 : id}`,
@@ -265,7 +267,7 @@ test("a clone with a used node id stops, and dissolves nothing", async (t) => {
       first?.of("notice").some(({ notice }) => notice.text.includes("uses this node's id")) ??
       false,
   );
-  t.equal(first?.of("suspended").length, 0);
+  t.equal(first?.of("suspended").length, suspended);
 });
 
 test("what prevents the start is fatal, with the remedy in words", async (t) => {
