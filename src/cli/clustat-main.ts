@@ -1,0 +1,5 @@
+/** The program clustat-ts: connects the command to its process. Knows nothing of the cluster. */
+import { clustat } from "./clustat.ts";
+import { processTerminal } from "./terminal.ts";
+
+process.exitCode = await clustat(process.argv.slice(2), processTerminal());

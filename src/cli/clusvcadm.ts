@@ -1,0 +1,269 @@
+/**
+ * The command clusvcadm-ts: sends one service request to the local daemon and prints its result.
+ * Knows its options, texts and exit codes; does not know what makes a request succeed.
+ * Source: clusvcadm(8); rgmanager clusvcadm.c.
+ * Deviation: an unknown member ends the command; the original takes the closest name.
+ */
+import {
+  type ControlClient,
+  type ControlProblem,
+  controlClient,
+} from "../control/control-client.ts";
+import {
+  type ServiceOperation,
+  type ServiceReply,
+  socketPathDefault,
+} from "../control/protocol.ts";
+import { parseServiceName, type ServiceName } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import { type RequestCode, requestCodes, requestText } from "../model/request-codes.ts";
+import type { ClusterStatus } from "../model/status.ts";
+import { version } from "../model/version.ts";
+import { type Arg, formatMistake, type OptionTable, parseArgs } from "./args.ts";
+import { nodeName, servicesUnavailable } from "./status-text.ts";
+import type { Terminal } from "./terminal.ts";
+
+const table: OptionTable = {
+  letters: "lSue:M:d:r:n:c:m:FvR:s:Z:U:qh?",
+  names: { socket: true, help: false, version: false },
+};
+
+const usage = `usage: clusvcadm-ts OPERATION SERVICE [options]
+  -e SERVICE            enable here
+  -e SERVICE -F         enable where its failover domain says
+  -e SERVICE -m MEMBER  enable on the member
+  -d SERVICE            disable: stays down until it is enabled again
+  -s SERVICE            stop: may start again when a member joins or leaves
+  -r SERVICE [-m MEMBER]  relocate, preferably to the member
+  -R SERVICE            restart in place
+  -n MEMBER             the same as -m
+  -q                    nothing on standard output
+  --socket PATH         the daemon's control socket (else $CLUSTERD_SOCKET)
+  -v, -h                version, this text
+A SERVICE without a colon is service:SERVICE.
+`;
+
+const operations: Readonly<Record<string, ServiceOperation>> = {
+  e: "enable",
+  d: "disable",
+  s: "stop",
+  R: "restart",
+  r: "relocate",
+};
+
+const unsupported: Readonly<Record<string, string>> = {
+  M: "migrate",
+  Z: "freeze",
+  U: "unfreeze",
+  c: "convalesce",
+  l: "lock",
+  u: "unlock",
+  S: "show the lock",
+};
+
+const verbs: Readonly<Record<ServiceOperation, string>> = {
+  enable: "trying to enable",
+  disable: "disabling",
+  stop: "stopping",
+  restart: "trying to restart",
+  relocate: "Trying to relocate",
+};
+
+/** How soon and how often the command says on standard error what a request waits for. */
+export type NoticePace = { readonly firstMs: number; readonly everyMs: number };
+export const noticePace: NoticePace = { firstMs: 10_000, everyMs: 30_000 };
+
+const answerMs = 10_000;
+
+type Wish = {
+  readonly operation: ServiceOperation;
+  /** As written on the command line, with its prefix. */
+  readonly service: string;
+  readonly target: string | null;
+  readonly byDomain: boolean;
+  readonly socketPath: string;
+};
+
+type Reading =
+  | { readonly type: "wish"; readonly wish: Wish; readonly quiet: boolean }
+  | { readonly type: "ends"; readonly out: string; readonly err: string; readonly exit: number };
+
+/** Runs the command; returns its exit code. */
+export async function clusvcadm(
+  words: readonly string[],
+  terminal: Terminal,
+  pace: NoticePace,
+): Promise<number> {
+  const reading = readOptions(parseArgs(words, table), terminal.env);
+  if (reading.type === "ends") {
+    terminal.out(reading.out);
+    terminal.err(reading.err);
+    return reading.exit;
+  }
+  const audible = reading.quiet ? { ...terminal, out: () => {} } : terminal;
+  return await carryOut(reading.wish, audible, pace);
+}
+
+function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
+  let last: { readonly letter: string; readonly service: string } | null = null;
+  let target: string | null = null;
+  let byDomain = false;
+  let quiet = false;
+  let socketPath = env["CLUSTERD_SOCKET"] || socketPathDefault;
+  for (const arg of args) {
+    const mistake = arg.type === "operand" ? `unexpected '${arg.text}'` : formatMistake(arg);
+    if (arg.type !== "option") return ends("", `clusvcadm-ts: ${mistake}\n${usage}`, 1);
+    const { name, value } = arg;
+    if (name === "h" || name === "?" || name === "help") return ends(quiet ? "" : usage, "", 1);
+    if (name === "v" || name === "version") return ends(quiet ? "" : `${version}\n`, "", 0);
+    if (name === "l" || name === "u" || name === "S") return refuseOperation(name);
+    if (name === "q") quiet = true;
+    else if (name === "socket") socketPath = value;
+    else if (name === "F") byDomain = true;
+    else if (name === "m" || name === "n") target = value;
+    else last = { letter: name, service: value };
+    if (byDomain && target !== null) return ends("", "Cannot use '-F' with '-n' or '-m'\n", 1);
+  }
+  if (last === null) return ends(quiet ? "" : usage, "", 1);
+  const operation = operations[last.letter];
+  if (operation === undefined) return refuseOperation(last.letter);
+  const service = last.service.includes(":") ? last.service : `service:${last.service}`;
+  byDomain = byDomain && operation === "enable";
+  return { type: "wish", wish: { operation, service, target, byDomain, socketPath }, quiet };
+}
+
+function ends(out: string, err: string, exit: number): Reading {
+  return { type: "ends", out, err, exit };
+}
+
+function refuseOperation(letter: string): Reading {
+  const text = `-${letter} (${unsupported[letter]}) is not supported by this version`;
+  return ends("", `clusvcadm-ts: ${text}\n`, 1);
+}
+
+async function carryOut(wish: Wish, terminal: Terminal, pace: NoticePace): Promise<number> {
+  const client = controlClient(wish.socketPath);
+  const status = await client.status(answerMs);
+  if (!status.ok && !forbidden(status.problem)) {
+    if (status.problem.type === "unreachable") {
+      terminal.out("Could not connect to cluster service\n");
+    }
+    terminal.err(`clusvcadm-ts: ${formatProblem(status.problem, wish.socketPath)}\n`);
+    return 1;
+  }
+  const unknown =
+    status.ok && wish.target !== null && !status.value.nodes.some((n) => n.name === wish.target);
+  if (unknown) {
+    terminal.out(`'${wish.target}' not in membership list\n`);
+    return 1;
+  }
+  terminal.out(`${formatHead(wish)}...`);
+  const service = parseServiceName(wish.service);
+  if (!status.ok) return conclude(requestCodes.permissionDenied, terminal);
+  if (service === null) return conclude(requestCodes.noSuchService, terminal);
+  const notices = startNotices({ client, service, terminal, pace });
+  const reply = await client.request({ ...wish, service });
+  notices.stop();
+  if (reply.ok) return formatReply(reply.value, { wish, status: status.value, terminal });
+  if (forbidden(reply.problem)) return conclude(requestCodes.permissionDenied, terminal);
+  if (reply.problem.type === "unreachable") {
+    terminal.out("Could not connect to resource group manager\n");
+  }
+  terminal.err(`clusvcadm-ts: ${formatProblem(reply.problem, wish.socketPath)}\n`);
+  return 1;
+}
+
+/** The socket's mode says who may ask; only its owner and group can even connect. */
+function forbidden(problem: ControlProblem): boolean {
+  return problem.type === "unreachable" && (problem.code === "EACCES" || problem.code === "EPERM");
+}
+
+function formatHead(wish: Wish): string {
+  const verb = verbs[wish.operation];
+  if (wish.operation === "relocate") {
+    return `${verb} ${wish.service}${wish.target === null ? "" : ` to ${wish.target}`}`;
+  }
+  const who = wish.target === null ? "Local machine" : `Member ${wish.target}`;
+  return `${who} ${verb} ${wish.service}`;
+}
+
+function formatReply(
+  reply: ServiceReply,
+  context: { readonly wish: Wish; readonly status: ClusterStatus; readonly terminal: Terminal },
+): number {
+  const { wish, status, terminal } = context;
+  const exit = conclude(reply.code, terminal);
+  const moved = wish.operation === "enable" || wish.operation === "relocate";
+  if (reply.code === requestCodes.success && moved && reply.owner !== 0) {
+    const owner = nodeName(status, reply.owner);
+    const warning = wish.target === null || wish.target === owner ? "" : "Warning: ";
+    terminal.out(`${warning}${wish.service} is now running on ${owner}\n`);
+  }
+  if (reply.text !== "" && reply.text !== requestText(reply.code)) {
+    terminal.err(`clusvcadm-ts: ${reply.text}\n`);
+  }
+  return exit;
+}
+
+/** Ends the head's line; the exit code is the low byte of the result, "already running" is 0. */
+function conclude(code: RequestCode, terminal: Terminal): number {
+  terminal.out(`${requestText(code)}\n`);
+  return code === requestCodes.alreadyRunning ? 0 : code & 255;
+}
+
+type NoticeOptions = {
+  readonly client: ControlClient;
+  readonly service: ServiceName;
+  readonly terminal: Terminal;
+  readonly pace: NoticePace;
+};
+
+/** Says on standard error, again and again, what the daemon waits for. */
+function startNotices(options: NoticeOptions): { readonly stop: () => void } {
+  const { client, service, terminal, pace } = options;
+  const startedAt = performance.now();
+  let stopped = false;
+  const tell = async (): Promise<void> => {
+    const status = await client.status(answerMs);
+    if (stopped) return;
+    const waited = Math.round((performance.now() - startedAt) / 1000);
+    const text = status.ok
+      ? formatWait(status.value, service)
+      : formatProblem(status.problem, "the daemon");
+    // The head's line is still open on a terminal.
+    terminal.err(`${terminal.isTty ? "\n" : ""}clusvcadm-ts: waiting since ${waited} s: ${text}\n`);
+    timer = setTimeout(() => void tell(), pace.everyMs);
+  };
+  let timer = setTimeout(() => void tell(), pace.firstMs);
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function formatWait(status: ClusterStatus, name: ServiceName): string {
+  if (status.services === null) return servicesUnavailable(status);
+  const service = status.services.find((each) => each.name === name);
+  if (service === undefined) return `${name} is in no configuration`;
+  const place = service.owner === 0 ? "" : ` on ${nodeName(status, service.owner)}`;
+  const wait = service.waitingFor === null ? "" : `, waiting for ${service.waitingFor}`;
+  return `${name} is ${service.state}${place}${wait}`;
+}
+
+function formatProblem(problem: ControlProblem, socketPath: string): string {
+  switch (problem.type) {
+    case "unreachable":
+      return `no clusterd answers at ${socketPath}: ${problem.text}`;
+    case "timed-out":
+      return `${socketPath}: no answer within ${problem.afterMs / 1000} s`;
+    case "lost":
+      return `${socketPath}: the connection ended before the reply (${problem.text})`;
+    case "refused":
+    case "malformed":
+      return `${socketPath}: ${problem.text}`;
+    default:
+      return assertNever(problem);
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * The cluster's status as text, byte for byte in rgmanager's layout.
+ * Knows ClusterStatus and columns; does not know options, sockets or where the text goes.
+ * Source: rgmanager clustat.c (widths, words, order, exit codes); clustat(8).
+ * Deviation: where the original cannot reach its service states it exits 0 for `-s`; here it is 1.
+ */
+import { requestCodes, requestText } from "../model/request-codes.ts";
+import {
+  type ClusterStatus,
+  type NodeStatus,
+  type ServiceStatus,
+  serviceStateNumbers,
+} from "../model/status.ts";
+
+/** What is asked of a status: everything, or one member, or one service by its full name. */
+export type StatusQuery = {
+  readonly member: string | null;
+  readonly service: string | null;
+  readonly long: boolean;
+  readonly columns: number;
+};
+
+export type Report = { readonly out: string; readonly err: string; readonly exit: number };
+
+/** Exit code for something that is not in the status: -1, as the original's shell sees it. */
+const exitUnknown = 255;
+/** Host names are cut after this many characters (MAXHOSTNAMELEN). */
+const nameColumnsMax = 64;
+const stateColumns = 14;
+
+export function formatStatus(status: ClusterStatus, query: StatusQuery): Report {
+  if (query.member !== null) return memberReport(status, query.member, query.columns);
+  if (query.service !== null) return serviceReport(status, query.service, query);
+  const members = [
+    ...memberHeader(query.columns),
+    ...shownNodes(status).map((node) => memberRow(node, query.columns, managed(status, node))),
+  ];
+  const out = [
+    ...(status.services === null ? [servicesUnavailable(status)] : []),
+    `Cluster Status for ${status.cluster.name} @ ${formatTime(status.now)}`,
+    `Member Status: ${status.quorum.quorate ? "Quorate" : "Inquorate"}`,
+    "",
+    ...members,
+    "",
+    ...serviceLines(status, sortedServices(status), query),
+  ];
+  return { out: joined(out), err: "", exit: 0 };
+}
+
+/** `-s`, text: 0 while the service is starting, started or stopping, otherwise its state number. */
+export function serviceExit(service: ServiceStatus): number {
+  const { state } = service;
+  const up = state === "starting" || state === "started" || state === "stopping";
+  return up ? 0 : serviceStateNumbers[state];
+}
+
+/** The decisions about one service, oldest first, and what it waits for. */
+export function formatDecisions(status: ClusterStatus, name: string): Report {
+  if (status.services === null) return unavailableReport(status);
+  const service = status.services.find((each) => each.name === name);
+  if (service === undefined) {
+    return {
+      out: "",
+      err: `${requestText(requestCodes.noSuchService)}: ${name}\n`,
+      exit: exitUnknown,
+    };
+  }
+  const place = service.owner === 0 ? "" : ` on ${nodeName(status, service.owner)}`;
+  const wait = service.waitingFor === null ? [] : [`Waiting for: ${service.waitingFor}`];
+  const lines = service.decisions.map((each) => `${formatTime(each.at)}  ${each.text}`);
+  const out = [
+    `${name} is ${service.state}${place}`,
+    ...wait,
+    ...(lines.length === 0 ? ["No decision has been made about it yet."] : lines),
+  ];
+  return { out: joined(out), err: "", exit: 0 };
+}
+
+/** First line of a report without service states. */
+export function servicesUnavailable(status: ClusterStatus): string {
+  const code = status.quorum.quorate ? requestCodes.tryAgain : requestCodes.noQuorum;
+  return `Service states unavailable: ${requestText(code)}`;
+}
+
+/** By node id, without those that are neither configured nor there. */
+export function shownNodes(status: ClusterStatus): readonly NodeStatus[] {
+  const known = status.nodes.filter((node) => node.online || !node.estranged);
+  return [...known].sort((a, b) => a.id - b.id);
+}
+
+/** By the bytes of the name; empty while the states are unknown. */
+export function sortedServices(status: ClusterStatus): readonly ServiceStatus[] {
+  const services = [...(status.services ?? [])];
+  return services.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
+
+/** Whether the node's service manager is shown: it takes part, and service states are known. */
+export function managed(status: ClusterStatus, node: NodeStatus): boolean {
+  return node.ready && status.services !== null;
+}
+
+export function nodeName(status: ClusterStatus, id: number): string {
+  if (id === 0) return "none";
+  return status.nodes.find((node) => node.id === id)?.name ?? "unknown";
+}
+
+export function flagNumber(service: ServiceStatus): number {
+  return (service.frozen ? 1 : 0) + (service.partial ? 2 : 0);
+}
+
+export function flagNames(service: ServiceStatus): readonly string[] {
+  return [...(service.frozen ? ["frozen"] : []), ...(service.partial ? ["partial"] : [])];
+}
+
+/** As ctime(3), without the line feed. */
+export function formatTime(seconds: number): string {
+  const at = new Date(seconds * 1000);
+  const day = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][at.getDay()];
+  const month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ")[at.getMonth()];
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()];
+  const clock = time.map((part) => String(part).padStart(2, "0")).join(":");
+  return `${day} ${month} ${String(at.getDate()).padStart(2)} ${clock} ${at.getFullYear()}`;
+}
+
+function memberReport(status: ClusterStatus, name: string, columns: number): Report {
+  const node = status.nodes.find((each) => each.name === name);
+  if (node === undefined) return { out: "", err: "", exit: exitUnknown };
+  const rows = node.online || !node.estranged ? [memberRow(node, columns, false)] : [];
+  return { out: joined([...memberHeader(columns), ...rows]), err: "", exit: node.online ? 0 : 1 };
+}
+
+function serviceReport(status: ClusterStatus, name: string, query: StatusQuery): Report {
+  if (status.services === null) return unavailableReport(status);
+  const service = status.services.find((each) => each.name === name);
+  const head = query.long ? longHeader() : [];
+  if (service === undefined) return { out: joined(head), err: "", exit: exitUnknown };
+  const row = query.long ? longBlock(status, service) : [serviceRow(status, service, query)];
+  // The original prints the table's header in front of a single long block too.
+  const out = [...head, ...serviceHeader(query.columns), ...row];
+  return { out: joined(out), err: "", exit: serviceExit(service) };
+}
+
+function unavailableReport(status: ClusterStatus): Report {
+  return { out: "", err: `${servicesUnavailable(status)}\n`, exit: 1 };
+}
+
+function serviceLines(
+  status: ClusterStatus,
+  services: readonly ServiceStatus[],
+  query: StatusQuery,
+): readonly string[] {
+  if (services.length === 0) return [];
+  if (query.long) {
+    return [...longHeader(), ...services.flatMap((each) => longBlock(status, each))];
+  }
+  return [
+    ...serviceHeader(query.columns),
+    ...services.map((each) => serviceRow(status, each, query)),
+  ];
+}
+
+function memberHeader(columns: number): readonly string[] {
+  const width = memberColumns(columns);
+  return [
+    ` ${field("Member Name", width)}ID   Status`,
+    ` ${field("------ ----", width)}---- ------`,
+  ];
+}
+
+function memberRow(node: NodeStatus, columns: number, takesPart: boolean): string {
+  const words = [
+    node.online ? "Online" : "Offline",
+    ...(node.local ? ["Local"] : []),
+    ...(node.estranged ? ["Estranged"] : []),
+    ...(takesPart ? ["rgmanager"] : []),
+  ];
+  const name = field(node.name, memberColumns(columns));
+  return ` ${name} ${String(node.id).padStart(4)} ${words.join(", ")}`;
+}
+
+function memberColumns(columns: number): number {
+  return Math.min(Math.max(Math.floor(columns / 2), 1), nameColumnsMax);
+}
+
+function serviceHeader(columns: number): readonly string[] {
+  return [
+    serviceCells(columns, "Service Name", "Owner (Last)", "State"),
+    serviceCells(columns, "------- ----", "----- ------", "-----"),
+  ];
+}
+
+function serviceRow(status: ClusterStatus, service: ServiceStatus, query: StatusQuery): string {
+  const resting = ["stopped", "disabled", "recoverable", "failed"].includes(service.state);
+  const room = serviceColumns(query.columns) - 2;
+  const owner = resting
+    ? `(${nodeName(status, service.lastOwner).slice(0, room)})`
+    : nodeName(status, service.owner);
+  const letters = `${service.frozen ? "Z" : ""}${service.partial ? "P" : ""}`;
+  const state =
+    letters === ""
+      ? service.state
+      : `${field(service.state, stateColumns - 2 - letters.length)}[${letters}]`;
+  return serviceCells(query.columns, service.name, owner, state);
+}
+
+function serviceCells(columns: number, ...cells: readonly [string, string, string]): string {
+  const [name, owner, state] = cells;
+  const width = serviceColumns(columns);
+  return ` ${field(name, width)} ${field(owner, width)} ${field(state, stateColumns)}`;
+}
+
+/** Half of what the state column and six blanks leave. */
+function serviceColumns(columns: number): number {
+  const half = Math.floor((columns - stateColumns - 6) / 2);
+  return Math.min(Math.max(half, 3), nameColumnsMax);
+}
+
+function longHeader(): readonly string[] {
+  return ["Service Information", "------- -----------", ""];
+}
+
+function longBlock(status: ClusterStatus, service: ServiceStatus): readonly string[] {
+  const flags = flagNames(service).join(", ") || "none";
+  return [
+    `Service Name      : ${service.name}`,
+    `  Current State   : ${service.state} (${serviceStateNumbers[service.state]})`,
+    `  Flags           : ${flags} (${flagNumber(service)})`,
+    `  Owner           : ${nodeName(status, service.owner)}`,
+    `  Last Owner      : ${nodeName(status, service.lastOwner)}`,
+    `  Last Transition : ${formatTime(service.transition)}`,
+    "",
+  ];
+}
+
+function field(text: string, width: number): string {
+  return text.slice(0, width).padEnd(width);
+}
+
+function joined(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}

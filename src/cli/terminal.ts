@@ -1,0 +1,46 @@
+/**
+ * The outside of a command: its two outputs, its environment, the width of the terminal.
+ * Does not know what is printed.
+ */
+
+export type Terminal = {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of the terminal; 80 when standard output is none. */
+  readonly columns: () => number;
+  readonly isTty: boolean;
+  /** Aborted by SIGINT and SIGTERM, if the command asked for it. */
+  readonly untilSignal: () => AbortSignal;
+  /** Resolves after the time, or at once when the signal is or gets aborted. */
+  readonly pause: (afterMs: number, signal: AbortSignal) => Promise<void>;
+};
+
+export function processTerminal(): Terminal {
+  // A reader that has seen enough, as in `clustat-ts | head`, is no failure of the command.
+  process.stdout.on("error", (error) => {
+    process.exit("code" in error && error.code === "EPIPE" ? 0 : 1);
+  });
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    env: process.env,
+    columns: () => (process.stdout.isTTY ? process.stdout.columns || 80 : 80),
+    isTty: process.stdout.isTTY === true,
+    untilSignal: () => {
+      const ended = new AbortController();
+      for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => ended.abort());
+      return ended.signal;
+    },
+    pause: (afterMs, signal) =>
+      new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        const timer = setTimeout(done, signal.aborted ? 0 : afterMs);
+        signal.addEventListener("abort", done);
+      }),
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * The metadata of the agents that clusterd has built in: parameters and actions of `service`,
+ * `script` and `ip`, as tables.
+ * Does not know how an agent is run.
+ * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
+ * Deviations: `retry_delay` is an addition; values are checked by kind; a script needs its file.
+ */
+import { type Ms, ms } from "../model/time.ts";
+
+export type ValueKind =
+  | { readonly type: "text" }
+  | { readonly type: "flag" }
+  | { readonly type: "duration" }
+  | { readonly type: "path" }
+  | { readonly type: "address" }
+  | { readonly type: "integer"; readonly min: number; readonly max: number }
+  | { readonly type: "choice"; readonly words: readonly string[] };
+
+export type AgentParameter = {
+  readonly name: string;
+  readonly kind: ValueKind;
+  /** The parameter that names the resource and that `ref` points to. */
+  readonly primary?: true;
+  readonly unique?: true;
+  readonly required?: true;
+  readonly default?: string;
+  /** `type%attribute`: taken from the nearest ancestor of that type unless given. */
+  readonly inherit?: { readonly type: string; readonly attribute: string };
+};
+
+export type AgentAction = {
+  readonly name: string;
+  readonly depth: number;
+  readonly intervalMs: Ms | null;
+  readonly timeoutMs: Ms;
+};
+
+export type AgentRule = {
+  /** Element name. */
+  readonly type: string;
+  /** How often one resource may be used in all services together; null: without limit. */
+  readonly instancesMax: number | null;
+  /** Primary first. */
+  readonly parameters: readonly AgentParameter[];
+  readonly actions: readonly AgentAction[];
+};
+
+const text: ValueKind = { type: "text" };
+const flag: ValueKind = { type: "flag" };
+
+const service: AgentRule = {
+  type: "service",
+  instancesMax: 1,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true, required: true },
+    { name: "domain", kind: text },
+    { name: "autostart", kind: flag, default: "1" },
+    { name: "exclusive", kind: flag, default: "0" },
+    { name: "nfslock", kind: flag, default: "0" },
+    { name: "nfs_client_cache", kind: flag, default: "0" },
+    {
+      name: "recovery",
+      kind: { type: "choice", words: ["restart", "relocate", "disable", "restart-disable"] },
+      default: "restart",
+    },
+    { name: "depend", kind: text },
+    {
+      name: "depend_mode",
+      kind: { type: "choice", words: ["hard", "soft"] },
+      default: "hard",
+    },
+    { name: "max_restarts", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
+    { name: "restart_expire_time", kind: { type: "duration" }, default: "0" },
+    { name: "priority", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
+    { name: "retry_delay", kind: { type: "duration" }, default: "30" },
+  ],
+  actions: ["start", "stop", "reconfig", "recover", "reload"].map((name) => action(name, 5)),
+};
+
+const script: AgentRule = {
+  type: "script",
+  instancesMax: null,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true, required: true },
+    { name: "file", kind: { type: "path" }, unique: true, required: true },
+    { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
+  ],
+  actions: [
+    action("start", 0),
+    action("stop", 0),
+    action("status", 0, { depth: 0, intervalSeconds: 30 }),
+    action("monitor", 0, { depth: 0, intervalSeconds: 30 }),
+  ],
+};
+
+const ip: AgentRule = {
+  type: "ip",
+  instancesMax: 1,
+  parameters: [
+    { name: "address", kind: { type: "address" }, primary: true, unique: true, required: true },
+    {
+      name: "family",
+      kind: { type: "choice", words: ["auto", "inet", "inet6"] },
+      default: "auto",
+    },
+    { name: "monitor_link", kind: flag, default: "1" },
+    { name: "sleeptime", kind: { type: "integer", min: 0, max: 3600 }, default: "10" },
+    { name: "disable_rdisc", kind: flag },
+    { name: "prefer_interface", kind: text },
+    { name: "nfslock", kind: flag, inherit: { type: "service", attribute: "nfslock" } },
+  ],
+  actions: [
+    action("start", 20),
+    action("stop", 20),
+    action("status", 10, { depth: 0, intervalSeconds: 20 }),
+    action("status", 20, { depth: 10, intervalSeconds: 60 }),
+    action("monitor", 10, { depth: 0, intervalSeconds: 20 }),
+    action("monitor", 20, { depth: 10, intervalSeconds: 60 }),
+  ],
+};
+
+/** In the order in which messages list them. */
+export const builtInAgents: readonly AgentRule[] = [service, script, ip];
+
+export type AgentRules = ReadonlyMap<string, AgentRule>;
+
+/** Later rules of one type replace earlier ones. */
+export function indexRules(rules: readonly AgentRule[]): AgentRules {
+  return new Map(rules.map((rule) => [rule.type, rule]));
+}
+
+export function primaryOf(rule: AgentRule): AgentParameter | null {
+  return rule.parameters.find((parameter) => parameter.primary === true) ?? null;
+}
+
+function action(
+  name: string,
+  timeoutSeconds: number,
+  check?: { readonly depth: number; readonly intervalSeconds: number },
+): AgentAction {
+  const timeoutMs = ms(timeoutSeconds * 1000);
+  if (check === undefined) return { name, depth: 0, intervalMs: null, timeoutMs };
+  return { name, depth: check.depth, intervalMs: ms(check.intervalSeconds * 1000), timeoutMs };
+}

@@ -1,0 +1,117 @@
+/**
+ * The text of the configuration file → a complete ClusterConf, or complaints; pure.
+ * Does not read files, resolve names or look at the machine.
+ * Source: cluster.conf(5), cman(5), fenced(8), rgmanager(8).
+ * Deviation from the original: what cannot be honoured is refused or warned about, with its line.
+ * C1  There is a configuration exactly if there is no error among the complaints.
+ */
+import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import { type AgentRule, builtInAgents, indexRules } from "./agent-tables.ts";
+import { readIdentity } from "./cluster-identity.ts";
+import { type Complaint, Report } from "./complaint.ts";
+import { flags } from "./defaults.ts";
+import { readDomains } from "./domains-section.ts";
+import { checkSelfDevices } from "./fence-check.ts";
+import { readFencing } from "./fence-daemon-section.ts";
+import { readFenceDevices, readFenceMethods } from "./fence-methods-section.ts";
+import { readLogging } from "./logging-section.ts";
+import { readNodes } from "./nodes-section.ts";
+import { type ConfPlaces, collectPlaces } from "./places.ts";
+import { readQuorum } from "./quorum-section.ts";
+import { clusterRule } from "./schema.ts";
+import { checkCharacters, checkSchema } from "./schema-check.ts";
+import { rootSection, type Section, SectionReader, sectionsNamed } from "./section.ts";
+import { readServices } from "./services-section.ts";
+import { readClusterId, readTotem } from "./totem-section.ts";
+import { parseXml, type XmlElement } from "./xml.ts";
+
+export type LoadOutcome = {
+  /** Null if and only if there is an error among the complaints. */
+  readonly conf: ClusterConf | null;
+  /** In line order. */
+  readonly complaints: readonly Complaint[];
+  /** Where the things stand that only the machine can check; null together with `conf`. */
+  readonly places: ConfPlaces | null;
+};
+
+/**
+ * Reads a configuration. `file` is only its name in complaints; `rmAgents` are the rules of further
+ * resource agents, which replace built-in ones of the same type.
+ */
+export function parseClusterConf(
+  text: string,
+  options: { readonly file: string; readonly rmAgents?: readonly AgentRule[] },
+): LoadOutcome {
+  const report = new Report(options.file);
+  const rules = [...builtInAgents, ...(options.rmAgents ?? [])];
+  const root = readRoot(text, report);
+  const conf = root === null ? null : readCluster(root, rules, report);
+  const refused = report.failed || conf === null || root === null;
+  return {
+    conf: refused ? null : conf,
+    complaints: report.sorted(),
+    places: refused ? null : collectPlaces(root, options.file),
+  };
+}
+
+function readRoot(text: string, report: Report): Section | null {
+  const parsed = parseXml(text);
+  if (!parsed.ok) {
+    const { line, ...finding } = parsed.problem;
+    report.error({ path: "", line }, finding);
+    return null;
+  }
+  const { root, warnings } = parsed.value;
+  for (const { line, ...finding } of warnings) report.warning({ path: "", line }, finding);
+  return isCluster(root, report) ? rootSection(root) : null;
+}
+
+function isCluster(root: XmlElement, report: Report): boolean {
+  if (root.name === "cluster") return true;
+  const place = { path: `/${root.name}`, line: root.line };
+  report.error(place, { type: "unknown-element", problem: "the root must be <cluster>" });
+  return false;
+}
+
+function readCluster(root: Section, rules: readonly AgentRule[], report: Report): ClusterConf {
+  checkSchema(root, clusterRule, report);
+  checkCharacters(root, report);
+  warnFencingSwitchedOff(root, report);
+  const { name, version } = readIdentity(root, report);
+  const clusterId = readClusterId(root, name, report);
+  const entries = readNodes(root, report);
+  const devices = readFenceDevices(root, report);
+  const nodes: readonly NodeConf[] = entries.map(({ section, id, name, votes }) => ({
+    id,
+    name,
+    votes,
+    fenceMethods: readFenceMethods({ section, name }, devices, report),
+  }));
+  const totem = readTotem(root, { id: clusterId, nodes: entries }, report);
+  const quorum = readQuorum(root, entries, report);
+  const { twoNode } = quorum;
+  const fencing = readFencing(root, { totem, twoNode }, report);
+  checkSelfDevices(devices, { fencing, twoNode }, report);
+  const domains = readDomains(root, entries, report);
+  return {
+    name,
+    version,
+    clusterId,
+    totem,
+    quorum,
+    nodes,
+    fencing,
+    logging: readLogging(root, report),
+    services: readServices(root, { domains, rules: indexRules(rules) }, report),
+  };
+}
+
+function warnFencingSwitchedOff(root: Section, report: Report): void {
+  for (const section of sectionsNamed(root, "dlm")) {
+    const reader = new SectionReader(section, report);
+    if (reader.flag("enable_fencing", flags.dlm.enable_fencing)) continue;
+    const problem = "enable_fencing is ignored: clusterd always waits for fencing";
+    const place = { path: `${section.path}/@enable_fencing`, line: section.element.line };
+    report.warning(place, { type: "ignored", problem });
+  }
+}

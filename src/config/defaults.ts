@@ -1,0 +1,155 @@
+/**
+ * One table of the numbers, switches and limits of the configuration: default, range, unit, source.
+ * Does not know how the file is read. Options whose default depends on others have null here; the
+ * section that reads them computes it.
+ */
+
+export type Unit = "ms" | "s" | "count" | "votes" | "bytes" | "id" | "port" | "hops" | "visits";
+
+export type IntegerOption = {
+  readonly default: number | null;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: Unit;
+  readonly source: string;
+};
+
+export type FlagOption = { readonly default: boolean; readonly source: string };
+
+/** 24 days: a longer timer does not fit into the 31 bits that timers have. */
+export const durationSecondsMax = 2_000_000;
+
+const timerMsMin = 30;
+const timerMsMax = 600_000;
+
+/** By element and attribute, as written in the file. */
+export const integers = {
+  cluster: {
+    config_version: {
+      default: null,
+      min: 1,
+      max: 2_147_483_647,
+      unit: "count",
+      source: "cluster.conf(5)",
+    },
+  },
+  cman: {
+    expected_votes: { default: null, min: 1, max: 16_320, unit: "votes", source: "cman(5)" },
+    port: { default: null, min: 1, max: 65_535, unit: "port", source: "cman(5)" },
+    cluster_id: { default: null, min: 1, max: 65_535, unit: "id", source: "cman(5)" },
+  },
+  multicast: {
+    port: { default: 5405, min: 1, max: 65_535, unit: "port", source: "cman(5)" },
+    ttl: { default: 1, min: 0, max: 255, unit: "hops", source: "cman(5)" },
+  },
+  totem: {
+    token: timer(1000, "corosync.conf(5)"),
+    token_retransmit: timer(null, "corosync.conf(5): token / (4 + 0.2)"),
+    hold: timer(null, "corosync.conf(5): 0.8 x token_retransmit - 10"),
+    join: timer(50, "corosync.conf(5)"),
+    consensus: timer(null, "corosync.conf(5): 1.2 x token; two nodes as cman: token / 5"),
+    merge: timer(200, "corosync.conf(5)"),
+    token_retransmits_before_loss_const: {
+      default: 4,
+      min: 1,
+      max: 100,
+      unit: "count",
+      source: "corosync.conf(5)",
+    },
+    seqno_unchanged_const: visits(30),
+    miss_count_const: visits(5),
+    window_size: { default: 50, min: 1, max: 1000, unit: "count", source: "corosync.conf(5)" },
+    max_messages: { default: 17, min: 1, max: 1000, unit: "count", source: "corosync.conf(5)" },
+    netmtu: { default: 1500, min: 576, max: 9000, unit: "bytes", source: "corosync.conf(5)" },
+  },
+  clusternode: {
+    nodeid: { default: null, min: 1, max: 4095, unit: "id", source: "cluster.conf(5)" },
+    votes: { default: 1, min: 1, max: 255, unit: "votes", source: "cluster.conf(5)" },
+  },
+  fence_daemon: {
+    /** -1: for ever. */
+    post_join_delay: seconds({ default: 6, min: -1, source: "fenced(8)" }),
+    post_fail_delay: seconds({ default: 0, min: 0, source: "fenced(8)" }),
+    override_time: seconds({ default: 3, min: 1, source: "fenced(8)" }),
+    agent_timeout: { default: 60, min: 1, max: 3600, unit: "s", source: "clusterd" },
+    /** A longer lease keeps services of a lost node waiting; a shorter one is refused (I1). */
+    lease: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
+    kill_timeout: { default: 2000, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
+    safe_wait: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
+  },
+  rm: {
+    status_poll_interval: seconds({ default: null, min: 1, source: "rgmanager(8)" }),
+    status_child_max: { default: 5, min: 1, max: 1000, unit: "count", source: "rgmanager(8)" },
+  },
+  failoverdomainnode: {
+    priority: { default: null, min: 1, max: 100, unit: "count", source: "rgmanager fo_domain.c" },
+  },
+  action: {
+    depth: { default: null, min: 0, max: 1000, unit: "count", source: "rgmanager reslist.c" },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, IntegerOption>>>>;
+
+export const flags = {
+  cman: {
+    two_node: { default: false, source: "cman(5)" },
+    hash_cluster_id: { default: false, source: "cman(5)" },
+    broadcast: { default: false, source: "cman(5)" },
+    auto_tie_breaker: { default: false, source: "votequorum(5)" },
+    last_man_standing: { default: false, source: "votequorum(5)" },
+  },
+  totem: { secauth: { default: true, source: "cman(5)" } },
+  dlm: { enable_fencing: { default: true, source: "dlm_controld(8)" } },
+  fence_daemon: {
+    clean_start: { default: false, source: "fenced(8)" },
+    skip_undefined: { default: false, source: "fenced(8)" },
+  },
+  logging: {
+    debug: { default: false, source: "cluster.conf(5)" },
+    to_logfile: { default: true, source: "cluster.conf(5)" },
+    to_syslog: { default: true, source: "cluster.conf(5)" },
+  },
+  failoverdomain: {
+    ordered: { default: false, source: "rgmanager(8)" },
+    restricted: { default: false, source: "rgmanager(8)" },
+    nofailback: { default: false, source: "rgmanager(8)" },
+  },
+  rm: { disabled: { default: false, source: "rgmanager(8)" } },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, FlagOption>>>>;
+
+/** Written when to_logfile is asked for without a path. */
+export const logFileDefault = "/var/log/cluster/clusterd.log";
+
+/** Clock rate error (in percent) and margin of the self-fencing lease. */
+export const clockErrorPercent = 1;
+export const leaseMarginMs = 1000;
+/** Time the ring needs beyond token and consensus until it renews a lease again (I1). */
+export const leaseRotationMs = 1000;
+
+export const xmlBytesMax = 1_048_576;
+export const xmlDepthMax = 32;
+/** An element with more than this many attributes is a mistake or an attack. */
+export const xmlAttributesMax = 256;
+export const clusterNameBytesMax = 15;
+export const nodesMax = 64;
+export const servicesMax = 1000;
+export const fenceMethodsMax = 8;
+export const fenceDevicesMax = 8;
+/** corosync-keygen writes 128 bytes; fewer than 16 can be guessed. */
+export const keyFileBytesMin = 16;
+
+function timer<Default extends number | null>(value: Default, source: string) {
+  return { default: value, min: timerMsMin, max: timerMsMax, unit: "ms", source } as const;
+}
+
+function visits(value: number) {
+  const source = "corosync.conf(5)";
+  return { default: value, min: 1, max: 10_000, unit: "visits", source } as const;
+}
+
+function seconds<Default extends number | null>(row: {
+  readonly default: Default;
+  readonly min: number;
+  readonly source: string;
+}) {
+  return { ...row, max: durationSecondsMax, unit: "s" } as const;
+}

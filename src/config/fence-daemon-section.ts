@@ -1,0 +1,102 @@
+/**
+ * `<fence_daemon>`: delays, timeouts and the self-fencing lease.
+ * Does not know devices; does not renew the lease, only computes its lengths.
+ * Source: fenced(8); fence fenced/config.c.
+ * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
+ * attributes of self-fencing are additions of clusterd.
+ * I1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one fails.
+ * I3  safe wait >= (lease + kill timeout) x 1.01 + 1000 ms: the victim is surely dead.
+ * I4  safe_wait in the file may only raise the computed value.
+ */
+import type { FencingConf, SelfFenceMode, TotemConf } from "../model/conf.ts";
+import { type Ms, ms } from "../model/time.ts";
+import type { Report } from "./complaint.ts";
+import { clockErrorPercent, flags, integers, leaseMarginMs, leaseRotationMs } from "./defaults.ts";
+import { onlySection, placeOfAttribute, type Section, SectionReader } from "./section.ts";
+
+type RingTimers = Pick<TotemConf, "tokenMs" | "consensusMs">;
+
+export function readFencing(
+  root: Section,
+  cluster: { readonly totem: RingTimers; readonly twoNode: boolean },
+  report: Report,
+): FencingConf {
+  const reader = new SectionReader(onlySection(root, "fence_daemon"), report);
+  const rows = integers.fence_daemon;
+  const postJoinMs = reader.duration("post_join_delay", rows.post_join_delay);
+  const killTimeoutMs = reader.duration("kill_timeout", rows.kill_timeout);
+  const leaseMs = readLease(reader, cluster.totem, report);
+  return {
+    postJoinDelayMs: postJoinMs < 0 ? null : postJoinMs,
+    postFailDelayMs: reader.duration("post_fail_delay", rows.post_fail_delay),
+    overrideTimeMs: reader.duration("override_time", rows.override_time),
+    cleanStart: reader.flag("clean_start", flags.fence_daemon.clean_start),
+    skipUndefined: reader.flag("skip_undefined", flags.fence_daemon.skip_undefined),
+    agentTimeoutMs: reader.duration("agent_timeout", rows.agent_timeout),
+    selfFence: readSelfFence(reader, cluster.twoNode, report),
+    leaseMs,
+    killTimeoutMs,
+    safeWaitMs: readSafeWait(reader, { leaseMs, killTimeoutMs }, report),
+  };
+}
+
+/** L: long enough that the failure of another node does not end the lease. */
+export function defaultLeaseMs({ tokenMs, consensusMs }: RingTimers): Ms {
+  return ms(Math.max(2 * (tokenMs + consensusMs), tokenMs + consensusMs + 2000));
+}
+
+/** D of software mode: (L + K)(1 + rho) + G, rounded up. */
+export function softwareSafeWaitMs(leaseMs: Ms, killTimeoutMs: Ms): Ms {
+  const worst = Math.ceil(((leaseMs + killTimeoutMs) * (100 + clockErrorPercent)) / 100);
+  return ms(worst + leaseMarginMs);
+}
+
+function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms {
+  const fallback = defaultLeaseMs(totem);
+  if (reader.text("lease") === "auto") return fallback;
+  const leaseMs = reader.duration("lease", integers.fence_daemon.lease);
+  if (leaseMs === null) return fallback;
+  const least = totem.tokenMs + totem.consensusMs + leaseRotationMs;
+  if (leaseMs < least) {
+    report.error(placeOfAttribute(reader.section, "lease"), {
+      type: "unsafe",
+      problem: `lease ${leaseMs} ms is shorter than token + consensus + ${leaseRotationMs}`,
+      allowed: `at least ${least}, or auto (${fallback})`,
+    });
+  }
+  return leaseMs;
+}
+
+function readSafeWait(
+  reader: SectionReader,
+  victim: { readonly leaseMs: Ms; readonly killTimeoutMs: Ms },
+  report: Report,
+): Ms {
+  const least = softwareSafeWaitMs(victim.leaseMs, victim.killTimeoutMs);
+  if (reader.text("safe_wait") === "auto") return least;
+  const safeWaitMs = reader.duration("safe_wait", integers.fence_daemon.safe_wait);
+  if (safeWaitMs === null || safeWaitMs >= least) return safeWaitMs ?? least;
+  report.error(placeOfAttribute(reader.section, "safe_wait"), {
+    type: "unsafe",
+    problem: `safe_wait ${safeWaitMs} ms ends before a lost node has surely stopped`,
+    allowed: `at least ${least}, or auto`,
+  });
+  return least;
+}
+
+const modes = ["auto", "software", "no", "watchdog"] as const;
+
+/** With two_node both sides are quorate and a lease never ends: `auto` then means `no`. */
+function readSelfFence(reader: SectionReader, twoNode: boolean, report: Report): SelfFenceMode {
+  const mode = reader.choice("self_fence", modes) ?? "auto";
+  const place = placeOfAttribute(reader.section, "self_fence");
+  if (mode === "watchdog") {
+    const problem = "a watchdog device is not supported yet";
+    report.error(place, { type: "not-supported", problem, allowed: "auto, software, no" });
+  } else if (mode === "software" && twoNode) {
+    const problem = "self-fencing cannot work with two_node: both sides stay quorate";
+    const allowed = "use fence devices, or a third node";
+    report.error(place, { type: "conflict", problem, allowed });
+  }
+  return mode === "auto" && twoNode ? "no" : mode;
+}

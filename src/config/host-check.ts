@@ -1,0 +1,254 @@
+/**
+ * The configuration against the machine: names, addresses, key file, agents, scripts.
+ * Does not gather the facts; they come as values.
+ * Source: cman cman-preconfig.c: add_ifaddr, address_family; clusterd's own rules for files.
+ */
+import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import { multicastAddress } from "./cluster-id.ts";
+import { type Complaint, type Finding, type Place, Report } from "./complaint.ts";
+import { keyFileBytesMin } from "./defaults.ts";
+import { selfAgent } from "./fence-methods-section.ts";
+import {
+  canonicalAddress,
+  type Family,
+  isLoopback,
+  isMulticast,
+  isUnspecifiedOrBroadcast,
+  parseIp,
+} from "./ip-text.ts";
+import { addressesOf, chooseLocalNode, isLocal, type LocalFacts } from "./local-node.ts";
+import { nearestName } from "./nearest-name.ts";
+import type { ConfPlaces } from "./places.ts";
+
+export type FileFact =
+  | { readonly type: "absent"; readonly cause: string }
+  | { readonly type: "present"; readonly regular: boolean; readonly executable: boolean };
+
+export type KeyFileFact =
+  | { readonly type: "absent"; readonly cause: string }
+  | {
+      readonly type: "present";
+      readonly regular: boolean;
+      readonly readable: boolean;
+      /** Permission bits. */
+      readonly mode: number;
+      readonly sizeBytes: number;
+    };
+
+export type FenceAgentFact = {
+  /** Null: not found in the searched directories. */
+  readonly path: string | null;
+  /** Names from the agent's metadata; null when they are not known. */
+  readonly parameters: readonly string[] | null;
+};
+
+export type HostFacts = LocalFacts & {
+  /** By path; a script that is missing here is not checked. */
+  readonly scripts: ReadonlyMap<string, FileFact>;
+  /** Null when the configuration names no key file. */
+  readonly keyFile: KeyFileFact | null;
+  /** By name of the agent; an agent that is missing here is not checked. */
+  readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
+  /** Directories in which agents were looked for. */
+  readonly searchPath: readonly string[];
+};
+
+/** What is wrong with this configuration on this machine, in line order. */
+export function checkHost(
+  conf: ClusterConf,
+  host: HostFacts,
+  places: ConfPlaces,
+): readonly Complaint[] {
+  const report = new Report(places.file);
+  const check = new HostCheck(conf, { host, places }, report);
+  check.names();
+  check.sharedAddresses();
+  check.families();
+  check.localNode();
+  check.keyFile();
+  check.agents();
+  check.scripts();
+  return report.sorted();
+}
+
+/** The address to use: the file's, or the computed one of the family the nodes have. */
+export function multicastFor(conf: ClusterConf, places: ConfPlaces, family: Family): string {
+  if (places.multicast !== null) return conf.totem.multicast.address;
+  return multicastAddress(conf.clusterId, family);
+}
+
+const whole: Place = { path: "/cluster", line: 0 };
+
+class HostCheck {
+  readonly #conf: ClusterConf;
+  readonly #host: HostFacts;
+  readonly #places: ConfPlaces;
+  readonly #report: Report;
+  /** All names in 127.0.0.0/8: a test cluster on one machine. */
+  readonly #loopbackCluster: boolean;
+
+  constructor(
+    conf: ClusterConf,
+    given: { readonly host: HostFacts; readonly places: ConfPlaces },
+    report: Report,
+  ) {
+    this.#conf = conf;
+    this.#host = given.host;
+    this.#places = given.places;
+    this.#report = report;
+    const firsts = conf.nodes.map((node) => addressesOf(given.host, node)[0]);
+    this.#loopbackCluster = firsts.every((first) => first?.startsWith("127.") === true);
+  }
+
+  names(): void {
+    for (const node of this.#conf.nodes) {
+      const resolved = this.#host.resolved.get(node.name);
+      if (resolved === undefined || resolved.type === "failed") {
+        const cause = resolved?.cause ?? "not looked up";
+        const problem = `${node.name} does not resolve: ${cause}`;
+        const allowed = "use an address or add it to /etc/hosts";
+        this.#error(node, { type: "host", problem, allowed });
+        continue;
+      }
+      this.#address(node, resolved.addresses[0] ?? "");
+      if (resolved.source === "dns") {
+        const problem = `${node.name} was resolved by DNS`;
+        const allowed = "add it to /etc/hosts, so that a start needs no name server";
+        this.#report.warning(this.#placeOf(node), { type: "host", problem, allowed });
+      }
+    }
+    const [first] = this.#conf.nodes;
+    if (!this.#loopbackCluster || first === undefined) return;
+    const problem = "all nodes have loopback addresses: a test cluster on one machine";
+    this.#report.warning(this.#placeOf(first), { type: "host", problem });
+  }
+
+  sharedAddresses(): void {
+    const owners = new Map<string, NodeConf>();
+    for (const node of this.#conf.nodes) {
+      const [address] = addressesOf(this.#host, node);
+      if (address === undefined) continue;
+      const owner = owners.get(canonicalAddress(address));
+      owners.set(canonicalAddress(address), owner ?? node);
+      if (owner === undefined) continue;
+      const problem = `${owner.name} and ${node.name} resolve to one address, ${address}`;
+      this.#error(node, { type: "host", problem, allowed: "each node needs its own" });
+    }
+  }
+
+  families(): void {
+    const [first, ...others] = this.#conf.nodes.flatMap((node) => {
+      const literal = parseIp(addressesOf(this.#host, node)[0] ?? "");
+      return literal === null ? [] : [{ node, family: literal.family }];
+    });
+    if (first === undefined) return;
+    const other = others.find(({ family }) => family !== first.family);
+    if (other !== undefined) {
+      const problem =
+        `${first.node.name} has an ${first.family} address, ` +
+        `${other.node.name} an ${other.family} address`;
+      this.#error(other.node, { type: "host", problem, allowed: "all nodes need one family" });
+      return;
+    }
+    const { transport, multicast } = this.#conf.totem;
+    const place = this.#places.multicast;
+    const group = parseIp(multicast.address);
+    if (transport !== "udp" || place === null || group?.family === first.family) return;
+    const suggested = multicastAddress(this.#conf.clusterId, first.family);
+    const problem = `multicast address ${multicast.address}, but the nodes are ${first.family}`;
+    this.#report.error(place, { type: "host", problem, allowed: `for example ${suggested}` });
+  }
+
+  localNode(): void {
+    const chosen = chooseLocalNode(this.#conf, this.#host);
+    if (!chosen.ok) {
+      this.#report.error(whole, chosen.problem);
+      return;
+    }
+    const node = chosen.value;
+    const [address] = addressesOf(this.#host, node);
+    if (address === undefined || isLocal(this.#host, address)) return;
+    const here = this.#host.localAddresses.join(" ");
+    const problem = `this is ${node.name}, but its address ${address} is on no local interface`;
+    this.#error(node, { type: "host", problem, allowed: `local addresses: ${here}` });
+  }
+
+  keyFile(): void {
+    const place = this.#places.keyFile;
+    const path = this.#conf.totem.keyFile;
+    if (this.#host.keyFile === null || place === null || path === null) return;
+    const problem = keyFileProblem(this.#host.keyFile);
+    if (problem === null) return;
+    const allowed = `a regular file, mode 0600 or 0400, at least ${keyFileBytesMin} bytes`;
+    this.#report.error(place, { type: "host", problem: `key file ${path} ${problem}`, allowed });
+  }
+
+  agents(): void {
+    for (const [agent, place] of this.#places.agents) {
+      const fact = this.#host.fenceAgents.get(agent);
+      if (agent === selfAgent || fact === undefined || fact.path !== null) continue;
+      const allowed = `searched: ${this.#host.searchPath.join(" ")}`;
+      this.#report.error(place, { type: "host", problem: `${agent}: not found`, allowed });
+    }
+    for (const { agent, parameter, place } of this.#places.parameters) {
+      const known = this.#host.fenceAgents.get(agent)?.parameters ?? null;
+      // Agents treat hyphen and underline alike.
+      const spelling = parameter.replaceAll("-", "_");
+      if (known === null || known.some((each) => each.replaceAll("-", "_") === spelling)) continue;
+      const guess = nearestName(parameter, known);
+      const problem = `${agent} has no parameter "${parameter}"`;
+      const hint = guess === null ? {} : { allowed: `did you mean "${guess}"?` };
+      this.#report.warning(place, { type: "host", problem, ...hint });
+    }
+  }
+
+  scripts(): void {
+    for (const [path, place] of this.#places.scripts) {
+      const fact = this.#host.scripts.get(path);
+      if (fact === undefined) continue;
+      const problem =
+        fact.type === "absent"
+          ? `${path}: ${fact.cause}`
+          : !fact.regular
+            ? `${path} is not a regular file`
+            : `${path} is not executable`;
+      if (fact.type === "present" && fact.regular && fact.executable) continue;
+      const allowed = "its service cannot run on this node";
+      this.#report.warning(place, { type: "host", problem, allowed });
+    }
+  }
+
+  #address(node: NodeConf, address: string): void {
+    const literal = parseIp(address);
+    if (literal === null || isUnspecifiedOrBroadcast(literal) || isMulticast(literal)) {
+      const problem = `${node.name} resolves to ${address}, which no node can have`;
+      this.#error(node, { type: "host", problem, allowed: "give the node a network address" });
+    } else if (isLoopback(literal) && !this.#loopbackCluster) {
+      const problem =
+        this.#conf.nodes.length === 1
+          ? `${node.name} resolves to loopback ${address}`
+          : `${node.name} resolves to loopback ${address} while others do not`;
+      this.#error(node, { type: "host", problem, allowed: "give the node a network address" });
+    }
+  }
+
+  #error(node: NodeConf, finding: Finding): void {
+    this.#report.error(this.#placeOf(node), finding);
+  }
+
+  #placeOf(node: NodeConf): Place {
+    return this.#places.nodes.get(node.name) ?? whole;
+  }
+}
+
+/** In the order in which an operator would repair it; null when the file is as it should be. */
+function keyFileProblem(fact: KeyFileFact): string | null {
+  if (fact.type === "absent") return `cannot be read: ${fact.cause}`;
+  if (!fact.regular) return "is not a regular file";
+  if (!fact.readable) return "is not readable";
+  if ((fact.mode & 0o077) !== 0) {
+    const mode = (fact.mode & 0o7777).toString(8).padStart(4, "0");
+    return `has mode ${mode}: others than its owner may use it`;
+  }
+  return fact.sizeBytes < keyFileBytesMin ? `has only ${fact.sizeBytes} bytes` : null;
+}

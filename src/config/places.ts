@@ -1,0 +1,97 @@
+/**
+ * Where those things stand in the file that only the machine itself can check.
+ * Does not check anything.
+ */
+import type { Place } from "./complaint.ts";
+import {
+  attributeOf,
+  childSections,
+  onlySection,
+  placeOfAttribute,
+  type Section,
+  sectionsNamed,
+} from "./section.ts";
+
+export type ConfPlaces = {
+  readonly file: string;
+  /** By name of the node. */
+  readonly nodes: ReadonlyMap<string, Place>;
+  /** By name of the agent, where it is first named. */
+  readonly agents: ReadonlyMap<string, Place>;
+  /** By path of the script, where it is first named. */
+  readonly scripts: ReadonlyMap<string, Place>;
+  readonly keyFile: Place | null;
+  /** Null: the address was computed, and may be computed again for another family. */
+  readonly multicast: Place | null;
+  /** Parameters of fence devices as written, for comparison with the agent's metadata. */
+  readonly parameters: readonly FenceParameterPlace[];
+};
+
+export type FenceParameterPlace = {
+  readonly agent: string;
+  readonly parameter: string;
+  readonly place: Place;
+};
+
+export function collectPlaces(root: Section, file: string): ConfPlaces {
+  const cman = onlySection(root, "cman");
+  const multicast = onlySection(cman, "multicast");
+  const holder = attributeOf(cman, "keyfile") === null ? onlySection(root, "totem") : cman;
+  const nodes = sectionsNamed(onlySection(root, "clusternodes"), "clusternode");
+  const devices = sectionsNamed(onlySection(root, "fencedevices"), "fencedevice");
+  return {
+    file,
+    nodes: firstPlaces(nodes, "name"),
+    agents: firstPlaces(devices, "agent"),
+    scripts: firstPlaces(scriptSections(onlySection(root, "rm")), "file"),
+    keyFile: optionalPlace(holder, "keyfile"),
+    multicast: optionalPlace(multicast, "addr"),
+    parameters: [...ownParameters(devices), ...usedParameters(nodes, devices)],
+  };
+}
+
+function firstPlaces(sections: readonly Section[], attribute: string): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  for (const section of sections) {
+    const value = attributeOf(section, attribute);
+    if (value === null || places.has(value)) continue;
+    places.set(value, placeOfAttribute(section, attribute));
+  }
+  return places;
+}
+
+function optionalPlace(section: Section, attribute: string): Place | null {
+  return attributeOf(section, attribute) === null ? null : placeOfAttribute(section, attribute);
+}
+
+function scriptSections(section: Section): readonly Section[] {
+  return childSections(section).flatMap((child) => [
+    ...(child.element.name === "script" ? [child] : []),
+    ...scriptSections(child),
+  ]);
+}
+
+function ownParameters(devices: readonly Section[]): readonly FenceParameterPlace[] {
+  return devices.flatMap((device) => parametersOf(device, attributeOf(device, "agent") ?? ""));
+}
+
+function usedParameters(
+  nodes: readonly Section[],
+  devices: readonly Section[],
+): readonly FenceParameterPlace[] {
+  const agents = new Map(
+    devices.map((device) => [attributeOf(device, "name"), attributeOf(device, "agent") ?? ""]),
+  );
+  const methods = nodes.flatMap((node) => sectionsNamed(onlySection(node, "fence"), "method"));
+  return methods
+    .flatMap((method) => sectionsNamed(method, "device"))
+    .flatMap((use) => parametersOf(use, agents.get(attributeOf(use, "name")) ?? ""));
+}
+
+/** Without the names that clusterd itself understands. */
+function parametersOf(section: Section, agent: string): readonly FenceParameterPlace[] {
+  const own = ["name", "agent", "option", "nodename"];
+  return section.element.attributes
+    .filter(({ name }) => !own.includes(name))
+    .map(({ name }) => ({ agent, parameter: name, place: placeOfAttribute(section, name) }));
+}

@@ -1,0 +1,167 @@
+/**
+ * The attributes of one resource element against the rule of its agent: kinds, required, unknown.
+ * Does not know references or the tree.
+ * Source: rgmanager reslist.c: load_resource.
+ * Deviations: unknown and empty attributes are complained about; values are checked by kind.
+ */
+import { assertNever } from "../model/outcome.ts";
+import { type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
+import type { Report } from "./complaint.ts";
+import { parseIpWithPrefix } from "./ip-text.ts";
+import { complainUnknown } from "./schema-check.ts";
+import { attributeOf, placeOf, placeOfAttribute, type Section } from "./section.ts";
+import {
+  durationWords,
+  flagWords,
+  nameList,
+  parseDuration,
+  parseFlag,
+  parseInteger,
+  quoted,
+} from "./value-text.ts";
+
+/** Attributes of an occurrence in the tree that are known to rgmanager but not offered here. */
+const occurrenceAttributes = [
+  ..."__independent_subtree __enforce_timeouts __max_failures __failure_expire_time".split(" "),
+  ..."__max_restarts __restart_expire_time".split(" "),
+];
+
+/** Complains about the attributes of a definition; true when it can be used. */
+export function checkDefinition(section: Section, rule: AgentRule, report: Report): boolean {
+  let usable = true;
+  for (const parameter of rule.parameters) {
+    const value = attributeOf(section, parameter.name);
+    const needed = parameter.required === true || parameter.primary === true;
+    if (needed && (value === null || value === "")) {
+      const problem = `attribute ${parameter.name} is ${value === null ? "missing" : "empty"}`;
+      const allowed = `required; ${allowedFor(parameter.kind)}`;
+      const place = placeOfAttribute(section, parameter.name);
+      report.error(place, { type: "missing-attribute", problem, allowed });
+      usable = false;
+    } else if (value !== null && !checkValue(section, parameter, report)) {
+      usable = false;
+    }
+  }
+  checkNames(section, rule, report);
+  return usable;
+}
+
+/** Complains about everything beside `ref`: a reference cannot override its definition. */
+export function checkReference(section: Section, report: Report): void {
+  const beside = section.element.attributes.filter(
+    ({ name }) => name !== "ref" && !occurrenceAttributes.includes(name),
+  );
+  for (const { name } of beside) {
+    const problem = `${name} is ignored beside ref`;
+    const allowed = `define it with the <${section.element.name}> in <resources>`;
+    report.warning(placeOfAttribute(section, name), { type: "ignored", problem, allowed });
+  }
+  warnOccurrenceAttributes(section, report);
+}
+
+/** Checks the value of one attribute of a definition or of `<resource-defaults>`. */
+export function checkValue(
+  section: Section,
+  parameter: { readonly name: string; readonly kind: ValueKind },
+  report: Report,
+): boolean {
+  const value = attributeOf(section, parameter.name) ?? "";
+  if (fits(value, parameter.kind)) return true;
+  const problem = `${quoted(value)} is not ${kindName(parameter.kind)}`;
+  const allowed = allowedFor(parameter.kind);
+  report.error(placeOfAttribute(section, parameter.name), {
+    type: "bad-value",
+    problem,
+    allowed,
+  });
+  return false;
+}
+
+function checkNames(section: Section, rule: AgentRule, report: Report): void {
+  const known = rule.parameters.map((parameter) => parameter.name);
+  for (const { name } of section.element.attributes) {
+    if (known.includes(name) || occurrenceAttributes.includes(name)) continue;
+    const place = placeOfAttribute(section, name);
+    const kind = "attribute";
+    complainUnknown(report, { place, severity: "error" }, { kind, of: name, known });
+  }
+  warnOccurrenceAttributes(section, report);
+  if (primaryOf(rule) === null) {
+    const problem = `the agent of <${rule.type}> has no primary parameter`;
+    report.error(placeOf(section), { type: "not-supported", problem });
+  }
+}
+
+function warnOccurrenceAttributes(section: Section, report: Report): void {
+  for (const { name } of section.element.attributes) {
+    if (!occurrenceAttributes.includes(name)) continue;
+    const problem = `${name} is not supported by clusterd and has no effect`;
+    const allowed = "the recovery policy of the service applies";
+    report.warning(placeOfAttribute(section, name), { type: "not-supported", problem, allowed });
+  }
+}
+
+function fits(value: string, kind: ValueKind): boolean {
+  switch (kind.type) {
+    case "text":
+      return true;
+    case "flag":
+      return parseFlag(value) !== null;
+    case "duration":
+      return parseDuration(value) !== null;
+    case "path":
+      return value.startsWith("/");
+    case "address":
+      return parseIpWithPrefix(value) !== null;
+    case "integer": {
+      const number = parseInteger(value);
+      return number !== null && number >= kind.min && number <= kind.max;
+    }
+    case "choice":
+      return kind.words.includes(value);
+    default:
+      return assertNever(kind);
+  }
+}
+
+function kindName(kind: ValueKind): string {
+  switch (kind.type) {
+    case "text":
+      return "text";
+    case "flag":
+      return "a boolean";
+    case "duration":
+      return "a time";
+    case "path":
+      return "an absolute path";
+    case "address":
+      return "an address";
+    case "integer":
+      return "an integer in range";
+    case "choice":
+      return "known here";
+    default:
+      return assertNever(kind);
+  }
+}
+
+function allowedFor(kind: ValueKind): string {
+  switch (kind.type) {
+    case "text":
+      return "a name";
+    case "flag":
+      return flagWords;
+    case "duration":
+      return durationWords;
+    case "path":
+      return "an absolute path, starting with /";
+    case "address":
+      return "an IPv4 or IPv6 address, optionally /prefix";
+    case "integer":
+      return `${kind.min} to ${kind.max}`;
+    case "choice":
+      return nameList(kind.words);
+    default:
+      return assertNever(kind);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Attribute values as text → numbers, switches, durations, and their quotation in messages.
+ * Does not know where a value stands nor what it is for; null always means "not of this kind".
+ */
+import { type Ms, ms } from "../model/time.ts";
+import { durationSecondsMax } from "./defaults.ts";
+
+export const flagWords = "1 0 yes no on off true false";
+
+/** The whole text must be a decimal integer; a sign is accepted, blanks are not. */
+export function parseInteger(text: string): number | null {
+  return /^[+-]?\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+export function parseFlag(text: string): boolean | null {
+  switch (text.toLowerCase()) {
+    case "1":
+    case "yes":
+    case "on":
+    case "true":
+      return true;
+    case "0":
+    case "no":
+    case "off":
+    case "false":
+      return false;
+    default:
+      return null;
+  }
+}
+
+const unitSeconds: ReadonlyMap<string, number> = new Map([
+  ["s", 1],
+  ["m", 60],
+  ["h", 3600],
+  ["d", 86_400],
+  ["w", 604_800],
+  ["y", 31_536_000],
+]);
+
+/** rgmanager resrules.c, expand_time: `90`, `30s`, `1h30m`; a number without unit is seconds. */
+export function parseDuration(text: string): Ms | null {
+  if (!/^(\d{1,9}[smhdwy])*(\d{1,9}[smhdwy]?)$/i.test(text)) return null;
+  let total = 0;
+  for (const [, digits = "", unit = ""] of text.matchAll(/(\d+)([smhdwy]?)/gi)) {
+    total += Number(digits) * (unitSeconds.get(unit.toLowerCase()) ?? 1);
+  }
+  return total <= durationSecondsMax ? ms(total * 1000) : null;
+}
+
+export const durationWords = `seconds, or digits with s m h d w y, at most ${durationSecondsMax} s`;
+
+/** The value between double quotes on one line, shortened, with control characters escaped. */
+export function quoted(value: string): string {
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}
+
+/** A parameter whose value must not be repeated in a message. */
+export function isSecret(parameter: string): boolean {
+  return /passw|passphrase|secret|community/i.test(parameter);
+}
+
+/** Names for a sentence; a long list is cut. */
+export function nameList(names: readonly string[]): string {
+  const shown = names.slice(0, 20);
+  return shown.length < names.length ? `${shown.join(", ")}, …` : shown.join(", ");
+}

@@ -1,0 +1,143 @@
+/**
+ * The control socket's client: one call, one HTTP request, one parsed reply.
+ * Knows the protocol; does not know what the commands print.
+ * Every failure is a value: a command must be able to say what went wrong and where.
+ */
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { getSystemErrorMap } from "node:util";
+import type { ServiceName } from "../model/ids.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import type { ClusterStatus } from "../model/status.ts";
+import {
+  parseClusterStatus,
+  parseErrorText,
+  parseServiceReply,
+  type ServiceOperation,
+  type ServiceReply,
+  servicePath,
+} from "./protocol.ts";
+
+export type ControlProblem =
+  /** Nobody could be connected to; `text` is the system's, as perror(3) prints it. */
+  | { readonly type: "unreachable"; readonly code: string; readonly text: string }
+  /** The connection ended before the reply: the request may or may not be carried out. */
+  | { readonly type: "lost"; readonly text: string }
+  | { readonly type: "timed-out"; readonly afterMs: number }
+  | { readonly type: "refused"; readonly text: string }
+  | { readonly type: "malformed"; readonly text: string };
+
+export type ServiceCall = {
+  readonly service: ServiceName;
+  readonly operation: ServiceOperation;
+  readonly target: string | null;
+  readonly byDomain: boolean;
+};
+
+export type ControlClient = {
+  /** `afterMs` bounds the whole call. */
+  status(afterMs: number): Promise<Result<ClusterStatus, ControlProblem>>;
+  /** Waits for the end of the operation, without limit. */
+  request(call: ServiceCall): Promise<Result<ServiceReply, ControlProblem>>;
+};
+
+/** The status of 4095 services with their decisions is a tenth of this. */
+const replyBytesMax = 64 * 1024 * 1024;
+
+export function controlClient(socketPath: string): ControlClient {
+  return {
+    async status(afterMs) {
+      const reply = await exchange({ socketPath, method: "GET", path: "/v1/status", afterMs });
+      return parseReply(reply, parseClusterStatus);
+    },
+    async request({ service, operation, target, byDomain }) {
+      const body = JSON.stringify({
+        ...(target === null ? {} : { target }),
+        ...(byDomain ? { byDomain } : {}),
+      });
+      const path = servicePath(service, operation);
+      const reply = await exchange({ socketPath, method: "POST", path, body });
+      return parseReply(reply, parseServiceReply);
+    },
+  };
+}
+
+type Exchange = {
+  readonly socketPath: string;
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: string;
+  readonly afterMs?: number;
+};
+
+type Reply = { readonly status: number; readonly content: string };
+
+function exchange(options: Exchange): Promise<Result<Reply, ControlProblem>> {
+  const { socketPath, method, path, body, afterMs } = options;
+  return new Promise((resolve) => {
+    const headers = { host: "localhost", connection: "close" };
+    const call = httpRequest({ socketPath, method, path, headers, agent: false });
+    const deadline =
+      afterMs === undefined
+        ? null
+        : setTimeout(() => {
+            resolve(refuse({ type: "timed-out", afterMs }));
+            call.destroy();
+          }, afterMs);
+    call.on("response", (response) => collect(response, resolve));
+    call.on("error", (error) => resolve(refuse(connectionProblem(error))));
+    call.on("close", () => {
+      if (deadline !== null) clearTimeout(deadline);
+    });
+    call.end(body);
+  });
+}
+
+function collect(
+  response: IncomingMessage,
+  resolve: (reply: Result<Reply, ControlProblem>) => void,
+): void {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  response.on("data", (part: Buffer) => {
+    bytes += part.length;
+    if (bytes <= replyBytesMax) parts.push(part);
+    else response.destroy(new Error(`the reply is larger than ${replyBytesMax} bytes`));
+  });
+  response.on("end", () => {
+    const content = Buffer.concat(parts).toString("utf8");
+    resolve(accept({ status: response.statusCode ?? 0, content }));
+  });
+  response.on("error", (error) => resolve(refuse({ type: "lost", text: error.message })));
+}
+
+function connectionProblem(error: Error): ControlProblem {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const atConnect = "syscall" in error && error.syscall === "connect";
+  if (!atConnect) return { type: "lost", text: error.message };
+  const entry = [...getSystemErrorMap().values()].find(([name]) => name === code);
+  const text = entry?.[1] ?? error.message;
+  return { type: "unreachable", code, text: text.charAt(0).toUpperCase() + text.slice(1) };
+}
+
+function parseReply<Value>(
+  reply: Result<Reply, ControlProblem>,
+  parse: (value: unknown) => Result<Value, string>,
+): Result<Value, ControlProblem> {
+  if (!reply.ok) return reply;
+  const json = parseJson(reply.value.content);
+  if (!json.ok) return refuse({ type: "malformed", text: json.problem });
+  if (reply.value.status !== 200) {
+    const text = parseErrorText(json.value) ?? `HTTP status ${reply.value.status}`;
+    return refuse({ type: "refused", text });
+  }
+  const parsed = parse(json.value);
+  return parsed.ok ? parsed : refuse({ type: "malformed", text: parsed.problem });
+}
+
+function parseJson(content: string): Result<unknown, string> {
+  try {
+    return accept(JSON.parse(content));
+  } catch {
+    return refuse(`the reply is not JSON: ${content.slice(0, 80)}`);
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * The control socket's server: HTTP requests on a UNIX socket → calls of the backend → replies.
+ * Knows the protocol and its limits; does not know what a service is, nor decides anything.
+ * Source: this project's control protocol (protocol.ts).
+ * C1  A client holds at most one connection's worth of memory: bounded headers, bounded body,
+ *     bounded backlog of events, and a deadline for taking its reply.
+ * C2  A socket file is removed only when nobody answers there.
+ * C3  A request that was handed to the backend is carried out even if its client goes away.
+ */
+import { chown, lstat, readFile, unlink } from "node:fs/promises";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
+import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
+import type { ClusterStatus } from "../model/status.ts";
+import {
+  type ControlError,
+  type ControlEvent,
+  type ControlRoute,
+  httpStatus,
+  parseRoute,
+  parseServiceBody,
+  type ServiceOperation,
+  type ServiceReply,
+} from "./protocol.ts";
+
+export type ControlLimits = {
+  readonly connectionsMax: number;
+  /** Requests the backend has not answered yet, those of vanished clients included. */
+  readonly requestsPendingMax: number;
+  readonly headerBytesMax: number;
+  readonly bodyBytesMax: number;
+  /** From the connection to the end of the headers, and to the end of the whole request. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** A client must have taken its reply after this long. */
+  readonly replyMs: number;
+  /** An event client that lags behind by more is cut off. */
+  readonly eventBacklogBytesMax: number;
+};
+
+/**
+ * 64 connections are far more than people and scripts of one machine use at once; 64 KiB of body is
+ * a thousand times the largest valid one. Times are long for a local client and short for a leak.
+ */
+export const controlLimits: ControlLimits = {
+  connectionsMax: 64,
+  requestsPendingMax: 64,
+  headerBytesMax: 8 * 1024,
+  bodyBytesMax: 64 * 1024,
+  headersMs: 5_000,
+  requestMs: 10_000,
+  replyMs: 10_000,
+  eventBacklogBytesMax: 1024 * 1024,
+};
+
+/** Size of sun_path without its zero byte, unix(7); a longer path would silently be cut. */
+const socketPathBytesMax = 107;
+
+/** What a client asked of a service; the target is already a node of the configuration. */
+export type ServiceRequest = {
+  readonly service: ServiceName;
+  readonly operation: ServiceOperation;
+  readonly target: NodeId | null;
+  readonly byDomain: boolean;
+};
+
+/** The daemon, as the control socket sees it. */
+export type ControlBackend = {
+  status(): ClusterStatus;
+  /** Settles when the operation has ended, however long that takes; never rejects. */
+  request(request: ServiceRequest): Promise<ServiceReply>;
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: (event: ControlEvent) => void): () => void;
+};
+
+export type ControlServerOptions = {
+  readonly socketPath: string;
+  readonly backend: ControlBackend;
+  /** Takes sentences for the log. */
+  readonly notice: (text: string) => void;
+  /** The group that may use the socket, if the machine has it; `haclient` unless given. */
+  readonly group?: string;
+  readonly limits?: ControlLimits;
+};
+
+export type ControlServerProblem =
+  | { readonly type: "socket-in-use"; readonly path: string }
+  | { readonly type: "not-a-socket"; readonly path: string }
+  | { readonly type: "listen-failed"; readonly path: string; readonly cause: string };
+
+export type ControlServer = {
+  /** Stops listening, ends event streams, gives pending replies `replyMs` to leave. */
+  close(): Promise<void>;
+};
+
+/** Serves the backend on the socket path; resolves once clients can connect. */
+export async function startControlServer(
+  options: ControlServerOptions,
+): Promise<Result<ControlServer, ControlServerProblem>> {
+  const path = options.socketPath;
+  if (Buffer.byteLength(path) > socketPathBytesMax) {
+    const cause = `a socket path has at most ${socketPathBytesMax} bytes`;
+    return refuse({ type: "listen-failed", path, cause });
+  }
+  const cleared = await clearSocketPath(path);
+  if (!cleared.ok) return cleared;
+  const listener = new Listener(options.backend, options.limits ?? controlLimits);
+  const cause = await listener.listen(path);
+  if (cause !== null) return refuse({ type: "listen-failed", path, cause });
+  await restrictSocket(path, options);
+  return accept(listener);
+}
+
+class Listener implements ControlServer {
+  readonly #backend: ControlBackend;
+  readonly #limits: ControlLimits;
+  readonly #server: Server;
+  readonly #streams = new Set<ServerResponse>();
+  /** Sockets whose request is with the backend: nothing but its reply may be written there. */
+  readonly #promised = new WeakSet<Duplex>();
+  #pending = 0;
+
+  constructor(backend: ControlBackend, limits: ControlLimits) {
+    this.#backend = backend;
+    this.#limits = limits;
+    this.#server = createServer(
+      {
+        maxHeaderSize: limits.headerBytesMax,
+        headersTimeout: limits.headersMs,
+        requestTimeout: limits.requestMs,
+        connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+        keepAlive: false,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.maxConnections = limits.connectionsMax;
+    // A second request on a connection would be carried out with nobody left to hear its reply.
+    this.#server.maxRequestsPerSocket = 1;
+    this.#server.on("clientError", (error, socket) => {
+      this.#refuseRaw(error, socket);
+    });
+  }
+
+  /** Null, or the cause why the path cannot be listened on. */
+  listen(path: string): Promise<string | null> {
+    return new Promise((resolve) => {
+      this.#server.once("error", (error) => resolve(error.message));
+      // The mask makes the socket private from its first moment; binding happens inside listen().
+      const mask = process.umask(0o117);
+      this.#server.listen(path, () => {
+        this.#server.removeAllListeners("error");
+        resolve(null);
+      });
+      process.umask(mask);
+    });
+  }
+
+  close(): Promise<void> {
+    for (const stream of this.#streams) stream.end();
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.replyMs);
+    return new Promise((resolve) => {
+      this.#server.close(() => {
+        clearTimeout(deadline);
+        resolve();
+      });
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const route = parseRoute(request.method ?? "", request.url ?? "");
+    if (!route.ok) {
+      this.#sendError(response, route.problem);
+      return;
+    }
+    switch (route.value.type) {
+      case "status":
+        this.#send(response, 200, this.#backend.status());
+        return;
+      case "events":
+        this.#stream(response);
+        return;
+      case "service":
+        await this.#serveService(request, response, route.value);
+        return;
+      default:
+        assertNever(route.value);
+    }
+  }
+
+  async #serveService(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: Extract<ControlRoute, { type: "service" }>,
+  ): Promise<void> {
+    const content = await readContent(request, this.#limits.bodyBytesMax);
+    const parsed = content.ok ? parseJson(content.value) : content;
+    const body = parsed.ok ? parseServiceBody(parsed.value, route.operation) : parsed;
+    if (!body.ok) {
+      this.#sendError(response, body.problem);
+      return;
+    }
+    const target = this.#findNode(body.value.target);
+    if (!target.ok) {
+      this.#sendError(response, target.problem);
+      return;
+    }
+    if (this.#pending >= this.#limits.requestsPendingMax) {
+      const text = `${this.#pending} requests are waiting for their end already`;
+      this.#sendError(response, { type: "busy", text });
+      return;
+    }
+    // What the parser has refused meanwhile, behind the request, spoils the request too.
+    if (!response.socket?.writable) return;
+    this.#promised.add(response.socket);
+    this.#pending += 1;
+    const { service, operation } = route;
+    const { byDomain } = body.value;
+    const wanted = { service, operation, target: target.value, byDomain };
+    const reply = await this.#backend.request(wanted);
+    this.#pending -= 1;
+    this.#send(response, 200, reply);
+  }
+
+  #findNode(name: string | null): Result<NodeId | null, ControlError> {
+    if (name === null) return accept(null);
+    const node = this.#backend.status().nodes.find((each) => each.name === name);
+    const id = parseNodeId(node?.id);
+    if (id !== null) return accept(id);
+    return refuse({ type: "unknown-node", text: `'${name}' is no node of the configuration` });
+  }
+
+  #stream(response: ServerResponse): void {
+    const socket = response.socket;
+    if (socket === null) return;
+    response.writeHead(200, { "content-type": "application/x-ndjson", connection: "close" });
+    const send = (event: ControlEvent): void => {
+      if (response.writableLength > this.#limits.eventBacklogBytesMax) socket.destroy();
+      else response.write(`${JSON.stringify(event)}\n`);
+    };
+    this.#streams.add(response);
+    this.#promised.add(socket);
+    // The status comes before the subscription's first event, so nothing is missed or told twice.
+    send({ type: "status", status: this.#backend.status() });
+    const unsubscribe = this.#backend.subscribe(send);
+    response.on("close", () => {
+      this.#streams.delete(response);
+      unsubscribe();
+    });
+  }
+
+  #sendError(response: ServerResponse, error: ControlError): void {
+    if (error.type === "method-not-allowed") response.setHeader("allow", error.allow);
+    this.#send(response, httpStatus(error.type), { error });
+  }
+
+  #send(response: ServerResponse, status: number, content: object): void {
+    const socket = response.socket;
+    if (socket === null || socket.destroyed) return;
+    limitTime(socket, this.#limits.replyMs);
+    const body = Buffer.from(`${JSON.stringify(content)}\n`);
+    response.writeHead(status, {
+      "content-type": "application/json",
+      "content-length": body.length,
+      connection: "close",
+    });
+    response.end(body);
+  }
+
+  /** Answers what the HTTP parser refused; there is no response object yet. */
+  #refuseRaw(cause: Error, socket: Duplex): void {
+    if (!socket.writable || this.#promised.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    const error = parserError(cause);
+    const body = `${JSON.stringify({ error })}\n`;
+    const status = httpStatus(error.type);
+    limitTime(socket, this.#limits.replyMs);
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n` +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      () => socket.destroy(),
+    );
+  }
+}
+
+function parserError(cause: Error): ControlError {
+  const code = "code" in cause ? cause.code : "";
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return { type: "headers-too-large", text: "the headers are too large" };
+  }
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return { type: "request-timeout", text: "the request did not arrive in time" };
+  }
+  return { type: "bad-request", text: "this is not an HTTP request" };
+}
+
+/** An absolute deadline: a client that takes a byte now and then must not prolong it. */
+function limitTime(socket: Duplex, afterMs: number): void {
+  const deadline = setTimeout(() => socket.destroy(), afterMs);
+  socket.on("close", () => clearTimeout(deadline));
+}
+
+function readContent(
+  request: IncomingMessage,
+  bytesMax: number,
+): Promise<Result<string, ControlError>> {
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (part: Buffer) => {
+      bytes += part.length;
+      if (bytes <= bytesMax) parts.push(part);
+      else {
+        request.pause();
+        const text = `the body is larger than ${bytesMax} bytes`;
+        resolve(refuse({ type: "body-too-large", text }));
+      }
+    });
+    request.on("end", () => resolve(accept(Buffer.concat(parts).toString("utf8"))));
+    const broken: ControlError = { type: "bad-request", text: "the body ended too early" };
+    request.on("error", () => resolve(refuse(broken)));
+    request.on("close", () => resolve(refuse(broken)));
+  });
+}
+
+function parseJson(content: string): Result<unknown, ControlError> {
+  if (content.trim() === "") return accept({});
+  try {
+    return accept(JSON.parse(content));
+  } catch (error) {
+    const text = `the body is not JSON: ${error instanceof Error ? error.message : "unreadable"}`;
+    return refuse({ type: "bad-request", text });
+  }
+}
+
+/** Removes a socket that nobody serves any more; refuses everything else that is in the way. */
+async function clearSocketPath(path: string): Promise<Result<null, ControlServerProblem>> {
+  try {
+    const found = await lstat(path);
+    if (!found.isSocket()) return refuse({ type: "not-a-socket", path });
+    if (await someoneAnswers(path)) return refuse({ type: "socket-in-use", path });
+    await unlink(path);
+    return accept(null);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "ENOENT") return accept(null);
+    const cause = error instanceof Error ? error.message : String(error);
+    return refuse({ type: "listen-failed", path, cause });
+  }
+}
+
+/** Only a refused connection proves that nobody listens; a full queue proves the opposite. */
+function someoneAnswers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.on("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", (error) => {
+      resolve(!("code" in error) || (error.code !== "ECONNREFUSED" && error.code !== "ENOENT"));
+    });
+  });
+}
+
+/** Hands the socket to the group; without it only the daemon's own user may connect. */
+async function restrictSocket(path: string, options: ControlServerOptions): Promise<void> {
+  const group = options.group ?? "haclient";
+  try {
+    const groups = await readFile("/etc/group", "utf8");
+    const line = groups.split("\n").find((each) => each.startsWith(`${group}:`));
+    const id = Number.parseInt(line?.split(":")[2] ?? "", 10);
+    if (Number.isNaN(id)) return;
+    await chown(path, process.getuid?.() ?? 0, id);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    options.notice(`control socket: group ${group} may not use it: ${cause}`);
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * The control protocol, version 1: what may be asked on the control socket and what is answered.
+ * Knows requests, replies and their JSON; does not know sockets, nor who answers.
+ * HTTP/1.1 over a UNIX stream socket, one request per connection, JSON in UTF-8 both ways:
+ *
+ *   GET  /v1/status                      → 200, ClusterStatus
+ *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
+ *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
+ *        body: empty, or {"target": node name, "byDomain": true or false}
+ *
+ * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
+ * stop, restart or relocate. Anything else is answered with {"error": {"type", "text"}} and the
+ * HTTP status of the type. Fields may be added within a version, never removed or changed: readers
+ * ignore fields they do not know, except in the request's body, where a misspelt field is refused.
+ */
+import { type NodeName, parseNodeName, parseServiceName, type ServiceName } from "../model/ids.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { parseRequestCode, type RequestCode, requestCodes } from "../model/request-codes.ts";
+import type {
+  ClusterStatus,
+  NodeStatus,
+  QuorumStatus,
+  RingStatus,
+  ServiceState,
+  ServiceStatus,
+} from "../model/status.ts";
+import { serviceStateNumbers } from "../model/status.ts";
+import { type JsonFields, readJson } from "./json-fields.ts";
+
+export const socketPathDefault = "/run/clusterd/clusterd.sock";
+
+const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+export type ServiceOperation = (typeof operations)[number];
+
+export type ControlRoute =
+  | { readonly type: "status" }
+  | { readonly type: "events" }
+  | {
+      readonly type: "service";
+      readonly service: ServiceName;
+      readonly operation: ServiceOperation;
+    };
+
+/** What the body of a service request may say. */
+export type ServiceRequestBody = {
+  /** Preferred node; only enable and relocate use it. */
+  readonly target: NodeName | null;
+  /** Enable only: choose the node by the failover domain, not the one that was asked. */
+  readonly byDomain: boolean;
+};
+
+export type ServiceReply = {
+  readonly code: RequestCode;
+  /** Node id where the service runs now; 0 when nowhere. */
+  readonly owner: number;
+  /** The text of the code, or a whole sentence that says more. */
+  readonly text: string;
+};
+
+/** A line of `/v1/events`. The first one is always `status`; `at` is seconds since 1970. */
+export type ControlEvent =
+  | { readonly type: "status"; readonly status: ClusterStatus }
+  | { readonly type: "quorum"; readonly at: number; readonly quorum: QuorumStatus }
+  | { readonly type: "nodes"; readonly at: number; readonly nodes: readonly NodeStatus[] }
+  | { readonly type: "service"; readonly at: number; readonly service: ServiceStatus };
+
+const errorStatuses = {
+  "bad-request": 400,
+  "unknown-node": 400,
+  "not-found": 404,
+  "unknown-version": 404,
+  "method-not-allowed": 405,
+  "request-timeout": 408,
+  "body-too-large": 413,
+  "headers-too-large": 431,
+  busy: 503,
+} as const;
+
+export type ControlErrorType = keyof typeof errorStatuses;
+export type ControlError =
+  | { readonly type: Exclude<ControlErrorType, "method-not-allowed">; readonly text: string }
+  | { readonly type: "method-not-allowed"; readonly text: string; readonly allow: string };
+
+export function httpStatus(type: ControlErrorType): number {
+  return errorStatuses[type];
+}
+
+/** The first two parts of an HTTP request → what is asked. */
+export function parseRoute(method: string, url: string): Result<ControlRoute, ControlError> {
+  const [, version, kind, name, operation, ...rest] = url.split("/");
+  if (version !== "v1") {
+    const text = `this daemon speaks version 1: paths begin with /v1/, not ${quoted(url)}`;
+    return refuse({ type: "unknown-version", text });
+  }
+  if ((kind === "status" || kind === "events") && name === undefined) {
+    return method === "GET" ? accept({ type: kind }) : refuse(wrongMethod(method, "GET"));
+  }
+  const known = operations.find((each) => each === operation);
+  if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
+    return refuse({ type: "not-found", text: `nothing is served at ${quoted(url)}` });
+  }
+  if (method !== "POST") return refuse(wrongMethod(method, "POST"));
+  const service = parseServiceName(percentDecoded(name));
+  if (service === null) {
+    return refuse({ type: "bad-request", text: `${quoted(name)} is not a service name` });
+  }
+  return accept({ type: "service", service, operation: known });
+}
+
+export function servicePath(service: ServiceName, operation: ServiceOperation): string {
+  return `/v1/services/${encodeURIComponent(service)}/${operation}`;
+}
+
+/** The body of a service request; `value` is its parsed JSON, an empty body counts as `{}`. */
+export function parseServiceBody(
+  value: unknown,
+  operation: ServiceOperation,
+): Result<ServiceRequestBody, ControlError> {
+  const body = readJson(value, "body", (fields) => {
+    for (const name of fields.names()) {
+      if (name !== "target" && name !== "byDomain") fields.reject(`has no field ${quoted(name)}`);
+    }
+    const target = fields.has("target") ? fields.textOrNull("target") : null;
+    const byDomain = fields.has("byDomain") ? fields.flag("byDomain") : false;
+    if (byDomain && target !== null) fields.reject("has both target and byDomain");
+    if (byDomain && operation !== "enable") fields.reject("has byDomain, which only enable takes");
+    const node = target === null ? null : parseNodeName(target);
+    if (target !== null && node === null) fields.reject("has a target that is not a node name");
+    return { target: node, byDomain };
+  });
+  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+/** The reply of a service request; the problem says which field does not fit. */
+export function parseServiceReply(value: unknown): Result<ServiceReply, string> {
+  return readJson(value, "reply", (fields) => ({
+    code: fields.parsed("code", parseRequestCode, requestCodes.failure),
+    owner: fields.number("owner"),
+    text: fields.text("text"),
+  }));
+}
+
+/** The text of an error reply, or null when it is not one. */
+export function parseErrorText(value: unknown): string | null {
+  const error = readJson(value, "reply", (fields) => fields.object("error").text("text"));
+  return error.ok ? error.value : null;
+}
+
+/** The reply of `/v1/status`; the problem says which field does not fit. */
+export function parseClusterStatus(value: unknown): Result<ClusterStatus, string> {
+  return readJson(value, "status", (fields) => {
+    const cluster = fields.object("cluster");
+    const lease = fields.object("lease");
+    return {
+      cluster: {
+        name: cluster.text("name"),
+        id: cluster.number("id"),
+        configVersion: cluster.number("configVersion"),
+      },
+      now: fields.number("now"),
+      localNode: fields.number("localNode"),
+      generation: fields.number("generation"),
+      ring: readRing(fields.object("ring")),
+      quorum: readQuorum(fields.object("quorum")),
+      nodes: fields.objects("nodes").map(readNode),
+      services: fields.isNull("services") ? null : fields.objects("services").map(readService),
+      lease: { held: lease.flag("held"), remainingMs: lease.number("remainingMs") },
+    };
+  });
+}
+
+function readRing(fields: JsonFields): RingStatus {
+  return {
+    state: fields.parsed("state", parseRingState, "stopped"),
+    id: fields.text("id"),
+    counters: fields.numbers("counters"),
+  };
+}
+
+function readQuorum(fields: JsonFields): QuorumStatus {
+  return {
+    quorate: fields.flag("quorate"),
+    votes: fields.number("votes"),
+    expectedVotes: fields.number("expectedVotes"),
+    quorum: fields.number("quorum"),
+    twoNode: fields.flag("twoNode"),
+    reason: fields.text("reason"),
+  };
+}
+
+function readNode(fields: JsonFields): NodeStatus {
+  return {
+    id: fields.number("id"),
+    name: fields.text("name"),
+    votes: fields.number("votes"),
+    online: fields.flag("online"),
+    local: fields.flag("local"),
+    estranged: fields.flag("estranged"),
+    ready: fields.flag("ready"),
+    fence: fields.text("fence"),
+  };
+}
+
+function readService(fields: JsonFields): ServiceStatus {
+  return {
+    name: fields.text("name"),
+    state: fields.parsed("state", parseServiceState, "uninitialized"),
+    frozen: fields.flag("frozen"),
+    partial: fields.flag("partial"),
+    owner: fields.number("owner"),
+    lastOwner: fields.number("lastOwner"),
+    restarts: fields.number("restarts"),
+    transition: fields.number("transition"),
+    waitingFor: fields.textOrNull("waitingFor"),
+    decisions: fields
+      .objects("decisions")
+      .map((each) => ({ at: each.number("at"), text: each.text("text") })),
+  };
+}
+
+const ringStates: readonly RingStatus["state"][] = [
+  "operational",
+  "gather",
+  "commit",
+  "recovery",
+  "stopped",
+];
+
+function parseRingState(value: unknown): RingStatus["state"] | null {
+  return ringStates.find((state) => state === value) ?? null;
+}
+
+function parseServiceState(value: unknown): ServiceState | null {
+  return isServiceState(value) ? value : null;
+}
+
+function isServiceState(value: unknown): value is ServiceState {
+  return typeof value === "string" && Object.hasOwn(serviceStateNumbers, value);
+}
+
+function wrongMethod(method: string, wanted: string): ControlError {
+  const text = `${method} is not possible here, only ${wanted}`;
+  return { type: "method-not-allowed", text, allow: wanted };
+}
+
+/** A stranger's text, short enough to be repeated to him and to a log. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+}
+
+/** Never fails, unlike decodeURIComponent: what is no valid encoding becomes U+FFFD. */
+function percentDecoded(text: string): string {
+  return new URLSearchParams(`name=${text.replace(/[+&]/g, encodeURIComponent)}`).get("name") ?? "";
+}

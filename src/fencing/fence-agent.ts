@@ -1,0 +1,43 @@
+/**
+ * One run of a fence agent: what it is told on standard input, and what its exit means.
+ * Source: fence-agents doc/FenceAgentAPI.md; cluster libfence/agent.c: make_args.
+ * Deviation: each key is written once, the device's value over the fencedevice's.
+ */
+import type { FenceDeviceUse } from "../model/conf.ts";
+import type { NodeName } from "../model/ids.ts";
+
+export type AgentRun = {
+  readonly argv: readonly [string, ...string[]];
+  readonly environment: readonly (readonly [string, string])[];
+  readonly stdin: string;
+};
+
+export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+const secretNames: ReadonlySet<string> = new Set(["passwd", "password", "snmp_priv_passwd"]);
+
+/** The agent is found through `agentPath` by env(1); exit 127 means that it is not installed. */
+export function agentRun(
+  use: FenceDeviceUse,
+  order: { readonly victim: NodeName; readonly action: "off" | "on" | null },
+): AgentRun {
+  const parameters = new Map(use.parameters);
+  if (order.action !== null) parameters.set("action", order.action);
+  if (!parameters.has("nodename")) parameters.set("nodename", order.victim);
+  const lines = [...parameters].map(([name, value]) => `${name}=${value}\n`);
+  return {
+    argv: ["/usr/bin/env", use.agent],
+    environment: [
+      ["PATH", agentPath],
+      ["LC_ALL", "C"],
+    ],
+    stdin: lines.join(""),
+  };
+}
+
+/** Agent output as it may be logged: the device's secrets are masked wherever they stand. */
+export function maskSecrets(use: FenceDeviceUse, output: string): string {
+  return use.parameters
+    .filter(([name, value]) => secretNames.has(name) && value.length > 0)
+    .reduce((text, [, value]) => text.replaceAll(value, "***"), output);
+}

@@ -1,0 +1,48 @@
+/**
+ * One round against one victim: walks its fence plan, one step at a time.
+ * Knows the plan only; agents are run and verdicts brought by others.
+ */
+import type { FenceDeviceUse, FenceMethodConf, NodeConf } from "../model/conf.ts";
+import type { NodeName } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+import { type FenceProgress, firstStep, nextStep } from "./fence-plan.ts";
+
+export type FenceOrder =
+  | { readonly type: "self" }
+  | {
+      readonly type: "agent";
+      readonly victim: NodeName;
+      readonly use: FenceDeviceUse;
+      readonly action: "off" | "on" | null;
+    };
+
+export class FenceRound {
+  readonly #victim: NodeName;
+  readonly #methods: readonly FenceMethodConf[];
+  #progress: FenceProgress;
+
+  /** `selfLast`: self-fencing was asked for explicitly and follows the victim's own methods. */
+  constructor(conf: NodeConf, options: { readonly selfLast: boolean }) {
+    const selfMethod: FenceMethodConf = {
+      name: "self",
+      devices: [{ device: "self", agent: "self", parameters: [] }],
+    };
+    this.#victim = conf.name;
+    this.#methods = options.selfLast ? [...conf.fenceMethods, selfMethod] : conf.fenceMethods;
+    this.#progress = firstStep(this.#methods);
+  }
+
+  /** What is to be done now. */
+  order(): FenceOrder {
+    invariant(this.#progress.type === "step", "fence round has ended");
+    const { step } = this.#progress;
+    if (step.type === "self") return { type: "self" };
+    return { type: "agent", victim: this.#victim, use: step.use, action: step.action };
+  }
+
+  next(verdict: "success" | "failure"): FenceProgress {
+    invariant(this.#progress.type === "step", "fence round has ended");
+    this.#progress = nextStep(this.#methods, this.#progress.at, verdict);
+    return this.#progress;
+  }
+}

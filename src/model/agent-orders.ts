@@ -1,0 +1,63 @@
+/**
+ * What resource agents ask of the operating system, and what comes back. An order holds everything:
+ * whoever performs it chooses nothing, retries nothing and adds nothing.
+ */
+import type { ServiceName } from "./ids.ts";
+import type { Ms } from "./time.ts";
+
+export type AddressFamily = "ipv4" | "ipv6";
+
+export type AddressOrder = {
+  readonly interface: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: AddressFamily;
+};
+
+export type AgentOrder =
+  | {
+      readonly type: "run-process";
+      readonly argv: readonly [string, ...string[]];
+      readonly environment: readonly (readonly [string, string])[];
+      readonly timeoutMs: Ms | null;
+    }
+  | { readonly type: "list-interfaces" }
+  | { readonly type: "add-address"; readonly address: AddressOrder }
+  | { readonly type: "remove-address"; readonly address: AddressOrder }
+  | { readonly type: "probe-address"; readonly address: AddressOrder }
+  /** Tell the neighbours, now and again a little later; answered at once. */
+  | { readonly type: "announce"; readonly address: AddressOrder }
+  | { readonly type: "pause"; readonly pauseMs: Ms }
+  /** SIGKILL to every process that the service's agents left, however detached. */
+  | { readonly type: "kill-processes"; readonly service: ServiceName };
+
+export type InterfaceReport = {
+  readonly name: string;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  readonly slave: boolean;
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly prefix: number;
+    readonly family: AddressFamily;
+  }[];
+};
+
+export type AgentReport =
+  | { readonly type: "exited"; readonly code: number; readonly output: string }
+  | { readonly type: "signalled"; readonly signal: string; readonly output: string }
+  | { readonly type: "timed-out"; readonly output: string }
+  /** `absent`: there is no such program. */
+  | { readonly type: "not-started"; readonly absent: boolean; readonly cause: string }
+  | { readonly type: "interfaces"; readonly interfaces: readonly InterfaceReport[] }
+  | { readonly type: "done" }
+  | { readonly type: "taken"; readonly mac: string }
+  | { readonly type: "failed"; readonly cause: string }
+  /** How many processes outlived SIGKILL. */
+  | { readonly type: "killed"; readonly survivors: number };
+
+/** Exit code in the sense of OCF: 0 good, 5 not installed, anything else bad. */
+export type AgentVerdict = { readonly code: number; readonly text: string };
+
+/** One call of an agent: yields orders, receives reports, returns its verdict. */
+export type AgentCall = Generator<AgentOrder, AgentVerdict, AgentReport>;

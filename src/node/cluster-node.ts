@@ -1,0 +1,425 @@
+/**
+ * One node of the cluster: hands each machine's outputs to the next machine, and this only.
+ * Ring events come in, agent orders and ordered messages go out; performs nothing itself.
+ * N1  No service is started without a lease; when the lease ends, everything is killed.
+ * N2  A node whose history ended takes a new life and proves itself clean before it is ready.
+ *
+ *   apart ──regular configuration──► exchanging ──all spoke, quorate──► active
+ *     ▲                                 │  └─somebody lacks the state─► transferring ──► active
+ *     └──────────── inquorate ──────────┘
+ */
+import type { ClusterConf } from "../model/conf.ts";
+import { type NodeId, sameRing } from "../model/ids.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
+import { ms } from "../model/time.ts";
+import { Quorum } from "../quorum/quorum.ts";
+import type { LocalInput } from "../services/local-services.ts";
+import {
+  concludeExchange,
+  type ExchangeResult,
+  type Hello,
+  type History,
+} from "../services/table-sync.ts";
+import { envelope } from "./envelope.ts";
+import { type Configured, StateExchange } from "./exchange.ts";
+import { LeaseClock } from "./lease-clock.ts";
+import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
+import { Outbox } from "./outbox.ts";
+import { OwnServices } from "./own-services.ts";
+import { Replica, type ReplicaOutput } from "./replica.ts";
+
+export class ClusterNode {
+  readonly conf: ClusterConf;
+  readonly identity: NodeIdentity;
+  readonly quorum: Quorum;
+  readonly lease: LeaseClock;
+  readonly #outbox = new Outbox();
+  readonly #own: OwnServices;
+  readonly #replica: Replica;
+  #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
+  #suspended = true;
+  #exchange: StateExchange | null = null;
+  #accepted: readonly NodeId[] = [];
+  #tickFor: number | null = null;
+  #leaseArmed = false;
+  #ending: "no" | "shutdown" | "restart" = "no";
+  /** What was announced last, in which ring: to say it once. */
+  #announced = "";
+
+  constructor(conf: ClusterConf, identity: NodeIdentity) {
+    this.conf = conf;
+    this.identity = identity;
+    this.quorum = new Quorum(conf.quorum, conf.nodes);
+    this.lease = new LeaseClock(conf.fencing.leaseMs);
+    this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
+    this.#replica = new Replica(conf, identity.self);
+  }
+
+  /** Readers' view; nothing outside decides by it. */
+  get snapshot() {
+    const active = this.#phase === "active";
+    return {
+      self: this.identity.self,
+      phase: this.#phase,
+      ring: this.#exchange?.ring ?? null,
+      members: active ? this.#accepted : (this.#exchange?.members ?? []),
+      table: active ? this.#replica.table : null,
+      fence: this.#replica.fence,
+      history: this.#replica.history,
+      life: this.#own.life,
+      clean: this.#own.clean,
+    };
+  }
+
+  step(input: NodeInput, now: Now): readonly NodeOutput[] {
+    this.#outbox.begin(now);
+    if (this.lease.takeEnd(now.boottimeMs)) this.#onLeaseEnd();
+    switch (input.type) {
+      case "begin":
+        this.#stepOwn({ type: "clean-up" });
+        this.#armPoll();
+        break;
+      case "configuration":
+        this.#onConfiguration(input);
+        break;
+      case "deliver":
+        this.#onDeliver(input.from, input.payload);
+        break;
+      case "suspended":
+        this.#suspended = true;
+        break;
+      case "lease":
+        this.lease.renew(input, this.#phase === "active" ? (this.#exchange?.ring ?? null) : null);
+        this.#onLease();
+        break;
+      case "timer":
+        this.#onTimer(input.timer);
+        break;
+      case "report":
+        this.#stepOwn({ type: "report", action: input.action, report: input.report });
+        break;
+      case "fence-verdict":
+        this.#replica.stepFence({ ...input, type: "verdict", wallSeconds: this.#wallSeconds() });
+        break;
+      case "request":
+        this.#own.request(input, this.#replica.history !== null);
+        break;
+      case "network-changed":
+        this.#stepOwn({ type: "check-now", why: input.why });
+        break;
+      case "shutdown":
+        this.#onShutdown();
+        break;
+      default:
+        assertNever(input);
+    }
+    this.#performAll();
+    this.#announceState();
+    this.#armTick();
+    return this.#outbox.take();
+  }
+
+  // --- configuration and exchange ---------------------------------------------------------------
+
+  #onConfiguration(input: Configured): void {
+    if (input.configuration.kind === "transitional") {
+      this.#replica.hold();
+      return;
+    }
+    this.#suspended = false;
+    this.#exchange = new StateExchange(input);
+    this.#phase = "exchanging";
+    this.#outbox.submit("sync", { layer: "sync", body: this.#hello(this.#exchange) });
+  }
+
+  #hello(exchange: StateExchange): Hello {
+    return {
+      type: "hello",
+      ring: exchange.ring,
+      life: this.#own.life,
+      cluster: this.conf.name,
+      configVersion: this.conf.version,
+      configHash: this.identity.configHash,
+      history: this.#replica.history,
+      ...this.quorum.voice(this.identity.self, this.#replica.history !== null),
+      silent: exchange.silent(this.#outbox.now.boottimeMs),
+    };
+  }
+
+  #onDeliver(from: NodeId, payload: unknown): void {
+    const parsed = envelope(payload);
+    if (parsed === null) {
+      this.#outbox.notice("services", "err", `message from node ${from} is not understood`);
+      return;
+    }
+    const { value } = parsed;
+    if (value.layer === "sync") {
+      const exchange = this.#exchange;
+      if (exchange === null || !sameRing(value.body.ring, exchange.ring)) return;
+      if (value.body.type === "hello") this.#onHello(from, value.body);
+      else this.#onSnapshot(from, value.body);
+      return;
+    }
+    if (this.#phase !== "active" || this.#replica.history === null) return;
+    this.#replica.apply(value);
+    const { self } = this.identity;
+    const farewell = value.layer === "services" && value.body.type === "left" ? value.body : null;
+    if (farewell?.node === self && farewell.life === this.#own.life) {
+      this.#outbox.emit({ type: "leave" });
+    }
+  }
+
+  #onHello(from: NodeId, hello: Hello): void {
+    const hellos = this.#phase === "exchanging" ? this.#exchange?.collect(from, hello) : null;
+    if (hellos === null || hellos === undefined) return;
+    const result = concludeExchange(hellos);
+    for (const { node, why } of result.refused) {
+      this.#outbox.notice("quorum", "err", `node ${node} is not counted: ${why}`);
+    }
+    const before = this.quorum.snapshot();
+    const verdict = this.quorum.step(hellos.filter((one) => result.accepted.includes(one.node)));
+    if (verdict.quorate !== before.quorate || verdict.reason !== before.reason) {
+      const state = verdict.quorate ? "quorate" : "inquorate";
+      this.#outbox.notice("quorum", "notice", `${state}: ${verdict.reason}`);
+    }
+    const { self } = this.identity;
+    if (verdict.quorate && result.accepted.includes(self)) this.#proceed(result);
+    else this.#becomeInquorate();
+  }
+
+  #proceed(result: ExchangeResult): void {
+    const { self } = this.identity;
+    this.#exchange?.conclude(result);
+    if (!result.continuing.includes(self)) this.#endHistory("the others went on without it");
+    if (!result.snapshotNeeded) {
+      this.#activate(result);
+      return;
+    }
+    this.#phase = "transferring";
+    if (result.authority === self) this.#sendSnapshot();
+  }
+
+  #sendSnapshot(): void {
+    const ring = this.#exchange?.ring;
+    const { history, table, fence } = this.#replica;
+    invariant(ring !== undefined && history !== null, "authority without a history");
+    const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };
+    const body = { type: "snapshot" as const, ring, history, ...state };
+    this.#outbox.submit("sync", { layer: "sync", body });
+  }
+
+  #onSnapshot(
+    from: NodeId,
+    body: { readonly history: History; readonly table: unknown; readonly fence: unknown },
+  ): void {
+    const result = this.#exchange?.result ?? null;
+    if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
+    if (!result.continuing.includes(this.identity.self)) this.#replica.adopt(body);
+    this.#activate(result);
+  }
+
+  #activate(result: ExchangeResult): void {
+    const exchange = this.#exchange;
+    invariant(exchange !== null, "activation without a ring");
+    const { ring } = exchange;
+    if (result.winner === null) this.#replica.begin(ring.seq);
+    else this.#replica.continue(result.winner, ring.seq);
+    const { accepted, continuing } = result;
+    const grown = result.winner === null || accepted.some((node) => !this.#accepted.includes(node));
+    this.#phase = "active";
+    this.#accepted = accepted;
+    this.lease.confirm(ring);
+    this.#replica.release();
+    this.#performAll();
+    const silentMs = exchange.silence(accepted);
+    const view = { type: "view" as const, ringSeq: ring.seq, members: accepted, silentMs, grown };
+    this.#replica.stepFence(view);
+    this.#replica.stepTable({ type: "view", members: exchange.lives(accepted), continuing });
+    this.#outbox.emit({ type: "sync-done", ring });
+    this.#onLease();
+  }
+
+  #becomeInquorate(): void {
+    this.#endHistory("the configuration is inquorate");
+    this.#phase = "apart";
+    this.#accepted = [];
+    this.#replica.stepFence({ type: "inquorate" });
+    this.#performAll();
+    if (this.#exchange !== null) {
+      this.#outbox.emit({ type: "sync-done", ring: this.#exchange.ring });
+    }
+  }
+
+  /** The replicated state is void: stop everything and begin a new life (N2). */
+  #endHistory(why: string): void {
+    if (!this.#replica.end()) return;
+    this.#own.endLife(why);
+    if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
+    else if (this.#ending === "shutdown") this.#outbox.emit({ type: "leave" });
+  }
+
+  // --- lease and timers -------------------------------------------------------------------------
+
+  #onLease(): void {
+    if (!this.lease.held(this.#outbox.now.boottimeMs)) return;
+    if (!this.#leaseArmed) this.#armLease();
+    this.#own.runDeferred();
+  }
+
+  #armLease(): void {
+    this.#leaseArmed = true;
+    const afterMs = ms(Math.ceil(this.lease.remainingMs(this.#outbox.now.boottimeMs)));
+    this.#outbox.emit({ type: "arm", timer: "lease", afterMs });
+  }
+
+  #onLeaseEnd(): void {
+    const stillActive = this.#phase === "active" && !this.#suspended;
+    const why = "the lease has ended: this node could not prove quorate membership in time";
+    const running = this.#own.mayRun;
+    this.#endHistory(why);
+    this.#phase = "apart";
+    // A lease that ends on a ring that goes on means that this process was not running.
+    if (stillActive && this.#ending === "no") this.#ending = "restart";
+    if (running) {
+      this.#outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
+      this.#stepOwn({ type: "kill" });
+    } else if (stillActive) this.#onClean();
+  }
+
+  #armPoll(): void {
+    const afterMs = this.conf.services.statusPollIntervalMs ?? ms(10_000);
+    this.#outbox.emit({ type: "arm", timer: "poll", afterMs });
+  }
+
+  #onTimer(timer: Extract<NodeInput, { readonly type: "timer" }>["timer"]): void {
+    if (timer === "lease") {
+      this.#leaseArmed = false;
+      if (this.lease.held(this.#outbox.now.boottimeMs)) this.#armLease();
+    } else if (timer === "poll") {
+      this.#armPoll();
+      this.#stepOwn({ type: "poll" });
+    } else if (timer === "tick") {
+      const at = Math.max(this.#outbox.wallMs, Math.ceil(this.#tickFor ?? 0));
+      this.#tickFor = null;
+      this.#outbox.submit("app", { layer: "services", body: { type: "tick", at } });
+    } else {
+      const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
+      invariant(node !== undefined, `timer ${timer} of an unknown node`);
+      const wallSeconds = this.#wallSeconds();
+      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
+    }
+  }
+
+  /** The lowest ready node moves table time on when a retry falls due. */
+  #armTick(): void {
+    const table = this.#phase === "active" ? this.#replica.table : null;
+    const wake = table?.wake() ?? null;
+    const mine = table?.lowestReady() === this.identity.self;
+    const wanted = wake !== null && mine ? wake.atMs : null;
+    if (wanted === this.#tickFor) return;
+    this.#tickFor = wanted;
+    if (wanted === null || wake === null) {
+      this.#outbox.emit({ type: "disarm", timer: "tick" });
+    } else {
+      const afterMs = ms(Math.max(1, wanted - wake.nowMs));
+      this.#outbox.emit({ type: "arm", timer: "tick", afterMs });
+    }
+  }
+
+  // --- beginning and end of this node's part ----------------------------------------------------
+
+  #onShutdown(): void {
+    if (this.#ending !== "no") return;
+    this.#ending = "shutdown";
+    if (this.#replica.history !== null) return;
+    if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
+    else this.#outbox.emit({ type: "leave" });
+  }
+
+  /** Says `ready` once the clean-up is done, and `leaving` once the end was asked for. */
+  #announceState(): void {
+    const table = this.#phase === "active" ? this.#replica.table : null;
+    const node = table?.node(this.identity.self);
+    if (node === undefined || !this.#own.clean) return;
+    const proven = node.phase === "joined" && node.life === this.#own.life;
+    const going = node.phase === "ready" && this.#ending === "shutdown";
+    const state = proven ? "ready" : going ? "leaving" : null;
+    if (state === null) return;
+    const once = `${state} ${this.#own.life} ${this.#exchange?.ring.seq ?? 0}`;
+    if (this.#announced !== once) this.#own.announce(state);
+    this.#announced = once;
+  }
+
+  #onClean(): void {
+    this.#outbox.notice("services", "info", "nothing of any service is left on this node");
+    if (this.#ending === "restart") {
+      const why = "the lease ended although the ring went on";
+      this.#outbox.emit({ type: "restart", why });
+    } else if (this.#ending === "shutdown" && this.#replica.history === null) {
+      this.#outbox.emit({ type: "leave" });
+    }
+  }
+
+  // --- the machines -----------------------------------------------------------------------------
+
+  #stepOwn(input: LocalInput): void {
+    if (this.#own.step(input)) this.#onClean();
+  }
+
+  /** Performing may end in more outputs: a start that fails at once, a reply. */
+  #performAll(): void {
+    for (let batch = this.#replica.take(); batch.length > 0; batch = this.#replica.take()) {
+      for (const one of batch) {
+        if (one.from === "table") this.#onTableOutput(one.output);
+        else this.#onFenceOutput(one.output);
+      }
+    }
+  }
+
+  #onTableOutput(output: Extract<ReplicaOutput, { readonly from: "table" }>["output"]): void {
+    switch (output.type) {
+      case "run":
+        this.#own.run(output);
+        return;
+      case "reply":
+        this.#own.reply(output);
+        return;
+      case "departure-granted":
+        if (output.node === this.identity.self) this.#own.announce("left");
+        return;
+      case "notice":
+        this.#outbox.notice("services", output.level, output.text);
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #onFenceOutput(output: Extract<ReplicaOutput, { readonly from: "fence" }>["output"]): void {
+    switch (output.type) {
+      case "submit":
+        this.#outbox.submit("app", { layer: "fencing", body: output.message });
+        return;
+      case "arm": {
+        const { type, node, afterMs } = output;
+        this.#outbox.emit({ type, timer: `fence-${node}`, afterMs });
+        return;
+      }
+      case "disarm":
+        this.#outbox.emit({ type: "disarm", timer: `fence-${output.node}` });
+        return;
+      case "run":
+        this.#outbox.emit({ type: "fence", node: output.node, order: output.order });
+        return;
+      case "notice":
+        this.#outbox.notice("fencing", output.level, output.text);
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #wallSeconds(): number {
+    return Math.floor(this.#outbox.wallMs / 1000);
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Tags an ordered payload with the layer that owns it.
+ */
+import { fenceMessage } from "../fencing/fence-messages.ts";
+import { either, literal, record, type Shaped } from "../model/shape.ts";
+import { serviceMessage } from "../services/service-messages.ts";
+import { hello, snapshot } from "../services/table-sync.ts";
+
+export const envelope = either(
+  record({ layer: literal("sync"), body: either(hello, snapshot) }),
+  record({ layer: literal("fencing"), body: fenceMessage }),
+  record({ layer: literal("services"), body: serviceMessage }),
+);
+export type Envelope = Shaped<typeof envelope>;

@@ -1,0 +1,63 @@
+/**
+ * The state exchange of one configuration: collects what every member says of itself.
+ * Concludes nothing before all have spoken; what follows is decided by `services/table-sync.ts`.
+ */
+import type { NodeId, RingId } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+import type { ExchangeResult, Hello } from "../services/table-sync.ts";
+import type { NodeInput } from "./node-events.ts";
+
+export type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
+
+export class StateExchange {
+  readonly ring: RingId;
+  readonly members: readonly NodeId[];
+  readonly #heardAt: Configured["heardAt"];
+  readonly #hellos = new Map<NodeId, Hello>();
+  #result: ExchangeResult | null = null;
+
+  constructor(configured: Configured) {
+    invariant(configured.configuration.kind === "regular", "exchange of a transitional ring");
+    this.ring = configured.configuration.ring;
+    this.members = configured.configuration.members;
+    this.#heardAt = configured.heardAt;
+  }
+
+  /** How long ago this node last heard each other one, for its own hello. */
+  silent(boottimeMs: number): Hello["silent"] {
+    return this.#heardAt.map(({ node, atMs }) => ({ node, ms: Math.max(0, boottimeMs - atMs) }));
+  }
+
+  /** All hellos in member order once the last one is in, else null. */
+  collect(from: NodeId, hello: Hello): readonly Hello[] | null {
+    if (this.#result !== null || hello.node !== from || !this.members.includes(from)) return null;
+    this.#hellos.set(from, hello);
+    const all = this.members.flatMap((member) => this.#hellos.get(member) ?? []);
+    return all.length === this.members.length ? all : null;
+  }
+
+  conclude(result: ExchangeResult): void {
+    this.#result = result;
+  }
+
+  get result(): ExchangeResult | null {
+    return this.#result;
+  }
+
+  /** For each node, how long ago the accepted member that heard it last did so. */
+  silence(accepted: readonly NodeId[]): ReadonlyMap<NodeId, number> {
+    const silence = new Map<NodeId, number>();
+    for (const member of accepted) {
+      for (const { node, ms: silentMs } of this.#hellos.get(member)?.silent ?? []) {
+        silence.set(node, Math.min(silence.get(node) ?? Number.POSITIVE_INFINITY, silentMs));
+      }
+    }
+    return silence;
+  }
+
+  lives(accepted: readonly NodeId[]): readonly { readonly node: NodeId; readonly life: number }[] {
+    return [...this.#hellos.values()]
+      .map(({ node, life }) => ({ node, life }))
+      .filter(({ node }) => accepted.includes(node));
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What goes into a cluster node and what comes out of it: the border between core and shell.
+ */
+import type { FenceOrder } from "../fencing/fence-round.ts";
+import type { RingConfiguration } from "../membership/ring-events.ts";
+import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type { LogChannel, LogPriority } from "../model/conf.ts";
+import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
+import type { RequestCode } from "../model/request-codes.ts";
+import type { Ms } from "../model/time.ts";
+import type { ServiceOperation } from "../services/service-messages.ts";
+import type { Envelope } from "./envelope.ts";
+
+/** The three clocks at the moment of an input; see the clock port for what each is good for. */
+export type Now = {
+  readonly monotonicMs: number;
+  readonly boottimeMs: number;
+  readonly wallMs: number;
+};
+
+export type NodeTimer = "lease" | "poll" | "tick" | `fence-${number}`;
+
+export type NodeInput =
+  /** The daemon has started: clean up what an earlier life may have left. */
+  | { readonly type: "begin" }
+  | {
+      readonly type: "configuration";
+      readonly configuration: RingConfiguration;
+      /** Boot time (ms) of this node's last accepted token on a ring with the node. */
+      readonly heardAt: readonly { readonly node: NodeId; readonly atMs: number }[];
+    }
+  /** An ordered message, decoded; `payload` is what some member submitted. */
+  | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
+  | { readonly type: "suspended"; readonly reason: string }
+  | { readonly type: "lease"; readonly ring: RingId; readonly startMs: number }
+  | { readonly type: "timer"; readonly timer: NodeTimer }
+  | { readonly type: "report"; readonly action: number; readonly report: AgentReport }
+  | {
+      readonly type: "fence-verdict";
+      readonly node: NodeId;
+      readonly outcome: "success" | "failure";
+      readonly text: string;
+    }
+  | {
+      readonly type: "request";
+      readonly number: number;
+      readonly operation: ServiceOperation;
+      readonly service: ServiceName;
+      readonly target: NodeId | null;
+      readonly byDomain: boolean;
+    }
+  /** A link or address of this machine changed. */
+  | { readonly type: "network-changed"; readonly why: string }
+  | { readonly type: "shutdown" };
+
+export type NodeOutput =
+  | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
+  | { readonly type: "sync-done"; readonly ring: RingId }
+  | { readonly type: "arm"; readonly timer: NodeTimer; readonly afterMs: Ms }
+  | { readonly type: "disarm"; readonly timer: NodeTimer }
+  | {
+      readonly type: "act";
+      readonly action: number;
+      readonly service: ServiceName;
+      readonly order: AgentOrder;
+    }
+  | { readonly type: "cancel"; readonly action: number }
+  | { readonly type: "fence"; readonly node: NodeId; readonly order: FenceOrder }
+  | {
+      readonly type: "reply";
+      readonly number: number;
+      readonly code: RequestCode;
+      readonly owner: NodeId | null;
+    }
+  /** Leave the ring; the node has nothing left to do. `clean`: nothing of any service is left. */
+  | { readonly type: "leave" }
+  /** The node cannot go on in this life; everything of its services is gone. */
+  | { readonly type: "restart"; readonly why: string }
+  | {
+      readonly type: "notice";
+      readonly channel: LogChannel;
+      readonly level: LogPriority;
+      readonly text: string;
+    };
+
+export type NodeIdentity = {
+  readonly self: NodeId;
+  readonly name: NodeName;
+  readonly incarnation: number;
+  readonly configHash: string;
+  readonly trackingToken: string;
+};

@@ -1,0 +1,159 @@
+/**
+ * This node's own part: its life, its services, and the requests of its users that are waiting.
+ * O1  A start is begun only while the lease is held; until then it waits.
+ * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
+ */
+import type { ClusterConf } from "../model/conf.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
+import { type LocalInput, type LocalOutput, LocalServices } from "../services/local-services.ts";
+import type { TableOutput } from "../services/table-draft.ts";
+import type { LeaseClock } from "./lease-clock.ts";
+import type { NodeIdentity, NodeInput } from "./node-events.ts";
+import type { Outbox } from "./outbox.ts";
+
+type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
+type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
+type Request = Extract<NodeInput, { readonly type: "request" }>;
+
+/** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
+const livesMax = 1024;
+
+export class OwnServices {
+  readonly #identity: NodeIdentity;
+  readonly #outbox: Outbox;
+  readonly #lease: LeaseClock;
+  readonly #local: LocalServices;
+  readonly #known: ReadonlySet<string>;
+  readonly #requests = new Set<number>();
+  #deferred: RunOutput[] = [];
+  #lives = 0;
+
+  constructor(
+    conf: ClusterConf,
+    identity: NodeIdentity,
+    shared: { readonly outbox: Outbox; readonly lease: LeaseClock },
+  ) {
+    this.#identity = identity;
+    this.#outbox = shared.outbox;
+    this.#lease = shared.lease;
+    this.#known = new Set(conf.services.services.map((service) => service.name));
+    const { name: nodeName, trackingToken } = identity;
+    this.#local = new LocalServices(conf, { nodeName, trackingToken });
+  }
+
+  /** Strictly larger at each start of the daemon, and each time a history ended here. */
+  get life(): number {
+    return this.#identity.incarnation * livesMax + this.#lives;
+  }
+
+  get clean(): boolean {
+    return this.#local.clean;
+  }
+
+  get mayRun(): boolean {
+    return this.#local.mayRun;
+  }
+
+  /** Returns true when this step has proven that nothing of any service is left here. */
+  step(input: LocalInput): boolean {
+    let proven = false;
+    for (const output of this.#local.step(input, this.#outbox.now.monotonicMs)) {
+      if (output.type === "clean") proven = true;
+      else this.#pass(output);
+    }
+    return proven;
+  }
+
+  /** An operation of the table; only those for this very life are begun. */
+  run(output: RunOutput): void {
+    const { node, life, kind } = output.operation;
+    if (node !== this.#identity.self || life !== this.life) return;
+    if (kind === "start" && !this.#lease.held(this.#outbox.now.boottimeMs)) {
+      this.#deferred.push(output);
+      return;
+    }
+    this.step({ type: "run", service: output.service, operation: output.operation });
+  }
+
+  /** The lease is held: starts that waited for it begin. */
+  runDeferred(): void {
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const output of deferred) this.run(output);
+  }
+
+  /** Orders a user's request, or answers at once what cannot be ordered. */
+  request(request: Request, historyKnown: boolean): void {
+    const { number, operation, service, target, byDomain } = request;
+    if (!this.#known.has(service)) {
+      this.#outbox.emit({ type: "reply", number, code: -4, owner: null });
+    } else if (!historyKnown) {
+      this.#outbox.emit({ type: "reply", number, code: -9, owner: null });
+    } else {
+      this.#requests.add(number);
+      const ref = { node: this.#identity.self, life: this.life, number };
+      const at = this.#outbox.wallMs;
+      this.#outbox.submit("app", {
+        layer: "services",
+        body: { type: "request", ref, operation, service, target, byDomain, at },
+      });
+    }
+  }
+
+  reply(output: ReplyOutput): void {
+    const { ref, code, owner } = output;
+    if (ref.node !== this.#identity.self || !this.#requests.delete(ref.number)) return;
+    this.#outbox.emit({ type: "reply", number: ref.number, code, owner });
+  }
+
+  /** O2; what is still running is stopped by the caller's next step. */
+  endLife(why: string): void {
+    this.#lives += 1;
+    invariant(this.#lives < livesMax, "too many lives of one process");
+    this.#deferred = [];
+    this.#outbox.notice("services", "warning", `services are stopped on this node: ${why}`);
+    for (const number of this.#requests) {
+      this.#outbox.emit({ type: "reply", number, code: -9, owner: null });
+    }
+    this.#requests.clear();
+  }
+
+  /** Says something of this life in the total order. */
+  announce(type: "ready" | "leaving" | "left"): void {
+    this.#outbox.submit("app", { layer: "services", body: { type, ...this.#signature() } });
+  }
+
+  #pass(output: Exclude<LocalOutput, { readonly type: "clean" }>): void {
+    switch (output.type) {
+      case "act":
+      case "cancel":
+        this.#outbox.emit(output);
+        return;
+      case "result": {
+        const { op, outcome, text } = output;
+        this.#outbox.submit("app", {
+          layer: "services",
+          body: { type: "op-result", ...this.#signature(), op, outcome, text },
+        });
+        return;
+      }
+      case "status-failed": {
+        const { service, startOp, text } = output;
+        this.#outbox.submit("app", {
+          layer: "services",
+          body: { type: "status-failed", ...this.#signature(), service, startOp, text },
+        });
+        return;
+      }
+      case "notice":
+        this.#outbox.notice("services", output.level, output.text);
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #signature() {
+    return { node: this.#identity.self, life: this.life, at: this.#outbox.wallMs };
+  }
+}

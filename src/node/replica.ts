@@ -1,0 +1,131 @@
+/**
+ * The replicated state on this node: its history, the fence domain and the service table.
+ * Applies ordered messages; does not know rings, leases or what this node runs itself.
+ * R1  Outputs of what was delivered after a transitional configuration are held until the next
+ *     exchange has shown that this history goes on; a history that ends takes them with it.
+ * R2  `ready` passes the fence domain first, which holds it while agents are at work.
+ */
+import { FenceDomain, type FenceInput, type FenceOutput } from "../fencing/fence-domain.ts";
+import { fenceSnapshot } from "../fencing/fence-messages.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+import { ServiceTable, type TableInput, tableSnapshot } from "../services/service-table.ts";
+import type { TableOutput } from "../services/table-draft.ts";
+import type { History } from "../services/table-sync.ts";
+import { extendDigest } from "./digest.ts";
+import type { Envelope } from "./envelope.ts";
+
+export type ReplicaOutput =
+  | { readonly from: "table"; readonly output: TableOutput }
+  | {
+      readonly from: "fence";
+      readonly output: Exclude<FenceOutput, { readonly type: "fenced" | "ready" }>;
+    };
+
+type Ordered = Exclude<Envelope, { readonly layer: "sync" }>;
+
+export class Replica {
+  readonly fence: FenceDomain;
+  readonly #conf: ClusterConf;
+  #history: History | null = null;
+  #table: ServiceTable | null = null;
+  #holding = false;
+  #outputs: ReplicaOutput[] = [];
+
+  constructor(conf: ClusterConf, self: NodeId) {
+    this.#conf = conf;
+    this.fence = new FenceDomain(conf, self);
+  }
+
+  get history(): History | null {
+    return this.#history;
+  }
+
+  get table(): ServiceTable | null {
+    return this.#table;
+  }
+
+  /** A new history: nothing is known of anybody. */
+  begin(ringSeq: number): void {
+    this.#table = ServiceTable.fresh(this.#conf);
+    this.fence.begin(ringSeq);
+    this.#history = { ringSeq, version: 0, digest: "" };
+  }
+
+  /** The history goes on in the ring `ringSeq`. */
+  continue(history: History, ringSeq: number): void {
+    this.#history = { ...history, ringSeq };
+  }
+
+  adopt(state: { readonly table: unknown; readonly fence: unknown }): void {
+    const table = tableSnapshot(state.table);
+    const fence = fenceSnapshot(state.fence);
+    invariant(table !== null && fence !== null, "snapshot of another version");
+    this.#table = ServiceTable.adopt(this.#conf, table.value);
+    invariant(this.#table !== null, "snapshot of another configuration");
+    this.fence.adopt(fence.value);
+  }
+
+  /** Void: nothing is remembered. Returns whether there was a history. */
+  end(): boolean {
+    const known = this.#history !== null;
+    this.#history = null;
+    this.#table = null;
+    this.#holding = false;
+    this.#outputs = [];
+    return known;
+  }
+
+  hold(): void {
+    this.#holding = true;
+  }
+
+  release(): void {
+    this.#holding = false;
+  }
+
+  /** What is to be done now, in order; nothing while it is held. */
+  take(): readonly ReplicaOutput[] {
+    if (this.#holding) return [];
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+
+  /** One ordered message of this history. */
+  apply(message: Ordered): void {
+    invariant(this.#history !== null, "message applied without a history");
+    const { ringSeq, version, digest } = this.#history;
+    const text = JSON.stringify(message);
+    this.#history = { ringSeq, version: version + 1, digest: extendDigest(digest, text) };
+    if (message.layer === "fencing") {
+      this.stepFence({ type: "message", message: message.body });
+    } else if (message.body.type === "ready") {
+      const { node, life, at } = message.body;
+      this.stepFence({ type: "ready", ready: { node, life, at } });
+    } else {
+      this.stepTable({ type: "message", message: message.body });
+      if (message.body.type === "left") this.stepFence({ type: "left", node: message.body.node });
+    }
+  }
+
+  stepTable(input: TableInput): void {
+    for (const output of this.#table?.step(input) ?? []) {
+      this.#outputs.push({ from: "table", output });
+    }
+  }
+
+  stepFence(input: FenceInput): void {
+    for (const output of this.fence.step(input)) {
+      if (output.type === "fenced") {
+        this.stepTable({ type: "fenced", node: output.node, text: output.text });
+      } else if (output.type === "ready") {
+        const message = { type: "ready" as const, ...output.ready };
+        this.stepTable({ type: "message", message });
+      } else {
+        this.#outputs.push({ from: "fence", output });
+      }
+    }
+  }
+}

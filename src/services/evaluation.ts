@@ -1,0 +1,259 @@
+/**
+ * Evaluation: which stopped services start where, which started ones go back to a better node, and
+ * how a chain of starts goes on when one fails.
+ * Source: rgmanager groups.c: eval_groups, consider_start, consider_relocate; rg_state.c:
+ * handle_relocate_req.
+ * Deviations: one evaluation for the whole cluster instead of one per node; a service that no node
+ * could start is tried again after a growing pause; nothing starts while a node that might already
+ * be running it is unaccounted for.
+ */
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+import { mayLeaveNode } from "./recovery-policy.ts";
+import {
+  emptyChain,
+  type RequestRef,
+  type ServiceRecord,
+  type StartChain,
+  type StopGoal,
+} from "./service-state.ts";
+import type { TableDraft } from "./table-draft.ts";
+
+const retryDelayMaxMs = 600_000;
+
+/** Starts the service on a node: the only way to `starting`. */
+export function beginStart(
+  draft: TableDraft,
+  name: ServiceName,
+  start: { readonly node: NodeId; readonly chain: StartChain },
+): void {
+  const service = draft.service(name);
+  const { node, chain } = start;
+  invariant(service.owner === null, `single owner: start of ${name} while owned`);
+  invariant(draft.isReady(node), `start of ${name} on a node that is not ready`);
+  const operation = {
+    kind: "start" as const,
+    id: draft.nextOp++,
+    node,
+    life: draft.node(node).life,
+    chain,
+  };
+  draft.put({
+    ...service,
+    state: "starting",
+    owner: node,
+    restarts: chain.cause === "recovery" ? service.restarts + 1 : 0,
+    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    retryAt: null,
+    op: operation,
+  });
+  const why = draft.explainCandidates(name, chain);
+  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause}); ${why}`);
+  draft.emit({ type: "run", service: name, operation });
+}
+
+/** Stops the service where it is, or runs its stop agents on `node` when nobody owns it. */
+export function beginStop(
+  draft: TableDraft,
+  name: ServiceName,
+  stop: {
+    readonly node: NodeId;
+    readonly goal: StopGoal;
+    readonly chain?: StartChain;
+    readonly cleanup?: "yes" | "no";
+    readonly why: string;
+  },
+): void {
+  const service = draft.service(name);
+  const operation = {
+    kind: "stop" as const,
+    id: draft.nextOp++,
+    node: stop.node,
+    life: draft.node(stop.node).life,
+    goal: stop.goal,
+    chain: stop.chain ?? emptyChain,
+    cleanup: stop.cleanup ?? ("no" as const),
+  };
+  const recovering = stop.goal.type === "recover" || service.state === "starting";
+  draft.put({
+    ...service,
+    state: recovering ? "recoverable" : "stopping",
+    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    op: operation,
+  });
+  draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
+  draft.emit({ type: "run", service: name, operation });
+}
+
+/** Why a stopped service is not started now, or null when it may be. */
+export function startObstacle(draft: TableDraft, name: ServiceName): string | null {
+  const unknown = draft.unknownHolders(name);
+  if (unknown.length > 0) {
+    const names = unknown.map((node) => draft.nameOf(node)).join(", ");
+    return `${names} might be running it: to be fenced or seen clean first`;
+  }
+  if (!draft.dependencyMet(name)) {
+    return `${draft.serviceConf(name).depend ?? ""}, on which it depends, to be started`;
+  }
+  return null;
+}
+
+export function evaluate(draft: TableDraft, name: ServiceName): void {
+  const service = draft.service(name);
+  if (service.state !== "stopped" || service.op !== null) return;
+  if (service.transition === 0 && !draft.serviceConf(name).autostart) {
+    draft.put({ ...service, state: "disabled" });
+    return;
+  }
+  if (startObstacle(draft, name) !== null) return;
+  const best = draft.candidates(name, [])[0];
+  if (best !== undefined) {
+    beginStart(draft, name, {
+      node: best.node,
+      chain: { ...emptyChain, cause: "evaluation" },
+    });
+  }
+}
+
+export function evaluateAll(draft: TableDraft): void {
+  for (const service of draft.inOrder()) evaluate(draft, service.name);
+}
+
+/** Retries that have fallen due; the others wait for an event or their time. */
+export function evaluateDue(draft: TableDraft): void {
+  for (const service of draft.inOrder()) {
+    if (service.retryAt !== null && service.retryAt <= draft.nowMs) evaluate(draft, service.name);
+  }
+}
+
+/** A node became ready: services for which it is better than the present owner move there. */
+export function failBack(draft: TableDraft, newcomer: NodeId): void {
+  for (const service of draft.inOrder()) {
+    if (service.state !== "started" || service.owner === null || service.op !== null) continue;
+    if (!draft.isReady(service.owner)) continue;
+    const { name, owner } = service;
+    if (draft.score(name, newcomer) <= draft.score(name, owner)) continue;
+    if (draft.exclusivityConflict(name, newcomer) !== null) continue;
+    beginStop(draft, name, {
+      node: owner,
+      goal: { type: "next" },
+      chain: {
+        ...emptyChain,
+        cause: "failback",
+        tried: [owner],
+        prefer: newcomer,
+        fallback: owner,
+      },
+      why: `${draft.nameOf(newcomer)} is a better node`,
+    });
+  }
+}
+
+/** The next node of a chain after a clean stop, or the end of the chain. */
+export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain): void {
+  const obstacle = startObstacle(draft, name);
+  const next = obstacle === null ? nextNode(draft, name, chain) : null;
+  if (next === null) {
+    endChain(draft, name, { chain, why: obstacle ?? draft.explainCandidates(name, chain) });
+    return;
+  }
+  const returned = chain.tried.includes(next);
+  beginStart(draft, name, {
+    node: next,
+    chain: returned ? { ...chain, fallback: null, returned: true } : chain,
+  });
+}
+
+function nextNode(draft: TableDraft, name: ServiceName, chain: StartChain): NodeId | null {
+  const open = draft
+    .candidates(name, chain.tried)
+    .map((candidate) => candidate.node)
+    .filter((node) => chain.only === null || node === chain.only);
+  if (chain.prefer !== null && open.includes(chain.prefer)) return chain.prefer;
+  const best = open[0];
+  if (best !== undefined) return best;
+  const { fallback } = chain;
+  if (fallback === null || chain.only !== null) return null;
+  const legal = draft.candidates(name, []).map((candidate) => candidate.node);
+  if (!legal.includes(fallback)) return null;
+  const always = chain.cause === "relocate" || chain.cause === "failback";
+  return always || legal.every((node) => node === fallback) ? fallback : null;
+}
+
+/** Nobody could start it: stopped until an event or a retry, or disabled by restart-disable. */
+function endChain(
+  draft: TableDraft,
+  name: ServiceName,
+  end: { readonly chain: StartChain; readonly why: string },
+): void {
+  const service = draft.service(name);
+  const conf = draft.serviceConf(name);
+  const confined = end.chain.only !== null && !mayLeaveNode(conf.recovery);
+  draft.reply(end.chain.requests, -1);
+  if (confined) {
+    rest(draft, service, "disabled");
+    draft.decide(name, "disabled: the restart in place failed (restart-disable)");
+    return;
+  }
+  const delayMs = Math.min(conf.retryDelayMs * 2 ** service.retryCount, retryDelayMaxMs);
+  rest(draft, service, "stopped");
+  if (conf.retryDelayMs > 0) {
+    draft.put({
+      ...draft.service(name),
+      retryAt: draft.nowMs + delayMs,
+      retryCount: Math.min(service.retryCount + 1, 20),
+    });
+  }
+  const retry = conf.retryDelayMs > 0 ? `next attempt in ${delayMs / 1000} s` : "no retry";
+  draft.decide(name, `stopped: no node could start it, ${retry}; ${end.why}`);
+}
+
+/** Puts a service to rest without an owner. */
+export function rest(
+  draft: TableDraft,
+  service: ServiceRecord,
+  state: "stopped" | "disabled" | "failed",
+): void {
+  draft.put({
+    ...service,
+    state,
+    lastOwner: service.owner ?? service.lastOwner,
+    owner: null,
+    restarts: state === "failed" ? 0 : service.restarts,
+    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    retryAt: null,
+    op: null,
+    desired: null,
+  });
+}
+
+/** The service named by `depend` changed: dependents start, or stop when the dependency is hard. */
+export function followDependency(draft: TableDraft, changed: ServiceName): void {
+  for (const conf of draft.conf.services.services) {
+    if (conf.depend !== changed) continue;
+    const dependent = draft.service(conf.name);
+    if (draft.dependencyMet(conf.name)) {
+      evaluate(draft, conf.name);
+    } else if (
+      conf.dependMode === "hard" &&
+      dependent.state === "started" &&
+      dependent.owner !== null &&
+      draft.isReady(dependent.owner)
+    ) {
+      beginStop(draft, conf.name, {
+        node: dependent.owner,
+        goal: { type: "rest", state: "stopped" },
+        why: `${changed}, on which it depends, is not started`,
+      });
+    }
+  }
+}
+
+/** Chain of a start that a user asked for. */
+export function userChain(
+  cause: StartChain["cause"],
+  ref: RequestRef,
+  rest: Partial<StartChain>,
+): StartChain {
+  return { ...emptyChain, ...rest, cause, requests: [ref] };
+}

@@ -1,0 +1,251 @@
+/**
+ * The services on this node: performs the operations that the table addresses here, checks what is
+ * started, and proves that nothing is left when everything must stop.
+ * Does not decide what runs where. Results become ordered messages elsewhere.
+ * Source: rgmanager rg_thread.c; main.c: event_loop; groups.c: q_status_checks.
+ * L1  An operation is begun at most once, and answered at most once.
+ * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
+ *
+ *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
+ *     ▲                                                      └──clean-up, kill──► cleaning
+ */
+import type { AgentCall, AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeName, ServiceName } from "../model/ids.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
+import type { Operation } from "./service-state.ts";
+import { ServiceWorker } from "./service-worker.ts";
+
+export type LocalInput =
+  | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
+  | { readonly type: "report"; readonly action: number; readonly report: AgentReport }
+  /** The scan period is over. */
+  | { readonly type: "poll" }
+  /** Something happened on this machine: check everything now. */
+  | { readonly type: "check-now"; readonly why: string }
+  /** Stop everything by its agents, then make sure. */
+  | { readonly type: "clean-up" }
+  /** Kill everything, without agents, and make sure. */
+  | { readonly type: "kill" };
+
+export type LocalOutput =
+  | {
+      readonly type: "act";
+      readonly action: number;
+      readonly service: ServiceName;
+      readonly order: AgentOrder;
+    }
+  /** The report of this action is not wanted any more; end its process. */
+  | { readonly type: "cancel"; readonly action: number }
+  | {
+      readonly type: "result";
+      readonly op: number;
+      readonly outcome: "ok" | "failed";
+      readonly text: string;
+    }
+  | {
+      readonly type: "status-failed";
+      readonly service: ServiceName;
+      readonly startOp: number;
+      readonly text: string;
+    }
+  /** Nothing of any service is left on this node. */
+  | { readonly type: "clean" }
+  | {
+      readonly type: "notice";
+      readonly level: "info" | "notice" | "warning";
+      readonly text: string;
+    };
+
+type Job = {
+  readonly kind: "start" | "stop" | "status" | "clean";
+  readonly call: AgentCall;
+  readonly op: Operation | null;
+  readonly action: number;
+};
+
+type Place = { readonly worker: ServiceWorker; job: Job | null; startOp: number | null };
+
+export class LocalServices {
+  readonly #conf: ClusterConf;
+  readonly #places: ReadonlyMap<ServiceName, Place>;
+  #state: "dirty" | "cleaning" | "clean" = "dirty";
+  #lastAction = 0;
+  #lastOp = 0;
+  #nowMs = 0;
+  #out: LocalOutput[] = [];
+
+  constructor(
+    conf: ClusterConf,
+    identity: { readonly nodeName: NodeName; readonly trackingToken: string },
+  ) {
+    this.#conf = conf;
+    const places = new Map<ServiceName, Place>();
+    this.#places = places;
+    for (const service of conf.services.services) {
+      const worker = new ServiceWorker(service, (resource) => ({
+        ...identity,
+        service: service.name,
+        otherInstances: [...places.values()].filter(
+          (place) =>
+            place.worker.conf !== service && place.worker.runs(resource.type, resource.key),
+        ).length,
+      }));
+      places.set(service.name, { worker, job: null, startOp: null });
+    }
+  }
+
+  get clean(): boolean {
+    return this.#state === "clean";
+  }
+
+  /** Whether anything may be running here; false only when it is verified that nothing is. */
+  get mayRun(): boolean {
+    const idle = [...this.#places.values()].every(
+      (place) => place.job === null && place.startOp === null,
+    );
+    return !(this.#state === "clean" && idle);
+  }
+
+  /** `nowMs` is the monotonic clock. */
+  step(input: LocalInput, nowMs: number): readonly LocalOutput[] {
+    this.#out = [];
+    this.#nowMs = nowMs;
+    switch (input.type) {
+      case "run":
+        this.#onRun(input.service, input.operation);
+        break;
+      case "report":
+        this.#onReport(input.action, input.report);
+        break;
+      case "poll":
+        this.#checkAll("due");
+        break;
+      case "check-now":
+        this.#out.push({ type: "notice", level: "info", text: `checking now: ${input.why}` });
+        this.#checkAll("all");
+        break;
+      case "clean-up":
+        this.#cleanAll("clean-up");
+        break;
+      case "kill":
+        this.#cleanAll("kill");
+        break;
+      default:
+        assertNever(input);
+    }
+    return this.#out;
+  }
+
+  #onRun(name: ServiceName, op: Operation): void {
+    const place = this.#places.get(name);
+    invariant(place !== undefined, `operation for unknown ${name}`);
+    invariant(op.id > this.#lastOp, `L1: operation ${op.id} twice`);
+    this.#lastOp = op.id;
+    if (this.#state !== "clean") return;
+    if (place.job !== null) {
+      // Only a check can be under way; it has no effect that would have to be waited for.
+      invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
+      this.#cancel(place);
+    }
+    place.worker.endChecks();
+    place.startOp = null;
+    const call = op.kind === "start" ? place.worker.start() : place.worker.stop();
+    this.#begin(place, { kind: op.kind, call, op });
+  }
+
+  #begin(place: Place, job: Omit<Job, "action">): void {
+    this.#resume(place, { ...job, action: 0 }, null);
+  }
+
+  #resume(place: Place, job: Job, report: AgentReport | null): void {
+    const next = report === null ? job.call.next() : job.call.next(report);
+    if (next.done === true) {
+      place.job = null;
+      this.#finish(place, job, next.value);
+      return;
+    }
+    this.#lastAction += 1;
+    place.job = { ...job, action: this.#lastAction };
+    const service = place.worker.conf.name;
+    this.#out.push({ type: "act", action: this.#lastAction, service, order: next.value });
+  }
+
+  #onReport(action: number, report: AgentReport): void {
+    for (const place of this.#places.values()) {
+      if (place.job?.action === action) {
+        this.#resume(place, place.job, report);
+        return;
+      }
+    }
+  }
+
+  #finish(place: Place, job: Job, verdict: { readonly code: number; readonly text: string }): void {
+    const { name } = place.worker.conf;
+    const outcome = verdict.code === 0 ? "ok" : "failed";
+    switch (job.kind) {
+      case "start":
+      case "stop":
+        invariant(job.op !== null, "a start or stop without an operation");
+        if (job.kind === "start" && outcome === "ok") {
+          place.startOp = job.op.id;
+          place.worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
+        }
+        this.#out.push({ type: "result", op: job.op.id, outcome, text: verdict.text });
+        return;
+      case "status":
+        if (outcome === "failed" && place.startOp !== null) {
+          const { startOp } = place;
+          this.#out.push({ type: "status-failed", service: name, startOp, text: verdict.text });
+        }
+        return;
+      case "clean":
+        this.#finishCleaning();
+        return;
+      default:
+        assertNever(job.kind);
+    }
+  }
+
+  #checkAll(which: "due" | "all"): void {
+    if (this.#state !== "clean") return;
+    const running = [...this.#places.values()].filter((place) => place.job?.kind === "status");
+    let free = this.#conf.services.statusChildMax - running.length;
+    for (const place of this.#places.values()) {
+      if (place.startOp === null || place.job !== null || free <= 0) continue;
+      const call = place.worker.check(this.#nowMs, which);
+      if (call === null) continue;
+      free -= 1;
+      this.#begin(place, { kind: "status", call, op: null });
+    }
+  }
+
+  #cleanAll(how: "clean-up" | "kill"): void {
+    this.#state = "cleaning";
+    // What follows belongs to a new life, perhaps of another history with its own numbers.
+    this.#lastOp = 0;
+    for (const place of this.#places.values()) {
+      this.#cancel(place);
+      place.worker.endChecks();
+      place.startOp = null;
+    }
+    for (const place of this.#places.values()) {
+      const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
+      this.#begin(place, { kind: "clean", call, op: null });
+    }
+    this.#finishCleaning();
+  }
+
+  #finishCleaning(): void {
+    const busy = [...this.#places.values()].some((place) => place.job !== null);
+    if (busy || this.#state !== "cleaning") return;
+    this.#state = "clean";
+    this.#out.push({ type: "clean" });
+  }
+
+  #cancel(place: Place): void {
+    if (place.job === null) return;
+    this.#out.push({ type: "cancel", action: place.job.action });
+    place.job = null;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * A node is known to run nothing any more (fenced, or proven clean): what becomes of the services
+ * it owned or was working on.
+ * Source: rgmanager groups.c: eval_groups (node down); rg_state.c: svc_advise_start.
+ * Deviations: a service that was being disabled ends disabled instead of being restarted elsewhere;
+ * one that was recovering goes on with its chain instead of resting for ever.
+ */
+import type { NodeId } from "../model/ids.ts";
+import { rest, tryNext } from "./evaluation.ts";
+import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
+import type { TableDraft } from "./table-draft.ts";
+
+/** Resolves every service held by the node; the caller evaluates all services afterwards. */
+export function releaseServices(draft: TableDraft, node: NodeId): void {
+  for (const service of draft.inOrder()) {
+    if (holderOf(service) === node) release(draft, service, node);
+  }
+}
+
+function release(draft: TableDraft, service: ServiceRecord, node: NodeId): void {
+  const { op, desired } = service;
+  const name = draft.nameOf(node);
+  const freed: ServiceRecord = {
+    ...service,
+    state: "stopped",
+    owner: null,
+    lastOwner: service.owner ?? service.lastOwner,
+    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    op: null,
+    desired: null,
+  };
+  draft.put(freed);
+  if (op === null) {
+    draft.decide(service.name, `stopped: ${name}, which ran it, is known to be off`);
+    return;
+  }
+  const resting = op.kind === "stop" && op.goal.type === "rest" ? op.goal.state : null;
+  const end = desired?.end ?? resting;
+  if (end !== null) {
+    rest(draft, draft.service(service.name), end);
+    draft.decide(service.name, `${end}: ${name}, where it was busy, is known to be off`);
+    draft.reply([...(desired?.requests ?? []), ...op.chain.requests], 0);
+    return;
+  }
+  if (op.kind === "stop" && op.goal.type === "exit") return;
+  const tried = op.chain.tried.includes(node) ? op.chain.tried : [...op.chain.tried, node];
+  const chain: StartChain = { ...emptyChain, ...op.chain, tried, only: null };
+  draft.decide(service.name, `${name}, where it was busy, is known to be off`);
+  tryNext(draft, service.name, chain);
+}

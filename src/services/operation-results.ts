@@ -1,0 +1,227 @@
+/**
+ * What follows when an operation of a service has ended, or when a status check failed.
+ * Source: rgmanager rg_state.c: svc_start, _svc_stop_finish, handle_recover_req; rg_thread.c.
+ * Deviation: the stop that a recovery has done is not done again by policy `disable`.
+ */
+import type { ServiceName } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import {
+  beginStart,
+  beginStop,
+  evaluate,
+  followDependency,
+  rest,
+  startObstacle,
+  tryNext,
+} from "./evaluation.ts";
+import { chooseRecovery } from "./recovery-policy.ts";
+import type { ServiceMessage } from "./service-messages.ts";
+import {
+  emptyChain,
+  type Operation,
+  type ServiceRecord,
+  type StartChain,
+} from "./service-state.ts";
+import type { TableDraft } from "./table-draft.ts";
+
+type OpResult = Extract<ServiceMessage, { readonly type: "op-result" }>;
+type StatusFailed = Extract<ServiceMessage, { readonly type: "status-failed" }>;
+type StartOp = Extract<Operation, { readonly kind: "start" }>;
+export type StopOp = Extract<Operation, { readonly kind: "stop" }>;
+
+/** A result of an operation that is no longer awaited is ignored. */
+export function onOpResult(draft: TableDraft, message: OpResult): void {
+  const service = [...draft.services.values()].find((one) => one.op?.id === message.op);
+  const op = service?.op;
+  if (service === undefined || op === null || op === undefined) return;
+  if (op.node !== message.node || op.life !== message.life) return;
+  if (op.kind === "start") {
+    if (message.outcome === "ok") onStarted(draft, service, op);
+    else onStartFailed(draft, service, { op, text: message.text });
+  } else if (message.outcome === "ok") {
+    onStopped(draft, service, op);
+  } else {
+    onStopFailed(draft, service, { op, text: message.text });
+  }
+}
+
+function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void {
+  draft.put({
+    ...service,
+    state: "started",
+    startOp: op.id,
+    retryAt: null,
+    retryCount: 0,
+    op: null,
+    desired: null,
+  });
+  draft.decide(service.name, `started on ${draft.nameOf(op.node)}`);
+  const returned = op.chain.returned && op.chain.cause === "relocate";
+  draft.reply(op.chain.requests, returned ? -17 : 0, op.node);
+  if (service.desired !== null) {
+    beginStop(draft, service.name, {
+      node: op.node,
+      goal: { type: "rest", state: service.desired.end },
+      chain: { ...emptyChain, requests: service.desired.requests },
+      why: "asked for while it was starting",
+    });
+  } else if (draft.node(op.node).phase === "leaving") {
+    beginStop(draft, service.name, {
+      node: op.node,
+      goal: { type: "exit" },
+      why: `${draft.nameOf(op.node)} is leaving`,
+    });
+  }
+  followDependency(draft, service.name);
+}
+
+function onStartFailed(
+  draft: TableDraft,
+  service: ServiceRecord,
+  failure: { readonly op: StartOp; readonly text: string },
+): void {
+  const { op } = failure;
+  const tried = op.chain.tried.includes(op.node) ? op.chain.tried : [...op.chain.tried, op.node];
+  const fallback = op.chain.returned ? null : (op.chain.fallback ?? originOf(op.chain, op));
+  beginStop(draft, service.name, {
+    node: op.node,
+    goal: { type: "next" },
+    chain: { ...op.chain, tried, fallback },
+    why: `start failed: ${failure.text}`,
+  });
+}
+
+/** The node a chain began on, which is tried once more where no other node is legal. */
+function originOf(chain: StartChain, op: StartOp): StartOp["node"] | null {
+  if (chain.cause === "evaluation" || chain.cause === "failback") return null;
+  return chain.tried[0] ?? op.node;
+}
+
+function onStopped(draft: TableDraft, service: ServiceRecord, op: StopOp): void {
+  const held = service.owner;
+  const stopped: ServiceRecord = {
+    ...service,
+    state: "stopped",
+    owner: null,
+    lastOwner: held ?? service.lastOwner,
+    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    op: null,
+    desired: null,
+  };
+  draft.put(stopped);
+  followDependency(draft, service.name);
+  if (service.desired !== null) {
+    rest(draft, draft.service(service.name), service.desired.end);
+    draft.decide(service.name, `${service.desired.end}, as asked while it was busy`);
+    draft.reply(service.desired.requests, 0);
+    draft.reply(op.chain.requests, op.goal.type === "rest" ? 0 : -1);
+    return;
+  }
+  followGoal(draft, service.name, op);
+}
+
+function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
+  switch (op.goal.type) {
+    case "rest":
+      rest(draft, draft.service(name), op.goal.state);
+      draft.decide(name, op.goal.state);
+      draft.reply(op.chain.requests, 0);
+      return;
+    case "exit":
+      draft.decide(name, `stopped, ${draft.nameOf(op.node)} is leaving`);
+      draft.reply(op.chain.requests, -1);
+      evaluate(draft, name);
+      return;
+    case "next":
+      tryNext(draft, name, op.chain);
+      return;
+    case "restart":
+      if (draft.isReady(op.node) && startObstacle(draft, name) === null) {
+        beginStart(draft, name, { node: op.node, chain: op.chain });
+      } else {
+        tryNext(draft, name, op.chain);
+      }
+      return;
+    case "recover":
+      recover(draft, name, op);
+      return;
+    default:
+      assertNever(op.goal);
+  }
+}
+
+function recover(draft: TableDraft, name: ServiceName, op: StopOp): void {
+  const conf = draft.serviceConf(name);
+  const service = draft.service(name);
+  const choice = chooseRecovery(conf, service.restartLog, draft.nowMs);
+  const chain: StartChain = { ...op.chain, cause: "recovery" };
+  switch (choice.type) {
+    case "restart-in-place": {
+      draft.put({ ...service, restartLog: choice.restartLog });
+      draft.decide(name, "recovering: restart in place");
+      const only = conf.recovery === "restart-disable" ? op.node : null;
+      const inPlace = { ...chain, prefer: op.node, only };
+      tryNext(draft, name, inPlace);
+      return;
+    }
+    case "relocate":
+      draft.put({ ...service, restartLog: [] });
+      draft.decide(name, "recovering: relocate");
+      tryNext(draft, name, { ...chain, tried: [op.node], fallback: op.node });
+      return;
+    case "disable":
+      draft.put({ ...service, restartLog: [] });
+      rest(draft, draft.service(name), "disabled");
+      draft.decide(name, `disabled by its recovery policy (${conf.recovery})`);
+      draft.reply(chain.requests, -1);
+      return;
+    default:
+      assertNever(choice);
+  }
+}
+
+function onStopFailed(
+  draft: TableDraft,
+  service: ServiceRecord,
+  failure: { readonly op: StopOp; readonly text: string },
+): void {
+  const { op, text } = failure;
+  const where = draft.nameOf(op.node);
+  const requests = [...op.chain.requests, ...(service.desired?.requests ?? [])];
+  const disabling = op.goal.type === "rest" && op.goal.state === "disabled";
+  if (op.cleanup === "yes" && disabling) {
+    rest(draft, service, "disabled");
+    draft.decide(service.name, `disabled, but its stop on ${where} failed: ${text}`);
+    draft.emit({
+      type: "notice",
+      level: "alert",
+      text: `${service.name}: marked disabled although parts may still run on ${where} (${text})`,
+    });
+    draft.reply(requests, -19);
+    return;
+  }
+  rest(draft, { ...service, owner: service.owner ?? op.node }, "failed");
+  draft.decide(service.name, `failed: stop on ${where} failed: ${text}`);
+  draft.emit({
+    type: "notice",
+    level: "alert",
+    text:
+      `${service.name}: stop failed on ${where} (${text}); state failed; ` +
+      "repair by hand, then clusvcadm-ts -d and -e",
+  });
+  draft.reply(requests, -2);
+  followDependency(draft, service.name);
+}
+
+/** A failed check counts only for the very start it checked. */
+export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
+  const service = draft.services.get(message.service);
+  if (service === undefined || service.state !== "started" || service.op !== null) return;
+  if (service.owner !== message.node || service.startOp !== message.startOp) return;
+  if (draft.node(message.node).life !== message.life) return;
+  beginStop(draft, service.name, {
+    node: message.node,
+    goal: draft.node(message.node).phase === "ready" ? { type: "recover" } : { type: "exit" },
+    why: `status check failed: ${message.text}`,
+  });
+}

@@ -1,0 +1,67 @@
+/**
+ * The ordered messages of the service layer. Every change of the service table begins with one of
+ * them, on the sender too; `at` is the sender's wall clock in ms and only moves table time forward.
+ * Source: the events of rgmanager groups.c and rg_thread.c, made explicit.
+ */
+import {
+  count,
+  either,
+  flag,
+  literal,
+  nodeId,
+  nullable,
+  oneOf,
+  record,
+  type Shaped,
+  serviceName,
+  text,
+} from "../model/shape.ts";
+import { requestRef } from "./service-state.ts";
+
+/** The node's clean-up stop is done: nothing of the configured services runs there. */
+const ready = record({ type: literal("ready"), node: nodeId, life: count, at: count });
+/** The node wants to leave: its services are to be stopped. */
+const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });
+/** Last message of a node that leaves cleanly. */
+const left = record({ type: literal("left"), node: nodeId, life: count, at: count });
+
+const opResult = record({
+  type: literal("op-result"),
+  node: nodeId,
+  life: count,
+  op: count,
+  outcome: oneOf("ok", "failed"),
+  /** For the log and `--why`. */
+  text,
+  at: count,
+});
+
+const statusFailed = record({
+  type: literal("status-failed"),
+  node: nodeId,
+  life: count,
+  service: serviceName,
+  startOp: count,
+  text,
+  at: count,
+});
+
+export const serviceOperation = oneOf("enable", "disable", "stop", "restart", "relocate");
+export type ServiceOperation = Shaped<typeof serviceOperation>;
+
+const request = record({
+  type: literal("request"),
+  ref: requestRef,
+  operation: serviceOperation,
+  service: serviceName,
+  target: nullable(nodeId),
+  byDomain: flag,
+  at: count,
+});
+
+/** Advances table time, so that retries fall due; sent by the lowest ready node. */
+const tick = record({ type: literal("tick"), at: count });
+
+export const serviceMessage = either(ready, leaving, left, opResult, statusFailed, request, tick);
+export type ServiceMessage = Shaped<typeof serviceMessage>;
+export type ServiceRequest = Shaped<typeof request>;

@@ -1,0 +1,165 @@
+/**
+ * One service: its record in the replicated table, its states and the operations that change it.
+ * Does not know agents, placement or messages.
+ * Source: rgmanager include/resgroup.h: rg_state_t; rg_state.c: svc_start, _svc_stop_finish.
+ * Deviation: `recovering` is passed through inside one step and never rests.
+ * S1  An operation exists if and only if the state is starting, stopping or recoverable.
+ * S2  While an operation runs on an owned service, its node is the owner.
+ * S3  A service at rest has an owner if and only if it is started.
+ *
+ *   stopped ──start──► starting ──ok──► started ──status failed──► recoverable ─┐
+ *      ▲                  └─failed─► recoverable                                │
+ *      └───── stop ok ◄── stopping ◄── stop, relocate, restart, exit ── started │
+ *   failed ◄── stop failed ── stopping, recoverable;  disabled ◄── stop ok ◄────┘
+ */
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+import {
+  count,
+  either,
+  flag,
+  list,
+  literal,
+  nodeId,
+  nullable,
+  number,
+  oneOf,
+  record,
+  type Shaped,
+  serviceName,
+  text,
+} from "../model/shape.ts";
+
+/** A waiting request of a user: who answers it, and its number there. */
+export const requestRef = record({ node: nodeId, life: count, number: count });
+export type RequestRef = Shaped<typeof requestRef>;
+
+/** Where a service rests when its stop is done. */
+export const restState = oneOf("stopped", "disabled");
+export type RestState = Shaped<typeof restState>;
+
+/** What follows when a stop has ended well. */
+export const stopGoal = either(
+  /** Rests as disabled or stopped; `evaluate`: and may be started again at once. */
+  record({ type: literal("rest"), state: restState }),
+  record({ type: literal("exit") }),
+  /** Starts on the next candidate: relocation, or a start that failed. */
+  record({ type: literal("next") }),
+  record({ type: literal("restart") }),
+  /** The recovery policy decides. */
+  record({ type: literal("recover") }),
+);
+export type StopGoal = Shaped<typeof stopGoal>;
+
+/** A chain of starts and stops with one purpose: which nodes were tried, which are preferred. */
+export const startChain = record({
+  cause: oneOf("evaluation", "enable", "relocate", "restart", "recovery", "failback"),
+  tried: list(nodeId),
+  prefer: nullable(nodeId),
+  /** Tried once more, last, even if it was tried before: the node the chain began on. */
+  fallback: nullable(nodeId),
+  /** Only this node may start it: recovery policy restart-disable. */
+  only: nullable(nodeId),
+  /** The chain came back to its fallback. */
+  returned: flag,
+  requests: list(requestRef),
+});
+export type StartChain = Shaped<typeof startChain>;
+
+export const operation = either(
+  record({
+    kind: literal("start"),
+    id: count,
+    node: nodeId,
+    life: count,
+    chain: startChain,
+  }),
+  record({
+    kind: literal("stop"),
+    id: count,
+    node: nodeId,
+    life: count,
+    goal: stopGoal,
+    chain: startChain,
+    /** The service was failed or disabled before: a failing stop ends in disabled all the same. */
+    cleanup: oneOf("no", "yes"),
+  }),
+);
+export type Operation = Shaped<typeof operation>;
+
+/** What a user asked of a service that is busy; carried out when the operation ends. */
+export const desiredEnd = record({ end: restState, requests: list(requestRef) });
+
+export const decision = record({ at: count, text });
+
+export const serviceRecord = record({
+  name: serviceName,
+  state: oneOf("stopped", "starting", "started", "stopping", "recoverable", "failed", "disabled"),
+  owner: nullable(nodeId),
+  lastOwner: nullable(nodeId),
+  restarts: count,
+  /** Seconds since 1970; 0: never started since the table was created. */
+  transition: count,
+  /** Times (ms) of restarts in place that still count. */
+  restartLog: list(number),
+  /** Operation id of the start that made it started. */
+  startOp: count,
+  retryAt: nullable(number),
+  retryCount: count,
+  op: nullable(operation),
+  desired: nullable(desiredEnd),
+  decisions: list(decision),
+});
+export type ServiceRecord = Shaped<typeof serviceRecord>;
+
+export const emptyChain: StartChain = {
+  cause: "evaluation",
+  tried: [],
+  prefer: null,
+  fallback: null,
+  only: null,
+  returned: false,
+  requests: [],
+};
+
+export function freshRecord(name: ServiceName): ServiceRecord {
+  return {
+    name,
+    state: "stopped",
+    owner: null,
+    lastOwner: null,
+    restarts: 0,
+    transition: 0,
+    restartLog: [],
+    startOp: 0,
+    retryAt: null,
+    retryCount: 0,
+    op: null,
+    desired: null,
+    decisions: [],
+  };
+}
+
+/** Running, or about to: counts for exclusivity and load. */
+export function occupies(service: ServiceRecord, node: NodeId): boolean {
+  const held = service.owner === node;
+  return held && (service.state === "started" || service.state === "starting");
+}
+
+const busyStates: readonly ServiceRecord["state"][] = ["starting", "stopping", "recoverable"];
+
+/** Asserts S1 to S3; every change of the table passes through here. */
+export function checkRecord(service: ServiceRecord): ServiceRecord {
+  const busy = busyStates.includes(service.state);
+  const where = `${service.name} ${service.state}`;
+  invariant(busy === (service.op !== null), `S1: ${where}`);
+  const owned = service.op !== null && service.owner !== null;
+  invariant(!owned || service.op?.node === service.owner, `S2: ${where}`);
+  invariant(busy || (service.state === "started") === (service.owner !== null), `S3: ${where}`);
+  return service;
+}
+
+/** Node whose past or present run of the service must be resolved before anybody else starts it. */
+export function holderOf(service: ServiceRecord): NodeId | null {
+  return service.op?.node ?? service.owner;
+}

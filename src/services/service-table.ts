@@ -1,0 +1,258 @@
+/**
+ * The replicated service table: the machine over all services. Applies views, ordered messages and
+ * fencing results, one at a time; every member of a quorate component computes the same table and
+ * the same operations, and each operation names the one node that performs it.
+ * Knows no ring, no clock, no agents; time is what messages carry.
+ * Source: rgmanager groups.c, rg_state.c, main.c: membership_update, as one decision sequence.
+ * T1  A service starts only on a ready node, and only when its last holder is resolved.
+ * T2  A lost node's services change only when it is fenced or has proven itself clean.
+ * T3  A service whose unknown holder might run it does not start.
+ *
+ *   node: absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
+ *                            ▲                 └──not in view──► lost ──fenced──► absent
+ *                            └───────── view, until proven clean ─┘
+ */
+import type { ClusterConf } from "../model/conf.ts";
+import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import { count, list, number, record, type Shaped } from "../model/shape.ts";
+import { beginStop, evaluateAll, evaluateDue, failBack, startObstacle } from "./evaluation.ts";
+import { releaseServices } from "./lost-node.ts";
+import { onOpResult, onStatusFailed } from "./operation-results.ts";
+import { onRequest } from "./requests.ts";
+import type { ServiceMessage } from "./service-messages.ts";
+import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./service-state.ts";
+import { type NodeRecord, nodeRecord, TableDraft, type TableOutput } from "./table-draft.ts";
+
+/** The table as it travels to a joiner. */
+export const tableSnapshot = record({
+  nowMs: number,
+  nextOp: count,
+  nodes: list(nodeRecord),
+  services: list(serviceRecord),
+});
+export type TableSnapshot = Shaped<typeof tableSnapshot>;
+
+export type TableInput =
+  /** A quorate configuration whose members have exchanged their state. */
+  | {
+      readonly type: "view";
+      readonly members: readonly { readonly node: NodeId; readonly life: number }[];
+      /** Members whose history is this table's; the others have lost theirs. */
+      readonly continuing: readonly NodeId[];
+    }
+  | { readonly type: "message"; readonly message: ServiceMessage }
+  /** The node runs nothing any more; `text` says how that is known. */
+  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string };
+
+export class ServiceTable {
+  readonly #draft: TableDraft;
+
+  private constructor(draft: TableDraft) {
+    this.#draft = draft;
+  }
+
+  /** The first table of a history: nothing is known of any node, unless `clean_start` says so. */
+  static fresh(conf: ClusterConf): ServiceTable {
+    const draft = new TableDraft(conf);
+    for (const node of conf.nodes) {
+      draft.putNode({
+        id: node.id,
+        life: 0,
+        phase: conf.fencing.cleanStart ? "absent" : "lost",
+        knowledge: conf.fencing.cleanStart ? "clean" : "unknown",
+        departureGranted: false,
+      });
+    }
+    for (const service of conf.services.services) draft.put(freshRecord(service.name));
+    return new ServiceTable(draft);
+  }
+
+  /** Null when the snapshot is not of this configuration. */
+  static adopt(conf: ClusterConf, snapshot: TableSnapshot): ServiceTable | null {
+    const draft = new TableDraft(conf);
+    draft.nowMs = snapshot.nowMs;
+    draft.nextOp = snapshot.nextOp;
+    for (const node of snapshot.nodes) draft.putNode(node);
+    for (const service of snapshot.services) draft.put(service);
+    const complete =
+      conf.nodes.every((node) => draft.nodes.has(node.id)) &&
+      conf.services.services.every((service) => draft.services.has(service.name)) &&
+      draft.nodes.size === conf.nodes.length &&
+      draft.services.size === conf.services.services.length;
+    return complete ? new ServiceTable(draft) : null;
+  }
+
+  step(input: TableInput): readonly TableOutput[] {
+    switch (input.type) {
+      case "view":
+        this.#onView(input.members, input.continuing);
+        break;
+      case "message":
+        this.#onMessage(input.message);
+        break;
+      case "fenced":
+        this.#onFenced(input.node);
+        break;
+      default:
+        assertNever(input);
+    }
+    this.#grantDepartures();
+    return this.#draft.takeOutputs();
+  }
+
+  snapshot(): TableSnapshot {
+    return {
+      nowMs: this.#draft.nowMs,
+      nextOp: this.#draft.nextOp,
+      nodes: [...this.#draft.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
+      services: this.#draft.conf.services.services.map((one) => this.#draft.service(one.name)),
+    };
+  }
+
+  node(id: NodeId): NodeRecord {
+    return this.#draft.node(id);
+  }
+
+  service(name: ServiceName): ServiceRecord | null {
+    return this.#draft.services.get(name) ?? null;
+  }
+
+  /** The node that sends ticks. */
+  lowestReady(): NodeId | null {
+    return this.#draft.readyNodes()[0] ?? null;
+  }
+
+  /** Table time at which a retry falls due, and the present table time. */
+  wake(): { readonly atMs: number; readonly nowMs: number } | null {
+    const due = [...this.#draft.services.values()]
+      .map((service) => service.retryAt)
+      .filter((at) => at !== null);
+    return due.length === 0 ? null : { atMs: Math.min(...due), nowMs: this.#draft.nowMs };
+  }
+
+  /** What a service that is not started waits for, in words; null when for nothing. */
+  waitingFor(name: ServiceName): string | null {
+    const draft = this.#draft;
+    const service = draft.service(name);
+    const awaited = draft.awaitedNode(name);
+    if (awaited !== null) return `${draft.nameOf(awaited)} to be fenced or proven clean`;
+    if (service.op !== null) return `${service.op.kind} on ${draft.nameOf(service.op.node)}`;
+    if (service.state === "failed") return "repair by hand, then disable and enable";
+    if (service.state !== "stopped") return null;
+    const obstacle = startObstacle(draft, name);
+    if (obstacle !== null) return obstacle;
+    if (draft.candidates(name, []).length === 0) return "a ready node that may run it";
+    if (service.retryAt === null) return "an event or a request: it was stopped";
+    const seconds = Math.max(0, Math.ceil((service.retryAt - draft.nowMs) / 1000));
+    return `its next attempt, ${seconds} s after the last event`;
+  }
+
+  #onView(
+    members: readonly { readonly node: NodeId; readonly life: number }[],
+    continuing: readonly NodeId[],
+  ): void {
+    const draft = this.#draft;
+    for (const node of [...draft.nodes.values()]) {
+      const member = members.find((one) => one.node === node.id);
+      const { life } = member ?? node;
+      if (member !== undefined && continuing.includes(node.id) && life === node.life) continue;
+      if (member !== undefined) {
+        draft.putNode({ ...node, life, phase: "joined", departureGranted: false });
+      } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost" });
+    }
+  }
+
+  #onMessage(message: ServiceMessage): void {
+    const draft = this.#draft;
+    draft.nowMs = Math.max(draft.nowMs, message.at);
+    switch (message.type) {
+      case "ready":
+        this.#onReady(message);
+        return;
+      case "leaving":
+        this.#onLeaving(message);
+        return;
+      case "left":
+        this.#onLeft(message);
+        return;
+      case "op-result":
+        onOpResult(draft, message);
+        return;
+      case "status-failed":
+        onStatusFailed(draft, message);
+        return;
+      case "request":
+        onRequest(draft, message);
+        return;
+      case "tick":
+        evaluateDue(draft);
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  #onReady(message: { readonly node: NodeId; readonly life: number }): void {
+    const draft = this.#draft;
+    const node = draft.nodes.get(message.node);
+    // Only the life that is in the view can say so; an earlier one has been voided since.
+    if (node === undefined || node.phase !== "joined" || node.life !== message.life) return;
+    releaseAs(draft, node.id, { ...node, phase: "ready", knowledge: "clean" });
+    draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ready` });
+    failBack(draft, node.id);
+    evaluateAll(draft);
+  }
+
+  #onLeaving(message: { readonly node: NodeId; readonly life: number }): void {
+    const draft = this.#draft;
+    const node = draft.nodes.get(message.node);
+    if (node === undefined || node.phase !== "ready" || node.life !== message.life) return;
+    draft.putNode({ ...node, phase: "leaving", departureGranted: false });
+    const name = draft.nameOf(node.id);
+    draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
+    for (const service of draft.inOrder()) {
+      if (service.owner !== node.id || service.state !== "started") continue;
+      beginStop(draft, service.name, {
+        node: node.id,
+        goal: { type: "exit" },
+        why: `${name} is leaving`,
+      });
+    }
+  }
+
+  #onLeft(message: { readonly node: NodeId; readonly life: number }): void {
+    const draft = this.#draft;
+    const node = draft.nodes.get(message.node);
+    if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
+    draft.putNode({ ...node, phase: "absent", knowledge: "clean" });
+    releaseServices(draft, node.id);
+    evaluateAll(draft);
+  }
+
+  #onFenced(id: NodeId): void {
+    const draft = this.#draft;
+    const node = draft.nodes.get(id);
+    if (node === undefined || node.phase === "ready" || node.phase === "leaving") return;
+    const phase = node.phase === "joined" ? "joined" : "absent";
+    releaseAs(draft, id, { ...node, phase, knowledge: "clean" });
+    evaluateAll(draft);
+  }
+
+  #grantDepartures(): void {
+    for (const node of this.#draft.nodes.values()) {
+      if (node.phase !== "leaving" || node.departureGranted) continue;
+      const held = [...this.#draft.services.values()].some((one) => holderOf(one) === node.id);
+      if (held) continue;
+      this.#draft.putNode({ ...node, departureGranted: true });
+      this.#draft.emit({ type: "departure-granted", node: node.id });
+    }
+  }
+}
+
+/** The node must not be a candidate while what it held is being released, so it changes first. */
+function releaseAs(draft: TableDraft, id: NodeId, after: NodeRecord): void {
+  draft.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
+  releaseServices(draft, id);
+  draft.putNode(after);
+}

@@ -1,0 +1,136 @@
+/**
+ * The work on one service on this node: one job at a time, each a walk over its resource tree.
+ * Yields orders through the owner; knows nothing of the table or of other services' jobs.
+ * Source: rgmanager restree.c: _res_op, _res_op_internal; rg_thread.c (one worker per service).
+ */
+import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
+import type { ResourceConf, ServiceConf } from "../model/conf.ts";
+import { type Ms, ms } from "../model/time.ts";
+import { dropAddress, ipSettings } from "../vip/ip-agent.ts";
+import { type CallPlace, callAgent } from "./agent-calls.ts";
+import { startOrder, stopOrder } from "./resource-tree.ts";
+import { CheckClock, effectiveChecks } from "./status-checks.ts";
+
+type PlaceOf = (resource: ResourceConf) => Omit<CallPlace, "depth" | "limitMs">;
+
+/** Time a stop script gets during the clean-up before a start; then its processes are killed. */
+const cleanupStopMs = ms(30_000);
+const killAgainMs = ms(500);
+
+export class ServiceWorker {
+  readonly conf: ServiceConf;
+  readonly #place: PlaceOf;
+  readonly #started = new Set<ResourceConf>();
+  #clocks: ReadonlyMap<ResourceConf, CheckClock> = new Map();
+
+  constructor(conf: ServiceConf, place: PlaceOf) {
+    this.conf = conf;
+    this.#place = place;
+  }
+
+  /** Whether this occurrence of a resource is running here, as far as the agents said. */
+  runs(type: string, key: string): boolean {
+    return [...this.#started].some((one) => one.type === type && one.key === key);
+  }
+
+  /** Starts the tree; the first failure ends it. */
+  *start(): AgentCall {
+    for (const resource of startOrder(this.conf.tree)) {
+      const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
+      if (verdict.code !== 0) {
+        if (verdict.code !== 5) this.#started.add(resource);
+        return verdict;
+      }
+      this.#started.add(resource);
+    }
+    return { code: 0, text: "" };
+  }
+
+  /** Stops the tree; never cut short by a failure. */
+  *stop(limitMs: Ms | null = null): AgentCall {
+    const problems: string[] = [];
+    for (const resource of stopOrder(this.conf.tree)) {
+      const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
+      // Exit 5 of something that never ran: there is nothing to stop.
+      const clean = verdict.code === 0 || (verdict.code === 5 && !this.#started.has(resource));
+      if (clean) this.#started.delete(resource);
+      else problems.push(verdict.text);
+    }
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  /** Forgets earlier checks: the first one is due an interval after the start. */
+  beginChecks(nowMs: number, statusPollIntervalMs: Ms | null): void {
+    this.#clocks = new Map(
+      startOrder(this.conf.tree).map((resource) => [
+        resource,
+        new CheckClock(effectiveChecks(resource, statusPollIntervalMs), nowMs),
+      ]),
+    );
+  }
+
+  endChecks(): void {
+    this.#clocks = new Map();
+  }
+
+  /** The checks that are due now in start order, or null when there is none. */
+  check(nowMs: number, which: "due" | "all"): AgentCall | null {
+    const due = [...this.#clocks].flatMap(([resource, clock]) => {
+      const depth = which === "all" ? 0 : clock.due(nowMs);
+      if (depth === null) return [];
+      clock.begin(depth, nowMs);
+      return [{ resource, depth }];
+    });
+    return due.length === 0 ? null : this.#checkAll(due);
+  }
+
+  *#checkAll(
+    due: readonly { readonly resource: ResourceConf; readonly depth: number }[],
+  ): AgentCall {
+    for (const { resource, depth } of due) {
+      const verdict = yield* this.#call(resource, "status", { depth, limitMs: null });
+      if (verdict.code !== 0) return verdict;
+    }
+    return { code: 0, text: "" };
+  }
+
+  /** Stops by agents, then by force, until nothing of the service is left. */
+  *cleanUp(): AgentCall {
+    yield* this.stop(cleanupStopMs);
+    return yield* this.kill();
+  }
+
+  /** No scripts: addresses off, every process killed, again until it is verified. */
+  *kill(): AgentCall {
+    for (;;) {
+      const verdict = yield* this.#killOnce();
+      if (verdict.code === 0) {
+        this.#started.clear();
+        return { code: 0, text: verdict.text };
+      }
+      yield { type: "pause", pauseMs: killAgainMs };
+    }
+  }
+
+  *#killOnce(): AgentCall {
+    const problems: string[] = [];
+    for (const resource of stopOrder(this.conf.tree)) {
+      const ip = resource.type === "ip" ? ipSettings(new Map(resource.attributes)) : null;
+      if (ip === null) continue;
+      const dropped: AgentVerdict = yield* dropAddress(ip);
+      if (dropped.code !== 0) problems.push(dropped.text);
+    }
+    const report = yield { type: "kill-processes", service: this.conf.name };
+    if (report.type !== "killed") problems.push("processes cannot be listed");
+    else if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  #call(
+    resource: ResourceConf,
+    action: "start" | "stop" | "status",
+    limits: { readonly depth: number; readonly limitMs: Ms | null },
+  ): AgentCall {
+    return callAgent(resource, action, { ...this.#place(resource), ...limits });
+  }
+}

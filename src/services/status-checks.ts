@@ -1,0 +1,68 @@
+/**
+ * Which status check of a resource is due, and at which depth.
+ * Source: rgmanager restree.c: do_status; reslist.c: _get_actions_ccs for the overrides.
+ * Deviations: an explicit `status_poll_interval` lowers the interval of script and ip resources
+ * that have no `<action>` of their own; the time of a check is its beginning, so that its duration
+ * does not stretch the interval.
+ */
+import type { ResourceConf } from "../model/conf.ts";
+import { type Ms, ms } from "../model/time.ts";
+import { type CheckRule, resourceRule } from "./resource-rules.ts";
+
+/** Timers fire up to this much early relative to the clock that stamps them. */
+const earlyMsMax = 10;
+
+const lowered: ReadonlySet<string> = new Set(["script", "ip"]);
+
+/** The checks of a resource with their intervals in force; an interval of 0 switches one off. */
+export function effectiveChecks(
+  resource: ResourceConf,
+  statusPollIntervalMs: Ms | null,
+): readonly CheckRule[] {
+  const overrides = resource.actions.filter((action) => action.name === "status");
+  const known = resourceRule(resource.type)?.checks ?? [];
+  const added = overrides
+    .filter((one) => one.depth !== null && !known.some((rule) => rule.depth === one.depth))
+    .flatMap((one) =>
+      one.depth !== null && one.intervalMs !== null && one.timeoutMs !== null
+        ? [{ depth: one.depth, intervalMs: one.intervalMs }]
+        : [],
+    );
+  const checks = [...known, ...added].map((rule) => {
+    const own = overrides.findLast(
+      (one) => one.intervalMs !== null && (one.depth === null || one.depth === rule.depth),
+    );
+    if (own?.intervalMs !== undefined && own.intervalMs !== null) {
+      return { depth: rule.depth, intervalMs: own.intervalMs };
+    }
+    if (statusPollIntervalMs === null || !lowered.has(resource.type)) return rule;
+    return { depth: rule.depth, intervalMs: ms(Math.min(rule.intervalMs, statusPollIntervalMs)) };
+  });
+  return checks.filter((rule) => rule.intervalMs > 0);
+}
+
+/** When each check of one resource began last. */
+export class CheckClock {
+  readonly #checks: readonly CheckRule[];
+  readonly #beganMs = new Map<number, number>();
+
+  /** A successful start counts as a check of every depth. */
+  constructor(checks: readonly CheckRule[], startedMs: number) {
+    this.#checks = checks;
+    for (const rule of checks) this.#beganMs.set(rule.depth, startedMs);
+  }
+
+  /** The deepest check that is due, or null. */
+  due(nowMs: number): number | null {
+    const depths = this.#checks
+      .filter(
+        (rule) => nowMs - (this.#beganMs.get(rule.depth) ?? 0) >= rule.intervalMs - earlyMsMax,
+      )
+      .map((rule) => rule.depth);
+    return depths.length === 0 ? null : Math.max(...depths);
+  }
+
+  begin(depth: number, nowMs: number): void {
+    this.#beganMs.set(depth, nowMs);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * After a configuration change: whose history counts, who must start anew, who sends the snapshot.
+ * A pure function of what the members say of themselves; every member computes the same answer.
+ * Source: cluster fence/fenced/cpg.c: receive_protocol (stateful merge); corosync sync.c.
+ * Y1  A member whose history differs from the winner's has lost it: it must stop everything.
+ * Y2  Members with another configuration are not counted, and learn why.
+ */
+import type { NodeId } from "../model/ids.ts";
+import {
+  count,
+  flag,
+  list,
+  literal,
+  nodeId,
+  nullable,
+  number,
+  record,
+  type Shaped,
+  text,
+  unknown,
+} from "../model/shape.ts";
+
+/** Identity of a replicated history: the last quorate ring, how much was applied, and its digest. */
+export const history = record({ ringSeq: count, version: count, digest: text });
+export type History = Shaped<typeof history>;
+
+const ringId = record({ rep: nodeId, seq: count });
+
+/** First ordered message of every member of a new configuration. */
+export const hello = record({
+  type: literal("hello"),
+  ring: ringId,
+  node: nodeId,
+  life: count,
+  cluster: text,
+  configVersion: count,
+  configHash: text,
+  /** Null: nothing is remembered, or it was voided. */
+  history: nullable(history),
+  quorum: count,
+  waitsForAll: flag,
+  quorate: flag,
+  /** How long ago this member last accepted a token on a ring with the node, in ms. */
+  silent: list(record({ node: nodeId, ms: number })),
+});
+export type Hello = Shaped<typeof hello>;
+
+/** The authority's state for members that lack it. */
+export const snapshot = record({
+  type: literal("snapshot"),
+  ring: ringId,
+  history,
+  table: unknown,
+  fence: unknown,
+});
+
+export type ExchangeResult = {
+  /** Members with the reference configuration, ascending. */
+  readonly accepted: readonly NodeId[];
+  /** The others, with what differs. */
+  readonly refused: readonly { readonly node: NodeId; readonly why: string }[];
+  /** Null: nobody remembers anything, a new history begins. */
+  readonly winner: History | null;
+  /** Sends the snapshot when somebody needs it. */
+  readonly authority: NodeId | null;
+  /** Accepted members whose history is the winner's. */
+  readonly continuing: readonly NodeId[];
+  readonly snapshotNeeded: boolean;
+};
+
+/** Concludes an exchange in which every member has spoken. */
+export function concludeExchange(hellos: readonly Hello[]): ExchangeResult {
+  const reference = referenceConfiguration(hellos);
+  const accepted = hellos.filter((one) => configurationOf(one) === reference);
+  const refused = hellos
+    .filter((one) => configurationOf(one) !== reference)
+    .map((one) => ({
+      node: one.node,
+      why: `configuration ${configurationOf(one)}, the others have ${reference}`,
+    }));
+  const winner = chooseHistory(accepted);
+  const continuing = accepted
+    .filter((one) => winner !== null && one.history !== null && sameHistory(one.history, winner))
+    .map((one) => one.node)
+    .toSorted((a, b) => a - b);
+  return {
+    accepted: accepted.map((one) => one.node).toSorted((a, b) => a - b),
+    refused,
+    winner,
+    authority: continuing[0] ?? null,
+    continuing,
+    snapshotNeeded: winner !== null && continuing.length < accepted.length,
+  };
+}
+
+function configurationOf(one: Hello): string {
+  return `${one.cluster} version ${one.configVersion} (${one.configHash.slice(0, 12)})`;
+}
+
+/** That of the best history; without one, that of most members, then of the lowest node id. */
+function referenceConfiguration(hellos: readonly Hello[]): string {
+  const best = chooseHistory(hellos);
+  const holder = hellos.find(
+    (one) => best !== null && one.history !== null && sameHistory(one.history, best),
+  );
+  if (holder !== undefined) return configurationOf(holder);
+  const ranked = hellos
+    .map((one) => ({
+      text: configurationOf(one),
+      node: one.node,
+      votes: hellos.filter((other) => configurationOf(other) === configurationOf(one)).length,
+    }))
+    .toSorted((a, b) => b.votes - a.votes || a.node - b.node);
+  return ranked[0]?.text ?? "";
+}
+
+function sameHistory(a: History, b: History): boolean {
+  return a.ringSeq === b.ringSeq && a.version === b.version && a.digest === b.digest;
+}
+
+/** The most recent quorate history; among equals the one that most, then the lowest, remember. */
+function chooseHistory(hellos: readonly Hello[]): History | null {
+  const known = hellos.flatMap((one) =>
+    one.history === null ? [] : [{ history: one.history, node: one.node }],
+  );
+  const holders = (wanted: History) =>
+    known.filter((one) => sameHistory(one.history, wanted)).length;
+  const ranked = known.toSorted(
+    (a, b) =>
+      b.history.ringSeq - a.history.ringSeq ||
+      b.history.version - a.history.version ||
+      holders(b.history) - holders(a.history) ||
+      a.node - b.node,
+  );
+  return ranked[0]?.history ?? null;
+}

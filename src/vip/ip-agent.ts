@@ -1,0 +1,128 @@
+/**
+ * The ip resource: a virtual address that is added, announced, watched and removed.
+ * Yields orders and reads reports; runs nothing itself.
+ * Source: resource-agents ip.sh (start, stop, status).
+ * Deviations: another holder is found by an address probe instead of a ping; an address that no
+ * interface can carry is explained; the announcement does not delay the start.
+ */
+import type {
+  AddressFamily,
+  AgentCall,
+  AgentReport,
+  AgentVerdict,
+  InterfaceReport,
+} from "../model/agent-orders.ts";
+import { seconds, toMs } from "../model/time.ts";
+import { chooseInterface, parseAddress, parseAddressWithPrefix, sameAddress } from "./address.ts";
+
+export type IpSettings = {
+  readonly address: string;
+  readonly prefix: number | null;
+  readonly family: AddressFamily;
+  readonly monitorLink: boolean;
+  readonly sleepSeconds: number;
+};
+
+const sleepSecondsDefault = 10;
+const good: AgentVerdict = { code: 0, text: "" };
+
+/** Null when the address attribute is no address. */
+export function ipSettings(attributes: ReadonlyMap<string, string>): IpSettings | null {
+  const parsed = parseAddressWithPrefix(attributes.get("address") ?? "");
+  if (parsed === null) return null;
+  const family = parseAddress(parsed.address)?.family ?? "ipv4";
+  const monitor = (attributes.get("monitor_link") ?? "1").toLowerCase();
+  const sleep = attributes.get("sleeptime") ?? "";
+  return {
+    ...parsed,
+    family,
+    monitorLink: monitor !== "no" && monitor !== "0",
+    sleepSeconds: /^\d{1,4}$/.test(sleep) ? Number(sleep) : sleepSecondsDefault,
+  };
+}
+
+export function* startAddress(ip: IpSettings): AgentCall {
+  const report = yield { type: "list-interfaces" };
+  if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
+  const holder = carrierOf(report.interfaces, ip);
+  if (holder !== null) {
+    yield { type: "announce", address: addressOrder(ip, holder) };
+    return { code: 0, text: `${ip.address} was on ${holder.interface} already` };
+  }
+  const choice = chooseInterface(report.interfaces, { ...ip, needLink: ip.monitorLink });
+  if (choice.type === "none") {
+    return { code: 1, text: `no interface can carry ${ip.address}: ${choice.why}` };
+  }
+  const address = addressOrder(ip, choice);
+  const probed = yield { type: "probe-address", address };
+  if (probed.type === "taken") {
+    return { code: 1, text: `${ip.address} is in use by ${probed.mac} on ${choice.interface}` };
+  }
+  const added = yield { type: "add-address", address };
+  if (added.type !== "done") return problem(`cannot add ${ip.address}`, added);
+  yield { type: "announce", address };
+  return { code: 0, text: `${ip.address}/${address.prefix} on ${choice.interface}` };
+}
+
+/** Removes the address from wherever it is; absent is success. */
+export function* stopAddress(ip: IpSettings): AgentCall {
+  const removed = yield* dropAddress(ip);
+  if (removed.code === 0 && removed.text !== "" && ip.sleepSeconds > 0) {
+    yield { type: "pause", pauseMs: toMs(seconds(ip.sleepSeconds)) };
+  }
+  return removed;
+}
+
+/** As stopAddress, without the pause that follows an orderly removal. */
+export function* dropAddress(ip: IpSettings): AgentCall {
+  const report = yield { type: "list-interfaces" };
+  if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
+  const holder = carrierOf(report.interfaces, ip);
+  if (holder === null) return good;
+  const address = addressOrder(ip, holder);
+  const removed = yield { type: "remove-address", address };
+  if (removed.type !== "done") return problem(`cannot remove ${ip.address}`, removed);
+  const after = yield { type: "list-interfaces" };
+  if (after.type !== "interfaces") return problem("cannot list the interfaces", after);
+  if (carrierOf(after.interfaces, ip) !== null) {
+    return { code: 1, text: `${ip.address} is still on ${holder.interface} after its removal` };
+  }
+  return { code: 0, text: `${ip.address} removed from ${holder.interface}` };
+}
+
+export function* checkAddress(ip: IpSettings): AgentCall {
+  const report = yield { type: "list-interfaces" };
+  if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
+  const holder = carrierOf(report.interfaces, ip);
+  if (holder === null) return { code: 7, text: `${ip.address} is not configured` };
+  const link = report.interfaces.find((one) => one.name === holder.interface);
+  if (link?.up !== true) return { code: 2, text: `${holder.interface} is down` };
+  if (ip.monitorLink && !link.carrier) {
+    return { code: 7, text: `no link on ${holder.interface}` };
+  }
+  return good;
+}
+
+type Holder = { readonly interface: string; readonly prefix: number };
+
+function carrierOf(interfaces: readonly InterfaceReport[], ip: IpSettings): Holder | null {
+  for (const one of interfaces) {
+    const entry = one.addresses.find((own) => sameAddress(own.address, ip.address));
+    if (entry !== undefined) return { interface: one.name, prefix: entry.prefix };
+  }
+  return null;
+}
+
+function addressOrder(ip: IpSettings, holder: Holder) {
+  return {
+    interface: holder.interface,
+    address: ip.address,
+    prefix: holder.prefix,
+    family: ip.family,
+  };
+}
+
+function problem(what: string, report: AgentReport): AgentVerdict {
+  const cause = report.type === "failed" ? report.cause : report.type;
+  return { code: 1, text: `${what}: ${cause}` };
+}

@@ -1,0 +1,215 @@
+import { test } from "tap";
+import {
+  formatDecisions,
+  formatStatus,
+  formatTime,
+  type StatusQuery,
+} from "../../src/cli/status-text.ts";
+import { formatXml } from "../../src/cli/status-xml.ts";
+import { type ServiceState, serviceStateNumbers } from "../../src/model/status.ts";
+import { exampleNode, exampleNow, exampleService, exampleStatus } from "../control/fake-backend.ts";
+import { sameAsGolden } from "./golden-file.ts";
+
+process.env["TZ"] = "UTC";
+
+const everything: StatusQuery = { member: null, service: null, long: false, columns: 80 };
+const inquorate = exampleStatus({
+  quorum: { ...exampleStatus().quorum, quorate: false, votes: 1 },
+  nodes: [exampleNode(2, { online: false }), exampleNode(1), exampleNode(3, { online: false })],
+  services: null,
+});
+/** One service in every state and with every flag, on nodes with telling names. */
+const everyState = exampleStatus({
+  nodes: [
+    exampleNode(1),
+    exampleNode(2, { name: "a-node-with-quite-a-long-name.in-a-long-domain.example.com" }),
+    exampleNode(7, { estranged: true, ready: false }),
+    exampleNode(8, { estranged: true, online: false }),
+    exampleNode(4095, { name: "n", online: true, ready: false }),
+  ],
+  services: Object.keys(serviceStateNumbers).map((name, index) =>
+    exampleService(name, {
+      state: stateOf(name),
+      owner: [1, 2, 0, 99][index % 4] ?? 0,
+      lastOwner: [2, 0, 1, 99, 4095][index % 5] ?? 0,
+      frozen: index % 3 === 1,
+      partial: index % 4 === 1,
+      transition: index === 0 ? 0 : exampleNow + index,
+      restarts: index,
+    }),
+  ),
+});
+
+function stateOf(name: string): ServiceState {
+  const states: readonly ServiceState[] = [
+    "stopped",
+    "starting",
+    "started",
+    "stopping",
+    "failed",
+    "uninitialized",
+    "checking",
+    "recoverable",
+    "recovering",
+    "disabled",
+    "migrating",
+  ];
+  return states.find((state) => state === name) ?? "uninitialized";
+}
+
+test("the whole status is byte-exact at several widths", (t) => {
+  for (const columns of [40, 80, 81, 132, 250]) {
+    const query = { ...everything, columns };
+    const example = formatStatus(exampleStatus(), query);
+    sameAsGolden(t, `clustat/example-${columns}.txt`, example.out);
+    t.equal(example.exit, 0);
+    sameAsGolden(t, `clustat/states-${columns}.txt`, formatStatus(everyState, query).out);
+  }
+  t.end();
+});
+
+test("the status at 80 columns is what rgmanager's users know", (t) => {
+  const lines = [
+    "Cluster Status for qpid-test @ Mon Mar 10 10:00:00 2014",
+    "Member Status: Quorate",
+    "",
+    " Member Name                             ID   Status",
+    " ------ ----                             ---- ------",
+    " node1.example.com                           1 Online, Local, rgmanager",
+    " node2.example.com                           2 Online, rgmanager",
+    " node3.example.com                           3 Offline",
+    "",
+    " Service Name                   Owner (Last)                   State         ",
+    " ------- ----                   ----- ------                   -----         ",
+    " service:node1-qpidd-service    node1.example.com              started       ",
+    " service:node2-qpidd-service    node2.example.com              started    [Z]",
+    " service:node3-qpidd-service    (node3.example.com)            stopped       ",
+    " service:qpidd-primary-service  node1.example.com              started       ",
+  ];
+  t.equal(formatStatus(exampleStatus(), everything).out, lines.map((l) => `${l}\n`).join(""));
+  t.end();
+});
+
+test("the long form, the XML and the inquorate forms are byte-exact", (t) => {
+  const long = { ...everything, long: true };
+  sameAsGolden(t, "clustat/states-long.txt", formatStatus(everyState, long).out);
+  sameAsGolden(t, "clustat/example.xml", formatXml(exampleStatus(), everything).out);
+  sameAsGolden(t, "clustat/states.xml", formatXml(everyState, everything).out);
+  sameAsGolden(t, "clustat/inquorate.txt", formatStatus(inquorate, everything).out);
+  sameAsGolden(t, "clustat/inquorate.xml", formatXml(inquorate, everything).out);
+  t.end();
+});
+
+test("states that are being transferred are a temporary failure", (t) => {
+  const report = formatStatus(exampleStatus({ services: null }), everything);
+  t.match(report.out, /^Service states unavailable: Temporary failure; try again\nCluster Status/);
+  t.notMatch(report.out, /rgmanager|Service Name/);
+  t.end();
+});
+
+test("without services there is no service table", (t) => {
+  t.match(formatStatus(exampleStatus({ services: [] }), everything).out, /3 Offline\n\n$/);
+  t.notMatch(formatXml(exampleStatus({ services: [] }), everything).out, /groups/);
+  t.end();
+});
+
+test("a single service exits with its state", (t) => {
+  const exits = Object.keys(serviceStateNumbers).map((name) => {
+    const query = { ...everything, service: `service:${name}` };
+    const { exit } = formatStatus(everyState, query);
+    t.equal(formatXml(everyState, query).exit, exit, `${name}: the XML form exits alike`);
+    return `${name} ${exit}`;
+  });
+  t.same(exits, [
+    "stopped 110",
+    "starting 0",
+    "started 0",
+    "stopping 0",
+    "failed 114",
+    "uninitialized 115",
+    "checking 116",
+    "recoverable 117",
+    "recovering 118",
+    "disabled 119",
+    "migrating 120",
+  ]);
+  t.end();
+});
+
+test("a single service is the table's header and one row", (t) => {
+  const query = { ...everything, service: "service:node3-qpidd-service" };
+  sameAsGolden(t, "clustat/one-service.txt", formatStatus(exampleStatus(), query).out);
+  const long = { ...query, long: true };
+  sameAsGolden(t, "clustat/one-service-long.txt", formatStatus(exampleStatus(), long).out);
+  sameAsGolden(t, "clustat/one-service.xml", formatXml(exampleStatus(), query).out);
+  t.end();
+});
+
+test("a single member is the header and one row without the service manager", (t) => {
+  for (const [member, exit] of [
+    ["node1.example.com", 0],
+    ["node3.example.com", 1],
+  ] as const) {
+    const query = { ...everything, member };
+    const report = formatStatus(exampleStatus(), query);
+    sameAsGolden(t, `clustat/member-${member.slice(0, 5)}.txt`, report.out);
+    t.equal(report.exit, exit);
+    t.equal(formatXml(exampleStatus(), query).exit, exit);
+    // A service that is asked for at the same time is not looked at.
+    t.same(formatStatus(exampleStatus(), { ...query, service: "service:x" }), report);
+  }
+  const query = { ...everything, member: "node1.example.com" };
+  sameAsGolden(t, "clustat/member.xml", formatXml(exampleStatus(), query).out);
+  t.end();
+});
+
+test("what is not there exits 255 as text and 0 as XML", (t) => {
+  for (const query of [
+    { ...everything, service: "service:nothing" },
+    { ...everything, member: "node9" },
+  ]) {
+    t.same(formatStatus(exampleStatus(), query), { out: "", err: "", exit: 255 });
+    t.equal(formatXml(exampleStatus(), query).exit, 0);
+  }
+  t.end();
+});
+
+test("a single service of unknown state is an error on standard error", (t) => {
+  const query = { ...everything, service: "service:node1-qpidd-service" };
+  const err = "Service states unavailable: Operation requires quorum\n";
+  t.same(formatStatus(inquorate, query), { out: "", err, exit: 1 });
+  t.match(formatXml(inquorate, query), { err, exit: 1 });
+  t.same(formatDecisions(inquorate, "service:web"), { out: "", err, exit: 1 });
+  t.end();
+});
+
+test("names that are no XML are escaped", (t) => {
+  const status = exampleStatus({ services: [exampleService('a<&>"b')] });
+  t.match(formatXml(status, everything).out, 'name="service:a&lt;&amp;&gt;&quot;b"');
+  t.end();
+});
+
+test("the reasons of a service are its decisions, oldest first", (t) => {
+  const web = exampleService("web", {
+    state: "stopped",
+    owner: 0,
+    waitingFor: "fencing of node2.example.com (delay 3 s)",
+    decisions: [
+      { at: exampleNow - 86400, text: "started on node2.example.com: first of domain d" },
+      { at: exampleNow, text: "owner node2.example.com lost; not placed before it is fenced" },
+    ],
+  });
+  const services = [web, exampleService("quiet")];
+  const status = exampleStatus({ services });
+  sameAsGolden(t, "clustat/why.txt", formatDecisions(status, "service:web").out);
+  t.match(formatDecisions(status, "service:quiet").out, /is started on node1.*\nNo decision/);
+  t.match(formatDecisions(status, "service:x"), { exit: 255, err: /does not exist: service:x/ });
+  t.end();
+});
+
+test("times are printed as ctime does", (t) => {
+  t.equal(formatTime(0), "Thu Jan  1 00:00:00 1970");
+  t.equal(formatTime(exampleNow), "Mon Mar 10 10:00:00 2014");
+  t.equal(formatTime(1735689599), "Tue Dec 31 23:59:59 2024");
+  t.end();
+});

@@ -1,0 +1,100 @@
+/** A daemon without a cluster: the published three-node example, and replies on demand. */
+import type { ControlBackend, ServiceRequest } from "../../src/control/control-server.ts";
+import type { ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
+import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
+
+/** Monday 10 March 2014, 10:00:00 UTC. */
+export const exampleNow = 1394445600;
+
+export function exampleNode(id: number, changes: Partial<NodeStatus> = {}): NodeStatus {
+  const name = `node${id}.example.com`;
+  const up = { online: true, ready: true, estranged: false };
+  return { id, name, votes: 1, local: id === 1, fence: "clean", ...up, ...changes };
+}
+
+export function exampleService(name: string, changes: Partial<ServiceStatus> = {}): ServiceStatus {
+  return {
+    name: `service:${name}`,
+    state: "started",
+    frozen: false,
+    partial: false,
+    owner: 1,
+    lastOwner: 0,
+    restarts: 0,
+    transition: exampleNow,
+    waitingFor: null,
+    decisions: [],
+    ...changes,
+  };
+}
+
+/** Nodes and services are deliberately not in the order in which they are printed. */
+export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStatus {
+  return {
+    cluster: { name: "qpid-test", id: 12345, configVersion: 3 },
+    now: exampleNow,
+    localNode: 1,
+    generation: 8,
+    ring: { state: "operational", id: "1.8", counters: { sent: 12, "dropped auth": 1 } },
+    quorum: {
+      quorate: true,
+      votes: 2,
+      expectedVotes: 3,
+      quorum: 2,
+      twoNode: false,
+      reason: "2 of 3 votes, 2 needed",
+    },
+    nodes: [exampleNode(3, { online: false, ready: false }), exampleNode(1), exampleNode(2)],
+    services: [
+      exampleService("qpidd-primary-service"),
+      exampleService("node2-qpidd-service", { owner: 2, frozen: true }),
+      exampleService("node1-qpidd-service"),
+      exampleService("node3-qpidd-service", { state: "stopped", owner: 0, lastOwner: 3 }),
+    ],
+    lease: { held: true, remainingMs: 1800 },
+    ...changes,
+  };
+}
+
+/** Answers every request with `reply`, or, after `hold()`, only once `release()` is called. */
+export class FakeBackend implements ControlBackend {
+  shown: ClusterStatus = exampleStatus();
+  reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
+  readonly requests: ServiceRequest[] = [];
+  readonly listeners = new Set<(event: ControlEvent) => void>();
+  #held: (() => void)[] | null = null;
+
+  status(): ClusterStatus {
+    return this.shown;
+  }
+
+  request(request: ServiceRequest): Promise<ServiceReply> {
+    this.requests.push(request);
+    const held = this.#held;
+    if (held === null) return Promise.resolve(this.reply);
+    return new Promise((resolve) => {
+      held.push(() => resolve(this.reply));
+    });
+  }
+
+  subscribe(listener: (event: ControlEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+
+  hold(): void {
+    this.#held = [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const answer of held) answer();
+  }
+
+  emit(event: ControlEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+}

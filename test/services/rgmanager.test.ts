@@ -1,0 +1,302 @@
+/**
+ * Acceptance cases of the service manager, on simulated machines over a perfect membership layer.
+ * Case numbers are those of the service manager's specification; P is the primary service, Qn the
+ * broker service of node n.
+ */
+import { test } from "tap";
+import { ms } from "../../src/model/time.ts";
+import { Cluster, type ClusterOptions, id } from "../sim/cluster.ts";
+import { judgeOwners } from "../sim/judges.ts";
+import { PerfectMembership } from "../sim/perfect-membership.ts";
+import { type SampleOptions, sampleConf, virtualAddress } from "../sim/sample-conf.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
+
+const P = "qpidd-primary-service";
+const primaryScript = "/etc/init.d/qpidd-primary";
+
+function newCluster(sample: SampleOptions = {}, rest: Partial<ClusterOptions> = {}): Cluster {
+  const conf = sampleConf(sample);
+  const time = new VirtualTime();
+  const membership = new PerfectMembership(
+    time,
+    conf.nodes.map((node) => node.id),
+  );
+  return new Cluster({ conf, time, membership, judge: judgeOwners, ...rest });
+}
+
+/** All three nodes up and everything started; P is on node1. */
+function started(sample: SampleOptions = {}, rest: Partial<ClusterOptions> = {}): Cluster {
+  return newCluster(sample, rest).boot(1, 2, 3).run(5000);
+}
+
+test("case 1: services start when quorum is gained, after stop agents ran everywhere", async (t) => {
+  const cluster = newCluster().boot(1).run(3000);
+  t.equal(cluster.record(1, P), null, "no table without quorum");
+  t.ok(cluster.host(1).calls.includes(`service:${P} stop`), "stop ran before quorum");
+  cluster.boot(2).run(2000);
+  t.ok(cluster.host(2).calls.includes(`service:${P} stop`), "stop ran on the second node first");
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+  t.equal(cluster.shown(1, "node2-qpidd-service"), "started 2");
+  t.equal(cluster.shown(1, "node3-qpidd-service"), "stopped (none)");
+  t.equal(cluster.shown(1, P), "stopped (none)", "node3 might be running it: not before its wait");
+  cluster.run(9000);
+  t.equal(cluster.runningOn(P).length, 1, "starts on exactly one once node3 counts as off");
+  t.equal(cluster.shown(1, "node3-qpidd-service"), "stopped (none)");
+});
+
+test("case 1: with all nodes present the primary service starts at once", async (t) => {
+  const cluster = started();
+  t.equal(cluster.shown(2, P), "started 1");
+  t.same(cluster.holders(virtualAddress), [1]);
+  t.equal(cluster.host(1).announcements > 0, true);
+});
+
+test("case 2: nothing of a lost owner starts elsewhere before it is known to be off", async (t) => {
+  const cluster = started().crash(1).run(4000);
+  t.equal(cluster.shown(2, P), "started 1");
+  t.equal(cluster.shown(2, "node1-qpidd-service"), "started 1");
+  t.same(cluster.runningOn(P), []);
+  t.match(cluster.node(2)?.snapshot.fence.describe(id(1)), /victim/);
+  cluster.run(5000);
+  t.equal(cluster.shown(2, P), "started 2");
+  t.equal(cluster.shown(3, "node1-qpidd-service"), "stopped (1)");
+});
+
+test("case 3: the returned node gets its broker back, the primary does not move", async (t) => {
+  const cluster = started().crash(1).run(10_000).boot(1).run(3000);
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+  t.equal(cluster.shown(1, P), "started 2");
+});
+
+test("case 4: a failed check relocates, the failing node is not tried", async (t) => {
+  const cluster = started();
+  cluster.host(1).running.delete(`service:${P} ${primaryScript}`);
+  cluster.run(3000);
+  t.equal(cluster.shown(1, P), "started 2");
+  const record = cluster.record(1, P);
+  t.equal(record?.restarts, 1);
+  t.equal(record?.lastOwner, 1);
+  t.notOk(cluster.host(1).calls.slice(-3).includes(`service:${P} start`));
+});
+
+test("case 5: when all others fail it rests stopped, and a retry starts it later", async (t) => {
+  const cluster = started();
+  for (const node of [2, 3])
+    cluster.host(node).behaviours.set(`${primaryScript} start`, { code: 1 });
+  cluster.host(1).running.delete(`service:${P} ${primaryScript}`);
+  const before = cluster.host(1).calls.filter((call) => call === `service:${P} start`).length;
+  cluster.run(4000);
+  t.equal(cluster.shown(1, P), "stopped (3)");
+  const after = cluster.host(1).calls.filter((call) => call === `service:${P} start`).length;
+  t.equal(after, before, "no attempt on node1");
+  cluster.run(35_000);
+  t.equal(cluster.shown(1, P), "started 1", "the retry takes the first working node");
+});
+
+test("case 5: with retry_delay 0 it waits for a node event", async (t) => {
+  const never = started({ primary: { retryDelayMs: ms(0) } });
+  for (const node of [2, 3]) never.host(node).behaviours.set(`${primaryScript} start`, { code: 1 });
+  never.host(1).running.delete(`service:${P} ${primaryScript}`);
+  never.run(100_000);
+  t.equal(never.shown(1, P), "stopped (3)");
+  never.crash(3).run(10_000);
+  t.equal(never.shown(1, P), "started 1");
+});
+
+test("case 6: a broker restarts in place; failing that, once more, then it rests", async (t) => {
+  const cluster = started();
+  cluster.host(1).running.delete("service:node1-qpidd-service /etc/init.d/qpidd");
+  cluster.run(2000);
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+  cluster.host(1).behaviours.set("/etc/init.d/qpidd start", { code: 1 });
+  cluster.host(1).running.delete("service:node1-qpidd-service /etc/init.d/qpidd");
+  const starts = () =>
+    cluster.host(1).calls.filter((one) => one === "service:node1-qpidd-service start").length;
+  const before = starts();
+  cluster.run(5000);
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "stopped (1)");
+  t.equal(starts() - before, 2, "in place, and once more because no other node is legal");
+});
+
+test("case 7: a failed stop ends in failed, which only disable leaves", async (t) => {
+  const cluster = started();
+  cluster.host(1).behaviours.set(`${primaryScript} stop`, { code: 1 });
+  const relocate = cluster.request(2, "relocate", { service: P });
+  cluster.run(1000);
+  t.equal(relocate.reply?.code, -2);
+  t.equal(cluster.shown(1, P), "failed (1)");
+  const answers = (["enable", "relocate", "stop"] as const).map((operation) => {
+    const box = cluster.request(1, operation, { service: P });
+    cluster.run(500);
+    return box.reply?.code;
+  });
+  t.same(answers, [-2, -2, -1]);
+  cluster.host(1).behaviours.clear();
+  const disable = cluster.request(1, "disable", { service: P });
+  cluster.run(500);
+  t.equal(disable.reply?.code, 0);
+  const enable = cluster.request(1, "enable", { service: P });
+  cluster.run(500);
+  t.equal(enable.reply?.code, 0);
+  t.equal(cluster.shown(1, P), "started 1");
+});
+
+test("case 8: disable of a failed service whose stop fails again ends disabled, -19", async (t) => {
+  const cluster = started();
+  cluster.host(1).behaviours.set(`${primaryScript} stop`, { code: 1 });
+  cluster.request(2, "relocate", { service: P });
+  cluster.run(1000);
+  const disable = cluster.request(1, "disable", { service: P });
+  cluster.run(500);
+  t.equal(disable.reply?.code, -19);
+  t.equal(cluster.record(1, P)?.state, "disabled");
+});
+
+test("case 9: relocate to a named node; to an absent one lands elsewhere", async (t) => {
+  const cluster = started();
+  const moved = cluster.request(3, "relocate", { service: P, target: 2 });
+  cluster.run(1000);
+  t.same(moved.reply, { code: 0, owner: 2 });
+  t.equal(cluster.shown(1, P), "started 2");
+  cluster.crash(3).run(12_000);
+  const elsewhere = cluster.request(1, "relocate", { service: P, target: 3 });
+  cluster.run(1000);
+  t.same(elsewhere.reply, { code: 0, owner: 1 });
+});
+
+test("case 10: an illegal target interrupts nothing", async (t) => {
+  const cluster = started();
+  const calls = cluster.host(1).calls.length;
+  const refused = cluster.request(1, "relocate", { service: "node1-qpidd-service", target: 2 });
+  cluster.run(200);
+  t.equal(refused.reply?.code, -15);
+  t.equal(cluster.host(1).calls.filter((one, at) => at >= calls && one.endsWith("stop")).length, 0);
+});
+
+test("case 11: a relocation that fails everywhere comes back, -17", async (t) => {
+  const cluster = started();
+  for (const node of [2, 3])
+    cluster.host(node).behaviours.set(`${primaryScript} start`, { code: 1 });
+  const box = cluster.request(2, "relocate", { service: P });
+  cluster.run(2000);
+  t.equal(box.reply?.code, -17);
+  t.equal(cluster.shown(1, P), "started 1");
+});
+
+test("case 12: enable where forbidden, by domain, when started, and of nothing", async (t) => {
+  const cluster = started();
+  const q2 = "node2-qpidd-service";
+  cluster.request(2, "stop", { service: q2 });
+  cluster.run(500);
+  const forbidden = cluster.request(1, "enable", { service: q2 });
+  cluster.run(500);
+  t.equal(forbidden.reply?.code, -1);
+  const byDomain = cluster.request(1, "enable", { service: q2, byDomain: true });
+  cluster.run(500);
+  t.same(byDomain.reply, { code: 0, owner: 2 });
+  const running = cluster.request(1, "enable", { service: P });
+  const unknown = cluster.request(1, "enable", { service: "nosuch" });
+  cluster.run(500);
+  t.equal(running.reply?.code, -10);
+  t.equal(unknown.reply?.code, -4);
+});
+
+test("case 13: disabled is left only by enable", async (t) => {
+  const cluster = started();
+  const disable = cluster.request(3, "disable", { service: P });
+  cluster.run(500);
+  t.equal(disable.reply?.code, 0);
+  t.equal(cluster.shown(2, P), "disabled (1)");
+  t.same(cluster.runningOn(P), []);
+  cluster.crash(2).run(12_000).boot(2).run(2000);
+  t.equal(cluster.shown(1, P), "disabled (1)");
+  const codes = (["relocate", "restart", "stop"] as const).map((operation) => {
+    const box = cluster.request(1, operation, { service: P });
+    cluster.run(500);
+    return box.reply?.code;
+  });
+  t.same(codes, [-8, -8, 0]);
+  t.equal(cluster.record(1, P)?.state, "disabled");
+});
+
+test("case 14: a stopped service starts again when a node joins", async (t) => {
+  const cluster = started().crash(3).run(12_000);
+  const stop = cluster.request(2, "stop", { service: P });
+  cluster.run(500);
+  t.equal(stop.reply?.code, 0);
+  t.equal(cluster.record(1, P)?.state, "stopped");
+  cluster.boot(3).run(2000);
+  t.equal(cluster.record(1, P)?.state, "started");
+});
+
+test("case 23: without quorum everything stops and requests answer -9", async (t) => {
+  const cluster = started().cut([1], [2, 3]).run(3000);
+  t.same(cluster.runningOn(P), [], "node1 stopped it when it became inquorate");
+  t.same(cluster.runningOn("node1-qpidd-service"), []);
+  const box = cluster.request(1, "enable", { service: P });
+  cluster.run(100);
+  t.equal(box.reply?.code, -9);
+  t.equal(cluster.node(1)?.quorum.snapshot().quorate, false);
+  t.equal(cluster.record(1, P), null);
+  cluster.run(8000);
+  t.equal(cluster.shown(2, P), "started 2");
+  cluster.heal().run(6000);
+  t.equal(cluster.shown(1, P), "started 2");
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+});
+
+test("case 24: a clean exit stops, others take over without fencing", async (t) => {
+  const cluster = started().terminate(1).run(3000);
+  t.equal(cluster.shown(2, P), "started 2");
+  t.equal(cluster.shown(2, "node1-qpidd-service"), "stopped (1)");
+  t.equal(cluster.node(1), null, "the daemon has ended");
+  t.notOk(
+    cluster.log.some((line) => /must be fenced|counts as off/.test(line)),
+    "no fencing",
+  );
+});
+
+test("case 24: a stop that fails during the exit keeps the service from starting", async (t) => {
+  const cluster = started();
+  cluster.host(1).behaviours.set(`${primaryScript} stop`, { code: 1 });
+  cluster.terminate(1).run(20_000);
+  t.equal(cluster.shown(2, P), "failed (1)");
+});
+
+test("case 25: of two relocations at once one moves it, the other answers -5", async (t) => {
+  const cluster = started();
+  const starts = () => [1, 2, 3].flatMap((node) => cluster.host(node).calls).length;
+  const first = cluster.request(2, "relocate", { service: P });
+  const second = cluster.request(3, "relocate", { service: P });
+  cluster.run(1000);
+  t.same([first.reply?.code, second.reply?.code].toSorted(), [-5, 0]);
+  t.equal(cluster.runningOn(P).length, 1);
+  t.ok(starts() > 0);
+});
+
+test("case 26: the target dies while starting; the request ends on another node", async (t) => {
+  const cluster = started();
+  cluster.host(2).behaviours.set(`${primaryScript} start`, { takesMs: 60_000 });
+  const box = cluster.request(1, "relocate", { service: P, target: 2 });
+  cluster.run(500).crash(2).run(12_000);
+  t.equal(box.reply?.code, 0);
+  t.equal(cluster.runningOn(P).length, 1);
+});
+
+test("case 27: the owner dies while stopping for disable: disabled, never started", async (t) => {
+  const cluster = started();
+  cluster.host(1).behaviours.set(`${primaryScript} stop`, { takesMs: 60_000 });
+  const box = cluster.request(2, "disable", { service: P });
+  cluster.run(500).crash(1).run(12_000);
+  t.equal(box.reply?.code, 0);
+  t.equal(cluster.record(2, P)?.state, "disabled");
+});
+
+test("a paused owner kills everything before anybody takes over", async (t) => {
+  const cluster = started().pause(1).run(6000);
+  cluster.resume(1).run(5000);
+  t.equal(cluster.runningOn(P).length <= 1, true);
+  cluster.run(10_000);
+  t.equal(cluster.runningOn(P).length, 1);
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+});

@@ -1,0 +1,299 @@
+/**
+ * A simulated cluster: cluster nodes on virtual time, over any membership layer, with virtual
+ * machines below. Judges look at the machines after every step; they know no internals.
+ */
+
+import type { ClusterConf } from "../../src/model/conf.ts";
+import {
+  type NodeId,
+  parseNodeId,
+  parseServiceName,
+  type ServiceName,
+} from "../../src/model/ids.ts";
+import { ClusterNode } from "../../src/node/cluster-node.ts";
+import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
+import type { ServiceOperation } from "../../src/services/service-messages.ts";
+import type { ServiceRecord } from "../../src/services/service-state.ts";
+import type { Membership } from "./membership.ts";
+import { VirtualHost } from "./virtual-host.ts";
+import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
+
+export type Reply = { readonly code: number; readonly owner: NodeId | null };
+
+type Machine = {
+  readonly host: VirtualHost;
+  daemon: Daemon | null;
+  incarnation: number;
+  paused: boolean;
+};
+
+type Daemon = {
+  readonly node: ClusterNode;
+  readonly timers: VirtualTimers<NodeTimer>;
+  readonly replies: Map<number, (reply: Reply) => void>;
+  /** Inputs that came while the process was stopped. */
+  backlog: NodeInput[];
+};
+
+export type ClusterOptions = {
+  readonly conf: ClusterConf;
+  readonly time: VirtualTime;
+  readonly membership: Membership;
+  /** Called after every step of any node, with the time. */
+  readonly judge?: (cluster: Cluster) => void;
+  /** Fence agents: device → whether it works. */
+  readonly fenceAgent?: (victim: NodeId) => "success" | "failure";
+};
+
+export function id(value: number): NodeId {
+  const parsed = parseNodeId(value);
+  if (parsed === null) throw new Error(`node id ${value}`);
+  return parsed;
+}
+
+export function service(name: string): ServiceName {
+  const parsed = parseServiceName(name);
+  if (parsed === null) throw new Error(`service ${name}`);
+  return parsed;
+}
+
+export class Cluster {
+  readonly log: string[] = [];
+  readonly #options: ClusterOptions;
+  readonly #machines = new Map<NodeId, Machine>();
+  #requests = 0;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    for (const node of options.conf.nodes) {
+      const host = new VirtualHost(options.time, `20.0.20.${node.id}`);
+      this.#machines.set(node.id, { host, daemon: null, incarnation: 0, paused: false });
+    }
+  }
+
+  get nodes(): readonly NodeId[] {
+    return [...this.#machines.keys()];
+  }
+
+  host(node: number): VirtualHost {
+    return this.#machine(node).host;
+  }
+
+  node(node: number): ClusterNode | null {
+    return this.#machine(node).daemon?.node ?? null;
+  }
+
+  isPaused(node: number): boolean {
+    return this.#machine(node).paused;
+  }
+
+  boot(...nodes: readonly number[]): this {
+    for (const node of nodes) this.#boot(id(node));
+    return this;
+  }
+
+  run(forMs: number): this {
+    this.#options.time.runUntil(this.#options.time.nowMs + forMs);
+    return this;
+  }
+
+  /** Power off: processes, addresses and daemon are gone. */
+  crash(node: number): this {
+    const machine = this.#machine(node);
+    this.#kill(machine);
+    machine.host.crash();
+    this.#options.membership.crash(id(node));
+    return this;
+  }
+
+  pause(node: number): this {
+    const machine = this.#machine(node);
+    if (machine.daemon === null || machine.paused) return this;
+    machine.paused = true;
+    this.#options.membership.pause(id(node));
+    return this;
+  }
+
+  resume(node: number): this {
+    const machine = this.#machine(node);
+    if (!machine.paused) return this;
+    machine.paused = false;
+    const backlog = machine.daemon?.backlog ?? [];
+    if (machine.daemon !== null) machine.daemon.backlog = [];
+    for (const input of backlog) this.#step(id(node), input);
+    this.#options.membership.resume(id(node));
+    return this;
+  }
+
+  terminate(node: number): this {
+    this.#step(id(node), { type: "shutdown" });
+    return this;
+  }
+
+  cut(...groups: readonly (readonly number[])[]): this {
+    this.#options.membership.connect(groups.map((group) => group.map(id)));
+    return this;
+  }
+
+  heal(): this {
+    this.#options.membership.connect([this.nodes]);
+    return this;
+  }
+
+  /** The request's answer appears in the returned box. */
+  request(
+    node: number,
+    operation: ServiceOperation,
+    options: { readonly service: string; readonly target?: number; readonly byDomain?: boolean },
+  ): { reply: Reply | null } {
+    const box: { reply: Reply | null } = { reply: null };
+    this.#requests += 1;
+    const number = this.#requests;
+    this.#machine(node).daemon?.replies.set(number, (reply) => {
+      box.reply = reply;
+    });
+    this.#step(id(node), {
+      type: "request",
+      number,
+      operation,
+      service: service(options.service),
+      target: options.target === undefined ? null : id(options.target),
+      byDomain: options.byDomain ?? false,
+    });
+    return box;
+  }
+
+  networkChanged(node: number): this {
+    this.#step(id(node), { type: "network-changed", why: "link" });
+    return this;
+  }
+
+  /** The record as this node has it, or null while it has no table. */
+  record(node: number, name: string): ServiceRecord | null {
+    return this.node(node)?.snapshot.table?.service(service(name)) ?? null;
+  }
+
+  /** `state owner (lastOwner)` in one line, for comparison. */
+  shown(node: number, name: string): string {
+    const record = this.record(node, name);
+    if (record === null) return "unknown";
+    const owner = record.owner ?? `(${record.lastOwner ?? "none"})`;
+    return `${record.state} ${owner}`;
+  }
+
+  /** Nodes on which processes of the service run. */
+  runningOn(name: string): readonly NodeId[] {
+    return this.nodes.filter((node) =>
+      [...this.host(node).running].some((process) => process.startsWith(`${service(name)} `)),
+    );
+  }
+
+  holders(address: string): readonly NodeId[] {
+    return this.nodes.filter((node) => this.host(node).addresses.has(address));
+  }
+
+  #machine(node: number): Machine {
+    const machine = this.#machines.get(id(node));
+    if (machine === undefined) throw new Error(`no node ${node}`);
+    return machine;
+  }
+
+  #boot(node: NodeId): void {
+    const machine = this.#machine(node);
+    const { conf, membership } = this.#options;
+    machine.incarnation += 1;
+    machine.paused = false;
+    const name = conf.nodes.find((one) => one.id === node)?.name;
+    if (name === undefined) throw new Error(`no name of node ${node}`);
+    const daemon: Daemon = {
+      node: new ClusterNode(conf, {
+        self: node,
+        name,
+        incarnation: machine.incarnation,
+        configHash: "same",
+        trackingToken: "token",
+      }),
+      timers: new VirtualTimers<NodeTimer>(this.#options.time, (timer) => {
+        if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });
+      }),
+      replies: new Map(),
+      backlog: [],
+    };
+    machine.daemon = daemon;
+    membership.boot(node, (event) => {
+      if (machine.daemon === daemon) this.#step(node, event);
+    });
+    this.#step(node, { type: "begin" });
+  }
+
+  #kill(machine: Machine): void {
+    machine.daemon?.timers.disarmAll();
+    machine.daemon = null;
+    machine.paused = false;
+  }
+
+  #step(node: NodeId, input: NodeInput): void {
+    const { time, judge } = this.#options;
+    const machine = this.#machine(node);
+    const { daemon } = machine;
+    if (daemon === null) return;
+    if (machine.paused) {
+      daemon.backlog.push(input);
+      return;
+    }
+    const now = { monotonicMs: time.nowMs, boottimeMs: time.nowMs, wallMs: time.nowMs + 1e6 };
+    for (const output of daemon.node.step(input, now)) this.#perform(node, daemon, output);
+    judge?.(this);
+  }
+
+  #perform(node: NodeId, daemon: Daemon, output: NodeOutput): void {
+    const { membership, time, fenceAgent } = this.#options;
+    const machine = this.#machine(node);
+    switch (output.type) {
+      case "submit":
+        membership.submit(node, output.lane, output.envelope);
+        return;
+      case "sync-done":
+        membership.syncDone(node, output.ring);
+        return;
+      case "arm":
+        daemon.timers.arm(output.timer, output.afterMs);
+        return;
+      case "disarm":
+        daemon.timers.disarm(output.timer);
+        return;
+      case "act":
+        machine.host.perform(output.order, (report) => {
+          if (machine.daemon !== daemon) return;
+          this.#step(node, { type: "report", action: output.action, report });
+        });
+        return;
+      case "cancel":
+        return;
+      case "fence":
+        time.after(20, () => {
+          const outcome = fenceAgent?.(output.node) ?? "failure";
+          if (outcome === "success") this.crash(output.node);
+          if (machine.daemon !== daemon) return;
+          const text = `agent ${outcome}`;
+          this.#step(node, { type: "fence-verdict", node: output.node, outcome, text });
+        });
+        return;
+      case "reply":
+        daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
+        return;
+      case "leave":
+        this.#kill(machine);
+        membership.leave(node);
+        return;
+      case "restart":
+        this.#kill(machine);
+        membership.crash(node);
+        this.#boot(node);
+        return;
+      case "notice":
+        this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);
+        return;
+    }
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * A membership layer without faults of its own: configurations follow connectivity after the
+ * detection time, messages are safe, leases flow. For stories about the layers above.
+ */
+import type { Lane, RingConfiguration } from "../../src/membership/ring-events.ts";
+import type { NodeId, RingId } from "../../src/model/ids.ts";
+import type { Membership, MembershipEvent } from "./membership.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+type Member = {
+  readonly id: NodeId;
+  readonly sink: (event: MembershipEvent) => void;
+  ring: RingId | null;
+  members: readonly NodeId[];
+  operational: boolean;
+  synced: boolean;
+  paused: boolean;
+  readonly heard: Map<NodeId, number>;
+  queue: { readonly lane: Lane; readonly payload: unknown }[];
+};
+
+const tokenLossMs = 1000;
+const detectionMs = 2200;
+const joinMs = 100;
+const leasePeriodMs = 100;
+
+export class PerfectMembership implements Membership {
+  readonly #time: VirtualTime;
+  readonly #nodes: readonly NodeId[];
+  readonly #up = new Map<NodeId, Member>();
+  #groups: readonly (readonly NodeId[])[];
+  #ringSeq = 0;
+  #change = 0;
+
+  constructor(time: VirtualTime, nodes: readonly NodeId[]) {
+    this.#time = time;
+    this.#nodes = nodes;
+    this.#groups = [nodes];
+  }
+
+  boot(node: NodeId, sink: (event: MembershipEvent) => void): void {
+    this.#up.set(node, {
+      id: node,
+      sink,
+      ring: null,
+      members: [],
+      operational: false,
+      synced: false,
+      paused: false,
+      heard: new Map(this.#nodes.map((other) => [other, this.#time.nowMs])),
+      queue: [],
+    });
+    this.#reform(joinMs);
+    this.#beat(node);
+  }
+
+  crash(node: NodeId): void {
+    this.#up.delete(node);
+    this.#reform(detectionMs);
+  }
+
+  leave(node: NodeId): void {
+    this.#up.delete(node);
+    this.#reform(joinMs);
+  }
+
+  connect(groups: readonly (readonly NodeId[])[]): void {
+    this.#groups = groups;
+    this.#reform(detectionMs);
+  }
+
+  pause(node: NodeId): void {
+    const member = this.#up.get(node);
+    if (member !== undefined) member.paused = true;
+    this.#reform(detectionMs);
+  }
+
+  resume(node: NodeId): void {
+    const member = this.#up.get(node);
+    if (member === undefined) return;
+    member.paused = false;
+    member.operational = false;
+    this.#reform(joinMs);
+  }
+
+  submit(node: NodeId, lane: Lane, payload: unknown): void {
+    const member = this.#up.get(node);
+    if (member === undefined) return;
+    member.queue.push({ lane, payload: JSON.parse(JSON.stringify(payload)) });
+    this.#flush(member);
+  }
+
+  syncDone(node: NodeId, ring: RingId): void {
+    const member = this.#up.get(node);
+    if (member === undefined || member.ring?.seq !== ring.seq) return;
+    member.synced = true;
+    this.#flush(member);
+  }
+
+  #flush(member: Member): void {
+    if (!member.operational) return;
+    const ready = member.queue.filter((one) => one.lane === "sync" || member.synced);
+    member.queue = member.queue.filter((one) => !ready.includes(one));
+    const { ring } = member;
+    for (const one of ready) {
+      this.#time.after(1, () => {
+        for (const id of member.members) {
+          const other = this.#up.get(id);
+          if (other === undefined || other.ring !== ring || other.paused) continue;
+          other.sink({ type: "deliver", from: member.id, payload: one.payload });
+        }
+      });
+    }
+  }
+
+  /** The groups of nodes that are up, not paused, and hear each other. */
+  #components(): readonly (readonly NodeId[])[] {
+    return this.#groups
+      .map((group) => group.filter((id) => this.#up.get(id)?.paused === false))
+      .filter((group) => group.length > 0);
+  }
+
+  #reform(delayMs: number): void {
+    this.#change += 1;
+    const change = this.#change;
+    for (const member of this.#up.values()) {
+      const whole = member.members.every((id) => this.#reaches(member.id, id));
+      if (member.operational && (!whole || delayMs < detectionMs)) {
+        this.#time.after(Math.min(delayMs, tokenLossMs), () => {
+          if (change !== this.#change || member.paused) return;
+          member.operational = false;
+          member.sink({ type: "suspended", reason: "token lost" });
+        });
+      }
+    }
+    this.#time.after(delayMs, () => {
+      if (change === this.#change) for (const group of this.#components()) this.#install(group);
+    });
+  }
+
+  #reaches(a: NodeId, b: NodeId): boolean {
+    const up = this.#up.get(b)?.paused === false && this.#up.get(a)?.paused === false;
+    return up && this.#groups.some((group) => group.includes(a) && group.includes(b));
+  }
+
+  #install(group: readonly NodeId[]): void {
+    const [rep] = group;
+    if (rep === undefined) return;
+    const members = group.flatMap((id) => this.#up.get(id) ?? []);
+    const same = members.every(
+      (one) =>
+        one.operational && one.members.length === group.length && one.ring === members[0]?.ring,
+    );
+    if (same) return;
+    this.#ringSeq += 4;
+    const ring = { rep, seq: this.#ringSeq };
+    const old = new Map(members.map((one) => [one.id, one.ring]));
+    for (const member of members) {
+      const together = group.filter((id) => old.get(id) !== null && old.get(id) === member.ring);
+      const before = member.members;
+      if (member.ring !== null) {
+        this.#configure(member, {
+          kind: "transitional",
+          ring: member.ring,
+          members: together,
+          left: before.filter((id) => !together.includes(id)),
+          joined: [],
+        });
+      }
+      const joined = group.filter((id) => !together.includes(id));
+      Object.assign(member, { ring, members: group, operational: true, synced: false });
+      this.#configure(member, { kind: "regular", ring, members: group, left: [], joined });
+    }
+    for (const member of members) this.#flush(member);
+  }
+
+  #configure(member: Member, configuration: RingConfiguration): void {
+    const heardAt = [...member.heard].map(([node, atMs]) => ({ node, atMs }));
+    if (!member.paused) member.sink({ type: "configuration", configuration, heardAt });
+  }
+
+  /** The token goes round: evidence for the lease while the whole ring hears each other. */
+  #beat(node: NodeId): void {
+    const member = this.#up.get(node);
+    if (member === undefined) return;
+    const whole = member.members.every((id) => this.#reaches(node, id));
+    if (member.operational && member.ring !== null && whole && !member.paused) {
+      const startMs = this.#time.nowMs - 10;
+      for (const id of member.members) member.heard.set(id, this.#time.nowMs);
+      member.sink({ type: "lease", ring: member.ring, startMs });
+    }
+    this.#time.after(leasePeriodMs, () => {
+      if (this.#up.get(node) === member) this.#beat(node);
+    });
+  }
+}

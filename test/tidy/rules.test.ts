@@ -1,0 +1,219 @@
+import { test } from "tap";
+import { findFunctions } from "./functions.ts";
+import {
+  findCircles,
+  importsOf,
+  mayImport,
+  parseImportTable,
+  rowFor,
+  staleRows,
+} from "./imports.ts";
+import { maskSource } from "./masked-source.ts";
+import {
+  assertionsIn,
+  bannedIn,
+  catches,
+  coreComplaints,
+  exportedValues,
+  headerComplaint,
+  nameComplaints,
+  titlesOf,
+} from "./words.ts";
+
+test("masking leaves code, lines and offsets, and nothing else", (t) => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['a("x{")', 'a("  ")'],
+    ["a('it\\'s {')", "a('       ')"],
+    ["a // {\nb", "a     \nb"],
+    ["/* { */ b", "        b"],
+    ["a /* {\n} */ b", "a     \n     b"],
+    [`\`x\${a({b})}y{\``, "`  {a({b})}  `"],
+    [`\`\${\`\${a}\`}\``, "` {` {a}`}`"],
+    ["a = /[/{]\\/}/g;", "a = /       /g;"],
+    ["return /{/;", "return / /;"],
+    ["a / b / c", "a / b / c"],
+    ["f(a) / 2 // {", "f(a) / 2     "],
+    ['"a\\\\" + {', '"   " + {'],
+    ['/"/.test("{")', '/ /.test(" ")'],
+  ];
+  for (const [source, masked] of cases) {
+    t.equal(maskSource(source), masked, source);
+    t.equal(maskSource(source).length, source.length, "length");
+  }
+  t.end();
+});
+
+test("functions of every kind are found with their lines and parameters", (t) => {
+  const source = [
+    "export function one(a: Map<string, number>, b: () => void): { ok: true } {", // 1
+    "  if (a) {",
+    "    return two(a, (x, y) => {", // 3
+    "      x();",
+    "    });",
+    "  }",
+    "}",
+    "class Ring extends Base {",
+    "  constructor(", // 9
+    "    a: string,",
+    "    b: { c: number; d: string },",
+    "  ) {",
+    "    super();",
+    "  }",
+    "  async #go<T>(): Promise<void> {", // 15
+    "    for (const x of y) {",
+    "    }",
+    "  }",
+    "}",
+    "const three = async (a: A, b: B, c: C, d: D): Promise<void> => {", // 20
+    "};",
+    "const table = {",
+    "  a: call({",
+    "  }),",
+    "};",
+    "switch (a) {",
+    "  default: {",
+    "  }",
+    "}",
+    "try {",
+    "} catch (error) {",
+    "} finally {",
+    "}",
+    "const four = ({ a, b }: AB) => {", // 34
+    "};",
+  ].join("\n");
+  const found = findFunctions(maskSource(source));
+  const brief = [...found].sort((a, b) => a.line - b.line);
+  t.same(brief, [
+    { line: 1, lines: 7, parameters: 2 },
+    { line: 3, lines: 3, parameters: 2 },
+    { line: 9, lines: 6, parameters: 2 },
+    { line: 15, lines: 4, parameters: 0 },
+    { line: 20, lines: 2, parameters: 4 },
+    { line: 34, lines: 2, parameters: 1 },
+  ]);
+  t.end();
+});
+
+test("imports are read with their target, kind and names", (t) => {
+  const source = [
+    'import type { A } from "../model/a.ts";',
+    'import { b, type C, d as e } from "./b.ts";',
+    "import {\n  type F,\n  type G,\n} from './no.ts';",
+    'import { type H } from "../model/h.ts";',
+    'import * as fs from "node:fs";',
+    'export type { I } from "../model/i.ts";',
+    'const k = await import("koffi");',
+    ' * import { no } from "comment";',
+  ].join("\n");
+  t.same(importsOf("src/io/x.ts", source), [
+    { from: "src/model/a", typeOnly: true, names: ["A"] },
+    { from: "src/io/b", typeOnly: false, names: ["b", "C", "d"] },
+    { from: "src/model/h", typeOnly: true, names: ["H"] },
+    { from: "node:fs", typeOnly: false, names: [] },
+    { from: "src/model/i", typeOnly: true, names: ["I"] },
+    { from: "koffi", typeOnly: false, names: [] },
+  ]);
+  t.end();
+});
+
+test("the table allows what it names and nothing else", (t) => {
+  const rows = parseImportTable(
+    "# A\n```imports\nsrc/a/*  a b/c type:d node:fs pino\nsrc/a/x.ts  node:*\n```\nsrc/b/* all\n",
+  );
+  t.equal(rows.length, 2);
+  t.equal(rowFor(rows, "src/b/y.ts"), null);
+  const row = rowFor(rows, "src/a/y.ts") ?? { who: "", may: [] };
+  const value = (from: string) => mayImport(row, { from, typeOnly: false, names: [] });
+  const type = (from: string) => mayImport(row, { from, typeOnly: true, names: [] });
+  t.same(["src/a/z", "src/b/c", "node:fs", "pino"].map(value), [true, true, true, true]);
+  t.same(["src/b/d", "src/d/e", "src/bb/c", "node:net", "rhea"].map(value), Array(5).fill(false));
+  t.same(["src/d/e", "src/a/z"].map(type), [true, true]);
+  const special = rowFor(rows, "src/a/x.ts") ?? { who: "", may: [] };
+  t.ok(mayImport(special, { from: "node:net", typeOnly: false, names: [] }));
+  t.notOk(mayImport(special, { from: "src/a/z", typeOnly: false, names: [] }));
+  t.same(staleRows(rows, ["src/a/y.ts"]), ["src/a/x.ts"]);
+  t.same(staleRows(rows, ["src/a/x.ts"]), []);
+  t.same(staleRows(rows, ["src/b/y.ts"]), []);
+  t.end();
+});
+
+test("circles are found unless they are made of types", (t) => {
+  const file = (from: string, typeOnly: boolean) => [{ from, typeOnly, names: [] }];
+  const circle = new Map([
+    ["a.ts", file("b", false)],
+    ["b.ts", file("a", false)],
+  ]);
+  t.same(findCircles(circle), ["a.ts > b.ts > a.ts"]);
+  const types = new Map([
+    ["a.ts", file("b", false)],
+    ["b.ts", file("a", true)],
+  ]);
+  t.same(findCircles(types), []);
+  t.end();
+});
+
+test("banned words are found inside names, not inside other words", (t) => {
+  for (const name of [
+    "ServiceManager",
+    "dataPath",
+    "ITEMS",
+    "http_util",
+    "eventHandlers",
+    "info",
+  ]) {
+    t.ok(bannedIn(name).length > 0, name);
+  }
+  for (const name of ["database", "information", "itemise", "basement", "uncommon", "metadata"]) {
+    t.same(bannedIn(name), [], name);
+  }
+  t.match(nameComplaints("const userData = 1;"), [/^userData/]);
+  t.same(nameComplaints("socket.data = error.info;"), [], "what others named");
+  t.match(nameComplaints("const isNotReady = 1;"), [/name the positive/]);
+  t.same(nameComplaints("const isNotice = 1;"), []);
+  t.match(nameComplaints("interface IRing {"), [/no I in front/]);
+  t.same(nameComplaints("type IPv4 = 1; type Idle = 2;"), []);
+  t.same(nameComplaints("a = { debug: 1, info: 2, notice: 3, warning: 4 }"), []);
+  t.end();
+});
+
+test("the core's bans hit the globals and leave other names alone", (t) => {
+  const bad =
+    "new Date()|Date.now()|setTimeout(f)|Math.random()|process.env|await x|async f|new Promise(f)";
+  for (const source of bad.split("|")) t.equal(coreComplaints(source).length, 1, source);
+  const good = "updateDate|a.process.b|process: 1|this.async = 1|awaits(x)|PromiseLike";
+  for (const source of good.split("|")) t.same(coreComplaints(source), [], source);
+  t.end();
+});
+
+test("assertions of types and catching are seen, what looks alike is not", (t) => {
+  t.equal(assertionsIn("x = y as Foo;").length, 1);
+  t.equal(assertionsIn("return { a: b as unknown as C };").length, 1);
+  t.same(assertionsIn('import { a as b } from " ";\nimport * as c from " ";'), []);
+  t.same(assertionsIn("x = [1] as const;\nbase(x);"), []);
+  t.ok(catches("try {"));
+  t.ok(catches("p.catch(f)"));
+  t.notOk(catches("retry(x); catchup = 1; a.try = 2;"));
+  t.end();
+});
+
+test("exported values are listed, types are not", (t) => {
+  const source =
+    "export const a = 1;\nexport async function b() {}\nexport class C {}\nexport type D = 1;";
+  t.same(exportedValues(source), ["a", "b", "C"]);
+  t.end();
+});
+
+test("a header is a sentence at the very beginning", (t) => {
+  t.equal(headerComplaint("/**\n * The ring: knows members, not services.\n */\n"), null);
+  t.equal(headerComplaint("/** Brands and their only parsers, nothing else. */\n"), null);
+  t.match(headerComplaint('import "x";\n/** Late but whole sentence here. */'), "does not begin");
+  t.match(headerComplaint("/** Ring */"), "no sentence");
+  t.match(headerComplaint(`/**\n${" * Many words in a line.\n".repeat(30)} */`), "32 lines");
+  t.end();
+});
+
+test("titles inside code blocks do not count", (t) => {
+  t.same(titlesOf("# One\n```sh\n# comment\n```\n## Two\n"), ["One"]);
+  t.same(titlesOf("# One\n# Two\n"), ["One", "Two"]);
+  t.end();
+});
