@@ -22,7 +22,7 @@ export class MainPulse {
     this.#lastStepMs = nowMs;
   }
 
-  /** Once per interval: the number to ask with, or null when the main thread was silent too long. */
+  /** Once per interval: the number to ask with, or null when main was silent for too long. */
   step(nowMs: Ms): number | null {
     this.#ranMs += Math.min(nowMs - this.#lastStepMs, this.#intervalMs);
     this.#lastStepMs = nowMs;

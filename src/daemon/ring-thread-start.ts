@@ -21,6 +21,8 @@ export function startRingThread(
 ): RingThread {
   const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
     name: "ring",
+    // Nothing that was preloaded into the main thread belongs into this one.
+    execArgv: ["--enable-source-maps"],
   });
   let ended = false;
   const pass = (outputs: readonly RingThreadOutput[]): void => {
@@ -31,7 +33,14 @@ export function startRingThread(
   const fail = (text: string): void =>
     pass([{ type: "fatal", problem: { type: "broken-invariant", text } }]);
   const post = (input: RingThreadInput): void => {
-    if (!ended) worker.postMessage(input);
+    if (ended) return;
+    if (input.type !== "submit") {
+      worker.postMessage(input);
+      return;
+    }
+    // A payload may be a view of a large buffer, all of which would be copied with it.
+    const payload = new Uint8Array(input.payload);
+    worker.postMessage({ ...input, payload }, [payload.buffer]);
   };
   worker.on("message", (outputs: readonly RingThreadOutput[]) => pass(outputs));
   worker.on("error", (error) => fail(error.stack ?? error.message));

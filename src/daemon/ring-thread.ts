@@ -5,7 +5,7 @@
  * Source: corosync exec/main.c asks for SCHED_RR in the same way.
  * Deviation: only this thread gets real-time priority, and memory is not locked.
  */
-import { parentPort } from "node:worker_threads";
+import { type MessagePort, parentPort } from "node:worker_threads";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
 import { gcmCiphers, plainCiphers } from "../io/frame-cipher.ts";
@@ -36,17 +36,22 @@ const ipv4HeaderBytes = 28;
 const ipv6HeaderBytes = 48;
 const orderedHeaderBytes = 32;
 
-if (parentPort !== null) {
-  const port = parentPort;
+if (parentPort !== null) listen(parentPort);
+
+function listen(port: MessagePort): void {
   const post: PostBatch = (batch, transfer) => port.postMessage(batch, [...transfer]);
   let driver: RingDriver | null = null;
+  /** What was said before the sockets were open. */
+  let early: Exclude<RingThreadInput, { readonly type: "start" }>[] = [];
   port.on("message", (input: RingThreadInput) => {
-    if (input.type !== "start") driver?.input(input);
-    else {
+    if (input.type === "start") {
       void startRing(input.options, post, () => port.close()).then((started) => {
         driver = started;
+        for (const waiting of early) driver?.input(waiting);
+        early = [];
       });
-    }
+    } else if (driver === null) early.push(input);
+    else driver.input(input);
   });
 }
 
@@ -172,7 +177,7 @@ function transportText(problem: TransportProblem): string {
     case "address-absent":
       return `${problem.address} is on no interface of this machine; is the network up?`;
     case "port-taken":
-      return `${problem.address}:${problem.port} is taken: is another clusterd or corosync running?`;
+      return `${problem.address}:${problem.port} is taken: does another clusterd or corosync run?`;
     case "no-such-group":
       return `cannot join ${problem.group}: ${problem.cause}`;
     case "socket-failed":

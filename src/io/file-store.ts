@@ -1,9 +1,9 @@
 /**
- * What a node must remember across starts, as files of its state directory: `ring.json` (upper bound
- * of the ring sequence, last incarnation) and `tracking-token`.
+ * What a node must remember across starts, as files of its state directory: `ring.json` (upper
+ * bound of the ring sequence, last incarnation) and `tracking-token`.
  * Does not know the ring or the services.
  * Source: corosync exec/totemsrp.c keeps a ring sequence in stable storage at every change.
- * Deviation: the stored value is a bound far ahead, so that a change of membership waits for no disk.
+ * Deviation: the stored value is a bound far ahead, so no change of membership waits for a disk.
  * S1  No ring sequence is used by two lives: a life starts above the bound of those before it.
  * S2  Incarnations rise with every start, even if the wall clock was set back.
  * S3  A damaged file is refused, never taken for a missing one: S1 would not hold.

@@ -39,7 +39,7 @@ export function encodeHeader(header: FrameHeader): Buffer {
   return bytes;
 }
 
-/** Needs at least `headerBytes`; numbers beyond 2^53 - 1 come out inexact and authenticate never. */
+/** Needs at least `headerBytes`; numbers beyond 2^53 - 1 come out inexact and never authentic. */
 export function decodeHeader(bytes: Buffer): FrameHeader {
   return {
     magic: bytes.readUInt16BE(0),

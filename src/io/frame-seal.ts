@@ -1,7 +1,7 @@
 /**
  * The ring's frame seal: who sent a datagram, is it authentic, new, and of a living process.
  * Knows envelopes, keys and the nodes' addresses; does not know ring messages, sockets or clocks.
- * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (challenge).
+ * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
  * F1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
  * F2  A life of a node is accepted once it has answered a challenge made here, and then only a
  *     later life of that node replaces it. So recorded frames of an earlier life are worthless.

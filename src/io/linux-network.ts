@@ -1,5 +1,5 @@
 /**
- * Interfaces and addresses of this machine, through `ip`. Does not know which address belongs where.
+ * Interfaces and addresses of this machine, through `ip`. Does not know what belongs where.
  * Source: ip(8), ip-address(8), ip-monitor(8).
  * N1  The outcome of an order is read from the interface, not from the words of `ip`: those change.
  */

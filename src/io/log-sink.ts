@@ -1,8 +1,8 @@
 /**
  * The log: one JSON object for each line, to standard output and, if asked for, to a file.
  * Does not know what the lines mean. Source: syslog(3) for the priorities, pino for the format.
- * L1  A call never waits for the reader of the log: beyond a megabyte lines are dropped and counted,
- *     and the count is logged when the reader is back.
+ * L1  A call never waits for the reader of the log: beyond a megabyte lines are dropped and
+ *     counted, and the count is logged when the reader is back.
  * L2  `flush` gives up on a destination that has made no progress for half a second: whoever fences
  *     himself must not wait for a stalled terminal.
  */

@@ -2,7 +2,7 @@
  * The ports: what the shell offers to the loops, as interfaces with two implementations each, the
  * real one in this folder and the simulated one in the tests.
  * Knows shapes only. A port carries out orders; it never decides, retries or fills in a default.
- * Source: ip-address(8), RFC 5227 (address probe), RFC 4861 (neighbour advertisement) for the terms.
+ * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
  */
 import type { LogChannel, LogPriority } from "../model/conf.ts";
 import type { Incarnation, NodeId, ServiceName } from "../model/ids.ts";

@@ -3,7 +3,7 @@
  * Does not know what the program is for, nor what its exit code means.
  * Source: setsid(2), credentials(7) for sessions and process groups; rgmanager restree.c: res_exec.
  * R1  The result never waits for output: a daemon that inherited the pipes may keep them for years.
- *     What it writes later is read and thrown away, so that it gets neither a full pipe nor SIGPIPE.
+ *     What it writes later is read and thrown away, so it gets neither a full pipe nor SIGPIPE.
  * R2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
  */
 import { type ChildProcess, spawn } from "node:child_process";

@@ -1,6 +1,6 @@
 /**
- * Finds and kills the processes of a service by a mark in their environment, which is inherited over
- * fork, double fork and setsid, where parent, session and process group are lost.
+ * Finds and kills the processes of a service by a mark in their environment, which is inherited
+ * over fork, double fork and setsid, where parent, session and process group are lost.
  * Does not know what the services are.
  * Source: proc(5), /proc/PID/environ.
  * Limit: a program that starts its children with a cleaned environment, or writes over its own,

@@ -3,8 +3,8 @@
  * Knows addresses; does not know nodes, frames, or which links are up.
  * Source: ip(7), ipv6(7), udp(7); corosync exec/totemudp.c and totemudpu.c for the two transports.
  * Deviations: everything is sent from the one socket bound to the node's own address and port, so
- * that tokens cannot overtake frames; multicast loopback stays on, own copies are the seal's matter;
- * a socket is never bound anew to another address when a link goes down.
+ * that tokens cannot overtake frames; multicast loopback stays on, own copies are the seal's
+ * matter; a socket is never bound anew to another address when a link goes down.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";

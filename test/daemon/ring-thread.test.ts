@@ -28,13 +28,13 @@ function totem(transport: "udp" | "udpu"): TotemConf {
     transport,
     port,
     multicast: { address: "239.192.217.247", ttl: 1 },
-    tokenMs: ms(600),
-    tokenRetransmitMs: ms(142),
-    holdMs: ms(103),
+    tokenMs: ms(1000),
+    tokenRetransmitMs: ms(238),
+    holdMs: ms(180),
     joinMs: ms(50),
-    consensusMs: ms(720),
+    consensusMs: ms(1200),
     mergeMs: ms(200),
-    failRecvMs: ms(1200),
+    failRecvMs: ms(2000),
     seqnoUnchangedVisits: 30,
     missCountVisits: 5,
     windowFrames: 50,
@@ -51,7 +51,10 @@ class Station {
   /** Cleared by the tests of a silent main thread. */
   answers = true;
 
+  readonly options: RingThreadOptions;
+
   constructor(options: RingThreadOptions) {
+    this.options = options;
     this.thread = startRingThread(options, (outputs) => {
       this.outputs.push(...outputs);
       for (const output of outputs) {
@@ -115,7 +118,7 @@ async function station(t: Test, self: number, variant: Variant = {}): Promise<St
     totem: totem(transport),
     configHash: 7,
     stateDirectory,
-    leaseMs: ms(2640),
+    leaseMs: ms(4400),
     realtime: false,
     nativeCalls: true,
     ...rest,
@@ -180,6 +183,17 @@ test("a node that leaves is gone at once, and its thread has ended", async (t) =
   t.ok(heard.every(({ atMs }) => atMs > 0));
 });
 
+test("what is said before the sockets are open is done afterwards", async (t) => {
+  port += 1;
+  const hasty = await station(t, 1);
+  hasty.thread.post({ type: "leave" });
+  await hasty.thread.gone;
+  t.same(
+    hasty.outputs.map(({ type }) => type).filter((type) => type !== "notice"),
+    ["started", "stopped"],
+  );
+});
+
 test("a dead node is noticed, and heard at no later than the others", async (t) => {
   const [first, second, third] = await cluster(t);
   await third?.thread.kill();
@@ -187,6 +201,27 @@ test("a dead node is noticed, and heard at no later than the others", async (t) 
   t.ok((first?.of("suspended").length ?? 0) >= 1);
   const heard = first?.of("configuration").at(-1)?.heardAt ?? [];
   t.ok((heard[2]?.atMs ?? Number.NaN) < (heard[0]?.atMs ?? Number.NaN));
+});
+
+test("a node restarted at once comes back as a new life, with a higher ring sequence", async (t) => {
+  const [first, second, third] = await cluster(t);
+  const before = third?.of("started")[0];
+  const ringBefore = first?.of("configuration").at(-1)?.configuration.ring.seq ?? 0;
+  await third?.thread.kill();
+  const stateDirectory = third?.options.stateDirectory ?? "";
+  const again = await station(t, 3, { totem: totem("udp"), stateDirectory });
+  await until("the ring of three is back", () => again.members() === "1,2,3");
+  const after = again.of("started")[0];
+  t.ok((after?.incarnation ?? 0) > (before?.incarnation ?? 0));
+  await until("the others have it", () =>
+    [first, second].every((each) => {
+      const last = each?.of("configuration").at(-1);
+      const life = last?.incarnations.find(([node]) => node === 3)?.[1];
+      return each?.members() === "1,2,3" && life === after?.incarnation;
+    }),
+  );
+  const ringAfter = first?.of("configuration").at(-1)?.configuration.ring.seq ?? 0;
+  t.ok(ringAfter > ringBefore, `${ringAfter} after ${ringBefore}`);
 });
 
 test("a node whose main thread is silent for the lease time leaves", async (t) => {
@@ -217,6 +252,8 @@ test("another cluster, another key and secauth off stay outside", async (t) => {
 
 test("a clone with a used node id stops, and dissolves nothing", async (t) => {
   const [first] = await cluster(t);
+  // The three may have come together in two steps.
+  const suspended = first?.of("suspended").length;
   const nodes = [1, 2, 3].map((id) => ({
     id: nodeId(id),
     address: `127.0.0.${id === 1 ? 7 : id}`,
@@ -230,7 +267,7 @@ test("a clone with a used node id stops, and dissolves nothing", async (t) => {
       first?.of("notice").some(({ notice }) => notice.text.includes("uses this node's id")) ??
       false,
   );
-  t.equal(first?.of("suspended").length, 0);
+  t.equal(first?.of("suspended").length, suspended);
 });
 
 test("what prevents the start is fatal, with the remedy in words", async (t) => {

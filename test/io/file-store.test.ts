@@ -122,7 +122,7 @@ test("the tracking token is random, and the same in all lives", async (t) => {
   t.notSame(await new FileStore(await directory(t)).trackingToken(), first);
 });
 
-test("a second daemon on the same state directory is refused until the first is gone", async (t) => {
+test("a second daemon on one state directory is refused until the first is gone", async (t) => {
   const path = await directory(t);
   const first = await lockInstance(path);
   t.equal(first.ok, true);

@@ -67,7 +67,7 @@ test("anything but a list is refused", (t) => {
 /** As iproute2 6.1 prints them. */
 const lines: readonly (readonly [string, object | null])[] = [
   [
-    "2: v1@v0: <BROADCAST,MULTICAST> mtu 1500 qdisc noqueue state DOWN group default \\    link/eth",
+    "2: v1@v0: <BROADCAST,MULTICAST> mtu 1500 qdisc noqueue state DOWN group default \\    link",
     { type: "link", interface: "v1", up: false, carrier: false, gone: false },
   ],
   [

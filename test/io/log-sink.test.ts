@@ -81,7 +81,7 @@ test("with a file the lines go to both places, and a rotated file is opened anew
 /** A whole program, since the end of a process is what matters. */
 function program(mode: string): ChildProcess {
   const path = fileURLToPath(new URL("./log-writer.js", import.meta.url));
-  return spawn(process.execPath, [path, mode], { env: {}, stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [path, mode], { env: {}, stdio: ["pipe", "pipe", "pipe"] });
 }
 
 function collect(child: ChildProcess): () => string {

@@ -5,6 +5,9 @@ import { JsonLog } from "../../src/io/log-sink.ts";
 const priority = { totem: "debug", quorum: "debug", fencing: "debug", services: "debug" } as const;
 const log = new JsonLog({ priority, logFile: null, output: 1, clock: systemClock() });
 
+// The end of the test ends this program too, however it came about.
+process.stdin.on("end", () => process.exit(1)).resume();
+
 function line(number: number): void {
   log.write("fencing", "crit", { text: `line ${number} ${"x".repeat(900)}` });
 }

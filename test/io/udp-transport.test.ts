@@ -30,7 +30,7 @@ function frame(...parts: readonly string[]): readonly Uint8Array[] {
 }
 
 for (const type of ["udp", "udpu"] as const) {
-  test(`${type}: a multicast reaches all others from the sender's own address, whole`, async (t) => {
+  test(`${type}: a multicast reaches all others whole, from the sender's address`, async (t) => {
     port += 1;
     const stations = await Promise.all(addresses.map((address) => station(address, type)));
     stations[0]?.transport.multicast(frame("head", "body", "tag"));
