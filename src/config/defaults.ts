@@ -127,6 +127,8 @@ export const leaseRotationMs = 1000;
 
 export const xmlBytesMax = 1_048_576;
 export const xmlDepthMax = 32;
+/** An element with more than this many attributes is a mistake or an attack. */
+export const xmlAttributesMax = 256;
 export const clusterNameBytesMax = 15;
 export const nodesMax = 64;
 export const servicesMax = 1000;

@@ -37,7 +37,9 @@ export class ResourceCatalog {
   readonly #rules: AgentRules;
   readonly #report: Report;
   readonly #definitions: Definition[] = [];
+  /** By primary and unique values, see claimOf; the first holder keeps a value. */
   readonly #unique = new Map<string, Section>();
+  readonly #findable = new Map<string, Definition>();
   readonly #defaults = new Map<string, Section>();
   readonly #uses = new Map<Definition, { readonly first: Section; readonly count: number }>();
 
@@ -100,6 +102,10 @@ export class ResourceCatalog {
     const own = readActions(section, rule, this.#report);
     const definition = { rule, section, key, actions: [...general, ...own], ...options };
     this.#definitions.push(definition);
+    for (const parameter of referable(rule)) {
+      const value = attributeOf(section, parameter.name);
+      if (value !== null) this.#findable.set(claimOf(rule, parameter, value), definition);
+    }
     return definition;
   }
 
@@ -109,8 +115,7 @@ export class ResourceCatalog {
     for (const parameter of rule.parameters) {
       const value = attributeOf(section, parameter.name);
       if (value === null || !(parameter.unique === true || parameter.primary === true)) continue;
-      const same = parameter.kind.type === "address" ? canonicalAddress(value) : value;
-      const claim = `${rule.type} ${parameter.name} ${same}`;
+      const claim = claimOf(rule, parameter, value);
       const first = this.#unique.get(claim);
       if (first === undefined) {
         this.#unique.set(claim, section);
@@ -148,10 +153,9 @@ export class ResourceCatalog {
   }
 
   #find(section: Section, rule: AgentRule, ref: string): Definition | null {
-    const candidates = this.#definitions.filter((definition) => definition.rule === rule);
-    const found =
-      candidates.find((definition) => sameKey(definition, ref)) ??
-      candidates.find((definition) => hasUniqueValue(definition, ref));
+    const claims = referable(rule).map((parameter) => claimOf(rule, parameter, ref));
+    const claim = claims.find((each) => this.#findable.has(each));
+    const found = claim === undefined ? undefined : this.#findable.get(claim);
     if (found !== undefined && !found.inline) return found;
     const place = placeOfAttribute(section, "ref");
     if (found !== undefined) {
@@ -161,7 +165,8 @@ export class ResourceCatalog {
       this.#report.error(place, { type: "dangling-reference", problem, allowed });
       return null;
     }
-    const keys = candidates.filter(({ inline }) => !inline).map(({ key }) => key);
+    const listed = this.#definitions.filter((each) => each.rule === rule && !each.inline);
+    const keys = listed.map(({ key }) => key);
     const problem = `no <${rule.type}> named ${quoted(ref)} in <resources>`;
     const allowed = `there are: ${keys.length === 0 ? "none" : nameList(keys)}`;
     this.#report.error(place, { type: "dangling-reference", problem, allowed });
@@ -216,17 +221,16 @@ export class ResourceCatalog {
   }
 }
 
-function sameKey(definition: Definition, ref: string): boolean {
-  const { rule, key } = definition;
-  if (key === ref) return true;
-  const addressed = primaryOf(rule)?.kind.type === "address";
-  return addressed && canonicalAddress(key) === canonicalAddress(ref);
+/** What `ref` may name: the primary value; the original also finds a script by its file. */
+function referable(rule: AgentRule): readonly AgentParameter[] {
+  const others = rule.parameters.filter(
+    ({ primary, unique, required }) => primary !== true && unique === true && required === true,
+  );
+  const primary = primaryOf(rule);
+  return primary === null ? others : [primary, ...others];
 }
 
-/** The original also finds a script by its file. */
-function hasUniqueValue({ rule, section }: Definition, ref: string): boolean {
-  return rule.parameters.some(
-    ({ name, unique, required }) =>
-      unique === true && required === true && attributeOf(section, name) === ref,
-  );
+/** Equal for values that count as the same: addresses are compared as numbers, without prefix. */
+function claimOf(rule: AgentRule, { name, kind }: AgentParameter, value: string): string {
+  return `${rule.type} ${name} ${kind.type === "address" ? canonicalAddress(value) : value}`;
 }

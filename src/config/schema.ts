@@ -259,8 +259,8 @@ export const clusterRule: ElementRule = {
     quorumd: {
       type: "refused",
       reason:
-        'quorum disk is not supported by clusterd; remove <quorumd> and set <cman expected_votes="N"/>' +
-        " to the sum of the votes of the nodes, or leave it out",
+        "quorum disk is not supported by clusterd; remove <quorumd> and set " +
+        '<cman expected_votes="N"/> to the sum of the votes of the nodes, or leave it out',
     },
     dlm: { type: "silent" },
     gfs_controld: { type: "silent" },

@@ -212,9 +212,15 @@ function checkDependencies(found: readonly Found[], report: Report): void {
     const chain = dependencyCycle(name, byName);
     if (chain === null || inCycle.has(name)) continue;
     for (const member of chain) inCycle.add(member);
-    const problem = `depends on itself: ${[...chain, name].join(" -> ")}`;
+    const problem = `depends on itself: ${formatChain([...chain, name])}`;
     report.error(place, { type: "conflict", problem, allowed: "remove one depend" });
   }
+}
+
+/** A long chain is cut in the middle. */
+function formatChain(chain: readonly ServiceName[]): string {
+  if (chain.length <= 12) return chain.join(" -> ");
+  return [...chain.slice(0, 10), "…", ...chain.slice(-1)].join(" -> ");
 }
 
 /** The services from `start` back to it; null when its dependencies end or loop elsewhere. */

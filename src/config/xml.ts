@@ -9,7 +9,7 @@
  */
 import { Parser } from "xml2js";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
-import { xmlBytesMax, xmlDepthMax } from "./defaults.ts";
+import { xmlAttributesMax, xmlBytesMax, xmlDepthMax } from "./defaults.ts";
 import {
   forbiddenCharacter,
   LineIndex,
@@ -201,6 +201,9 @@ class Trace {
       this.#fail(start, { what: `elements nested more than ${xmlDepthMax} deep` });
     }
     const attributes = sourceAttributes(this.#text, start, end);
+    if (attributes.length > xmlAttributesMax) {
+      this.#fail(start, { what: `an element with more than ${xmlAttributesMax} attributes` });
+    }
     const seen = new Map<string, number>();
     for (const { name, raw, offset } of attributes) {
       const first = seen.get(name);
@@ -317,7 +320,8 @@ class Assembly {
     const cause = content.endsWith("-->")
       ? '; it ends with "-->", so the "<!--" that should open this comment is missing'
       : "";
-    const problem = `text inside <${parent}> is ignored${cause} (text starts "${opening(content)}")`;
+    const start = `(text starts "${opening(content)}")`;
+    const problem = `text inside <${parent}> is ignored${cause} ${start}`;
     this.#warnings.push({ type: "text-ignored", line, problem });
   }
 }

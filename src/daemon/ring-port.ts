@@ -27,7 +27,7 @@ export type RingThreadOptions = {
   readonly totem: TotemConf;
   /** Equal on all members, or they refuse to merge. */
   readonly configHash: number;
-  /** Holds the ring sequence and the incarnation; must exist. */
+  /** Holds the ring sequence and the incarnation; made if its parent directory exists. */
   readonly stateDirectory: string;
   /** L: the ring stops taking part when no heartbeat was answered for this long. */
   readonly leaseMs: Ms;

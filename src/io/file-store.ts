@@ -15,7 +15,7 @@ import { parseIncarnation } from "../model/ids.ts";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
-import { causeText } from "./cause.ts";
+import { causeCode, causeText } from "./cause.ts";
 import type { NodeLife, Store, StoreProblem } from "./ports.ts";
 
 /** How far ahead of use the bound is written: thousands of membership changes for one write. */
@@ -93,9 +93,10 @@ export class FileStore implements Store {
 
   async #directoryThere(): Promise<Result<null, StoreProblem>> {
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o750 });
+      await mkdir(this.#directory, { mode: 0o750 });
       return accept(null);
     } catch (error) {
+      if (causeCode(error) === "EEXIST") return accept(null);
       return refuse({ type: "unwritable", path: this.#directory, cause: causeText(error) });
     }
   }

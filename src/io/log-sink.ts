@@ -135,6 +135,7 @@ class Outlet {
     if (this.#pendingBytes > 0 && waitedMs > stalledMs) return;
     try {
       this.#stream.flushSync();
+      this.#pendingBytes = 0;
     } catch {
       this.#dropped += 1;
     }

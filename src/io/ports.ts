@@ -167,7 +167,8 @@ export type TrackedProcess = {
 export type TrackedScope = { readonly token: string; readonly service: ServiceName | null };
 
 export interface ProcessRunner {
-  run(order: ProcessOrder): Promise<ProcessResult>;
+  /** When `cancelled` fires, the whole group is killed at once. */
+  run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult>;
   /** Processes whose environment carries the token, whatever their parent or session. */
   listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]>;
   /** SIGKILL until none is left, in a bounded number of rounds; returns those that survived. */

@@ -30,10 +30,11 @@ const quietTurns = 2;
 const drainTurnsMax = 64;
 
 export class SystemProcesses implements ProcessRunner {
-  run(order: ProcessOrder): Promise<ProcessResult> {
+  run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
     return new Promise((resolve) => {
       try {
-        new Run(order, resolve);
+        const run = new Run(order, resolve);
+        cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
       } catch (error) {
         resolve({ type: "not-started", cause: causeText(error) });
       }
@@ -55,6 +56,7 @@ class Run {
   readonly #resolve: (result: ProcessResult) => void;
   #limit: NodeJS.Timeout | null = null;
   #timedOut = false;
+  #ended = false;
 
   constructor(order: ProcessOrder, resolve: (result: ProcessResult) => void) {
     this.#resolve = resolve;
@@ -75,6 +77,11 @@ class Run {
     this.#child.stdin?.on("error", () => this.#tail.note("[standard input was not read]\n"));
     this.#child.stdin?.end(order.stdin ?? "");
     if (order.timeoutMs !== null) this.#after(order.timeoutMs, () => this.#terminate());
+  }
+
+  /** Its result is not wanted any more, and nothing it does may be. */
+  cancel(): void {
+    if (!this.#ended) this.#kill();
   }
 
   #read(stream: Readable | null): void {
@@ -123,6 +130,7 @@ class Run {
   }
 
   #end(result: ProcessResult): void {
+    this.#ended = true;
     if (this.#limit !== null) clearTimeout(this.#limit);
     this.#tail.close();
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

@@ -22,7 +22,7 @@ export type CallPlace = {
   /** Other running occurrences of the same resource on this node. */
   readonly otherInstances: number;
   readonly depth: number;
-  /** A limit that holds whether or not the resource enforces its time-outs. */
+  /** Null: no limit, as with the original, whose time-outs are hints. */
   readonly limitMs: Ms | null;
 };
 
@@ -45,16 +45,8 @@ export function* callAgent(
     file: attributes.get("file") ?? "",
     action,
     environment: agentEnvironment(resource, place),
-    timeoutMs: place.limitMs ?? enforcedTimeout(resource, action),
+    timeoutMs: place.limitMs,
   });
-}
-
-/** Null: no limit; only `__enforce_timeouts` makes one. */
-function enforcedTimeout(resource: ResourceConf, action: AgentAction): Ms | null {
-  const enforce = new Map(resource.attributes).get("__enforce_timeouts") ?? "0";
-  if (enforce !== "1" && enforce !== "yes") return null;
-  const own = resource.actions.findLast((one) => one.name === action && one.timeoutMs !== null);
-  return own === undefined || own.timeoutMs === null || own.timeoutMs === 0 ? null : own.timeoutMs;
 }
 
 function agentEnvironment(

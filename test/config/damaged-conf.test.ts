@@ -59,7 +59,7 @@ function apply(text: string, { at, remove, insert }: Damage): string {
 test("a damaged file is accepted or refused, and never throws", async (t) => {
   let accepted = 0;
   let refused = 0;
-  fc.assert(
+  await fc.assert(
     fc.property(fc.array(damage, { minLength: 1, maxLength: 4 }), (damages) => {
       if (keepsPromise(damages.reduce(apply, example))) accepted += 1;
       else refused += 1;
@@ -78,7 +78,7 @@ test("a file with odd values is accepted or refused, and never throws", async (t
   );
   const value = fc.constantFrom("", " ", "&#10;", "constructor", "__proto__", ...words);
   let refused = 0;
-  fc.assert(
+  await fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(places.length - 1), value), { maxLength: 3 }), (edits) => {
       const text = [...edits]
         .sort((a, b) => b[0] - a[0])
@@ -127,7 +127,7 @@ function expected(tree: Plan, next: { line: number }): XmlElement {
 
 test("elements keep their order and lines, whatever they are called", async (t) => {
   let elements = 0;
-  fc.assert(
+  await fc.assert(
     fc.property(plan, (tree) => {
       const lines: string[] = [];
       write(tree, lines);
@@ -167,6 +167,7 @@ test("a large file, deep nesting and entity bombs are refused", async (t) => {
     [`<cluster>${" ".repeat(2 * 1024 * 1024)}</cluster>`, /bytes long/],
     ["<a>".repeat(1000) + "</a>".repeat(1000), /nested more than 32 deep/],
     ["<a>".repeat(300_000), /nested more than 32 deep/],
+    [`<a ${Array.from({ length: 300 }, (_, at) => `a${at}="1"`).join(" ")}/>`, /more than 256/],
     [bomb, /document type declarations are not accepted/],
   ];
   for (const [text, problem] of rows) {
@@ -184,4 +185,14 @@ test("the number of complaints is limited and the rest is counted", async (t) =>
   t.equal(complaints.length, complaintsMax + 1);
   t.equal(complaints.at(-1)?.problem, "100 further complaints are not shown");
   t.equal(complaints.at(-1)?.severity, "error");
+});
+
+test("a long circle of dependencies is reported once and cut", async (t) => {
+  const services = Array.from({ length: 40 }, (_, at) => {
+    return `<service name="v${at}" depend="v${(at + 1) % 40}"><script ref="qpidd"/></service>`;
+  });
+  const text = example.replace("</rm>", `${services.join("\n")}</rm>`);
+  const { complaints } = parseClusterConf(text, { file: "x" });
+  t.equal(complaints.length, 1);
+  t.match(complaints[0]?.problem, /^depends on itself: service:v0 -> .* -> … -> service:v0$/);
 });

@@ -146,7 +146,7 @@ test("an answer of DNS is accepted with advice", async (t) => {
   t.match(check(load(three), facts({ resolved })), [/^c:4: warning: .*resolved by DNS/]);
 });
 
-test("the local node is found by option, host name, address, short name, in this order", async (t) => {
+test("the local node is found by option, host name, address and short name", async (t) => {
   const names = ["node1.example.com", "node2.example.com", "node3.example.com"];
   const resolved = new Map([
     ["node1.example.com", at("10.0.0.1")],

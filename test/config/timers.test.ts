@@ -71,7 +71,7 @@ test("retransmit and hold follow from the token as in corosync", async (t) => {
   }
 });
 
-test("consensus is 1.2 x token, and for two nodes a fifth of it but at least 4 x join", async (t) => {
+test("consensus is 1.2 x token; for two nodes a fifth, at least 4 x join", async (t) => {
   const of = (tokenMs: number, joinMs: number, nodes: number) =>
     consensusMs({ tokenMs: ms(tokenMs), joinMs: ms(joinMs), nodes });
   t.equal(of(1000, 50, 3), 1200);

@@ -17,7 +17,7 @@ async function directory(t: Test): Promise<string> {
 }
 
 test("the first life starts at ring sequence 1 and says that it is the first", async (t) => {
-  const store = new FileStore(join(await directory(t), "deep", "state"));
+  const store = new FileStore(join(await directory(t), "state"));
   t.same(await store.beginLife(ms(1_700_000_000_000.7)), {
     ok: true,
     value: {
@@ -91,7 +91,7 @@ test("a write that is not possible is told", async (t) => {
   await writeFile(path, "a file where the directory was");
   t.match(await new FileStore(path).beginLife(ms(1000)), {
     ok: false,
-    problem: { type: "unwritable" },
+    problem: { type: "unreadable" },
   });
 });
 

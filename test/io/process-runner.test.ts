@@ -103,7 +103,7 @@ test("a megabyte of output neither blocks the child nor is kept", async (t) => {
 test("at the limit the group gets SIGTERM, and obeys", async (t) => {
   const script = "trap 'echo stopping; exit 0' TERM; echo begun; while :; do sleep 0.05; done";
   const result = await processes.run(shell(script, { timeoutMs: ms(150) }));
-  t.match(result, { type: "timed-out", gone: true, output: /^begun\n[^]*stopping\n$/ });
+  t.match(result, { type: "timed-out", gone: true, output: /^begun\n(?:.*\n)?stopping\n$/ });
 });
 
 test("who ignores SIGTERM is killed five seconds later, with its group", async (t) => {
@@ -125,8 +125,7 @@ test("a background child that keeps the output open does not delay the result", 
 });
 
 test("a daemon that writes to the pipe of its agent later lives on", async (t) => {
-  const script =
-    "(trap 'exit 9' TERM; while :; do echo babble; sleep 0.01; done) & echo $! ready";
+  const script = "(trap 'exit 9' TERM; while :; do echo babble; sleep 0.01; done) & echo $! ready";
   const result = await processes.run(shell(script));
   t.equal(result.type, "exited");
   if (result.type !== "exited") return;

@@ -134,4 +134,3 @@ test("a closed transport sends nothing and closes twice", async (t) => {
   transport.rejoin();
   t.same(transport.counters(), {});
 });
-

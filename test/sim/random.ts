@@ -1,37 +1,39 @@
 /**
- * A small seeded generator (mulberry32): the same seed gives the same run, everywhere.
+ * Numbers that look random and repeat for the same seed.
+ * Source: the mulberry32 generator by Tommy Ettinger.
  */
 export class Random {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = (seed ^ 0x5bd1e995) >>> 0;
+    this.#state = seed >>> 0;
   }
 
-  /** In [0, 1). */
-  fraction(): number {
+  /** At least 0, below 1. */
+  next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.fraction() * limit);
+    let word = this.#state;
+    word = Math.imul(word ^ (word >>> 15), word | 1);
+    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
+    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
   }
 
   between(low: number, high: number): number {
-    return low + this.fraction() * (high - low);
+    return low + this.next() * (high - low);
+  }
+
+  /** A whole number of `count`, from 0. */
+  below(count: number): number {
+    return Math.floor(this.next() * count);
   }
 
   chance(probability: number): boolean {
-    return this.fraction() < probability;
+    return this.next() < probability;
   }
 
-  pick<Value>(values: readonly Value[]): Value {
-    const value = values[this.below(values.length)];
-    if (value === undefined) throw new Error("pick from nothing");
-    return value;
+  pick<Choice>(choices: readonly Choice[]): Choice {
+    const choice = choices[this.below(choices.length)];
+    if (choice === undefined) throw new Error("nothing to pick from");
+    return choice;
   }
 }

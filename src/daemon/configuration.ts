@@ -1,0 +1,68 @@
+/**
+ * The configuration of this start: file → values, checked against this machine.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { parseClusterConf } from "../config/cluster-conf.ts";
+import { type Complaint, hasErrors, unreadableFile } from "../config/complaint.ts";
+import { checkHost, multicastFor } from "../config/host-check.ts";
+import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
+import { causeText } from "../io/cause.ts";
+import { gatherHostFacts } from "../io/host-facts.ts";
+import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
+
+export type LoadedConfiguration = {
+  readonly conf: ClusterConf;
+  readonly local: NodeConf;
+  /** Numeric address of each node, ascending by id. */
+  readonly addresses: readonly { readonly id: NodeId; readonly address: string }[];
+  /** SHA-256 of the file, hexadecimal. */
+  readonly hash: string;
+};
+
+export type ConfigurationOutcome = {
+  readonly complaints: readonly Complaint[];
+  /** Null when there is an error among the complaints. */
+  readonly loaded: LoadedConfiguration | null;
+};
+
+/** Never throws: whatever is wrong with the file or the machine is a complaint. */
+export async function loadConfiguration(
+  file: string,
+  nodeName: string | null,
+): Promise<ConfigurationOutcome> {
+  const text = await readText(file);
+  if (typeof text !== "string") return { complaints: [text.complaint], loaded: null };
+  const parsed = parseClusterConf(text, { file });
+  if (parsed.conf === null || parsed.places === null) {
+    return { complaints: parsed.complaints, loaded: null };
+  }
+  const facts = await gatherHostFacts(parsed.conf, nodeName);
+  const complaints = [...parsed.complaints, ...checkHost(parsed.conf, facts, parsed.places)].sort(
+    (a, b) => a.line - b.line,
+  );
+  const local = chooseLocalNode(parsed.conf, facts);
+  if (!local.ok || hasErrors(complaints)) return { complaints, loaded: null };
+  const addresses = parsed.conf.nodes.map((node) => ({
+    id: node.id,
+    address: addressesOf(facts, node)[0] ?? "",
+  }));
+  const family = addresses.some((one) => one.address.includes(":")) ? "IPv6" : "IPv4";
+  const { totem } = parsed.conf;
+  const multicast = {
+    ...totem.multicast,
+    address: multicastFor(parsed.conf, parsed.places, family),
+  };
+  const conf = { ...parsed.conf, totem: { ...totem, multicast } };
+  const hash = createHash("sha256").update(text).digest("hex");
+  return { complaints, loaded: { conf, local: local.value, addresses, hash } };
+}
+
+async function readText(file: string): Promise<string | { readonly complaint: Complaint }> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    return { complaint: unreadableFile(file, causeText(error)) };
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * The daemon: ports, control socket and the lives of this node, one after the other.
+ * The composition of everything that `main.ts` starts; decides only how it ends.
+ * D1  Whatever ends the process, nothing of the services is left behind: they are stopped, or, when
+ *     something is broken, killed and their addresses removed.
+ */
+
+import { type ControlServer, startControlServer } from "../control/control-server.ts";
+import type { ControlEvent } from "../control/protocol.ts";
+import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
+import { systemClock } from "../io/clock.ts";
+import { FileStore } from "../io/file-store.ts";
+import { LinuxNetwork } from "../io/linux-network.ts";
+import type { LinkEvent, LogSink, Network, Stop } from "../io/ports.ts";
+import { SystemProcesses } from "../io/process-runner.ts";
+import { loadSystemCalls } from "../io/system-calls.ts";
+import { findTool } from "../io/tool.ts";
+import type { ResourceConf } from "../model/conf.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { requestText } from "../model/request-codes.ts";
+import type { ClusterStatus } from "../model/status.ts";
+import { sameAddress } from "../vip/address.ts";
+import { ipSettings } from "../vip/ip-agent.ts";
+import type { LoadedConfiguration } from "./configuration.ts";
+import { type LifeEnd, NodeLife } from "./node-life.ts";
+import { OrderPerformer } from "./order-performer.ts";
+import { reportStatus } from "./status-report.ts";
+
+export type DaemonOptions = {
+  readonly loaded: LoadedConfiguration;
+  readonly stateDirectory: string;
+  readonly runDirectory: string;
+  readonly log: LogSink;
+  /** The process may end now, with this exit status. */
+  readonly onExit: (status: number) => void;
+};
+
+type Ports = {
+  readonly network: Network;
+  readonly processes: SystemProcesses;
+  readonly trackingToken: string;
+  readonly performer: OrderPerformer;
+};
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #ports: Ports;
+  readonly #clock = systemClock();
+  readonly #listeners = new Set<(event: ControlEvent) => void>();
+  #control: ControlServer | null = null;
+  #life: NodeLife | null = null;
+  #stopWatch: Stop = () => undefined;
+  #ending = false;
+  #shown = { quorum: "", nodes: "", services: new Map<string, string>() };
+
+  private constructor(options: DaemonOptions, ports: Ports) {
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  /** Opens everything; the reason in words when something cannot be opened. */
+  static async start(options: DaemonOptions): Promise<Result<Daemon, string>> {
+    const ports = await openPorts(options);
+    if (!ports.ok) return ports;
+    const daemon = new Daemon(options, ports.value);
+    const control = await startControlServer({
+      socketPath: `${options.runDirectory}/clusterd.sock`,
+      backend: {
+        status: () => daemon.status(),
+        request: (request) => daemon.#request(request),
+        subscribe: (listener) => {
+          daemon.#listeners.add(listener);
+          return () => daemon.#listeners.delete(listener);
+        },
+      },
+      notice: (text) => options.log.write("services", "warning", { text }),
+    });
+    if (!control.ok) return refuse(describeControlProblem(control.problem));
+    daemon.#control = control.value;
+    daemon.#stopWatch = ports.value.network.watch((event) => daemon.#onLink(event));
+    daemon.#beginLife();
+    return accept(daemon);
+  }
+
+  status(): ClusterStatus {
+    const { conf, local } = this.#options.loaded;
+    return reportStatus(
+      conf,
+      {
+        node: this.#life?.node ?? null,
+        self: local.id,
+        ring: this.#life?.ringView ?? { state: "stopped", counters: {} },
+      },
+      { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },
+    );
+  }
+
+  /** SIGTERM: services stop, the others take over, the process ends with 0. */
+  shutdown(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#life?.shutdown();
+  }
+
+  /** Something is broken: kill what runs, then end. */
+  async abort(): Promise<void> {
+    this.#ending = true;
+    await this.#life?.kill();
+    await this.#killEverything();
+    await this.#exit(1);
+  }
+
+  #beginLife(): void {
+    const { loaded, log, stateDirectory } = this.#options;
+    const { conf, local, addresses, hash } = loaded;
+    const { performer, trackingToken } = this.#ports;
+    this.#life = new NodeLife({
+      conf,
+      self: local.id,
+      name: local.name,
+      configHash: hash,
+      trackingToken,
+      performer,
+      log,
+      ring: {
+        clusterName: conf.name,
+        clusterId: conf.clusterId,
+        self: local.id,
+        nodes: addresses,
+        totem: conf.totem,
+        configHash: ringConfigHash(conf.totem),
+        stateDirectory,
+        leaseMs: conf.fencing.leaseMs,
+        realtime: true,
+        nativeCalls: true,
+      },
+      onEnd: (end) => void this.#onLifeEnd(end),
+      onTurn: () => this.#publish(),
+    });
+  }
+
+  async #onLifeEnd(end: LifeEnd): Promise<void> {
+    const { log } = this.#options;
+    if (end.type === "left") {
+      await this.#exit(0);
+      return;
+    }
+    await this.#life?.kill();
+    await this.#killEverything();
+    const again = end.type === "restart" || end.problem.type === "main-thread-silent";
+    if (end.type === "fatal") {
+      log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
+    }
+    if (this.#ending) await this.#exit(again ? 0 : 1);
+    else if (again) this.#beginLife();
+    else await this.#exit(1);
+  }
+
+  async #exit(status: number): Promise<void> {
+    this.#stopWatch();
+    this.#life = null;
+    await this.#control?.close();
+    this.#options.onExit(status);
+  }
+
+  /** SIGKILL to every process of the services, and their addresses removed, without scripts. */
+  async #killEverything(): Promise<void> {
+    const { network, processes, trackingToken: token } = this.#ports;
+    const { conf } = this.#options.loaded;
+    const wanted = conf.services.services.flatMap(({ tree }) => addressesOf(tree));
+    const listed = await network.interfaces();
+    for (const one of listed.ok ? listed.value : []) {
+      for (const entry of one.addresses) {
+        if (!wanted.some((address) => sameAddress(address, entry.address))) continue;
+        await network.removeAddress({ interface: one.name, ...entry });
+      }
+    }
+    const left = await processes.killTracked({ token, service: null });
+    if (left.length > 0) {
+      const text = `${left.length} processes of services survive SIGKILL`;
+      this.#options.log.write("fencing", "alert", { text });
+    }
+  }
+
+  async #request(request: Parameters<NonNullable<NodeLife["loop"]>["request"]>[0]): Promise<{
+    readonly code: ReturnType<typeof codeOf>;
+    readonly owner: number;
+    readonly text: string;
+  }> {
+    const reply = await this.#life?.loop?.request(request);
+    const code = codeOf(reply);
+    return { code, owner: reply?.owner ?? 0, text: requestText(code) };
+  }
+
+  #onLink(event: LinkEvent): void {
+    const { local, addresses } = this.#options.loaded;
+    const life = this.#life;
+    if (life === null) return;
+    const own = addresses.find((one) => one.id === local.id)?.address ?? "";
+    if (event.type === "address" && sameAddress(event.address, own)) life.linkChanged(!event.gone);
+    if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
+      life.loop?.push({ type: "network-changed", why: `link of ${event.interface} changed` });
+    }
+    if (event.type === "link") void this.#checkRingLink(own);
+  }
+
+  /** Tells the ring whether its interface has a link. */
+  async #checkRingLink(own: string): Promise<void> {
+    const listed = await this.#ports.network.interfaces();
+    if (!listed.ok) return;
+    const ring = listed.value.find((one) =>
+      one.addresses.some((entry) => sameAddress(entry.address, own)),
+    );
+    if (ring !== undefined) this.#life?.linkChanged(ring.up && ring.carrier);
+  }
+
+  /** Tells the listeners what has changed since the last time. */
+  #publish(): void {
+    if (this.#listeners.size === 0) return;
+    const status = this.status();
+    const { now: at, quorum, nodes } = status;
+    const quorumText = JSON.stringify(quorum);
+    if (quorumText !== this.#shown.quorum) this.#tell({ type: "quorum", at, quorum });
+    const nodesText = JSON.stringify(nodes);
+    if (nodesText !== this.#shown.nodes) this.#tell({ type: "nodes", at, nodes });
+    const services = new Map<string, string>();
+    for (const service of status.services ?? []) {
+      const text = JSON.stringify(service);
+      services.set(service.name, text);
+      if (this.#shown.services.get(service.name) !== text) {
+        this.#tell({ type: "service", at, service });
+      }
+    }
+    this.#shown = { quorum: quorumText, nodes: nodesText, services };
+  }
+
+  #tell(event: ControlEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+async function openPorts(options: DaemonOptions): Promise<Result<Ports, string>> {
+  const { log } = options;
+  const store = new FileStore(options.stateDirectory);
+  const token = await store.trackingToken();
+  if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
+  const ip = await findTool("ip");
+  if (ip === null) return refuse("the program ip (package iproute2) is not installed");
+  const calls = await loadSystemCalls();
+  const means = await chooseAnnounceMeans(calls.ok ? calls.value : null);
+  const level = means.type === "none" ? "warning" : "info";
+  log.write("services", level, { text: `addresses are announced by: ${means.type}` });
+  const listing: { network: Network | null } = { network: null };
+  const announcer = new Announcer({
+    means,
+    interfaces: async () => {
+      const listed = await listing.network?.interfaces();
+      return listed?.ok === true ? listed.value : [];
+    },
+    onFailure: (text) => log.write("services", "warning", { text }),
+  });
+  const network = new LinuxNetwork(ip, announcer);
+  listing.network = network;
+  const processes = new SystemProcesses();
+  const trackingToken = token.value;
+  const performer = new OrderPerformer({ processes, network, trackingToken });
+  return accept({ network, processes, trackingToken, performer });
+}
+
+function addressesOf(tree: ResourceConf): readonly string[] {
+  const own = tree.type === "ip" ? ipSettings(new Map(tree.attributes)) : null;
+  return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesOf)];
+}
+
+function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | undefined) {
+  return reply?.code ?? -9;
+}
+
+/** Settings that must be equal on all members of a ring, as one number. */
+function ringConfigHash(totem: LoadedConfiguration["conf"]["totem"]): number {
+  const { keyFile: _, multicast: __, ...shared } = totem;
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(JSON.stringify(shared))) {
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  }
+  return hash;
+}
+
+function describeControlProblem(problem: {
+  readonly type: string;
+  readonly path: string;
+  readonly cause?: string;
+}): string {
+  switch (problem.type) {
+    case "socket-in-use":
+      return `${problem.path}: another clusterd is serving this socket`;
+    case "not-a-socket":
+      return `${problem.path} is in the way and is not a socket; remove it`;
+    default:
+      return `${problem.path}: ${problem.cause ?? problem.type}`;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The loop: takes one input at a time, steps the node, performs its outputs in order.
+ * Decides nothing. Inputs that arrive while a step is being performed wait in one queue.
+ */
+
+import { encodePayload } from "../io/payload-codec.ts";
+import type { Clock, Firing, LogSink } from "../io/ports.ts";
+import { NamedTimers } from "../io/timers.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { RequestCode } from "../model/request-codes.ts";
+import type { ClusterNode } from "../node/cluster-node.ts";
+import type { NodeInput, NodeOutput, NodeTimer } from "../node/node-events.ts";
+import type { OrderPerformer } from "./order-performer.ts";
+import type { RingThreadInput } from "./ring-port.ts";
+
+export type LoopReply = { readonly code: RequestCode; readonly owner: NodeId | null };
+
+type Queued =
+  | { readonly type: "input"; readonly input: NodeInput }
+  | { readonly type: "firing"; readonly firing: Firing<NodeTimer> };
+
+export type LoopParts = {
+  readonly conf: ClusterConf;
+  readonly node: ClusterNode;
+  readonly clock: Clock;
+  readonly log: LogSink;
+  readonly performer: OrderPerformer;
+  readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
+  readonly onEnd: (end: { readonly type: "left" } | { readonly type: "restart" }) => void;
+  /** Called after each turn: what is shown may have changed. */
+  readonly onTurn: () => void;
+};
+
+/** A turn that takes longer is reported: it holds up everything else. */
+const slowTurnMs = 250;
+
+export class EventLoop {
+  readonly #parts: LoopParts;
+  readonly #timers: NamedTimers<NodeTimer>;
+  readonly #queue: Queued[] = [];
+  readonly #replies = new Map<number, (reply: LoopReply) => void>();
+  #requests = 0;
+  #busy = false;
+  #ended = false;
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+    this.#timers = new NamedTimers<NodeTimer>({
+      clock: parts.clock,
+      tentative: ["lease"],
+      onDue: (firing) => this.#enqueue({ type: "firing", firing }),
+    });
+  }
+
+  push(input: NodeInput): void {
+    this.#enqueue({ type: "input", input });
+  }
+
+  /** Resolves when the request is answered; at the latest when this life of the node ends. */
+  request(
+    request: Omit<Extract<NodeInput, { readonly type: "request" }>, "type" | "number">,
+  ): Promise<LoopReply> {
+    if (this.#ended) return Promise.resolve({ code: -9, owner: null });
+    this.#requests += 1;
+    const number = this.#requests;
+    return new Promise((resolve) => {
+      this.#replies.set(number, resolve);
+      this.push({ type: "request", number, ...request });
+    });
+  }
+
+  /** Nothing is stepped or performed any more; waiting users are answered. */
+  end(): void {
+    this.#ended = true;
+    this.#timers.disarmAll();
+    for (const resolve of this.#replies.values()) resolve({ code: -9, owner: null });
+    this.#replies.clear();
+  }
+
+  #enqueue(entry: Queued): void {
+    if (this.#ended) return;
+    this.#queue.push(entry);
+    if (this.#busy) return;
+    this.#busy = true;
+    const beganMs = this.#parts.clock.monotonicMs();
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      if (!this.#ended) this.#turn(next);
+    }
+    this.#busy = false;
+    const tookMs = Math.round(this.#parts.clock.monotonicMs() - beganMs);
+    if (tookMs > slowTurnMs) {
+      const text = `the main loop was held up for ${tookMs} ms`;
+      this.#parts.log.write("services", "warning", { text });
+    }
+    this.#parts.onTurn();
+  }
+
+  #turn(entry: Queued): void {
+    const { clock, node } = this.#parts;
+    if (entry.type === "firing" && !this.#timers.claim(entry.firing)) return;
+    const input: NodeInput =
+      entry.type === "input" ? entry.input : { type: "timer", timer: entry.firing.timer };
+    const now = {
+      monotonicMs: clock.monotonicMs(),
+      boottimeMs: clock.boottimeMs(),
+      wallMs: clock.wallMs(),
+    };
+    for (const output of node.step(input, now)) this.#perform(output);
+  }
+
+  #perform(output: NodeOutput): void {
+    const { performer, postToRing, log, onEnd } = this.#parts;
+    switch (output.type) {
+      case "submit":
+        postToRing({
+          type: "submit",
+          lane: output.lane,
+          payload: encodePayload(output.envelope),
+          safe: true,
+        });
+        return;
+      case "sync-done":
+        postToRing(output);
+        return;
+      case "arm":
+        this.#timers.arm(output.timer, output.afterMs);
+        return;
+      case "disarm":
+        this.#timers.disarm(output.timer);
+        return;
+      case "act":
+        void performer.perform(output.action, output.order).then((report) => {
+          this.push({ type: "report", action: output.action, report });
+        });
+        return;
+      case "cancel":
+        performer.cancel(output.action);
+        return;
+      case "fence":
+        this.#fence(output);
+        return;
+      case "reply":
+        this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
+        this.#replies.delete(output.number);
+        return;
+      case "leave":
+        onEnd({ type: "left" });
+        return;
+      case "restart":
+        log.write("services", "err", { text: `starting anew: ${output.why}` });
+        onEnd({ type: "restart" });
+        return;
+      case "notice":
+        log.write(output.channel, output.level, { text: output.text });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #fence(output: Extract<NodeOutput, { readonly type: "fence" }>): void {
+    const { performer, conf } = this.#parts;
+    const { node, order } = output;
+    if (order.type !== "agent") return;
+    void performer.fence(order, conf.fencing.agentTimeoutMs).then((verdict) => {
+      this.push({ type: "fence-verdict", node, ...verdict });
+    });
+  }
+}

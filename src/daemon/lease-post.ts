@@ -1,0 +1,49 @@
+/**
+ * Passes the newest proof of membership on, at most one in a span of time.
+ * Does not know what a proof is worth. On a fast ring there are thousands a second.
+ */
+import { type Ms, ms } from "../model/time.ts";
+import type { LeaseProof } from "./ring-port.ts";
+
+/** A twentieth of the shortest lease; more often would only keep the main thread busy. */
+export const leasePostIntervalMs = ms(50);
+
+export class LeasePost {
+  readonly #post: (lease: LeaseProof) => void;
+  #postedAtMs = Number.NEGATIVE_INFINITY;
+  #held: LeaseProof | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(post: (lease: LeaseProof) => void) {
+    this.#post = post;
+  }
+
+  offer(lease: LeaseProof, nowMs: Ms): void {
+    this.#held = lease;
+    const waitMs = this.#postedAtMs + leasePostIntervalMs - nowMs;
+    if (waitMs <= 0) {
+      this.#postedAtMs = nowMs;
+      this.release();
+      return;
+    }
+    this.#timer ??= setTimeout(() => {
+      this.#postedAtMs = nowMs + waitMs;
+      this.release();
+    }, waitMs);
+  }
+
+  /** What is held goes out now: something follows that must not overtake it. */
+  release(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.#post(held);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#held = null;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * clusterd: arguments → configuration → daemon; signals and exit statuses.
+ * Exit status: 0 clean end or clean check, 1 refused or broken, 2 service management is disabled.
+ */
+import { mkdir } from "node:fs/promises";
+import { Command } from "commander";
+import { formatComplaint, formatCount, hasErrors } from "../config/complaint.ts";
+import { startupWarnings } from "../config/startup-warnings.ts";
+import { causeText } from "../io/cause.ts";
+import { systemClock } from "../io/clock.ts";
+import { lockInstance } from "../io/instance-lock.ts";
+import { JsonLog } from "../io/log-sink.ts";
+import type { LogPriority } from "../model/conf.ts";
+import { loadConfiguration } from "./configuration.ts";
+import { Daemon } from "./daemon.ts";
+
+const version = "0.1.0";
+const levels: readonly LogPriority[] = [
+  "emerg",
+  "alert",
+  "crit",
+  "err",
+  "warning",
+  "notice",
+  "info",
+  "debug",
+];
+
+type Arguments = {
+  readonly config: string;
+  readonly name?: string;
+  readonly check?: boolean;
+  readonly strict?: boolean;
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly logLevel?: LogPriority;
+};
+
+function parseArguments(argv: readonly string[]): Arguments {
+  const command = new Command("clusterd")
+    .description("cluster manager daemon: membership, quorum, fencing, services, virtual addresses")
+    .requiredOption("-c, --config <file>", "configuration file")
+    .option("-n, --name <name>", "node name of this machine, as in the configuration")
+    .option("--check", "check the configuration against this machine and end")
+    .option("--strict", "warnings of the configuration are errors")
+    .option("--state-dir <directory>", "what must survive a restart", "/var/lib/clusterd")
+    .option("--run-dir <directory>", "control socket", "/run/clusterd")
+    .option("--log-level <level>", `least important level that is logged: ${levels.join(", ")}`)
+    .version(version, "-v, --version")
+    .helpOption("-h, --help")
+    .allowExcessArguments(false);
+  command.parse([...argv]);
+  const options = command.opts<Arguments>();
+  if (options.logLevel !== undefined && !levels.includes(options.logLevel)) {
+    command.error(`error: --log-level ${options.logLevel}: one of ${levels.join(", ")}`);
+  }
+  return options;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function makeDirectories(options: Arguments): Promise<string | null> {
+  try {
+    await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+    await mkdir(options.runDir, { recursive: true, mode: 0o755 });
+    return null;
+  } catch (error) {
+    return causeText(error);
+  }
+}
+
+async function run(options: Arguments): Promise<number | null> {
+  const { complaints, loaded } = await loadConfiguration(options.config, options.name ?? null);
+  for (const complaint of complaints) say(formatComplaint(complaint));
+  const strictly = options.strict === true && complaints.length > 0;
+  if (complaints.length > 0) say(formatCount(complaints));
+  if (loaded === null || hasErrors(complaints) || strictly) return 1;
+  if (options.check === true) return 0;
+  if (!loaded.conf.services.enabled) {
+    say(`${options.config}: <rm disabled="1">: service management is disabled`);
+    return 2;
+  }
+  const unmade = await makeDirectories(options);
+  if (unmade !== null) {
+    say(`clusterd: ${unmade}`);
+    return 1;
+  }
+  const lock = await lockInstance(options.stateDir);
+  if (!lock.ok) {
+    say(
+      lock.problem.type === "already-running"
+        ? `clusterd: another clusterd is running with state directory ${lock.problem.stateDirectory}`
+        : `clusterd: cannot take the instance lock: ${lock.problem.cause}`,
+    );
+    return 1;
+  }
+  const { logging } = loaded.conf;
+  const { logLevel } = options;
+  const priority =
+    logLevel === undefined
+      ? logging.priority
+      : { totem: logLevel, quorum: logLevel, fencing: logLevel, services: logLevel };
+  const log = new JsonLog({ ...logging, priority, clock: systemClock(), output: 1 });
+  for (const text of startupWarnings(loaded.conf)) log.write("services", "warning", { text });
+  const daemon = await Daemon.start({
+    loaded,
+    stateDirectory: options.stateDir,
+    runDirectory: options.runDir,
+    log,
+    onExit: (status) => {
+      log.flush();
+      process.exit(status);
+    },
+  });
+  if (!daemon.ok) {
+    say(`clusterd: ${daemon.problem}`);
+    return 1;
+  }
+  const { name, id } = loaded.local;
+  log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
+  process.on("SIGTERM", () => daemon.value.shutdown());
+  process.on("SIGINT", () => daemon.value.shutdown());
+  process.on("SIGHUP", () => log.reopen());
+  process.on("uncaughtException", (error) => {
+    log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
+    log.flush();
+    void daemon.value.abort();
+  });
+  return null;
+}
+
+const status = await run(parseArguments(process.argv));
+if (status !== null) process.exitCode = status;

@@ -1,0 +1,200 @@
+/**
+ * One life of this node: ring thread, cluster node and loop from their start to their end.
+ * Wires them together; decides nothing.
+ */
+import { systemClock } from "../io/clock.ts";
+import { decodePayload } from "../io/payload-codec.ts";
+import type { LogSink } from "../io/ports.ts";
+import type { ClusterConf, LogPriority } from "../model/conf.ts";
+import type { NodeId, NodeName } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import { ClusterNode } from "../node/cluster-node.ts";
+import { EventLoop } from "./event-loop.ts";
+import type { OrderPerformer } from "./order-performer.ts";
+import type { RingThreadOptions, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
+import { type RingThread, startRingThread } from "./ring-thread-start.ts";
+import type { RingView } from "./status-report.ts";
+
+export type LifeEnd =
+  /** Everything was stopped and the ring was left. */
+  | { readonly type: "left" }
+  /** The node must begin anew, with a new incarnation. */
+  | { readonly type: "restart" }
+  | { readonly type: "fatal"; readonly problem: RingThreadProblem };
+
+export type LifeParts = {
+  readonly conf: ClusterConf;
+  readonly self: NodeId;
+  readonly name: NodeName;
+  readonly configHash: string;
+  readonly trackingToken: string;
+  readonly ring: RingThreadOptions;
+  readonly performer: OrderPerformer;
+  readonly log: LogSink;
+  readonly onEnd: (end: LifeEnd) => void;
+  readonly onTurn: () => void;
+};
+
+const snapshotEveryMs = 1000;
+
+export class NodeLife {
+  readonly #parts: LifeParts;
+  readonly #thread: RingThread;
+  readonly #snapshots: NodeJS.Timeout;
+  #loop: EventLoop | null = null;
+  #node: ClusterNode | null = null;
+  #ringView: RingView = { state: "gather", counters: {} };
+  #snapshotNumber = 0;
+  #shutdown = false;
+  #ended = false;
+
+  constructor(parts: LifeParts) {
+    this.#parts = parts;
+    this.#thread = startRingThread(parts.ring, (outputs) => {
+      for (const output of outputs) this.#onRing(output);
+    });
+    this.#snapshots = setInterval(() => this.#askSnapshot(), snapshotEveryMs);
+  }
+
+  get node(): ClusterNode | null {
+    return this.#node;
+  }
+
+  get loop(): EventLoop | null {
+    return this.#loop;
+  }
+
+  get ringView(): RingView {
+    return this.#ringView;
+  }
+
+  /** Stops the services, hands them over, leaves; ends with `left`. */
+  shutdown(): void {
+    this.#shutdown = true;
+    this.#loop?.push({ type: "shutdown" });
+  }
+
+  linkChanged(up: boolean): void {
+    this.#thread.post({ type: "link", up });
+  }
+
+  /** Ends at once, without leaving. */
+  async kill(): Promise<void> {
+    this.#finish();
+    await this.#thread.kill();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    clearInterval(this.#snapshots);
+    this.#loop?.end();
+  }
+
+  #askSnapshot(): void {
+    this.#snapshotNumber += 1;
+    this.#thread.post({ type: "snapshot", request: this.#snapshotNumber });
+  }
+
+  #onRing(output: RingThreadOutput): void {
+    if (this.#ended && output.type !== "stopped" && output.type !== "fatal") return;
+    switch (output.type) {
+      case "started":
+        this.#begin(output.incarnation);
+        return;
+      case "deliver": {
+        const { from, payload } = output;
+        this.#loop?.push({ type: "deliver", from, payload: decodePayload(payload) });
+        return;
+      }
+      case "configuration": {
+        const { configuration, heardAt } = output;
+        if (configuration.kind === "regular") this.#see("operational");
+        this.#loop?.push({ type: "configuration", configuration, heardAt });
+        return;
+      }
+      case "lease":
+        this.#loop?.push({ type: "lease", ...output.lease });
+        return;
+      case "suspended":
+        this.#see("gather");
+        this.#loop?.push({ type: "suspended", reason: output.reason });
+        this.#say("notice", `the ring is suspended: ${output.reason}`);
+        return;
+      case "queue":
+        this.#say("warning", `send queue ${output.lane} is ${output.state}`);
+        return;
+      case "notice":
+        this.#say(output.notice.level, output.notice.text);
+        return;
+      case "heartbeat":
+        this.#thread.post({ type: "heartbeat-answer", beat: output.beat });
+        return;
+      case "snapshot":
+        this.#ringView = viewOf(output.status);
+        return;
+      case "fatal":
+        this.#close({ type: "fatal", problem: output.problem });
+        return;
+      case "stopped":
+        this.#close({ type: "left" });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #begin(incarnation: number): void {
+    const { conf, self, name, configHash, trackingToken, log, performer, onTurn } = this.#parts;
+    const identity = { self, name, incarnation, configHash, trackingToken };
+    this.#node = new ClusterNode(conf, identity);
+    this.#loop = new EventLoop({
+      conf,
+      node: this.#node,
+      clock: systemClock(),
+      log,
+      performer,
+      postToRing: (input) => this.#thread.post(input),
+      onEnd: (end) => this.#onNodeEnd(end.type),
+      onTurn,
+    });
+    this.#loop.push({ type: "begin" });
+    if (this.#shutdown) this.#loop.push({ type: "shutdown" });
+  }
+
+  #onNodeEnd(type: "left" | "restart"): void {
+    this.#loop?.end();
+    if (type === "left") this.#thread.post({ type: "leave" });
+    else this.#close({ type: "restart" });
+  }
+
+  #close(end: LifeEnd): void {
+    if (this.#ended) return;
+    this.#finish();
+    this.#parts.onEnd(end);
+  }
+
+  #see(state: RingView["state"]): void {
+    this.#ringView = { ...this.#ringView, state };
+  }
+
+  #say(level: LogPriority, text: string): void {
+    this.#parts.log.write("totem", level, { text });
+  }
+}
+
+function viewOf(
+  status: Extract<RingThreadOutput, { readonly type: "snapshot" }>["status"],
+): RingView {
+  const named = (prefix: string, counters: Readonly<Record<string, number>>) =>
+    Object.entries(counters).map(([name, count]) => [`${prefix}${name}`, count] as const);
+  return {
+    state: status.ring.state,
+    counters: Object.fromEntries([
+      ...named("", status.ring.counters),
+      ...named("dropped_", status.drops),
+      ...named("", status.transport),
+      ["stalls", status.stalls.count],
+      ["stall_worst_ms", Math.round(status.stalls.worstMs)],
+    ]),
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * Performs the orders of agents through the ports and reports what came of them.
+ * Chooses nothing: each order holds everything. Does not know services' states.
+ */
+import { agentRun, maskSecrets } from "../fencing/fence-agent.ts";
+import type { FenceOrder } from "../fencing/fence-round.ts";
+import type { Network, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
+import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
+
+export type PerformerPorts = {
+  readonly processes: ProcessRunner;
+  readonly network: Network;
+  readonly trackingToken: string;
+};
+
+export type FenceVerdict = { readonly outcome: "success" | "failure"; readonly text: string };
+
+export class OrderPerformer {
+  readonly #ports: PerformerPorts;
+  readonly #running = new Map<number, AbortController>();
+  /** By address: ends the announcements that are still to come. */
+  readonly #announcing = new Map<string, Stop>();
+  /** By fence device: the last run, after which the next one may begin. */
+  readonly #devices = new Map<string, Promise<unknown>>();
+
+  constructor(ports: PerformerPorts) {
+    this.#ports = ports;
+  }
+
+  async perform(action: number, order: AgentOrder): Promise<AgentReport> {
+    switch (order.type) {
+      case "run-process":
+        return this.#run(action, order);
+      case "list-interfaces": {
+        const listed = await this.#ports.network.interfaces();
+        if (!listed.ok) return { type: "failed", cause: listed.problem };
+        return { type: "interfaces", interfaces: listed.value };
+      }
+      case "add-address": {
+        const added = await this.#ports.network.addAddress(order.address);
+        return added.type === "failed" ? added : { type: "done" };
+      }
+      case "remove-address": {
+        this.#quiet(order.address.address);
+        const removed = await this.#ports.network.removeAddress(order.address);
+        return removed.type === "failed" ? removed : { type: "done" };
+      }
+      case "probe-address": {
+        const probed = await this.#ports.network.probe(order.address);
+        return probed.type === "taken" ? probed : { type: "done" };
+      }
+      case "announce":
+        this.#quiet(order.address.address);
+        this.#announcing.set(order.address.address, this.#ports.network.announce(order.address));
+        return { type: "done" };
+      case "pause":
+        return new Promise((resolve) => {
+          setTimeout(() => resolve({ type: "done" }), order.pauseMs);
+        });
+      case "kill-processes": {
+        const { trackingToken: token, processes } = this.#ports;
+        const left = await processes.killTracked({ token, service: order.service });
+        return { type: "killed", survivors: left.length };
+      }
+      default:
+        return assertNever(order);
+    }
+  }
+
+  /** The action's report is not wanted any more. */
+  cancel(action: number): void {
+    this.#running.get(action)?.abort();
+  }
+
+  /** Runs one fence agent; runs on one device follow each other. */
+  async fence(
+    order: Extract<FenceOrder, { readonly type: "agent" }>,
+    timeoutMs: Ms,
+  ): Promise<FenceVerdict> {
+    const before = this.#devices.get(order.use.device) ?? Promise.resolve();
+    const run = before.then(() => this.#fenceNow(order, timeoutMs));
+    this.#devices.set(order.use.device, run);
+    return run;
+  }
+
+  async #fenceNow(
+    order: Extract<FenceOrder, { readonly type: "agent" }>,
+    timeoutMs: Ms,
+  ): Promise<FenceVerdict> {
+    const { use } = order;
+    const result = await this.#ports.processes.run({ ...agentRun(use, order), timeoutMs });
+    const good = result.type === "exited" && result.code === 0;
+    const what = `device ${use.device} agent ${use.agent}: ${describeResult(result)}`;
+    const output = result.type === "not-started" ? "" : maskSecrets(use, result.output).trim();
+    const text = output === "" ? what : `${what}: ${output.slice(-500)}`;
+    return { outcome: good ? "success" : "failure", text };
+  }
+
+  async #run(
+    action: number,
+    order: Extract<AgentOrder, { readonly type: "run-process" }>,
+  ): Promise<AgentReport> {
+    const cancel = new AbortController();
+    this.#running.set(action, cancel);
+    const { argv, environment, timeoutMs } = order;
+    const result = await this.#ports.processes.run(
+      { argv, environment, timeoutMs, stdin: null },
+      cancel.signal,
+    );
+    this.#running.delete(action);
+    switch (result.type) {
+      case "exited":
+      case "signalled":
+        return result;
+      case "timed-out":
+        return { type: "timed-out", output: result.output };
+      case "not-started":
+        return {
+          type: "not-started",
+          absent: result.cause.includes("ENOENT"),
+          cause: result.cause,
+        };
+      default:
+        return assertNever(result);
+    }
+  }
+
+  #quiet(address: string): void {
+    this.#announcing.get(address)?.();
+    this.#announcing.delete(address);
+  }
+}
+
+function describeResult(result: ProcessResult): string {
+  switch (result.type) {
+    case "exited":
+      if (result.code === 0) return "success";
+      return result.code === 127 ? "not installed" : `error from agent (exit ${result.code})`;
+    case "signalled":
+      return `killed by ${result.signal}`;
+    case "timed-out":
+      return "timed out";
+    case "not-started":
+      return result.cause;
+    default:
+      return assertNever(result);
+  }
+}

@@ -1,0 +1,379 @@
+/**
+ * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order.
+ * Knows the ring's contract and the ports; does not know what the messages are for, nor threads.
+ * Source: Amir et al. 1995 for the ring; corosync exec/totemsrp.c and main.c for pauses.
+ * D1  Outputs are performed in order; a multicast comes back as an input behind all that is queued.
+ * D2  No timer firing is stepped that was overtaken by arming or disarming its timer.
+ * D3  After the end nothing is posted and nothing is sent.
+ * D4  After a pause longer than token and consensus the ring hears of it before anything else:
+ *     the others may have replaced this node already.
+ */
+import { LeaseEvidence } from "../fencing/lease.ts";
+import type { Clock, FrameSeal, SealVerdict, Store, Timers, Transport } from "../io/ports.ts";
+import { NamedTimers } from "../io/timers.ts";
+import type {
+  RingInput,
+  RingNotice,
+  RingOutput,
+  RingSnapshot,
+  RingTimer,
+} from "../membership/ring-events.ts";
+import type { RingMessage } from "../membership/wire.ts";
+import { frameKinds } from "../membership/wire.ts";
+import type { Incarnation, NodeId } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import { type Ms, ms } from "../model/time.ts";
+import { LeasePost } from "./lease-post.ts";
+import { MainPulse } from "./main-pulse.ts";
+import { Outbox, type PostBatch } from "./outbox.ts";
+import { type FrameCodec, RingInbox } from "./ring-inbox.ts";
+import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
+import { SequenceKeeper } from "./sequence-keeper.ts";
+import { StallWatch } from "./stall-watch.ts";
+import { VerdictLog } from "./verdict-log.ts";
+
+export type RingMachine = {
+  readonly step: (input: RingInput) => readonly RingOutput[];
+  readonly snapshot: () => RingSnapshot;
+};
+
+export type RingDriverOptions = {
+  readonly self: NodeId;
+  readonly incarnation: Incarnation;
+  readonly nodes: readonly { readonly id: NodeId; readonly address: string }[];
+  readonly tokenMs: Ms;
+  readonly consensusMs: Ms;
+  readonly leaseMs: Ms;
+};
+
+export type RingDriverPorts = {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly seal: FrameSeal;
+  readonly codec: FrameCodec;
+  readonly store: Store;
+  readonly ring: RingMachine;
+  readonly post: PostBatch;
+  /** The last batch was posted and the sockets are closed. */
+  readonly onEnd: () => void;
+};
+
+type Entry =
+  | { readonly type: "input"; readonly input: RingInput }
+  | { readonly type: "firing"; readonly timer: RingTimer; readonly generation: number };
+
+/** Fires `turn` often enough for the stall watch, in parts of the token timeout. */
+const turnsPerToken = 8;
+/** Two intervals may be lost to a busy main thread without bringing the limit near. */
+const beatsPerLease = 8;
+
+export class RingDriver {
+  readonly #options: RingDriverOptions;
+  readonly #ports: RingDriverPorts;
+  readonly #addresses: ReadonlyMap<NodeId, string>;
+  readonly #timers: Timers<RingTimer>;
+  readonly #outbox: Outbox;
+  readonly #inbox: RingInbox;
+  readonly #evidence: LeaseEvidence;
+  readonly #lease: LeasePost;
+  readonly #keeper: SequenceKeeper;
+  readonly #stalls: StallWatch;
+  readonly #pulse: MainPulse;
+  readonly #verdicts: VerdictLog;
+  readonly #startedAtMs: Ms;
+  readonly #intervals: NodeJS.Timeout[] = [];
+  #queue: Entry[] = [];
+  #stepping = false;
+  #ended = false;
+  #tokens = 0;
+  /** The token timer came due while only stale frames were being read. */
+  #heldFiring: Entry | null = null;
+
+  constructor(options: RingDriverOptions, ports: RingDriverPorts) {
+    const { clock } = ports;
+    const { tokenMs, leaseMs, nodes } = options;
+    this.#options = options;
+    this.#ports = ports;
+    this.#startedAtMs = clock.boottimeMs();
+    this.#addresses = new Map(nodes.map(({ id, address }) => [id, address]));
+    this.#evidence = new LeaseEvidence(
+      nodes.map(({ id }) => id),
+      this.#startedAtMs,
+    );
+    this.#stalls = new StallWatch(ms(tokenMs / 2), clock.monotonicMs());
+    const beat = { intervalMs: ms(leaseMs / beatsPerLease), limitMs: leaseMs };
+    this.#pulse = new MainPulse(beat, clock.monotonicMs());
+    this.#outbox = new Outbox(ports.post);
+    this.#lease = new LeasePost((lease) => this.#say({ type: "lease", lease }));
+    this.#verdicts = new VerdictLog((notice) => this.#notice(notice));
+    this.#timers = new NamedTimers({
+      clock,
+      tentative: ["token"],
+      onDue: (firing) => this.#onDue({ type: "firing", ...firing }),
+    });
+    this.#keeper = new SequenceKeeper({
+      store: ports.store,
+      onDurable: (ringSeq) => this.#enqueue({ type: "persisted", ringSeq }),
+      onFailure: ({ path, cause }) =>
+        this.#notice({ level: "err", text: `${path} not written: ${cause}; trying again` }),
+    });
+    this.#inbox = new RingInbox({
+      seal: ports.seal,
+      codec: ports.codec,
+      currentRing: () => ports.ring.snapshot().ring,
+      onFrame: (frame) => this.#enqueue(frame),
+      onReply: ({ address, frame }) => ports.transport.unicast(address, frame),
+      onVerdict: (verdict) => this.#onVerdict(verdict),
+    });
+  }
+
+  /** The transport is open; its datagrams go to `datagram`. */
+  start(scheduling: "round-robin" | "default"): void {
+    const { incarnation, tokenMs, leaseMs } = this.#options;
+    const startedAtMs = this.#startedAtMs;
+    this.#say({ type: "started", incarnation, startedAtMs, scheduling });
+    this.#intervals.push(setInterval(() => this.#turn(), tokenMs / turnsPerToken));
+    this.#intervals.push(setInterval(() => this.#beat(), leaseMs / beatsPerLease));
+    this.#enqueue({ type: "start" });
+  }
+
+  datagram(bytes: Uint8Array, address: string): void {
+    if (this.#ended) return;
+    this.#turn();
+    this.#inbox.datagram(bytes, { address, nowMs: this.#ports.clock.monotonicMs() });
+  }
+
+  /** What the main thread says, except `start`. */
+  input(input: Exclude<RingThreadInput, { readonly type: "start" }>): void {
+    if (this.#ended) return;
+    switch (input.type) {
+      case "submit":
+      case "sync-done":
+        this.#enqueue(input);
+        return;
+      case "link":
+        if (input.up) this.#ports.transport.rejoin();
+        this.#enqueue(input);
+        return;
+      case "heartbeat-answer":
+        this.#pulse.answered(input.beat);
+        return;
+      case "snapshot":
+        this.#say({ type: "snapshot", request: input.request, status: this.#status() });
+        return;
+      case "leave":
+        this.#enqueue({ type: "leave" });
+        this.#end({ type: "stopped" });
+        return;
+      default:
+        assertNever(input);
+    }
+  }
+
+  #enqueue(input: RingInput): void {
+    this.#queue.push({ type: "input", input });
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#stepping || this.#ended) return;
+    this.#stepping = true;
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      for (const entry of batch) this.#step(entry);
+    }
+    this.#stepping = false;
+    this.#outbox.flush();
+  }
+
+  #step(entry: Entry): void {
+    if (entry.type === "firing" && !this.#timers.claim(entry)) return;
+    const input: RingInput =
+      entry.type === "input" ? entry.input : { type: "timer", timer: entry.timer };
+    for (const output of this.#ports.ring.step(input)) this.#perform(output);
+  }
+
+  #perform(output: RingOutput): void {
+    switch (output.type) {
+      case "multicast":
+        this.#multicast(output.message);
+        return;
+      case "unicast":
+        this.#unicast(output.to, output.message);
+        return;
+      case "arm":
+        this.#timers.arm(output.timer, output.afterMs);
+        return;
+      case "disarm":
+        this.#timers.disarm(output.timer);
+        return;
+      case "persist":
+        this.#keeper.raise(output.ringSeq);
+        return;
+      case "token-accepted":
+        this.#onTokenAccepted(output);
+        return;
+      case "token-passed":
+        if (output.operational) {
+          this.#evidence.tokenPassed(output.ring, this.#ports.clock.boottimeMs());
+        }
+        return;
+      case "configuration":
+        this.#outbox.add({
+          ...output,
+          heardAt: this.#evidence.heardAt(),
+          incarnations: this.#ports.seal.incarnations(),
+        });
+        return;
+      case "suspended":
+        this.#lease.release();
+        this.#outbox.add(output);
+        return;
+      case "deliver":
+      case "queue":
+      case "notice":
+        this.#outbox.add(output);
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #multicast(message: RingMessage): void {
+    this.#inbox.note(message);
+    this.#ports.transport.multicast(this.#sealed(message));
+    this.#loop(message);
+  }
+
+  #unicast(to: NodeId, message: RingMessage): void {
+    if (to === this.#options.self) {
+      this.#loop(message);
+      return;
+    }
+    const address = this.#addresses.get(to);
+    if (address !== undefined) this.#ports.transport.unicast(address, this.#sealed(message));
+  }
+
+  #sealed(message: RingMessage): readonly Uint8Array[] {
+    return this.#ports.seal.seal(frameKinds[message.type], this.#ports.codec.encode(message));
+  }
+
+  /** D1. A lone node's token comes back this way too, one turn later so that others get theirs. */
+  #loop(message: RingMessage): void {
+    const { self: from, incarnation } = this.#options;
+    const input: RingInput = { type: "frame", from, incarnation, message };
+    if (message.type === "token") setImmediate(() => this.#enqueue(input));
+    else this.#queue.push({ type: "input", input });
+  }
+
+  #onTokenAccepted(token: Extract<RingOutput, { readonly type: "token-accepted" }>): void {
+    this.#tokens += 1;
+    const nowMs = this.#ports.clock.boottimeMs();
+    const lease = this.#evidence.tokenAccepted({ ...token, nowMs });
+    if (lease !== null) this.#lease.offer(lease, nowMs);
+  }
+
+  #onDue(firing: Extract<Entry, { readonly type: "firing" }>): void {
+    this.#turn();
+    if (firing.timer === "token") {
+      this.#inbox.release();
+      if (this.#inbox.staleOnly) {
+        this.#heldFiring = firing;
+        return;
+      }
+    }
+    this.#queue.push(firing);
+    this.#run();
+  }
+
+  /** Every turn of the loop that this thread notices; see StallWatch. */
+  #turn(): void {
+    const lateMs = this.#stalls.turn(this.#ports.clock.monotonicMs());
+    if (lateMs === null || this.#ended) return;
+    const text = `not scheduled for ${Math.round(lateMs)} ms; token is ${this.#options.tokenMs} ms`;
+    this.#notice({ level: "warning", text });
+    const replaced = lateMs > this.#options.tokenMs + this.#options.consensusMs;
+    if (replaced) this.#enqueue({ type: "stall", lateMs });
+    if (this.#inbox.staleOnly) return;
+    this.#inbox.staleOnly = true;
+    const tokens = this.#tokens;
+    setImmediate(() => setImmediate(() => this.#caughtUp({ lateMs, told: replaced, tokens })));
+  }
+
+  /** One poll pass after a stall: all that had arrived meanwhile was read. */
+  #caughtUp(stall: { readonly lateMs: Ms; readonly told: boolean; readonly tokens: number }): void {
+    this.#inbox.release();
+    this.#inbox.staleOnly = false;
+    const held = this.#heldFiring;
+    this.#heldFiring = null;
+    if (this.#ended) return;
+    const silent = this.#tokens === stall.tokens && this.#timers.overdue("token");
+    if (silent && !stall.told) this.#enqueue({ type: "stall", lateMs: stall.lateMs });
+    if (held === null) return;
+    this.#queue.push(held);
+    this.#run();
+  }
+
+  #beat(): void {
+    const beat = this.#pulse.step(this.#ports.clock.monotonicMs());
+    if (beat !== null) {
+      this.#say({ type: "heartbeat", beat });
+      return;
+    }
+    const silentMs = Math.round(this.#pulse.silentMs());
+    this.#enqueue({ type: "leave" });
+    this.#fail({
+      type: "main-thread-silent",
+      text: `the main thread has not answered for ${silentMs} ms; this node leaves the ring`,
+    });
+  }
+
+  #onVerdict(verdict: Exclude<SealVerdict, { readonly type: "opened" }>): void {
+    if (verdict.type === "duplicate-node" && verdict.later) {
+      this.#fail({
+        type: "duplicate-node",
+        text:
+          `another process with node id ${this.#options.self} is alive at ${verdict.address} ` +
+          "and was there first; give one of the two another id",
+      });
+      return;
+    }
+    this.#verdicts.note(verdict, this.#ports.clock.monotonicMs());
+  }
+
+  #status(): Extract<RingThreadOutput, { readonly type: "snapshot" }>["status"] {
+    return {
+      ring: this.#ports.ring.snapshot(),
+      drops: this.#inbox.drops(),
+      transport: this.#ports.transport.counters(),
+      stalls: this.#stalls.record(),
+    };
+  }
+
+  #notice(notice: RingNotice): void {
+    this.#say({ type: "notice", notice });
+  }
+
+  #say(output: RingThreadOutput): void {
+    if (this.#ended) return;
+    this.#outbox.add(output);
+    if (!this.#stepping) this.#outbox.flush();
+  }
+
+  #fail(problem: RingThreadProblem): void {
+    this.#end({ type: "fatal", problem });
+  }
+
+  #end(last: RingThreadOutput): void {
+    if (this.#ended) return;
+    this.#say(last);
+    this.#ended = true;
+    this.#outbox.flush();
+    for (const interval of this.#intervals) clearInterval(interval);
+    this.#timers.disarmAll();
+    this.#lease.stop();
+    this.#keeper.stop();
+    void this.#ports.transport.close().then(() => this.#ports.onEnd());
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * From datagrams to frames for the ring: opens, decodes, counts what is dropped, and puts a token
+ * behind the frames that were sent before it.
+ * Knows the seal and the codec; does not know the ring's state beyond its current ring.
+ * Source: corosync exec/totemnet.c recv_flush reads all waiting frames before a token is handled.
+ * Deviation: the sockets cannot be read on demand here, so a token that announces frames not seen
+ * yet waits for up to four turns of the event loop, in each of which they are read.
+ */
+
+import type { FrameSeal, SealReply, SealVerdict } from "../io/ports.ts";
+import type { RingMessage, TokenMessage } from "../membership/wire.ts";
+import { type Incarnation, type NodeId, type RingId, sameRing } from "../model/ids.ts";
+import { assertNever, type Result } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
+
+/** The event loop reads that many datagrams of one socket in one turn. */
+const datagramsPerTurn = 32;
+const tokenTurnsMax = 4;
+
+export type ReceivedFrame = {
+  readonly type: "frame";
+  readonly from: NodeId;
+  readonly incarnation: Incarnation;
+  readonly message: RingMessage;
+};
+
+export type FrameCodec = {
+  readonly encode: (message: RingMessage) => Uint8Array;
+  readonly decode: (kind: number, bytes: Uint8Array) => Result<RingMessage, unknown>;
+};
+
+export type RingInboxOptions = {
+  readonly seal: FrameSeal;
+  readonly codec: FrameCodec;
+  readonly currentRing: () => RingId | null;
+  readonly onFrame: (frame: ReceivedFrame) => void;
+  readonly onReply: (reply: SealReply) => void;
+  readonly onVerdict: (verdict: Exclude<SealVerdict, { readonly type: "opened" }>) => void;
+};
+
+export class RingInbox {
+  readonly #options: RingInboxOptions;
+  readonly #waiting = new Set<ReceivedFrame>();
+  #high: { readonly ring: RingId; readonly seq: number } | null = null;
+  #undecodable = 0;
+  #stale = 0;
+  /** While true only frames of the current ring pass: the others waited while nothing ran here. */
+  staleOnly = false;
+
+  constructor(options: RingInboxOptions) {
+    this.#options = options;
+  }
+
+  datagram(bytes: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): void {
+    const verdict = this.#options.seal.open(bytes, source);
+    switch (verdict.type) {
+      case "opened":
+        this.#opened(verdict);
+        return;
+      case "dropped":
+      case "hello":
+      case "duplicate-node":
+        if (verdict.reply !== null) this.#options.onReply(verdict.reply);
+        this.#options.onVerdict(verdict);
+        return;
+      default:
+        assertNever(verdict);
+    }
+  }
+
+  /** Frames sent by this node count as seen. */
+  note(message: RingMessage): void {
+    if (message.type !== "mcast") return;
+    const { ring, seq } = message;
+    const high = this.#high;
+    if (high === null || !sameRing(high.ring, ring)) this.#high = { ring, seq };
+    else if (seq > high.seq) this.#high = { ring, seq };
+  }
+
+  /** Tokens that still wait go out now: before their absence is judged. */
+  release(): void {
+    for (const frame of [...this.#waiting]) this.#pass(frame);
+  }
+
+  drops(): Readonly<Record<string, number>> {
+    const { seal } = this.#options;
+    return { ...seal.drops(), undecodable: this.#undecodable, stale: this.#stale };
+  }
+
+  #opened(opened: Extract<SealVerdict, { readonly type: "opened" }>): void {
+    const { from, incarnation, kind, payload } = opened;
+    const decoded = this.#options.codec.decode(kind, payload);
+    if (!decoded.ok) {
+      this.#undecodable += 1;
+      return;
+    }
+    const message = decoded.value;
+    if (this.staleOnly && !this.#ofCurrentRing(message)) {
+      this.#stale += 1;
+      return;
+    }
+    this.note(message);
+    const frame: ReceivedFrame = { type: "frame", from, incarnation, message };
+    const turns = message.type === "token" ? this.#turnsToWait(message) : 0;
+    if (turns === 0) {
+      this.#options.onFrame(frame);
+      return;
+    }
+    this.#waiting.add(frame);
+    this.#wait(frame, turns);
+  }
+
+  #ofCurrentRing(message: RingMessage): boolean {
+    const ring = this.#options.currentRing();
+    switch (message.type) {
+      case "mcast":
+      case "token":
+      case "hold-cancel":
+        return ring !== null && sameRing(ring, message.ring);
+      case "join":
+      case "commit":
+      case "merge-detect":
+      case "hello":
+        return false;
+      default:
+        return assertNever(message);
+    }
+  }
+
+  #turnsToWait(token: TokenMessage): number {
+    const high = this.#high;
+    const seen = high !== null && sameRing(high.ring, token.ring) ? high.seq : 0;
+    return Math.min(tokenTurnsMax, Math.ceil(Math.max(0, token.seq - seen) / datagramsPerTurn));
+  }
+
+  #wait(frame: ReceivedFrame, turns: number): void {
+    setImmediate(() => {
+      if (!this.#waiting.has(frame)) return;
+      if (turns > 1) this.#wait(frame, turns - 1);
+      else this.#pass(frame);
+    });
+  }
+
+  #pass(frame: ReceivedFrame): void {
+    this.#waiting.delete(frame);
+    this.#options.onFrame(frame);
+  }
+}

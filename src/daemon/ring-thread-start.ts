@@ -1,0 +1,53 @@
+/**
+ * Starts the ring thread and is the main thread's end of the conversation in ring-port.ts.
+ * Does not know what is said.
+ * W1  Whatever ends the thread, the last output is `stopped` or `fatal`, and nothing follows it.
+ */
+import { Worker } from "node:worker_threads";
+import type { RingThreadInput, RingThreadOptions, RingThreadOutput } from "./ring-port.ts";
+
+export type RingThread = {
+  /** Has no effect after the end. */
+  readonly post: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** Kills the thread without leaving the ring; resolves when it is gone. */
+  readonly kill: () => Promise<void>;
+  /** Resolves when the thread is gone, however it ended; its sockets are closed then. */
+  readonly gone: Promise<void>;
+};
+
+export function startRingThread(
+  options: RingThreadOptions,
+  onOutputs: (outputs: readonly RingThreadOutput[]) => void,
+): RingThread {
+  const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
+    name: "ring",
+  });
+  let ended = false;
+  const pass = (outputs: readonly RingThreadOutput[]): void => {
+    if (ended) return;
+    ended = outputs.some(({ type }) => type === "fatal" || type === "stopped");
+    onOutputs(outputs);
+  };
+  const fail = (text: string): void =>
+    pass([{ type: "fatal", problem: { type: "broken-invariant", text } }]);
+  const post = (input: RingThreadInput): void => {
+    if (!ended) worker.postMessage(input);
+  };
+  worker.on("message", (outputs: readonly RingThreadOutput[]) => pass(outputs));
+  worker.on("error", (error) => fail(error.stack ?? error.message));
+  const gone = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      fail(`the ring thread ended with code ${code}`);
+      resolve();
+    });
+  });
+  post({ type: "start", options });
+  return {
+    post,
+    kill: async () => {
+      ended = true;
+      await worker.terminate();
+    },
+    gone,
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * The worker thread that owns the ring: puts ring, seal, sockets, timers and store together.
+ * Knows the ports' implementations; decides nothing. Runs nothing else, so that no parser, no agent
+ * and no log line ever delays the token.
+ * Source: corosync exec/main.c asks for SCHED_RR in the same way.
+ * Deviation: only this thread gets real-time priority, and memory is not locked.
+ */
+import { parentPort } from "node:worker_threads";
+import { systemClock } from "../io/clock.ts";
+import { FileStore } from "../io/file-store.ts";
+import { gcmCiphers, plainCiphers } from "../io/frame-cipher.ts";
+import { clusterTag } from "../io/frame-header.ts";
+import { SealedFrames } from "../io/frame-seal.ts";
+import { keyFromFile, keyFromName } from "../io/key-file.ts";
+import type { NodeLife, TransportOpened, TransportProblem } from "../io/ports.ts";
+import { loadSystemCalls } from "../io/system-calls.ts";
+import { UdpTransport } from "../io/udp-transport.ts";
+import { Ring } from "../membership/ring.ts";
+import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
+import { decodeMessage, encodeMessage } from "../membership/wire.ts";
+import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
+import type { PostBatch } from "./outbox.ts";
+import { RingDriver } from "./ring-driver.ts";
+import type {
+  RingThreadInput,
+  RingThreadOptions,
+  RingThreadOutput,
+  RingThreadProblem,
+} from "./ring-port.ts";
+
+/** Above ordinary real-time work, below the kernel's watchdog threads. */
+const realtimePriority = 50;
+/** Envelope 44, and twice the largest header of an ordered frame: a recovery copy must fit too. */
+const envelopeBytes = 44;
+const ipv4HeaderBytes = 28;
+const ipv6HeaderBytes = 48;
+const orderedHeaderBytes = 32;
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const post: PostBatch = (batch, transfer) => port.postMessage(batch, [...transfer]);
+  let driver: RingDriver | null = null;
+  port.on("message", (input: RingThreadInput) => {
+    if (input.type !== "start") driver?.input(input);
+    else {
+      void startRing(input.options, post, () => port.close()).then((started) => {
+        driver = started;
+      });
+    }
+  });
+}
+
+async function startRing(
+  options: RingThreadOptions,
+  post: PostBatch,
+  onEnd: () => void,
+): Promise<RingDriver | null> {
+  const say = (output: RingThreadOutput): void => post([output], []);
+  const notice = (level: RingNotice["level"], text: string): void =>
+    say({ type: "notice", notice: { level, text } });
+  const fail = (problem: RingThreadProblem): null => {
+    say({ type: "fatal", problem });
+    onEnd();
+    return null;
+  };
+  const key = await clusterKey(options, notice);
+  if (!key.ok) return fail(key.problem);
+  const store = new FileStore(options.stateDirectory);
+  const clock = systemClock();
+  const life = await store.beginLife(clock.wallMs());
+  if (!life.ok) {
+    const { path, type, cause } = life.problem;
+    return fail({ type: "store", text: `${path} is ${type}: ${cause}` });
+  }
+  if (life.value.first) notice("warning", "no stored ring sequence; starting at 1");
+  const scheduling = await requestRealtime(options, notice);
+  const transport = new UdpTransport(transportOptions(options));
+  let driver: RingDriver | null = null;
+  const opened = await transport.open((bytes, address) => driver?.datagram(bytes, address));
+  if (!opened.ok) return fail({ type: "transport", text: transportText(opened.problem) });
+  warnOfBuffers(opened.value, notice);
+  const { incarnation } = life.value;
+  const seal = new SealedFrames({
+    clusterTag: clusterTag(options.clusterName, options.clusterId),
+    self: options.self,
+    incarnation,
+    nodes: options.nodes,
+    sealed: options.totem.secauth,
+    ciphers: options.totem.secauth ? gcmCiphers(key.value, options.clusterName) : plainCiphers(),
+  });
+  const ring = new Ring(ringOptions(options, life.value));
+  const codec = { encode: encodeMessage, decode: decodeMessage };
+  const { tokenMs, consensusMs } = options.totem;
+  const ports = { clock, transport, seal, codec, store, ring, post, onEnd };
+  driver = new RingDriver({ ...options, incarnation, tokenMs, consensusMs }, ports);
+  driver.start(scheduling);
+  return driver;
+}
+
+type Notice = (level: RingNotice["level"], text: string) => void;
+
+async function clusterKey(
+  { totem, clusterName }: RingThreadOptions,
+  notice: Notice,
+): Promise<Result<Uint8Array, RingThreadProblem>> {
+  if (!totem.secauth) notice("warning", "secauth is off: anybody on the network can join");
+  else if (totem.keyFile === null) {
+    notice("warning", "no key file: the key is derived from the cluster name and is no secret");
+  } else {
+    const key = await keyFromFile(totem.keyFile);
+    if (key.ok) return key;
+    const { path, cause } = key.problem;
+    return refuse({ type: "key-file", text: `${path}: ${cause}` });
+  }
+  return accept(keyFromName(clusterName));
+}
+
+async function requestRealtime(
+  { realtime, nativeCalls }: RingThreadOptions,
+  notice: Notice,
+): Promise<"round-robin" | "default"> {
+  if (!realtime) return "default";
+  const calls = nativeCalls ? await loadSystemCalls() : refuse("native calls are switched off");
+  const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority) : refuse(calls.problem);
+  if (asked.ok) return "round-robin";
+  notice("notice", `the ring runs at normal priority: ${asked.problem}`);
+  return "default";
+}
+
+function warnOfBuffers(opened: TransportOpened, notice: Notice): void {
+  const { receiveBufferBytes: granted, receiveBufferWantedBytes: wanted } = opened;
+  if (granted >= wanted) return;
+  const text = `receive buffer ${granted} bytes, wanted ${wanted}: raise net.core.rmem_max`;
+  notice("warning", text);
+}
+
+function transportOptions(
+  options: RingThreadOptions,
+): ConstructorParameters<typeof UdpTransport>[0] {
+  const { totem, nodes } = options;
+  return {
+    ownAddress: ownAddress(options),
+    port: totem.port,
+    delivery:
+      totem.transport === "udp"
+        ? { type: "udp", group: totem.multicast.address, ttl: totem.multicast.ttl }
+        : { type: "udpu", addresses: nodes.map(({ address }) => address) },
+  };
+}
+
+function ownAddress({ nodes, self }: RingThreadOptions): string {
+  return nodes.find(({ id }) => id === self)?.address ?? "";
+}
+
+function ringOptions(options: RingThreadOptions, life: NodeLife): RingOptions {
+  const { totem, self, nodes, configHash } = options;
+  const ipBytes = ownAddress(options).includes(":") ? ipv6HeaderBytes : ipv4HeaderBytes;
+  return {
+    ...totem,
+    self,
+    incarnation: life.incarnation,
+    nodes: nodes.map(({ id }) => id),
+    chunkRoomBytes: totem.netmtuBytes - ipBytes - envelopeBytes - 2 * orderedHeaderBytes,
+    ringSeqStart: life.ringSeqStart,
+    ringSeqDurable: life.ringSeqDurable,
+    configHash,
+  };
+}
+
+function transportText(problem: TransportProblem): string {
+  switch (problem.type) {
+    case "address-absent":
+      return `${problem.address} is on no interface of this machine; is the network up?`;
+    case "port-taken":
+      return `${problem.address}:${problem.port} is taken: is another clusterd or corosync running?`;
+    case "no-such-group":
+      return `cannot join ${problem.group}: ${problem.cause}`;
+    case "socket-failed":
+      return problem.cause;
+    default:
+      return assertNever(problem);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
+ * Does not know frames or nodes beyond what a verdict names.
+ * V1  One notice for each cause in ten seconds; the counters have the true numbers.
+ */
+import type { DropCause, SealVerdict } from "../io/ports.ts";
+import type { RingNotice } from "../membership/ring-events.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
+
+const quietMs = 10_000;
+
+/** What an operator can do about it; null: normal in a running cluster. */
+const remedies: Readonly<Record<DropCause, string | null>> = {
+  short: "too short: another program sends to the ring's port",
+  magic: "not of this program: another program sends to the ring's port",
+  "other-mode": "a peer has secauth set otherwise: it must be the same on all nodes",
+  version: "a peer speaks another version of the envelope",
+  kind: "unknown kind: a peer runs a newer version",
+  "other-cluster": "another cluster shares address and port: give it another port",
+  "own-copy": null,
+  "unlisted-address": "from an address of no configured node",
+  "unknown-node": "from a node id that is not configured",
+  "address-mismatch": "from the address of another node: do the names resolve alike everywhere?",
+  muted: "too many failures from there: ignored for a second",
+  "old-incarnation": "from an earlier life of a node: late, or replayed",
+  replay: "seen before: duplicated by the network, or replayed",
+  authentication: "not authentic: is the key file the same on all nodes?",
+  unproven: null,
+  "hello-malformed": "malformed hello: a peer runs another version",
+};
+
+export class VerdictLog {
+  readonly #notice: (notice: RingNotice) => void;
+  readonly #saidAtMs = new Map<string, Ms>();
+
+  constructor(notice: (notice: RingNotice) => void) {
+    this.#notice = notice;
+  }
+
+  note(verdict: Exclude<SealVerdict, { readonly type: "opened" }>, nowMs: Ms): void {
+    switch (verdict.type) {
+      case "dropped": {
+        const remedy = remedies[verdict.cause];
+        if (remedy === null || !this.#due(verdict.cause, nowMs)) return;
+        this.#notice({ level: "notice", text: `frames dropped (${verdict.cause}): ${remedy}` });
+        return;
+      }
+      case "hello":
+        if (verdict.proven === null) return;
+        this.#notice({
+          level: "info",
+          text: `node ${verdict.from} proved to be alive, incarnation ${verdict.proven}`,
+        });
+        return;
+      case "duplicate-node":
+        if (!this.#due(verdict.type, nowMs)) return;
+        this.#notice({
+          level: "err",
+          text: `a later process at ${verdict.address} uses this node's id; it is expected to stop`,
+        });
+        return;
+      default:
+        assertNever(verdict);
+    }
+  }
+
+  #due(what: string, nowMs: Ms): boolean {
+    const saidAtMs = this.#saidAtMs.get(what);
+    if (saidAtMs !== undefined && nowMs - saidAtMs < quietMs) return false;
+    this.#saidAtMs.set(what, nowMs);
+    return true;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Looks at this machine for what the configuration supposes: names, addresses, files, agents.
+ * Gathers only; what is wrong is judged by config/host-check.ts.
+ */
+import { lookup } from "node:dns/promises";
+import { access, constants, readFile, stat } from "node:fs/promises";
+import { isIP } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
+import type { FenceAgentFact, FileFact, HostFacts, KeyFileFact } from "../config/host-check.ts";
+import type { ResolvedName } from "../config/local-node.ts";
+import type { ClusterConf, ResourceConf } from "../model/conf.ts";
+import { causeText } from "./cause.ts";
+
+const agentDirectories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+export async function gatherHostFacts(
+  conf: ClusterConf,
+  nodeName: string | null,
+): Promise<HostFacts> {
+  const hosts = await readHosts();
+  const resolved = new Map<string, ResolvedName>();
+  for (const { name } of conf.nodes) resolved.set(name, await resolveName(name, hosts));
+  const scripts = new Map<string, FileFact>();
+  for (const { tree } of conf.services.services) {
+    for (const path of scriptFiles(tree)) scripts.set(path, await fileFact(path));
+  }
+  const agents = conf.nodes.flatMap((node) =>
+    node.fenceMethods.flatMap((method) => method.devices.map((use) => use.agent)),
+  );
+  const fenceAgents = new Map<string, FenceAgentFact>();
+  for (const agent of new Set(agents)) {
+    if (agent !== "self") fenceAgents.set(agent, await agentFact(agent));
+  }
+  const { keyFile } = conf.totem;
+  return {
+    nodeName,
+    uname: hostname(),
+    localAddresses: Object.values(networkInterfaces())
+      .flatMap((entries) => entries ?? [])
+      .map((entry) => entry.address),
+    resolved,
+    scripts,
+    keyFile: keyFile === null ? null : await keyFileFact(keyFile),
+    fenceAgents,
+    searchPath: agentDirectories,
+  };
+}
+
+function scriptFiles(tree: ResourceConf): readonly string[] {
+  const file = tree.type === "script" ? new Map(tree.attributes).get("file") : undefined;
+  return [...(file === undefined ? [] : [file]), ...tree.children.flatMap(scriptFiles)];
+}
+
+/** Names that /etc/hosts knows, to tell its answers from those of a name server. */
+async function readHosts(): Promise<ReadonlySet<string>> {
+  try {
+    const lines = (await readFile("/etc/hosts", "utf8")).split("\n");
+    const words = lines.map((line) => line.replace(/#.*/, "").trim().split(/\s+/).slice(1));
+    return new Set(words.flat().map((name) => name.toLowerCase()));
+  } catch {
+    return new Set();
+  }
+}
+
+async function resolveName(name: string, hosts: ReadonlySet<string>): Promise<ResolvedName> {
+  if (isIP(name) !== 0) return { type: "addresses", addresses: [name], source: "literal" };
+  try {
+    const found = await lookup(name, { all: true });
+    const source = hosts.has(name.toLowerCase()) ? "hosts" : "dns";
+    return { type: "addresses", addresses: found.map((one) => one.address), source };
+  } catch (error) {
+    return { type: "failed", cause: causeText(error) };
+  }
+}
+
+async function fileFact(path: string): Promise<FileFact> {
+  try {
+    const found = await stat(path);
+    return { type: "present", regular: found.isFile(), executable: (found.mode & 0o111) !== 0 };
+  } catch (error) {
+    return { type: "absent", cause: causeText(error) };
+  }
+}
+
+async function keyFileFact(path: string): Promise<KeyFileFact> {
+  try {
+    const found = await stat(path);
+    const { mode, size: sizeBytes } = found;
+    const readable = await accessible(path, constants.R_OK);
+    return {
+      type: "present",
+      regular: found.isFile(),
+      readable,
+      mode: mode & 0o777,
+      sizeBytes,
+    };
+  } catch (error) {
+    return { type: "absent", cause: causeText(error) };
+  }
+}
+
+async function agentFact(agent: string): Promise<FenceAgentFact> {
+  for (const directory of agentDirectories) {
+    const path = `${directory}/${agent}`;
+    if (await accessible(path, constants.X_OK)) return { path, parameters: null };
+  }
+  return { path: null, parameters: null };
+}
+
+async function accessible(path: string, mode: number): Promise<boolean> {
+  try {
+    await access(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Ordered payloads as bytes: JSON in UTF-8. Does not know what they say.
+ */
+
+export function encodePayload(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value), "utf8");
+}
+
+/** Undefined when the bytes are no JSON: a member of another version. */
+export function decodePayload(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Options of the stand-in broker: qpidd.conf keys and the command line, which wins.
+ * Knows no broker state. Source: qpidd(1), qpid-cpp ha/HaPlugin.cpp and broker/Broker.cpp.
+ */
+import { accept, type Result, refuse } from "../../src/model/outcome.ts";
+
+export type ReplicateLevel = "none" | "configuration" | "all";
+export type Address = { readonly host: string; readonly port: number };
+
+export type BrokerOptions = {
+  readonly port: number;
+  /** Empty: all interfaces. */
+  readonly host: string;
+  readonly auth: boolean;
+  readonly cluster: boolean;
+  readonly brokersUrl: readonly Address[];
+  readonly replicateDefault: ReplicateLevel;
+  readonly username: string;
+  readonly password: string;
+  readonly backupTimeoutMs: number;
+  readonly linkMaintenanceMs: number;
+  /** Whole seconds, fractions cut off; 0: no heartbeats and no limit of status checks. */
+  readonly linkHeartbeatMs: number;
+  readonly directory: string | null;
+  readonly daemon: boolean;
+  readonly pidFile: string | null;
+  readonly closeFd: number | null;
+  readonly logFile: string | null;
+  readonly version: boolean;
+  /** Messages per second that a backup copies while catching up; null: no limit. */
+  readonly catchupRate: number | null;
+  /** Options of the real broker that have no meaning here; named in the log. */
+  readonly disregarded: readonly string[];
+};
+
+const optionNames = new Set(
+  [
+    "port interface auth ha-cluster ha-brokers-url ha-replicate ha-username ha-password",
+    "ha-mechanism ha-backup-timeout link-maintenance-interval link-heartbeat-interval data-dir",
+    "no-data-dir daemon pidfile close-fd log-to-file version config catchup-rate",
+  ].flatMap((line) => line.split(" ")),
+);
+
+/** Written without a value on the command line; `name=yes` or `name=no` in the file. */
+const flagNames = new Set(["daemon", "version", "no-data-dir"]);
+
+const disregardedNames = new Set(
+  [
+    "worker-threads max-negotiate-time wait log-enable log-to-stderr log-to-stdout log-to-syslog",
+    "log-time log-level mgmt-enable max-connections tcp-nodelay transport realm acl-file",
+    "ha-public-url ha-flow-messages ha-flow-bytes ha-queue-replication module-dir load-module",
+    "socket-fd",
+  ].flatMap((line) => line.split(" ")),
+);
+
+/** The file's `name=value` lines; `#` begins a comment. */
+export function parseConfigFile(text: string): ReadonlyMap<string, string> {
+  const settings = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const content = line.replace(/#.*/, "").trim();
+    if (content === "") continue;
+    const [name = "", ...rest] = content.split("=");
+    settings.set(name.trim(), rest.join("=").trim());
+  }
+  return settings;
+}
+
+/** `--name value`, `--name=value`, `-p value`, `-d`. */
+export function parseCommandLine(
+  argv: readonly string[],
+): Result<ReadonlyMap<string, string>, string> {
+  const settings = new Map<string, string>();
+  const pending = [...argv];
+  for (let word = pending.shift(); word !== undefined; word = pending.shift()) {
+    const long = word === "-p" ? "--port" : word === "-d" ? "--daemon" : word;
+    const match = /^--([a-z-]+)(?:=(.*))?$/.exec(long);
+    const name = match?.[1] ?? "";
+    if (!optionNames.has(name) && !disregardedNames.has(name)) {
+      return refuse(`unrecognised option '${word}'`);
+    }
+    if (flagNames.has(name)) {
+      settings.set(name, "yes");
+      continue;
+    }
+    const value = match?.[2] ?? pending.shift();
+    if (value === undefined) return refuse(`the required argument for option '${word}' is missing`);
+    settings.set(name, value);
+  }
+  return accept(settings);
+}
+
+/** `[amqp:][user/password@][tcp:]host[:port],…`, each address with its own optional parts. */
+export function parseBrokersUrl(text: string): readonly Address[] {
+  const addresses: Address[] = [];
+  for (const part of text.replace(/^amqp:/, "").split(",")) {
+    const bare = part.trim().replace(/^.*@/, "").replace(/^tcp:/, "");
+    if (bare === "") continue;
+    const [host = "", port = ""] = bare.split(":");
+    addresses.push({ host, port: port === "" ? 5672 : Number(port) });
+  }
+  return addresses;
+}
+
+/** As the broker shows it: `amqp:tcp:host:port,tcp:host:port`. */
+export function formatBrokersUrl(addresses: readonly Address[]): string {
+  if (addresses.length === 0) return "";
+  return `amqp:${addresses.map((at) => `tcp:${at.host}:${at.port}`).join(",")}`;
+}
+
+/** A number of seconds with an optional unit s, ms, us or ns. */
+export function parseIntervalMs(text: string): number | null {
+  const match = /^([0-9]*\.?[0-9]+)(s|ms|us|ns)?$/.exec(text);
+  if (match === null) return null;
+  const factor = { s: 1000, ms: 1, us: 1e-3, ns: 1e-6 }[match[2] ?? "s"];
+  return factor === undefined ? null : Number(match[1]) * factor;
+}
+
+export function parseLevel(text: string): ReplicateLevel | null {
+  return text === "none" || text === "configuration" || text === "all" ? text : null;
+}
+
+/** All settings together; the answer names the first one that cannot be read. */
+export function parseBrokerOptions(
+  settings: ReadonlyMap<string, string>,
+): Result<BrokerOptions, string> {
+  const problems: string[] = [];
+  const text = (name: string, absent = "") => settings.get(name) ?? absent;
+  const flag = (name: string, absent: string) => /^(1|on|true|yes)$/i.test(text(name, absent));
+  const interval = (name: string, absent: string) => {
+    const value = parseIntervalMs(text(name, absent));
+    if (value === null) problems.push(`bad value '${text(name)}' for ${name}`);
+    return value ?? 0;
+  };
+  const port = Number(text("port", "5672"));
+  if (!Number.isInteger(port) || port < 0 || port > 65535) problems.push("bad value for port");
+  const level = parseLevel(text("ha-replicate", "none"));
+  if (level === null) problems.push(`bad value '${text("ha-replicate")}' for ha-replicate`);
+  const optional = (name: string) => settings.get(name) ?? null;
+  const options: BrokerOptions = {
+    port,
+    host: text("interface"),
+    auth: flag("auth", "no"),
+    cluster: flag("ha-cluster", "no"),
+    brokersUrl: parseBrokersUrl(text("ha-brokers-url")),
+    replicateDefault: level ?? "none",
+    username: text("ha-username"),
+    password: text("ha-password"),
+    backupTimeoutMs: interval("ha-backup-timeout", "10"),
+    linkMaintenanceMs: Math.max(1, interval("link-maintenance-interval", "2")),
+    linkHeartbeatMs: Math.floor(interval("link-heartbeat-interval", "120") / 1000) * 1000,
+    directory: flag("no-data-dir", "no") ? null : optional("data-dir"),
+    daemon: flag("daemon", "no"),
+    pidFile: optional("pidfile"),
+    closeFd: settings.has("close-fd") ? Number(text("close-fd")) : null,
+    logFile: optional("log-to-file"),
+    version: flag("version", "no"),
+    catchupRate: settings.has("catchup-rate") ? Number(text("catchup-rate")) : null,
+    disregarded: [...settings.keys()].filter((name) => !optionNames.has(name)),
+  };
+  const [first] = problems;
+  return first === undefined ? accept(options) : refuse(first);
+}

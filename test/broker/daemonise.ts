@@ -1,0 +1,30 @@
+/**
+ * Starts the broker as a process of its own session and waits until it listens.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import type { BrokerOptions } from "./broker-options.ts";
+
+/** The daemon says by this descriptor that it listens; `main.ts` looks for the variable's absence. */
+export const readyFd = 3;
+export const readyVariable = "STANDIN_BROKER_READY";
+
+/** Exit status of the starting process: 0 once the daemon listens, 1 when it ended before. */
+export function daemonise(settings: BrokerOptions, argv: readonly string[]): Promise<number> {
+  const atDirectory = settings.directory === null ? null : join(settings.directory, "qpidd.log");
+  if (settings.directory !== null) mkdirSync(settings.directory, { recursive: true });
+  const log = openSync(settings.logFile ?? atDirectory ?? "/dev/null", "a");
+  const child = spawn(process.execPath, [...process.execArgv, ...argv], {
+    detached: true,
+    stdio: ["ignore", log, log, "pipe"],
+    env: { ...process.env, [readyVariable]: String(readyFd) },
+  });
+  return new Promise((resolve) => {
+    child.on("exit", () => resolve(1));
+    child.stdio[readyFd]?.once("data", () => {
+      child.unref();
+      resolve(0);
+    });
+  });
+}

@@ -1,0 +1,270 @@
+/**
+ * The stand-in broker without its AMQP side: states, promotion, members, queues, replication.
+ * Knows no AMQP. Source: qpid-cpp ha/HaBroker.cpp, Backup.cpp, Primary.cpp, Membership.cpp.
+ *
+ * As the original it does not prevent a second primary, and `ready` is a memory of the past.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import type { Address, BrokerOptions } from "./broker-options.ts";
+import {
+  type HaState,
+  isLegalTransition,
+  isPrimary,
+  type Member,
+  stateNumber,
+} from "./ha-states.ts";
+import type { PeerLink } from "./peer-link.ts";
+import type { PeerMessage } from "./peer-protocol.ts";
+import { QueueSet, replicateLevel } from "./queue-set.ts";
+import type { MessageQueue, QueueArguments, StoredMessage } from "./queue-store.ts";
+import { type LinkOutline, ReplicationSink } from "./replication-sink.ts";
+import { ReplicationSource } from "./replication-source.ts";
+import { askPeer } from "./status-check.ts";
+
+/** What the AMQP side is told. */
+export type BrokerListener = {
+  readonly onMembers: (members: readonly Member[]) => void;
+  readonly onMessage: (queue: MessageQueue) => void;
+  readonly onDrop: (queue: MessageQueue) => void;
+};
+
+export type HaBrokerOptions = {
+  readonly settings: BrokerOptions;
+  readonly systemId: string;
+  readonly log: (text: string) => void;
+  /** An illegal transition: the broker cannot go on. */
+  readonly onFatal: (text: string) => void;
+};
+
+export class HaBroker {
+  readonly settings: BrokerOptions;
+  readonly systemId: string;
+  readonly queues: QueueSet;
+  brokersUrl: readonly Address[];
+  publicUrl = "";
+  readonly #options: HaBrokerOptions;
+  readonly #log: (text: string) => void;
+  readonly #sink: ReplicationSink;
+  #listener: BrokerListener | null = null;
+  #source: ReplicationSource | null = null;
+  #state: HaState = "standalone";
+  #members: readonly Member[] = [];
+  #own: Address = { host: "", port: 0 };
+  #checks: Promise<unknown> = Promise.resolve();
+  #notPromotable = false;
+  #tag = randomBytes(4).toString("hex");
+  #count = 0;
+
+  constructor(options: HaBrokerOptions) {
+    this.#options = options;
+    this.settings = options.settings;
+    this.systemId = options.systemId;
+    this.#log = options.log;
+    this.brokersUrl = options.settings.brokersUrl;
+    this.queues = new QueueSet((queue) => {
+      this.#source?.queueDropped(queue);
+      this.#listener?.onDrop(queue);
+    });
+    this.#sink = new ReplicationSink({
+      systemId: this.systemId,
+      addresses: () => this.brokersUrl,
+      queues: this.queues,
+      linkMaintenanceMs: options.settings.linkMaintenanceMs,
+      linkHeartbeatMs: options.settings.linkHeartbeatMs,
+      catchupRate: options.settings.catchupRate,
+      self: () => this.#self(),
+      log: this.#log,
+      onMembers: (members) => this.#onMembers(members),
+    });
+    if (options.settings.cluster) this.#state = "joining";
+    this.#members = [this.#self()];
+  }
+
+  get state(): HaState {
+    return this.#state;
+  }
+
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  get link(): LinkOutline | null {
+    return this.#sink.outline;
+  }
+
+  /** Sends that are not acknowledged yet. */
+  get guarded(): number {
+    return this.#source?.guarded ?? 0;
+  }
+
+  listen(listener: BrokerListener): void {
+    this.#listener = listener;
+  }
+
+  /** Call once the port is open, since the check must be able to recognise this broker. */
+  start(): void {
+    if (!this.settings.cluster) return;
+    this.#checks = Promise.all(this.brokersUrl.map((address) => this.#check(address)));
+    this.#sink.start();
+  }
+
+  /**
+   * Null, or why it is refused. While the start-up checks run the answer waits for them, even when
+   * the caller has gone: the promotion then happens later.
+   */
+  async promote(): Promise<string | null> {
+    this.#log(`promote received in state ${this.#state}`);
+    if (this.#state === "joining") await this.#checks;
+    const refusal = this.#promoteNow();
+    this.#log(`promote answered: ${refusal ?? `ok, ${this.#state}`}`);
+    return refusal;
+  }
+
+  /** In state joining the checks that this starts never end: a defect of the original, kept. */
+  setBrokersUrl(addresses: readonly Address[]): void {
+    this.brokersUrl = addresses;
+    if (this.#state === "joining") this.#checks = new Promise(() => {});
+  }
+
+  createQueue(name: string, given: QueueArguments): MessageQueue {
+    const level = replicateLevel(given, this.settings.replicateDefault);
+    const queueArguments = level === "none" ? given : { ...given, "qpid.replicate": level };
+    const queue = this.queues.create({ name, uuid: randomUUID(), level, queueArguments });
+    this.#source?.queueCreated(queue);
+    return queue;
+  }
+
+  /** Stores a message; `confirm` is called once it may be acknowledged. */
+  enqueue(queue: MessageQueue, content: Buffer, confirm: () => void): void {
+    this.#count += 1;
+    const id = `${this.#tag}.${this.#count}`;
+    queue.append(id, content);
+    if (this.#source === null) confirm();
+    else this.#source.enqueued(queue, id, confirm);
+    this.#listener?.onMessage(queue);
+  }
+
+  consume(queue: MessageQueue, message: StoredMessage): void {
+    if (queue.remove(message.id)) this.#source?.dequeued(queue, message.id);
+  }
+
+  release(queue: MessageQueue, message: StoredMessage): void {
+    queue.release(message);
+    this.#listener?.onMessage(queue);
+  }
+
+  /** A connection of another stand-in: its first message says what it wants. */
+  acceptPeer(link: PeerLink): void {
+    link.receive(
+      (message) => this.#onFirst(link, message),
+      () => {},
+    );
+  }
+
+  #onFirst(link: PeerLink, message: PeerMessage): void {
+    if (message.type === "ask") {
+      link.send({ type: "answer", systemId: this.systemId, state: this.#state });
+      link.finish();
+    } else if (message.type !== "hello") {
+      link.close();
+    } else if (this.#source === null || message.member.systemId === this.systemId) {
+      link.send({ type: "refused", systemId: this.systemId, state: this.#state });
+      link.finish();
+    } else {
+      this.#source.attach(link, message.member);
+    }
+  }
+
+  async #check(address: Address): Promise<void> {
+    const status = await askPeer(address, this.systemId, 2 * this.settings.linkHeartbeatMs);
+    if (status.type === "silent") return;
+    if (status.systemId === this.systemId) {
+      this.#own = address;
+      this.#sink.recogniseOwn(address);
+      if (this.#state === "joining") this.#publish([this.#self()]);
+    } else if (status.state !== "joining") {
+      this.#log(
+        `peer ${address.host}:${address.port} is ${status.state}: no promotion from joining`,
+      );
+      this.#notPromotable = true;
+    }
+  }
+
+  #promoteNow(): string | null {
+    switch (this.#state) {
+      case "joining":
+        if (this.#notPromotable) return "Joining active cluster, cannot be promoted.";
+        this.#becomePrimary();
+        return null;
+      case "catchup":
+        return "Still catching up, cannot be promoted.";
+      case "ready":
+        this.#becomePrimary();
+        return null;
+      default:
+        return null;
+    }
+  }
+
+  #becomePrimary(): void {
+    const expected = this.#members.filter(
+      (member) => member.state === "ready" && member.systemId !== this.systemId,
+    );
+    this.#sink.stop();
+    for (const queue of this.queues.all()) queue.dropPlaceholders();
+    this.#tag = randomBytes(4).toString("hex");
+    const source = new ReplicationSource({
+      queues: this.queues,
+      linkHeartbeatMs: this.settings.linkHeartbeatMs,
+      log: this.#log,
+      onChange: () => this.#onReplicas(source),
+    });
+    this.#source = source;
+    source.expect(expected);
+    this.#enter("recovering");
+    this.#log(`waiting for ${expected.length} expected backups`);
+    setTimeout(() => this.#onBackupTimeout(source), this.settings.backupTimeoutMs);
+    this.#onReplicas(source);
+  }
+
+  #onBackupTimeout(source: ReplicationSource): void {
+    if (this.#state === "recovering") source.giveUpAbsent();
+  }
+
+  #onReplicas(source: ReplicationSource): void {
+    if (this.#state === "recovering" && source.expected === 0) this.#enter("active");
+    const members = [this.#self(), ...source.members()];
+    source.tellMembers(members);
+    this.#publish(members);
+  }
+
+  /** A backup's whole table is the primary's word, its own state included. */
+  #onMembers(members: readonly Member[]): void {
+    if (isPrimary(this.#state)) return;
+    const own = members.find((member) => member.systemId === this.systemId);
+    if (own !== undefined && own.state !== this.#state) this.#enter(own.state);
+    this.#publish(members);
+  }
+
+  #enter(state: HaState): void {
+    if (!isLegalTransition(this.#state, state)) {
+      this.#options.onFatal(`illegal transition ${this.#state} -> ${state}`);
+      return;
+    }
+    this.#log(`${this.#state} -> ${state}`);
+    this.#state = state;
+  }
+
+  #publish(members: readonly Member[]): void {
+    this.#members = members;
+    const shown = members.map(
+      (member) => `${member.systemId.slice(0, 8)}=${stateNumber(member.state)}`,
+    );
+    this.#log(`members ${shown.join(" ")}`);
+    this.#listener?.onMembers(members);
+  }
+
+  #self(): Member {
+    return { systemId: this.systemId, ...this.#own, state: this.#state };
+  }
+}

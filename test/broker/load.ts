@@ -1,0 +1,299 @@
+/**
+ * Load on one address: sends numbered messages without pause, resends what was not acknowledged
+ * after every reconnection, at the end receives all and says what was lost, duplicated, reordered.
+ * As a program: `load.js HOST:PORT [--queue NAME] [--seconds N] [--rate N] [--window N]`; ends on
+ * SIGTERM and SIGINT too; prints the report as JSON, exit 1 when anything acknowledged was lost.
+ * `--progress` prints the number of acknowledged messages ten times per second until then.
+ *
+ * Messages are told apart by application properties: replication may change everything else.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import type { Connection, Delivery, EventContext, Sender } from "rhea";
+import { openConnection, QmfClient, QmfException } from "./qmf-client.ts";
+import { asMap } from "./qmf-values.ts";
+
+export type LoadOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly queue?: string;
+  /** Messages per second; 0: as fast as they are acknowledged. */
+  readonly rate?: number;
+  /** Messages that may be unacknowledged at a time. */
+  readonly window?: number;
+  /** A connection without an acknowledgement for this long is given up. */
+  readonly stallMs?: number;
+};
+
+export type LoadReport = {
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly received: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  /** Acknowledged, but not received. */
+  readonly lost: number;
+  /** Longest time between two acknowledgements, the end of sending included. */
+  readonly longestGapMs: number;
+};
+
+const connectTimeoutMs = 500;
+const reconnectMinMs = 10;
+const reconnectMaxMs = 100;
+/** The queue counts as empty when nothing arrives for this long, longer while some are missing. */
+const quietMs = 300;
+const quietWithLossMs = 3000;
+const paceMs = 5;
+
+export class LoadRun {
+  readonly #options: Required<LoadOptions>;
+  readonly #run = randomUUID();
+  readonly #unacknowledged = new Set<number>();
+  readonly #acknowledged = new Set<number>();
+  #sent = 0;
+  #startedAtMs = 0;
+  #lastAckMs = 0;
+  #longestGapMs = 0;
+  #queueKnown = false;
+  #stopping = false;
+  #sending: Promise<void> | null = null;
+
+  constructor(options: LoadOptions) {
+    this.#options = { queue: "load", rate: 1000, window: 200, stallMs: 1000, ...options };
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged.size;
+  }
+
+  get longestGapMs(): number {
+    return this.#longestGapMs;
+  }
+
+  start(): void {
+    this.#sending = this.#sendUntilStopped();
+  }
+
+  /** Ends the sending and leaves everything where it is. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#sending;
+    this.#noteGap();
+  }
+
+  /** Ends the sending, receives everything and reports. */
+  async finish(): Promise<LoadReport> {
+    await this.stop();
+    const arrived = await this.#drain();
+    return this.#report(arrived);
+  }
+
+  /** One connection after the other, the next one soon. */
+  async #sendUntilStopped(): Promise<void> {
+    let pauseMs = reconnectMinMs;
+    while (!this.#stopping) {
+      const connection = await this.#connect();
+      if (connection === null) {
+        await delay(pauseMs);
+        pauseMs = Math.min(2 * pauseMs, reconnectMaxMs);
+        continue;
+      }
+      pauseMs = reconnectMinMs;
+      await this.#sendOver(connection);
+      abandon(connection);
+    }
+  }
+
+  /** A connection to a primary that has the queue, or null. */
+  async #connect(): Promise<Connection | null> {
+    const { host, port, queue } = this.#options;
+    const target = { host, port, timeoutMs: connectTimeoutMs };
+    if (this.#queueKnown) return openConnection(target).catch(() => null);
+    const client = await QmfClient.open({ ...target, admin: false }).catch(() => null);
+    if (client === null) return null;
+    const created = await client
+      .createQueue(queue)
+      .then(() => true)
+      .catch((error: unknown) => error instanceof QmfException);
+    client.close();
+    this.#queueKnown = created;
+    return created ? openConnection(target).catch(() => null) : null;
+  }
+
+  /** Resolves when the connection is of no more use, or sending is to stop. */
+  #sendOver(connection: Connection): Promise<void> {
+    const sender = connection.open_sender(this.#options.queue);
+    const resend = [...this.#unacknowledged].sort((a, b) => a - b);
+    const inFlight = new Map<Delivery, number>();
+    const outcome = ({ delivery }: EventContext, accepted: boolean) => {
+      const id = delivery === undefined ? undefined : inFlight.get(delivery);
+      if (delivery === undefined || id === undefined) return;
+      inFlight.delete(delivery);
+      if (accepted) this.#onAck(id);
+      else resend.push(id);
+    };
+    connection.on("accepted", (context) => outcome(context, true));
+    for (const event of ["released", "rejected", "modified"]) {
+      connection.on(event, (context) => outcome(context, false));
+    }
+    return new Promise((resolve) => {
+      const openedAtMs = performance.now();
+      const pace = setInterval(() => {
+        const silentMs = performance.now() - Math.max(openedAtMs, this.#lastAckMs);
+        const waits = inFlight.size > 0 || !sender.sendable();
+        const stalled = waits && silentMs > this.#options.stallMs;
+        if (this.#stopping || stalled) end();
+        else this.#sendDue(sender, inFlight, resend);
+      }, paceMs);
+      const end = () => {
+        clearInterval(pace);
+        resolve();
+      };
+      for (const event of ["disconnected", "connection_close", "sender_close", "error"]) {
+        connection.on(event, end);
+      }
+      connection.on("sender_error", () => {
+        this.#queueKnown = false;
+        end();
+      });
+    });
+  }
+
+  #sendDue(sender: Sender, inFlight: Map<Delivery, number>, resend: number[]): void {
+    const { rate, window } = this.#options;
+    if (this.#startedAtMs === 0) this.#startedAtMs = performance.now();
+    const elapsedMs = performance.now() - this.#startedAtMs;
+    const due = rate === 0 ? Number.POSITIVE_INFINITY : (elapsedMs * rate) / 1000;
+    while (inFlight.size < window && sender.is_open() && sender.sendable()) {
+      const again = resend.shift();
+      if (again === undefined && this.#sent >= due) return;
+      const id = again ?? this.#nextId();
+      const properties = { id, run: this.#run };
+      inFlight.set(sender.send({ application_properties: properties, body: `message ${id}` }), id);
+    }
+  }
+
+  #nextId(): number {
+    this.#sent += 1;
+    this.#unacknowledged.add(this.#sent);
+    return this.#sent;
+  }
+
+  #onAck(id: number): void {
+    this.#unacknowledged.delete(id);
+    this.#acknowledged.add(id);
+    this.#noteGap();
+    this.#lastAckMs = performance.now();
+  }
+
+  #noteGap(): void {
+    if (this.#lastAckMs === 0) return;
+    this.#longestGapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastAckMs);
+  }
+
+  /** Everything of this run that is in the queue, in order of arrival. */
+  async #drain(): Promise<readonly number[]> {
+    const arrived: number[] = [];
+    const missing = new Set(this.#acknowledged);
+    let quietSinceMs = performance.now();
+    const isOver = () => {
+      const limitMs = missing.size === 0 ? quietMs : quietWithLossMs;
+      return performance.now() - quietSinceMs > limitMs;
+    };
+    while (!isOver()) {
+      const connection = await this.#connect();
+      if (connection === null) {
+        await delay(reconnectMaxMs);
+        continue;
+      }
+      quietSinceMs = performance.now();
+      let open = true;
+      for (const event of ["disconnected", "connection_close", "receiver_close", "error"]) {
+        connection.on(event, () => {
+          open = false;
+        });
+      }
+      connection.on("message", ({ message }) => {
+        quietSinceMs = performance.now();
+        const properties = asMap(message?.application_properties);
+        if (properties["run"] !== this.#run) return;
+        const id = Number(properties["id"]);
+        arrived.push(id);
+        missing.delete(id);
+      });
+      connection.open_receiver(this.#options.queue);
+      while (open && !isOver()) await delay(paceMs);
+      abandon(connection);
+    }
+    return arrived;
+  }
+
+  #report(arrived: readonly number[]): LoadReport {
+    const seen = new Set<number>();
+    let reordered = 0;
+    let highest = 0;
+    for (const id of arrived) {
+      if (!seen.has(id) && id < highest) reordered += 1;
+      seen.add(id);
+      highest = Math.max(highest, id);
+    }
+    return {
+      sent: this.#sent,
+      acknowledged: this.#acknowledged.size,
+      received: arrived.length,
+      duplicated: arrived.length - seen.size,
+      reordered,
+      lost: [...this.#acknowledged].filter((id) => !seen.has(id)).length,
+      longestGapMs: Math.round(this.#longestGapMs),
+    };
+  }
+}
+
+/** Ends a connection that may be dead: a polite close would wait for an answer. */
+function abandon(connection: Connection): void {
+  connection.removeAllListeners();
+  connection.on("disconnected", () => {});
+  connection.on("error", () => {});
+  connection.close();
+  setImmediate(() => connection["socket"]?.destroy());
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [address = "", ...rest] = argv;
+  const [host = "127.0.0.1", port = "5672"] = address.split(":");
+  const option = (name: string) => {
+    const at = rest.indexOf(`--${name}`);
+    return at < 0 ? undefined : rest[at + 1];
+  };
+  const number = (name: string, absent: number) => Number(option(name) ?? absent);
+  const run = new LoadRun({
+    host,
+    port: Number(port),
+    queue: option("queue") ?? "load",
+    rate: number("rate", 1000),
+    window: number("window", 200),
+  });
+  const limit = option("seconds");
+  const stop = new Promise<void>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+    if (limit !== undefined) setTimeout(resolve, Number(limit) * 1000);
+  });
+  run.start();
+  const print = () => process.stdout.write(`${run.acknowledged}\n`);
+  const progress = rest.includes("--progress") ? setInterval(print, 100) : undefined;
+  await stop;
+  clearInterval(progress);
+  const report = await run.finish();
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  return report.lost === 0 ? 0 : 1;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  process.exit(await main(process.argv.slice(2)));
+}

@@ -1,0 +1,52 @@
+/**
+ * The stand-in broker for tests: speaks AMQP 1.0 with clients, QMF with managers, and replicates
+ * like a clustered qpidd, one process per broker. `main.js --config FILE [--daemon] …`
+ */
+import { closeSync, readFileSync, writeSync } from "node:fs";
+import {
+  type BrokerOptions,
+  parseBrokerOptions,
+  parseCommandLine,
+  parseConfigFile,
+} from "./broker-options.ts";
+import { readyVariable } from "./daemonise.ts";
+
+function usageError(text: string): never {
+  process.stderr.write(`qpidd: ${text}\n`);
+  process.exit(1);
+}
+
+function readSettings(argv: readonly string[]): BrokerOptions {
+  const commandLine = parseCommandLine(argv);
+  if (!commandLine.ok) return usageError(commandLine.problem);
+  const configFile = commandLine.value.get("config");
+  const file = configFile === undefined ? new Map<string, string>() : readConfig(configFile);
+  const options = parseBrokerOptions(new Map([...file, ...commandLine.value]));
+  return options.ok ? options.value : usageError(options.problem);
+}
+
+function readConfig(path: string): ReadonlyMap<string, string> {
+  try {
+    return parseConfigFile(readFileSync(path, "utf8"));
+  } catch (error) {
+    return usageError(`can't read ${path}: ${String(error)}`);
+  }
+}
+
+const argv = process.argv.slice(2);
+const settings = readSettings(argv);
+const readyFd = process.env[readyVariable];
+if (settings.version) {
+  process.stdout.write("qpidd (qpid-cpp) version 1.40.0 (stand-in)\n");
+} else if (settings.daemon && readyFd === undefined) {
+  const { daemonise } = await import("./daemonise.ts");
+  process.exit(await daemonise(settings, process.argv.slice(1)));
+} else {
+  delete process.env[readyVariable];
+  const { serve } = await import("./serve.ts");
+  serve(settings, () => {
+    if (readyFd === undefined) return;
+    writeSync(Number(readyFd), "listening\n");
+    closeSync(Number(readyFd));
+  });
+}

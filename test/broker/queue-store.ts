@@ -1,0 +1,149 @@
+/**
+ * Queues and their messages in memory. The same class serves the primary, where clients acquire
+ * and consume, and the backup, where messages are placed by identity in the primary's order.
+ * Knows no network, no state of the broker.
+ *
+ * A message identity is unique for ever: the tag of the promotion that accepted it and a count.
+ * Otherwise a message that an old primary never shared would pass for another one of its successor.
+ */
+import type { ReplicateLevel } from "./broker-options.ts";
+
+export type QueueArguments = Readonly<Record<string, string | number | boolean>>;
+
+export type StoredMessage = {
+  readonly id: string;
+  readonly position: number;
+  /** Encoded AMQP 1.0 message; null: its place is known, its content not yet copied. */
+  content: Buffer | null;
+  acquired: boolean;
+  gone: boolean;
+};
+
+/** Entries that are gone are cut off in steps of this size, so that a cut costs little per message. */
+const compactionStep = 4096;
+
+export class MessageQueue {
+  readonly name: string;
+  readonly uuid: string;
+  readonly level: ReplicateLevel;
+  readonly queueArguments: QueueArguments;
+  #entries: StoredMessage[] = [];
+  #firstPosition = 0;
+  #availableFrom = 0;
+  #gonePrefix = 0;
+  #byId = new Map<string, StoredMessage>();
+  #placeholders = 0;
+
+  constructor(options: {
+    readonly name: string;
+    readonly uuid: string;
+    readonly level: ReplicateLevel;
+    readonly queueArguments: QueueArguments;
+  }) {
+    this.name = options.name;
+    this.uuid = options.uuid;
+    this.level = options.level;
+    this.queueArguments = options.queueArguments;
+  }
+
+  get depth(): number {
+    return this.#byId.size;
+  }
+
+  /** Messages whose content is still to be copied from the primary. */
+  get placeholders(): number {
+    return this.#placeholders;
+  }
+
+  ids(): string[] {
+    return [...this.#byId.keys()];
+  }
+
+  content(id: string): Buffer | null {
+    return this.#byId.get(id)?.content ?? null;
+  }
+
+  append(id: string, content: Buffer | null): StoredMessage {
+    const position = this.#firstPosition + this.#entries.length;
+    const message = { id, position, content, acquired: false, gone: false };
+    this.#entries.push(message);
+    this.#byId.set(id, message);
+    if (content === null) this.#placeholders += 1;
+    return message;
+  }
+
+  fill(id: string, content: Buffer): void {
+    const message = this.#byId.get(id);
+    if (message === undefined || message.content !== null) return;
+    message.content = content;
+    this.#placeholders -= 1;
+  }
+
+  remove(id: string): boolean {
+    const message = this.#byId.get(id);
+    if (message === undefined) return false;
+    this.#byId.delete(id);
+    message.gone = true;
+    if (message.content === null) this.#placeholders -= 1;
+    this.#compact();
+    return true;
+  }
+
+  /** The oldest message that nobody has acquired, now acquired; null when there is none. */
+  acquire(): StoredMessage | null {
+    const message = this.next(this.#availableFrom);
+    if (message === null) {
+      this.#availableFrom = this.#firstPosition + this.#entries.length;
+      return null;
+    }
+    this.#availableFrom = message.position + 1;
+    message.acquired = true;
+    return message;
+  }
+
+  release(message: StoredMessage): void {
+    message.acquired = false;
+    this.#availableFrom = Math.min(this.#availableFrom, message.position);
+  }
+
+  /** The first free message at or after the position, for browsing. */
+  next(position: number): StoredMessage | null {
+    const start = Math.max(0, position - this.#firstPosition);
+    for (let index = start; index < this.#entries.length; index += 1) {
+      const message = this.#entries[index];
+      if (message === undefined) return null;
+      if (!message.gone && !message.acquired && message.content !== null) return message;
+    }
+    return null;
+  }
+
+  /** Takes over the primary's list: its order, nothing that it lacks. Answers what is to be copied. */
+  arrange(ids: readonly string[]): string[] {
+    const known = this.#byId;
+    this.#entries = [];
+    this.#firstPosition = 0;
+    this.#availableFrom = 0;
+    this.#gonePrefix = 0;
+    this.#byId = new Map();
+    this.#placeholders = 0;
+    for (const id of ids) this.append(id, known.get(id)?.content ?? null);
+    return ids.filter((id) => this.content(id) === null);
+  }
+
+  /** Drops places without content: what was announced by a primary that died before sending it. */
+  dropPlaceholders(): void {
+    if (this.#placeholders === 0) return;
+    for (const message of [...this.#byId.values()]) {
+      if (message.content === null) this.remove(message.id);
+    }
+  }
+
+  #compact(): void {
+    while (this.#entries[this.#gonePrefix]?.gone === true) this.#gonePrefix += 1;
+    const all = this.#gonePrefix === this.#entries.length;
+    if (this.#gonePrefix < compactionStep && !all) return;
+    this.#entries.splice(0, this.#gonePrefix);
+    this.#firstPosition += this.#gonePrefix;
+    this.#gonePrefix = 0;
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The check of a starting broker: asks every address of the cluster once whether it is joining too.
+ * Source: qpid-cpp ha/StatusCheck.cpp.
+ */
+import type { Address } from "./broker-options.ts";
+import type { HaState } from "./ha-states.ts";
+import { PeerLink } from "./peer-link.ts";
+
+export type PeerStatus =
+  | { readonly type: "answered"; readonly systemId: string; readonly state: HaState }
+  | { readonly type: "silent" };
+
+/** One peer's answer; no answer, refused and limit exceeded are all `silent`. Limit 0: none. */
+export function askPeer(address: Address, systemId: string, limitMs: number): Promise<PeerStatus> {
+  return new Promise((resolve) => {
+    const link = PeerLink.call(address);
+    const limit = limitMs > 0 ? setTimeout(() => link.close(), limitMs) : undefined;
+    link.receive(
+      (message) => {
+        if (message.type === "answer") {
+          resolve({ type: "answered", systemId: message.systemId, state: message.state });
+        }
+        link.close();
+      },
+      () => {
+        clearTimeout(limit);
+        resolve({ type: "silent" });
+      },
+    );
+    link.send({ type: "ask", systemId });
+  });
+}

@@ -1,0 +1,295 @@
+/** What accepted files become: fencing, logging, quorum, domains, services, resources, actions. */
+import { test } from "tap";
+import type { AgentRule } from "../../src/config/agent-tables.ts";
+import { parseClusterConf } from "../../src/config/cluster-conf.ts";
+import {
+  type Complaint,
+  formatComplaint,
+  formatComplaints,
+  formatCount,
+  unreadableFile,
+} from "../../src/config/complaint.ts";
+import { canonicalAddress, parseIp, parseIpWithPrefix } from "../../src/config/ip-text.ts";
+import type { ClusterConf } from "../../src/model/conf.ts";
+import { ms } from "../../src/model/time.ts";
+
+type Parts = {
+  readonly fence?: string;
+  readonly cluster?: string;
+  readonly agents?: readonly AgentRule[];
+};
+
+/** Three nodes; `fence` stands inside the first one. */
+function load({ fence = "", cluster = "", agents = [] }: Parts): ClusterConf {
+  const text =
+    '<cluster name="web" config_version="1"><clusternodes>' +
+    `<clusternode name="node1" nodeid="1">${fence}</clusternode>` +
+    '<clusternode name="node2" nodeid="2"/><clusternode name="node3" nodeid="3"/>' +
+    `</clusternodes>${cluster}</cluster>`;
+  const { conf, complaints } = parseClusterConf(text, { file: "c", rmAgents: agents });
+  if (conf === null) throw new Error(complaints.map(formatComplaint).join("\n"));
+  return conf;
+}
+
+function loadServices(rm: string, agents: readonly AgentRule[] = []) {
+  return load({ cluster: `<rm>${rm}</rm>`, agents }).services.services;
+}
+
+test("a device run is told both sets of parameters, the device's winning", async (t) => {
+  const conf = load({
+    fence:
+      '<fence><method name="a"><device name="apc" port="1" option="off"/>' +
+      '<device name="apc" port="2" nodename="x" action="on"/></method>' +
+      '<method name="b"><device name="own"/></method></fence>',
+    cluster:
+      '<fencedevices><fencedevice name="apc" agent="fence_apc" action="reboot" ip="10.0.0.9"/>' +
+      '<fencedevice name="own" agent="self"/></fencedevices>',
+  });
+  const apc = { device: "apc", agent: "fence_apc" };
+  t.same(conf.nodes[0]?.fenceMethods, [
+    {
+      name: "a",
+      devices: [
+        {
+          ...apc,
+          parameters: [
+            ["action", "off"],
+            ["ip", "10.0.0.9"],
+            ["port", "1"],
+            ["nodename", "node1"],
+          ],
+        },
+        {
+          ...apc,
+          parameters: [
+            ["action", "on"],
+            ["ip", "10.0.0.9"],
+            ["port", "2"],
+            ["nodename", "x"],
+          ],
+        },
+      ],
+    },
+    { name: "b", devices: [{ device: "own", agent: "self", parameters: [] }] },
+  ]);
+  t.same(conf.nodes[1]?.fenceMethods, []);
+});
+
+test("the fence daemon's options are durations in milliseconds", async (t) => {
+  const { fencing } = load({
+    cluster:
+      '<fence_daemon post_join_delay="-1" post_fail_delay="2" override_time="5" clean_start="yes"' +
+      ' skip_undefined="1" agent_timeout="90" self_fence="software" lease="5000"' +
+      ' kill_timeout="3000" safe_wait="20000"/>',
+  });
+  t.same(fencing, {
+    postJoinDelayMs: null,
+    postFailDelayMs: 2000,
+    overrideTimeMs: 5000,
+    cleanStart: true,
+    skipUndefined: true,
+    agentTimeoutMs: 90_000,
+    selfFence: "software",
+    leaseMs: 5000,
+    killTimeoutMs: 3000,
+    safeWaitMs: 20_000,
+  });
+});
+
+test("self-fencing is off with two_node, and waiting for all is on", async (t) => {
+  const of = (more: string) =>
+    parseClusterConf(
+      `<cluster name="w" config_version="1"><cman two_node="1" expected_votes="1" ${more}/>` +
+        '<clusternodes><clusternode name="a" nodeid="1"/><clusternode name="b" nodeid="2"/>' +
+        "</clusternodes></cluster>",
+      { file: "c" },
+    ).conf;
+  t.equal(of("")?.fencing.selfFence, "no");
+  t.same(of("")?.quorum, { expectedVotes: 2, twoNode: true, waitForAll: true });
+  t.equal(of('wait_for_all="0"')?.quorum.waitForAll, false);
+  t.equal(load({ cluster: '<cman wait_for_all="1"/>' }).quorum.waitForAll, true);
+  t.equal(load({ cluster: '<cman expected_votes="4"/>' }).quorum.expectedVotes, 4);
+});
+
+test("a log channel takes the priority of its subsystem, else of its daemon", async (t) => {
+  const { logging } = load({
+    cluster:
+      '<logging logfile_priority="NOTICE" logfile="/var/log/x">' +
+      '<logging_daemon name="corosync" subsys="TOTEM" debug="on"/>' +
+      '<logging_daemon name="corosync" logfile_priority="err"/>' +
+      '<logging_daemon name="fenced" logfile_priority="warning"/>' +
+      '<logging_daemon name="qdiskd" debug="on"/></logging>',
+  });
+  const priority = { totem: "debug", quorum: "err", fencing: "warning", services: "notice" };
+  t.same(logging, { priority, logFile: "/var/log/x" });
+});
+
+test("a log file is written only if the file asks for one", async (t) => {
+  const of = (attributes: string) => load({ cluster: `<logging ${attributes}/>` }).logging.logFile;
+  t.equal(of(""), null);
+  t.equal(of('to_logfile="yes"'), "/var/log/cluster/clusterd.log");
+  t.equal(of('to_logfile="no" logfile="/x"'), null);
+  t.equal(of('logfile="/x"'), "/x");
+});
+
+test("domains keep their nodes in document order with priorities", async (t) => {
+  const { domains } = load({
+    cluster:
+      '<rm disabled="1" status_child_max="7"><failoverdomains>' +
+      '<failoverdomain name="d" ordered="yes" restricted="on" nofailback="true">' +
+      '<failoverdomainnode name="node3" priority="1"/><failoverdomainnode name="node1"/>' +
+      "</failoverdomain></failoverdomains></rm>",
+  }).services;
+  t.same(domains, [
+    {
+      name: "d",
+      ordered: true,
+      restricted: true,
+      nofailback: true,
+      nodes: [
+        { node: 3, priority: 1 },
+        { node: 1, priority: null },
+      ],
+    },
+  ]);
+  t.match(load({ cluster: '<rm disabled="1" status_child_max="7"/>' }).services, {
+    enabled: false,
+    statusChildMax: 7,
+    statusPollIntervalMs: null,
+  });
+});
+
+test("the attributes of a service are honoured", async (t) => {
+  const [service] = loadServices(
+    '<service name="a" autostart="no" exclusive="yes" recovery="disable" depend="b"' +
+      ' depend_mode="soft" max_restarts="3" restart_expire_time="5m" priority="2"' +
+      ' retry_delay="0"/><service name="b"/>',
+  );
+  t.match(service, {
+    name: "service:a",
+    autostart: false,
+    exclusive: true,
+    recovery: "disable",
+    depend: "service:b",
+    dependMode: "soft",
+    maxRestarts: 3,
+    restartExpireMs: 300_000,
+    priority: 2,
+    retryDelayMs: 0,
+  });
+});
+
+test("children keep document order across types, nested ones too", async (t) => {
+  const [service] = loadServices(
+    '<service name="a" nfslock="1"><ip address="10.0.0.1"><script name="s" file="/s"/></ip>' +
+      '<script name="t" file="/t"/><ip address="10.0.0.2/24" monitor_link="0"/></service>',
+  );
+  const children = service?.tree.children ?? [];
+  t.same(
+    children.map(({ type, key }) => `${type} ${key}`),
+    ["ip 10.0.0.1", "script t", "ip 10.0.0.2/24"],
+  );
+  t.equal(children[0]?.children[0]?.key, "s");
+  t.same(new Map(children[0]?.children[0]?.attributes).get("service_name"), "a", "inherited");
+  t.same(new Map(children[2]?.attributes).get("nfslock"), "1", "inherited");
+});
+
+test("defaults of a type apply to definitions inside and outside of services", async (t) => {
+  const [service] = loadServices(
+    '<resources><ip address="10.0.0.1"/></resources>' +
+      '<resource-defaults><ip sleeptime="0" nfslock="1"><action name="stop" timeout="9"/></ip>' +
+      '</resource-defaults><service name="a"><ip ref="10.0.0.1"/>' +
+      '<ip address="10.0.0.2" sleeptime="3"/></service>',
+  );
+  const [first, second] = (service?.tree.children ?? []).map(
+    ({ attributes }) => new Map(attributes),
+  );
+  t.equal(first?.get("sleeptime"), "0");
+  t.equal(second?.get("sleeptime"), "3");
+  t.equal(first?.get("nfslock"), "1", "a default ends inheritance");
+  t.same(service?.tree.children[0]?.actions, [
+    { name: "stop", depth: null, intervalMs: null, timeoutMs: 9000 },
+  ]);
+});
+
+test("actions of the definition come before those of the reference", async (t) => {
+  const [service] = loadServices(
+    '<resources><script name="s" file="/s"><action name="status" depth="*" interval="1"/>' +
+      '</script></resources><service name="a"><script ref="s">' +
+      '<action name="status" depth="10" interval="1m" timeout="5"/></script></service>',
+  );
+  t.same(service?.tree.children[0]?.actions, [
+    { name: "status", depth: null, intervalMs: 1000, timeoutMs: null },
+    { name: "status", depth: 10, intervalMs: 60_000, timeoutMs: 5000 },
+  ]);
+});
+
+test("a shared script has one occurrence for each use", async (t) => {
+  const services = loadServices(
+    '<resources><script name="s" file="/s"/></resources>' +
+      '<service name="a"><script ref="s"/></service><service name="b"><script ref="s"/></service>',
+  );
+  t.same(
+    services.map(({ tree }) => new Map(tree.children[0]?.attributes).get("service_name")),
+    ["a", "b"],
+  );
+});
+
+test("rules of further agents make their types known and can replace built-in ones", async (t) => {
+  const fs: AgentRule = {
+    type: "fs",
+    instancesMax: 2,
+    parameters: [
+      { name: "name", kind: { type: "text" }, primary: true },
+      { name: "mountpoint", kind: { type: "path" }, unique: true, required: true },
+      { name: "options", kind: { type: "text" }, default: "rw" },
+    ],
+    actions: [{ name: "start", depth: 0, intervalMs: null, timeoutMs: ms(900_000) }],
+  };
+  const rm = '<service name="a"><fs name="m" mountpoint="/mnt"/></service>';
+  t.same(loadServices(rm, [fs])[0]?.tree.children[0]?.attributes, [
+    ["name", "m"],
+    ["mountpoint", "/mnt"],
+    ["options", "rw"],
+  ]);
+  t.throws(() => loadServices(rm), /no resource agent "fs"; known types: service, script, ip/);
+  const uses = '<service name="x"><fs ref="m"/><fs ref="m"/><fs ref="m"/></service>';
+  const three = `<resources><fs name="m" mountpoint="/mnt"/></resources>${uses}`;
+  t.throws(() => loadServices(three, [fs]), /fs m may be used 2 times/);
+});
+
+test("addresses are compared as numbers, not as text", async (t) => {
+  t.equal(canonicalAddress("FD00:0:0::1"), canonicalAddress("fd00::1/64"));
+  t.equal(canonicalAddress("::ffff:1.2.3.4"), canonicalAddress("::ffff:102:304"));
+  t.equal(canonicalAddress("not an address"), "not an address");
+  for (const text of ["1.2.3", "1.2.3.256", "01.2.3.4", "::1::", "1:2:3:4:5:6:7:8:9", "g::", ""]) {
+    t.equal(parseIp(text), null, text);
+  }
+  for (const text of ["1:2:3:4:5:6:7::8", "1.2.3.4.5", "fe80::1%eth0", "1.2.3.4:", ":::"]) {
+    t.equal(parseIp(text), null, text);
+  }
+  t.equal(parseIpWithPrefix("10.0.0.1/32")?.prefix, 32);
+  t.equal(parseIpWithPrefix("fd00::1/128")?.prefix, 128);
+  for (const text of ["10.0.0.1/33", "10.0.0.1/", "10.0.0.1/8/8", "/8", "fd00::1/129"]) {
+    t.equal(parseIpWithPrefix(text), null, text);
+  }
+});
+
+test("complaints are one line each and counted", async (t) => {
+  const missing = unreadableFile("/etc/x", "ENOENT: no such file or directory");
+  t.equal(
+    formatComplaint(missing),
+    "/etc/x: error: cannot be read: ENOENT: no such file or directory",
+  );
+  const warning: Complaint = { ...missing, severity: "warning", line: 3, path: "/a", allowed: "b" };
+  t.equal(
+    formatComplaint(warning),
+    "/etc/x:3: warning: /a: cannot be read: ENOENT: no such file or directory; b",
+  );
+  t.equal(formatCount([]), "no complaints");
+  t.equal(formatCount([missing]), "1 error");
+  t.equal(formatCount([warning, warning]), "2 warnings");
+  t.equal(formatCount([missing, missing, warning]), "2 errors, 1 warning");
+  t.equal(formatComplaints([]), "");
+  t.equal(formatComplaints([missing]).split("\n").length, 3);
+});

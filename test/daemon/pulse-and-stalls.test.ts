@@ -1,0 +1,134 @@
+import { test } from "tap";
+import { MainPulse } from "../../src/daemon/main-pulse.ts";
+import { type PostBatch, packPayloads } from "../../src/daemon/outbox.ts";
+import type { RingThreadOutput } from "../../src/daemon/ring-port.ts";
+import { StallWatch } from "../../src/daemon/stall-watch.ts";
+import { VerdictLog } from "../../src/daemon/verdict-log.ts";
+import type { RingNotice } from "../../src/membership/ring-events.ts";
+import { parseNodeId } from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
+
+test("a gap up to the limit is no stall, a longer one is told once", (t) => {
+  const watch = new StallWatch(ms(500), ms(0));
+  t.equal(watch.turn(ms(500)), null);
+  t.equal(watch.turn(ms(1001)), 501);
+  t.equal(watch.turn(ms(1002)), null);
+  t.equal(watch.turn(ms(3002)), 2000);
+  t.same(watch.record(), { count: 2, worstMs: 2000 });
+  t.end();
+});
+
+function pulse(): MainPulse {
+  return new MainPulse({ intervalMs: ms(100), limitMs: ms(800) }, ms(0));
+}
+
+/** Beats until the pulse gives up, at most `max`; returns the last instant. */
+function beatUntilSilent(watched: MainPulse, fromMs: number, max = 50): number {
+  for (let step = 1; step <= max; step += 1) {
+    if (watched.step(ms(fromMs + step * 100)) === null) return fromMs + step * 100;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+test("a main thread that never answers is given up after the limit", (t) => {
+  t.equal(beatUntilSilent(pulse(), 0), 900);
+  t.end();
+});
+
+test("an answer counts from the time of the question", (t) => {
+  const watched = pulse();
+  const first = watched.step(ms(100));
+  for (const nowMs of [200, 300, 400]) watched.step(ms(nowMs));
+  watched.answered(first ?? 0);
+  t.equal(watched.silentMs(), 300);
+  t.equal(beatUntilSilent(watched, 400), 1000);
+  t.end();
+});
+
+test("prompt answers keep the node in for ever", (t) => {
+  const watched = pulse();
+  for (let step = 1; step <= 1000; step += 1) {
+    const beat = watched.step(ms(step * 100));
+    if (beat === null) {
+      t.fail(`given up at step ${step}`);
+      break;
+    }
+    watched.answered(beat);
+  }
+  t.equal(watched.silentMs(), 0);
+  t.end();
+});
+
+test("a pause of the whole machine is not held against the main thread", (t) => {
+  const watched = pulse();
+  watched.answered(watched.step(ms(100)) ?? 0);
+  const beat = watched.step(ms(60_000));
+  t.not(beat, null);
+  t.equal(watched.silentMs(), 100);
+  t.end();
+});
+
+test("an answer to no question changes nothing", (t) => {
+  const watched = pulse();
+  watched.step(ms(100));
+  watched.answered(99);
+  t.equal(watched.silentMs(), 100);
+  t.end();
+});
+
+function deliver(payload: Uint8Array): RingThreadOutput {
+  const rep = parseNodeId(1);
+  if (rep === null) throw new Error("no node id");
+  return { type: "deliver", ring: { rep, seq: 4 }, seq: 1, from: rep, lane: "app", payload };
+}
+
+test("payloads travel in one buffer of exactly their size, whatever they were views of", (t) => {
+  const frame = Buffer.from("....first.second..........");
+  const outputs: RingThreadOutput[] = [
+    deliver(frame.subarray(4, 9)),
+    { type: "heartbeat", beat: 1 },
+    deliver(frame.subarray(10, 16)),
+    deliver(new Uint8Array(0)),
+  ];
+  const { batch, buffer } = packPayloads(outputs);
+  frame.fill(0);
+  t.equal(buffer?.byteLength, 11);
+  const texts = batch.map((output) =>
+    output.type === "deliver" ? Buffer.from(output.payload).toString() : output.type,
+  );
+  t.same(texts, ["first", "heartbeat", "second", ""]);
+  t.equal(packPayloads([{ type: "stopped" }]).buffer, null);
+  t.end();
+});
+
+test("the batch can be posted between threads with its buffer", (t) => {
+  const { batch, buffer } = packPayloads([deliver(Buffer.from("a")), deliver(Buffer.from("b"))]);
+  const post: PostBatch = (outputs, transfer) => {
+    const [first, second] = structuredClone(outputs, { transfer: [...transfer] });
+    if (first?.type !== "deliver" || second?.type !== "deliver") throw new Error("no deliveries");
+    t.equal(Buffer.from(first.payload).toString(), "a");
+    t.equal(first.payload.buffer, second.payload.buffer);
+  };
+  post(batch, buffer === null ? [] : [buffer]);
+  t.end();
+});
+
+test("an attacker cannot fill the log: one line for each cause in ten seconds", (t) => {
+  const notices: RingNotice[] = [];
+  const log = new VerdictLog((notice) => notices.push(notice));
+  for (let nowMs = 0; nowMs <= 10_000; nowMs += 10) {
+    log.note({ type: "dropped", cause: "authentication", reply: null }, ms(nowMs));
+    log.note({ type: "dropped", cause: "own-copy", reply: null }, ms(nowMs));
+  }
+  log.note({ type: "dropped", cause: "magic", reply: null }, ms(10_001));
+  t.same(
+    notices.map(({ text }) => text.slice(0, 32)),
+    [
+      "frames dropped (authentication):",
+      "frames dropped (authentication):",
+      "frames dropped (magic): not of t",
+    ],
+  );
+  t.ok(notices.every(({ level }) => level === "notice"));
+  t.end();
+});

@@ -1,0 +1,156 @@
+/**
+ * Real daemons on a test network: start, stop and kill them, ask their control sockets, and sample
+ * who holds the address and which brokers are primary. To be used inside `enterNamespaces` only.
+ */
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { controlClient } from "../../src/control/control-client.ts";
+import type { ClusterStatus, ServiceStatus } from "../../src/model/status.ts";
+import type { Child, Result } from "../netns/child.ts";
+import { TestNet } from "../netns/test-net.ts";
+import { until } from "../netns/until.ts";
+
+export const project = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+export const primary = "service:qpidd-primary-service";
+export const publishedConf = join(project, "test/golden/qpid-manual-cluster.conf");
+
+export type RealClusterOptions = {
+  readonly nodes?: number;
+  /** Path of the configuration; the published one unless given. */
+  readonly conf?: string;
+  readonly directory?: string;
+};
+
+const statusWithinMs = 2000;
+
+export class RealCluster {
+  readonly net: TestNet;
+  readonly #conf: string;
+  readonly #daemons = new Map<number, Child>();
+
+  constructor(options: RealClusterOptions = {}) {
+    const { directory, nodes = 3 } = options;
+    this.net = new TestNet({ nodes, ...(directory === undefined ? {} : { directory }) });
+    this.#conf = options.conf ?? publishedConf;
+  }
+
+  async start(): Promise<void> {
+    await this.net.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.net.stop();
+  }
+
+  /** Starts clusterd on a node; further arguments follow `-c FILE`. */
+  startDaemon(node: number, rest: readonly string[] = []): Child {
+    const argv = [join(project, "bin/clusterd"), "-c", this.#conf, ...rest];
+    const child = this.net.spawnOnNode(node, argv);
+    this.#daemons.set(node, child);
+    return child;
+  }
+
+  startAll(): void {
+    for (const node of this.net.nodes) this.startDaemon(node);
+  }
+
+  daemon(node: number): Child {
+    const child = this.#daemons.get(node);
+    if (child === undefined) throw new Error(`no daemon was started on node ${node}`);
+    return child;
+  }
+
+  /** What the node's daemon says; null while it does not answer. */
+  async status(node: number): Promise<ClusterStatus | null> {
+    const socket = `${this.net.rootOf(node)}/run/clusterd/clusterd.sock`;
+    const reply = await controlClient(socket).status(statusWithinMs);
+    return reply.ok ? reply.value : null;
+  }
+
+  async service(node: number, name: string): Promise<ServiceStatus | null> {
+    const status = await this.status(node);
+    return status?.services?.find((one) => one.name === name) ?? null;
+  }
+
+  /** Runs one of the commands on a node. */
+  command(node: number, name: string, ...rest: readonly string[]): Promise<Result> {
+    return this.net.execOnNode(node, [join(project, "bin", name), ...rest]);
+  }
+
+  /** Waits until this node shows the service started, and returns its owner. */
+  async started(node: number, name: string, timeoutMs = 20_000): Promise<number> {
+    let owner = 0;
+    await this.until(
+      `${name} started`,
+      async () => {
+        const service = await this.service(node, name);
+        owner = service?.owner ?? 0;
+        return service?.state === "started";
+      },
+      timeoutMs,
+    );
+    return owner;
+  }
+
+  /** All services started, as every one of these nodes sees it. */
+  async allStarted(nodes: readonly number[], timeoutMs = 20_000): Promise<void> {
+    await this.until(
+      "all services started",
+      async () => {
+        for (const node of nodes) {
+          const services = (await this.status(node))?.services ?? [];
+          const done = services.length > 0 && services.every((one) => one.state === "started");
+          if (!done) return false;
+        }
+        return true;
+      },
+      timeoutMs,
+    );
+  }
+
+  /** Waits for a condition; on time-out the logs of all daemons are part of the error. */
+  async until(
+    what: string,
+    condition: () => boolean | Promise<boolean>,
+    timeoutMs = 20_000,
+  ): Promise<void> {
+    await until(condition, { timeoutMs, describe: () => `${what}\n${this.logs()}` });
+  }
+
+  logs(): string {
+    return [...this.#daemons]
+      .map(
+        ([node, child]) => `--- node${node}\n${child.output().split("\n").slice(-40).join("\n")}`,
+      )
+      .join("\n");
+  }
+
+  /** Process ids of the brokers on a node, from its own process marks. */
+  brokers(node: number): readonly number[] {
+    const name = `CLUSTERD_NODE=node${node}.example.com`;
+    return readdirSync("/proc")
+      .filter((entry) => /^[1-9]\d*$/.test(entry))
+      .filter((pid) => {
+        const environment = textOf(`/proc/${pid}/environ`).split("\0");
+        const command = textOf(`/proc/${pid}/cmdline`);
+        return environment.includes(name) && command.includes("test/broker/");
+      })
+      .filter((pid) => !textOf(`/proc/${pid}/cmdline`).includes("qpid-ha"))
+      .map(Number);
+  }
+}
+
+/** Somewhere to keep logs of a run. */
+export function makeDirectory(path: string): string {
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

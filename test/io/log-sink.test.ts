@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Test, test } from "tap";
+import { systemClock } from "../../src/io/clock.ts";
+import { JsonLog, type LogOptions } from "../../src/io/log-sink.ts";
+import { until } from "./until.ts";
+
+const priority = {
+  totem: "notice",
+  quorum: "info",
+  fencing: "debug",
+  services: "err",
+} as const;
+
+async function directory(t: Test): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "clusterd-log-"));
+  t.teardown(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+function options(output: string, logFile: string | null = null): LogOptions {
+  return { priority, logFile, output, clock: systemClock() };
+}
+
+async function lines(path: string): Promise<readonly Record<string, unknown>[]> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const complete = text.split("\n").slice(0, -1);
+  return complete.map((line): Record<string, unknown> => JSON.parse(line));
+}
+
+test("each channel keeps what is at or above its priority", async (t) => {
+  const path = join(await directory(t), "out");
+  const log = new JsonLog(options(path));
+  for (const channel of ["totem", "quorum", "fencing", "services"] as const) {
+    for (const level of ["debug", "info", "notice", "err", "emerg"] as const) {
+      log.write(channel, level, { text: "x" });
+    }
+  }
+  await until("all are written", async () => (await lines(path)).length === 3 + 4 + 5 + 2);
+  const kept = (await lines(path)).map(({ channel, level }) => `${channel} ${level}`);
+  t.same(kept.slice(0, 3), ["totem notice", "totem err", "totem emerg"]);
+  t.same(kept.slice(-2), ["services err", "services emerg"]);
+});
+
+test("a line is one JSON object with level, time, channel, facts and text", async (t) => {
+  const path = join(await directory(t), "out");
+  const log = new JsonLog(options(path));
+  log.write("quorum", "warning", { text: "two\nlines", facts: { votes: 2, quorate: false } });
+  await until("it is written", async () => (await lines(path)).length === 1);
+  const [line] = await lines(path);
+  t.match(line, { level: "warning", channel: "quorum", votes: 2, quorate: false });
+  t.equal(line?.["msg"], "two\nlines");
+  t.ok(Math.abs(Date.parse(String(line?.["time"])) - Date.now()) < 60_000);
+});
+
+test("with a file the lines go to both places, and a rotated file is opened anew", async (t) => {
+  const path = await directory(t);
+  const [out, file] = [join(path, "out"), join(path, "file")];
+  const log = new JsonLog(options(out, file));
+  log.write("quorum", "err", { text: "before" });
+  await until("it is in both", async () => {
+    return (await lines(out)).length === 1 && (await lines(file)).length === 1;
+  });
+  await rename(file, `${file}.1`);
+  log.reopen();
+  await until("the new file takes lines", async () => {
+    log.write("quorum", "err", { text: "after" });
+    return (await lines(file)).length > 0;
+  });
+  t.match((await lines(`${file}.1`))[0], { msg: "before" });
+  t.equal(
+    (await lines(file)).some(({ msg }) => msg === "before"),
+    false,
+  );
+});
+
+/** A whole program, since the end of a process is what matters. */
+function program(mode: string): ChildProcess {
+  const path = fileURLToPath(new URL("./log-writer.js", import.meta.url));
+  return spawn(process.execPath, [path, mode], { env: {}, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = "";
+  child.stdout?.on("data", (bytes: Buffer) => {
+    text += bytes.toString();
+  });
+  return () => text;
+}
+
+test("what was flushed survives a kill in the same turn", async (t) => {
+  const child = program("flush-and-die");
+  const text = collect(child);
+  const [, signal] = await once(child, "close");
+  t.equal(signal, "SIGKILL");
+  t.equal(text().trim().split("\n").length, 200);
+});
+
+test("a reader that stops reading never stops the writer; what is lost is counted", async (t) => {
+  const child = program("flood");
+  const reports: string[] = [];
+  child.stderr?.on("data", (bytes: Buffer) => reports.push(...bytes.toString().trim().split("\n")));
+  // Nothing is read from standard output until the writer has reported.
+  await until("the writer is done", () => reports.length >= 2);
+  const worstMs = Number(/worst (\S+)/.exec(reports.join(" "))?.[1]);
+  const flushMs = Number(/flush (\S+)/.exec(reports.join(" "))?.[1]);
+  t.ok(worstMs < 500, `the slowest call took ${worstMs} ms`);
+  t.ok(flushMs < 500, `giving up on the flush took ${flushMs} ms`);
+  const text = collect(child);
+  await until("the loss is told", () => /log lines were dropped/.test(text()));
+  child.kill("SIGKILL");
+  await once(child, "close");
+  t.pass("told");
+});

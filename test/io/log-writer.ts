@@ -1,0 +1,32 @@
+/** Writes the log in ways that are told on the command line; run by the log's tests. */
+import { systemClock } from "../../src/io/clock.ts";
+import { JsonLog } from "../../src/io/log-sink.ts";
+
+const priority = { totem: "debug", quorum: "debug", fencing: "debug", services: "debug" } as const;
+const log = new JsonLog({ priority, logFile: null, output: 1, clock: systemClock() });
+
+function line(number: number): void {
+  log.write("fencing", "crit", { text: `line ${number} ${"x".repeat(900)}` });
+}
+
+if (process.argv[2] === "flush-and-die") {
+  for (let number = 0; number < 200; number += 1) line(number);
+  log.flush();
+  process.kill(process.pid, "SIGKILL");
+} else {
+  let worstMs = 0;
+  for (let number = 0; number < 4000; number += 1) {
+    const startedMs = performance.now();
+    line(number);
+    worstMs = Math.max(worstMs, performance.now() - startedMs);
+    if (number % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  // The reader has made no progress for longer than a flush waits for.
+  const until = performance.now() + 700;
+  while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+  const startedMs = performance.now();
+  log.flush();
+  const flushMs = performance.now() - startedMs;
+  process.stderr.write(`worst ${worstMs}\nflush ${flushMs}\n`);
+  setInterval(() => log.write("totem", "notice", { text: "going on" }), 20);
+}

@@ -1,0 +1,172 @@
+import fc from "fast-check";
+import { test } from "tap";
+import { Lanes } from "../../src/membership/lanes.ts";
+import { Assembler, chunkCost, type Draft, LaneQueue } from "../../src/membership/packing.ts";
+import { messageBytesMax, queueBytesMax } from "../../src/membership/ring-events.ts";
+import { mcast } from "./frames.ts";
+
+const roomBytes = 1364;
+
+function filled(bytes: number, value = 1): Uint8Array {
+  return Buffer.alloc(bytes, value);
+}
+
+function drain(queue: LaneQueue): readonly Draft[] {
+  const drafts: Draft[] = [];
+  for (let draft = queue.takeDraft(); draft !== null; draft = queue.takeDraft()) drafts.push(draft);
+  return drafts;
+}
+
+function lengths(draft: Draft | undefined): readonly number[] {
+  return (draft?.chunks ?? []).map((chunk) => chunk.length);
+}
+
+function reassemble(drafts: readonly Draft[]): readonly Uint8Array[] {
+  const assembler = new Assembler();
+  return drafts.flatMap((draft) => assembler.accept(mcast(draft)));
+}
+
+test("small messages share a frame as long as they fit", async (t) => {
+  const queue = new LaneQueue("app", 100);
+  for (const bytes of [30, 30, 30, 30]) queue.submit(filled(bytes), false);
+  t.same(drain(queue).map(lengths), [[30, 30, 30], [30]]);
+});
+
+test("a message that fits a frame is never cut", async (t) => {
+  const queue = new LaneQueue("app", roomBytes);
+  for (const bytes of [900, 900, 400]) queue.submit(filled(bytes), false);
+  t.same(drain(queue).map(lengths), [[900], [900, 400]]);
+});
+
+test("a larger message becomes a chain, with whole messages before and behind it", async (t) => {
+  const queue = new LaneQueue("app", roomBytes);
+  queue.submit(filled(100), false);
+  queue.submit(filled(2000), false);
+  queue.submit(filled(50), false);
+  const drafts = drain(queue);
+  t.same(drafts.map(lengths), [
+    [100, 1259],
+    [741, 50],
+  ]);
+  t.same(
+    drafts.map((draft) => [draft.headFragment, draft.tailFragment]),
+    [
+      [0, 1],
+      [1, 0],
+    ],
+  );
+});
+
+test("chain ids run from 1 to 255 and never repeat in a row", async (t) => {
+  const queue = new LaneQueue("app", 200);
+  for (let sent = 0; sent < 300; sent += 1) queue.submit(filled(250), false);
+  const ids = drain(queue).flatMap((draft) =>
+    draft.tailFragment === 0 ? [] : [draft.tailFragment],
+  );
+  t.equal(ids.length, 300);
+  t.same(ids.slice(0, 3), [1, 2, 3]);
+  t.same(ids.slice(253, 257), [254, 255, 1, 2]);
+});
+
+test("a frame is safe when a safe message ends in it", async (t) => {
+  const queue = new LaneQueue("app", 200);
+  queue.submit(filled(300), true);
+  queue.submit(filled(180), false);
+  t.same(
+    drain(queue).map((draft) => draft.safe),
+    [false, true, false],
+  );
+});
+
+test("an unfinished message starts over in the next configuration, a finished one does not", async (t) => {
+  const queue = new LaneQueue("app", 200);
+  queue.submit(filled(300, 1), false);
+  queue.submit(filled(300, 2), false);
+  const first = queue.takeDraft();
+  const second = queue.takeDraft();
+  t.ok(first !== null && second !== null && second.tailFragment !== 0);
+  queue.restart();
+  const again = reassemble(drain(queue));
+  t.same(again, [filled(300, 2)], "only the second message, from its first byte");
+});
+
+test("whatever is submitted comes out whole and in order, in frames that fit", async (t) => {
+  const sizes = fc.array(fc.oneof(fc.nat(300), fc.nat(9000)), { maxLength: 40 });
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 150, max: 3000 }), (bytes, room) => {
+      const queue = new LaneQueue("app", room);
+      const sent = bytes.map((size, index) => filled(size, index + 1));
+      for (const payload of sent) queue.submit(payload, false);
+      const drafts = drain(queue);
+      const received = reassemble(drafts);
+      const full = drafts.every((draft) => {
+        return draft.chunks.reduce((sum, chunk) => sum + chunkCost(chunk.length), 0) <= room;
+      });
+      return (
+        full &&
+        Buffer.concat([...received]).equals(Buffer.concat(sent)) &&
+        received.length === sent.length &&
+        queue.bytes === 0 &&
+        queue.frames === 0
+      );
+    }),
+    { numRuns: 300 },
+  );
+  t.pass("300 queues");
+});
+
+test("a broken chain costs its own chunk only", async (t) => {
+  const assembler = new Assembler();
+  const lost = mcast({ headFragment: 4, tailFragment: 0, chunks: [filled(5, 1), filled(6, 2)] });
+  t.same(assembler.accept(lost), [filled(6, 2)], "the message behind the orphan is delivered");
+  assembler.accept(mcast({ tailFragment: 7, chunks: [filled(1, 3)] }));
+  const other = mcast({ headFragment: 8, tailFragment: 9, chunks: [filled(1, 4), filled(1, 5)] });
+  t.same(assembler.accept(other), [], "the chain with another id is dropped");
+  const end = mcast({ headFragment: 9, chunks: [filled(1, 6)] });
+  t.same(assembler.accept(end), [Buffer.from([5, 6])], "the chain begun behind it is whole");
+});
+
+test("chains of different originators and lanes do not touch each other", async (t) => {
+  const assembler = new Assembler();
+  assembler.accept(mcast({ lane: "app", tailFragment: 1, chunks: [filled(1, 1)] }));
+  assembler.accept(mcast({ lane: "sync", tailFragment: 1, chunks: [filled(1, 2)] }));
+  t.same(assembler.accept(mcast({ lane: "sync", headFragment: 1, chunks: [filled(1, 3)] })), [
+    Buffer.from([2, 3]),
+  ]);
+  t.same(assembler.accept(mcast({ lane: "app", headFragment: 1, chunks: [filled(1, 4)] })), [
+    Buffer.from([1, 4]),
+  ]);
+});
+
+test("a chain longer than the longest message is dropped", async (t) => {
+  const assembler = new Assembler();
+  assembler.accept(mcast({ tailFragment: 1, chunks: [filled(messageBytesMax)] }));
+  const more = mcast({ headFragment: 1, tailFragment: 1, chunks: [filled(1)] });
+  t.same(assembler.accept(more), []);
+  t.same(assembler.accept(mcast({ headFragment: 1, chunks: [filled(1)] })), []);
+});
+
+test("a full lane refuses, and is announced writable when half is sent", async (t) => {
+  const lanes = new Lanes(roomBytes);
+  lanes.endSync();
+  const count = queueBytesMax / messageBytesMax;
+  for (let sent = 0; sent < count; sent += 1) {
+    t.ok(lanes.submit("app", filled(messageBytesMax), false));
+  }
+  t.notOk(lanes.submit("app", filled(1), false), "the byte that is too much");
+  t.same(lanes.takeWritable(), []);
+  while (lanes.bytes > queueBytesMax / 2) lanes.takeDraft();
+  t.same(lanes.takeWritable(), ["app"]);
+  t.same(lanes.takeWritable(), [], "announced once");
+});
+
+test("between a configuration and the end of its exchange only sync messages leave", async (t) => {
+  const lanes = new Lanes(roomBytes);
+  lanes.submit("app", filled(10), false);
+  lanes.submit("sync", filled(20), false);
+  t.equal(lanes.takeDraft()?.lane, "sync");
+  t.equal(lanes.takeDraft(), null);
+  t.equal(lanes.backlog, 0, "app messages are no backlog yet");
+  lanes.endSync();
+  t.equal(lanes.takeDraft()?.lane, "app");
+});

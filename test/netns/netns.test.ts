@@ -1,0 +1,112 @@
+import { enterNamespaces } from "./enter.ts";
+
+const entry = await enterNamespaces();
+const { test } = await import("tap");
+const { TestNet } = await import("./test-net.ts");
+const { serviceAddress } = await import("./node-files.ts");
+const { until } = await import("./until.ts");
+const skip = entry.type === "unsupported" ? entry.reason : false;
+
+const listener = `
+  const net = require("node:net").createServer((socket) => socket.end("here"));
+  net.listen(7000, () => console.log("listening"));
+`;
+/** Exits 0 when something at the address answers in time. */
+const caller = `
+  const socket = require("node:net").connect(7000, process.argv[1]);
+  socket.on("data", () => process.exit(0));
+  socket.on("error", () => process.exit(1));
+  setTimeout(() => process.exit(1), 400);
+`;
+const groupListener = `
+  const socket = require("node:dgram").createSocket({ type: "udp4", reuseAddr: true });
+  socket.on("message", (message) => console.log(String(message)));
+  socket.bind(7001, () => {
+    socket.addMembership("239.192.7.1", process.argv[1]);
+    console.log("listening");
+  });
+`;
+const groupSender = `
+  const socket = require("node:dgram").createSocket("udp4");
+  socket.bind(0, process.argv[1], () => {
+    socket.setMulticastInterface(process.argv[1]);
+    socket.send("to the group", 7001, "239.192.7.1", () => socket.close());
+  });
+`;
+const program = (script: string, ...rest: string[]) => [process.execPath, "-e", script, ...rest];
+
+test("a network of three nodes and a client", { skip }, async (t) => {
+  const net = new TestNet({ nodes: 3 });
+  await net.start();
+  t.teardown(() => net.stop());
+  const listeners = net.nodes.map((node) => net.spawnOnNode(node, program(listener)));
+  const groups = net.nodes.map((node) =>
+    net.spawnOnNode(node, program(groupListener, `20.0.20.${node}`)),
+  );
+  await until(() => [...listeners, ...groups].every((one) => one.output().includes("listening")));
+  const reaches = async (from: number, to: string) =>
+    (await net.execOnNode(from, program(caller, to))).code === 0;
+
+  await t.test("nodes have names and private directories", async (t) => {
+    const host = await net.execOnNode(2, ["uname", "-n"]);
+    t.equal(host.stdout.trim(), "node2.example.com");
+    const files = ["/run/mark", "/var/lib/clusterd/mark", "/etc/mark", "/var/lock/subsys/mark"];
+    t.equal((await net.execOnNode(1, ["touch", ...files])).code, 0);
+    for (const file of files) {
+      t.equal((await net.execOnNode(1, ["test", "-e", file])).code, 0, file);
+      t.equal((await net.execOnNode(2, ["test", "-e", file])).code, 1, file);
+    }
+  });
+
+  await t.test("all hosts reach each other, by unicast and by multicast", async (t) => {
+    t.ok(await reaches(1, "node2.example.com"));
+    t.equal((await net.execClient(program(caller, "20.0.20.3"))).code, 0);
+    await net.execOnNode(1, program(groupSender, "20.0.20.1"));
+    await until(() => groups.every((one) => one.output().includes("to the group")));
+    t.pass("a multicast reaches every node, the sender too");
+  });
+
+  await t.test("addresses are seen on the node that holds them", async (t) => {
+    t.same(net.holders(serviceAddress), []);
+    await net.execOnNode(2, ["ip", "addr", "add", `${serviceAddress}/24`, "dev", "eth0"]);
+    t.same(net.holders(serviceAddress), [2]);
+    t.ok(await reaches(1, serviceAddress));
+    await net.execOnNode(2, ["ip", "addr", "del", `${serviceAddress}/24`, "dev", "eth0"]);
+    t.same(net.holders(serviceAddress), []);
+  });
+
+  await t.test("a cut node is alone until it is healed", async (t) => {
+    await net.cut(3);
+    t.notOk(await reaches(1, "20.0.20.3"));
+    const link = await net.execOnNode(3, ["ip", "link", "show", "eth0"]);
+    t.match(link.stdout, /NO-CARRIER/);
+    await net.heal(3);
+    await until(() => reaches(1, "20.0.20.3"));
+    t.pass("healed");
+  });
+
+  await t.test("a partition separates its groups, carriers stay up", async (t) => {
+    await net.partition([[1], [2, 3]]);
+    t.notOk(await reaches(1, "20.0.20.2"));
+    t.ok(await reaches(2, "20.0.20.3"));
+    const link = await net.execOnNode(1, ["ip", "link", "show", "eth0"]);
+    t.notMatch(link.stdout, /NO-CARRIER/);
+    await net.healAll();
+    await until(() => reaches(1, "20.0.20.2"));
+    t.pass("healed");
+  });
+
+  await t.test("a process on a node is signalled by its own pid, its output kept", async (t) => {
+    const shell = net.spawnOnNode(1, ["sh", "-c", "echo begun $GREETING; sleep 100"], {
+      GREETING: "well",
+    });
+    await until(() => shell.output() === "begun well\n");
+    shell.kill("SIGTERM");
+    t.same(await shell.exited, { code: null, signal: "SIGTERM" });
+  });
+
+  await t.test("nothing of a test runner reaches a child", async (t) => {
+    const env = await net.execOnNode(1, ["env"]);
+    t.notMatch(env.stdout, /^(NODE_OPTIONS|TAP|_TAPJS_|CLUSTERD_TEST_NET)/m);
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * A hostile network on virtual time: loss, delay, reordering, duplicates, one-way cuts.
+ * It carries sealed frames and does not look into them.
+ */
+import type { RingMessage } from "../../src/membership/wire.ts";
+import type { Random } from "./random.ts";
+
+export type Weather = {
+  readonly loss: number;
+  readonly duplication: number;
+  readonly delayMs: number;
+  /** Added to the delay, evenly; more than the spacing of packets reorders them. */
+  readonly jitterMs: number;
+};
+
+export const fairWeather: Weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
+
+/** Decides about one packet in a directed test: false drops it. */
+export type PacketFilter = (from: number, to: number, message: RingMessage) => boolean;
+
+export class RingNetwork {
+  readonly #random: Random;
+  readonly #cuts = new Set<string>();
+  weather: Weather = fairWeather;
+  filter: PacketFilter | null = null;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Nothing from `from` reaches `to` any more. */
+  cut(from: number, to: number): void {
+    this.#cuts.add(`${from}>${to}`);
+  }
+
+  /** Cuts both ways between the groups. */
+  partition(...groups: readonly (readonly number[])[]): void {
+    for (const group of groups) {
+      for (const other of groups) {
+        if (group === other) continue;
+        for (const from of group) for (const to of other) this.cut(from, to);
+      }
+    }
+  }
+
+  heal(): void {
+    this.#cuts.clear();
+  }
+
+  /** After how many milliseconds the packet arrives; more than once, or never. */
+  arrivals(from: number, to: number, message: RingMessage): readonly number[] {
+    if (this.#cuts.has(`${from}>${to}`)) return [];
+    if (this.filter !== null && !this.filter(from, to, message)) return [];
+    if (this.weather.loss > 0 && this.#random.chance(this.weather.loss)) return [];
+    const twice = this.weather.duplication > 0 && this.#random.chance(this.weather.duplication);
+    return twice ? [this.#delay(), this.#delay()] : [this.#delay()];
+  }
+
+  #delay(): number {
+    return this.weather.delayMs + this.#random.next() * this.weather.jitterMs;
+  }
+}

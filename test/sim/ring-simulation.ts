@@ -1,0 +1,541 @@
+/**
+ * Whole rings on virtual time: every node runs the real machine, frames pass through the real codec.
+ * Crashes lose what was not durable; a paused node finds its packets and its late timers again.
+ */
+
+import { Ring } from "../../src/membership/ring.ts";
+import type {
+  Lane,
+  RingInput,
+  RingOptions,
+  RingOutput,
+  RingTimer,
+} from "../../src/membership/ring-events.ts";
+import type { RingMessage } from "../../src/membership/wire.ts";
+import { decodeMessage, encodeMessage, frameKinds } from "../../src/membership/wire.ts";
+import type { Incarnation, NodeId, RingId } from "../../src/model/ids.ts";
+import { formatRing, parseIncarnation, parseNodeId, sameRing } from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
+import { EventHeap } from "./event-heap.ts";
+import { Random } from "./random.ts";
+import { RingNetwork } from "./ring-network.ts";
+import type { Life, RingHistory, Sent } from "./ring-trace.ts";
+
+export type Tuning = Partial<
+  Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable">
+>;
+
+/** The defaults of a cluster: token 1000 ms, consensus 1.2 times that. */
+export const tuningDefaults = {
+  tokenMs: ms(1000),
+  tokenRetransmitMs: ms(238),
+  holdMs: ms(180),
+  joinMs: ms(50),
+  consensusMs: ms(1200),
+  mergeMs: ms(200),
+  failRecvMs: ms(2000),
+  seqnoUnchangedVisits: 30,
+  missCountVisits: 5,
+  windowFrames: 50,
+  maxFramesPerVisit: 17,
+  chunkRoomBytes: 1364,
+  configHash: 7,
+};
+
+/** A socket buffer holds about this many frames while its reader does not run. */
+const socketFramesMax = 400;
+
+type Event =
+  | { readonly type: "frame"; readonly to: SimulatedNode; readonly frame: SealedFrame }
+  | {
+      readonly type: "timer";
+      readonly on: SimulatedNode;
+      readonly timer: RingTimer;
+      readonly generation: number;
+    }
+  | { readonly type: "persisted"; readonly on: SimulatedNode; readonly ringSeq: number }
+  | { readonly type: "resume"; readonly on: SimulatedNode; readonly pausedAt: number }
+  | { readonly type: "call"; readonly call: () => void };
+
+type SealedFrame = {
+  readonly from: NodeId;
+  readonly incarnation: Incarnation;
+  readonly kind: number;
+  readonly bytes: Uint8Array;
+};
+
+/** One process life. */
+type SimulatedNode = {
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  readonly ring: Ring;
+  readonly life: Life;
+  readonly timers: Map<RingTimer, number>;
+  readonly inputs: RingInput[];
+  busy: boolean;
+  paused: boolean;
+  readonly arrived: SealedFrame[];
+  readonly due: { readonly timer: RingTimer; readonly generation: number }[];
+  current: { readonly ring: RingId; readonly members: readonly NodeId[] } | null;
+  /** Members whose greeting in the current ring was delivered. */
+  readonly greeted: Set<number>;
+};
+
+export class RingSimulation {
+  readonly random: Random;
+  readonly network: RingNetwork;
+  readonly nodeIds: readonly NodeId[];
+  readonly lives: Life[] = [];
+  readonly sent = new Map<string, Sent>();
+  readonly observed: string[] = [];
+  /** Largest retransmit list seen on a token. */
+  rtrMax = 0;
+  /** Every packet put on the wire, for counting. */
+  packets = 0;
+  /** How long making a bound durable takes at most. */
+  persistMsMax = 15;
+  now = 0;
+  readonly #tuning: Tuning;
+  readonly #events = new EventHeap<Event>();
+  readonly #alive = new Map<NodeId, SimulatedNode>();
+  readonly #durable = new Map<NodeId, number>();
+  #generation = 0;
+  #messages = 0;
+  #handled = 0;
+
+  constructor(options: {
+    readonly seed: number;
+    readonly nodes: number;
+    readonly tuning?: Tuning;
+  }) {
+    this.random = new Random(options.seed);
+    this.network = new RingNetwork(this.random);
+    this.nodeIds = Array.from({ length: options.nodes }, (_, index) => nodeId(index + 1));
+    this.#tuning = options.tuning ?? {};
+  }
+
+  get history(): RingHistory {
+    return { lives: this.lives, sent: this.sent, observed: this.observed };
+  }
+
+  /** Begins a life of the node; `wiped` forgets its state directory. */
+  start(id: number, options: { readonly wiped?: boolean } = {}): void {
+    const self = nodeId(id);
+    if (options.wiped === true) this.#durable.delete(self);
+    const durable = this.#durable.get(self) ?? 0;
+    const incarnation = incarnationOf(this.lives.length + 1);
+    const life: Life = { node: id, incarnation, startedAt: this.now, events: [], end: null };
+    this.lives.push(life);
+    const ring = new Ring({
+      ...tuningDefaults,
+      ...this.#tuning,
+      self,
+      incarnation,
+      nodes: this.nodeIds,
+      ringSeqStart: durable + 1,
+      ringSeqDurable: durable,
+    });
+    const node: SimulatedNode = {
+      id: self,
+      incarnation,
+      ring,
+      life,
+      timers: new Map(),
+      inputs: [],
+      busy: false,
+      paused: false,
+      arrived: [],
+      due: [],
+      current: null,
+      greeted: new Set(),
+    };
+    this.#alive.set(self, node);
+    this.#feed(node, { type: "start" });
+  }
+
+  startAll(): void {
+    for (const id of this.nodeIds) this.start(id);
+  }
+
+  crash(id: number): void {
+    this.#end(id, "crash");
+  }
+
+  leave(id: number): void {
+    const node = this.#node(id);
+    this.#feed(node, { type: "leave" });
+    this.#end(id, "leave");
+  }
+
+  #end(id: number, type: "crash" | "leave"): void {
+    const node = this.#node(id);
+    node.life.end = { type, at: this.now };
+    this.#alive.delete(node.id);
+  }
+
+  /** The node's process does not run for a while; its socket keeps receiving. */
+  pause(id: number, forMs: number): void {
+    const node = this.#node(id);
+    if (node.paused) return;
+    node.paused = true;
+    this.#events.add(this.now + forMs, { type: "resume", on: node, pausedAt: this.now });
+  }
+
+  isAlive(id: number): boolean {
+    return this.#alive.has(nodeId(id));
+  }
+
+  isPaused(id: number): boolean {
+    return this.#node(id).paused;
+  }
+
+  snapshot(id: number): ReturnType<Ring["snapshot"]> {
+    return this.#node(id).ring.snapshot();
+  }
+
+  /** Counter of the node's ring, 0 when it never moved. */
+  counter(id: number, name: string): number {
+    return this.snapshot(id).counters[name] ?? 0;
+  }
+
+  life(id: number): Life {
+    return this.#node(id).life;
+  }
+
+  step(id: number, input: RingInput): void {
+    this.#feed(this.#node(id), input);
+  }
+
+  /** Submits a message of about this many bytes; its id, or null when the queue refused it. */
+  submit(
+    id: number,
+    options: { readonly bytes?: number; readonly safe?: boolean; readonly lane?: Lane } = {},
+  ): string | null {
+    const node = this.#node(id);
+    return this.#submit(node, { bytes: 64, safe: true, lane: "app", ...options });
+  }
+
+  #submit(
+    node: SimulatedNode,
+    options: { readonly bytes: number; readonly safe: boolean; readonly lane: Lane },
+  ): string | null {
+    const { lane, safe } = options;
+    this.#messages += 1;
+    const id = `${node.id}.${node.incarnation}.${this.#messages}`;
+    const payload = payloadOf(id, options.bytes);
+    const { incarnation } = node;
+    this.sent.set(id, { node: node.id, incarnation, lane, safe, payload });
+    // The machine may deliver at once, and a message is not delivered before it was sent.
+    const place = node.life.events.length;
+    node.life.events.push({ type: "submit", at: this.now, id });
+    const refused = this.#feed(node, { type: "submit", lane, payload, safe });
+    if (!refused) return id;
+    node.life.events.splice(place, 1);
+    this.sent.delete(id);
+    return null;
+  }
+
+  schedule(afterMs: number, call: () => void): void {
+    this.#events.add(this.now + afterMs, { type: "call", call });
+  }
+
+  run(options: { readonly forMs: number }): void {
+    const end = this.now + options.forMs;
+    while (this.#events.nextAt <= end) this.#advance();
+    this.now = end;
+  }
+
+  /** Runs until the condition holds; false when it does not within the time. */
+  runUntil(condition: () => boolean, options: { readonly withinMs: number }): boolean {
+    const end = this.now + options.withinMs;
+    while (!condition()) {
+      if (this.#events.nextAt > end) return false;
+      this.#advance();
+    }
+    return true;
+  }
+
+  /** All living nodes work in one ring of exactly themselves, and nothing waits. */
+  isSettled(): boolean {
+    const ids = [...this.#alive.keys()].sort((a, b) => a - b);
+    const members = ids.join(" ");
+    let ring = "";
+    for (const node of this.#alive.values()) {
+      const view = node.ring.snapshot();
+      if (node.paused || view.state !== "operational" || view.ring === null) return false;
+      ring ||= formatRing(view.ring);
+      if (formatRing(view.ring) !== ring || view.members.join(" ") !== members) return false;
+      const { counters } = view;
+      if (counters["queued messages"] !== 0) return false;
+      if (counters["delivered seq"] !== counters["high seq"]) return false;
+      if (node.greeted.size < ids.length) return false;
+    }
+    return true;
+  }
+
+  #advance(): void {
+    const next = this.#events.take();
+    if (next === null) return;
+    this.now = next.at;
+    this.#perform(next.event);
+    this.#handled += 1;
+    if (this.#handled % 64 === 0) this.#observe();
+  }
+
+  #perform(event: Event): void {
+    switch (event.type) {
+      case "frame":
+        if (this.#isLiving(event.to)) this.#receive(event.to, event.frame);
+        break;
+      case "timer":
+        if (this.#isLiving(event.on)) this.#expire(event.on, event);
+        break;
+      case "persisted":
+        this.#persisted(event.on, event.ringSeq);
+        break;
+      case "resume":
+        if (this.#isLiving(event.on)) this.#resume(event.on, this.now - event.pausedAt);
+        break;
+      case "call":
+        event.call();
+        break;
+    }
+  }
+
+  #isLiving(node: SimulatedNode): boolean {
+    return this.#alive.get(node.id) === node;
+  }
+
+  #persisted(node: SimulatedNode, ringSeq: number): void {
+    if (!this.#isLiving(node)) return;
+    if (node.paused) {
+      this.#events.add(this.now + 10, { type: "persisted", on: node, ringSeq });
+      return;
+    }
+    this.#durable.set(node.id, Math.max(ringSeq, this.#durable.get(node.id) ?? 0));
+    this.#feed(node, { type: "persisted", ringSeq });
+  }
+
+  #receive(node: SimulatedNode, frame: SealedFrame): void {
+    if (node.paused) {
+      if (node.arrived.length < socketFramesMax) node.arrived.push(frame);
+      return;
+    }
+    const opened = decodeMessage(frame.kind, frame.bytes);
+    if (!opened.ok) throw new Error(`a sealed frame does not open: ${opened.problem.type}`);
+    const { from, incarnation } = frame;
+    this.#feed(node, { type: "frame", from, incarnation, message: opened.value });
+  }
+
+  #expire(
+    node: SimulatedNode,
+    expiry: { readonly timer: RingTimer; readonly generation: number },
+  ): void {
+    if (node.timers.get(expiry.timer) !== expiry.generation) return;
+    if (node.paused) {
+      node.due.push(expiry);
+      return;
+    }
+    node.timers.delete(expiry.timer);
+    this.#feed(node, { type: "timer", timer: expiry.timer });
+  }
+
+  /** As the daemon does: the stall first, then what the socket holds, then the late timers. */
+  #resume(node: SimulatedNode, lateMs: number): void {
+    node.paused = false;
+    this.#feed(node, { type: "stall", lateMs: ms(lateMs) });
+    const tokenMs = this.#tuning.tokenMs ?? tuningDefaults.tokenMs;
+    for (const frame of node.arrived.splice(0)) {
+      if (lateMs <= tokenMs / 2 || isOfRing(frame, node.current?.ring ?? null)) {
+        this.#receive(node, frame);
+      }
+    }
+    for (const expiry of node.due.splice(0)) this.#expire(node, expiry);
+  }
+
+  /** True when the machine refused a message. */
+  #feed(node: SimulatedNode, input: RingInput): boolean {
+    node.inputs.push(input);
+    if (node.busy) return false;
+    node.busy = true;
+    let refused = false;
+    for (let next = node.inputs.shift(); next !== undefined; next = node.inputs.shift()) {
+      for (const output of node.ring.step(next)) {
+        refused ||= output.type === "queue" && output.state === "full";
+        this.#carryOut(node, output);
+      }
+    }
+    node.busy = false;
+    return refused;
+  }
+
+  #carryOut(node: SimulatedNode, output: RingOutput): void {
+    switch (output.type) {
+      case "multicast":
+        this.#multicast(node, output.message);
+        break;
+      case "unicast":
+        this.#unicast(node, output.to, output.message);
+        break;
+      case "arm":
+        this.#arm(node, output.timer, output.afterMs);
+        break;
+      case "disarm":
+        node.timers.delete(output.timer);
+        break;
+      case "persist": {
+        const { ringSeq } = output;
+        const at = this.now + this.random.between(1, this.persistMsMax);
+        this.#events.add(at, { type: "persisted", on: node, ringSeq });
+        break;
+      }
+      default:
+        this.#record(node, output);
+    }
+  }
+
+  #record(node: SimulatedNode, output: RingOutput): void {
+    const { events } = node.life;
+    const at = this.now;
+    if (output.type === "suspended") {
+      events.push({ type: "suspended", at, reason: output.reason });
+    } else if (output.type === "configuration") {
+      const { configuration } = output;
+      events.push({ type: "configuration", at, configuration });
+      if (configuration.kind === "regular") this.#greet(node, configuration);
+    } else if (output.type === "deliver") {
+      const id = idOf(output.payload);
+      const ring = formatRing(output.ring);
+      events.push({ type: "deliver", at, id, ring, seq: output.seq, from: output.from });
+      this.#compare(id, output.payload);
+      if (output.lane === "sync") this.#greeted(node, output.ring, output.from);
+    } else if (output.type === "notice" && output.notice.text.startsWith("entering gather")) {
+      events.push({ type: "gather", at, reason: output.notice.text });
+    }
+  }
+
+  #compare(id: string, payload: Uint8Array): void {
+    const sent = this.sent.get(id);
+    if (sent === undefined || Buffer.compare(sent.payload, payload) !== 0) {
+      this.observed.push(`I9: ${id} was delivered damaged`);
+    }
+  }
+
+  /** Stands for the layer above: everybody greets, and app messages flow when all were heard. */
+  #greet(
+    node: SimulatedNode,
+    next: { readonly ring: RingId; readonly members: readonly NodeId[] },
+  ) {
+    node.current = next;
+    node.greeted.clear();
+    this.#submit(node, { bytes: 40, safe: false, lane: "sync" });
+  }
+
+  #greeted(node: SimulatedNode, ring: RingId, from: NodeId): void {
+    const { current } = node;
+    if (current === null || !sameRing(current.ring, ring)) return;
+    node.greeted.add(from);
+    if (node.greeted.size === current.members.length) this.#feed(node, { type: "sync-done", ring });
+  }
+
+  #arm(node: SimulatedNode, timer: RingTimer, afterMs: number): void {
+    this.#generation += 1;
+    const generation = this.#generation;
+    node.timers.set(timer, generation);
+    this.#events.add(this.now + afterMs, { type: "timer", on: node, timer, generation });
+  }
+
+  #multicast(node: SimulatedNode, message: RingMessage): void {
+    if (message.type === "join") node.life.events.push({ type: "join-sent", at: this.now });
+    const frame = this.#seal(node, message);
+    for (const other of this.#alive.values()) {
+      if (other !== node) this.#carry(node, other, { frame, message });
+    }
+    this.#echo(node, frame);
+  }
+
+  #unicast(node: SimulatedNode, to: NodeId, message: RingMessage): void {
+    if (message.type === "token") this.rtrMax = Math.max(this.rtrMax, message.rtr.length);
+    const frame = this.#seal(node, message);
+    const other = this.#alive.get(to);
+    if (other === node) this.#echo(node, frame);
+    else if (other !== undefined) this.#carry(node, other, { frame, message });
+  }
+
+  #echo(node: SimulatedNode, frame: SealedFrame): void {
+    this.#receive(node, frame);
+  }
+
+  #seal(node: SimulatedNode, message: RingMessage): SealedFrame {
+    const { id: from, incarnation } = node;
+    const bytes = encodeMessage(message);
+    return { from, incarnation, kind: frameKinds[message.type], bytes };
+  }
+
+  #carry(
+    from: SimulatedNode,
+    to: SimulatedNode,
+    packet: { readonly frame: SealedFrame; readonly message: RingMessage },
+  ): void {
+    this.packets += 1;
+    for (const delay of this.network.arrivals(from.id, to.id, packet.message)) {
+      this.#events.add(this.now + delay, { type: "frame", to, frame: packet.frame });
+    }
+  }
+
+  /** I10: nobody has released what a member of the same ring still lacks. */
+  #observe(): void {
+    const arus = new Map<string, number>();
+    const views = [...this.#alive.values()].map((node) => node.ring.snapshot());
+    for (const { ring, counters } of views) {
+      if (ring === null) continue;
+      const key = formatRing(ring);
+      arus.set(key, Math.min(arus.get(key) ?? Number.POSITIVE_INFINITY, counters["aru"] ?? 0));
+    }
+    for (const { ring, counters } of views) {
+      const lowest = ring === null ? undefined : arus.get(formatRing(ring));
+      const released = counters["released seq"] ?? 0;
+      if (lowest !== undefined && released > lowest) {
+        this.observed.push(`I10: released ${released} while a member has only ${lowest}`);
+      }
+    }
+  }
+
+  #node(id: number): SimulatedNode {
+    const node = this.#alive.get(nodeId(id));
+    if (node === undefined) throw new Error(`node ${id} is not alive`);
+    return node;
+  }
+}
+
+function nodeId(value: number): NodeId {
+  const id = parseNodeId(value);
+  if (id === null) throw new Error(`${value} is no node id`);
+  return id;
+}
+
+function incarnationOf(value: number): Incarnation {
+  const incarnation = parseIncarnation(value);
+  if (incarnation === null) throw new Error(`${value} is no incarnation`);
+  return incarnation;
+}
+
+/** The id, padded to the length; every byte depends on the id, so that mixed fragments show. */
+function payloadOf(id: string, bytes: number): Uint8Array {
+  const text = `${id}|`;
+  return Buffer.from(text.repeat(Math.ceil(Math.max(bytes, text.length) / text.length)));
+}
+
+function idOf(payload: Uint8Array): string {
+  const text = Buffer.from(payload.subarray(0, 40)).toString("latin1");
+  return text.slice(0, text.indexOf("|"));
+}
+
+/** After a stall only packets of the current ring count; the rest is stale. */
+function isOfRing(frame: SealedFrame, ring: RingId | null): boolean {
+  const opened = decodeMessage(frame.kind, frame.bytes);
+  if (!opened.ok || ring === null) return false;
+  const { value } = opened;
+  const ordered = value.type === "mcast" || value.type === "token" || value.type === "hold-cancel";
+  return ordered && sameRing(value.ring, ring);
+}

@@ -1,0 +1,48 @@
+/**
+ * What one process life of a ring node saw, in order: the evidence for the judges.
+ */
+import type { RingConfiguration } from "../../src/membership/ring-events.ts";
+
+export type TraceEvent =
+  | { readonly type: "submit"; readonly at: number; readonly id: string }
+  | {
+      readonly type: "configuration";
+      readonly at: number;
+      readonly configuration: RingConfiguration;
+    }
+  | {
+      readonly type: "deliver";
+      readonly at: number;
+      readonly id: string;
+      readonly ring: string;
+      readonly seq: number;
+      readonly from: number;
+    }
+  | { readonly type: "suspended"; readonly at: number; readonly reason: string }
+  | { readonly type: "gather"; readonly at: number; readonly reason: string }
+  | { readonly type: "join-sent"; readonly at: number };
+
+export type Life = {
+  readonly node: number;
+  readonly incarnation: number;
+  readonly startedAt: number;
+  readonly events: TraceEvent[];
+  /** Null while the life goes on. */
+  end: { readonly type: "crash" | "leave"; readonly at: number } | null;
+};
+
+/** A message as it was accepted for sending. */
+export type Sent = {
+  readonly node: number;
+  readonly incarnation: number;
+  readonly lane: "app" | "sync";
+  readonly safe: boolean;
+  readonly payload: Uint8Array;
+};
+
+export type RingHistory = {
+  readonly lives: readonly Life[];
+  readonly sent: ReadonlyMap<string, Sent>;
+  /** What the omniscient observer found while the run was going on. */
+  readonly observed: readonly string[];
+};
