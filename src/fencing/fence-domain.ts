@@ -13,60 +13,20 @@
  *     │                │  └────────── lost again
  *     └── ready, clean ┴──safe wait over──► off
  */
-import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
+import type { FenceInput, FenceOutput, ReadyNotice } from "./fence-events.ts";
 import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
-import { type FenceOrder, FenceRound } from "./fence-round.ts";
-
-export type FenceTimer = `fence-${number}`;
-
-export type ReadyNotice = { readonly node: NodeId; readonly life: number; readonly at: number };
-
-export type FenceInput =
-  /** A quorate configuration; `silentMs`: how long ago any member last heard each other node. */
-  | {
-      readonly type: "view";
-      readonly ringSeq: number;
-      readonly members: readonly NodeId[];
-      readonly silentMs: ReadonlyMap<NodeId, number>;
-      /** Somebody joined, or quorum was gained: the longer delay applies. */
-      readonly grown: boolean;
-    }
-  | { readonly type: "inquorate" }
-  | { readonly type: "message"; readonly message: FenceMessage }
-  /** Ordered: the node is a member and runs nothing. */
-  | { readonly type: "ready"; readonly ready: ReadyNotice }
-  /** Ordered: the node left cleanly. */
-  | { readonly type: "left"; readonly node: NodeId }
-  | { readonly type: "timer"; readonly node: NodeId; readonly wallSeconds: number }
-  | {
-      readonly type: "verdict";
-      readonly node: NodeId;
-      readonly outcome: "success" | "failure";
-      readonly text: string;
-      readonly wallSeconds: number;
-    };
-
-export type FenceOutput =
-  | { readonly type: "submit"; readonly message: FenceMessage }
-  | { readonly type: "arm"; readonly node: NodeId; readonly afterMs: Ms }
-  | { readonly type: "disarm"; readonly node: NodeId }
-  | { readonly type: "run"; readonly node: NodeId; readonly order: FenceOrder }
-  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string }
-  /** A `ready` that nothing holds back any more. */
-  | { readonly type: "ready"; readonly ready: ReadyNotice }
-  | {
-      readonly type: "notice";
-      readonly level: "notice" | "warning" | "err";
-      readonly text: string;
-    };
+import { FenceRound } from "./fence-round.ts";
+import { FenceWays } from "./fence-ways.ts";
 
 const pauseMaxMs = 60_000;
 
 export class FenceDomain {
   readonly #conf: ClusterConf;
+  readonly #ways: FenceWays;
   readonly #self: NodeId;
   #members: readonly NodeId[] = [];
   #quorate = false;
@@ -79,6 +39,7 @@ export class FenceDomain {
 
   constructor(conf: ClusterConf, self: NodeId) {
     this.#conf = conf;
+    this.#ways = new FenceWays(conf);
     this.#self = self;
   }
 
@@ -90,7 +51,7 @@ export class FenceDomain {
     this.#rounds.clear();
     if (this.#conf.fencing.cleanStart) return;
     for (const node of this.#conf.nodes) {
-      if (this.#conf.fencing.skipUndefined && !this.#fenceable(node)) continue;
+      if (this.#conf.fencing.skipUndefined && !this.#ways.fenceable(node.id)) continue;
       this.#victims.set(node.id, newVictim(node.id, "unseen", ringSeq));
     }
   }
@@ -147,20 +108,13 @@ export class FenceDomain {
     const victim = this.#victims.get(node);
     const past = this.#fenced.get(node);
     if (victim === undefined) {
-      return past === undefined ? "clean" : `fenced (${past.how}) by ${this.#name(past.by)}`;
+      return past === undefined ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
     }
     if (!this.#quorate) return `victim (${victim.cause}), waiting for quorum`;
     if (victim.by !== null)
-      return `victim (${victim.cause}), fenced by ${this.#name(victim.by)} now`;
+      return `victim (${victim.cause}), fenced by ${this.#ways.name(victim.by)} now`;
     if (victim.rounds > 0) return `victim, failed ${victim.rounds} times: ${victim.lastText}`;
-    return `victim (${victim.cause}), ${this.#wayOf(node)}`;
-  }
-
-  #wayOf(node: NodeId): string {
-    const conf = this.#nodeConf(node);
-    if (conf.fenceMethods.length > 0) return "waiting for its fence devices";
-    if (this.#fencesItself(conf)) return "waiting for its lease to end";
-    return "cannot be fenced: no device, and no self-fencing; start it again";
+    return `victim (${victim.cause}), ${this.#ways.inWords(node)}`;
   }
 
   #onView(view: Extract<FenceInput, { readonly type: "view" }>): void {
@@ -170,7 +124,7 @@ export class FenceDomain {
       // A victim that came back and is lost again begins anew: its safe wait, too.
       this.#rounds.delete(node);
       this.#victims.set(node, newVictim(node, "lost", view.ringSeq));
-      this.#say("warning", `${this.#name(node)} is lost and must be fenced`);
+      this.#say("warning", `${this.#ways.name(node)} is lost and must be fenced`);
     }
     for (const victim of this.#victims.values()) {
       const executorGone = victim.by !== null && !view.members.includes(victim.by);
@@ -200,19 +154,18 @@ export class FenceDomain {
     this.#out.push({ type: "disarm", node });
     if (!this.#quorate || !this.#actsOn(victim) || this.#rounds.has(node)) return;
     if (delayMs === null) return;
-    const conf = this.#nodeConf(node);
-    if (conf.fenceMethods.length > 0) {
+    if (this.#ways.hasDevices(node)) {
       // A victim that is back needs time for its clean-up before it is shot for not being clean.
       const back = this.#members.includes(node);
       const afterMs = back ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
-    } else if (this.#fencesItself(conf)) {
+    } else if (this.#ways.fencesItself(node)) {
       const afterMs = Math.max(delayMs, this.#safeWaitLeftMs(node));
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
-      const text = `${this.#name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
+      const text = `${this.#ways.name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
       this.#say("notice", `${text}, when its lease must have ended (self-fencing)`);
     } else {
-      this.#say("err", `${this.#name(node)} ${this.#wayOf(node)}`);
+      this.#say("err", `${this.#ways.name(node)} ${this.#ways.inWords(node)}`);
     }
   }
 
@@ -239,13 +192,12 @@ export class FenceDomain {
       this.#advance(node, { outcome: "success", text: "lease ended", wallSeconds });
       return;
     }
-    const conf = this.#nodeConf(node);
-    if (conf.fenceMethods.length > 0) {
+    if (this.#ways.hasDevices(node)) {
       const { since } = victim;
       this.#submit({ type: "fence-begin", victim: node, since, by: this.#self });
       return;
     }
-    invariant(this.#fencesItself(conf), "F3: release of a node that does not fence itself");
+    invariant(this.#ways.fencesItself(node), "F3: release of a node that does not fence itself");
     this.#submitDone(node, { how: "self", text: "its lease has ended", wallSeconds });
   }
 
@@ -265,7 +217,7 @@ export class FenceDomain {
     if (round === undefined) return;
     this.#say(
       verdict.outcome === "success" ? "notice" : "err",
-      `fence ${this.#name(node)}: ${verdict.text}`,
+      `fence ${this.#ways.name(node)}: ${verdict.text}`,
     );
     const progress = round.next(verdict.outcome);
     if (progress.type === "step") {
@@ -313,11 +265,10 @@ export class FenceDomain {
     // F1: the first to begin has the victim; a second one is ignored while the first is a member.
     if (victim.by !== null || !this.#members.includes(by)) return;
     this.#victims.set(victim.node, { ...victim, by });
-    this.#say("notice", `fencing node ${this.#name(victim.node)} (by ${this.#name(by)})`);
+    this.#say("notice", `fencing node ${this.#ways.name(victim.node)} (by ${this.#ways.name(by)})`);
     if (by !== this.#self) return;
-    const conf = this.#nodeConf(victim.node);
     const selfLast = this.#conf.fencing.selfFence === "software";
-    const round = new FenceRound(conf, { selfLast });
+    const round = new FenceRound(this.#ways.nodeConf(victim.node), { selfLast });
     this.#rounds.set(victim.node, round);
     this.#perform(victim.node, round);
   }
@@ -329,7 +280,10 @@ export class FenceDomain {
     if (victim.by !== message.by) return;
     const rounds = victim.rounds + 1;
     this.#victims.set(victim.node, { ...victim, by: null, rounds, lastText: message.text });
-    this.#say("err", `fence ${this.#name(victim.node)} failed (round ${rounds}): ${message.text}`);
+    this.#say(
+      "err",
+      `fence ${this.#ways.name(victim.node)} failed (round ${rounds}): ${message.text}`,
+    );
     if (this.#releaseHeld(victim)) return;
     const pauseMs = Math.min(this.#conf.fencing.overrideTimeMs * 2 ** (rounds - 1), pauseMaxMs);
     this.#schedule(victim.node, ms(pauseMs));
@@ -344,7 +298,7 @@ export class FenceDomain {
     this.#rounds.delete(node);
     this.#out.push({ type: "disarm", node });
     this.#fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
-    this.#say("notice", `fence ${this.#name(node)} success (${message.how}): ${message.text}`);
+    this.#say("notice", `fence ${this.#ways.name(node)} success (${message.how}): ${message.text}`);
     this.#out.push({ type: "fenced", node, text: `${message.how}: ${message.text}` });
     if (victim.heldReady !== null) {
       this.#out.push({ type: "ready", ready: { node, ...victim.heldReady } });
@@ -373,19 +327,9 @@ export class FenceDomain {
   #clear(ready: ReadyNotice): void {
     if (this.#victims.delete(ready.node)) {
       this.#out.push({ type: "disarm", node: ready.node });
-      this.#say("notice", `${this.#name(ready.node)} is back and clean, not fenced`);
+      this.#say("notice", `${this.#ways.name(ready.node)} is back and clean, not fenced`);
     }
     this.#out.push({ type: "ready", ready });
-  }
-
-  #fencesItself(conf: NodeConf): boolean {
-    const { selfFence } = this.#conf.fencing;
-    if (selfFence === "auto") return conf.fenceMethods.length === 0 && !this.#conf.quorum.twoNode;
-    return selfFence === "software" || selfFence === "watchdog";
-  }
-
-  #fenceable(conf: NodeConf): boolean {
-    return conf.fenceMethods.length > 0 || this.#fencesItself(conf);
   }
 
   #submit(message: FenceMessage): void {
@@ -403,16 +347,6 @@ export class FenceDomain {
     const { how, text, wallSeconds: at } = done;
     const since = this.#victims.get(victim)?.since ?? 0;
     this.#submit({ type: "fence-done", victim, since, by: this.#self, how, text, at });
-  }
-
-  #nodeConf(id: NodeId): NodeConf {
-    const found = this.#conf.nodes.find((node) => node.id === id);
-    invariant(found !== undefined, `no configuration of node ${id}`);
-    return found;
-  }
-
-  #name(id: NodeId): string {
-    return this.#nodeConf(id).name;
   }
 
   #say(level: "notice" | "warning" | "err", text: string): void {
