@@ -6,7 +6,8 @@
  * nodes without devices fence themselves by their lease, and count as off after the safe wait.
  * F1  At most one member runs agents against a given victim at a time.
  * F2  While inquorate no victim is fenced or released.
- * F3  A node that fences itself is released no earlier than D after any member last heard it.
+ * F3  A node that fences itself is released no earlier than D after any member last heard it, and
+ *     never while it is a member.
  *
  *   member ──lost──► victim ──delay──► agents run ──success──► off
  *     ▲                │  ▲                └─failure─► pause, next round
@@ -35,6 +36,11 @@ export class FenceDomain {
   readonly #victims = new Map<NodeId, Victim>();
   readonly #fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
   readonly #rounds = new Map<NodeId, FenceRound>();
+  /** Of each victim, the number of the agent run whose verdict is awaited. */
+  readonly #runs = new Map<NodeId, number>();
+  #lastRun = 0;
+  /** Who acts on victims that nobody has begun with: chosen once for each view. */
+  #executor: NodeId | null = null;
   #out: FenceOutput[] = [];
 
   constructor(conf: ClusterConf, self: NodeId) {
@@ -132,9 +138,11 @@ export class FenceDomain {
     }
     // Members of a fresh history are not victims: they prove themselves by `ready`.
     for (const node of view.members) {
-      if (this.#victims.get(node)?.cause === "unseen") this.#victims.delete(node);
+      const victim = this.#victims.get(node);
+      if (victim?.cause === "unseen" && victim.by === null) this.#victims.delete(node);
     }
     this.#members = view.members;
+    this.#executor = this.#chooseExecutor();
     this.#quorate = true;
     this.#silentMs = view.silentMs;
     this.#delayMs = view.grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
@@ -151,15 +159,21 @@ export class FenceDomain {
   #schedule(node: NodeId, delayMs: Ms | null): void {
     const victim = this.#victims.get(node);
     if (victim === undefined) return;
+    const round = this.#rounds.get(node);
+    if (round !== undefined) {
+      // Somebody new may have heard the victim later: its safe wait is counted anew.
+      if (round.order().type === "self") this.#perform(node, round);
+      return;
+    }
     this.#out.push({ type: "disarm", node });
-    if (!this.#quorate || !this.#actsOn(victim) || this.#rounds.has(node)) return;
-    if (delayMs === null) return;
+    if (!this.#quorate || !this.#actsOn(victim) || delayMs === null) return;
     if (this.#ways.hasDevices(node)) {
       // A victim that is back needs time for its clean-up before it is shot for not being clean.
       const back = this.#members.includes(node);
       const afterMs = back ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
     } else if (this.#ways.fencesItself(node)) {
+      if (this.#members.includes(node)) return;
       const afterMs = Math.max(delayMs, this.#safeWaitLeftMs(node));
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
       const text = `${this.#ways.name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
@@ -170,10 +184,10 @@ export class FenceDomain {
   }
 
   #actsOn(victim: Victim): boolean {
-    return (victim.by ?? this.#executor()) === this.#self;
+    return (victim.by ?? this.#executor) === this.#self;
   }
 
-  #executor(): NodeId | null {
+  #chooseExecutor(): NodeId | null {
     const others = this.#members.filter((node) => !this.#victims.has(node));
     return others[0] ?? null;
   }
@@ -202,6 +216,9 @@ export class FenceDomain {
   }
 
   #onVerdict(verdict: Extract<FenceInput, { readonly type: "verdict" }>): void {
+    // The verdict of a run for an earlier loss says nothing about the present one.
+    if (this.#runs.get(verdict.node) !== verdict.run) return;
+    this.#runs.delete(verdict.node);
     this.#advance(verdict.node, verdict);
   }
 
@@ -225,7 +242,7 @@ export class FenceDomain {
     } else if (progress.type === "fenced") {
       this.#rounds.delete(node);
       const text = `method ${progress.method}: ${verdict.text}`;
-      this.#submitDone(node, { how: "agent", text, wallSeconds: verdict.wallSeconds });
+      this.#submitDone(node, { how: progress.how, text, wallSeconds: verdict.wallSeconds });
     } else {
       this.#rounds.delete(node);
       const since = this.#victims.get(node)?.since ?? 0;
@@ -237,9 +254,12 @@ export class FenceDomain {
   #perform(node: NodeId, round: FenceRound): void {
     const order = round.order();
     if (order.type === "self") {
+      this.#runs.delete(node);
       this.#out.push({ type: "arm", node, afterMs: ms(this.#safeWaitLeftMs(node)) });
     } else {
-      this.#out.push({ type: "run", node, order });
+      this.#lastRun += 1;
+      this.#runs.set(node, this.#lastRun);
+      this.#out.push({ type: "run", node, run: this.#lastRun, order });
     }
   }
 
@@ -263,10 +283,11 @@ export class FenceDomain {
 
   #onBegin(victim: Victim, by: NodeId): void {
     // F1: the first to begin has the victim; a second one is ignored while the first is a member.
-    if (victim.by !== null || !this.#members.includes(by)) return;
+    // The first may begin again: its new life does not know how far the old one came.
+    if ((victim.by !== null && victim.by !== by) || !this.#members.includes(by)) return;
     this.#victims.set(victim.node, { ...victim, by });
     this.#say("notice", `fencing node ${this.#ways.name(victim.node)} (by ${this.#ways.name(by)})`);
-    if (by !== this.#self) return;
+    if (by !== this.#self || this.#rounds.has(victim.node)) return;
     const selfLast = this.#conf.fencing.selfFence === "software";
     const round = new FenceRound(this.#ways.nodeConf(victim.node), { selfLast });
     this.#rounds.set(victim.node, round);
@@ -290,10 +311,15 @@ export class FenceDomain {
   }
 
   #onDone(victim: Victim, message: Extract<FenceMessage, { readonly type: "fence-done" }>): void {
-    if (message.how === "agent" && victim.by !== message.by) return;
-    // A node that came back is not off: its own `ready` decides, or its devices.
-    if (message.how === "self" && this.#members.includes(victim.node)) return;
+    const begun = message.how === "agent" || victim.by !== null;
+    if (begun && victim.by !== message.by) return;
     const { node } = victim;
+    // A node that came back is not off: its own `ready` decides, or its devices.
+    if (message.how === "self" && this.#members.includes(node)) {
+      this.#victims.set(node, { ...victim, by: null });
+      if (!this.#releaseHeld(victim)) this.#schedule(node, this.#delayMs);
+      return;
+    }
     this.#victims.delete(node);
     this.#rounds.delete(node);
     this.#out.push({ type: "disarm", node });
@@ -330,6 +356,9 @@ export class FenceDomain {
       this.#say("notice", `${this.#ways.name(ready.node)} is back and clean, not fenced`);
     }
     this.#out.push({ type: "ready", ready });
+    if (this.#executor !== null) return;
+    this.#executor = this.#chooseExecutor();
+    for (const node of this.#victims.keys()) this.#schedule(node, this.#delayMs);
   }
 
   #submit(message: FenceMessage): void {

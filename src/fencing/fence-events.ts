@@ -29,6 +29,8 @@ export type FenceInput =
   | {
       readonly type: "verdict";
       readonly node: NodeId;
+      /** The number of the `run` that it answers. */
+      readonly run: number;
       readonly outcome: "success" | "failure";
       readonly text: string;
       readonly wallSeconds: number;
@@ -38,7 +40,13 @@ export type FenceOutput =
   | { readonly type: "submit"; readonly message: FenceMessage }
   | { readonly type: "arm"; readonly node: NodeId; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly node: NodeId }
-  | { readonly type: "run"; readonly node: NodeId; readonly order: FenceOrder }
+  /** To be answered by one verdict with the same number. */
+  | {
+      readonly type: "run";
+      readonly node: NodeId;
+      readonly run: number;
+      readonly order: FenceOrder;
+    }
   | { readonly type: "fenced"; readonly node: NodeId; readonly text: string }
   /** A `ready` that nothing holds back any more. */
   | { readonly type: "ready"; readonly ready: ReadyNotice }

@@ -21,7 +21,7 @@ export function performFence(outbox: Outbox, effect: FenceEffect): void {
       outbox.emit({ type: "disarm", timer: `fence-${effect.node}` });
       return;
     case "run":
-      outbox.emit({ type: "fence", node: effect.node, order: effect.order });
+      outbox.emit({ ...effect, type: "fence" });
       return;
     case "notice":
       outbox.notice("fencing", effect.level, effect.text);
