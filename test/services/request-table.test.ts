@@ -302,7 +302,7 @@ test("relocation to the node it runs on restarts it there", async (t) => {
   t.equal(driver.codes.get(number), 0);
 });
 
-test("a restart of a stopped service that no ready node may run is not about exclusivity", async (t) => {
+test("a restart that no ready node may carry out is not about exclusivity", async (t) => {
   const driver = started({ domain: "node1-domain" }).view(2, 3).fenced(1);
   t.equal(driver.shown(web), "stopped (1)");
   t.equal(driver.codes.get(driver.request(2, "restart", { service: web })), -15);
