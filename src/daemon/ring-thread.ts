@@ -19,8 +19,8 @@ import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
 import { decodeMessage, encodeMessage } from "../membership/wire.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
-import type { PostBatch } from "./outbox.ts";
 import { RingDriver } from "./ring-driver.ts";
+import type { PostBatch } from "./ring-outbox.ts";
 import type {
   RingThreadInput,
   RingThreadOptions,

@@ -28,7 +28,7 @@ import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-pa
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
-export const helloKind = 7;
+const helloKind = 7;
 /** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
 const challengeIntervalMs = 50;
 

@@ -10,7 +10,7 @@ import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeText } from "./cause.ts";
 
 /** As many bytes as the key of the cipher has. */
-export const keyBytesMin = 32;
+const keyBytesMin = 32;
 const keyBytesMax = 4096;
 
 export type KeyProblem = { readonly path: string; readonly cause: string };

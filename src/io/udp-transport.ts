@@ -15,7 +15,7 @@ import { causeCode, causeText } from "./cause.ts";
 import type { SealedFrame, Transport, TransportOpened, TransportProblem } from "./ports.ts";
 
 /** Large enough for the bursts of a full window from every node; the kernel may grant less. */
-export const receiveBufferBytesWanted = 4 * 1024 * 1024;
+const receiveBufferBytesWanted = 4 * 1024 * 1024;
 
 export type UdpTransportOptions = {
   /** Numeric address of this node on the ring's network. */

@@ -14,7 +14,7 @@ import {
 } from "../../src/model/ids.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
-import { turns, until } from "../io/until.ts";
+import { turns, until } from "../io/waiting.ts";
 
 function node(value: number): NodeId {
   const id = parseNodeId(value);

@@ -1,7 +1,7 @@
 import { test } from "tap";
 import { UdpTransport } from "../../src/io/udp-transport.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
-import { until } from "./until.ts";
+import { until } from "./waiting.ts";
 
 const port = 5405;
 

@@ -1,6 +1,6 @@
 import { test } from "tap";
 import { UdpTransport, type UdpTransportOptions } from "../../src/io/udp-transport.ts";
-import { until } from "./until.ts";
+import { until } from "./waiting.ts";
 
 const group = "239.192.6.148";
 const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
