@@ -82,6 +82,12 @@ export class MergeGate {
     return mutual ? "admit" : "answer";
   }
 
+  /** Companions of ours are in a newer ring that does not have us: we were absent for them. */
+  isLeftBehind(message: MergeDetectMessage, ring: WorkingRing): boolean {
+    if (message.ring.seq <= ring.seq || message.members.includes(this.#self)) return false;
+    return message.members.some((node) => ring.members.includes(node));
+  }
+
   /** Takes note whether the node's configuration equals ours; true when that is news. */
   noteConfiguration(from: NodeId, equal: boolean): boolean {
     const news = equal === this.#differing.has(from);

@@ -80,6 +80,10 @@ export class Operational {
     return this.#answered(this.#parts.gate.judgeMergeDetect(message, from, this.#working()));
   }
 
+  isLeftBehind(message: MergeDetectMessage): boolean {
+    return this.#parts.gate.isLeftBehind(message, this.#working());
+  }
+
   #working(): { readonly members: readonly NodeId[]; readonly seq: number } {
     return { members: this.installed.rotation.members, seq: this.#parts.sequence.ring.seq };
   }

@@ -319,9 +319,8 @@ export class Ring {
       return;
     }
     const { operational } = this.#phase;
+    if (operational.isLeftBehind(message)) this.#stalled = true;
     if (operational.judgeMergeDetect(message, from) !== "admit") return;
-    // A member that is in another ring has gone on without us.
-    if (operational.installed.rotation.members.includes(from)) this.#stalled = true;
     this.#regather("merge detect", considering(this.#formation.agreement, from));
   }
 

@@ -234,7 +234,11 @@ export class ClusterNode {
     const silentMs = exchange.silence(accepted);
     const view = { type: "view" as const, ringSeq: ring.seq, members: accepted, silentMs, grown };
     this.#replica.stepFence(view);
-    this.#replica.stepTable({ type: "view", members: exchange.lives(accepted), continuing });
+    this.#replica.stepTable({
+      type: "view",
+      members: exchange.lives(accepted, continuing),
+      continuing,
+    });
     this.#outbox.emit({ type: "sync-done", ring });
     this.#onLease();
   }
@@ -273,17 +277,17 @@ export class ClusterNode {
   }
 
   #onLeaseEnd(): void {
-    const stillActive = this.#phase === "active" && !this.#suspended;
+    const ringGoesOn = this.#phase !== "apart" && !this.#suspended;
     const why = "the lease has ended: this node could not prove quorate membership in time";
     const running = this.#own.mayRun;
     this.#endHistory(why);
     this.#phase = "apart";
-    // A lease that ends on a ring that goes on means that this process was not running.
-    if (stillActive && this.#ending === "no") this.#ending = "restart";
+    // The ring still knows the life that has ended; only a new one can take part again.
+    if (ringGoesOn && this.#ending === "no") this.#ending = "restart";
     if (running) {
       this.#outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
       this.#stepOwn({ type: "kill" });
-    } else if (stillActive) this.#onClean();
+    } else if (ringGoesOn) this.#onClean();
   }
 
   #armPoll(): void {

@@ -55,9 +55,19 @@ export class StateExchange {
     return silence;
   }
 
-  lives(accepted: readonly NodeId[]): readonly { readonly node: NodeId; readonly life: number }[] {
+  /**
+   * The life of each accepted member from now on. One that loses its history here takes the next
+   * life at this very point, so everybody can tell which one it will be.
+   */
+  lives(
+    accepted: readonly NodeId[],
+    continuing: readonly NodeId[],
+  ): readonly { readonly node: NodeId; readonly life: number }[] {
     return [...this.#hellos.values()]
-      .map(({ node, life }) => ({ node, life }))
-      .filter(({ node }) => accepted.includes(node));
+      .filter(({ node }) => accepted.includes(node))
+      .map(({ node, life, history }) => ({
+        node,
+        life: history === null || continuing.includes(node) ? life : life + 1,
+      }));
   }
 }

@@ -111,6 +111,7 @@ export class OwnServices {
     this.#lives += 1;
     invariant(this.#lives < livesMax, "too many lives of one process");
     this.#deferred = [];
+    this.step({ type: "new-life" });
     this.#outbox.notice("services", "warning", `services are stopped on this node: ${why}`);
     for (const number of this.#requests) {
       this.#outbox.emit({ type: "reply", number, code: -9, owner: null });

@@ -23,6 +23,8 @@ export type LocalInput =
   | { readonly type: "poll" }
   /** Something happened on this machine: check everything now. */
   | { readonly type: "check-now"; readonly why: string }
+  /** What follows belongs to a new life, perhaps of another history with its own numbers. */
+  | { readonly type: "new-life" }
   /** Stop everything by its agents, then make sure. */
   | { readonly type: "clean-up" }
   /** Kill everything, without agents, and make sure. */
@@ -125,6 +127,9 @@ export class LocalServices {
         this.#out.push({ type: "notice", level: "info", text: `checking now: ${input.why}` });
         this.#checkAll("all");
         break;
+      case "new-life":
+        this.#lastOp = 0;
+        break;
       case "clean-up":
         this.#cleanAll("clean-up");
         break;
@@ -222,8 +227,6 @@ export class LocalServices {
 
   #cleanAll(how: "clean-up" | "kill"): void {
     this.#state = "cleaning";
-    // What follows belongs to a new life, perhaps of another history with its own numbers.
-    this.#lastOp = 0;
     for (const place of this.#places.values()) {
       this.#cancel(place);
       place.worker.endChecks();

@@ -35,6 +35,8 @@ export function onOpResult(draft: TableDraft, message: OpResult): void {
   const op = service?.op;
   if (service === undefined || op === null || op === undefined) return;
   if (op.node !== message.node || op.life !== message.life) return;
+  // A node that took a new life since has stopped everything; `ready` resolves what it held.
+  if (draft.node(op.node).life !== op.life || draft.awaitedNode(service.name) !== null) return;
   if (op.kind === "start") {
     if (message.outcome === "ok") onStarted(draft, service, op);
     else onStartFailed(draft, service, { op, text: message.text });

@@ -2,8 +2,8 @@
  * Requests of users: who may do what in which state, and with which code it is answered.
  * Source: rgmanager rg_state.c, rg_thread.c; clusvcadm(8).
  * Deviations: nothing is interrupted for a target that is not allowed (-15) or occupied (-7), nor
- * when no other node could take the service (-17); a service whose node awaits fencing answers -13;
- * a service in recovery answers -6 instead of being started twice.
+ * when no other node could take the service (-17); a restart never breaks the failover domain;
+ * a service whose node awaits fencing answers -13, one in recovery -6 instead of starting twice.
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -138,12 +138,13 @@ function startFor(
     draft.reply(refs, -12);
     return;
   }
-  if (start.cause === "enable" && draft.score(service.name, node) === 0) {
+  const legal = draft.score(service.name, node) > 0;
+  if (start.cause === "enable" && !legal) {
     draft.reply(refs, -1);
     return;
   }
   const chain = userChain(start.cause, request.ref, { prefer: node, fallback: node });
-  if (draft.exclusivityConflict(service.name, node) === null) {
+  if (legal && draft.exclusivityConflict(service.name, node) === null) {
     beginStart(draft, service.name, { node, chain });
   } else if (draft.candidates(service.name, []).length === 0) {
     draft.reply(refs, -16);

@@ -3,7 +3,7 @@
  * QPIDD_BIN names it.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,14 +38,7 @@ export class Broker {
     const program = realBroker === undefined ? standInProgram : [realBroker];
     const argv = [...program, "--config", this.configFile];
     this.#child = new Child(argv, { env: cleanEnvironment(), logFile: this.#logFile });
-    await until(() =>
-      this.client()
-        .then((client) => client.close())
-        .then(
-          () => true,
-          () => false,
-        ),
-    );
+    await until(() => answers(this.port), { describe: () => this.log() });
   }
 
   /** Ends the process at once, and waits until it has gone. */
@@ -97,7 +90,7 @@ export class Broker {
     });
   }
 
-  async waitFor(state: HaState, timeoutMs = 5000): Promise<void> {
+  async waitFor(state: HaState, timeoutMs = 10_000): Promise<void> {
     await until(async () => (await this.status()) === state, {
       timeoutMs,
       describe: () => `state ${state}; log:\n${this.log()}`,
@@ -180,6 +173,18 @@ export class BrokerCluster {
     await Promise.all(this.brokers.map((broker) => broker.kill()));
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** Whether somebody accepts connections. */
+function answers(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise((resolve) => {
+    socket.on("connect", () => resolve(true));
+    socket.on("error", () => resolve(false));
+  }).then((answer) => {
+    socket.destroy();
+    return answer === true;
+  });
 }
 
 /** Ports that nobody listens on at this moment, on any address. */

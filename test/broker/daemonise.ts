@@ -6,7 +6,7 @@ import { mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { BrokerOptions } from "./broker-options.ts";
 
-/** The daemon says by this descriptor that it listens; `main.ts` looks for the variable's absence. */
+/** The daemon says by this descriptor that it listens; the variable tells it that it is one. */
 export const readyFd = 3;
 export const readyVariable = "STANDIN_BROKER_READY";
 

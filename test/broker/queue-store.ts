@@ -19,7 +19,7 @@ export type StoredMessage = {
   gone: boolean;
 };
 
-/** Entries that are gone are cut off in steps of this size, so that a cut costs little per message. */
+/** Entries that are gone are cut off in steps of this size: then a cut costs little per message. */
 const compactionStep = 4096;
 
 export class MessageQueue {
@@ -117,7 +117,7 @@ export class MessageQueue {
     return null;
   }
 
-  /** Takes over the primary's list: its order, nothing that it lacks. Answers what is to be copied. */
+  /** Takes over the primary's list: its order, nothing that it lacks. Answers what to copy. */
   arrange(ids: readonly string[]): string[] {
     const known = this.#byId;
     this.#entries = [];

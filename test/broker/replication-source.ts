@@ -7,7 +7,8 @@
  *     when it was consumed.
  * R2  A backup is listed ready only when it holds all messages of the moment of its attachment;
  *     later ones are guarded by R1. So a listed backup holds every acknowledged message.
- * R3  An expected backup that leaves while recovering stays expected until it returns or time is up.
+ * R3  An expected backup that leaves while recovering stays expected, until it returns or time
+ *     is up.
  */
 import type { Member } from "./ha-states.ts";
 import type { PeerLink } from "./peer-link.ts";

@@ -65,10 +65,11 @@ function lockDirectory(directory: string): boolean {
   return true;
 }
 
-/** Clock ticks since boot at which the process began; empty when there is no such process. */
+/** Clock ticks since boot at which the process began; empty when it is gone or a zombie. */
 function startTime(pid: string): string {
   const stat = readIfThere(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? "" : (fields[19] ?? "");
 }
 
 function readIfThere(file: string): string {

@@ -434,6 +434,14 @@ test("merge gate: a member in a newer ring is believed, a late packet not", asyn
   t.same(suspendedFor(driver.receive(2, newer)), ["stall"], "they went on without us");
 });
 
+test("timer_function_pause_timeout: gone on without us", async (t) => {
+  const driver = operational();
+  const ring = { rep: node(2), seq: driver.ringId.seq + 4 };
+  driver.receive(4, mergeDetect({ ring, members: nodes(2, 3, 4) }));
+  t.equal(driver.state, "operational", "the token decides");
+  t.same(suspendedFor(driver.timer("token")), ["stall"]);
+});
+
 test("timer_function_pause_timeout: long suspends at once, short with the token", async (t) => {
   const long = operational();
   t.same(suspendedFor(long.step({ type: "stall", lateMs: ms(2201) })), ["stall"]);

@@ -94,3 +94,12 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Resul
     });
   });
 }
+
+/** Whether the process exists and is not a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}

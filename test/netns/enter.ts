@@ -42,6 +42,14 @@ export async function enterNamespaces(): Promise<Entry> {
   process.exit(status);
 }
 
+/** For programs that make no sense without: says why, and ends with the status of a skipped one. */
+export async function enterOrSkip(): Promise<void> {
+  const entry = await enterNamespaces();
+  if (entry.type === "inside") return;
+  process.stderr.write(`skipped: ${entry.reason}\n`);
+  process.exit(skippedStatus);
+}
+
 /** The environment for programs under test: nothing that a test runner put there. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(

@@ -53,16 +53,28 @@ export function hostName(node: number | null): string {
   return node === null ? "client.example.com" : nodeName(node);
 }
 
+export type ViewOptions = {
+  readonly directory: string;
+  readonly node: number | null;
+  /** The node's part of the cgroup tree, or null. */
+  readonly cgroup: string | null;
+};
+
 /**
  * A shell script, to be run as root of its own mount, UTS and network namespace, that gives a node
  * its view and then waits for ever. It prints `ready` in between.
  */
-export function viewScript(directory: string, node: number | null): string {
+export function viewScript({ directory, node, cgroup }: ViewOptions): string {
+  const held = join(directory, "cgroup");
+  const name = hostName(node);
   const lines = [
     "set -e",
-    `hostname ${hostName(node)} 2>/dev/null || echo ${hostName(node)} >/proc/sys/kernel/hostname`,
+    `hostname ${name} 2>/dev/null || echo ${name} >/proc/sys/kernel/hostname`,
+    // Kept aside, since the mount of /sys covers it.
+    ...(cgroup === null ? [] : [`mkdir -p ${held}`, `mount --bind ${cgroup} ${held}`]),
     "mount -t sysfs sysfs /sys",
-    ...privateDirectories.map((name) => `mount --bind ${join(directory, name)} /${name}`),
+    ...(cgroup === null ? [] : [`mount --bind ${held} /sys/fs/cgroup`]),
+    ...privateDirectories.map((path) => `mount --bind ${join(directory, path)} /${path}`),
     "[ -L /var/lock ] || mount -t tmpfs tmpfs /var/lock",
     "[ -L /var/run ] || mount -t tmpfs tmpfs /var/run",
     "mount -t tmpfs -o mode=755 tmpfs /run",

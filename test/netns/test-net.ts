@@ -1,16 +1,18 @@
 /**
  * A small network on one machine: N nodes and a client on one bridge, each with its own network,
  * host name, /etc, /run, /var/lib and /var/log. To be used inside `enterNamespaces` only.
+ * Where root may, each has a cgroup v2 tree at /sys/fs/cgroup too.
  *
  * Node i is 20.0.20.i, the client 20.0.20.100, each on eth0. Partitions move the ports of nodes
  * to other bridges, so that carriers stay up; `cut` takes the carrier away.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Child, type Result, run } from "./child.ts";
+import { Child, isAlive, type Result, run } from "./child.ts";
 import { cleanEnvironment } from "./enter.ts";
+import { createCgroupTree, removeCgroupTree } from "./node-cgroups.ts";
 import { clientAddress, nodeAddress, viewScript, writeNodeFiles } from "./node-files.ts";
 
 export type TestNetOptions = {
@@ -34,6 +36,7 @@ const project = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 /** Commands that a test runs to their end get this long unless it says otherwise. */
 const commandTimeoutMs = 30_000;
 const startTimeoutMs = 10_000;
+const killPasses = 3;
 
 export class TestNet {
   readonly #nodes: number;
@@ -41,6 +44,7 @@ export class TestNet {
   readonly #stations = new Map<Host, Station>();
   readonly #children = new Set<Child>();
   #spawned = 0;
+  #cgroups: string | null = null;
 
   constructor(options: TestNetOptions) {
     this.#nodes = options.nodes;
@@ -57,17 +61,21 @@ export class TestNet {
     await mkdir(this.#directory, { recursive: true });
     await this.#mustRun(["ip", "link", "set", "lo", "up"]);
     await this.#ensureBridge(0);
+    this.#cgroups = createCgroupTree();
     const hosts: readonly Host[] = [...this.nodes, "client"];
     const stations = await Promise.all(hosts.map((host) => this.#openStation(host)));
     for (const station of stations) this.#stations.set(station.host, station);
     await this.#connect();
   }
 
-  /** Ends every process of the network; the rest goes with the namespaces. */
+  /** Ends every process of the network, daemons too; the rest goes with the namespaces. */
   async stop(): Promise<void> {
+    for (const host of this.#stations.keys()) this.#killAll(host);
     const children = [...this.#children, ...[...this.#stations.values()].map(({ view }) => view)];
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map((child) => child.exited));
+    if (this.#cgroups !== null) removeCgroupTree(this.#cgroups);
+    this.#cgroups = null;
     for (const host of this.#stations.keys()) {
       await this.#command(["ip", "link", "del", portName(host)]);
     }
@@ -113,6 +121,12 @@ export class TestNet {
   /** Takes the carrier of the node's eth0 away, as an unplugged cable does. */
   async cut(node: number): Promise<void> {
     await this.#mustRun(["ip", "link", "set", portName(node), "down"]);
+  }
+
+  /** Every process of the node is gone at once, and nobody on the network hears of it. */
+  async powerOff(node: number): Promise<void> {
+    await this.cut(node);
+    this.#killAll(node);
   }
 
   /** Undoes `cut` and `partition` for one node. */
@@ -178,6 +192,18 @@ export class TestNet {
     });
   }
 
+  /** All that runs in the host's network, besides the process that holds its view. */
+  #killAll(host: Host): void {
+    const { view } = this.#station(host);
+    const network = networkOf(view.pid);
+    // More than once: a process may start another one while the first pass looks elsewhere.
+    for (let pass = 0; pass < killPasses; pass += 1) {
+      for (const pid of processIds()) {
+        if (pid !== view.pid && networkOf(pid) === network) kill(pid);
+      }
+    }
+  }
+
   #station(host: Host): Station {
     const station = this.#stations.get(host);
     if (station === undefined) throw new Error(`host ${host} is not part of a started network`);
@@ -185,10 +211,12 @@ export class TestNet {
   }
 
   async #openStation(host: Host): Promise<Station> {
-    const directory = join(this.#directory, host === "client" ? "client" : `node${host}`);
+    const directory = join(this.#directory, hostDirectory(host));
     const node = host === "client" ? null : host;
     await writeNodeFiles({ node, nodes: this.#nodes, directory, project });
-    const argv = ["unshare", "-nmu", "sh", "-c", viewScript(directory, node)];
+    const cgroup = this.#cgroups === null ? null : join(this.#cgroups, hostDirectory(host));
+    if (cgroup !== null) await mkdir(cgroup);
+    const argv = ["unshare", "-nmu", "sh", "-c", viewScript({ directory, node, cgroup })];
     const logFile = join(directory, "view.log");
     const view = new Child(argv, { env: cleanEnvironment(), logFile });
     const deadline = performance.now() + startTimeoutMs;
@@ -240,6 +268,10 @@ export class TestNet {
   }
 }
 
+function hostDirectory(host: Host): string {
+  return host === "client" ? "client" : `node${host}`;
+}
+
 function bridgeName(index: number): string {
   return `net${index}`;
 }
@@ -250,6 +282,31 @@ function portName(host: Host): string {
 
 function enterView(station: Station): readonly string[] {
   return ["nsenter", "-t", String(station.view.pid), "-n", "-m", "-u", "--"];
+}
+
+function processIds(): readonly number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^[0-9]+$/.test(entry))
+    .map(Number);
+}
+
+/** A process that has just ended by itself is as good as killed. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!isAlive(pid)) return;
+    throw error;
+  }
+}
+
+/** Identity of a process's network; empty when the process has gone. */
+function networkOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return "";
+  }
 }
 
 /** From the kernel's routing table of the process's network: no program needs to be started. */

@@ -25,6 +25,8 @@ type Machine = {
   daemon: Daemon | null;
   incarnation: number;
   paused: boolean;
+  /** How the last daemon ended. */
+  end: "none" | "crash" | "left" | "fenced";
 };
 
 type Daemon = {
@@ -66,8 +68,10 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     for (const node of options.conf.nodes) {
-      const host = new VirtualHost(options.time, `20.0.20.${node.id}`);
-      this.#machines.set(node.id, { host, daemon: null, incarnation: 0, paused: false });
+      const changed = () => options.judge?.(this);
+      const host = new VirtualHost(options.time, `20.0.20.${node.id}`, changed);
+      const blank = { daemon: null, incarnation: 0, paused: false, end: "none" as const };
+      this.#machines.set(node.id, { host, ...blank });
     }
   }
 
@@ -81,6 +85,19 @@ export class Cluster {
 
   node(node: number): ClusterNode | null {
     return this.#machine(node).daemon?.node ?? null;
+  }
+
+  /** How often the node's daemon was started. */
+  boots(node: number): number {
+    return this.#machine(node).incarnation;
+  }
+
+  endedCleanly(node: number): boolean {
+    return this.#machine(node).end === "left";
+  }
+
+  wasFenced(node: number): boolean {
+    return this.#machine(node).end === "fenced";
   }
 
   isPaused(node: number): boolean {
@@ -98,9 +115,10 @@ export class Cluster {
   }
 
   /** Power off: processes, addresses and daemon are gone. */
-  crash(node: number): this {
+  crash(node: number, end: "crash" | "fenced" = "crash"): this {
     const machine = this.#machine(node);
     this.#kill(machine);
+    machine.end = end;
     machine.host.crash();
     this.#options.membership.crash(id(node));
     return this;
@@ -273,7 +291,7 @@ export class Cluster {
       case "fence":
         time.after(20, () => {
           const outcome = fenceAgent?.(output.node) ?? "failure";
-          if (outcome === "success") this.crash(output.node);
+          if (outcome === "success") this.crash(output.node, "fenced");
           if (machine.daemon !== daemon) return;
           const text = `agent ${outcome}`;
           this.#step(node, { type: "fence-verdict", node: output.node, outcome, text });
@@ -284,6 +302,7 @@ export class Cluster {
         return;
       case "leave":
         this.#kill(machine);
+        machine.end = "left";
         membership.leave(node);
         return;
       case "restart":

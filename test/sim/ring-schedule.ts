@@ -14,7 +14,7 @@ type Verdict = {
   readonly delivered: number;
 };
 
-type Fault = "partition" | "one-way" | "pause" | "crash" | "leave" | "weather" | "heal";
+type Fault = "partition" | "one-way" | "deaf" | "pause" | "crash" | "leave" | "weather" | "heal";
 
 type Weights = Readonly<Record<Fault, number>>;
 
@@ -29,6 +29,7 @@ export function runSchedule(seed: number): Verdict {
   const weights: Weights = {
     partition: weight(),
     "one-way": weight(),
+    deaf: weight() * 0.3,
     pause: weight(),
     crash: weight(),
     leave: weight() * 0.3,
@@ -107,6 +108,7 @@ function scheduleFaults(sim: RingSimulation, weights: Weights): void {
 const faults: readonly Fault[] = [
   "partition",
   "one-way",
+  "deaf",
   "pause",
   "crash",
   "leave",
@@ -129,6 +131,11 @@ function inflict(sim: RingSimulation, fault: Fault): void {
     case "one-way":
       network.cut(id, random.pick(sim.nodeIds));
       break;
+    case "deaf":
+      network.filter = (_from, to, message) => {
+        return to !== id || message.type === "token" || message.type === "commit";
+      };
+      break;
     case "pause":
       if (sim.isAlive(id)) sim.pause(id, random.between(10, random.chance(0.5) ? 600 : 4000));
       break;
@@ -145,6 +152,7 @@ function inflict(sim: RingSimulation, fault: Fault): void {
     }
     case "heal":
       network.heal();
+      network.filter = null;
       break;
   }
 }
@@ -164,6 +172,7 @@ function stopAndRestart(sim: RingSimulation, id: number, fault: "crash" | "leave
 function settle(sim: RingSimulation, delayMs: number): boolean {
   const { tokenMs, consensusMs, mergeMs } = tuningDefaults;
   sim.network.heal();
+  sim.network.filter = null;
   sim.network.weather = { loss: 0, duplication: 0, delayMs, jitterMs: 0 };
   // Pauses and restarts that were already on their way end within this.
   sim.run({ forMs: 5000 });

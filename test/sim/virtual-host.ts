@@ -15,6 +15,7 @@ export type ScriptBehaviour = {
 export class VirtualHost {
   readonly #time: VirtualTime;
   readonly #network: string;
+  readonly #changed: () => void;
   /** Processes that run now: `service script`. */
   readonly running = new Set<string>();
   readonly addresses = new Set<string>();
@@ -27,7 +28,8 @@ export class VirtualHost {
   /** Calls that were under way when the power went off never come back. */
   #boots = 0;
 
-  constructor(time: VirtualTime, network: string) {
+  constructor(time: VirtualTime, network: string, changed: () => void) {
+    this.#changed = changed;
     this.#time = time;
     this.#network = network;
   }
@@ -50,6 +52,7 @@ export class VirtualHost {
       case "add-address":
         this.#soon(2, () => {
           this.addresses.add(order.address.address);
+          this.#changed();
           report({ type: "done" });
         });
         return;
@@ -97,7 +100,10 @@ export class VirtualHost {
     this.#soon(behaviour.takesMs ?? 5, () => {
       this.calls.push(`${service} ${action}`);
       const forced = behaviour.code;
-      if (action === "start" && (forced ?? 0) === 0) this.running.add(process);
+      if (action === "start" && (forced ?? 0) === 0) {
+        this.running.add(process);
+        this.#changed();
+      }
       if (action === "stop" && (forced ?? 0) === 0) this.running.delete(process);
       const natural = action === "status" && !this.running.has(process) ? 3 : 0;
       report({ type: "exited", code: forced ?? natural, output: "" });

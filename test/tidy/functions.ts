@@ -6,6 +6,7 @@
 export type FoundFunction = {
   readonly line: number;
   readonly lines: number;
+  /** Of a function that gets its name here; a callback's list is its caller's choice, and 0. */
   readonly parameters: number;
 };
 
@@ -72,7 +73,8 @@ function count(text: string, char: string): number {
 
 /** Of the parameter list that ends last: an arrow within a call has its own in front of `=>`. */
 function countParameters(header: string): number {
-  const list = parameterList(header);
+  const callback = /=>\s*\{$/.test(header) && !/^(?:export\s+)?const\b/.test(header);
+  const list = callback ? "" : parameterList(header);
   if (list.trim() === "") return 0;
   let depth = 0;
   let commas = 0;

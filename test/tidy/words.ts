@@ -27,7 +27,9 @@ export function nameComplaints(masked: string): readonly string[] {
   // In a table of syslog's levels, `info` is a word of that format and not a name of ours.
   const levels = ["debug", "info", "notice", "warning"].every((level) => names.includes(level));
   const banned = names.filter((name) => {
-    return bannedIn(name).length > 0 && !(levels && name === "info");
+    // Names with underscores are those of other programs' formats; ours have none.
+    const foreign = name.includes("_") || (levels && name === "info");
+    return bannedIn(name).length > 0 && !foreign;
   });
   const negated = names.filter((name) => /^is(?:[A-Z]\w*)?Not(?:[A-Z]|$)/.test(name));
   const declared = [...masked.matchAll(/\b(?:interface|type|class)\s+(I[A-Z][a-z]\w*)/g)];

@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { test } from "tap";
+import { version } from "../../src/model/version.ts";
+import { run } from "./spawned.ts";
+
+const folder = fileURLToPath(new URL("../../../man/", import.meta.url));
+const pages = ["clustat-ts", "clusvcadm-ts", "clusterd"];
+
+function page(name: string): string {
+  return readFileSync(`${folder}${name}.8`, "utf8");
+}
+
+/** Roff escapes the hyphen of an option and marks its font. */
+function plain(roff: string): string {
+  return roff.replaceAll("\\-", "-").replace(/\\f./g, "");
+}
+
+test("every option a command knows is in its manual page", async (t) => {
+  for (const name of ["clustat-ts", "clusvcadm-ts"]) {
+    const { out } = await run(name, ["-h"]);
+    const options = [...new Set(out.match(/(?<=^|\s)--?[A-Za-z][a-z]*/g) ?? [])];
+    t.ok(options.length > 8, `${name} lists its options`);
+    const text = plain(page(name));
+    const absent = options.filter((option) => !new RegExp(`(^|[ "])${option}\\b`, "m").test(text));
+    t.same(absent, [], name);
+  }
+});
+
+test("every manual page is of this version and has the sections people look for", (t) => {
+  for (const name of pages) {
+    const text = page(name);
+    t.match(text.split("\n")[0], `"clusterd ${version}"`, name);
+    for (const section of ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "FILES"]) {
+      t.match(text, new RegExp(`^\\.SH ${section}$`, "m"), `${name}: ${section}`);
+    }
+  }
+  t.end();
+});
+
+test("the formatter has nothing to complain of", async (t) => {
+  const formatter = await run("/usr/bin/env", ["sh", "-c", "command -v groff"]);
+  if (formatter.exit !== 0) {
+    t.pass("not tried", { skip: "needs groff" });
+    return;
+  }
+  for (const name of pages) {
+    const words = ["groff", "-ww", "-man", "-Tutf8", "-z", `${folder}${name}.8`];
+    t.same(await run("/usr/bin/env", words), { out: "", err: "", exit: 0 }, name);
+  }
+});

@@ -1,0 +1,232 @@
+/**
+ * One random run of a whole cluster from one seed: faults of nodes, network and agents, requests of
+ * users; then everything is healed and must come to rest. Some weights are zero in each run.
+ */
+import { Cluster } from "./cluster.ts";
+import { HostileMembership } from "./hostile-membership.ts";
+import { ClusterJudge } from "./judges.ts";
+import { Random } from "./random.ts";
+import { RingNetwork } from "./ring-network.ts";
+import { type SampleOptions, sampleConf } from "./sample-conf.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+type Fault =
+  | "partition"
+  | "one-way"
+  | "pause"
+  | "crash"
+  | "boot"
+  | "terminate"
+  | "weather"
+  | "heal";
+type Act = Fault | "agent" | "request" | "kill-process" | "link";
+
+export type ClusterVerdict = {
+  readonly seed: number;
+  /** What a judge objected to, or null. */
+  readonly breach: string | null;
+  readonly log: readonly string[];
+  /** Equal for equal seeds. */
+  readonly digest: string;
+};
+
+const faultsMs = 60_000;
+/** From healing to rest: detection, safe wait, retries of 30 s, twice. */
+const restMs = 150_000;
+/** A paused process without a guard lives on; beyond its lease it would be a second owner. */
+const pauseMsMax = 3500;
+const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
+
+export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
+  const random = new Random(seed);
+  const conf = sampleConf({ nodes: 3 + (seed % 3), ...sample });
+  const time = new VirtualTime();
+  const network = new RingNetwork(random);
+  const membership = new HostileMembership(
+    time,
+    conf.nodes.map((node) => node.id),
+    network,
+  );
+  const judge = new ClusterJudge(time, conf.fencing.safeWaitMs);
+  const cluster = new Cluster({
+    conf,
+    time,
+    membership,
+    judge: (seen) => judge.look(seen),
+    fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
+  });
+  const run = new Schedule({ cluster, random, time, network });
+  let breach: string | null = null;
+  try {
+    run.play();
+    judge.finish(cluster);
+  } catch (error) {
+    breach = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  }
+  return {
+    seed,
+    breach,
+    log: cluster.log,
+    digest: `${cluster.log.length} ${time.nowMs} ${cluster.log.join("|").length}`,
+  };
+}
+
+type Parts = {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  readonly time: VirtualTime;
+  readonly network: RingNetwork;
+};
+
+class Schedule {
+  readonly #parts: Parts;
+  readonly #weights: readonly (readonly [Act, number])[];
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { random } = parts;
+    const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
+    this.#weights = [
+      ["partition", weight(1)],
+      ["one-way", weight(0.5)],
+      ["pause", weight(1)],
+      ["crash", weight(1)],
+      ["boot", 1],
+      ["terminate", weight(0.4)],
+      ["weather", weight(0.5)],
+      ["heal", 0.6],
+      ["agent", weight(1)],
+      ["request", weight(2)],
+      ["kill-process", weight(1)],
+      ["link", weight(0.2)],
+    ];
+  }
+
+  play(): void {
+    const { cluster, random, network, time } = this.#parts;
+    const delayMs = random.pick([0.2, 1, 4]);
+    network.weather = { loss: 0, duplication: 0, delayMs, jitterMs: delayMs };
+    for (const node of cluster.nodes) {
+      time.after(random.chance(0.7) ? 0 : random.between(0, 5000), () => {
+        if (cluster.node(node) === null) cluster.boot(node);
+      });
+    }
+    const spacingMs = random.pick([300, 1500, 5000]);
+    for (let at = random.between(0, 5000); at < faultsMs; at += random.between(0, 2 * spacingMs)) {
+      time.after(at, () => this.#act());
+    }
+    cluster.run(faultsMs);
+    this.#heal();
+    // A daemon that was about to leave when everything was healed comes back, too.
+    for (const pauseMs of [10_000, 20_000]) {
+      cluster.run(pauseMs);
+      this.#bootMissing();
+    }
+    cluster.run(restMs);
+  }
+
+  #heal(): void {
+    const { cluster, network } = this.#parts;
+    network.weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
+    cluster.heal();
+    for (const node of cluster.nodes) {
+      const host = cluster.host(node);
+      host.behaviours.clear();
+      host.linkUp = true;
+      cluster.resume(node);
+    }
+    this.#bootMissing();
+  }
+
+  #bootMissing(): void {
+    const { cluster } = this.#parts;
+    for (const node of cluster.nodes) if (cluster.node(node) === null) cluster.boot(node);
+  }
+
+  #act(): void {
+    const { random } = this.#parts;
+    const total = this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
+    let rest = random.between(0, total);
+    for (const [act, weight] of this.#weights) {
+      rest -= weight;
+      if (rest > 0) continue;
+      this.#do(act);
+      return;
+    }
+  }
+
+  #do(act: Act): void {
+    const { cluster, random, network, time } = this.#parts;
+    const node = random.pick(cluster.nodes);
+    const other = random.pick(cluster.nodes);
+    switch (act) {
+      case "partition": {
+        const left = cluster.nodes.filter(() => random.chance(0.5));
+        cluster.cut(
+          left,
+          cluster.nodes.filter((one) => !left.includes(one)),
+        );
+        return;
+      }
+      case "one-way":
+        if (node !== other) network.cut(node, other);
+        return;
+      case "pause":
+        cluster.pause(node);
+        time.after(random.between(100, pauseMsMax), () => cluster.resume(node));
+        return;
+      case "crash":
+        cluster.crash(node);
+        return;
+      case "boot":
+        if (cluster.node(node) === null) cluster.boot(node);
+        return;
+      case "terminate":
+        if (!cluster.isPaused(node)) cluster.terminate(node);
+        return;
+      case "weather":
+        network.weather = {
+          loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
+          duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
+          delayMs: random.pick([0.2, 1, 4, 20]),
+          jitterMs: random.pick([0, 1, 10]),
+        };
+        return;
+      case "heal":
+        cluster.heal();
+        return;
+      case "agent":
+        this.#spoilAgent(node);
+        return;
+      case "request":
+        if (cluster.node(node) === null || cluster.isPaused(node)) return;
+        cluster.request(node, random.pick(operations), {
+          service: random.pick(services),
+          ...(random.chance(0.5) ? { target: other } : {}),
+        });
+        return;
+      case "kill-process": {
+        const { running } = cluster.host(node);
+        if (running.size > 0) running.delete(random.pick([...running]));
+        return;
+      }
+      case "link": {
+        const host = cluster.host(node);
+        host.linkUp = !host.linkUp;
+        cluster.networkChanged(node);
+        return;
+      }
+    }
+  }
+
+  #spoilAgent(node: number): void {
+    const { cluster, random, time } = this.#parts;
+    const script = random.pick(["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"]);
+    const action = random.pick(["start", "start", "status", "stop"]);
+    const { behaviours } = cluster.host(node);
+    const takesMs = random.pick([5, 5, 400, 3000]);
+    behaviours.set(`${script} ${action}`, random.chance(0.6) ? { code: 1, takesMs } : { takesMs });
+    time.after(random.between(500, 20_000), () => behaviours.delete(`${script} ${action}`));
+  }
+}

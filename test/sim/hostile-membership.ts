@@ -1,0 +1,228 @@
+/**
+ * The real ring over a hostile network, as a membership layer: the same machine as in the daemon,
+ * on virtual time, with leases computed from real token visits.
+ */
+import { LeaseEvidence } from "../../src/fencing/lease.ts";
+import { Ring } from "../../src/membership/ring.ts";
+import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
+import type { RingMessage } from "../../src/membership/wire.ts";
+import {
+  type Incarnation,
+  type NodeId,
+  parseIncarnation,
+  type RingId,
+  sameRing,
+} from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
+import type { Membership, MembershipEvent } from "./membership.ts";
+import type { RingNetwork } from "./ring-network.ts";
+import { tuningDefaults } from "./ring-simulation.ts";
+import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
+
+type Frame = {
+  readonly from: NodeId;
+  readonly incarnation: Incarnation;
+  readonly message: RingMessage;
+};
+
+type Station = {
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  readonly ring: Ring;
+  readonly timers: VirtualTimers<RingTimer>;
+  readonly evidence: LeaseEvidence;
+  readonly sink: (event: MembershipEvent) => void;
+  readonly inputs: RingInput[];
+  busy: boolean;
+  pausedAt: number | null;
+  readonly arrived: Frame[];
+  readonly due: RingTimer[];
+  ringId: RingId | null;
+};
+
+const socketFramesMax = 400;
+
+export class HostileMembership implements Membership {
+  readonly network: RingNetwork;
+  readonly #time: VirtualTime;
+  readonly #nodes: readonly NodeId[];
+  readonly #up = new Map<NodeId, Station>();
+  readonly #durable = new Map<NodeId, number>();
+  #lives = 0;
+
+  constructor(time: VirtualTime, nodes: readonly NodeId[], network: RingNetwork) {
+    this.#time = time;
+    this.#nodes = nodes;
+    this.network = network;
+  }
+
+  boot(node: NodeId, sink: (event: MembershipEvent) => void): void {
+    this.#lives += 1;
+    const incarnation = parseIncarnation(this.#lives);
+    if (incarnation === null) throw new Error("no incarnation");
+    const durable = this.#durable.get(node) ?? 0;
+    const ring = new Ring({
+      ...tuningDefaults,
+      self: node,
+      incarnation,
+      nodes: this.#nodes,
+      ringSeqStart: durable + 1,
+      ringSeqDurable: durable,
+    });
+    const station: Station = {
+      id: node,
+      incarnation,
+      ring,
+      timers: new VirtualTimers<RingTimer>(this.#time, (timer) => {
+        if (station.pausedAt === null) this.#feed(station, { type: "timer", timer });
+        else station.due.push(timer);
+      }),
+      evidence: new LeaseEvidence(this.#nodes, ms(this.#time.nowMs)),
+      sink,
+      inputs: [],
+      busy: false,
+      pausedAt: null,
+      arrived: [],
+      due: [],
+      ringId: null,
+    };
+    this.#up.set(node, station);
+    this.#feed(station, { type: "start" });
+  }
+
+  crash(node: NodeId): void {
+    this.#up.get(node)?.timers.disarmAll();
+    this.#up.delete(node);
+  }
+
+  leave(node: NodeId): void {
+    const station = this.#up.get(node);
+    if (station !== undefined) this.#feed(station, { type: "leave" });
+    this.crash(node);
+  }
+
+  submit(node: NodeId, lane: Lane, payload: unknown): void {
+    const station = this.#up.get(node);
+    if (station === undefined) return;
+    const bytes = Buffer.from(JSON.stringify(payload));
+    this.#feed(station, { type: "submit", lane, payload: bytes, safe: true });
+  }
+
+  syncDone(node: NodeId, ring: RingId): void {
+    const station = this.#up.get(node);
+    if (station !== undefined) this.#feed(station, { type: "sync-done", ring });
+  }
+
+  connect(groups: readonly (readonly NodeId[])[]): void {
+    this.network.heal();
+    this.network.partition(...groups);
+  }
+
+  pause(node: NodeId): void {
+    const station = this.#up.get(node);
+    if (station !== undefined) station.pausedAt ??= this.#time.nowMs;
+  }
+
+  /** As the daemon does: the stall first, then what the socket holds, then the late timers. */
+  resume(node: NodeId): void {
+    const station = this.#up.get(node);
+    if (station === undefined || station.pausedAt === null) return;
+    const lateMs = this.#time.nowMs - station.pausedAt;
+    station.pausedAt = null;
+    this.#feed(station, { type: "stall", lateMs: ms(lateMs) });
+    for (const frame of station.arrived.splice(0)) {
+      const fresh = lateMs <= tuningDefaults.tokenMs / 2 || isOfRing(frame, station.ringId);
+      if (fresh) this.#feed(station, { type: "frame", ...frame });
+    }
+    for (const timer of station.due.splice(0)) this.#feed(station, { type: "timer", timer });
+  }
+
+  #feed(station: Station, input: RingInput): void {
+    station.inputs.push(input);
+    if (station.busy) return;
+    station.busy = true;
+    for (let next = station.inputs.shift(); next !== undefined; next = station.inputs.shift()) {
+      for (const output of station.ring.step(next)) this.#perform(station, output);
+    }
+    station.busy = false;
+  }
+
+  #perform(station: Station, output: RingOutput): void {
+    const nowMs = ms(this.#time.nowMs);
+    switch (output.type) {
+      case "multicast":
+        this.#send(station, this.#nodes, output.message);
+        return;
+      case "unicast":
+        this.#send(station, [output.to], output.message);
+        return;
+      case "arm":
+        station.timers.arm(output.timer, output.afterMs);
+        return;
+      case "disarm":
+        station.timers.disarm(output.timer);
+        return;
+      case "persist":
+        this.#time.after(10, () => {
+          if (this.#up.get(station.id) !== station) return;
+          this.#durable.set(station.id, output.ringSeq);
+          this.#feed(station, { type: "persisted", ringSeq: output.ringSeq });
+        });
+        return;
+      case "deliver": {
+        const payload: unknown = JSON.parse(Buffer.from(output.payload).toString());
+        station.sink({ type: "deliver", from: output.from, payload });
+        return;
+      }
+      case "configuration":
+        if (output.configuration.kind === "regular") station.ringId = output.configuration.ring;
+        station.sink({
+          type: "configuration",
+          configuration: output.configuration,
+          heardAt: station.evidence.heardAt(),
+        });
+        return;
+      case "suspended":
+        station.sink(output);
+        return;
+      case "token-passed":
+        if (output.operational) station.evidence.tokenPassed(output.ring, nowMs);
+        return;
+      case "token-accepted": {
+        const lease = station.evidence.tokenAccepted({ ...output, nowMs });
+        if (lease !== null) station.sink({ type: "lease", ...lease });
+        return;
+      }
+      case "queue":
+      case "notice":
+        return;
+    }
+  }
+
+  #send(from: Station, to: readonly NodeId[], message: RingMessage): void {
+    const frame: Frame = { from: from.id, incarnation: from.incarnation, message };
+    for (const node of to) {
+      if (node === from.id) {
+        this.#feed(from, { type: "frame", ...frame });
+        continue;
+      }
+      for (const delayMs of this.network.arrivals(from.id, node, message)) {
+        this.#time.after(delayMs, () => {
+          const station = this.#up.get(node);
+          if (station === undefined) return;
+          if (station.pausedAt === null) this.#feed(station, { type: "frame", ...frame });
+          else if (station.arrived.length < socketFramesMax) station.arrived.push(frame);
+        });
+      }
+    }
+  }
+}
+
+/** After a stall only packets of the current ring count; the rest is stale. */
+function isOfRing(frame: Frame, ring: RingId | null): boolean {
+  const { message } = frame;
+  if (ring === null) return false;
+  const ordered =
+    message.type === "mcast" || message.type === "token" || message.type === "hold-cancel";
+  return ordered && sameRing(message.ring, ring);
+}
