@@ -49,7 +49,7 @@ export async function writeNodeFiles(options: NodeFilesOptions): Promise<void> {
   if (node !== null) writeBrokerFiles(options);
 }
 
-export function hostName(node: number | null): string {
+function hostName(node: number | null): string {
   return node === null ? "client.example.com" : nodeName(node);
 }
 
