@@ -91,7 +91,7 @@ async function run(options: Arguments): Promise<number | null> {
   if (!lock.ok) {
     say(
       lock.problem.type === "already-running"
-        ? `clusterd: another clusterd is running with state directory ${lock.problem.stateDirectory}`
+        ? `clusterd: another clusterd uses the state directory ${lock.problem.stateDirectory}`
         : `clusterd: cannot take the instance lock: ${lock.problem.cause}`,
     );
     return 1;

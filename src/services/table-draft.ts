@@ -196,7 +196,8 @@ export class TableDraft {
         if (chain.tried.includes(id)) return `${nodeName}: already tried`;
         const conflict = this.exclusivityConflict(name, id);
         if (conflict !== null) return `${nodeName}: ${conflict}`;
-        return `${nodeName}: ${scoreWords[this.score(name, id)]}, ${this.loadOf(id, name)} services`;
+        const words = scoreWords[this.score(name, id)];
+        return `${nodeName}: ${words}, ${this.loadOf(id, name)} services`;
       })
       .join("; ");
   }

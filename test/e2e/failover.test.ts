@@ -1,6 +1,6 @@
 /**
  * Three real daemons with the published configuration: what an operator does, and what goes wrong.
- * While all of it happens a sampler looks every few milliseconds for a second holder of the address.
+ * Meanwhile a sampler looks every few milliseconds for a second holder of the address.
  */
 import { enterNamespaces } from "../netns/enter.ts";
 

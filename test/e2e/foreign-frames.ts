@@ -1,6 +1,6 @@
 /**
- * Sends frames that a cluster must drop, from the address of a configured node: random bytes, frames
- * of another cluster, and frames of this cluster sealed with another key.
+ * Sends frames that a cluster must drop, from the address of a configured node: random bytes,
+ * frames of another cluster, and frames of this cluster sealed with another key.
  * `foreign-frames.js OWN-ADDRESS GROUP PORT ROUNDS NODE-ADDRESS…`
  */
 import { randomBytes } from "node:crypto";

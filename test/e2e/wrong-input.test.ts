@@ -20,12 +20,12 @@ const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8")
 const mistakes: readonly (readonly [string, string, RegExp])[] = [
   [' nodeid="2"', "", /attribute nodeid is missing/],
   ['nodeid="3"', 'nodeid="1"', /nodeid 1 is already used/],
-  ['name="qpid-test"', 'name="a-name-too-long!"', /bytes long; at most 15|not allowed/],
+  ['name="qpid-test"', 'name="a-name-of-16-byt"', /16 bytes long; at most 15/],
   ['config_version="18"', 'config_version="abc"', /"abc" is not an integer/],
   ['recovery="relocate"', 'recovery="failover"', /restart, relocate, disable/],
   ['<script ref="qpidd-primary"/>', '<script ref="qpid"/>', /no <script> named "qpid"/],
   ['domain="node1-domain"', 'domain="node9-domain"', /node9-domain/],
-  ['address="20.0.20.200"', 'address="20.0.20.256"', /not an address/],
+  ["20.0.20.200", "20.0.20.256", /not an address/],
   ['status_poll_interval="1"', 'status_poll_interval="0.5"', /whole seconds|integer/],
   ["<resources>", "<resorces>", /./],
 ];
@@ -36,7 +36,7 @@ test("each of ten mistakes is one line with file and line, and starts nothing", 
   for (const [from, to, words] of mistakes) {
     const file = cluster.net.path(1, "etc/cluster/broken.conf");
     t.ok(example.includes(from), `the example has ${from}`);
-    writeFileSync(file, example.replace(from, to));
+    writeFileSync(file, example.replaceAll(from, to));
     const argv = [join(project, "bin/clusterd"), "-c", "/etc/cluster/broken.conf"];
     const result = await cluster.net.execOnNode(1, argv);
     t.equal(result.code, 1, `${to}: exit status`);
