@@ -96,8 +96,8 @@ export class ClusterJudge {
     });
     if (new Set(tables).size !== 1) throw new Violation("liveness: tables differ at rest");
     const [first = 1] = cluster.nodes;
-    const records = cluster.node(first)?.snapshot.table?.snapshot().services ?? [];
-    for (const record of records) {
+    const table = cluster.node(first)?.snapshot.table;
+    for (const record of table?.snapshot().services ?? []) {
       const { name, state } = record;
       if (state === "starting" || state === "stopping" || state === "recoverable") {
         throw new Violation(`liveness: ${name} is ${state} at rest`);
@@ -107,7 +107,7 @@ export class ClusterJudge {
         throw new Violation(`liveness: ${name} is started but runs on [${running.join(", ")}]`);
       }
       // A user's stop rests until the next event; every other stopped service had to start.
-      const last = record.decisions.at(-1)?.text ?? "";
+      const last = table?.decisions(name).at(-1)?.text ?? "";
       const stopped = /^stopped$|as asked| asked for on /.test(last);
       if (state === "stopped" && !stopped) throw new Violation(`liveness: ${name} is stopped`);
     }
