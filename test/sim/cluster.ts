@@ -314,7 +314,13 @@ export class Cluster {
           if (outcome === "success") this.crash(output.node, "fenced");
           if (machine.daemon !== daemon) return;
           const text = `agent ${outcome}`;
-          this.#step(node, { type: "fence-verdict", node: output.node, outcome, text });
+          this.#step(node, {
+            type: "fence-verdict",
+            node: output.node,
+            run: output.run,
+            outcome,
+            text,
+          });
         });
         return;
       case "reply":
