@@ -125,6 +125,16 @@ class Schedule {
       this.#bootMissing();
     }
     cluster.run(restMs);
+    cluster.run(this.#pendingRetryMs());
+  }
+
+  /** Until the last retry that failed starts have postponed, and its start. */
+  #pendingRetryMs(): number {
+    const { cluster } = this.#parts;
+    const [first = 1] = cluster.nodes;
+    const table = cluster.node(first)?.snapshot.table?.snapshot();
+    const due = (table?.services ?? []).map((one) => one.retryAt ?? 0);
+    return table === undefined ? 0 : Math.max(0, Math.max(...due) - table.nowMs) + 10_000;
   }
 
   #heal(): void {
