@@ -77,6 +77,8 @@ export type ControlBackend = {
   status(): ClusterStatus;
   /** Settles when the operation has ended, however long that takes; never rejects. */
   request(request: ServiceRequest): Promise<ServiceReply>;
+  /** Begins to stop services, leave and end; asking twice changes nothing. */
+  leave(): void;
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
 };
@@ -186,6 +188,10 @@ class Listener implements ControlServer {
         return;
       case "events":
         this.#stream(response);
+        return;
+      case "leave":
+        this.#backend.leave();
+        this.#send(response, 200, { accepted: true });
         return;
       case "service":
         await this.#serveService(request, response, route.value);

@@ -30,6 +30,7 @@ import { Outbox, type PostBatch } from "./ring-outbox.ts";
 import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { SequenceKeeper } from "./sequence-keeper.ts";
 import { StallWatch } from "./stall-watch.ts";
+import { TokenMeter } from "./token-meter.ts";
 import { VerdictLog } from "./verdict-log.ts";
 
 export type RingMachine = {
@@ -80,6 +81,7 @@ export class RingDriver {
   readonly #stalls: StallWatch;
   readonly #pulse: MainPulse;
   readonly #verdicts: VerdictLog;
+  readonly #rotation = new TokenMeter();
   readonly #startedAtMs: Ms;
   readonly #intervals: NodeJS.Timeout[] = [];
   #queue: Entry[] = [];
@@ -270,6 +272,7 @@ export class RingDriver {
   #onTokenAccepted(token: Extract<RingOutput, { readonly type: "token-accepted" }>): void {
     this.#tokens += 1;
     const nowMs = this.#ports.clock.boottimeMs();
+    if (token.operational) this.#rotation.accepted(token.ring, nowMs);
     const lease = this.#evidence.tokenAccepted({ ...token, nowMs });
     if (lease !== null) this.#lease.offer(lease, nowMs);
   }
@@ -348,6 +351,7 @@ export class RingDriver {
       drops: this.#inbox.drops(),
       transport: this.#ports.transport.counters(),
       stalls: this.#stalls.record(),
+      rotation: this.#rotation.record(),
     };
   }
 
