@@ -4,6 +4,7 @@
  * HTTP/1.1 over a UNIX stream socket, one request per connection, JSON in UTF-8 both ways:
  *
  *   GET  /v1/status                      → 200, ClusterStatus
+ *   GET  /v1/metrics                     → 200, the status as Prometheus text (metrics.ts)
  *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
  *   POST /v1/leave                       → 200, {"accepted": true}; the daemon then stops its
  *        services, leaves the ring and ends
@@ -37,6 +38,7 @@ export type ServiceOperation = (typeof operations)[number];
 
 export type ControlRoute =
   | { readonly type: "status" }
+  | { readonly type: "metrics" }
   | { readonly type: "events" }
   | { readonly type: "leave" }
   | {
@@ -96,7 +98,7 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
     const text = `this daemon speaks version 1: paths begin with /v1/, not ${quoted(url)}`;
     return refuse({ type: "unknown-version", text });
   }
-  if ((kind === "status" || kind === "events") && name === undefined) {
+  if ((kind === "status" || kind === "metrics" || kind === "events") && name === undefined) {
     return method === "GET" ? accept({ type: kind }) : refuse(wrongMethod(method, "GET"));
   }
   if (kind === "leave" && name === undefined) {

@@ -36,6 +36,10 @@ export class UdpTransport implements Transport {
   readonly #own: Socket;
   readonly #group: Socket | null;
   readonly #counters = new Map<string, number>();
+  #sentFrames = 0;
+  #sentBytes = 0;
+  #receivedFrames = 0;
+  #receivedBytes = 0;
   #closed = false;
 
   constructor(options: UdpTransportOptions) {
@@ -75,7 +79,8 @@ export class UdpTransport implements Transport {
 
   unicast(address: string, frame: SealedFrame): void {
     if (this.#closed) return;
-    this.#count("frames-sent");
+    this.#sentFrames += 1;
+    for (const part of frame) this.#sentBytes += part.length;
     this.#own.send(frame, this.#options.port, address, this.#onSent);
   }
 
@@ -89,7 +94,13 @@ export class UdpTransport implements Transport {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counters);
+    return {
+      "frames-sent": this.#sentFrames,
+      "bytes-sent": this.#sentBytes,
+      "frames-received": this.#receivedFrames,
+      "bytes-received": this.#receivedBytes,
+      ...Object.fromEntries(this.#counters),
+    };
   }
 
   async close(): Promise<void> {
@@ -107,7 +118,8 @@ export class UdpTransport implements Transport {
 
   #listen(socket: Socket, onDatagram: Datagram): void {
     socket.on("message", (bytes, source) => {
-      this.#count("frames-received");
+      this.#receivedFrames += 1;
+      this.#receivedBytes += bytes.length;
       onDatagram(bytes, withoutZone(source.address));
     });
     socket.on("error", (error) => this.#count(`socket-error-${causeCode(error) ?? "unknown"}`));

@@ -132,5 +132,5 @@ test("a closed transport sends nothing and closes twice", async (t) => {
   await transport.close();
   transport.multicast(frame("late"));
   transport.rejoin();
-  t.same(transport.counters(), {});
+  t.match(transport.counters(), { "frames-sent": 0, "bytes-sent": 0 });
 });
