@@ -12,7 +12,13 @@ import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
-import type { SealedFrame, Transport, TransportOpened, TransportProblem } from "./ports.ts";
+import type {
+  OnDatagram,
+  SealedFrame,
+  Transport,
+  TransportOpened,
+  TransportProblem,
+} from "./ports.ts";
 
 /** Large enough for the bursts of a full window from every node; the kernel may grant less. */
 const receiveBufferBytesWanted = 4 * 1024 * 1024;
@@ -26,8 +32,6 @@ export type UdpTransportOptions = {
     /** Numeric addresses of all nodes; this node's own is skipped. */
     | { readonly type: "udpu"; readonly addresses: readonly string[] };
 };
-
-type Datagram = (bytes: Uint8Array, sourceAddress: string) => void;
 
 export class UdpTransport implements Transport {
   readonly #options: UdpTransportOptions;
@@ -54,7 +58,7 @@ export class UdpTransport implements Transport {
     this.#group = delivery.type === "udp" ? ringSocket(options.ownAddress, true) : null;
   }
 
-  async open(onDatagram: Datagram): Promise<Result<TransportOpened, TransportProblem>> {
+  async open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>> {
     const { ownAddress, port, delivery } = this.#options;
     const own = await bound(this.#own, { address: ownAddress, port });
     if (!own.ok) return own;
@@ -116,11 +120,12 @@ export class UdpTransport implements Transport {
     if (error !== null) this.#count(`send-failed-${causeCode(error) ?? "unknown"}`);
   };
 
-  #listen(socket: Socket, onDatagram: Datagram): void {
+  #listen(socket: Socket, onDatagram: OnDatagram): void {
+    const byGroup = socket === this.#group;
     socket.on("message", (bytes, source) => {
       this.#receivedFrames += 1;
       this.#receivedBytes += bytes.length;
-      onDatagram(bytes, withoutZone(source.address));
+      onDatagram(bytes, withoutZone(source.address), byGroup);
     });
     socket.on("error", (error) => this.#count(`socket-error-${causeCode(error) ?? "unknown"}`));
   }
