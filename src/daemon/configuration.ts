@@ -2,13 +2,12 @@
  * The configuration of this start: file → values, checked against this machine.
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, hasErrors, unreadableFile } from "../config/complaint.ts";
 import { checkHost, multicastFor } from "../config/host-check.ts";
 import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
-import { causeText } from "../io/cause.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
+import { readText } from "../io/text-file.ts";
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 
@@ -33,8 +32,8 @@ export async function loadConfiguration(
   nodeName: string | null,
 ): Promise<ConfigurationOutcome> {
   const text = await readText(file);
-  if (typeof text !== "string") return { complaints: [text.complaint], loaded: null };
-  const parsed = parseClusterConf(text, { file });
+  if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
+  const parsed = parseClusterConf(text.value, { file });
   if (parsed.conf === null || parsed.places === null) {
     return { complaints: parsed.complaints, loaded: null };
   }
@@ -55,14 +54,6 @@ export async function loadConfiguration(
     address: multicastFor(parsed.conf, parsed.places, family),
   };
   const conf = { ...parsed.conf, totem: { ...totem, multicast } };
-  const hash = createHash("sha256").update(text).digest("hex");
+  const hash = createHash("sha256").update(text.value).digest("hex");
   return { complaints, loaded: { conf, local: local.value, addresses, hash } };
-}
-
-async function readText(file: string): Promise<string | { readonly complaint: Complaint }> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    return { complaint: unreadableFile(file, causeText(error)) };
-  }
 }

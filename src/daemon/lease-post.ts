@@ -6,7 +6,7 @@ import { type Ms, ms } from "../model/time.ts";
 import type { LeaseProof } from "./ring-port.ts";
 
 /** A twentieth of the shortest lease; more often would only keep the main thread busy. */
-export const leasePostIntervalMs = ms(50);
+const leasePostIntervalMs = ms(50);
 
 export class LeasePost {
   readonly #post: (lease: LeaseProof) => void;

@@ -10,10 +10,12 @@ import type { NodeId, NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
 import { EventLoop } from "./event-loop.ts";
+import { MemberLog } from "./member-log.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadOptions, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { type RingThread, startRingThread } from "./ring-thread-start.ts";
 import type { RingView } from "./status-report.ts";
+import type { RotationRecord } from "./token-meter.ts";
 
 export type LifeEnd =
   /** Everything was stopped and the ring was left. */
@@ -41,9 +43,10 @@ export class NodeLife {
   readonly #parts: LifeParts;
   readonly #thread: RingThread;
   readonly #snapshots: NodeJS.Timeout;
+  readonly #members = new MemberLog();
   #loop: EventLoop | null = null;
   #node: ClusterNode | null = null;
-  #ringView: RingView = { state: "gather", counters: {} };
+  #ringView: RingView = { state: "gather", counters: {}, rotation: null };
   #snapshotNumber = 0;
   #shutdown = false;
   #ended = false;
@@ -68,6 +71,10 @@ export class NodeLife {
     return this.#ringView;
   }
 
+  get members(): MemberLog {
+    return this.#members;
+  }
+
   /** Stops the services, hands them over, leaves; ends with `left`. */
   shutdown(): void {
     this.#shutdown = true;
@@ -90,6 +97,12 @@ export class NodeLife {
     this.#loop?.end();
   }
 
+  /** A message that was refused is missing from the history: this life cannot go on. */
+  #onQueue(lane: string, state: "full" | "writable"): void {
+    this.#say("err", `the send queue ${lane} is ${state}`);
+    if (state === "full") this.#close({ type: "restart" });
+  }
+
   #askSnapshot(): void {
     this.#snapshotNumber += 1;
     this.#thread.post({ type: "snapshot", request: this.#snapshotNumber });
@@ -107,8 +120,12 @@ export class NodeLife {
         return;
       }
       case "configuration": {
-        const { configuration, heardAt } = output;
-        if (configuration.kind === "regular") this.#see("operational");
+        const { configuration, heardAt, incarnations } = output;
+        if (configuration.kind === "regular") {
+          this.#see("operational");
+          const nowSeconds = Math.floor(systemClock().wallMs() / 1000);
+          this.#members.note({ ...configuration, incarnations }, nowSeconds);
+        }
         this.#loop?.push({ type: "configuration", configuration, heardAt });
         return;
       }
@@ -121,7 +138,7 @@ export class NodeLife {
         this.#say("notice", `the ring is suspended: ${output.reason}`);
         return;
       case "queue":
-        this.#say("warning", `send queue ${output.lane} is ${output.state}`);
+        this.#onQueue(output.lane, output.state);
         return;
       case "notice":
         this.#say(output.notice.level, output.notice.text);
@@ -189,6 +206,7 @@ function viewOf(
     Object.entries(counters).map(([name, count]) => [`${prefix}${name}`, count] as const);
   return {
     state: status.ring.state,
+    rotation: rotationOf(status.rotation),
     counters: Object.fromEntries([
       ...named("", status.ring.counters),
       ...named("dropped_", status.drops),
@@ -197,4 +215,8 @@ function viewOf(
       ["stall_worst_ms", Math.round(status.stalls.worstMs)],
     ]),
   };
+}
+
+function rotationOf({ rotations, minMs, meanMs, maxMs }: RotationRecord): RingView["rotation"] {
+  return rotations === 0 ? null : { minMs, meanMs, maxMs };
 }

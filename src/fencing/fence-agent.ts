@@ -12,7 +12,7 @@ export type AgentRun = {
   readonly stdin: string;
 };
 
-export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin";
+export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
 
 const secretNames: ReadonlySet<string> = new Set(["passwd", "password", "snmp_priv_passwd"]);
 

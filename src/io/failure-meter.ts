@@ -5,7 +5,7 @@
 import type { Ms } from "../model/time.ts";
 
 /** More failures than this in one second mute the source for one second. */
-export const failuresPerSecondMax = 100;
+const failuresPerSecondMax = 100;
 const spanMs = 1000;
 /** Source addresses can be forged: the memory for them must not grow. */
 const sourcesMax = 256;

@@ -28,7 +28,7 @@ import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-pa
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
-export const helloKind = 7;
+const helloKind = 7;
 /** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
 const challengeIntervalMs = 50;
 
@@ -123,6 +123,16 @@ export class SealedFrames implements FrameSeal {
       return this.#drop("authentication");
     }
     return this.#authentic({ peer, life, header, source }, payload);
+  }
+
+  probe(node: NodeId): SealReply | null {
+    const peer = this.#peers.get(node);
+    if (peer === undefined || node === this.#options.self) return null;
+    // The answer of an accepted life proves nothing new, so its challenge need not be kept.
+    if (peer.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
+    const challenge = peer.challenge ?? randomBytes(challengeBytes);
+    const frame = this.seal(helloKind, encodeHello({ challenge, answer: null }));
+    return { address: peer.address, frame };
   }
 
   incarnations(): readonly (readonly [NodeId, Incarnation])[] {

@@ -11,7 +11,7 @@ import type { ResolvedName } from "../config/local-node.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { causeText } from "./cause.ts";
 
-const agentDirectories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const agentDirectories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"];
 
 export async function gatherHostFacts(
   conf: ClusterConf,

@@ -3,7 +3,7 @@
  */
 
 /** Enough for the message that explains a failure, little enough for the log. */
-export const outputTailBytes = 4096;
+const outputTailBytes = 4096;
 
 export class OutputTail {
   #chunks: Uint8Array[] = [];

@@ -143,7 +143,7 @@ export type ServiceConf = {
   readonly tree: ResourceConf;
 };
 
-/** One occurrence of a resource: its element in the tree with the referenced definition merged in. */
+/** One occurrence of a resource: its element in the tree, with its definition merged in. */
 export type ResourceConf = {
   /** Element name, for example `script` or `ip`. */
   readonly type: string;

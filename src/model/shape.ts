@@ -4,7 +4,7 @@
  */
 import { type NodeId, parseNodeId, parseServiceName, type ServiceName } from "./ids.ts";
 
-/** Returns the value when it has the shape, else null; a shape that admits null says so in a box. */
+/** Returns the value in a box when it has the shape, else null; the box tells null from absence. */
 export type Shape<Value> = (value: unknown) => { readonly value: Value } | null;
 
 export type Shaped<S> = S extends Shape<infer Value> ? Value : never;

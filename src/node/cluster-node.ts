@@ -45,6 +45,7 @@ export class ClusterNode {
   #accepted: readonly NodeId[] = [];
   #leaseArmed = false;
   #ending: "no" | "shutdown" | "restart" = "no";
+  #departing = false;
   /** What was announced last, in which ring: to say it once. */
   #announced = "";
 
@@ -339,8 +340,14 @@ export class ClusterNode {
     this.#announced = once;
   }
 
+  #depart(): void {
+    this.#departing = true;
+    this.#stepOwn({ type: "kill" });
+  }
+
   #onClean(): void {
     this.#outbox.notice("services", "info", "nothing of any service is left on this node");
+    if (this.#departing && this.#replica.history !== null) this.#own.announce("left");
     if (this.#ending === "restart") {
       const why = "the lease ended although the ring went on";
       this.#outbox.emit({ type: "restart", why });
@@ -374,7 +381,8 @@ export class ClusterNode {
         this.#own.reply(output);
         return;
       case "departure-granted":
-        if (output.node === this.identity.self) this.#own.announce("left");
+        // Nobody looks after this node once it has left: nothing may be left of a failed stop.
+        if (output.node === this.identity.self) this.#depart();
         return;
       case "notice":
         this.#outbox.notice("services", output.level, output.text);

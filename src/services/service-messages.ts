@@ -46,7 +46,7 @@ const statusFailed = record({
   at: count,
 });
 
-export const serviceOperation = oneOf("enable", "disable", "stop", "restart", "relocate");
+const serviceOperation = oneOf("enable", "disable", "stop", "restart", "relocate");
 export type ServiceOperation = Shaped<typeof serviceOperation>;
 
 const request = record({

@@ -28,7 +28,6 @@ import {
   record,
   type Shaped,
   serviceName,
-  text,
 } from "../model/shape.ts";
 
 /** A waiting request of a user: who answers it, and its number there. */
@@ -36,11 +35,11 @@ export const requestRef = record({ node: nodeId, life: count, number: count });
 export type RequestRef = Shaped<typeof requestRef>;
 
 /** Where a service rests when its stop is done. */
-export const restState = oneOf("stopped", "disabled");
+const restState = oneOf("stopped", "disabled");
 export type RestState = Shaped<typeof restState>;
 
 /** What follows when a stop has ended well. */
-export const stopGoal = either(
+const stopGoal = either(
   /** Rests as disabled or stopped; `evaluate`: and may be started again at once. */
   record({ type: literal("rest"), state: restState }),
   record({ type: literal("exit") }),
@@ -55,7 +54,7 @@ export const stopGoal = either(
 export type StopGoal = Shaped<typeof stopGoal>;
 
 /** A chain of starts and stops with one purpose: which nodes were tried, which are preferred. */
-export const startChain = record({
+const startChain = record({
   cause: oneOf("evaluation", "enable", "relocate", "restart", "recovery", "failback"),
   tried: list(nodeId),
   prefer: nullable(nodeId),
@@ -69,7 +68,7 @@ export const startChain = record({
 });
 export type StartChain = Shaped<typeof startChain>;
 
-export const operation = either(
+const operation = either(
   record({
     kind: literal("start"),
     id: count,
@@ -91,9 +90,7 @@ export const operation = either(
 export type Operation = Shaped<typeof operation>;
 
 /** What a user asked of a service that is busy; carried out when the operation ends. */
-export const desiredEnd = record({ end: restState, requests: list(requestRef) });
-
-export const decision = record({ at: count, text });
+const desiredEnd = record({ end: restState, requests: list(requestRef) });
 
 export const serviceRecord = record({
   name: serviceName,
@@ -111,7 +108,6 @@ export const serviceRecord = record({
   retryCount: count,
   op: nullable(operation),
   desired: nullable(desiredEnd),
-  decisions: list(decision),
 });
 export type ServiceRecord = Shaped<typeof serviceRecord>;
 
@@ -139,7 +135,6 @@ export function freshRecord(name: ServiceName): ServiceRecord {
     retryCount: 0,
     op: null,
     desired: null,
-    decisions: [],
   };
 }
 

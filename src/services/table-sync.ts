@@ -20,8 +20,8 @@ import {
   unknown,
 } from "../model/shape.ts";
 
-/** Identity of a replicated history: the last quorate ring, how much was applied, and its digest. */
-export const history = record({ ringSeq: count, version: count, digest: text });
+/** Identity of a replicated history: last quorate ring, number of messages, and their digest. */
+const history = record({ ringSeq: count, version: count, digest: text });
 export type History = Shaped<typeof history>;
 
 const ringId = record({ rep: nodeId, seq: count });

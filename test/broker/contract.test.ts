@@ -1,4 +1,5 @@
 // The contract of a clustered qpidd. QPIDD_BIN=/usr/sbin/qpidd runs it against a real one.
+import { appendFileSync } from "node:fs";
 import { test } from "tap";
 import { until } from "../netns/until.ts";
 import { BrokerCluster } from "./brokers.ts";
@@ -143,4 +144,16 @@ test("a promotion is accepted while another primary is active", async (t) => {
   await cluster.broker(2).promote();
   t.match(await cluster.broker(2).status(), /^(recovering|active)$/);
   t.equal(await cluster.broker(1).status(), "active", "nobody relies on the broker for this");
+});
+
+test("a backup with another replication level ends itself, with exit code 0", async (t) => {
+  const cluster = await BrokerCluster.prepare({ count: 2 });
+  t.teardown(() => cluster.stop());
+  const [b1, b2] = [cluster.broker(1), cluster.broker(2)];
+  appendFileSync(b2.configFile, "ha-replicate=none\n");
+  await b1.start();
+  await b1.promote();
+  await b2.start();
+  t.same(await b2.exited, { code: 0, signal: null });
+  t.equal(await b1.status(), "active");
 });

@@ -5,7 +5,7 @@
  * As the original it does not prevent a second primary, and `ready` is a memory of the past.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Address, BrokerOptions } from "./broker-options.ts";
+import type { Address, BrokerOptions, ReplicateLevel } from "./broker-options.ts";
 import {
   type HaState,
   isLegalTransition,
@@ -32,8 +32,8 @@ export type HaBrokerOptions = {
   readonly settings: BrokerOptions;
   readonly systemId: string;
   readonly log: (text: string) => void;
-  /** An illegal transition: the broker cannot go on. */
-  readonly onFatal: (text: string) => void;
+  /** The broker cannot go on; with this exit code it ends. */
+  readonly onFatal: (text: string, code: number) => void;
 };
 
 export class HaBroker {
@@ -74,7 +74,7 @@ export class HaBroker {
       catchupRate: options.settings.catchupRate,
       self: () => this.#self(),
       log: this.#log,
-      onMembers: (members) => this.#onMembers(members),
+      onMembers: (members, level) => this.#onMembers(members, level),
     });
     if (options.settings.cluster) this.#state = "joining";
     this.#members = [this.#self()];
@@ -90,11 +90,6 @@ export class HaBroker {
 
   get link(): LinkOutline | null {
     return this.#sink.outline;
-  }
-
-  /** Sends that are not acknowledged yet. */
-  get guarded(): number {
-    return this.#source?.guarded ?? 0;
   }
 
   listen(listener: BrokerListener): void {
@@ -215,6 +210,7 @@ export class HaBroker {
     this.#tag = randomBytes(4).toString("hex");
     const source = new ReplicationSource({
       queues: this.queues,
+      level: this.settings.replicateDefault,
       linkHeartbeatMs: this.settings.linkHeartbeatMs,
       log: this.#log,
       onChange: () => this.#onReplicas(source),
@@ -239,16 +235,22 @@ export class HaBroker {
   }
 
   /** A backup's whole table is the primary's word, its own state included. */
-  #onMembers(members: readonly Member[]): void {
+  #onMembers(members: readonly Member[], level: ReplicateLevel): void {
     if (isPrimary(this.#state)) return;
-    const own = members.find((member) => member.systemId === this.systemId);
-    if (own !== undefined && own.state !== this.#state) this.#enter(own.state);
+    const own = this.settings.replicateDefault;
+    if (level !== own) {
+      // Exit code 0, as the original: to whoever restarts it this looks like a clean end.
+      this.#options.onFatal(`ha-replicate is ${own}, but ${level} on the primary`, 0);
+      return;
+    }
+    const self = members.find((member) => member.systemId === this.systemId);
+    if (self !== undefined && self.state !== this.#state) this.#enter(self.state);
     this.#publish(members);
   }
 
   #enter(state: HaState): void {
     if (!isLegalTransition(this.#state, state)) {
-      this.#options.onFatal(`illegal transition ${this.#state} -> ${state}`);
+      this.#options.onFatal(`illegal transition ${this.#state} -> ${state}`, 1);
       return;
     }
     this.#log(`${this.#state} -> ${state}`);

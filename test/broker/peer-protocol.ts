@@ -26,7 +26,12 @@ export type PeerMessage =
   /** A backup asks to be attached. */
   | { readonly type: "hello"; readonly member: Member }
   | { readonly type: "refused"; readonly systemId: string; readonly state: HaState }
-  | { readonly type: "members"; readonly members: readonly Member[] }
+  /** With the primary's default level, which every backup must share. */
+  | {
+      readonly type: "members";
+      readonly members: readonly Member[];
+      readonly level: ReplicateLevel;
+    }
   /** All replicated queues of this moment; `ids` follow in `list` frames up to `listed`. */
   | { readonly type: "queue"; readonly queue: QueueOutline }
   | { readonly type: "list"; readonly queue: string; readonly ids: readonly string[] }
@@ -101,7 +106,7 @@ export class PeerDecoder {
 }
 
 /** One JSON header with its content; null when it is none of the messages above. */
-export function parsePeerMessage(header: string, content: Buffer): PeerMessage | null {
+function parsePeerMessage(header: string, content: Buffer): PeerMessage | null {
   const fields = new Fields(JSON.parse(header));
   const type = fields.text("type");
   switch (type) {
@@ -116,6 +121,7 @@ export function parsePeerMessage(header: string, content: Buffer): PeerMessage |
       return {
         type,
         members: fields.list("members").map((entry) => parseMember(new Fields(entry))),
+        level: parseLevel(fields.text("level")) ?? "none",
       };
     case "queue":
       return { type, queue: parseOutline(fields.nested("queue")) };

@@ -3,7 +3,7 @@
  * equal to the primary's. Knows no AMQP; losing the primary changes no state.
  * Source: qpid-cpp ha/BrokerReplicator.cpp, broker/Link.cpp.
  */
-import type { Address } from "./broker-options.ts";
+import type { Address, ReplicateLevel } from "./broker-options.ts";
 import type { Member } from "./ha-states.ts";
 import { PeerLink } from "./peer-link.ts";
 import type { PeerMessage } from "./peer-protocol.ts";
@@ -32,7 +32,7 @@ export type ReplicationSinkOptions = {
   readonly catchupRate: number | null;
   readonly self: () => Member;
   readonly log: (text: string) => void;
-  readonly onMembers: (members: readonly Member[]) => void;
+  readonly onMembers: (members: readonly Member[], level: ReplicateLevel) => void;
 };
 
 export class ReplicationSink {
@@ -120,7 +120,7 @@ export class ReplicationSink {
         return;
       case "members":
         this.#onAttached(link, address);
-        this.#options.onMembers(message.members);
+        this.#options.onMembers(message.members, message.level);
         return;
       case "beat":
         return;

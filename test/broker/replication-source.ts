@@ -10,6 +10,7 @@
  * R3  An expected backup that leaves while recovering stays expected, until it returns or time
  *     is up.
  */
+import type { ReplicateLevel } from "./broker-options.ts";
 import type { Member } from "./ha-states.ts";
 import type { PeerLink } from "./peer-link.ts";
 import type { PeerMessage } from "./peer-protocol.ts";
@@ -36,6 +37,7 @@ type Replica = {
 
 export type ReplicationSourceOptions = {
   readonly queues: QueueSet;
+  readonly level: ReplicateLevel;
   readonly linkHeartbeatMs: number;
   readonly log: (text: string) => void;
   /** The list of backups is another one now. */
@@ -58,10 +60,6 @@ export class ReplicationSource {
   /** Backups this primary still waits for; recovering ends when there are none. */
   get expected(): number {
     return this.#expected.size;
-  }
-
-  get guarded(): number {
-    return this.#guards.size;
   }
 
   expect(members: readonly Member[]): void {
@@ -113,7 +111,7 @@ export class ReplicationSource {
   }
 
   tellMembers(members: readonly Member[]): void {
-    for (const replica of this.#replicas.values()) replica.link.send({ type: "members", members });
+    this.#tell({ type: "members", members, level: this.#options.level });
   }
 
   queueCreated(queue: MessageQueue): void {

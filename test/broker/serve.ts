@@ -19,7 +19,7 @@ export function serve(settings: BrokerOptions, onListening: () => void): void {
     settings,
     systemId: systemIdentity(settings.directory),
     log,
-    onFatal: (text) => fail(text),
+    onFatal: fail,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
   const server = new AmqpFront(broker, log).server();
@@ -35,13 +35,13 @@ export function serve(settings: BrokerOptions, onListening: () => void): void {
 }
 
 /** Written at once: a line before a kill must be in the file. */
-export function logLine(text: string): void {
+function logLine(text: string): void {
   writeSync(1, `${new Date().toISOString()} ${text}\n`);
 }
 
-export function fail(text: string): never {
+function fail(text: string, code = 1): never {
   logLine(`[Broker] critical ${text}`);
-  process.exit(1);
+  process.exit(code);
 }
 
 /** New at every start, or kept in the directory. */

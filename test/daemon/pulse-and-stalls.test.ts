@@ -1,6 +1,6 @@
 import { test } from "tap";
 import { MainPulse } from "../../src/daemon/main-pulse.ts";
-import { type PostBatch, packPayloads } from "../../src/daemon/outbox.ts";
+import { type PostBatch, packPayloads } from "../../src/daemon/ring-outbox.ts";
 import type { RingThreadOutput } from "../../src/daemon/ring-port.ts";
 import { StallWatch } from "../../src/daemon/stall-watch.ts";
 import { VerdictLog } from "../../src/daemon/verdict-log.ts";

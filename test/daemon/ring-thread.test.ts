@@ -13,7 +13,7 @@ import { type RingThread, startRingThread } from "../../src/daemon/ring-thread-s
 import type { TotemConf } from "../../src/model/conf.ts";
 import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
-import { until } from "../io/until.ts";
+import { until } from "../io/waiting.ts";
 
 function nodeId(value: number): NodeId {
   const id = parseNodeId(value);
@@ -203,7 +203,7 @@ test("a dead node is noticed, and heard at no later than the others", async (t) 
   t.ok((heard[2]?.atMs ?? Number.NaN) < (heard[0]?.atMs ?? Number.NaN));
 });
 
-test("a node restarted at once comes back as a new life, with a higher ring sequence", async (t) => {
+test("a node restarted at once is a new life, with a higher ring sequence", async (t) => {
   const [first, second, third] = await cluster(t);
   const before = third?.of("started")[0];
   const ringBefore = first?.of("configuration").at(-1)?.configuration.ring.seq ?? 0;

@@ -55,6 +55,11 @@ export class RealCluster {
     for (const node of this.net.nodes) this.startDaemon(node);
   }
 
+  /** The daemon of the node is this one after all. */
+  adopt(node: number, child: Child): void {
+    this.#daemons.set(node, child);
+  }
+
   daemon(node: number): Child {
     const child = this.#daemons.get(node);
     if (child === undefined) throw new Error(`no daemon was started on node ${node}`);

@@ -52,7 +52,7 @@ test("one passing of the token proves once", (t) => {
   t.end();
 });
 
-test("every node was heard at the last token of a ring that contained it, else at the start", (t) => {
+test("a node was heard at the last token of a ring that contained it, else at the start", (t) => {
   const evidence = new LeaseEvidence([three, one, two], ms(7));
   evidence.tokenAccepted({ ring, members: [one, two], nowMs: ms(160), operational });
   evidence.tokenAccepted({ ring: next, members: [one], nowMs: ms(300), operational: false });

@@ -8,7 +8,7 @@ const listing = JSON.stringify([
     flags: ["LOOPBACK", "UP", "LOWER_UP"],
     operstate: "UNKNOWN",
     address: "00:00:00:00:00:00",
-    addr_info: [{ family: "inet", local: "127.0.0.1", prefixlen: 8, scope: "host" }],
+    ["addr_info"]: [{ family: "inet", local: "127.0.0.1", prefixlen: 8, scope: "host" }],
   },
   {
     ifindex: 7,
@@ -17,7 +17,7 @@ const listing = JSON.stringify([
     flags: ["NO-CARRIER", "BROADCAST", "SLAVE", "UP"],
     operstate: "LOWERLAYERDOWN",
     address: "9e:15:de:29:d9:b9",
-    addr_info: [
+    ["addr_info"]: [
       { family: "inet", local: "20.0.20.200", prefixlen: 24, secondary: true },
       { family: "inet6", local: "fd00::1", prefixlen: 64, tentative: true },
       { family: "inet6", local: "fd00::2", prefixlen: 64, dadfailed: true, tentative: true },
@@ -25,7 +25,7 @@ const listing = JSON.stringify([
       {},
     ],
   },
-  { ifindex: 9, ifname: "ppp0", flags: ["POINTOPOINT"], addr_info: [] },
+  { ifindex: 9, ifname: "ppp0", flags: ["POINTOPOINT"], ["addr_info"]: [] },
   {},
   null,
 ]);

@@ -14,7 +14,7 @@ import {
 import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/ports.ts";
 import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
-import { until } from "./until.ts";
+import { until } from "./waiting.ts";
 
 const program = "/usr/sbin/ip";
 const vip: AddressOrder = {
@@ -73,7 +73,7 @@ async function listener(t: Test, kind: "arp" | "icmp6"): Promise<() => Uint8Arra
   };
 }
 
-function inside(): void {
+if (insideNamespace()) {
   cable("v0", "v1");
   ip("addr add 10.1.1.1/24 dev v0");
 
@@ -243,8 +243,7 @@ function watcher(): number {
   return found;
 }
 
-if (insideNamespace()) inside();
-else {
+if (!insideNamespace()) {
   const problem = namespaceProblem();
   test("Linux networking", { skip: problem ?? false }, async (t) => {
     await t.spawn(...inNamespace(import.meta.url, "in a namespace"));

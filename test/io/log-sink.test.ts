@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/io/clock.ts";
 import { JsonLog, type LogOptions } from "../../src/io/log-sink.ts";
-import { until } from "./until.ts";
+import { until } from "./waiting.ts";
 
 const priority = {
   totem: "notice",

@@ -5,7 +5,7 @@ import { SystemProcesses } from "../../src/io/process-runner.ts";
 import { trackingVariables } from "../../src/io/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
-import { until } from "./until.ts";
+import { until } from "./waiting.ts";
 
 const processes = new SystemProcesses();
 

@@ -1,7 +1,7 @@
 import { test } from "tap";
 import { UdpTransport } from "../../src/io/udp-transport.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
-import { until } from "./until.ts";
+import { until } from "./waiting.ts";
 
 const port = 5405;
 
@@ -46,6 +46,23 @@ if (insideNamespace()) {
     });
     t.notOk(texts.includes("during from 10.9.0.1"));
     t.match(transport.counters(), { rejoins: 1 });
+    await transport.close();
+  });
+
+  test("a transport without a way out counts why, and recovers", async (t) => {
+    ip("link set v0 down");
+    const { transport, texts } = await listener("10.9.0.1", "239.192.6.148");
+    transport.multicast([Buffer.from("nowhere")]);
+    transport.unicast("10.9.0.2", [Buffer.from("nowhere")]);
+    await until("both have failed", () => {
+      return (transport.counters()["send-failed-ENETUNREACH"] ?? 0) === 2;
+    });
+    ip("link set v0 up");
+    await until("it arrives again", () => {
+      transport.multicast([Buffer.from("somewhere")]);
+      return texts.includes("somewhere from 10.9.0.1");
+    });
+    t.notOk(texts.includes("nowhere from 10.9.0.1"));
     await transport.close();
   });
 

@@ -59,7 +59,7 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Null when a network of namespaces can be built here. */
-export function whyUnsupported(): string | null {
+function whyUnsupported(): string | null {
   if (process.platform !== "linux") return "network namespaces exist on Linux only";
   for (const tool of ["unshare", "nsenter", "setpriv", "ip", "mount"]) {
     if (spawnSync(tool, ["--version"]).error !== undefined && !answersShortVersion(tool)) {

@@ -113,7 +113,7 @@ export class TestNet {
     return join(this.#station(node).directory, name);
   }
 
-  /** The node's root directory as the harness sees it, mounts included; short enough for sockets. */
+  /** The node's root directory as the harness sees it, mounts included; fits a socket path. */
   rootOf(node: number): string {
     return `/proc/${this.#station(node).view.pid}/root`;
   }

@@ -29,7 +29,7 @@ function started(sample: SampleOptions = {}, rest: Partial<ClusterOptions> = {})
   return newCluster(sample, rest).boot(1, 2, 3).run(5000);
 }
 
-test("case 1: services start when quorum is gained, after stop agents ran everywhere", async (t) => {
+test("case 1: services start at quorum, after stop agents ran everywhere", async (t) => {
   const cluster = newCluster().boot(1).run(3000);
   t.equal(cluster.record(1, P), null, "no table without quorum");
   t.ok(cluster.host(1).calls.includes(`service:${P} stop`), "stop ran before quorum");

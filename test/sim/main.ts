@@ -1,7 +1,7 @@
 /**
  * Whole-cluster simulation from the command line:
- * `npm run sim -- --seed N`, `--seeds N [--from M]`, `--minutes M`. Prints each failing seed with the
- * end of its log; exit status 1 when there is one.
+ * `npm run sim -- --seed N`, `--seeds N [--from M]`, `--minutes M`. Prints each failing seed with
+ * the end of its log; exit status 1 when there is one.
  */
 import { parseArgs } from "node:util";
 import { runClusterSchedule } from "./cluster-schedule.ts";

@@ -18,7 +18,11 @@ function since(sim: RingSimulation, id: number, at: number): readonly string[] {
     .map(describe);
 }
 
-function submitMany(sim: RingSimulation, id: number, count: number, safe = true): string[] {
+function submitMany(
+  sim: RingSimulation,
+  id: number,
+  { count, safe = true }: { readonly count: number; readonly safe?: boolean },
+): string[] {
   const ids: string[] = [];
   for (let sent = 0; sent < count; sent += 1) ids.push(sim.submit(id, { safe }) ?? "refused");
   return ids;
@@ -29,7 +33,7 @@ test("1 a single node installs itself after listening", async (t) => {
   sim.startAll();
   sim.run({ forMs: 99 });
   t.equal(sim.snapshot(1).state, "gather", "it listens for 100 ms");
-  const ids = submitMany(sim, 1, 5);
+  const ids = submitMany(sim, 1, { count: 5 });
   sim.run({ forMs: 100 });
   t.same(since(sim, 1, 0), ["regular 1 joined 1"]);
   t.same(delivered(sim.life(1), new Set(ids)), ids);
@@ -76,7 +80,7 @@ for (const [name, victim] of [
   test(`${name}: suspended by the token, reformed by consensus`, async (t) => {
     const sim = started(3, victim);
     const survivors = [1, 2, 3].filter((id) => id !== victim);
-    submitMany(sim, victim, 20);
+    submitMany(sim, victim, { count: 20 });
     sim.run({ forMs: 0.5 });
     const diedAt = sim.now;
     sim.crash(victim);
@@ -139,7 +143,7 @@ test("8 every token twice: the copies change nothing", async (t) => {
     return true;
   };
   sim.network.weather = { loss: 0, duplication: 1, delayMs: 0.2, jitterMs: 3 };
-  const ids = submitMany(sim, 2, 200);
+  const ids = submitMany(sim, 2, { count: 200 });
   sim.run({ forMs: 2000 });
   t.ok(frames.tokens > 50);
   t.ok(sim.counter(1, "duplicate token") > 10, "copies were dropped");
@@ -158,7 +162,7 @@ test("9 a lost token is sent again before anybody gathers", async (t) => {
     lost.count += 1;
     return false;
   };
-  const [id] = submitMany(sim, 1, 1);
+  const [id] = submitMany(sim, 1, { count: 1 });
   const sentAt = sim.now;
   const there = (): boolean => delivered(sim.life(3), new Set([id ?? ""])).length === 1;
   t.ok(sim.runUntil(there, { withinMs: 500 }));
@@ -172,7 +176,7 @@ test("10 what one survivor holds of the dead, both deliver in the old configurat
   sim.network.filter = (from, to, message) => {
     return !(message.type === "mcast" && from === 3 && to === 1);
   };
-  const ids = submitMany(sim, 3, 5, false);
+  const ids = submitMany(sim, 3, { count: 5, safe: false });
   const names = new Map(ids.map((id, index) => [id, `m${index + 1}`]));
   const sent = (): boolean => delivered(sim.life(2), new Set(ids)).length === 5;
   t.ok(sim.runUntil(sent, { withinMs: 500 }));
@@ -225,7 +229,7 @@ test("11 behind a gap only messages of those who come along are delivered", asyn
 
 test("12 a recovery abandoned twice ends without a gap", async (t) => {
   const sim = started(4, 12);
-  const ids = submitMany(sim, 4, 30, false);
+  const ids = submitMany(sim, 4, { count: 30, safe: false });
   sim.network.filter = (from, to, message) => {
     return !(message.type === "mcast" && from === 4 && to !== 2);
   };

@@ -248,8 +248,8 @@ function judgeSafety(
   const isSafe = (event: Delivered): boolean => sent.get(event.id)?.safe === true;
   for (const group of byRing.values()) {
     for (const stay of group) {
-      judgeReach(stay.regular.filter(isSafe), stay.members, group, breaches);
-      judgeReach(stay.transitional.filter(isSafe), stay.trans ?? [], group, breaches);
+      breaches.push(...judgeReach(stay.regular.filter(isSafe), stay.members, group));
+      breaches.push(...judgeReach(stay.transitional.filter(isSafe), stay.trans ?? [], group));
     }
   }
 }
@@ -258,9 +258,9 @@ function judgeReach(
   messages: readonly Delivered[],
   members: readonly number[],
   group: readonly Stay[],
-  breaches: string[],
-): void {
-  if (messages.length === 0) return;
+): readonly string[] {
+  const breaches: string[] = [];
+  if (messages.length === 0) return breaches;
   for (const member of members) {
     const theirs = group.filter((stay) => stay.life.node === member);
     if (theirs.length === 0) {
@@ -274,6 +274,7 @@ function judgeReach(
       }
     }
   }
+  return breaches;
 }
 
 /**

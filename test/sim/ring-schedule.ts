@@ -60,7 +60,7 @@ export function runSchedule(seed: number): Verdict {
 
 function stormBreaches(sim: RingSimulation, nodes: number): readonly string[] {
   const { consensusMs } = tuningDefaults;
-  return judgeStorms(sim.lives, { periodMs: consensusMs, gathersMax: 4 * nodes, joinsMax: 100 });
+  return judgeStorms(sim.lives, { periodMs: consensusMs, gathersMax: 2 * nodes, joinsMax: 100 });
 }
 
 function countOf(sim: RingSimulation, type: string): number {

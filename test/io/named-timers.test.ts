@@ -3,7 +3,7 @@ import { systemClock } from "../../src/io/clock.ts";
 import type { Clock, Firing } from "../../src/io/ports.ts";
 import { NamedTimers } from "../../src/io/timers.ts";
 import { ms } from "../../src/model/time.ts";
-import { turns, until } from "./until.ts";
+import { turns, until } from "./waiting.ts";
 
 type Name = "token" | "join";
 

@@ -1,0 +1,14 @@
+/**
+ * Reads a whole text file, or says why not.
+ */
+import { readFile } from "node:fs/promises";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { causeText } from "./cause.ts";
+
+export async function readText(path: string): Promise<Result<string, string>> {
+  try {
+    return accept(await readFile(path, "utf8"));
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}
