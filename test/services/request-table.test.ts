@@ -113,7 +113,7 @@ const table: Readonly<Record<State, Row>> = {
   },
   failed: {
     enable: ["-2", "failed (1)"],
-    disable: ["stop on 2", "disabled (1), 0"],
+    disable: ["stop on 1", "disabled (1), 0"],
     stop: ["-1", "failed (1)"],
     restart: ["-1", "failed (1)"],
     relocate: ["-2", "failed (1)"],
@@ -257,6 +257,14 @@ test("disabling what is failed or disabled ends disabled though its stop fails",
     t.equal(driver.codes.get(disable), -19, state);
     t.ok(driver.notices.some((one) => one.startsWith("alert:")));
   }
+});
+
+test("a failed service is cleaned up where it failed, as long as that node is there", async (t) => {
+  const pending = states.failed().view(2, 3);
+  t.equal(pending.codes.get(pending.request(2, "disable", { service: web })), -13);
+  const disable = pending.fenced(1).request(2, "disable", { service: web });
+  t.equal(pending.awaited(web), "stop on 2", "nothing is left on node 1");
+  t.equal(pending.succeed().codes.get(disable), 0);
 });
 
 test("enable on a node that is not ready, or that its domain forbids", async (t) => {

@@ -151,3 +151,12 @@ test("checks go in start order, and the first failure is the result", async (t) 
   two.endChecks();
   t.equal(two.check(99_000, "all"), null);
 });
+
+test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {
+  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const failing = walkCall(worker(script("a")).stopAgain(), [exited(1), killed]);
+  t.same(failing.orders, ["run /etc/init.d/a stop", "kill service:web"]);
+  t.match(failing.verdict, { code: 1, text: /what was left has been killed$/ });
+  const good = walkCall(worker(script("a")).stopAgain(), [exited(0)]);
+  t.equal(good.verdict.code, 0);
+});
