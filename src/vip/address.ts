@@ -40,7 +40,7 @@ export function sameAddress(a: string, b: string): boolean {
 }
 
 /** Whether both addresses share their first `prefix` bits. */
-function inSubnet(a: string, b: string, prefix: number): boolean {
+export function inSubnet(a: string, b: string, prefix: number): boolean {
   const left = parseAddress(a)?.bytes;
   const right = parseAddress(b)?.bytes;
   if (left === undefined || right === undefined || left.length !== right.length) return false;

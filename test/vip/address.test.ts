@@ -92,7 +92,7 @@ const d0 = nic("d0", ["10.0.0.1/24"]);
 
 test("the interface whose own subnet contains the address, with its prefix", async (t) => {
   const d1 = nic("d1", ["10.0.0.2/25"], { up: false });
-  const wanted = { address: "10.0.0.5", prefix: null, needLink: true };
+  const wanted = { address: "10.0.0.5", prefix: null, needLink: true, preferred: null };
   const chosen = { type: "chosen", interface: "d0", prefix: 24 };
   t.same(chooseInterface([lo, d0, d1], wanted), chosen);
   const narrow = chooseInterface([lo, d0, d1], { ...wanted, prefix: 25 });
@@ -109,7 +109,7 @@ test("the first fitting one in the kernel's order, past those that cannot be use
     nic("c", ["10.0.0.7/24"], { carrier: false }),
     nic("e", []),
   ];
-  const wanted = { address: "10.0.0.5", prefix: null, needLink: true };
+  const wanted = { address: "10.0.0.5", prefix: null, needLink: true, preferred: null };
   t.match(chooseInterface([...unfit, d0, nic("d2", ["10.0.0.3/24"])], wanted), { interface: "d0" });
   t.match(chooseInterface(unfit, { ...wanted, needLink: false }), { interface: "c" });
   const none = chooseInterface(unfit, wanted);
@@ -124,12 +124,19 @@ test("an interface with several networks is asked for each of them", async (t) =
 
 test("an address of its own is no network to put another one in", async (t) => {
   const single = nic("d0", ["10.0.0.5/32"]);
-  const wanted = { address: "10.0.0.5", prefix: null, needLink: true };
+  const wanted = { address: "10.0.0.5", prefix: null, needLink: true, preferred: null };
   t.equal(chooseInterface([single], wanted).type, "none");
 });
 
 test("IPv6 goes where its network is", async (t) => {
-  const wanted = { address: "fd00:1::5", prefix: null, needLink: true };
+  const wanted = { address: "fd00:1::5", prefix: null, needLink: true, preferred: null };
   const dual = nic("d0", ["10.0.0.1/24", "fe80::1/64", "fd00:1::1/64"]);
   t.same(chooseInterface([lo, dual], wanted), { type: "chosen", interface: "d0", prefix: 64 });
+});
+
+test("a preferred interface is the only one that is taken", async (t) => {
+  const wanted = { address: "10.0.0.5", prefix: null, needLink: true, preferred: "d2" };
+  const d2 = nic("d2", ["10.0.0.3/24"]);
+  t.match(chooseInterface([d0, d2], wanted), { type: "chosen", interface: "d2" });
+  t.match(chooseInterface([d0], wanted), { why: /d0: not the preferred interface d2/ });
 });
