@@ -113,7 +113,7 @@ const table: Readonly<Record<State, Row>> = {
   },
   failed: {
     enable: ["-2", "failed (1)"],
-    disable: ["stop on 2", "disabled (1), 0"],
+    disable: ["stop on 1", "disabled (1), 0"],
     stop: ["-1", "failed (1)"],
     restart: ["-1", "failed (1)"],
     relocate: ["-2", "failed (1)"],

@@ -118,7 +118,7 @@ test("the first fitting one in the kernel's order, past those that cannot be use
 
 test("an interface with several networks is asked for each of them", async (t) => {
   const both = nic("d0", ["10.0.0.1/24", "10.0.0.2/25"]);
-  const wanted = { address: "10.0.0.5", prefix: 25, needLink: true };
+  const wanted = { address: "10.0.0.5", prefix: 25, needLink: true, preferred: null };
   t.same(chooseInterface([both], wanted), { type: "chosen", interface: "d0", prefix: 25 });
 });
 
