@@ -143,3 +143,10 @@ test("IPv6 goes where its network is", async (t) => {
   const dual = nic("d0", ["10.0.0.1/24", "fe80::1/64", "fd00:1::1/64"]);
   t.same(chooseInterface([lo, dual], wanted), { type: "chosen", interface: "d0", prefix: 64 });
 });
+
+test("a preferred interface is the only one that is taken", async (t) => {
+  const wanted = { address: "10.0.0.5", prefix: null, needLink: true, preferred: "d2" };
+  const d2 = nic("d2", ["10.0.0.3/24"]);
+  t.match(chooseInterface([d0, d2], wanted), { type: "chosen", interface: "d2" });
+  t.match(chooseInterface([d0], wanted), { why: /d0: not the preferred interface d2/ });
+});
