@@ -116,16 +116,6 @@ test("the first fitting one in the kernel's order, past those that cannot be use
   t.match(none, { type: "none", why: /a: part of a bond.*b: down; c: no link; e \(no address\)/ });
 });
 
-test("only the preferred interface, when there is one", async (t) => {
-  const wanted = { address: "10.0.0.5", prefix: null, needLink: true, preferred: "d2" };
-  const interfaces = [d0, nic("d2", ["10.0.0.3/24"])];
-  t.match(chooseInterface(interfaces, wanted), { type: "chosen", interface: "d2" });
-  t.same(chooseInterface([d0], wanted), {
-    type: "none",
-    why: "d0: not the preferred interface d2",
-  });
-});
-
 test("an interface with several networks is asked for each of them", async (t) => {
   const both = nic("d0", ["10.0.0.1/24", "10.0.0.2/25"]);
   const wanted = { address: "10.0.0.5", prefix: 25, needLink: true, preferred: null };
