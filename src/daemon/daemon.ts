@@ -2,7 +2,8 @@
  * The daemon: ports, control socket and the lives of this node, one after the other.
  * The composition of everything that `main.ts` starts; decides only how it ends.
  * D1  Whatever ends the process, nothing of the services is left behind: they are stopped, or, when
- *     something is broken, killed and their addresses removed.
+ *     something is broken, killed and their addresses removed; by the guard if not from here.
+ * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
 import { type ControlServer, startControlServer } from "../control/control-server.ts";
@@ -13,6 +14,7 @@ import { FileStore } from "../io/file-store.ts";
 import { LinuxNetwork } from "../io/linux-network.ts";
 import type { LinkEvent, LogSink, Network, Stop } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
+import { sweepServices } from "../io/service-sweep.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
 import type { ResourceConf } from "../model/conf.ts";
@@ -22,6 +24,7 @@ import type { ClusterStatus } from "../model/status.ts";
 import { sameAddress } from "../vip/address.ts";
 import { ipSettings } from "../vip/ip-agent.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
+import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { OrderPerformer } from "./order-performer.ts";
 import { reportStatus } from "./status-report.ts";
@@ -47,15 +50,21 @@ export class Daemon {
   readonly #ports: Ports;
   readonly #clock = systemClock();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
+  readonly #addresses: readonly string[];
+  #guard: GuardLink | null = null;
   #control: ControlServer | null = null;
   #life: NodeLife | null = null;
   #stopWatch: Stop = () => undefined;
   #ending = false;
+  /** Of an end that was asked for. */
+  #exitStatus = 0;
   #shown = { quorum: "", nodes: "", services: new Map<string, string>() };
 
   private constructor(options: DaemonOptions, ports: Ports) {
     this.#options = options;
     this.#ports = ports;
+    const { services } = options.loaded.conf.services;
+    this.#addresses = [...new Set(services.flatMap(({ tree }) => addressesOf(tree)))];
   }
 
   /** Opens everything; the reason in words when something cannot be opened. */
@@ -78,7 +87,7 @@ export class Daemon {
     if (!control.ok) return refuse(describeControlProblem(control.problem));
     daemon.#control = control.value;
     daemon.#stopWatch = ports.value.network.watch((event) => daemon.#onLink(event));
-    daemon.#beginLife();
+    daemon.#startGuard();
     return accept(daemon);
   }
 
@@ -99,7 +108,8 @@ export class Daemon {
   shutdown(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#life?.shutdown();
+    if (this.#life === null) void this.#leave();
+    else this.#life.shutdown();
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -108,6 +118,26 @@ export class Daemon {
     await this.#life?.kill();
     await this.#killEverything();
     await this.#exit(1);
+  }
+
+  #startGuard(): void {
+    const { log, stateDirectory } = this.#options;
+    const { trackingToken: token } = this.#ports;
+    this.#guard = new GuardLink({
+      stateDirectory,
+      duty: { token, addresses: this.#addresses, cgroups: null },
+      log,
+      onReady: () => {
+        if (!this.#ending) this.#beginLife();
+      },
+      onGuarded: (untilMs) => this.#life?.loop?.push({ type: "guarded", untilMs }),
+      onMissing: () => {
+        const text = "no guard can be started: this node hands its services over and ends";
+        log.write("fencing", "crit", { text });
+        this.#exitStatus = 1;
+        this.shutdown();
+      },
+    });
   }
 
   #beginLife(): void {
@@ -134,6 +164,7 @@ export class Daemon {
         realtime: true,
         nativeCalls: true,
       },
+      onLease: (endMs) => this.#guard?.arm(endMs),
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#publish(),
     });
@@ -142,7 +173,7 @@ export class Daemon {
   async #onLifeEnd(end: LifeEnd): Promise<void> {
     const { log } = this.#options;
     if (end.type === "left") {
-      await this.#exit(0);
+      await this.#leave();
       return;
     }
     await this.#life?.kill();
@@ -156,6 +187,12 @@ export class Daemon {
     else await this.#exit(1);
   }
 
+  /** The end that was asked for. */
+  async #leave(): Promise<void> {
+    if (await this.#killEverything()) await this.#guard?.dismiss();
+    await this.#exit(this.#exitStatus);
+  }
+
   async #exit(status: number): Promise<void> {
     this.#stopWatch();
     this.#life = null;
@@ -163,23 +200,15 @@ export class Daemon {
     this.#options.onExit(status);
   }
 
-  /** SIGKILL to every process of the services, and their addresses removed, without scripts. */
-  async #killEverything(): Promise<void> {
+  /** Whether nothing of the services is left. */
+  async #killEverything(): Promise<boolean> {
     const { network, processes, trackingToken: token } = this.#ports;
-    const { conf } = this.#options.loaded;
-    const wanted = conf.services.services.flatMap(({ tree }) => addressesOf(tree));
-    const listed = await network.interfaces();
-    for (const one of listed.ok ? listed.value : []) {
-      for (const entry of one.addresses) {
-        if (!wanted.some((address) => sameAddress(address, entry.address))) continue;
-        await network.removeAddress({ interface: one.name, ...entry });
-      }
-    }
-    const left = await processes.killTracked({ token, service: null });
-    if (left.length > 0) {
-      const text = `${left.length} processes of services survive SIGKILL`;
-      this.#options.log.write("fencing", "alert", { text });
-    }
+    const scope = { token, addresses: this.#addresses };
+    const rest = await sweepServices({ addresses: network, processes }, scope);
+    if (rest.length === 0) return true;
+    const text = `of the services there is left: ${rest.join(", ")}`;
+    this.#options.log.write("fencing", "alert", { text });
+    return false;
   }
 
   async #request(request: Parameters<NonNullable<NodeLife["loop"]>["request"]>[0]): Promise<{
@@ -199,7 +228,7 @@ export class Daemon {
     const own = addresses.find((one) => one.id === local.id)?.address ?? "";
     if (event.type === "address" && sameAddress(event.address, own)) life.linkChanged(!event.gone);
     if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
-      life.loop?.push({ type: "network-changed", why: `link of ${event.interface} changed` });
+      life.loop?.push({ type: "check-now", why: `link of ${event.interface} changed` });
     }
     if (event.type === "link") void this.#checkRingLink(own);
   }

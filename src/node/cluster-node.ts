@@ -1,7 +1,7 @@
 /**
  * One node of the cluster: hands each machine's outputs to the next machine, and this only.
  * Ring events come in, agent orders and ordered messages go out; performs nothing itself.
- * N1  No service is started without a lease; when the lease ends, everything is killed.
+ * N1  No service is started without a lease that the guard knows; when the lease ends, everything is killed.
  * N2  A node whose history ended takes a new life and proves itself clean before it is ready.
  *
  *   apart ──regular configuration──► exchanging ──all spoke, quorate──► active
@@ -104,8 +104,12 @@ export class ClusterNode {
       case "request":
         this.#own.request(input, this.#replica.history !== null);
         break;
-      case "network-changed":
-        this.#stepOwn({ type: "check-now", why: input.why });
+      case "guarded":
+        this.lease.guard(input.untilMs);
+        this.#own.runDeferred();
+        break;
+      case "check-now":
+        this.#stepOwn(input);
         break;
       case "shutdown":
         this.#onShutdown();
@@ -265,8 +269,10 @@ export class ClusterNode {
   // --- lease and timers -------------------------------------------------------------------------
 
   #onLease(): void {
-    if (!this.lease.held(this.#outbox.now.boottimeMs)) return;
+    const { endMs } = this.lease;
+    if (endMs === null || !this.lease.held(this.#outbox.now.boottimeMs)) return;
     if (!this.#leaseArmed) this.#armLease();
+    this.#outbox.emit({ type: "lease", endMs });
     this.#own.runDeferred();
   }
 
