@@ -168,10 +168,10 @@ export class EventLoop {
 
   #fence(output: Extract<NodeOutput, { readonly type: "fence" }>): void {
     const { performer, conf } = this.#parts;
-    const { node, order } = output;
+    const { node, run, order } = output;
     if (order.type !== "agent") return;
     void performer.fence(order, conf.fencing.agentTimeoutMs).then((verdict) => {
-      this.push({ type: "fence-verdict", node, ...verdict });
+      this.push({ type: "fence-verdict", node, run, ...verdict });
     });
   }
 }

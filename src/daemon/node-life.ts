@@ -91,6 +91,12 @@ export class NodeLife {
     this.#loop?.end();
   }
 
+  /** A message that was refused is missing from the history: this life cannot go on. */
+  #onQueue(lane: string, state: "full" | "writable"): void {
+    this.#say("err", `the send queue ${lane} is ${state}`);
+    if (state === "full") this.#close({ type: "restart" });
+  }
+
   #askSnapshot(): void {
     this.#snapshotNumber += 1;
     this.#thread.post({ type: "snapshot", request: this.#snapshotNumber });
@@ -122,7 +128,7 @@ export class NodeLife {
         this.#say("notice", `the ring is suspended: ${output.reason}`);
         return;
       case "queue":
-        this.#say("warning", `send queue ${output.lane} is ${output.state}`);
+        this.#onQueue(output.lane, output.state);
         return;
       case "notice":
         this.#say(output.notice.level, output.notice.text);

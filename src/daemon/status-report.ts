@@ -81,7 +81,7 @@ function serviceStatuses(conf: ClusterConf, table: ServiceTable): readonly Servi
         restarts: record.restarts,
         transition: record.transition,
         waitingFor: table.waitingFor(name),
-        decisions: record.decisions,
+        decisions: table.decisions(name),
       },
     ];
   });

@@ -12,7 +12,7 @@ export type AgentRun = {
   readonly stdin: string;
 };
 
-const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
+export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
 
 const secretNames: ReadonlySet<string> = new Set(["passwd", "password", "snmp_priv_passwd"]);
 
@@ -37,7 +37,9 @@ export function agentRun(
 
 /** Agent output as it may be logged: the device's secrets are masked wherever they stand. */
 export function maskSecrets(use: FenceDeviceUse, output: string): string {
+  // The longest first: a secret that begins with another one would leave its rest behind.
   return use.parameters
-    .filter(([name, value]) => secretNames.has(name) && value.length > 0)
-    .reduce((text, [, value]) => text.replaceAll(value, "***"), output);
+    .flatMap(([name, value]) => (secretNames.has(name) && value !== "" ? [value] : []))
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((text, secret) => text.replaceAll(secret, "***"), output);
 }

@@ -6,67 +6,28 @@
  * nodes without devices fence themselves by their lease, and count as off after the safe wait.
  * F1  At most one member runs agents against a given victim at a time.
  * F2  While inquorate no victim is fenced or released.
- * F3  A node that fences itself is released no earlier than D after any member last heard it.
+ * F3  A node that fences itself is released no earlier than D after any member last heard it, and
+ *     never while it is a member.
  *
  *   member ──lost──► victim ──delay──► agents run ──success──► off
  *     ▲                │  ▲                └─failure─► pause, next round
  *     │                │  └────────── lost again
  *     └── ready, clean ┴──safe wait over──► off
  */
-import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
+import type { FenceInput, FenceOutput, ReadyNotice } from "./fence-events.ts";
 import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
-import { type FenceOrder, FenceRound } from "./fence-round.ts";
-
-export type FenceTimer = `fence-${number}`;
-
-export type ReadyNotice = { readonly node: NodeId; readonly life: number; readonly at: number };
-
-export type FenceInput =
-  /** A quorate configuration; `silentMs`: how long ago any member last heard each other node. */
-  | {
-      readonly type: "view";
-      readonly ringSeq: number;
-      readonly members: readonly NodeId[];
-      readonly silentMs: ReadonlyMap<NodeId, number>;
-      /** Somebody joined, or quorum was gained: the longer delay applies. */
-      readonly grown: boolean;
-    }
-  | { readonly type: "inquorate" }
-  | { readonly type: "message"; readonly message: FenceMessage }
-  /** Ordered: the node is a member and runs nothing. */
-  | { readonly type: "ready"; readonly ready: ReadyNotice }
-  /** Ordered: the node left cleanly. */
-  | { readonly type: "left"; readonly node: NodeId }
-  | { readonly type: "timer"; readonly node: NodeId; readonly wallSeconds: number }
-  | {
-      readonly type: "verdict";
-      readonly node: NodeId;
-      readonly outcome: "success" | "failure";
-      readonly text: string;
-      readonly wallSeconds: number;
-    };
-
-export type FenceOutput =
-  | { readonly type: "submit"; readonly message: FenceMessage }
-  | { readonly type: "arm"; readonly node: NodeId; readonly afterMs: Ms }
-  | { readonly type: "disarm"; readonly node: NodeId }
-  | { readonly type: "run"; readonly node: NodeId; readonly order: FenceOrder }
-  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string }
-  /** A `ready` that nothing holds back any more. */
-  | { readonly type: "ready"; readonly ready: ReadyNotice }
-  | {
-      readonly type: "notice";
-      readonly level: "notice" | "warning" | "err";
-      readonly text: string;
-    };
+import { FenceRound } from "./fence-round.ts";
+import { FenceWays } from "./fence-ways.ts";
 
 const pauseMaxMs = 60_000;
 
 export class FenceDomain {
   readonly #conf: ClusterConf;
+  readonly #ways: FenceWays;
   readonly #self: NodeId;
   #members: readonly NodeId[] = [];
   #quorate = false;
@@ -75,10 +36,16 @@ export class FenceDomain {
   readonly #victims = new Map<NodeId, Victim>();
   readonly #fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
   readonly #rounds = new Map<NodeId, FenceRound>();
+  /** Of each victim, the number of the agent run whose verdict is awaited. */
+  readonly #runs = new Map<NodeId, number>();
+  #lastRun = 0;
+  /** Who acts on victims that nobody has begun with: chosen once for each view. */
+  #executor: NodeId | null = null;
   #out: FenceOutput[] = [];
 
   constructor(conf: ClusterConf, self: NodeId) {
     this.#conf = conf;
+    this.#ways = new FenceWays(conf);
     this.#self = self;
   }
 
@@ -90,7 +57,7 @@ export class FenceDomain {
     this.#rounds.clear();
     if (this.#conf.fencing.cleanStart) return;
     for (const node of this.#conf.nodes) {
-      if (this.#conf.fencing.skipUndefined && !this.#fenceable(node)) continue;
+      if (this.#conf.fencing.skipUndefined && !this.#ways.fenceable(node.id)) continue;
       this.#victims.set(node.id, newVictim(node.id, "unseen", ringSeq));
     }
   }
@@ -147,20 +114,13 @@ export class FenceDomain {
     const victim = this.#victims.get(node);
     const past = this.#fenced.get(node);
     if (victim === undefined) {
-      return past === undefined ? "clean" : `fenced (${past.how}) by ${this.#name(past.by)}`;
+      return past === undefined ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
     }
     if (!this.#quorate) return `victim (${victim.cause}), waiting for quorum`;
     if (victim.by !== null)
-      return `victim (${victim.cause}), fenced by ${this.#name(victim.by)} now`;
+      return `victim (${victim.cause}), fenced by ${this.#ways.name(victim.by)} now`;
     if (victim.rounds > 0) return `victim, failed ${victim.rounds} times: ${victim.lastText}`;
-    return `victim (${victim.cause}), ${this.#wayOf(node)}`;
-  }
-
-  #wayOf(node: NodeId): string {
-    const conf = this.#nodeConf(node);
-    if (conf.fenceMethods.length > 0) return "waiting for its fence devices";
-    if (this.#fencesItself(conf)) return "waiting for its lease to end";
-    return "cannot be fenced: no device, and no self-fencing; start it again";
+    return `victim (${victim.cause}), ${this.#ways.inWords(node)}`;
   }
 
   #onView(view: Extract<FenceInput, { readonly type: "view" }>): void {
@@ -170,7 +130,7 @@ export class FenceDomain {
       // A victim that came back and is lost again begins anew: its safe wait, too.
       this.#rounds.delete(node);
       this.#victims.set(node, newVictim(node, "lost", view.ringSeq));
-      this.#say("warning", `${this.#name(node)} is lost and must be fenced`);
+      this.#say("warning", `${this.#ways.name(node)} is lost and must be fenced`);
     }
     for (const victim of this.#victims.values()) {
       const executorGone = victim.by !== null && !view.members.includes(victim.by);
@@ -178,9 +138,11 @@ export class FenceDomain {
     }
     // Members of a fresh history are not victims: they prove themselves by `ready`.
     for (const node of view.members) {
-      if (this.#victims.get(node)?.cause === "unseen") this.#victims.delete(node);
+      const victim = this.#victims.get(node);
+      if (victim?.cause === "unseen" && victim.by === null) this.#victims.delete(node);
     }
     this.#members = view.members;
+    this.#executor = this.#chooseExecutor();
     this.#quorate = true;
     this.#silentMs = view.silentMs;
     this.#delayMs = view.grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
@@ -197,30 +159,35 @@ export class FenceDomain {
   #schedule(node: NodeId, delayMs: Ms | null): void {
     const victim = this.#victims.get(node);
     if (victim === undefined) return;
+    const round = this.#rounds.get(node);
+    if (round !== undefined) {
+      // Somebody new may have heard the victim later: its safe wait is counted anew.
+      if (round.order().type === "self") this.#perform(node, round);
+      return;
+    }
     this.#out.push({ type: "disarm", node });
-    if (!this.#quorate || !this.#actsOn(victim) || this.#rounds.has(node)) return;
-    if (delayMs === null) return;
-    const conf = this.#nodeConf(node);
-    if (conf.fenceMethods.length > 0) {
+    if (!this.#quorate || !this.#actsOn(victim) || delayMs === null) return;
+    if (this.#ways.hasDevices(node)) {
       // A victim that is back needs time for its clean-up before it is shot for not being clean.
       const back = this.#members.includes(node);
       const afterMs = back ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
-    } else if (this.#fencesItself(conf)) {
+    } else if (this.#ways.fencesItself(node)) {
+      if (this.#members.includes(node)) return;
       const afterMs = Math.max(delayMs, this.#safeWaitLeftMs(node));
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
-      const text = `${this.#name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
+      const text = `${this.#ways.name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
       this.#say("notice", `${text}, when its lease must have ended (self-fencing)`);
     } else {
-      this.#say("err", `${this.#name(node)} ${this.#wayOf(node)}`);
+      this.#say("err", `${this.#ways.name(node)} ${this.#ways.inWords(node)}`);
     }
   }
 
   #actsOn(victim: Victim): boolean {
-    return (victim.by ?? this.#executor()) === this.#self;
+    return (victim.by ?? this.#executor) === this.#self;
   }
 
-  #executor(): NodeId | null {
+  #chooseExecutor(): NodeId | null {
     const others = this.#members.filter((node) => !this.#victims.has(node));
     return others[0] ?? null;
   }
@@ -239,17 +206,19 @@ export class FenceDomain {
       this.#advance(node, { outcome: "success", text: "lease ended", wallSeconds });
       return;
     }
-    const conf = this.#nodeConf(node);
-    if (conf.fenceMethods.length > 0) {
+    if (this.#ways.hasDevices(node)) {
       const { since } = victim;
       this.#submit({ type: "fence-begin", victim: node, since, by: this.#self });
       return;
     }
-    invariant(this.#fencesItself(conf), "F3: release of a node that does not fence itself");
+    invariant(this.#ways.fencesItself(node), "F3: release of a node that does not fence itself");
     this.#submitDone(node, { how: "self", text: "its lease has ended", wallSeconds });
   }
 
   #onVerdict(verdict: Extract<FenceInput, { readonly type: "verdict" }>): void {
+    // The verdict of a run for an earlier loss says nothing about the present one.
+    if (this.#runs.get(verdict.node) !== verdict.run) return;
+    this.#runs.delete(verdict.node);
     this.#advance(verdict.node, verdict);
   }
 
@@ -265,7 +234,7 @@ export class FenceDomain {
     if (round === undefined) return;
     this.#say(
       verdict.outcome === "success" ? "notice" : "err",
-      `fence ${this.#name(node)}: ${verdict.text}`,
+      `fence ${this.#ways.name(node)}: ${verdict.text}`,
     );
     const progress = round.next(verdict.outcome);
     if (progress.type === "step") {
@@ -273,7 +242,7 @@ export class FenceDomain {
     } else if (progress.type === "fenced") {
       this.#rounds.delete(node);
       const text = `method ${progress.method}: ${verdict.text}`;
-      this.#submitDone(node, { how: "agent", text, wallSeconds: verdict.wallSeconds });
+      this.#submitDone(node, { how: progress.how, text, wallSeconds: verdict.wallSeconds });
     } else {
       this.#rounds.delete(node);
       const since = this.#victims.get(node)?.since ?? 0;
@@ -285,9 +254,12 @@ export class FenceDomain {
   #perform(node: NodeId, round: FenceRound): void {
     const order = round.order();
     if (order.type === "self") {
+      this.#runs.delete(node);
       this.#out.push({ type: "arm", node, afterMs: ms(this.#safeWaitLeftMs(node)) });
     } else {
-      this.#out.push({ type: "run", node, order });
+      this.#lastRun += 1;
+      this.#runs.set(node, this.#lastRun);
+      this.#out.push({ type: "run", node, run: this.#lastRun, order });
     }
   }
 
@@ -311,13 +283,13 @@ export class FenceDomain {
 
   #onBegin(victim: Victim, by: NodeId): void {
     // F1: the first to begin has the victim; a second one is ignored while the first is a member.
-    if (victim.by !== null || !this.#members.includes(by)) return;
+    // The first may begin again: its new life does not know how far the old one came.
+    if ((victim.by !== null && victim.by !== by) || !this.#members.includes(by)) return;
     this.#victims.set(victim.node, { ...victim, by });
-    this.#say("notice", `fencing node ${this.#name(victim.node)} (by ${this.#name(by)})`);
-    if (by !== this.#self) return;
-    const conf = this.#nodeConf(victim.node);
+    this.#say("notice", `fencing node ${this.#ways.name(victim.node)} (by ${this.#ways.name(by)})`);
+    if (by !== this.#self || this.#rounds.has(victim.node)) return;
     const selfLast = this.#conf.fencing.selfFence === "software";
-    const round = new FenceRound(conf, { selfLast });
+    const round = new FenceRound(this.#ways.nodeConf(victim.node), { selfLast });
     this.#rounds.set(victim.node, round);
     this.#perform(victim.node, round);
   }
@@ -329,22 +301,30 @@ export class FenceDomain {
     if (victim.by !== message.by) return;
     const rounds = victim.rounds + 1;
     this.#victims.set(victim.node, { ...victim, by: null, rounds, lastText: message.text });
-    this.#say("err", `fence ${this.#name(victim.node)} failed (round ${rounds}): ${message.text}`);
+    this.#say(
+      "err",
+      `fence ${this.#ways.name(victim.node)} failed (round ${rounds}): ${message.text}`,
+    );
     if (this.#releaseHeld(victim)) return;
     const pauseMs = Math.min(this.#conf.fencing.overrideTimeMs * 2 ** (rounds - 1), pauseMaxMs);
     this.#schedule(victim.node, ms(pauseMs));
   }
 
   #onDone(victim: Victim, message: Extract<FenceMessage, { readonly type: "fence-done" }>): void {
-    if (message.how === "agent" && victim.by !== message.by) return;
-    // A node that came back is not off: its own `ready` decides, or its devices.
-    if (message.how === "self" && this.#members.includes(victim.node)) return;
+    const begun = message.how === "agent" || victim.by !== null;
+    if (begun && victim.by !== message.by) return;
     const { node } = victim;
+    // A node that came back is not off: its own `ready` decides, or its devices.
+    if (message.how === "self" && this.#members.includes(node)) {
+      this.#victims.set(node, { ...victim, by: null });
+      if (!this.#releaseHeld(victim)) this.#schedule(node, this.#delayMs);
+      return;
+    }
     this.#victims.delete(node);
     this.#rounds.delete(node);
     this.#out.push({ type: "disarm", node });
     this.#fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
-    this.#say("notice", `fence ${this.#name(node)} success (${message.how}): ${message.text}`);
+    this.#say("notice", `fence ${this.#ways.name(node)} success (${message.how}): ${message.text}`);
     this.#out.push({ type: "fenced", node, text: `${message.how}: ${message.text}` });
     if (victim.heldReady !== null) {
       this.#out.push({ type: "ready", ready: { node, ...victim.heldReady } });
@@ -373,19 +353,12 @@ export class FenceDomain {
   #clear(ready: ReadyNotice): void {
     if (this.#victims.delete(ready.node)) {
       this.#out.push({ type: "disarm", node: ready.node });
-      this.#say("notice", `${this.#name(ready.node)} is back and clean, not fenced`);
+      this.#say("notice", `${this.#ways.name(ready.node)} is back and clean, not fenced`);
     }
     this.#out.push({ type: "ready", ready });
-  }
-
-  #fencesItself(conf: NodeConf): boolean {
-    const { selfFence } = this.#conf.fencing;
-    if (selfFence === "auto") return conf.fenceMethods.length === 0 && !this.#conf.quorum.twoNode;
-    return selfFence === "software" || selfFence === "watchdog";
-  }
-
-  #fenceable(conf: NodeConf): boolean {
-    return conf.fenceMethods.length > 0 || this.#fencesItself(conf);
+    if (this.#executor !== null) return;
+    this.#executor = this.#chooseExecutor();
+    for (const node of this.#victims.keys()) this.#schedule(node, this.#delayMs);
   }
 
   #submit(message: FenceMessage): void {
@@ -403,16 +376,6 @@ export class FenceDomain {
     const { how, text, wallSeconds: at } = done;
     const since = this.#victims.get(victim)?.since ?? 0;
     this.#submit({ type: "fence-done", victim, since, by: this.#self, how, text, at });
-  }
-
-  #nodeConf(id: NodeId): NodeConf {
-    const found = this.#conf.nodes.find((node) => node.id === id);
-    invariant(found !== undefined, `no configuration of node ${id}`);
-    return found;
-  }
-
-  #name(id: NodeId): string {
-    return this.#nodeConf(id).name;
   }
 
   #say(level: "notice" | "warning" | "err", text: string): void {

@@ -23,7 +23,8 @@ export type FencePosition = { readonly method: number; readonly step: number };
 
 export type FenceProgress =
   | { readonly type: "step"; readonly at: FencePosition; readonly step: FenceStep }
-  | { readonly type: "fenced"; readonly method: string }
+  /** `how`: whether the victim is known to be off by agents alone, or by the end of its lease. */
+  | { readonly type: "fenced"; readonly method: string; readonly how: "agent" | "self" }
   | { readonly type: "exhausted" };
 
 /** The steps of one method. */
@@ -57,7 +58,11 @@ export function nextStep(
   }
   const method = methods[at.method];
   if (method === undefined) return { type: "exhausted" };
-  if (at.step + 1 >= expandMethod(method).length) return { type: "fenced", method: method.name };
+  const steps = expandMethod(method);
+  if (at.step + 1 >= steps.length) {
+    const how = steps.some((step) => step.type === "self") ? "self" : "agent";
+    return { type: "fenced", method: method.name, how };
+  }
   return stepAt(methods, { method: at.method, step: at.step + 1 });
 }
 

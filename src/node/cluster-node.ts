@@ -22,11 +22,13 @@ import {
 } from "../services/table-sync.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
+import { performFence } from "./fence-effects.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
+import { RetryTick } from "./retry-tick.ts";
 
 export class ClusterNode {
   readonly conf: ClusterConf;
@@ -36,13 +38,14 @@ export class ClusterNode {
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
   readonly #replica: Replica;
+  readonly #tick: RetryTick;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
   #accepted: readonly NodeId[] = [];
-  #tickFor: number | null = null;
   #leaseArmed = false;
   #ending: "no" | "shutdown" | "restart" = "no";
+  #departing = false;
   /** What was announced last, in which ring: to say it once. */
   #announced = "";
 
@@ -53,6 +56,7 @@ export class ClusterNode {
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#replica = new Replica(conf, identity.self);
+    this.#tick = new RetryTick(identity.self, this.#outbox);
   }
 
   /** Readers' view; nothing outside decides by it. */
@@ -119,7 +123,7 @@ export class ClusterNode {
     }
     this.#performAll();
     this.#announceState();
-    this.#armTick();
+    this.#tick.adjust(this.#phase === "active" ? this.#replica.table : null);
     return this.#outbox.take();
   }
 
@@ -309,30 +313,12 @@ export class ClusterNode {
       this.#armPoll();
       this.#stepOwn({ type: "poll" });
     } else if (timer === "tick") {
-      const at = Math.max(this.#outbox.wallMs, Math.ceil(this.#tickFor ?? 0));
-      this.#tickFor = null;
-      this.#outbox.submit("app", { layer: "services", body: { type: "tick", at } });
+      this.#tick.fire();
     } else {
       const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
       invariant(node !== undefined, `timer ${timer} of an unknown node`);
       const wallSeconds = this.#wallSeconds();
       this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
-    }
-  }
-
-  /** The lowest ready node moves table time on when a retry falls due. */
-  #armTick(): void {
-    const table = this.#phase === "active" ? this.#replica.table : null;
-    const wake = table?.wake() ?? null;
-    const mine = table?.lowestReady() === this.identity.self;
-    const wanted = wake !== null && mine ? wake.atMs : null;
-    if (wanted === this.#tickFor) return;
-    this.#tickFor = wanted;
-    if (wanted === null || wake === null) {
-      this.#outbox.emit({ type: "disarm", timer: "tick" });
-    } else {
-      const afterMs = ms(Math.max(1, wanted - wake.nowMs));
-      this.#outbox.emit({ type: "arm", timer: "tick", afterMs });
     }
   }
 
@@ -360,8 +346,14 @@ export class ClusterNode {
     this.#announced = once;
   }
 
+  #depart(): void {
+    this.#departing = true;
+    this.#stepOwn({ type: "kill" });
+  }
+
   #onClean(): void {
     this.#outbox.notice("services", "info", "nothing of any service is left on this node");
+    if (this.#departing && this.#replica.history !== null) this.#own.announce("left");
     if (this.#ending === "restart") {
       const why = "the lease ended although the ring went on";
       this.#outbox.emit({ type: "restart", why });
@@ -381,7 +373,7 @@ export class ClusterNode {
     for (let batch = this.#replica.take(); batch.length > 0; batch = this.#replica.take()) {
       for (const one of batch) {
         if (one.from === "table") this.#onTableOutput(one.output);
-        else this.#onFenceOutput(one.output);
+        else performFence(this.#outbox, one.output);
       }
     }
   }
@@ -395,34 +387,11 @@ export class ClusterNode {
         this.#own.reply(output);
         return;
       case "departure-granted":
-        if (output.node === this.identity.self) this.#own.announce("left");
+        // Nobody looks after this node once it has left: nothing may be left of a failed stop.
+        if (output.node === this.identity.self) this.#depart();
         return;
       case "notice":
         this.#outbox.notice("services", output.level, output.text);
-        return;
-      default:
-        assertNever(output);
-    }
-  }
-
-  #onFenceOutput(output: Extract<ReplicaOutput, { readonly from: "fence" }>["output"]): void {
-    switch (output.type) {
-      case "submit":
-        this.#outbox.submit("app", { layer: "fencing", body: output.message });
-        return;
-      case "arm": {
-        const { type, node, afterMs } = output;
-        this.#outbox.emit({ type, timer: `fence-${node}`, afterMs });
-        return;
-      }
-      case "disarm":
-        this.#outbox.emit({ type: "disarm", timer: `fence-${output.node}` });
-        return;
-      case "run":
-        this.#outbox.emit({ type: "fence", node: output.node, order: output.order });
-        return;
-      case "notice":
-        this.#outbox.notice("fencing", output.level, output.text);
         return;
       default:
         assertNever(output);

@@ -38,6 +38,7 @@ export type NodeInput =
   | {
       readonly type: "fence-verdict";
       readonly node: NodeId;
+      readonly run: number;
       readonly outcome: "success" | "failure";
       readonly text: string;
     }
@@ -69,7 +70,13 @@ export type NodeOutput =
       readonly order: AgentOrder;
     }
   | { readonly type: "cancel"; readonly action: number }
-  | { readonly type: "fence"; readonly node: NodeId; readonly order: FenceOrder }
+  /** Run a fence agent; its verdict comes back with the same number. */
+  | {
+      readonly type: "fence";
+      readonly node: NodeId;
+      readonly run: number;
+      readonly order: FenceOrder;
+    }
   | {
       readonly type: "reply";
       readonly number: number;

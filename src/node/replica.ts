@@ -5,7 +5,8 @@
  *     exchange has shown that this history goes on; a history that ends takes them with it.
  * R2  `ready` passes the fence domain first, which holds it while agents are at work.
  */
-import { FenceDomain, type FenceInput, type FenceOutput } from "../fencing/fence-domain.ts";
+import { FenceDomain } from "../fencing/fence-domain.ts";
+import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

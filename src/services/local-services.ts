@@ -155,8 +155,7 @@ export class LocalServices {
     }
     place.worker.endChecks();
     place.startOp = null;
-    const call = op.kind === "start" ? place.worker.start() : place.worker.stop();
-    this.#begin(place, { kind: op.kind, call, op });
+    this.#begin(place, { kind: op.kind, call: callOf(place.worker, op), op });
   }
 
   #begin(place: Place, job: Omit<Job, "action">): void {
@@ -251,4 +250,9 @@ export class LocalServices {
     this.#out.push({ type: "cancel", action: place.job.action });
     place.job = null;
   }
+}
+
+function callOf(worker: ServiceWorker, op: Operation): AgentCall {
+  if (op.kind === "start") return worker.start();
+  return op.cleanup === "yes" ? worker.stopAgain() : worker.stop();
 }

@@ -13,7 +13,7 @@ export type RecoveryChoice =
   | { readonly type: "disable" };
 
 /** Restarts that still count at `nowMs`; an expiry time of 0 never forgets. */
-function restartsInWindow(
+export function restartsInWindow(
   restartLog: readonly number[],
   window: { readonly expireMs: number; readonly nowMs: number },
 ): readonly number[] {

@@ -3,6 +3,7 @@
  * Source: rgmanager rg_state.c, rg_thread.c; clusvcadm(8).
  * Deviations: nothing is interrupted for a target that is not allowed (-15) or occupied (-7), nor
  * when no other node could take the service (-17); a restart never breaks the failover domain;
+ * a failed service is cleaned up where it failed, by force if need be, not where it was asked;
  * a service whose node awaits fencing answers -13, one in recovery -6 instead of starting twice.
  */
 import type { NodeId } from "../model/ids.ts";
@@ -154,12 +155,12 @@ function startFor(
 }
 
 function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
-  const node = service.owner ?? request.ref.node;
+  const unclean = service.state === "failed" || service.state === "disabled";
+  const node = service.owner ?? cleanupNode(draft, service) ?? request.ref.node;
   if (!draft.isReady(node)) {
-    draft.reply([request.ref], -6);
+    draft.reply([request.ref], draft.node(node).phase === "leaving" ? -6 : -13);
     return;
   }
-  const unclean = service.state === "failed" || service.state === "disabled";
   beginStop(draft, service.name, {
     node,
     goal: { type: "rest", state: "disabled" },
@@ -167,6 +168,15 @@ function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequ
     cleanup: unclean ? "yes" : "no",
     why: "disable",
   });
+}
+
+/**
+ * Where the stop of a failed service failed: only there can something be left of it. Null when that
+ * node is known to run nothing any more.
+ */
+function cleanupNode(draft: TableDraft, service: ServiceRecord): NodeId | null {
+  if (service.state !== "failed" || service.lastOwner === null) return null;
+  return draft.node(service.lastOwner).phase === "absent" ? null : service.lastOwner;
 }
 
 function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {

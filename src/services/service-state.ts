@@ -27,7 +27,6 @@ import {
   record,
   type Shaped,
   serviceName,
-  text,
 } from "../model/shape.ts";
 
 /** A waiting request of a user: who answers it, and its number there. */
@@ -90,8 +89,6 @@ export type Operation = Shaped<typeof operation>;
 /** What a user asked of a service that is busy; carried out when the operation ends. */
 const desiredEnd = record({ end: restState, requests: list(requestRef) });
 
-const decision = record({ at: count, text });
-
 export const serviceRecord = record({
   name: serviceName,
   state: oneOf("stopped", "starting", "started", "stopping", "recoverable", "failed", "disabled"),
@@ -108,7 +105,6 @@ export const serviceRecord = record({
   retryCount: count,
   op: nullable(operation),
   desired: nullable(desiredEnd),
-  decisions: list(decision),
 });
 export type ServiceRecord = Shaped<typeof serviceRecord>;
 
@@ -136,7 +132,6 @@ export function freshRecord(name: ServiceName): ServiceRecord {
     retryCount: 0,
     op: null,
     desired: null,
-    decisions: [],
   };
 }
 

@@ -22,7 +22,13 @@ import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./service-state.ts";
-import { type NodeRecord, nodeRecord, TableDraft, type TableOutput } from "./table-draft.ts";
+import {
+  type Decision,
+  type NodeRecord,
+  nodeRecord,
+  TableDraft,
+  type TableOutput,
+} from "./table-draft.ts";
 
 /** The table as it travels to a joiner. */
 export const tableSnapshot = record({
@@ -116,6 +122,11 @@ export class ServiceTable {
 
   service(name: ServiceName): ServiceRecord | null {
     return this.#draft.services.get(name) ?? null;
+  }
+
+  /** The last decisions about a service that this node has seen, oldest first. */
+  decisions(name: ServiceName): readonly Decision[] {
+    return this.#draft.decisionsOf(name);
   }
 
   /** The node that sends ticks. */

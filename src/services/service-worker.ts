@@ -94,6 +94,14 @@ export class ServiceWorker {
     return { code: 0, text: "" };
   }
 
+  /** A stop after one that failed: what the agents leave is killed; still a failure to report. */
+  *stopAgain(): AgentCall {
+    const verdict = yield* this.stop();
+    if (verdict.code === 0) return verdict;
+    yield* this.kill();
+    return { code: verdict.code, text: `${verdict.text}; what was left has been killed` };
+  }
+
   /** Stops by agents, then by force, until nothing of the service is left. */
   *cleanUp(): AgentCall {
     yield* this.stop(cleanupStopMs);

@@ -52,6 +52,9 @@ export type TableOutput =
   | { readonly type: "departure-granted"; readonly node: NodeId }
   | TableNotice;
 
+/** Why something was done to a service; seconds since 1970. */
+export type Decision = { readonly at: number; readonly text: string };
+
 const decisionsMax = 16;
 
 export class TableDraft {
@@ -61,6 +64,8 @@ export class TableDraft {
   nowMs = 0;
   nextOp = 1;
   #outputs: TableOutput[] = [];
+  /** Not part of the replicated state: a joiner remembers what it has seen itself. */
+  readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
   constructor(conf: ClusterConf) {
     this.conf = conf;
@@ -133,14 +138,17 @@ export class TableDraft {
 
   /** Remembers why something was done to a service, and says so in the log. */
   decide(name: ServiceName, text: string): void {
-    const service = this.service(name);
-    const decisions = [...service.decisions, { at: Math.floor(this.nowMs / 1000), text }];
-    this.services.set(name, { ...service, decisions: decisions.slice(-decisionsMax) });
+    const decisions = [...this.decisionsOf(name), { at: Math.floor(this.nowMs / 1000), text }];
+    this.#decisions.set(name, decisions.slice(-decisionsMax));
     this.emit({ type: "notice", level: "notice", text: `${name}: ${text}` });
   }
 
   reply(refs: readonly RequestRef[], code: RequestCode, owner: NodeId | null = null): void {
     for (const ref of refs) this.emit({ type: "reply", ref, code, owner });
+  }
+
+  decisionsOf(name: ServiceName): readonly Decision[] {
+    return this.#decisions.get(name) ?? [];
   }
 
   /** Services that are started or starting on a node, except one. */

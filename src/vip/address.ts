@@ -58,7 +58,13 @@ export type InterfaceChoice =
 /** The first usable interface whose own subnet contains the address, in kernel order. */
 export function chooseInterface(
   interfaces: readonly InterfaceReport[],
-  wanted: { readonly address: string; readonly prefix: number | null; readonly needLink: boolean },
+  wanted: {
+    readonly address: string;
+    readonly prefix: number | null;
+    readonly needLink: boolean;
+    /** Null: any interface. */
+    readonly preferred: string | null;
+  },
 ): InterfaceChoice {
   const reasons: string[] = [];
   for (const one of interfaces) {
@@ -70,6 +76,8 @@ export function chooseInterface(
     if (own === undefined) {
       const nets = one.addresses.map((entry) => `${entry.address}/${entry.prefix}`).join(" ");
       reasons.push(`${one.name} (${nets === "" ? "no address" : nets}): other subnet`);
+    } else if (wanted.preferred !== null && one.name !== wanted.preferred) {
+      reasons.push(`${one.name}: not the preferred interface ${wanted.preferred}`);
     } else if (one.slave) reasons.push(`${one.name}: part of a bond or bridge`);
     else if (wanted.prefix !== null && wanted.prefix !== own.prefix) {
       reasons.push(`${one.name}: its prefix is ${own.prefix}, not ${wanted.prefix}`);

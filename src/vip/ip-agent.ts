@@ -21,6 +21,8 @@ export type IpSettings = {
   readonly family: AddressFamily;
   readonly monitorLink: boolean;
   readonly sleepSeconds: number;
+  /** Only this interface may carry the address; null: any. */
+  readonly preferred: string | null;
 };
 
 const sleepSecondsDefault = 10;
@@ -37,6 +39,7 @@ export function ipSettings(attributes: ReadonlyMap<string, string>): IpSettings 
     ...parsed,
     family,
     monitorLink: monitor !== "no" && monitor !== "0",
+    preferred: attributes.get("prefer_interface") ?? null,
     sleepSeconds: /^\d{1,4}$/.test(sleep) ? Number(sleep) : sleepSecondsDefault,
   };
 }

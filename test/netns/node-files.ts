@@ -79,6 +79,7 @@ export function viewScript({ directory, node, cgroup }: ViewOptions): string {
     "[ -L /var/run ] || mount -t tmpfs tmpfs /var/run",
     "mount -t tmpfs -o mode=755 tmpfs /run",
     "mkdir -p /run/lock/subsys /run/clusterd",
+    "[ ! -d /usr/local/sbin ] || mount -t tmpfs -o mode=755 tmpfs /usr/local/sbin",
     "ip link set lo up",
     "echo ready",
     "exec sleep infinity",

@@ -48,7 +48,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     conf.nodes.map((node) => node.id),
     network,
   );
-  const judge = new ClusterJudge(time, conf.fencing.safeWaitMs);
+  // The judge holds the run against what safety needs, whatever the configuration says.
+  const judge = new ClusterJudge(time, sampleConf().fencing.safeWaitMs);
   const cluster = new Cluster({
     conf,
     time,
@@ -124,6 +125,16 @@ class Schedule {
       this.#bootMissing();
     }
     cluster.run(restMs);
+    cluster.run(this.#pendingRetryMs());
+  }
+
+  /** Until the last retry that failed starts have postponed, and its start. */
+  #pendingRetryMs(): number {
+    const { cluster } = this.#parts;
+    const [first = 1] = cluster.nodes;
+    const table = cluster.node(first)?.snapshot.table?.snapshot();
+    const due = (table?.services ?? []).map((one) => one.retryAt ?? 0);
+    return table === undefined ? 0 : Math.max(0, Math.max(...due) - table.nowMs) + 10_000;
   }
 
   #heal(): void {
@@ -225,7 +236,8 @@ class Schedule {
     const script = random.pick(["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"]);
     const action = random.pick(["start", "start", "status", "stop"]);
     const { behaviours } = cluster.host(node);
-    const takesMs = random.pick([5, 5, 400, 3000]);
+    // The longest outlives detection, lease and safe wait together.
+    const takesMs = random.pick([5, 5, 400, 3000, 25_000]);
     behaviours.set(`${script} ${action}`, random.chance(0.6) ? { code: 1, takesMs } : { takesMs });
     time.after(random.between(500, 20_000), () => behaviours.delete(`${script} ${action}`));
   }

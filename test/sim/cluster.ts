@@ -25,8 +25,10 @@ type Machine = {
   daemon: Daemon | null;
   incarnation: number;
   paused: boolean;
-  /** How the last daemon ended. */
+  /** How the last daemon ended, and since when it could not have heard anything. */
   end: "none" | "crash" | "left" | "fenced";
+  silentAtMs: number;
+  pausedAtMs: number;
 };
 
 type Daemon = {
@@ -35,6 +37,8 @@ type Daemon = {
   readonly replies: Map<number, (reply: Reply) => void>;
   /** Inputs that came while the process was stopped. */
   backlog: NodeInput[];
+  /** Tells the actions of this daemon from those of earlier ones on the same machine. */
+  readonly firstAction: number;
 };
 
 export type ClusterOptions = {
@@ -70,7 +74,14 @@ export class Cluster {
     for (const node of options.conf.nodes) {
       const changed = () => options.judge?.(this);
       const host = new VirtualHost(options.time, `20.0.20.${node.id}`, changed);
-      const blank = { daemon: null, incarnation: 0, paused: false, end: "none" as const };
+      const blank = {
+        daemon: null,
+        incarnation: 0,
+        paused: false,
+        end: "none" as const,
+        silentAtMs: 0,
+        pausedAtMs: 0,
+      };
       this.#machines.set(node.id, { host, ...blank });
     }
   }
@@ -90,6 +101,11 @@ export class Cluster {
   /** How often the node's daemon was started. */
   boots(node: number): number {
     return this.#machine(node).incarnation;
+  }
+
+  /** When the crashed node's process last ran: it may have been stopped before. */
+  silentAtMs(node: number): number {
+    return this.#machine(node).silentAtMs;
   }
 
   endedCleanly(node: number): boolean {
@@ -117,6 +133,7 @@ export class Cluster {
   /** Power off: processes, addresses and daemon are gone. */
   crash(node: number, end: "crash" | "fenced" = "crash"): this {
     const machine = this.#machine(node);
+    machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
     this.#kill(machine);
     machine.end = end;
     machine.host.crash();
@@ -128,6 +145,7 @@ export class Cluster {
     const machine = this.#machine(node);
     if (machine.daemon === null || machine.paused) return this;
     machine.paused = true;
+    machine.pausedAtMs = this.#options.time.nowMs;
     this.#options.membership.pause(id(node));
     return this;
   }
@@ -236,6 +254,7 @@ export class Cluster {
       }),
       replies: new Map(),
       backlog: [],
+      firstAction: machine.incarnation * 1e6,
     };
     machine.daemon = daemon;
     membership.boot(node, (event) => {
@@ -287,12 +306,13 @@ export class Cluster {
         daemon.timers.disarm(output.timer);
         return;
       case "act":
-        machine.host.perform(output.order, (report) => {
+        machine.host.perform(daemon.firstAction + output.action, output.order, (report) => {
           if (machine.daemon !== daemon) return;
           this.#step(node, { type: "report", action: output.action, report });
         });
         return;
       case "cancel":
+        machine.host.kill(daemon.firstAction + output.action);
         return;
       case "fence":
         time.after(20, () => {
@@ -300,7 +320,13 @@ export class Cluster {
           if (outcome === "success") this.crash(output.node, "fenced");
           if (machine.daemon !== daemon) return;
           const text = `agent ${outcome}`;
-          this.#step(node, { type: "fence-verdict", node: output.node, outcome, text });
+          this.#step(node, {
+            type: "fence-verdict",
+            node: output.node,
+            run: output.run,
+            outcome,
+            text,
+          });
         });
         return;
       case "reply":

@@ -27,6 +27,8 @@ export class VirtualHost {
   announcements = 0;
   /** Calls that were under way when the power went off never come back. */
   #boots = 0;
+  /** Scripts under way, by action: their effect ends with them when they are killed. */
+  readonly #scripts = new Map<number, { readonly service: string }>();
 
   constructor(time: VirtualTime, network: string, changed: () => void) {
     this.#changed = changed;
@@ -37,14 +39,15 @@ export class VirtualHost {
   /** Power off: everything is gone at once. */
   crash(): void {
     this.#boots += 1;
+    this.#scripts.clear();
     this.running.clear();
     this.addresses.clear();
   }
 
-  perform(order: AgentOrder, report: (report: AgentReport) => void): void {
+  perform(action: number, order: AgentOrder, report: (report: AgentReport) => void): void {
     switch (order.type) {
       case "run-process":
-        this.#runScript(order, report);
+        this.#runScript(action, order, report);
         return;
       case "list-interfaces":
         this.#soon(1, () => report({ type: "interfaces", interfaces: [this.#eth0()] }));
@@ -77,35 +80,49 @@ export class VirtualHost {
           for (const process of [...this.running]) {
             if (process.startsWith(`${order.service} `)) this.running.delete(process);
           }
+          for (const [script, { service }] of this.#scripts) {
+            if (service === order.service) this.kill(script);
+          }
           report({ type: "killed", survivors: 0 });
         });
         return;
     }
   }
 
+  /** SIGKILL to a script that is under way. */
+  kill(action: number): void {
+    this.#scripts.delete(action);
+  }
+
   #runScript(
+    action: number,
     order: Extract<AgentOrder, { readonly type: "run-process" }>,
     report: (report: AgentReport) => void,
   ): void {
-    const [file, action] = order.argv;
+    const [file, verb] = order.argv;
     const service = new Map(order.environment).get("CLUSTERD_SERVICE") ?? "";
     const process = `${service} ${file}`;
-    const behaviour = this.behaviours.get(`${file} ${action}`) ?? {};
+    const behaviour = this.behaviours.get(`${file} ${verb}`) ?? {};
     if (behaviour.takesMs === null) {
       const { timeoutMs } = order;
       if (timeoutMs !== null)
         this.#soon(timeoutMs, () => report({ type: "timed-out", output: "" }));
       return;
     }
+    this.#scripts.set(action, { service });
     this.#soon(behaviour.takesMs ?? 5, () => {
-      this.calls.push(`${service} ${action}`);
+      if (!this.#scripts.delete(action)) {
+        report({ type: "signalled", signal: "SIGKILL", output: "" });
+        return;
+      }
+      this.calls.push(`${service} ${verb}`);
       const forced = behaviour.code;
-      if (action === "start" && (forced ?? 0) === 0) {
+      if (verb === "start" && (forced ?? 0) === 0) {
         this.running.add(process);
         this.#changed();
       }
-      if (action === "stop" && (forced ?? 0) === 0) this.running.delete(process);
-      const natural = action === "status" && !this.running.has(process) ? 3 : 0;
+      if (verb === "stop" && (forced ?? 0) === 0) this.running.delete(process);
+      const natural = verb === "status" && !this.running.has(process) ? 3 : 0;
       report({ type: "exited", code: forced ?? natural, output: "" });
     });
   }

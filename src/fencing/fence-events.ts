@@ -1,0 +1,57 @@
+/**
+ * What goes into and comes out of the fence domain. Carries no decision.
+ * Source: fenced(8), made explicit as events.
+ */
+import type { NodeId } from "../model/ids.ts";
+import type { Ms } from "../model/time.ts";
+import type { FenceMessage } from "./fence-messages.ts";
+import type { FenceOrder } from "./fence-round.ts";
+
+export type ReadyNotice = { readonly node: NodeId; readonly life: number; readonly at: number };
+
+export type FenceInput =
+  /** A quorate configuration; `silentMs`: how long ago any member last heard each other node. */
+  | {
+      readonly type: "view";
+      readonly ringSeq: number;
+      readonly members: readonly NodeId[];
+      readonly silentMs: ReadonlyMap<NodeId, number>;
+      /** Somebody joined, or quorum was gained: the longer delay applies. */
+      readonly grown: boolean;
+    }
+  | { readonly type: "inquorate" }
+  | { readonly type: "message"; readonly message: FenceMessage }
+  /** Ordered: the node is a member and runs nothing. */
+  | { readonly type: "ready"; readonly ready: ReadyNotice }
+  /** Ordered: the node left cleanly. */
+  | { readonly type: "left"; readonly node: NodeId }
+  | { readonly type: "timer"; readonly node: NodeId; readonly wallSeconds: number }
+  | {
+      readonly type: "verdict";
+      readonly node: NodeId;
+      /** The number of the `run` that it answers. */
+      readonly run: number;
+      readonly outcome: "success" | "failure";
+      readonly text: string;
+      readonly wallSeconds: number;
+    };
+
+export type FenceOutput =
+  | { readonly type: "submit"; readonly message: FenceMessage }
+  | { readonly type: "arm"; readonly node: NodeId; readonly afterMs: Ms }
+  | { readonly type: "disarm"; readonly node: NodeId }
+  /** To be answered by one verdict with the same number. */
+  | {
+      readonly type: "run";
+      readonly node: NodeId;
+      readonly run: number;
+      readonly order: FenceOrder;
+    }
+  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string }
+  /** A `ready` that nothing holds back any more. */
+  | { readonly type: "ready"; readonly ready: ReadyNotice }
+  | {
+      readonly type: "notice";
+      readonly level: "notice" | "warning" | "err";
+      readonly text: string;
+    };

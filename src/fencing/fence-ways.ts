@@ -1,0 +1,46 @@
+/**
+ * How each node can be fenced, as the configuration says: by its devices, by its own lease, or not
+ * at all. Knows nothing of what is happening.
+ * Source: cluster.conf(5): clusternode/fence, fence_daemon/self_fence.
+ */
+import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+
+export class FenceWays {
+  readonly #conf: ClusterConf;
+
+  constructor(conf: ClusterConf) {
+    this.#conf = conf;
+  }
+
+  nodeConf(id: NodeId): NodeConf {
+    const found = this.#conf.nodes.find((node) => node.id === id);
+    invariant(found !== undefined, `no configuration of node ${id}`);
+    return found;
+  }
+
+  name(id: NodeId): string {
+    return this.nodeConf(id).name;
+  }
+
+  hasDevices(id: NodeId): boolean {
+    return this.nodeConf(id).fenceMethods.length > 0;
+  }
+
+  fencesItself(id: NodeId): boolean {
+    const { selfFence } = this.#conf.fencing;
+    if (selfFence === "auto") return !this.hasDevices(id) && !this.#conf.quorum.twoNode;
+    return selfFence === "software" || selfFence === "watchdog";
+  }
+
+  fenceable(id: NodeId): boolean {
+    return this.hasDevices(id) || this.fencesItself(id);
+  }
+
+  inWords(id: NodeId): string {
+    if (this.hasDevices(id)) return "waiting for its fence devices";
+    if (this.fencesItself(id)) return "waiting for its lease to end";
+    return "cannot be fenced: no device, and no self-fencing; start it again";
+  }
+}

@@ -1,0 +1,73 @@
+/** What a fence agent is told on standard input, and what of its output may be logged. */
+import fc from "fast-check";
+import { test } from "tap";
+import { agentPath, agentRun, maskSecrets } from "../../src/fencing/fence-agent.ts";
+import type { FenceDeviceUse } from "../../src/model/conf.ts";
+import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
+
+function name(text: string): NodeName {
+  const parsed = parseNodeName(text);
+  if (parsed === null) throw new Error(text);
+  return parsed;
+}
+
+const victim = name("node2.example.com");
+
+function use(...parameters: readonly (readonly [string, string])[]): FenceDeviceUse {
+  return { device: "nps1", agent: "fence_apc", parameters };
+}
+
+test("the agent gets one line for each key, and the victim's name", async (t) => {
+  const run = agentRun(use(["ipaddr", "10.0.0.9"], ["passwd", "a = b"]), { victim, action: null });
+  t.same(run.argv, ["/usr/bin/env", "fence_apc"]);
+  t.equal(run.stdin, "ipaddr=10.0.0.9\npasswd=a = b\nnodename=node2.example.com\n");
+  t.same(run.environment, [
+    ["PATH", agentPath],
+    ["LC_ALL", "C"],
+  ]);
+});
+
+test("the plan's action replaces the configured one; without a plan that one counts", async (t) => {
+  const configured = use(["action", "reboot"], ["port", "2"]);
+  const planned = agentRun(configured, { victim, action: "off" });
+  t.equal(planned.stdin, "action=off\nport=2\nnodename=node2.example.com\n");
+  const own = agentRun(configured, { victim, action: null });
+  t.equal(own.stdin, "action=reboot\nport=2\nnodename=node2.example.com\n");
+});
+
+test("a configured node name is kept", async (t) => {
+  const run = agentRun(use(["nodename", "guest2"]), { victim, action: null });
+  t.equal(run.stdin, "nodename=guest2\n");
+});
+
+test("whatever the parameters, each key is written exactly once, the last value wins", async (t) => {
+  const keys = fc.constantFrom("action", "ipaddr", "port", "passwd", "nodename", "delay");
+  const parameters = fc.array(fc.tuple(keys, fc.string({ unit: "grapheme-ascii" })));
+  const action = fc.constantFrom("off" as const, "on" as const, null);
+  const property = fc.property(parameters, action, (given, wanted) => {
+    const lines = agentRun(use(...given), { victim, action: wanted }).stdin.split("\n");
+    const told = lines.slice(0, -1).map((line) => line.slice(0, line.indexOf("=")));
+    const last = new Map(given);
+    if (wanted !== null) last.set("action", wanted);
+    const right = [...last].every(([key, value]) => lines.includes(`${key}=${value}`));
+    return new Set(told).size === told.length && right && told.includes("nodename");
+  });
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 300, seed: 5 }));
+});
+
+test("secrets are masked wherever they stand", async (t) => {
+  const secret = use(["passwd", "hunter2"], ["login", "admin"], ["ipaddr", "10.0.0.9"]);
+  t.equal(
+    maskSecrets(secret, "login admin:hunter2 at 10.0.0.9 failed (hunter2)"),
+    "login admin:*** at 10.0.0.9 failed (***)",
+  );
+});
+
+test("an empty secret masks nothing", async (t) => {
+  t.equal(maskSecrets(use(["passwd", ""]), "no answer"), "no answer");
+});
+
+test("a secret that begins with another one is masked as a whole", async (t) => {
+  const secrets = use(["passwd", "winter"], ["snmp_priv_passwd", "winter2013"]);
+  t.equal(maskSecrets(secrets, "key winter2013 refused"), "key *** refused");
+});

@@ -1,0 +1,178 @@
+/** The quorum engine: who is quorate, in words too, and never two sides of one cluster. */
+import fc from "fast-check";
+import { type Test, test } from "tap";
+import type { NodeConf, QuorumConf } from "../../src/model/conf.ts";
+import { parseNodeName } from "../../src/model/ids.ts";
+import { BrokenInvariant } from "../../src/model/outcome.ts";
+import { Quorum, type QuorumVerdict } from "../../src/quorum/quorum.ts";
+import { id } from "../sim/cluster.ts";
+
+type Options = Partial<QuorumConf> & { readonly votes: readonly number[] };
+
+/** Every node with its own engine; a component exchanges voices as the nodes do. */
+class Voters {
+  readonly #engines: readonly Quorum[];
+  readonly #quorate = new Set<number>();
+
+  constructor(options: Options) {
+    const { votes, ...rest } = options;
+    const nodes: readonly NodeConf[] = votes.map((count, index) => {
+      const name = parseNodeName(`node${index + 1}`);
+      if (name === null) throw new Error("name");
+      return { id: id(index + 1), name, votes: count, fenceMethods: [] };
+    });
+    const expectedVotes = votes.reduce((sum, count) => sum + count, 0);
+    const conf = { expectedVotes, twoNode: false, waitForAll: false, ...rest };
+    this.#engines = nodes.map(() => new Quorum(conf, nodes));
+  }
+
+  /** These nodes form a configuration; all of them come to the same verdict. */
+  meet(t: Test | null, ...nodes: readonly number[]): QuorumVerdict {
+    const voices = nodes.map((node) => this.#engine(node).voice(id(node), this.#quorate.has(node)));
+    const verdicts = nodes.map((node) => this.#engine(node).step(voices));
+    const [first] = verdicts;
+    if (first === undefined) throw new Error("nobody met");
+    for (const [index, verdict] of verdicts.entries()) {
+      t?.same(verdict, first, `node ${nodes[index]} agrees`);
+      if (verdict.quorate) this.#quorate.add(nodes[index] ?? 0);
+      else this.#quorate.delete(nodes[index] ?? 0);
+    }
+    return first;
+  }
+
+  #engine(node: number): Quorum {
+    const engine = this.#engines[node - 1];
+    if (engine === undefined) throw new Error(`node ${node}`);
+    return engine;
+  }
+}
+
+test("before the first configuration nobody is quorate", async (t) => {
+  const conf = { expectedVotes: 1, twoNode: false, waitForAll: false };
+  const verdict = new Quorum(conf, []).snapshot();
+  t.match(verdict, { quorate: false, votes: 0, quorum: 1, reason: "no configuration yet" });
+});
+
+test("the reason is a sum, and names who is absent", async (t) => {
+  const voters = new Voters({ votes: [1, 1, 1] });
+  const all = voters.meet(t, 1, 2, 3);
+  t.match(all, { quorate: true, votes: 3, quorum: 2 });
+  t.equal(all.reason, "3 of 3 votes present, quorum is 2");
+  const alone = voters.meet(t, 2);
+  t.match(alone, { quorate: false, votes: 1, quorum: 2, expectedVotes: 3 });
+  t.equal(alone.reason, "1 of 3 votes present, quorum is 2; absent node1, node3");
+});
+
+test("Q2: a member that has a higher quorum in force raises that of the others", async (t) => {
+  const conf = { expectedVotes: 3, twoNode: false, waitForAll: false };
+  const nodes = [1, 2, 3].map((one) => {
+    const name = parseNodeName(`node${one}`);
+    if (name === null) throw new Error("name");
+    return { id: id(one), name, votes: 1, fenceMethods: [] };
+  });
+  const engine = new Quorum(conf, nodes);
+  const voice = (node: number, quorum: number) => {
+    return { node: id(node), quorum, waitsForAll: false, quorate: false };
+  };
+  t.equal(engine.step([voice(1, 2), voice(2, 3)]).quorate, false, "2 votes of the 3 it saw");
+  t.equal(engine.step([voice(1, 2)]).quorum, 3, "and it stays");
+  t.equal(engine.step([voice(1, 2), voice(2, 2), voice(3, 2)]).quorate, true);
+});
+
+test("wait_for_all: nobody is quorate before all were seen together once", async (t) => {
+  const voters = new Voters({ votes: [1, 1, 1], waitForAll: true });
+  const two = voters.meet(t, 1, 2);
+  t.equal(two.quorate, false);
+  t.equal(two.reason, "waiting for all: not seen node3");
+  t.equal(voters.meet(t, 1, 2, 3).quorate, true);
+  t.equal(voters.meet(t, 1, 2).quorate, true, "the third may leave then");
+  t.equal(voters.meet(t, 1).quorate, false);
+  t.equal(voters.meet(t, 1, 2).quorate, true, "node2 was quorate all the time");
+});
+
+test("wait_for_all: it begins again on every node once all were inquorate", async (t) => {
+  const voters = new Voters({ votes: [1, 1, 1], waitForAll: true });
+  voters.meet(t, 1, 2, 3);
+  for (const node of [1, 2, 3]) t.equal(voters.meet(t, node).quorate, false, `node ${node} alone`);
+  t.equal(voters.meet(t, 1, 2).quorate, false, "node3 might have gone on without them");
+  t.equal(voters.meet(t, 1, 2, 3).quorate, true);
+});
+
+test("two_node: each of both is quorate alone, but not before wait_for_all is over", async (t) => {
+  const plain = new Voters({ votes: [1, 1], twoNode: true });
+  t.equal(plain.meet(t, 1).quorate, true);
+  t.equal(plain.meet(t, 2).quorate, true);
+  const waiting = new Voters({ votes: [1, 1], twoNode: true, waitForAll: true });
+  t.equal(waiting.meet(t, 1).quorate, false);
+  t.equal(waiting.meet(t, 1, 2).quorate, true);
+  t.equal(waiting.meet(t, 1).quorate, true);
+  t.equal(waiting.meet(t, 2).quorate, true);
+});
+
+test("two_node with three nodes cannot be built", async (t) => {
+  t.throws(() => new Voters({ votes: [1, 1, 1], twoNode: true }), BrokenInvariant);
+});
+
+/** All ways to put nodes 1 to n into groups. */
+function splits(count: number): readonly (readonly (readonly number[])[])[] {
+  if (count === 0) return [[]];
+  return splits(count - 1).flatMap((split) => [
+    ...split.map((_, at) =>
+      split.map((group, index) => (index === at ? [...group, count] : group)),
+    ),
+    [...split, [count]],
+  ]);
+}
+
+/** All vectors of up to three nodes with up to three votes, at least one vote in sum. */
+function voteVectors(): readonly (readonly number[])[] {
+  const digits = [0, 1, 2, 3];
+  const one = digits.map((a) => [a]);
+  const two = one.flatMap((vector) => digits.map((b) => [...vector, b]));
+  const three = two.flatMap((vector) => digits.map((c) => [...vector, c]));
+  return [...one, ...two, ...three].filter((vector) => vector.some((count) => count > 0));
+}
+
+test("Q1: of all splits of three nodes with three votes at most one side is quorate", async (t) => {
+  const broken: string[] = [];
+  let judged = 0;
+  for (const votes of voteVectors()) {
+    for (const split of splits(votes.length)) {
+      for (const history of ["booted apart", "seen together"] as const) {
+        const voters = new Voters({ votes });
+        if (history === "seen together") voters.meet(null, ...votes.map((_, at) => at + 1));
+        const sides = split.filter((group) => voters.meet(null, ...group).quorate);
+        judged += 1;
+        if (sides.length > 1) broken.push(`${votes} ${JSON.stringify(split)} ${history}`);
+      }
+    }
+  }
+  t.same(broken, []);
+  t.ok(judged > 600, `${judged} splits were judged`);
+});
+
+test("Q1: no sequence of splits and merges makes two sides quorate", async (t) => {
+  const plan = fc.record({
+    votes: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 6 }),
+    waitForAll: fc.boolean(),
+    /** For each phase, the group of each node. */
+    phases: fc.array(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 6, maxLength: 6 }), {
+      minLength: 1,
+      maxLength: 8,
+    }),
+  });
+  const property = fc.property(plan, ({ votes, waitForAll, phases }) => {
+    const voters = new Voters({ votes, waitForAll });
+    for (const phase of phases) {
+      const groups = [0, 1, 2].map((group) =>
+        votes.map((_, at) => at + 1).filter((node) => phase[node - 1] === group),
+      );
+      const sides = groups.filter(
+        (group) => group.length > 0 && voters.meet(null, ...group).quorate,
+      );
+      if (sides.length > 1) return false;
+    }
+    return true;
+  });
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 500, seed: 20130701 }));
+});
