@@ -14,6 +14,7 @@ import { FileStore } from "../io/file-store.ts";
 import { LinuxNetwork } from "../io/linux-network.ts";
 import type { LinkEvent, LogSink, Network, Stop } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
+import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
@@ -41,6 +42,8 @@ export type DaemonOptions = {
 type Ports = {
   readonly network: Network;
   readonly processes: SystemProcesses;
+  /** Null: the processes of services are found by their marks, and missed by polling. */
+  readonly cgroups: ServiceCgroups | null;
   readonly trackingToken: string;
   readonly performer: OrderPerformer;
 };
@@ -54,7 +57,7 @@ export class Daemon {
   #guard: GuardLink | null = null;
   #control: ControlServer | null = null;
   #life: NodeLife | null = null;
-  #stopWatch: Stop = () => undefined;
+  #watches: readonly Stop[] = [];
   #ending = false;
   /** Of an end that was asked for. */
   #exitStatus = 0;
@@ -86,7 +89,7 @@ export class Daemon {
     });
     if (!control.ok) return refuse(describeControlProblem(control.problem));
     daemon.#control = control.value;
-    daemon.#stopWatch = ports.value.network.watch((event) => daemon.#onLink(event));
+    daemon.#watch();
     daemon.#startGuard();
     return accept(daemon);
   }
@@ -99,6 +102,7 @@ export class Daemon {
         node: this.#life?.node ?? null,
         self: local.id,
         ring: this.#life?.ringView ?? { state: "stopped", counters: {} },
+        tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
       },
       { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },
     );
@@ -122,10 +126,10 @@ export class Daemon {
 
   #startGuard(): void {
     const { log, stateDirectory } = this.#options;
-    const { trackingToken: token } = this.#ports;
+    const { trackingToken: token, cgroups } = this.#ports;
     this.#guard = new GuardLink({
       stateDirectory,
-      duty: { token, addresses: this.#addresses, cgroups: null },
+      duty: { token, addresses: this.#addresses, cgroups: cgroups?.directory ?? null },
       log,
       onReady: () => {
         if (!this.#ending) this.#beginLife();
@@ -189,12 +193,15 @@ export class Daemon {
 
   /** The end that was asked for. */
   async #leave(): Promise<void> {
-    if (await this.#killEverything()) await this.#guard?.dismiss();
+    if (await this.#killEverything()) {
+      await this.#guard?.dismiss();
+      await this.#ports.cgroups?.remove();
+    }
     await this.#exit(this.#exitStatus);
   }
 
   async #exit(status: number): Promise<void> {
-    this.#stopWatch();
+    for (const stop of this.#watches) stop();
     this.#life = null;
     await this.#control?.close();
     this.#options.onExit(status);
@@ -219,6 +226,18 @@ export class Daemon {
     const reply = await this.#life?.loop?.request(request);
     const code = codeOf(reply);
     return { code, owner: reply?.owner ?? 0, text: requestText(code) };
+  }
+
+  /** Links, addresses and the ends of services: each is a reason to look at once. */
+  #watch(): void {
+    const { network, cgroups } = this.#ports;
+    const { services } = this.#options.loaded.conf.services;
+    const ends = services.flatMap(({ name }) => {
+      const why = `the last process of ${name} has ended`;
+      const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why });
+      return cgroups === null ? [] : [cgroups.watch(name, onEmpty)];
+    });
+    this.#watches = [network.watch((event) => this.#onLink(event)), ...ends];
   }
 
   #onLink(event: LinkEvent): void {
@@ -290,10 +309,25 @@ async function openPorts(options: DaemonOptions): Promise<Result<Ports, string>>
   });
   const network = new LinuxNetwork(ip, announcer);
   listing.network = network;
-  const processes = new SystemProcesses();
   const trackingToken = token.value;
+  const cgroups = await openCgroups(options, trackingToken);
+  const processes = new SystemProcesses(cgroups);
   const performer = new OrderPerformer({ processes, network, trackingToken });
-  return accept({ network, processes, trackingToken, performer });
+  return accept({ network, processes, cgroups, trackingToken, performer });
+}
+
+async function openCgroups(
+  { loaded, log }: DaemonOptions,
+  token: string,
+): Promise<ServiceCgroups | null> {
+  const names = loaded.conf.services.services.map(({ name }) => name);
+  const made = await makeServiceCgroups(token, names);
+  if (made.ok) return made.value;
+  const text =
+    `no cgroups for services (${made.problem}): their processes are found by marks in their ` +
+    "environment only, and their end is noticed by polling only";
+  log.write("services", "warning", { text });
+  return null;
 }
 
 function addressesOf(tree: ResourceConf): readonly string[] {

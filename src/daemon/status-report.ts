@@ -17,10 +17,15 @@ export type StatusMoment = { readonly wallMs: number; readonly boottimeMs: numbe
 /** `node` is null while the ring thread has not started yet. */
 export function reportStatus(
   conf: ClusterConf,
-  parts: { readonly node: ClusterNode | null; readonly self: number; readonly ring: RingView },
+  parts: {
+    readonly node: ClusterNode | null;
+    readonly self: number;
+    readonly ring: RingView;
+    readonly tracking: ClusterStatus["tracking"];
+  },
   now: StatusMoment,
 ): ClusterStatus {
-  const { node, self, ring } = parts;
+  const { node, self, ring, tracking } = parts;
   const snapshot = node?.snapshot ?? null;
   const verdict = node?.quorum.snapshot() ?? null;
   const remainingMs = node?.lease.remainingMs(now.boottimeMs) ?? 0;
@@ -44,6 +49,7 @@ export function reportStatus(
     nodes: conf.nodes.map((one) => nodeStatus(one, { node, self })),
     services: snapshot?.table == null ? null : serviceStatuses(conf, snapshot.table),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
+    tracking,
   };
 }
 

@@ -16,7 +16,8 @@ import { LinuxAddresses } from "../io/linux-network.ts";
 import { JsonLog } from "../io/log-sink.ts";
 import type { Stop } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
-import { type SweepPorts, type SweepScope, sweepServices } from "../io/service-sweep.ts";
+import { ServiceCgroups } from "../io/service-cgroups.ts";
+import { type SweepScope, sweepServices } from "../io/service-sweep.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
@@ -41,12 +42,13 @@ function say(level: LogPriority, text: string): void {
 
 class Guard {
   readonly #machine = new LeaseGuard();
-  readonly #ports: SweepPorts;
+  readonly #addresses: LinuxAddresses;
   readonly #unlock: Stop;
+  #processes = new SystemProcesses(null);
   #scope: SweepScope = { token: "", addresses: [] };
 
-  constructor(ports: SweepPorts, unlock: Stop) {
-    this.#ports = ports;
+  constructor(addresses: LinuxAddresses, unlock: Stop) {
+    this.#addresses = addresses;
     this.#unlock = unlock;
   }
 
@@ -57,7 +59,11 @@ class Guard {
       this.step({ type: "gone", why: "clusterd said something that makes no sense" });
       return;
     }
-    if (order.type === "watch") this.#scope = order;
+    if (order.type === "watch") {
+      this.#scope = order;
+      const { cgroups } = order;
+      this.#processes = new SystemProcesses(cgroups === null ? null : new ServiceCgroups(cgroups));
+    }
     this.step(order);
   }
 
@@ -88,8 +94,9 @@ class Guard {
   }
 
   async #sweep(): Promise<void> {
+    const ports = { addresses: this.#addresses, processes: this.#processes };
     try {
-      this.step({ type: "swept", rest: await sweepServices(this.#ports, this.#scope) });
+      this.step({ type: "swept", rest: await sweepServices(ports, this.#scope) });
     } catch (error) {
       this.step({ type: "swept", rest: [causeText(error)] });
     }
@@ -115,8 +122,7 @@ async function run(stateDirectory: string): Promise<void> {
   const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority, "inherited") : calls;
   if (!asked.ok) say("notice", `it runs at normal priority: ${asked.problem}`);
   const unlock = await lockAlone(stateDirectory);
-  const ports = { addresses: new LinuxAddresses(ip), processes: new SystemProcesses() };
-  guard = new Guard(ports, unlock);
+  guard = new Guard(new LinuxAddresses(ip), unlock);
   const started = guard;
   process.on("uncaughtException", (error) => {
     say("emerg", `broken: ${error.stack ?? error.message}`);

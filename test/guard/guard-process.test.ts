@@ -67,7 +67,7 @@ function startService({ token }: Place): void {
 }
 
 async function processes({ token }: Place): Promise<number> {
-  return (await listTracked({ token, service: null })).length;
+  return (await listTracked({ token, service: null }, null)).length;
 }
 
 function held(): boolean {
