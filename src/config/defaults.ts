@@ -134,8 +134,8 @@ export const nodesMax = 64;
 export const servicesMax = 1000;
 export const fenceMethodsMax = 8;
 export const fenceDevicesMax = 8;
-/** corosync-keygen writes 128 bytes; fewer than 16 can be guessed. */
-export const keyFileBytesMin = 16;
+/** As many as the key of the cipher has; with fewer, frames would be sealed below its strength. */
+export const keyFileBytesMin = 32;
 
 function timer<Default extends number | null>(value: Default, source: string) {
   return { default: value, min: timerMsMin, max: timerMsMax, unit: "ms", source } as const;

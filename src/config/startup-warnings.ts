@@ -13,7 +13,7 @@ function keyWarnings({ totem }: ClusterConf): string[] {
   if (!totem.secauth || totem.keyFile !== null) return [];
   return [
     "no keyfile: cluster traffic is protected only by the cluster name; " +
-      'write at least 16 random bytes to a file and set <cman keyfile="..."/>',
+      'make a key with "clusterd --keygen FILE", copy it to all nodes, set <cman keyfile="FILE"/>',
   ];
 }
 

@@ -11,6 +11,7 @@ import type { ClusterStatus } from "../model/status.ts";
 import {
   parseClusterStatus,
   parseErrorText,
+  parseLeaveReply,
   parseServiceReply,
   type ServiceOperation,
   type ServiceReply,
@@ -38,6 +39,8 @@ export type ControlClient = {
   status(afterMs: number): Promise<Result<ClusterStatus, ControlProblem>>;
   /** Waits for the end of the operation, without limit. */
   request(call: ServiceCall): Promise<Result<ServiceReply, ControlProblem>>;
+  /** Asks the daemon to leave the cluster and end; does not wait for it. */
+  leave(afterMs: number): Promise<Result<{ readonly accepted: boolean }, ControlProblem>>;
 };
 
 /** The status of 4095 services with their decisions is a tenth of this. */
@@ -48,6 +51,10 @@ export function controlClient(socketPath: string): ControlClient {
     async status(afterMs) {
       const reply = await exchange({ socketPath, method: "GET", path: "/v1/status", afterMs });
       return parseReply(reply, parseClusterStatus);
+    },
+    async leave(afterMs) {
+      const reply = await exchange({ socketPath, method: "POST", path: "/v1/leave", afterMs });
+      return parseReply(reply, parseLeaveReply);
     },
     async request({ service, operation, target, byDomain }) {
       const body = JSON.stringify({

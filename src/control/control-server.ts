@@ -20,6 +20,8 @@ import type { Duplex } from "node:stream";
 import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
+import { type ControlLimits, controlLimits } from "./control-limits.ts";
+import { formatMetrics, metricsContentType } from "./metrics.ts";
 import {
   type ControlError,
   type ControlEvent,
@@ -30,36 +32,6 @@ import {
   type ServiceOperation,
   type ServiceReply,
 } from "./protocol.ts";
-
-export type ControlLimits = {
-  readonly connectionsMax: number;
-  /** Requests the backend has not answered yet, those of vanished clients included. */
-  readonly requestsPendingMax: number;
-  readonly headerBytesMax: number;
-  readonly bodyBytesMax: number;
-  /** From the connection to the end of the headers, and to the end of the whole request. */
-  readonly headersMs: number;
-  readonly requestMs: number;
-  /** A client must have taken its reply after this long. */
-  readonly replyMs: number;
-  /** An event client that lags behind by more is cut off. */
-  readonly eventBacklogBytesMax: number;
-};
-
-/**
- * 64 connections are far more than people and scripts of one machine use at once; 64 KiB of body is
- * a thousand times the largest valid one. Times are long for a local client and short for a leak.
- */
-export const controlLimits: ControlLimits = {
-  connectionsMax: 64,
-  requestsPendingMax: 64,
-  headerBytesMax: 8 * 1024,
-  bodyBytesMax: 64 * 1024,
-  headersMs: 5_000,
-  requestMs: 10_000,
-  replyMs: 10_000,
-  eventBacklogBytesMax: 1024 * 1024,
-};
 
 /** Size of sun_path without its zero byte, unix(7); a longer path would silently be cut. */
 const socketPathBytesMax = 107;
@@ -77,6 +49,8 @@ export type ControlBackend = {
   status(): ClusterStatus;
   /** Settles when the operation has ended, however long that takes; never rejects. */
   request(request: ServiceRequest): Promise<ServiceReply>;
+  /** Begins to stop services, leave and end; asking twice changes nothing. */
+  leave(): void;
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
 };
@@ -184,8 +158,17 @@ class Listener implements ControlServer {
       case "status":
         this.#send(response, 200, this.#backend.status());
         return;
+      case "metrics": {
+        const text = formatMetrics(this.#backend.status());
+        this.#sendBody(response, 200, { type: metricsContentType, text });
+        return;
+      }
       case "events":
         this.#stream(response);
+        return;
+      case "leave":
+        this.#backend.leave();
+        this.#send(response, 200, { accepted: true });
         return;
       case "service":
         await this.#serveService(request, response, route.value);
@@ -262,12 +245,21 @@ class Listener implements ControlServer {
   }
 
   #send(response: ServerResponse, status: number, content: object): void {
+    const text = `${JSON.stringify(content)}\n`;
+    this.#sendBody(response, status, { type: "application/json", text });
+  }
+
+  #sendBody(
+    response: ServerResponse,
+    status: number,
+    content: { readonly type: string; readonly text: string },
+  ): void {
     const socket = response.socket;
     if (socket === null || socket.destroyed) return;
     limitTime(socket, this.#limits.replyMs);
-    const body = Buffer.from(`${JSON.stringify(content)}\n`);
+    const body = Buffer.from(content.text);
     response.writeHead(status, {
-      "content-type": "application/json",
+      "content-type": content.type,
       "content-length": body.length,
       connection: "close",
     });

@@ -4,7 +4,10 @@
  * HTTP/1.1 over a UNIX stream socket, one request per connection, JSON in UTF-8 both ways:
  *
  *   GET  /v1/status                      → 200, ClusterStatus
+ *   GET  /v1/metrics                     → 200, the status as Prometheus text (metrics.ts)
  *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
+ *   POST /v1/leave                       → 200, {"accepted": true}; the daemon then stops its
+ *        services, leaves the ring and ends
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
  *
@@ -23,6 +26,7 @@ import type {
   RingStatus,
   ServiceState,
   ServiceStatus,
+  TokenRotation,
 } from "../model/status.ts";
 import { serviceStateNumbers } from "../model/status.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
@@ -34,7 +38,9 @@ export type ServiceOperation = (typeof operations)[number];
 
 export type ControlRoute =
   | { readonly type: "status" }
+  | { readonly type: "metrics" }
   | { readonly type: "events" }
+  | { readonly type: "leave" }
   | {
       readonly type: "service";
       readonly service: ServiceName;
@@ -92,8 +98,11 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
     const text = `this daemon speaks version 1: paths begin with /v1/, not ${quoted(url)}`;
     return refuse({ type: "unknown-version", text });
   }
-  if ((kind === "status" || kind === "events") && name === undefined) {
+  if ((kind === "status" || kind === "metrics" || kind === "events") && name === undefined) {
     return method === "GET" ? accept({ type: kind }) : refuse(wrongMethod(method, "GET"));
+  }
+  if (kind === "leave" && name === undefined) {
+    return method === "POST" ? accept({ type: kind }) : refuse(wrongMethod(method, "POST"));
   }
   const known = operations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
@@ -140,6 +149,11 @@ export function parseServiceReply(value: unknown): Result<ServiceReply, string> 
   }));
 }
 
+/** The reply of `/v1/leave`; it is never `{"accepted": false}`. */
+export function parseLeaveReply(value: unknown): Result<{ readonly accepted: boolean }, string> {
+  return readJson(value, "reply", (fields) => ({ accepted: fields.flag("accepted") }));
+}
+
 /** The text of an error reply, or null when it is not one. */
 export function parseErrorText(value: unknown): string | null {
   const error = readJson(value, "reply", (fields) => fields.object("error").text("text"));
@@ -174,7 +188,22 @@ function readRing(fields: JsonFields): RingStatus {
   return {
     state: fields.parsed("state", parseRingState, "stopped"),
     id: fields.text("id"),
+    transport: fields.parsed("transport", parseTransport, "udp"),
+    multicast: fields.textOrNull("multicast"),
+    rotation: fields.isNull("rotation") ? null : readRotation(fields.object("rotation")),
     counters: fields.numbers("counters"),
+  };
+}
+
+function parseTransport(value: unknown): RingStatus["transport"] | null {
+  return value === "udp" || value === "udpu" ? value : null;
+}
+
+function readRotation(fields: JsonFields): TokenRotation {
+  return {
+    minMs: fields.number("minMs"),
+    meanMs: fields.number("meanMs"),
+    maxMs: fields.number("maxMs"),
   };
 }
 
@@ -194,6 +223,10 @@ function readNode(fields: JsonFields): NodeStatus {
     id: fields.number("id"),
     name: fields.text("name"),
     votes: fields.number("votes"),
+    address: fields.text("address"),
+    incarnation: fields.number("incarnation"),
+    joinedGeneration: fields.number("joinedGeneration"),
+    joinedAt: fields.number("joinedAt"),
     online: fields.flag("online"),
     local: fields.flag("local"),
     estranged: fields.flag("estranged"),

@@ -80,6 +80,7 @@ export class Daemon {
       backend: {
         status: () => daemon.status(),
         request: (request) => daemon.#request(request),
+        leave: () => daemon.shutdown(),
         subscribe: (listener) => {
           daemon.#listeners.add(listener);
           return () => daemon.#listeners.delete(listener);
@@ -95,13 +96,16 @@ export class Daemon {
   }
 
   status(): ClusterStatus {
-    const { conf, local } = this.#options.loaded;
+    const { conf, local, addresses } = this.#options.loaded;
+    const life = this.#life;
     return reportStatus(
       conf,
       {
-        node: this.#life?.node ?? null,
+        node: life?.node ?? null,
         self: local.id,
-        ring: this.#life?.ringView ?? { state: "stopped", counters: {} },
+        ring: life?.ringView ?? { state: "stopped", counters: {}, rotation: null },
+        addresses: new Map(addresses.map(({ id, address }) => [id, address])),
+        joined: (node) => life?.members.find(node) ?? null,
         tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
       },
       { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },

@@ -9,6 +9,7 @@ import { startupWarnings } from "../config/startup-warnings.ts";
 import { causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { lockInstance } from "../io/instance-lock.ts";
+import { writeNewKey } from "../io/key-file.ts";
 import { JsonLog } from "../io/log-sink.ts";
 import type { LogPriority } from "../model/conf.ts";
 import { loadConfiguration } from "./configuration.ts";
@@ -27,7 +28,8 @@ const levels: readonly LogPriority[] = [
 ];
 
 type Arguments = {
-  readonly config: string;
+  readonly config?: string;
+  readonly keygen?: string;
   readonly name?: string;
   readonly check?: boolean;
   readonly strict?: boolean;
@@ -39,9 +41,10 @@ type Arguments = {
 function parseArguments(argv: readonly string[]): Arguments {
   const command = new Command("clusterd")
     .description("cluster manager daemon: membership, quorum, fencing, services, virtual addresses")
-    .requiredOption("-c, --config <file>", "configuration file")
+    .option("-c, --config <file>", "configuration file")
     .option("-n, --name <name>", "node name of this machine, as in the configuration")
     .option("--check", "check the configuration against this machine and end")
+    .option("--keygen <file>", "write a new cluster key to a file that does not exist yet, and end")
     .option("--strict", "warnings of the configuration are errors")
     .option("--state-dir <directory>", "what must survive a restart", "/var/lib/clusterd")
     .option("--run-dir <directory>", "control socket", "/run/clusterd")
@@ -53,6 +56,9 @@ function parseArguments(argv: readonly string[]): Arguments {
   const options = command.opts<Arguments>();
   if (options.logLevel !== undefined && !levels.includes(options.logLevel)) {
     command.error(`error: --log-level ${options.logLevel}: one of ${levels.join(", ")}`);
+  }
+  if (options.config === undefined && options.keygen === undefined) {
+    command.error("error: required option '-c, --config <file>' not specified");
   }
   return options;
 }
@@ -71,15 +77,27 @@ async function makeDirectories(options: Arguments): Promise<string | null> {
   }
 }
 
+async function makeKey(path: string): Promise<number> {
+  const written = await writeNewKey(path);
+  if (written.ok) {
+    say(`${path}: a new key of ${written.value} bytes; copy it to every node, mode 0400`);
+    return 0;
+  }
+  say(`clusterd: ${path}: ${written.problem.cause}`);
+  return 1;
+}
+
 async function run(options: Arguments): Promise<number | null> {
-  const { complaints, loaded } = await loadConfiguration(options.config, options.name ?? null);
+  if (options.keygen !== undefined) return await makeKey(options.keygen);
+  const { config = "" } = options;
+  const { complaints, loaded } = await loadConfiguration(config, options.name ?? null);
   for (const complaint of complaints) say(formatComplaint(complaint));
   const strictly = options.strict === true && complaints.length > 0;
   if (complaints.length > 0) say(formatCount(complaints));
   if (loaded === null || hasErrors(complaints) || strictly) return 1;
   if (options.check === true) return 0;
   if (!loaded.conf.services.enabled) {
-    say(`${options.config}: <rm disabled="1">: service management is disabled`);
+    say(`${config}: <rm disabled="1">: service management is disabled`);
     return 2;
   }
   const unmade = await makeDirectories(options);

@@ -10,10 +10,12 @@ import type { NodeId, NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
 import { EventLoop } from "./event-loop.ts";
+import { MemberLog } from "./member-log.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadOptions, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { type RingThread, startRingThread } from "./ring-thread-start.ts";
 import type { RingView } from "./status-report.ts";
+import type { RotationRecord } from "./token-meter.ts";
 
 export type LifeEnd =
   /** Everything was stopped and the ring was left. */
@@ -42,9 +44,10 @@ export class NodeLife {
   readonly #parts: LifeParts;
   readonly #thread: RingThread;
   readonly #snapshots: NodeJS.Timeout;
+  readonly #members = new MemberLog();
   #loop: EventLoop | null = null;
   #node: ClusterNode | null = null;
-  #ringView: RingView = { state: "gather", counters: {} };
+  #ringView: RingView = { state: "gather", counters: {}, rotation: null };
   #snapshotNumber = 0;
   #shutdown = false;
   #ended = false;
@@ -67,6 +70,10 @@ export class NodeLife {
 
   get ringView(): RingView {
     return this.#ringView;
+  }
+
+  get members(): MemberLog {
+    return this.#members;
   }
 
   /** Stops the services, hands them over, leaves; ends with `left`. */
@@ -114,8 +121,12 @@ export class NodeLife {
         return;
       }
       case "configuration": {
-        const { configuration, heardAt } = output;
-        if (configuration.kind === "regular") this.#see("operational");
+        const { configuration, heardAt, incarnations } = output;
+        if (configuration.kind === "regular") {
+          this.#see("operational");
+          const nowSeconds = Math.floor(systemClock().wallMs() / 1000);
+          this.#members.note({ ...configuration, incarnations }, nowSeconds);
+        }
         this.#loop?.push({ type: "configuration", configuration, heardAt });
         return;
       }
@@ -198,6 +209,7 @@ function viewOf(
     Object.entries(counters).map(([name, count]) => [`${prefix}${name}`, count] as const);
   return {
     state: status.ring.state,
+    rotation: rotationOf(status.rotation),
     counters: Object.fromEntries([
       ...named("", status.ring.counters),
       ...named("dropped_", status.drops),
@@ -206,4 +218,8 @@ function viewOf(
       ["stall_worst_ms", Math.round(status.stalls.worstMs)],
     ]),
   };
+}
+
+function rotationOf({ rotations, minMs, meanMs, maxMs }: RotationRecord): RingView["rotation"] {
+  return rotations === 0 ? null : { minMs, meanMs, maxMs };
 }

@@ -9,54 +9,25 @@
  *     the others may have replaced this node already.
  */
 import { LeaseEvidence } from "../fencing/lease.ts";
-import type { Clock, FrameSeal, SealVerdict, Store, Timers, Transport } from "../io/ports.ts";
+import type { SealVerdict, Timers } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
-import type {
-  RingInput,
-  RingNotice,
-  RingOutput,
-  RingSnapshot,
-  RingTimer,
-} from "../membership/ring-events.ts";
+import type { RingInput, RingNotice, RingOutput, RingTimer } from "../membership/ring-events.ts";
 import type { RingMessage } from "../membership/wire.ts";
 import { frameKinds } from "../membership/wire.ts";
-import type { Incarnation, NodeId } from "../model/ids.ts";
+import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { LeasePost } from "./lease-post.ts";
 import { MainPulse } from "./main-pulse.ts";
-import { type FrameCodec, RingInbox } from "./ring-inbox.ts";
-import { Outbox, type PostBatch } from "./ring-outbox.ts";
+import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
+import { RingInbox } from "./ring-inbox.ts";
+import { Outbox } from "./ring-outbox.ts";
 import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { SequenceKeeper } from "./sequence-keeper.ts";
 import { StallWatch } from "./stall-watch.ts";
+import { TokenMeter } from "./token-meter.ts";
+import { TransportWatch } from "./transport-watch.ts";
 import { VerdictLog } from "./verdict-log.ts";
-
-export type RingMachine = {
-  readonly step: (input: RingInput) => readonly RingOutput[];
-  readonly snapshot: () => RingSnapshot;
-};
-
-export type RingDriverOptions = {
-  readonly self: NodeId;
-  readonly incarnation: Incarnation;
-  readonly nodes: readonly { readonly id: NodeId; readonly address: string }[];
-  readonly tokenMs: Ms;
-  readonly consensusMs: Ms;
-  readonly leaseMs: Ms;
-};
-
-export type RingDriverPorts = {
-  readonly clock: Clock;
-  readonly transport: Transport;
-  readonly seal: FrameSeal;
-  readonly codec: FrameCodec;
-  readonly store: Store;
-  readonly ring: RingMachine;
-  readonly post: PostBatch;
-  /** The last batch was posted and the sockets are closed. */
-  readonly onEnd: () => void;
-};
 
 type Entry =
   | { readonly type: "input"; readonly input: RingInput }
@@ -66,6 +37,7 @@ type Entry =
 const turnsPerToken = 8;
 /** Two intervals may be lost to a busy main thread without bringing the limit near. */
 const beatsPerLease = 8;
+const watchMs = 1000;
 
 export class RingDriver {
   readonly #options: RingDriverOptions;
@@ -80,6 +52,8 @@ export class RingDriver {
   readonly #stalls: StallWatch;
   readonly #pulse: MainPulse;
   readonly #verdicts: VerdictLog;
+  readonly #rotation = new TokenMeter();
+  readonly #watch: TransportWatch;
   readonly #startedAtMs: Ms;
   readonly #intervals: NodeJS.Timeout[] = [];
   #queue: Entry[] = [];
@@ -103,6 +77,8 @@ export class RingDriver {
     this.#stalls = new StallWatch(ms(tokenMs / 2), clock.monotonicMs());
     const beat = { intervalMs: ms(leaseMs / beatsPerLease), limitMs: leaseMs };
     this.#pulse = new MainPulse(beat, clock.monotonicMs());
+    const others = nodes.map(({ id }) => id).filter((id) => id !== options.self);
+    this.#watch = new TransportWatch({ group: options.group, others });
     this.#outbox = new Outbox(ports.post);
     this.#lease = new LeasePost((lease) => this.#say({ type: "lease", lease }));
     this.#verdicts = new VerdictLog((notice) => this.#notice(notice));
@@ -123,6 +99,7 @@ export class RingDriver {
       currentRing: () => ports.ring.snapshot().ring,
       onFrame: (frame) => this.#enqueue(frame),
       onReply: ({ address, frame }) => ports.transport.unicast(address, frame),
+      onHeard: (from, source) => this.#watch.heard(from, source),
       onVerdict: (verdict) => this.#onVerdict(verdict),
     });
   }
@@ -134,13 +111,14 @@ export class RingDriver {
     this.#say({ type: "started", incarnation, startedAtMs, scheduling });
     this.#intervals.push(setInterval(() => this.#turn(), tokenMs / turnsPerToken));
     this.#intervals.push(setInterval(() => this.#beat(), leaseMs / beatsPerLease));
+    this.#intervals.push(setInterval(() => this.#watchTransport(), watchMs));
     this.#enqueue({ type: "start" });
   }
 
-  datagram(bytes: Uint8Array, address: string): void {
+  datagram(bytes: Uint8Array, address: string, byGroup: boolean): void {
     if (this.#ended) return;
     this.#turn();
-    this.#inbox.datagram(bytes, { address, nowMs: this.#ports.clock.monotonicMs() });
+    this.#inbox.datagram(bytes, { address, byGroup, nowMs: this.#ports.clock.monotonicMs() });
   }
 
   /** What the main thread says, except `start`. */
@@ -242,6 +220,7 @@ export class RingDriver {
 
   #multicast(message: RingMessage): void {
     this.#inbox.note(message);
+    this.#watch.sent();
     this.#ports.transport.multicast(this.#sealed(message));
     this.#loop(message);
   }
@@ -270,6 +249,7 @@ export class RingDriver {
   #onTokenAccepted(token: Extract<RingOutput, { readonly type: "token-accepted" }>): void {
     this.#tokens += 1;
     const nowMs = this.#ports.clock.boottimeMs();
+    if (token.operational) this.#rotation.accepted(token.ring, nowMs);
     const lease = this.#evidence.tokenAccepted({ ...token, nowMs });
     if (lease !== null) this.#lease.offer(lease, nowMs);
   }
@@ -329,7 +309,18 @@ export class RingDriver {
     });
   }
 
+  #watchTransport(): void {
+    const { transport, seal, clock } = this.#ports;
+    const { notices, probe } = this.#watch.step(clock.monotonicMs(), transport.counters());
+    for (const notice of notices) this.#notice(notice);
+    for (const node of probe) {
+      const frame = seal.probe(node);
+      if (frame !== null) transport.unicast(frame.address, frame.frame);
+    }
+  }
+
   #onVerdict(verdict: Exclude<SealVerdict, { readonly type: "opened" }>): void {
+    if (verdict.type === "dropped" && verdict.cause === "own-copy") this.#watch.returned();
     if (verdict.type === "duplicate-node" && verdict.later) {
       this.#fail({
         type: "duplicate-node",
@@ -348,6 +339,7 @@ export class RingDriver {
       drops: this.#inbox.drops(),
       transport: this.#ports.transport.counters(),
       stalls: this.#stalls.record(),
+      rotation: this.#rotation.record(),
     };
   }
 

@@ -35,7 +35,15 @@ export type RingInboxOptions = {
   readonly currentRing: () => RingId | null;
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onReply: (reply: SealReply) => void;
+  /** An authentic frame of a node arrived. */
+  readonly onHeard: (from: NodeId, source: DatagramSource) => void;
   readonly onVerdict: (verdict: Exclude<SealVerdict, { readonly type: "opened" }>) => void;
+};
+
+export type DatagramSource = {
+  readonly address: string;
+  readonly byGroup: boolean;
+  readonly nowMs: Ms;
 };
 
 export class RingInbox {
@@ -51,8 +59,11 @@ export class RingInbox {
     this.#options = options;
   }
 
-  datagram(bytes: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): void {
+  datagram(bytes: Uint8Array, source: DatagramSource): void {
     const verdict = this.#options.seal.open(bytes, source);
+    if (verdict.type === "opened" || verdict.type === "hello") {
+      this.#options.onHeard(verdict.from, source);
+    }
     switch (verdict.type) {
       case "opened":
         this.#opened(verdict);

@@ -17,6 +17,7 @@ import type {
 import type { TotemConf } from "../model/conf.ts";
 import type { Incarnation, NodeId, RingId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
+import type { RotationRecord } from "./token-meter.ts";
 
 export type RingThreadOptions = {
   readonly clusterName: string;
@@ -107,6 +108,7 @@ export type RingThreadStatus = {
   readonly drops: Readonly<Record<string, number>>;
   readonly transport: Readonly<Record<string, number>>;
   readonly stalls: { readonly count: number; readonly worstMs: Ms };
+  readonly rotation: RotationRecord;
 };
 
 /** Each ends the thread; `text` is for the operator. */

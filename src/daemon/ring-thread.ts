@@ -81,7 +81,7 @@ async function startRing(
   const scheduling = await requestRealtime(options, notice);
   const transport = new UdpTransport(transportOptions(options));
   let driver: RingDriver | null = null;
-  const opened = await transport.open((bytes, address) => driver?.datagram(bytes, address));
+  const opened = await transport.open((...datagram) => driver?.datagram(...datagram));
   if (!opened.ok) return fail({ type: "transport", text: transportText(opened.problem) });
   warnOfBuffers(opened.value, notice);
   const { incarnation } = life.value;
@@ -95,9 +95,10 @@ async function startRing(
   });
   const ring = new Ring(ringOptions(options, life.value));
   const codec = { encode: encodeMessage, decode: decodeMessage };
-  const { tokenMs, consensusMs } = options.totem;
+  const { tokenMs, consensusMs, transport: kind, multicast } = options.totem;
+  const group = kind === "udp" ? multicast.address : null;
   const ports = { clock, transport, seal, codec, store, ring, post, onEnd };
-  driver = new RingDriver({ ...options, incarnation, tokenMs, consensusMs }, ports);
+  driver = new RingDriver({ ...options, incarnation, tokenMs, consensusMs, group }, ports);
   driver.start(scheduling);
   return driver;
 }

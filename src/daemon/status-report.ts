@@ -2,30 +2,33 @@
  * What the commands may show: the node's state and the ring's counters as one ClusterStatus.
  */
 import type { ClusterConf } from "../model/conf.ts";
-import { formatRing } from "../model/ids.ts";
+import { formatRing, type NodeId } from "../model/ids.ts";
 import type { ClusterStatus, NodeStatus, RingStatus, ServiceStatus } from "../model/status.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { ServiceTable } from "../services/service-table.ts";
+import type { JoinRecord } from "./member-log.ts";
 
-export type RingView = {
-  readonly state: RingStatus["state"];
-  readonly counters: Readonly<Record<string, number>>;
-};
+export type RingView = Pick<RingStatus, "state" | "counters" | "rotation">;
 
 export type StatusMoment = { readonly wallMs: number; readonly boottimeMs: number };
 
-/** `node` is null while the ring thread has not started yet. */
+export type StatusParts = {
+  /** Null while the ring thread has not started yet. */
+  readonly node: ClusterNode | null;
+  readonly self: number;
+  readonly ring: RingView;
+  readonly tracking: ClusterStatus["tracking"];
+  readonly addresses: ReadonlyMap<number, string>;
+  readonly joined: (node: NodeId) => JoinRecord | null;
+};
+
 export function reportStatus(
   conf: ClusterConf,
-  parts: {
-    readonly node: ClusterNode | null;
-    readonly self: number;
-    readonly ring: RingView;
-    readonly tracking: ClusterStatus["tracking"];
-  },
+  parts: StatusParts,
   now: StatusMoment,
 ): ClusterStatus {
   const { node, self, ring, tracking } = parts;
+  const { transport, multicast } = conf.totem;
   const snapshot = node?.snapshot ?? null;
   const verdict = node?.quorum.snapshot() ?? null;
   const remainingMs = node?.lease.remainingMs(now.boottimeMs) ?? 0;
@@ -36,6 +39,8 @@ export function reportStatus(
     generation: snapshot?.ring?.seq ?? 0,
     ring: {
       ...ring,
+      transport,
+      multicast: transport === "udp" ? multicast.address : null,
       id: snapshot === null || snapshot.ring === null ? "" : formatRing(snapshot.ring),
     },
     quorum: {
@@ -46,17 +51,15 @@ export function reportStatus(
       twoNode: conf.quorum.twoNode,
       reason: verdict?.reason ?? "starting",
     },
-    nodes: conf.nodes.map((one) => nodeStatus(one, { node, self })),
+    nodes: conf.nodes.map((one) => nodeStatus(one, parts)),
     services: snapshot?.table == null ? null : serviceStatuses(conf, snapshot.table),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
   };
 }
 
-function nodeStatus(
-  conf: ClusterConf["nodes"][number],
-  parts: { readonly node: ClusterNode | null; readonly self: number },
-): NodeStatus {
+function nodeStatus(conf: ClusterConf["nodes"][number], parts: StatusParts): NodeStatus {
+  const joined = parts.joined(conf.id);
   const snapshot = parts.node?.snapshot ?? null;
   const online = snapshot?.members.includes(conf.id) ?? false;
   const phase = snapshot?.table?.node(conf.id).phase ?? "absent";
@@ -64,6 +67,10 @@ function nodeStatus(
     id: conf.id,
     name: conf.name,
     votes: conf.votes,
+    address: parts.addresses.get(conf.id) ?? "",
+    incarnation: joined?.incarnation ?? 0,
+    joinedGeneration: joined?.generation ?? 0,
+    joinedAt: joined?.at ?? 0,
     online,
     local: conf.id === parts.self,
     estranged: false,

@@ -125,6 +125,16 @@ export class SealedFrames implements FrameSeal {
     return this.#authentic({ peer, life, header, source }, payload);
   }
 
+  probe(node: NodeId): SealReply | null {
+    const peer = this.#peers.get(node);
+    if (peer === undefined || node === this.#options.self) return null;
+    // The answer of an accepted life proves nothing new, so its challenge need not be kept.
+    if (peer.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
+    const challenge = peer.challenge ?? randomBytes(challengeBytes);
+    const frame = this.seal(helloKind, encodeHello({ challenge, answer: null }));
+    return { address: peer.address, frame };
+  }
+
   incarnations(): readonly (readonly [NodeId, Incarnation])[] {
     const known: (readonly [NodeId, Incarnation])[] = [];
     for (const { id, accepted } of this.#peers.values()) {

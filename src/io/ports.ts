@@ -58,11 +58,12 @@ export type TransportOpened = {
   readonly receiveBufferWantedBytes: number;
 };
 
+/** `byGroup` is false for what was sent to this node alone. */
+export type OnDatagram = (bytes: Uint8Array, sourceAddress: string, byGroup: boolean) => void;
+
 /** Sends and receives datagrams; knows addresses, not nodes. Both calls are fire and forget. */
 export interface Transport {
-  open(
-    onDatagram: (bytes: Uint8Array, sourceAddress: string) => void,
-  ): Promise<Result<TransportOpened, TransportProblem>>;
+  open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>>;
   /** To all nodes; own copies come back on some transports and not on others. */
   multicast(frame: SealedFrame): void;
   unicast(address: string, frame: SealedFrame): void;
@@ -130,6 +131,8 @@ export type SealVerdict =
 export interface FrameSeal {
   seal(kind: number, payload: Uint8Array): SealedFrame;
   open(datagram: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): SealVerdict;
+  /** A frame that makes this node answer by unicast, if it lives; for a node that is not heard. */
+  probe(node: NodeId): SealReply | null;
   /** The accepted life of each node heard so far. */
   incarnations(): readonly (readonly [NodeId, Incarnation])[];
   drops(): Readonly<Record<DropCause, number>>;

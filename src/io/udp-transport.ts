@@ -12,7 +12,13 @@ import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
-import type { SealedFrame, Transport, TransportOpened, TransportProblem } from "./ports.ts";
+import type {
+  OnDatagram,
+  SealedFrame,
+  Transport,
+  TransportOpened,
+  TransportProblem,
+} from "./ports.ts";
 
 /** Large enough for the bursts of a full window from every node; the kernel may grant less. */
 const receiveBufferBytesWanted = 4 * 1024 * 1024;
@@ -27,8 +33,6 @@ export type UdpTransportOptions = {
     | { readonly type: "udpu"; readonly addresses: readonly string[] };
 };
 
-type Datagram = (bytes: Uint8Array, sourceAddress: string) => void;
-
 export class UdpTransport implements Transport {
   readonly #options: UdpTransportOptions;
   /** Where a multicast goes: the group, or each of the others. */
@@ -36,6 +40,10 @@ export class UdpTransport implements Transport {
   readonly #own: Socket;
   readonly #group: Socket | null;
   readonly #counters = new Map<string, number>();
+  #sentFrames = 0;
+  #sentBytes = 0;
+  #receivedFrames = 0;
+  #receivedBytes = 0;
   #closed = false;
 
   constructor(options: UdpTransportOptions) {
@@ -50,7 +58,7 @@ export class UdpTransport implements Transport {
     this.#group = delivery.type === "udp" ? ringSocket(options.ownAddress, true) : null;
   }
 
-  async open(onDatagram: Datagram): Promise<Result<TransportOpened, TransportProblem>> {
+  async open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>> {
     const { ownAddress, port, delivery } = this.#options;
     const own = await bound(this.#own, { address: ownAddress, port });
     if (!own.ok) return own;
@@ -75,7 +83,8 @@ export class UdpTransport implements Transport {
 
   unicast(address: string, frame: SealedFrame): void {
     if (this.#closed) return;
-    this.#count("frames-sent");
+    this.#sentFrames += 1;
+    for (const part of frame) this.#sentBytes += part.length;
     this.#own.send(frame, this.#options.port, address, this.#onSent);
   }
 
@@ -89,7 +98,13 @@ export class UdpTransport implements Transport {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counters);
+    return {
+      "frames-sent": this.#sentFrames,
+      "bytes-sent": this.#sentBytes,
+      "frames-received": this.#receivedFrames,
+      "bytes-received": this.#receivedBytes,
+      ...Object.fromEntries(this.#counters),
+    };
   }
 
   async close(): Promise<void> {
@@ -105,10 +120,12 @@ export class UdpTransport implements Transport {
     if (error !== null) this.#count(`send-failed-${causeCode(error) ?? "unknown"}`);
   };
 
-  #listen(socket: Socket, onDatagram: Datagram): void {
+  #listen(socket: Socket, onDatagram: OnDatagram): void {
+    const byGroup = socket === this.#group;
     socket.on("message", (bytes, source) => {
-      this.#count("frames-received");
-      onDatagram(bytes, withoutZone(source.address));
+      this.#receivedFrames += 1;
+      this.#receivedBytes += bytes.length;
+      onDatagram(bytes, withoutZone(source.address), byGroup);
     });
     socket.on("error", (error) => this.#count(`socket-error-${causeCode(error) ?? "unknown"}`));
   }

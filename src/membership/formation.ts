@@ -86,6 +86,7 @@ export class Formation {
     this.#step = { type: "gather" };
     effects.disarm("token", "retransmit", "merge", "hold");
     effects.count("gather entries");
+    effects.count(`gather: ${reason.replace(/\d+/g, "N")}`);
     effects.notice("info", `entering gather: ${reason}`);
     this.#gathering.begin(agreement);
   }

@@ -43,7 +43,8 @@ type Phase =
 
 type Input<Type extends RingInput["type"]> = Extract<RingInput, { readonly type: Type }>;
 
-const receptionHint = "check multicast: IGMP querier and snooping, firewall, MTU";
+const receptionHint =
+  'check multicast: IGMP querier and snooping, firewall, MTU; transport="udpu" does without';
 
 export class Ring {
   readonly #options: RingOptions;

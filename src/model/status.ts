@@ -53,8 +53,19 @@ export type ClusterStatus = {
 export type RingStatus = {
   readonly state: "operational" | "gather" | "commit" | "recovery" | "stopped";
   readonly id: string;
+  readonly transport: "udp" | "udpu";
+  /** The group that frames are sent to; null with `udpu`. */
+  readonly multicast: string | null;
+  /** How long the token took to go round, over the last hundred times; null before the first. */
+  readonly rotation: TokenRotation | null;
   /** Name of a counter → value since start: frames sent, received, dropped by cause, and so on. */
   readonly counters: Readonly<Record<string, number>>;
+};
+
+export type TokenRotation = {
+  readonly minMs: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
 };
 
 export type QuorumStatus = {
@@ -71,6 +82,13 @@ export type NodeStatus = {
   readonly id: number;
   readonly name: string;
   readonly votes: number;
+  /** On the ring's network. */
+  readonly address: string;
+  /** The life of its daemon; rises with every start, 0 while it is not a member. */
+  readonly incarnation: number;
+  /** Generation and time at which it joined, as this node saw it; 0 while it is not a member. */
+  readonly joinedGeneration: number;
+  readonly joinedAt: number;
   readonly online: boolean;
   readonly local: boolean;
   /** Online, but not in this node's configuration. */

@@ -49,8 +49,9 @@ export class Replica {
 
   /** A new history: nothing is known of anybody. */
   begin(ringSeq: number): void {
-    this.#table = ServiceTable.fresh(this.#conf);
     this.fence.begin(ringSeq);
+    const suspects = this.fence.snapshot().victims.map((victim) => victim.node);
+    this.#table = ServiceTable.fresh(this.#conf, suspects);
     this.#history = { ringSeq, version: 0, digest: "" };
   }
 

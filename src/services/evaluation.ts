@@ -31,6 +31,7 @@ export function beginStart(
   const { node, chain } = start;
   invariant(service.owner === null, `single owner: start of ${name} while owned`);
   invariant(draft.isReady(node), `start of ${name} on a node that is not ready`);
+  const asked = chain.cause === "enable" || chain.cause === "relocate";
   const operation = {
     kind: "start" as const,
     id: draft.nextOp++,
@@ -43,6 +44,9 @@ export function beginStart(
     state: "starting",
     owner: node,
     restarts: chain.cause === "recovery" ? service.restarts + 1 : 0,
+    // A user's request begins the counting of failures anew.
+    restartLog: asked ? [] : service.restartLog,
+    retryCount: asked ? 0 : service.retryCount,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
     op: operation,
@@ -79,6 +83,7 @@ export function beginStop(
     ...service,
     state: recovering ? "recoverable" : "stopping",
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    retryAt: null,
     op: operation,
   });
   draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
@@ -115,20 +120,37 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
   }
 }
 
-export function evaluateAll(draft: TableDraft): void {
-  for (const service of draft.inOrder()) evaluate(draft, service.name);
+export function evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>): void {
+  for (const service of draft.inOrder()) {
+    if (!except.has(service.name)) evaluate(draft, service.name);
+  }
 }
 
 /** Retries that have fallen due; the others wait for an event or their time. */
 export function evaluateDue(draft: TableDraft): void {
-  for (const service of draft.inOrder()) {
-    if (service.retryAt !== null && service.retryAt <= draft.nowMs) evaluate(draft, service.name);
+  for (const { name, retryAt } of draft.inOrder()) {
+    if (retryAt === null || retryAt > draft.nowMs) continue;
+    evaluate(draft, name);
+    const service = draft.service(name);
+    // No node may run it now. It was not attempted, so the pause does not grow.
+    if (service.retryAt === retryAt) {
+      draft.put({ ...service, retryAt: draft.nowMs + retryDelayMs(draft, service) });
+    }
   }
 }
 
+function retryDelayMs(draft: TableDraft, service: ServiceRecord): number {
+  const { retryDelayMs: firstMs } = draft.serviceConf(service.name);
+  return Math.min(firstMs * 2 ** service.retryCount, retryDelayMaxMs);
+}
+
 /** A node became ready: services for which it is better than the present owner move there. */
-export function failBack(draft: TableDraft, newcomer: NodeId): void {
-  for (const service of draft.inOrder()) {
+export function failBack(
+  draft: TableDraft,
+  newcomer: NodeId,
+  names: readonly ServiceName[] = draft.inOrder().map((service) => service.name),
+): void {
+  for (const service of names.map((name) => draft.service(name))) {
     if (service.state !== "started" || service.owner === null || service.op !== null) continue;
     if (!draft.isReady(service.owner)) continue;
     const { name, owner } = service;
@@ -195,7 +217,7 @@ function endChain(
     draft.decide(name, "disabled: the restart in place failed (restart-disable)");
     return;
   }
-  const delayMs = Math.min(conf.retryDelayMs * 2 ** service.retryCount, retryDelayMaxMs);
+  const delayMs = retryDelayMs(draft, service);
   rest(draft, service, "stopped");
   if (conf.retryDelayMs > 0) {
     draft.put({
@@ -220,6 +242,7 @@ export function rest(
     lastOwner: service.owner ?? service.lastOwner,
     owner: null,
     restarts: state === "failed" ? 0 : service.restarts,
+    restartLog: state === "disabled" ? [] : service.restartLog,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
     op: null,
@@ -242,7 +265,7 @@ export function followDependency(draft: TableDraft, changed: ServiceName): void 
     ) {
       beginStop(draft, conf.name, {
         node: dependent.owner,
-        goal: { type: "rest", state: "stopped" },
+        goal: { type: "wait" },
         why: `${changed}, on which it depends, is not started`,
       });
     }

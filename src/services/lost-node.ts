@@ -5,19 +5,23 @@
  * Deviations: a service that was being disabled ends disabled instead of being restarted elsewhere;
  * one that was recovering goes on with its chain instead of resting for ever.
  */
-import type { NodeId } from "../model/ids.ts";
-import { rest, tryNext } from "./evaluation.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { followDependency, rest, tryNext } from "./evaluation.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
 
-/** Resolves every service held by the node; the caller evaluates all services afterwards. */
-export function releaseServices(draft: TableDraft, node: NodeId): void {
-  for (const service of draft.inOrder()) {
-    if (holderOf(service) === node) release(draft, service, node);
-  }
+/**
+ * Resolves every service held by the node; the caller evaluates all services afterwards, except
+ * those returned: a user wanted them to rest.
+ */
+export function releaseServices(draft: TableDraft, node: NodeId): ReadonlySet<ServiceName> {
+  const held = draft.inOrder().filter((service) => holderOf(service) === node);
+  const rested = held.filter((service) => release(draft, service, node) === "rests");
+  for (const service of held) followDependency(draft, service.name);
+  return new Set(rested.map((service) => service.name));
 }
 
-function release(draft: TableDraft, service: ServiceRecord, node: NodeId): void {
+function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
   const { op, desired } = service;
   const name = draft.nameOf(node);
   const freed: ServiceRecord = {
@@ -32,19 +36,21 @@ function release(draft: TableDraft, service: ServiceRecord, node: NodeId): void 
   draft.put(freed);
   if (op === null) {
     draft.decide(service.name, `stopped: ${name}, which ran it, is known to be off`);
-    return;
+    return "goes on";
   }
   const resting = op.kind === "stop" && op.goal.type === "rest" ? op.goal.state : null;
   const end = desired?.end ?? resting;
   if (end !== null) {
     rest(draft, draft.service(service.name), end);
     draft.decide(service.name, `${end}: ${name}, where it was busy, is known to be off`);
-    draft.reply([...(desired?.requests ?? []), ...op.chain.requests], 0);
-    return;
+    draft.reply(desired?.requests ?? [], 0);
+    draft.reply(op.chain.requests, resting === null ? -1 : 0);
+    return "rests";
   }
-  if (op.kind === "stop" && op.goal.type === "exit") return;
+  if (op.kind === "stop" && (op.goal.type === "exit" || op.goal.type === "wait")) return "goes on";
   const tried = op.chain.tried.includes(node) ? op.chain.tried : [...op.chain.tried, node];
   const chain: StartChain = { ...emptyChain, ...op.chain, tried, only: null };
   draft.decide(service.name, `${name}, where it was busy, is known to be off`);
   tryNext(draft, service.name, chain);
+  return "goes on";
 }

@@ -9,6 +9,7 @@ import {
   beginStart,
   beginStop,
   evaluate,
+  failBack,
   followDependency,
   rest,
   startObstacle,
@@ -74,6 +75,10 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
       why: `${draft.nameOf(op.node)} is leaving`,
     });
   }
+  // A better node that became ready while it was starting has not been considered yet.
+  const { cause, tried } = op.chain;
+  const better = cause === "evaluation" ? draft.candidates(service.name, tried) : [];
+  for (const { node } of better) failBack(draft, node, [service.name]);
   followDependency(draft, service.name);
 }
 
@@ -132,6 +137,10 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
     case "exit":
       draft.decide(name, `stopped, ${draft.nameOf(op.node)} is leaving`);
       draft.reply(op.chain.requests, -1);
+      evaluate(draft, name);
+      return;
+    case "wait":
+      draft.decide(name, "stopped until the service on which it depends is started");
       evaluate(draft, name);
       return;
     case "next":

@@ -148,7 +148,8 @@ function startFor(
   if (legal && draft.exclusivityConflict(service.name, node) === null) {
     beginStart(draft, service.name, { node, chain });
   } else if (draft.candidates(service.name, []).length === 0) {
-    draft.reply(refs, -16);
+    const allowed = draft.readyNodes().some((one) => draft.score(service.name, one) > 0);
+    draft.reply(refs, allowed ? -16 : -15);
   } else {
     tryNext(draft, service.name, chain);
   }

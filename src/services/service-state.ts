@@ -6,6 +6,7 @@
  * S1  An operation exists if and only if the state is starting, stopping or recoverable.
  * S2  While an operation runs on an owned service, its node is the owner.
  * S3  A service at rest has an owner if and only if it is started.
+ * S4  Only a stopped service waits for its next attempt.
  *
  *   stopped ──start──► starting ──ok──► started ──status failed──► recoverable ─┐
  *      ▲                  └─failed─► recoverable                                │
@@ -42,6 +43,8 @@ const stopGoal = either(
   /** Rests as disabled or stopped; `evaluate`: and may be started again at once. */
   record({ type: literal("rest"), state: restState }),
   record({ type: literal("exit") }),
+  /** Rests as stopped until the service on which it depends is started again. */
+  record({ type: literal("wait") }),
   /** Starts on the next candidate: relocation, or a start that failed. */
   record({ type: literal("next") }),
   record({ type: literal("restart") }),
@@ -143,7 +146,7 @@ export function occupies(service: ServiceRecord, node: NodeId): boolean {
 
 const busyStates: readonly ServiceRecord["state"][] = ["starting", "stopping", "recoverable"];
 
-/** Asserts S1 to S3; every change of the table passes through here. */
+/** Asserts S1 to S4; every change of the table passes through here. */
 export function checkRecord(service: ServiceRecord): ServiceRecord {
   const busy = busyStates.includes(service.state);
   const where = `${service.name} ${service.state}`;
@@ -151,6 +154,7 @@ export function checkRecord(service: ServiceRecord): ServiceRecord {
   const owned = service.op !== null && service.owner !== null;
   invariant(!owned || service.op?.node === service.owner, `S2: ${where}`);
   invariant(busy || (service.state === "started") === (service.owner !== null), `S3: ${where}`);
+  invariant(service.retryAt === null || service.state === "stopped", `S4: ${where}`);
   return service;
 }
 

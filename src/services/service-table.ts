@@ -58,15 +58,16 @@ export class ServiceTable {
     this.#draft = draft;
   }
 
-  /** The first table of a history: nothing is known of any node, unless `clean_start` says so. */
-  static fresh(conf: ClusterConf): ServiceTable {
+  /** The first table of a history: the suspects might be running anything, the others nothing. */
+  static fresh(conf: ClusterConf, suspects: readonly NodeId[]): ServiceTable {
     const draft = new TableDraft(conf);
     for (const node of conf.nodes) {
+      const suspect = suspects.includes(node.id);
       draft.putNode({
         id: node.id,
         life: 0,
-        phase: conf.fencing.cleanStart ? "absent" : "lost",
-        knowledge: conf.fencing.cleanStart ? "clean" : "unknown",
+        phase: suspect ? "lost" : "absent",
+        knowledge: suspect ? "unknown" : "clean",
         departureGranted: false,
       });
     }
@@ -209,10 +210,10 @@ export class ServiceTable {
     const node = draft.nodes.get(message.node);
     // Only the life that is in the view can say so; an earlier one has been voided since.
     if (node === undefined || node.phase !== "joined" || node.life !== message.life) return;
-    releaseAs(draft, node.id, { ...node, phase: "ready", knowledge: "clean" });
+    const rested = releaseAs(draft, node.id, { ...node, phase: "ready", knowledge: "clean" });
     draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ready` });
     failBack(draft, node.id);
-    evaluateAll(draft);
+    evaluateAll(draft, rested);
   }
 
   #onLeaving(message: { readonly node: NodeId; readonly life: number }): void {
@@ -237,8 +238,7 @@ export class ServiceTable {
     const node = draft.nodes.get(message.node);
     if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
     draft.putNode({ ...node, phase: "absent", knowledge: "clean" });
-    releaseServices(draft, node.id);
-    evaluateAll(draft);
+    evaluateAll(draft, releaseServices(draft, node.id));
   }
 
   #onFenced(id: NodeId): void {
@@ -246,8 +246,7 @@ export class ServiceTable {
     const node = draft.nodes.get(id);
     if (node === undefined || node.phase === "ready" || node.phase === "leaving") return;
     const phase = node.phase === "joined" ? "joined" : "absent";
-    releaseAs(draft, id, { ...node, phase, knowledge: "clean" });
-    evaluateAll(draft);
+    evaluateAll(draft, releaseAs(draft, id, { ...node, phase, knowledge: "clean" }));
   }
 
   #grantDepartures(): void {
@@ -262,8 +261,13 @@ export class ServiceTable {
 }
 
 /** The node must not be a candidate while what it held is being released, so it changes first. */
-function releaseAs(draft: TableDraft, id: NodeId, after: NodeRecord): void {
+function releaseAs(
+  draft: TableDraft,
+  id: NodeId,
+  after: NodeRecord,
+): ReturnType<typeof releaseServices> {
   draft.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
-  releaseServices(draft, id);
+  const rested = releaseServices(draft, id);
   draft.putNode(after);
+  return rested;
 }

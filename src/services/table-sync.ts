@@ -100,7 +100,8 @@ function configurationOf(one: Hello): string {
 /** That of the best history; without one, that of most members, then of the lowest node id. */
 function referenceConfiguration(hellos: readonly Hello[]): string {
   const best = chooseHistory(hellos);
-  const holder = hellos.find(
+  const byNode = hellos.toSorted((a, b) => a.node - b.node);
+  const holder = byNode.find(
     (one) => best !== null && one.history !== null && sameHistory(one.history, best),
   );
   if (holder !== undefined) return configurationOf(holder);

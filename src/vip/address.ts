@@ -40,7 +40,7 @@ export function sameAddress(a: string, b: string): boolean {
 }
 
 /** Whether both addresses share their first `prefix` bits. */
-function inSubnet(a: string, b: string, prefix: number): boolean {
+export function inSubnet(a: string, b: string, prefix: number): boolean {
   const left = parseAddress(a)?.bytes;
   const right = parseAddress(b)?.bytes;
   if (left === undefined || right === undefined || left.length !== right.length) return false;
@@ -68,11 +68,12 @@ export function chooseInterface(
 ): InterfaceChoice {
   const reasons: string[] = [];
   for (const one of interfaces) {
-    const own = one.addresses.find(
+    const fitting = one.addresses.filter(
       (entry) =>
         inSubnet(entry.address, wanted.address, entry.prefix) &&
         entry.prefix < (entry.family === "ipv4" ? 32 : 128),
     );
+    const own = fitting.find((entry) => entry.prefix === wanted.prefix) ?? fitting[0];
     if (own === undefined) {
       const nets = one.addresses.map((entry) => `${entry.address}/${entry.prefix}`).join(" ");
       reasons.push(`${one.name} (${nets === "" ? "no address" : nets}): other subnet`);
@@ -98,8 +99,9 @@ function parseIpv4(text: string): readonly number[] | null {
 function parseIpv6(text: string): readonly number[] | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const head = parseGroups(halves[0] ?? "");
-  const tail = parseGroups(halves[1] ?? "");
+  // An embedded IPv4 address ends the whole text.
+  const head = parseGroups(halves[0] ?? "", { mayEmbed: halves.length === 1 });
+  const tail = parseGroups(halves[1] ?? "", { mayEmbed: true });
   if (head === null || tail === null) return null;
   const missing = 16 - head.length - tail.length;
   if (halves.length === 1) return missing === 0 ? head : null;
@@ -108,13 +110,17 @@ function parseIpv6(text: string): readonly number[] | null {
 }
 
 /** Colon-separated groups, the last of which may be an IPv4 address. */
-function parseGroups(text: string): readonly number[] | null {
+function parseGroups(
+  text: string,
+  { mayEmbed }: { readonly mayEmbed: boolean },
+): readonly number[] | null {
   if (text === "") return [];
   const bytes: number[] = [];
   const groups = text.split(":");
   for (const [index, group] of groups.entries()) {
     if (group.includes(".")) {
-      const embedded = index === groups.length - 1 ? parseIpv4(group) : null;
+      const last = mayEmbed && index === groups.length - 1;
+      const embedded = last ? parseIpv4(group) : null;
       if (embedded === null) return null;
       bytes.push(...embedded);
     } else {

@@ -5,7 +5,7 @@ import { version } from "../../src/model/version.ts";
 import { run } from "./spawned.ts";
 
 const folder = fileURLToPath(new URL("../../../man/", import.meta.url));
-const pages = ["clustat-ts", "clusvcadm-ts", "clusterd"];
+const pages = ["clustat-ts", "clusvcadm-ts", "cman_tool-ts", "clusterd"];
 
 function page(name: string): string {
   return readFileSync(`${folder}${name}.8`, "utf8");
@@ -17,7 +17,7 @@ function plain(roff: string): string {
 }
 
 test("every option a command knows is in its manual page", async (t) => {
-  for (const name of ["clustat-ts", "clusvcadm-ts"]) {
+  for (const name of ["clustat-ts", "clusvcadm-ts", "cman_tool-ts"]) {
     const { out } = await run(name, ["-h"]);
     const options = [...new Set(out.match(/(?<=^|\s)--?[A-Za-z][a-z]*/g) ?? [])];
     t.ok(options.length > 8, `${name} lists its options`);

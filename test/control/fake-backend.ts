@@ -9,7 +9,20 @@ export const exampleNow = 1394445600;
 export function exampleNode(id: number, changes: Partial<NodeStatus> = {}): NodeStatus {
   const name = `node${id}.example.com`;
   const up = { online: true, ready: true, estranged: false };
-  return { id, name, votes: 1, local: id === 1, fence: "clean", ...up, ...changes };
+  const member = changes.online ?? true;
+  return {
+    id,
+    name,
+    votes: 1,
+    address: `20.0.20.${id}`,
+    incarnation: member ? 1394441000000 + id : 0,
+    joinedGeneration: member ? 4 * id : 0,
+    joinedAt: member ? exampleNow - 3600 + id : 0,
+    local: id === 1,
+    fence: "clean",
+    ...up,
+    ...changes,
+  };
 }
 
 export function exampleService(name: string, changes: Partial<ServiceStatus> = {}): ServiceStatus {
@@ -35,7 +48,14 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
     now: exampleNow,
     localNode: 1,
     generation: 8,
-    ring: { state: "operational", id: "1.8", counters: { sent: 12, "dropped auth": 1 } },
+    ring: {
+      state: "operational",
+      id: "1.8",
+      transport: "udp",
+      multicast: "239.192.48.57",
+      rotation: { minMs: 0.127, meanMs: 0.3145, maxMs: 181.2 },
+      counters: { sent: 12, "dropped auth": 1 },
+    },
     quorum: {
       quorate: true,
       votes: 2,
@@ -62,6 +82,7 @@ export class FakeBackend implements ControlBackend {
   shown: ClusterStatus = exampleStatus();
   reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
   readonly requests: ServiceRequest[] = [];
+  leaves = 0;
   readonly listeners = new Set<(event: ControlEvent) => void>();
   #held: (() => void)[] | null = null;
 
@@ -76,6 +97,10 @@ export class FakeBackend implements ControlBackend {
     return new Promise((resolve) => {
       held.push(() => resolve(this.reply));
     });
+  }
+
+  leave(): void {
+    this.leaves += 1;
   }
 
   subscribe(listener: (event: ControlEvent) => void): () => void {

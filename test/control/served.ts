@@ -3,12 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
-import {
-  type ControlLimits,
-  type ControlServer,
-  controlLimits,
-  startControlServer,
-} from "../../src/control/control-server.ts";
+import { type ControlLimits, controlLimits } from "../../src/control/control-limits.ts";
+import { type ControlServer, startControlServer } from "../../src/control/control-server.ts";
 import { FakeBackend } from "./fake-backend.ts";
 
 export type Served = {

@@ -68,6 +68,10 @@ class OpenSeal implements FrameSeal {
     return { type: "opened", from: node(2), incarnation: life(20), kind, payload };
   }
 
+  probe(): null {
+    return null;
+  }
+
   incarnations(): readonly (readonly [NodeId, Incarnation])[] {
     return [[node(1), life(10)]];
   }
@@ -114,7 +118,15 @@ class Bench {
     const real = systemClock();
     const clock = { ...real, monotonicMs: () => ms(real.monotonicMs() + this.pausedMs) };
     const nodes = [1, 2, 3].map((id) => ({ id: node(id), address: `10.0.0.${id}` }));
-    const options = { self: node(1), incarnation: life(10), nodes, tokenMs, consensusMs, leaseMs };
+    const options = {
+      self: node(1),
+      incarnation: life(10),
+      nodes,
+      tokenMs,
+      consensusMs,
+      leaseMs,
+      group: null,
+    };
     this.driver = new RingDriver(options, {
       clock,
       transport: this.#transport(),
@@ -144,6 +156,7 @@ class Bench {
     this.driver.datagram(
       Buffer.concat([Uint8Array.of(frameKinds[message.type]), bytes]),
       "10.0.0.2",
+      false,
     );
   }
 

@@ -1,13 +1,12 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
 import { FileStore, ringSeqLease } from "../../src/io/file-store.ts";
 import { lockInstance } from "../../src/io/instance-lock.ts";
-import { keyFromFile, keyFromName } from "../../src/io/key-file.ts";
 import { ms } from "../../src/model/time.ts";
 
 async function directory(t: Test): Promise<string> {
@@ -136,22 +135,4 @@ test("a second daemon on one state directory is refused until the first is gone"
   const again = await lockInstance(path, "clusterd");
   t.equal(again.ok, true);
   for (const lock of [elsewhere, again]) if (lock.ok) lock.value();
-});
-
-test("a key file has to be long enough and private", async (t) => {
-  const path = join(await directory(t), "key");
-  t.match(await keyFromFile(path), { ok: false, problem: { path } });
-  await writeFile(path, Buffer.alloc(31, 1), { mode: 0o400 });
-  t.match(await keyFromFile(path), { ok: false, problem: { cause: /31 bytes/ } });
-  await chmod(path, 0o600);
-  await writeFile(path, Buffer.alloc(32, 1));
-  t.same(await keyFromFile(path), { ok: true, value: Buffer.alloc(32, 1) });
-  await chmod(path, 0o640);
-  t.match(await keyFromFile(path), { ok: false, problem: { cause: /chmod/ } });
-});
-
-test("clusters of different names derive different keys", (t) => {
-  t.notSame(keyFromName("alpha"), keyFromName("beta"));
-  t.equal(keyFromName("alpha").length, 32);
-  t.end();
 });

@@ -310,3 +310,20 @@ test("a hundred thousand damaged datagrams are dropped, counted, and nothing els
   t.equal(cause(two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1"))), "opened");
   t.end();
 });
+
+test("a probe makes a node answer, whether it is known already or not", (t) => {
+  const [first, second] = [seal(1), seal(2)];
+  t.equal(first.probe(node(1)), null);
+  t.equal(first.probe(node(9)), null);
+  const probe = first.probe(node(2));
+  t.equal(probe?.address, "10.0.0.2");
+  const asked = second.open(datagram(probe?.frame ?? []), at("10.0.0.1"));
+  t.match(asked, { type: "hello", from: 1, proven: null });
+  const answer = datagram(asked.type === "hello" ? (asked.reply?.frame ?? []) : []);
+  t.match(first.open(answer, at("10.0.0.2")), { type: "hello", from: 2, proven: 1002 });
+  const again = second.open(datagram(first.probe(node(2))?.frame ?? []), at("10.0.0.1", 60));
+  t.match(again, { type: "hello", from: 1, reply: { address: "10.0.0.1" } });
+  const answerAgain = datagram(again.type === "hello" ? (again.reply?.frame ?? []) : []);
+  t.match(first.open(answerAgain, at("10.0.0.2")), { type: "hello", from: 2, proven: null });
+  t.end();
+});

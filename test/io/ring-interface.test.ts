@@ -49,6 +49,23 @@ if (insideNamespace()) {
     await transport.close();
   });
 
+  test("a transport without a way out counts why, and recovers", async (t) => {
+    ip("link set v0 down");
+    const { transport, texts } = await listener("10.9.0.1", "239.192.6.148");
+    transport.multicast([Buffer.from("nowhere")]);
+    transport.unicast("10.9.0.2", [Buffer.from("nowhere")]);
+    await until("both have failed", () => {
+      return (transport.counters()["send-failed-ENETUNREACH"] ?? 0) === 2;
+    });
+    ip("link set v0 up");
+    await until("it arrives again", () => {
+      transport.multicast([Buffer.from("somewhere")]);
+      return texts.includes("somewhere from 10.9.0.1");
+    });
+    t.notOk(texts.includes("nowhere from 10.9.0.1"));
+    await transport.close();
+  });
+
   test("joining on a missing interface is counted, not thrown", async (t) => {
     const { transport } = await listener("10.9.0.1", "239.192.6.148");
     ip("link del v0");

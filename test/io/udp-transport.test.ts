@@ -55,6 +55,21 @@ for (const type of ["udp", "udpu"] as const) {
   });
 }
 
+test("a datagram says whether it came by the group", async (t) => {
+  port += 1;
+  const ways: string[] = [];
+  const receiver = new UdpTransport({ ownAddress: "127.0.0.2", port, delivery: delivery("udp") });
+  await receiver.open((bytes, _from, byGroup) => {
+    ways.push(`${Buffer.from(bytes)} ${byGroup}`);
+  });
+  const sender = await station("127.0.0.1", "udp");
+  sender.transport.multicast(frame("group"));
+  sender.transport.unicast("127.0.0.2", frame("alone"));
+  await until("both arrive", () => ways.length === 2);
+  t.same(ways.sort(), ["alone false", "group true"]);
+  await Promise.all([sender.transport, receiver].map((transport) => transport.close()));
+});
+
 test("frames from one sender keep their order", async (t) => {
   port += 1;
   const [sender, receiver] = await Promise.all([
@@ -132,5 +147,5 @@ test("a closed transport sends nothing and closes twice", async (t) => {
   await transport.close();
   transport.multicast(frame("late"));
   transport.rejoin();
-  t.same(transport.counters(), {});
+  t.match(transport.counters(), { "frames-sent": 0, "bytes-sent": 0 });
 });

@@ -1,0 +1,5 @@
+/** The program cman_tool-ts: connects the command to its process. Knows nothing of the cluster. */
+import { cmanTool } from "./cman-tool.ts";
+import { processTerminal } from "./terminal.ts";
+
+process.exitCode = await cmanTool(process.argv.slice(2), processTerminal());

@@ -1,0 +1,268 @@
+/**
+ * The command cman_tool-ts: shows the membership, waits for it, leaves the cluster.
+ * Knows its options and exit codes; does not know the layout (membership-text.ts).
+ * Source: cman_tool(8); cman cman_tool/main.c.
+ * Deviations: only what clusterd can do is offered; an unknown field of -F is refused; -n naming no
+ * node of the configuration is refused.
+ */
+import {
+  type ControlClient,
+  type ControlProblem,
+  controlClient,
+} from "../control/control-client.ts";
+import { socketPathDefault } from "../control/protocol.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { ClusterStatus } from "../model/status.ts";
+import { version } from "../model/version.ts";
+import { type Arg, formatMistake, type OptionTable, parseArgs } from "./args.ts";
+import {
+  formatMembership,
+  formatNodes,
+  formatVersion,
+  type NodeField,
+  nodeFields,
+} from "./membership-text.ts";
+import type { Report } from "./status-text.ts";
+import type { Terminal } from "./terminal.ts";
+
+const table: OptionTable = {
+  letters: "n:F:t:awqVh?",
+  names: { json: false, socket: true, help: false, version: false },
+};
+
+const usage = `usage: cman_tool-ts status | nodes | leave | wait | version [options]
+  status          the cluster and this node
+  nodes           all nodes
+    -a            with their addresses
+    -n NODE       only this node; may be repeated
+    -F FIELDS     only these fields: id,name,type,addr,votes,exp,state
+  leave           stop the services of this node, leave the cluster, end the daemon
+    -w            wait until the daemon has ended
+  wait            wait until this node is a member
+    -q            wait until the cluster is quorate
+  version         version of the layout and of the configuration
+  -t SECONDS      wait no longer; exit code 2 when the time is over
+  --json          status and nodes: what is known, as JSON
+  --socket PATH   the daemon's control socket (else $CLUSTERD_SOCKET)
+  -V, -h          version, this text
+`;
+
+const answerMs = 10_000;
+/** Soon enough for a script that waits, and no load on the daemon. */
+const pollMs = 200;
+const exitTimeout = 2;
+
+const commands = ["status", "nodes", "leave", "wait", "version"] as const;
+type Command = (typeof commands)[number];
+
+type Options = {
+  readonly command: Command;
+  readonly names: readonly string[] | null;
+  readonly fields: readonly NodeField[] | null;
+  readonly addresses: boolean;
+  readonly json: boolean;
+  readonly wait: boolean;
+  readonly quorate: boolean;
+  readonly timeoutMs: number | null;
+  readonly socketPath: string;
+};
+
+/** Runs the command; returns its exit code. */
+export async function cmanTool(words: readonly string[], terminal: Terminal): Promise<number> {
+  const reading = readOptions(parseArgs(words, table), terminal.env);
+  const { out, err, exit } =
+    reading.type === "ends" ? reading : await run(reading, { terminal, began: performance.now() });
+  terminal.out(out);
+  terminal.err(err);
+  return exit;
+}
+
+type Reading = ({ readonly type: "options" } & Options) | ({ readonly type: "ends" } & Report);
+
+function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
+  let command: Command | null = null;
+  let options: Omit<Options, "command"> = {
+    names: null,
+    fields: null,
+    addresses: false,
+    json: false,
+    wait: false,
+    quorate: false,
+    timeoutMs: null,
+    socketPath: env["CLUSTERD_SOCKET"] || socketPathDefault,
+  };
+  for (const arg of args) {
+    if (arg.type === "operand") {
+      const known = commands.find((each) => each === arg.text);
+      if (known === undefined || command !== null) return mistake(`unknown command '${arg.text}'`);
+      command = known;
+    } else if (arg.type !== "option") {
+      return mistake(formatMistake(arg) ?? "");
+    } else if (["h", "?", "help"].includes(arg.name)) {
+      return { type: "ends", out: usage, err: "", exit: 0 };
+    } else if (["V", "version"].includes(arg.name)) {
+      return { type: "ends", out: `cman_tool-ts ${version}\n`, err: "", exit: 0 };
+    } else {
+      const changed = optionOf(arg.name, arg.value, options);
+      if (typeof changed === "string") return mistake(changed);
+      options = { ...options, ...changed };
+    }
+  }
+  if (command === null) return mistake("no command given");
+  const foreign = foreignOption(command, options);
+  return foreign === null ? { type: "options", command, ...options } : mistake(foreign);
+}
+
+function mistake(text: string): Reading {
+  return { type: "ends", out: "", err: `cman_tool: ${text}\n${usage}`, exit: 1 };
+}
+
+/** What one option changes, or why it cannot be. */
+function optionOf(
+  name: string,
+  value: string,
+  before: Pick<Options, "names">,
+): Partial<Options> | string {
+  switch (name) {
+    case "n":
+      return { names: [...(before.names ?? []), value] };
+    case "F":
+      return readFields(value);
+    case "t": {
+      const seconds = Number(value);
+      if (!Number.isInteger(seconds) || seconds < 1) return `'${value}' is no number of seconds`;
+      return { timeoutMs: seconds * 1000 };
+    }
+    case "a":
+      return { addresses: true };
+    case "w":
+      return { wait: true };
+    case "q":
+      return { quorate: true };
+    case "json":
+      return { json: true };
+    case "socket":
+      return { socketPath: value };
+    default:
+      return `unexpected option '${name}'`;
+  }
+}
+
+function readFields(text: string): Partial<Options> | string {
+  const fields: NodeField[] = [];
+  for (const word of text.split(",")) {
+    const field = nodeFields.find((each) => each === word);
+    if (field === undefined) return `'${word}' is no field; known: ${nodeFields.join(",")}`;
+    fields.push(field);
+  }
+  return { fields };
+}
+
+/** An option that its command does not take would silently do nothing. */
+function foreignOption(command: Command, options: Omit<Options, "command">): string | null {
+  const given: readonly (readonly [string, boolean, readonly Command[]])[] = [
+    ["-n", options.names !== null, ["nodes"]],
+    ["-F", options.fields !== null, ["nodes"]],
+    ["-a", options.addresses, ["nodes"]],
+    ["-w", options.wait, ["leave"]],
+    ["-q", options.quorate, ["wait"]],
+    ["-t", options.timeoutMs !== null, options.wait ? ["leave"] : ["wait"]],
+    ["--json", options.json, ["status", "nodes"]],
+  ];
+  const found = given.find(([, present, takers]) => present && !takers.includes(command));
+  return found === undefined ? null : `${command} does not take ${found[0]} here`;
+}
+
+type Surroundings = { readonly terminal: Terminal; readonly began: number };
+
+async function run(options: Options, around: Surroundings): Promise<Report> {
+  const client = controlClient(options.socketPath);
+  switch (options.command) {
+    case "status":
+    case "nodes":
+    case "version": {
+      const status = await client.status(answerMs);
+      return status.ok ? show(status.value, options) : failure(status.problem);
+    }
+    case "wait":
+      return await poll(options, around, async () => {
+        const status = await client.status(answerMs);
+        return status.ok && awaited(status.value, options.quorate);
+      });
+    case "leave":
+      return await leave(client, options, around);
+    default:
+      return assertNever(options.command);
+  }
+}
+
+function show(status: ClusterStatus, options: Options): Report {
+  const known = new Set(status.nodes.map((node) => node.name));
+  const stranger = options.names?.find((name) => !known.has(name));
+  if (stranger !== undefined) {
+    return { out: "", err: `cman_tool: ${stranger} is no node of the configuration\n`, exit: 1 };
+  }
+  if (options.command === "version") return shown(formatVersion(status));
+  const { names } = options;
+  if (options.command === "status") {
+    const { services: _, ...membership } = status;
+    return shown(options.json ? json(membership) : formatMembership(status));
+  }
+  const nodes = status.nodes.filter((node) => names?.includes(node.name) ?? true);
+  return shown(options.json ? json(nodes) : formatNodes(status, options));
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function shown(out: string): Report {
+  return { out, err: "", exit: 0 };
+}
+
+function awaited(status: ClusterStatus, quorate: boolean): boolean {
+  const member = status.nodes.some((node) => node.id === status.localNode && node.online);
+  return member && (!quorate || status.quorum.quorate);
+}
+
+async function leave(
+  client: ControlClient,
+  options: Options,
+  around: Surroundings,
+): Promise<Report> {
+  const asked = await client.leave(answerMs);
+  if (!asked.ok) return failure(asked.problem);
+  if (!options.wait) return shown("");
+  return await poll(options, around, async () => {
+    const status = await client.status(answerMs);
+    return !status.ok && status.problem.type === "unreachable";
+  });
+}
+
+/** Asks again and again until it is so, or the time is over. */
+async function poll(
+  { timeoutMs }: Options,
+  { terminal, began }: Surroundings,
+  reached: () => Promise<boolean>,
+): Promise<Report> {
+  const signal = terminal.untilSignal();
+  while (!(await reached())) {
+    const leftMs = timeoutMs === null ? pollMs : began + timeoutMs - performance.now();
+    if (leftMs <= 0) {
+      return { out: "", err: "cman_tool: Timed-out waiting for cluster\n", exit: exitTimeout };
+    }
+    await terminal.pause(Math.min(pollMs, leftMs), signal);
+    if (signal.aborted) return { out: "", err: "", exit: 1 };
+  }
+  return shown("");
+}
+
+function failure(problem: ControlProblem): Report {
+  const err =
+    problem.type === "unreachable"
+      ? "cman_tool: Cannot open connection to cman, is it running ?\n"
+      : problem.type === "timed-out"
+        ? `cman_tool: the daemon has not answered for ${problem.afterMs / 1000} s\n`
+        : `cman_tool: ${problem.text}\n`;
+  return { out: "", err, exit: 1 };
+}

@@ -1,0 +1,34 @@
+/**
+ * What one client of the control socket may make the daemon hold, and for how long.
+ * Numbers only.
+ */
+
+export type ControlLimits = {
+  readonly connectionsMax: number;
+  /** Requests the backend has not answered yet, those of vanished clients included. */
+  readonly requestsPendingMax: number;
+  readonly headerBytesMax: number;
+  readonly bodyBytesMax: number;
+  /** From the connection to the end of the headers, and to the end of the whole request. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** A client must have taken its reply after this long. */
+  readonly replyMs: number;
+  /** An event client that lags behind by more is cut off. */
+  readonly eventBacklogBytesMax: number;
+};
+
+/**
+ * 64 connections are far more than people and scripts of one machine use at once; 64 KiB of body is
+ * a thousand times the largest valid one. Times are long for a local client and short for a leak.
+ */
+export const controlLimits: ControlLimits = {
+  connectionsMax: 64,
+  requestsPendingMax: 64,
+  headerBytesMax: 8 * 1024,
+  bodyBytesMax: 64 * 1024,
+  headersMs: 5_000,
+  requestMs: 10_000,
+  replyMs: 10_000,
+  eventBacklogBytesMax: 1024 * 1024,
+};

@@ -1,0 +1,186 @@
+/**
+ * The status as Prometheus text: one fixed list of metrics with their names and meaning.
+ * Knows ClusterStatus; does not know sockets or who asks.
+ * Source: the Prometheus text exposition format, version 0.0.4.
+ * M1  A name, its type and its labels never change; what is not known yet is left out.
+ */
+import type { ClusterStatus } from "../model/status.ts";
+import { version } from "../model/version.ts";
+
+export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = { readonly labels: Labels; readonly value: number };
+type Metric = {
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly samples: readonly Sample[];
+};
+
+export function formatMetrics(status: ClusterStatus): string {
+  const metrics = [
+    ...clusterMetrics(status),
+    ...nodeMetrics(status),
+    ...serviceMetrics(status),
+    ...ringMetrics(status),
+    ...frameMetrics(status),
+  ];
+  return metrics
+    .filter(({ samples }) => samples.length > 0)
+    .map(formatMetric)
+    .join("");
+}
+
+function formatMetric({ name, type, help, samples }: Metric): string {
+  const lines = samples.map(({ labels, value }) => {
+    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
+    return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n");
+}
+
+function gauge(name: string, help: string, value: number | readonly Sample[]): Metric {
+  const samples = typeof value === "number" ? [{ labels: {}, value }] : value;
+  return { name: `clusterd_${name}`, type: "gauge", help, samples };
+}
+
+function counter(name: string, help: string, value: number | readonly Sample[]): Metric {
+  return { ...gauge(`${name}_total`, help, value), type: "counter" };
+}
+
+function clusterMetrics({ cluster, quorum, lease, localNode }: ClusterStatus): readonly Metric[] {
+  const build = { version, cluster: cluster.name, node: String(localNode) };
+  return [
+    gauge("build_info", "Always 1.", [{ labels: build, value: 1 }]),
+    gauge("config_version", "Version of the configuration.", cluster.configVersion),
+    gauge(
+      "quorate",
+      "Whether the cluster is quorate, as this node sees it.",
+      Number(quorum.quorate),
+    ),
+    gauge("votes", "Votes of the present members.", quorum.votes),
+    gauge("expected_votes", "Votes of all nodes.", quorum.expectedVotes),
+    gauge("quorum_votes", "Votes needed for quorum.", quorum.quorum),
+    gauge("lease_held", "Whether this node may run services.", Number(lease.held)),
+    gauge("lease_remaining_seconds", "Time left of the lease.", lease.remainingMs / 1000),
+  ];
+}
+
+function nodeMetrics({ nodes }: ClusterStatus): readonly Metric[] {
+  const each = (value: (node: ClusterStatus["nodes"][number]) => boolean) =>
+    nodes.map((node) => ({ labels: { node: node.name }, value: Number(value(node)) }));
+  return [
+    gauge(
+      "node_online",
+      "Whether the node is a member.",
+      each(({ online }) => online),
+    ),
+    gauge(
+      "node_ready",
+      "Whether the node takes part in services.",
+      each(({ ready }) => ready),
+    ),
+  ];
+}
+
+function serviceMetrics({ services }: ClusterStatus): readonly Metric[] {
+  const known = services ?? [];
+  return [
+    gauge(
+      "service_state",
+      "1 for the state that the service is in.",
+      known.map(({ name, state }) => ({ labels: { service: name, state }, value: 1 })),
+    ),
+    gauge(
+      "service_owner",
+      "Id of the node that runs the service, 0 for none.",
+      known.map(({ name, owner }) => ({ labels: { service: name }, value: owner })),
+    ),
+  ];
+}
+
+function ringMetrics({ ring, generation }: ClusterStatus): readonly Metric[] {
+  const { rotation, counters } = ring;
+  const parts = rotation === null ? [] : Object.entries(rotation);
+  return [
+    gauge(
+      "ring_operational",
+      "Whether messages are ordered.",
+      Number(ring.state === "operational"),
+    ),
+    gauge("ring_sequence", "Sequence number of the ring.", generation),
+    gauge(
+      "ring_token_rotation_seconds",
+      "Time the token takes to go round, over its last hundred rotations.",
+      parts.map(([part, ms]) => ({ labels: { part: part.replace("Ms", "") }, value: ms / 1000 })),
+    ),
+    counter(
+      "ring_gathers",
+      "Times a ring had to be formed, by cause.",
+      labelled(counters, "gather: ", "cause"),
+    ),
+    counter("ring_retransmitted", "Messages sent again.", counters["retransmitted"] ?? 0),
+    gauge(
+      "ring_held_messages",
+      "Messages kept until all have them.",
+      counters["held messages"] ?? 0,
+    ),
+    gauge(
+      "ring_queued_messages",
+      "Messages that wait for the token.",
+      counters["queued messages"] ?? 0,
+    ),
+    gauge("ring_queued_bytes", "Their bytes.", counters["queued bytes"] ?? 0),
+    counter("ring_stalls", "Times the ring's thread did not run in time.", counters["stalls"] ?? 0),
+    gauge(
+      "ring_stall_worst_seconds",
+      "The longest of them.",
+      (counters["stall_worst_ms"] ?? 0) / 1000,
+    ),
+  ];
+}
+
+function frameMetrics({ ring: { counters } }: ClusterStatus): readonly Metric[] {
+  const directions = (unit: "frames" | "bytes") =>
+    (["sent", "received"] as const).map((direction) => ({
+      labels: { direction },
+      value: counters[`${unit}-${direction}`] ?? 0,
+    }));
+  const kinds = (["sent", "received"] as const).flatMap((direction) =>
+    labelled(counters, `${direction} `, "type").map(({ labels, value }) => ({
+      labels: { direction, ...labels },
+      value,
+    })),
+  );
+  return [
+    counter("ring_frames", "Datagrams, own copies included.", directions("frames")),
+    counter("ring_frame_bytes", "Their bytes.", directions("bytes")),
+    counter("ring_protocol_messages", "Messages of the ring protocol, by type.", kinds),
+    counter(
+      "ring_dropped_frames",
+      "Datagrams not accepted, by cause.",
+      labelled(counters, "dropped_", "cause"),
+    ),
+    counter(
+      "ring_send_failures",
+      "Datagrams not sent, by error.",
+      labelled(counters, "send-failed-", "error"),
+    ),
+  ];
+}
+
+/** The counters whose names begin so; the rest of the name becomes the label. */
+function labelled(
+  counters: Readonly<Record<string, number>>,
+  prefix: string,
+  label: string,
+): readonly Sample[] {
+  return Object.entries(counters)
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, value]) => ({ labels: { [label]: name.slice(prefix.length) }, value }));
+}

@@ -1,0 +1,118 @@
+import { test } from "tap";
+import { cmanTool } from "../../src/cli/cman-tool.ts";
+import { formatMembership, formatNodes } from "../../src/cli/membership-text.ts";
+import { exampleNode, exampleStatus } from "../control/fake-backend.ts";
+import { serve, temporarySocket, until } from "../control/served.ts";
+import { call } from "./fake-terminal.ts";
+import { sameAsGolden } from "./golden-file.ts";
+import { run, start } from "./spawned.ts";
+
+const everything = { names: null, fields: null, addresses: false };
+
+test("the status has the lines of cman_tool, and the ring's figures behind them", (t) => {
+  const counters = {
+    "gather entries": 3,
+    retransmitted: 12,
+    "dropped_own-copy": 99,
+    dropped_replay: 2,
+    dropped_authentication: 5,
+  };
+  const { ring, quorum } = exampleStatus();
+  const status = exampleStatus({ ring: { ...ring, counters } });
+  sameAsGolden(t, "cman-tool/status.txt", formatMembership(status));
+  const alone = exampleStatus({
+    nodes: [exampleNode(1), exampleNode(2, { online: false })],
+    quorum: { ...quorum, votes: 1, expectedVotes: 1, quorum: 1, twoNode: true, quorate: true },
+    ring: { ...ring, transport: "udpu", multicast: null, rotation: null },
+  });
+  sameAsGolden(t, "cman-tool/status-two-node.txt", formatMembership(alone));
+  const joining = exampleStatus({
+    nodes: [exampleNode(1, { online: false })],
+    quorum: { ...quorum, votes: 0, quorate: false },
+    ring: { ...ring, state: "gather", id: "", rotation: null },
+    generation: 0,
+  });
+  sameAsGolden(t, "cman-tool/status-joining.txt", formatMembership(joining));
+  const stopped = { ...joining, ring: { ...ring, state: "stopped" as const } };
+  t.match(formatMembership(stopped), /^Membership state: Not-in-Cluster$/m);
+  t.end();
+});
+
+test("nodes are listed by number, with the ring sequence and time of their joining", (t) => {
+  const far = exampleNode(4000, { joinedGeneration: 123456, name: "far" });
+  const { nodes } = exampleStatus();
+  const status = exampleStatus({ nodes: [...nodes, far] });
+  sameAsGolden(t, "cman-tool/nodes.txt", formatNodes(status, everything));
+  const named = { ...everything, names: ["node2.example.com"], addresses: true };
+  sameAsGolden(t, "cman-tool/nodes-addresses.txt", formatNodes(status, named));
+  const fields = ["id", "name", "type", "addr", "votes", "exp", "state"] as const;
+  sameAsGolden(t, "cman-tool/nodes-fields.txt", formatNodes(status, { ...everything, fields }));
+  t.end();
+});
+
+test("every command and option prints and exits as cman_tool does", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const cases: readonly (readonly [readonly string[], number, RegExp, RegExp])[] = [
+    [["status"], 0, /^Version: 6\.2\.0\nConfig Version: 3\n/, /^$/],
+    [["status", "--json"], 0, /"rotation": \{\n/, /^$/],
+    [["nodes"], 0, /^Node {2}Sts {3}Inc {3}Joined {15}Name\n {3}1 {3}M {6}4 /, /^$/],
+    [["nodes", "-a"], 0, /\n {7}Addresses: 20\.0\.20\.1 \n/, /^$/],
+    [["-F", "name,type", "nodes"], 0, /^node1\.example\.com M \n/, /^$/],
+    [["nodes", "-n", "node3.example.com", "-F", "state"], 0, /^Dead \n$/, /^$/],
+    [["nodes", "-nnode2.example.com", "--json"], 0, /^\[\n {2}\{\n {4}"id": 2,/, /^$/],
+    [["nodes", "-n", "nobody"], 1, /^$/, /^cman_tool: nobody is no node of the configuration\n$/],
+    [["nodes", "-F", "id,colour"], 1, /^$/, /'colour' is no field; known: id,name/],
+    [["version"], 0, /^6\.2\.0 config 3\n$/, /^$/],
+    [["wait"], 0, /^$/, /^$/],
+    [["wait", "-q", "-t", "1"], 0, /^$/, /^$/],
+    [["-V"], 0, /^cman_tool-ts \d/, /^$/],
+    [["-h"], 0, /^usage: cman_tool-ts/, /^$/],
+    [[], 1, /^$/, /no command given\nusage/],
+    [["kill"], 1, /^$/, /unknown command 'kill'/],
+    [["status", "nodes"], 1, /^$/, /unknown command 'nodes'/],
+    [["wait", "-t", "soon"], 1, /^$/, /'soon' is no number of seconds/],
+    [["status", "-q"], 1, /^$/, /status does not take -q/],
+    [["leave", "-t", "3"], 1, /^$/, /leave does not take -t/],
+    [["version", "--json"], 1, /^$/, /version does not take --json/],
+    [["status", "-z"], 1, /^$/, /invalid option -- 'z'/],
+  ];
+  for (const [words, exit, out, err] of cases) {
+    t.match(await call(cmanTool, words, socketPath), { exit, out, err }, words.join(" "));
+  }
+  t.equal(backend.leaves, 0);
+});
+
+test("leave asks the daemon once, and -w waits for its end", async (t) => {
+  const { socketPath, backend, server } = await serve(t);
+  t.same(await call(cmanTool, ["leave"], socketPath), { out: "", err: "", exit: 0 });
+  t.equal(backend.leaves, 1);
+  const waiting = start("cman_tool-ts", ["leave", "-w"], { CLUSTERD_SOCKET: socketPath });
+  await until("it has asked", () => backend.leaves === 2);
+  await server.close();
+  t.same(await waiting.outcome, { out: "", err: "", exit: 0 });
+});
+
+test("waiting longer than -t is exit code 2", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const { quorum } = backend.shown;
+  backend.shown = exampleStatus({ quorum: { ...quorum, quorate: false } });
+  const env = { CLUSTERD_SOCKET: socketPath };
+  const late = { out: "", err: "cman_tool: Timed-out waiting for cluster\n", exit: 2 };
+  t.same(await run("cman_tool-ts", ["wait", "-q", "-t", "1"], env), late);
+  t.same(await run("cman_tool-ts", ["leave", "-w", "-t", "1"], env), late);
+  t.match(await run("cman_tool-ts", ["wait", "-t", "1"], env), { exit: 0 });
+  const waiting = start("cman_tool-ts", ["wait", "-q"], env);
+  backend.shown = exampleStatus();
+  t.match(await waiting.outcome, { exit: 0 });
+});
+
+test("without a daemon it says so in the original's words", async (t) => {
+  const socketPath = temporarySocket(t);
+  for (const command of ["status", "nodes", "version", "leave"]) {
+    t.same(await call(cmanTool, [command], socketPath), {
+      out: "",
+      err: "cman_tool: Cannot open connection to cman, is it running ?\n",
+      exit: 1,
+    });
+  }
+});

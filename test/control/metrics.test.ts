@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { fileURLToPath } from "node:url";
+import { test } from "tap";
+import { formatMetrics } from "../../src/control/metrics.ts";
+import { sameAsGolden } from "../cli/golden-file.ts";
+import { exampleService, exampleStatus } from "./fake-backend.ts";
+import { serve } from "./served.ts";
+
+const counters = {
+  "sent token": 10,
+  "received mcast": 7,
+  "gather entries": 4,
+  "gather: token lost": 3,
+  "gather: node N leaves": 1,
+  retransmitted: 2,
+  "held messages": 5,
+  "queued messages": 1,
+  "queued bytes": 640,
+  stalls: 1,
+  stall_worst_ms: 1250,
+  "frames-sent": 21,
+  "bytes-sent": 4200,
+  "frames-received": 33,
+  "bytes-received": 6600,
+  "dropped_own-copy": 9,
+  "send-failed-ENETUNREACH": 6,
+};
+
+function full() {
+  const { ring } = exampleStatus();
+  return exampleStatus({ ring: { ...ring, counters } });
+}
+
+test("the metrics are these", (t) => {
+  sameAsGolden(t, "metrics.txt", formatMetrics(full()));
+  t.end();
+});
+
+test("every metric is documented", (t) => {
+  const page = fileURLToPath(new URL("../../../man/clusterd.8", import.meta.url));
+  const text = readFileSync(page, "utf8");
+  const names = [...formatMetrics(full()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  t.ok(names.length > 25);
+  t.same(
+    names.filter((name = "") => !new RegExp(`\\b${name}\\b`).test(text)),
+    [],
+  );
+  t.end();
+});
+
+test("what is not known is left out, and labels are escaped", (t) => {
+  const { ring } = exampleStatus();
+  const text = formatMetrics(
+    exampleStatus({ services: null, ring: { ...ring, rotation: null, counters: {} } }),
+  );
+  t.notMatch(text, /service_state|rotation|dropped/);
+  const odd = exampleStatus({ services: [exampleService('a"b\\c\nd')] });
+  t.match(formatMetrics(odd), 'service="service:a\\"b\\\\c\\nd"');
+  t.end();
+});
+
+test("GET /v1/metrics is plain text", async (t) => {
+  const { socketPath } = await serve(t);
+  const [type, body] = await new Promise<readonly [string, string]>((resolve, reject) => {
+    const call = request({ socketPath, path: "/v1/metrics", agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => resolve([response.headers["content-type"] ?? "", text]));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+  t.equal(type, "text/plain; version=0.0.4; charset=utf-8");
+  t.equal(body, formatMetrics(exampleStatus()));
+});

@@ -1,0 +1,58 @@
+import { test } from "tap";
+import { MemberLog } from "../../src/daemon/member-log.ts";
+import { TokenMeter } from "../../src/daemon/token-meter.ts";
+import {
+  type Incarnation,
+  type NodeId,
+  parseIncarnation,
+  parseNodeId,
+  type RingId,
+} from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
+
+function node(value: number): NodeId {
+  const id = parseNodeId(value);
+  if (id === null) throw new Error(`no node id: ${value}`);
+  return id;
+}
+
+function life(value: number): Incarnation {
+  const incarnation = parseIncarnation(value);
+  if (incarnation === null) throw new Error(`no incarnation: ${value}`);
+  return incarnation;
+}
+
+function ring(seq: number): RingId {
+  return { rep: node(1), seq };
+}
+
+test("a member keeps the time of its joining until it leaves or begins a new life", (t) => {
+  const log = new MemberLog();
+  const lives = (third: number) =>
+    [1, 2, 3].map((id) => [node(id), life(id === 3 ? third : 100 + id)] as const);
+  const three = { members: [1, 2, 3].map(node), incarnations: lives(103) };
+  log.note({ ring: ring(4), ...three }, 1000);
+  log.note({ ring: ring(8), members: [node(1), node(3)], incarnations: lives(103) }, 2000);
+  t.same(log.find(node(1)), { incarnation: 101, generation: 4, at: 1000 });
+  t.equal(log.find(node(2)), null);
+  log.note({ ring: ring(12), members: three.members, incarnations: lives(203) }, 3000);
+  t.same(log.find(node(1)), { incarnation: 101, generation: 4, at: 1000 });
+  t.same(log.find(node(2)), { incarnation: 102, generation: 12, at: 3000 });
+  t.same(log.find(node(3)), { incarnation: 203, generation: 12, at: 3000 });
+  t.end();
+});
+
+test("rotations are those of one ring, and the last hundred", (t) => {
+  const meter = new TokenMeter();
+  const none = { rotations: 0, minMs: 0, meanMs: 0, maxMs: 0 };
+  t.same(meter.record(), none);
+  meter.accepted(ring(4), ms(5));
+  t.same(meter.record(), none);
+  for (const at of [7, 8, 11]) meter.accepted(ring(4), ms(at));
+  t.same(meter.record(), { rotations: 3, minMs: 1, meanMs: 2, maxMs: 3 });
+  meter.accepted(ring(8), ms(500));
+  t.same(meter.record(), none);
+  for (let at = 1; at <= 250; at += 1) meter.accepted(ring(8), ms(500 + at * 4));
+  t.same(meter.record(), { rotations: 100, minMs: 4, meanMs: 4, maxMs: 4 });
+  t.end();
+});

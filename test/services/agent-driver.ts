@@ -1,0 +1,53 @@
+/** Drives one call of an agent: its orders are compared, its reports come from a list. */
+import type {
+  AgentCall,
+  AgentOrder,
+  AgentReport,
+  AgentVerdict,
+} from "../../src/model/agent-orders.ts";
+
+/** An order in few words: `add 10.0.0.5/24 on eth0`. */
+export function orderWords(order: AgentOrder): string {
+  switch (order.type) {
+    case "run-process":
+      return `run ${order.argv.join(" ")}`;
+    case "list-interfaces":
+      return "list";
+    case "add-address":
+    case "remove-address":
+    case "probe-address":
+    case "announce": {
+      const { address, prefix, interface: name } = order.address;
+      return `${order.type.replace("-address", "")} ${address}/${prefix} on ${name}`;
+    }
+    case "pause":
+      return `pause ${order.pauseMs} ms`;
+    case "kill-processes":
+      return `kill ${order.service}`;
+  }
+}
+
+/** Walks the call; `reports` answers the orders in turn, and must be just enough. */
+export function walkCall(
+  call: AgentCall,
+  reports: readonly AgentReport[],
+): { readonly orders: readonly string[]; readonly verdict: AgentVerdict } {
+  const orders: string[] = [];
+  const left = [...reports];
+  let next = call.next();
+  while (next.done !== true) {
+    orders.push(orderWords(next.value));
+    const report = left.shift();
+    if (report === undefined) throw new Error(`no report for ${orders.join("; ")}`);
+    next = call.next(report);
+  }
+  if (left.length > 0) throw new Error(`${left.length} reports were not asked for`);
+  return { orders, verdict: next.value };
+}
+
+export const exited = (code: number, output = ""): AgentReport => ({
+  type: "exited",
+  code,
+  output,
+});
+export const done: AgentReport = { type: "done" };

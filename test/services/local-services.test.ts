@@ -1,0 +1,250 @@
+/** The services on one node: operations, checks, and the proof that nothing is left. */
+import { test } from "tap";
+import type { AgentReport } from "../../src/model/agent-orders.ts";
+import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
+import { BrokenInvariant } from "../../src/model/outcome.ts";
+import {
+  type LocalInput,
+  type LocalOutput,
+  LocalServices,
+} from "../../src/services/local-services.ts";
+import { emptyChain, type Operation } from "../../src/services/service-state.ts";
+import { id, service } from "../sim/cluster.ts";
+import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
+import { exited, orderWords } from "./agent-driver.ts";
+
+type Act = Extract<LocalOutput, { readonly type: "act" }>;
+
+function nodeName(): NodeName {
+  const name = parseNodeName("node1");
+  if (name === null) throw new Error("name");
+  return name;
+}
+
+class Place {
+  readonly local: LocalServices;
+  /** Orders under way, oldest first. */
+  readonly acts: Act[] = [];
+  readonly said: string[] = [];
+  nowMs = 0;
+  #lastOp = 0;
+
+  constructor(names: readonly string[] = ["web", "mail"], statusChildMax = 5) {
+    const sample = sampleConf();
+    const services = names.map((name) => sampleService(name, [script(name)]));
+    const conf = { ...sample, services: { ...sample.services, services, statusChildMax } };
+    this.local = new LocalServices(conf, { nodeName: nodeName(), trackingToken: "token" });
+  }
+
+  step(input: LocalInput): this {
+    for (const output of this.local.step(input, this.nowMs)) this.#note(output);
+    return this;
+  }
+
+  operate(kind: "start" | "stop", name: string, opId = this.#lastOp + 1): this {
+    this.#lastOp = opId;
+    const shared = { id: opId, node: id(1), life: 1, chain: emptyChain };
+    const operation: Operation =
+      kind === "start"
+        ? { kind, ...shared }
+        : { kind, ...shared, goal: { type: "rest", state: "stopped" }, cleanup: "no" };
+    return this.step({ type: "run", service: service(name), operation });
+  }
+
+  /** Answers the oldest order. */
+  report(report: AgentReport): this {
+    const act = this.acts.shift();
+    if (act === undefined) throw new Error("nothing is under way");
+    return this.step({ type: "report", action: act.action, report });
+  }
+
+  /** Scripts exit 0, kills leave nothing, until nothing is under way. */
+  succeed(): this {
+    while (this.acts.length > 0) {
+      const killing = this.acts[0]?.order.type === "kill-processes";
+      this.report(killing ? { type: "killed", survivors: 0 } : exited(0));
+    }
+    return this;
+  }
+
+  underWay(): readonly string[] {
+    return this.acts.map((act) => orderWords(act.order).replace("/etc/init.d/", ""));
+  }
+
+  take(): readonly string[] {
+    return this.said.splice(0);
+  }
+
+  #note(output: LocalOutput): void {
+    switch (output.type) {
+      case "act":
+        this.acts.push(output);
+        return;
+      case "cancel": {
+        const at = this.acts.findIndex((act) => act.action === output.action);
+        const [cancelled] = this.acts.splice(at, 1);
+        this.said.push(`cancel ${cancelled === undefined ? "?" : orderWords(cancelled.order)}`);
+        return;
+      }
+      case "result":
+        this.said.push(`${output.op} ${output.outcome}`);
+        return;
+      case "status-failed":
+        this.said.push(`${output.service} (start ${output.startOp}) failed its check`);
+        return;
+      case "clean":
+        this.said.push("clean");
+        return;
+      case "notice":
+        this.said.push(output.text);
+        return;
+    }
+  }
+}
+
+function clean(place = new Place()): Place {
+  place.step({ type: "clean-up" }).succeed().take();
+  return place;
+}
+
+test("at first nothing is known: the clean-up stops and kills every service", async (t) => {
+  const place = new Place();
+  t.equal(place.local.clean, false);
+  t.equal(place.local.mayRun, true);
+  place.step({ type: "clean-up" });
+  t.same(place.underWay(), ["run web stop", "run mail stop"]);
+  place.report(exited(1)).report(exited(0));
+  t.same(place.underWay(), ["kill service:web", "kill service:mail"], "whatever the scripts said");
+  place.report({ type: "killed", survivors: 0 });
+  t.same(place.take(), [], "one is not done yet");
+  place.succeed();
+  t.same(place.take(), ["clean"]);
+  t.equal(place.local.mayRun, false);
+});
+
+test("operations are answered once, with the number they came with", async (t) => {
+  const place = clean().operate("start", "web", 7);
+  t.same(place.underWay(), ["run web start"]);
+  const [act] = place.acts;
+  place.report(exited(0));
+  if (act === undefined) throw new Error("no action");
+  place.step({ type: "report", action: act.action, report: exited(1) });
+  t.same(place.take(), ["7 ok"]);
+  place.operate("stop", "web", 9).report(exited(2));
+  t.same(place.take(), ["9 failed"]);
+});
+
+test("L1: the same operation twice is impossible, in one life", async (t) => {
+  const place = clean().operate("start", "web", 7).succeed();
+  t.throws(() => place.operate("stop", "web", 7), BrokenInvariant);
+  place.step({ type: "new-life" }).operate("stop", "web", 2).succeed();
+  t.same(place.take(), ["7 ok", "2 ok"]);
+});
+
+test("L2: nothing is begun before everything is verified gone", async (t) => {
+  const place = new Place().operate("start", "web");
+  t.same(place.acts, []);
+  place.step({ type: "clean-up" }).operate("start", "web");
+  t.same(place.underWay(), ["run web stop", "run mail stop"]);
+});
+
+test("a failed check names the start that it checked", async (t) => {
+  const place = clean().operate("start", "web", 3).succeed();
+  place.nowMs = 1000;
+  place.step({ type: "poll" }).report(exited(3));
+  t.same(place.take(), ["3 ok", "service:web (start 3) failed its check"]);
+  place.operate("stop", "web", 4).succeed().take();
+  place.nowMs = 99_000;
+  place.step({ type: "poll" });
+  t.same(place.acts, [], "what is stopped is not checked");
+});
+
+test("a hanging check does not delay the stop, and its late report is not believed", async (t) => {
+  const place = clean().operate("start", "web").succeed();
+  place.take();
+  place.nowMs = 1000;
+  place.step({ type: "poll" });
+  const [check] = place.acts;
+  place.operate("stop", "web");
+  t.same(place.take(), ["cancel run /etc/init.d/web status"]);
+  t.same(place.underWay(), ["run web stop"]);
+  if (check === undefined) throw new Error("no check");
+  place.step({ type: "report", action: check.action, report: exited(3) });
+  t.same(place.take(), []);
+  place.succeed();
+  t.same(place.take(), ["2 ok"]);
+});
+
+test("one hanging check delays no other service's, and status_child_max limits them", async (t) => {
+  const place = clean(new Place(["a", "b", "c"], 2));
+  for (const name of ["a", "b", "c"]) place.operate("start", name).succeed();
+  place.nowMs = 1000;
+  place.step({ type: "poll" });
+  t.same(place.underWay(), ["run a status", "run b status"]);
+  place.acts.reverse();
+  place.report(exited(0)).step({ type: "poll" });
+  t.same(place.underWay(), ["run a status", "run c status"], "the hanging one stays");
+});
+
+test("an event on the machine checks everything at once", async (t) => {
+  const place = clean().operate("start", "web").succeed();
+  place.take();
+  place.nowMs = 10;
+  place.step({ type: "check-now", why: "eth0 has no link" });
+  t.same(place.take(), ["checking now: eth0 has no link"]);
+  t.same(place.underWay(), ["run web status"]);
+});
+
+test("a kill cancels what is under way, and runs no scripts", async (t) => {
+  const place = clean().operate("start", "web").operate("start", "mail");
+  place.report(exited(0)).take();
+  place.step({ type: "kill" });
+  t.same(place.take(), ["cancel run /etc/init.d/mail start"]);
+  t.same(place.underWay(), ["kill service:web", "kill service:mail"]);
+  place.report({ type: "killed", survivors: 1 });
+  place.report({ type: "killed", survivors: 0 });
+  t.same(place.underWay(), ["pause 500 ms"]);
+  t.equal(place.local.clean, false);
+  place.report({ type: "done" }).succeed();
+  t.same(place.take(), ["clean"]);
+});
+
+test("a kill during the clean-up takes its place", async (t) => {
+  const place = new Place(["web"]).step({ type: "clean-up" }).step({ type: "kill" });
+  t.same(place.take(), ["cancel run /etc/init.d/web stop"]);
+  place.succeed();
+  t.same(place.take(), ["clean"]);
+});
+
+test("a second place of the same resource on the node is counted for its agent", async (t) => {
+  const sample = sampleConf();
+  const services = ["one", "two"].map((name) => sampleService(name, [script("shared")]));
+  const conf = { ...sample, services: { ...sample.services, services } };
+  const local = new LocalServices(conf, { nodeName: nodeName(), trackingToken: "token" });
+  const counts: string[] = [];
+  let action = 0;
+  const step = (input: LocalInput): void => {
+    for (const output of local.step(input, 0)) {
+      if (output.type !== "act") continue;
+      action = output.action;
+      const { order } = output;
+      const environment = new Map(order.type === "run-process" ? order.environment : []);
+      counts.push(environment.get("OCF_RESKEY_RGMANAGER_meta_refcnt") ?? order.type);
+      const killed = { type: "killed", survivors: 0 } as const;
+      step({ type: "report", action, report: order.type === "run-process" ? exited(0) : killed });
+    }
+  };
+  step({ type: "clean-up" });
+  counts.length = 0;
+  for (const [at, name] of ["one", "two"].entries()) {
+    const operation = {
+      kind: "start",
+      id: at + 1,
+      node: id(1),
+      life: 1,
+      chain: emptyChain,
+    } as const;
+    step({ type: "run", service: service(name), operation });
+  }
+  t.same(counts, ["0", "1"]);
+});

@@ -1,0 +1,350 @@
+/**
+ * Requests of users: state by operation, as the service manager's request table has it, and the
+ * rules for services that are busy. The service runs on node 1; requests come from node 2.
+ */
+import { test } from "tap";
+import type { ServiceConf } from "../../src/model/conf.ts";
+import { ms } from "../../src/model/time.ts";
+import type { ServiceOperation } from "../../src/services/service-messages.ts";
+import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
+import { TableDriver } from "./table-driver.ts";
+
+const web = "web";
+
+function conf(services: readonly ServiceConf[]) {
+  const sample = sampleConf({ fencing: { cleanStart: true } });
+  return { ...sample, services: { ...sample.services, services } };
+}
+
+/** Three ready nodes, the service started on node 1. */
+function started(rest: Partial<ServiceConf> = {}): TableDriver {
+  const driver = new TableDriver(conf([sampleService(web, [script("web")], rest)]));
+  return driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+}
+
+const states = {
+  stopped: () => {
+    const driver = started();
+    driver.request(1, "stop", { service: web });
+    return driver.succeed();
+  },
+  disabled: () => {
+    const driver = started();
+    driver.request(1, "disable", { service: web });
+    return driver.succeed();
+  },
+  starting: () => {
+    const driver = states.stopped();
+    driver.request(1, "enable", { service: web });
+    return driver;
+  },
+  started: () => started(),
+  stopping: () => {
+    const driver = started();
+    driver.request(1, "restart", { service: web });
+    return driver;
+  },
+  recoverable: () => started().checkFails(web),
+  failed: () => {
+    const driver = started();
+    driver.request(1, "stop", { service: web });
+    return driver.answer("failed");
+  },
+  "owner lost": () => started().view(2, 3),
+  "stopping on a lost owner": () => states.stopping().view(2, 3),
+} as const;
+
+type State = keyof typeof states;
+const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+
+/** At once: a code, an operation, or `waits`; then, when all succeeds: state and code. */
+type Row = Readonly<Record<ServiceOperation, readonly [atOnce: string, inTheEnd: string]>>;
+
+const pending: Row = {
+  enable: ["-13", "started 1"],
+  disable: ["-13", "started 1"],
+  stop: ["-13", "started 1"],
+  restart: ["-13", "started 1"],
+  relocate: ["-13", "started 1"],
+};
+
+const table: Readonly<Record<State, Row>> = {
+  stopped: {
+    enable: ["start on 2", "started 2, 0"],
+    disable: ["stop on 2", "disabled (1), 0"],
+    stop: ["0", "stopped (1)"],
+    restart: ["start on 2", "started 2, 0"],
+    relocate: ["start on 1", "started 1, 0"],
+  },
+  disabled: {
+    enable: ["start on 2", "started 2, 0"],
+    disable: ["stop on 2", "disabled (1), 0"],
+    stop: ["0", "disabled (1)"],
+    restart: ["-8", "disabled (1)"],
+    relocate: ["-8", "disabled (1)"],
+  },
+  starting: {
+    enable: ["-5", "started 1"],
+    disable: ["waits", "disabled (1), 0"],
+    stop: ["waits", "stopped (1), 0"],
+    restart: ["-5", "started 1"],
+    relocate: ["-5", "started 1"],
+  },
+  started: {
+    enable: ["-10", "started 1"],
+    disable: ["stop on 1", "disabled (1), 0"],
+    stop: ["stop on 1", "stopped (1), 0"],
+    restart: ["stop on 1", "started 1, 0"],
+    relocate: ["stop on 1", "started 2, 0"],
+  },
+  stopping: {
+    enable: ["-6", "started 1"],
+    disable: ["waits", "disabled (1), 0"],
+    stop: ["waits", "stopped (1), 0"],
+    restart: ["-6", "started 1"],
+    relocate: ["-6", "started 1"],
+  },
+  recoverable: {
+    enable: ["-6", "started 1"],
+    disable: ["waits", "disabled (1), 0"],
+    stop: ["waits", "stopped (1), 0"],
+    restart: ["-6", "started 1"],
+    relocate: ["-6", "started 1"],
+  },
+  failed: {
+    enable: ["-2", "failed (1)"],
+    disable: ["stop on 1", "disabled (1), 0"],
+    stop: ["-1", "failed (1)"],
+    restart: ["-1", "failed (1)"],
+    relocate: ["-2", "failed (1)"],
+  },
+  "owner lost": pending,
+  "stopping on a lost owner": {
+    enable: ["-13", "stopping 1"],
+    disable: ["-13", "stopping 1"],
+    stop: ["-13", "stopping 1"],
+    restart: ["-13", "stopping 1"],
+    relocate: ["-13", "stopping 1"],
+  },
+};
+
+const stateNames: readonly State[] = [
+  "stopped",
+  "disabled",
+  "starting",
+  "started",
+  "stopping",
+  "recoverable",
+  "failed",
+  "owner lost",
+  "stopping on a lost owner",
+];
+
+for (const state of stateNames) {
+  test(`requests for a service that is ${state}`, async (t) => {
+    for (const operation of operations) {
+      const driver = states[state]();
+      const before = driver.operations.length;
+      const number = driver.request(2, operation, { service: web });
+      const code = driver.codes.get(number);
+      const begun = driver.operations.length > before ? driver.awaited(web) : "waits";
+      const [atOnce, inTheEnd] = table[state][operation];
+      t.equal(code === undefined ? begun : String(code), atOnce, `${operation} at once`);
+      if (!state.endsWith("lost owner")) driver.succeed();
+      const later = code === undefined ? `, ${driver.codes.get(number)}` : "";
+      t.equal(`${driver.shown(web)}${later}`, inTheEnd, `${operation} in the end`);
+    }
+  });
+}
+
+test("a service that does not exist", async (t) => {
+  const driver = started();
+  for (const operation of operations) {
+    t.equal(driver.codes.get(driver.request(2, operation, { service: "none" })), -4, operation);
+  }
+});
+
+test("a request of an earlier life of its node is not answered again", async (t) => {
+  const driver = started();
+  const ref = { node: driver.table.snapshot().nodes[1]?.id, life: 1, number: 77 };
+  if (ref.node === undefined) throw new Error("no node 2");
+  const at = driver.nowMs;
+  const body = { service: driver.record(web).name, target: null, byDomain: false, at };
+  driver.say({ type: "request", ref: { ...ref, node: ref.node }, operation: "disable", ...body });
+  t.equal(driver.codes.has(77), false);
+  t.same(driver.operations, []);
+});
+
+test("an enable of what is starting on that very node joins it", async (t) => {
+  const driver = states.starting();
+  const here = driver.request(1, "enable", { service: web });
+  const named = driver.request(2, "enable", { service: web, target: 1 });
+  const elsewhere = driver.request(1, "enable", { service: web, target: 3 });
+  t.equal(driver.codes.get(elsewhere), -5);
+  driver.succeed();
+  t.same(
+    [here, named].map((one) => driver.codes.get(one)),
+    [0, 0],
+  );
+  t.equal(driver.owners.get(named), 1);
+});
+
+test("while a service is being relocated, enable and relocate would deadlock", async (t) => {
+  const driver = started();
+  driver.request(1, "relocate", { service: web });
+  const codes = (["enable", "relocate", "restart"] as const).map((operation) =>
+    driver.codes.get(driver.request(2, operation, { service: web })),
+  );
+  t.same(codes, [-5, -5, -6]);
+});
+
+test("a wanted end is reached though what goes on fails, and disabled beats stopped", async (t) => {
+  const orders = [
+    ["stop", "disable"],
+    ["disable", "stop"],
+  ] as const;
+  for (const order of orders) {
+    const driver = states.starting();
+    const numbers = order.map((operation) => driver.request(2, operation, { service: web }));
+    driver.answer("failed");
+    t.equal(driver.awaited(web), "stop on 1", "the clean-up of the failed start");
+    driver.succeed();
+    t.equal(driver.shown(web), "disabled (1)", order.join(" before "));
+    t.same(
+      numbers.map((one) => driver.codes.get(one)),
+      [0, 0],
+    );
+    t.equal(driver.codes.get(2), -1, "the enable was not carried out");
+  }
+});
+
+test("a stop that was being disabled stays so when a stop is asked for", async (t) => {
+  const driver = started();
+  driver.request(1, "disable", { service: web });
+  const stop = driver.request(2, "stop", { service: web });
+  driver.succeed();
+  t.equal(driver.shown(web), "disabled (1)");
+  t.equal(driver.codes.get(stop), 0);
+});
+
+test("a disable while recovering finishes the clean-up and starts nothing", async (t) => {
+  const driver = states.recoverable();
+  driver.request(2, "disable", { service: web });
+  driver.answer();
+  t.same(driver.operations, []);
+  t.equal(driver.shown(web), "disabled (1)");
+});
+
+test("a failing stop answers everybody who waits with -2", async (t) => {
+  const driver = started();
+  const relocate = driver.request(1, "relocate", { service: web });
+  const disable = driver.request(2, "disable", { service: web });
+  driver.answer("failed");
+  t.equal(driver.shown(web), "failed (1)");
+  t.same(
+    [relocate, disable].map((one) => driver.codes.get(one)),
+    [-2, -2],
+  );
+  t.ok(driver.notices.some((one) => one.startsWith("alert:")));
+});
+
+test("disabling what is failed or disabled ends disabled though its stop fails", async (t) => {
+  for (const state of ["failed", "disabled"] as const) {
+    const driver = states[state]();
+    const disable = driver.request(2, "disable", { service: web });
+    driver.answer("failed");
+    t.equal(driver.record(web).state, "disabled", state);
+    t.equal(driver.codes.get(disable), -19, state);
+    t.ok(driver.notices.some((one) => one.startsWith("alert:")));
+  }
+});
+
+test("enable on a node that is not ready, or that its domain forbids", async (t) => {
+  const driver = states.stopped().view(1, 2);
+  t.equal(driver.codes.get(driver.request(2, "enable", { service: web, target: 3 })), -12);
+  const confined = new TableDriver(
+    conf([sampleService(web, [script("web")], { domain: "node1-domain" })]),
+  );
+  confined.view(1, 2, 3).ready(2, 3);
+  t.equal(confined.codes.get(confined.request(2, "enable", { service: web })), -1);
+});
+
+test("relocation to a forbidden or occupied node interrupts nothing", async (t) => {
+  const confined = new TableDriver(
+    conf([
+      sampleService(web, [script("web")], { domain: "node1-domain" }),
+      sampleService("alone", [script("alone")], { exclusive: true, domain: "node2-domain" }),
+      sampleService("free", [script("free")]),
+    ]),
+  );
+  confined.view(1, 2, 3).ready(1, 2, 3).succeed();
+  t.equal(confined.shown("alone"), "started 2");
+  const illegal = confined.request(3, "relocate", { service: web, target: 2 });
+  const occupied = confined.request(3, "relocate", { service: "free", target: 2 });
+  t.same(
+    [illegal, occupied].map((one) => confined.codes.get(one)),
+    [-15, -7],
+  );
+  t.same(confined.operations, []);
+});
+
+test("relocation without another node that could take it: -17, untouched", async (t) => {
+  const driver = started({ domain: "node1-domain" });
+  t.equal(driver.codes.get(driver.request(2, "relocate", { service: web })), -17);
+  t.same(driver.operations, []);
+});
+
+test("relocation to the node it runs on restarts it there", async (t) => {
+  const driver = started();
+  const number = driver.request(2, "relocate", { service: web, target: 1 });
+  driver.succeed();
+  t.equal(driver.shown(web), "started 1");
+  t.equal(driver.codes.get(number), 0);
+});
+
+test("a restart of a stopped service that no ready node may run is not about exclusivity", async (t) => {
+  const driver = started({ domain: "node1-domain" }).view(2, 3).fenced(1);
+  t.equal(driver.shown(web), "stopped (1)");
+  t.equal(driver.codes.get(driver.request(2, "restart", { service: web })), -15);
+});
+
+test("an enabled service whose every node is occupied: -16", async (t) => {
+  const busy = (name: string, domain: string) => sampleService(name, [script(name)], { domain });
+  const driver = new TableDriver(
+    conf([
+      ...[1, 2, 3].map((node) => busy(`s${node}`, `node${node}-domain`)),
+      sampleService(web, [script("web")], { exclusive: true, autostart: false }),
+    ]),
+  );
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  t.equal(driver.shown(web), "disabled (none)");
+  t.equal(driver.codes.get(driver.request(2, "enable", { service: web })), -16);
+});
+
+test("a dependency that is not started refuses the start with -7", async (t) => {
+  const first = sampleService("first", [script("first")], { autostart: false });
+  const second = sampleService("second", [script("second")], { depend: first.name });
+  const driver = new TableDriver(conf([first, second])).view(1, 2, 3).ready(1, 2, 3);
+  t.equal(driver.codes.get(driver.request(2, "enable", { service: "second" })), -7);
+  driver.request(2, "enable", { service: "first" });
+  driver.succeed();
+  t.equal(driver.record("second").state, "started", "it follows by itself");
+  driver.request(2, "disable", { service: "first" });
+  driver.succeed();
+  t.equal(driver.record("second").state, "stopped", "and it is stopped with it");
+});
+
+test("a user's request begins the count of restarts and of attempts anew", async (t) => {
+  const policy = { recovery: "restart", maxRestarts: 2, restartExpireMs: ms(300_000) } as const;
+  for (const operation of ["enable", "relocate", "disable"] as const) {
+    const driver = started(policy).checkFails(web).succeed().checkFails(web).succeed();
+    t.equal(driver.record(web).restartLog.length, 2);
+    if (operation === "enable") {
+      driver.request(1, "stop", { service: web });
+      driver.succeed();
+    }
+    driver.request(1, operation, { service: web });
+    driver.succeed();
+    t.same(driver.record(web).restartLog, [], operation);
+  }
+});

@@ -1,0 +1,153 @@
+/** The work on one service: order, failures on the way, and cleaning up. */
+import { test } from "tap";
+import type { AgentReport } from "../../src/model/agent-orders.ts";
+import type { NodeName, ServiceName } from "../../src/model/ids.ts";
+import { parseNodeName } from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
+import { ServiceWorker } from "../../src/services/service-worker.ts";
+import { service } from "../sim/cluster.ts";
+import { ip, sampleService, script } from "../sim/sample-conf.ts";
+import { done, exited, walkCall } from "./agent-driver.ts";
+
+function nodeName(): NodeName {
+  const name = parseNodeName("node1");
+  if (name === null) throw new Error("name");
+  return name;
+}
+
+const web: ServiceName = service("web");
+
+function worker(...children: Parameters<typeof sampleService>[1]): ServiceWorker {
+  return new ServiceWorker(sampleService("web", children), () => ({
+    service: web,
+    nodeName: nodeName(),
+    trackingToken: "token",
+    otherInstances: 0,
+  }));
+}
+
+const absent: AgentReport = { type: "not-started", absent: true, cause: "ENOENT" };
+
+function interfaces(...addresses: readonly string[]): AgentReport {
+  const listed = ["10.0.0.1", ...addresses].map((address) => {
+    return { address, prefix: 24, family: "ipv4" as const };
+  });
+  const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: listed };
+  return { type: "interfaces", interfaces: [eth0] };
+}
+
+test("the first failing start ends the start; the stop that follows visits everything", async (t) => {
+  const five = worker(...["a", "b", "c", "d", "e"].map((name) => script(name)));
+  const start = walkCall(five.start(), [exited(0), exited(0), exited(1)]);
+  t.same(
+    start.orders,
+    ["a", "b", "c"].map((name) => `run /etc/init.d/${name} start`),
+  );
+  t.equal(start.verdict.code, 1);
+  const stop = walkCall(five.stop(), Array<AgentReport>(5).fill(exited(0)));
+  t.same(
+    stop.orders,
+    ["e", "d", "c", "b", "a"].map((name) => `run /etc/init.d/${name} stop`),
+  );
+  t.equal(stop.verdict.code, 0);
+});
+
+test("a failing stop is not the end of the stop, but its result", async (t) => {
+  const two = worker(script("a"), script("b"));
+  const stop = walkCall(two.stop(), [exited(1), exited(0)]);
+  t.equal(stop.orders.length, 2);
+  t.equal(stop.verdict.code, 1);
+  t.match(stop.verdict.text, /stop of \/etc\/init\.d\/b returned 1/);
+});
+
+test("a missing script: the start fails, and the stop of what never ran is good", async (t) => {
+  const one = worker(script("a"));
+  t.equal(walkCall(one.start(), [absent]).verdict.code, 5);
+  t.same(walkCall(one.stop(), [absent]).verdict, { code: 0, text: "" });
+});
+
+test("a script that is missing once it was started cannot be stopped", async (t) => {
+  const one = worker(script("a"));
+  walkCall(one.start(), [exited(0)]);
+  t.equal(walkCall(one.stop(), [absent]).verdict.code, 1);
+  const failed = worker(script("a"));
+  walkCall(failed.start(), [exited(1)]);
+  t.equal(
+    walkCall(failed.stop(), [absent]).verdict.code,
+    1,
+    "its failed start may have left parts",
+  );
+});
+
+test("after a clean stop a missing script is nothing to stop", async (t) => {
+  const one = worker(script("a"));
+  walkCall(one.start(), [exited(0)]);
+  walkCall(one.stop(), [exited(0)]);
+  t.equal(walkCall(one.stop(), [absent]).verdict.code, 0);
+});
+
+test("the clean-up limits each stop script, and kills whatever its result", async (t) => {
+  const one = worker(script("a"));
+  const call = one.cleanUp();
+  t.match(call.next().value, { type: "run-process", timeoutMs: ms(30_000) });
+  t.same(call.next({ type: "timed-out", output: "" }).value, {
+    type: "kill-processes",
+    service: web,
+  });
+  t.match(call.next({ type: "killed", survivors: 0 }), { done: true, value: { code: 0 } });
+});
+
+test("survivors of SIGKILL are killed again, until none is left", async (t) => {
+  const killed = (survivors: number): AgentReport => ({ type: "killed", survivors });
+  const { orders, verdict } = walkCall(worker(script("a")).kill(), [
+    killed(2),
+    done,
+    killed(1),
+    done,
+    killed(0),
+  ]);
+  const kill = "kill service:web";
+  t.same(orders, [kill, "pause 500 ms", kill, "pause 500 ms", kill]);
+  t.equal(verdict.code, 0);
+});
+
+test("a kill takes the address away first, and runs no script", async (t) => {
+  const { orders } = walkCall(worker(script("a"), ip("10.0.0.5")).kill(), [
+    interfaces("10.0.0.5"),
+    done,
+    interfaces(),
+    { type: "killed", survivors: 0 },
+  ]);
+  t.same(orders, ["list", "remove 10.0.0.5/24 on eth0", "list", "kill service:web"]);
+});
+
+test("a kill that cannot list processes or remove the address is not believed", async (t) => {
+  const failed: AgentReport = { type: "failed", cause: "EPERM" };
+  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const address = walkCall(worker(ip("10.0.0.5")).kill(), [
+    interfaces("10.0.0.5"),
+    failed,
+    killed,
+    done,
+    interfaces(),
+    killed,
+  ]);
+  t.equal(address.orders.at(3), "pause 500 ms");
+  const listing = walkCall(worker(script("a")).kill(), [failed, done, killed]);
+  t.equal(listing.orders.length, 3);
+});
+
+test("checks go in start order, and the first failure is the result", async (t) => {
+  const two = worker(script("a"), script("b"));
+  walkCall(two.start(), [exited(0), exited(0)]);
+  t.equal(two.check(0, "all"), null, "nothing to check before checks began");
+  two.beginChecks(0, ms(1000));
+  t.equal(two.check(500, "due"), null);
+  const check = two.check(1000, "due");
+  if (check === null) throw new Error("no check is due");
+  const { orders, verdict } = walkCall(check, [exited(3)]);
+  t.same(orders, ["run /etc/init.d/a status"]);
+  t.equal(verdict.code, 1);
+  two.endChecks();
+  t.equal(two.check(99_000, "all"), null);
+});

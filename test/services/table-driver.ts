@@ -1,0 +1,181 @@
+/**
+ * A service table and the agents of all nodes, played by the test: operations wait until they are
+ * answered, requests wait until the table replies.
+ */
+import { FenceDomain } from "../../src/fencing/fence-domain.ts";
+import type { ClusterConf } from "../../src/model/conf.ts";
+import type { NodeId, ServiceName } from "../../src/model/ids.ts";
+import type { ServiceMessage, ServiceOperation } from "../../src/services/service-messages.ts";
+import type { Operation, ServiceRecord } from "../../src/services/service-state.ts";
+import { ServiceTable, type TableInput } from "../../src/services/service-table.ts";
+import type { TableOutput } from "../../src/services/table-draft.ts";
+import { id, service } from "../sim/cluster.ts";
+
+type Awaited = { readonly service: ServiceName; readonly operation: Operation };
+
+export class TableDriver {
+  readonly table: ServiceTable;
+  /** Operations that no agent has answered, oldest first. */
+  readonly operations: Awaited[] = [];
+  readonly notices: string[] = [];
+  readonly granted: NodeId[] = [];
+  /** Number of a request → its code. */
+  readonly codes = new Map<number, number>();
+  readonly owners = new Map<number, NodeId | null>();
+  nowMs = 1_000_000;
+  #lives = new Map<number, number>();
+  #requests = 0;
+
+  constructor(conf: ClusterConf) {
+    const fence = new FenceDomain(conf, id(1));
+    fence.begin(4);
+    const suspects = fence.snapshot().victims.map((victim) => victim.node);
+    this.table = ServiceTable.fresh(conf, suspects);
+  }
+
+  step(input: TableInput): this {
+    for (const output of this.table.step(input)) this.#note(output);
+    return this;
+  }
+
+  say(message: ServiceMessage): this {
+    return this.step({ type: "message", message });
+  }
+
+  /** A configuration; nodes that were away have a new life. */
+  view(...members: readonly number[]): this {
+    const before = new Map(this.#lives);
+    this.#lives = new Map(members.map((node) => [node, before.get(node) ?? this.#nextLife()]));
+    return this.step({
+      type: "view",
+      members: members.map((node) => ({ node: id(node), life: this.life(node) })),
+      continuing: members.filter((node) => before.has(node)).map(id),
+    });
+  }
+
+  ready(...nodes: readonly number[]): this {
+    for (const node of nodes) this.#sign("ready", node);
+    return this;
+  }
+
+  leaving(node: number): this {
+    return this.#sign("leaving", node);
+  }
+
+  left(node: number): this {
+    return this.#sign("left", node);
+  }
+
+  fenced(node: number): this {
+    return this.step({ type: "fenced", node: id(node), text: "agent" });
+  }
+
+  life(node: number): number {
+    return this.#lives.get(node) ?? 0;
+  }
+
+  /** Answers the oldest awaited operation. */
+  answer(outcome: "ok" | "failed" = "ok"): this {
+    const awaited = this.operations.shift();
+    if (awaited === undefined) throw new Error("no operation is awaited");
+    return this.result(awaited.operation, outcome);
+  }
+
+  result(operation: Operation, outcome: "ok" | "failed"): this {
+    const { id: op, node, life } = operation;
+    const text = outcome === "ok" ? "" : "agent says no";
+    return this.say({ type: "op-result", node, life, op, outcome, text, at: this.nowMs });
+  }
+
+  /** Every awaited operation succeeds, until nothing is awaited. */
+  succeed(): this {
+    while (this.operations.length > 0) this.answer();
+    return this;
+  }
+
+  /** A check of the service fails where it runs. */
+  checkFails(name: string): this {
+    const record = this.record(name);
+    if (record.owner === null) throw new Error(`${name} runs nowhere`);
+    const node = record.owner;
+    return this.say({
+      type: "status-failed",
+      node,
+      life: this.life(node),
+      service: service(name),
+      startOp: record.startOp,
+      text: "dead",
+      at: this.nowMs,
+    });
+  }
+
+  /** Returns the number of the request. */
+  request(
+    origin: number,
+    operation: ServiceOperation,
+    of: { readonly service: string; readonly target?: number; readonly byDomain?: boolean },
+  ): number {
+    this.#requests += 1;
+    this.say({
+      type: "request",
+      ref: { node: id(origin), life: this.life(origin), number: this.#requests },
+      operation,
+      service: service(of.service),
+      target: of.target === undefined ? null : id(of.target),
+      byDomain: of.byDomain ?? false,
+      at: this.nowMs,
+    });
+    return this.#requests;
+  }
+
+  tick(afterMs: number): this {
+    this.nowMs += afterMs;
+    return this.say({ type: "tick", at: this.nowMs });
+  }
+
+  record(name: string): ServiceRecord {
+    const record = this.table.service(service(name));
+    if (record === null) throw new Error(`no service ${name}`);
+    return record;
+  }
+
+  /** `started 1`, or `stopped (1)` with the last owner. */
+  shown(name: string): string {
+    const { state, owner, lastOwner } = this.record(name);
+    return `${state} ${owner ?? `(${lastOwner ?? "none"})`}`;
+  }
+
+  /** The oldest awaited operation of the service: `stop on 1`, or `nothing`. */
+  awaited(name: string): string {
+    const found = this.operations.find((one) => one.service === service(name));
+    return found === undefined ? "nothing" : `${found.operation.kind} on ${found.operation.node}`;
+  }
+
+  #nextLife(): number {
+    this.nowMs += 1;
+    return this.nowMs;
+  }
+
+  #sign(type: "ready" | "leaving" | "left", node: number): this {
+    return this.say({ type, node: id(node), life: this.life(node), at: this.nowMs });
+  }
+
+  #note(output: TableOutput): void {
+    switch (output.type) {
+      case "run":
+        this.operations.push(output);
+        return;
+      case "reply":
+        if (this.codes.has(output.ref.number)) throw new Error("a request was answered twice");
+        this.codes.set(output.ref.number, output.code);
+        this.owners.set(output.ref.number, output.owner);
+        return;
+      case "departure-granted":
+        this.granted.push(output.node);
+        return;
+      case "notice":
+        this.notices.push(`${output.level}: ${output.text}`);
+        return;
+    }
+  }
+}

@@ -1,0 +1,150 @@
+/** The ip resource: which orders follow each other, and what each outcome means. */
+import { type Test, test } from "tap";
+import type { AgentReport, InterfaceReport } from "../../src/model/agent-orders.ts";
+import {
+  checkAddress,
+  dropAddress,
+  type IpSettings,
+  ipSettings,
+  startAddress,
+  stopAddress,
+} from "../../src/vip/ip-agent.ts";
+import { done, walkCall } from "../services/agent-driver.ts";
+
+function settings(attributes: Readonly<Record<string, string>>): IpSettings {
+  const parsed = ipSettings(new Map(Object.entries(attributes)));
+  if (parsed === null) throw new Error("no address");
+  return parsed;
+}
+
+const ip = settings({ address: "10.0.0.5", sleeptime: "0" });
+
+function listing(
+  addresses: readonly string[] = [],
+  rest: Partial<InterfaceReport> = {},
+): AgentReport {
+  const own = ["10.0.0.1", ...addresses].map((address) => {
+    return { address, prefix: 24, family: "ipv4" as const };
+  });
+  const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: own, ...rest };
+  return { type: "interfaces", interfaces: [eth0] };
+}
+
+const failed: AgentReport = { type: "failed", cause: "EPERM" };
+const on = "10.0.0.5/24 on eth0";
+
+test("the settings of the resource and their defaults", async (t) => {
+  t.match(settings({ address: "10.0.0.5/24" }), {
+    address: "10.0.0.5",
+    prefix: 24,
+    family: "ipv4",
+    monitorLink: true,
+    sleepSeconds: 10,
+  });
+  t.equal(settings({ address: "fd00::5" }).family, "ipv6");
+  const monitors = ["yes", "1", "on", "no", "NO", "0"].map(
+    (text) => settings({ address: "10.0.0.5", monitor_link: text }).monitorLink,
+  );
+  t.same(monitors, [true, true, true, false, false, false]);
+  t.equal(settings({ address: "10.0.0.5", sleeptime: "3" }).sleepSeconds, 3);
+  t.equal(settings({ address: "10.0.0.5", sleeptime: "soon" }).sleepSeconds, 10);
+  t.equal(ipSettings(new Map()), null);
+});
+
+test("start: look, probe, add, announce", async (t) => {
+  const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, done, done]);
+  t.same(orders, ["list", `probe ${on}`, `add ${on}`, `announce ${on}`]);
+  t.same(verdict, { code: 0, text: "10.0.0.5/24 on eth0" });
+});
+
+test("start of what is here already: announced again, nothing probed", async (t) => {
+  const { orders, verdict } = walkCall(startAddress(ip), [listing(["10.0.0.5"]), done]);
+  t.same(orders, ["list", `announce ${on}`]);
+  t.equal(verdict.code, 0);
+});
+
+test("start of an address that somebody else has: not added, and who has it is said", async (t) => {
+  const taken: AgentReport = { type: "taken", mac: "52:54:00:12:34:56" };
+  const { orders, verdict } = walkCall(startAddress(ip), [listing(), taken]);
+  t.same(orders, ["list", `probe ${on}`]);
+  t.same(verdict, { code: 1, text: "10.0.0.5 is in use by 52:54:00:12:34:56 on eth0" });
+});
+
+test("start without an interface that fits explains each of them", async (t) => {
+  const other = settings({ address: "192.0.2.5" });
+  const { orders, verdict } = walkCall(startAddress(other), [listing()]);
+  t.same(orders, ["list"]);
+  t.same(verdict, {
+    code: 1,
+    text: "no interface can carry 192.0.2.5: eth0 (10.0.0.1/24): other subnet",
+  });
+});
+
+test("start without link fails only when the link is monitored", async (t) => {
+  const dead = listing([], { carrier: false });
+  t.match(walkCall(startAddress(ip), [dead]).verdict, { code: 1, text: /eth0: no link/ });
+  const careless = settings({ address: "10.0.0.5", monitor_link: "no" });
+  t.equal(walkCall(startAddress(careless), [dead, done, done, done]).verdict.code, 0);
+});
+
+test("start: a probe that cannot be made holds nothing up, an add that fails does", async (t) => {
+  t.equal(walkCall(startAddress(ip), [listing(), failed, done, done]).verdict.code, 0);
+  const refused = walkCall(startAddress(ip), [listing(), done, failed]);
+  t.same(refused.verdict, { code: 1, text: "cannot add 10.0.0.5: EPERM" });
+});
+
+test("stop: remove, look again, and wait as long as it is configured", async (t) => {
+  const gone = walkCall(stopAddress(ip), [listing(["10.0.0.5"]), done, listing()]);
+  t.same(gone.orders, ["list", `remove ${on}`, "list"]);
+  t.same(gone.verdict, { code: 0, text: "10.0.0.5 removed from eth0" });
+  const slow = settings({ address: "10.0.0.5" });
+  const waited = walkCall(stopAddress(slow), [listing(["10.0.0.5"]), done, listing(), done]);
+  t.equal(waited.orders.at(-1), "pause 10000 ms");
+});
+
+test("stop of what is not here is good at once", async (t) => {
+  const slow = settings({ address: "10.0.0.5" });
+  const { orders, verdict } = walkCall(stopAddress(slow), [listing()]);
+  t.same(orders, ["list"]);
+  t.equal(verdict.code, 0);
+});
+
+test("stop fails when the address stays, or cannot be seen", async (t) => {
+  const here = listing(["10.0.0.5"]);
+  const cases: readonly (readonly AgentReport[])[] = [
+    [here, done, here],
+    [here, failed],
+    [here, done, failed],
+    [failed],
+  ];
+  for (const reports of cases) t.equal(walkCall(stopAddress(ip), reports).verdict.code, 1);
+});
+
+test("a removal in a hurry does not wait", async (t) => {
+  const slow = settings({ address: "10.0.0.5" });
+  const { orders } = walkCall(dropAddress(slow), [listing(["10.0.0.5"]), done, listing()]);
+  t.equal(orders.at(-1), "list");
+});
+
+function status(t: Test, of: IpSettings, report: AgentReport): readonly [number, string] {
+  const { orders, verdict } = walkCall(checkAddress(of), [report]);
+  t.same(orders, ["list"]);
+  return [verdict.code, verdict.text];
+}
+
+test("status: configured, up, and with link", async (t) => {
+  const here = ["10.0.0.5"];
+  t.same(status(t, ip, listing(here)), [0, ""]);
+  t.same(status(t, ip, listing()), [7, "10.0.0.5 is not configured"]);
+  t.same(status(t, ip, listing(here, { up: false })), [2, "eth0 is down"]);
+  t.same(status(t, ip, listing(here, { carrier: false })), [7, "no link on eth0"]);
+  const careless = settings({ address: "10.0.0.5", monitor_link: "0" });
+  t.same(status(t, careless, listing(here, { carrier: false })), [0, ""]);
+  t.equal(status(t, ip, failed)[0], 1);
+});
+
+test("an IPv6 address is found in whatever form the system shows it", async (t) => {
+  const six = settings({ address: "FD00:0:0::5" });
+  const addresses = [{ address: "fd00::5", prefix: 64, family: "ipv6" as const }];
+  t.same(status(t, six, listing([], { addresses })), [0, ""]);
+});
