@@ -179,6 +179,7 @@ export function parseClusterStatus(value: unknown): Result<ClusterStatus, string
       nodes: fields.objects("nodes").map(readNode),
       services: fields.isNull("services") ? null : fields.objects("services").map(readService),
       lease: { held: lease.flag("held"), remainingMs: lease.number("remainingMs") },
+      tracking: fields.parsed("tracking", parseTracking, "marks"),
     };
   });
 }
@@ -261,6 +262,10 @@ const ringStates: readonly RingStatus["state"][] = [
 
 function parseRingState(value: unknown): RingStatus["state"] | null {
   return ringStates.find((state) => state === value) ?? null;
+}
+
+function parseTracking(value: unknown): ClusterStatus["tracking"] | null {
+  return value === "cgroups" || value === "marks" ? value : null;
 }
 
 function parseServiceState(value: unknown): ServiceState | null {

@@ -28,6 +28,8 @@ export type LoopParts = {
   readonly log: LogSink;
   readonly performer: OrderPerformer;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** The lease lasts longer; the guard has to hear of it. */
+  readonly onLease: (endMs: number) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
   readonly onEnd: (end: { readonly type: "left" } | { readonly type: "restart" }) => void;
   /** Called after each turn: what is shown may have changed. */
@@ -112,7 +114,7 @@ export class EventLoop {
   }
 
   #perform(output: NodeOutput): void {
-    const { performer, postToRing, log, onEnd } = this.#parts;
+    const { performer, postToRing, log, onEnd, onLease } = this.#parts;
     switch (output.type) {
       case "submit":
         postToRing({
@@ -124,6 +126,9 @@ export class EventLoop {
         return;
       case "sync-done":
         postToRing(output);
+        return;
+      case "lease":
+        onLease(output.endMs);
         return;
       case "arm":
         this.#timers.arm(output.timer, output.afterMs);

@@ -127,7 +127,9 @@ async function requestRealtime(
 ): Promise<"round-robin" | "default"> {
   if (!realtime) return "default";
   const calls = nativeCalls ? await loadSystemCalls() : refuse("native calls are switched off");
-  const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority) : refuse(calls.problem);
+  const asked = calls.ok
+    ? calls.value.scheduleRoundRobin(realtimePriority, "normal")
+    : refuse(calls.problem);
   if (asked.ok) return "round-robin";
   notice("notice", `the ring runs at normal priority: ${asked.problem}`);
   return "default";

@@ -254,10 +254,13 @@ export type LinkEvent =
 /** Stops what it was returned for; a second call does nothing. */
 export type Stop = () => void;
 
-export interface Network {
+export interface Addresses {
   interfaces(): Promise<Result<readonly NetworkInterface[], string>>;
   addAddress(order: AddressOrder): Promise<AddAddressResult>;
   removeAddress(order: AddressOrder): Promise<RemoveAddressResult>;
+}
+
+export interface Network extends Addresses {
   /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
   announce(order: AddressOrder): Stop;
   /** Asks whether another host has the address; answers within 300 ms. */

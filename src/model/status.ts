@@ -43,6 +43,11 @@ export type ClusterStatus = {
   /** Null while the service states are unknown: inquorate, or the table is being transferred. */
   readonly services: readonly ServiceStatus[] | null;
   readonly lease: { readonly held: boolean; readonly remainingMs: number };
+  /**
+   * How the processes of this node's services are known. `cgroups`: their end is noticed at once;
+   * `marks`: by the next status check.
+   */
+  readonly tracking: "cgroups" | "marks";
 };
 
 export type RingStatus = {

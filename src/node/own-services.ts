@@ -1,6 +1,6 @@
 /**
  * This node's own part: its life, its services, and the requests of its users that are waiting.
- * O1  A start is begun only while the lease is held; until then it waits.
+ * O1  A start is begun only while the lease is held and guarded; until then it waits.
  * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
  */
 import type { ClusterConf } from "../model/conf.ts";
@@ -68,14 +68,14 @@ export class OwnServices {
   run(output: RunOutput): void {
     const { node, life, kind } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
-    if (kind === "start" && !this.#lease.held(this.#outbox.now.boottimeMs)) {
+    if (kind === "start" && !this.#lease.mayStart(this.#outbox.now.boottimeMs)) {
       this.#deferred.push(output);
       return;
     }
     this.step({ type: "run", service: output.service, operation: output.operation });
   }
 
-  /** The lease is held: starts that waited for it begin. */
+  /** The lease is held, or guarded: starts that waited for it begin. */
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];

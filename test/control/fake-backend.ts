@@ -72,6 +72,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
       exampleService("node3-qpidd-service", { state: "stopped", owner: 0, lastOwner: 3 }),
     ],
     lease: { held: true, remainingMs: 1800 },
+    tracking: "cgroups",
     ...changes,
   };
 }

@@ -7,7 +7,7 @@ import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
 import { until } from "./waiting.ts";
 
-const processes = new SystemProcesses();
+const processes = new SystemProcesses(null);
 
 function service(name: string): ServiceName {
   const parsed = parseServiceName(name);

@@ -200,7 +200,7 @@ export class Cluster {
   }
 
   networkChanged(node: number): this {
-    this.#step(id(node), { type: "network-changed", why: "link" });
+    this.#step(id(node), { type: "check-now", why: "link" });
     return this;
   }
 
@@ -292,6 +292,12 @@ export class Cluster {
         return;
       case "sync-done":
         membership.syncDone(node, output.ring);
+        return;
+      case "lease":
+        time.after(0, () => {
+          if (machine.daemon !== daemon) return;
+          this.#step(node, { type: "guarded", untilMs: output.endMs });
+        });
         return;
       case "arm":
         daemon.timers.arm(output.timer, output.afterMs);
