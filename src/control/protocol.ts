@@ -11,6 +11,9 @@
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
  *
+ *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
+ *        body: {"confirm": NAME, "by": who says so}
+ *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
  * stop, restart or relocate. Anything else is answered with {"error": {"type", "text"}} and the
  * HTTP status of the type. Fields may be added within a version, never removed or changed: readers
@@ -41,6 +44,7 @@ export type ControlRoute =
   | { readonly type: "metrics" }
   | { readonly type: "events" }
   | { readonly type: "leave" }
+  | { readonly type: "acknowledge"; readonly node: NodeName }
   | {
       readonly type: "service";
       readonly service: ServiceName;
@@ -104,6 +108,11 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   if (kind === "leave" && name === undefined) {
     return method === "POST" ? accept({ type: kind }) : refuse(wrongMethod(method, "POST"));
   }
+  if (kind === "nodes" && name !== undefined && operation === "acknowledge") {
+    if (method !== "POST") return refuse(wrongMethod(method, "POST"));
+    const node = parseNodeName(percentDecoded(name));
+    if (node !== null) return accept({ type: "acknowledge", node });
+  }
   const known = operations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
     return refuse({ type: "not-found", text: `nothing is served at ${quoted(url)}` });
@@ -138,6 +147,33 @@ export function parseServiceBody(
     return { target: node, byDomain };
   });
   return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+/** An operator's word that a node is off; `confirm` must repeat the name in the path. */
+export type AcknowledgeBody = { readonly confirm: string; readonly by: string };
+export type AcknowledgeReply = { readonly accepted: boolean; readonly text: string };
+
+export function acknowledgePath(node: string): string {
+  return `/v1/nodes/${encodeURIComponent(node)}/acknowledge`;
+}
+
+export function parseAcknowledgeBody(
+  value: unknown,
+  node: NodeName,
+): Result<AcknowledgeBody, ControlError> {
+  const body = readJson(value, "body", (fields) => {
+    const confirm = fields.text("confirm");
+    if (confirm !== node) fields.reject(`confirms ${quoted(confirm)}, not ${quoted(node)}`);
+    return { confirm, by: fields.text("by").slice(0, 64) };
+  });
+  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+export function parseAcknowledgeReply(value: unknown): Result<AcknowledgeReply, string> {
+  return readJson(value, "reply", (fields) => ({
+    accepted: fields.flag("accepted"),
+    text: fields.text("text"),
+  }));
 }
 
 /** The reply of a service request; the problem says which field does not fit. */

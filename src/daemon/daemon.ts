@@ -7,7 +7,7 @@
  */
 
 import { type ControlServer, startControlServer } from "../control/control-server.ts";
-import type { ControlEvent } from "../control/protocol.ts";
+import type { AcknowledgeReply, ControlEvent } from "../control/protocol.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
@@ -19,6 +19,7 @@ import { sweepServices } from "../io/service-sweep.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
 import type { ResourceConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
@@ -80,6 +81,7 @@ export class Daemon {
       backend: {
         status: () => daemon.status(),
         request: (request) => daemon.#request(request),
+        acknowledge: (node, by) => daemon.#acknowledge(node, by),
         leave: () => daemon.shutdown(),
         subscribe: (listener) => {
           daemon.#listeners.add(listener);
@@ -230,6 +232,17 @@ export class Daemon {
     const reply = await this.#life?.loop?.request(request);
     const code = codeOf(reply);
     return { code, owner: reply?.owner ?? 0, text: requestText(code) };
+  }
+
+  async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    const code = (await this.#life?.loop?.acknowledge(node, by)) ?? -9;
+    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? node;
+    const texts = new Map<number, string>([
+      [0, `${name} counts as off; its services may start elsewhere`],
+      [-6, `${name} is a member again: it proves by itself that it is clean`],
+      [-8, `${name} is not waiting to be fenced`],
+    ]);
+    return { accepted: code === 0, text: texts.get(code) ?? requestText(code) };
   }
 
   /** Links, addresses and the ends of services: each is a reason to look at once. */

@@ -65,12 +65,21 @@ export class EventLoop {
   request(
     request: Omit<Extract<NodeInput, { readonly type: "request" }>, "type" | "number">,
   ): Promise<LoopReply> {
+    return this.#ask((number) => ({ type: "request", number, ...request }));
+  }
+
+  /** Passes an operator's word on; resolves with the code of the answer. */
+  async acknowledge(victim: NodeId, who: string): Promise<RequestCode> {
+    return (await this.#ask((number) => ({ type: "acknowledge", number, victim, who }))).code;
+  }
+
+  #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
     if (this.#ended) return Promise.resolve({ code: -9, owner: null });
     this.#requests += 1;
     const number = this.#requests;
     return new Promise((resolve) => {
       this.#replies.set(number, resolve);
-      this.push({ type: "request", number, ...request });
+      this.push(input(number));
     });
   }
 

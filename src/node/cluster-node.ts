@@ -111,6 +111,9 @@ export class ClusterNode {
       case "request":
         this.#own.request(input, this.#replica.history !== null);
         break;
+      case "acknowledge":
+        this.#own.acknowledge(input, this.snapshot.table && this.#replica.fence);
+        break;
       case "guarded":
         this.lease.guard(input.untilMs);
         this.#own.runDeferred();

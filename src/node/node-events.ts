@@ -52,6 +52,13 @@ export type NodeInput =
     }
   /** The guard kills nothing before then (boot time, ms), unless this process ends; 0: no guard. */
   | { readonly type: "guarded"; readonly untilMs: number }
+  /** An operator says that a victim is off; answered like a request. */
+  | {
+      readonly type: "acknowledge";
+      readonly number: number;
+      readonly victim: NodeId;
+      readonly who: string;
+    }
   /** Something happened on this machine that may have hurt a service. */
   | { readonly type: "check-now"; readonly why: string }
   | { readonly type: "shutdown" };

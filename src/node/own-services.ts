@@ -3,6 +3,8 @@
  * O1  A start is begun only while the lease is held and guarded; until then it waits.
  * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
  */
+import { acknowledge } from "../fencing/acknowledge.ts";
+import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type LocalInput, type LocalOutput, LocalServices } from "../services/local-services.ts";
@@ -14,6 +16,7 @@ import type { Outbox } from "./outbox.ts";
 type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
 type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
 type Request = Extract<NodeInput, { readonly type: "request" }>;
+type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
 /** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
 const livesMax = 1024;
@@ -98,6 +101,21 @@ export class OwnServices {
         body: { type: "request", ref, operation, service, target, byDomain, at },
       });
     }
+  }
+
+  /** Orders an operator's word that a victim is off; null: there is no quorate history. */
+  acknowledge(word: Word, domain: FenceDomain | null): void {
+    const { number, victim, who } = word;
+    const at = Math.floor(this.#outbox.wallMs / 1000);
+    const by = this.#identity.self;
+    const message =
+      domain === null ? null : acknowledge(domain.snapshot(), { victim, by, who, at });
+    if (message?.ok === true) {
+      this.#outbox.notice("fencing", "alert", `${who} says that node ${victim} is off`);
+      this.#outbox.submit("app", { layer: "fencing", body: message.value });
+    }
+    const code = message === null ? -9 : message.ok ? 0 : message.problem === "member" ? -6 : -8;
+    this.#outbox.emit({ type: "reply", number, code, owner: null });
   }
 
   reply(output: ReplyOutput): void {

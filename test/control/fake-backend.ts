@@ -1,6 +1,7 @@
 /** A daemon without a cluster: the published three-node example, and replies on demand. */
 import type { ControlBackend, ServiceRequest } from "../../src/control/control-server.ts";
-import type { ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
+import type { AcknowledgeReply, ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
+import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
 
 /** Monday 10 March 2014, 10:00:00 UTC. */
@@ -82,6 +83,7 @@ export class FakeBackend implements ControlBackend {
   shown: ClusterStatus = exampleStatus();
   reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
   readonly requests: ServiceRequest[] = [];
+  readonly acknowledged: string[] = [];
   leaves = 0;
   readonly listeners = new Set<(event: ControlEvent) => void>();
   #held: (() => void)[] | null = null;
@@ -97,6 +99,11 @@ export class FakeBackend implements ControlBackend {
     return new Promise((resolve) => {
       held.push(() => resolve(this.reply));
     });
+  }
+
+  acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    this.acknowledged.push(`${node} by ${by}`);
+    return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
   }
 
   leave(): void {

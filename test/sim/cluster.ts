@@ -166,6 +166,22 @@ export class Cluster {
     return this;
   }
 
+  /** An operator says on `node` that `victim` is off; the answer's code appears in the box. */
+  acknowledge(node: number, victim: number): { reply: Reply | null } {
+    const { box, number } = this.#expectReply(node);
+    this.#step(id(node), { type: "acknowledge", number, victim: id(victim), who: "operator" });
+    return box;
+  }
+
+  #expectReply(node: number): { readonly box: { reply: Reply | null }; readonly number: number } {
+    const box: { reply: Reply | null } = { reply: null };
+    this.#requests += 1;
+    this.#machine(node).daemon?.replies.set(this.#requests, (reply) => {
+      box.reply = reply;
+    });
+    return { box, number: this.#requests };
+  }
+
   cut(...groups: readonly (readonly number[])[]): this {
     this.#options.membership.connect(groups.map((group) => group.map(id)));
     return this;
@@ -182,12 +198,7 @@ export class Cluster {
     operation: ServiceOperation,
     options: { readonly service: string; readonly target?: number; readonly byDomain?: boolean },
   ): { reply: Reply | null } {
-    const box: { reply: Reply | null } = { reply: null };
-    this.#requests += 1;
-    const number = this.#requests;
-    this.#machine(node).daemon?.replies.set(number, (reply) => {
-      box.reply = reply;
-    });
+    const { box, number } = this.#expectReply(node);
     this.#step(id(node), {
       type: "request",
       number,
