@@ -114,7 +114,8 @@ export class FenceDomain {
     const victim = this.#victims.get(node);
     const past = this.#fenced.get(node);
     if (victim === undefined) {
-      return past === undefined ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
+      const back = past === undefined || this.#members.includes(node);
+      return back ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
     }
     if (!this.#quorate) return `victim (${victim.cause}), waiting for quorum`;
     if (victim.by !== null)

@@ -36,7 +36,7 @@ function interfaces(...addresses: readonly string[]): AgentReport {
   return { type: "interfaces", interfaces: [eth0] };
 }
 
-test("the first failing start ends the start; the stop that follows visits everything", async (t) => {
+test("the first failing start is the last; the stop visits everything", async (t) => {
   const five = worker(...["a", "b", "c", "d", "e"].map((name) => script(name)));
   const start = walkCall(five.start(), [exited(0), exited(0), exited(1)]);
   t.same(
@@ -150,4 +150,13 @@ test("checks go in start order, and the first failure is the result", async (t) 
   t.equal(verdict.code, 1);
   two.endChecks();
   t.equal(two.check(99_000, "all"), null);
+});
+
+test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {
+  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const failing = walkCall(worker(script("a")).stopAgain(), [exited(1), killed]);
+  t.same(failing.orders, ["run /etc/init.d/a stop", "kill service:web"]);
+  t.match(failing.verdict, { code: 1, text: /what was left has been killed$/ });
+  const good = walkCall(worker(script("a")).stopAgain(), [exited(0)]);
+  t.equal(good.verdict.code, 0);
 });
