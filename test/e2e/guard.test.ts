@@ -1,9 +1,6 @@
 /**
  * What is left of the services when the daemon itself is killed or stands still: three real
  * daemons, and a sampler that looks every few milliseconds for a second holder of the address.
- *
- * SIGKILL of daemon and guard together is not here: without a fence device nothing on the machine
- * is left that could act, and the others cannot know. The man page says so.
  */
 import { enterNamespaces } from "../netns/enter.ts";
 
