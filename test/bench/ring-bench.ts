@@ -25,6 +25,7 @@ const rawSizes = [100, 1024, 1400] as const;
 const runs = 3;
 const outstandingMax = 1 << 20;
 const warmUpMs = 300;
+const compileMs = 3000;
 const idleMs = 5000;
 
 type Counts = {
@@ -120,6 +121,7 @@ class RingBench {
   async run(): Promise<void> {
     for (const node of this.#net.nodes) await this.#start(node);
     await this.#untilMembers(3);
+    await this.#warmUp();
     await this.#throughput([1, 2, 3]);
     await this.#throughput([1]);
     await this.#latency();
@@ -132,7 +134,8 @@ class RingBench {
     const stateDirectory = `${this.#net.rootOf(node)}/run/ring`;
     await mkdir(stateDirectory, { recursive: true });
     const options = JSON.stringify(this.#threadOptions(node));
-    const argv = [process.execPath, join(here, "ring-node.js"), options];
+    // As bin/clusterd starts it.
+    const argv = [process.execPath, "--single-threaded-gc", join(here, "ring-node.js"), options];
     this.#children.set(node, this.#net.spawnOnNode(node, argv));
   }
 
@@ -157,6 +160,17 @@ class RingBench {
       realtime: this.#options.realtime,
       nativeCalls: true,
     };
+  }
+
+  /** Until the compiler has done its work; a daemon runs for weeks. */
+  async #warmUp(): Promise<void> {
+    for (const bytes of [64, 1024]) {
+      for (const node of this.#net.nodes) {
+        await this.#ask(node, { type: "load", bytes, outstandingMax });
+      }
+      await pause(compileMs);
+      for (const node of this.#net.nodes) await this.#ask(node, { type: "rest" });
+    }
   }
 
   async #throughput(senders: readonly number[]): Promise<void> {
