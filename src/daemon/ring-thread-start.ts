@@ -28,6 +28,8 @@ export function startRingThread(
 ): RingThread {
   const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
     name: "ring",
+    // What a datagram held is freed with the next young collection; rare ones become full ones.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
     // Nothing that was preloaded into the main thread belongs into this one.
     execArgv: ["--enable-source-maps"],
   });

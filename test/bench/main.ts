@@ -1,6 +1,7 @@
 /**
- * Benchmarks: `npm run bench -- ring [--transport udpu] [--seconds N] [--sizes 64,1024]
- * [--normal-priority]`. Prints figures with the limits they are measured against; asserts nothing. Exit status 77 where namespaces are missing.
+ * Benchmarks: prints figures with the limits they are measured against; asserts nothing.
+ * `npm run bench -- ring [--transport udpu] [--seconds N] [--sizes 64,1024] [--normal-priority]`
+ * Exit status 77 where namespaces are missing.
  */
 import { parseArgs } from "node:util";
 import { enterOrSkip } from "../netns/enter.ts";

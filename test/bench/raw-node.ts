@@ -1,5 +1,6 @@
 /**
- * The machine's own limits: `node:dgram` without a protocol. Echoes, counts, floods, plays ping-pong.
+ * The machine's own limits: `node:dgram` without a protocol. Echoes, counts, floods, plays
+ * ping-pong.
  */
 import { createSocket } from "node:dgram";
 import { answerQuestions } from "./bench-socket.ts";

@@ -66,7 +66,7 @@ test("what is submitted arrives as it was submitted, in order", (t) => {
   t.end();
 });
 
-test("messages of a turn travel in one buffer of their size, not as what they were views of", (t) => {
+test("messages of a turn travel in one buffer of their size, whatever they were views of", (t) => {
   const frame = Buffer.from("....first.second..........");
   const deliver = (payload: Uint8Array): RingThreadOutput => {
     return {
