@@ -9,6 +9,7 @@ import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import {
+  type LockOperation,
   parseClusterStatus,
   parseErrorText,
   parseLeaveReply,
@@ -39,6 +40,8 @@ export type ControlClient = {
   status(afterMs: number): Promise<Result<ClusterStatus, ControlProblem>>;
   /** Waits for the end of the operation, without limit. */
   request(call: ServiceCall): Promise<Result<ServiceReply, ControlProblem>>;
+  /** Locks or unlocks all services. */
+  lock(operation: LockOperation, afterMs: number): Promise<Result<ServiceReply, ControlProblem>>;
   /** Asks the daemon to leave the cluster and end; does not wait for it. */
   leave(afterMs: number): Promise<Result<{ readonly accepted: boolean }, ControlProblem>>;
 };
@@ -55,6 +58,13 @@ export function controlClient(socketPath: string): ControlClient {
     async leave(afterMs) {
       const reply = await exchange({ socketPath, method: "POST", path: "/v1/leave", afterMs });
       return parseReply(reply, parseLeaveReply);
+    },
+    async lock(operation, afterMs) {
+      const path = `/v1/${operation}`;
+      return parseReply(
+        await exchange({ socketPath, method: "POST", path, afterMs }),
+        parseServiceReply,
+      );
     },
     async request({ service, operation, target, byDomain }) {
       const body = JSON.stringify({

@@ -109,7 +109,7 @@ export class ClusterNode {
         this.#own.request(input, this.#replica.history !== null);
         break;
       case "network-changed":
-        this.#stepOwn({ type: "check-now", why: input.why });
+        this.#stepOwn({ type: "check-now", why: input.why, frozen: this.#replica.frozen });
         break;
       case "shutdown":
         this.#onShutdown();
@@ -305,7 +305,7 @@ export class ClusterNode {
       if (this.lease.held(this.#outbox.now.boottimeMs)) this.#armLease();
     } else if (timer === "poll") {
       this.#armPoll();
-      this.#stepOwn({ type: "poll" });
+      this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
     } else if (timer === "tick") {
       this.#tick.fire();
     } else {

@@ -20,6 +20,16 @@ export type Now = {
 
 export type NodeTimer = "lease" | "poll" | "tick" | `fence-${number}`;
 
+/** What a user may ask for: of one service, or of all of them. */
+export type UserRequest =
+  | {
+      readonly operation: ServiceOperation;
+      readonly service: ServiceName;
+      readonly target: NodeId | null;
+      readonly byDomain: boolean;
+    }
+  | { readonly operation: "lock" | "unlock" };
+
 export type NodeInput =
   /** The daemon has started: clean up what an earlier life may have left. */
   | { readonly type: "begin" }
@@ -42,14 +52,7 @@ export type NodeInput =
       readonly outcome: "success" | "failure";
       readonly text: string;
     }
-  | {
-      readonly type: "request";
-      readonly number: number;
-      readonly operation: ServiceOperation;
-      readonly service: ServiceName;
-      readonly target: NodeId | null;
-      readonly byDomain: boolean;
-    }
+  | ({ readonly type: "request"; readonly number: number } & UserRequest)
   /** A link or address of this machine changed. */
   | { readonly type: "network-changed"; readonly why: string }
   | { readonly type: "shutdown" };

@@ -19,7 +19,7 @@ type Fault =
   | "terminate"
   | "weather"
   | "heal";
-type Act = Fault | "agent" | "request" | "kill-process" | "link";
+type Act = Fault | "agent" | "request" | "lock" | "kill-process" | "link";
 
 export type ClusterVerdict = {
   readonly seed: number;
@@ -35,7 +35,15 @@ const faultsMs = 60_000;
 const restMs = 150_000;
 /** A paused process without a guard lives on; beyond its lease it would be a second owner. */
 const pauseMsMax = 3500;
-const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+const operations = [
+  "enable",
+  "disable",
+  "stop",
+  "restart",
+  "relocate",
+  "freeze",
+  "unfreeze",
+] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
@@ -99,6 +107,7 @@ class Schedule {
       ["heal", 0.6],
       ["agent", weight(1)],
       ["request", weight(2)],
+      ["lock", weight(0.3)],
       ["kill-process", weight(1)],
       ["link", weight(0.2)],
     ];
@@ -124,8 +133,18 @@ class Schedule {
       cluster.run(pauseMs);
       this.#bootMissing();
     }
+    this.#letGo();
     cluster.run(restMs);
     cluster.run(this.#pendingRetryMs());
+  }
+
+  /** Nobody holds anything back any more. */
+  #letGo(): void {
+    const { cluster } = this.#parts;
+    const [first = 1] = cluster.nodes;
+    cluster.lock(first, "unlock");
+    const frozen = cluster.node(first)?.snapshot.table?.frozen() ?? [];
+    for (const service of frozen) cluster.request(first, "unfreeze", { service });
   }
 
   /** Until the last retry that failed starts have postponed, and its start. */
@@ -216,6 +235,10 @@ class Schedule {
           service: random.pick(services),
           ...(random.chance(0.5) ? { target: other } : {}),
         });
+        return;
+      case "lock":
+        if (cluster.node(node) === null || cluster.isPaused(node)) return;
+        cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
         return;
       case "kill-process": {
         const { running } = cluster.host(node);
