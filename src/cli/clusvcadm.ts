@@ -10,12 +10,13 @@ import {
   controlClient,
 } from "../control/control-client.ts";
 import {
+  type LockOperation,
   type ServiceOperation,
   type ServiceReply,
   socketPathDefault,
 } from "../control/protocol.ts";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
-import { assertNever } from "../model/outcome.ts";
+import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestCodes, requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
@@ -36,6 +37,9 @@ const usage = `usage: clusvcadm-ts OPERATION SERVICE [options]
   -s SERVICE            stop: may start again when a member joins or leaves
   -r SERVICE [-m MEMBER]  relocate, preferably to the member
   -R SERVICE            restart in place
+  -Z SERVICE            freeze: neither checked, moved, stopped nor started
+  -U SERVICE            unfreeze
+  -l, -u, -S            lock all services, unlock them, show whether they are locked
   -n MEMBER             the same as -m
   -q                    nothing on standard output
   --socket PATH         the daemon's control socket (else $CLUSTERD_SOCKET)
@@ -49,16 +53,26 @@ const operations: Readonly<Record<string, ServiceOperation>> = {
   s: "stop",
   R: "restart",
   r: "relocate",
+  Z: "freeze",
+  U: "unfreeze",
 };
 
 const unsupported: Readonly<Record<string, string>> = {
   M: "migrate",
-  Z: "freeze",
-  U: "unfreeze",
   c: "convalesce",
+};
+
+/** Executed as soon as they are read, whatever else is on the command line. */
+const lockLetters: Readonly<Record<string, LockOperation | "query">> = {
   l: "lock",
   u: "unlock",
-  S: "show the lock",
+  S: "query",
+};
+
+const lockFailures: Readonly<Record<LockOperation | "query", string>> = {
+  lock: "Lock operation failed",
+  unlock: "Unlock operation failed",
+  query: "Query operation failed",
 };
 
 const verbs: Readonly<Record<ServiceOperation, string>> = {
@@ -67,6 +81,8 @@ const verbs: Readonly<Record<ServiceOperation, string>> = {
   stop: "stopping",
   restart: "trying to restart",
   relocate: "Trying to relocate",
+  freeze: "freezing",
+  unfreeze: "unfreezing",
 };
 
 /** How soon and how often the command says on standard error what a request waits for. */
@@ -74,6 +90,8 @@ export type NoticePace = { readonly firstMs: number; readonly everyMs: number };
 export const noticePace: NoticePace = { firstMs: 10_000, everyMs: 30_000 };
 
 const answerMs = 10_000;
+/** For a message to be ordered: membership may be changing just then. */
+const lockMs = 60_000;
 
 type Wish = {
   readonly operation: ServiceOperation;
@@ -86,6 +104,12 @@ type Wish = {
 
 type Reading =
   | { readonly type: "wish"; readonly wish: Wish; readonly quiet: boolean }
+  | {
+      readonly type: "lock";
+      readonly operation: LockOperation | "query";
+      readonly socketPath: string;
+      readonly quiet: boolean;
+    }
   | { readonly type: "ends"; readonly out: string; readonly err: string; readonly exit: number };
 
 /** Runs the command; returns its exit code. */
@@ -101,6 +125,7 @@ export async function clusvcadm(
     return reading.exit;
   }
   const audible = reading.quiet ? { ...terminal, out: () => {} } : terminal;
+  if (reading.type === "lock") return await carryOutLock(reading, audible);
   return await carryOut(reading.wish, audible, pace);
 }
 
@@ -109,16 +134,17 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   let target: string | null = null;
   let byDomain = false;
   let quiet = false;
-  let socketPath = env["CLUSTERD_SOCKET"] || socketPathDefault;
+  const socketPath = readSocketPath(args, env);
   for (const arg of args) {
     const mistake = arg.type === "operand" ? `unexpected '${arg.text}'` : formatMistake(arg);
     if (arg.type !== "option") return ends("", `clusvcadm-ts: ${mistake}\n${usage}`, 1);
     const { name, value } = arg;
     if (name === "h" || name === "?" || name === "help") return ends(quiet ? "" : usage, "", 1);
     if (name === "v" || name === "version") return ends(quiet ? "" : `${version}\n`, "", 0);
-    if (name === "l" || name === "u" || name === "S") return refuseOperation(name);
+    const lock = lockLetters[name];
+    if (lock !== undefined) return { type: "lock", operation: lock, socketPath, quiet };
+    if (name === "socket") continue;
     if (name === "q") quiet = true;
-    else if (name === "socket") socketPath = value;
     else if (name === "F") byDomain = true;
     else if (name === "m" || name === "n") target = value;
     else last = { letter: name, service: value };
@@ -130,6 +156,12 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   const service = last.service.includes(":") ? last.service : `service:${last.service}`;
   byDomain = byDomain && operation === "enable";
   return { type: "wish", wish: { operation, service, target, byDomain, socketPath }, quiet };
+}
+
+function readSocketPath(args: readonly Arg[], env: Terminal["env"]): string {
+  const given = args.findLast((arg) => arg.type === "option" && arg.name === "socket");
+  if (given?.type === "option") return given.value;
+  return env["CLUSTERD_SOCKET"] || socketPathDefault;
 }
 
 function ends(out: string, err: string, exit: number): Reading {
@@ -171,6 +203,45 @@ async function carryOut(wish: Wish, terminal: Terminal, pace: NoticePace): Promi
   }
   terminal.err(`clusvcadm-ts: ${formatProblem(reply.problem, wish.socketPath)}\n`);
   return 1;
+}
+
+async function carryOutLock(
+  wish: Extract<Reading, { readonly type: "lock" }>,
+  terminal: Terminal,
+): Promise<number> {
+  const { operation, socketPath } = wish;
+  const client = controlClient(socketPath);
+  const locked =
+    operation === "query"
+      ? await readLock(client, socketPath)
+      : await setLock(client, { operation, socketPath });
+  if (locked.ok) {
+    terminal.out(`Resource groups ${locked.value ? "locked" : "unlocked"}\n`);
+    return 0;
+  }
+  terminal.out(`${lockFailures[operation]}\n`);
+  terminal.err(`clusvcadm-ts: ${locked.problem}\n`);
+  return 1;
+}
+
+async function readLock(
+  client: ControlClient,
+  socketPath: string,
+): Promise<Result<boolean, string>> {
+  const status = await client.status(answerMs);
+  if (!status.ok) return refuse(formatProblem(status.problem, socketPath));
+  const { services, locked } = status.value;
+  return services === null ? refuse(servicesUnavailable(status.value)) : accept(locked);
+}
+
+async function setLock(
+  client: ControlClient,
+  wish: { readonly operation: LockOperation; readonly socketPath: string },
+): Promise<Result<boolean, string>> {
+  const reply = await client.lock(wish.operation, lockMs);
+  if (!reply.ok) return refuse(formatProblem(reply.problem, wish.socketPath));
+  const { code, text } = reply.value;
+  return code === requestCodes.success ? accept(wish.operation === "lock") : refuse(text);
 }
 
 /** The socket's mode says who may ask; only its owner and group can even connect. */

@@ -11,6 +11,7 @@ import type { ClusterStatus } from "../model/status.ts";
 import {
   type AcknowledgeReply,
   acknowledgePath,
+  type LockOperation,
   parseAcknowledgeReply,
   parseClusterStatus,
   parseErrorText,
@@ -48,6 +49,8 @@ export type ControlClient = {
     by: string,
     afterMs: number,
   ): Promise<Result<AcknowledgeReply, ControlProblem>>;
+  /** Locks or unlocks all services. */
+  lock(operation: LockOperation, afterMs: number): Promise<Result<ServiceReply, ControlProblem>>;
   /** Asks the daemon to leave the cluster and end; does not wait for it. */
   leave(afterMs: number): Promise<Result<{ readonly accepted: boolean }, ControlProblem>>;
 };
@@ -70,6 +73,13 @@ export function controlClient(socketPath: string): ControlClient {
     async leave(afterMs) {
       const reply = await exchange({ socketPath, method: "POST", path: "/v1/leave", afterMs });
       return parseReply(reply, parseLeaveReply);
+    },
+    async lock(operation, afterMs) {
+      const path = `/v1/${operation}`;
+      return parseReply(
+        await exchange({ socketPath, method: "POST", path, afterMs }),
+        parseServiceReply,
+      );
     },
     async request({ service, operation, target, byDomain }) {
       const body = JSON.stringify({

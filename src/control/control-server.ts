@@ -28,6 +28,7 @@ import {
   type ControlEvent,
   type ControlRoute,
   httpStatus,
+  type LockOperation,
   parseAcknowledgeBody,
   parseRoute,
   parseServiceBody,
@@ -47,11 +48,14 @@ export type ServiceRequest = {
   readonly byDomain: boolean;
 };
 
+/** What a client asked of all services. */
+export type LockRequest = { readonly operation: LockOperation };
+
 /** The daemon, as the control socket sees it. */
 export type ControlBackend = {
   status(): ClusterStatus;
   /** Settles when the operation has ended, however long that takes; never rejects. */
-  request(request: ServiceRequest): Promise<ServiceReply>;
+  request(request: ServiceRequest | LockRequest): Promise<ServiceReply>;
   /** The operator's word that a node is off; never rejects. */
   acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply>;
   /** Begins to stop services, leave and end; asking twice changes nothing. */
@@ -175,6 +179,10 @@ class Listener implements ControlServer {
         this.#backend.leave();
         this.#send(response, 200, { accepted: true });
         return;
+      case "lock":
+      case "unlock":
+        await this.#sendReply(response, { operation: route.value.type });
+        return;
       case "service":
         await this.#serveService(request, response, route.value);
         return;
@@ -202,6 +210,13 @@ class Listener implements ControlServer {
       this.#sendError(response, target.problem);
       return;
     }
+    const { service, operation } = route;
+    const { byDomain } = body.value;
+    await this.#sendReply(response, { service, operation, target: target.value, byDomain });
+  }
+
+  /** Hands the request to the backend, unless too many wait there, and sends its reply. */
+  async #sendReply(response: ServerResponse, wanted: ServiceRequest | LockRequest): Promise<void> {
     if (this.#pending >= this.#limits.requestsPendingMax) {
       const text = `${this.#pending} requests are waiting for their end already`;
       this.#sendError(response, { type: "busy", text });
@@ -211,9 +226,6 @@ class Listener implements ControlServer {
     if (!response.socket?.writable) return;
     this.#promised.add(response.socket);
     this.#pending += 1;
-    const { service, operation } = route;
-    const { byDomain } = body.value;
-    const wanted = { service, operation, target: target.value, byDomain };
     const reply = await this.#backend.request(wanted);
     this.#pending -= 1;
     this.#send(response, 200, reply);

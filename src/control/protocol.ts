@@ -8,6 +8,7 @@
  *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
  *   POST /v1/leave                       → 200, {"accepted": true}; the daemon then stops its
  *        services, leaves the ring and ends
+ *   POST /v1/lock, POST /v1/unlock       → 200, ServiceReply, when every member knows it
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
  *
@@ -15,9 +16,10 @@
  *        body: {"confirm": NAME, "by": who says so}
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
- * stop, restart or relocate. Anything else is answered with {"error": {"type", "text"}} and the
- * HTTP status of the type. Fields may be added within a version, never removed or changed: readers
- * ignore fields they do not know, except in the request's body, where a misspelt field is refused.
+ * stop, restart, relocate, freeze or unfreeze. Anything else is answered with
+ * {"error": {"type", "text"}} and the HTTP status of the type. Fields may be added within a
+ * version, never removed or changed: readers ignore fields they do not know, except in the
+ * request's body, where a misspelt field is refused.
  */
 import { type NodeName, parseNodeName, parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
@@ -36,8 +38,19 @@ import { type JsonFields, readJson } from "./json-fields.ts";
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
 
-const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+const operations = [
+  "enable",
+  "disable",
+  "stop",
+  "restart",
+  "relocate",
+  "freeze",
+  "unfreeze",
+] as const;
 export type ServiceOperation = (typeof operations)[number];
+
+/** Holds all services as they are, and lets go of them. */
+export type LockOperation = "lock" | "unlock";
 
 export type ControlRoute =
   | { readonly type: "status" }
@@ -45,6 +58,7 @@ export type ControlRoute =
   | { readonly type: "events" }
   | { readonly type: "leave" }
   | { readonly type: "acknowledge"; readonly node: NodeName }
+  | { readonly type: LockOperation }
   | {
       readonly type: "service";
       readonly service: ServiceName;
@@ -105,7 +119,7 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   if ((kind === "status" || kind === "metrics" || kind === "events") && name === undefined) {
     return method === "GET" ? accept({ type: kind }) : refuse(wrongMethod(method, "GET"));
   }
-  if (kind === "leave" && name === undefined) {
+  if ((kind === "leave" || kind === "lock" || kind === "unlock") && name === undefined) {
     return method === "POST" ? accept({ type: kind }) : refuse(wrongMethod(method, "POST"));
   }
   if (kind === "nodes" && name !== undefined && operation === "acknowledge") {
@@ -214,6 +228,7 @@ export function parseClusterStatus(value: unknown): Result<ClusterStatus, string
       quorum: readQuorum(fields.object("quorum")),
       nodes: fields.objects("nodes").map(readNode),
       services: fields.isNull("services") ? null : fields.objects("services").map(readService),
+      locked: fields.flag("locked"),
       lease: { held: lease.flag("held"), remainingMs: lease.number("remainingMs") },
       tracking: fields.parsed("tracking", parseTracking, "marks"),
     };

@@ -11,7 +11,7 @@ import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
-import type { NodeInput, NodeOutput, NodeTimer } from "../node/node-events.ts";
+import type { NodeInput, NodeOutput, NodeTimer, UserRequest } from "../node/node-events.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
@@ -62,9 +62,7 @@ export class EventLoop {
   }
 
   /** Resolves when the request is answered; at the latest when this life of the node ends. */
-  request(
-    request: Omit<Extract<NodeInput, { readonly type: "request" }>, "type" | "number">,
-  ): Promise<LoopReply> {
+  request(request: UserRequest): Promise<LoopReply> {
     return this.#ask((number) => ({ type: "request", number, ...request }));
   }
 

@@ -52,6 +52,7 @@ export function reportStatus(
       reason: verdict?.reason ?? "starting",
     },
     nodes: conf.nodes.map((one) => nodeStatus(one, parts)),
+    locked: snapshot?.table?.locked ?? false,
     services: snapshot?.table == null ? null : serviceStatuses(conf, snapshot.table),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
@@ -87,7 +88,7 @@ function serviceStatuses(conf: ClusterConf, table: ServiceTable): readonly Servi
       {
         name,
         state: record.state,
-        frozen: false,
+        frozen: record.frozen,
         partial: false,
         owner: record.owner ?? 0,
         lastOwner: record.lastOwner ?? 0,

@@ -67,6 +67,8 @@ export interface Transport {
   /** To all nodes; own copies come back on some transports and not on others. */
   multicast(frame: SealedFrame): void;
   unicast(address: string, frame: SealedFrame): void;
+  /** Own multicasts were seen to come back: they need not any more, unless a peer is local. */
+  endOwnCopies(): void;
   /** After a link came up or was created again: joins the group anew. */
   rejoin(): void;
   /** Frames and bytes sent and received, send failures by error code, re-joins. */

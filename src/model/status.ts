@@ -42,6 +42,8 @@ export type ClusterStatus = {
   readonly nodes: readonly NodeStatus[];
   /** Null while the service states are unknown: inquorate, or the table is being transferred. */
   readonly services: readonly ServiceStatus[] | null;
+  /** A user has locked the services: none is started or moved. */
+  readonly locked: boolean;
   readonly lease: { readonly held: boolean; readonly remainingMs: number };
   /**
    * How the processes of this node's services are known. `cgroups`: their end is noticed at once;

@@ -119,7 +119,7 @@ export class ClusterNode {
         this.#own.runDeferred();
         break;
       case "check-now":
-        this.#stepOwn(input);
+        this.#stepOwn({ ...input, frozen: this.#replica.frozen });
         break;
       case "shutdown":
         this.#onShutdown();
@@ -307,7 +307,7 @@ export class ClusterNode {
       this.#leaseTimer.fire();
     } else if (timer === "poll") {
       this.#armPoll();
-      this.#stepOwn({ type: "poll" });
+      this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
     } else if (timer === "tick") {
       this.#tick.fire();
     } else {

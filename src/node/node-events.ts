@@ -20,6 +20,16 @@ export type Now = {
 
 export type NodeTimer = "lease" | "poll" | "tick" | `fence-${number}`;
 
+/** What a user may ask for: of one service, or of all of them. */
+export type UserRequest =
+  | {
+      readonly operation: ServiceOperation;
+      readonly service: ServiceName;
+      readonly target: NodeId | null;
+      readonly byDomain: boolean;
+    }
+  | { readonly operation: "lock" | "unlock" };
+
 export type NodeInput =
   /** The daemon has started: clean up what an earlier life may have left. */
   | { readonly type: "begin" }
@@ -42,14 +52,7 @@ export type NodeInput =
       readonly outcome: "success" | "failure";
       readonly text: string;
     }
-  | {
-      readonly type: "request";
-      readonly number: number;
-      readonly operation: ServiceOperation;
-      readonly service: ServiceName;
-      readonly target: NodeId | null;
-      readonly byDomain: boolean;
-    }
+  | ({ readonly type: "request"; readonly number: number } & UserRequest)
   /** The guard kills nothing before then (boot time, ms), unless this process ends; 0: no guard. */
   | { readonly type: "guarded"; readonly untilMs: number }
   /** An operator says that a victim is off; answered like a request. */

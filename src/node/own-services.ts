@@ -87,19 +87,25 @@ export class OwnServices {
 
   /** Orders a user's request, or answers at once what cannot be ordered. */
   request(request: Request, historyKnown: boolean): void {
-    const { number, operation, service, target, byDomain } = request;
-    if (!this.#known.has(service)) {
+    const { number } = request;
+    const ref = { node: this.#identity.self, life: this.life, number };
+    const at = this.#outbox.wallMs;
+    if ("service" in request && !this.#known.has(request.service)) {
       this.#outbox.emit({ type: "reply", number, code: -4, owner: null });
-    } else if (!historyKnown) {
+      return;
+    }
+    if (!historyKnown) {
       this.#outbox.emit({ type: "reply", number, code: -9, owner: null });
+      return;
+    }
+    this.#requests.add(number);
+    if (!("service" in request)) {
+      const body = { type: "lock" as const, ref, locked: request.operation === "lock", at };
+      this.#outbox.submit("app", { layer: "services", body });
     } else {
-      this.#requests.add(number);
-      const ref = { node: this.#identity.self, life: this.life, number };
-      const at = this.#outbox.wallMs;
-      this.#outbox.submit("app", {
-        layer: "services",
-        body: { type: "request", ref, operation, service, target, byDomain, at },
-      });
+      const { operation, service, target, byDomain } = request;
+      const body = { type: "request" as const, ref, operation, service, target, byDomain, at };
+      this.#outbox.submit("app", { layer: "services", body });
     }
   }
 

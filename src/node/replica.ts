@@ -9,7 +9,7 @@ import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";
-import type { NodeId } from "../model/ids.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { ServiceTable, type TableInput, tableSnapshot } from "../services/service-table.ts";
 import type { TableOutput } from "../services/table-draft.ts";
@@ -45,6 +45,11 @@ export class Replica {
 
   get table(): ServiceTable | null {
     return this.#table;
+  }
+
+  /** Services that a user has frozen. */
+  get frozen(): readonly ServiceName[] {
+    return this.#table?.frozen() ?? [];
   }
 
   /** A new history: nothing is known of anybody. */

@@ -5,7 +5,8 @@
  * handle_relocate_req.
  * Deviations: one evaluation for the whole cluster instead of one per node; a service that no node
  * could start is tried again after a growing pause; nothing starts while a node that might already
- * be running it is unaccounted for.
+ * be running it is unaccounted for; while services are locked a service that had to be stopped is
+ * started again where it was, and nowhere else.
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -31,6 +32,7 @@ export function beginStart(
   const { node, chain } = start;
   invariant(service.owner === null, `single owner: start of ${name} while owned`);
   invariant(draft.isReady(node), `start of ${name} on a node that is not ready`);
+  invariant(!draft.locked || node === service.lastOwner, `start of ${name} while locked`);
   const asked = chain.cause === "enable" || chain.cause === "relocate";
   const operation = {
     kind: "start" as const,
@@ -106,6 +108,7 @@ export function startObstacle(draft: TableDraft, name: ServiceName): string | nu
 export function evaluate(draft: TableDraft, name: ServiceName): void {
   const service = draft.service(name);
   if (service.state !== "stopped" || service.op !== null) return;
+  if (service.frozen || draft.locked) return;
   if (service.transition === 0 && !draft.serviceConf(name).autostart) {
     draft.put({ ...service, state: "disabled" });
     return;
@@ -128,6 +131,7 @@ export function evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>)
 
 /** Retries that have fallen due; the others wait for an event or their time. */
 export function evaluateDue(draft: TableDraft): void {
+  if (draft.locked) return;
   for (const { name, retryAt } of draft.inOrder()) {
     if (retryAt === null || retryAt > draft.nowMs) continue;
     evaluate(draft, name);
@@ -150,9 +154,10 @@ export function failBack(
   newcomer: NodeId,
   names: readonly ServiceName[] = draft.inOrder().map((service) => service.name),
 ): void {
+  if (draft.locked) return;
   for (const service of names.map((name) => draft.service(name))) {
     if (service.state !== "started" || service.owner === null || service.op !== null) continue;
-    if (!draft.isReady(service.owner)) continue;
+    if (service.frozen || !draft.isReady(service.owner)) continue;
     const { name, owner } = service;
     if (draft.score(name, newcomer) <= draft.score(name, owner)) continue;
     if (draft.exclusivityConflict(name, newcomer) !== null) continue;
@@ -176,7 +181,9 @@ export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain)
   const obstacle = startObstacle(draft, name);
   const next = obstacle === null ? nextNode(draft, name, chain) : null;
   if (next === null) {
-    endChain(draft, name, { chain, why: obstacle ?? draft.explainCandidates(name, chain) });
+    const locked = draft.locked ? "services are locked; " : "";
+    const why = obstacle ?? `${locked}${draft.explainCandidates(name, chain)}`;
+    endChain(draft, name, { chain, why });
     return;
   }
   const returned = chain.tried.includes(next);
@@ -187,16 +194,19 @@ export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain)
 }
 
 function nextNode(draft: TableDraft, name: ServiceName, chain: StartChain): NodeId | null {
-  const open = draft
-    .candidates(name, chain.tried)
-    .map((candidate) => candidate.node)
-    .filter((node) => chain.only === null || node === chain.only);
+  const { lastOwner } = draft.service(name);
+  const permitted = (except: readonly NodeId[]) =>
+    draft
+      .candidates(name, except)
+      .map((candidate) => candidate.node)
+      .filter((node) => !draft.locked || node === lastOwner);
+  const open = permitted(chain.tried).filter((node) => chain.only === null || node === chain.only);
   if (chain.prefer !== null && open.includes(chain.prefer)) return chain.prefer;
   const best = open[0];
   if (best !== undefined) return best;
   const { fallback } = chain;
   if (fallback === null || chain.only !== null) return null;
-  const legal = draft.candidates(name, []).map((candidate) => candidate.node);
+  const legal = permitted([]);
   if (!legal.includes(fallback)) return null;
   const always = chain.cause === "relocate" || chain.cause === "failback";
   return always || legal.every((node) => node === fallback) ? fallback : null;
@@ -252,23 +262,29 @@ export function rest(
 
 /** The service named by `depend` changed: dependents start, or stop when the dependency is hard. */
 export function followDependency(draft: TableDraft, changed: ServiceName): void {
-  for (const conf of draft.conf.services.services) {
-    if (conf.depend !== changed) continue;
-    const dependent = draft.service(conf.name);
-    if (draft.dependencyMet(conf.name)) {
-      evaluate(draft, conf.name);
-    } else if (
-      conf.dependMode === "hard" &&
-      dependent.state === "started" &&
-      dependent.owner !== null &&
-      draft.isReady(dependent.owner)
-    ) {
-      beginStop(draft, conf.name, {
-        node: dependent.owner,
-        goal: { type: "wait" },
-        why: `${changed}, on which it depends, is not started`,
-      });
-    }
+  for (const { name, depend } of draft.conf.services.services) {
+    if (depend === changed) settleDependent(draft, name);
+  }
+}
+
+/** Starts or stops one service as its dependency asks for; without one it is evaluated. */
+export function settleDependent(draft: TableDraft, name: ServiceName): void {
+  const { depend, dependMode } = draft.serviceConf(name);
+  const { state, owner, frozen } = draft.service(name);
+  if (draft.dependencyMet(name)) {
+    evaluate(draft, name);
+  } else if (
+    dependMode === "hard" &&
+    state === "started" &&
+    !frozen &&
+    owner !== null &&
+    draft.isReady(owner)
+  ) {
+    beginStop(draft, name, {
+      node: owner,
+      goal: { type: "wait" },
+      why: `${depend ?? ""}, on which it depends, is not started`,
+    });
   }
 }
 

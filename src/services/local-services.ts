@@ -19,10 +19,10 @@ import { ServiceWorker } from "./service-worker.ts";
 export type LocalInput =
   | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
   | { readonly type: "report"; readonly action: number; readonly report: AgentReport }
-  /** The scan period is over. */
-  | { readonly type: "poll" }
+  /** The scan period is over. Nobody acts on a check of a frozen service, so there is none. */
+  | { readonly type: "poll"; readonly frozen: readonly ServiceName[] }
   /** Something happened on this machine: check everything now. */
-  | { readonly type: "check-now"; readonly why: string }
+  | { readonly type: "check-now"; readonly why: string; readonly frozen: readonly ServiceName[] }
   /** What follows belongs to a new life, perhaps of another history with its own numbers. */
   | { readonly type: "new-life" }
   /** Stop everything by its agents, then make sure. */
@@ -121,11 +121,11 @@ export class LocalServices {
         this.#onReport(input.action, input.report);
         break;
       case "poll":
-        this.#checkAll("due");
+        this.#checkAll("due", input.frozen);
         break;
       case "check-now":
         this.#out.push({ type: "notice", level: "info", text: `checking now: ${input.why}` });
-        this.#checkAll("all");
+        this.#checkAll("all", input.frozen);
         break;
       case "new-life":
         this.#lastOp = 0;
@@ -211,12 +211,13 @@ export class LocalServices {
     }
   }
 
-  #checkAll(which: "due" | "all"): void {
+  #checkAll(which: "due" | "all", frozen: readonly ServiceName[]): void {
     if (this.#state !== "clean") return;
     const running = [...this.#places.values()].filter((place) => place.job?.kind === "status");
     let free = this.#conf.services.statusChildMax - running.length;
     for (const place of this.#places.values()) {
       if (place.startOp === null || place.job !== null || free <= 0) continue;
+      if (frozen.includes(place.worker.conf.name)) continue;
       const call = place.worker.check(this.#nowMs, which);
       if (call === null) continue;
       free -= 1;

@@ -228,6 +228,7 @@ function onStopFailed(
 export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
   const service = draft.services.get(message.service);
   if (service === undefined || service.state !== "started" || service.op !== null) return;
+  if (service.frozen) return;
   if (service.owner !== message.node || service.startOp !== message.startOp) return;
   if (draft.node(message.node).life !== message.life) return;
   beginStop(draft, service.name, {

@@ -4,11 +4,13 @@
  * Deviations: nothing is interrupted for a target that is not allowed (-15) or occupied (-7), nor
  * when no other node could take the service (-17); a restart never breaks the failover domain;
  * a failed service is cleaned up where it failed, by force if need be, not where it was asked;
- * a service whose node awaits fencing answers -13, one in recovery -6 instead of starting twice.
+ * a service whose node awaits fencing answers -13, one in recovery -6 instead of starting twice;
+ * while services are locked nothing is stopped that could not be started again.
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { beginStart, beginStop, startObstacle, tryNext, userChain } from "./evaluation.ts";
+import { freeze, unfreeze } from "./freeze-and-lock.ts";
 import type { ServiceRequest } from "./service-messages.ts";
 import { emptyChain, type Operation, type RestState, type ServiceRecord } from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
@@ -26,7 +28,11 @@ export function onRequest(draft: TableDraft, request: ServiceRequest): void {
   const by = draft.nameOf(request.ref.node);
   draft.decide(service.name, `${request.operation}${asked} asked for on ${by}`);
   const current = draft.service(service.name);
-  if (draft.awaitedNode(service.name) !== null) draft.reply([request.ref], -13);
+  const { operation } = request;
+  const awaited = draft.awaitedNode(service.name) !== null;
+  const aboutFreezing = operation === "freeze" || operation === "unfreeze";
+  if (current.frozen && !aboutFreezing) draft.reply([request.ref], -11);
+  else if (awaited && operation !== "freeze") draft.reply([request.ref], -13);
   else if (current.op !== null) onBusy(draft, current, { request, op: current.op });
   else onResting(draft, current, request);
 }
@@ -57,6 +63,10 @@ function onBusy(
       return;
     case "restart":
       draft.reply([request.ref], op.kind === "start" ? -5 : -6);
+      return;
+    case "freeze":
+    case "unfreeze":
+      draft.reply([request.ref], -6);
       return;
     default:
       assertNever(request.operation);
@@ -103,6 +113,12 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
     case "relocate":
       relocate(draft, service, request);
       return;
+    case "freeze":
+      freeze(draft, service, request.ref);
+      return;
+    case "unfreeze":
+      unfreeze(draft, service, request.ref);
+      return;
     default:
       assertNever(request.operation);
   }
@@ -122,6 +138,10 @@ function startFor(
 ): void {
   const { request } = start;
   const refs = [request.ref];
+  if (draft.locked) {
+    draft.reply(refs, -6);
+    return;
+  }
   if (draft.unknownHolders(service.name).length > 0) {
     draft.reply(refs, -13);
     return;
@@ -202,7 +222,7 @@ function restart(draft: TableDraft, service: ServiceRecord, request: ServiceRequ
   if (service.state === "disabled") draft.reply([request.ref], -8);
   else if (service.state === "failed") draft.reply([request.ref], -1);
   else if (service.owner === null) startFor(draft, service, { request, cause: "restart" });
-  else if (!draft.isReady(service.owner)) draft.reply([request.ref], -6);
+  else if (draft.locked || !draft.isReady(service.owner)) draft.reply([request.ref], -6);
   else {
     beginStop(draft, service.name, {
       node: service.owner,
@@ -221,6 +241,10 @@ function relocate(draft: TableDraft, service: ServiceRecord, request: ServiceReq
   }
   if (service.state === "failed") {
     draft.reply(refs, -2);
+    return;
+  }
+  if (draft.locked) {
+    draft.reply(refs, -6);
     return;
   }
   const target = request.target !== null && draft.isReady(request.target) ? request.target : null;

@@ -46,7 +46,15 @@ const statusFailed = record({
   at: count,
 });
 
-const serviceOperation = oneOf("enable", "disable", "stop", "restart", "relocate");
+const serviceOperation = oneOf(
+  "enable",
+  "disable",
+  "stop",
+  "restart",
+  "relocate",
+  "freeze",
+  "unfreeze",
+);
 export type ServiceOperation = Shaped<typeof serviceOperation>;
 
 const request = record({
@@ -59,9 +67,22 @@ const request = record({
   at: count,
 });
 
+/** A user locks or unlocks all services. */
+const lock = record({ type: literal("lock"), ref: requestRef, locked: flag, at: count });
+
 /** Advances table time, so that retries fall due; sent by the lowest ready node. */
 const tick = record({ type: literal("tick"), at: count });
 
-export const serviceMessage = either(ready, leaving, left, opResult, statusFailed, request, tick);
+export const serviceMessage = either(
+  ready,
+  leaving,
+  left,
+  opResult,
+  statusFailed,
+  request,
+  lock,
+  tick,
+);
 export type ServiceMessage = Shaped<typeof serviceMessage>;
 export type ServiceRequest = Shaped<typeof request>;
+export type LockRequest = Shaped<typeof lock>;

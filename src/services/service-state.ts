@@ -7,6 +7,7 @@
  * S2  While an operation runs on an owned service, its node is the owner.
  * S3  A service at rest has an owner if and only if it is started.
  * S4  Only a stopped service waits for its next attempt.
+ * S5  A frozen service is not touched, except by the stop of its node that leaves.
  *
  *   stopped ──start──► starting ──ok──► started ──status failed──► recoverable ─┐
  *      ▲                  └─failed─► recoverable                                │
@@ -97,6 +98,8 @@ export const serviceRecord = record({
   state: oneOf("stopped", "starting", "started", "stopping", "recoverable", "failed", "disabled"),
   owner: nullable(nodeId),
   lastOwner: nullable(nodeId),
+  /** Not to be started, stopped, checked or moved until it is unfrozen. */
+  frozen: flag,
   restarts: count,
   /** Seconds since 1970; 0: never started since the table was created. */
   transition: count,
@@ -127,6 +130,7 @@ export function freshRecord(name: ServiceName): ServiceRecord {
     state: "stopped",
     owner: null,
     lastOwner: null,
+    frozen: false,
     restarts: 0,
     transition: 0,
     restartLog: [],
@@ -146,7 +150,7 @@ export function occupies(service: ServiceRecord, node: NodeId): boolean {
 
 const busyStates: readonly ServiceRecord["state"][] = ["starting", "stopping", "recoverable"];
 
-/** Asserts S1 to S4; every change of the table passes through here. */
+/** Asserts S1 to S5; every change of the table passes through here. */
 export function checkRecord(service: ServiceRecord): ServiceRecord {
   const busy = busyStates.includes(service.state);
   const where = `${service.name} ${service.state}`;
@@ -155,6 +159,8 @@ export function checkRecord(service: ServiceRecord): ServiceRecord {
   invariant(!owned || service.op?.node === service.owner, `S2: ${where}`);
   invariant(busy || (service.state === "started") === (service.owner !== null), `S3: ${where}`);
   invariant(service.retryAt === null || service.state === "stopped", `S4: ${where}`);
+  const leaves = service.op?.kind === "stop" && service.op.goal.type === "exit";
+  invariant(!service.frozen || leaves || !busy, `S5: ${where}`);
   return service;
 }
 

@@ -15,8 +15,9 @@
 import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { count, list, number, record, type Shaped } from "../model/shape.ts";
+import { count, flag, list, number, record, type Shaped } from "../model/shape.ts";
 import { beginStop, evaluateAll, evaluateDue, failBack, startObstacle } from "./evaluation.ts";
+import { onLock } from "./freeze-and-lock.ts";
 import { releaseServices } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
@@ -34,6 +35,7 @@ import {
 export const tableSnapshot = record({
   nowMs: number,
   nextOp: count,
+  locked: flag,
   nodes: list(nodeRecord),
   services: list(serviceRecord),
 });
@@ -80,6 +82,7 @@ export class ServiceTable {
     const draft = new TableDraft(conf);
     draft.nowMs = snapshot.nowMs;
     draft.nextOp = snapshot.nextOp;
+    draft.locked = snapshot.locked;
     for (const node of snapshot.nodes) draft.putNode(node);
     for (const service of snapshot.services) draft.put(service);
     const complete =
@@ -112,6 +115,7 @@ export class ServiceTable {
     return {
       nowMs: this.#draft.nowMs,
       nextOp: this.#draft.nextOp,
+      locked: this.#draft.locked,
       nodes: [...this.#draft.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
       services: this.#draft.conf.services.services.map((one) => this.#draft.service(one.name)),
     };
@@ -123,6 +127,16 @@ export class ServiceTable {
 
   service(name: ServiceName): ServiceRecord | null {
     return this.#draft.services.get(name) ?? null;
+  }
+
+  /** A user has locked all services. */
+  get locked(): boolean {
+    return this.#draft.locked;
+  }
+
+  /** Services that are not to be checked. */
+  frozen(): readonly ServiceName[] {
+    return [...this.#draft.services.values()].filter((one) => one.frozen).map((one) => one.name);
   }
 
   /** The last decisions about a service that this node has seen, oldest first. */
@@ -137,6 +151,7 @@ export class ServiceTable {
 
   /** Table time at which a retry falls due, and the present table time. */
   wake(): { readonly atMs: number; readonly nowMs: number } | null {
+    if (this.#draft.locked) return null;
     const due = [...this.#draft.services.values()]
       .map((service) => service.retryAt)
       .filter((at) => at !== null);
@@ -152,6 +167,8 @@ export class ServiceTable {
     if (service.op !== null) return `${service.op.kind} on ${draft.nameOf(service.op.node)}`;
     if (service.state === "failed") return "repair by hand, then disable and enable";
     if (service.state !== "stopped") return null;
+    if (service.frozen) return "being unfrozen (clusvcadm-ts -U)";
+    if (draft.locked) return "the services to be unlocked (clusvcadm-ts -u)";
     const obstacle = startObstacle(draft, name);
     if (obstacle !== null) return obstacle;
     if (draft.candidates(name, []).length === 0) return "a ready node that may run it";
@@ -196,6 +213,9 @@ export class ServiceTable {
         return;
       case "request":
         onRequest(draft, message);
+        return;
+      case "lock":
+        onLock(draft, message);
         return;
       case "tick":
         evaluateDue(draft);

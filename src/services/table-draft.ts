@@ -63,6 +63,8 @@ export class TableDraft {
   readonly services: Map<ServiceName, ServiceRecord>;
   nowMs = 0;
   nextOp = 1;
+  /** By a user: nothing is started or moved, what runs is looked after where it runs. */
+  locked = false;
   #outputs: TableOutput[] = [];
   /** Not part of the replicated state: a joiner remembers what it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();

@@ -69,6 +69,12 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
       "Local machine disabling service:b...Success\n",
       { operation: "disable" },
     ],
+    [["-Z", "web"], "Local machine freezing service:web...Success\n", { operation: "freeze" }],
+    [
+      ["-U", "web", "-m", node2],
+      `Member ${node2} unfreezing service:web...Success\n`,
+      { operation: "unfreeze" },
+    ],
     [["-q", "-d", "web"], "", { operation: "disable" }],
     [["-d", "web", "-F"], "Local machine disabling service:web...Success\n", { byDomain: false }],
   ];
@@ -78,6 +84,46 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
     t.match(backend.requests.at(-1), request, words.join(" "));
   }
   t.equal(backend.requests.length, cases.length);
+});
+
+test("locks are set, released and shown at once, whatever else is asked", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const locked = "Resource groups locked\n";
+  const unlocked = "Resource groups unlocked\n";
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [["-l"], locked],
+    [["-u", "-e", "web"], unlocked],
+    [["-S"], unlocked],
+    [["-d", "web", "-l"], locked],
+    [["-q", "-u"], ""],
+  ];
+  for (const [words, out] of cases) {
+    t.same(await local(words, socketPath), { out, err: "", exit: 0 }, words.join(" "));
+  }
+  const asked = ["lock", "unlock", "lock", "unlock"].map((operation) => ({ operation }));
+  t.same(backend.requests, asked);
+  backend.shown = exampleStatus({ locked: true });
+  t.same(await run("clusvcadm-ts", ["-S", "--socket", socketPath]), {
+    out: locked,
+    err: "",
+    exit: 0,
+  });
+});
+
+test("a lock that fails says which operation and why", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  backend.reply = { code: requestCodes.noQuorum, owner: 0, text: "Operation requires quorum" };
+  backend.shown = exampleStatus({ services: null });
+  const why = { err: /^clusvcadm-ts: .*(quorum|try again)\n$/, exit: 1 };
+  t.match(await local(["-l"], socketPath), { out: "Lock operation failed\n", ...why });
+  t.match(await local(["-u"], socketPath), { out: "Unlock operation failed\n", ...why });
+  t.match(await local(["-S"], socketPath), { out: "Query operation failed\n", ...why });
+  const absent = temporarySocket(t);
+  t.match(await local(["-S"], absent), {
+    out: "Query operation failed\n",
+    err: /no clusterd answers/,
+    exit: 1,
+  });
 });
 
 test("every result has its text and its exit code", async (t) => {
@@ -123,12 +169,7 @@ test("what is not possible ends before the daemon is asked", async (t) => {
     [["-e", "web", "-F", "-m", node2], 1, /^$/, both],
     [["-n", node2, "-F", "-e", "web"], 1, /^$/, both],
     [["-M", "vm:a", "-m", node2], 1, /^$/, later("M")],
-    [["-Z", "web"], 1, /^$/, later("Z")],
-    [["-U", "web"], 1, /^$/, later("U")],
     [["-e", "web", "-c", "web"], 1, /^$/, later("c")],
-    [["-l"], 1, /^$/, later("l")],
-    [["-u", "-e", "web"], 1, /^$/, later("u")],
-    [["-S"], 1, /^$/, later("S")],
     [["-r", "web", "-m", "node"], 1, /^'node' not in membership list\n$/, /^$/],
   ];
   for (const [words, exit, out, err] of cases) {

@@ -1,5 +1,9 @@
 /** A daemon without a cluster: the published three-node example, and replies on demand. */
-import type { ControlBackend, ServiceRequest } from "../../src/control/control-server.ts";
+import type {
+  ControlBackend,
+  LockRequest,
+  ServiceRequest,
+} from "../../src/control/control-server.ts";
 import type { AcknowledgeReply, ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
@@ -72,6 +76,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
       exampleService("node1-qpidd-service"),
       exampleService("node3-qpidd-service", { state: "stopped", owner: 0, lastOwner: 3 }),
     ],
+    locked: false,
     lease: { held: true, remainingMs: 1800 },
     tracking: "cgroups",
     ...changes,
@@ -82,7 +87,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
 export class FakeBackend implements ControlBackend {
   shown: ClusterStatus = exampleStatus();
   reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
-  readonly requests: ServiceRequest[] = [];
+  readonly requests: (ServiceRequest | LockRequest)[] = [];
   readonly acknowledged: string[] = [];
   leaves = 0;
   readonly listeners = new Set<(event: ControlEvent) => void>();
@@ -92,7 +97,7 @@ export class FakeBackend implements ControlBackend {
     return this.shown;
   }
 
-  request(request: ServiceRequest): Promise<ServiceReply> {
+  request(request: ServiceRequest | LockRequest): Promise<ServiceReply> {
     this.requests.push(request);
     const held = this.#held;
     if (held === null) return Promise.resolve(this.reply);

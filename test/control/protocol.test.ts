@@ -16,7 +16,11 @@ import { exampleService, exampleStatus } from "./fake-backend.ts";
 test("each path and method leads to its route", (t) => {
   t.same(parseRoute("GET", "/v1/status"), { ok: true, value: { type: "status" } });
   t.same(parseRoute("GET", "/v1/events"), { ok: true, value: { type: "events" } });
-  for (const operation of ["enable", "disable", "stop", "restart", "relocate"]) {
+  for (const type of ["leave", "lock", "unlock"]) {
+    t.same(parseRoute("POST", `/v1/${type}`), { ok: true, value: { type } });
+  }
+  const operations = "enable disable stop restart relocate freeze unfreeze".split(" ");
+  for (const operation of operations) {
     t.same(parseRoute("POST", `/v1/services/web/${operation}`), {
       ok: true,
       value: { type: "service", service: "service:web", operation },
@@ -34,7 +38,9 @@ test("a wrong path, method or version is refused with its own type", (t) => {
     ["GET", "/v1/status/x", "not-found"],
     ["GET", "/v1/status?all=1", "not-found"],
     ["POST", "/v1/services/web", "not-found"],
-    ["POST", "/v1/services/web/freeze", "not-found"],
+    ["POST", "/v1/services/web/convalesce", "not-found"],
+    ["POST", "/v1/lock/web", "not-found"],
+    ["GET", "/v1/lock", "method-not-allowed"],
     ["POST", "/v1/services/web/enable/now", "not-found"],
     ["POST", "/v1/status", "method-not-allowed"],
     ["HEAD", "/v1/status", "method-not-allowed"],

@@ -151,11 +151,11 @@ test("L2: nothing is begun before everything is verified gone", async (t) => {
 test("a failed check names the start that it checked", async (t) => {
   const place = clean().operate("start", "web", 3).succeed();
   place.nowMs = 1000;
-  place.step({ type: "poll" }).report(exited(3));
+  place.step({ type: "poll", frozen: [] }).report(exited(3));
   t.same(place.take(), ["3 ok", "service:web (start 3) failed its check"]);
   place.operate("stop", "web", 4).succeed().take();
   place.nowMs = 99_000;
-  place.step({ type: "poll" });
+  place.step({ type: "poll", frozen: [] });
   t.same(place.acts, [], "what is stopped is not checked");
 });
 
@@ -163,7 +163,7 @@ test("a hanging check does not delay the stop, and its late report is not believ
   const place = clean().operate("start", "web").succeed();
   place.take();
   place.nowMs = 1000;
-  place.step({ type: "poll" });
+  place.step({ type: "poll", frozen: [] });
   const [check] = place.acts;
   place.operate("stop", "web");
   t.same(place.take(), ["cancel run /etc/init.d/web status"]);
@@ -179,10 +179,10 @@ test("one hanging check delays no other service's, and status_child_max limits t
   const place = clean(new Place(["a", "b", "c"], 2));
   for (const name of ["a", "b", "c"]) place.operate("start", name).succeed();
   place.nowMs = 1000;
-  place.step({ type: "poll" });
+  place.step({ type: "poll", frozen: [] });
   t.same(place.underWay(), ["run a status", "run b status"]);
   place.acts.reverse();
-  place.report(exited(0)).step({ type: "poll" });
+  place.report(exited(0)).step({ type: "poll", frozen: [] });
   t.same(place.underWay(), ["run a status", "run c status"], "the hanging one stays");
 });
 
@@ -190,9 +190,22 @@ test("an event on the machine checks everything at once", async (t) => {
   const place = clean().operate("start", "web").succeed();
   place.take();
   place.nowMs = 10;
-  place.step({ type: "check-now", why: "eth0 has no link" });
+  place.step({ type: "check-now", why: "eth0 has no link", frozen: [] });
   t.same(place.take(), ["checking now: eth0 has no link"]);
   t.same(place.underWay(), ["run web status"]);
+});
+
+test("what is frozen is not checked, whatever the occasion", async (t) => {
+  const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
+  place.take();
+  place.nowMs = 99_000;
+  const frozen = [service("web")];
+  place.step({ type: "poll", frozen });
+  t.same(place.underWay(), ["run mail status"]);
+  place.succeed().step({ type: "check-now", why: "link", frozen });
+  t.same(place.underWay(), ["run mail status"]);
+  place.succeed().step({ type: "poll", frozen: [] });
+  t.same(place.underWay(), ["run web status"], "due at once when it is unfrozen");
 });
 
 test("a kill cancels what is under way, and runs no scripts", async (t) => {

@@ -50,12 +50,35 @@ const states = {
     driver.request(1, "stop", { service: web });
     return driver.answer("failed");
   },
+  frozen: () => {
+    const driver = started();
+    driver.request(1, "freeze", { service: web });
+    return driver;
+  },
+  "started, all locked": () => {
+    const driver = started();
+    driver.lock(3, true);
+    return driver;
+  },
+  "stopped, all locked": () => {
+    const driver = states.stopped();
+    driver.lock(3, true);
+    return driver;
+  },
   "owner lost": () => started().view(2, 3),
   "stopping on a lost owner": () => states.stopping().view(2, 3),
 } as const;
 
 type State = keyof typeof states;
-const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+const operations = [
+  "enable",
+  "disable",
+  "stop",
+  "restart",
+  "relocate",
+  "freeze",
+  "unfreeze",
+] as const;
 
 /** At once: a code, an operation, or `waits`; then, when all succeeds: state and code. */
 type Row = Readonly<Record<ServiceOperation, readonly [atOnce: string, inTheEnd: string]>>;
@@ -66,6 +89,8 @@ const pending: Row = {
   stop: ["-13", "started 1"],
   restart: ["-13", "started 1"],
   relocate: ["-13", "started 1"],
+  freeze: ["0", "started 1"],
+  unfreeze: ["-13", "started 1"],
 };
 
 const table: Readonly<Record<State, Row>> = {
@@ -75,6 +100,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["0", "stopped (1)"],
     restart: ["start on 2", "started 2, 0"],
     relocate: ["start on 1", "started 1, 0"],
+    freeze: ["0", "stopped (1)"],
+    unfreeze: ["0", "started 1"],
   },
   disabled: {
     enable: ["start on 2", "started 2, 0"],
@@ -82,6 +109,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["0", "disabled (1)"],
     restart: ["-8", "disabled (1)"],
     relocate: ["-8", "disabled (1)"],
+    freeze: ["0", "disabled (1)"],
+    unfreeze: ["0", "disabled (1)"],
   },
   starting: {
     enable: ["-5", "started 1"],
@@ -89,6 +118,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["waits", "stopped (1), 0"],
     restart: ["-5", "started 1"],
     relocate: ["-5", "started 1"],
+    freeze: ["-6", "started 1"],
+    unfreeze: ["-6", "started 1"],
   },
   started: {
     enable: ["-10", "started 1"],
@@ -96,6 +127,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["stop on 1", "stopped (1), 0"],
     restart: ["stop on 1", "started 1, 0"],
     relocate: ["stop on 1", "started 2, 0"],
+    freeze: ["0", "started 1"],
+    unfreeze: ["0", "started 1"],
   },
   stopping: {
     enable: ["-6", "started 1"],
@@ -103,6 +136,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["waits", "stopped (1), 0"],
     restart: ["-6", "started 1"],
     relocate: ["-6", "started 1"],
+    freeze: ["-6", "started 1"],
+    unfreeze: ["-6", "started 1"],
   },
   recoverable: {
     enable: ["-6", "started 1"],
@@ -110,6 +145,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["waits", "stopped (1), 0"],
     restart: ["-6", "started 1"],
     relocate: ["-6", "started 1"],
+    freeze: ["-6", "started 1"],
+    unfreeze: ["-6", "started 1"],
   },
   failed: {
     enable: ["-2", "failed (1)"],
@@ -117,6 +154,35 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["-1", "failed (1)"],
     restart: ["-1", "failed (1)"],
     relocate: ["-2", "failed (1)"],
+    freeze: ["-6", "failed (1)"],
+    unfreeze: ["-6", "failed (1)"],
+  },
+  frozen: {
+    enable: ["-11", "started 1"],
+    disable: ["-11", "started 1"],
+    stop: ["-11", "started 1"],
+    restart: ["-11", "started 1"],
+    relocate: ["-11", "started 1"],
+    freeze: ["0", "started 1"],
+    unfreeze: ["0", "started 1"],
+  },
+  "started, all locked": {
+    enable: ["-10", "started 1"],
+    disable: ["stop on 1", "disabled (1), 0"],
+    stop: ["stop on 1", "stopped (1), 0"],
+    restart: ["-6", "started 1"],
+    relocate: ["-6", "started 1"],
+    freeze: ["0", "started 1"],
+    unfreeze: ["0", "started 1"],
+  },
+  "stopped, all locked": {
+    enable: ["-6", "stopped (1)"],
+    disable: ["stop on 2", "disabled (1), 0"],
+    stop: ["0", "stopped (1)"],
+    restart: ["-6", "stopped (1)"],
+    relocate: ["-6", "stopped (1)"],
+    freeze: ["0", "stopped (1)"],
+    unfreeze: ["0", "stopped (1)"],
   },
   "owner lost": pending,
   "stopping on a lost owner": {
@@ -125,6 +191,8 @@ const table: Readonly<Record<State, Row>> = {
     stop: ["-13", "stopping 1"],
     restart: ["-13", "stopping 1"],
     relocate: ["-13", "stopping 1"],
+    freeze: ["-6", "stopping 1"],
+    unfreeze: ["-13", "stopping 1"],
   },
 };
 
@@ -136,6 +204,9 @@ const stateNames: readonly State[] = [
   "stopping",
   "recoverable",
   "failed",
+  "frozen",
+  "started, all locked",
+  "stopped, all locked",
   "owner lost",
   "stopping on a lost owner",
 ];

@@ -5,7 +5,7 @@
  */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
-import { Cluster, type ClusterOptions, id } from "../sim/cluster.ts";
+import { Cluster, type ClusterOptions, id, service } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { type SampleOptions, sampleConf, virtualAddress } from "../sim/sample-conf.ts";
@@ -227,6 +227,85 @@ test("case 14: a stopped service starts again when a node joins", async (t) => {
   t.equal(cluster.record(1, P)?.state, "stopped");
   cluster.boot(3).run(2000);
   t.equal(cluster.record(1, P)?.state, "started");
+});
+
+test("case 16: what is frozen is neither checked nor moved, unfrozen it starts", async (t) => {
+  const cluster = started();
+  const freeze = cluster.request(3, "freeze", { service: P });
+  cluster.run(500);
+  t.equal(freeze.reply?.code, 0);
+  const checksBefore = cluster.host(1).calls.length;
+  cluster.host(1).running.clear();
+  cluster.run(70_000);
+  const primaryCalls = cluster
+    .host(1)
+    .calls.slice(checksBefore)
+    .filter((one) => one.includes(P));
+  t.same(primaryCalls, [], "no status check, no stop, no start");
+  t.match(cluster.record(2, P), { state: "started", owner: 1, frozen: true });
+  const disable = cluster.request(2, "disable", { service: P });
+  cluster.run(500);
+  t.equal(disable.reply?.code, -11);
+  cluster.crash(1).run(20_000);
+  t.match(cluster.record(2, P), { state: "stopped", lastOwner: 1, frozen: true });
+  t.same(cluster.runningOn(P), []);
+  t.match(cluster.node(2)?.snapshot.table?.waitingFor(service(P)), /unfrozen/);
+  const unfreeze = cluster.request(2, "unfreeze", { service: P });
+  cluster.run(1000);
+  t.equal(unfreeze.reply?.code, 0);
+  t.match(cluster.record(3, P), { state: "started", frozen: false });
+});
+
+test("case 17: while locked nothing is taken over, and unlocking starts it", async (t) => {
+  const cluster = started();
+  const lock = cluster.lock(2, "lock");
+  cluster.run(500);
+  t.equal(lock.reply?.code, 0);
+  cluster.crash(1).run(20_000);
+  t.equal(cluster.shown(2, P), "stopped (1)");
+  t.match(cluster.node(2)?.snapshot.table?.waitingFor(service(P)), /unlocked/);
+  const enable = cluster.request(2, "enable", { service: P });
+  cluster.boot(1).run(10_000);
+  t.equal(enable.reply?.code, -6);
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "stopped (1)", "nor on a node that returns");
+  for (const node of [1, 2, 3])
+    t.equal(cluster.node(node)?.snapshot.table?.locked, true, `${node}`);
+  const unlock = cluster.lock(3, "unlock");
+  cluster.run(2000);
+  t.equal(unlock.reply?.code, 0);
+  t.equal(cluster.record(1, P)?.state, "started");
+  t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+});
+
+test("while locked a failed service restarts where it is, whatever its policy", async (t) => {
+  const cluster = started();
+  cluster.lock(1, "lock");
+  cluster.run(500).host(1).running.clear();
+  cluster.run(35_000);
+  t.equal(cluster.shown(2, P), "started 1");
+  t.equal(cluster.record(2, P)?.restarts, 1);
+  t.equal(cluster.shown(2, "node1-qpidd-service"), "started 1");
+});
+
+test("without quorum a lock cannot be taken, and a new history begins unlocked", async (t) => {
+  const cluster = started();
+  cluster.lock(1, "lock");
+  cluster.run(500).cut([1], [2], [3]).run(5000);
+  const lock = cluster.lock(1, "lock");
+  cluster.run(500);
+  t.equal(lock.reply?.code, -9);
+  cluster.heal().run(20_000);
+  t.equal(cluster.node(1)?.snapshot.table?.locked, false);
+  t.equal(cluster.record(1, P)?.state, "started");
+});
+
+test("a node that leaves stops its frozen service, which then rests", async (t) => {
+  const cluster = started();
+  cluster.request(1, "freeze", { service: P });
+  cluster.run(500).terminate(1).run(5000);
+  t.equal(cluster.endedCleanly(1), true);
+  t.match(cluster.record(2, P), { state: "stopped", lastOwner: 1, frozen: true });
+  t.same(cluster.runningOn(P), []);
 });
 
 test("case 23: without quorum everything stops and requests answer -9", async (t) => {

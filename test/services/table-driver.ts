@@ -128,6 +128,14 @@ export class TableDriver {
     return this.#requests;
   }
 
+  /** Returns the number of the request. */
+  lock(origin: number, locked: boolean): number {
+    this.#requests += 1;
+    const ref = { node: id(origin), life: this.life(origin), number: this.#requests };
+    this.say({ type: "lock", ref, locked, at: this.nowMs });
+    return this.#requests;
+  }
+
   tick(afterMs: number): this {
     this.nowMs += afterMs;
     return this.say({ type: "tick", at: this.nowMs });

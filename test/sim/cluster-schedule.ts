@@ -6,7 +6,7 @@ import { Cluster } from "./cluster.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
-import { RingNetwork } from "./ring-network.ts";
+import { RingNetwork, type Weather } from "./ring-network.ts";
 import { type SampleOptions, sampleConf } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
@@ -21,7 +21,7 @@ type Fault =
   | "terminate"
   | "weather"
   | "heal";
-type Act = Fault | "agent" | "request" | "kill-process" | "link";
+type Act = Fault | "agent" | "request" | "lock" | "kill-process" | "link";
 
 export type ClusterVerdict = {
   readonly seed: number;
@@ -41,7 +41,15 @@ const pauseMsMax = 3500;
 const longPauseMsMax = 15_000;
 /** From here on daemons also pause for long or are killed; the seeds that failed are older. */
 const boldSeedMin = 1000;
-const operations = ["enable", "disable", "stop", "restart", "relocate"] as const;
+const operations = [
+  "enable",
+  "disable",
+  "stop",
+  "restart",
+  "relocate",
+  "freeze",
+  "unfreeze",
+] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
@@ -107,6 +115,7 @@ class Schedule {
       ["heal", 0.6],
       ["agent", weight(1)],
       ["request", weight(2)],
+      ["lock", weight(0.3)],
       ["kill-process", weight(1)],
       ["link", weight(0.2)],
       ...(bold
@@ -135,8 +144,18 @@ class Schedule {
       cluster.run(pauseMs);
       this.#bootMissing();
     }
+    this.#letGo();
     cluster.run(restMs);
     cluster.run(this.#pendingRetryMs());
+  }
+
+  /** Nobody holds anything back any more. */
+  #letGo(): void {
+    const { cluster } = this.#parts;
+    const [first = 1] = cluster.nodes;
+    cluster.lock(first, "unlock");
+    const frozen = cluster.node(first)?.snapshot.table?.frozen() ?? [];
+    for (const service of frozen) cluster.request(first, "unfreeze", { service });
   }
 
   /** Until the last retry that failed starts have postponed, and its start. */
@@ -215,12 +234,7 @@ class Schedule {
         if (!cluster.isPaused(node)) cluster.terminate(node);
         return;
       case "weather":
-        network.weather = {
-          loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
-          duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
-          delayMs: random.pick([0.2, 1, 4, 20]),
-          jitterMs: random.pick([0, 1, 10]),
-        };
+        network.weather = this.#newWeather();
         return;
       case "heal":
         cluster.heal();
@@ -235,6 +249,10 @@ class Schedule {
           ...(random.chance(0.5) ? { target: other } : {}),
         });
         return;
+      case "lock":
+        if (cluster.node(node) === null || cluster.isPaused(node)) return;
+        cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
+        return;
       case "kill-process": {
         const { running } = cluster.host(node);
         if (running.size > 0) running.delete(random.pick([...running]));
@@ -247,6 +265,16 @@ class Schedule {
         return;
       }
     }
+  }
+
+  #newWeather(): Weather {
+    const { random } = this.#parts;
+    return {
+      loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
+      duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
+      delayMs: random.pick([0.2, 1, 4, 20]),
+      jitterMs: random.pick([0, 1, 10]),
+    };
   }
 
   #spoilAgent(node: number): void {

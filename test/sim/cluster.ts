@@ -243,6 +243,18 @@ export class Cluster {
     return box;
   }
 
+  /** Locks or unlocks all services; the answer appears in the returned box. */
+  lock(node: number, operation: "lock" | "unlock"): { reply: Reply | null } {
+    const box: { reply: Reply | null } = { reply: null };
+    this.#requests += 1;
+    const number = this.#requests;
+    this.#machine(node).daemon?.replies.set(number, (reply) => {
+      box.reply = reply;
+    });
+    this.#step(id(node), { type: "request", number, operation });
+    return box;
+  }
+
   networkChanged(node: number): this {
     this.#step(id(node), { type: "check-now", why: "link" });
     return this;

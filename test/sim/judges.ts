@@ -98,7 +98,8 @@ export class ClusterJudge {
     const [first = 1] = cluster.nodes;
     const table = cluster.node(first)?.snapshot.table;
     for (const record of table?.snapshot().services ?? []) {
-      const { name, state } = record;
+      const { name, state, frozen } = record;
+      if (frozen) throw new Violation(`liveness: ${name} is still frozen`);
       if (state === "starting" || state === "stopping" || state === "recoverable") {
         throw new Violation(`liveness: ${name} is ${state} at rest`);
       }

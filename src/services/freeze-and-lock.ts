@@ -1,0 +1,54 @@
+/**
+ * Freezing one service, and locking them all: what users hold back, and what follows when they let
+ * go. Knows the two flags; everything else asks for them where it decides.
+ * Source: rgmanager rg_state.c: svc_freeze; main.c: do_lockreq, lock_commit_cb; clusvcadm(8).
+ * Deviations: unfreezing and unlocking evaluate, so that nothing that happened meanwhile is lost;
+ * a member that joins learns both flags with the table; a node that leaves stops its frozen
+ * services, since it leaves nobody behind to look after them.
+ */
+import { evaluateAll, failBack, settleDependent } from "./evaluation.ts";
+import type { LockRequest } from "./service-messages.ts";
+import type { RequestRef, ServiceRecord } from "./service-state.ts";
+import type { TableDraft } from "./table-draft.ts";
+
+/** Of a service at rest: it stays as it is until it is unfrozen. */
+export function freeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+  if (service.state === "failed") {
+    draft.reply([ref], -6);
+    return;
+  }
+  draft.put({ ...service, frozen: true, retryAt: null });
+  draft.decide(service.name, "frozen");
+  draft.reply([ref], 0);
+}
+
+/** A service that is not frozen is evaluated all the same. */
+export function unfreeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+  const { name } = service;
+  if (service.state === "failed" && !service.frozen) {
+    draft.reply([ref], -6);
+    return;
+  }
+  draft.put({ ...service, frozen: false });
+  draft.decide(name, "unfrozen");
+  draft.reply([ref], 0);
+  settleDependent(draft, name);
+  for (const node of draft.readyNodes()) failBack(draft, node, [name]);
+}
+
+export function onLock(draft: TableDraft, request: LockRequest): void {
+  const { ref, locked } = request;
+  // A request of an earlier life was already answered there when that life ended.
+  if (draft.nodes.get(ref.node)?.life !== ref.life) return;
+  if (locked !== draft.locked) {
+    draft.locked = locked;
+    const done = locked ? "locked" : "unlocked";
+    const text = `services ${done} by a user on ${draft.nameOf(ref.node)}`;
+    draft.emit({ type: "notice", level: "notice", text });
+    if (!locked) {
+      for (const node of draft.readyNodes()) failBack(draft, node);
+      evaluateAll(draft, new Set());
+    }
+  }
+  draft.reply([ref], 0);
+}
