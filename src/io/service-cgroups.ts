@@ -15,7 +15,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeText } from "./cause.ts";
+import { causeCode, causeText } from "./cause.ts";
 import { namesIn, removeEmpty, textOf, writeInto } from "./kernel-files.ts";
 import type { Stop } from "./ports.ts";
 
@@ -64,7 +64,11 @@ export class ServiceCgroups {
   }
 
   async make(service: ServiceName): Promise<void> {
-    for (const part of parts) await mkdir(this.#part(service, part), { recursive: true });
+    // One by one: where the kernel answers "no such file" to every mkdir, as a read-only hierarchy
+    // may, Node's recursive mkdir tries for ever.
+    await makeDirectory(this.directory);
+    await makeDirectory(join(this.directory, folderOf(service)));
+    for (const part of parts) await makeDirectory(this.#part(service, part));
   }
 
   /** What a process writes its id to in order to enter. */
@@ -135,6 +139,14 @@ export class ServiceCgroups {
       const parsed = name.includes(":") ? parseServiceName(name.replaceAll("%2F", "/")) : null;
       return parsed === null ? [] : [parsed];
     });
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (causeCode(error) !== "EEXIST") throw error;
   }
 }
 

@@ -18,6 +18,7 @@ const conf = join(directory, "cluster.conf");
 const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8");
 writeFileSync(conf, example.replace('status_poll_interval="1"', 'status_poll_interval="30"'));
 
+suite.setTimeout(120_000);
 const cluster = new RealCluster({ conf });
 const sampler = new AddressSampler(() => cluster.net.holders(serviceAddress));
 let skip: string | false = entry.type === "unsupported" ? entry.reason : false;

@@ -126,6 +126,11 @@ test("a cgroup that is gone costs the agent nothing", { skip }, async (t) => {
   await cgroups.make(web);
 });
 
+test("where no cgroup can be made, that is an error and no wait", async (t) => {
+  const { pid } = process;
+  await t.rejects(new ServiceCgroups(`/proc/${pid}/clusterd-test`).make(web), { code: /^E/ });
+});
+
 test("cgroups are made below the own one, or the reason is told", async (t) => {
   const made = await makeServiceCgroups(token, [web]);
   if (!made.ok) {
