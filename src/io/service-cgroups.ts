@@ -35,7 +35,7 @@ export async function makeServiceCgroups(
     const [mounts, own] = await Promise.all(
       ["/proc/self/mountinfo", "/proc/self/cgroup"].map((path) => readFile(path, "utf8")),
     );
-    const above = cgroupAbove(mounts ?? "", own ?? "");
+    const above = await firstCgroup(cgroupsAbove(mounts ?? "", own ?? ""));
     if (above === null) return refuse("cgroup v2 is not mounted");
     const directory = join(above, `clusterd-${token.slice(0, 12)}`);
     const cgroups = new ServiceCgroups(directory);
@@ -46,14 +46,26 @@ export async function makeServiceCgroups(
   }
 }
 
-/** Where this process's own cgroup is in the file system; what is below is its own. */
-export function cgroupAbove(mounts: string, own: string): string | null {
-  const mount = /^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup2 /m.exec(mounts);
+/**
+ * Where this process's own cgroup may be in the file system; what is below is its own. The latest
+ * mount comes first: it may cover earlier ones, which the kernel lists all the same.
+ */
+export function cgroupsAbove(mounts: string, own: string): readonly string[] {
   const path = /^0::(\S+)$/m.exec(own)?.[1];
-  const [, root, point] = mount ?? [];
-  if (root === undefined || point === undefined || path === undefined) return null;
-  const inside = root === "/" ? path : path.startsWith(`${root}/`) ? path.slice(root.length) : "";
-  return join(point, inside);
+  if (path === undefined) return [];
+  const found = [...mounts.matchAll(/^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup2 /gm)];
+  return found.toReversed().map(([, root = "", point = ""]) => {
+    const inside = root === "/" ? path : path.startsWith(`${root}/`) ? path.slice(root.length) : "";
+    return join(point, inside);
+  });
+}
+
+/** The first that really is a cgroup. */
+async function firstCgroup(paths: readonly string[]): Promise<string | null> {
+  for (const path of paths) {
+    if ((await namesIn(path)).includes("cgroup.procs")) return path;
+  }
+  return null;
 }
 
 export class ServiceCgroups {
