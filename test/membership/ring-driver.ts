@@ -8,7 +8,7 @@ import { type NodeId, parseIncarnation, type RingId } from "../../src/model/ids.
 import { ms } from "../../src/model/time.ts";
 import { join, node, nodes, token } from "./frames.ts";
 
-function optionsOf(self: NodeId): RingOptions {
+export function optionsOf(self: NodeId): RingOptions {
   return {
     self,
     incarnation: incarnationOne,

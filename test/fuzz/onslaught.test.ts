@@ -1,0 +1,15 @@
+import { test } from "tap";
+import { Onslaught } from "./onslaught.ts";
+
+test("damaged datagrams and lying members break nothing but the liar's ring", (t) => {
+  const states = new Set<string>();
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const onslaught = new Onslaught(seed);
+    t.equal(onslaught.run(), null, `seed ${seed}`);
+    for (const name of onslaught.tally.keys()) {
+      states.add(/^ring attacked in (\w+)/.exec(name)?.[1] ?? "");
+    }
+  }
+  for (const state of ["gather", "operational"]) t.ok(states.has(state), `reached ${state}`);
+  t.end();
+});

@@ -1,0 +1,265 @@
+/**
+ * Three rings over real seals on a network of their own, and an attacker from one seed: without the
+ * key at the seal, and, as a broken member would, behind it at codec and ring.
+ * Broken are: an exception other than a broken invariant behind the seal, any exception before it,
+ * a step that takes long, more messages held than the window permits.
+ */
+import { gcmCiphers } from "../../src/io/frame-cipher.ts";
+import { SealedFrames } from "../../src/io/frame-seal.ts";
+import { keyFromName } from "../../src/io/key-file.ts";
+import { Ring } from "../../src/membership/ring.ts";
+import type { RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
+import { retransmitWindow } from "../../src/membership/sort-queue.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  frameKinds,
+  type RingMessage,
+} from "../../src/membership/wire.ts";
+import type { NodeId } from "../../src/model/ids.ts";
+import { BrokenInvariant } from "../../src/model/outcome.ts";
+import { ms } from "../../src/model/time.ts";
+import { node } from "../membership/frames.ts";
+import { incarnation, optionsOf } from "../membership/ring-driver.ts";
+import { Random } from "../sim/random.ts";
+import { mutated, randomBytes } from "./mutation.ts";
+
+export type OnslaughtTally = ReadonlyMap<string, number>;
+
+const stepsMax = 4000;
+const stepMsMax = 1000;
+const capturedMax = 200;
+const ids = [1, 2, 3].map(node);
+const ciphers = gcmCiphers(keyFromName("fuzz"), "fuzz");
+
+type Datagram = { readonly to: NodeId; readonly from: NodeId; readonly bytes: Buffer };
+type Captured = { readonly kind: number; readonly payload: Uint8Array };
+
+class Member {
+  readonly id: NodeId;
+  readonly ring: Ring;
+  readonly seal: SealedFrames;
+  readonly timers = new Map<RingTimer, number>();
+
+  constructor(id: NodeId) {
+    this.id = id;
+    const life = incarnation(1000 + id);
+    this.ring = new Ring({ ...optionsOf(id), nodes: ids, incarnation: life });
+    this.seal = new SealedFrames({
+      clusterTag: 77,
+      self: id,
+      incarnation: life,
+      nodes: ids.map((each) => ({ id: each, address: addressOf(each) })),
+      sealed: true,
+      ciphers,
+    });
+  }
+}
+
+export class Onslaught {
+  readonly tally = new Map<string, number>();
+  readonly #random: Random;
+  readonly #members: readonly Member[];
+  readonly #captured: Captured[] = [];
+  readonly #datagrams: Buffer[] = [];
+  #flying: Datagram[] = [];
+  #nowMs = 0;
+  /** An insider's message was accepted somewhere. */
+  #deceived = false;
+  /** How much of what happens is an attack: some runs are nearly peaceful, to get far. */
+  readonly #hostility: number;
+  readonly #insider: boolean;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    this.#members = ids.map((id) => new Member(id));
+    this.#hostility = this.#random.pick([0.01, 0.1, 0.5]);
+    this.#insider = this.#random.chance(0.7);
+  }
+
+  /** Null, or what broke. */
+  run(): string | null {
+    for (const member of this.#members) this.#step(member, { type: "start" });
+    for (let step = 0; step < stepsMax; step += 1) {
+      // Time of this process: a busy machine is no fault of the ring.
+      const began = process.cpuUsage();
+      const problem = this.#attempt();
+      if (problem === "ended") return null;
+      if (problem !== null) return problem;
+      const tookMs = process.cpuUsage(began).user / 1000;
+      if (tookMs > stepMsMax) return `a step took ${Math.round(tookMs)} ms`;
+      const excess = this.#members.find((each) => held(each) > retransmitWindow);
+      if (excess !== undefined) return `node ${excess.id} holds ${held(excess)} messages`;
+    }
+    return null;
+  }
+
+  #attempt(): string | null {
+    const hostile = this.#random.chance(this.#hostility);
+    const behindSeal = hostile && this.#insider && this.#random.chance(0.5);
+    try {
+      if (behindSeal) this.#attackRing();
+      else if (hostile) this.#attackSeal();
+      else this.#goOn();
+      return null;
+    } catch (error) {
+      // A member that lies may break an invariant, which ends the process; nobody else may.
+      if (this.#deceived && error instanceof BrokenInvariant) {
+        this.#count(`ended by an insider: ${error.message}`);
+        return "ended";
+      }
+      return error instanceof Error ? (error.stack ?? error.message) : String(error);
+    }
+  }
+
+  #attackSeal(): void {
+    const victim = this.#random.pick(this.#members);
+    const known = this.#datagrams.length > 0 && this.#random.chance(0.8);
+    const original = known ? this.#random.pick(this.#datagrams) : null;
+    const bytes = original === null ? randomBytes(this.#random) : mutated(original, this.#random);
+    // The last byte of the sender in the envelope: its own address gets a forger further.
+    const claimed = ids.find((id) => id === bytes[11]) ?? this.#random.pick(ids);
+    const source = { address: addressOf(claimed), nowMs: ms(this.#nowMs) };
+    const verdict = victim.seal.open(bytes, source);
+    const same = original?.equals(bytes) ?? false;
+    if (verdict.type === "opened" && !same) throw new Error("a damaged datagram was opened");
+    this.#count(`seal: ${verdict.type === "dropped" ? verdict.cause : verdict.type}`);
+  }
+
+  #attackRing(): void {
+    const victim = this.#random.pick(this.#members);
+    const captured = this.#captured.length > 0 ? this.#random.pick(this.#captured) : null;
+    const kind =
+      captured === null || this.#random.chance(0.1) ? this.#random.below(9) : captured.kind;
+    const payload =
+      captured === null || this.#random.chance(0.1)
+        ? randomBytes(this.#random)
+        : mutated(captured.payload, this.#random);
+    const decoded = decodeMessage(kind, payload);
+    this.#count(`codec: ${decoded.ok ? "accepted" : decoded.problem.type}`);
+    if (!decoded.ok) return;
+    const { state } = victim.ring.snapshot();
+    this.#count(`ring attacked in ${state}: ${decoded.value.type}`);
+    this.#deceived = true;
+    const from = this.#random.pick(ids);
+    const frame = { type: "frame", from, incarnation: incarnation(1000 + from) } as const;
+    this.#step(victim, { ...frame, message: decoded.value });
+  }
+
+  /** The cluster's own life: a datagram arrives, a timer comes due, somebody sends. */
+  #goOn(): void {
+    if (this.#random.chance(0.1)) {
+      const payload = Buffer.alloc(this.#random.below(3000), 7);
+      const member = this.#random.pick(this.#members);
+      this.#step(member, { type: "submit", lane: "app", payload, safe: this.#random.chance(0.5) });
+    } else if (this.#flying.length > 0) {
+      const datagram = this.#flying.shift();
+      if (datagram !== undefined && !this.#random.chance(0.01)) this.#arrive(datagram);
+    } else {
+      this.#nextTimer();
+    }
+  }
+
+  #arrive({ to, from, bytes }: Datagram): void {
+    const member = this.#members.find(({ id }) => id === to);
+    if (member === undefined) return;
+    const verdict = member.seal.open(bytes, { address: addressOf(from), nowMs: ms(this.#nowMs) });
+    if (verdict.type !== "opened") {
+      if (verdict.reply !== null) this.#fly(member.id, from, verdict.reply.frame);
+      return;
+    }
+    const { kind, payload, incarnation: life } = verdict;
+    this.#captured.push({ kind, payload });
+    if (this.#captured.length > capturedMax) this.#captured.shift();
+    const decoded = decodeMessage(kind, payload);
+    if (!decoded.ok) {
+      // What a deceived ring says may be nonsense, which its peers then have to survive.
+      this.#count(`frames refused of a deceived ring: ${decoded.problem.type}`);
+      if (!this.#deceived) throw new Error(`own frame refused: ${JSON.stringify(decoded.problem)}`);
+      return;
+    }
+    this.#step(member, { type: "frame", from, incarnation: life, message: decoded.value });
+  }
+
+  #nextTimer(): void {
+    let first: {
+      readonly member: Member;
+      readonly timer: RingTimer;
+      readonly atMs: number;
+    } | null = null;
+    for (const member of this.#members) {
+      for (const [timer, atMs] of member.timers) {
+        if (first === null || atMs < first.atMs) first = { member, timer, atMs };
+      }
+    }
+    if (first === null) return;
+    this.#nowMs = Math.max(this.#nowMs, first.atMs);
+    first.member.timers.delete(first.timer);
+    this.#step(first.member, { type: "timer", timer: first.timer });
+  }
+
+  #step(member: Member, input: RingInput): void {
+    const inputs = [input];
+    for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
+      for (const output of member.ring.step(next)) {
+        const own = this.#perform(member, output);
+        if (own !== null) inputs.push(own);
+      }
+    }
+  }
+
+  /** The input that follows at once, or null. */
+  #perform(member: Member, output: RingOutput): RingInput | null {
+    switch (output.type) {
+      case "multicast":
+        for (const id of ids) if (id !== member.id) this.#send(member, id, output.message);
+        return ownFrame(member.id, output.message);
+      case "unicast":
+        if (output.to !== member.id) this.#send(member, output.to, output.message);
+        else if (output.message.type !== "token") return ownFrame(member.id, output.message);
+        return null;
+      case "arm":
+        member.timers.set(output.timer, this.#nowMs + output.afterMs);
+        return null;
+      case "disarm":
+        member.timers.delete(output.timer);
+        return null;
+      case "persist":
+        return { type: "persisted", ringSeq: output.ringSeq };
+      case "configuration": {
+        const { kind, ring } = output.configuration;
+        return kind === "regular" ? { type: "sync-done", ring } : null;
+      }
+      default:
+        return null;
+    }
+  }
+
+  #send(member: Member, to: NodeId, message: RingMessage): void {
+    const frame = member.seal.seal(frameKinds[message.type], encodeMessage(message));
+    this.#fly(member.id, to, frame);
+  }
+
+  #fly(from: NodeId, to: NodeId, frame: readonly Uint8Array[]): void {
+    const bytes = Buffer.concat(frame);
+    this.#flying.push({ to, from, bytes });
+    this.#datagrams.push(bytes);
+    if (this.#datagrams.length > capturedMax) this.#datagrams.shift();
+  }
+
+  #count(what: string): void {
+    this.tally.set(what, (this.tally.get(what) ?? 0) + 1);
+  }
+}
+
+function ownFrame(from: NodeId, message: RingMessage): RingInput {
+  return { type: "frame", from, incarnation: incarnation(1000 + from), message };
+}
+
+function held(member: Member): number {
+  return member.ring.snapshot().counters["held messages"] ?? 0;
+}
+
+function addressOf(id: NodeId): string {
+  return `10.0.0.${id}`;
+}
