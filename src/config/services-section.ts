@@ -152,7 +152,7 @@ class ServiceReader {
       maxRestarts: parseInteger(values.get("max_restarts") ?? "") ?? 0,
       restartExpireMs: duration(values.get("restart_expire_time")),
       priority: parseInteger(values.get("priority") ?? "") ?? 0,
-      retryDelayMs: duration(values.get("retry_delay")),
+      retryDelayMs: duration(values.get("retry_delay") ?? retryDelayDefault),
       tree,
     };
   }
@@ -181,15 +181,18 @@ class ServiceReader {
 
 const recoveries: readonly RecoveryPolicy[] = ["restart", "relocate", "disable", "restart-disable"];
 
+/** Long enough for what kept a service from starting to be over, short enough for a human. */
+const retryDelayDefault = "30";
+
 function duration(text: string | undefined): Ms {
   return parseDuration(text ?? "") ?? ms(0);
 }
 
 function inheritedValue(
-  from: { readonly type: string; readonly attribute: string },
+  from: { readonly type: string | null; readonly attribute: string },
   ancestors: Ancestors,
 ): string | null {
-  const giver = ancestors.find((ancestor) => ancestor.type === from.type);
+  const giver = ancestors.find(({ type }) => from.type === null || type === from.type);
   return new Map(giver?.attributes).get(from.attribute) ?? null;
 }
 

@@ -7,7 +7,7 @@
  */
 import type { ResourceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { type CheckRule, resourceRule } from "./resource-rules.ts";
+import { type CheckRule, checksOf } from "./resource-rules.ts";
 
 /** Timers fire up to this much early relative to the clock that stamps them. */
 const earlyMsMax = 10;
@@ -20,7 +20,7 @@ export function effectiveChecks(
   statusPollIntervalMs: Ms | null,
 ): readonly CheckRule[] {
   const overrides = resource.actions.filter((action) => action.name === "status");
-  const known = resourceRule(resource.type)?.checks ?? [];
+  const known = checksOf(resource.type);
   const added = overrides
     .filter((one) => one.depth !== null && !known.some((rule) => rule.depth === one.depth))
     .flatMap((one) =>
