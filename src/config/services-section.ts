@@ -18,6 +18,7 @@ import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers, servicesMax } from "./defaults.ts";
+import { readUpkeep } from "./occurrence-attributes.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
 import {
@@ -112,7 +113,8 @@ class ServiceReader {
     const actions = referred
       ? [...definition.actions, ...readActions(section, rule, this.#report)]
       : definition.actions;
-    return { ...own, key, line: section.element.line, actions, children };
+    const upkeep = readUpkeep(section, this.#report);
+    return { ...own, key, line: section.element.line, actions, children, ...upkeep };
   }
 
   #child(section: Section, ancestors: Ancestors): ResourceConf | null {
