@@ -149,7 +149,7 @@ const fenceDaemon: ElementRule = {
       ..."agent_timeout self_fence lease kill_timeout safe_wait".split(" "),
     ],
     ignored: {
-      override_path: "acknowledgements are taken on the control socket",
+      override_path: "use fence_ack-ts instead",
       fence_check_delay: "there is no periodic check of fence devices",
       watchdog_device: "a watchdog device is not supported yet",
       watchdog_timeout: "a watchdog device is not supported yet",

@@ -9,7 +9,10 @@ import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import {
+  type AcknowledgeReply,
+  acknowledgePath,
   type LockOperation,
+  parseAcknowledgeReply,
   parseClusterStatus,
   parseErrorText,
   parseLeaveReply,
@@ -40,6 +43,12 @@ export type ControlClient = {
   status(afterMs: number): Promise<Result<ClusterStatus, ControlProblem>>;
   /** Waits for the end of the operation, without limit. */
   request(call: ServiceCall): Promise<Result<ServiceReply, ControlProblem>>;
+  /** Says that a node is off; `by` is who says so. */
+  acknowledge(
+    node: string,
+    by: string,
+    afterMs: number,
+  ): Promise<Result<AcknowledgeReply, ControlProblem>>;
   /** Locks or unlocks all services. */
   lock(operation: LockOperation, afterMs: number): Promise<Result<ServiceReply, ControlProblem>>;
   /** Asks the daemon to leave the cluster and end; does not wait for it. */
@@ -54,6 +63,12 @@ export function controlClient(socketPath: string): ControlClient {
     async status(afterMs) {
       const reply = await exchange({ socketPath, method: "GET", path: "/v1/status", afterMs });
       return parseReply(reply, parseClusterStatus);
+    },
+    async acknowledge(node, by, afterMs) {
+      const body = JSON.stringify({ confirm: node, by });
+      const path = acknowledgePath(node);
+      const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
+      return parseReply(reply, parseAcknowledgeReply);
     },
     async leave(afterMs) {
       const reply = await exchange({ socketPath, method: "POST", path: "/v1/leave", afterMs });

@@ -17,22 +17,25 @@ import {
 } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
+import { type NodeId, type NodeName, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { type ControlLimits, controlLimits } from "./control-limits.ts";
 import { formatMetrics, metricsContentType } from "./metrics.ts";
 import {
+  type AcknowledgeReply,
   type ControlError,
   type ControlEvent,
   type ControlRoute,
   httpStatus,
   type LockOperation,
+  parseAcknowledgeBody,
   parseRoute,
   parseServiceBody,
   type ServiceOperation,
   type ServiceReply,
 } from "./protocol.ts";
+import { readJsonBody } from "./request-body.ts";
 
 /** Size of sun_path without its zero byte, unix(7); a longer path would silently be cut. */
 const socketPathBytesMax = 107;
@@ -53,6 +56,8 @@ export type ControlBackend = {
   status(): ClusterStatus;
   /** Settles when the operation has ended, however long that takes; never rejects. */
   request(request: ServiceRequest | LockRequest): Promise<ServiceReply>;
+  /** The operator's word that a node is off; never rejects. */
+  acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply>;
   /** Begins to stop services, leave and end; asking twice changes nothing. */
   leave(): void;
   /** Returns the function that ends the subscription. */
@@ -181,6 +186,9 @@ class Listener implements ControlServer {
       case "service":
         await this.#serveService(request, response, route.value);
         return;
+      case "acknowledge":
+        await this.#serveAcknowledge(request, response, route.value.node);
+        return;
       default:
         assertNever(route.value);
     }
@@ -191,8 +199,7 @@ class Listener implements ControlServer {
     response: ServerResponse,
     route: Extract<ControlRoute, { type: "service" }>,
   ): Promise<void> {
-    const content = await readContent(request, this.#limits.bodyBytesMax);
-    const parsed = content.ok ? parseJson(content.value) : content;
+    const parsed = await readJsonBody(request, this.#limits.bodyBytesMax);
     const body = parsed.ok ? parseServiceBody(parsed.value, route.operation) : parsed;
     if (!body.ok) {
       this.#sendError(response, body.problem);
@@ -222,6 +229,22 @@ class Listener implements ControlServer {
     const reply = await this.#backend.request(wanted);
     this.#pending -= 1;
     this.#send(response, 200, reply);
+  }
+
+  async #serveAcknowledge(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: NodeName,
+  ): Promise<void> {
+    const parsed = await readJsonBody(request, this.#limits.bodyBytesMax);
+    const body = parsed.ok ? parseAcknowledgeBody(parsed.value, name) : parsed;
+    const node = body.ok ? this.#findNode(name) : body;
+    if (!body.ok) this.#sendError(response, body.problem);
+    else if (!node.ok) this.#sendError(response, node.problem);
+    else if (node.value !== null) {
+      const { by } = body.value;
+      this.#send(response, 200, await this.#backend.acknowledge(node.value, by));
+    }
   }
 
   #findNode(name: string | null): Result<NodeId | null, ControlError> {
@@ -311,39 +334,6 @@ function parserError(cause: Error): ControlError {
 function limitTime(socket: Duplex, afterMs: number): void {
   const deadline = setTimeout(() => socket.destroy(), afterMs);
   socket.on("close", () => clearTimeout(deadline));
-}
-
-function readContent(
-  request: IncomingMessage,
-  bytesMax: number,
-): Promise<Result<string, ControlError>> {
-  return new Promise((resolve) => {
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    request.on("data", (part: Buffer) => {
-      bytes += part.length;
-      if (bytes <= bytesMax) parts.push(part);
-      else {
-        request.pause();
-        const text = `the body is larger than ${bytesMax} bytes`;
-        resolve(refuse({ type: "body-too-large", text }));
-      }
-    });
-    request.on("end", () => resolve(accept(Buffer.concat(parts).toString("utf8"))));
-    const broken: ControlError = { type: "bad-request", text: "the body ended too early" };
-    request.on("error", () => resolve(refuse(broken)));
-    request.on("close", () => resolve(refuse(broken)));
-  });
-}
-
-function parseJson(content: string): Result<unknown, ControlError> {
-  if (content.trim() === "") return accept({});
-  try {
-    return accept(JSON.parse(content));
-  } catch (error) {
-    const text = `the body is not JSON: ${error instanceof Error ? error.message : "unreadable"}`;
-    return refuse({ type: "bad-request", text });
-  }
 }
 
 /** Removes a socket that nobody serves any more; refuses everything else that is in the way. */

@@ -12,6 +12,9 @@
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
  *
+ *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
+ *        body: {"confirm": NAME, "by": who says so}
+ *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
  * stop, restart, relocate, freeze or unfreeze. Anything else is answered with
  * {"error": {"type", "text"}} and the HTTP status of the type. Fields may be added within a
@@ -54,6 +57,7 @@ export type ControlRoute =
   | { readonly type: "metrics" }
   | { readonly type: "events" }
   | { readonly type: "leave" }
+  | { readonly type: "acknowledge"; readonly node: NodeName }
   | { readonly type: LockOperation }
   | {
       readonly type: "service";
@@ -118,6 +122,11 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   if ((kind === "leave" || kind === "lock" || kind === "unlock") && name === undefined) {
     return method === "POST" ? accept({ type: kind }) : refuse(wrongMethod(method, "POST"));
   }
+  if (kind === "nodes" && name !== undefined && operation === "acknowledge") {
+    if (method !== "POST") return refuse(wrongMethod(method, "POST"));
+    const node = parseNodeName(percentDecoded(name));
+    if (node !== null) return accept({ type: "acknowledge", node });
+  }
   const known = operations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
     return refuse({ type: "not-found", text: `nothing is served at ${quoted(url)}` });
@@ -152,6 +161,33 @@ export function parseServiceBody(
     return { target: node, byDomain };
   });
   return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+/** An operator's word that a node is off; `confirm` must repeat the name in the path. */
+export type AcknowledgeBody = { readonly confirm: string; readonly by: string };
+export type AcknowledgeReply = { readonly accepted: boolean; readonly text: string };
+
+export function acknowledgePath(node: string): string {
+  return `/v1/nodes/${encodeURIComponent(node)}/acknowledge`;
+}
+
+export function parseAcknowledgeBody(
+  value: unknown,
+  node: NodeName,
+): Result<AcknowledgeBody, ControlError> {
+  const body = readJson(value, "body", (fields) => {
+    const confirm = fields.text("confirm");
+    if (confirm !== node) fields.reject(`confirms ${quoted(confirm)}, not ${quoted(node)}`);
+    return { confirm, by: fields.text("by").slice(0, 64) };
+  });
+  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+export function parseAcknowledgeReply(value: unknown): Result<AcknowledgeReply, string> {
+  return readJson(value, "reply", (fields) => ({
+    accepted: fields.flag("accepted"),
+    text: fields.text("text"),
+  }));
 }
 
 /** The reply of a service request; the problem says which field does not fit. */
@@ -194,6 +230,7 @@ export function parseClusterStatus(value: unknown): Result<ClusterStatus, string
       services: fields.isNull("services") ? null : fields.objects("services").map(readService),
       locked: fields.flag("locked"),
       lease: { held: lease.flag("held"), remainingMs: lease.number("remainingMs") },
+      tracking: fields.parsed("tracking", parseTracking, "marks"),
     };
   });
 }
@@ -276,6 +313,10 @@ const ringStates: readonly RingStatus["state"][] = [
 
 function parseRingState(value: unknown): RingStatus["state"] | null {
   return ringStates.find((state) => state === value) ?? null;
+}
+
+function parseTracking(value: unknown): ClusterStatus["tracking"] | null {
+  return value === "cgroups" || value === "marks" ? value : null;
 }
 
 function parseServiceState(value: unknown): ServiceState | null {

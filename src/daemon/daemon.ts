@@ -2,26 +2,31 @@
  * The daemon: ports, control socket and the lives of this node, one after the other.
  * The composition of everything that `main.ts` starts; decides only how it ends.
  * D1  Whatever ends the process, nothing of the services is left behind: they are stopped, or, when
- *     something is broken, killed and their addresses removed.
+ *     something is broken, killed and their addresses removed; by the guard if not from here.
+ * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
 import { type ControlServer, startControlServer } from "../control/control-server.ts";
-import type { ControlEvent } from "../control/protocol.ts";
+import type { AcknowledgeReply, ControlEvent } from "../control/protocol.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
 import { LinuxNetwork } from "../io/linux-network.ts";
 import type { LinkEvent, LogSink, Network, Stop } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
+import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
+import { sweepServices } from "../io/service-sweep.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
 import type { ResourceConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { sameAddress } from "../vip/address.ts";
 import { ipSettings } from "../vip/ip-agent.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
+import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { OrderPerformer } from "./order-performer.ts";
 import { reportStatus } from "./status-report.ts";
@@ -38,6 +43,8 @@ export type DaemonOptions = {
 type Ports = {
   readonly network: Network;
   readonly processes: SystemProcesses;
+  /** Null: the processes of services are found by their marks, and missed by polling. */
+  readonly cgroups: ServiceCgroups | null;
   readonly trackingToken: string;
   readonly performer: OrderPerformer;
 };
@@ -47,15 +54,21 @@ export class Daemon {
   readonly #ports: Ports;
   readonly #clock = systemClock();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
+  readonly #addresses: readonly string[];
+  #guard: GuardLink | null = null;
   #control: ControlServer | null = null;
   #life: NodeLife | null = null;
-  #stopWatch: Stop = () => undefined;
+  #watches: readonly Stop[] = [];
   #ending = false;
+  /** Of an end that was asked for. */
+  #exitStatus = 0;
   #shown = { quorum: "", nodes: "", services: new Map<string, string>() };
 
   private constructor(options: DaemonOptions, ports: Ports) {
     this.#options = options;
     this.#ports = ports;
+    const { services } = options.loaded.conf.services;
+    this.#addresses = [...new Set(services.flatMap(({ tree }) => addressesOf(tree)))];
   }
 
   /** Opens everything; the reason in words when something cannot be opened. */
@@ -68,6 +81,7 @@ export class Daemon {
       backend: {
         status: () => daemon.status(),
         request: (request) => daemon.#request(request),
+        acknowledge: (node, by) => daemon.#acknowledge(node, by),
         leave: () => daemon.shutdown(),
         subscribe: (listener) => {
           daemon.#listeners.add(listener);
@@ -78,8 +92,8 @@ export class Daemon {
     });
     if (!control.ok) return refuse(describeControlProblem(control.problem));
     daemon.#control = control.value;
-    daemon.#stopWatch = ports.value.network.watch((event) => daemon.#onLink(event));
-    daemon.#beginLife();
+    daemon.#watch();
+    daemon.#startGuard();
     return accept(daemon);
   }
 
@@ -94,6 +108,7 @@ export class Daemon {
         ring: life?.ringView ?? { state: "stopped", counters: {}, rotation: null },
         addresses: new Map(addresses.map(({ id, address }) => [id, address])),
         joined: (node) => life?.members.find(node) ?? null,
+        tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
       },
       { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },
     );
@@ -103,7 +118,8 @@ export class Daemon {
   shutdown(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#life?.shutdown();
+    if (this.#life === null) void this.#leave();
+    else this.#life.shutdown();
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -112,6 +128,26 @@ export class Daemon {
     await this.#life?.kill();
     await this.#killEverything();
     await this.#exit(1);
+  }
+
+  #startGuard(): void {
+    const { log, stateDirectory } = this.#options;
+    const { trackingToken: token, cgroups } = this.#ports;
+    this.#guard = new GuardLink({
+      stateDirectory,
+      duty: { token, addresses: this.#addresses, cgroups: cgroups?.directory ?? null },
+      log,
+      onReady: () => {
+        if (!this.#ending) this.#beginLife();
+      },
+      onGuarded: (untilMs) => this.#life?.loop?.push({ type: "guarded", untilMs }),
+      onMissing: () => {
+        const text = "no guard can be started: this node hands its services over and ends";
+        log.write("fencing", "crit", { text });
+        this.#exitStatus = 1;
+        this.shutdown();
+      },
+    });
   }
 
   #beginLife(): void {
@@ -138,6 +174,7 @@ export class Daemon {
         realtime: true,
         nativeCalls: true,
       },
+      onLease: (endMs) => this.#guard?.arm(endMs),
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#publish(),
     });
@@ -146,7 +183,7 @@ export class Daemon {
   async #onLifeEnd(end: LifeEnd): Promise<void> {
     const { log } = this.#options;
     if (end.type === "left") {
-      await this.#exit(0);
+      await this.#leave();
       return;
     }
     await this.#life?.kill();
@@ -160,30 +197,31 @@ export class Daemon {
     else await this.#exit(1);
   }
 
+  /** The end that was asked for. */
+  async #leave(): Promise<void> {
+    if (await this.#killEverything()) {
+      await this.#guard?.dismiss();
+      await this.#ports.cgroups?.remove();
+    }
+    await this.#exit(this.#exitStatus);
+  }
+
   async #exit(status: number): Promise<void> {
-    this.#stopWatch();
+    for (const stop of this.#watches) stop();
     this.#life = null;
     await this.#control?.close();
     this.#options.onExit(status);
   }
 
-  /** SIGKILL to every process of the services, and their addresses removed, without scripts. */
-  async #killEverything(): Promise<void> {
+  /** Whether nothing of the services is left. */
+  async #killEverything(): Promise<boolean> {
     const { network, processes, trackingToken: token } = this.#ports;
-    const { conf } = this.#options.loaded;
-    const wanted = conf.services.services.flatMap(({ tree }) => addressesOf(tree));
-    const listed = await network.interfaces();
-    for (const one of listed.ok ? listed.value : []) {
-      for (const entry of one.addresses) {
-        if (!wanted.some((address) => sameAddress(address, entry.address))) continue;
-        await network.removeAddress({ interface: one.name, ...entry });
-      }
-    }
-    const left = await processes.killTracked({ token, service: null });
-    if (left.length > 0) {
-      const text = `${left.length} processes of services survive SIGKILL`;
-      this.#options.log.write("fencing", "alert", { text });
-    }
+    const scope = { token, addresses: this.#addresses };
+    const rest = await sweepServices({ addresses: network, processes }, scope);
+    if (rest.length === 0) return true;
+    const text = `of the services there is left: ${rest.join(", ")}`;
+    this.#options.log.write("fencing", "alert", { text });
+    return false;
   }
 
   async #request(request: Parameters<NonNullable<NodeLife["loop"]>["request"]>[0]): Promise<{
@@ -196,6 +234,29 @@ export class Daemon {
     return { code, owner: reply?.owner ?? 0, text: requestText(code) };
   }
 
+  async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    const code = (await this.#life?.loop?.acknowledge(node, by)) ?? -9;
+    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? node;
+    const texts = new Map<number, string>([
+      [0, `${name} counts as off; its services may start elsewhere`],
+      [-6, `${name} is a member again: it proves by itself that it is clean`],
+      [-8, `${name} is not waiting to be fenced`],
+    ]);
+    return { accepted: code === 0, text: texts.get(code) ?? requestText(code) };
+  }
+
+  /** Links, addresses and the ends of services: each is a reason to look at once. */
+  #watch(): void {
+    const { network, cgroups } = this.#ports;
+    const { services } = this.#options.loaded.conf.services;
+    const ends = services.flatMap(({ name }) => {
+      const why = `the last process of ${name} has ended`;
+      const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why });
+      return cgroups === null ? [] : [cgroups.watch(name, onEmpty)];
+    });
+    this.#watches = [network.watch((event) => this.#onLink(event)), ...ends];
+  }
+
   #onLink(event: LinkEvent): void {
     const { local, addresses } = this.#options.loaded;
     const life = this.#life;
@@ -203,7 +264,7 @@ export class Daemon {
     const own = addresses.find((one) => one.id === local.id)?.address ?? "";
     if (event.type === "address" && sameAddress(event.address, own)) life.linkChanged(!event.gone);
     if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
-      life.loop?.push({ type: "network-changed", why: `link of ${event.interface} changed` });
+      life.loop?.push({ type: "check-now", why: `link of ${event.interface} changed` });
     }
     if (event.type === "link") void this.#checkRingLink(own);
   }
@@ -265,10 +326,25 @@ async function openPorts(options: DaemonOptions): Promise<Result<Ports, string>>
   });
   const network = new LinuxNetwork(ip, announcer);
   listing.network = network;
-  const processes = new SystemProcesses();
   const trackingToken = token.value;
+  const cgroups = await openCgroups(options, trackingToken);
+  const processes = new SystemProcesses(cgroups);
   const performer = new OrderPerformer({ processes, network, trackingToken });
-  return accept({ network, processes, trackingToken, performer });
+  return accept({ network, processes, cgroups, trackingToken, performer });
+}
+
+async function openCgroups(
+  { loaded, log }: DaemonOptions,
+  token: string,
+): Promise<ServiceCgroups | null> {
+  const names = loaded.conf.services.services.map(({ name }) => name);
+  const made = await makeServiceCgroups(token, names);
+  if (made.ok) return made.value;
+  const text =
+    `no cgroups for services (${made.problem}): their processes are found by marks in their ` +
+    "environment only, and their end is noticed by polling only";
+  log.write("services", "warning", { text });
+  return null;
 }
 
 function addressesOf(tree: ResourceConf): readonly string[] {

@@ -28,6 +28,8 @@ export type LoopParts = {
   readonly log: LogSink;
   readonly performer: OrderPerformer;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** The lease lasts longer; the guard has to hear of it. */
+  readonly onLease: (endMs: number) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
   readonly onEnd: (end: { readonly type: "left" } | { readonly type: "restart" }) => void;
   /** Called after each turn: what is shown may have changed. */
@@ -61,12 +63,21 @@ export class EventLoop {
 
   /** Resolves when the request is answered; at the latest when this life of the node ends. */
   request(request: UserRequest): Promise<LoopReply> {
+    return this.#ask((number) => ({ type: "request", number, ...request }));
+  }
+
+  /** Passes an operator's word on; resolves with the code of the answer. */
+  async acknowledge(victim: NodeId, who: string): Promise<RequestCode> {
+    return (await this.#ask((number) => ({ type: "acknowledge", number, victim, who }))).code;
+  }
+
+  #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
     if (this.#ended) return Promise.resolve({ code: -9, owner: null });
     this.#requests += 1;
     const number = this.#requests;
     return new Promise((resolve) => {
       this.#replies.set(number, resolve);
-      this.push({ type: "request", number, ...request });
+      this.push(input(number));
     });
   }
 
@@ -110,7 +121,7 @@ export class EventLoop {
   }
 
   #perform(output: NodeOutput): void {
-    const { performer, postToRing, log, onEnd } = this.#parts;
+    const { performer, postToRing, log, onEnd, onLease } = this.#parts;
     switch (output.type) {
       case "submit":
         postToRing({
@@ -122,6 +133,9 @@ export class EventLoop {
         return;
       case "sync-done":
         postToRing(output);
+        return;
+      case "lease":
+        onLease(output.endMs);
         return;
       case "arm":
         this.#timers.arm(output.timer, output.afterMs);

@@ -105,7 +105,7 @@ async function run(options: Arguments): Promise<number | null> {
     say(`clusterd: ${unmade}`);
     return 1;
   }
-  const lock = await lockInstance(options.stateDir);
+  const lock = await lockInstance(options.stateDir, "clusterd");
   if (!lock.ok) {
     say(
       lock.problem.type === "already-running"

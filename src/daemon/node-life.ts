@@ -33,6 +33,7 @@ export type LifeParts = {
   readonly ring: RingThreadOptions;
   readonly performer: OrderPerformer;
   readonly log: LogSink;
+  readonly onLease: (endMs: number) => void;
   readonly onEnd: (end: LifeEnd) => void;
   readonly onTurn: () => void;
 };
@@ -161,7 +162,8 @@ export class NodeLife {
   }
 
   #begin(incarnation: number): void {
-    const { conf, self, name, configHash, trackingToken, log, performer, onTurn } = this.#parts;
+    const { conf, self, name, configHash, trackingToken, log, performer } = this.#parts;
+    const { onLease, onTurn } = this.#parts;
     const identity = { self, name, incarnation, configHash, trackingToken };
     this.#node = new ClusterNode(conf, identity);
     this.#loop = new EventLoop({
@@ -171,6 +173,7 @@ export class NodeLife {
       log,
       performer,
       postToRing: (input) => this.#thread.post(input),
+      onLease,
       onEnd: (end) => this.#onNodeEnd(end.type),
       onTurn,
     });

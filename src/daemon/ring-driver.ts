@@ -60,6 +60,8 @@ export class RingDriver {
   #stepping = false;
   #ended = false;
   #tokens = 0;
+  /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
+  #stepBoottimeMs: Ms | null = null;
   /** The token timer came due while only stale frames were being read. */
   #heldFiring: Entry | null = null;
 
@@ -117,8 +119,9 @@ export class RingDriver {
 
   datagram(bytes: Uint8Array, address: string, byGroup: boolean): void {
     if (this.#ended) return;
-    this.#turn();
-    this.#inbox.datagram(bytes, { address, byGroup, nowMs: this.#ports.clock.monotonicMs() });
+    const nowMs = this.#ports.clock.monotonicMs();
+    this.#turn(nowMs);
+    this.#inbox.datagram(bytes, { address, byGroup, nowMs });
   }
 
   /** What the main thread says, except `start`. */
@@ -169,6 +172,7 @@ export class RingDriver {
     if (entry.type === "firing" && !this.#timers.claim(entry)) return;
     const input: RingInput =
       entry.type === "input" ? entry.input : { type: "timer", timer: entry.timer };
+    this.#stepBoottimeMs = null;
     for (const output of this.#ports.ring.step(input)) this.#perform(output);
   }
 
@@ -194,7 +198,8 @@ export class RingDriver {
         return;
       case "token-passed":
         if (output.operational) {
-          this.#evidence.tokenPassed(output.ring, this.#ports.clock.boottimeMs());
+          const nowMs = this.#stepBoottimeMs ?? this.#ports.clock.boottimeMs();
+          this.#evidence.tokenPassed(output.ring, nowMs);
         }
         return;
       case "configuration":
@@ -248,8 +253,10 @@ export class RingDriver {
 
   #onTokenAccepted(token: Extract<RingOutput, { readonly type: "token-accepted" }>): void {
     this.#tokens += 1;
-    const nowMs = this.#ports.clock.boottimeMs();
-    if (token.operational) this.#rotation.accepted(token.ring, nowMs);
+    const { clock } = this.#ports;
+    if (token.operational) this.#rotation.accepted(token.ring, clock.monotonicMs());
+    const nowMs = clock.boottimeMs();
+    this.#stepBoottimeMs = nowMs;
     const lease = this.#evidence.tokenAccepted({ ...token, nowMs });
     if (lease !== null) this.#lease.offer(lease, nowMs);
   }
@@ -268,8 +275,8 @@ export class RingDriver {
   }
 
   /** Every turn of the loop that this thread notices; see StallWatch. */
-  #turn(): void {
-    const lateMs = this.#stalls.turn(this.#ports.clock.monotonicMs());
+  #turn(nowMs: Ms = this.#ports.clock.monotonicMs()): void {
+    const lateMs = this.#stalls.turn(nowMs);
     if (lateMs === null || this.#ended) return;
     const text = `not scheduled for ${Math.round(lateMs)} ms; token is ${this.#options.tokenMs} ms`;
     this.#notice({ level: "warning", text });
@@ -320,7 +327,10 @@ export class RingDriver {
   }
 
   #onVerdict(verdict: Exclude<SealVerdict, { readonly type: "opened" }>): void {
-    if (verdict.type === "dropped" && verdict.cause === "own-copy") this.#watch.returned();
+    if (verdict.type === "dropped" && verdict.cause === "own-copy") {
+      this.#watch.returned();
+      this.#ports.transport.endOwnCopies();
+    }
     if (verdict.type === "duplicate-node" && verdict.later) {
       this.#fail({
         type: "duplicate-node",

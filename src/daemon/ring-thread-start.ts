@@ -5,9 +5,16 @@
  */
 import { Worker } from "node:worker_threads";
 import type { RingThreadInput, RingThreadOptions, RingThreadOutput } from "./ring-port.ts";
+import {
+  type InputParcel,
+  type OutputParcel,
+  packSubmissions,
+  type Submission,
+  unpackOutputs,
+} from "./thread-parcel.ts";
 
 export type RingThread = {
-  /** Has no effect after the end. */
+  /** Has no effect after the end. A payload may be used again once the present turn is over. */
   readonly post: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Kills the thread without leaving the ring; resolves when it is gone. */
   readonly kill: () => Promise<void>;
@@ -21,6 +28,8 @@ export function startRingThread(
 ): RingThread {
   const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
     name: "ring",
+    // What a datagram held is freed with the next young collection; rare ones become full ones.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
     // Nothing that was preloaded into the main thread belongs into this one.
     execArgv: ["--enable-source-maps"],
   });
@@ -32,17 +41,27 @@ export function startRingThread(
   };
   const fail = (text: string): void =>
     pass([{ type: "fatal", problem: { type: "broken-invariant", text } }]);
+  let waiting: Submission[] = [];
+  const say = (parcel: InputParcel, transfer: readonly ArrayBuffer[]): void => {
+    if (!ended) worker.postMessage(parcel, transfer);
+  };
+  const submit = (): void => {
+    if (waiting.length === 0) return;
+    const { content, transfer } = packSubmissions(waiting);
+    waiting = [];
+    say(content, transfer);
+  };
   const post = (input: RingThreadInput): void => {
-    if (ended) return;
-    if (input.type !== "submit") {
-      worker.postMessage(input);
+    if (input.type === "submit") {
+      // All that is submitted in one turn travels together.
+      if (waiting.length === 0) queueMicrotask(submit);
+      waiting.push(input);
       return;
     }
-    // A payload may be a view of a large buffer, all of which would be copied with it.
-    const payload = new Uint8Array(input.payload);
-    worker.postMessage({ ...input, payload }, [payload.buffer]);
+    submit();
+    say(input, []);
   };
-  worker.on("message", (outputs: readonly RingThreadOutput[]) => pass(outputs));
+  worker.on("message", (content: readonly OutputParcel[]) => pass(unpackOutputs(content)));
   worker.on("error", (error) => fail(error.stack ?? error.message));
   const gone = new Promise<void>((resolve) => {
     worker.on("exit", (code) => {

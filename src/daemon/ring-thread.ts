@@ -14,7 +14,7 @@ import { SealedFrames } from "../io/frame-seal.ts";
 import { keyFromFile, keyFromName } from "../io/key-file.ts";
 import type { NodeLife, TransportOpened, TransportProblem } from "../io/ports.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
-import { UdpTransport } from "../io/udp-transport.ts";
+import { isLocalAddress, UdpTransport } from "../io/udp-transport.ts";
 import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
 import { decodeMessage, encodeMessage } from "../membership/wire.ts";
@@ -27,6 +27,7 @@ import type {
   RingThreadOutput,
   RingThreadProblem,
 } from "./ring-port.ts";
+import { type InputParcel, packOutputs, unpackInput } from "./thread-parcel.ts";
 
 /** Above ordinary real-time work, below the kernel's watchdog threads. */
 const realtimePriority = 50;
@@ -39,11 +40,14 @@ const orderedHeaderBytes = 32;
 if (parentPort !== null) listen(parentPort);
 
 function listen(port: MessagePort): void {
-  const post: PostBatch = (batch, transfer) => port.postMessage(batch, [...transfer]);
+  const post: PostBatch = (batch) => {
+    const { content, transfer } = packOutputs(batch);
+    port.postMessage(content, [...transfer]);
+  };
   let driver: RingDriver | null = null;
   /** What was said before the sockets were open. */
   let early: Exclude<RingThreadInput, { readonly type: "start" }>[] = [];
-  port.on("message", (input: RingThreadInput) => {
+  const take = (input: RingThreadInput): void => {
     if (input.type === "start") {
       void startRing(input.options, post, () => port.close()).then((started) => {
         driver = started;
@@ -52,6 +56,9 @@ function listen(port: MessagePort): void {
       });
     } else if (driver === null) early.push(input);
     else driver.input(input);
+  };
+  port.on("message", (parcel: InputParcel) => {
+    for (const input of unpackInput(parcel)) take(input);
   });
 }
 
@@ -60,7 +67,7 @@ async function startRing(
   post: PostBatch,
   onEnd: () => void,
 ): Promise<RingDriver | null> {
-  const say = (output: RingThreadOutput): void => post([output], []);
+  const say = (output: RingThreadOutput): void => post([output]);
   const notice = (level: RingNotice["level"], text: string): void =>
     say({ type: "notice", notice: { level, text } });
   const fail = (problem: RingThreadProblem): null => {
@@ -127,7 +134,9 @@ async function requestRealtime(
 ): Promise<"round-robin" | "default"> {
   if (!realtime) return "default";
   const calls = nativeCalls ? await loadSystemCalls() : refuse("native calls are switched off");
-  const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority) : refuse(calls.problem);
+  const asked = calls.ok
+    ? calls.value.scheduleRoundRobin(realtimePriority, "normal")
+    : refuse(calls.problem);
   if (asked.ok) return "round-robin";
   notice("notice", `the ring runs at normal priority: ${asked.problem}`);
   return "default";
@@ -143,13 +152,19 @@ function warnOfBuffers(opened: TransportOpened, notice: Notice): void {
 function transportOptions(
   options: RingThreadOptions,
 ): ConstructorParameters<typeof UdpTransport>[0] {
-  const { totem, nodes } = options;
+  const { totem, nodes, self } = options;
+  const others = nodes.filter(({ id }) => id !== self).map(({ address }) => address);
   return {
     ownAddress: ownAddress(options),
     port: totem.port,
     delivery:
       totem.transport === "udp"
-        ? { type: "udp", group: totem.multicast.address, ttl: totem.multicast.ttl }
+        ? {
+            type: "udp",
+            group: totem.multicast.address,
+            ttl: totem.multicast.ttl,
+            peerIsLocal: isLocalAddress(others),
+          }
         : { type: "udpu", addresses: nodes.map(({ address }) => address) },
   };
 }

@@ -17,6 +17,7 @@ export type StatusParts = {
   readonly node: ClusterNode | null;
   readonly self: number;
   readonly ring: RingView;
+  readonly tracking: ClusterStatus["tracking"];
   readonly addresses: ReadonlyMap<number, string>;
   readonly joined: (node: NodeId) => JoinRecord | null;
 };
@@ -26,7 +27,7 @@ export function reportStatus(
   parts: StatusParts,
   now: StatusMoment,
 ): ClusterStatus {
-  const { node, self, ring } = parts;
+  const { node, self, ring, tracking } = parts;
   const { transport, multicast } = conf.totem;
   const snapshot = node?.snapshot ?? null;
   const verdict = node?.quorum.snapshot() ?? null;
@@ -54,6 +55,7 @@ export function reportStatus(
     locked: snapshot?.table?.locked ?? false,
     services: snapshot?.table == null ? null : serviceStatuses(conf, snapshot.table),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
+    tracking,
   };
 }
 

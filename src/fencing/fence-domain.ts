@@ -114,7 +114,8 @@ export class FenceDomain {
     const victim = this.#victims.get(node);
     const past = this.#fenced.get(node);
     if (victim === undefined) {
-      return past === undefined ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
+      const back = past === undefined || this.#members.includes(node);
+      return back ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
     }
     if (!this.#quorate) return `victim (${victim.cause}), waiting for quorum`;
     if (victim.by !== null)
@@ -312,10 +313,11 @@ export class FenceDomain {
 
   #onDone(victim: Victim, message: Extract<FenceMessage, { readonly type: "fence-done" }>): void {
     const begun = message.how === "agent" || victim.by !== null;
-    if (begun && victim.by !== message.by) return;
+    if (begun && message.how !== "override" && victim.by !== message.by) return;
     const { node } = victim;
     // A node that came back is not off: its own `ready` decides, or its devices.
-    if (message.how === "self" && this.#members.includes(node)) {
+    if (message.how !== "agent" && this.#members.includes(node)) {
+      if (message.how === "override") return;
       this.#victims.set(node, { ...victim, by: null });
       if (!this.#releaseHeld(victim)) this.#schedule(node, this.#delayMs);
       return;

@@ -31,13 +31,13 @@ const fenceFailed = record({
   text,
 });
 
-/** The victim is off: switched off by an agent, or its lease has ended for certain. */
+/** The victim is off: by an agent, by the end of its lease, or because an operator says so. */
 const fenceDone = record({
   type: literal("fence-done"),
   victim: nodeId,
   since: count,
   by: nodeId,
-  how: oneOf("agent", "self"),
+  how: oneOf("agent", "self", "override"),
   text,
   /** Wall clock of the sender, seconds since 1970. */
   at: count,

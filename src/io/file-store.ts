@@ -16,6 +16,7 @@ import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
 import { causeCode, causeText } from "./cause.ts";
+import { parseJson } from "./json-text.ts";
 import type { NodeLife, Store, StoreProblem } from "./ports.ts";
 
 /** How far ahead of use the bound is written: thousands of membership changes for one write. */
@@ -113,14 +114,6 @@ function parseRecord(text: string): RingRecord | null {
   const { ringSeq, incarnation } = record;
   if (!isCount(ringSeq) || !isCount(incarnation)) return null;
   return { ringSeq, incarnation };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function isCount(value: unknown): value is number {

@@ -1,7 +1,7 @@
 /**
- * One daemon for each state directory: the lock is a listening socket in the abstract namespace,
- * which the kernel gives up when the process ends, however it ends.
- * Does not know what the daemon does. Source: unix(7), abstract socket addresses.
+ * One daemon and one guard for each state directory: the lock is a listening socket in the abstract
+ * namespace, which the kernel gives up when the process ends, however it ends.
+ * Does not know what they do. Source: unix(7), abstract socket addresses.
  * Limit: abstract names are per network namespace, so two namespaces may share a directory unseen.
  */
 import { createHash } from "node:crypto";
@@ -17,12 +17,15 @@ export type LockProblem =
   | { readonly type: "lock-failed"; readonly cause: string };
 
 /** Returns what releases the lock; the end of the process does so too. */
-export async function lockInstance(stateDirectory: string): Promise<Result<Stop, LockProblem>> {
+export async function lockInstance(
+  stateDirectory: string,
+  role: "clusterd" | "guard",
+): Promise<Result<Stop, LockProblem>> {
   const directory = resolve(stateDirectory);
   const server = createServer((connection) => connection.destroy());
   try {
     const listening = once(server, "listening");
-    server.listen(lockName(directory));
+    server.listen(lockName(directory, role));
     await listening;
   } catch (error) {
     if (causeCode(error) === "EADDRINUSE") {
@@ -37,6 +40,6 @@ export async function lockInstance(stateDirectory: string): Promise<Result<Stop,
 }
 
 /** A digest, because a socket address holds no more than 108 bytes of path. */
-function lockName(directory: string): string {
-  return `\0clusterd-${createHash("sha256").update(directory).digest("hex")}`;
+function lockName(directory: string, role: string): string {
+  return `\0${role}-${createHash("sha256").update(directory).digest("hex")}`;
 }

@@ -4,6 +4,7 @@
  * Source: ip-address(8), ip-monitor(8), as printed by iproute2 6.1.
  */
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { parseJson } from "./json-text.ts";
 import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./ports.ts";
 
 /** Of `ip -j addr show`. Entries of an unknown shape are left out. */
@@ -80,12 +81,4 @@ function parseAddressLine(line: string): LinkEvent | null {
 
 function isMac(value: unknown): value is string {
   return typeof value === "string" && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -11,6 +11,7 @@ import { parseInterfaces, parseMonitorLine } from "./interface-listing.ts";
 import { addressBytes } from "./neighbour-packets.ts";
 import type {
   AddAddressResult,
+  Addresses,
   AddressOrder,
   LinkEvent,
   Network,
@@ -33,13 +34,12 @@ export async function listInterfaces(
   return listing.ok ? parseInterfaces(listing.value) : refuse(listing.problem.cause);
 }
 
-export class LinuxNetwork implements Network {
+/** Interfaces and addresses alone, without neighbours. */
+export class LinuxAddresses implements Addresses {
   readonly #ip: string;
-  readonly #announcer: Announcer;
 
-  constructor(ipProgram: string, announcer: Announcer) {
+  constructor(ipProgram: string) {
     this.#ip = ipProgram;
-    this.#announcer = announcer;
   }
 
   interfaces(): Promise<Result<readonly NetworkInterface[], string>> {
@@ -66,6 +66,28 @@ export class LinuxNetwork implements Network {
       : { type: "failed", cause: removed.problem.cause };
   }
 
+  /** Null when it cannot be known. */
+  async #present(order: AddressOrder): Promise<boolean | null> {
+    const interfaces = await this.interfaces();
+    if (!interfaces.ok) return null;
+    const there = interfaces.value.find(({ name }) => name === order.interface)?.addresses ?? [];
+    const wanted = addressBytes(order.address);
+    return there.some(
+      ({ address, prefix }) => prefix === order.prefix && addressBytes(address).equals(wanted),
+    );
+  }
+}
+
+export class LinuxNetwork extends LinuxAddresses implements Network {
+  readonly #ip: string;
+  readonly #announcer: Announcer;
+
+  constructor(ipProgram: string, announcer: Announcer) {
+    super(ipProgram);
+    this.#ip = ipProgram;
+    this.#announcer = announcer;
+  }
+
   announce(order: AddressOrder): Stop {
     return this.#announcer.announce(order);
   }
@@ -77,17 +99,6 @@ export class LinuxNetwork implements Network {
   watch(onEvent: (event: LinkEvent) => void): Stop {
     const watch = new LinkWatch(this.#ip, onEvent);
     return () => watch.stop();
-  }
-
-  /** Null when it cannot be known. */
-  async #present(order: AddressOrder): Promise<boolean | null> {
-    const interfaces = await this.interfaces();
-    if (!interfaces.ok) return null;
-    const there = interfaces.value.find(({ name }) => name === order.interface)?.addresses ?? [];
-    const wanted = addressBytes(order.address);
-    return there.some(
-      ({ address, prefix }) => prefix === order.prefix && addressBytes(address).equals(wanted),
-    );
   }
 }
 

@@ -67,6 +67,8 @@ export interface Transport {
   /** To all nodes; own copies come back on some transports and not on others. */
   multicast(frame: SealedFrame): void;
   unicast(address: string, frame: SealedFrame): void;
+  /** Own multicasts were seen to come back: they need not any more, unless a peer is local. */
+  endOwnCopies(): void;
   /** After a link came up or was created again: joins the group anew. */
   rejoin(): void;
   /** Frames and bytes sent and received, send failures by error code, re-joins. */
@@ -254,10 +256,13 @@ export type LinkEvent =
 /** Stops what it was returned for; a second call does nothing. */
 export type Stop = () => void;
 
-export interface Network {
+export interface Addresses {
   interfaces(): Promise<Result<readonly NetworkInterface[], string>>;
   addAddress(order: AddressOrder): Promise<AddAddressResult>;
   removeAddress(order: AddressOrder): Promise<RemoveAddressResult>;
+}
+
+export interface Network extends Addresses {
   /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
   announce(order: AddressOrder): Stop;
   /** Asks whether another host has the address; answers within 300 ms. */

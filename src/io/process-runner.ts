@@ -18,7 +18,9 @@ import type {
   TrackedProcess,
   TrackedScope,
 } from "./ports.ts";
-import { killTracked, listTracked } from "./tracked-processes.ts";
+import { enterScript, type ServiceCgroups } from "./service-cgroups.ts";
+import { executable } from "./tool.ts";
+import { killTracked, listTracked, markedService } from "./tracked-processes.ts";
 
 /** From SIGTERM to SIGKILL: what an init script needs to take its daemon down. */
 const terminateGraceMs = 5000;
@@ -30,10 +32,19 @@ const quietTurns = 2;
 const drainTurnsMax = 64;
 
 export class SystemProcesses implements ProcessRunner {
-  run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+  readonly #cgroups: ServiceCgroups | null;
+
+  /** Null: the processes of services are found by their marks alone. */
+  constructor(cgroups: ServiceCgroups | null) {
+    this.#cgroups = cgroups;
+  }
+
+  async run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+    const argv = await this.#inCgroup(order);
     return new Promise((resolve) => {
       try {
-        const run = new Run(order, resolve);
+        const run = new Run({ ...order, argv }, resolve);
+        if (cancelled?.aborted === true) run.cancel();
         cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
       } catch (error) {
         resolve({ type: "not-started", cause: causeText(error) });
@@ -42,11 +53,19 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
-    return listTracked(scope);
+    return listTracked(scope, this.#cgroups);
   }
 
   killTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
-    return killTracked(scope);
+    return killTracked(scope, this.#cgroups);
+  }
+
+  /** The agent of a service, by way of its cgroup. What cannot be run fails as it would without. */
+  async #inCgroup({ argv, environment }: ProcessOrder): Promise<ProcessOrder["argv"]> {
+    const service = markedService(environment);
+    if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
+    const part = argv[1] === "status" || argv[1] === "monitor" ? "check" : "run";
+    return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
   }
 }
 

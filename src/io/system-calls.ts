@@ -27,8 +27,14 @@ export type SystemCalls = {
   /** The bytes of the next packet, or null when none is waiting. */
   readonly receive: (fd: number) => Uint8Array | null;
   readonly closeSocket: (fd: number) => void;
-  /** SCHED_RR for the calling thread only; what it starts runs at normal priority again. */
-  readonly scheduleRoundRobin: (priority: number) => Result<null, number>;
+  /**
+   * SCHED_RR for the calling thread; what it starts runs at normal priority again, or `inherited`
+   * likewise.
+   */
+  readonly scheduleRoundRobin: (
+    priority: number,
+    children: "normal" | "inherited",
+  ) => Result<null, number>;
 };
 
 const socketNonBlock = 0x800;
@@ -84,8 +90,10 @@ function bindings(library: Library, errno: () => number): SystemCalls {
     closeSocket: (fd) => {
       close(fd);
     },
-    scheduleRoundRobin: (priority) =>
-      done(schedule(0, schedRoundRobin | schedResetOnFork, int32(priority))),
+    scheduleRoundRobin: (priority, children) => {
+      const reset = children === "normal" ? schedResetOnFork : 0;
+      return done(schedule(0, schedRoundRobin | reset, int32(priority)));
+    },
   };
 }
 

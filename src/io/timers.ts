@@ -1,5 +1,7 @@
 /**
  * Named timers over setTimeout. Does not know what the names mean.
+ * Timers of a ring are armed again thousands of times before one comes due: a timeout that wakes
+ * too early is kept and then set anew for the rest.
  * T1  A firing is claimed at most once, and never after its timer was armed again or disarmed.
  * T2  A tentative timer comes due only after one full poll pass of the event loop: what had
  *     arrived while the process did not run is seen first, and may arm the timer again.
@@ -15,15 +17,14 @@ export type TimersOptions<Name extends string> = {
   readonly tentative: readonly Name[];
 };
 
-type Armed = {
-  readonly generation: number;
-  readonly dueMs: number;
-  readonly timeout: NodeJS.Timeout;
-};
+type Armed = { readonly generation: number; readonly dueMs: number };
+type Wake = { readonly atMs: number; readonly timeout: NodeJS.Timeout };
 
 export class NamedTimers<Name extends string> implements Timers<Name> {
   readonly #options: TimersOptions<Name>;
   readonly #armed = new Map<Name, Armed>();
+  /** At most one timeout for each name, never later than the timer is due. */
+  readonly #wakes = new Map<Name, Wake>();
   #generation = 0;
 
   constructor(options: TimersOptions<Name>) {
@@ -31,18 +32,17 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
   }
 
   arm(timer: Name, afterMs: Ms): void {
-    this.disarm(timer);
     this.#generation += 1;
-    const firing = { timer, generation: this.#generation };
-    const timeout = setTimeout(() => this.#expire(firing), afterMs);
-    const dueMs = this.#options.clock.monotonicMs() + afterMs;
-    this.#armed.set(timer, { generation: firing.generation, dueMs, timeout });
+    const nowMs = this.#options.clock.monotonicMs();
+    const dueMs = nowMs + afterMs;
+    this.#armed.set(timer, { generation: this.#generation, dueMs });
+    const wake = this.#wakes.get(timer);
+    if (wake !== undefined && wake.atMs <= dueMs) return;
+    if (wake !== undefined) clearTimeout(wake.timeout);
+    this.#sleep(timer, dueMs, nowMs);
   }
 
   disarm(timer: Name): void {
-    const armed = this.#armed.get(timer);
-    if (armed === undefined) return;
-    clearTimeout(armed.timeout);
     this.#armed.delete(timer);
   }
 
@@ -58,11 +58,27 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
   }
 
   disarmAll(): void {
-    for (const timer of [...this.#armed.keys()]) this.disarm(timer);
+    for (const { timeout } of this.#wakes.values()) clearTimeout(timeout);
+    this.#wakes.clear();
+    this.#armed.clear();
   }
 
   #current(firing: Firing<Name>): boolean {
     return this.#armed.get(firing.timer)?.generation === firing.generation;
+  }
+
+  #sleep(timer: Name, dueMs: number, nowMs: number): void {
+    const timeout = setTimeout(() => this.#wake(timer), Math.max(1, Math.ceil(dueMs - nowMs)));
+    this.#wakes.set(timer, { atMs: dueMs, timeout });
+  }
+
+  #wake(timer: Name): void {
+    this.#wakes.delete(timer);
+    const armed = this.#armed.get(timer);
+    if (armed === undefined) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (armed.dueMs > nowMs) this.#sleep(timer, armed.dueMs, nowMs);
+    else this.#expire({ timer, generation: armed.generation });
   }
 
   #expire(firing: Firing<Name>): void {

@@ -1,14 +1,16 @@
 /**
- * Finds and kills the processes of a service by a mark in their environment, which is inherited
- * over fork, double fork and setsid, where parent, session and process group are lost.
+ * Finds and kills the processes of a service: by its cgroup where there is one, and by a mark in
+ * their environment, which is inherited over fork, double fork and setsid, where parent, session
+ * and process group are lost.
  * Does not know what the services are.
  * Source: proc(5), /proc/PID/environ.
  * Limit: a program that starts its children with a cleaned environment, or writes over its own,
- * is not found.
+ * is found by its cgroup only.
  */
-import { readdir, readFile } from "node:fs/promises";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
+import { namesIn, textOf } from "./kernel-files.ts";
 import type { TrackedProcess, TrackedScope } from "./ports.ts";
+import type { ServiceCgroups } from "./service-cgroups.ts";
 
 const tokenVariable = "CLUSTERD_TRACK";
 const serviceVariable = "CLUSTERD_SERVICE";
@@ -28,24 +30,42 @@ export function trackingVariables(
   ];
 }
 
-export async function listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
+/** The service whose mark an environment carries, or null. */
+export function markedService(
+  environment: readonly (readonly [string, string])[],
+): ServiceName | null {
+  const mark = environment.find(([name]) => name === serviceVariable)?.[1] ?? "";
+  return parseServiceName(mark);
+}
+
+export async function listTracked(
+  scope: TrackedScope,
+  cgroups: ServiceCgroups | null,
+): Promise<readonly TrackedProcess[]> {
+  const found = new Map<number, TrackedProcess>();
+  for (const { pid, service } of (await cgroups?.processes(scope.service)) ?? []) {
+    found.set(pid, { pid, service, command: await commandOf(pid) });
+  }
   const pids = (await namesIn("/proc")).filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number);
-  const found: TrackedProcess[] = [];
   for (let start = 0; start < pids.length; start += readsAtOnce) {
     const batch = pids.slice(start, start + readsAtOnce);
     const looks = await Promise.all(batch.map((pid) => look(pid, scope)));
-    found.push(...looks.filter((process) => process !== null));
+    for (const one of looks) if (one !== null) found.set(one.pid, one);
   }
-  return found;
+  return [...found.values()];
 }
 
 /** SIGKILL until none is left; returns those that a second of it could not end. */
-export async function killTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
-  let left = await listTracked(scope);
+export async function killTracked(
+  scope: TrackedScope,
+  cgroups: ServiceCgroups | null,
+): Promise<readonly TrackedProcess[]> {
+  await cgroups?.kill(scope.service);
+  let left = await listTracked(scope, cgroups);
   for (let round = 0; left.length > 0 && round < killRoundsMax; round += 1) {
     for (const { pid } of left) kill(pid);
     await new Promise((resolve) => setTimeout(resolve, killPauseMs));
-    left = await listTracked(scope);
+    left = await listTracked(scope, cgroups);
   }
   return left;
 }
@@ -58,24 +78,11 @@ async function look(pid: number, scope: TrackedScope): Promise<TrackedProcess | 
   const mark = environment.find((variable) => variable.startsWith(prefix)) ?? prefix;
   const service = parseServiceName(mark.slice(prefix.length));
   if (service === null || (scope.service !== null && scope.service !== service)) return null;
-  return { pid, service, command: (await textOf(`/proc/${pid}/comm`)).trim() };
+  return { pid, service, command: await commandOf(pid) };
 }
 
-/** Empty when the process has ended meanwhile, or belongs to somebody else. */
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-async function namesIn(path: string): Promise<readonly string[]> {
-  try {
-    return await readdir(path);
-  } catch {
-    return [];
-  }
+async function commandOf(pid: number): Promise<string> {
+  return (await textOf(`/proc/${pid}/comm`)).trim();
 }
 
 function kill(pid: number): void {

@@ -3,8 +3,9 @@
  * Knows addresses; does not know nodes, frames, or which links are up.
  * Source: ip(7), ipv6(7), udp(7); corosync exec/totemudp.c and totemudpu.c for the two transports.
  * Deviations: everything is sent from the one socket bound to the node's own address and port, so
- * that tokens cannot overtake frames; multicast loopback stays on, own copies are the seal's
- * matter; a socket is never bound anew to another address when a link goes down.
+ * that tokens cannot overtake frames; multicast loopback is on until own copies have come back
+ * once, which proves that the group works; a socket is never bound anew to another address when a
+ * link goes down.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -28,7 +29,13 @@ export type UdpTransportOptions = {
   readonly ownAddress: string;
   readonly port: number;
   readonly delivery:
-    | { readonly type: "udp"; readonly group: string; readonly ttl: number }
+    | {
+        readonly type: "udp";
+        readonly group: string;
+        readonly ttl: number;
+        /** Another node is on this machine: without own copies it would hear nothing. */
+        readonly peerIsLocal: boolean;
+      }
     /** Numeric addresses of all nodes; this node's own is skipped. */
     | { readonly type: "udpu"; readonly addresses: readonly string[] };
 };
@@ -86,6 +93,12 @@ export class UdpTransport implements Transport {
     this.#sentFrames += 1;
     for (const part of frame) this.#sentBytes += part.length;
     this.#own.send(frame, this.#options.port, address, this.#onSent);
+  }
+
+  endOwnCopies(): void {
+    const { delivery } = this.#options;
+    if (this.#closed || delivery.type === "udpu" || delivery.peerIsLocal) return;
+    this.#attempt(() => this.#own.setMulticastLoopback(false));
   }
 
   rejoin(): void {
@@ -163,12 +176,13 @@ export class UdpTransport implements Transport {
 }
 
 function ringSocket(ownAddress: string, reuseAddr: boolean): Socket {
+  const family = isIPv6(ownAddress) ? 6 : 4;
   return createSocket({
-    type: isIPv6(ownAddress) ? "udp6" : "udp4",
+    type: family === 6 ? "udp6" : "udp4",
     reuseAddr,
     recvBufferSize: receiveBufferBytesWanted,
     // All addresses are numeric: resolving them would cost a turn of the loop for each frame.
-    lookup: (host, _family, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
+    lookup: (host, _family, callback) => callback(null, host, family),
   });
 }
 
@@ -194,6 +208,11 @@ function bindProblem(
   if (code === "EADDRNOTAVAIL") return { type: "address-absent", address: at.address };
   if (code === "EADDRINUSE") return { type: "port-taken", ...at };
   return { type: "socket-failed", cause: causeText(error) };
+}
+
+/** Whether one of these addresses is on this machine. */
+export function isLocalAddress(addresses: readonly string[]): boolean {
+  return addresses.some((address) => interfaceOf(address) !== null || address.startsWith("127."));
 }
 
 function interfaceOf(address: string): string | null {

@@ -2,8 +2,9 @@
  * Application messages ↔ fragments of a frame: packing at token time, chains, reassembly.
  * Knows lengths and chain ids; does not know order, rings or the token.
  * Source: corosync exec/totempg.c for the roles.
- * Deviations: nothing is staged, frames are built when the token is here; only messages that do
- * not fit one frame are cut; a broken chain costs its own chunk only.
+ * Deviations: nothing is staged, frames are built when the token is here; a message that would
+ * fit a frame of its own is cut only where much room would stay empty; a broken chain costs its
+ * own chunk only.
  * P1  A chain never spans two regular configurations: `restart` and `reset` at each one.
  * P2  A message leaves the queue exactly when its last fragment is put into a frame.
  */
@@ -17,6 +18,8 @@ export type Draft = Omit<McastMessage, "type" | "ring" | "seq" | "origin">;
 
 /** Less room than this at the end of a frame is not worth a fragment. */
 const fragmentBytesMin = 64;
+/** The part of a frame that may stay empty rather than cut a message that fits one. */
+const spareParts = 8;
 
 type Pending = { readonly payload: Uint8Array; readonly safe: boolean };
 
@@ -98,7 +101,8 @@ export class LaneQueue {
   #chunkSize(rest: number, room: number): number | null {
     if (chunkCost(rest) <= room) return rest;
     const begun = this.#offset > 0;
-    if (!begun && chunkCost(rest) <= this.#roomBytes) return null;
+    const fitsOne = !begun && chunkCost(rest) <= this.#roomBytes;
+    if (fitsOne && room < this.#roomBytes / spareParts) return null;
     const size = room - chunkHeaderBytes(room);
     return size >= Math.min(fragmentBytesMin, this.#roomBytes / 2) ? size : null;
   }

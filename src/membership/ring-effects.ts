@@ -7,8 +7,29 @@ import type { Ms } from "../model/time.ts";
 import type { RingNotice, RingOutput, RingTimer } from "./ring-events.ts";
 import type { RingMessage } from "./wire.ts";
 
+/** Names made once: these are counted for every frame. */
+const sentNames: Readonly<Record<RingMessage["type"], string>> = {
+  mcast: "sent mcast",
+  token: "sent token",
+  join: "sent join",
+  commit: "sent commit",
+  "merge-detect": "sent merge-detect",
+  "hold-cancel": "sent hold-cancel",
+  hello: "sent hello",
+};
+
+const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
+  mcast: "received mcast",
+  token: "received token",
+  join: "received join",
+  commit: "received commit",
+  "merge-detect": "received merge-detect",
+  "hold-cancel": "received hold-cancel",
+  hello: "received hello",
+};
+
 export class RingEffects {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, { value: number }>();
   #outputs: RingOutput[] = [];
 
   /** The outputs since the last call. */
@@ -23,12 +44,12 @@ export class RingEffects {
   }
 
   multicast(message: RingMessage): void {
-    this.count(`sent ${message.type}`);
+    this.count(sentNames[message.type]);
     this.emit({ type: "multicast", message });
   }
 
   unicast(to: NodeId, message: RingMessage): void {
-    this.count(`sent ${message.type}`);
+    this.count(sentNames[message.type]);
     this.emit({ type: "unicast", to, message });
   }
 
@@ -45,10 +66,16 @@ export class RingEffects {
   }
 
   count(what: string): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+    const counter = this.#counts.get(what);
+    if (counter === undefined) this.#counts.set(what, { value: 1 });
+    else counter.value += 1;
+  }
+
+  countReceived(message: RingMessage): void {
+    this.count(receivedNames[message.type]);
   }
 
   counts(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counts);
+    return Object.fromEntries([...this.#counts].map(([what, { value }]) => [what, value]));
   }
 }

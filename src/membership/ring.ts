@@ -139,7 +139,7 @@ export class Ring {
       this.#effects.count("dropped stranger");
       return;
     }
-    this.#effects.count(`received ${message.type}`);
+    this.#effects.countReceived(message);
     if (message.type !== "token" && message.type !== "commit") this.#gate.hear(from);
     switch (message.type) {
       case "mcast":

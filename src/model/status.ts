@@ -45,6 +45,11 @@ export type ClusterStatus = {
   /** A user has locked the services: none is started or moved. */
   readonly locked: boolean;
   readonly lease: { readonly held: boolean; readonly remainingMs: number };
+  /**
+   * How the processes of this node's services are known. `cgroups`: their end is noticed at once;
+   * `marks`: by the next status check.
+   */
+  readonly tracking: "cgroups" | "marks";
 };
 
 export type RingStatus = {

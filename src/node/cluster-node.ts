@@ -1,7 +1,8 @@
 /**
  * One node of the cluster: hands each machine's outputs to the next machine, and this only.
  * Ring events come in, agent orders and ordered messages go out; performs nothing itself.
- * N1  No service is started without a lease; when the lease ends, everything is killed.
+ * N1  No service is started without a lease that the guard knows; when it ends, everything is
+ *     killed.
  * N2  A node whose history ended takes a new life and proves itself clean before it is ready.
  *
  *   apart ──regular configuration──► exchanging ──all spoke, quorate──► active
@@ -24,6 +25,7 @@ import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { performFence } from "./fence-effects.ts";
 import { LeaseClock } from "./lease-clock.ts";
+import { LeaseTimer } from "./lease-timer.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
@@ -38,12 +40,12 @@ export class ClusterNode {
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
   readonly #replica: Replica;
+  readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
   #accepted: readonly NodeId[] = [];
-  #leaseArmed = false;
   #ending: "no" | "shutdown" | "restart" = "no";
   #departing = false;
   /** What was announced last, in which ring: to say it once. */
@@ -56,6 +58,7 @@ export class ClusterNode {
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#replica = new Replica(conf, identity.self);
+    this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
   }
 
@@ -108,8 +111,15 @@ export class ClusterNode {
       case "request":
         this.#own.request(input, this.#replica.history !== null);
         break;
-      case "network-changed":
-        this.#stepOwn({ type: "check-now", why: input.why, frozen: this.#replica.frozen });
+      case "acknowledge":
+        this.#own.acknowledge(input, this.snapshot.table && this.#replica.fence);
+        break;
+      case "guarded":
+        this.lease.guard(input.untilMs);
+        this.#own.runDeferred();
+        break;
+      case "check-now":
+        this.#stepOwn({ ...input, frozen: this.#replica.frozen });
         break;
       case "shutdown":
         this.#onShutdown();
@@ -269,15 +279,8 @@ export class ClusterNode {
   // --- lease and timers -------------------------------------------------------------------------
 
   #onLease(): void {
-    if (!this.lease.held(this.#outbox.now.boottimeMs)) return;
-    if (!this.#leaseArmed) this.#armLease();
+    this.#leaseTimer.renewed();
     this.#own.runDeferred();
-  }
-
-  #armLease(): void {
-    this.#leaseArmed = true;
-    const afterMs = ms(Math.ceil(this.lease.remainingMs(this.#outbox.now.boottimeMs)));
-    this.#outbox.emit({ type: "arm", timer: "lease", afterMs });
   }
 
   #onLeaseEnd(): void {
@@ -301,8 +304,7 @@ export class ClusterNode {
 
   #onTimer(timer: Extract<NodeInput, { readonly type: "timer" }>["timer"]): void {
     if (timer === "lease") {
-      this.#leaseArmed = false;
-      if (this.lease.held(this.#outbox.now.boottimeMs)) this.#armLease();
+      this.#leaseTimer.fire();
     } else if (timer === "poll") {
       this.#armPoll();
       this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });

@@ -4,12 +4,15 @@
  * Source: Gray and Cheriton 1989; sbd(8).
  * C1  Only evidence of the present quorate ring prolongs the lease; earlier evidence waits.
  * C2  The lease never gets shorter, and once it has ended only new evidence revives it.
+ * C3  Something may be started only while whoever ends services from outside has confirmed a lease
+ *     that still lasts: until then it may be killing, or not be there.
  */
 import { type RingId, sameRing } from "../model/ids.ts";
 
 export class LeaseClock {
   readonly #leaseMs: number;
   #endMs: number | null = null;
+  #guardedUntilMs = 0;
   #pending: { readonly ring: RingId; readonly startMs: number } | null = null;
 
   constructor(leaseMs: number) {
@@ -36,6 +39,20 @@ export class LeaseClock {
 
   held(nowMs: number): boolean {
     return this.#endMs !== null && nowMs < this.#endMs;
+  }
+
+  /** C3; 0: nobody guards. */
+  guard(untilMs: number): void {
+    this.#guardedUntilMs = untilMs;
+  }
+
+  mayStart(nowMs: number): boolean {
+    return this.held(nowMs) && nowMs < this.#guardedUntilMs;
+  }
+
+  /** When it ends or ended; null when that was dealt with, or it was never held. */
+  get endMs(): number | null {
+    return this.#endMs;
   }
 
   /** Remaining ms, 0 when ended or never held. */

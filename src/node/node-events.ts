@@ -53,13 +53,24 @@ export type NodeInput =
       readonly text: string;
     }
   | ({ readonly type: "request"; readonly number: number } & UserRequest)
-  /** A link or address of this machine changed. */
-  | { readonly type: "network-changed"; readonly why: string }
+  /** The guard kills nothing before then (boot time, ms), unless this process ends; 0: no guard. */
+  | { readonly type: "guarded"; readonly untilMs: number }
+  /** An operator says that a victim is off; answered like a request. */
+  | {
+      readonly type: "acknowledge";
+      readonly number: number;
+      readonly victim: NodeId;
+      readonly who: string;
+    }
+  /** Something happened on this machine that may have hurt a service. */
+  | { readonly type: "check-now"; readonly why: string }
   | { readonly type: "shutdown" };
 
 export type NodeOutput =
   | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
   | { readonly type: "sync-done"; readonly ring: RingId }
+  /** The lease now lasts until then (boot time, ms): the guard has to know, and to confirm. */
+  | { readonly type: "lease"; readonly endMs: number }
   | { readonly type: "arm"; readonly timer: NodeTimer; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly timer: NodeTimer }
   | {

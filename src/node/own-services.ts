@@ -1,8 +1,10 @@
 /**
  * This node's own part: its life, its services, and the requests of its users that are waiting.
- * O1  A start is begun only while the lease is held; until then it waits.
+ * O1  A start is begun only while the lease is held and guarded; until then it waits.
  * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
  */
+import { acknowledge } from "../fencing/acknowledge.ts";
+import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type LocalInput, type LocalOutput, LocalServices } from "../services/local-services.ts";
@@ -14,6 +16,7 @@ import type { Outbox } from "./outbox.ts";
 type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
 type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
 type Request = Extract<NodeInput, { readonly type: "request" }>;
+type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
 /** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
 const livesMax = 1024;
@@ -68,14 +71,14 @@ export class OwnServices {
   run(output: RunOutput): void {
     const { node, life, kind } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
-    if (kind === "start" && !this.#lease.held(this.#outbox.now.boottimeMs)) {
+    if (kind === "start" && !this.#lease.mayStart(this.#outbox.now.boottimeMs)) {
       this.#deferred.push(output);
       return;
     }
     this.step({ type: "run", service: output.service, operation: output.operation });
   }
 
-  /** The lease is held: starts that waited for it begin. */
+  /** The lease is held, or guarded: starts that waited for it begin. */
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
@@ -104,6 +107,21 @@ export class OwnServices {
       const body = { type: "request" as const, ref, operation, service, target, byDomain, at };
       this.#outbox.submit("app", { layer: "services", body });
     }
+  }
+
+  /** Orders an operator's word that a victim is off; null: there is no quorate history. */
+  acknowledge(word: Word, domain: FenceDomain | null): void {
+    const { number, victim, who } = word;
+    const at = Math.floor(this.#outbox.wallMs / 1000);
+    const by = this.#identity.self;
+    const message =
+      domain === null ? null : acknowledge(domain.snapshot(), { victim, by, who, at });
+    if (message?.ok === true) {
+      this.#outbox.notice("fencing", "alert", `${who} says that node ${victim} is off`);
+      this.#outbox.submit("app", { layer: "fencing", body: message.value });
+    }
+    const code = message === null ? -9 : message.ok ? 0 : message.problem === "member" ? -6 : -8;
+    this.#outbox.emit({ type: "reply", number, code, owner: null });
   }
 
   reply(output: ReplyOutput): void {

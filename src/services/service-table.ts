@@ -69,7 +69,7 @@ export class ServiceTable {
         id: node.id,
         life: 0,
         phase: suspect ? "lost" : "absent",
-        knowledge: suspect ? "unknown" : "clean",
+        knowledge: suspect ? "unknown" : "known",
         departureGranted: false,
       });
     }
@@ -230,7 +230,7 @@ export class ServiceTable {
     const node = draft.nodes.get(message.node);
     // Only the life that is in the view can say so; an earlier one has been voided since.
     if (node === undefined || node.phase !== "joined" || node.life !== message.life) return;
-    const rested = releaseAs(draft, node.id, { ...node, phase: "ready", knowledge: "clean" });
+    const rested = releaseAs(draft, node.id, { ...node, phase: "ready", knowledge: "known" });
     draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ready` });
     failBack(draft, node.id);
     evaluateAll(draft, rested);
@@ -257,7 +257,7 @@ export class ServiceTable {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
     if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
-    draft.putNode({ ...node, phase: "absent", knowledge: "clean" });
+    draft.putNode({ ...node, phase: "absent", knowledge: "known" });
     evaluateAll(draft, releaseServices(draft, node.id));
   }
 
@@ -266,7 +266,7 @@ export class ServiceTable {
     const node = draft.nodes.get(id);
     if (node === undefined || node.phase === "ready" || node.phase === "leaving") return;
     const phase = node.phase === "joined" ? "joined" : "absent";
-    evaluateAll(draft, releaseAs(draft, id, { ...node, phase, knowledge: "clean" }));
+    evaluateAll(draft, releaseAs(draft, id, { ...node, phase, knowledge: "known" }));
   }
 
   #grantDepartures(): void {

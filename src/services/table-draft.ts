@@ -21,14 +21,14 @@ import {
 } from "./service-state.ts";
 
 /**
- * What a node may be running: nothing (`clean`), only what the table says (`tracked`), or anything
- * it is allowed to run (`unknown`: not seen since this history began).
+ * What a node may be running: what the table says (`known`), or anything it is allowed to run
+ * (`unknown`: not seen since this history began).
  */
 export const nodeRecord = record({
   id: nodeId,
   life: count,
   phase: oneOf("absent", "joined", "ready", "leaving", "lost"),
-  knowledge: oneOf("clean", "tracked", "unknown"),
+  knowledge: oneOf("known", "unknown"),
   departureGranted: flag,
 });
 export type NodeRecord = Shaped<typeof nodeRecord>;

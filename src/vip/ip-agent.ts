@@ -39,7 +39,7 @@ export function ipSettings(attributes: ReadonlyMap<string, string>): IpSettings 
     ...parsed,
     family,
     monitorLink: monitor !== "no" && monitor !== "0",
-    preferred: attributes.get("prefer_interface") ?? null,
+    preferred: attributes.get("prefer_interface") || null,
     sleepSeconds: /^\d{1,4}$/.test(sleep) ? Number(sleep) : sleepSecondsDefault,
   };
 }

@@ -4,7 +4,8 @@ import type {
   LockRequest,
   ServiceRequest,
 } from "../../src/control/control-server.ts";
-import type { ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
+import type { AcknowledgeReply, ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
+import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
 
 /** Monday 10 March 2014, 10:00:00 UTC. */
@@ -77,6 +78,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
     ],
     locked: false,
     lease: { held: true, remainingMs: 1800 },
+    tracking: "cgroups",
     ...changes,
   };
 }
@@ -86,6 +88,7 @@ export class FakeBackend implements ControlBackend {
   shown: ClusterStatus = exampleStatus();
   reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
   readonly requests: (ServiceRequest | LockRequest)[] = [];
+  readonly acknowledged: string[] = [];
   leaves = 0;
   readonly listeners = new Set<(event: ControlEvent) => void>();
   #held: (() => void)[] | null = null;
@@ -101,6 +104,11 @@ export class FakeBackend implements ControlBackend {
     return new Promise((resolve) => {
       held.push(() => resolve(this.reply));
     });
+  }
+
+  acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    this.acknowledged.push(`${node} by ${by}`);
+    return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
   }
 
   leave(): void {

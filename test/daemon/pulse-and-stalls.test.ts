@@ -1,11 +1,8 @@
 import { test } from "tap";
 import { MainPulse } from "../../src/daemon/main-pulse.ts";
-import { type PostBatch, packPayloads } from "../../src/daemon/ring-outbox.ts";
-import type { RingThreadOutput } from "../../src/daemon/ring-port.ts";
 import { StallWatch } from "../../src/daemon/stall-watch.ts";
 import { VerdictLog } from "../../src/daemon/verdict-log.ts";
 import type { RingNotice } from "../../src/membership/ring-events.ts";
-import { parseNodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 
 test("a gap up to the limit is no stall, a longer one is told once", (t) => {
@@ -73,43 +70,6 @@ test("an answer to no question changes nothing", (t) => {
   watched.step(ms(100));
   watched.answered(99);
   t.equal(watched.silentMs(), 100);
-  t.end();
-});
-
-function deliver(payload: Uint8Array): RingThreadOutput {
-  const rep = parseNodeId(1);
-  if (rep === null) throw new Error("no node id");
-  return { type: "deliver", ring: { rep, seq: 4 }, seq: 1, from: rep, lane: "app", payload };
-}
-
-test("payloads travel in one buffer of exactly their size, whatever they were views of", (t) => {
-  const frame = Buffer.from("....first.second..........");
-  const outputs: RingThreadOutput[] = [
-    deliver(frame.subarray(4, 9)),
-    { type: "heartbeat", beat: 1 },
-    deliver(frame.subarray(10, 16)),
-    deliver(new Uint8Array(0)),
-  ];
-  const { batch, buffer } = packPayloads(outputs);
-  frame.fill(0);
-  t.equal(buffer?.byteLength, 11);
-  const texts = batch.map((output) =>
-    output.type === "deliver" ? Buffer.from(output.payload).toString() : output.type,
-  );
-  t.same(texts, ["first", "heartbeat", "second", ""]);
-  t.equal(packPayloads([{ type: "stopped" }]).buffer, null);
-  t.end();
-});
-
-test("the batch can be posted between threads with its buffer", (t) => {
-  const { batch, buffer } = packPayloads([deliver(Buffer.from("a")), deliver(Buffer.from("b"))]);
-  const post: PostBatch = (outputs, transfer) => {
-    const [first, second] = structuredClone(outputs, { transfer: [...transfer] });
-    if (first?.type !== "deliver" || second?.type !== "deliver") throw new Error("no deliveries");
-    t.equal(Buffer.from(first.payload).toString(), "a");
-    t.equal(first.payload.buffer, second.payload.buffer);
-  };
-  post(batch, buffer === null ? [] : [buffer]);
   t.end();
 });
 

@@ -173,6 +173,7 @@ class Bench {
       open: async () => accept({ receiveBufferBytes: 1, receiveBufferWantedBytes: 1 }),
       multicast: (frame) => this.sent.push(`all kind ${frame[0]?.[0]}`),
       unicast: (address, frame) => this.sent.push(`${address} kind ${frame[0]?.[0]}`),
+      endOwnCopies: () => this.sent.push("no more own copies"),
       rejoin: () => this.sent.push("rejoin"),
       counters: () => ({ "frames-sent": this.sent.length }),
       close: async () => {
@@ -405,10 +406,13 @@ test("after a pause longer than token and consensus the ring hears of it first",
 
 test("proofs are posted at most every 50 ms, the newest always", async (t) => {
   const bench = new Bench(operational);
+  const began = performance.now();
   for (let number = 1; number <= 40; number += 1) bench.arrive(token(number));
   const leases = (): number => bench.outputs.filter(({ type }) => type === "lease").length;
-  t.equal(leases(), 1);
-  await until("the newest follows", () => leases() === 2);
+  const first = leases();
+  // The boot clock shows hundredths of a second.
+  t.ok(first >= 1 && first <= 1 + (performance.now() - began + 10) / 50, `${first} proofs`);
+  await until("the newest follows", () => leases() === first + 1);
   leave(bench);
 });
 

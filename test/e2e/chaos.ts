@@ -49,6 +49,17 @@ async function gone(witness: number, node: number): Promise<void> {
   });
 }
 
+async function takenOver(witness: number, node: number): Promise<void> {
+  await cluster.until(
+    "takeover",
+    async () => {
+      const service = await cluster.service(witness, primary);
+      return service?.state === "started" && service.owner !== node;
+    },
+    60_000,
+  );
+}
+
 const faults: Readonly<Record<string, (node: number, witness: number) => Promise<void>>> = {
   relocate: async (node) => {
     const target = `node${node}.example.com`;
@@ -68,20 +79,33 @@ const faults: Readonly<Record<string, (node: number, witness: number) => Promise
   },
   "cut until others took over": async (node, witness) => {
     await cluster.net.cut(node);
-    await cluster.until(
-      "takeover",
-      async () => {
-        const service = await cluster.service(witness, primary);
-        return service?.state === "started" && service.owner !== node;
-      },
-      60_000,
-    );
+    await takenOver(witness, node);
     await cluster.net.heal(node);
   },
   "terminate and start": async (node) => {
     cluster.daemon(node).kill("SIGTERM");
     await cluster.daemon(node).exited;
     cluster.startDaemon(node);
+  },
+  "kill clusterd and start it": async (node) => {
+    cluster.daemon(node).kill("SIGKILL");
+    await cluster.daemon(node).exited;
+    cluster.startDaemon(node);
+  },
+  "kill clusterd, start it when it is missed": async (node, witness) => {
+    cluster.daemon(node).kill("SIGKILL");
+    await gone(witness, node);
+    cluster.startDaemon(node);
+  },
+  "freeze clusterd until it is missed": async (node, witness) => {
+    cluster.daemon(node).kill("SIGSTOP");
+    await gone(witness, node);
+    cluster.daemon(node).kill("SIGCONT");
+  },
+  "freeze clusterd until others took over": async (node, witness) => {
+    cluster.daemon(node).kill("SIGSTOP");
+    await takenOver(witness, node);
+    cluster.daemon(node).kill("SIGCONT");
   },
   "power off and on": async (node, witness) => {
     await cluster.net.powerOff(node);

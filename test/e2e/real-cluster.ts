@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { controlClient } from "../../src/control/control-client.ts";
 import type { ClusterStatus, ServiceStatus } from "../../src/model/status.ts";
 import type { Child, Result } from "../netns/child.ts";
-import { TestNet } from "../netns/test-net.ts";
+import { networkOf, TestNet } from "../netns/test-net.ts";
 import { until } from "../netns/until.ts";
 
 export const project = join(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -64,6 +64,15 @@ export class RealCluster {
     const child = this.#daemons.get(node);
     if (child === undefined) throw new Error(`no daemon was started on node ${node}`);
     return child;
+  }
+
+  /** Process id of the node's guard, 0 when there is none. */
+  guard(node: number): number {
+    const network = networkOf(this.net.viewPid(node));
+    const found = processIds().find(
+      (pid) => commandOf(pid).includes("guard/main.js") && networkOf(pid) === network,
+    );
+    return found ?? 0;
   }
 
   /** What the node's daemon says; null while it does not answer. */
@@ -134,15 +143,12 @@ export class RealCluster {
   /** Process ids of the brokers on a node, from its own process marks. */
   brokers(node: number): readonly number[] {
     const name = `CLUSTERD_NODE=node${node}.example.com`;
-    return readdirSync("/proc")
-      .filter((entry) => /^[1-9]\d*$/.test(entry))
-      .filter((pid) => {
-        const environment = textOf(`/proc/${pid}/environ`).split("\0");
-        const command = textOf(`/proc/${pid}/cmdline`);
-        return environment.includes(name) && command.includes("test/broker/");
-      })
-      .filter((pid) => !textOf(`/proc/${pid}/cmdline`).includes("qpid-ha"))
-      .map(Number);
+    return processIds().filter((pid) => {
+      const environment = textOf(`/proc/${pid}/environ`).split("\0");
+      const command = commandOf(pid);
+      const broker = command.includes("test/broker/") && !command.includes("qpid-ha");
+      return environment.includes(name) && broker;
+    });
   }
 }
 
@@ -150,6 +156,16 @@ export class RealCluster {
 export function makeDirectory(path: string): string {
   mkdirSync(path, { recursive: true });
   return path;
+}
+
+function processIds(): readonly number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^[1-9]\d*$/.test(entry))
+    .map(Number);
+}
+
+function commandOf(pid: number): string {
+  return textOf(`/proc/${pid}/cmdline`);
 }
 
 function textOf(path: string): string {

@@ -40,7 +40,7 @@ test("a configured node name is kept", async (t) => {
   t.equal(run.stdin, "nodename=guest2\n");
 });
 
-test("whatever the parameters, each key is written exactly once, the last value wins", async (t) => {
+test("each key is written exactly once, and its last value wins", async (t) => {
   const keys = fc.constantFrom("action", "ipaddr", "port", "passwd", "nodename", "delay");
   const parameters = fc.array(fc.tuple(keys, fc.string({ unit: "grapheme-ascii" })));
   const action = fc.constantFrom("off" as const, "on" as const, null);

@@ -15,7 +15,8 @@ import { method } from "./fence-cluster.ts";
 
 function words(step: FenceStep): string {
   if (step.type === "self") return "self";
-  return `${step.action ?? "as configured"} ${step.use.device}${step.optional ? " (optional)" : ""}`;
+  const optional = step.optional ? " (optional)" : "";
+  return `${step.action ?? "as configured"} ${step.use.device}${optional}`;
 }
 
 /** Walks the plan; `failing` names the steps whose agent fails. */

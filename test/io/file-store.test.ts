@@ -123,16 +123,16 @@ test("the tracking token is random, and the same in all lives", async (t) => {
 
 test("a second daemon on one state directory is refused until the first is gone", async (t) => {
   const path = await directory(t);
-  const first = await lockInstance(path);
+  const first = await lockInstance(path, "clusterd");
   t.equal(first.ok, true);
-  t.same(await lockInstance(`${path}/.`), {
+  t.same(await lockInstance(`${path}/.`, "clusterd"), {
     ok: false,
     problem: { type: "already-running", stateDirectory: path },
   });
-  const elsewhere = await lockInstance(join(path, "other"));
+  const elsewhere = await lockInstance(join(path, "other"), "clusterd");
   t.equal(elsewhere.ok, true);
   if (first.ok) first.value();
-  const again = await lockInstance(path);
+  const again = await lockInstance(path, "clusterd");
   t.equal(again.ok, true);
   for (const lock of [elsewhere, again]) if (lock.ok) lock.value();
 });

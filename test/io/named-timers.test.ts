@@ -95,6 +95,23 @@ test("a tentative timer fires when nothing arrives", async (t) => {
   t.equal(timers.overdue("token"), false);
 });
 
+test("a timer that is armed again and again comes due once, after the last arming", async (t) => {
+  const { timers, fired } = build();
+  let last = 0;
+  for (let round = 0; round < 20; round += 1) {
+    last = performance.now();
+    timers.arm("join", ms(15));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await until("the timer fires", () => fired.length === 1);
+  t.ok(performance.now() - last >= 15, "not before its time");
+  t.equal(timers.claim(first(fired)), true);
+  timers.arm("join", ms(60_000));
+  timers.arm("join", ms(1));
+  await until("an earlier time counts at once", () => fired.length === 2);
+  timers.disarmAll();
+});
+
 test("overdue is told by the clock, not by the event loop", (t) => {
   let nowMs = 0;
   const clock = { ...systemClock(), monotonicMs: () => ms(nowMs) };

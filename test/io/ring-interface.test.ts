@@ -8,7 +8,7 @@ const port = 5405;
 type Listener = { readonly transport: UdpTransport; readonly texts: string[] };
 
 async function listener(ownAddress: string, group: string): Promise<Listener> {
-  const delivery = { type: "udp", group, ttl: 1 } as const;
+  const delivery = { type: "udp", group, ttl: 1, peerIsLocal: false } as const;
   const transport = new UdpTransport({ ownAddress, port, delivery });
   const texts: string[] = [];
   const opened = await transport.open((bytes, from) => {
@@ -63,6 +63,21 @@ if (insideNamespace()) {
       return texts.includes("somewhere from 10.9.0.1");
     });
     t.notOk(texts.includes("nowhere from 10.9.0.1"));
+    await transport.close();
+  });
+
+  test("once proven, own copies end until the group is joined anew", async (t) => {
+    const { transport, texts } = await listener("10.9.0.1", "239.192.6.148");
+    transport.multicast([Buffer.from("first")]);
+    await until("it comes back", () => texts.length === 1);
+    transport.endOwnCopies();
+    transport.multicast([Buffer.from("second")]);
+    transport.unicast("10.9.0.1", [Buffer.from("mark")]);
+    await until("the mark arrives", () => texts.includes("mark from 10.9.0.1"));
+    t.notOk(texts.includes("second from 10.9.0.1"));
+    transport.rejoin();
+    transport.multicast([Buffer.from("third")]);
+    await until("it comes back again", () => texts.includes("third from 10.9.0.1"));
     await transport.close();
   });
 

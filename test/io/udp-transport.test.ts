@@ -1,5 +1,9 @@
 import { test } from "tap";
-import { UdpTransport, type UdpTransportOptions } from "../../src/io/udp-transport.ts";
+import {
+  isLocalAddress,
+  UdpTransport,
+  type UdpTransportOptions,
+} from "../../src/io/udp-transport.ts";
 import { until } from "./waiting.ts";
 
 const group = "239.192.6.148";
@@ -12,7 +16,7 @@ type Station = { readonly transport: UdpTransport; readonly received: Received[]
 let port = 20_000 + (process.pid % 10_000) * 4;
 
 function delivery(type: "udp" | "udpu"): UdpTransportOptions["delivery"] {
-  return type === "udp" ? { type, group, ttl: 1 } : { type, addresses };
+  return type === "udp" ? { type, group, ttl: 1, peerIsLocal: true } : { type, addresses };
 }
 
 async function station(ownAddress: string, type: "udp" | "udpu"): Promise<Station> {
@@ -54,6 +58,21 @@ for (const type of ["udp", "udpu"] as const) {
     await Promise.all(stations.map(({ transport }) => transport.close()));
   });
 }
+
+test("own copies go on where they reach another node of this machine", async (t) => {
+  port += 1;
+  const [sender, receiver] = await Promise.all([
+    station("127.0.0.1", "udp"),
+    station("127.0.0.2", "udp"),
+  ]);
+  sender.transport.endOwnCopies();
+  sender.transport.multicast(frame("still"));
+  await until("it arrives", () => receiver.received.length > 0);
+  t.equal(receiver.received[0]?.text, "still");
+  t.equal(isLocalAddress(["127.0.0.2"]), true);
+  t.equal(isLocalAddress(["192.0.2.77", "2001:db8::77"]), false);
+  await Promise.all([sender, receiver].map(({ transport }) => transport.close()));
+});
 
 test("a datagram says whether it came by the group", async (t) => {
   port += 1;
@@ -101,7 +120,7 @@ test("what cannot be opened is told by name", async (t) => {
     problem: { type: "address-absent", address: "192.0.2.77" },
   });
   await absent.close();
-  const wrong = { type: "udp", group: "127.0.0.2", ttl: 1 } as const;
+  const wrong = { type: "udp", group: "127.0.0.2", ttl: 1, peerIsLocal: true } as const;
   const unicast = new UdpTransport({ ownAddress: "127.0.0.3", port, delivery: wrong });
   t.match(await unicast.open(() => t.fail("no datagrams")), {
     ok: false,

@@ -32,10 +32,18 @@ test("small messages share a frame as long as they fit", async (t) => {
   t.same(drain(queue).map(lengths), [[30, 30, 30], [30]]);
 });
 
-test("a message that fits a frame is never cut", async (t) => {
+test("a message that fits a frame is cut only where an eighth of it would stay empty", (t) => {
   const queue = new LaneQueue("app", roomBytes);
-  for (const bytes of [900, 900, 400]) queue.submit(filled(bytes), false);
-  t.same(drain(queue).map(lengths), [[900], [900, 400]]);
+  for (const bytes of [1200, 1200, 100]) queue.submit(filled(bytes), false);
+  t.same(drain(queue).map(lengths), [[1200], [1200, 100]]);
+  for (const bytes of [1024, 1024, 1024, 1024]) queue.submit(filled(bytes), false);
+  const drafts = drain(queue);
+  t.same(drafts.map(lengths), [[1024, 334], [690, 668], [356, 1002], [22]]);
+  t.same(
+    reassemble(drafts).map((each) => each.length),
+    [1024, 1024, 1024, 1024],
+  );
+  t.end();
 });
 
 test("a larger message becomes a chain, with whole messages before and behind it", async (t) => {

@@ -32,7 +32,7 @@ export async function enterNamespaces(): Promise<Entry> {
   // Process 1 must be one that reaps orphans: a shell does, Node does not.
   const shell = ["sh", "-c", '"$@"; exit $?', "sh"];
   const program = [process.execPath, "--enable-source-maps", ...script];
-  const env = { ...cleanEnvironment(), [insideVariable]: "1" };
+  const env = { ...cleanEnvironment(), ...limitOfTests(), [insideVariable]: "1" };
   const [command = "", ...rest] = [...namespaces(), "env", ...exactly(env, [...shell, ...program])];
   const child = spawn(command, rest, { stdio: "inherit" });
   const status = await new Promise<number>((resolve) => {
@@ -48,6 +48,12 @@ export async function enterOrSkip(): Promise<void> {
   if (entry.type === "inside") return;
   process.stderr.write(`skipped: ${entry.reason}\n`);
   process.exit(skippedStatus);
+}
+
+/** The runner's time limit for a test file holds inside, too. */
+function limitOfTests(): NodeJS.ProcessEnv {
+  const limit = process.env["TAP_TIMEOUT"];
+  return limit === undefined ? {} : { TAP_TIMEOUT: limit };
 }
 
 /** The environment for programs under test: nothing that a test runner put there. */

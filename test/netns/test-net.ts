@@ -118,6 +118,11 @@ export class TestNet {
     return `/proc/${this.#station(node).view.pid}/root`;
   }
 
+  /** A process that lives in the node's namespaces as long as the network does. */
+  viewPid(node: number): number {
+    return this.#station(node).view.pid;
+  }
+
   /** Takes the carrier of the node's eth0 away, as an unplugged cable does. */
   async cut(node: number): Promise<void> {
     await this.#mustRun(["ip", "link", "set", portName(node), "down"]);
@@ -301,7 +306,7 @@ function kill(pid: number): void {
 }
 
 /** Identity of a process's network; empty when the process has gone. */
-function networkOf(pid: number): string {
+export function networkOf(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/ns/net`);
   } catch {

@@ -41,7 +41,7 @@ test("restart-disable disables where restart relocates", async (t) => {
   t.same(choices(policy("restart-disable"), [0, 100, 200]), [inPlace, inPlace, "disable"]);
 });
 
-test("without max_restarts every failure restarts in place, and nothing is remembered", async (t) => {
+test("without max_restarts every failure restarts in place", async (t) => {
   const conf = policy("restart", 0);
   t.same(choices(conf, [0, 1, 2, 3]), [inPlace, inPlace, inPlace, inPlace]);
   t.same(chooseRecovery(conf, [1, 2, 3], 10), { type: inPlace, restartLog: [] });

@@ -330,6 +330,14 @@ test("disabling what is failed or disabled ends disabled though its stop fails",
   }
 });
 
+test("a failed service is cleaned up where it failed, as long as that node is there", async (t) => {
+  const pending = states.failed().view(2, 3);
+  t.equal(pending.codes.get(pending.request(2, "disable", { service: web })), -13);
+  const disable = pending.fenced(1).request(2, "disable", { service: web });
+  t.equal(pending.awaited(web), "stop on 2", "nothing is left on node 1");
+  t.equal(pending.succeed().codes.get(disable), 0);
+});
+
 test("enable on a node that is not ready, or that its domain forbids", async (t) => {
   const driver = states.stopped().view(1, 2);
   t.equal(driver.codes.get(driver.request(2, "enable", { service: web, target: 3 })), -12);
@@ -373,7 +381,7 @@ test("relocation to the node it runs on restarts it there", async (t) => {
   t.equal(driver.codes.get(number), 0);
 });
 
-test("a restart of a stopped service that no ready node may run is not about exclusivity", async (t) => {
+test("a restart that no ready node may carry out is not about exclusivity", async (t) => {
   const driver = started({ domain: "node1-domain" }).view(2, 3).fenced(1);
   t.equal(driver.shown(web), "stopped (1)");
   t.equal(driver.codes.get(driver.request(2, "restart", { service: web })), -15);

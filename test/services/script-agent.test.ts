@@ -39,7 +39,7 @@ test("the meaning of a status code is said, for status only", async (t) => {
   t.equal(verdict("stop", exited(3)).text, `stop of ${file} returned 3`);
 });
 
-test("a script that does not exist is not installed; one that cannot be started failed", async (t) => {
+test("a script that does not exist is not installed; others failed", async (t) => {
   const absent = verdict("stop", { type: "not-started", absent: true, cause: "ENOENT" });
   t.same(absent, { code: 5, text: `stop of ${file} impossible: ENOENT` });
   const refused = verdict("start", { type: "not-started", absent: false, cause: "EACCES" });

@@ -315,7 +315,7 @@ test("a failback whose start fails returns to the old owner", async (t) => {
   t.equal(driver.shown(web), "started 2");
 });
 
-test("a restricted domain without a ready member: stopped, and started when one returns", async (t) => {
+test("a restricted domain without a ready member: stopped until one returns", async (t) => {
   const driver = started({ domain: "node1-domain" }).view(2, 3).fenced(1);
   t.equal(driver.shown(web), "stopped (1)");
   t.equal(driver.table.waitingFor(service(web)), "a ready node that may run it");

@@ -36,7 +36,7 @@ function interfaces(...addresses: readonly string[]): AgentReport {
   return { type: "interfaces", interfaces: [eth0] };
 }
 
-test("the first failing start ends the start; the stop that follows visits everything", async (t) => {
+test("the first failing start is the last; the stop visits everything", async (t) => {
   const five = worker(...["a", "b", "c", "d", "e"].map((name) => script(name)));
   const start = walkCall(five.start(), [exited(0), exited(0), exited(1)]);
   t.same(
@@ -192,4 +192,13 @@ test("time-outs are limits where they are enforced, and hints elsewhere", (t) =>
   t.same(limits(worker(enforced, hinted).stop()), [null, null], "0 is no limit");
   t.same(limits(worker(enforced, hinted).stop(ms(5000))), [5000, 5000], "a given limit wins");
   t.end();
+});
+
+test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {
+  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const failing = walkCall(worker(script("a")).stopAgain(), [exited(1), killed]);
+  t.same(failing.orders, ["run /etc/init.d/a stop", "kill service:web"]);
+  t.match(failing.verdict, { code: 1, text: /what was left has been killed$/ });
+  const good = walkCall(worker(script("a")).stopAgain(), [exited(0)]);
+  t.equal(good.verdict.code, 0);
 });

@@ -61,7 +61,7 @@ test("in the same ring the one that has applied more wins", async (t) => {
   t.same(result.continuing, [2]);
 });
 
-test("histories that differ by their digest: the one that more remember, then the lowest", async (t) => {
+test("histories that differ by digest: the one that most remember, then the lowest", async (t) => {
   const [a, b] = [history(16, 9, "a"), history(16, 9, "b")];
   const majority = concludeExchange([hello(1, a), hello(2, b), hello(3, b)]);
   t.same(majority.continuing, [2, 3]);
@@ -91,7 +91,7 @@ test("Y2: the configuration of a running cluster counts, not that of the majorit
   t.same(result.continuing, [1]);
 });
 
-test("Y2: at a cold start the majority's configuration counts, then the lowest node's", async (t) => {
+test("Y2: at a cold start the majority's configuration counts, then the lowest id's", async (t) => {
   const other = { cluster: "other" };
   const majority = [hello(1, null), hello(2, null, other), hello(3, null, other)];
   t.same(concludeExchange(majority).accepted, [2, 3]);

@@ -6,7 +6,7 @@ import { Cluster } from "./cluster.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
-import { RingNetwork } from "./ring-network.ts";
+import { RingNetwork, type Weather } from "./ring-network.ts";
 import { type SampleOptions, sampleConf } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
@@ -15,6 +15,8 @@ type Fault =
   | "one-way"
   | "pause"
   | "crash"
+  | "long-pause"
+  | "kill-daemon"
   | "boot"
   | "terminate"
   | "weather"
@@ -33,8 +35,12 @@ export type ClusterVerdict = {
 const faultsMs = 60_000;
 /** From healing to rest: detection, safe wait, retries of 30 s, twice. */
 const restMs = 150_000;
-/** A paused process without a guard lives on; beyond its lease it would be a second owner. */
+/** Shorter than the lease, so that a node that was paused still is what it was. */
 const pauseMsMax = 3500;
+/** Long enough that others have taken over meanwhile. */
+const longPauseMsMax = 15_000;
+/** From here on daemons also pause for long or are killed; the seeds that failed are older. */
+const boldSeedMin = 1000;
 const operations = [
   "enable",
   "disable",
@@ -65,7 +71,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     judge: (seen) => judge.look(seen),
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
   });
-  const run = new Schedule({ cluster, random, time, network });
+  const bold = seed >= boldSeedMin;
+  const run = new Schedule({ cluster, random, time, network, bold });
   let breach: string | null = null;
   try {
     run.play();
@@ -86,6 +93,7 @@ type Parts = {
   readonly random: Random;
   readonly time: VirtualTime;
   readonly network: RingNetwork;
+  readonly bold: boolean;
 };
 
 class Schedule {
@@ -94,7 +102,7 @@ class Schedule {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { random } = parts;
+    const { random, bold } = parts;
     const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
     this.#weights = [
       ["partition", weight(1)],
@@ -110,6 +118,9 @@ class Schedule {
       ["lock", weight(0.3)],
       ["kill-process", weight(1)],
       ["link", weight(0.2)],
+      ...(bold
+        ? [["long-pause", weight(0.6)] as const, ["kill-daemon", weight(0.8)] as const]
+        : []),
     ];
   }
 
@@ -206,6 +217,13 @@ class Schedule {
         cluster.pause(node);
         time.after(random.between(100, pauseMsMax), () => cluster.resume(node));
         return;
+      case "long-pause":
+        cluster.pause(node);
+        time.after(random.between(pauseMsMax, longPauseMsMax), () => cluster.resume(node));
+        return;
+      case "kill-daemon":
+        cluster.killDaemon(node);
+        return;
       case "crash":
         cluster.crash(node);
         return;
@@ -216,12 +234,7 @@ class Schedule {
         if (!cluster.isPaused(node)) cluster.terminate(node);
         return;
       case "weather":
-        network.weather = {
-          loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
-          duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
-          delayMs: random.pick([0.2, 1, 4, 20]),
-          jitterMs: random.pick([0, 1, 10]),
-        };
+        network.weather = this.#newWeather();
         return;
       case "heal":
         cluster.heal();
@@ -252,6 +265,16 @@ class Schedule {
         return;
       }
     }
+  }
+
+  #newWeather(): Weather {
+    const { random } = this.#parts;
+    return {
+      loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
+      duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
+      delayMs: random.pick([0.2, 1, 4, 20]),
+      jitterMs: random.pick([0, 1, 10]),
+    };
   }
 
   #spoilAgent(node: number): void {

@@ -15,6 +15,7 @@ import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-event
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import type { Membership } from "./membership.ts";
+import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
@@ -29,6 +30,7 @@ type Machine = {
   end: "none" | "crash" | "left" | "fenced";
   silentAtMs: number;
   pausedAtMs: number;
+  guard: VirtualGuard | null;
 };
 
 type Daemon = {
@@ -81,6 +83,7 @@ export class Cluster {
         end: "none" as const,
         silentAtMs: 0,
         pausedAtMs: 0,
+        guard: null,
       };
       this.#machines.set(node.id, { host, ...blank });
     }
@@ -121,7 +124,7 @@ export class Cluster {
   }
 
   boot(...nodes: readonly number[]): this {
-    for (const node of nodes) this.#boot(id(node));
+    for (const node of nodes) this.#boot(id(node), "new");
     return this;
   }
 
@@ -136,8 +139,38 @@ export class Cluster {
     machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
     this.#kill(machine);
     machine.end = end;
+    machine.guard?.end("power-off");
     machine.host.crash();
     this.#options.membership.crash(id(node));
+    return this;
+  }
+
+  /** SIGKILL to the daemon alone: its guard is left, if it has one. */
+  killDaemon(node: number): this {
+    const machine = this.#machine(node);
+    if (machine.daemon === null) return this;
+    machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
+    this.#kill(machine);
+    machine.end = "crash";
+    this.#options.membership.crash(id(node));
+    machine.guard?.gone();
+    return this;
+  }
+
+  /** SIGKILL to the guard; no other one is started. */
+  killGuard(node: number): this {
+    const machine = this.#machine(node);
+    machine.guard?.end("power-off");
+    machine.guard = null;
+    this.#step(id(node), { type: "guarded", untilMs: 0 });
+    return this;
+  }
+
+  startGuard(node: number): this {
+    const machine = this.#machine(node);
+    machine.guard = new VirtualGuard(this.#options.time, machine.host, (untilMs) =>
+      this.#options.time.after(0, () => this.#step(id(node), { type: "guarded", untilMs })),
+    );
     return this;
   }
 
@@ -166,6 +199,22 @@ export class Cluster {
     return this;
   }
 
+  /** An operator says on `node` that `victim` is off; the answer's code appears in the box. */
+  acknowledge(node: number, victim: number): { reply: Reply | null } {
+    const { box, number } = this.#expectReply(node);
+    this.#step(id(node), { type: "acknowledge", number, victim: id(victim), who: "operator" });
+    return box;
+  }
+
+  #expectReply(node: number): { readonly box: { reply: Reply | null }; readonly number: number } {
+    const box: { reply: Reply | null } = { reply: null };
+    this.#requests += 1;
+    this.#machine(node).daemon?.replies.set(this.#requests, (reply) => {
+      box.reply = reply;
+    });
+    return { box, number: this.#requests };
+  }
+
   cut(...groups: readonly (readonly number[])[]): this {
     this.#options.membership.connect(groups.map((group) => group.map(id)));
     return this;
@@ -182,12 +231,7 @@ export class Cluster {
     operation: ServiceOperation,
     options: { readonly service: string; readonly target?: number; readonly byDomain?: boolean },
   ): { reply: Reply | null } {
-    const box: { reply: Reply | null } = { reply: null };
-    this.#requests += 1;
-    const number = this.#requests;
-    this.#machine(node).daemon?.replies.set(number, (reply) => {
-      box.reply = reply;
-    });
+    const { box, number } = this.#expectReply(node);
     this.#step(id(node), {
       type: "request",
       number,
@@ -212,7 +256,7 @@ export class Cluster {
   }
 
   networkChanged(node: number): this {
-    this.#step(id(node), { type: "network-changed", why: "link" });
+    this.#step(id(node), { type: "check-now", why: "link" });
     return this;
   }
 
@@ -246,11 +290,15 @@ export class Cluster {
     return machine;
   }
 
-  #boot(node: NodeId): void {
+  #boot(node: NodeId, guard: "new" | "kept"): void {
     const machine = this.#machine(node);
     const { conf, membership } = this.#options;
     machine.incarnation += 1;
     machine.paused = false;
+    if (guard === "new") {
+      machine.guard?.end("work-done");
+      this.startGuard(node);
+    }
     const name = conf.nodes.find((one) => one.id === node)?.name;
     if (name === undefined) throw new Error(`no name of node ${node}`);
     const daemon: Daemon = {
@@ -305,6 +353,9 @@ export class Cluster {
       case "sync-done":
         membership.syncDone(node, output.ring);
         return;
+      case "lease":
+        machine.guard?.arm(output.endMs);
+        return;
       case "arm":
         daemon.timers.arm(output.timer, output.afterMs);
         return;
@@ -339,6 +390,7 @@ export class Cluster {
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
         return;
       case "leave":
+        machine.guard?.dismiss();
         this.#kill(machine);
         machine.end = "left";
         membership.leave(node);
@@ -346,7 +398,7 @@ export class Cluster {
       case "restart":
         this.#kill(machine);
         membership.crash(node);
-        this.#boot(node);
+        this.#boot(node, "kept");
         return;
       case "notice":
         this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);

@@ -1,10 +1,21 @@
 /**
- * Whole-cluster simulation from the command line:
- * `npm run sim -- --seed N`, `--seeds N [--from M]`, `--minutes M`. Prints each failing seed with
- * the end of its log; exit status 1 when there is one.
+ * Simulation from the command line: whole clusters, or with `--ring` rings alone.
+ *
+ *   npm run sim -- --seed N                       one seed, with a long log
+ *   npm run sim -- --seeds N [--from M]           that many, or with --minutes M for so long
+ *   npm run sim -- --again                        the seeds that failed before
+ *                  --ring                         the ring alone
+ *                  --jobs J                       in so many processes
+ *
+ * Prints each failing seed with the end of its log, and keeps it in sim-failures.txt. Exit status 1
+ * when there is one.
  */
+import { fork } from "node:child_process";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runClusterSchedule } from "./cluster-schedule.ts";
+import { runSchedule } from "./ring-schedule.ts";
 
 const { values } = parseArgs({
   options: {
@@ -12,29 +23,105 @@ const { values } = parseArgs({
     seeds: { type: "string" },
     from: { type: "string" },
     minutes: { type: "string" },
+    jobs: { type: "string" },
+    ring: { type: "boolean" },
+    again: { type: "boolean" },
+    /** Set for the processes of --jobs: every how many seeds one is theirs. */
+    stride: { type: "string" },
   },
 });
 
-function report(seed: number, lines: number): boolean {
-  const verdict = runClusterSchedule(seed);
-  if (verdict.breach === null) return true;
-  process.stdout.write(`seed ${seed}: ${verdict.breach}\n`);
-  for (const line of verdict.log.slice(-lines)) process.stdout.write(`  ${line}\n`);
+const kept = fileURLToPath(new URL("../../../sim-failures.txt", import.meta.url));
+const kind = values.ring === true ? "ring" : "cluster";
+const minutes = numberOf(values.minutes, 0);
+const jobs = Math.max(1, numberOf(values.jobs, 1));
+const stride = numberOf(values.stride, 1);
+const from = numberOf(values.seed ?? values.from, 1);
+
+type Tally = { readonly ran: number; readonly failed: number };
+
+function numberOf(text: string | undefined, otherwise: number): number {
+  const value = Number(text ?? otherwise);
+  if (Number.isFinite(value) && value >= 0) return value;
+  process.stderr.write(`sim: ${text} is not a number\n`);
+  process.exit(1);
+}
+
+/** What is broken, and the log; null when nothing is. */
+function breachOf(seed: number): { readonly text: string; readonly log: readonly string[] } | null {
+  if (kind === "ring") {
+    const { breaches } = runSchedule(seed);
+    return breaches.length === 0 ? null : { text: breaches[0] ?? "", log: breaches };
+  }
+  const { breach, log } = runClusterSchedule(seed);
+  return breach === null ? null : { text: breach, log };
+}
+
+function judged(seed: number): boolean {
+  const breach = breachOf(seed);
+  if (breach === null) return true;
+  const lines = values.seed === undefined ? 25 : 400;
+  const log = breach.log.slice(-lines).map((line) => `  ${line}\n`);
+  process.stdout.write(`seed ${seed}: ${breach.text}\n${log.join("")}`);
+  const known = existsSync(kept) ? readFileSync(kept, "utf8") : "";
+  const line = `${kind} ${seed} ${breach.text}\n`;
+  if (!known.includes(`${kind} ${seed} `)) appendFileSync(kept, line);
   return false;
 }
 
-const began = performance.now();
-const minutes = Number(values.minutes ?? "0");
-const from = Number(values.from ?? values.seed ?? "1");
-const count = values.seed !== undefined ? 1 : Number(values.seeds ?? "100");
-let failed = 0;
-let ran = 0;
-const more = (): boolean =>
-  minutes > 0 ? performance.now() - began < minutes * 60_000 : ran < count;
-for (let seed = from; more(); seed += 1) {
-  ran += 1;
-  if (!report(seed, values.seed === undefined ? 25 : 400)) failed += 1;
+function* seedsToRun(): Iterable<number> {
+  if (values.again === true) {
+    const lines = existsSync(kept) ? readFileSync(kept, "utf8").split("\n") : [];
+    const own = lines.map((line) => line.split(" ")).filter(([word]) => word === kind);
+    yield* own.map(([, seed]) => Number(seed));
+    return;
+  }
+  const count = values.seed !== undefined ? 1 : numberOf(values.seeds, 100);
+  const began = performance.now();
+  const more = (ran: number): boolean =>
+    minutes > 0 ? performance.now() - began < minutes * 60_000 : ran * stride < count;
+  for (let ran = 0; more(ran); ran += 1) yield from + ran * stride;
 }
-const seconds = ((performance.now() - began) / 1000).toFixed(1);
-process.stdout.write(`${ran} seeds from ${from} in ${seconds} s, ${failed} failed\n`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+function runHere(): Tally {
+  let ran = 0;
+  let failed = 0;
+  for (const seed of seedsToRun()) {
+    ran += 1;
+    if (!judged(seed)) failed += 1;
+  }
+  return { ran, failed };
+}
+
+/** Every process takes each J-th seed. */
+async function runInProcesses(): Promise<Tally> {
+  const rest = process.argv.slice(2);
+  const tallies = Array.from({ length: jobs }, (_, index) => {
+    const share = String(Math.max(0, numberOf(values.seeds, 100) - index));
+    const own = ["--from", String(from + index), "--seeds", share, "--stride", String(jobs)];
+    const words = [...rest, ...own, "--jobs", "1"];
+    const child = fork(fileURLToPath(import.meta.url), words);
+    return new Promise<Tally>((resolve) => {
+      child.on("message", (tally: Tally) => resolve(tally));
+      child.on("exit", () => resolve({ ran: 0, failed: 1 }));
+    });
+  });
+  const all = await Promise.all(tallies);
+  return all.reduce((sum, each) => {
+    return { ran: sum.ran + each.ran, failed: sum.failed + each.failed };
+  });
+}
+
+const began = performance.now();
+const single = jobs === 1 || values.seed !== undefined || values.again === true;
+const tally = single ? runHere() : await runInProcesses();
+if (process.send === undefined) {
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const first = values.again === true ? `of ${kept}` : `from ${from}`;
+  process.stdout.write(
+    `${tally.ran} ${kind} seeds ${first} in ${seconds} s, ${tally.failed} failed\n`,
+  );
+} else {
+  process.send(tally);
+}
+process.exitCode = tally.failed === 0 ? 0 : 1;

@@ -5,7 +5,7 @@
 import type { RingMessage } from "../../src/membership/wire.ts";
 import type { Random } from "./random.ts";
 
-type Weather = {
+export type Weather = {
   readonly loss: number;
   readonly duplication: number;
   readonly delayMs: number;

@@ -44,6 +44,13 @@ export class VirtualHost {
     this.addresses.clear();
   }
 
+  /** The guard: no service is left, and no script of any goes on. */
+  sweep(): void {
+    this.#scripts.clear();
+    this.running.clear();
+    this.addresses.clear();
+  }
+
   perform(action: number, order: AgentOrder, report: (report: AgentReport) => void): void {
     switch (order.type) {
       case "run-process":

@@ -1,0 +1,87 @@
+/**
+ * The command fence_ack-ts: an operator says that a lost node is off, so that others may take over.
+ * Asks for the node's name to be typed: a wrong word here makes two primaries.
+ * Source: fence_ack_manual(8).
+ * Deviation: the name is typed instead of `absolutely`, and the daemon refuses who is no victim.
+ */
+import { controlClient } from "../control/control-client.ts";
+import { socketPathDefault } from "../control/protocol.ts";
+import { version } from "../model/version.ts";
+import { formatMistake, type OptionTable, parseArgs } from "./args.ts";
+import type { Terminal } from "./terminal.ts";
+
+const table: OptionTable = {
+  letters: "vh?",
+  names: { yes: true, socket: true, help: false, version: false },
+};
+
+const usage = `usage: fence_ack-ts NODE [--yes NODE] [--socket PATH]
+  NODE          the lost node that you have switched off, or seen switched off
+  --yes NODE    do not ask; the name must be given again
+  --socket PATH the daemon's control socket (else $CLUSTERD_SOCKET)
+  -v, -h        version, this text
+`;
+
+const answerMs = 10_000;
+
+type Wish = { readonly node: string; readonly yes: string | null; readonly socketPath: string };
+
+/** Runs the command; returns its exit code. `readLine` is what the operator types. */
+export async function fenceAck(
+  words: readonly string[],
+  terminal: Terminal,
+  readLine: () => Promise<string>,
+): Promise<number> {
+  const wish = readOptions(words, terminal);
+  if (typeof wish === "number") return wish;
+  const { node, yes, socketPath } = wish;
+  let typed = yes;
+  if (typed === null) {
+    terminal.out(
+      `If ${node} is still running, its services will run twice and data will be lost.\n` +
+        `Continue only if ${node} is switched off. Type its name to confirm: `,
+    );
+    typed = (await readLine()).trim();
+  }
+  if (typed !== node) {
+    terminal.err("fence_ack-ts: not confirmed, nothing was done\n");
+    return 1;
+  }
+  const by = terminal.env["SUDO_USER"] || terminal.env["USER"] || "an operator";
+  const reply = await controlClient(socketPath).acknowledge(node, by, answerMs);
+  if (!reply.ok) {
+    const { problem } = reply;
+    const text = "text" in problem ? problem.text : `no answer within ${problem.afterMs} ms`;
+    terminal.err(`fence_ack-ts: ${text}\n`);
+    return 1;
+  }
+  (reply.value.accepted ? terminal.out : terminal.err)(`${reply.value.text}\n`);
+  return reply.value.accepted ? 0 : 1;
+}
+
+function readOptions(words: readonly string[], terminal: Terminal): Wish | number {
+  let node: string | null = null;
+  let yes: string | null = null;
+  let socketPath = terminal.env["CLUSTERD_SOCKET"] || socketPathDefault;
+  for (const arg of parseArgs(words, table)) {
+    if (arg.type === "operand" && node === null) {
+      node = arg.text;
+      continue;
+    }
+    if (arg.type !== "option") {
+      const mistake = arg.type === "operand" ? `unexpected '${arg.text}'` : formatMistake(arg);
+      terminal.err(`fence_ack-ts: ${mistake}\n${usage}`);
+      return 1;
+    }
+    const { name, value } = arg;
+    if (name === "yes") yes = value;
+    else if (name === "socket") socketPath = value;
+    else {
+      terminal.out(name === "v" || name === "version" ? `${version}\n` : usage);
+      return 0;
+    }
+  }
+  if (node !== null) return { node, yes, socketPath };
+  terminal.err(usage);
+  return 1;
+}

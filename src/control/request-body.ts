@@ -1,0 +1,48 @@
+/**
+ * The body of an HTTP request → JSON, within a limit. Does not know what it says.
+ */
+import type { IncomingMessage } from "node:http";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import type { ControlError } from "./protocol.ts";
+
+/** An empty body counts as an empty object. */
+export async function readJsonBody(
+  request: IncomingMessage,
+  bytesMax: number,
+): Promise<Result<unknown, ControlError>> {
+  const content = await readContent(request, bytesMax);
+  return content.ok ? parseJson(content.value) : content;
+}
+
+function readContent(
+  request: IncomingMessage,
+  bytesMax: number,
+): Promise<Result<string, ControlError>> {
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (part: Buffer) => {
+      bytes += part.length;
+      if (bytes <= bytesMax) parts.push(part);
+      else {
+        request.pause();
+        const text = `the body is larger than ${bytesMax} bytes`;
+        resolve(refuse({ type: "body-too-large", text }));
+      }
+    });
+    request.on("end", () => resolve(accept(Buffer.concat(parts).toString("utf8"))));
+    const broken: ControlError = { type: "bad-request", text: "the body ended too early" };
+    request.on("error", () => resolve(refuse(broken)));
+    request.on("close", () => resolve(refuse(broken)));
+  });
+}
+
+function parseJson(content: string): Result<unknown, ControlError> {
+  if (content.trim() === "") return accept({});
+  try {
+    return accept(JSON.parse(content));
+  } catch (error) {
+    const text = `the body is not JSON: ${error instanceof Error ? error.message : "unreadable"}`;
+    return refuse({ type: "bad-request", text });
+  }
+}

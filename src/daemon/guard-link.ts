@@ -1,0 +1,205 @@
+/**
+ * The daemon's end of the pipe to its guard: starts it, starts it again, passes the lease on.
+ * Knows that no service may be started without a guard; does not know services.
+ * Source: rgmanager forks its watchdog in the same way, the other way round.
+ * K1  Nothing counts as guarded but what the guard itself has confirmed.
+ * K2  A guard that does not answer is killed and replaced; only one that is there can kill.
+ * K3  A process that ends without `dismiss` leaves the guard behind, which then does its work.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import {
+  type Bare,
+  formatMessage,
+  type GuardOrder,
+  type GuardReport,
+  parseReport,
+  type WatchOrder,
+} from "../guard/guard-messages.ts";
+import { readJsonLines } from "../io/json-text.ts";
+import type { LogSink } from "../io/ports.ts";
+import { toolEnvironment } from "../io/tool.ts";
+import type { LogPriority } from "../model/conf.ts";
+import { assertNever } from "../model/outcome.ts";
+
+export type GuardLinkOptions = {
+  readonly stateDirectory: string;
+  readonly duty: Omit<Bare<WatchOrder>, "type">;
+  readonly log: LogSink;
+  /** The first guard is there, and that of an earlier life of this daemon is not. */
+  readonly onReady: () => void;
+  /** Until when the guard leaves services alone (boot time, ms); 0: there is no guard. */
+  readonly onGuarded: (untilMs: number) => void;
+  /** There was a guard, and none can be started any more. */
+  readonly onMissing: () => void;
+};
+
+/** Seconds of a machine in trouble; a tenth of the shortest lease on a healthy one. */
+const answerWithinMs = 2000;
+const restartMinMs = 20;
+const restartMaxMs = 2000;
+/** Long enough for any hiccup; then the services are better off on another node. */
+const missingMaxMs = 10_000;
+const dismissWithinMs = 1000;
+const program = fileURLToPath(new URL("../guard/main.js", import.meta.url));
+
+export class GuardLink {
+  readonly #options: GuardLinkOptions;
+  #child: ChildProcess | null = null;
+  #ready = false;
+  #wasReady = false;
+  #leaseEndMs: number | null = null;
+  #pauseMs = restartMinMs;
+  #unanswered: NodeJS.Timeout | null = null;
+  #missing: NodeJS.Timeout | null = null;
+  #dismissed = false;
+  #sweeping = false;
+
+  constructor(options: GuardLinkOptions) {
+    this.#options = options;
+    this.#start();
+  }
+
+  /** 0 while there is none. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Services may run until then, CLOCK_BOOTTIME. */
+  arm(leaseEndMs: number): void {
+    this.#leaseEndMs = leaseEndMs;
+    if (this.#ready) this.#tell({ type: "arm", leaseEndMs });
+  }
+
+  /** Nothing of the services is left; resolves when the guard has ended, or soon. */
+  async dismiss(): Promise<void> {
+    const child = this.#child;
+    this.#dismissed = true;
+    this.#calm();
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    this.#tell({ type: "disarm" });
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, dismissWithinMs))]);
+  }
+
+  #start(): void {
+    const child = spawn(process.execPath, [program, this.#options.stateDirectory], {
+      cwd: "/",
+      detached: true,
+      env: toolEnvironment,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#child = child;
+    let ended = false;
+    const end = (how: string): void => {
+      if (ended) return;
+      ended = true;
+      this.#onEnd(how);
+    };
+    child.once("error", (error) => end(error.message));
+    child.once("exit", (code, signal) => end(signal ?? `exit ${code}`));
+    child.stdin.on("error", () => undefined);
+    readJsonLines(child.stdout, {
+      onValue: (value) => {
+        if (this.#child === child) this.#onReport(parseReport(value));
+      },
+      onEnd: () => undefined,
+    });
+    this.#tell({ type: "watch", ...this.#options.duty });
+  }
+
+  #onReport(report: GuardReport | null): void {
+    this.#answered();
+    if (report === null) {
+      this.#say("err", "the guard said something that makes no sense");
+      this.#kill();
+      return;
+    }
+    switch (report.type) {
+      case "ready":
+        this.#onReady();
+        return;
+      case "armed":
+        this.#sweeping = false;
+        this.#options.onGuarded(report.leaseEndMs);
+        return;
+      case "sweeping":
+        if (this.#sweeping) return;
+        this.#sweeping = true;
+        this.#options.onGuarded(0);
+        this.#say("warning", `the guard is killing all services: ${report.why}`);
+        return;
+      case "clean":
+        this.#say("notice", "the guard has verified that nothing of any service is left");
+        return;
+      default:
+        assertNever(report);
+    }
+  }
+
+  #onReady(): void {
+    this.#ready = true;
+    this.#pauseMs = restartMinMs;
+    if (this.#missing !== null) clearTimeout(this.#missing);
+    this.#missing = null;
+    this.#say("info", `the guard is process ${this.pid}`);
+    if (this.#leaseEndMs !== null) this.#tell({ type: "arm", leaseEndMs: this.#leaseEndMs });
+    if (this.#wasReady) return;
+    this.#wasReady = true;
+    this.#options.onReady();
+  }
+
+  #onEnd(how: string): void {
+    this.#answered();
+    this.#child = null;
+    this.#ready = false;
+    this.#sweeping = false;
+    if (this.#dismissed) return;
+    this.#options.onGuarded(0);
+    this.#say("warning", `the guard has ended (${how}); starting another, no service before that`);
+    if (this.#wasReady) {
+      this.#missing ??= setTimeout(() => this.#options.onMissing(), missingMaxMs);
+    }
+    setTimeout(() => {
+      if (!this.#dismissed) this.#start();
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, restartMaxMs);
+  }
+
+  #tell(order: Bare<GuardOrder>): void {
+    this.#child?.stdin?.write(formatMessage(order));
+    if (order.type !== "arm") return;
+    this.#unanswered ??= setTimeout(() => {
+      // What has arrived is read first: this process may have stood still itself.
+      setImmediate(() => this.#judge());
+    }, answerWithinMs);
+  }
+
+  /** K2. */
+  #judge(): void {
+    if (this.#unanswered === null) return;
+    this.#say("err", `the guard did not answer for ${answerWithinMs} ms`);
+    this.#answered();
+    this.#options.onGuarded(0);
+    this.#kill();
+  }
+
+  #kill(): void {
+    this.#child?.kill("SIGKILL");
+  }
+
+  #answered(): void {
+    if (this.#unanswered !== null) clearTimeout(this.#unanswered);
+    this.#unanswered = null;
+  }
+
+  #calm(): void {
+    this.#answered();
+    if (this.#missing !== null) clearTimeout(this.#missing);
+    this.#missing = null;
+  }
+
+  #say(level: LogPriority, text: string): void {
+    this.#options.log.write("fencing", level, { text });
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * What the two threads hand each other, packed: all messages of a turn in one buffer.
+ * Knows the layout; does not know what the messages say.
+ * Cloning an object for each message, with a view of its own, costs more than ordering it.
+ * P1  Unpacking gives the same values in the same order; payloads are views of one buffer.
+ */
+import type { Lane } from "../membership/ring-events.ts";
+import { type NodeId, parseNodeId, type RingId } from "../model/ids.ts";
+import { invariant } from "../model/outcome.ts";
+import type { RingThreadInput, RingThreadOutput } from "./ring-port.ts";
+
+type Delivery = Extract<RingThreadOutput, { readonly type: "deliver" }>;
+export type Submission = Extract<RingThreadInput, { readonly type: "submit" }>;
+
+/** Consecutive deliveries of one ring, each a head and its payload. */
+type Deliveries = {
+  readonly type: "deliveries";
+  readonly ring: RingId;
+  readonly bytes: Uint8Array;
+};
+type Submissions = { readonly type: "submissions"; readonly bytes: Uint8Array };
+
+export type OutputParcel = Exclude<RingThreadOutput, Delivery> | Deliveries;
+export type InputParcel = Exclude<RingThreadInput, Submission> | Submissions;
+
+export type Packed<Content> = {
+  readonly content: Content;
+  /** What is to be transferred, not copied. */
+  readonly transfer: readonly ArrayBuffer[];
+};
+
+/** Sequence number 8, length 4, sender 4, lane 1, safe 1; big-endian, not aligned. */
+const headBytes = 18;
+const lanes: readonly Lane[] = ["app", "sync"];
+
+type Head = {
+  readonly seq: number;
+  readonly from: number;
+  readonly lane: Lane;
+  readonly safe: boolean;
+};
+type Message = { readonly head: Head; readonly payload: Uint8Array };
+
+export function packOutputs(outputs: readonly RingThreadOutput[]): Packed<readonly OutputParcel[]> {
+  const content: OutputParcel[] = [];
+  const transfer: ArrayBuffer[] = [];
+  for (let at = 0; at < outputs.length; ) {
+    const output = outputs[at];
+    if (output === undefined) break;
+    if (output.type !== "deliver") {
+      content.push(output);
+      at += 1;
+      continue;
+    }
+    const run = deliveriesFrom(outputs, at);
+    const { buffer, bytes } = write(
+      run.map((each) => ({ head: deliveryHead(each), payload: each.payload })),
+    );
+    content.push({ type: "deliveries", ring: output.ring, bytes });
+    transfer.push(buffer);
+    at += run.length;
+  }
+  return { content, transfer };
+}
+
+/** The deliveries from `start` on, up to whatever else comes or the next ring. */
+function deliveriesFrom(outputs: readonly RingThreadOutput[], start: number): readonly Delivery[] {
+  const run: Delivery[] = [];
+  for (let at = start; at < outputs.length; at += 1) {
+    const output = outputs[at];
+    if (output?.type !== "deliver") break;
+    const ring = run[0]?.ring ?? output.ring;
+    if (ring.seq !== output.ring.seq || ring.rep !== output.ring.rep) break;
+    run.push(output);
+  }
+  return run;
+}
+
+function deliveryHead({ seq, from, lane }: Delivery): Head {
+  return { seq, from, lane, safe: false };
+}
+
+export function unpackOutputs(content: readonly OutputParcel[]): readonly RingThreadOutput[] {
+  const outputs: RingThreadOutput[] = [];
+  for (const parcel of content) {
+    if (parcel.type !== "deliveries") {
+      outputs.push(parcel);
+      continue;
+    }
+    const { ring } = parcel;
+    for (const { head, payload } of read(parcel.bytes)) {
+      const { seq, lane } = head;
+      outputs.push({ type: "deliver", ring, seq, from: nodeOf(head.from), lane, payload });
+    }
+  }
+  return outputs;
+}
+
+export function packSubmissions(submissions: readonly Submission[]): Packed<InputParcel> {
+  const { buffer, bytes } = write(
+    submissions.map(({ lane, safe, payload }) => {
+      return { head: { seq: 0, from: 0, lane, safe }, payload };
+    }),
+  );
+  return { content: { type: "submissions", bytes }, transfer: [buffer] };
+}
+
+export function unpackInput(parcel: InputParcel): readonly RingThreadInput[] {
+  if (parcel.type !== "submissions") return [parcel];
+  return read(parcel.bytes).map(({ head, payload }) => {
+    return { type: "submit", lane: head.lane, payload, safe: head.safe };
+  });
+}
+
+function write(messages: readonly Message[]): {
+  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
+} {
+  let size = 0;
+  for (const { payload } of messages) size += headBytes + payload.length;
+  const buffer = new ArrayBuffer(size);
+  const bytes = Buffer.from(buffer);
+  let at = 0;
+  for (const { head, payload } of messages) {
+    bytes.writeDoubleBE(head.seq, at);
+    bytes.writeUInt32BE(payload.length, at + 8);
+    bytes.writeUInt32BE(head.from, at + 12);
+    bytes.writeUInt8(lanes.indexOf(head.lane), at + 16);
+    bytes.writeUInt8(head.safe ? 1 : 0, at + 17);
+    bytes.set(payload, at + headBytes);
+    at += headBytes + payload.length;
+  }
+  return { buffer, bytes };
+}
+
+function read(bytes: Uint8Array): readonly Message[] {
+  const messages: Message[] = [];
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const length = view.readUInt32BE(at + 8);
+    const head: Head = {
+      seq: view.readDoubleBE(at),
+      from: view.readUInt32BE(at + 12),
+      lane: lanes[view.readUInt8(at + 16)] ?? "app",
+      safe: view.readUInt8(at + 17) === 1,
+    };
+    messages.push({ head, payload: bytes.subarray(at + headBytes, at + headBytes + length) });
+    at += headBytes + length;
+  }
+  return messages;
+}
+
+function nodeOf(value: number): NodeId {
+  const id = parseNodeId(value);
+  invariant(id !== null, "P1: a delivery without a sender");
+  return id;
+}

@@ -1,0 +1,37 @@
+/**
+ * The acknowledgement of an operator that a victim is off: when it may be given, and its message.
+ * Source: fence_ack_manual(8).
+ * Deviation: it names the victim and is refused for whoever is not one, or is a member again.
+ */
+import type { NodeId } from "../model/ids.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import type { FenceMessage, FenceSnapshot } from "./fence-messages.ts";
+
+export type Acknowledgement = {
+  readonly victim: NodeId;
+  readonly by: NodeId;
+  /** Whoever says so, for the log. */
+  readonly who: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+};
+
+/** The message to be ordered; `member`: the node is back and proves itself. */
+export function acknowledge(
+  domain: FenceSnapshot,
+  { victim, by, who, at }: Acknowledgement,
+): Result<FenceMessage, "no-victim" | "member"> {
+  const found = domain.victims.find((one) => one.node === victim);
+  if (found === undefined) return refuse("no-victim");
+  if (domain.members.includes(victim)) return refuse("member");
+  const text = `acknowledged by ${who}`;
+  return accept({
+    type: "fence-done",
+    victim,
+    since: found.since,
+    by,
+    how: "override",
+    text,
+    at,
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * What clusterd and its guard say to each other: one JSON object in each line.
+ * Knows shapes only. Anything else is null, and whoever reads it must not trust the other end.
+ */
+import {
+  either,
+  list,
+  literal,
+  nullable,
+  number,
+  record,
+  type Shaped,
+  text,
+} from "../model/shape.ts";
+
+const protocol = "clusterd-guard-1";
+const addressesMax = 1024;
+
+/** What has to be taken off the machine; the first message, and once only. */
+const watch = record({
+  protocol: literal(protocol),
+  type: literal("watch"),
+  /** Marks the processes of the services. */
+  token: text,
+  /** Service addresses: numeric, without prefix. */
+  addresses: list(text, addressesMax),
+  /** Directory of the services' cgroups, or null when they have none. */
+  cgroups: nullable(text),
+});
+
+/** Services may run until then, CLOCK_BOOTTIME. */
+const arm = record({
+  protocol: literal(protocol),
+  type: literal("arm"),
+  leaseEndMs: number,
+});
+
+/** Everything was stopped and verified; the guard is not needed any more. */
+const disarm = record({ protocol: literal(protocol), type: literal("disarm") });
+
+const order = either(watch, arm, disarm);
+
+const report = either(
+  /** It is the only guard here, and knows what to watch. */
+  record({ protocol: literal(protocol), type: literal("ready") }),
+  /** Until then it kills nothing, as long as the pipe is open. */
+  record({ protocol: literal(protocol), type: literal("armed"), leaseEndMs: number }),
+  /** It is killing, or not done yet; the answer to `arm` meanwhile. */
+  record({ protocol: literal(protocol), type: literal("sweeping"), why: text }),
+  record({ protocol: literal(protocol), type: literal("clean") }),
+);
+
+export type GuardOrder = Shaped<typeof order>;
+export type GuardReport = Shaped<typeof report>;
+export type WatchOrder = Extract<GuardOrder, { readonly type: "watch" }>;
+
+/** Without the mark of the protocol, which every line carries. */
+export type Bare<Message> = Message extends unknown ? Omit<Message, "protocol"> : never;
+
+export function parseOrder(value: unknown): GuardOrder | null {
+  return order(value)?.value ?? null;
+}
+
+export function parseReport(value: unknown): GuardReport | null {
+  return report(value)?.value ?? null;
+}
+
+/** One line, with its end. */
+export function formatMessage(message: Bare<GuardOrder> | Bare<GuardReport>): string {
+  return `${JSON.stringify({ protocol, ...message })}\n`;
+}

@@ -1,0 +1,157 @@
+/**
+ * The guard: a process beside clusterd that takes the services off this machine when the lease
+ * ends, and at once when clusterd is gone, whatever became of it. Started by clusterd only:
+ * `main.js STATE-DIRECTORY`, orders on standard input, reports on standard output.
+ * Decides nothing: lease-guard.ts does.
+ * P1  One guard for each state directory: the next one waits until this one has done its work.
+ * P2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
+ *     service, and waits for nobody who reads what it says.
+ */
+import { isIP } from "node:net";
+import { causeText } from "../io/cause.ts";
+import { systemClock } from "../io/clock.ts";
+import { lockInstance } from "../io/instance-lock.ts";
+import { readJsonLines } from "../io/json-text.ts";
+import { LinuxAddresses } from "../io/linux-network.ts";
+import { JsonLog } from "../io/log-sink.ts";
+import type { Stop } from "../io/ports.ts";
+import { SystemProcesses } from "../io/process-runner.ts";
+import { ServiceCgroups } from "../io/service-cgroups.ts";
+import { type SweepScope, sweepServices } from "../io/service-sweep.ts";
+import { loadSystemCalls } from "../io/system-calls.ts";
+import { findTool } from "../io/tool.ts";
+import type { LogPriority } from "../model/conf.ts";
+import { assertNever } from "../model/outcome.ts";
+import { formatMessage, parseOrder } from "./guard-messages.ts";
+import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
+
+/** Above the ring's thread, which must not keep the guard from its work. */
+const realtimePriority = 51;
+/** A timer for the whole lease would stand still while the machine is suspended. */
+const lookEveryMs = 50;
+const lockAgainMs = 50;
+const deafSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
+
+const clock = systemClock();
+const levels = { totem: "info", quorum: "info", fencing: "info", services: "info" } as const;
+const log = new JsonLog({ priority: levels, logFile: null, clock, output: 2 });
+
+function say(level: LogPriority, text: string): void {
+  log.write("fencing", level, { text: `guard: ${text}` });
+}
+
+class Guard {
+  readonly #machine = new LeaseGuard();
+  readonly #addresses: LinuxAddresses;
+  readonly #unlock: Stop;
+  #processes = new SystemProcesses(null);
+  #scope: SweepScope = { token: "", addresses: [] };
+
+  constructor(addresses: LinuxAddresses, unlock: Stop) {
+    this.#addresses = addresses;
+    this.#unlock = unlock;
+  }
+
+  /** One line of clusterd. */
+  read(value: unknown): void {
+    const order = parseOrder(value);
+    if (order === null || (order.type === "watch" && !order.addresses.every((one) => isIP(one)))) {
+      this.step({ type: "gone", why: "clusterd said something that makes no sense" });
+      return;
+    }
+    if (order.type === "watch") {
+      this.#scope = order;
+      const { cgroups } = order;
+      this.#processes = new SystemProcesses(cgroups === null ? null : new ServiceCgroups(cgroups));
+    }
+    this.step(order);
+  }
+
+  step(input: GuardInput): void {
+    for (const output of this.#machine.step(input, clock.boottimeMs())) this.#perform(output);
+  }
+
+  #perform(output: GuardOutput): void {
+    switch (output.type) {
+      case "report":
+        process.stdout.write(formatMessage(output.report));
+        return;
+      case "log":
+        say(output.level, output.text);
+        return;
+      case "sweep":
+        setTimeout(() => void this.#sweep(), output.afterMs);
+        return;
+      case "end":
+        // Before the last words: their reader may hold this process up.
+        this.#unlock();
+        log.flush();
+        process.exit(0);
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const ports = { addresses: this.#addresses, processes: this.#processes };
+    try {
+      this.step({ type: "swept", rest: await sweepServices(ports, this.#scope) });
+    } catch (error) {
+      this.step({ type: "swept", rest: [causeText(error)] });
+    }
+  }
+}
+
+async function run(stateDirectory: string): Promise<void> {
+  for (const signal of deafSignals) process.on(signal, () => undefined);
+  process.stdout.on("error", () => undefined);
+  const early: unknown[] = [];
+  let guard: Guard | null = null;
+  let gone = false;
+  readJsonLines(process.stdin, {
+    onValue: (value) => (guard === null ? early.push(value) : guard.read(value)),
+    onEnd: () => {
+      gone = true;
+      guard?.step({ type: "gone", why: "clusterd has ended" });
+    },
+  });
+  const ip = await findTool("ip");
+  if (ip === null) throw new Error("the program ip (package iproute2) is not installed");
+  const calls = await loadSystemCalls();
+  const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority, "inherited") : calls;
+  if (!asked.ok) say("notice", `it runs at normal priority: ${asked.problem}`);
+  const unlock = await lockAlone(stateDirectory);
+  guard = new Guard(new LinuxAddresses(ip), unlock);
+  const started = guard;
+  process.on("uncaughtException", (error) => {
+    say("emerg", `broken: ${error.stack ?? error.message}`);
+    started.step({ type: "gone", why: "the guard is broken" });
+  });
+  for (const value of early) guard.read(value);
+  if (gone) guard.step({ type: "gone", why: "clusterd has ended" });
+  // What waits in the pipe is read before the lease is judged: this process may have stood still.
+  setInterval(() => setImmediate(() => started.step({ type: "time" })), lookEveryMs);
+}
+
+/** P1. */
+async function lockAlone(stateDirectory: string): Promise<Stop> {
+  let waiting = false;
+  for (;;) {
+    const lock = await lockInstance(stateDirectory, "guard");
+    if (lock.ok) return lock.value;
+    if (lock.problem.type === "lock-failed") throw new Error(lock.problem.cause);
+    if (!waiting) say("notice", "waiting until the guard of an earlier clusterd has done its work");
+    waiting = true;
+    await new Promise((resolve) => setTimeout(resolve, lockAgainMs));
+  }
+}
+
+try {
+  await run(process.argv[2] ?? "");
+} catch (error) {
+  say("crit", `it cannot start: ${causeText(error)}`);
+  log.flush();
+  process.exitCode = 1;
+  process.stdin.destroy();
+}

@@ -1,0 +1,143 @@
+/**
+ * A cgroup of its own for every service, so that its processes are found, killed and missed
+ * whatever they did to parent, session and environment.
+ * Does not know what the services are, nor what their end means.
+ * Source: cgroups(7); the kernel's cgroup v2 document for cgroup.kill and cgroup.events.
+ * C1  A process enters its cgroup before it becomes the agent: what it starts is born inside.
+ * C2  Status checks have a part of their own, which nobody watches: or each check would end in the
+ *     news that something has ended, and that in another check.
+ *
+ *   DIRECTORY/service:web/run     what start and stop have left running
+ *   DIRECTORY/service:web/check   status checks
+ */
+import { watch } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseServiceName, type ServiceName } from "../model/ids.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { causeText } from "./cause.ts";
+import { namesIn, removeEmpty, textOf, writeInto } from "./kernel-files.ts";
+import type { Stop } from "./ports.ts";
+
+export type CgroupPart = "run" | "check";
+
+const parts: readonly CgroupPart[] = ["run", "check"];
+
+/** Moves itself into the cgroup whose file comes first, then becomes the rest of its arguments. */
+export const enterScript = 'echo $$ >"$0"; exec "$@"';
+
+/** For all these services; the reason in words where there is no cgroup v2 to be had. */
+export async function makeServiceCgroups(
+  token: string,
+  services: readonly ServiceName[],
+): Promise<Result<ServiceCgroups, string>> {
+  try {
+    const [mounts, own] = await Promise.all(
+      ["/proc/self/mountinfo", "/proc/self/cgroup"].map((path) => readFile(path, "utf8")),
+    );
+    const above = cgroupAbove(mounts ?? "", own ?? "");
+    if (above === null) return refuse("cgroup v2 is not mounted");
+    const directory = join(above, `clusterd-${token.slice(0, 12)}`);
+    const cgroups = new ServiceCgroups(directory);
+    await Promise.all(services.map((service) => cgroups.make(service)));
+    return accept(cgroups);
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}
+
+/** Where this process's own cgroup is in the file system; what is below is its own. */
+export function cgroupAbove(mounts: string, own: string): string | null {
+  const mount = /^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup2 /m.exec(mounts);
+  const path = /^0::(\S+)$/m.exec(own)?.[1];
+  const [, root, point] = mount ?? [];
+  if (root === undefined || point === undefined || path === undefined) return null;
+  const inside = root === "/" ? path : path.startsWith(`${root}/`) ? path.slice(root.length) : "";
+  return join(point, inside);
+}
+
+export class ServiceCgroups {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  async make(service: ServiceName): Promise<void> {
+    for (const part of parts) await mkdir(this.#part(service, part), { recursive: true });
+  }
+
+  /** What a process writes its id to in order to enter. */
+  entry(service: ServiceName, part: CgroupPart): string {
+    return join(this.#part(service, part), "cgroup.procs");
+  }
+
+  /** Calls back when the last process that start or stop left behind has ended. */
+  watch(service: ServiceName, onEmpty: () => void): Stop {
+    const path = join(this.#part(service, "run"), "cgroup.events");
+    let populated = false;
+    const look = async (): Promise<void> => {
+      const now = (await textOf(path)).includes("populated 1");
+      const emptied = populated && !now;
+      populated = now;
+      if (emptied) onEmpty();
+    };
+    try {
+      const watcher = watch(path, () => void look());
+      watcher.on("error", () => watcher.close());
+      void look();
+      return () => watcher.close();
+    } catch {
+      return () => undefined;
+    }
+  }
+
+  /** SIGKILL to all at once, also to those that are just being forked; null: of every service. */
+  async kill(service: ServiceName | null): Promise<void> {
+    for (const one of await this.#services(service)) {
+      for (const part of parts) {
+        // Not before Linux 5.14: there the processes are killed one by one.
+        await writeInto(join(this.#part(one, part), "cgroup.kill"), "1");
+      }
+    }
+  }
+
+  async processes(
+    service: ServiceName | null,
+  ): Promise<readonly { readonly pid: number; readonly service: ServiceName }[]> {
+    const found: { readonly pid: number; readonly service: ServiceName }[] = [];
+    for (const one of await this.#services(service)) {
+      for (const part of parts) {
+        const pids = (await textOf(this.entry(one, part))).split("\n").filter((pid) => pid !== "");
+        found.push(...pids.map((pid) => ({ pid: Number(pid), service: one })));
+      }
+    }
+    return found;
+  }
+
+  /** Takes away what is empty. */
+  async remove(): Promise<void> {
+    for (const service of await this.#services(null)) {
+      for (const part of parts) await removeEmpty(this.#part(service, part));
+      await removeEmpty(join(this.directory, folderOf(service)));
+    }
+    await removeEmpty(this.directory);
+  }
+
+  #part(service: ServiceName, part: CgroupPart): string {
+    return join(this.directory, folderOf(service), part);
+  }
+
+  async #services(service: ServiceName | null): Promise<readonly ServiceName[]> {
+    if (service !== null) return [service];
+    const names = await namesIn(this.directory);
+    return names.flatMap((name) => {
+      const parsed = name.includes(":") ? parseServiceName(name.replaceAll("%2F", "/")) : null;
+      return parsed === null ? [] : [parsed];
+    });
+  }
+}
+
+function folderOf(service: ServiceName): string {
+  return service.replaceAll("/", "%2F");
+}

@@ -1,0 +1,59 @@
+/**
+ * Takes everything of the services off this machine, without their scripts, and looks whether it
+ * is gone.
+ * Does not know why, nor what the services are.
+ * Source: sbd(8) and rgmanager's exit, for the order.
+ * W1  Addresses go first: the holder of an address that lives a moment longer is the lesser evil.
+ * W2  Clean is what was looked at afterwards, not what was done.
+ */
+import { addressBytes } from "./neighbour-packets.ts";
+import type { Addresses, ProcessRunner } from "./ports.ts";
+
+export type SweepPorts = {
+  readonly addresses: Addresses;
+  readonly processes: Pick<ProcessRunner, "killTracked">;
+};
+
+export type SweepScope = {
+  /** Marks the processes. */
+  readonly token: string;
+  /** Numeric, without prefix; on whatever interface they are. */
+  readonly addresses: readonly string[];
+};
+
+/** What is left, in words; empty when everything is gone. */
+export type SweepRest = readonly string[];
+
+/** After this the kill begins, though the addresses are not off yet: both count. */
+const addressesFirstMs = 500;
+
+export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promise<SweepRest> {
+  const removal = removeAddresses(ports.addresses, scope.addresses);
+  await Promise.race([removal, new Promise((resolve) => setTimeout(resolve, addressesFirstMs))]);
+  const survivors = await ports.processes.killTracked({ token: scope.token, service: null });
+  await removal;
+  const holding = await heldAddresses(ports.addresses, scope.addresses);
+  return [
+    ...(typeof holding === "string" ? [holding] : holding.map(({ address }) => address)),
+    ...survivors.map(({ pid, command, service }) => `process ${pid} (${command}) of ${service}`),
+  ];
+}
+
+async function removeAddresses(ports: Addresses, wanted: readonly string[]): Promise<void> {
+  const held = await heldAddresses(ports, wanted);
+  if (typeof held === "string") return;
+  await Promise.all(held.map((order) => ports.removeAddress(order)));
+}
+
+/** Where the addresses are, or why that cannot be known. */
+async function heldAddresses(ports: Addresses, wanted: readonly string[]) {
+  if (wanted.length === 0) return [];
+  const bytes = wanted.map(addressBytes);
+  const listed = await ports.interfaces();
+  if (!listed.ok) return `addresses cannot be listed: ${listed.problem}`;
+  return listed.value.flatMap(({ name, addresses }) =>
+    addresses
+      .filter(({ address }) => bytes.some((one) => one.equals(addressBytes(address))))
+      .map(({ address, prefix, family }) => ({ interface: name, address, prefix, family })),
+  );
+}

@@ -1,0 +1,156 @@
+/** The guard as a process, with real addresses and real processes, in a namespace of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { t as suite, type Test, test } from "tap";
+import { type Bare, formatMessage, type GuardOrder } from "../../src/guard/guard-messages.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import { listTracked, trackingVariables } from "../../src/io/tracked-processes.ts";
+import { parseServiceName } from "../../src/model/ids.ts";
+import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "../io/namespace.ts";
+import { until } from "../io/waiting.ts";
+
+const program = fileURLToPath(new URL("../../src/guard/main.js", import.meta.url));
+const address = "192.0.2.200";
+const clock = systemClock();
+let places = 0;
+
+type Place = { readonly token: string; readonly directory: string };
+
+class RunningGuard {
+  readonly child: ChildProcess;
+  said = "";
+  readonly ended: Promise<unknown>;
+
+  constructor(place: Place) {
+    this.child = spawn(process.execPath, [program, place.directory], {
+      stdio: ["pipe", "pipe", "ignore"],
+      detached: true,
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    });
+    this.child.stdout?.on("data", (text: Buffer) => {
+      this.said += text.toString();
+    });
+    this.child.stdin?.on("error", () => undefined);
+    this.ended = once(this.child, "exit");
+    this.tell({ type: "watch", token: place.token, addresses: [address], cgroups: null });
+  }
+
+  tell(order: Bare<GuardOrder>): void {
+    this.child.stdin?.write(formatMessage(order));
+  }
+
+  heard(type: string): boolean {
+    return this.said.includes(`"type":"${type}"`);
+  }
+}
+
+function place(t: Test): Place {
+  places += 1;
+  const directory = mkdtempSync(join(tmpdir(), "guard-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return { token: `guard-test-${process.pid}-${places}`, directory };
+}
+
+/** A service with an address and a daemon that left everything behind but its mark. */
+function startService({ token }: Place): void {
+  ip(`addr add ${address}/24 dev one`);
+  const name = parseServiceName("web");
+  if (name === null) throw new Error("no service");
+  spawn("sh", ["-c", "setsid sh -c 'trap \"\" TERM; sleep 1000' & exit 0"], {
+    stdio: "ignore",
+    env: { PATH: "/usr/bin:/bin", ...Object.fromEntries(trackingVariables(token, name)) },
+  });
+}
+
+async function processes({ token }: Place): Promise<number> {
+  return (await listTracked({ token, service: null }, null)).length;
+}
+
+function held(): boolean {
+  return (networkInterfaces()["one"] ?? []).some((one) => one.address === address);
+}
+
+async function guarded(t: Test): Promise<{ at: Place; guard: RunningGuard }> {
+  const at = place(t);
+  const guard = new RunningGuard(at);
+  t.teardown(() => guard.child.kill("SIGKILL"));
+  await until("it is ready", () => guard.heard("ready"));
+  startService(at);
+  await until("the service runs", async () => held() && (await processes(at)) >= 2);
+  return { at, guard };
+}
+
+function inside(): void {
+  test("a closed pipe ends the services at once, and the guard with 0", async (t) => {
+    const { at, guard } = await guarded(t);
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    await until("it is armed", () => guard.heard("armed"));
+    t.equal(held(), true, "it waits while clusterd is there");
+    const closedMs = performance.now();
+    guard.child.stdin?.end();
+    await until("the address is gone", () => !held());
+    t.ok(performance.now() - closedMs < 1000, `${Math.round(performance.now() - closedMs)} ms`);
+    t.same(await guard.ended, [0, null]);
+    t.equal(await processes(at), 0);
+  });
+
+  test("the end of the lease ends the services; a new lease begins afterwards", async (t) => {
+    const { at, guard } = await guarded(t);
+    const leaseEndMs = clock.boottimeMs() + 400;
+    guard.tell({ type: "arm", leaseEndMs });
+    await until("the address is gone", () => !held());
+    t.ok(clock.boottimeMs() >= leaseEndMs, "not before the end");
+    await until("it says clean", () => guard.heard("clean"));
+    t.equal(await processes(at), 0);
+    t.equal(guard.said.match(/"armed"/g)?.length, 1);
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    await until("it is armed again", () => guard.said.match(/"armed"/g)?.length === 2);
+  });
+
+  test("a dismissed guard leaves everything as it is", async (t) => {
+    const { at, guard } = await guarded(t);
+    guard.tell({ type: "disarm" });
+    t.same(await guard.ended, [0, null]);
+    t.equal(held(), true);
+    t.ok((await processes(at)) >= 2);
+    const cleaner = new RunningGuard(at);
+    cleaner.child.stdin?.end();
+    await cleaner.ended;
+    t.equal(held(), false);
+  });
+
+  test("what makes no sense is no clusterd", async (t) => {
+    const { at, guard } = await guarded(t);
+    guard.child.stdin?.write('{"protocol":"clusterd-guard-0","type":"arm","leaseEndMs":1e12}\n');
+    t.same(await guard.ended, [0, null]);
+    t.equal(held(), false);
+    t.equal(await processes(at), 0);
+  });
+
+  test("it obeys no signal, and waits for the one before it", async (t) => {
+    const { at, guard } = await guarded(t);
+    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) guard.child.kill(signal);
+    const second = new RunningGuard(at);
+    t.teardown(() => second.child.kill("SIGKILL"));
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    await until("it is armed", () => guard.heard("armed"));
+    t.equal(second.heard("ready"), false);
+    guard.child.stdin?.end();
+    await guard.ended;
+    t.equal(held(), false);
+    await until("the second is ready", () => second.heard("ready"));
+  });
+}
+
+if (!insideNamespace()) {
+  const skip = namespaceProblem();
+  if (skip === null) suite.spawn(...inNamespace(import.meta.url, "in a namespace"));
+  else test("the guard as a process", { skip }, async () => undefined);
+} else {
+  cable("one", "other");
+  inside();
+}

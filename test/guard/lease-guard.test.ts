@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import { test } from "tap";
+import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+
+const watch: GuardInput = { type: "watch", token: "t", addresses: [], cgroups: null };
+const time: GuardInput = { type: "time" };
+const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
+const clean: GuardInput = { type: "swept", rest: [] };
+
+function arm(leaseEndMs: number): GuardInput {
+  return { type: "arm", leaseEndMs };
+}
+
+/** What comes out of the last of these inputs, each with its time; log lines left out. */
+function last(...inputs: readonly (readonly [number, GuardInput])[]): readonly GuardOutput[] {
+  const guard = new LeaseGuard();
+  let outputs: readonly GuardOutput[] = [];
+  for (const [nowMs, input] of inputs) outputs = guard.step(input, nowMs);
+  return outputs.filter(({ type }) => type !== "log");
+}
+
+const sweep = { type: "sweep", afterMs: 0 };
+
+function report(type: string): object {
+  return { type: "report", report: { type } };
+}
+
+test("it kills when the lease has ended, not before", async (t) => {
+  t.same(last([0, watch]), [report("ready")]);
+  t.same(last([0, watch], [0, arm(500)]), [
+    { type: "report", report: { type: "armed", leaseEndMs: 500 } },
+  ]);
+  t.same(last([0, watch], [0, arm(500)], [499, time]), []);
+  t.match(last([0, watch], [0, arm(500)], [500, time]), [sweep, report("sweeping")]);
+  t.same(last([0, watch], [0, arm(500)], [400, arm(900)], [899, time]), []);
+  t.same(last([0, watch], [0, arm(900)], [0, arm(500)], [899, time]), [], "never shorter");
+});
+
+test("a lease that had ended when it was told is no lease", async (t) => {
+  const outputs = last([0, watch], [600, arm(500)]);
+  t.match(
+    outputs.filter(({ type }) => type === "sweep"),
+    [sweep],
+  );
+});
+
+test("without clusterd it does not wait for the end of the lease", async (t) => {
+  t.match(last([0, watch], [0, arm(500)], [1, gone]), [sweep, report("sweeping")]);
+  t.match(last([0, watch], [1, gone]), [sweep, report("sweeping")], "not armed yet");
+  t.same(last([0, gone]), [{ type: "end" }], "nothing to watch");
+  t.same(last([0, watch], [0, arm(500)], [1, gone], [2, clean]), [
+    report("clean"),
+    { type: "end" },
+  ]);
+});
+
+test("it tries until nothing is left, and says so once", async (t) => {
+  const guard = new LeaseGuard();
+  guard.step(watch, 0);
+  guard.step(arm(500), 0);
+  guard.step(time, 500);
+  const rest: GuardInput = { type: "swept", rest: ["20.0.20.200"] };
+  const first = guard.step(rest, 600);
+  t.match(first, [
+    { type: "log", level: "alert", text: /20\.0\.20\.200/ },
+    { type: "sweep", afterMs: 100 },
+  ]);
+  t.same(guard.step(rest, 700), [{ type: "sweep", afterMs: 100 }]);
+  t.match(guard.step(clean, 800), [{ type: "log", text: /clean after 300 ms/ }, report("clean")]);
+});
+
+test("a new lease counts only after it has finished", async (t) => {
+  const begun = [
+    [0, watch],
+    [0, arm(500)],
+    [500, time],
+    [600, arm(900)],
+  ] as const;
+  t.match(last(...begun), [report("sweeping")]);
+  t.same(last(...begun, [700, clean]), [
+    report("clean"),
+    { type: "report", report: { type: "armed", leaseEndMs: 900 } },
+  ]);
+});
+
+test("a dismissed guard ends, after its work if it has begun", async (t) => {
+  t.same(last([0, watch], [0, arm(500)], [1, { type: "disarm" }]), [{ type: "end" }]);
+  const begun = [
+    [0, watch],
+    [0, arm(500)],
+    [500, time],
+    [501, { type: "disarm" }],
+  ] as const;
+  t.same(last(...begun), []);
+  t.same(last(...begun, [510, clean]), [report("clean"), { type: "end" }]);
+});
+
+const anyInput = fc.oneof(
+  fc.integer({ min: 0, max: 300 }).map((aheadMs) => ({ type: "ahead", aheadMs }) as const),
+  fc.constant(time),
+  fc.constant(clean),
+  fc.constant<GuardInput>({ type: "swept", rest: ["something"] }),
+  fc.constant<GuardInput>({ type: "disarm" }),
+  fc.constant(gone),
+);
+
+test("G1 and G2 hold for any course of events", async (t) => {
+  const course = fc.array(fc.tuple(fc.integer({ min: 0, max: 200 }), anyInput), { maxLength: 60 });
+  fc.assert(
+    fc.property(course, (steps) => {
+      const guard = new LeaseGuard();
+      let nowMs = 1000;
+      let promisedMs = 0;
+      let present = true;
+      let atWork = false;
+      guard.step(watch, nowMs);
+      for (const [passMs, one] of steps) {
+        nowMs += passMs;
+        const input: GuardInput = one.type === "ahead" ? arm(nowMs + one.aheadMs) : one;
+        if (input.type === "gone") present = false;
+        // A sweep ends only after it was ordered.
+        if (input.type === "swept" && !atWork) continue;
+        if (input.type === "swept" && input.rest.length === 0) atWork = false;
+        for (const output of guard.step(input, nowMs)) {
+          if (output.type === "sweep") {
+            if (present && !atWork && nowMs < promisedMs) return false;
+            atWork = true;
+          }
+          if (output.type !== "report" || output.report.type !== "armed") continue;
+          if (atWork) return false;
+          promisedMs = output.report.leaseEndMs;
+        }
+        const over = promisedMs > 0 && nowMs >= promisedMs && present;
+        if (over && !atWork && input.type === "time" && guard.step(time, nowMs).length > 0) {
+          return false;
+        }
+      }
+      return true;
+    }),
+    { numRuns: 500 },
+  );
+  t.pass();
+});

@@ -1,0 +1,139 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Test, test } from "tap";
+import type { ProcessOrder } from "../../src/io/ports.ts";
+import { SystemProcesses } from "../../src/io/process-runner.ts";
+import { cgroupAbove, makeServiceCgroups, ServiceCgroups } from "../../src/io/service-cgroups.ts";
+import { trackingVariables } from "../../src/io/tracked-processes.ts";
+import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
+import { createCgroupTree, removeCgroupTree } from "../netns/node-cgroups.ts";
+import { turns, until } from "./waiting.ts";
+
+const probe = createCgroupTree();
+const skip = probe === null ? "no cgroup v2 that this user may write" : false;
+if (probe !== null) removeCgroupTree(probe);
+
+const web = service("web");
+const token = `cgroup-test-${process.pid}`;
+
+function service(name: string): ServiceName {
+  const parsed = parseServiceName(name);
+  if (parsed === null) throw new Error(name);
+  return parsed;
+}
+
+type Scene = { readonly cgroups: ServiceCgroups; readonly processes: SystemProcesses };
+
+async function scene(t: Test): Promise<Scene> {
+  const tree = createCgroupTree();
+  if (tree === null) throw new Error("the tree is gone");
+  const cgroups = new ServiceCgroups(join(tree, "services"));
+  await cgroups.make(web);
+  t.teardown(async () => {
+    await cgroups.kill(null);
+    await until("it is empty", async () => (await cgroups.processes(null)).length === 0);
+    removeCgroupTree(tree);
+  });
+  return { cgroups, processes: new SystemProcesses(cgroups) };
+}
+
+/** An init script with this text, called with an action. */
+function agent(t: Test, action: string, script: string): ProcessOrder {
+  const directory = mkdtempSync(join(tmpdir(), "agent-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "agent");
+  writeProgram(file, script);
+  const environment = [["PATH", "/usr/bin:/bin"], ...trackingVariables(token, web)] as const;
+  return { argv: [file, action], environment, stdin: null, timeoutMs: null };
+}
+
+function writeProgram(path: string, script: string): void {
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+}
+
+/** A daemon that has thrown away session, parent and environment. */
+const hidden = "env -i setsid sleep 1000 </dev/null >/dev/null 2>&1 &";
+
+test("where the own cgroup is, from what the kernel says", async (t) => {
+  const mount = (root: string, point: string) =>
+    `24 1 0:21 / /sys rw - sysfs sysfs rw\n25 24 0:22 ${root} ${point} rw,x - cgroup2 cgroup2 rw\n`;
+  t.equal(cgroupAbove(mount("/", "/sys/fs/cgroup"), "0::/\n"), "/sys/fs/cgroup/");
+  t.equal(
+    cgroupAbove(mount("/", "/sys/fs/cgroup"), "0::/system.slice/clusterd.service\n"),
+    "/sys/fs/cgroup/system.slice/clusterd.service",
+  );
+  const hybrid = "9:name=systemd:/a\n0::/a\n";
+  t.equal(cgroupAbove(mount("/", "/sys/fs/cgroup/unified"), hybrid), "/sys/fs/cgroup/unified/a");
+  t.equal(cgroupAbove(mount("/part", "/mnt"), "0::/part/b\n"), "/mnt/b");
+  t.equal(cgroupAbove(mount("/part", "/mnt"), "0::/\n"), "/mnt", "only a part is to be seen");
+  t.equal(cgroupAbove("", "0::/\n"), null);
+  t.equal(cgroupAbove(mount("/", "/sys/fs/cgroup"), "1:cpu:/\n"), null);
+});
+
+test("a process without its mark is found and killed by its cgroup", { skip }, async (t) => {
+  const { processes } = await scene(t);
+  const result = await processes.run(agent(t, "start", `${hidden} echo started`));
+  t.match(result, { type: "exited", code: 0, output: "started\n" });
+  await until("it is what it will be", async () => {
+    const [only, ...others] = await processes.listTracked({ token, service: web });
+    return only?.command === "sleep" && others.length === 0;
+  });
+  t.same(await processes.killTracked({ token, service: service("other") }), []);
+  t.equal((await processes.listTracked({ token, service: null })).length, 1);
+  t.same(await processes.killTracked({ token, service: null }), []);
+  t.same(await processes.listTracked({ token, service: null }), []);
+});
+
+test("the end of the last process is told, once; a status check is not", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  let ends = 0;
+  const stop = cgroups.watch(web, () => {
+    ends += 1;
+  });
+  t.teardown(stop);
+  await processes.run(agent(t, "start", `${hidden}\n${hidden}`));
+  await processes.run(agent(t, "status", "sleep 0.05"));
+  const [first, second] = await processes.listTracked({ token, service: web });
+  if (first === undefined || second === undefined) throw new Error("two were started");
+  process.kill(first.pid, "SIGKILL");
+  await until("one is left", async () => (await cgroups.processes(web)).length === 1);
+  await turns(20);
+  t.equal(ends, 0);
+  const killedMs = performance.now();
+  process.kill(second.pid, "SIGKILL");
+  await until("it is told", () => ends > 0);
+  t.comment(`told after ${(performance.now() - killedMs).toFixed(1)} ms`);
+  await processes.run(agent(t, "status", "true"));
+  await turns(20);
+  t.equal(ends, 1);
+});
+
+test("what cannot be run fails as it would without cgroups", { skip }, async (t) => {
+  const { processes } = await scene(t);
+  const order = agent(t, "start", "true");
+  const missing = { ...order, argv: ["/nonexistent/agent", "start"] as const };
+  t.match(await processes.run(missing), { type: "not-started", cause: /ENOENT/ });
+});
+
+test("a cgroup that is gone costs the agent nothing", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  await cgroups.remove();
+  const result = await processes.run(agent(t, "start", "echo started"));
+  t.match(result, { type: "exited", code: 0, output: /started/ });
+  await cgroups.make(web);
+});
+
+test("cgroups are made below the own one, or the reason is told", async (t) => {
+  const made = await makeServiceCgroups(token, [web]);
+  if (!made.ok) {
+    t.match(made.problem, /./);
+    return;
+  }
+  const child = spawn("sleep", ["1000"]);
+  t.same(await made.value.processes(web), []);
+  child.kill("SIGKILL");
+  await made.value.remove();
+});
