@@ -15,7 +15,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeText } from "./cause.ts";
+import { causeCode, causeText } from "./cause.ts";
 import { namesIn, removeEmpty, textOf, writeInto } from "./kernel-files.ts";
 import type { Stop } from "./ports.ts";
 
@@ -35,7 +35,7 @@ export async function makeServiceCgroups(
     const [mounts, own] = await Promise.all(
       ["/proc/self/mountinfo", "/proc/self/cgroup"].map((path) => readFile(path, "utf8")),
     );
-    const above = cgroupAbove(mounts ?? "", own ?? "");
+    const above = await firstCgroup(cgroupsAbove(mounts ?? "", own ?? ""));
     if (above === null) return refuse("cgroup v2 is not mounted");
     const directory = join(above, `clusterd-${token.slice(0, 12)}`);
     const cgroups = new ServiceCgroups(directory);
@@ -46,14 +46,26 @@ export async function makeServiceCgroups(
   }
 }
 
-/** Where this process's own cgroup is in the file system; what is below is its own. */
-export function cgroupAbove(mounts: string, own: string): string | null {
-  const mount = /^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup2 /m.exec(mounts);
+/**
+ * Where this process's own cgroup may be in the file system; what is below is its own. The latest
+ * mount comes first: it may cover earlier ones, which the kernel lists all the same.
+ */
+export function cgroupsAbove(mounts: string, own: string): readonly string[] {
   const path = /^0::(\S+)$/m.exec(own)?.[1];
-  const [, root, point] = mount ?? [];
-  if (root === undefined || point === undefined || path === undefined) return null;
-  const inside = root === "/" ? path : path.startsWith(`${root}/`) ? path.slice(root.length) : "";
-  return join(point, inside);
+  if (path === undefined) return [];
+  const found = [...mounts.matchAll(/^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup2 /gm)];
+  return found.toReversed().map(([, root = "", point = ""]) => {
+    const inside = root === "/" ? path : path.startsWith(`${root}/`) ? path.slice(root.length) : "";
+    return join(point, inside);
+  });
+}
+
+/** The first that really is a cgroup. */
+async function firstCgroup(paths: readonly string[]): Promise<string | null> {
+  for (const path of paths) {
+    if ((await namesIn(path)).includes("cgroup.procs")) return path;
+  }
+  return null;
 }
 
 export class ServiceCgroups {
@@ -64,7 +76,11 @@ export class ServiceCgroups {
   }
 
   async make(service: ServiceName): Promise<void> {
-    for (const part of parts) await mkdir(this.#part(service, part), { recursive: true });
+    // One by one: where the kernel answers "no such file" to every mkdir, as a read-only hierarchy
+    // may, Node's recursive mkdir tries for ever.
+    await makeDirectory(this.directory);
+    await makeDirectory(join(this.directory, folderOf(service)));
+    for (const part of parts) await makeDirectory(this.#part(service, part));
   }
 
   /** What a process writes its id to in order to enter. */
@@ -135,6 +151,14 @@ export class ServiceCgroups {
       const parsed = name.includes(":") ? parseServiceName(name.replaceAll("%2F", "/")) : null;
       return parsed === null ? [] : [parsed];
     });
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (causeCode(error) !== "EEXIST") throw error;
   }
 }
 

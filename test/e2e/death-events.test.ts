@@ -11,6 +11,7 @@ const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
 const { serviceAddress } = await import("../netns/node-files.ts");
 const { primary, project, RealCluster } = await import("./real-cluster.ts");
+const { createCgroupTree, removeCgroupTree } = await import("../netns/node-cgroups.ts");
 const { AddressSampler } = await import("./address-sampler.ts");
 
 const directory = mkdtempSync(join(tmpdir(), "clusterd-events-"));
@@ -18,21 +19,27 @@ const conf = join(directory, "cluster.conf");
 const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8");
 writeFileSync(conf, example.replace('status_poll_interval="1"', 'status_poll_interval="30"'));
 
+suite.setTimeout(120_000);
 const cluster = new RealCluster({ conf });
 const sampler = new AddressSampler(() => cluster.net.holders(serviceAddress));
 let skip: string | false = entry.type === "unsupported" ? entry.reason : false;
+const probe = createCgroupTree();
+if (probe === null) skip = "no cgroup v2 that this user may write";
+else removeCgroupTree(probe);
 if (skip === false) {
   await cluster.start();
   sampler.start();
   cluster.startAll();
   await cluster.allStarted([1, 2, 3], 30_000);
-  const { tracking } = (await cluster.status(1)) ?? {};
-  if (tracking === "marks") skip = "no cgroup v2 that this user may write";
 }
 suite.teardown(async () => {
   sampler.stop();
   await cluster.stop();
   rmSync(directory, { recursive: true });
+});
+
+test("every node says that its services have cgroups", { skip }, async (t) => {
+  for (const node of [1, 2, 3]) t.equal((await cluster.status(node))?.tracking, "cgroups");
 });
 
 test("a killed primary broker fails over long before the next check", { skip }, async (t) => {

@@ -11,6 +11,7 @@ const { primary, RealCluster } = await import("./real-cluster.ts");
 const { AddressSampler } = await import("./address-sampler.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
+suite.setTimeout(120_000);
 const cluster = new RealCluster();
 const sampler = new AddressSampler(() => cluster.net.holders(serviceAddress));
 if (skip === false) {
@@ -19,7 +20,6 @@ if (skip === false) {
   cluster.startAll();
   await cluster.allStarted([1, 2, 3], 30_000);
 }
-suite.setTimeout(120_000);
 suite.teardown(() => {
   sampler.stop();
   return cluster.stop();

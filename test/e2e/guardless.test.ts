@@ -11,13 +11,13 @@ const { serviceAddress } = await import("../netns/node-files.ts");
 const { primary, project, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
+suite.setTimeout(120_000);
 const cluster = new RealCluster();
 if (skip === false) {
   await cluster.start();
   cluster.startAll();
   await cluster.allStarted([1, 2, 3], 30_000);
 }
-suite.setTimeout(120_000);
 suite.teardown(() => cluster.stop());
 
 test("a node for which no guard can be started hands its services over and ends", {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Test, test } from "tap";
 import type { ProcessOrder } from "../../src/io/ports.ts";
 import { SystemProcesses } from "../../src/io/process-runner.ts";
-import { cgroupAbove, makeServiceCgroups, ServiceCgroups } from "../../src/io/service-cgroups.ts";
+import { cgroupsAbove, makeServiceCgroups, ServiceCgroups } from "../../src/io/service-cgroups.ts";
 import { trackingVariables } from "../../src/io/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { createCgroupTree, removeCgroupTree } from "../netns/node-cgroups.ts";
@@ -57,20 +57,22 @@ function writeProgram(path: string, script: string): void {
 /** A daemon that has thrown away session, parent and environment. */
 const hidden = "env -i setsid sleep 1000 </dev/null >/dev/null 2>&1 &";
 
-test("where the own cgroup is, from what the kernel says", async (t) => {
+test("where the own cgroup may be, from what the kernel says", async (t) => {
   const mount = (root: string, point: string) =>
     `24 1 0:21 / /sys rw - sysfs sysfs rw\n25 24 0:22 ${root} ${point} rw,x - cgroup2 cgroup2 rw\n`;
-  t.equal(cgroupAbove(mount("/", "/sys/fs/cgroup"), "0::/\n"), "/sys/fs/cgroup/");
-  t.equal(
-    cgroupAbove(mount("/", "/sys/fs/cgroup"), "0::/system.slice/clusterd.service\n"),
-    "/sys/fs/cgroup/system.slice/clusterd.service",
-  );
-  const hybrid = "9:name=systemd:/a\n0::/a\n";
-  t.equal(cgroupAbove(mount("/", "/sys/fs/cgroup/unified"), hybrid), "/sys/fs/cgroup/unified/a");
-  t.equal(cgroupAbove(mount("/part", "/mnt"), "0::/part/b\n"), "/mnt/b");
-  t.equal(cgroupAbove(mount("/part", "/mnt"), "0::/\n"), "/mnt", "only a part is to be seen");
-  t.equal(cgroupAbove("", "0::/\n"), null);
-  t.equal(cgroupAbove(mount("/", "/sys/fs/cgroup"), "1:cpu:/\n"), null);
+  const whole = mount("/", "/sys/fs/cgroup");
+  const own = "9:name=systemd:/a\n0::/system.slice/clusterd.service\n";
+  t.same(cgroupsAbove(whole, "0::/\n"), ["/sys/fs/cgroup/"]);
+  t.same(cgroupsAbove(whole, own), ["/sys/fs/cgroup/system.slice/clusterd.service"]);
+  t.same(cgroupsAbove(mount("/", "/sys/fs/cgroup/unified"), "0::/a\n"), [
+    "/sys/fs/cgroup/unified/a",
+  ]);
+  t.same(cgroupsAbove(mount("/part", "/mnt"), "0::/part/b\n"), ["/mnt/b"]);
+  t.same(cgroupsAbove(mount("/part", "/mnt"), "0::/\n"), ["/mnt"], "only a part is to be seen");
+  const twice = mount("/", "/sys/fs/cgroup/unified") + mount("/part", "/sys/fs/cgroup");
+  t.same(cgroupsAbove(twice, "0::/\n"), ["/sys/fs/cgroup", "/sys/fs/cgroup/unified/"]);
+  t.same(cgroupsAbove("", "0::/\n"), []);
+  t.same(cgroupsAbove(whole, "1:cpu:/\n"), []);
 });
 
 test("a process without its mark is found and killed by its cgroup", { skip }, async (t) => {
@@ -124,6 +126,11 @@ test("a cgroup that is gone costs the agent nothing", { skip }, async (t) => {
   const result = await processes.run(agent(t, "start", "echo started"));
   t.match(result, { type: "exited", code: 0, output: /started/ });
   await cgroups.make(web);
+});
+
+test("where no cgroup can be made, that is an error and no wait", async (t) => {
+  const { pid } = process;
+  await t.rejects(new ServiceCgroups(`/proc/${pid}/clusterd-test`).make(web), { code: /^E/ });
 });
 
 test("cgroups are made below the own one, or the reason is told", async (t) => {
