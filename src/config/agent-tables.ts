@@ -3,7 +3,7 @@
  * `script` and `ip`, as tables.
  * Does not know how an agent is run.
  * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
- * Deviations: `retry_delay` is an addition; values are checked by kind; a script needs its file.
+ * Deviations: `retry_delay` is an addition; values are checked by kind.
  */
 import { type Ms, ms } from "../model/time.ts";
 
@@ -23,9 +23,11 @@ export type AgentParameter = {
   readonly primary?: true;
   readonly unique?: true;
   readonly required?: true;
+  /** May change while the resource runs. */
+  readonly reconfig?: true;
   readonly default?: string;
-  /** `type%attribute`: taken from the nearest ancestor of that type unless given. */
-  readonly inherit?: { readonly type: string; readonly attribute: string };
+  /** Unless given, taken from the nearest ancestor of that type; null: from the parent. */
+  readonly inherit?: { readonly type: string | null; readonly attribute: string };
 };
 
 export type AgentAction = {
@@ -53,14 +55,15 @@ const service: AgentRule = {
   instancesMax: 1,
   parameters: [
     { name: "name", kind: text, primary: true, unique: true, required: true },
-    { name: "domain", kind: text },
-    { name: "autostart", kind: flag, default: "1" },
-    { name: "exclusive", kind: flag, default: "0" },
+    { name: "domain", kind: text, reconfig: true },
+    { name: "autostart", kind: flag, reconfig: true, default: "1" },
+    { name: "exclusive", kind: flag, reconfig: true, default: "0" },
     { name: "nfslock", kind: flag, default: "0" },
     { name: "nfs_client_cache", kind: flag, default: "0" },
     {
       name: "recovery",
       kind: { type: "choice", words: ["restart", "relocate", "disable", "restart-disable"] },
+      reconfig: true,
       default: "restart",
     },
     { name: "depend", kind: text },
@@ -72,7 +75,7 @@ const service: AgentRule = {
     { name: "max_restarts", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
     { name: "restart_expire_time", kind: { type: "duration" }, default: "0" },
     { name: "priority", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
-    { name: "retry_delay", kind: { type: "duration" }, default: "30" },
+    { name: "retry_delay", kind: { type: "duration" } },
   ],
   actions: ["start", "stop", "reconfig", "recover", "reload"].map((name) => action(name, 5)),
 };
@@ -81,7 +84,7 @@ const script: AgentRule = {
   type: "script",
   instancesMax: null,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true, required: true },
+    { name: "name", kind: text, primary: true, unique: true },
     { name: "file", kind: { type: "path" }, unique: true, required: true },
     { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
   ],
@@ -97,17 +100,13 @@ const ip: AgentRule = {
   type: "ip",
   instancesMax: 1,
   parameters: [
-    { name: "address", kind: { type: "address" }, primary: true, unique: true, required: true },
-    {
-      name: "family",
-      kind: { type: "choice", words: ["auto", "inet", "inet6"] },
-      default: "auto",
-    },
+    { name: "address", kind: { type: "address" }, primary: true, unique: true },
+    { name: "family", kind: { type: "choice", words: ["auto", "inet", "inet6"] } },
     { name: "monitor_link", kind: flag, default: "1" },
-    { name: "sleeptime", kind: { type: "integer", min: 0, max: 3600 }, default: "10" },
+    { name: "nfslock", kind: flag, inherit: { type: "service", attribute: "nfslock" } },
+    { name: "sleeptime", kind: { type: "integer", min: 0, max: 3600 } },
     { name: "disable_rdisc", kind: flag },
     { name: "prefer_interface", kind: text },
-    { name: "nfslock", kind: flag, inherit: { type: "service", attribute: "nfslock" } },
   ],
   actions: [
     action("start", 20),

@@ -12,6 +12,7 @@ import { readActions } from "./action-overrides.ts";
 import { type AgentParameter, type AgentRule, type AgentRules, primaryOf } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
 import { canonicalAddress } from "./ip-text.ts";
+import { warnInDefinition } from "./occurrence-attributes.ts";
 import { checkDefinition, checkValue } from "./resource-values.ts";
 import { complainUnknown } from "./schema-check.ts";
 import {
@@ -54,6 +55,7 @@ export class ResourceCatalog {
       const rule = this.ruleFor(section);
       if (rule === null) continue;
       this.#warnChildren(section);
+      warnInDefinition(section, report);
       this.#define(section, rule, { inline: false });
     }
   }

@@ -8,6 +8,7 @@ import { assertNever } from "../model/outcome.ts";
 import { type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
 import { parseIpWithPrefix } from "./ip-text.ts";
+import { occurrenceAttributes } from "./occurrence-attributes.ts";
 import { complainUnknown } from "./schema-check.ts";
 import { attributeOf, placeOf, placeOfAttribute, type Section } from "./section.ts";
 import {
@@ -19,12 +20,6 @@ import {
   parseInteger,
   quoted,
 } from "./value-text.ts";
-
-/** Attributes of an occurrence in the tree that are known to rgmanager but not offered here. */
-const occurrenceAttributes = [
-  ..."__independent_subtree __enforce_timeouts __max_failures __failure_expire_time".split(" "),
-  ..."__max_restarts __restart_expire_time".split(" "),
-];
 
 /** Complains about the attributes of a definition; true when it can be used. */
 export function checkDefinition(section: Section, rule: AgentRule, report: Report): boolean {
@@ -56,7 +51,6 @@ export function checkReference(section: Section, report: Report): void {
     const allowed = `define it with the <${section.element.name}> in <resources>`;
     report.warning(placeOfAttribute(section, name), { type: "ignored", problem, allowed });
   }
-  warnOccurrenceAttributes(section, report);
 }
 
 /** Checks the value of one attribute of a definition or of `<resource-defaults>`. */
@@ -85,19 +79,9 @@ function checkNames(section: Section, rule: AgentRule, report: Report): void {
     const kind = "attribute";
     complainUnknown(report, { place, severity: "error" }, { kind, of: name, known });
   }
-  warnOccurrenceAttributes(section, report);
   if (primaryOf(rule) === null) {
     const problem = `the agent of <${rule.type}> has no primary parameter`;
     report.error(placeOf(section), { type: "not-supported", problem });
-  }
-}
-
-function warnOccurrenceAttributes(section: Section, report: Report): void {
-  for (const { name } of section.element.attributes) {
-    if (!occurrenceAttributes.includes(name)) continue;
-    const problem = `${name} is not supported by clusterd and has no effect`;
-    const allowed = "the recovery policy of the service applies";
-    report.warning(placeOfAttribute(section, name), { type: "not-supported", problem, allowed });
   }
 }
 

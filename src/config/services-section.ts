@@ -18,6 +18,7 @@ import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers, servicesMax } from "./defaults.ts";
+import { readUpkeep } from "./occurrence-attributes.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
 import {
@@ -112,7 +113,8 @@ class ServiceReader {
     const actions = referred
       ? [...definition.actions, ...readActions(section, rule, this.#report)]
       : definition.actions;
-    return { ...own, key, line: section.element.line, actions, children };
+    const upkeep = readUpkeep(section, this.#report);
+    return { ...own, key, line: section.element.line, actions, children, ...upkeep };
   }
 
   #child(section: Section, ancestors: Ancestors): ResourceConf | null {
@@ -152,7 +154,7 @@ class ServiceReader {
       maxRestarts: parseInteger(values.get("max_restarts") ?? "") ?? 0,
       restartExpireMs: duration(values.get("restart_expire_time")),
       priority: parseInteger(values.get("priority") ?? "") ?? 0,
-      retryDelayMs: duration(values.get("retry_delay")),
+      retryDelayMs: duration(values.get("retry_delay") ?? retryDelayDefault),
       tree,
     };
   }
@@ -181,15 +183,18 @@ class ServiceReader {
 
 const recoveries: readonly RecoveryPolicy[] = ["restart", "relocate", "disable", "restart-disable"];
 
+/** Long enough for what kept a service from starting to be over, short enough for a human. */
+const retryDelayDefault = "30";
+
 function duration(text: string | undefined): Ms {
   return parseDuration(text ?? "") ?? ms(0);
 }
 
 function inheritedValue(
-  from: { readonly type: string; readonly attribute: string },
+  from: { readonly type: string | null; readonly attribute: string },
   ancestors: Ancestors,
 ): string | null {
-  const giver = ancestors.find((ancestor) => ancestor.type === from.type);
+  const giver = ancestors.find(({ type }) => from.type === null || type === from.type);
   return new Map(giver?.attributes).get(from.attribute) ?? null;
 }
 

@@ -154,7 +154,14 @@ export type ResourceConf = {
   /** Overrides of agent actions: `<action name= depth= interval= timeout=/>`. */
   readonly actions: readonly ActionOverride[];
   readonly children: readonly ResourceConf[];
+  /** Failed checks that do not count; absent: every one counts. */
+  readonly tolerance?: ToleranceConf;
+  /** The time-outs of actions are limits, not hints. */
+  readonly enforceTimeouts?: true;
 };
+
+/** As many failures within the time are tolerated; the next one counts. */
+export type ToleranceConf = { readonly failures: number; readonly expireMs: Ms };
 
 export type ActionOverride = {
   readonly name: string;

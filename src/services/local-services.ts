@@ -201,6 +201,9 @@ export class LocalServices {
         if (outcome === "failed" && place.startOp !== null) {
           const { startOp } = place;
           this.#out.push({ type: "status-failed", service: name, startOp, text: verdict.text });
+        } else if (verdict.text !== "") {
+          const text = `${name}: tolerated: ${verdict.text}`;
+          this.#out.push({ type: "notice", level: "warning", text });
         }
         return;
       case "clean":

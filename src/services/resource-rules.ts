@@ -1,19 +1,21 @@
 /**
  * What is known of each resource type from its agent's metadata: typed children with their levels,
  * and the status checks with their intervals.
- * Source: resource-agents service.sh, script.sh, ip.sh, fs.sh (special/child, actions).
+ * Source: resource-agents service.sh, script.sh, ip.sh, fs.sh, nfsserver.sh, nfsexport.sh, netfs.sh
+ * (special/child, actions).
  */
 import type { Ms } from "../model/time.ts";
 import { ms } from "../model/time.ts";
 
-export type ChildRule = { readonly type: string; readonly start: number; readonly stop: number };
-export type CheckRule = { readonly depth: number; readonly intervalMs: Ms };
-
-export type ResourceRule = {
-  /** Typed children in metadata order; empty: all children in document order. */
-  readonly children: readonly ChildRule[];
-  readonly checks: readonly CheckRule[];
+export type ChildRule = {
+  readonly type: string;
+  /** Levels, 1 to 100; 0: after everything that has one. */
+  readonly start: number;
+  readonly stop: number;
+  /** Children of this type are ignored. */
+  readonly forbidden?: true;
 };
+export type CheckRule = { readonly depth: number; readonly intervalMs: Ms };
 
 const serviceChildren: readonly ChildRule[] = [
   { type: "lvm", start: 1, stop: 9 },
@@ -27,22 +29,52 @@ const serviceChildren: readonly ChildRule[] = [
   { type: "script", start: 9, stop: 1 },
 ];
 
-const rules: ReadonlyMap<string, ResourceRule> = new Map<string, ResourceRule>([
-  ["service", { children: serviceChildren, checks: [] }],
-  ["script", { children: [], checks: [{ depth: 0, intervalMs: ms(30_000) }] }],
+const fileSystemChildren: readonly ChildRule[] = [
+  { type: "fs", start: 1, stop: 3 },
+  { type: "clusterfs", start: 1, stop: 3 },
+  { type: "nfsexport", start: 3, stop: 1 },
+];
+const noExports: readonly ChildRule[] = ["nfsclient", "nfsexport"].map(forbidden);
+
+/** Parents without a row have no child list: all children in document order. */
+const childRules: ReadonlyMap<string, readonly ChildRule[]> = new Map([
+  ["service", serviceChildren],
+  ["fs", fileSystemChildren],
+  ["clusterfs", fileSystemChildren],
+  [
+    "nfsserver",
+    [
+      { type: "nfsclient", start: 1, stop: 2 },
+      { type: "ip", start: 2, stop: 1 },
+      ...["nfsexport", "nfsserver"].map(forbidden),
+    ],
+  ],
+  ["nfsexport", [{ type: "nfsclient", start: 0, stop: 0 }, forbidden("nfsexport")]],
+  ["ip", noExports],
+  ["netfs", noExports],
+]);
+
+/** The child list of a parent's type, in metadata order; empty when its agent has none. */
+export function childRulesOf(type: string): readonly ChildRule[] {
+  return childRules.get(type) ?? [];
+}
+
+function forbidden(type: string): ChildRule {
+  return { type, start: 0, stop: 0, forbidden: true };
+}
+
+const checks: ReadonlyMap<string, readonly CheckRule[]> = new Map([
+  ["script", [{ depth: 0, intervalMs: ms(30_000) }]],
   [
     "ip",
-    {
-      children: [],
-      checks: [
-        { depth: 0, intervalMs: ms(20_000) },
-        { depth: 10, intervalMs: ms(60_000) },
-      ],
-    },
+    [
+      { depth: 0, intervalMs: ms(20_000) },
+      { depth: 10, intervalMs: ms(60_000) },
+    ],
   ],
 ]);
 
-/** Null for a type without an agent. */
-export function resourceRule(type: string): ResourceRule | null {
-  return rules.get(type) ?? null;
+/** The status checks of a type; empty when it is never checked. */
+export function checksOf(type: string): readonly CheckRule[] {
+  return checks.get(type) ?? [];
 }

@@ -4,58 +4,60 @@
  * Deviation: a listed type with a level in one direction only counts as unlisted in the other,
  * where the original never visits it.
  */
-import type { ResourceConf } from "../model/conf.ts";
-import { type ChildRule, resourceRule } from "./resource-rules.ts";
+import { type ChildRule, childRulesOf } from "./resource-rules.ts";
+
+/** A resource with its children: of the daemon's configuration, or of a tool that looks at one. */
+type Branch<Resource> = { readonly type: string; readonly children: readonly Resource[] };
+
+/** The child list of a type's agent. */
+export type RulesOf = (type: string) => readonly ChildRule[];
 
 /** The node first, then its children by level. */
-export function startOrder(tree: ResourceConf): readonly ResourceConf[] {
-  return [tree, ...byLevel(storedChildren(tree), tree.type).flatMap((child) => startOrder(child))];
+export function startOrder<Resource extends Branch<Resource>>(
+  tree: Resource,
+  rulesOf: RulesOf = childRulesOf,
+): readonly Resource[] {
+  const children = inLevels(tree, "start", rulesOf).flat();
+  return [tree, ...children.flatMap((child) => startOrder(child, rulesOf))];
 }
 
 /** The children first, each subtree whole, then the node. */
-export function stopOrder(tree: ResourceConf): readonly ResourceConf[] {
-  const stored = storedChildren(tree);
-  const listed = rulesOf(tree.type);
-  const typed = listed.length === 0 ? [] : typedFor(listed, "stop");
-  const level = (child: ResourceConf) => typed.find((rule) => rule.type === child.type);
-  const untyped = stored.filter((child) => level(child) === undefined).toReversed();
-  const ordered = [...untyped];
-  for (const at of levels(typed, "stop")) {
-    for (const rule of typed.filter((one) => one.stop === at)) {
-      ordered.push(...stored.filter((child) => child.type === rule.type).toReversed());
-    }
-  }
-  return [...ordered.flatMap((child) => stopOrder(child)), tree];
+export function stopOrder<Resource extends Branch<Resource>>(
+  tree: Resource,
+  rulesOf: RulesOf = childRulesOf,
+): readonly Resource[] {
+  const groups = inLevels(tree, "stop", rulesOf);
+  const untyped = groups.at(-1) ?? [];
+  const ordered = [untyped, ...groups.slice(0, -1)].flatMap((group) => group.toReversed());
+  return [...ordered.flatMap((child) => stopOrder(child, rulesOf)), tree];
 }
 
 /** Typed children first, in metadata order, then the others as the document has them. */
-function storedChildren(tree: ResourceConf): readonly ResourceConf[] {
+function storedChildren<Resource extends Branch<Resource>>(
+  tree: Resource,
+  rulesOf: RulesOf,
+): readonly Resource[] {
   const listed = rulesOf(tree.type);
-  const typed = listed.flatMap((rule) => tree.children.filter((one) => one.type === rule.type));
+  const typed = listed
+    .filter((rule) => rule.forbidden !== true)
+    .flatMap((rule) => tree.children.filter((one) => one.type === rule.type));
   const types = new Set(listed.map((rule) => rule.type));
   return [...typed, ...tree.children.filter((one) => !types.has(one.type))];
 }
 
-function byLevel(stored: readonly ResourceConf[], parent: string): readonly ResourceConf[] {
-  const typed = typedFor(rulesOf(parent), "start");
+/** The children in stored order: one group for each type with a level, then all the others. */
+export function inLevels<Resource extends Branch<Resource>>(
+  tree: Resource,
+  way: "start" | "stop",
+  rulesOf: RulesOf,
+): readonly (readonly Resource[])[] {
+  const stored = storedChildren(tree, rulesOf);
+  const typed = rulesOf(tree.type)
+    .filter((rule) => rule[way] > 0)
+    .toSorted((a, b) => a[way] - b[way]);
   const types = new Set(typed.map((rule) => rule.type));
-  const ordered: ResourceConf[] = [];
-  for (const at of levels(typed, "start")) {
-    for (const rule of typed.filter((one) => one.start === at)) {
-      ordered.push(...stored.filter((child) => child.type === rule.type));
-    }
-  }
-  return [...ordered, ...stored.filter((child) => !types.has(child.type))];
-}
-
-function rulesOf(type: string): readonly ChildRule[] {
-  return resourceRule(type)?.children ?? [];
-}
-
-function typedFor(rules: readonly ChildRule[], way: "start" | "stop"): readonly ChildRule[] {
-  return rules.filter((rule) => rule[way] > 0);
-}
-
-function levels(rules: readonly ChildRule[], way: "start" | "stop"): readonly number[] {
-  return [...new Set(rules.map((rule) => rule[way]))].toSorted((a, b) => a - b);
+  return [
+    ...typed.map((rule) => stored.filter((child) => child.type === rule.type)),
+    stored.filter((child) => !types.has(child.type)),
+  ];
 }

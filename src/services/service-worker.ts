@@ -9,7 +9,7 @@ import { type Ms, ms } from "../model/time.ts";
 import { dropAddress, ipSettings } from "../vip/ip-agent.ts";
 import { type CallPlace, callAgent } from "./agent-calls.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
-import { CheckClock, effectiveChecks } from "./status-checks.ts";
+import { CheckClock, effectiveChecks, enforcedLimitMs, FailureMemory } from "./status-checks.ts";
 
 type PlaceOf = (resource: ResourceConf) => Omit<CallPlace, "depth" | "limitMs">;
 
@@ -22,6 +22,7 @@ export class ServiceWorker {
   readonly #place: PlaceOf;
   readonly #started = new Set<ResourceConf>();
   #clocks: ReadonlyMap<ResourceConf, CheckClock> = new Map();
+  #failures: ReadonlyMap<ResourceConf, FailureMemory> = new Map();
 
   constructor(conf: ServiceConf, place: PlaceOf) {
     this.conf = conf;
@@ -59,8 +60,11 @@ export class ServiceWorker {
     return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
   }
 
-  /** Forgets earlier checks: the first one is due an interval after the start. */
+  /** Forgets earlier checks and failures: the first one is due an interval after the start. */
   beginChecks(nowMs: number, statusPollIntervalMs: Ms | null): void {
+    this.#failures = new Map(
+      startOrder(this.conf.tree).map((resource) => [resource, new FailureMemory(resource)]),
+    );
     this.#clocks = new Map(
       startOrder(this.conf.tree).map((resource) => [
         resource,
@@ -81,17 +85,21 @@ export class ServiceWorker {
       clock.begin(depth, nowMs);
       return [{ resource, depth }];
     });
-    return due.length === 0 ? null : this.#checkAll(due);
+    return due.length === 0 ? null : this.#checkAll(due, nowMs);
   }
 
   *#checkAll(
     due: readonly { readonly resource: ResourceConf; readonly depth: number }[],
+    nowMs: number,
   ): AgentCall {
+    const tolerated: string[] = [];
     for (const { resource, depth } of due) {
       const verdict = yield* this.#call(resource, "status", { depth, limitMs: null });
-      if (verdict.code !== 0) return verdict;
+      if (verdict.code === 0) continue;
+      if (this.#failures.get(resource)?.tolerates(nowMs) !== true) return verdict;
+      tolerated.push(verdict.text);
     }
-    return { code: 0, text: "" };
+    return { code: 0, text: tolerated.join("; ") };
   }
 
   /** A stop after one that failed: what the agents leave is killed; still a failure to report. */
@@ -139,6 +147,7 @@ export class ServiceWorker {
     action: "start" | "stop" | "status",
     limits: { readonly depth: number; readonly limitMs: Ms | null },
   ): AgentCall {
-    return callAgent(resource, action, { ...this.#place(resource), ...limits });
+    const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
+    return callAgent(resource, action, { ...this.#place(resource), ...limits, limitMs });
   }
 }

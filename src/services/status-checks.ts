@@ -1,13 +1,14 @@
 /**
- * Which status check of a resource is due, and at which depth.
- * Source: rgmanager restree.c: do_status; reslist.c: _get_actions_ccs for the overrides.
+ * Which status check of a resource is due, at which depth, and which failures are tolerated.
+ * Source: rgmanager restree.c: do_status; reslist.c: _get_actions_ccs for the overrides;
+ * restart_counter.c.
  * Deviations: an explicit `status_poll_interval` lowers the interval of script and ip resources
  * that have no `<action>` of their own; the time of a check is its beginning, so that its duration
  * does not stretch the interval.
  */
-import type { ResourceConf } from "../model/conf.ts";
+import type { ResourceConf, ToleranceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { type CheckRule, resourceRule } from "./resource-rules.ts";
+import { type CheckRule, checksOf } from "./resource-rules.ts";
 
 /** Timers fire up to this much early relative to the clock that stamps them. */
 const earlyMsMax = 10;
@@ -20,7 +21,7 @@ export function effectiveChecks(
   statusPollIntervalMs: Ms | null,
 ): readonly CheckRule[] {
   const overrides = resource.actions.filter((action) => action.name === "status");
-  const known = resourceRule(resource.type)?.checks ?? [];
+  const known = checksOf(resource.type);
   const added = overrides
     .filter((one) => one.depth !== null && !known.some((rule) => rule.depth === one.depth))
     .flatMap((one) =>
@@ -64,5 +65,35 @@ export class CheckClock {
 
   begin(depth: number, nowMs: number): void {
     this.#beganMs.set(depth, nowMs);
+  }
+}
+
+/** The time-out of an action where it is a limit; null: none. */
+export function enforcedLimitMs(resource: ResourceConf, name: string, depth: number): Ms | null {
+  if (resource.enforceTimeouts !== true) return null;
+  const given = resource.actions.findLast(
+    (one) =>
+      one.name === name && one.timeoutMs !== null && (one.depth === null || one.depth === depth),
+  );
+  return given?.timeoutMs === undefined || given.timeoutMs === 0 ? null : given.timeoutMs;
+}
+
+/** The tolerated failures of one resource since its start. A success does not clear them. */
+export class FailureMemory {
+  readonly #tolerance: ToleranceConf | null;
+  #atMs: readonly number[] = [];
+
+  constructor(resource: ResourceConf) {
+    this.#tolerance = resource.tolerance ?? null;
+  }
+
+  /** Whether a failure at this time is tolerated; then it is remembered. */
+  tolerates(nowMs: number): boolean {
+    const tolerance = this.#tolerance;
+    if (tolerance === null) return false;
+    this.#atMs = this.#atMs.filter((at) => nowMs - at < tolerance.expireMs);
+    if (this.#atMs.length >= tolerance.failures) return false;
+    this.#atMs = [...this.#atMs, nowMs];
+    return true;
   }
 }

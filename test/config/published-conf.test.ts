@@ -139,10 +139,9 @@ test("the published example has four services with their references resolved", a
       line: 70,
       attributes: [
         ["address", "20.0.20.200"],
-        ["family", "auto"],
         ["monitor_link", "yes"],
-        ["sleeptime", "0"],
         ["nfslock", "0"],
+        ["sleeptime", "0"],
       ],
       actions: [],
       children: [],

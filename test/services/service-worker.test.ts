@@ -1,6 +1,6 @@
 /** The work on one service: order, failures on the way, and cleaning up. */
 import { test } from "tap";
-import type { AgentReport } from "../../src/model/agent-orders.ts";
+import type { AgentCall, AgentReport } from "../../src/model/agent-orders.ts";
 import type { NodeName, ServiceName } from "../../src/model/ids.ts";
 import { parseNodeName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
@@ -150,6 +150,48 @@ test("checks go in start order, and the first failure is the result", async (t) 
   t.equal(verdict.code, 1);
   two.endChecks();
   t.equal(two.check(99_000, "all"), null);
+});
+
+test("two failures a minute are tolerated, the third counts (case 17)", (t) => {
+  const tolerance = { failures: 2, expireMs: ms(60_000) };
+  const actions = [{ name: "status", depth: null, intervalMs: ms(1000), timeoutMs: null }];
+  const tolerant = worker(script("a", { tolerance, actions }));
+  const failsAt = (seconds: number): number => {
+    const check = tolerant.check(seconds * 1000, "due");
+    if (check === null) throw new Error("no check is due");
+    const { verdict } = walkCall(check, [exited(1)]);
+    t.match(verdict.text, /status of \/etc\/init\.d\/a returned 1/, "and said");
+    return verdict.code;
+  };
+  tolerant.beginChecks(-1000, null);
+  t.same([0, 10, 20].map(failsAt), [0, 0, 1]);
+  t.same([62, 63].map(failsAt), [0, 1], "the first one is forgotten after a minute");
+  t.same([130, 131, 132].map(failsAt), [0, 0, 1]);
+  tolerant.beginChecks(133_000, null);
+  t.same([135, 136, 137].map(failsAt), [0, 0, 1], "a start forgets them all");
+  t.end();
+});
+
+test("time-outs are limits where they are enforced, and hints elsewhere", (t) => {
+  const action = (name: string, seconds: number) => {
+    return { name, depth: null, intervalMs: null, timeoutMs: ms(seconds * 1000) };
+  };
+  const actions = [action("start", 60), action("stop", 0)];
+  const limits = (call: AgentCall): readonly unknown[] => {
+    const found: unknown[] = [];
+    for (let next = call.next(); next.done !== true; next = call.next(exited(0))) {
+      if (next.value.type === "run-process") found.push(next.value.timeoutMs);
+    }
+    return found;
+  };
+  const [enforced, hinted] = [
+    script("a", { actions, enforceTimeouts: true }),
+    script("b", { actions }),
+  ];
+  t.same(limits(worker(enforced, hinted).start()), [60_000, null]);
+  t.same(limits(worker(enforced, hinted).stop()), [null, null], "0 is no limit");
+  t.same(limits(worker(enforced, hinted).stop(ms(5000))), [5000, 5000], "a given limit wins");
+  t.end();
 });
 
 test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {

@@ -1,0 +1,45 @@
+/**
+ * What the tool knows of one resource type: its agent's metadata, file and child list.
+ * Source: rgmanager resrules.c: load_resource_rulefile, print_resource_rule.
+ */
+import { type AgentRule, builtInAgents } from "../config/agent-tables.ts";
+import { knownAgents } from "../config/known-agents.ts";
+import { type ChildRule, childRulesOf } from "../services/resource-rules.ts";
+
+export type TreeRule = {
+  readonly agent: AgentRule;
+  /** Name of the agent's file, without its directory. */
+  readonly file: string;
+  readonly children: readonly ChildRule[];
+  readonly initOnAdd: boolean;
+  readonly destroyOnDelete: boolean;
+};
+
+export type TreeRules = ReadonlyMap<string, TreeRule>;
+
+/** By type, in the alphabetical order in which resources are listed. */
+export function sortedRules(rules: readonly TreeRule[]): TreeRules {
+  const sorted = rules.toSorted((a, b) => compareTypes(a.agent.type, b.agent.type));
+  return new Map(sorted.map((rule) => [rule.agent.type, rule]));
+}
+
+/** The rules that are used without a directory of agents. */
+export function builtInRules(): TreeRules {
+  return sortedRules([...builtInAgents, ...knownAgents].map(ruleOf));
+}
+
+/** A rule whose agent has the child list that rgmanager's agent of that type has. */
+export function ruleOf(agent: AgentRule): TreeRule {
+  return {
+    agent,
+    file: `${agent.type}.sh`,
+    children: childRulesOf(agent.type),
+    initOnAdd: true,
+    destroyOnDelete: true,
+  };
+}
+
+function compareTypes(a: string, b: string): number {
+  const [left, right] = [a.toLowerCase(), b.toLowerCase()];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
