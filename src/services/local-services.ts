@@ -66,7 +66,13 @@ type Job = {
   readonly action: number;
 };
 
-type Place = { readonly worker: ServiceWorker; job: Job | null; startOp: number | null };
+type Place = {
+  readonly worker: ServiceWorker;
+  job: Job | null;
+  startOp: number | null;
+  /** Something happened while a check was under way that may have looked too early. */
+  again: boolean;
+};
 
 export class LocalServices {
   readonly #conf: ClusterConf;
@@ -93,7 +99,7 @@ export class LocalServices {
             place.worker.conf !== service && place.worker.runs(resource.type, resource.key),
         ).length,
       }));
-      places.set(service.name, { worker, job: null, startOp: null });
+      places.set(service.name, { worker, job: null, startOp: null, again: false });
     }
   }
 
@@ -155,6 +161,7 @@ export class LocalServices {
     }
     place.worker.endChecks();
     place.startOp = null;
+    place.again = false;
     this.#begin(place, { kind: op.kind, call: callOf(place.worker, op), op });
   }
 
@@ -205,6 +212,7 @@ export class LocalServices {
           const text = `${name}: tolerated: ${verdict.text}`;
           this.#out.push({ type: "notice", level: "warning", text });
         }
+        if (outcome === "ok") this.#checkAgain(place);
         return;
       case "clean":
         this.#finishCleaning();
@@ -219,13 +227,21 @@ export class LocalServices {
     const running = [...this.#places.values()].filter((place) => place.job?.kind === "status");
     let free = this.#conf.services.statusChildMax - running.length;
     for (const place of this.#places.values()) {
-      if (place.startOp === null || place.job !== null || free <= 0) continue;
       if (frozen.includes(place.worker.conf.name)) continue;
+      if (which === "all" && place.job?.kind === "status") place.again = true;
+      if (place.startOp === null || place.job !== null || free <= 0) continue;
       const call = place.worker.check(this.#nowMs, which);
       if (call === null) continue;
       free -= 1;
       this.#begin(place, { kind: "status", call, op: null });
     }
+  }
+
+  #checkAgain(place: Place): void {
+    if (!place.again || place.startOp === null) return;
+    place.again = false;
+    const call = place.worker.check(this.#nowMs, "all");
+    if (call !== null) this.#begin(place, { kind: "status", call, op: null });
   }
 
   #cleanAll(how: "clean-up" | "kill"): void {

@@ -195,6 +195,21 @@ test("an event on the machine checks everything at once", async (t) => {
   t.same(place.underWay(), ["run web status"]);
 });
 
+test("an event during a check is looked at again when the check has ended well", async (t) => {
+  const place = clean().operate("start", "web").succeed();
+  const event = { type: "check-now", why: "a process ended", frozen: [] } as const;
+  place.step(event);
+  place.take();
+  place.step(event).step(event);
+  t.same(place.underWay(), ["run web status"], "one check at a time");
+  place.report(exited(0));
+  t.same(place.underWay(), ["run web status"], "once more, for both events");
+  place.report(exited(0));
+  t.same(place.underWay(), []);
+  place.step(event).step(event).report(exited(3));
+  t.same(place.underWay(), [], "a failure needs no second look");
+});
+
 test("what is frozen is not checked, whatever the occasion", async (t) => {
   const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
   place.take();
