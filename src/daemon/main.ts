@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { Command } from "commander";
 import { formatComplaint, formatCount, hasErrors } from "../config/complaint.ts";
 import { startupWarnings } from "../config/startup-warnings.ts";
-import { causeText } from "../io/cause.ts";
+import { causeCode, causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { lockInstance } from "../io/instance-lock.ts";
 import { writeNewKey } from "../io/key-file.ts";
@@ -67,13 +67,13 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-async function makeDirectories(options: Arguments): Promise<string | null> {
+/** Only the last level: a missing parent is a typing error, and Node hangs on one in /proc. */
+async function makeDirectory(path: string, mode: number): Promise<string | null> {
   try {
-    await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
-    await mkdir(options.runDir, { recursive: true, mode: 0o755 });
+    await mkdir(path, { mode });
     return null;
   } catch (error) {
-    return causeText(error);
+    return causeCode(error) === "EEXIST" ? null : causeText(error);
   }
 }
 
@@ -100,7 +100,8 @@ async function run(options: Arguments): Promise<number | null> {
     say(`${config}: <rm disabled="1">: service management is disabled`);
     return 2;
   }
-  const unmade = await makeDirectories(options);
+  const unmade =
+    (await makeDirectory(options.stateDir, 0o700)) ?? (await makeDirectory(options.runDir, 0o755));
   if (unmade !== null) {
     say(`clusterd: ${unmade}`);
     return 1;
