@@ -70,6 +70,8 @@ type Place = {
   readonly worker: ServiceWorker;
   job: Job | null;
   startOp: number | null;
+  /** Begun and not verifiably stopped since: after a failed stop something may still run. */
+  remains: boolean;
   /** Something happened while a check was under way that may have looked too early. */
   again: boolean;
 };
@@ -99,7 +101,7 @@ export class LocalServices {
             place.worker.conf !== service && place.worker.runs(resource.type, resource.key),
         ).length,
       }));
-      places.set(service.name, { worker, job: null, startOp: null, again: false });
+      places.set(service.name, { worker, job: null, startOp: null, remains: false, again: false });
     }
   }
 
@@ -109,9 +111,7 @@ export class LocalServices {
 
   /** Whether anything may be running here; false only when it is verified that nothing is. */
   get mayRun(): boolean {
-    const idle = [...this.#places.values()].every(
-      (place) => place.job === null && place.startOp === null,
-    );
+    const idle = [...this.#places.values()].every((place) => place.job === null && !place.remains);
     return !(this.#state === "clean" && idle);
   }
 
@@ -162,6 +162,7 @@ export class LocalServices {
     place.worker.endChecks();
     place.startOp = null;
     place.again = false;
+    place.remains = true;
     this.#begin(place, { kind: op.kind, call: callOf(place.worker, op), op });
   }
 
@@ -202,6 +203,7 @@ export class LocalServices {
           place.startOp = job.op.id;
           place.worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
         }
+        if (job.kind === "stop" && outcome === "ok") place.remains = false;
         this.#out.push({ type: "result", op: job.op.id, outcome, text: verdict.text });
         return;
       case "status":
@@ -215,6 +217,7 @@ export class LocalServices {
         if (outcome === "ok") this.#checkAgain(place);
         return;
       case "clean":
+        place.remains = false;
         this.#finishCleaning();
         return;
       default:

@@ -210,6 +210,22 @@ test("an event during a check is looked at again when the check has ended well",
   t.same(place.underWay(), [], "a failure needs no second look");
 });
 
+test("after a failed stop something may still run, until a stop or a kill has ended well", (t) => {
+  const place = clean();
+  t.equal(place.local.mayRun, false);
+  place.operate("start", "web").succeed();
+  t.equal(place.local.mayRun, true);
+  place.operate("stop", "web").report(exited(1));
+  t.equal(place.local.mayRun, true, "the stop failed");
+  place.operate("stop", "web").succeed();
+  t.equal(place.local.mayRun, false);
+  place.operate("start", "mail").report(exited(1));
+  t.equal(place.local.mayRun, true, "a failed start may have left something");
+  place.step({ type: "kill" }).succeed();
+  t.equal(place.local.mayRun, false);
+  t.end();
+});
+
 test("what is frozen is not checked, whatever the occasion", async (t) => {
   const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
   place.take();
