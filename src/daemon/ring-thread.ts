@@ -8,12 +8,13 @@
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
-import { gcmCiphers, plainCiphers } from "../io/frame-cipher.ts";
+import { type CipherSource, gcmCiphers, plainCiphers } from "../io/frame-cipher.ts";
 import { clusterTag } from "../io/frame-header.ts";
 import { SealedFrames } from "../io/frame-seal.ts";
 import { keyFromFile, keyFromName } from "../io/key-file.ts";
+import { loadNativeGcm } from "../io/native-gcm.ts";
 import type { NodeLife, TransportOpened, TransportProblem } from "../io/ports.ts";
-import { loadSystemCalls } from "../io/system-calls.ts";
+import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { isLocalAddress, UdpTransport } from "../io/udp-transport.ts";
 import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
@@ -36,10 +37,13 @@ const envelopeBytes = 44;
 const ipv4HeaderBytes = 28;
 const ipv6HeaderBytes = 48;
 const orderedHeaderBytes = 32;
+/** Decrypted frames are parts of such blocks: fewer things for the collector to find. */
+const frameBlockBytes = 64 * 1024;
 
 if (parentPort !== null) listen(parentPort);
 
 function listen(port: MessagePort): void {
+  Buffer.poolSize = frameBlockBytes;
   const post: PostBatch = (batch) => {
     const { content, transfer } = packOutputs(batch);
     port.postMessage(content, [...transfer]);
@@ -78,14 +82,17 @@ async function startRing(
   const key = await clusterKey(options, notice);
   if (!key.ok) return fail(key.problem);
   const store = new FileStore(options.stateDirectory);
-  const clock = systemClock();
+  const calls = options.nativeCalls
+    ? await loadSystemCalls()
+    : refuse("native calls are switched off");
+  const clock = systemClock(calls.ok ? calls.value : null);
   const life = await store.beginLife(clock.wallMs());
   if (!life.ok) {
     const { path, type, cause } = life.problem;
     return fail({ type: "store", text: `${path} is ${type}: ${cause}` });
   }
   if (life.value.first) notice("warning", "no stored ring sequence; starting at 1");
-  const scheduling = await requestRealtime(options, notice);
+  const scheduling = requestRealtime(options, calls, notice);
   const transport = new UdpTransport(transportOptions(options));
   let driver: RingDriver | null = null;
   const opened = await transport.open((...datagram) => driver?.datagram(...datagram));
@@ -98,7 +105,7 @@ async function startRing(
     incarnation,
     nodes: options.nodes,
     sealed: options.totem.secauth,
-    ciphers: options.totem.secauth ? gcmCiphers(key.value, options.clusterName) : plainCiphers(),
+    ciphers: await cipherSource(options, key.value),
   });
   const ring = new Ring(ringOptions(options, life.value));
   const codec = { encode: encodeMessage, decode: decodeMessage };
@@ -128,12 +135,21 @@ async function clusterKey(
   return accept(keyFromName(clusterName));
 }
 
-async function requestRealtime(
-  { realtime, nativeCalls }: RingThreadOptions,
+async function cipherSource(
+  { totem, clusterName, nativeCalls }: RingThreadOptions,
+  key: Uint8Array,
+): Promise<CipherSource> {
+  if (!totem.secauth) return plainCiphers();
+  const native = nativeCalls ? await loadNativeGcm() : refuse("native calls are switched off");
+  return gcmCiphers(key, clusterName, native.ok ? native.value : null);
+}
+
+function requestRealtime(
+  { realtime }: RingThreadOptions,
+  calls: Result<SystemCalls, string>,
   notice: Notice,
-): Promise<"round-robin" | "default"> {
+): "round-robin" | "default" {
   if (!realtime) return "default";
-  const calls = nativeCalls ? await loadSystemCalls() : refuse("native calls are switched off");
   const asked = calls.ok
     ? calls.value.scheduleRoundRobin(realtimePriority, "normal")
     : refuse(calls.problem);

@@ -5,12 +5,20 @@
 import { uptime } from "node:os";
 import { ms } from "../model/time.ts";
 import type { Clock } from "./ports.ts";
+import type { SystemCalls } from "./system-calls.ts";
 
-export function systemClock(): Clock {
+/** Without system calls the time since the start of the machine costs opening a file. */
+export function systemClock(calls: Pick<SystemCalls, "boottimeMs"> | null = null): Clock {
+  const native = calls?.boottimeMs ?? null;
   return {
     monotonicMs: () => ms(performance.now()),
-    // Node reads /proc/uptime, which counts suspend and shows hundredths of a second.
-    boottimeMs: () => ms(Math.round(uptime() * 100) * 10),
+    // Node reads /proc/uptime, which counts suspend and shows hundredths of a second: all
+    // processes of a node must read the same, whichever way they do it.
+    boottimeMs: () => ms(native === null ? Math.round(uptime() * 100) * 10 : tens(native())),
     wallMs: () => ms(Date.now()),
   };
+}
+
+function tens(timeMs: number): number {
+  return Math.floor(timeMs / 10) * 10;
 }

@@ -2,6 +2,7 @@
  * Protects the payload of one frame: AES-256-GCM, or nothing when the cluster has secauth off.
  * Knows keys and bytes; does not know senders, replays or what is inside.
  * Source: NIST SP 800-38D (GCM), RFC 5869 (HKDF).
+ * Both ways to do it give the same bytes; the native one is for speed and may be missing.
  * C1  A nonce is never used twice with one key: each life of a node has a key of its own, and the
  *     frames of a life are counted.
  */
@@ -9,6 +10,7 @@
 import type { KeyObject } from "node:crypto";
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync } from "node:crypto";
 import { tagBytes, writeUint53 } from "./frame-header.ts";
+import type { NativeGcm } from "./native-gcm.ts";
 
 /** Who a key belongs to. */
 export type KeyOwner = { readonly node: number; readonly incarnation: number };
@@ -21,8 +23,8 @@ export type FramePart = {
 };
 
 export type FrameCipher = {
-  /** Returns body and tag. */
-  readonly protect: (frame: FramePart) => readonly [Uint8Array, Uint8Array];
+  /** Returns body and tag, in as many parts as they come. */
+  readonly protect: (frame: FramePart) => readonly Uint8Array[];
   /** `body` ends with the tag; null when it is not authentic. */
   readonly unprotect: (frame: FramePart) => Uint8Array | null;
 };
@@ -33,14 +35,18 @@ const algorithm = "aes-256-gcm";
 const plainTag = Buffer.alloc(tagBytes);
 
 /** Derives the key of each life of each node from the cluster's key. */
-export function gcmCiphers(clusterKey: Uint8Array, clusterName: string): CipherSource {
+export function gcmCiphers(
+  clusterKey: Uint8Array,
+  clusterName: string,
+  native: NativeGcm | null,
+): CipherSource {
   return ({ node, incarnation }) => {
     const salt = Buffer.alloc(12);
     writeUint53(salt, incarnation, 0);
     salt.writeUInt32BE(node, 8);
     const purpose = `clusterd/totem/1${clusterName}`;
-    const bits = hkdfSync("sha256", clusterKey, salt, purpose, 32);
-    return gcmCipher(createSecretKey(Buffer.from(bits)));
+    const key = Buffer.from(hkdfSync("sha256", clusterKey, salt, purpose, 32));
+    return native === null ? gcmCipher(createSecretKey(key)) : nativeCipher(native, key);
   };
 }
 
@@ -55,7 +61,19 @@ export function plainCiphers(): CipherSource {
   return () => cipher;
 }
 
+function nativeCipher(native: NativeGcm, key: Uint8Array): FrameCipher {
+  const nonce = nonces();
+  return {
+    protect: ({ header, counter, body }) => [
+      native.seal({ key, nonce: nonce(counter), header }, body),
+    ],
+    unprotect: ({ header, counter, body }) =>
+      native.open({ key, nonce: nonce(counter), header }, body),
+  };
+}
+
 function gcmCipher(key: KeyObject): FrameCipher {
+  const nonce = nonces();
   return {
     protect: ({ header, counter, body }) => {
       const cipher = createCipheriv(algorithm, key, nonce(counter));
@@ -82,8 +100,11 @@ function gcmCipher(key: KeyObject): FrameCipher {
   };
 }
 
-function nonce(counter: number): Buffer {
+/** The nonce of a counter; each takes the place of the one before. */
+function nonces(): (counter: number) => Uint8Array {
   const bytes = Buffer.alloc(12);
-  writeUint53(bytes, counter, 4);
-  return bytes;
+  return (counter) => {
+    writeUint53(bytes, counter, 4);
+    return bytes;
+  };
 }

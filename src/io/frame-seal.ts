@@ -97,8 +97,7 @@ export class SealedFrames implements FrameSeal {
       incarnation: this.#options.incarnation,
       counter: this.#counter,
     });
-    const [body, tag] = this.#cipher.protect({ header, counter: this.#counter, body: payload });
-    return [header, body, tag];
+    return [header, ...this.#cipher.protect({ header, counter: this.#counter, body: payload })];
   }
 
   open(datagram: Uint8Array, source: Source): SealVerdict {

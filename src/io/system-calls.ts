@@ -1,11 +1,11 @@
 /**
- * The system calls that Node lacks, through koffi: raw sockets and scheduling.
+ * The system calls that Node lacks, through koffi: raw sockets, scheduling and a cheap clock.
  * Does not know what they are used for. Without koffi there are none, and each user has a way to
  * do with less.
  * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
  * The process never locks its memory: V8 aborts when it cannot give locked pages back.
  */
-import { accept, type Result, refuse } from "../model/outcome.ts";
+import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
 import { causeText } from "./cause.ts";
 
 export type SocketKind = {
@@ -35,6 +35,8 @@ export type SystemCalls = {
     priority: number,
     children: "normal" | "inherited",
   ) => Result<null, number>;
+  /** CLOCK_BOOTTIME in milliseconds; null where its record has another layout. */
+  readonly boottimeMs: (() => number) | null;
 };
 
 const socketNonBlock = 0x800;
@@ -42,6 +44,9 @@ const socketCloseOnExec = 0x80000;
 const schedRoundRobin = 2;
 const schedResetOnFork = 0x40000000;
 const packetBytesMax = 2048;
+const clockBoottime = 7;
+/** Machines whose `struct timespec` is two numbers of 64 bits. */
+const wideClocks: ReadonlySet<string> = new Set(["x64", "arm64", "ppc64", "s390x", "riscv64"]);
 
 /** Null, with the reason, when koffi is not installed or does not fit this system. */
 export async function loadSystemCalls(): Promise<Result<SystemCalls, string>> {
@@ -94,6 +99,16 @@ function bindings(library: Library, errno: () => number): SystemCalls {
       const reset = children === "normal" ? schedResetOnFork : 0;
       return done(schedule(0, schedRoundRobin | reset, int32(priority)));
     },
+    boottimeMs: wideClocks.has(process.arch) ? boottimeClock(library) : null,
+  };
+}
+
+function boottimeClock(library: Library): () => number {
+  const gettime = library.func("int clock_gettime(int clock, void *time)");
+  const time = new BigInt64Array(2);
+  return () => {
+    invariant(gettime(clockBoottime, time) === 0, "the kernel has no CLOCK_BOOTTIME");
+    return Number(time[0]) * 1000 + Number(time[1]) / 1e6;
   };
 }
 

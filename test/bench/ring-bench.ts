@@ -175,28 +175,40 @@ class RingBench {
 
   async #throughput(senders: readonly number[]): Promise<void> {
     say("");
-    say(`${senders.length} of 3 nodes send     ordered, messages/s        MB/s  rotation  resent`);
+    say(
+      `${senders.length} of 3 nodes send    ordered, messages/s     MB/s    CPU  rotation  resent`,
+    );
     for (const bytes of this.#options.sizes) {
       for (const node of senders) await this.#ask(node, { type: "load", bytes, outstandingMax });
       await pause(warmUpMs);
       const rates: number[] = [];
       const before = await this.#status(1);
-      for (let run = 0; run < runs; run += 1) rates.push(await this.#rate());
+      const costs: number[] = [];
+      for (let run = 0; run < runs; run += 1) {
+        const { rate, cpuUs } = await this.#rate();
+        rates.push(rate);
+        costs.push(cpuUs);
+      }
       const after = await this.#status(1);
       for (const node of senders) await this.#ask(node, { type: "rest" });
       const rate = median(rates);
       const resent = countOf(after, "retransmitted") - countOf(before, "retransmitted");
       const rotation = `${after.rotation.meanMs.toFixed(2)} ms`;
-      say(row(`${bytes} B`, [count(rate), megabytes(rate * bytes), rotation, String(resent)]));
+      const cpu = `${median(costs).toFixed(1)} us`;
+      const cells = [count(rate), megabytes(rate * bytes), cpu, rotation, String(resent)];
+      say(row(`${bytes} B`, cells));
     }
   }
 
-  /** Messages delivered per second, at node 2. */
-  async #rate(): Promise<number> {
-    const from = await this.#counts(2);
+  /** Messages delivered per second, at node 2, and what each costs all nodes together. */
+  async #rate(): Promise<{ readonly rate: number; readonly cpuUs: number }> {
+    const from = await Promise.all(this.#net.nodes.map((node) => this.#counts(node)));
     await pause(this.#options.runMs);
-    const to = await this.#counts(2);
-    return ((to.messages - from.messages) / (to.atMs - from.atMs)) * 1000;
+    const to = await Promise.all(this.#net.nodes.map((node) => this.#counts(node)));
+    const cpuMs = total(to, ({ cpuMs }) => cpuMs) - total(from, ({ cpuMs }) => cpuMs);
+    const messages = (to[1]?.messages ?? 0) - (from[1]?.messages ?? 0);
+    const ms = (to[1]?.atMs ?? 0) - (from[1]?.atMs ?? 0);
+    return { rate: (messages / ms) * 1000, cpuUs: (cpuMs / messages) * 1000 };
   }
 
   async #latency(): Promise<void> {
@@ -298,6 +310,10 @@ function countOf(status: Status, name: string): number {
   return status.ring.counters[name] ?? 0;
 }
 
+function total<One>(all: readonly One[], figure: (one: One) => number): number {
+  return all.reduce((sum, one) => sum + figure(one), 0);
+}
+
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
@@ -325,7 +341,7 @@ function percent(part: number): string {
 }
 
 function row(name: string, cells: readonly string[]): string {
-  return `${name.padStart(9)}${cells.map((cell) => cell.padStart(16)).join("")}`;
+  return `${name.padStart(9)}${cells.map((cell) => cell.padStart(12)).join("")}`;
 }
 
 function load(): string {

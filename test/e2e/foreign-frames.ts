@@ -34,7 +34,7 @@ function framesOf(cluster: { readonly name: string; readonly id: number; readonl
     incarnation: incarnation ?? failNode(),
     nodes: [],
     sealed: true,
-    ciphers: gcmCiphers(keyFromName(cluster.key), cluster.name),
+    ciphers: gcmCiphers(keyFromName(cluster.key), cluster.name, null),
   });
 }
 

@@ -30,7 +30,7 @@ const stepsMax = 4000;
 const stepMsMax = 1000;
 const capturedMax = 200;
 const ids = [1, 2, 3].map(node);
-const ciphers = gcmCiphers(keyFromName("fuzz"), "fuzz");
+const ciphers = gcmCiphers(keyFromName("fuzz"), "fuzz", null);
 
 type Datagram = { readonly to: NodeId; readonly from: NodeId; readonly bytes: Buffer };
 type Captured = { readonly kind: number; readonly payload: Uint8Array };

@@ -45,7 +45,9 @@ function seal(self: number, variant: Variant = {}): SealedFrames {
     incarnation: life(variant.incarnation ?? 1000 + self),
     nodes,
     sealed,
-    ciphers: sealed ? gcmCiphers(keyFromName(variant.key ?? "secret"), cluster) : plainCiphers(),
+    ciphers: sealed
+      ? gcmCiphers(keyFromName(variant.key ?? "secret"), cluster, null)
+      : plainCiphers(),
   });
 }
 
