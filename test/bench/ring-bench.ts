@@ -11,6 +11,7 @@ import type { Child } from "../netns/child.ts";
 import { TestNet } from "../netns/test-net.ts";
 import { until } from "../netns/until.ts";
 import { ask } from "./bench-socket.ts";
+import { corosyncRates, cpgbenchSizes, findCorosync } from "./corosync-bench.ts";
 
 export type RingBenchOptions = {
   readonly transport: "udp" | "udpu";
@@ -35,6 +36,12 @@ type Counts = {
   readonly cpuMs: number;
   readonly rssBytes: number;
 };
+type Load = {
+  readonly rate: number;
+  readonly cpuUs: number;
+  readonly rotationMs: number;
+  readonly resent: number;
+};
 type Configuration = { readonly atMs: number; readonly members: number };
 type Status = {
   readonly ring: { readonly counters: Readonly<Record<string, number>> };
@@ -46,12 +53,37 @@ export async function runRingBench(options: RingBenchOptions): Promise<void> {
   await net.start();
   say(`${cpus().length} processors, Node ${process.version}, ${options.transport}, load ${load()}`);
   try {
-    await new RawBench(net, options.runMs).run();
-    await new RingBench(net, options).run();
+    const raw = await new RawBench(net, options.runMs).run();
+    const ring = new RingBench(net, options);
+    const own = await ring.run();
+    const share = percent((own.rates.get(1024) ?? Number.NaN) / (raw.rates.get(1024) ?? 1));
+    const hops = own.rotationUs / (raw.hopUs * net.nodes.length);
+    say(
+      `1024 B ordered: ${share} of the raw one-way rate; a token hop: ${hops.toFixed(1)} raw hops`,
+    );
+    await compare(net, ring);
   } finally {
     await net.stop();
   }
   say(`load at the end ${load()}`);
+}
+
+/** Ours and corosync's, one after the other, with the sizes of its own benchmark. */
+async function compare(net: TestNet, ring: RingBench): Promise<void> {
+  say("");
+  const programs = await findCorosync();
+  if (typeof programs === "string") {
+    say(programs);
+    return;
+  }
+  say("1 of 3 nodes sends      clusterd/s  corosync/s       ratio   (knet, aes256, sha256)");
+  const own = await ring.rates([1], cpgbenchSizes);
+  await ring.stop();
+  const theirs = await corosyncRates(net, programs);
+  for (const bytes of cpgbenchSizes) {
+    const [ours, rate] = [own.get(bytes) ?? 0, theirs.get(bytes) ?? Number.NaN];
+    say(row(`${bytes} B`, [count(ours), count(rate), (ours / rate).toFixed(2)]));
+  }
 }
 
 class RawBench {
@@ -63,7 +95,8 @@ class RawBench {
     this.#runMs = runMs;
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<{ readonly rates: ReadonlyMap<number, number>; readonly hopUs: number }> {
+    const medians = new Map<number, number>();
     const children = [1, 2].map((node) => {
       const argv = [process.execPath, join(here, "raw-node.js"), `20.0.20.${node}`];
       return this.#net.spawnOnNode(node, argv);
@@ -90,6 +123,7 @@ class RawBench {
         losses.push(1 - received / sent);
       }
       const rate = median(rates);
+      medians.set(bytes, rate);
       say(row(`${bytes} B`, [count(rate), megabytes(rate * bytes), percent(median(losses))]));
     }
     await this.#ask(2, { type: "echo" });
@@ -97,6 +131,7 @@ class RawBench {
     say(`ping-pong of 100 B: ${times(pings)}; a hop is half of that`);
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map(({ exited }) => exited));
+    return { rates: medians, hopUs: median(pings) / 2 };
   }
 
   #ask(
@@ -118,15 +153,34 @@ class RingBench {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<{
+    readonly rates: ReadonlyMap<number, number>;
+    readonly rotationUs: number;
+  }> {
     for (const node of this.#net.nodes) await this.#start(node);
     await this.#untilMembers(3);
     await this.#warmUp();
-    await this.#throughput([1, 2, 3]);
+    const rates = await this.#throughput([1, 2, 3]);
     await this.#throughput([1]);
-    await this.#latency();
+    const rotationUs = await this.#latency();
     await this.#idle();
     await this.#changes();
+    return { rates, rotationUs };
+  }
+
+  async stop(): Promise<void> {
+    for (const child of this.#children.values()) child.kill("SIGKILL");
+    await Promise.all([...this.#children.values()].map(({ exited }) => exited));
+  }
+
+  /** The median rate for each size. */
+  async rates(
+    senders: readonly number[],
+    sizes: readonly number[],
+  ): Promise<ReadonlyMap<number, number>> {
+    const found = new Map<number, number>();
+    for (const bytes of sizes) found.set(bytes, (await this.#load(senders, bytes)).rate);
+    return found;
   }
 
   async #start(node: number): Promise<void> {
@@ -173,31 +227,36 @@ class RingBench {
     }
   }
 
-  async #throughput(senders: readonly number[]): Promise<void> {
+  async #throughput(senders: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const rates = new Map<number, number>();
     say("");
     say(
       `${senders.length} of 3 nodes send    ordered, messages/s     MB/s    CPU  rotation  resent`,
     );
     for (const bytes of this.#options.sizes) {
-      for (const node of senders) await this.#ask(node, { type: "load", bytes, outstandingMax });
-      await pause(warmUpMs);
-      const rates: number[] = [];
-      const before = await this.#status(1);
-      const costs: number[] = [];
-      for (let run = 0; run < runs; run += 1) {
-        const { rate, cpuUs } = await this.#rate();
-        rates.push(rate);
-        costs.push(cpuUs);
-      }
-      const after = await this.#status(1);
-      for (const node of senders) await this.#ask(node, { type: "rest" });
-      const rate = median(rates);
-      const resent = countOf(after, "retransmitted") - countOf(before, "retransmitted");
-      const rotation = `${after.rotation.meanMs.toFixed(2)} ms`;
-      const cpu = `${median(costs).toFixed(1)} us`;
-      const cells = [count(rate), megabytes(rate * bytes), cpu, rotation, String(resent)];
-      say(row(`${bytes} B`, cells));
+      const { rate, cpuUs, rotationMs, resent } = await this.#load(senders, bytes);
+      const times = [`${cpuUs.toFixed(1)} us`, `${rotationMs.toFixed(2)} ms`];
+      say(row(`${bytes} B`, [count(rate), megabytes(rate * bytes), ...times, String(resent)]));
+      rates.set(bytes, rate);
     }
+    return rates;
+  }
+
+  /** Medians while these nodes send messages of this size as fast as they may. */
+  async #load(senders: readonly number[], bytes: number): Promise<Load> {
+    for (const node of senders) await this.#ask(node, { type: "load", bytes, outstandingMax });
+    await pause(warmUpMs);
+    const found: { readonly rate: number; readonly cpuUs: number }[] = [];
+    const before = await this.#status(1);
+    for (let run = 0; run < runs; run += 1) found.push(await this.#rate());
+    const after = await this.#status(1);
+    for (const node of senders) await this.#ask(node, { type: "rest" });
+    return {
+      rate: median(found.map(({ rate }) => rate)),
+      cpuUs: median(found.map(({ cpuUs }) => cpuUs)),
+      rotationMs: after.rotation.meanMs,
+      resent: countOf(after, "retransmitted") - countOf(before, "retransmitted"),
+    };
   }
 
   /** Messages delivered per second, at node 2, and what each costs all nodes together. */
@@ -211,7 +270,8 @@ class RingBench {
     return { rate: (messages / ms) * 1000, cpuUs: (cpuMs / messages) * 1000 };
   }
 
-  async #latency(): Promise<void> {
+  /** Returns the mean rotation while there is always one message under way, in microseconds. */
+  async #latency(): Promise<number> {
     say("");
     const idle = await this.#probe(40, 50);
     say(`safe message, idle ring:             ${times(idle)}`);
@@ -228,6 +288,7 @@ class RingBench {
     const loaded = await this.#probe(500, 0);
     for (const node of [2, 3]) await this.#ask(node, { type: "rest" });
     say(`safe messages, two others sending:   ${times(loaded)}`);
+    return status.rotation.meanMs * 1000;
   }
 
   async #probe(messages: number, pauseMs: number): Promise<readonly number[]> {
