@@ -1,6 +1,6 @@
 /**
- * Judges of process groups in a simulated cluster. They keep what each node's clients were told, ring
- * by ring, and hold the nodes against each other; they share no code with the groups.
+ * Judges of process groups in a simulated cluster. They keep what each node's clients were told,
+ * ring by ring, and hold the nodes against each other; they share no code with the groups.
  */
 import type { GroupEvent, GroupInput, GroupOutput } from "../../src/membership/group-events.ts";
 import { formatRing } from "../../src/model/ids.ts";
