@@ -32,6 +32,7 @@ export class GroupRequests {
   readonly #limits: ControlLimits;
   readonly #answering: Answering;
   readonly #streams = new Set<OpenStream>();
+  readonly #tickets = new Map<string, OpenStream>();
   #requests = 0;
 
   constructor(backend: GroupBackend, limits: ControlLimits, answering: Answering) {
@@ -100,7 +101,9 @@ export class GroupRequests {
       totalBytesMax: this.#limits.groupBacklogsBytesMax,
       limit: () => this.#answering.limit(response),
       onEnd: () => {
-        if (ticket !== null) this.#backend.disconnect(ticket);
+        if (ticket === null) return;
+        this.#tickets.delete(ticket);
+        this.#backend.disconnect(ticket);
       },
     });
     const joined = this.#backend.join({ group, process: body.value.process }, stream);
@@ -110,6 +113,7 @@ export class GroupRequests {
       return;
     }
     ticket = joined.value;
+    this.#tickets.set(ticket, stream);
     response.on("close", () => stream.close());
   }
 
@@ -121,6 +125,12 @@ export class GroupRequests {
     const body = await readBody(request, this.#limits.groupMessageBytesMax);
     if (!body.ok) {
       this.#answering.error(response, body.problem);
+      return;
+    }
+    const behindBytes = this.#tickets.get(ticket)?.backlogBytes ?? 0;
+    if (behindBytes > this.#limits.groupSenderBacklogBytesMax) {
+      const text = `${behindBytes} bytes wait in your own stream; read them, then try again`;
+      this.#answering.error(response, { type: "try-again", text });
       return;
     }
     this.#answering.promise(response);
@@ -155,10 +165,14 @@ class OpenStream implements GroupStream {
     options.others.add(this);
   }
 
+  get backlogBytes(): number {
+    return this.#response.writableLength;
+  }
+
   write(line: Uint8Array): void {
     if (!this.#open) return;
     const { bytesMax, totalBytesMax, others } = this.#options;
-    this.#behindBytes = this.#response.writableLength;
+    this.#behindBytes = this.backlogBytes;
     if (this.#behindBytes > 0 && this.#behindBytes + line.length > bytesMax) {
       this.#cutOff();
       return;

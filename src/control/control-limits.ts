@@ -22,6 +22,8 @@ export type ControlLimits = {
   /** What may wait for the client of one group stream, and for all of them together. */
   readonly groupBacklogBytesMax: number;
   readonly groupBacklogsBytesMax: number;
+  /** A member that lags behind by more may not send: who reads slowly shall not fill streams. */
+  readonly groupSenderBacklogBytesMax: number;
 };
 
 /**
@@ -42,4 +44,5 @@ export const controlLimits: ControlLimits = {
   groupMessageBytesMax: 1024 * 1024,
   groupBacklogBytesMax: 16 * 1024 * 1024,
   groupBacklogsBytesMax: 64 * 1024 * 1024,
+  groupSenderBacklogBytesMax: 4 * 1024 * 1024,
 };

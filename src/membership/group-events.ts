@@ -23,7 +23,7 @@ export const groupLimits = {
   creditBytesMax: 512 << 10,
   /** What may wait for that, of all clients of this node, and of one of them. */
   queueBytesMax: 8 << 20,
-  clientQueueBytesMax: 2 << 20,
+  clientQueueBytesMax: 3 << 20,
   /** What a waiting message costs besides its payload: bounds the number of small ones. */
   queueEntryBytes: 512,
   /** Linux numbers processes up to here; what is chosen for clients without a number is larger. */

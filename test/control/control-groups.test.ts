@@ -1,87 +1,18 @@
 /** Process groups over HTTP: streams, messages, refusals, and clients that misbehave. */
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { type Test, test } from "tap";
 import { groupLimits } from "../../src/membership/group-events.ts";
+import { GroupClient, post } from "./group-client.ts";
 import { type Served, serve, until } from "./served.ts";
 
-type Line = { readonly type: string; readonly [field: string]: unknown };
-type Reply = { readonly status: number; readonly body: Line };
-
-/** A client's stream, open until the test ends. */
-class Stream {
-  readonly lines: Line[] = [];
-  readonly call: ClientRequest;
-  status = 0;
-  ended = false;
-  #response: IncomingMessage | null = null;
-  #rest = "";
-
-  constructor(t: Test, to: { readonly socketPath: string; readonly path: string }, body = "") {
-    this.call = request({ ...to, method: "POST", agent: false }, (response) => {
-      this.status = response.statusCode ?? 0;
-      this.#response = response;
-      response.setEncoding("utf8");
-      response.on("data", (part: string) => this.#read(part));
-      response.on("close", () => {
-        this.ended = true;
-      });
-    });
-    this.call.on("error", () => {
-      this.ended = true;
-    });
-    this.call.end(body);
-    t.teardown(() => this.call.destroy());
-  }
-
-  get ticket(): string {
-    return String(this.lines[0]?.["ticket"]);
-  }
-
-  types(): readonly string[] {
-    return this.lines.map(({ type }) => type);
-  }
-
-  pause(): void {
-    this.#response?.pause();
-  }
-
-  #read(part: string): void {
-    const lines = (this.#rest + part).split("\n");
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.lines.push(JSON.parse(line));
-  }
-}
-
-function post(socketPath: string, path: string, body: string | Uint8Array = ""): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath, method: "POST", path, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => {
-        const parsed = JSON.parse(text);
-        resolve({ status: response.statusCode ?? 0, body: parsed.error ?? parsed });
-      });
-    });
-    call.on("error", reject);
-    call.end(body);
-  });
-}
-
-async function joined(t: Test, { socketPath }: Served, body = ""): Promise<Stream> {
-  const stream = new Stream(t, { socketPath, path: "/v1/groups/my%20group/join" }, body);
-  await until("the join", () => stream.types().includes("configuration"));
-  return stream;
-}
-
-function path(stream: Stream, operation: string): string {
-  return `/v1/groups/my%20group/${stream.ticket}/${operation}`;
+async function joined(t: Test, { socketPath }: Served, body = ""): Promise<GroupClient> {
+  const client = new GroupClient({ socketPath, group: "my group" }, body);
+  t.teardown(() => client.close());
+  await until("the join", () => client.types.includes("configuration"));
+  return client;
 }
 
 test("a client joins, receives its own message in order, and leaves", async (t) => {
   const served = await serve(t);
-  const { socketPath } = served;
   const stream = await joined(t, served, '{"process": 77}');
   t.equal(stream.status, 200);
   const member = { node: 1, process: 77 };
@@ -89,17 +20,17 @@ test("a client joins, receives its own message in order, and leaves", async (t) 
   t.match(joining, { type: "joining", group: "my group", member, ticket: /^[0-9a-f]{32}$/ });
   t.match(configuration, { members: [member], left: [], joined: [{ ...member, reason: "join" }] });
   const payload = Buffer.from([0, 255, 10, 13]);
-  const sent = await post(socketPath, path(stream, "multicast"), payload);
+  const sent = await stream.multicast(payload);
   t.equal(sent.status, 200);
-  await until("the message", () => stream.types().includes("message"));
+  await until("the message", () => stream.types.includes("message"));
   const message = stream.lines.find(({ type }) => type === "message");
   t.same(message, { ...sent.body, type: "message", from: member, payload: "AP8KDQ==" });
-  t.same(await post(socketPath, path(stream, "leave")), { status: 200, body: { accepted: true } });
+  t.same(await stream.leave(), { status: 200, body: { accepted: true } });
   await until("the end", () => stream.ended);
   const [left, ended] = stream.lines.slice(-2);
   t.match(left, { type: "configuration", members: [], left: [{ ...member, reason: "leave" }] });
   t.match(ended, { type: "ended", reason: "left" });
-  const late = await post(socketPath, path(stream, "multicast"), "x");
+  const late = await stream.multicast("x");
   t.match(late, { status: 404, body: { type: "not-exist", text: /join first/ } });
 });
 
@@ -116,7 +47,7 @@ test("a client that closes its stream is no member any more", async (t) => {
   const served = await serve(t);
   const stays = await joined(t, served, '{"process": 1}');
   const goes = await joined(t, served, '{"process": 2}');
-  goes.call.destroy();
+  goes.close();
   await until("the other sees it", () => stays.lines.length === 4);
   t.match(stays.lines[3], {
     left: [{ process: 2, reason: "procdown" }],
@@ -140,7 +71,7 @@ test("refusals have the status of their kind, a cause and a remedy", async (t) =
     ["/v1/groups/g/abc/multicast", "x", 404, "not-exist"],
     ["/v1/groups/g/abc/leave", "", 404, "not-exist"],
     [`/v1/groups/other/${stream.ticket}/multicast`, "x", 404, "not-exist"],
-    [path(stream, "multicast"), "x".repeat(groupLimits.messageBytesMax + 1), 413, "body-too-large"],
+    [stream.path("multicast"), "x".repeat(groupLimits.messageBytesMax + 1), 413, "body-too-large"],
     ["/v1/groups", "", 405, "method-not-allowed"],
   ];
   for (const [to, body, status, type] of cases) {
@@ -155,9 +86,9 @@ test("a message of one mebibyte arrives whole", async (t) => {
   const served = await serve(t);
   const stream = await joined(t, served);
   const payload = Buffer.alloc(groupLimits.messageBytesMax, "0123456789");
-  const sent = await post(served.socketPath, path(stream, "multicast"), payload);
+  const sent = await stream.multicast(payload);
   t.equal(sent.status, 200);
-  await until("the message", () => stream.types().includes("message"));
+  await until("the message", () => stream.types.includes("message"));
   const message = stream.lines.find(({ type }) => type === "message");
   t.ok(payload.equals(Buffer.from(String(message?.["payload"]), "base64")));
 });
@@ -170,10 +101,24 @@ test("a stream that is not read is ended with a reason, and the others see it", 
   const gone = () => reader.lines.some(({ left }) => JSON.stringify(left)?.includes("procdown"));
   const payload = Buffer.alloc(60_000);
   for (let sent = 0; sent < 200 && !gone(); sent += 1) {
-    await post(served.socketPath, path(reader, "multicast"), payload);
+    await reader.multicast(payload);
   }
   t.ok(gone(), "procdown");
   await until("its connection is closed", () => served.backend.groups.listing().clients === 1);
+});
+
+test("a member that does not read its own stream may not send on", async (t) => {
+  const served = await serve(t, { groupSenderBacklogBytesMax: 100_000 });
+  const sleeper = await joined(t, served);
+  sleeper.pause();
+  const payload = Buffer.alloc(60_000);
+  let status = 200;
+  for (let sent = 0; sent < 200 && status === 200; sent += 1) {
+    const reply = await sleeper.multicast(payload);
+    status = reply.status;
+    if (status !== 200) t.match(reply.body, { type: "try-again", text: /own stream; read them/ });
+  }
+  t.equal(status, 503);
 });
 
 test("all streams together have a bounded backlog too", async (t) => {
@@ -184,7 +129,7 @@ test("all streams together have a bounded backlog too", async (t) => {
   const listing = () => served.backend.groups.listing().clients;
   const payload = Buffer.alloc(60_000);
   for (let sent = 0; sent < 200 && listing() === 4; sent += 1) {
-    await post(served.socketPath, path(reader, "multicast"), payload);
+    await reader.multicast(payload);
   }
   t.ok(listing() < 4, "somebody was cut off");
   t.notOk(reader.ended, "but not the one who reads");
@@ -203,7 +148,7 @@ test("when the life of the node ends, streams end and waiting messages are answe
   const served = await serve(t);
   const stream = await joined(t, served);
   served.backend.lone.hold();
-  const sent = post(served.socketPath, path(stream, "multicast"), "x");
+  const sent = stream.multicast("x");
   await until("it waits", () => served.backend.groups.listing().counters.queuedBytes > 0);
   served.backend.groups.end();
   t.match(await sent, { status: 500, body: { type: "outcome-unknown", text: /may have been/ } });
