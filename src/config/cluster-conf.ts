@@ -6,6 +6,7 @@
  * C1  There is a configuration exactly if there is no error among the complaints.
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import { readAccounts } from "./accounts-section.ts";
 import { type AgentRule, builtInAgents, indexRules } from "./agent-tables.ts";
 import { readIdentity } from "./cluster-identity.ts";
 import { type Complaint, Report } from "./complaint.ts";
@@ -103,6 +104,7 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     fencing,
     logging: readLogging(root, report),
     services: readServices(root, { domains, rules: indexRules(rules) }, report),
+    accounts: readAccounts(root, report),
   };
 }
 

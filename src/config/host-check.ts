@@ -4,6 +4,7 @@
  * Source: cman cman-preconfig.c: add_ifaddr, address_family; clusterd's own rules for files.
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import { accountKey } from "./accounts-section.ts";
 import { multicastAddress } from "./cluster-id.ts";
 import { type Complaint, type Finding, type Place, Report } from "./complaint.ts";
 import { keyFileBytesMin } from "./defaults.ts";
@@ -49,6 +50,8 @@ export type HostFacts = LocalFacts & {
   readonly keyFile: KeyFileFact | null;
   /** By name of the agent; an agent that is missing here is not checked. */
   readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
+  /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
+  readonly accounts: ReadonlyMap<string, number | null>;
   /** Directories in which agents were looked for. */
   readonly searchPath: readonly string[];
 };
@@ -68,6 +71,7 @@ export function checkHost(
   check.keyFile();
   check.agents();
   check.scripts();
+  check.accounts();
   return report.sorted();
 }
 
@@ -214,6 +218,18 @@ class HostCheck {
             : `${path} is not executable`;
       if (fact.type === "present" && fact.regular && fact.executable) continue;
       const allowed = "its service cannot run on this node";
+      this.#report.warning(place, { type: "host", problem, allowed });
+    }
+  }
+
+  accounts(): void {
+    for (const account of this.#conf.accounts) {
+      const key = accountKey(account);
+      const place = this.#places.accounts.get(key);
+      if (place === undefined || this.#host.accounts.get(key) !== null) continue;
+      const [kind, file] = account.type === "uid" ? ["user", "passwd"] : ["group", "group"];
+      const problem = `${kind} ${account.name} is unknown: it cannot use process groups here`;
+      const allowed = `a name in /etc/${file}, or a number`;
       this.#report.warning(place, { type: "host", problem, allowed });
     }
   }

@@ -2,6 +2,7 @@
  * Where those things stand in the file that only the machine itself can check.
  * Does not check anything.
  */
+import { accountKey } from "./accounts-section.ts";
 import type { Place } from "./complaint.ts";
 import {
   attributeOf,
@@ -20,6 +21,8 @@ export type ConfPlaces = {
   readonly agents: ReadonlyMap<string, Place>;
   /** By path of the script, where it is first named. */
   readonly scripts: ReadonlyMap<string, Place>;
+  /** By key of the account. */
+  readonly accounts: ReadonlyMap<string, Place>;
   readonly keyFile: Place | null;
   /** Null: the address was computed, and may be computed again for another family. */
   readonly multicast: Place | null;
@@ -44,6 +47,7 @@ export function collectPlaces(root: Section, file: string): ConfPlaces {
     nodes: firstPlaces(nodes, "name"),
     agents: firstPlaces(devices, "agent"),
     scripts: firstPlaces(scriptSections(onlySection(root, "rm")), "file"),
+    accounts: accountPlaces(sectionsNamed(root, "uidgid")),
     keyFile: optionalPlace(holder, "keyfile"),
     multicast: optionalPlace(multicast, "addr"),
     parameters: [...ownParameters(devices), ...usedParameters(nodes, devices)],
@@ -58,6 +62,14 @@ function firstPlaces(sections: readonly Section[], attribute: string): ReadonlyM
     places.set(value, placeOfAttribute(section, attribute));
   }
   return places;
+}
+
+function accountPlaces(sections: readonly Section[]): ReadonlyMap<string, Place> {
+  const of = (type: "uid" | "gid") =>
+    [...firstPlaces(sections, type)].map(
+      ([name, place]) => [accountKey({ type, name }), place] as const,
+    );
+  return new Map([...of("uid"), ...of("gid")]);
 }
 
 function optionalPlace(section: Section, attribute: string): Place | null {

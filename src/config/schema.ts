@@ -267,8 +267,9 @@ export const clusterRule: ElementRule = {
     group: { type: "silent" },
     clvmd: { type: "silent" },
     uidgid: {
-      type: "ignored",
-      reason: "who may connect is decided by the group of the control socket",
+      type: "repeated",
+      // A misspelt name must not look like an account that was let in.
+      rule: { ...strict, attributes: { used: ["uid", "gid"] }, children: noChildren },
     },
     fence_xvmd: { type: "ignored", reason: "fence_xvmd is configured by its own file" },
     event: { type: "ignored", reason: corosyncInternal },

@@ -16,11 +16,20 @@ export type ControlLimits = {
   readonly replyMs: number;
   /** An event client that lags behind by more is cut off. */
   readonly eventBacklogBytesMax: number;
+  /** Connections that process groups may take: their streams, and messages on their way. */
+  readonly groupRequestsMax: number;
+  readonly groupMessageBytesMax: number;
+  /** What may wait for the client of one group stream, and for all of them together. */
+  readonly groupBacklogBytesMax: number;
+  readonly groupBacklogsBytesMax: number;
+  /** A member that lags behind by more may not send: who reads slowly shall not fill streams. */
+  readonly groupSenderBacklogBytesMax: number;
 };
 
 /**
  * 64 connections are far more than people and scripts of one machine use at once; 64 KiB of body is
  * a thousand times the largest valid one. Times are long for a local client and short for a leak.
+ * A dozen of the longest messages of a group, in base64, may wait for a client.
  */
 export const controlLimits: ControlLimits = {
   connectionsMax: 64,
@@ -31,4 +40,9 @@ export const controlLimits: ControlLimits = {
   requestMs: 10_000,
   replyMs: 10_000,
   eventBacklogBytesMax: 1024 * 1024,
+  groupRequestsMax: 48,
+  groupMessageBytesMax: 1024 * 1024,
+  groupBacklogBytesMax: 16 * 1024 * 1024,
+  groupBacklogsBytesMax: 64 * 1024 * 1024,
+  groupSenderBacklogBytesMax: 4 * 1024 * 1024,
 };

@@ -4,10 +4,9 @@
  * Source: this project's control protocol (protocol.ts).
  * C1  A client holds at most one connection's worth of memory: bounded headers, bounded body,
  *     bounded backlog of events, and a deadline for taking its reply.
- * C2  A socket file is removed only when nobody answers there.
- * C3  A request that was handed to the backend is carried out even if its client goes away.
+ * C2  A request that was handed to the backend is carried out even if its client goes away.
+ * C3  What a socket does not serve is refused whatever it says.
  */
-import { chown, lstat, readFile, unlink } from "node:fs/promises";
 import {
   createServer,
   type IncomingMessage,
@@ -15,19 +14,26 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from "node:http";
-import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { type NodeId, type NodeName, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
+import { type ControlError, httpStatus } from "./control-error.ts";
+import { GroupRequests } from "./control-groups.ts";
 import { type ControlLimits, controlLimits } from "./control-limits.ts";
+import {
+  clearSocketPath,
+  restrictSocket,
+  type SocketAccess,
+  type SocketProblem,
+  socketMask,
+} from "./control-socket.ts";
+import type { GroupBackend } from "./group-protocol.ts";
 import { formatMetrics, metricsContentType } from "./metrics.ts";
 import {
   type AcknowledgeReply,
-  type ControlError,
   type ControlEvent,
   type ControlRoute,
-  httpStatus,
   type LockOperation,
   parseAcknowledgeBody,
   parseRoute,
@@ -36,9 +42,6 @@ import {
   type ServiceReply,
 } from "./protocol.ts";
 import { readJsonBody } from "./request-body.ts";
-
-/** Size of sun_path without its zero byte, unix(7); a longer path would silently be cut. */
-const socketPathBytesMax = 107;
 
 /** What a client asked of a service; the target is already a node of the configuration. */
 export type ServiceRequest = {
@@ -62,6 +65,7 @@ export type ControlBackend = {
   leave(): void;
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
+  readonly groups: GroupBackend;
 };
 
 export type ControlServerOptions = {
@@ -69,15 +73,12 @@ export type ControlServerOptions = {
   readonly backend: ControlBackend;
   /** Takes sentences for the log. */
   readonly notice: (text: string) => void;
-  /** The group that may use the socket, if the machine has it; `haclient` unless given. */
-  readonly group?: string;
+  /** Who may connect; the group `haclient` unless given. */
+  readonly access?: SocketAccess;
+  /** Process groups only, or everything unless given. */
+  readonly scope?: "groups" | "all";
   readonly limits?: ControlLimits;
 };
-
-export type ControlServerProblem =
-  | { readonly type: "socket-in-use"; readonly path: string }
-  | { readonly type: "not-a-socket"; readonly path: string }
-  | { readonly type: "listen-failed"; readonly path: string; readonly cause: string };
 
 export type ControlServer = {
   /** Stops listening, ends event streams, gives pending replies `replyMs` to leave. */
@@ -87,33 +88,46 @@ export type ControlServer = {
 /** Serves the backend on the socket path; resolves once clients can connect. */
 export async function startControlServer(
   options: ControlServerOptions,
-): Promise<Result<ControlServer, ControlServerProblem>> {
+): Promise<Result<ControlServer, SocketProblem>> {
   const path = options.socketPath;
-  if (Buffer.byteLength(path) > socketPathBytesMax) {
-    const cause = `a socket path has at most ${socketPathBytesMax} bytes`;
-    return refuse({ type: "listen-failed", path, cause });
-  }
   const cleared = await clearSocketPath(path);
   if (!cleared.ok) return cleared;
-  const listener = new Listener(options.backend, options.limits ?? controlLimits);
-  const cause = await listener.listen(path);
+  const access = options.access ?? { type: "group-name", name: "haclient" };
+  const listener = new Listener(options);
+  const cause = await listener.listen(path, socketMask(access));
   if (cause !== null) return refuse({ type: "listen-failed", path, cause });
-  await restrictSocket(path, options);
+  const unrestricted = await restrictSocket(path, access);
+  if (unrestricted !== null) {
+    options.notice(`${path}: only the daemon's own user may connect: ${unrestricted}`);
+  }
   return accept(listener);
 }
 
 class Listener implements ControlServer {
   readonly #backend: ControlBackend;
   readonly #limits: ControlLimits;
+  readonly #scope: "groups" | "all";
+  readonly #groups: GroupRequests;
   readonly #server: Server;
   readonly #streams = new Set<ServerResponse>();
   /** Sockets whose request is with the backend: nothing but its reply may be written there. */
   readonly #promised = new WeakSet<Duplex>();
   #pending = 0;
 
-  constructor(backend: ControlBackend, limits: ControlLimits) {
+  constructor({ backend, limits = controlLimits, scope = "all" }: ControlServerOptions) {
     this.#backend = backend;
     this.#limits = limits;
+    this.#scope = scope;
+    this.#groups = new GroupRequests(backend.groups, limits, {
+      reply: (response, content) => this.#send(response, 200, content),
+      error: (response, error) => this.#sendError(response, error),
+      promise: ({ socket }) => {
+        if (socket !== null) this.#promised.add(socket);
+      },
+      limit: ({ socket }) => {
+        if (socket !== null) limitTime(socket, limits.replyMs);
+      },
+    });
     this.#server = createServer(
       {
         maxHeaderSize: limits.headerBytesMax,
@@ -133,16 +147,16 @@ class Listener implements ControlServer {
   }
 
   /** Null, or the cause why the path cannot be listened on. */
-  listen(path: string): Promise<string | null> {
+  listen(path: string, mask: number): Promise<string | null> {
     return new Promise((resolve) => {
       this.#server.once("error", (error) => resolve(error.message));
       // The mask makes the socket private from its first moment; binding happens inside listen().
-      const mask = process.umask(0o117);
+      const usual = process.umask(mask);
       this.#server.listen(path, () => {
         this.#server.removeAllListeners("error");
         resolve(null);
       });
-      process.umask(mask);
+      process.umask(usual);
     });
   }
 
@@ -163,12 +177,23 @@ class Listener implements ControlServer {
       this.#sendError(response, route.problem);
       return;
     }
+    if (this.#scope === "groups" && !isGroupRoute(route.value)) {
+      const text = "this socket serves process groups only, at /v1/groups";
+      this.#sendError(response, { type: "forbidden", text });
+      return;
+    }
     switch (route.value.type) {
+      case "groups":
+      case "group-join":
+      case "group-multicast":
+      case "group-leave":
+        await this.#groups.serve(request, response, route.value);
+        return;
       case "status":
         this.#send(response, 200, this.#backend.status());
         return;
       case "metrics": {
-        const text = formatMetrics(this.#backend.status());
+        const text = formatMetrics(this.#backend.status(), this.#backend.groups.listing());
         this.#sendBody(response, 200, { type: metricsContentType, text });
         return;
       }
@@ -319,6 +344,10 @@ class Listener implements ControlServer {
   }
 }
 
+function isGroupRoute({ type }: ControlRoute): boolean {
+  return type === "groups" || type.startsWith("group-");
+}
+
 function parserError(cause: Error): ControlError {
   const code = "code" in cause ? cause.code : "";
   if (code === "HPE_HEADER_OVERFLOW") {
@@ -334,49 +363,4 @@ function parserError(cause: Error): ControlError {
 function limitTime(socket: Duplex, afterMs: number): void {
   const deadline = setTimeout(() => socket.destroy(), afterMs);
   socket.on("close", () => clearTimeout(deadline));
-}
-
-/** Removes a socket that nobody serves any more; refuses everything else that is in the way. */
-async function clearSocketPath(path: string): Promise<Result<null, ControlServerProblem>> {
-  try {
-    const found = await lstat(path);
-    if (!found.isSocket()) return refuse({ type: "not-a-socket", path });
-    if (await someoneAnswers(path)) return refuse({ type: "socket-in-use", path });
-    await unlink(path);
-    return accept(null);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
-    if (code === "ENOENT") return accept(null);
-    const cause = error instanceof Error ? error.message : String(error);
-    return refuse({ type: "listen-failed", path, cause });
-  }
-}
-
-/** Only a refused connection proves that nobody listens; a full queue proves the opposite. */
-function someoneAnswers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.on("connect", () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on("error", (error) => {
-      resolve(!("code" in error) || (error.code !== "ECONNREFUSED" && error.code !== "ENOENT"));
-    });
-  });
-}
-
-/** Hands the socket to the group; without it only the daemon's own user may connect. */
-async function restrictSocket(path: string, options: ControlServerOptions): Promise<void> {
-  const group = options.group ?? "haclient";
-  try {
-    const groups = await readFile("/etc/group", "utf8");
-    const line = groups.split("\n").find((each) => each.startsWith(`${group}:`));
-    const id = Number.parseInt(line?.split(":")[2] ?? "", 10);
-    if (Number.isNaN(id)) return;
-    await chown(path, process.getuid?.() ?? 0, id);
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    options.notice(`control socket: group ${group} may not use it: ${cause}`);
-  }
 }

@@ -1,11 +1,12 @@
 /**
  * The status as Prometheus text: one fixed list of metrics with their names and meaning.
- * Knows ClusterStatus; does not know sockets or who asks.
+ * Knows ClusterStatus and the process groups; does not know sockets or who asks.
  * Source: the Prometheus text exposition format, version 0.0.4.
  * M1  A name, its type and its labels never change; what is not known yet is left out.
  */
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
+import type { GroupListing } from "./group-protocol.ts";
 
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -18,13 +19,14 @@ type Metric = {
   readonly samples: readonly Sample[];
 };
 
-export function formatMetrics(status: ClusterStatus): string {
+export function formatMetrics(status: ClusterStatus, groups: GroupListing): string {
   const metrics = [
     ...clusterMetrics(status),
     ...nodeMetrics(status),
     ...serviceMetrics(status),
     ...ringMetrics(status),
     ...frameMetrics(status),
+    ...groupMetrics(groups),
   ];
   return metrics
     .filter(({ samples }) => samples.length > 0)
@@ -170,6 +172,26 @@ function frameMetrics({ ring: { counters } }: ClusterStatus): readonly Metric[] 
       "ring_send_failures",
       "Datagrams not sent, by error.",
       labelled(counters, "send-failed-", "error"),
+    ),
+  ];
+}
+
+function groupMetrics({ groups, clients, counters }: GroupListing): readonly Metric[] {
+  const members = groups.reduce((sum, group) => sum + group.members.length, 0);
+  return [
+    gauge("groups", "Process groups that have members.", groups.length),
+    gauge("group_members", "Their members on all nodes.", members),
+    gauge("group_clients", "Clients of process groups on this node.", clients),
+    counter("group_messages", "Messages of process groups delivered here.", counters.messages),
+    counter("group_message_bytes", "Their bytes.", counters.bytes),
+    counter("group_dropped_messages", "Messages of process groups not delivered, by cause.", [
+      { labels: { cause: "no-member" }, value: counters.dropped },
+      { labels: { cause: "malformed" }, value: counters.malformed },
+    ]),
+    gauge(
+      "group_queued_bytes",
+      "Bytes of local clients that wait to be ordered.",
+      counters.queuedBytes,
     ),
   ];
 }

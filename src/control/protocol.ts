@@ -14,6 +14,7 @@
  *
  *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
  *        body: {"confirm": NAME, "by": who says so}
+ *   /v1/groups and below                 process groups, see group-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
  * stop, restart, relocate, freeze or unfreeze. Anything else is answered with
@@ -34,6 +35,8 @@ import type {
   TokenRotation,
 } from "../model/status.ts";
 import { serviceStateNumbers } from "../model/status.ts";
+import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
+import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
@@ -53,6 +56,7 @@ export type ServiceOperation = (typeof operations)[number];
 export type LockOperation = "lock" | "unlock";
 
 export type ControlRoute =
+  | GroupRoute
   | { readonly type: "status" }
   | { readonly type: "metrics" }
   | { readonly type: "events" }
@@ -88,27 +92,6 @@ export type ControlEvent =
   | { readonly type: "nodes"; readonly at: number; readonly nodes: readonly NodeStatus[] }
   | { readonly type: "service"; readonly at: number; readonly service: ServiceStatus };
 
-const errorStatuses = {
-  "bad-request": 400,
-  "unknown-node": 400,
-  "not-found": 404,
-  "unknown-version": 404,
-  "method-not-allowed": 405,
-  "request-timeout": 408,
-  "body-too-large": 413,
-  "headers-too-large": 431,
-  busy: 503,
-} as const;
-
-export type ControlErrorType = keyof typeof errorStatuses;
-export type ControlError =
-  | { readonly type: Exclude<ControlErrorType, "method-not-allowed">; readonly text: string }
-  | { readonly type: "method-not-allowed"; readonly text: string; readonly allow: string };
-
-export function httpStatus(type: ControlErrorType): number {
-  return errorStatuses[type];
-}
-
 /** The first two parts of an HTTP request → what is asked. */
 export function parseRoute(method: string, url: string): Result<ControlRoute, ControlError> {
   const [, version, kind, name, operation, ...rest] = url.split("/");
@@ -127,6 +110,7 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
     const node = parseNodeName(percentDecoded(name));
     if (node !== null) return accept({ type: "acknowledge", node });
   }
+  if (kind === "groups") return parseGroupRoute(method, url.split("/").slice(3));
   const known = operations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
     return refuse({ type: "not-found", text: `nothing is served at ${quoted(url)}` });
@@ -325,19 +309,4 @@ function parseServiceState(value: unknown): ServiceState | null {
 
 function isServiceState(value: unknown): value is ServiceState {
   return typeof value === "string" && Object.hasOwn(serviceStateNumbers, value);
-}
-
-function wrongMethod(method: string, wanted: string): ControlError {
-  const text = `${method} is not possible here, only ${wanted}`;
-  return { type: "method-not-allowed", text, allow: wanted };
-}
-
-/** A stranger's text, short enough to be repeated to him and to a log. */
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
-}
-
-/** Never fails, unlike decodeURIComponent: what is no valid encoding becomes U+FFFD. */
-function percentDecoded(text: string): string {
-  return new URLSearchParams(`name=${text.replace(/[+&]/g, encodeURIComponent)}`).get("name") ?? "";
 }

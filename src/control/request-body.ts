@@ -1,23 +1,23 @@
 /**
- * The body of an HTTP request → JSON, within a limit. Does not know what it says.
+ * The body of an HTTP request → bytes or JSON, within a limit. Does not know what it says.
  */
 import type { IncomingMessage } from "node:http";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import type { ControlError } from "./protocol.ts";
+import type { ControlError } from "./control-error.ts";
 
 /** An empty body counts as an empty object. */
 export async function readJsonBody(
   request: IncomingMessage,
   bytesMax: number,
 ): Promise<Result<unknown, ControlError>> {
-  const content = await readContent(request, bytesMax);
-  return content.ok ? parseJson(content.value) : content;
+  const content = await readBody(request, bytesMax);
+  return content.ok ? parseJson(content.value.toString("utf8")) : content;
 }
 
-function readContent(
+export function readBody(
   request: IncomingMessage,
   bytesMax: number,
-): Promise<Result<string, ControlError>> {
+): Promise<Result<Buffer, ControlError>> {
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
     let bytes = 0;
@@ -30,7 +30,7 @@ function readContent(
         resolve(refuse({ type: "body-too-large", text }));
       }
     });
-    request.on("end", () => resolve(accept(Buffer.concat(parts).toString("utf8"))));
+    request.on("end", () => resolve(accept(Buffer.concat(parts))));
     const broken: ControlError = { type: "bad-request", text: "the body ended too early" };
     request.on("error", () => resolve(refuse(broken)));
     request.on("close", () => resolve(refuse(broken)));

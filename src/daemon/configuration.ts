@@ -2,9 +2,10 @@
  * The configuration of this start: file → values, checked against this machine.
  */
 import { createHash } from "node:crypto";
+import { accountKey } from "../config/accounts-section.ts";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, hasErrors, unreadableFile } from "../config/complaint.ts";
-import { checkHost, multicastFor } from "../config/host-check.ts";
+import { checkHost, type HostFacts, multicastFor } from "../config/host-check.ts";
 import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
@@ -18,6 +19,8 @@ export type LoadedConfiguration = {
   readonly addresses: readonly { readonly id: NodeId; readonly address: string }[];
   /** SHA-256 of the file, hexadecimal. */
   readonly hash: string;
+  /** Numbers of the users and groups that get a socket for process groups, each once. */
+  readonly accounts: readonly { readonly type: "uid" | "gid"; readonly id: number }[];
 };
 
 export type ConfigurationOutcome = {
@@ -55,5 +58,16 @@ export async function loadConfiguration(
   };
   const conf = { ...parsed.conf, totem: { ...totem, multicast } };
   const hash = createHash("sha256").update(text.value).digest("hex");
-  return { complaints, loaded: { conf, local: local.value, addresses, hash } };
+  const accounts = accountIds(conf, facts);
+  return { complaints, loaded: { conf, local: local.value, addresses, hash, accounts } };
+}
+
+/** A name and a number may stand for the same account. */
+function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["accounts"] {
+  const found = new Map<string, LoadedConfiguration["accounts"][number]>();
+  for (const account of conf.accounts) {
+    const id = facts.accounts.get(accountKey(account)) ?? null;
+    if (id !== null) found.set(`${account.type} ${id}`, { type: account.type, id });
+  }
+  return [...found.values()];
 }

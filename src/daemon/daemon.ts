@@ -6,7 +6,6 @@
  * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
-import { type ControlServer, startControlServer } from "../control/control-server.ts";
 import type { AcknowledgeReply, ControlEvent } from "../control/protocol.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { systemClock } from "../io/clock.ts";
@@ -26,6 +25,8 @@ import type { ClusterStatus } from "../model/status.ts";
 import { sameAddress } from "../vip/address.ts";
 import { ipSettings } from "../vip/ip-agent.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
+import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
+import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { OrderPerformer } from "./order-performer.ts";
@@ -56,7 +57,7 @@ export class Daemon {
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #addresses: readonly string[];
   #guard: GuardLink | null = null;
-  #control: ControlServer | null = null;
+  #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
   #watches: readonly Stop[] = [];
   #ending = false;
@@ -76,8 +77,10 @@ export class Daemon {
     const ports = await openPorts(options);
     if (!ports.ok) return ports;
     const daemon = new Daemon(options, ports.value);
-    const control = await startControlServer({
-      socketPath: `${options.runDirectory}/clusterd.sock`,
+    const { loaded, runDirectory, log } = options;
+    const sockets = await openControlSockets({
+      runDirectory,
+      accounts: loaded.accounts,
       backend: {
         status: () => daemon.status(),
         request: (request) => daemon.#request(request),
@@ -87,11 +90,12 @@ export class Daemon {
           daemon.#listeners.add(listener);
           return () => daemon.#listeners.delete(listener);
         },
+        groups: presentGroups(() => daemon.#life?.groups ?? null),
       },
-      notice: (text) => options.log.write("services", "warning", { text }),
+      notice: (text) => log.write("services", "warning", { text }),
     });
-    if (!control.ok) return refuse(describeControlProblem(control.problem));
-    daemon.#control = control.value;
+    if (!sockets.ok) return sockets;
+    daemon.#sockets = sockets.value;
     daemon.#watch();
     daemon.#startGuard();
     return accept(daemon);
@@ -209,7 +213,7 @@ export class Daemon {
   async #exit(status: number): Promise<void> {
     for (const stop of this.#watches) stop();
     this.#life = null;
-    await this.#control?.close();
+    await this.#sockets?.close();
     this.#options.onExit(status);
   }
 
@@ -356,27 +360,15 @@ function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | un
   return reply?.code ?? -9;
 }
 
+/** Members of another one would wait for each other's part of the state exchange in vain. */
+const exchangeVersion = 2;
+
 /** Settings that must be equal on all members of a ring, as one number. */
 function ringConfigHash(totem: LoadedConfiguration["conf"]["totem"]): number {
   const { keyFile: _, multicast: __, ...shared } = totem;
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(JSON.stringify(shared))) {
+  for (const byte of Buffer.from(JSON.stringify({ ...shared, exchangeVersion }))) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
   return hash;
-}
-
-function describeControlProblem(problem: {
-  readonly type: string;
-  readonly path: string;
-  readonly cause?: string;
-}): string {
-  switch (problem.type) {
-    case "socket-in-use":
-      return `${problem.path}: another clusterd is serving this socket`;
-    case "not-a-socket":
-      return `${problem.path} is in the way and is not a socket; remove it`;
-    default:
-      return `${problem.path}: ${problem.cause ?? problem.type}`;
-  }
 }

@@ -5,11 +5,13 @@
 import { systemClock } from "../io/clock.ts";
 import { decodePayload } from "../io/payload-codec.ts";
 import type { LogSink } from "../io/ports.ts";
+import { isGroupFrame } from "../membership/group-frames.ts";
 import type { ClusterConf, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
 import { EventLoop } from "./event-loop.ts";
+import { GroupDesk } from "./group-desk.ts";
 import { MemberLog } from "./member-log.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadOptions, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
@@ -45,6 +47,7 @@ export class NodeLife {
   readonly #thread: RingThread;
   readonly #snapshots: NodeJS.Timeout;
   readonly #members = new MemberLog();
+  readonly #groups: GroupDesk;
   #loop: EventLoop | null = null;
   #node: ClusterNode | null = null;
   #ringView: RingView = { state: "gather", counters: {}, rotation: null };
@@ -57,6 +60,11 @@ export class NodeLife {
     this.#thread = startRingThread(parts.ring, (outputs) => {
       for (const output of outputs) this.#onRing(output);
     });
+    this.#groups = new GroupDesk({
+      self: parts.self,
+      postToRing: (input) => this.#thread.post(input),
+      say: ({ level, text }) => this.#say(level, text),
+    });
     this.#snapshots = setInterval(() => this.#askSnapshot(), snapshotEveryMs);
   }
 
@@ -66,6 +74,10 @@ export class NodeLife {
 
   get loop(): EventLoop | null {
     return this.#loop;
+  }
+
+  get groups(): GroupDesk {
+    return this.#groups;
   }
 
   get ringView(): RingView {
@@ -96,6 +108,7 @@ export class NodeLife {
     this.#ended = true;
     clearInterval(this.#snapshots);
     this.#loop?.end();
+    this.#groups.end();
   }
 
   /** A message that was refused is missing from the history: this life cannot go on. */
@@ -117,7 +130,8 @@ export class NodeLife {
         return;
       case "deliver": {
         const { from, payload } = output;
-        this.#loop?.push({ type: "deliver", from, payload: decodePayload(payload) });
+        if (isGroupFrame(payload)) this.#groups.push({ type: "deliver", from, payload });
+        else this.#loop?.push({ type: "deliver", from, payload: decodePayload(payload) });
         return;
       }
       case "configuration": {
@@ -128,6 +142,7 @@ export class NodeLife {
           this.#members.note({ ...configuration, incarnations }, nowSeconds);
         }
         this.#loop?.push({ type: "configuration", configuration, heardAt });
+        this.#groups.push({ type: "configuration", configuration });
         return;
       }
       case "lease":
@@ -172,7 +187,11 @@ export class NodeLife {
       clock: systemClock(),
       log,
       performer,
-      postToRing: (input) => this.#thread.post(input),
+      postToRing: (input) => {
+        // The ring waits for the groups' exchange too.
+        if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
+        else this.#thread.post(input);
+      },
       onLease,
       onEnd: (end) => this.#onNodeEnd(end.type),
       onTurn,

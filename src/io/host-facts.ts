@@ -42,6 +42,7 @@ export async function gatherHostFacts(
     scripts,
     keyFile: keyFile === null ? null : await keyFileFact(keyFile),
     fenceAgents,
+    accounts: await accountFacts(conf.accounts),
     searchPath: agentDirectories,
   };
 }
@@ -70,6 +71,29 @@ async function resolveName(name: string, hosts: ReadonlySet<string>): Promise<Re
     return { type: "addresses", addresses: found.map((one) => one.address), source };
   } catch (error) {
     return { type: "failed", cause: causeText(error) };
+  }
+}
+
+/** By `TYPE NAME`: the number of each account, null for an unknown name. */
+async function accountFacts(
+  accounts: ClusterConf["accounts"],
+): Promise<ReadonlyMap<string, number | null>> {
+  const facts = new Map<string, number | null>();
+  for (const { type, name } of accounts) {
+    const digits = /^\d{1,9}$/.test(name);
+    const file = type === "uid" ? "/etc/passwd" : "/etc/group";
+    facts.set(`${type} ${name}`, digits ? Number(name) : await numberOf(name, file));
+  }
+  return facts;
+}
+
+async function numberOf(name: string, file: string): Promise<number | null> {
+  try {
+    const lines = (await readFile(file, "utf8")).split("\n").map((line) => line.split(":"));
+    const found = lines.find(([each]) => each === name)?.[2] ?? "";
+    return /^\d+$/.test(found) ? Number(found) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -17,7 +17,12 @@ export type ClusterConf = {
   readonly fencing: FencingConf;
   readonly logging: LoggingConf;
   readonly services: ServicesConf;
+  /** Who may use process groups besides root and the group of the control socket. */
+  readonly accounts: readonly AccountConf[];
 };
+
+/** A user or group of the system as written: a name, or a number in digits. */
+export type AccountConf = { readonly type: "uid" | "gid"; readonly name: string };
 
 export type TotemConf = {
   readonly transport: "udp" | "udpu";

@@ -7,6 +7,7 @@ declare const nodeIdBrand: unique symbol;
 declare const nodeNameBrand: unique symbol;
 declare const serviceNameBrand: unique symbol;
 declare const incarnationBrand: unique symbol;
+declare const groupNameBrand: unique symbol;
 
 /** Positive integer 1 to 4095, unique in the cluster; 0 is "nobody" only on the wire. */
 export type NodeId = number & { readonly [nodeIdBrand]: true };
@@ -16,8 +17,11 @@ export type NodeName = string & { readonly [nodeNameBrand]: true };
 export type ServiceName = string & { readonly [serviceNameBrand]: true };
 /** One process life of a node: strictly larger at each start of its daemon. At most 2^53 - 1. */
 export type Incarnation = number & { readonly [incarnationBrand]: true };
+/** Name of a process group: 1 to 128 bytes of UTF-8. */
+export type GroupName = string & { readonly [groupNameBrand]: true };
 
 export const nodeIdMax = 4095;
+export const groupNameBytesMax = 128;
 
 export function parseNodeId(value: unknown): NodeId | null {
   const inRange =
@@ -34,6 +38,12 @@ export function parseServiceName(text: string): ServiceName | null {
   const full = text.includes(":") ? text : `service:${text}`;
   const named = full.indexOf(":") < full.length - 1;
   return named && Buffer.byteLength(full) <= 63 ? (full as ServiceName) : null;
+}
+
+export function parseGroupName(text: string): GroupName | null {
+  return text.length > 0 && Buffer.byteLength(text) <= groupNameBytesMax
+    ? (text as GroupName)
+    : null;
 }
 
 export function parseIncarnation(value: unknown): Incarnation | null {

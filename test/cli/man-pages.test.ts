@@ -44,8 +44,8 @@ test("the formatter has nothing to complain of", async (t) => {
     t.pass("not tried", { skip: "needs groff" });
     return;
   }
-  for (const name of pages) {
-    const words = ["groff", "-ww", "-man", "-Tutf8", "-z", `${folder}${name}.8`];
+  for (const name of [...pages.map((page) => `${page}.8`), "clusterd-groups.7"]) {
+    const words = ["groff", "-t", "-ww", "-man", "-Tutf8", "-z", `${folder}${name}`];
     t.same(await run("/usr/bin/env", words), { out: "", err: "", exit: 0 }, name);
   }
 });

@@ -47,6 +47,7 @@ function facts(change: Partial<HostFacts> = {}): HostFacts {
     scripts: new Map(),
     keyFile: null,
     fenceAgents: new Map(),
+    accounts: new Map(),
     searchPath: ["/usr/sbin", "/sbin"],
     ...change,
   };
@@ -316,4 +317,17 @@ test("what is said at every start depends on key, devices and two_node", async (
   const no = load(three, '<fence_daemon self_fence="no"/>', keyed("")).conf;
   t.match(startupWarnings(no), [/and self_fence is no: .* only after an operator/]);
   t.match(startupWarnings(load(three, "", keyed("")).conf), [/self-fencing in use/]);
+});
+
+test("an account of <uidgid> that this machine does not have is warned of", async (t) => {
+  const loaded = load(three, '<uidgid uid="alice" gid="staff"/>\n<uidgid gid="100"/>\n');
+  const accounts = new Map([
+    ["uid alice", null],
+    ["gid staff", 50],
+    ["gid 100", 100],
+  ]);
+  t.same(check(loaded, facts({ accounts })), [
+    "c:6: warning: /cluster/uidgid[1]/@uid: user alice is unknown: it cannot use process groups " +
+      "here; a name in /etc/passwd, or a number",
+  ]);
 });

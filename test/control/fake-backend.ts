@@ -7,6 +7,7 @@ import type {
 import type { AcknowledgeReply, ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
+import { LoneGroups } from "./lone-groups.ts";
 
 /** Monday 10 March 2014, 10:00:00 UTC. */
 export const exampleNow = 1394445600;
@@ -90,6 +91,8 @@ export class FakeBackend implements ControlBackend {
   readonly requests: (ServiceRequest | LockRequest)[] = [];
   readonly acknowledged: string[] = [];
   leaves = 0;
+  readonly lone = new LoneGroups();
+  readonly groups = this.lone.desk;
   readonly listeners = new Set<(event: ControlEvent) => void>();
   #held: (() => void)[] | null = null;
 

@@ -27,20 +27,43 @@ const counters = {
   "send-failed-ENETUNREACH": 6,
 };
 
+const noGroups = {
+  groups: [],
+  clients: 0,
+  counters: { messages: 0, bytes: 0, dropped: 0, malformed: 0, queuedBytes: 0 },
+};
+
+const someGroups = {
+  groups: [
+    {
+      name: "one",
+      members: [
+        { node: 1, process: 9 },
+        { node: 2, process: 9 },
+      ],
+    },
+    { name: "two", members: [{ node: 1, process: 10 }] },
+  ],
+  clients: 2,
+  counters: { messages: 5, bytes: 500, dropped: 1, malformed: 2, queuedBytes: 30 },
+};
+
 function full() {
   const { ring } = exampleStatus();
   return exampleStatus({ ring: { ...ring, counters } });
 }
 
 test("the metrics are these", (t) => {
-  sameAsGolden(t, "metrics.txt", formatMetrics(full()));
+  sameAsGolden(t, "metrics.txt", formatMetrics(full(), someGroups));
   t.end();
 });
 
 test("every metric is documented", (t) => {
   const page = fileURLToPath(new URL("../../../man/clusterd.8", import.meta.url));
   const text = readFileSync(page, "utf8");
-  const names = [...formatMetrics(full()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  const names = [...formatMetrics(full(), someGroups).matchAll(/^# TYPE (\S+)/gm)].map(
+    ([, name]) => name,
+  );
   t.ok(names.length > 25);
   t.same(
     names.filter((name = "") => !new RegExp(`\\b${name}\\b`).test(text)),
@@ -53,10 +76,11 @@ test("what is not known is left out, and labels are escaped", (t) => {
   const { ring } = exampleStatus();
   const text = formatMetrics(
     exampleStatus({ services: null, ring: { ...ring, rotation: null, counters: {} } }),
+    noGroups,
   );
-  t.notMatch(text, /service_state|rotation|dropped/);
+  t.notMatch(text, /service_state|rotation|dropped_frames/);
   const odd = exampleStatus({ services: [exampleService('a"b\\c\nd')] });
-  t.match(formatMetrics(odd), 'service="service:a\\"b\\\\c\\nd"');
+  t.match(formatMetrics(odd, noGroups), 'service="service:a\\"b\\\\c\\nd"');
   t.end();
 });
 
@@ -74,5 +98,5 @@ test("GET /v1/metrics is plain text", async (t) => {
     call.end();
   });
   t.equal(type, "text/plain; version=0.0.4; charset=utf-8");
-  t.equal(body, formatMetrics(exampleStatus()));
+  t.equal(body, formatMetrics(exampleStatus(), noGroups));
 });

@@ -105,6 +105,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       safeWaitMs: ms(7464),
       ...options.fencing,
     },
+    accounts: [],
     logging: {
       priority: { totem: "info", quorum: "info", fencing: "info", services: "info" },
       logFile: null,

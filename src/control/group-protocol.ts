@@ -1,0 +1,158 @@
+/**
+ * Process groups on the control socket: requests, and the events of a stream as lines of JSON.
+ * Knows the text of both; does not know sockets, nor who is in which group.
+ *
+ *   GET  /v1/groups                          → 200, GroupListing
+ *   POST /v1/groups/NAME/join                → 200, one GroupLine per line, until either side ends
+ *        body: empty, or {"process": number}, at most 4194304 and by custom the process id
+ *   POST /v1/groups/NAME/TICKET/multicast    → 200, GroupPlace, when the message was delivered here
+ *        body: the message, any bytes, at most 1 MiB
+ *   POST /v1/groups/NAME/TICKET/leave        → 200, {"accepted": true}; the stream then ends
+ *
+ * NAME is percent-encoded, 1 to 128 bytes. TICKET comes with the stream's first line and is good
+ * for this membership only. Closing the stream is an end without leave: the others see `procdown`.
+ */
+import { type GroupName, parseGroupName } from "../model/ids.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
+import { readJson } from "./json-fields.ts";
+
+export type GroupRoute =
+  | { readonly type: "groups" }
+  | { readonly type: "group-join"; readonly group: GroupName }
+  | {
+      readonly type: "group-multicast" | "group-leave";
+      readonly group: GroupName;
+      readonly ticket: string;
+    };
+
+export type MemberLine = { readonly node: number; readonly process: number };
+export type ChangedMember = MemberLine & { readonly reason: string };
+
+/** Where in the order; the ring as `clustat-ts` shows it. Numbers rise in a ring, not by one. */
+export type GroupPlace = { readonly ring: string; readonly number: number };
+
+export type GroupLine =
+  /** Always the first one. */
+  | {
+      readonly type: "joining";
+      readonly group: string;
+      readonly member: MemberLine;
+      readonly ticket: string;
+    }
+  /** The reasons are `join`, `leave`, `nodedown`, `nodeup`, `procdown`. */
+  | ({
+      readonly type: "configuration";
+      readonly members: readonly MemberLine[];
+      readonly left: readonly ChangedMember[];
+      readonly joined: readonly ChangedMember[];
+    } & GroupPlace)
+  | ({
+      readonly type: "message";
+      readonly from: MemberLine;
+      /** Base64. */
+      readonly payload: string;
+    } & GroupPlace)
+  /** The nodes that now order messages together, after the changes this has caused. */
+  | ({ readonly type: "ring"; readonly nodes: readonly number[] } & GroupPlace)
+  /** Always the last one, unless the connection breaks. */
+  | { readonly type: "ended"; readonly reason: EndReason; readonly text: string };
+
+/** Why a stream ends: `left` was asked for, the others were not. */
+export type EndReason = "left" | "group-full" | "slow-reader" | "life-ended";
+
+export type GroupListing = {
+  /** By name. */
+  readonly groups: readonly { readonly name: string; readonly members: readonly MemberLine[] }[];
+  /** Clients of this node. */
+  readonly clients: number;
+  /** Since this life of the node began. */
+  readonly counters: {
+    readonly messages: number;
+    readonly bytes: number;
+    readonly dropped: number;
+    readonly malformed: number;
+    readonly queuedBytes: number;
+  };
+};
+
+/** Where the events of one client go. */
+export type GroupStream = {
+  write(line: Uint8Array): void;
+  /** Nothing is written after this line. */
+  end(line: Uint8Array): void;
+};
+
+/** The process groups of this node, as the control socket sees them. */
+export type GroupBackend = {
+  listing(): GroupListing;
+  /** The ticket; the first line was written then. */
+  join(
+    wanted: { readonly group: GroupName; readonly process: number | null },
+    stream: GroupStream,
+  ): Result<string, ControlError>;
+  leave(group: GroupName, ticket: string): Result<null, ControlError>;
+  /** Settles when the message was delivered here, however long that takes; never rejects. */
+  multicast(
+    group: GroupName,
+    ticket: string,
+    payload: Uint8Array,
+  ): Promise<Result<GroupPlace, ControlError>>;
+  /** The stream is gone; for a ticket that is not valid any more nothing happens. */
+  disconnect(ticket: string): void;
+};
+
+const processMax = 4_194_304;
+
+/** The method and the parts of the path after `/v1/groups`. */
+export function parseGroupRoute(
+  method: string,
+  parts: readonly string[],
+): Result<GroupRoute, ControlError> {
+  const [name, ...rest] = parts;
+  if (name === undefined) {
+    return method === "GET" ? accept({ type: "groups" }) : refuse(wrongMethod(method, "GET"));
+  }
+  const operation = rest.at(-1);
+  const ticket = rest[0] ?? "";
+  const joins = operation === "join" && rest.length === 1;
+  const acts = (operation === "multicast" || operation === "leave") && rest.length === 2;
+  if (!joins && !acts) {
+    const served = "NAME/join, NAME/TICKET/multicast and NAME/TICKET/leave";
+    const text = `below /v1/groups/ there are ${served}, no ${quoted(parts.join("/"))}`;
+    return refuse({ type: "not-found", text });
+  }
+  if (method !== "POST") return refuse(wrongMethod(method, "POST"));
+  const group = parseGroupName(percentDecoded(name));
+  if (group === null) {
+    const text = `${quoted(name)} is not a group name: 1 to 128 bytes, percent-encoded`;
+    return refuse({ type: "bad-request", text });
+  }
+  if (joins) return accept({ type: "group-join", group });
+  return accept({ type: operation === "leave" ? "group-leave" : "group-multicast", group, ticket });
+}
+
+/** The body of a join; `value` is its parsed JSON, an empty body counts as `{}`. */
+export function parseJoinBody(
+  value: unknown,
+): Result<{ readonly process: number | null }, ControlError> {
+  const body = readJson(value, "body", (fields) => {
+    for (const name of fields.names()) {
+      if (name !== "process") fields.reject(`has no field ${quoted(name)}`);
+    }
+    const process = fields.has("process") ? fields.number("process") : null;
+    const fits = process === null || (Number.isInteger(process) && process >= 1);
+    if (!fits || (process ?? 0) > processMax) {
+      fields.reject(`has a process that is not 1 to ${processMax}`);
+    }
+    return { process };
+  });
+  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+export function formatGroupLine(line: GroupLine): Uint8Array {
+  if (line.type !== "message") return Buffer.from(`${JSON.stringify(line)}\n`);
+  // Base64 needs no escapes: a long payload need not be searched for them.
+  const { payload, ...head } = line;
+  return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"payload":"${payload}"}\n`);
+}

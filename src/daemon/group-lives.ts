@@ -1,0 +1,24 @@
+/**
+ * The process groups of whichever life the node is in; between two lives there are none.
+ * Passes on and remembers nothing.
+ */
+import type { GroupBackend } from "../control/group-protocol.ts";
+import { refuse } from "../model/outcome.ts";
+import { noLife, unknownTicket } from "./group-refusals.ts";
+
+export function presentGroups(present: () => GroupBackend | null): GroupBackend {
+  return {
+    listing: () => present()?.listing() ?? noGroups,
+    join: (wanted, stream) => present()?.join(wanted, stream) ?? refuse(noLife),
+    leave: (group, ticket) => present()?.leave(group, ticket) ?? refuse(unknownTicket(group)),
+    multicast: (group, ticket, payload) =>
+      present()?.multicast(group, ticket, payload) ?? Promise.resolve(refuse(unknownTicket(group))),
+    disconnect: (ticket) => present()?.disconnect(ticket),
+  };
+}
+
+const noGroups = {
+  groups: [],
+  clients: 0,
+  counters: { messages: 0, bytes: 0, dropped: 0, malformed: 0, queuedBytes: 0 },
+};
