@@ -407,19 +407,75 @@ test("merge gate: a foreign message is answered once per interval", async (t) =>
   t.equal(driver.state, "operational");
 });
 
-test("merge gate: rings merge when both hear each other, not before", async (t) => {
+/** Companions say, by a merge detect of the common ring, whom they hear. */
+function companionsHear(driver: RingDriver, heard: readonly number[]): void {
+  const { ringId: ring } = driver;
+  for (const from of [2, 3]) {
+    driver.receive(from, mergeDetect({ ring, members: nodes(1, 2, 3), heard: nodes(...heard) }));
+  }
+}
+
+test("merge gate: rings merge when all hear each other, not before", async (t) => {
   const driver = operational();
   const ring = { rep: node(4), seq: 900 };
-  driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(1, 2) }));
+  const calls = (heard: readonly number[]): void => {
+    driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(...heard) }));
+  };
+  calls([1, 2, 3]);
+  t.equal(driver.state, "operational", "whom nodes 2 and 3 hear is not known");
+  companionsHear(driver, [1, 4]);
+  calls([1, 2]);
   t.equal(driver.state, "operational", "it does not hear node 3");
-  driver.receive(4, mergeDetect({ ring, members: nodes(2, 4), heard: nodes(1, 2, 3) }));
-  t.equal(driver.state, "gather", "it hears all of us, and we hear nodes 2 and 4");
+  calls([1, 2, 3]);
+  t.equal(driver.state, "gather");
+});
+
+test("merge gate: a companion that does not hear the stranger keeps it out", async (t) => {
+  const driver = operational();
+  companionsHear(driver, [1]);
+  const ring = { rep: node(4), seq: 900 };
+  driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(1, 2, 3) }));
+  driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
+  t.equal(driver.state, "operational");
+});
+
+test("merge gate: what a companion heard long ago counts no more", async (t) => {
+  const driver = operational();
+  companionsHear(driver, [1, 4]);
+  driver.timer("heard");
+  driver.timer("heard");
+  driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
+  t.equal(driver.state, "operational");
+});
+
+test("merge gate: strangers wait until the token was with all members", async (t) => {
+  const { driver } = recovering();
+  while (driver.state !== "operational") driver.rotate();
+  companionsHear(driver, [1, 4]);
+  const stranger = join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 });
+  t.same(kinds(driver.receive(4, stranger)), ["merge-detect"], "answered");
+  t.equal(driver.state, "operational");
+  driver.rotate();
+  driver.receive(4, stranger);
+  t.equal(driver.state, "gather");
+});
+
+test("merge gate: whom we hear anew is told within the interval", async (t) => {
+  const driver = operational();
+  const foreign = mcast({ ring: { rep: node(4), seq: 900 }, origin: node(4) });
+  driver.timer("heard");
+  driver.timer("heard");
+  t.same(kinds(driver.receive(4, foreign)), ["merge-detect"]);
+  companionsHear(driver, [1]);
+  t.same(kinds(driver.receive(4, foreign)), ["merge-detect"], "nodes 2 and 3 were not in it");
+  t.same(driver.receive(4, foreign), []);
 });
 
 test("merge gate: a joiner that does not hear all of us is told of us instead", async (t) => {
   const driver = operational();
   const outputs = driver.receive(4, join({ proc: nodes(4), heard: nodes(1), ringSeq: 900 }));
   t.same(kinds(outputs).filter((kind) => kind === "merge-detect").length, 1);
+  companionsHear(driver, [1, 4]);
   t.equal(driver.state, "operational");
   driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
   t.equal(driver.state, "gather");
