@@ -93,6 +93,10 @@ export const mutants: readonly Mutant[] = [
     find: "#installedByAll = false;",
     replace: "#installedByAll = true;",
   }),
+  bug("what strangers say of strangers does not count", "consensus.js", {
+    find: "join.failed.filter((node) => !oldMembers.includes(node))",
+    replace: "[]",
+  }),
   bug("own joins do not come back", "ring.js", {
     find: "const echo = join.leave && from",
     replace: "const echo = from",

@@ -19,6 +19,8 @@ export type RingAct =
   | { readonly type: "start"; readonly node: number; readonly wiped: boolean }
   | { readonly type: "crash" | "leave" | "deaf"; readonly node: number }
   | { readonly type: "pause"; readonly node: number; readonly forMs: number }
+  /** The node is cut off, or dies, in the moment it installs its next ring. */
+  | { readonly type: "ambush"; readonly node: number; readonly death: boolean }
   | { readonly type: "clock"; readonly node: number; readonly stepMs: number }
   | { readonly type: "link"; readonly node: number; readonly forMs: number }
   | { readonly type: "cut"; readonly from: number; readonly to: number; readonly both: boolean }
@@ -56,6 +58,7 @@ const faults = [
   "clock",
   "link",
   "disk",
+  "ambush",
   "heal",
 ] as const;
 
@@ -65,6 +68,7 @@ type Fault = (typeof faults)[number];
 const rare: Partial<Record<Fault, number>> = {
   deaf: 0.3,
   leave: 0.3,
+  ambush: 0.5,
   clock: 0.2,
   link: 0.2,
   disk: 0.2,
@@ -167,6 +171,8 @@ function drawFault(
       return { type: fault, node, stepMs: Math.round(random.between(-600_000, 600_000)) };
     case "link":
       return { type: fault, node, forMs: random.between(5, 3000) };
+    case "ambush":
+      return { type: fault, node, death: random.chance(0.3) };
     case "disk":
       return { type: fault, persistMsMax: random.pick([5, 300, 3000]) };
     case "weather":

@@ -96,6 +96,9 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
     case "heal":
       heal(sim);
       break;
+    case "ambush":
+      sim.ambushes.set(act.node, () => spring(sim, act));
+      break;
     case "start":
       if (!sim.isAlive(act.node))
         sim.start(act.node, { wiped: act.wiped && sim.mayWipe(act.node) });
@@ -103,6 +106,18 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
     default:
       if (sim.isAlive(act.node) && !sim.isPaused(act.node)) carryOutOn(sim, act);
   }
+}
+
+function spring(
+  sim: RingSimulation,
+  { node, death }: { readonly node: number; readonly death: boolean },
+): void {
+  if (death) sim.crash(node);
+  else
+    sim.network.partition(
+      [node],
+      sim.nodeIds.filter((other) => other !== node),
+    );
 }
 
 function carryOutOn(sim: RingSimulation, act: NodeAct): void {
@@ -140,6 +155,7 @@ function heal(sim: RingSimulation): void {
 function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
   const breaches: string[] = [];
   const { islands, cut } = plan.finale;
+  sim.ambushes.clear();
   heal(sim);
   sim.network.weather = { loss: 0, duplication: 0, delayMs: plan.delayMs, jitterMs: 0 };
   if (islands.length > 0) sim.network.partition(...islands);

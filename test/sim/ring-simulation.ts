@@ -19,6 +19,7 @@ import { RingObserver } from "./ring-observer.ts";
 import { idOf, payloadOf } from "./ring-payload.ts";
 import type { Life, RingHistory, Sent } from "./ring-trace.ts";
 import { type Tuning, tuningDefaults } from "./ring-tuning.ts";
+import { isOfRing, type SealedFrame } from "./sealed-frame.ts";
 
 /** A socket buffer holds about this many frames while its reader does not run. */
 const socketFramesMax = 400;
@@ -36,13 +37,6 @@ type Event =
   | { readonly type: "persisted"; readonly on: SimulatedNode; readonly ringSeq: number }
   | { readonly type: "resume"; readonly on: SimulatedNode; readonly pausedAt: number }
   | { readonly type: "call"; readonly call: () => void };
-
-type SealedFrame = {
-  readonly from: NodeId;
-  readonly incarnation: Incarnation;
-  readonly kind: number;
-  readonly bytes: Uint8Array;
-};
 
 type Durable = { readonly ringSeq: number; readonly incarnation: number };
 
@@ -73,6 +67,8 @@ export class RingSimulation {
   readonly lives: Life[] = [];
   readonly sent = new Map<string, Sent>();
   readonly observer = new RingObserver();
+  /** What happens to a node in the moment it installs its next ring, once. */
+  readonly ambushes = new Map<number, () => void>();
   /** Every packet put on the wire, for counting. */
   packets = 0;
   /** Events handled so far: the step in which something happened. */
@@ -376,7 +372,10 @@ export class RingSimulation {
       return;
     }
     const opened = decodeMessage(frame.kind, frame.bytes);
-    if (!opened.ok) throw new Error(`a sealed frame does not open: ${opened.problem.type}`);
+    if (!opened.ok) {
+      this.observer.note(`wire: node ${frame.from} sends what is refused: ${opened.problem.type}`);
+      return;
+    }
     const { from, incarnation } = frame;
     this.#feed(node, { type: "frame", from, incarnation, message: opened.value });
   }
@@ -428,6 +427,8 @@ export class RingSimulation {
         refused ||= output.type === "queue" && output.state === "full";
         if (output.type === "token-accepted") this.#tokenAccepted(node, next);
         this.#carryOut(node, output);
+        // It died of what it did.
+        if (!this.#isLiving(node)) return refused;
       }
     }
     node.busy = false;
@@ -489,6 +490,9 @@ export class RingSimulation {
       if (configuration.kind === "regular") {
         this.observer.installed(node.id, node.ring.snapshot());
         this.#greet(node, configuration);
+        const ambush = this.ambushes.get(node.id);
+        this.ambushes.delete(node.id);
+        ambush?.();
       }
     } else if (output.type === "deliver") {
       const id = idOf(output.payload);
@@ -591,13 +595,4 @@ export class RingSimulation {
     if (node === undefined) throw new Error(`node ${id} is not alive`);
     return node;
   }
-}
-
-/** After a stall only packets of the current ring count; the rest is stale. */
-function isOfRing(frame: SealedFrame, ring: RingId | null): boolean {
-  const opened = decodeMessage(frame.kind, frame.bytes);
-  if (!opened.ok || ring === null) return false;
-  const { value } = opened;
-  const ordered = value.type === "mcast" || value.type === "token" || value.type === "hold-cancel";
-  return ordered && sameRing(value.ring, ring);
 }
