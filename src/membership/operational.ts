@@ -20,6 +20,9 @@ import type { InstalledRing } from "./ring-recovery.ts";
 import type { RingSequence } from "./ring-sequence.ts";
 import type { JoinMessage, McastMessage, MergeDetectMessage, TokenMessage } from "./wire.ts";
 
+/** A token that is later than this part of its time-out is worth a warning, as in corosync. */
+const tokenWarningPart = 0.75;
+
 export type OperationalParts = {
   readonly options: RingOptions;
   readonly effects: RingEffects;
@@ -35,6 +38,8 @@ export class Operational {
   readonly #watch: ReceiveWatch;
   /** Whom the merge detect of this merge interval called heard; null when there was none. */
   #announced: ReadonlySet<NodeId> | null = null;
+  /** Merge intervals in a row in which no token came, and the visits at the last one. */
+  #silence = { visits: 0, intervals: 0 };
   /** The token has been with every member since we installed the ring: so have all of them. */
   #installedByAll = false;
 
@@ -116,11 +121,24 @@ export class Operational {
     effects.multicast({ type: "merge-detect", ring: id, heard, members, configHash });
   }
 
+  /** Says once that the token is late; measured in merge intervals, to cost tokens nothing. */
+  #watchToken(): void {
+    const { options, effects } = this.#parts;
+    const { visits } = this.installed.rotation;
+    const intervals = visits === this.#silence.visits ? this.#silence.intervals + 1 : 0;
+    this.#silence = { visits, intervals };
+    const due = Math.ceil((tokenWarningPart * options.tokenMs) / options.mergeMs);
+    if (intervals !== due) return;
+    const late = `no token for ${due * options.mergeMs} ms`;
+    effects.notice("warning", `${late}; it counts as lost after ${options.tokenMs} ms`);
+  }
+
   /** The merge interval: an idle ring makes itself known, and reception is checked. */
   onMergeTimer(): Deafness {
     const { options, effects } = this.#parts;
     const { rotation } = this.installed;
     this.#announced = null;
+    this.#watchToken();
     if (rotation.id.rep === options.self && rotation.memory.unchanged > 0) this.announce();
     effects.arm("merge", options.mergeMs);
     const token = rotation.passed;

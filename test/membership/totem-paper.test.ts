@@ -176,6 +176,59 @@ test("timer_function_orf_token_timeout: suspended first, then gather", async (t)
   t.equal(driver.state, "gather");
 });
 
+test("timer_function_orf_token_warning: a late token is told of, once", async (t) => {
+  const driver = operational();
+  const warnings = (): readonly string[] => {
+    return driver.timer("merge").flatMap((output) => {
+      return output.type === "notice" && output.notice.level === "warning"
+        ? [output.notice.text]
+        : [];
+    });
+  };
+  t.same(warnings(), [], "a token came in this interval");
+  for (let quiet = 0; quiet < 3; quiet += 1) t.same(warnings(), []);
+  t.same(warnings(), ["no token for 800 ms; it counts as lost after 1000 ms"]);
+  t.same(warnings(), [], "told already");
+  driver.rotate();
+  t.same(warnings(), []);
+});
+
+test("fail_to_recv_const: a deaf node leaves by time, but not before fifty visits", async (t) => {
+  const driver = operational();
+  const visit = (times: number): void => {
+    for (let visits = 0; visits < times; visits += 1) {
+      driver.rotate({ seq: 1, aru: 0, aruNode: node(1) });
+      driver.timer("hold");
+    }
+  };
+  visit(1);
+  driver.timer("merge");
+  visit(49);
+  for (let interval = 0; interval < 20; interval += 1) driver.timer("merge");
+  t.equal(driver.state, "operational", "a slow ring proves nothing");
+  visit(1);
+  const outputs = driver.timer("merge");
+  t.same(suspendedFor(outputs), ["failed to receive"]);
+  const [leave] = sent(outputs, "join");
+  t.ok(leave?.type === "join" && leave.leave, "the others go on at once");
+});
+
+test("fail_to_recv_const: who holds the aru down for twice that time has failed", async (t) => {
+  const driver = operational();
+  driver.submit("m");
+  driver.rotate();
+  for (let interval = 0; interval < 20; interval += 1) {
+    driver.rotate({ aru: 0, aruNode: node(3) });
+    driver.timer("merge");
+  }
+  t.equal(driver.state, "operational", "it has twice the time to notice by itself");
+  driver.rotate({ aru: 0, aruNode: node(3) });
+  const outputs = driver.timer("merge");
+  t.same(suspendedFor(outputs), ["node 3 failed to receive"]);
+  const [message] = sent(outputs, "join");
+  t.ok(message?.type === "join" && message.failed.join() === "3");
+});
+
 test("memb_state_consensus_timeout_expired: the silent have failed", async (t) => {
   const driver = operational();
   driver.timer("token");
