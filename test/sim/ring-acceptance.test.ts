@@ -131,7 +131,10 @@ test("case 7: three senders at five percent loss: one sequence everywhere", asyn
   const first = delivered(sim.life(1), ids);
   t.equal(first.length, 30_000);
   for (const id of [2, 3]) t.same(delivered(sim.life(id), ids).join(" "), first.join(" "));
-  t.ok(sim.rtrMax > 0 && sim.rtrMax <= 30, `retransmit list up to ${sim.rtrMax}`);
+  t.ok(
+    sim.observer.rtrMax > 0 && sim.observer.rtrMax <= 30,
+    `retransmit list up to ${sim.observer.rtrMax}`,
+  );
   for (const id of sim.nodeIds) t.equal(regulars(sim.life(id)).length, 1);
 });
 

@@ -19,8 +19,10 @@ export type RingAct =
   | { readonly type: "start"; readonly node: number; readonly wiped: boolean }
   | { readonly type: "crash" | "leave" | "deaf"; readonly node: number }
   | { readonly type: "pause"; readonly node: number; readonly forMs: number }
-  /** The node is cut off, or dies, in the moment it installs its next ring. */
-  | { readonly type: "ambush"; readonly node: number; readonly death: boolean }
+  /** The node, or whichever is first, is cut off or dies in the moment it installs a ring. */
+  | { readonly type: "ambush"; readonly node: number | "first"; readonly death: boolean }
+  /** What the node multicasts is lost; its tokens are not. */
+  | { readonly type: "mute"; readonly node: number }
   | { readonly type: "clock"; readonly node: number; readonly stepMs: number }
   | { readonly type: "link"; readonly node: number; readonly forMs: number }
   | { readonly type: "cut"; readonly from: number; readonly to: number; readonly both: boolean }
@@ -59,6 +61,7 @@ const faults = [
   "link",
   "disk",
   "ambush",
+  "last-words",
   "heal",
 ] as const;
 
@@ -69,6 +72,7 @@ const rare: Partial<Record<Fault, number>> = {
   deaf: 0.3,
   leave: 0.3,
   ambush: 0.5,
+  "last-words": 0.5,
   clock: 0.2,
   link: 0.2,
   disk: 0.2,
@@ -142,20 +146,45 @@ function drawFaults(random: Random, ids: readonly number[], delayMs: number): Ti
       rest -= weights[index] ?? 0;
       return rest <= 0;
     });
-    const drawn = drawFault(fault ?? "heal", random, { ids, delayMs });
-    acts.push({ atMs, act: drawn });
-    if (drawn.type === "crash" || drawn.type === "leave") {
+    const drawn =
+      fault === "last-words"
+        ? drawLastWords(random, ids, atMs)
+        : [{ atMs, act: drawFault(fault ?? "heal", random, { ids, delayMs }) }];
+    acts.push(...drawn);
+    for (const { atMs: diedAtMs, act } of drawn) {
+      if (act.type !== "crash" && act.type !== "leave") continue;
       const downMs = random.chance(0.5) ? random.between(5, 400) : random.between(400, 5000);
       const wiped = wipes && random.chance(0.3);
-      acts.push({ atMs: atMs + downMs, act: { type: "start", node: drawn.node, wiped } });
+      acts.push({ atMs: diedAtMs + downMs, act: { type: "start", node: act.node, wiped } });
     }
     atMs += random.between(0, random.chance(0.5) ? 100 : spacingMs);
   }
   return acts;
 }
 
+/**
+ * The last messages of a node reach nobody, others speak after them, and whoever then installs the
+ * next ring first is cut off: messages behind a gap, and a recovery that only one has completed.
+ */
+function drawLastWords(random: Random, ids: readonly number[], atMs: number): Timed[] {
+  const node = random.pick(ids);
+  const acts: Timed[] = [
+    { atMs, act: { type: "mute", node } },
+    { atMs, act: { type: "send", node, lane: "app", safe: false, bytes: [1200, 1200] } },
+  ];
+  for (const other of ids) {
+    const sent = { node: other, lane: "app", safe: random.chance(0.7), bytes: [300] } as const;
+    const sentAtMs = atMs + random.between(20, 200);
+    if (other !== node) acts.push({ atMs: sentAtMs, act: { type: "send", ...sent } });
+  }
+  const death = random.chance(0.3);
+  acts.push({ atMs: atMs + random.between(100, 400), act: { type: "crash", node } });
+  acts.push({ atMs: atMs + 400, act: { type: "ambush", node: "first", death } });
+  return acts;
+}
+
 function drawFault(
-  fault: Fault,
+  fault: Exclude<Fault, "last-words">,
   random: Random,
   { ids, delayMs }: { readonly ids: readonly number[]; readonly delayMs: number },
 ): RingAct {
@@ -209,5 +238,5 @@ function drawFinale(random: Random, ids: readonly number[]): Finale {
 /** Whether an act concerns one of these nodes only. */
 export function actsOnOnly(act: RingAct, ids: ReadonlySet<number>): boolean {
   if (act.type === "cut") return ids.has(act.from) && ids.has(act.to);
-  return !("node" in act) || ids.has(act.node);
+  return !("node" in act) || act.node === "first" || ids.has(act.node);
 }

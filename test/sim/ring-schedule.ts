@@ -84,6 +84,9 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
         return to !== act.node || message.type === "token" || message.type === "commit";
       };
       break;
+    case "mute":
+      sim.network.filter = (from, _to, message) => from !== act.node || message.type !== "mcast";
+      break;
     case "weather":
       sim.network.weather = act.weather;
       break;
@@ -97,7 +100,7 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
       heal(sim);
       break;
     case "ambush":
-      sim.ambushes.set(act.node, () => spring(sim, act));
+      sim.ambushes.set(act.node, (node) => spring(sim, node, act.death));
       break;
     case "start":
       if (!sim.isAlive(act.node))
@@ -108,11 +111,9 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
   }
 }
 
-function spring(
-  sim: RingSimulation,
-  { node, death }: { readonly node: number; readonly death: boolean },
-): void {
-  if (death) sim.crash(node);
+function spring(sim: RingSimulation, node: number, death: boolean): void {
+  // Dead after this step, or cut off before anything of it is heard.
+  if (death) sim.schedule(0, () => sim.isAlive(node) && sim.crash(node));
   else
     sim.network.partition(
       [node],

@@ -17,7 +17,7 @@ import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
 import { RingObserver } from "./ring-observer.ts";
 import { idOf, payloadOf } from "./ring-payload.ts";
-import type { Life, RingHistory, Sent } from "./ring-trace.ts";
+import { isInstallation, type Life, type RingHistory, type Sent } from "./ring-trace.ts";
 import { type Tuning, tuningDefaults } from "./ring-tuning.ts";
 import { isOfRing, type SealedFrame } from "./sealed-frame.ts";
 
@@ -67,8 +67,8 @@ export class RingSimulation {
   readonly lives: Life[] = [];
   readonly sent = new Map<string, Sent>();
   readonly observer = new RingObserver();
-  /** What happens to a node in the moment it installs its next ring, once. */
-  readonly ambushes = new Map<number, () => void>();
+  /** What happens once to a node, or to the first, before others hear that it installed a ring. */
+  readonly ambushes = new Map<number | "first", (node: number) => void>();
   /** Every packet put on the wire, for counting. */
   packets = 0;
   /** Events handled so far: the step in which something happened. */
@@ -103,11 +103,6 @@ export class RingSimulation {
 
   get history(): RingHistory {
     return { lives: this.lives, sent: this.sent, observed: this.observer.found };
-  }
-
-  /** Largest retransmit list seen on a token. */
-  get rtrMax(): number {
-    return this.observer.rtrMax;
   }
 
   /** Begins a life of the node; `wiped` forgets its state directory. */
@@ -423,7 +418,9 @@ export class RingSimulation {
     node.busy = true;
     let refused = false;
     for (let next = node.inputs.shift(); next !== undefined; next = node.inputs.shift()) {
-      for (const output of this.#step(node, next)) {
+      const outputs = this.#step(node, next);
+      if (outputs.some(isInstallation)) this.#spring(node.id);
+      for (const output of outputs) {
         refused ||= output.type === "queue" && output.state === "full";
         if (output.type === "token-accepted") this.#tokenAccepted(node, next);
         this.#carryOut(node, output);
@@ -490,9 +487,6 @@ export class RingSimulation {
       if (configuration.kind === "regular") {
         this.observer.installed(node.id, node.ring.snapshot());
         this.#greet(node, configuration);
-        const ambush = this.ambushes.get(node.id);
-        this.ambushes.delete(node.id);
-        ambush?.();
       }
     } else if (output.type === "deliver") {
       const id = idOf(output.payload);
@@ -505,6 +499,14 @@ export class RingSimulation {
       const { text } = output.notice;
       node.notices.push(text);
       if (text.startsWith("entering gather")) events.push({ type: "gather", at, reason: text });
+    }
+  }
+
+  #spring(id: number): void {
+    for (const victim of [id, "first"] as const) {
+      const ambush = this.ambushes.get(victim);
+      this.ambushes.delete(victim);
+      ambush?.(id);
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * What one process life of a ring node saw, in order: the evidence for the judges.
  */
-import type { RingConfiguration } from "../../src/membership/ring-events.ts";
+import type { RingConfiguration, RingOutput } from "../../src/membership/ring-events.ts";
 
 export type TraceEvent =
   | { readonly type: "submit"; readonly at: number; readonly id: string }
@@ -58,3 +58,7 @@ export type RingHistory = {
   /** What the omniscient observer found while the run was going on. */
   readonly observed: readonly string[];
 };
+
+export function isInstallation(output: RingOutput): boolean {
+  return output.type === "configuration" && output.configuration.kind === "regular";
+}
