@@ -91,7 +91,7 @@ async function startRing(
     const { path, type, cause } = life.problem;
     return fail({ type: "store", text: `${path} is ${type}: ${cause}` });
   }
-  if (life.value.first) notice("warning", "no stored ring sequence; starting at 1");
+  if (life.value.first) notice("warning", "no stored ring sequence; starting at the wall clock");
   const scheduling = requestRealtime(options, calls, notice);
   const transport = new UdpTransport(transportOptions(options));
   let driver: RingDriver | null = null;

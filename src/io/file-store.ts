@@ -3,8 +3,11 @@
  * bound of the ring sequence, last incarnation) and `tracking-token`.
  * Does not know the ring or the services.
  * Source: corosync exec/totemsrp.c keeps a ring sequence in stable storage at every change.
- * Deviation: the stored value is a bound far ahead, so no change of membership waits for a disk.
- * S1  No ring sequence is used by two lives: a life starts above the bound of those before it.
+ * Deviations: the stored value is a bound far ahead, so no change of membership waits for a disk;
+ * without a file ring sequences start at the wall clock, not at 1: a ring that an earlier life
+ * represented may still be somebody's, and must not get a namesake.
+ * S1  No ring sequence is used by two lives: a life starts above the bound of those before it, or,
+ *     where that is lost, above all that the clock permitted them.
  * S2  Incarnations rise with every start, even if the wall clock was set back.
  * S3  A damaged file is refused, never taken for a missing one: S1 would not hold.
  */
@@ -21,6 +24,9 @@ import type { NodeLife, Store, StoreProblem } from "./ports.ts";
 
 /** How far ahead of use the bound is written: thousands of membership changes for one write. */
 export const ringSeqLease = 4000;
+
+/** Microseconds run faster than rings can be formed and bounds be raised by restarts. */
+const ringSeqsPerMs = 1000;
 
 type RingRecord = { readonly ringSeq: number; readonly incarnation: number };
 
@@ -42,7 +48,7 @@ export class FileStore implements Store {
     if (!directory.ok) return directory;
     const text = await readWhole(this.#ringPath);
     if (!text.ok) return text;
-    const last = text.value === null ? { ringSeq: 0, incarnation: 0 } : parseRecord(text.value);
+    const last = text.value === null ? recordWithoutFile(wallMs) : parseRecord(text.value);
     if (last === null) return refuse(this.#damaged(this.#ringPath));
     const incarnation = parseIncarnation(Math.max(last.incarnation + 1, Math.floor(wallMs)));
     if (incarnation === null) return refuse(this.#damaged(this.#ringPath));
@@ -105,6 +111,11 @@ export class FileStore implements Store {
   #damaged(path: string): StoreProblem {
     return { type: "unreadable", path, cause: "the content is damaged" };
   }
+}
+
+function recordWithoutFile(wallMs: Ms): RingRecord {
+  const ringSeq = Math.floor(wallMs) * ringSeqsPerMs;
+  return { ringSeq: Math.min(ringSeq, Number.MAX_SAFE_INTEGER / 2), incarnation: 0 };
 }
 
 function parseRecord(text: string): RingRecord | null {

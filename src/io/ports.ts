@@ -283,7 +283,7 @@ export type NodeLife = {
   readonly ringSeqStart: number;
   /** Durable upper bound of the ring sequences it may use until raised. */
   readonly ringSeqDurable: number;
-  /** No state was found: ring sequences start at 1, which deserves a warning. */
+  /** No state was found: ring sequences start at the wall clock, which deserves a warning. */
   readonly first: boolean;
 };
 

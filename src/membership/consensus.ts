@@ -2,8 +2,9 @@
  * Agreement in gather: which nodes are considered, which have failed, and who agrees with us.
  * Knows sets of nodes; does not know timers, tokens or rings.
  * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_join_process.
- * Deviations: a join that changes nothing never restarts agreement (no join storm), and a sender
- * whose sets equal ours after the merge counts as agreeing at once.
+ * Deviations: a join that changes nothing never restarts agreement (no join storm); a sender whose
+ * sets equal ours after the merge counts as agreeing at once; what a stranger says of other
+ * strangers counts, or three lone nodes can refuse one another in turns for ever.
  * C1  Between two installed rings proc and failed only grow, so gather ends.
  */
 import type { NodeId } from "../model/ids.ts";
@@ -82,19 +83,24 @@ export function applyJoin(
 }
 
 function mergeJoin(agreement: Agreement, join: JoinMessage, context: JoinContext): JoinEffect {
-  const { self, from, oldMembers } = context;
+  const { self, from } = context;
   const proc = union(agreement.proc, join.proc);
-  // Who declares us failed cannot be in a ring with us; verdicts of strangers do not count.
-  const accused = join.failed.includes(self)
-    ? [from]
-    : oldMembers.includes(from)
-      ? join.failed
-      : [];
-  const failed = union(agreement.failed, accused);
+  const failed = union(agreement.failed, accusedBy(join, context));
   if (sameNodes(proc, agreement.proc) && sameNodes(failed, agreement.failed)) {
     return { type: "nothing" };
   }
   const agrees = sameNodes(proc, new Set(join.proc)) && sameNodes(failed, new Set(join.failed));
   const consent = new Set(agrees && !join.leave ? [self, from] : [self]);
   return { type: "changed", agreement: { proc, failed, consent } };
+}
+
+/**
+ * Whom a join makes us count as failed: who declares us failed cannot be in a ring with us, a
+ * companion's verdicts are ours, and a stranger has none about our companions.
+ */
+function accusedBy(join: JoinMessage, context: JoinContext): readonly NodeId[] {
+  const { self, from, oldMembers } = context;
+  if (join.failed.includes(self)) return [from];
+  if (oldMembers.includes(from)) return join.failed;
+  return join.failed.filter((node) => !oldMembers.includes(node));
 }

@@ -1,9 +1,12 @@
 /**
- * Decides whether a stranger may dissolve a working ring: only when both sides hear each other.
- * Knows who was heard lately and whose configuration differs; does not know timers or tokens.
+ * Decides whether a stranger may dissolve a working ring: only when everybody of one side hears
+ * everybody of the other.
+ * Knows who was heard lately, and by whom, and whose configuration differs; does not know timers
+ * or tokens.
  * Deviation from corosync, where any foreign packet starts a gather: with one-way or
- * non-transitive links that never ends. Only multicasts count as heard, since a node that gets
- * tokens but no multicasts cannot take part.
+ * non-transitive links that never ends. What the two that meet hear is not enough either: a cut
+ * from the stranger to a third member would dissolve the ring in every consensus period. Only
+ * multicasts count as heard, since a node that gets tokens but no multicasts cannot take part.
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import { ascending, contains, union } from "./node-sets.ts";
@@ -24,6 +27,9 @@ export class MergeGate {
   readonly #differing = new Set<NodeId>();
   #heardNow = new Set<NodeId>();
   #heardBefore = new Set<NodeId>();
+  /** Whom the others said they hear. */
+  #hearingNow = new Map<NodeId, readonly NodeId[]>();
+  #hearingBefore = new Map<NodeId, readonly NodeId[]>();
 
   constructor(self: NodeId) {
     this.#self = self;
@@ -44,10 +50,17 @@ export class MergeGate {
     if (from !== this.#self) this.#heardNow.add(from);
   }
 
+  /** Takes note of whom a node says it hears. */
+  noteHearing(from: NodeId, heard: readonly NodeId[]): void {
+    this.#hearingNow.set(from, heard);
+  }
+
   /** Called at a steady pace: who was not heard during a whole period is forgotten after it. */
   age(): void {
     this.#heardBefore = this.#heardNow;
     this.#heardNow = new Set();
+    this.#hearingBefore = this.#hearingNow;
+    this.#hearingNow = new Map();
   }
 
   forget(): void {
@@ -63,9 +76,8 @@ export class MergeGate {
   /** What a join means for a working ring. */
   judgeJoin(join: JoinMessage, from: NodeId, ring: WorkingRing): GateVerdict {
     if (!ring.members.includes(from)) {
-      const hearsUs = contains(new Set(join.heard), ring.members);
       if (join.leave || join.failed.includes(this.#self)) return "drop";
-      return hearsUs ? "admit" : "answer";
+      return this.#allHear([from], ring.members) ? "admit" : "answer";
     }
     if (join.ringSeq < ring.seq) return "drop";
     // Without us the others would go on and we would be too late: token loss settles it.
@@ -76,10 +88,23 @@ export class MergeGate {
   judgeMergeDetect(message: MergeDetectMessage, from: NodeId, ring: WorkingRing): GateVerdict {
     // A member that is ahead has left our ring; one that is behind sent this before it joined.
     if (ring.members.includes(from)) return message.ring.seq < ring.seq ? "drop" : "admit";
-    const ours = union(this.heard(), [this.#self]);
-    const mutual =
-      contains(new Set(message.heard), ring.members) && contains(ours, message.members);
-    return mutual ? "admit" : "answer";
+    const theirs = union(message.members, [from]);
+    return this.#allHear(theirs, ring.members) ? "admit" : "answer";
+  }
+
+  /** Every one of these hears every one of those, and the other way round. */
+  #allHear(these: Iterable<NodeId>, those: Iterable<NodeId>): boolean {
+    const [one, other] = [[...these], [...those]];
+    return (
+      one.every((node) => contains(this.#heardBy(node), other)) &&
+      other.every((node) => contains(this.#heardBy(node), one))
+    );
+  }
+
+  /** Whom the node hears, as far as is known; itself included. */
+  #heardBy(node: NodeId): ReadonlySet<NodeId> {
+    if (node === this.#self) return union(this.heard(), [node]);
+    return union(this.#hearingNow.get(node) ?? this.#hearingBefore.get(node) ?? [], [node]);
   }
 
   /** Companions of ours are in a newer ring that does not have us: we were absent for them. */

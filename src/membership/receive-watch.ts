@@ -8,7 +8,7 @@
 import type { NodeId } from "../model/ids.ts";
 
 /** Fewer visits than this prove nothing: a slow ring had no chance to retransmit yet. */
-const visitsMin = 30;
+const visitsMin = 50;
 
 type Reception = {
   readonly self: NodeId;
@@ -36,11 +36,6 @@ export class ReceiveWatch {
   constructor(limitMs: number, periodMs: number) {
     this.#limitMs = limitMs;
     this.#periodMs = periodMs;
-  }
-
-  reset(): void {
-    this.#own = null;
-    this.#ring = null;
   }
 
   observe(now: Reception): Deafness {

@@ -141,6 +141,7 @@ export class Ring {
     }
     this.#effects.countReceived(message);
     if (message.type !== "token" && message.type !== "commit") this.#gate.hear(from);
+    if ("heard" in message) this.#gate.noteHearing(from, message.heard);
     switch (message.type) {
       case "mcast":
         this.#onMcast(message, from);

@@ -132,6 +132,22 @@ test("the options of the ring are honoured", async (t) => {
   t.equal(conf?.quorum.expectedVotes, 3);
 });
 
+test("case 30: timers that cannot work are refused, with the bound", async (t) => {
+  const complaintsOf = (totem: string): string => {
+    const nodes = ["a", "b", "c"].map(
+      (name, at) => `<clusternode name="${name}" nodeid="${at + 1}"/>`,
+    );
+    const text = `<cluster name="web" config_version="1"><totem ${totem}/>
+      <clusternodes>${nodes.join("")}</clusternodes></cluster>`;
+    return parseClusterConf(text, { file: "x" })
+      .complaints.map(({ problem }) => problem)
+      .join("; ");
+  };
+  t.match(complaintsOf('token="1000" consensus="1000"'), "consensus 1000 ms is too short");
+  t.match(complaintsOf('token="20"'), '"20" is out of range');
+  t.notMatch(complaintsOf('token="1000" consensus="1200"'), "consensus");
+});
+
 test("the cluster id and the ports can be given", async (t) => {
   const text = (cman: string): string =>
     `<cluster name="w" config_version="1"><cman ${cman}<clusternodes>` +

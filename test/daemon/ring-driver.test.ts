@@ -337,7 +337,7 @@ test("a token that waits for its frames is not overtaken by its own timer", asyn
   leave(bench);
 });
 
-test("the token timer waits until what arrived during a pause was read", async (t) => {
+test("case 20: the token timer waits until what arrived during a pause was read", async (t) => {
   const lucky = new Bench(operational);
   await standStill(tokenMs + 30);
   setImmediate(() => lucky.arrive(token(1)));

@@ -233,7 +233,7 @@ test("a node whose main thread is silent for the lease time leaves", async (t) =
   await until("the others go on", () => first?.members() === "1,2");
 });
 
-test("another cluster, another key and secauth off stay outside", async (t) => {
+test("case 24: another cluster, another key and secauth off stay outside", async (t) => {
   const [first, second] = await cluster(t);
   const outside: readonly (readonly [string, Variant])[] = [
     ["other-cluster", { clusterName: "alpha" }],
@@ -250,7 +250,7 @@ test("another cluster, another key and secauth off stay outside", async (t) => {
   t.equal(first?.members(), "1,2,3");
 });
 
-test("a clone with a used node id stops, and dissolves nothing", async (t) => {
+test("case 27: a clone with a used node id stops, and dissolves nothing", async (t) => {
   const [first] = await cluster(t);
   // The three may have come together in two steps.
   const suspended = first?.of("suspended").length;

@@ -1,7 +1,7 @@
 import { test } from "tap";
 import { Onslaught } from "./onslaught.ts";
 
-test("damaged datagrams and lying members break nothing but the liar's ring", (t) => {
+test("case 26: damaged datagrams and lying members break only the liar's ring", (t) => {
   const states = new Set<string>();
   for (let seed = 1; seed <= 12; seed += 1) {
     const onslaught = new Onslaught(seed);

@@ -15,27 +15,36 @@ async function directory(t: Test): Promise<string> {
   return path;
 }
 
-test("the first life starts at ring sequence 1 and says that it is the first", async (t) => {
+test("the first life starts its ring sequences at the wall clock, and says so", async (t) => {
   const store = new FileStore(join(await directory(t), "state"));
   t.same(await store.beginLife(ms(1_700_000_000_000.7)), {
     ok: true,
     value: {
       incarnation: 1_700_000_000_000,
-      ringSeqStart: 1,
-      ringSeqDurable: ringSeqLease,
+      ringSeqStart: 1_700_000_000_000_001,
+      ringSeqDurable: 1_700_000_000_000_000 + ringSeqLease,
       first: true,
     },
   });
+});
+
+test("a life that lost its state starts above what the lost one may have used", async (t) => {
+  const path = await directory(t);
+  const first = new FileStore(path);
+  const before = await first.beginLife(ms(1_700_000_000_000));
+  await rm(join(path, "ring.json"));
+  const after = await new FileStore(path).beginLife(ms(1_700_000_000_100));
+  t.ok(before.ok && after.ok && after.value.ringSeqStart > before.value.ringSeqDurable);
 });
 
 test("a life starts above the bound of the one before, used or not", async (t) => {
   const path = await directory(t);
   const first = new FileStore(path);
   await first.beginLife(ms(1000));
-  t.same(await first.raiseRingSeq(9000), { ok: true, value: 9000 });
+  t.same(await first.raiseRingSeq(9_000_000), { ok: true, value: 9_000_000 });
   t.match(await new FileStore(path).beginLife(ms(2000)), {
     ok: true,
-    value: { ringSeqStart: 9001, ringSeqDurable: 9000 + ringSeqLease, first: false },
+    value: { ringSeqStart: 9_000_001, ringSeqDurable: 9_000_000 + ringSeqLease, first: false },
   });
 });
 
@@ -49,7 +58,7 @@ test("incarnations rise although the wall clock was set back", async (t) => {
 test("the bound is never lowered, and raises in flight do not overtake each other", async (t) => {
   const path = await directory(t);
   const store = new FileStore(path);
-  await store.beginLife(ms(1000));
+  await store.beginLife(ms(1));
   const raised = await Promise.all([9000, 12_000, 7000].map((bound) => store.raiseRingSeq(bound)));
   t.same(
     raised.map((result) => result.ok && result.value),
@@ -74,7 +83,7 @@ test("a damaged file is refused, never taken for a missing one", async (t) => {
 
 test("what an interrupted write left behind is overwritten", async (t) => {
   const path = await directory(t);
-  await new FileStore(path).beginLife(ms(1000));
+  await new FileStore(path).beginLife(ms(0));
   await writeFile(join(path, "ring.json.new"), '{"ringSeq":99');
   t.match(await new FileStore(path).beginLife(ms(1000)), {
     value: { ringSeqStart: ringSeqLease + 1 },
@@ -86,7 +95,7 @@ test("a write that is not possible is told", async (t) => {
   const store = new FileStore(path);
   await store.beginLife(ms(1000));
   await rm(path, { recursive: true });
-  t.match(await store.raiseRingSeq(9000), { ok: false, problem: { type: "unwritable" } });
+  t.match(await store.raiseRingSeq(9_000_000), { ok: false, problem: { type: "unwritable" } });
   await writeFile(path, "a file where the directory was");
   t.match(await new FileStore(path).beginLife(ms(1000)), {
     ok: false,

@@ -208,7 +208,7 @@ test("the accepted life goes on until the new one has proved itself", (t) => {
   t.end();
 });
 
-test("recorded frames cannot answer the challenge of a restarted node", (t) => {
+test("case 25: recorded frames cannot answer the challenge of a restarted node", (t) => {
   const one = seal(1);
   const before = seal(2, { incarnation: 10 });
   const join = datagram(one.seal(joinKind, hello));
@@ -290,7 +290,7 @@ test("a malformed hello is refused, even when it is authentic", (t) => {
   t.end();
 });
 
-test("a hundred thousand damaged datagrams are dropped, counted, and nothing else", (t) => {
+test("case 26: a hundred thousand damaged datagrams are dropped and counted, no more", (t) => {
   const [one, two] = [seal(1), seal(2)];
   introduce(one, two, oneToTwo);
   let state = 12_345;

@@ -62,12 +62,15 @@ test("who declares us failed has failed for us", async (t) => {
   t.ok(effect.type === "changed" && !effect.agreement.failed.has(node(3)), "its list is void");
 });
 
-test("the verdicts of old companions count, those of strangers do not", async (t) => {
+test("verdicts of old companions count, those of strangers only on strangers", async (t) => {
   const verdict = join({ proc: nodes(1, 2, 3), failed: nodes(3) });
   const believed = applyJoin(agreement([1, 2, 3]), verdict, context);
   t.ok(believed.type === "changed" && believed.agreement.failed.has(node(3)));
   const stranger = { ...context, oldMembers: nodes(1, 3) };
   t.equal(applyJoin(agreement([1, 2, 3]), verdict, stranger).type, "nothing", "and no new gather");
+  const alone = applyJoin(agreement([1, 2, 3]), verdict, { ...context, oldMembers: nodes(1) });
+  t.ok(alone.type === "changed" && alone.agreement.failed.has(node(3)));
+  t.ok(alone.type === "changed" && alone.agreement.consent.has(node(2)), "they agree at once");
 });
 
 test("whoever is silent at the end has failed", async (t) => {

@@ -157,5 +157,7 @@ export function operational(): RingDriver {
   driver.timer("join");
   for (let visit = 0; visit < 20 && driver.state !== "operational"; visit += 1) driver.rotate();
   driver.syncDone();
+  // The token has been with everybody: all members have installed the ring.
+  driver.rotate();
   return driver;
 }

@@ -176,6 +176,59 @@ test("timer_function_orf_token_timeout: suspended first, then gather", async (t)
   t.equal(driver.state, "gather");
 });
 
+test("timer_function_orf_token_warning: a late token is told of, once", async (t) => {
+  const driver = operational();
+  const warnings = (): readonly string[] => {
+    return driver.timer("merge").flatMap((output) => {
+      return output.type === "notice" && output.notice.level === "warning"
+        ? [output.notice.text]
+        : [];
+    });
+  };
+  t.same(warnings(), [], "a token came in this interval");
+  for (let quiet = 0; quiet < 3; quiet += 1) t.same(warnings(), []);
+  t.same(warnings(), ["no token for 800 ms; it counts as lost after 1000 ms"]);
+  t.same(warnings(), [], "told already");
+  driver.rotate();
+  t.same(warnings(), []);
+});
+
+test("fail_to_recv_const: a deaf node leaves by time, but not before fifty visits", async (t) => {
+  const driver = operational();
+  const visit = (times: number): void => {
+    for (let visits = 0; visits < times; visits += 1) {
+      driver.rotate({ seq: 1, aru: 0, aruNode: node(1) });
+      driver.timer("hold");
+    }
+  };
+  visit(1);
+  driver.timer("merge");
+  visit(49);
+  for (let interval = 0; interval < 20; interval += 1) driver.timer("merge");
+  t.equal(driver.state, "operational", "a slow ring proves nothing");
+  visit(1);
+  const outputs = driver.timer("merge");
+  t.same(suspendedFor(outputs), ["failed to receive"]);
+  const [leave] = sent(outputs, "join");
+  t.ok(leave?.type === "join" && leave.leave, "the others go on at once");
+});
+
+test("fail_to_recv_const: who holds the aru down for twice that time has failed", async (t) => {
+  const driver = operational();
+  driver.submit("m");
+  driver.rotate();
+  for (let interval = 0; interval < 20; interval += 1) {
+    driver.rotate({ aru: 0, aruNode: node(3) });
+    driver.timer("merge");
+  }
+  t.equal(driver.state, "operational", "it has twice the time to notice by itself");
+  driver.rotate({ aru: 0, aruNode: node(3) });
+  const outputs = driver.timer("merge");
+  t.same(suspendedFor(outputs), ["node 3 failed to receive"]);
+  const [message] = sent(outputs, "join");
+  t.ok(message?.type === "join" && message.failed.join() === "3");
+});
+
 test("memb_state_consensus_timeout_expired: the silent have failed", async (t) => {
   const driver = operational();
   driver.timer("token");
@@ -407,19 +460,75 @@ test("merge gate: a foreign message is answered once per interval", async (t) =>
   t.equal(driver.state, "operational");
 });
 
-test("merge gate: rings merge when both hear each other, not before", async (t) => {
+/** Companions say, by a merge detect of the common ring, whom they hear. */
+function companionsHear(driver: RingDriver, heard: readonly number[]): void {
+  const { ringId: ring } = driver;
+  for (const from of [2, 3]) {
+    driver.receive(from, mergeDetect({ ring, members: nodes(1, 2, 3), heard: nodes(...heard) }));
+  }
+}
+
+test("merge gate: rings merge when all hear each other, not before", async (t) => {
   const driver = operational();
   const ring = { rep: node(4), seq: 900 };
-  driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(1, 2) }));
+  const calls = (heard: readonly number[]): void => {
+    driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(...heard) }));
+  };
+  calls([1, 2, 3]);
+  t.equal(driver.state, "operational", "whom nodes 2 and 3 hear is not known");
+  companionsHear(driver, [1, 4]);
+  calls([1, 2]);
   t.equal(driver.state, "operational", "it does not hear node 3");
-  driver.receive(4, mergeDetect({ ring, members: nodes(2, 4), heard: nodes(1, 2, 3) }));
-  t.equal(driver.state, "gather", "it hears all of us, and we hear nodes 2 and 4");
+  calls([1, 2, 3]);
+  t.equal(driver.state, "gather");
+});
+
+test("merge gate: a companion that does not hear the stranger keeps it out", async (t) => {
+  const driver = operational();
+  companionsHear(driver, [1]);
+  const ring = { rep: node(4), seq: 900 };
+  driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(1, 2, 3) }));
+  driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
+  t.equal(driver.state, "operational");
+});
+
+test("merge gate: what a companion heard long ago counts no more", async (t) => {
+  const driver = operational();
+  companionsHear(driver, [1, 4]);
+  driver.timer("heard");
+  driver.timer("heard");
+  driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
+  t.equal(driver.state, "operational");
+});
+
+test("merge gate: strangers wait until the token was with all members", async (t) => {
+  const { driver } = recovering();
+  while (driver.state !== "operational") driver.rotate();
+  companionsHear(driver, [1, 4]);
+  const stranger = join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 });
+  t.same(kinds(driver.receive(4, stranger)), ["merge-detect"], "answered");
+  t.equal(driver.state, "operational");
+  driver.rotate();
+  driver.receive(4, stranger);
+  t.equal(driver.state, "gather");
+});
+
+test("merge gate: whom we hear anew is told within the interval", async (t) => {
+  const driver = operational();
+  const foreign = mcast({ ring: { rep: node(4), seq: 900 }, origin: node(4) });
+  driver.timer("heard");
+  driver.timer("heard");
+  t.same(kinds(driver.receive(4, foreign)), ["merge-detect"]);
+  companionsHear(driver, [1]);
+  t.same(kinds(driver.receive(4, foreign)), ["merge-detect"], "nodes 2 and 3 were not in it");
+  t.same(driver.receive(4, foreign), []);
 });
 
 test("merge gate: a joiner that does not hear all of us is told of us instead", async (t) => {
   const driver = operational();
   const outputs = driver.receive(4, join({ proc: nodes(4), heard: nodes(1), ringSeq: 900 }));
   t.same(kinds(outputs).filter((kind) => kind === "merge-detect").length, 1);
+  companionsHear(driver, [1, 4]);
   t.equal(driver.state, "operational");
   driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
   t.equal(driver.state, "gather");

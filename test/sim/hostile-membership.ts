@@ -16,7 +16,7 @@ import {
 import { ms } from "../../src/model/time.ts";
 import type { Membership, MembershipEvent } from "./membership.ts";
 import type { RingNetwork } from "./ring-network.ts";
-import { tuningDefaults } from "./ring-simulation.ts";
+import { tuningDefaults } from "./ring-tuning.ts";
 import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
 type Frame = {

@@ -6,18 +6,23 @@
  *   npm run sim -- --again                        the seeds that failed before
  *                  --ring                         the ring alone
  *                  --jobs J                       in so many processes
+ *   npm run sim -- --mutants [WORD]               puts known bugs into the ring, those with the
+ *                                                 word in their names, and counts the seeds until
+ *                                                 each is found, at most --seeds (2000)
  *
- * Prints each failing seed with the end of its log, and keeps it in sim-failures.txt. Exit status 1
- * when there is one.
+ * Prints each failing seed with the end of its log, of a ring that of the smallest run that still
+ * fails, and keeps it in sim-failures.txt. Exit status 1 when there is one, or a mutant survives.
  */
 import { fork } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runClusterSchedule } from "./cluster-schedule.ts";
-import { runSchedule } from "./ring-schedule.ts";
+import { hunt, mutants } from "./ring-mutants.ts";
+import { reportOf } from "./ring-report.ts";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seed: { type: "string" },
     seeds: { type: "string" },
@@ -26,6 +31,7 @@ const { values } = parseArgs({
     jobs: { type: "string" },
     ring: { type: "boolean" },
     again: { type: "boolean" },
+    mutants: { type: "boolean" },
     /** Set for the processes of --jobs: every how many seeds one is theirs. */
     stride: { type: "string" },
   },
@@ -50,8 +56,7 @@ function numberOf(text: string | undefined, otherwise: number): number {
 /** What is broken, and the log; null when nothing is. */
 function breachOf(seed: number): { readonly text: string; readonly log: readonly string[] } | null {
   if (kind === "ring") {
-    const { breaches } = runSchedule(seed);
-    return breaches.length === 0 ? null : { text: breaches[0] ?? "", log: breaches };
+    return reportOf(seed);
   }
   const { breach, log } = runClusterSchedule(seed);
   return breach === null ? null : { text: breach, log };
@@ -61,7 +66,10 @@ function judged(seed: number): boolean {
   const breach = breachOf(seed);
   if (breach === null) return true;
   const lines = values.seed === undefined ? 25 : 400;
-  const log = breach.log.slice(-lines).map((line) => `  ${line}\n`);
+  // The log of a ring is cut down already, and tells what was done at its beginning.
+  const log = (kind === "ring" ? breach.log : breach.log.slice(-lines)).map(
+    (line) => `  ${line}\n`,
+  );
   process.stdout.write(`seed ${seed}: ${breach.text}\n${log.join("")}`);
   const known = existsSync(kept) ? readFileSync(kept, "utf8") : "";
   const line = `${kind} ${seed} ${breach.text}\n`;
@@ -112,16 +120,38 @@ async function runInProcesses(): Promise<Tally> {
   });
 }
 
-const began = performance.now();
-const single = jobs === 1 || values.seed !== undefined || values.again === true;
-const tally = single ? runHere() : await runInProcesses();
-if (process.send === undefined) {
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  const first = values.again === true ? `of ${kept}` : `from ${from}`;
-  process.stdout.write(
-    `${tally.ran} ${kind} seeds ${first} in ${seconds} s, ${tally.failed} failed\n`,
-  );
-} else {
-  process.send(tally);
+/** How many mutants no seed has found. */
+async function runMutants(): Promise<number> {
+  const count = numberOf(values.seeds, 2000);
+  const seeds = Array.from({ length: count }, (_, index) => from + index);
+  let survivors = 0;
+  for (const mutant of mutants.filter(({ name }) => name.includes(positionals[0] ?? ""))) {
+    const began = performance.now();
+    const { seed, breach } = await hunt(mutant, seeds);
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    const found = seed === null ? `SURVIVES ${count}` : `${seed - from + 1}`;
+    process.stdout.write(`${found} seeds, ${seconds} s: ${mutant.name}: ${breach}\n`);
+    if (seed === null) survivors += 1;
+  }
+  process.stdout.write(`${survivors} mutants survive\n`);
+  return survivors;
 }
-process.exitCode = tally.failed === 0 ? 0 : 1;
+
+async function runSeeds(): Promise<number> {
+  const began = performance.now();
+  const single = jobs === 1 || values.seed !== undefined || values.again === true;
+  const tally = single ? runHere() : await runInProcesses();
+  if (process.send === undefined) {
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    const first = values.again === true ? `of ${kept}` : `from ${from}`;
+    process.stdout.write(
+      `${tally.ran} ${kind} seeds ${first} in ${seconds} s, ${tally.failed} failed\n`,
+    );
+  } else {
+    process.send(tally);
+  }
+  return tally.failed;
+}
+
+const failures = values.mutants === true ? await runMutants() : await runSeeds();
+process.exitCode = failures === 0 ? 0 : 1;

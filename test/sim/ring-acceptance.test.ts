@@ -28,7 +28,7 @@ function submitMany(
   return ids;
 }
 
-test("1 a single node installs itself after listening", async (t) => {
+test("case 1: a single node installs itself after listening", async (t) => {
   const sim = new RingSimulation({ seed: 1, nodes: 1 });
   sim.startAll();
   sim.run({ forMs: 99 });
@@ -39,7 +39,7 @@ test("1 a single node installs itself after listening", async (t) => {
   t.same(delivered(sim.life(1), new Set(ids)), ids);
 });
 
-test("2 three nodes started together form one ring at once", async (t) => {
+test("case 2: three nodes started together form one ring at once", async (t) => {
   const sim = new RingSimulation({ seed: 2, nodes: 3 });
   for (const [id, afterMs] of [
     [1, 0],
@@ -55,7 +55,7 @@ test("2 three nodes started together form one ring at once", async (t) => {
   }
 });
 
-test("3 a late node joins without loss or doubling", async (t) => {
+test("case 3: a late node joins without loss or doubling", async (t) => {
   const sim = new RingSimulation({ seed: 3, nodes: 3 });
   sim.start(1);
   sim.start(2);
@@ -74,8 +74,8 @@ test("3 a late node joins without loss or doubling", async (t) => {
 });
 
 for (const [name, victim] of [
-  ["4 crash of a member", 3],
-  ["5 crash of the representative", 1],
+  ["case 4: crash of a member", 3],
+  ["case 5: crash of the representative", 1],
 ] as const) {
   test(`${name}: suspended by the token, reformed by consensus`, async (t) => {
     const sim = started(3, victim);
@@ -101,7 +101,7 @@ for (const [name, victim] of [
   });
 }
 
-test("6 a leaver costs no timeout and is not called failed", async (t) => {
+test("case 6: a leaver costs no timeout and is not called failed", async (t) => {
   const sim = started(3);
   const notices = sim.watchNotices(1);
   const leftAt = sim.now;
@@ -114,7 +114,7 @@ test("6 a leaver costs no timeout and is not called failed", async (t) => {
   t.notOk(notices.some((text) => text.includes("failed")));
 });
 
-test("7 three senders at five percent loss: one sequence everywhere", async (t) => {
+test("case 7: three senders at five percent loss: one sequence everywhere", async (t) => {
   const sim = started(3, 7);
   sim.network.weather = { loss: 0.05, duplication: 0, delayMs: 0.2, jitterMs: 0.2 };
   const ids = new Set<string>();
@@ -131,11 +131,14 @@ test("7 three senders at five percent loss: one sequence everywhere", async (t) 
   const first = delivered(sim.life(1), ids);
   t.equal(first.length, 30_000);
   for (const id of [2, 3]) t.same(delivered(sim.life(id), ids).join(" "), first.join(" "));
-  t.ok(sim.rtrMax > 0 && sim.rtrMax <= 30, `retransmit list up to ${sim.rtrMax}`);
+  t.ok(
+    sim.observer.rtrMax > 0 && sim.observer.rtrMax <= 30,
+    `retransmit list up to ${sim.observer.rtrMax}`,
+  );
   for (const id of sim.nodeIds) t.equal(regulars(sim.life(id)).length, 1);
 });
 
-test("8 every token twice: the copies change nothing", async (t) => {
+test("case 8: every token twice: the copies change nothing", async (t) => {
   const sim = started(3);
   const frames = { tokens: 0 };
   sim.network.filter = (_from, _to, message) => {
@@ -154,7 +157,7 @@ test("8 every token twice: the copies change nothing", async (t) => {
   t.same(judge(sim.history), [], "nothing is released too early either");
 });
 
-test("9 a lost token is sent again before anybody gathers", async (t) => {
+test("case 9: a lost token is sent again before anybody gathers", async (t) => {
   const sim = started(3);
   const lost = { count: 0 };
   sim.network.filter = (_from, _to, message) => {
@@ -171,7 +174,7 @@ test("9 a lost token is sent again before anybody gathers", async (t) => {
   t.equal(suspensions(sim.life(1)).length, 0);
 });
 
-test("10 what one survivor holds of the dead, both deliver in the old configuration", async (t) => {
+test("case 10: what one survivor holds of the dead, both deliver in the old ring", async (t) => {
   const sim = started(3);
   sim.network.filter = (from, to, message) => {
     return !(message.type === "mcast" && from === 3 && to === 1);
@@ -196,7 +199,7 @@ test("10 what one survivor holds of the dead, both deliver in the old configurat
   }
 });
 
-test("11 behind a gap only messages of those who come along are delivered", async (t) => {
+test("case 11: behind a gap only messages of those who come along are delivered", async (t) => {
   const sim = started(3);
   // Large messages fill a frame each, so that each has a place in the order of its own.
   const gap = new Set<string>();
@@ -227,7 +230,7 @@ test("11 behind a gap only messages of those who come along are delivered", asyn
   t.same(judge(sim.history), []);
 });
 
-test("12 a recovery abandoned twice ends without a gap", async (t) => {
+test("case 12: a recovery abandoned twice ends without a gap", async (t) => {
   const sim = started(4, 12);
   const ids = submitMany(sim, 4, { count: 30, safe: false });
   sim.network.filter = (from, to, message) => {

@@ -26,7 +26,7 @@ export function judge(history: RingHistory): readonly string[] {
   for (const life of history.lives) stays.push(...staysOf(life, breaches));
   judgeOrder(stays, breaches);
   judgeIntegrity(history, stays, breaches);
-  judgeRings(stays, breaches);
+  judgeRings(history, stays, breaches);
   judgeSynchrony(stays, breaches);
   judgeSelfDelivery(history, breaches);
   judgeTransitions(history.sent, stays, breaches);
@@ -65,7 +65,7 @@ function emptyStay(entry: Pick<Stay, "life" | "ring" | "ringSeq" | "members">): 
 }
 
 function nameOf(life: Life): string {
-  return `node ${life.node} life ${life.incarnation}`;
+  return `node ${life.node} life ${life.number}`;
 }
 
 function deliveredIn(stay: Stay): readonly Delivered[] {
@@ -107,20 +107,31 @@ function judgeIntegrity(history: RingHistory, stays: readonly Stay[], breaches: 
   }
 }
 
-/** I3: a ring has one membership, and a node's rings only go forward, also across restarts. */
-function judgeRings(stays: readonly Stay[], breaches: string[]): void {
+/**
+ * I3: a ring has one membership, and a node's rings only go forward, also across restarts; only a
+ * life that lost its state may begin with a lower one, but not with one that was used.
+ */
+function judgeRings(history: RingHistory, stays: readonly Stay[], breaches: string[]): void {
   const members = new Map<string, string>();
-  const last = new Map<number, number>();
+  const used = new Set<string>();
   for (const stay of stays) {
     const text = stay.members.join(" ");
     const known = members.get(stay.ring) ?? text;
     if (known !== text) breaches.push(`I3: ring ${stay.ring} is {${known}} and {${text}}`);
     members.set(stay.ring, known);
-    const { node } = stay.life;
-    if (stay.ringSeq <= (last.get(node) ?? 0)) {
-      breaches.push(`I3: ${nameOf(stay.life)} goes back to ring ${stay.ring}`);
+    const mine = `node ${stay.life.node} ring ${stay.ring}`;
+    if (used.has(mine)) breaches.push(`I3: ${nameOf(stay.life)} installs ${stay.ring} again`);
+    used.add(mine);
+  }
+  const last = new Map<number, number>();
+  for (const life of history.lives) {
+    if (life.wiped) last.delete(life.node);
+    for (const { ring, ringSeq } of stays.filter((stay) => stay.life === life)) {
+      if (ringSeq <= (last.get(life.node) ?? 0)) {
+        breaches.push(`I3: ${nameOf(life)} goes back to ring ${ring}`);
+      }
+      last.set(life.node, ringSeq);
     }
-    last.set(node, stay.ringSeq);
   }
 }
 
@@ -150,7 +161,7 @@ function judgeSelfDelivery(history: RingHistory, breaches: string[]): void {
         const list = event.type === "submit" ? submitted : delivered;
         if (event.type !== "submit" && event.type !== "deliver") continue;
         const sent = history.sent.get(event.id);
-        if (sent?.lane === lane && sent.incarnation === life.incarnation) list.push(event.id);
+        if (sent?.lane === lane && sent.life === life.number) list.push(event.id);
       }
       const expected = life.end === null ? submitted : submitted.slice(0, delivered.length);
       if (expected.join(" ") !== delivered.join(" ")) {
@@ -275,6 +286,32 @@ function judgeReach(
     }
   }
   return breaches;
+}
+
+/**
+ * I14: stability: from an instant on a life changes its configuration a bounded number of times,
+ * and from a later instant on neither ends nor begins one.
+ */
+export function judgeStability(
+  lives: readonly Life[],
+  bounds: { readonly fromMs: number; readonly restFromMs: number; readonly changesMax: number },
+): readonly string[] {
+  const breaches: string[] = [];
+  for (const life of lives) {
+    const late = life.events.filter(({ at }) => at > bounds.fromMs);
+    const changes = late.filter((event) => isRegular(event));
+    if (changes.length > bounds.changesMax) {
+      const span = `after ${Math.round(bounds.fromMs)}`;
+      breaches.push(`I14: ${nameOf(life)} changes ${changes.length} times ${span}`);
+    }
+    const restless = late.find(({ at, type }) => at > bounds.restFromMs && type === "suspended");
+    if (restless !== undefined) breaches.push(`I14: ${nameOf(life)} suspends at ${restless.at}`);
+  }
+  return breaches;
+}
+
+function isRegular(event: TraceEvent): boolean {
+  return event.type === "configuration" && event.configuration.kind === "regular";
 }
 
 /**

@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { ms } from "../../src/model/time.ts";
 import { judge, judgeStorms } from "./ring-judges.ts";
 import { RingSimulation } from "./ring-simulation.ts";
 import { configurations, delivered, describe, regulars, suspensions } from "./ring-views.ts";
@@ -17,7 +18,7 @@ function since(sim: RingSimulation, id: number, at: number): readonly string[] {
     .map(describe);
 }
 
-test("13 two halves with opposite verdicts meet: no storm of joins", async (t) => {
+test("case 13: two halves with opposite verdicts meet: no storm of joins", async (t) => {
   const sim = started(5, 13);
   sim.network.partition([1, 2], [3, 4, 5]);
   // Healed while both sides still gather, with each other in their failed lists.
@@ -34,7 +35,7 @@ test("13 two halves with opposite verdicts meet: no storm of joins", async (t) =
   t.same(judge(sim.history), []);
 });
 
-test("14 a partition heals into one ring within the merge interval", async (t) => {
+test("case 14: a partition heals into one ring within the merge interval", async (t) => {
   const sim = started(3, 14);
   sim.network.partition([1, 2], [3]);
   sim.run({ forMs: 5000 });
@@ -45,7 +46,7 @@ test("14 a partition heals into one ring within the merge interval", async (t) =
   t.same(judge(sim.history), []);
 });
 
-test("15 a one-way cut costs one change per side, then nothing for a minute", async (t) => {
+test("case 15: a one-way cut costs one change per side, then nothing for a minute", async (t) => {
   const sim = started(3, 15);
   const cutAt = sim.now;
   sim.network.cut(2, 1);
@@ -59,7 +60,7 @@ test("15 a one-way cut costs one change per side, then nothing for a minute", as
   t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 2 * 200 + 300 }));
 });
 
-test("16 a cut between two of three is stable, too", async (t) => {
+test("case 16: a cut between two of three is stable, too", async (t) => {
   const sim = started(3, 16);
   const cutAt = sim.now;
   sim.network.partition([1], [3]);
@@ -72,7 +73,7 @@ test("16 a cut between two of three is stable, too", async (t) => {
   t.same(sizes, [1, 2, 2]);
 });
 
-test("17 a node that restarts at once is in left and in joined of one change", async (t) => {
+test("case 17: a node that restarts at once is in left and in joined of one change", async (t) => {
   const sim = started(3, 17);
   const diedAt = sim.now;
   const { incarnation } = sim.life(2);
@@ -90,7 +91,7 @@ test("17 a node that restarts at once is in left and in joined of one change", a
   t.equal(sim.counter(1, "gather entries"), before);
 });
 
-test("18 a node that crashes a hundred times never repeats a ring sequence", async (t) => {
+test("case 18: a node that crashes a hundred times never repeats a ring sequence", async (t) => {
   const sim = started(3, 18);
   sim.persistMsMax = 60;
   for (let life = 0; life < 100; life += 1) {
@@ -103,7 +104,7 @@ test("18 a node that crashes a hundred times never repeats a ring sequence", asy
   t.same(judge(sim.history), []);
 });
 
-test("18 a node that lost its state directory is accepted again", async (t) => {
+test("case 18: a node that lost its state directory is accepted again", async (t) => {
   const sim = started(3, 19);
   sim.crash(2);
   sim.run({ forMs: 200 });
@@ -111,7 +112,7 @@ test("18 a node that lost its state directory is accepted again", async (t) => {
   t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 7000 }));
 });
 
-test("19 a node that was paused for long says so before anything else", async (t) => {
+test("case 19: a node that was paused for long says so before anything else", async (t) => {
   const sim = started(3, 20);
   sim.pause(2, 1000 + 1200 + 1000);
   sim.run({ forMs: 3150 });
@@ -125,7 +126,7 @@ test("19 a node that was paused for long says so before anything else", async (t
   t.same(judge(sim.history), []);
 });
 
-test("21 an idle ring is quiet, and wakes at once", async (t) => {
+test("case 21: an idle ring is quiet, and wakes at once", async (t) => {
   const sim = started(3, 21);
   sim.run({ forMs: 1000 });
   const tokens = { count: 0 };
@@ -146,7 +147,7 @@ test("21 an idle ring is quiet, and wakes at once", async (t) => {
   }
 });
 
-test("23 messages of a mebibyte arrive whole, once, in one configuration", async (t) => {
+test("case 23: messages of a mebibyte arrive whole, once, in one configuration", async (t) => {
   const sim = started(3, 23);
   const ids: string[] = [];
   const large = (id: number): void => {
@@ -167,7 +168,7 @@ test("23 messages of a mebibyte arrive whole, once, in one configuration", async
   t.same(judge(sim.history), [], "every delivered byte is the sent one");
 });
 
-test("28 a deaf node leaves by itself and stays out while it is deaf", async (t) => {
+test("case 28: a deaf node leaves by itself and stays out while it is deaf", async (t) => {
   const sim = started(3, 28);
   const hints = sim.watchNotices(3);
   const deafAt = sim.now;
@@ -197,7 +198,7 @@ test("28 a deaf node leaves by itself and stays out while it is deaf", async (t)
   t.ok(sim.runUntil(together, { withinMs: 1000 }), "back in when messages arrive again");
 });
 
-test("nodes with different settings do not merge and do not disturb each other", async (t) => {
+test("case 30: nodes with different settings do not merge nor disturb each other", async (t) => {
   const sim = new RingSimulation({ seed: 30, nodes: 3 });
   sim.start(1);
   sim.start(2);
@@ -212,4 +213,88 @@ test("nodes with different settings do not merge and do not disturb each other",
     ["node 3 has another configuration: not merging"],
     "said once",
   );
+});
+
+test("case 22: who floods does not keep the others waiting", async (t) => {
+  const sim = started(3, 22);
+  const frames = { sent: 0, perRotationMax: 0 };
+  sim.network.filter = (from, to, message) => {
+    if (message.type === "mcast" && to === (from % 3) + 1) frames.sent += 1;
+    if (message.type === "token" && from === 3) {
+      frames.perRotationMax = Math.max(frames.perRotationMax, frames.sent);
+      frames.sent = 0;
+    }
+    return true;
+  };
+  const told: string[] = [];
+  let refused = 0;
+  for (let sent = 0; sent < 5000; sent += 1) {
+    if (sim.submit(1, { bytes: 1300, safe: false }) === null) refused += 1;
+  }
+  t.ok(refused > 0, "4 MiB wait, more is refused");
+  for (const id of [2, 3]) {
+    const sent = sim.submit(id, { safe: false }) ?? "refused";
+    const visits = sim.counter(id, "token visits");
+    const arrived = (): boolean => delivered(sim.life(id), new Set([sent])).length === 1;
+    t.ok(sim.runUntil(arrived, { withinMs: 1000 }));
+    told.push(`${sim.counter(id, "token visits") - visits}`);
+    t.ok(sim.counter(1, "queued messages") > 0, "while the flood goes on");
+  }
+  for (const rotations of told) t.ok(Number(rotations) <= 5, `after ${rotations} rotations`);
+  t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 10_000 }));
+  t.ok(frames.perRotationMax <= 50, `${frames.perRotationMax} frames in a rotation`);
+  t.not(sim.submit(1, { bytes: 1300 }), null, "there is room again");
+});
+
+test("case 29: an interface down for half a minute costs one change each way", async (t) => {
+  const sim = started(3, 29);
+  const downAt = sim.now;
+  sim.network.unplug(2);
+  sim.link(2, false);
+  sim.run({ forMs: 30_000 });
+  t.same(since(sim, 2, downAt), ["transitional 2 left 1 3", "regular 2"]);
+  for (const id of [1, 3]) {
+    t.same(since(sim, id, downAt), ["transitional 1 3 left 2", "regular 1 3"]);
+  }
+  sim.network.plug(2);
+  sim.link(2, true);
+  t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 3000 }));
+  t.equal(sim.snapshot(2).members.length, 3);
+  t.same(judge(sim.history), []);
+});
+
+test("a flap of an interface that is shorter than the token costs nothing", async (t) => {
+  const sim = started(3, 30);
+  sim.network.unplug(2);
+  sim.link(2, false);
+  sim.run({ forMs: 700 });
+  sim.network.plug(2);
+  sim.link(2, true);
+  sim.run({ forMs: 3000 });
+  for (const id of [1, 2, 3]) t.equal(regulars(sim.life(id)).length, 1);
+});
+
+test("I17 a member that does not keep up bounds what the others hold", async (t) => {
+  const never = { failRecvMs: ms(1e9) };
+  const sim = new RingSimulation({ seed: 17, nodes: 3, tuning: never });
+  sim.startAll();
+  sim.run({ forMs: 1000 });
+  sim.network.filter = (_from, to, message) => to !== 3 || message.type !== "mcast";
+  const flood = (): void => {
+    while (sim.submit(1, { bytes: 1300, safe: false }) !== null);
+    if (sim.now < 6000) sim.schedule(50, flood);
+  };
+  flood();
+  sim.run({ forMs: 6000 });
+  const held = sim.counter(1, "held messages");
+  t.ok(held > 50 && held <= 16_384, `${held} messages held`);
+  t.ok(sim.counter(1, "queued bytes") <= 4 << 20);
+  sim.network.filter = null;
+  t.ok(
+    sim.runUntil(() => sim.isSettled(), { withinMs: 60_000 }),
+    "it catches up",
+  );
+  sim.run({ forMs: 1000 });
+  t.equal(sim.counter(1, "held messages"), 0);
+  t.same(judge(sim.history), []);
 });

@@ -11,7 +11,12 @@ export type Weather = {
   readonly delayMs: number;
   /** Added to the delay, evenly; more than the spacing of packets reorders them. */
   readonly jitterMs: number;
+  /** The share of packets that come late by up to `straggleMsMax` more. */
+  readonly stragglers?: number;
 };
+
+/** Two token timeouts: what was sent in one ring arrives in the next, or the one after. */
+const straggleMsMax = 2000;
 
 const fairWeather: Weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
 
@@ -21,6 +26,7 @@ type PacketFilter = (from: number, to: number, message: RingMessage) => boolean;
 export class RingNetwork {
   readonly #random: Random;
   readonly #cuts = new Set<string>();
+  readonly #unplugged = new Set<number>();
   weather: Weather = fairWeather;
   filter: PacketFilter | null = null;
 
@@ -43,13 +49,24 @@ export class RingNetwork {
     }
   }
 
+  /** The node's interface goes down. */
+  unplug(node: number): void {
+    this.#unplugged.add(node);
+  }
+
+  plug(node: number): void {
+    this.#unplugged.delete(node);
+  }
+
   heal(): void {
     this.#cuts.clear();
+    this.#unplugged.clear();
   }
 
   /** After how many milliseconds the packet arrives; more than once, or never. */
   arrivals(from: number, to: number, message: RingMessage): readonly number[] {
-    if (this.#cuts.has(`${from}>${to}`)) return [];
+    if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return [];
+    if (this.#unplugged.has(from) || this.#unplugged.has(to)) return [];
     if (this.filter !== null && !this.filter(from, to, message)) return [];
     if (this.weather.loss > 0 && this.#random.chance(this.weather.loss)) return [];
     const twice = this.weather.duplication > 0 && this.#random.chance(this.weather.duplication);
@@ -57,6 +74,9 @@ export class RingNetwork {
   }
 
   #delay(): number {
-    return this.weather.delayMs + this.#random.next() * this.weather.jitterMs;
+    const { delayMs, jitterMs, stragglers = 0 } = this.weather;
+    const usual = delayMs + this.#random.next() * jitterMs;
+    if (stragglers === 0 || !this.#random.chance(stragglers)) return usual;
+    return usual + this.#random.between(0, straggleMsMax);
   }
 }

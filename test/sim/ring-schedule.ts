@@ -1,66 +1,58 @@
 /**
- * One random run of a ring from one seed: a phase of faults, then healing, then judgement.
- * Weights of the faults are drawn per run and some are zero, so that runs differ in kind.
+ * Carries out the plan of one run: a phase of faults, then healing in steps, then judgement.
  */
 import { createHash } from "node:crypto";
-import { judge, judgeStorms } from "./ring-judges.ts";
-import { RingSimulation, tuningDefaults } from "./ring-simulation.ts";
+import { judge, judgeStability, judgeStorms } from "./ring-judges.ts";
+import { drawPlan, type RingAct, type RingPlan } from "./ring-plan.ts";
+import { RingSimulation } from "./ring-simulation.ts";
+import type { Life } from "./ring-trace.ts";
+import { tuningDefaults } from "./ring-tuning.ts";
 
-type Verdict = {
+export type RingVerdict = {
   readonly breaches: readonly string[];
   /** Equal for equal seeds: the whole of what every node saw. */
   readonly digest: string;
   readonly installed: number;
   readonly delivered: number;
+  readonly lives: readonly Life[];
+  readonly steps: number;
+  /** Virtual time at the end. */
+  readonly endMs: number;
 };
 
-type Fault = "partition" | "one-way" | "deaf" | "pause" | "crash" | "leave" | "weather" | "heal";
+const { tokenMs, consensusMs, mergeMs } = tuningDefaults;
+/** Pauses and late packets that are on their way when everything is healed end within this. */
+const aftermathMs = 5000;
+const convergenceMs = 3 * (tokenMs + consensusMs) + mergeMs;
+/** Long enough to see a ring flap: it would in every consensus period. */
+const quietMs = 3000;
+const steadyMs = 12_000;
+/** Twenty times what a run takes: more is a storm. */
+const stepsMax = 4_000_000;
 
-type Weights = Readonly<Record<Fault, number>>;
+export function runSchedule(seed: number): RingVerdict {
+  return runPlan(drawPlan(seed));
+}
 
-/** How long the faults last. */
-const faultsMs = 9000;
-
-export function runSchedule(seed: number): Verdict {
-  const nodes = 3 + (seed % 4);
+export function runPlan(plan: RingPlan): RingVerdict {
+  const { seed, nodes } = plan;
   const sim = new RingSimulation({ seed, nodes });
-  const { random, network } = sim;
-  const weight = (): number => (random.chance(0.4) ? 0 : random.next());
-  const weights: Weights = {
-    partition: weight(),
-    "one-way": weight(),
-    deaf: weight() * 0.3,
-    pause: weight(),
-    crash: weight(),
-    leave: weight() * 0.3,
-    weather: weight(),
-    heal: 0.3,
-  };
-  const delayMs = random.pick([0.3, 2, 8]);
-  network.weather = { loss: 0, duplication: 0, delayMs, jitterMs: delayMs * random.next() };
-  sim.persistMsMax = random.pick([5, 15, 300]);
-  for (const id of sim.nodeIds)
-    sim.schedule(random.chance(0.7) ? 0 : random.between(0, 3000), () => {
-      if (!sim.isAlive(id)) sim.start(id);
-    });
-  scheduleTraffic(sim, random.pick([40, 150, 600]));
-  scheduleFaults(sim, weights);
-  sim.run({ forMs: faultsMs });
-  const breaches: string[] = [];
-  if (!settle(sim, delayMs)) breaches.push("I12: no single settled ring in time after healing");
-  breaches.push(...judge(sim.history));
-  breaches.push(...stormBreaches(sim, nodes));
+  sim.stepsMax = stepsMax;
+  for (const { atMs, act } of plan.acts) sim.schedule(atMs, () => carryOut(sim, act));
+  sim.run({ forMs: plan.faultsMs });
+  const breaches = [...settleAll(sim, plan), ...judge(sim.history)];
+  const bounds = { periodMs: consensusMs, gathersMax: 2 * nodes, joinsMax: 100 };
+  breaches.push(...judgeStorms(sim.lives, bounds));
+  if (sim.steps >= stepsMax) breaches.push(`I13: more than ${stepsMax} events`);
   return {
     breaches,
     digest: createHash("sha256").update(JSON.stringify(sim.lives)).digest("hex"),
     installed: countOf(sim, "configuration"),
     delivered: countOf(sim, "deliver"),
+    lives: sim.lives,
+    steps: sim.steps,
+    endMs: sim.now,
   };
-}
-
-function stormBreaches(sim: RingSimulation, nodes: number): readonly string[] {
-  const { consensusMs } = tuningDefaults;
-  return judgeStorms(sim.lives, { periodMs: consensusMs, gathersMax: 2 * nodes, joinsMax: 100 });
 }
 
 function countOf(sim: RingSimulation, type: string): number {
@@ -69,114 +61,147 @@ function countOf(sim: RingSimulation, type: string): number {
   return count;
 }
 
-function scheduleTraffic(sim: RingSimulation, everyMs: number): void {
-  const { random } = sim;
-  const large = random.chance(0.3);
-  const safeShare = random.pick([0, 0.5, 1]);
-  const send = (): void => {
-    const id = random.pick(sim.nodeIds);
-    if (sim.isAlive(id) && !sim.isPaused(id)) {
-      const burst = random.chance(0.2) ? 1 + random.below(20) : 1;
-      for (let sent = 0; sent < burst; sent += 1) {
-        const bytes = large && random.chance(0.1) ? random.below(20000) : random.below(900);
-        sim.submit(id, { bytes, safe: random.chance(safeShare) });
-      }
-    }
-    if (sim.now < faultsMs) sim.schedule(random.between(0, 2 * everyMs), send);
-  };
-  sim.schedule(random.between(0, everyMs), send);
-}
+/** What is done to a living node. */
+type NodeAct = Extract<
+  RingAct,
+  { readonly type: "send" | "pause" | "link" } | { readonly type: "crash" | "leave" | "deaf" }
+>;
 
-function scheduleFaults(sim: RingSimulation, weights: Weights): void {
-  const { random } = sim;
-  const spacingMs = random.pick([60, 400, 2500]);
-  const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
-  const strike = (): void => {
-    if (sim.now > faultsMs - 500) return;
-    let rest = random.between(0, total);
-    for (const fault of faults) {
-      rest -= weights[fault];
-      if (rest > 0) continue;
-      inflict(sim, fault);
-      break;
-    }
-    sim.schedule(random.between(0, random.chance(0.5) ? 100 : spacingMs), strike);
-  };
-  sim.schedule(random.between(200, 1500), strike);
-}
-
-const faults: readonly Fault[] = [
-  "partition",
-  "one-way",
-  "deaf",
-  "pause",
-  "crash",
-  "leave",
-  "weather",
-  "heal",
-];
-
-function inflict(sim: RingSimulation, fault: Fault): void {
-  const { random, network } = sim;
-  const id = random.pick(sim.nodeIds);
-  switch (fault) {
-    case "partition": {
-      const one = sim.nodeIds.filter(() => random.chance(0.5));
-      network.partition(
-        one,
-        sim.nodeIds.filter((node) => !one.includes(node)),
+function carryOut(sim: RingSimulation, act: RingAct): void {
+  switch (act.type) {
+    case "partition":
+      sim.network.partition(
+        act.side,
+        sim.nodeIds.filter((node) => !act.side.includes(node)),
       );
       break;
-    }
-    case "one-way":
-      network.cut(id, random.pick(sim.nodeIds));
+    case "cut":
+      sim.network.cut(act.from, act.to);
+      if (act.both) sim.network.cut(act.to, act.from);
       break;
     case "deaf":
-      network.filter = (_from, to, message) => {
-        return to !== id || message.type === "token" || message.type === "commit";
+      sim.network.filter = (_from, to, message) => {
+        return to !== act.node || message.type === "token" || message.type === "commit";
       };
       break;
-    case "pause":
-      if (sim.isAlive(id)) sim.pause(id, random.between(10, random.chance(0.5) ? 600 : 4000));
+    case "mute":
+      sim.network.filter = (from, _to, message) => from !== act.node || message.type !== "mcast";
+      break;
+    case "weather":
+      sim.network.weather = act.weather;
+      break;
+    case "disk":
+      sim.persistMsMax = act.persistMsMax;
+      break;
+    case "clock":
+      sim.stepClock(act.node, act.stepMs);
+      break;
+    case "heal":
+      heal(sim);
+      break;
+    case "ambush":
+      sim.ambushes.set(act.node, (node) => spring(sim, node, act.death));
+      break;
+    case "start":
+      if (!sim.isAlive(act.node))
+        sim.start(act.node, { wiped: act.wiped && sim.mayWipe(act.node) });
+      break;
+    default:
+      if (sim.isAlive(act.node) && !sim.isPaused(act.node)) carryOutOn(sim, act);
+  }
+}
+
+function spring(sim: RingSimulation, node: number, death: boolean): void {
+  // Dead after this step, or cut off before anything of it is heard.
+  if (death) sim.schedule(0, () => sim.isAlive(node) && sim.crash(node));
+  else
+    sim.network.partition(
+      [node],
+      sim.nodeIds.filter((other) => other !== node),
+    );
+}
+
+function carryOutOn(sim: RingSimulation, act: NodeAct): void {
+  const { node } = act;
+  switch (act.type) {
+    case "send":
+      for (const bytes of act.bytes) sim.submit(node, { bytes, safe: act.safe, lane: act.lane });
       break;
     case "crash":
+      sim.crash(node);
+      break;
     case "leave":
-      stopAndRestart(sim, id, fault);
+      sim.leave(node);
       break;
-    case "weather": {
-      const { delayMs } = network.weather;
-      const loss = random.pick([0, 0.02, 0.1, 0.3]);
-      const jitterMs = delayMs * random.pick([0, 1, 5]);
-      network.weather = { loss, duplication: random.pick([0, 0.2]), delayMs, jitterMs };
+    case "pause":
+      sim.pause(node, act.forMs);
       break;
-    }
-    case "heal":
-      network.heal();
-      network.filter = null;
+    case "link":
+      sim.network.unplug(node);
+      sim.link(node, false);
+      sim.schedule(act.forMs, () => {
+        sim.network.plug(node);
+        if (sim.isAlive(node) && !sim.isPaused(node)) sim.link(node, true);
+      });
       break;
   }
 }
 
-function stopAndRestart(sim: RingSimulation, id: number, fault: "crash" | "leave"): void {
-  const { random } = sim;
-  if (!sim.isAlive(id) || sim.isPaused(id)) return;
-  if (fault === "crash") sim.crash(id);
-  else sim.leave(id);
-  const downMs = random.chance(0.5) ? random.between(5, 400) : random.between(400, 5000);
-  sim.schedule(downMs, () => {
-    if (!sim.isAlive(id)) sim.start(id);
-  });
-}
-
-/** Heals everything and waits as long as convergence may take. */
-function settle(sim: RingSimulation, delayMs: number): boolean {
-  const { tokenMs, consensusMs, mergeMs } = tuningDefaults;
+function heal(sim: RingSimulation): void {
   sim.network.heal();
   sim.network.filter = null;
-  sim.network.weather = { loss: 0, duplication: 0, delayMs, jitterMs: 0 };
-  // Pauses and restarts that were already on their way end within this.
-  sim.run({ forMs: 5000 });
+}
+
+/** I12, and the stability of I14: islands first, then everybody, then under a steady cut. */
+function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
+  const breaches: string[] = [];
+  const { islands, cut } = plan.finale;
+  sim.ambushes.clear();
+  heal(sim);
+  sim.network.weather = { loss: 0, duplication: 0, delayMs: plan.delayMs, jitterMs: 0 };
+  if (islands.length > 0) sim.network.partition(...islands);
+  sim.run({ forMs: aftermathMs });
   for (const id of sim.nodeIds) if (!sim.isAlive(id)) sim.start(id);
-  const withinMs = 3 * (tokenMs + consensusMs) + mergeMs;
-  return sim.runUntil(() => sim.isSettled(), { withinMs });
+  for (const island of islands) {
+    if (!settle(sim, island)) breaches.push(`I12: nodes ${island.join(" ")} do not settle apart`);
+  }
+  heal(sim);
+  if (!settle(sim, sim.nodeIds)) return [...breaches, "I12: no settled ring in time after healing"];
+  breaches.push(...watch(sim, { forMs: quietMs, changesMax: 0, restMs: quietMs }));
+  if (cut === null) return breaches;
+  sim.network.cut(cut.from, cut.to);
+  if (cut.both) sim.network.cut(cut.to, cut.from);
+  // One change of either side, and one more where the first verdicts crossed.
+  breaches.push(...watch(sim, { forMs: steadyMs, changesMax: 2, restMs: steadyMs / 2 }));
+  heal(sim);
+  if (!settle(sim, sim.nodeIds)) breaches.push("I12: no settled ring after a steady cut");
+  return breaches;
+}
+
+function settle(sim: RingSimulation, group: readonly number[]): boolean {
+  const endMs = sim.now + convergenceMs + drainMs(sim, group);
+  // Looking after each event would be most of the work of a run.
+  while (!sim.isSettled(group) && sim.now < endMs) sim.run({ forMs: 20 });
+  return sim.isSettled(group);
+}
+
+/** Queues that the faults have filled take their time: a window of frames in each rotation. */
+function drainMs(sim: RingSimulation, group: readonly number[]): number {
+  const queued = group.reduce((sum, id) => sum + sim.counter(id, "queued bytes"), 0);
+  const { windowFrames, chunkRoomBytes } = tuningDefaults;
+  const rotations = (2 * queued) / (windowFrames * chunkRoomBytes);
+  return rotations * group.length * (sim.network.weather.delayMs + 1);
+}
+
+function watch(
+  sim: RingSimulation,
+  {
+    forMs,
+    ...limits
+  }: { readonly forMs: number; readonly changesMax: number; readonly restMs: number },
+): readonly string[] {
+  const fromMs = sim.now;
+  sim.run({ forMs });
+  const { changesMax } = limits;
+  return judgeStability(sim.lives, { fromMs, restFromMs: sim.now - limits.restMs, changesMax });
 }

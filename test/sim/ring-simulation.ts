@@ -4,46 +4,27 @@
  */
 
 import { Ring } from "../../src/membership/ring.ts";
-import type {
-  Lane,
-  RingInput,
-  RingOptions,
-  RingOutput,
-  RingTimer,
-} from "../../src/membership/ring-events.ts";
+import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
 import type { CommitMessage, RingMessage } from "../../src/membership/wire.ts";
 import { decodeMessage, encodeMessage, frameKinds } from "../../src/membership/wire.ts";
 import type { Incarnation, NodeId, RingId } from "../../src/model/ids.ts";
-import { formatRing, parseIncarnation, parseNodeId, sameRing } from "../../src/model/ids.ts";
+import { formatRing, sameRing } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import { node as nodeId } from "../membership/frames.ts";
+import { incarnation as incarnationOf } from "../membership/ring-driver.ts";
 import { EventHeap } from "./event-heap.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
-import type { Life, RingHistory, Sent } from "./ring-trace.ts";
-
-type Tuning = Partial<
-  Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable">
->;
-
-/** The defaults of a cluster: token 1000 ms, consensus 1.2 times that. */
-export const tuningDefaults = {
-  tokenMs: ms(1000),
-  tokenRetransmitMs: ms(238),
-  holdMs: ms(180),
-  joinMs: ms(50),
-  consensusMs: ms(1200),
-  mergeMs: ms(200),
-  failRecvMs: ms(2000),
-  seqnoUnchangedVisits: 30,
-  missCountVisits: 5,
-  windowFrames: 50,
-  maxFramesPerVisit: 17,
-  chunkRoomBytes: 1364,
-  configHash: 7,
-};
+import { RingObserver } from "./ring-observer.ts";
+import { idOf, payloadOf } from "./ring-payload.ts";
+import { isInstallation, type Life, type RingHistory, type Sent } from "./ring-trace.ts";
+import { type Tuning, tuningDefaults } from "./ring-tuning.ts";
+import { isOfRing, type SealedFrame } from "./sealed-frame.ts";
 
 /** A socket buffer holds about this many frames while its reader does not run. */
 const socketFramesMax = 400;
+/** Wall clocks begin here; a clock that is set back stays above zero. */
+const wallStartMs = 1_000_000_000;
 
 type Event =
   | { readonly type: "frame"; readonly to: SimulatedNode; readonly frame: SealedFrame }
@@ -57,12 +38,7 @@ type Event =
   | { readonly type: "resume"; readonly on: SimulatedNode; readonly pausedAt: number }
   | { readonly type: "call"; readonly call: () => void };
 
-type SealedFrame = {
-  readonly from: NodeId;
-  readonly incarnation: Incarnation;
-  readonly kind: number;
-  readonly bytes: Uint8Array;
-};
+type Durable = { readonly ringSeq: number; readonly incarnation: number };
 
 /** One process life. */
 type SimulatedNode = {
@@ -77,6 +53,8 @@ type SimulatedNode = {
   paused: boolean;
   readonly arrived: SealedFrame[];
   readonly due: { readonly timer: RingTimer; readonly generation: number }[];
+  /** Tokens accepted in this life. */
+  tokens: number;
   current: { readonly ring: RingId; readonly members: readonly NodeId[] } | null;
   /** Members whose greeting in the current ring was delivered. */
   readonly greeted: Set<number>;
@@ -88,21 +66,29 @@ export class RingSimulation {
   readonly nodeIds: readonly NodeId[];
   readonly lives: Life[] = [];
   readonly sent = new Map<string, Sent>();
-  readonly observed: string[] = [];
-  /** Largest retransmit list seen on a token. */
-  rtrMax = 0;
+  readonly observer = new RingObserver();
+  /** What happens once to a node, or to the first, before others hear that it installed a ring. */
+  readonly ambushes = new Map<number | "first", (node: number) => void>();
   /** Every packet put on the wire, for counting. */
   packets = 0;
+  /** Events handled so far: the step in which something happened. */
+  steps = 0;
+  /** A run that is longer than this goes round in circles. */
+  stepsMax = Number.POSITIVE_INFINITY;
   /** How long making a bound durable takes at most. */
   persistMsMax = 15;
   now = 0;
   readonly #tuning: Tuning;
   readonly #events = new EventHeap<Event>();
   readonly #alive = new Map<NodeId, SimulatedNode>();
-  readonly #durable = new Map<NodeId, number>();
+  /** What each node's state directory holds. */
+  readonly #durable = new Map<NodeId, Durable>();
+  /** By how much the wall clock of a node is wrong. */
+  readonly #clocks = new Map<NodeId, number>();
+  /** Greetings sent on behalf of the layer above, and the ring they are for. */
+  readonly #greetings = new Map<string, RingId>();
   #generation = 0;
   #messages = 0;
-  #handled = 0;
 
   constructor(options: {
     readonly seed: number;
@@ -116,7 +102,7 @@ export class RingSimulation {
   }
 
   get history(): RingHistory {
-    return { lives: this.lives, sent: this.sent, observed: this.observed };
+    return { lives: this.lives, sent: this.sent, observed: this.observer.found };
   }
 
   /** Begins a life of the node; `wiped` forgets its state directory. */
@@ -126,9 +112,14 @@ export class RingSimulation {
   ): void {
     const self = nodeId(id);
     if (options.wiped === true) this.#durable.delete(self);
-    const durable = this.#durable.get(self) ?? 0;
-    const incarnation = incarnationOf(this.lives.length + 1);
-    const life: Life = { node: id, incarnation, startedAt: this.now, events: [], end: null };
+    const wiped = !this.#durable.has(self);
+    const last = this.#durable.get(self) ?? { ringSeq: this.#firstSeq(id), incarnation: 0 };
+    const incarnation = incarnationOf(Math.max(last.incarnation + 1, this.wallMs(id)));
+    const durable = last.ringSeq;
+    this.#durable.set(self, { ringSeq: durable, incarnation });
+    const number = this.lives.length + 1;
+    const startedAt = this.now;
+    const life: Life = { number, node: id, incarnation, startedAt, wiped, events: [], end: null };
     this.lives.push(life);
     const ring = new Ring({
       ...tuningDefaults,
@@ -152,11 +143,40 @@ export class RingSimulation {
       paused: false,
       arrived: [],
       due: [],
+      tokens: 0,
       current: null,
       greeted: new Set(),
     };
     this.#alive.set(self, node);
     this.#feed(node, { type: "start" });
+  }
+
+  /** As the store does without a file: microseconds run faster than any ring sequence. */
+  #firstSeq(id: number): number {
+    return this.wallMs(id) * 1000;
+  }
+
+  /** What the node's wall clock shows, in whole milliseconds. */
+  wallMs(id: number): number {
+    return Math.floor(wallStartMs + this.now + (this.#clocks.get(nodeId(id)) ?? 0));
+  }
+
+  /** False when the clock is so wrong that only the state directory keeps the lives apart. */
+  mayWipe(id: number): boolean {
+    const used = [...this.#durable.values()];
+    return used.every(({ ringSeq, incarnation }) => {
+      return ringSeq < this.#firstSeq(id) && incarnation < this.wallMs(id);
+    });
+  }
+
+  /** Somebody sets the node's wall clock. */
+  stepClock(id: number, byMs: number): void {
+    this.#clocks.set(nodeId(id), (this.#clocks.get(nodeId(id)) ?? 0) + byMs);
+  }
+
+  /** The node's interface goes down or comes back, as its driver tells. */
+  link(id: number, up: boolean): void {
+    this.#feed(this.#node(id), { type: "link", up });
   }
 
   startAll(): void {
@@ -235,14 +255,19 @@ export class RingSimulation {
 
   #submit(
     node: SimulatedNode,
-    options: { readonly bytes: number; readonly safe: boolean; readonly lane: Lane },
+    options: {
+      readonly bytes: number;
+      readonly safe: boolean;
+      readonly lane: Lane;
+      readonly greets?: RingId;
+    },
   ): string | null {
     const { lane, safe } = options;
     this.#messages += 1;
-    const id = `${node.id}.${node.incarnation}.${this.#messages}`;
+    const id = `${node.id}.${node.life.number}.${this.#messages}`;
     const payload = payloadOf(id, options.bytes);
-    const { incarnation } = node;
-    this.sent.set(id, { node: node.id, incarnation, lane, safe, payload });
+    this.sent.set(id, { node: node.id, life: node.life.number, lane, safe, payload });
+    if (options.greets !== undefined) this.#greetings.set(id, options.greets);
     // The machine may deliver at once, and a message is not delivered before it was sent.
     const place = node.life.events.length;
     node.life.events.push({ type: "submit", at: this.now, id });
@@ -259,7 +284,7 @@ export class RingSimulation {
 
   run(options: { readonly forMs: number }): void {
     const end = this.now + options.forMs;
-    while (this.#events.nextAt <= end) this.#advance();
+    while (this.#events.nextAt <= end && this.steps < this.stepsMax) this.#advance();
     this.now = end;
   }
 
@@ -267,18 +292,19 @@ export class RingSimulation {
   runUntil(condition: () => boolean, options: { readonly withinMs: number }): boolean {
     const end = this.now + options.withinMs;
     while (!condition()) {
-      if (this.#events.nextAt > end) return false;
+      if (this.#events.nextAt > end || this.steps >= this.stepsMax) return false;
       this.#advance();
     }
     return true;
   }
 
-  /** All living nodes work in one ring of exactly themselves, and nothing waits. */
-  isSettled(): boolean {
-    const ids = [...this.#alive.keys()].sort((a, b) => a - b);
+  /** All living nodes, or these, work in one ring of exactly themselves, and nothing waits. */
+  isSettled(group: readonly number[] = [...this.#alive.keys()]): boolean {
+    const ids = [...group].sort((a, b) => a - b);
     const members = ids.join(" ");
     let ring = "";
-    for (const node of this.#alive.values()) {
+    for (const id of ids) {
+      const node = this.#node(id);
       const view = node.ring.snapshot();
       if (node.paused || view.state !== "operational" || view.ring === null) return false;
       ring ||= formatRing(view.ring);
@@ -296,8 +322,8 @@ export class RingSimulation {
     if (next === null) return;
     this.now = next.at;
     this.#perform(next.event);
-    this.#handled += 1;
-    if (this.#handled % 64 === 0) this.#observe();
+    this.steps += 1;
+    if (this.steps % 64 === 0) this.#observe();
   }
 
   #perform(event: Event): void {
@@ -330,7 +356,8 @@ export class RingSimulation {
       this.#events.add(this.now + 10, { type: "persisted", on: node, ringSeq });
       return;
     }
-    this.#durable.set(node.id, Math.max(ringSeq, this.#durable.get(node.id) ?? 0));
+    const last = this.#durable.get(node.id) ?? { ringSeq, incarnation: node.incarnation };
+    this.#durable.set(node.id, { ...last, ringSeq: Math.max(ringSeq, last.ringSeq) });
     this.#feed(node, { type: "persisted", ringSeq });
   }
 
@@ -340,7 +367,10 @@ export class RingSimulation {
       return;
     }
     const opened = decodeMessage(frame.kind, frame.bytes);
-    if (!opened.ok) throw new Error(`a sealed frame does not open: ${opened.problem.type}`);
+    if (!opened.ok) {
+      this.observer.note(`wire: node ${frame.from} sends what is refused: ${opened.problem.type}`);
+      return;
+    }
     const { from, incarnation } = frame;
     this.#feed(node, { type: "frame", from, incarnation, message: opened.value });
   }
@@ -358,15 +388,25 @@ export class RingSimulation {
     this.#feed(node, { type: "timer", timer: expiry.timer });
   }
 
-  /** As the daemon does: the stall first, then what the socket holds, then the late timers. */
+  /**
+   * As the daemon does: a stall that outlasts every timeout first, then what the socket holds,
+   * then a stall that no token has ended, then the late timers.
+   */
   #resume(node: SimulatedNode, lateMs: number): void {
     node.paused = false;
-    this.#feed(node, { type: "stall", lateMs: ms(lateMs) });
-    const tokenMs = this.#tuning.tokenMs ?? tuningDefaults.tokenMs;
+    const { tokenMs, consensusMs } = { ...tuningDefaults, ...this.#tuning };
+    const replaced = lateMs > tokenMs + consensusMs;
+    if (replaced) this.#feed(node, { type: "stall", lateMs: ms(lateMs) });
+    const stalled = lateMs > tokenMs / 2;
+    const { tokens } = node;
     for (const frame of node.arrived.splice(0)) {
-      if (lateMs <= tokenMs / 2 || isOfRing(frame, node.current?.ring ?? null)) {
-        this.#receive(node, frame);
-      }
+      if (!stalled || isOfRing(frame, node.current?.ring ?? null)) this.#receive(node, frame);
+    }
+    const overdue = node.due.some(
+      ({ timer, generation }) => timer === "token" && node.timers.get(timer) === generation,
+    );
+    if (stalled && !replaced && overdue && node.tokens === tokens) {
+      this.#feed(node, { type: "stall", lateMs: ms(lateMs) });
     }
     for (const expiry of node.due.splice(0)) this.#expire(node, expiry);
   }
@@ -378,13 +418,37 @@ export class RingSimulation {
     node.busy = true;
     let refused = false;
     for (let next = node.inputs.shift(); next !== undefined; next = node.inputs.shift()) {
-      for (const output of node.ring.step(next)) {
+      const outputs = this.#step(node, next);
+      if (outputs.some(isInstallation)) this.#spring(node.id);
+      for (const output of outputs) {
         refused ||= output.type === "queue" && output.state === "full";
+        if (output.type === "token-accepted") this.#tokenAccepted(node, next);
         this.#carryOut(node, output);
+        // It died of what it did.
+        if (!this.#isLiving(node)) return refused;
       }
     }
     node.busy = false;
     return refused;
+  }
+
+  /** A broken invariant ends the life, as it ends the daemon, and is a breach by itself. */
+  #step(node: SimulatedNode, input: RingInput): readonly RingOutput[] {
+    try {
+      return node.ring.step(input);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.observer.note(`invariant: node ${node.id} life ${node.life.number} ends: ${text}`);
+      if (this.#isLiving(node)) this.#end(node.id, "crash");
+      node.inputs.length = 0;
+      return [];
+    }
+  }
+
+  #tokenAccepted(node: SimulatedNode, input: RingInput): void {
+    node.tokens += 1;
+    if (input.type !== "frame" || input.message.type !== "token") return;
+    this.observer.tokenAccepted(node.id, input.message);
   }
 
   #carryOut(node: SimulatedNode, output: RingOutput): void {
@@ -420,13 +484,17 @@ export class RingSimulation {
     } else if (output.type === "configuration") {
       const { configuration } = output;
       events.push({ type: "configuration", at, configuration });
-      if (configuration.kind === "regular") this.#greet(node, configuration);
+      if (configuration.kind === "regular") {
+        this.observer.installed(node.id, node.ring.snapshot());
+        this.#greet(node, configuration);
+      }
     } else if (output.type === "deliver") {
       const id = idOf(output.payload);
       const ring = formatRing(output.ring);
       events.push({ type: "deliver", at, id, ring, seq: output.seq, from: output.from });
       this.#compare(id, output.payload);
-      if (output.lane === "sync") this.#greeted(node, output.ring, output.from);
+      const greets = this.#greetings.get(id);
+      if (greets !== undefined) this.#greeted(node, greets, output.from);
     } else if (output.type === "notice") {
       const { text } = output.notice;
       node.notices.push(text);
@@ -434,10 +502,18 @@ export class RingSimulation {
     }
   }
 
+  #spring(id: number): void {
+    for (const victim of [id, "first"] as const) {
+      const ambush = this.ambushes.get(victim);
+      this.ambushes.delete(victim);
+      ambush?.(id);
+    }
+  }
+
   #compare(id: string, payload: Uint8Array): void {
     const sent = this.sent.get(id);
     if (sent === undefined || Buffer.compare(sent.payload, payload) !== 0) {
-      this.observed.push(`I9: ${id} was delivered damaged`);
+      this.observer.note(`I9: ${id} was delivered damaged`);
     }
   }
 
@@ -448,7 +524,7 @@ export class RingSimulation {
   ) {
     node.current = next;
     node.greeted.clear();
-    this.#submit(node, { bytes: 40, safe: false, lane: "sync" });
+    this.#submit(node, { bytes: 40, safe: false, lane: "sync", greets: next.ring });
   }
 
   #greeted(node: SimulatedNode, ring: RingId, from: NodeId): void {
@@ -475,7 +551,7 @@ export class RingSimulation {
   }
 
   #unicast(node: SimulatedNode, to: NodeId, message: RingMessage): void {
-    if (message.type === "token") this.rtrMax = Math.max(this.rtrMax, message.rtr.length);
+    if (message.type === "token") this.observer.tokenSent(message.rtr.length);
     if (message.type === "commit") this.#recordObligations(node, message);
     const frame = this.#seal(node, message);
     const other = this.#alive.get(to);
@@ -497,6 +573,7 @@ export class RingSimulation {
   #seal(node: SimulatedNode, message: RingMessage): SealedFrame {
     const { id: from, incarnation } = node;
     const bytes = encodeMessage(message);
+    this.observer.frameSent(bytes.length);
     return { from, incarnation, kind: frameKinds[message.type], bytes };
   }
 
@@ -511,22 +588,8 @@ export class RingSimulation {
     }
   }
 
-  /** I10: nobody has released what a member of the same ring still lacks. */
   #observe(): void {
-    const arus = new Map<string, number>();
-    const views = [...this.#alive.values()].map((node) => node.ring.snapshot());
-    for (const { ring, counters } of views) {
-      if (ring === null) continue;
-      const key = formatRing(ring);
-      arus.set(key, Math.min(arus.get(key) ?? Number.POSITIVE_INFINITY, counters["aru"] ?? 0));
-    }
-    for (const { ring, counters } of views) {
-      const lowest = ring === null ? undefined : arus.get(formatRing(ring));
-      const released = counters["released seq"] ?? 0;
-      if (lowest !== undefined && released > lowest) {
-        this.observed.push(`I10: released ${released} while a member has only ${lowest}`);
-      }
-    }
+    this.observer.look([...this.#alive.values()].map((node) => node.ring.snapshot()));
   }
 
   #node(id: number): SimulatedNode {
@@ -534,36 +597,4 @@ export class RingSimulation {
     if (node === undefined) throw new Error(`node ${id} is not alive`);
     return node;
   }
-}
-
-function nodeId(value: number): NodeId {
-  const id = parseNodeId(value);
-  if (id === null) throw new Error(`${value} is no node id`);
-  return id;
-}
-
-function incarnationOf(value: number): Incarnation {
-  const incarnation = parseIncarnation(value);
-  if (incarnation === null) throw new Error(`${value} is no incarnation`);
-  return incarnation;
-}
-
-/** The id, padded to the length; every byte depends on the id, so that mixed fragments show. */
-function payloadOf(id: string, bytes: number): Uint8Array {
-  const text = `${id}|`;
-  return Buffer.from(text.repeat(Math.ceil(Math.max(bytes, text.length) / text.length)));
-}
-
-function idOf(payload: Uint8Array): string {
-  const text = Buffer.from(payload.subarray(0, 40)).toString("latin1");
-  return text.slice(0, text.indexOf("|"));
-}
-
-/** After a stall only packets of the current ring count; the rest is stale. */
-function isOfRing(frame: SealedFrame, ring: RingId | null): boolean {
-  const opened = decodeMessage(frame.kind, frame.bytes);
-  if (!opened.ok || ring === null) return false;
-  const { value } = opened;
-  const ordered = value.type === "mcast" || value.type === "token" || value.type === "hold-cancel";
-  return ordered && sameRing(value.ring, ring);
 }

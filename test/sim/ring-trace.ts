@@ -1,7 +1,7 @@
 /**
  * What one process life of a ring node saw, in order: the evidence for the judges.
  */
-import type { RingConfiguration } from "../../src/membership/ring-events.ts";
+import type { RingConfiguration, RingOutput } from "../../src/membership/ring-events.ts";
 
 export type TraceEvent =
   | { readonly type: "submit"; readonly at: number; readonly id: string }
@@ -30,9 +30,13 @@ export type TraceEvent =
   | { readonly type: "join-sent"; readonly at: number };
 
 export type Life = {
+  /** Counts the lives of a run, from 1. */
+  readonly number: number;
   readonly node: number;
   readonly incarnation: number;
   readonly startedAt: number;
+  /** It found no state directory: the first life of a node, or one after a loss. */
+  readonly wiped: boolean;
   readonly events: TraceEvent[];
   /** Null while the life goes on. */
   end: { readonly type: "crash" | "leave"; readonly at: number } | null;
@@ -41,7 +45,8 @@ export type Life = {
 /** A message as it was accepted for sending. */
 export type Sent = {
   readonly node: number;
-  readonly incarnation: number;
+  /** Number of the life that sent it. */
+  readonly life: number;
   readonly lane: "app" | "sync";
   readonly safe: boolean;
   readonly payload: Uint8Array;
@@ -53,3 +58,7 @@ export type RingHistory = {
   /** What the omniscient observer found while the run was going on. */
   readonly observed: readonly string[];
 };
+
+export function isInstallation(output: RingOutput): boolean {
+  return output.type === "configuration" && output.configuration.kind === "regular";
+}

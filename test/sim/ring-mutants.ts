@@ -1,0 +1,184 @@
+/**
+ * Deliberate bugs of the ring, to prove that the judges are awake: each is put into a copy of the
+ * compiled program and must be found by some seed.
+ * Source: the mutation check of the specification's invariants; each bug was one of corosync or is
+ * the absence of a rule.
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+type Edit = { readonly file: string; readonly find: string; readonly replace: string };
+
+export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
+
+export type Hunt = {
+  /** The first seed that found it, or null. */
+  readonly seed: number | null;
+  readonly breach: string;
+};
+
+const nothing = ";";
+
+export const mutants: readonly Mutant[] = [
+  bug("messages are freed for a duplicate token", "rotation.js", {
+    find: "return token.tokenSeq <= this.#memory.tokenSeq;",
+    replace: `if (token.tokenSeq > this.#memory.tokenSeq) return false;
+      this.#memory = { ...this.#memory, aruBefore: this.#memory.lastAru, lastAru: token.aru };
+      if (this.operational) this.queue.release(this.safeUpTo);
+      return true;`,
+  }),
+  bug("messages are freed after one visit", "rotation.js", {
+    find: "this.queue.release(this.safeUpTo);",
+    replace: "this.queue.release(token.aru);",
+  }),
+  bug("a duplicate token is accepted", "rotation.js", {
+    find: "return token.tokenSeq <= this.#memory.tokenSeq;",
+    replace: "return false;",
+  }),
+  bug(
+    "recovery counters are kept from an abandoned attempt",
+    "ring-recovery.js",
+    { find: "#clearVisits = 0;", replace: "#clearVisits = 2;" },
+    { find: "invariant(aru === high,", replace: "invariant(true," },
+  ),
+  bug("nothing of the old ring is exchanged", "ring-recovery.js", {
+    find: "return equal ? [] :",
+    replace: "return true ? [] :",
+  }),
+  bug("what was acknowledged in an abandoned attempt is forgotten", "ring-recovery.js", {
+    find: "this.#old.obliged = union(this.#old.obliged, this.trans);",
+    replace: nothing,
+  }),
+  bug("the old ring takes messages after the commit token", "formation.js", {
+    find: "this.#installed.frozen = true;",
+    replace: nothing,
+  }),
+  bug("the ring sequence is not kept across lives", "ring.js", {
+    find: "options.ringSeqStart, options.ringSeqDurable);",
+    replace: "1, options.ringSeqDurable);",
+  }),
+  bug("a life begins where the one before it began", "ring.js", {
+    find: "options.ringSeqStart, options.ringSeqDurable);",
+    replace: "Math.max(1, options.ringSeqStart - 4001), options.ringSeqDurable);",
+  }),
+  bug("the lease of the ring sequence is ignored", "ring-sequence.js", {
+    find: "return ringSeq <= this.#durable;",
+    replace: "return true;",
+  }),
+  bug(
+    "a working ring takes every join of a member",
+    "merge-gate.js",
+    { find: "if (join.ringSeq < ring.seq)", replace: "if (false)" },
+    { find: 'join.failed.includes(this.#self) ? "left-behind" : "admit"', replace: '"admit"' },
+  ),
+  bug("a join that changes nothing restarts the gather", "consensus.js", {
+    find: `return { type: "nothing" };
+    }
+    const agrees`,
+    replace: `return { type: "changed", agreement: restartConsent({ proc, failed }, self) };
+    }
+    const agrees`,
+  }),
+  bug("strangers dissolve a ring without having been heard", "merge-gate.js", {
+    find: "const [one, other] =",
+    replace: "return true; const [one, other] =",
+  }),
+  bug("only the two that meet must hear each other", "merge-gate.js", {
+    find: "this.#hearingBefore.get(node) ?? []",
+    replace: "this.#hearingBefore.get(node) ?? [1, 2, 3, 4, 5, 6, 7]",
+  }),
+  bug("strangers are let in while others still install", "operational.js", {
+    find: "#installedByAll = false;",
+    replace: "#installedByAll = true;",
+  }),
+  bug("what strangers say of strangers does not count", "consensus.js", {
+    find: "join.failed.filter((node) => !oldMembers.includes(node))",
+    replace: "[]",
+  }),
+  bug("own joins do not come back", "ring.js", {
+    find: "const echo = join.leave && from",
+    replace: "const echo = from",
+  }),
+  mutant("chains of fragments go on in the next configuration", [
+    { file: "lanes.js", find: "this.#queues.app.restart();", replace: nothing },
+    { file: "installation.js", find: "this.#assembler.reset();", replace: nothing },
+  ]),
+  bug("a message in fragments is not sent again from its beginning", "lanes.js", {
+    find: "this.#queues.app.restart();",
+    replace: nothing,
+  }),
+  bug(
+    "messages behind a gap are delivered",
+    "sort-queue.js",
+    {
+      find: "while (this.#delivered < this.#aru) {",
+      replace: "while (this.#delivered < this.#high) {",
+    },
+    {
+      find: 'invariant(message !== undefined, "S2: a message below the aru is not held");',
+      replace: "if (message === undefined) { this.#delivered += 1; continue; }",
+    },
+  ),
+  bug("who failed is forgotten when a gather restarts", "consensus.js", {
+    find: "return { proc, failed: agreement.failed, consent: new Set([self]) };",
+    replace: "return { proc, failed: new Set(), consent: new Set([self]) };",
+  }),
+  bug("safe messages are delivered like agreed ones", "sort-queue.js", {
+    find: "if (message.safe && message.seq > safeUpTo)",
+    replace: "if (false)",
+  }),
+];
+
+function mutant(name: string, edits: readonly Edit[]): Mutant {
+  return { name, edits };
+}
+
+function bug(name: string, file: string, ...edits: readonly Omit<Edit, "file">[]): Mutant {
+  return mutant(
+    name,
+    edits.map((edit) => ({ file, ...edit })),
+  );
+}
+
+/** Seen from build/test/sim. */
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** Throws when a mutation does not fit the compiled text exactly once. */
+export function mutatedFiles({ name, edits }: Mutant): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const { file, find, replace } of edits) {
+    const path = join("build/src/membership", file);
+    const text = texts.get(path) ?? readFileSync(join(root, path), "utf8");
+    const [before, after, ...more] = text.split(find);
+    if (before === undefined || after === undefined || more.length > 0) {
+      throw new Error(`mutant "${name}": ${text.split(find).length - 1} places in ${file}, not 1`);
+    }
+    texts.set(path, before + replace + after);
+  }
+  return texts;
+}
+
+/** Runs the seeds against the mutant until one finds it. */
+export async function hunt(prey: Mutant, seeds: Iterable<number>): Promise<Hunt> {
+  const files = mutatedFiles(prey);
+  const copy = mkdtempSync(join(tmpdir(), "clusterd-mutant-"));
+  try {
+    for (const part of ["src/membership", "src/model", "test/sim", "test/membership"]) {
+      cpSync(join(root, "build", part), join(copy, "build", part), { recursive: true });
+    }
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    writeFileSync(join(copy, "package.json"), '{ "type": "module" }\n');
+    for (const [path, text] of files) writeFileSync(join(copy, path), text);
+    const schedule = pathToFileURL(join(copy, "build/test/sim/ring-schedule.js")).href;
+    const { runSchedule }: typeof import("./ring-schedule.ts") = await import(schedule);
+    for (const seed of seeds) {
+      const [breach] = runSchedule(seed).breaches;
+      if (breach !== undefined) return { seed, breach };
+    }
+    return { seed: null, breach: "" };
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,24 @@
+/** Timers and limits of simulated rings. */
+import type { RingOptions } from "../../src/membership/ring-events.ts";
+import { ms } from "../../src/model/time.ts";
+
+export type Tuning = Partial<
+  Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable">
+>;
+
+/** The defaults of a cluster: token 1000 ms, consensus 1.2 times that. */
+export const tuningDefaults = {
+  tokenMs: ms(1000),
+  tokenRetransmitMs: ms(238),
+  holdMs: ms(180),
+  joinMs: ms(50),
+  consensusMs: ms(1200),
+  mergeMs: ms(200),
+  failRecvMs: ms(2000),
+  seqnoUnchangedVisits: 30,
+  missCountVisits: 5,
+  windowFrames: 50,
+  maxFramesPerVisit: 17,
+  chunkRoomBytes: 1364,
+  configHash: 7,
+};
