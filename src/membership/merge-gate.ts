@@ -1,9 +1,11 @@
 /**
- * Decides whether a stranger may dissolve a working ring: only when both sides hear each other.
- * Knows who was heard lately and whose configuration differs; does not know timers or tokens.
+ * Decides whether a stranger may dissolve a working ring: only when everybody of both sides hears
+ * everybody of the other, as each of them has said lately.
+ * Knows who heard whom and whose configuration differs; does not know timers or tokens.
  * Deviation from corosync, where any foreign packet starts a gather: with one-way or
- * non-transitive links that never ends. Only multicasts count as heard, since a node that gets
- * tokens but no multicasts cannot take part.
+ * non-transitive links that never ends. Nor would it if one member answered for its ring: a link
+ * that is cut between two others, one way, is seen by one node only. Only multicasts count as
+ * heard, since a node that gets tokens but no multicasts cannot take part.
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import { ascending, contains, union } from "./node-sets.ts";
@@ -24,6 +26,9 @@ export class MergeGate {
   readonly #differing = new Set<NodeId>();
   #heardNow = new Set<NodeId>();
   #heardBefore = new Set<NodeId>();
+  /** Whom others said they hear; replaced by what they say next. */
+  #reportsNow = new Map<NodeId, readonly NodeId[]>();
+  #reportsBefore = new Map<NodeId, readonly NodeId[]>();
 
   constructor(self: NodeId) {
     this.#self = self;
@@ -44,15 +49,24 @@ export class MergeGate {
     if (from !== this.#self) this.#heardNow.add(from);
   }
 
+  /** What the node says of whom it hears. */
+  report(from: NodeId, heard: readonly NodeId[]): void {
+    if (from !== this.#self) this.#reportsNow.set(from, heard);
+  }
+
   /** Called at a steady pace: who was not heard during a whole period is forgotten after it. */
   age(): void {
     this.#heardBefore = this.#heardNow;
     this.#heardNow = new Set();
+    this.#reportsBefore = this.#reportsNow;
+    this.#reportsNow = new Map();
   }
 
   forget(): void {
     this.#heardNow.clear();
     this.#heardBefore.clear();
+    this.#reportsNow.clear();
+    this.#reportsBefore.clear();
   }
 
   /** Nodes heard lately, ascending. */
@@ -63,9 +77,12 @@ export class MergeGate {
   /** What a join means for a working ring. */
   judgeJoin(join: JoinMessage, from: NodeId, ring: WorkingRing): GateVerdict {
     if (!ring.members.includes(from)) {
-      const hearsUs = contains(new Set(join.heard), ring.members);
       if (join.leave || join.failed.includes(this.#self)) return "drop";
-      return hearsUs ? "admit" : "answer";
+      const mutual = this.#allHear([from], ring.members) && this.#allHear(ring.members, [from]);
+      const company = join.proc.filter((node) => !join.failed.includes(node));
+      return mutual && !company.some((node) => this.#isDeafTo(node, ring.members))
+        ? "admit"
+        : "answer";
     }
     if (join.ringSeq < ring.seq) return "drop";
     // Without us the others would go on and we would be too late: token loss settles it.
@@ -76,10 +93,27 @@ export class MergeGate {
   judgeMergeDetect(message: MergeDetectMessage, from: NodeId, ring: WorkingRing): GateVerdict {
     // A member that is ahead has left our ring; one that is behind sent this before it joined.
     if (ring.members.includes(from)) return message.ring.seq < ring.seq ? "drop" : "admit";
-    const ours = union(this.heard(), [this.#self]);
-    const mutual =
-      contains(new Set(message.heard), ring.members) && contains(ours, message.members);
+    const { members } = message;
+    const mutual = this.#allHear(ring.members, members) && this.#allHear(members, ring.members);
     return mutual ? "admit" : "answer";
+  }
+
+  #allHear(nodes: readonly NodeId[], others: readonly NodeId[]): boolean {
+    return nodes.every((node) => {
+      const heard = this.#heardBy(node);
+      return heard !== null && contains(union(heard, [node]), others);
+    });
+  }
+
+  /** Of whom nothing is known, nothing is assumed: it may be long gone. */
+  #isDeafTo(node: NodeId, others: readonly NodeId[]): boolean {
+    const heard = this.#heardBy(node);
+    return heard !== null && !contains(union(heard, [node]), others);
+  }
+
+  #heardBy(node: NodeId): readonly NodeId[] | null {
+    if (node === this.#self) return this.heard();
+    return this.#reportsNow.get(node) ?? this.#reportsBefore.get(node) ?? null;
   }
 
   /** Companions of ours are in a newer ring that does not have us: we were absent for them. */

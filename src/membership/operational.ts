@@ -9,6 +9,7 @@ import { sameRing } from "../model/ids.ts";
 import type { Delivery } from "./installation.ts";
 import type { Lanes } from "./lanes.ts";
 import type { GateVerdict, MergeGate } from "./merge-gate.ts";
+import { contains } from "./node-sets.ts";
 import { type Deafness, ReceiveWatch } from "./receive-watch.ts";
 import type { RingEffects } from "./ring-effects.ts";
 import type { Lane, RingOptions } from "./ring-events.ts";
@@ -29,8 +30,8 @@ export class Operational {
   readonly installed: InstalledRing;
   readonly #parts: OperationalParts;
   readonly #watch: ReceiveWatch;
-  /** A merge detect was sent in this merge interval. */
-  #announced = false;
+  /** Who had been heard when a merge detect was last sent in this merge interval; or null. */
+  #announced: ReadonlySet<NodeId> | null = null;
 
   constructor(installed: InstalledRing, parts: OperationalParts) {
     this.installed = installed;
@@ -93,21 +94,22 @@ export class Operational {
     return verdict;
   }
 
-  /** Tells strangers of this ring, at most once per merge interval. */
+  /** Tells strangers of this ring; once per merge interval unless somebody new was heard. */
   announce(): void {
-    if (this.#announced) return;
-    this.#announced = true;
     const { gate, effects, options } = this.#parts;
+    const heard = gate.heard();
+    if (this.#announced !== null && contains(this.#announced, heard)) return;
+    this.#announced = new Set(heard);
     const { id, members } = this.installed.rotation;
     const { configHash } = options;
-    effects.multicast({ type: "merge-detect", ring: id, heard: gate.heard(), members, configHash });
+    effects.multicast({ type: "merge-detect", ring: id, heard, members, configHash });
   }
 
   /** The merge interval: an idle ring makes itself known, and reception is checked. */
   onMergeTimer(): Deafness {
     const { options, effects } = this.#parts;
     const { rotation } = this.installed;
-    this.#announced = false;
+    this.#announced = null;
     if (rotation.id.rep === options.self && rotation.memory.unchanged > 0) this.announce();
     effects.arm("merge", options.mergeMs);
     const token = rotation.passed;

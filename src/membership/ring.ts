@@ -290,6 +290,7 @@ export class Ring {
     this.#formation.observe(join.ringSeq);
     const echo = join.leave && from === this.#options.self;
     if (echo || !this.#sharesConfiguration(from, join.configHash)) return;
+    this.#gate.report(from, join.heard);
     if (join.leave) this.#leavers.add(from);
     if (this.#phase.type !== "operational") {
       this.#formation.onJoin(join, from);
@@ -312,6 +313,7 @@ export class Ring {
   }
 
   #onMergeDetect(message: MergeDetectMessage, from: NodeId): void {
+    this.#gate.report(from, message.heard);
     const own = this.#installed !== null && sameRing(message.ring, this.#installed.rotation.id);
     if (own || from === this.#options.self) return;
     if (!this.#sharesConfiguration(from, message.configHash)) return;

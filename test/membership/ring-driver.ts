@@ -12,7 +12,7 @@ export function optionsOf(self: NodeId): RingOptions {
   return {
     self,
     incarnation: incarnationOne,
-    nodes: nodes(1, 2, 3, 4),
+    nodes: nodes(1, 2, 3, 4, 5),
     tokenMs: ms(1000),
     tokenRetransmitMs: ms(238),
     holdMs: ms(180),

@@ -407,21 +407,43 @@ test("merge gate: a foreign message is answered once per interval", async (t) =>
   t.equal(driver.state, "operational");
 });
 
-test("merge gate: rings merge when both hear each other, not before", async (t) => {
+/** Members of our ring say whom they hear. */
+function othersHear(driver: RingDriver, ...heard: number[]): void {
+  const ring = driver.ringId;
+  for (const from of [2, 3]) {
+    driver.receive(from, mergeDetect({ ring, members: nodes(1, 2, 3), heard: nodes(...heard) }));
+  }
+}
+
+test("merge gate: rings merge when all of both hear each other, not before", async (t) => {
   const driver = operational();
-  const ring = { rep: node(4), seq: 900 };
-  driver.receive(4, mergeDetect({ ring, members: nodes(4), heard: nodes(1, 2) }));
+  const theirs = { ring: { rep: node(4), seq: 900 }, members: nodes(4, 5) };
+  othersHear(driver, 1, 2, 3, 4, 5);
+  driver.receive(4, mergeDetect({ ...theirs, heard: nodes(1, 2, 5) }));
   t.equal(driver.state, "operational", "it does not hear node 3");
-  driver.receive(4, mergeDetect({ ring, members: nodes(2, 4), heard: nodes(1, 2, 3) }));
-  t.equal(driver.state, "gather", "it hears all of us, and we hear nodes 2 and 4");
+  driver.receive(4, mergeDetect({ ...theirs, heard: nodes(1, 2, 3, 5) }));
+  t.equal(driver.state, "operational", "node 5 has not said that it hears us");
+  othersHear(driver, 1, 2, 3, 5);
+  driver.receive(5, mergeDetect({ ...theirs, heard: nodes(1, 2, 3, 4) }));
+  t.equal(driver.state, "operational", "our nodes 2 and 3 do not hear node 4");
+  othersHear(driver, 1, 2, 3, 4, 5);
+  driver.receive(5, mergeDetect({ ...theirs, heard: nodes(1, 2, 3, 4) }));
+  t.equal(driver.state, "gather");
 });
 
-test("merge gate: a joiner that does not hear all of us is told of us instead", async (t) => {
+test("merge gate: a joiner is told of us until it hears all of us and we hear it", async (t) => {
   const driver = operational();
-  const outputs = driver.receive(4, join({ proc: nodes(4), heard: nodes(1), ringSeq: 900 }));
+  const joining = { proc: nodes(4), ringSeq: 900 };
+  const outputs = driver.receive(4, join({ ...joining, heard: nodes(1) }));
   t.same(kinds(outputs).filter((kind) => kind === "merge-detect").length, 1);
   t.equal(driver.state, "operational");
-  driver.receive(4, join({ proc: nodes(4), heard: nodes(1, 2, 3), ringSeq: 900 }));
+  driver.receive(4, join({ ...joining, heard: nodes(1, 2, 3) }));
+  t.equal(driver.state, "operational", "nobody knows whether nodes 2 and 3 hear it");
+  othersHear(driver, 1, 2, 3, 4);
+  driver.receive(5, join({ proc: nodes(4, 5), ringSeq: 900, heard: nodes(1, 4) }));
+  driver.receive(4, join({ ...joining, proc: nodes(4, 5), heard: nodes(1, 2, 3) }));
+  t.equal(driver.state, "operational", "node 5 comes with it and does not hear nodes 2 and 3");
+  driver.receive(4, join({ ...joining, heard: nodes(1, 2, 3) }));
   t.equal(driver.state, "gather");
 });
 
@@ -467,7 +489,7 @@ test("totemsrp_memb_leave: suspended, told, and silent from then on", async (t) 
 
 test("main_deliver_fn: strangers and packets of an earlier life are dropped", async (t) => {
   const driver = operational();
-  t.same(driver.receive(5, mergeDetect()), [], "not a configured node");
+  t.same(driver.receive(6, mergeDetect()), [], "not a configured node");
   const message = { type: "hold-cancel", ring: driver.ringId } as const;
   driver.step({ type: "frame", from: node(2), incarnation: incarnation(2), message });
   t.same(driver.rotate(), [], "node 2 has restarted since");
