@@ -25,7 +25,7 @@ export type Chapter = {
 };
 
 const withinMs = 40_000;
-/** As many merge detects as a lone node sends in three seconds: longer than a ring takes to form. */
+/** As many as a lone node sends in three seconds: longer than a ring takes to form. */
 const detectsOfCalm = 15;
 /** Of a node after a cut: one, and two more for a node that leaves while the others gather. */
 const changesMax = 3;

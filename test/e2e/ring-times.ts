@@ -53,13 +53,12 @@ for (const family of values.family.split(",")) {
     for (const nodes of values.nodes.split(",")) await play(Number(nodes), transport, family);
   }
 }
-const rows = [...(columns[0]?.times.keys() ?? [])];
+const rows = [...new Set(columns.flatMap(({ times }) => [...times.keys()]))];
 const width = Math.max(...rows.map((row) => row.length));
-say(
-  `\n${"milliseconds until one ring".padEnd(width)}  ${columns.map(({ head }) => head.padStart(9)).join("")}`,
-);
+const heads = columns.map(({ head }) => head.padStart(9));
+say(`\n${"milliseconds until one ring".padEnd(width)}  ${heads.join("")}`);
 for (const row of rows) {
-  const cells = columns.map(({ times }) => (times.get(row) ?? Number.NaN).toFixed(0).padStart(9));
+  const cells = columns.map(({ times }) => (times.get(row)?.toFixed(0) ?? "").padStart(9));
   say(`${row.padEnd(width)}  ${cells.join("")}`);
 }
 process.exit(0);

@@ -3,8 +3,9 @@
  * host name, /etc, /run, /var/lib and /var/log. To be used inside `enterNamespaces` only.
  * Where root may, each has a cgroup v2 tree at /sys/fs/cgroup too.
  *
- * Node i is 20.0.20.i and, if asked for, fd00:20::i; the client 20.0.20.100, each on eth0. Partitions move the ports of nodes
- * to other bridges, so that carriers stay up; `cut` takes the carrier away.
+ * Node i is 20.0.20.i and, if asked for, fd00:20::i; the client 20.0.20.100, each on eth0.
+ * Partitions move the ports of nodes to other bridges, so that carriers stay up; `cut` takes the
+ * carrier away.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
