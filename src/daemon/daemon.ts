@@ -6,7 +6,7 @@
  * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
-import type { AcknowledgeReply, ControlEvent } from "../control/protocol.ts";
+import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
@@ -29,6 +29,7 @@ import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
+import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { OrderPerformer } from "./order-performer.ts";
 import { reportStatus } from "./status-report.ts";
 
@@ -85,7 +86,8 @@ export class Daemon {
         status: () => daemon.status(),
         request: (request) => daemon.#request(request),
         acknowledge: (node, by) => daemon.#acknowledge(node, by),
-        leave: () => daemon.shutdown(),
+        kill: (node, by) => daemon.#kill(node, by),
+        leave: (how) => daemon.#leaveAsAsked(how),
         subscribe: (listener) => {
           daemon.#listeners.add(listener);
           return () => daemon.#listeners.delete(listener);
@@ -118,12 +120,15 @@ export class Daemon {
     );
   }
 
-  /** SIGTERM: services stop, the others take over, the process ends with 0. */
-  shutdown(): void {
+  /**
+   * SIGTERM: services stop, the others take over, the process ends with 0. `remove`: for good, so
+   * that the others expect less votes.
+   */
+  shutdown({ remove } = { remove: false }): void {
     if (this.#ending) return;
     this.#ending = true;
     if (this.#life === null) void this.#leave();
-    else this.#life.shutdown();
+    else this.#life.shutdown(remove);
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -192,6 +197,11 @@ export class Daemon {
     }
     await this.#life?.kill();
     await this.#killEverything();
+    if (end.type === "killed") {
+      log.write("quorum", "crit", { text: `${end.text}: this node ends at once` });
+      await this.#exit(1);
+      return;
+    }
     const again = end.type === "restart" || end.problem.type === "main-thread-silent";
     if (end.type === "fatal") {
       log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
@@ -240,13 +250,18 @@ export class Daemon {
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
     const code = (await this.#life?.loop?.acknowledge(node, by)) ?? -9;
-    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? node;
-    const texts = new Map<number, string>([
-      [0, `${name} counts as off; its services may start elsewhere`],
-      [-6, `${name} is a member again: it proves by itself that it is clean`],
-      [-8, `${name} is not waiting to be fenced`],
-    ]);
-    return { accepted: code === 0, text: texts.get(code) ?? requestText(code) };
+    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
+    return acknowledgeReply(code, name);
+  }
+
+  #leaveAsAsked(how: LeaveBody): LeaveReply {
+    const reply = leaveReply(how, this.#options.loaded.conf.quorum);
+    if (reply.accepted) this.shutdown(how);
+    return reply;
+  }
+
+  async #kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    return killReply((await this.#life?.loop?.kill(node, by)) ?? -9);
   }
 
   /** Links, addresses and the ends of services: each is a reason to look at once. */
