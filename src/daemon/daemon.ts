@@ -22,7 +22,6 @@ import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
-import { sameAddress } from "../vip/address.ts";
 import { ipSettings } from "../vip/ip-agent.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
@@ -31,6 +30,7 @@ import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { OrderPerformer } from "./order-performer.ts";
+import { RingLink } from "./ring-link.ts";
 import { reportStatus } from "./status-report.ts";
 
 export type DaemonOptions = {
@@ -57,6 +57,7 @@ export class Daemon {
   readonly #clock = systemClock();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #addresses: readonly string[];
+  readonly #ringLink: RingLink;
   #guard: GuardLink | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
@@ -71,6 +72,14 @@ export class Daemon {
     this.#ports = ports;
     const { services } = options.loaded.conf.services;
     this.#addresses = [...new Set(services.flatMap(({ tree }) => addressesOf(tree)))];
+    const { conf, local, addresses } = options.loaded;
+    this.#ringLink = new RingLink({
+      network: ports.network,
+      address: addresses.find(({ id }) => id === local.id)?.address ?? "",
+      netmtuBytes: conf.totem.netmtuBytes,
+      onChange: (up) => this.#life?.linkChanged(up),
+      warn: (text) => options.log.write("totem", "warning", { text }),
+    });
   }
 
   /** Opens everything; the reason in words when something cannot be opened. */
@@ -222,6 +231,7 @@ export class Daemon {
 
   async #exit(status: number): Promise<void> {
     for (const stop of this.#watches) stop();
+    this.#ringLink.stop();
     this.#life = null;
     await this.#sockets?.close();
     this.#options.onExit(status);
@@ -277,25 +287,11 @@ export class Daemon {
   }
 
   #onLink(event: LinkEvent): void {
-    const { local, addresses } = this.#options.loaded;
-    const life = this.#life;
-    if (life === null) return;
-    const own = addresses.find((one) => one.id === local.id)?.address ?? "";
-    if (event.type === "address" && sameAddress(event.address, own)) life.linkChanged(!event.gone);
+    void this.#ringLink.onEvent(event);
     if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
-      life.loop?.push({ type: "check-now", why: `link of ${event.interface} changed` });
+      const why = `link of ${event.interface} changed`;
+      this.#life?.loop?.push({ type: "check-now", why });
     }
-    if (event.type === "link") void this.#checkRingLink(own);
-  }
-
-  /** Tells the ring whether its interface has a link. */
-  async #checkRingLink(own: string): Promise<void> {
-    const listed = await this.#ports.network.interfaces();
-    if (!listed.ok) return;
-    const ring = listed.value.find((one) =>
-      one.addresses.some((entry) => sameAddress(entry.address, own)),
-    );
-    if (ring !== undefined) this.#life?.linkChanged(ring.up && ring.carrier);
   }
 
   /** Tells the listeners what has changed since the last time. */

@@ -70,6 +70,7 @@ export class RingStory {
     { title: "a daemon stands still and goes on", play: () => this.#pause() },
     { title: "the network splits and heals", play: () => this.#split() },
     { title: "an interface goes down and up", play: () => this.#interfaceDown() },
+    { title: "an interface is replaced by another one", play: () => this.#replaced() },
   ];
 
   readonly #detours: readonly Chapter[] = [
@@ -166,6 +167,17 @@ export class RingStory {
       `ip link set eth0 up${family === "IPv6" ? ` && ${address}` : ""}`,
     );
     return [lost, await this.#ring("interface up", this.#all)];
+  }
+
+  /** The same address on another card: neighbours that still know the old one break rings up. */
+  async #replaced(): Promise<readonly StepTime[]> {
+    await this.cluster.net.unplug(this.#last);
+    const lost = await this.#ring("interface removed", this.#rest);
+    const before = this.#configurations();
+    await this.cluster.net.replug(this.#last);
+    const back = await this.#ring("another one", this.#all);
+    await this.#calm("another interface", before);
+    return [lost, back];
   }
 
   async #oneWay(name: string, cut: (node: number) => Promise<void>): Promise<readonly StepTime[]> {

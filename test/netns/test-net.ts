@@ -140,6 +140,16 @@ export class TestNet {
     await this.#mustRun(["ip", "link", "set", portName(node), "down"]);
   }
 
+  /** The node's eth0 is removed; `replug` brings another one with the same addresses. */
+  async unplug(node: number): Promise<void> {
+    await this.#mustRun(["ip", "link", "del", portName(node)]);
+  }
+
+  async replug(node: number): Promise<void> {
+    await this.#mustRun(["ip", "-batch", "-"], this.#cable(this.#station(node)).join("\n"));
+    await this.#configure(node);
+  }
+
   /** Every process of the node is gone at once, and nobody on the network hears of it. */
   async powerOff(node: number): Promise<void> {
     await this.cut(node);
@@ -275,22 +285,26 @@ export class TestNet {
   }
 
   async #connect(): Promise<void> {
-    const lines: string[] = [];
-    for (const { host, view } of this.#stations.values()) {
-      const port = portName(host);
-      lines.push(
-        `link add ${port} type veth peer name eth0 netns ${view.pid}`,
-        `link set ${port} master ${bridgeName(0)} up`,
-      );
-    }
+    const stations = [...this.#stations.values()];
+    const lines = stations.flatMap((station) => this.#cable(station));
     await this.#mustRun(["ip", "-batch", "-"], lines.join("\n"));
-    for (const { host } of this.#stations.values()) {
-      const address = host === "client" ? clientAddress : nodeAddress(host);
-      const six = this.#ipv6 && host !== "client" ? addressSix(host) : "";
-      const up = `ip addr add ${address}/24 brd + dev eth0 ${six} && ip link set eth0 up`;
-      const done = await this.#execOn(host, ["sh", "-c", up], {});
-      if (done.code !== 0) throw new Error(`${host}: ${done.stderr}`);
-    }
+    for (const { host } of stations) await this.#configure(host);
+  }
+
+  #cable({ host, view }: Station): readonly string[] {
+    const port = portName(host);
+    return [
+      `link add ${port} type veth peer name eth0 netns ${view.pid}`,
+      `link set ${port} master ${bridgeName(0)} up`,
+    ];
+  }
+
+  async #configure(host: Host): Promise<void> {
+    const address = host === "client" ? clientAddress : nodeAddress(host);
+    const six = this.#ipv6 && host !== "client" ? addressSix(host) : "";
+    const up = `ip addr add ${address}/24 brd + dev eth0 ${six} && ip link set eth0 up`;
+    const done = await this.#execOn(host, ["sh", "-c", up], {});
+    if (done.code !== 0) throw new Error(`${host}: ${done.stderr}`);
   }
 
   async #ensureBridge(index: number): Promise<void> {
