@@ -15,7 +15,7 @@ const stories: Readonly<Record<string, StoryOptions & { readonly cuts: boolean }
   "3 nodes by unicast, IPv6": { nodes: 3, transport: "udpu", family: "IPv6", cuts: false },
 };
 /** More daemons at once would only wait for processors while they start. */
-const storiesAtOnce = 3;
+const storiesAtOnce = 4;
 
 const chosen = stories[process.argv[2] ?? ""];
 if (chosen === undefined) await tellAll();

@@ -25,8 +25,8 @@ export type Chapter = {
 };
 
 const withinMs = 40_000;
-/** As many as a lone node sends in three seconds: longer than a ring takes to form. */
-const detectsOfCalm = 15;
+/** As many as a lone node sends in two seconds: a ring that is about to form has formed then. */
+const detectsOfCalm = 10;
 /** Of a node after a cut: one, and two more for a node that leaves while the others gather. */
 const changesMax = 3;
 
