@@ -1,9 +1,9 @@
 /**
- * The command cman_tool-ts: shows the membership, waits for it, leaves the cluster.
+ * The command cman_tool-ts: shows the membership, waits for it, leaves it, kills a member.
  * Knows its options and exit codes; does not know the layout (membership-text.ts).
  * Source: cman_tool(8); cman cman_tool/main.c.
- * Deviations: only what clusterd can do is offered; an unknown field of -F is refused; -n naming no
- * node of the configuration is refused.
+ * Deviations: a kill that was refused is exit status 1, not 0; only what clusterd can do is
+ * offered; an unknown field of -F is refused; -n naming no node of the configuration is refused.
  */
 import {
   type ControlClient,
@@ -19,6 +19,7 @@ import {
   formatMembership,
   formatNodes,
   formatVersion,
+  layoutVersion,
   type NodeField,
   nodeFields,
 } from "./membership-text.ts";
@@ -30,19 +31,23 @@ const table: OptionTable = {
   names: { json: false, socket: true, help: false, version: false },
 };
 
-const usage = `usage: cman_tool-ts status | nodes | leave | wait | version [options]
+const usage = `usage: cman_tool-ts status | nodes | leave | kill | wait | version [options]
   status          the cluster and this node
   nodes           all nodes
     -a            with their addresses
     -n NODE       only this node; may be repeated
     -F FIELDS     only these fields: id,name,type,addr,votes,exp,state
   leave           stop the services of this node, leave the cluster, end the daemon
+    remove        for good: the others expect less votes; needs wait_for_all, or:
+    force         although removed nodes that start alone might become quorate
     -w            wait until the daemon has ended
+  kill            end a member at once; the others treat it as failed
+    -n NODE       this one; may be repeated
   wait            wait until this node is a member
     -q            wait until the cluster is quorate
   version         version of the layout and of the configuration
   -t SECONDS      wait no longer; exit code 2 when the time is over
-  --json          status and nodes: what is known, as JSON
+  --json          status, nodes and version: what is known, as JSON
   --socket PATH   the daemon's control socket (else $CLUSTERD_SOCKET)
   -V, -h          version, this text
 `;
@@ -51,12 +56,17 @@ const answerMs = 10_000;
 /** Soon enough for a script that waits, and no load on the daemon. */
 const pollMs = 200;
 const exitTimeout = 2;
+const prefix = "cman_tool: ";
 
-const commands = ["status", "nodes", "leave", "wait", "version"] as const;
+const commands = ["status", "nodes", "leave", "kill", "wait", "version"] as const;
 type Command = (typeof commands)[number];
+/** Words behind `leave`. */
+const manners = ["remove", "force"] as const;
+type Manner = (typeof manners)[number];
 
 type Options = {
   readonly command: Command;
+  readonly manner: ReadonlySet<Manner>;
   readonly names: readonly string[] | null;
   readonly fields: readonly NodeField[] | null;
   readonly addresses: boolean;
@@ -81,7 +91,9 @@ type Reading = ({ readonly type: "options" } & Options) | ({ readonly type: "end
 
 function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   let command: Command | null = null;
+  const manner = new Set<Manner>();
   let options: Omit<Options, "command"> = {
+    manner,
     names: null,
     fields: null,
     addresses: false,
@@ -94,8 +106,11 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   for (const arg of args) {
     if (arg.type === "operand") {
       const known = commands.find((each) => each === arg.text);
-      if (known === undefined || command !== null) return mistake(`unknown command '${arg.text}'`);
-      command = known;
+      const how = manners.find((each) => each === arg.text);
+      if (command === "leave" && how !== undefined) manner.add(how);
+      else if (known === undefined || command !== null) {
+        return mistake(`unknown command '${arg.text}'`);
+      } else command = known;
     } else if (arg.type !== "option") {
       return mistake(formatMistake(arg) ?? "");
     } else if (["h", "?", "help"].includes(arg.name)) {
@@ -160,14 +175,18 @@ function readFields(text: string): Partial<Options> | string {
 
 /** An option that its command does not take would silently do nothing. */
 function foreignOption(command: Command, options: Omit<Options, "command">): string | null {
+  if (options.manner.has("force") && !options.manner.has("remove")) {
+    return "force is for leave remove: nobody refuses a leave without it";
+  }
+  if (command === "kill" && options.names === null) return "kill needs -n NODE";
   const given: readonly (readonly [string, boolean, readonly Command[]])[] = [
-    ["-n", options.names !== null, ["nodes"]],
+    ["-n", options.names !== null, ["nodes", "kill"]],
     ["-F", options.fields !== null, ["nodes"]],
     ["-a", options.addresses, ["nodes"]],
     ["-w", options.wait, ["leave"]],
     ["-q", options.quorate, ["wait"]],
     ["-t", options.timeoutMs !== null, options.wait ? ["leave"] : ["wait"]],
-    ["--json", options.json, ["status", "nodes"]],
+    ["--json", options.json, ["status", "nodes", "version"]],
   ];
   const found = given.find(([, present, takers]) => present && !takers.includes(command));
   return found === undefined ? null : `${command} does not take ${found[0]} here`;
@@ -191,6 +210,8 @@ async function run(options: Options, around: Surroundings): Promise<Report> {
       });
     case "leave":
       return await leave(client, options, around);
+    case "kill":
+      return await kill(client, options, around.terminal);
     default:
       return assertNever(options.command);
   }
@@ -202,7 +223,7 @@ function show(status: ClusterStatus, options: Options): Report {
   if (stranger !== undefined) {
     return { out: "", err: `cman_tool: ${stranger} is no node of the configuration\n`, exit: 1 };
   }
-  if (options.command === "version") return shown(formatVersion(status));
+  if (options.command === "version") return shown(versionOf(status, options));
   const { names } = options;
   if (options.command === "status") {
     const { services: _, ...membership } = status;
@@ -210,6 +231,12 @@ function show(status: ClusterStatus, options: Options): Report {
   }
   const nodes = status.nodes.filter((node) => names?.includes(node.name) ?? true);
   return shown(options.json ? json(nodes) : formatNodes(status, options));
+}
+
+function versionOf(status: ClusterStatus, options: Options): string {
+  if (!options.json) return formatVersion(status);
+  const { configVersion } = status.cluster;
+  return json({ version, layoutVersion, configVersion });
 }
 
 function json(value: unknown): string {
@@ -230,13 +257,32 @@ async function leave(
   options: Options,
   around: Surroundings,
 ): Promise<Report> {
-  const asked = await client.leave(answerMs);
+  const { manner } = options;
+  const how = { remove: manner.has("remove"), force: manner.has("force") };
+  const asked = await client.leave(how, answerMs);
   if (!asked.ok) return failure(asked.problem);
+  if (!asked.value.accepted) {
+    const err = `cman_tool: Error leaving cluster: ${asked.value.text}\n`;
+    return { out: "", err, exit: 1 };
+  }
   if (!options.wait) return shown("");
   return await poll(options, around, async () => {
     const status = await client.status(answerMs);
     return !status.ok && status.problem.type === "unreachable";
   });
+}
+
+/** Each node is tried, whatever became of those before it. */
+async function kill(client: ControlClient, options: Options, terminal: Terminal): Promise<Report> {
+  const by = terminal.env["SUDO_USER"] || terminal.env["USER"] || "an operator";
+  let err = "";
+  for (const node of options.names ?? []) {
+    const asked = await client.kill(node, by, answerMs);
+    if (!asked.ok && asked.problem.type === "unreachable") return failure(asked.problem);
+    const why = asked.ok ? asked.value.text : failure(asked.problem).err.slice(prefix.length, -1);
+    if (!asked.ok || !asked.value.accepted) err += `${prefix}Can't kill node ${node} : ${why}\n`;
+  }
+  return { out: "", err, exit: err === "" ? 0 : 1 };
 }
 
 /** Asks again and again until it is so, or the time is over. */

@@ -9,7 +9,7 @@ import type { ClusterStatus, NodeStatus, RingStatus } from "../model/status.ts";
 import { shownNodes } from "./status-text.ts";
 
 /** The version of the original whose words and layout these are. */
-const layoutVersion = "6.2.0";
+export const layoutVersion = "6.2.0";
 
 export const nodeFields = ["id", "name", "type", "addr", "votes", "exp", "state"] as const;
 export type NodeField = (typeof nodeFields)[number];

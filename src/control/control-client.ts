@@ -10,8 +10,10 @@ import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import {
   type AcknowledgeReply,
-  acknowledgePath,
+  type LeaveBody,
+  type LeaveReply,
   type LockOperation,
+  nodePath,
   parseAcknowledgeReply,
   parseClusterStatus,
   parseErrorText,
@@ -51,8 +53,14 @@ export type ControlClient = {
   ): Promise<Result<AcknowledgeReply, ControlProblem>>;
   /** Locks or unlocks all services. */
   lock(operation: LockOperation, afterMs: number): Promise<Result<ServiceReply, ControlProblem>>;
+  /** Orders the end of a member; `by` is who says so. Does not wait for it. */
+  kill(
+    node: string,
+    by: string,
+    afterMs: number,
+  ): Promise<Result<AcknowledgeReply, ControlProblem>>;
   /** Asks the daemon to leave the cluster and end; does not wait for it. */
-  leave(afterMs: number): Promise<Result<{ readonly accepted: boolean }, ControlProblem>>;
+  leave(how: LeaveBody, afterMs: number): Promise<Result<LeaveReply, ControlProblem>>;
 };
 
 /** The status of 4095 services with their decisions is a tenth of this. */
@@ -66,12 +74,21 @@ export function controlClient(socketPath: string): ControlClient {
     },
     async acknowledge(node, by, afterMs) {
       const body = JSON.stringify({ confirm: node, by });
-      const path = acknowledgePath(node);
+      const path = nodePath(node, "acknowledge");
       const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
       return parseReply(reply, parseAcknowledgeReply);
     },
-    async leave(afterMs) {
-      const reply = await exchange({ socketPath, method: "POST", path: "/v1/leave", afterMs });
+    async kill(node, by, afterMs) {
+      const body = JSON.stringify({ by });
+      const path = nodePath(node, "kill");
+      const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
+      return parseReply(reply, parseAcknowledgeReply);
+    },
+    async leave(how, afterMs) {
+      // Nothing is said that every version of the daemon takes for granted.
+      const body = how.remove ? JSON.stringify(how) : "";
+      const path = "/v1/leave";
+      const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
       return parseReply(reply, parseLeaveReply);
     },
     async lock(operation, afterMs) {

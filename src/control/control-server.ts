@@ -15,7 +15,7 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Duplex } from "node:stream";
-import { type NodeId, type NodeName, parseNodeId, type ServiceName } from "../model/ids.ts";
+import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { type ControlError, httpStatus } from "./control-error.ts";
@@ -34,8 +34,12 @@ import {
   type AcknowledgeReply,
   type ControlEvent,
   type ControlRoute,
+  type LeaveBody,
+  type LeaveReply,
   type LockOperation,
   parseAcknowledgeBody,
+  parseKillBody,
+  parseLeaveBody,
   parseRoute,
   parseServiceBody,
   type ServiceOperation,
@@ -61,8 +65,10 @@ export type ControlBackend = {
   request(request: ServiceRequest | LockRequest): Promise<ServiceReply>;
   /** The operator's word that a node is off; never rejects. */
   acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply>;
+  /** Orders the end of a member; never rejects. */
+  kill(node: NodeId, by: string): Promise<AcknowledgeReply>;
   /** Begins to stop services, leave and end; asking twice changes nothing. */
-  leave(): void;
+  leave(how: LeaveBody): LeaveReply;
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
   readonly groups: GroupBackend;
@@ -201,8 +207,7 @@ class Listener implements ControlServer {
         this.#stream(response);
         return;
       case "leave":
-        this.#backend.leave();
-        this.#send(response, 200, { accepted: true });
+        await this.#serveLeave(request, response);
         return;
       case "lock":
       case "unlock":
@@ -212,7 +217,8 @@ class Listener implements ControlServer {
         await this.#serveService(request, response, route.value);
         return;
       case "acknowledge":
-        await this.#serveAcknowledge(request, response, route.value.node);
+      case "kill":
+        await this.#serveOrder(request, response, route.value);
         return;
       default:
         assertNever(route.value);
@@ -256,20 +262,27 @@ class Listener implements ControlServer {
     this.#send(response, 200, reply);
   }
 
-  async #serveAcknowledge(
+  async #serveOrder(
     request: IncomingMessage,
     response: ServerResponse,
-    name: NodeName,
+    { type, node: name }: Extract<ControlRoute, { type: "acknowledge" | "kill" }>,
   ): Promise<void> {
     const parsed = await readJsonBody(request, this.#limits.bodyBytesMax);
-    const body = parsed.ok ? parseAcknowledgeBody(parsed.value, name) : parsed;
+    const parse = type === "kill" ? parseKillBody : parseAcknowledgeBody;
+    const body = parsed.ok ? parse(parsed.value, name) : parsed;
     const node = body.ok ? this.#findNode(name) : body;
     if (!body.ok) this.#sendError(response, body.problem);
     else if (!node.ok) this.#sendError(response, node.problem);
     else if (node.value !== null) {
-      const { by } = body.value;
-      this.#send(response, 200, await this.#backend.acknowledge(node.value, by));
+      this.#send(response, 200, await this.#backend[type](node.value, body.value.by));
     }
+  }
+
+  async #serveLeave(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parsed = await readJsonBody(request, this.#limits.bodyBytesMax);
+    const body = parsed.ok ? parseLeaveBody(parsed.value) : parsed;
+    if (body.ok) this.#send(response, 200, this.#backend.leave(body.value));
+    else this.#sendError(response, body.problem);
   }
 
   #findNode(name: string | null): Result<NodeId | null, ControlError> {

@@ -6,14 +6,15 @@
  *   GET  /v1/status                      → 200, ClusterStatus
  *   GET  /v1/metrics                     → 200, the status as Prometheus text (metrics.ts)
  *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
- *   POST /v1/leave                       → 200, {"accepted": true}; the daemon then stops its
- *        services, leaves the ring and ends
+ *   POST /v1/leave                       → 200, LeaveReply; the daemon then stops its services,
+ *        leaves the ring and ends; body: empty, or {"remove": true, "force": true or false}
  *   POST /v1/lock, POST /v1/unlock       → 200, ServiceReply, when every member knows it
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
  *
  *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
  *        body: {"confirm": NAME, "by": who says so}
+ *   POST /v1/nodes/NAME/kill             → 200, AcknowledgeReply: it ends at once; body: {"by": who}
  *   /v1/groups and below                 process groups, see group-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
@@ -55,13 +56,15 @@ export type ServiceOperation = (typeof operations)[number];
 /** Holds all services as they are, and lets go of them. */
 export type LockOperation = "lock" | "unlock";
 
+const nodeOrders = ["acknowledge", "kill"] as const;
+
 export type ControlRoute =
   | GroupRoute
   | { readonly type: "status" }
   | { readonly type: "metrics" }
   | { readonly type: "events" }
   | { readonly type: "leave" }
-  | { readonly type: "acknowledge"; readonly node: NodeName }
+  | { readonly type: "acknowledge" | "kill"; readonly node: NodeName }
   | { readonly type: LockOperation }
   | {
       readonly type: "service";
@@ -105,10 +108,11 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   if ((kind === "leave" || kind === "lock" || kind === "unlock") && name === undefined) {
     return method === "POST" ? accept({ type: kind }) : refuse(wrongMethod(method, "POST"));
   }
-  if (kind === "nodes" && name !== undefined && operation === "acknowledge") {
+  const order = nodeOrders.find((each) => each === operation);
+  if (kind === "nodes" && name !== undefined && order !== undefined && rest.length === 0) {
     if (method !== "POST") return refuse(wrongMethod(method, "POST"));
     const node = parseNodeName(percentDecoded(name));
-    if (node !== null) return accept({ type: "acknowledge", node });
+    if (node !== null) return accept({ type: order, node });
   }
   if (kind === "groups") return parseGroupRoute(method, url.split("/").slice(3));
   const known = operations.find((each) => each === operation);
@@ -151,8 +155,31 @@ export function parseServiceBody(
 export type AcknowledgeBody = { readonly confirm: string; readonly by: string };
 export type AcknowledgeReply = { readonly accepted: boolean; readonly text: string };
 
-export function acknowledgePath(node: string): string {
-  return `/v1/nodes/${encodeURIComponent(node)}/acknowledge`;
+export function nodePath(node: string, order: (typeof nodeOrders)[number]): string {
+  return `/v1/nodes/${encodeURIComponent(node)}/${order}`;
+}
+
+/** How to leave: `remove` for good, `force` although that may make a second quorate part. */
+export type LeaveBody = { readonly remove: boolean; readonly force: boolean };
+/** `text` says why it was not accepted. */
+export type LeaveReply = { readonly accepted: boolean; readonly text: string };
+
+export function parseLeaveBody(value: unknown): Result<LeaveBody, ControlError> {
+  const body = readJson(value, "body", (fields) => {
+    for (const name of fields.names()) {
+      if (name !== "remove" && name !== "force") fields.reject(`has no field ${quoted(name)}`);
+    }
+    const remove = fields.has("remove") && fields.flag("remove");
+    const force = fields.has("force") && fields.flag("force");
+    if (force && !remove) fields.reject("has force, which only remove takes");
+    return { remove, force };
+  });
+  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+}
+
+export function parseKillBody(value: unknown): Result<{ readonly by: string }, ControlError> {
+  const body = readJson(value, "body", (fields) => ({ by: fields.text("by").slice(0, 64) }));
+  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
 }
 
 export function parseAcknowledgeBody(
@@ -183,9 +210,12 @@ export function parseServiceReply(value: unknown): Result<ServiceReply, string> 
   }));
 }
 
-/** The reply of `/v1/leave`; it is never `{"accepted": false}`. */
-export function parseLeaveReply(value: unknown): Result<{ readonly accepted: boolean }, string> {
-  return readJson(value, "reply", (fields) => ({ accepted: fields.flag("accepted") }));
+/** The reply of `/v1/leave`. */
+export function parseLeaveReply(value: unknown): Result<LeaveReply, string> {
+  return readJson(value, "reply", (fields) => ({
+    accepted: fields.flag("accepted"),
+    text: fields.has("text") ? fields.text("text") : "",
+  }));
 }
 
 /** The text of an error reply, or null when it is not one. */

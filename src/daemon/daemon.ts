@@ -6,7 +6,7 @@
  * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
-import type { AcknowledgeReply, ControlEvent } from "../control/protocol.ts";
+import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
@@ -22,14 +22,15 @@ import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
-import { sameAddress } from "../vip/address.ts";
 import { ipSettings } from "../vip/ip-agent.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
+import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { OrderPerformer } from "./order-performer.ts";
+import { RingLink } from "./ring-link.ts";
 import { reportStatus } from "./status-report.ts";
 
 export type DaemonOptions = {
@@ -56,6 +57,7 @@ export class Daemon {
   readonly #clock = systemClock();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #addresses: readonly string[];
+  readonly #ringLink: RingLink;
   #guard: GuardLink | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
@@ -70,6 +72,14 @@ export class Daemon {
     this.#ports = ports;
     const { services } = options.loaded.conf.services;
     this.#addresses = [...new Set(services.flatMap(({ tree }) => addressesOf(tree)))];
+    const { conf, local, addresses } = options.loaded;
+    this.#ringLink = new RingLink({
+      network: ports.network,
+      address: addresses.find(({ id }) => id === local.id)?.address ?? "",
+      netmtuBytes: conf.totem.netmtuBytes,
+      onChange: (up) => this.#life?.linkChanged(up),
+      warn: (text) => options.log.write("totem", "warning", { text }),
+    });
   }
 
   /** Opens everything; the reason in words when something cannot be opened. */
@@ -85,7 +95,8 @@ export class Daemon {
         status: () => daemon.status(),
         request: (request) => daemon.#request(request),
         acknowledge: (node, by) => daemon.#acknowledge(node, by),
-        leave: () => daemon.shutdown(),
+        kill: (node, by) => daemon.#kill(node, by),
+        leave: (how) => daemon.#leaveAsAsked(how),
         subscribe: (listener) => {
           daemon.#listeners.add(listener);
           return () => daemon.#listeners.delete(listener);
@@ -118,12 +129,15 @@ export class Daemon {
     );
   }
 
-  /** SIGTERM: services stop, the others take over, the process ends with 0. */
-  shutdown(): void {
+  /**
+   * SIGTERM: services stop, the others take over, the process ends with 0. `remove`: for good, so
+   * that the others expect less votes.
+   */
+  shutdown({ remove } = { remove: false }): void {
     if (this.#ending) return;
     this.#ending = true;
     if (this.#life === null) void this.#leave();
-    else this.#life.shutdown();
+    else this.#life.shutdown(remove);
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -192,6 +206,11 @@ export class Daemon {
     }
     await this.#life?.kill();
     await this.#killEverything();
+    if (end.type === "killed") {
+      log.write("quorum", "crit", { text: `${end.text}: this node ends at once` });
+      await this.#exit(1);
+      return;
+    }
     const again = end.type === "restart" || end.problem.type === "main-thread-silent";
     if (end.type === "fatal") {
       log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
@@ -212,6 +231,7 @@ export class Daemon {
 
   async #exit(status: number): Promise<void> {
     for (const stop of this.#watches) stop();
+    this.#ringLink.stop();
     this.#life = null;
     await this.#sockets?.close();
     this.#options.onExit(status);
@@ -240,13 +260,18 @@ export class Daemon {
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
     const code = (await this.#life?.loop?.acknowledge(node, by)) ?? -9;
-    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? node;
-    const texts = new Map<number, string>([
-      [0, `${name} counts as off; its services may start elsewhere`],
-      [-6, `${name} is a member again: it proves by itself that it is clean`],
-      [-8, `${name} is not waiting to be fenced`],
-    ]);
-    return { accepted: code === 0, text: texts.get(code) ?? requestText(code) };
+    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
+    return acknowledgeReply(code, name);
+  }
+
+  #leaveAsAsked(how: LeaveBody): LeaveReply {
+    const reply = leaveReply(how, this.#options.loaded.conf.quorum);
+    if (reply.accepted) this.shutdown(how);
+    return reply;
+  }
+
+  async #kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    return killReply((await this.#life?.loop?.kill(node, by)) ?? -9);
   }
 
   /** Links, addresses and the ends of services: each is a reason to look at once. */
@@ -262,25 +287,11 @@ export class Daemon {
   }
 
   #onLink(event: LinkEvent): void {
-    const { local, addresses } = this.#options.loaded;
-    const life = this.#life;
-    if (life === null) return;
-    const own = addresses.find((one) => one.id === local.id)?.address ?? "";
-    if (event.type === "address" && sameAddress(event.address, own)) life.linkChanged(!event.gone);
+    void this.#ringLink.onEvent(event);
     if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
-      life.loop?.push({ type: "check-now", why: `link of ${event.interface} changed` });
+      const why = `link of ${event.interface} changed`;
+      this.#life?.loop?.push({ type: "check-now", why });
     }
-    if (event.type === "link") void this.#checkRingLink(own);
-  }
-
-  /** Tells the ring whether its interface has a link. */
-  async #checkRingLink(own: string): Promise<void> {
-    const listed = await this.#ports.network.interfaces();
-    if (!listed.ok) return;
-    const ring = listed.value.find((one) =>
-      one.addresses.some((entry) => sameAddress(entry.address, own)),
-    );
-    if (ring !== undefined) this.#life?.linkChanged(ring.up && ring.carrier);
   }
 
   /** Tells the listeners what has changed since the last time. */

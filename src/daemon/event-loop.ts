@@ -21,6 +21,12 @@ type Queued =
   | { readonly type: "input"; readonly input: NodeInput }
   | { readonly type: "firing"; readonly firing: Firing<NodeTimer> };
 
+/** `killed`: by an operator, `text` says by whom. */
+export type NodeEnd =
+  | { readonly type: "left" }
+  | { readonly type: "restart" }
+  | { readonly type: "killed"; readonly text: string };
+
 export type LoopParts = {
   readonly conf: ClusterConf;
   readonly node: ClusterNode;
@@ -31,7 +37,7 @@ export type LoopParts = {
   /** The lease lasts longer; the guard has to hear of it. */
   readonly onLease: (endMs: number) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
-  readonly onEnd: (end: { readonly type: "left" } | { readonly type: "restart" }) => void;
+  readonly onEnd: (end: NodeEnd) => void;
   /** Called after each turn: what is shown may have changed. */
   readonly onTurn: () => void;
 };
@@ -64,6 +70,11 @@ export class EventLoop {
   /** Resolves when the request is answered; at the latest when this life of the node ends. */
   request(request: UserRequest): Promise<LoopReply> {
     return this.#ask((number) => ({ type: "request", number, ...request }));
+  }
+
+  /** Orders the end of a member; resolves with the code of the answer. */
+  async kill(victim: NodeId, who: string): Promise<RequestCode> {
+    return (await this.#ask((number) => ({ type: "kill", number, victim, who }))).code;
   }
 
   /** Passes an operator's word on; resolves with the code of the answer. */
@@ -160,6 +171,9 @@ export class EventLoop {
         return;
       case "leave":
         onEnd({ type: "left" });
+        return;
+      case "killed":
+        onEnd(output);
         return;
       case "restart":
         log.write("services", "err", { text: `starting anew: ${output.why}` });

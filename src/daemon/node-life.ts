@@ -10,7 +10,7 @@ import type { ClusterConf, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
-import { EventLoop } from "./event-loop.ts";
+import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupDesk } from "./group-desk.ts";
 import { MemberLog } from "./member-log.ts";
 import type { OrderPerformer } from "./order-performer.ts";
@@ -22,6 +22,8 @@ import type { RotationRecord } from "./token-meter.ts";
 export type LifeEnd =
   /** Everything was stopped and the ring was left. */
   | { readonly type: "left" }
+  /** An operator has ended this node. */
+  | { readonly type: "killed"; readonly text: string }
   /** The node must begin anew, with a new incarnation. */
   | { readonly type: "restart" }
   | { readonly type: "fatal"; readonly problem: RingThreadProblem };
@@ -52,7 +54,7 @@ export class NodeLife {
   #node: ClusterNode | null = null;
   #ringView: RingView = { state: "gather", counters: {}, rotation: null };
   #snapshotNumber = 0;
-  #shutdown = false;
+  #shutdown: { readonly remove: boolean } | null = null;
   #ended = false;
 
   constructor(parts: LifeParts) {
@@ -88,10 +90,10 @@ export class NodeLife {
     return this.#members;
   }
 
-  /** Stops the services, hands them over, leaves; ends with `left`. */
-  shutdown(): void {
-    this.#shutdown = true;
-    this.#loop?.push({ type: "shutdown" });
+  /** Stops the services, hands them over, leaves, `remove`: for good; ends with `left`. */
+  shutdown(remove: boolean): void {
+    this.#shutdown = { remove };
+    this.#loop?.push({ type: "shutdown", remove });
   }
 
   linkChanged(up: boolean): void {
@@ -193,17 +195,17 @@ export class NodeLife {
         else this.#thread.post(input);
       },
       onLease,
-      onEnd: (end) => this.#onNodeEnd(end.type),
+      onEnd: (end) => this.#onNodeEnd(end),
       onTurn,
     });
     this.#loop.push({ type: "begin" });
-    if (this.#shutdown) this.#loop.push({ type: "shutdown" });
+    if (this.#shutdown !== null) this.#loop.push({ type: "shutdown", ...this.#shutdown });
   }
 
-  #onNodeEnd(type: "left" | "restart"): void {
+  #onNodeEnd(end: NodeEnd): void {
     this.#loop?.end();
-    if (type === "left") this.#thread.post({ type: "leave" });
-    else this.#close({ type: "restart" });
+    if (end.type === "left") this.#thread.post({ type: "leave" });
+    else this.#close(end);
   }
 
   #close(end: LifeEnd): void {

@@ -20,7 +20,7 @@ import { type Ms, ms } from "../model/time.ts";
 import { LeasePost } from "./lease-post.ts";
 import { MainPulse } from "./main-pulse.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
-import { RingInbox } from "./ring-inbox.ts";
+import { type DatagramSource, RingInbox } from "./ring-inbox.ts";
 import { Outbox } from "./ring-outbox.ts";
 import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { SequenceKeeper } from "./sequence-keeper.ts";
@@ -102,7 +102,7 @@ export class RingDriver {
       onFrame: (frame) => this.#enqueue(frame),
       onReply: ({ address, frame }) => ports.transport.unicast(address, frame),
       onHeard: (from, source) => this.#watch.heard(from, source),
-      onVerdict: (verdict) => this.#onVerdict(verdict),
+      onVerdict: (verdict, source) => this.#onVerdict(verdict, source),
     });
   }
 
@@ -326,7 +326,10 @@ export class RingDriver {
     }
   }
 
-  #onVerdict(verdict: Exclude<SealVerdict, { readonly type: "opened" }>): void {
+  #onVerdict(
+    verdict: Exclude<SealVerdict, { readonly type: "opened" }>,
+    source: DatagramSource,
+  ): void {
     if (verdict.type === "dropped" && verdict.cause === "own-copy") {
       this.#watch.returned();
       this.#ports.transport.endOwnCopies();
@@ -340,7 +343,7 @@ export class RingDriver {
       });
       return;
     }
-    this.#verdicts.note(verdict, this.#ports.clock.monotonicMs());
+    this.#verdicts.note(verdict, source);
   }
 
   #status(): Extract<RingThreadOutput, { readonly type: "snapshot" }>["status"] {

@@ -37,7 +37,10 @@ export type RingInboxOptions = {
   readonly onReply: (reply: SealReply) => void;
   /** An authentic frame of a node arrived. */
   readonly onHeard: (from: NodeId, source: DatagramSource) => void;
-  readonly onVerdict: (verdict: Exclude<SealVerdict, { readonly type: "opened" }>) => void;
+  readonly onVerdict: (
+    verdict: Exclude<SealVerdict, { readonly type: "opened" }>,
+    source: DatagramSource,
+  ) => void;
 };
 
 export type DatagramSource = {
@@ -72,7 +75,7 @@ export class RingInbox {
       case "hello":
       case "duplicate-node":
         if (verdict.reply !== null) this.#options.onReply(verdict.reply);
-        this.#options.onVerdict(verdict);
+        this.#options.onVerdict(verdict, source);
         return;
       default:
         assertNever(verdict);

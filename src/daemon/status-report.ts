@@ -46,7 +46,7 @@ export function reportStatus(
     quorum: {
       quorate: verdict?.quorate ?? false,
       votes: verdict?.votes ?? 0,
-      expectedVotes: conf.quorum.expectedVotes,
+      expectedVotes: verdict?.expectedVotes ?? conf.quorum.expectedVotes,
       quorum: verdict?.quorum ?? 0,
       twoNode: conf.quorum.twoNode,
       reason: verdict?.reason ?? "starting",

@@ -113,8 +113,9 @@ export class TransportWatch {
     this.#failures = failures;
     this.#failuresToldMs = nowMs;
     const codes = failed.map(([name]) => name.slice(failurePrefix.length)).join(", ");
-    const text = `${risen} frames could not be sent (${codes}): is the ring's interface up?`;
-    return [{ level: "warning", text }];
+    const text = `${risen} frames could not be sent (${codes})`;
+    const hint = "is the ring's interface up, with a route to the nodes?";
+    return [{ level: "warning", text: `${text}: ${hint}` }];
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
  * Does not know frames or nodes beyond what a verdict names.
- * V1  One notice for each cause in ten seconds; the counters have the true numbers.
+ * V1  One notice for each cause in ten seconds, with the source of one frame; the counters have the
+ *     true numbers.
  */
 import type { DropCause, SealVerdict } from "../io/ports.ts";
 import type { RingNotice } from "../membership/ring-events.ts";
@@ -38,12 +39,16 @@ export class VerdictLog {
     this.#notice = notice;
   }
 
-  note(verdict: Exclude<SealVerdict, { readonly type: "opened" }>, nowMs: Ms): void {
+  note(
+    verdict: Exclude<SealVerdict, { readonly type: "opened" }>,
+    { address, nowMs }: { readonly address: string; readonly nowMs: Ms },
+  ): void {
     switch (verdict.type) {
       case "dropped": {
         const remedy = remedies[verdict.cause];
         if (remedy === null || !this.#due(verdict.cause, nowMs)) return;
-        this.#notice({ level: "notice", text: `frames dropped (${verdict.cause}): ${remedy}` });
+        const text = `frames from ${address} dropped (${verdict.cause}): ${remedy}`;
+        this.#notice({ level: "notice", text });
         return;
       }
       case "hello":

@@ -96,6 +96,8 @@ export class FenceDomain {
         break;
       case "left":
         this.#members = this.#members.filter((node) => node !== input.node);
+        // It came back since it was fenced, and went by itself.
+        this.#fenced.delete(input.node);
         break;
       case "timer":
         this.#onTimer(input.node, input.wallSeconds);

@@ -34,6 +34,7 @@ function parseInterface(entry: unknown): NetworkInterface | null {
     carrier: flags.includes("LOWER_UP"),
     operstate: "operstate" in entry ? String(entry.operstate).toLowerCase() : "unknown",
     loopback: flags.includes("LOOPBACK"),
+    mtuBytes: "mtu" in entry && typeof entry.mtu === "number" ? entry.mtu : null,
     slave: flags.includes("SLAVE"),
     addresses: addresses.map(parseAddress).filter((address) => address !== null),
   };

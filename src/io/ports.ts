@@ -204,6 +204,8 @@ export type NetworkInterface = {
   /** As the kernel says it: up, down, unknown, dormant, lowerlayerdown, … in lower case. */
   readonly operstate: string;
   readonly loopback: boolean;
+  /** Null when the kernel does not say. */
+  readonly mtuBytes: number | null;
   /** Member of a bond (IFF_SLAVE). */
   readonly slave: boolean;
   readonly addresses: readonly InterfaceAddress[];

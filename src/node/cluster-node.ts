@@ -29,6 +29,7 @@ import { LeaseTimer } from "./lease-timer.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
+import { QuorumDesk } from "./quorum-desk.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
 
@@ -39,6 +40,7 @@ export class ClusterNode {
   readonly lease: LeaseClock;
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
+  readonly #desk: QuorumDesk;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
@@ -57,6 +59,7 @@ export class ClusterNode {
     this.quorum = new Quorum(conf.quorum, conf.nodes);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
+    this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.#replica = new Replica(conf, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
@@ -114,6 +117,9 @@ export class ClusterNode {
       case "acknowledge":
         this.#own.acknowledge(input, this.snapshot.table && this.#replica.fence);
         break;
+      case "kill":
+        this.#desk.kill(input, this.snapshot.table === null ? [] : this.#accepted);
+        break;
       case "guarded":
         this.lease.guard(input.untilMs);
         this.#own.runDeferred();
@@ -122,7 +128,7 @@ export class ClusterNode {
         this.#stepOwn({ ...input, frozen: this.#replica.frozen });
         break;
       case "shutdown":
-        this.#onShutdown();
+        this.#onShutdown(input.remove);
         break;
       default:
         assertNever(input);
@@ -175,7 +181,8 @@ export class ClusterNode {
       return;
     }
     if (this.#phase !== "active" || this.#replica.history === null) return;
-    this.#replica.apply(value);
+    if (value.layer === "quorum") this.#desk.apply(value.body);
+    else this.#replica.apply(value);
     const { self } = this.identity;
     const farewell = value.layer === "services" && value.body.type === "left" ? value.body : null;
     if (farewell?.node === self && farewell.life === this.#own.life) {
@@ -187,15 +194,7 @@ export class ClusterNode {
     const hellos = this.#phase === "exchanging" ? this.#exchange?.collect(from, hello) : null;
     if (hellos === null || hellos === undefined) return;
     const result = concludeExchange(hellos);
-    for (const { node, why } of result.refused) {
-      this.#outbox.notice("quorum", "err", `node ${node} is not counted: ${why}`);
-    }
-    const before = this.quorum.snapshot();
-    const verdict = this.quorum.step(hellos.filter((one) => result.accepted.includes(one.node)));
-    if (verdict.quorate !== before.quorate || verdict.reason !== before.reason) {
-      const state = verdict.quorate ? "quorate" : "inquorate";
-      this.#outbox.notice("quorum", "notice", `${state}: ${verdict.reason}`);
-    }
+    const verdict = this.#desk.judge(hellos, result);
     const { self } = this.identity;
     if (verdict.quorate && result.accepted.includes(self)) this.#proceed(result);
     else this.#becomeInquorate();
@@ -320,8 +319,9 @@ export class ClusterNode {
 
   // --- beginning and end of this node's part ----------------------------------------------------
 
-  #onShutdown(): void {
+  #onShutdown(remove: boolean): void {
     if (this.#ending !== "no") return;
+    this.#desk.removing = remove;
     this.#ending = "shutdown";
     if (this.#replica.history !== null) return;
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
@@ -342,14 +342,12 @@ export class ClusterNode {
     this.#announced = once;
   }
 
-  #depart(): void {
-    this.#departing = true;
-    this.#stepOwn({ type: "kill" });
-  }
-
   #onClean(): void {
     this.#outbox.notice("services", "info", "nothing of any service is left on this node");
-    if (this.#departing && this.#replica.history !== null) this.#own.announce("left");
+    if (this.#departing && this.#replica.history !== null) {
+      this.#desk.depart();
+      this.#own.announce("left");
+    }
     if (this.#ending === "restart") {
       const why = "the lease ended although the ring went on";
       this.#outbox.emit({ type: "restart", why });
@@ -384,7 +382,9 @@ export class ClusterNode {
         return;
       case "departure-granted":
         // Nobody looks after this node once it has left: nothing may be left of a failed stop.
-        if (output.node === this.identity.self) this.#depart();
+        if (output.node !== this.identity.self) return;
+        this.#departing = true;
+        this.#stepOwn({ type: "kill" });
         return;
       case "notice":
         this.#outbox.notice("services", output.level, output.text);

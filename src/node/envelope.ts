@@ -3,11 +3,13 @@
  */
 import { fenceMessage } from "../fencing/fence-messages.ts";
 import { either, literal, record, type Shaped } from "../model/shape.ts";
+import { quorumMessage } from "../quorum/quorum-messages.ts";
 import { serviceMessage } from "../services/service-messages.ts";
 import { hello, snapshot } from "../services/table-sync.ts";
 
 export const envelope = either(
   record({ layer: literal("sync"), body: either(hello, snapshot) }),
+  record({ layer: literal("quorum"), body: quorumMessage }),
   record({ layer: literal("fencing"), body: fenceMessage }),
   record({ layer: literal("services"), body: serviceMessage }),
 );

@@ -62,9 +62,17 @@ export type NodeInput =
       readonly victim: NodeId;
       readonly who: string;
     }
+  /** An operator wants the member to end at once; answered like a request. */
+  | {
+      readonly type: "kill";
+      readonly number: number;
+      readonly victim: NodeId;
+      readonly who: string;
+    }
   /** Something happened on this machine that may have hurt a service. */
   | { readonly type: "check-now"; readonly why: string }
-  | { readonly type: "shutdown" };
+  /** `remove`: for good, so that less votes are expected afterwards. */
+  | { readonly type: "shutdown"; readonly remove: boolean };
 
 export type NodeOutput =
   | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
@@ -95,6 +103,8 @@ export type NodeOutput =
     }
   /** Leave the ring; the node has nothing left to do. `clean`: nothing of any service is left. */
   | { readonly type: "leave" }
+  /** An operator has ended this node: the process must end at once, without leaving. */
+  | { readonly type: "killed"; readonly text: string }
   /** The node cannot go on in this life; everything of its services is gone. */
   | { readonly type: "restart"; readonly why: string }
   | {

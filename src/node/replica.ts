@@ -24,7 +24,7 @@ export type ReplicaOutput =
       readonly output: Exclude<FenceOutput, { readonly type: "fenced" | "ready" }>;
     };
 
-type Ordered = Exclude<Envelope, { readonly layer: "sync" }>;
+type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
 
 export class Replica {
   readonly fence: FenceDomain;

@@ -38,6 +38,7 @@ export const hello = record({
   /** Null: nothing is remembered, or it was voided. */
   history: nullable(history),
   quorum: count,
+  expected: count,
   waitsForAll: flag,
   quorate: flag,
   /** How long ago this member last accepted a token on a ring with the node, in ms. */

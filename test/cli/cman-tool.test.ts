@@ -68,12 +68,17 @@ test("every command and option prints and exits as cman_tool does", async (t) =>
     [["-V"], 0, /^cman_tool-ts \d/, /^$/],
     [["-h"], 0, /^usage: cman_tool-ts/, /^$/],
     [[], 1, /^$/, /no command given\nusage/],
-    [["kill"], 1, /^$/, /unknown command 'kill'/],
+    [["version", "--json"], 0, /"configVersion": 3\n/, /^$/],
+    [["kill"], 1, /^$/, /kill needs -n NODE/],
+    [["kill", "-n", "nobody"], 1, /^$/, /^cman_tool: Can't kill node nobody : 'nobody' is no node/],
+    [["kill", "-n", "node2.example.com", "--json"], 1, /^$/, /kill does not take --json/],
+    [["leave", "force"], 1, /^$/, /force is for leave remove/],
+    [["status", "remove"], 1, /^$/, /unknown command 'remove'/],
     [["status", "nodes"], 1, /^$/, /unknown command 'nodes'/],
     [["wait", "-t", "soon"], 1, /^$/, /'soon' is no number of seconds/],
     [["status", "-q"], 1, /^$/, /status does not take -q/],
     [["leave", "-t", "3"], 1, /^$/, /leave does not take -t/],
-    [["version", "--json"], 1, /^$/, /version does not take --json/],
+    [["leave", "--json"], 1, /^$/, /leave does not take --json/],
     [["status", "-z"], 1, /^$/, /invalid option -- 'z'/],
   ];
   for (const [words, exit, out, err] of cases) {
@@ -90,6 +95,29 @@ test("leave asks the daemon once, and -w waits for its end", async (t) => {
   await until("it has asked", () => backend.leaves === 2);
   await server.close();
   t.same(await waiting.outcome, { out: "", err: "", exit: 0 });
+});
+
+test("leave remove says so, and is refused unless it is safe or forced", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const refused = { out: "", err: "cman_tool: Error leaving cluster: it is not safe\n", exit: 1 };
+  t.same(await call(cmanTool, ["leave", "remove"], socketPath), refused);
+  t.same(backend.left, { remove: true, force: false });
+  t.match(await call(cmanTool, ["leave", "remove", "force"], socketPath), { err: "", exit: 0 });
+  t.same(backend.left, { remove: true, force: true });
+});
+
+test("kill orders the end of each named node, and says who did", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const words = ["kill", "-n", "node2.example.com", "-n", "node3.example.com"];
+  t.same(await call(cmanTool, words, socketPath), { out: "", err: "", exit: 0 });
+  t.equal(backend.killed.length, 2);
+  t.match(backend.killed[0], /^2 by \S/);
+  backend.reply = { code: -8, owner: 0, text: "it is no member" };
+  t.same(await call(cmanTool, ["kill", "-n", "node3.example.com"], socketPath), {
+    out: "",
+    err: "cman_tool: Can't kill node node3.example.com : it is no member\n",
+    exit: 1,
+  });
 });
 
 test("waiting longer than -t is exit code 2", async (t) => {

@@ -4,7 +4,13 @@ import type {
   LockRequest,
   ServiceRequest,
 } from "../../src/control/control-server.ts";
-import type { AcknowledgeReply, ControlEvent, ServiceReply } from "../../src/control/protocol.ts";
+import type {
+  AcknowledgeReply,
+  ControlEvent,
+  LeaveBody,
+  LeaveReply,
+  ServiceReply,
+} from "../../src/control/protocol.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
 import { LoneGroups } from "./lone-groups.ts";
@@ -90,9 +96,12 @@ export class FakeBackend implements ControlBackend {
   reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
   readonly requests: (ServiceRequest | LockRequest)[] = [];
   readonly acknowledged: string[] = [];
+  readonly killed: string[] = [];
   leaves = 0;
   readonly lone = new LoneGroups();
   readonly groups = this.lone.desk;
+  /** How the last leave was to be. */
+  left: LeaveBody | null = null;
   readonly listeners = new Set<(event: ControlEvent) => void>();
   #held: (() => void)[] | null = null;
 
@@ -114,8 +123,16 @@ export class FakeBackend implements ControlBackend {
     return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
   }
 
-  leave(): void {
+  kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
+    this.killed.push(`${node} by ${by}`);
+    return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
+  }
+
+  leave(how: LeaveBody): LeaveReply {
+    this.left = how;
     this.leaves += 1;
+    const accepted = !how.remove || how.force;
+    return { accepted, text: accepted ? "" : "it is not safe" };
   }
 
   subscribe(listener: (event: ControlEvent) => void): () => void {

@@ -3,6 +3,8 @@ import { test } from "tap";
 import {
   parseClusterStatus,
   parseErrorText,
+  parseKillBody,
+  parseLeaveBody,
   parseRoute,
   parseServiceBody,
   parseServiceReply,
@@ -165,5 +167,29 @@ test("an error reply gives its text, anything else none", (t) => {
   t.equal(parseErrorText({ error: { type: "busy", text: "later" } }), "later");
   t.equal(parseErrorText({ error: "later" }), null);
   t.equal(parseErrorText(7), null);
+  t.end();
+});
+
+test("orders about a node lead to their route, by its name", (t) => {
+  for (const type of ["acknowledge", "kill"]) {
+    t.same(parseRoute("POST", `/v1/nodes/node1.example.com/${type}`), {
+      ok: true,
+      value: { type, node: "node1.example.com" },
+    });
+    t.match(parseRoute("GET", `/v1/nodes/n/${type}`), { problem: { type: "method-not-allowed" } });
+    t.match(parseRoute("POST", `/v1/nodes/n/${type}/x`), { problem: { type: "not-found" } });
+  }
+  t.end();
+});
+
+test("how to leave is an empty body, or says so without a misspelt word", (t) => {
+  const plain = { remove: false, force: false };
+  t.same(parseLeaveBody({}), { ok: true, value: plain });
+  t.same(parseLeaveBody({ remove: true }), { ok: true, value: { ...plain, remove: true } });
+  for (const wrong of [{ removed: true }, { remove: "yes" }, { force: true }, [], null]) {
+    t.match(parseLeaveBody(wrong), { ok: false, problem: { type: "bad-request" } });
+  }
+  t.match(parseKillBody({}), { ok: false });
+  t.same(parseKillBody({ by: "root" }), { ok: true, value: { by: "root" } });
   t.end();
 });

@@ -2,6 +2,7 @@ import { test } from "tap";
 import { MainPulse } from "../../src/daemon/main-pulse.ts";
 import { StallWatch } from "../../src/daemon/stall-watch.ts";
 import { VerdictLog } from "../../src/daemon/verdict-log.ts";
+import type { DropCause } from "../../src/io/ports.ts";
 import type { RingNotice } from "../../src/membership/ring-events.ts";
 import { ms } from "../../src/model/time.ts";
 
@@ -76,17 +77,19 @@ test("an answer to no question changes nothing", (t) => {
 test("an attacker cannot fill the log: one line for each cause in ten seconds", (t) => {
   const notices: RingNotice[] = [];
   const log = new VerdictLog((notice) => notices.push(notice));
+  const dropped = (cause: DropCause, nowMs: number): void =>
+    log.note({ type: "dropped", cause, reply: null }, { address: "10.0.0.3", nowMs: ms(nowMs) });
   for (let nowMs = 0; nowMs <= 10_000; nowMs += 10) {
-    log.note({ type: "dropped", cause: "authentication", reply: null }, ms(nowMs));
-    log.note({ type: "dropped", cause: "own-copy", reply: null }, ms(nowMs));
+    dropped("authentication", nowMs);
+    dropped("own-copy", nowMs);
   }
-  log.note({ type: "dropped", cause: "magic", reply: null }, ms(10_001));
+  dropped("magic", 10_001);
   t.same(
-    notices.map(({ text }) => text.slice(0, 32)),
+    notices.map(({ text }) => text.split(":")[0]),
     [
-      "frames dropped (authentication):",
-      "frames dropped (authentication):",
-      "frames dropped (magic): not of t",
+      "frames from 10.0.0.3 dropped (authentication)",
+      "frames from 10.0.0.3 dropped (authentication)",
+      "frames from 10.0.0.3 dropped (magic)",
     ],
   );
   t.ok(notices.every(({ level }) => level === "notice"));

@@ -74,7 +74,8 @@ test("send errors are told by name, at most once in ten seconds", (t) => {
   const watch = new TransportWatch({ group: null, others });
   t.same(texts(watch, 0, { "frames-sent": 9 }), []);
   t.same(texts(watch, 1000, { "send-failed-ENETUNREACH": 2, "send-failed-EPERM": 1 }), [
-    "warning: 3 frames could not be sent (ENETUNREACH, EPERM): is the ring's interface up?",
+    "warning: 3 frames could not be sent (ENETUNREACH, EPERM): " +
+      "is the ring's interface up, with a route to the nodes?",
   ]);
   t.same(texts(watch, 2000, { "send-failed-ENETUNREACH": 20, "send-failed-EPERM": 1 }), []);
   t.match(texts(watch, 11_000, { "send-failed-ENETUNREACH": 29, "send-failed-EPERM": 1 }), [

@@ -55,6 +55,25 @@ test("cman_tool-ts shows live figures in the original's layout", { skip }, async
   t.equal(nodes.stdout.match(/^ {3}\d {3}M +\d+ {3}20\d\d-\d\d-\d\d \S+ {2}node\d\./gm)?.length, 3);
 });
 
+test("cman_tool-ts kill ends a member at once, and it comes back clean", { skip }, async (t) => {
+  const victim = cluster.daemon(3);
+  const killed = await cluster.command(1, "cman_tool-ts", "kill", "-n", "node3.example.com");
+  t.same([killed.code, killed.stdout, killed.stderr], [0, "", ""]);
+  t.same(await victim.exited, { code: 1, signal: null });
+  t.match(victim.output(), /killed by .+ on node1.example.com: this node ends at once/);
+  t.match(cluster.daemon(2).output(), /node3.example.com is killed by .+ on node1.example.com/);
+  t.same(cluster.brokers(3), [], "nothing of its services is left");
+  const lost = async () => (await cluster.status(1))?.nodes.find(({ id }) => id === 3);
+  await cluster.until("the others treat it as failed", async () =>
+    /victim \(lost\)|fenced/.test((await lost())?.fence ?? ""),
+  );
+  const again = await cluster.command(1, "cman_tool-ts", "kill", "-n", "node3.example.com");
+  t.equal(again.code, 1);
+  t.match(again.stderr, "cman_tool: Can't kill node node3.example.com : it is no member\n");
+  cluster.startDaemon(3);
+  await cluster.until("it is back", async () => (await lost())?.ready === true);
+});
+
 test("cman_tool-ts leave -w ends the daemon, and nobody is fenced", { skip }, async (t) => {
   const left = await cluster.command(3, "cman_tool-ts", "leave", "-w", "-t", "30");
   t.equal(left.code, 0, left.stderr);
@@ -68,4 +87,18 @@ test("cman_tool-ts leave -w ends the daemon, and nobody is fenced", { skip }, as
   });
   const third = (await cluster.status(1))?.nodes.find(({ id }) => id === 3);
   t.equal(third?.fence, "clean");
+});
+
+test("cman_tool-ts leave remove lets the cluster get by with less", { skip }, async (t) => {
+  const refused = await cluster.command(2, "cman_tool-ts", "leave", "remove");
+  t.equal(refused.code, 1);
+  t.match(refused.stderr, /^cman_tool: Error leaving cluster: .* wait_for_all="1".* add force\n$/);
+  t.ok(cluster.daemon(2).running);
+  const words = ["leave", "remove", "force", "-w", "-t", "30"];
+  const left = await cluster.command(2, "cman_tool-ts", ...words);
+  t.equal(left.code, 0, left.stderr);
+  await cluster.until("node 1 is quorate alone", async () => {
+    const shown = (await cluster.command(1, "cman_tool-ts", "status")).stdout;
+    return /^Expected votes: 2\nTotal votes: 1\n/m.test(shown);
+  });
 });

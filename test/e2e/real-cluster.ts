@@ -20,6 +20,7 @@ export type RealClusterOptions = {
   /** Path of the configuration; the published one unless given. */
   readonly conf?: string;
   readonly directory?: string;
+  readonly ipv6?: boolean;
 };
 
 const statusWithinMs = 2000;
@@ -30,8 +31,8 @@ export class RealCluster {
   readonly #daemons = new Map<number, Child>();
 
   constructor(options: RealClusterOptions = {}) {
-    const { directory, nodes = 3 } = options;
-    this.net = new TestNet({ nodes, ...(directory === undefined ? {} : { directory }) });
+    const { directory, nodes = 3, ipv6 = false } = options;
+    this.net = new TestNet({ nodes, ipv6, ...(directory === undefined ? {} : { directory }) });
     this.#conf = options.conf ?? publishedConf;
   }
 

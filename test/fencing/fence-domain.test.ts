@@ -330,6 +330,16 @@ test("a node that leaves cleanly is no victim", async (t) => {
   t.equal(cluster.domain(1).describe(id(4)), "clean");
 });
 
+test("a node that was fenced, came back and left cleanly is clean", async (t) => {
+  const cluster = five().view([1, 2, 3, 5]).run(1).answer("success");
+  t.match(cluster.domain(1).describe(id(4)), /^fenced \(agent\)/);
+  cluster
+    .view([1, 2, 3, 4, 5])
+    .all({ type: "left", node: id(4) })
+    .view([1, 2, 3, 5]);
+  t.equal(cluster.domain(1).describe(id(4)), "clean");
+});
+
 test("a joiner that adopts the state has the same victims and the same past", async (t) => {
   const cluster = five().view([1, 2, 3]).run(1);
   cluster.answer("success").answer("failure");

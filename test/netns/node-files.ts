@@ -13,6 +13,10 @@ export function nodeAddress(node: number): string {
   return `20.0.20.${node}`;
 }
 
+export function nodeAddress6(node: number): string {
+  return `fd00:20::${node.toString(16)}`;
+}
+
 export function nodeName(node: number): string {
   return `node${node}.example.com`;
 }

@@ -3,8 +3,9 @@
  * host name, /etc, /run, /var/lib and /var/log. To be used inside `enterNamespaces` only.
  * Where root may, each has a cgroup v2 tree at /sys/fs/cgroup too.
  *
- * Node i is 20.0.20.i, the client 20.0.20.100, each on eth0. Partitions move the ports of nodes
- * to other bridges, so that carriers stay up; `cut` takes the carrier away.
+ * Node i is 20.0.20.i and, if asked for, fd00:20::i; the client 20.0.20.100, each on eth0.
+ * Partitions move the ports of nodes to other bridges, so that carriers stay up; `cut` takes the
+ * carrier away.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -13,12 +14,21 @@ import { fileURLToPath } from "node:url";
 import { Child, isAlive, type Result, run } from "./child.ts";
 import { cleanEnvironment } from "./enter.ts";
 import { createCgroupTree, removeCgroupTree } from "./node-cgroups.ts";
-import { clientAddress, nodeAddress, viewScript, writeNodeFiles } from "./node-files.ts";
+import {
+  clientAddress,
+  nodeAddress,
+  nodeAddress6,
+  viewScript,
+  writeNodeFiles,
+} from "./node-files.ts";
+import { silence, silenceSource, unsilence } from "./one-way-cut.ts";
 
 export type TestNetOptions = {
   readonly nodes: number;
   /** Where logs and the nodes' private directories stay; otherwise in memory, gone at the end. */
   readonly directory?: string;
+  /** Nodes have IPv6 addresses, too. */
+  readonly ipv6?: boolean;
 };
 
 /** A host of the network: the number of a node, or the client. */
@@ -41,6 +51,7 @@ const killPasses = 3;
 export class TestNet {
   readonly #nodes: number;
   readonly #directory: string;
+  readonly #ipv6: boolean;
   readonly #stations = new Map<Host, Station>();
   readonly #children = new Set<Child>();
   #spawned = 0;
@@ -49,6 +60,7 @@ export class TestNet {
   constructor(options: TestNetOptions) {
     this.#nodes = options.nodes;
     this.#directory = options.directory ?? "/run/clusterd-net";
+    this.#ipv6 = options.ipv6 ?? false;
   }
 
   /** All node numbers, from 1. */
@@ -128,14 +140,52 @@ export class TestNet {
     await this.#mustRun(["ip", "link", "set", portName(node), "down"]);
   }
 
+  /** The node's eth0 is removed; `replug` brings another one with the same addresses. */
+  async unplug(node: number): Promise<void> {
+    await this.#mustRun(["ip", "link", "del", portName(node)]);
+  }
+
+  async replug(node: number): Promise<void> {
+    await this.#mustRun(["ip", "-batch", "-"], this.#cable(this.#station(node)).join("\n"));
+    await this.#configure(node);
+  }
+
   /** Every process of the node is gone at once, and nobody on the network hears of it. */
   async powerOff(node: number): Promise<void> {
     await this.cut(node);
     this.#killAll(node);
   }
 
-  /** Undoes `cut` and `partition` for one node. */
+  /** The node hears nobody, or not this one node, by its address; it is heard as before. */
+  async deafen(node: number, to: string | "all" = "all"): Promise<void> {
+    const port = portName(node);
+    for (const command of to === "all" ? silence(port) : silenceSource(port, to)) {
+      await this.#mustRun(command);
+    }
+  }
+
+  /** Nobody hears the node; it hears as before. */
+  async mute(node: number): Promise<void> {
+    for (const command of silence("eth0")) {
+      const done = await this.#execOn(node, command, {});
+      if (done.code !== 0) throw new Error(`${command.join(" ")}: ${done.stderr}`);
+    }
+  }
+
+  /** Why one direction of a link cannot be cut here, or null. */
+  async oneWayProblem(): Promise<string | null> {
+    for (const command of silenceSource("lo", "192.0.2.1")) {
+      const done = await this.#command(command);
+      if (done.code !== 0) return `${command.join(" ")}: ${done.stderr.trim()}`;
+    }
+    await this.#command(unsilence("lo"));
+    return null;
+  }
+
+  /** Undoes `cut`, `partition`, `deafen` and `mute` for one node. */
   async heal(node: number): Promise<void> {
+    await this.#command(unsilence(portName(node)));
+    await this.#execOn(node, unsilence("eth0"), {});
     await this.#mustRun(["ip", "link", "set", portName(node), "master", bridgeName(0), "up"]);
   }
 
@@ -235,21 +285,26 @@ export class TestNet {
   }
 
   async #connect(): Promise<void> {
-    const lines: string[] = [];
-    for (const { host, view } of this.#stations.values()) {
-      const port = portName(host);
-      lines.push(
-        `link add ${port} type veth peer name eth0 netns ${view.pid}`,
-        `link set ${port} master ${bridgeName(0)} up`,
-      );
-    }
+    const stations = [...this.#stations.values()];
+    const lines = stations.flatMap((station) => this.#cable(station));
     await this.#mustRun(["ip", "-batch", "-"], lines.join("\n"));
-    for (const { host } of this.#stations.values()) {
-      const address = host === "client" ? clientAddress : nodeAddress(host);
-      const up = `ip addr add ${address}/24 brd + dev eth0 && ip link set eth0 up`;
-      const done = await this.#execOn(host, ["sh", "-c", up], {});
-      if (done.code !== 0) throw new Error(`${host}: ${done.stderr}`);
-    }
+    for (const { host } of stations) await this.#configure(host);
+  }
+
+  #cable({ host, view }: Station): readonly string[] {
+    const port = portName(host);
+    return [
+      `link add ${port} type veth peer name eth0 netns ${view.pid}`,
+      `link set ${port} master ${bridgeName(0)} up`,
+    ];
+  }
+
+  async #configure(host: Host): Promise<void> {
+    const address = host === "client" ? clientAddress : nodeAddress(host);
+    const six = this.#ipv6 && host !== "client" ? addressSix(host) : "";
+    const up = `ip addr add ${address}/24 brd + dev eth0 ${six} && ip link set eth0 up`;
+    const done = await this.#execOn(host, ["sh", "-c", up], {});
+    if (done.code !== 0) throw new Error(`${host}: ${done.stderr}`);
   }
 
   async #ensureBridge(index: number): Promise<void> {
@@ -275,6 +330,10 @@ export class TestNet {
 
 function hostDirectory(host: Host): string {
   return host === "client" ? "client" : `node${host}`;
+}
+
+function addressSix(node: number): string {
+  return `&& ip -6 addr add ${nodeAddress6(node)}/64 dev eth0 nodad`;
 }
 
 function bridgeName(index: number): string {

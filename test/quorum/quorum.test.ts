@@ -11,7 +11,8 @@ type Options = Partial<QuorumConf> & { readonly votes: readonly number[] };
 
 /** Every node with its own engine; a component exchanges voices as the nodes do. */
 class Voters {
-  readonly #engines: readonly Quorum[];
+  readonly #engines: Quorum[];
+  readonly #fresh: () => Quorum;
   readonly #quorate = new Set<number>();
 
   constructor(options: Options) {
@@ -23,7 +24,8 @@ class Voters {
     });
     const expectedVotes = votes.reduce((sum, count) => sum + count, 0);
     const conf = { expectedVotes, twoNode: false, waitForAll: false, ...rest };
-    this.#engines = nodes.map(() => new Quorum(conf, nodes));
+    this.#fresh = () => new Quorum(conf, nodes);
+    this.#engines = nodes.map(this.#fresh);
   }
 
   /** These nodes form a configuration; all of them come to the same verdict. */
@@ -38,6 +40,16 @@ class Voters {
       else this.#quorate.delete(nodes[index] ?? 0);
     }
     return first;
+  }
+
+  /** All are told that the node leaves for good. */
+  remove(node: number): void {
+    for (const engine of this.#engines) engine.remove(id(node));
+  }
+
+  /** The node knows nothing but its file. */
+  restart(node: number): void {
+    this.#engines[node - 1] = this.#fresh();
   }
 
   #engine(node: number): Quorum {
@@ -72,7 +84,7 @@ test("Q2: a member that has a higher quorum in force raises that of the others",
   });
   const engine = new Quorum(conf, nodes);
   const voice = (node: number, quorum: number) => {
-    return { node: id(node), quorum, waitsForAll: false, quorate: false };
+    return { node: id(node), quorum, expected: 3, waitsForAll: false, quorate: false };
   };
   t.equal(engine.step([voice(1, 2), voice(2, 3)]).quorate, false, "2 votes of the 3 it saw");
   t.equal(engine.step([voice(1, 2)]).quorum, 3, "and it stays");
@@ -175,4 +187,64 @@ test("Q1: no sequence of splits and merges makes two sides quorate", async (t) =
     return true;
   });
   t.doesNotThrow(() => fc.assert(property, { numRuns: 500, seed: 20130701 }));
+});
+
+const five = { votes: [1, 1, 1, 1, 1] };
+
+test("del_ais_node: a node that leaves to be removed takes its votes with it", async (t) => {
+  const voters = new Voters(five);
+  voters.meet(t, 1, 2, 3, 4, 5);
+  const rows = [5, 4, 3, 2].map((gone) => {
+    const rest = [1, 2, 3, 4, 5].filter((node) => node < gone);
+    voters.remove(gone);
+    const { votes, expectedVotes, quorum, quorate } = voters.meet(t, ...rest);
+    return [votes, expectedVotes, quorum, quorate];
+  });
+  t.same(rows, [
+    [4, 4, 3, true],
+    [3, 3, 2, true],
+    [2, 2, 2, true],
+    [1, 1, 1, true],
+  ]);
+});
+
+/** Three are left of five. */
+function reduced(t: Test): Voters {
+  const voters = new Voters(five);
+  voters.meet(t, 1, 2, 3, 4, 5);
+  voters.remove(5);
+  voters.meet(t, 1, 2, 3, 4);
+  voters.remove(4);
+  voters.meet(t, 1, 2, 3);
+  return voters;
+}
+
+test("after two removals a third node may fail, and a fourth not", async (t) => {
+  const voters = reduced(t);
+  t.match(voters.meet(t, 1, 2), { expectedVotes: 3, quorum: 2, quorate: true });
+  t.match(voters.meet(t, 1), { expectedVotes: 3, quorum: 2, quorate: false });
+});
+
+test("whoever joins and expects more votes raises the others", async (t) => {
+  const voters = reduced(t);
+  voters.restart(4);
+  t.match(voters.meet(t, 1, 2, 3, 4), { votes: 4, expectedVotes: 5, quorum: 3 });
+  t.match(voters.meet(t, 1, 2, 3), { quorum: 3, quorate: true });
+  t.match(voters.meet(t, 1, 2), { quorum: 3, quorate: false });
+});
+
+test("a removal lowers nothing for a node that failed before it", async (t) => {
+  const voters = new Voters(five);
+  voters.meet(t, 1, 2, 3, 4, 5);
+  voters.meet(t, 1, 2, 3, 4);
+  voters.remove(4);
+  t.match(voters.meet(t, 1, 2, 3), { expectedVotes: 4, quorum: 3, quorate: true });
+  t.match(voters.meet(t, 1, 2), { quorum: 3, quorate: false });
+});
+
+test("who is no member cannot be removed, nor anybody twice", async (t) => {
+  const voters = new Voters(five);
+  voters.meet(t, 1, 2, 3, 4);
+  for (const node of [5, 4, 4]) voters.remove(node);
+  t.match(voters.meet(t, 1, 2, 3), { expectedVotes: 4, quorum: 3 });
 });

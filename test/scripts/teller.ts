@@ -57,7 +57,10 @@ export class Story {
         this.#told().resume(nodeNumber(words[0]));
         return;
       case "terminate":
-        this.#told().terminate(nodeNumber(words[0]));
+        this.#told().terminate(nodeNumber(words[0]), { remove: words[1] === "remove" });
+        return;
+      case "kill":
+        this.#kill(words);
         return;
       case "request":
         this.#request(words);
@@ -133,6 +136,12 @@ export class Story {
     const box = this.#told().request(nodeNumber(on), asked, { service, ...named });
     const to = target === undefined ? "" : ` to ${target}`;
     this.#asked.push({ text: `asked ${on}: ${operation} ${service}${to}`, box, told: false });
+  }
+
+  /** `kill node1 node2`: an operator on node1 wants the end of node2. */
+  #kill([on, victim]: readonly string[]): void {
+    const box = this.#told().kill(nodeNumber(on), nodeNumber(victim));
+    this.#asked.push({ text: `asked ${on}: kill ${victim}`, box, told: false });
   }
 
   /** `fail node1 qpidd start [hang|never]`: exit 1, no return at all, or good again. */

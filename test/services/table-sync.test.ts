@@ -19,6 +19,7 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
     configHash: "0123456789abcdef",
     history: known,
     quorum: 2,
+    expected: 3,
     waitsForAll: false,
     quorate: known !== null,
     silent: [],

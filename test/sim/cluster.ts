@@ -194,9 +194,16 @@ export class Cluster {
     return this;
   }
 
-  terminate(node: number): this {
-    this.#step(id(node), { type: "shutdown" });
+  terminate(node: number, { remove } = { remove: false }): this {
+    this.#step(id(node), { type: "shutdown", remove });
     return this;
+  }
+
+  /** An operator on `node` wants the end of `victim`; the answer's code appears in the box. */
+  kill(node: number, victim: number): { reply: Reply | null } {
+    const { box, number } = this.#expectReply(node);
+    this.#step(id(node), { type: "kill", number, victim: id(victim), who: "operator" });
+    return box;
   }
 
   /** An operator says on `node` that `victim` is off; the answer's code appears in the box. */
@@ -399,6 +406,10 @@ export class Cluster {
         this.#kill(machine);
         membership.crash(node);
         this.#boot(node, "kept");
+        return;
+      case "killed":
+        this.log.push(`${time.nowMs} node${node} crit: ${output.text}`);
+        this.killDaemon(node);
         return;
       case "notice":
         this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);

@@ -60,6 +60,32 @@ test("case 15: a one-way cut costs one change per side, then nothing for a minut
   t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 2 * 200 + 300 }));
 });
 
+for (const nodes of [3, 5]) {
+  test(`case 15: any link of ${nodes} nodes cut one way: one change at most, then calm`, async (t) => {
+    for (let from = 1; from <= nodes; from += 1) {
+      for (let to = 1; to <= nodes; to += 1) {
+        if (from === to) continue;
+        const sim = started(nodes, 10 * from + to);
+        const cutAt = sim.now;
+        sim.network.cut(from, to);
+        for (const id of sim.nodeIds) sim.submit(id, { safe: true });
+        sim.run({ forMs: 60_000 });
+        const changes = sim.nodeIds.map(
+          (id) => regulars(sim.life(id)).filter((seen) => seen.at >= cutAt).length,
+        );
+        const [most = 0, next = 0] = changes.toSorted((a, b) => b - a);
+        // Whoever is cut off may first leave and then hear the others form their ring.
+        t.ok(most <= 2 && next <= 1, `${from} to ${to}: ${changes.join(" ")} changes`);
+        sim.network.heal();
+        t.ok(
+          sim.runUntil(() => sim.isSettled(), { withinMs: 2 * 200 + 300 }),
+          "healed",
+        );
+      }
+    }
+  });
+}
+
 test("case 16: a cut between two of three is stable, too", async (t) => {
   const sim = started(3, 16);
   const cutAt = sim.now;
