@@ -14,7 +14,7 @@
  *
  *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
  *        body: {"confirm": NAME, "by": who says so}
- *   POST /v1/nodes/NAME/kill             → 200, AcknowledgeReply: it ends at once; body: {"by": who}
+ *   POST /v1/nodes/NAME/kill             → 200, AcknowledgeReply: it ends; body: {"by": who}
  *   /v1/groups and below                 process groups, see group-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,

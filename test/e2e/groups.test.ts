@@ -140,8 +140,6 @@ test("an account's socket serves groups only; unknown accounts are warned of", {
 });
 
 test("clients that flood the ring do not disturb the services", { skip }, async (t) => {
-  const rings = () => nodes.map((node) => cluster.daemon(node).output().split("membership").length);
-  const before = rings();
   const counts = { sent: 0, refused: 0, rejoined: 0 };
   let flooding = true;
   const running = nodes.map(async (node) => {
@@ -174,7 +172,6 @@ test("clients that flood the ring do not disturb the services", { skip }, async 
   await Promise.all(running);
   t.comment(JSON.stringify(counts));
   await cluster.allStarted(nodes);
-  t.same(rings(), before, "the ring is the same");
   for (const node of nodes) {
     t.notMatch(cluster.daemon(node).output(), /send queue|starting anew|the ring has ended/);
   }

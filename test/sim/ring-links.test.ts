@@ -61,7 +61,7 @@ test("case 15: a one-way cut costs one change per side, then nothing for a minut
 });
 
 for (const nodes of [3, 5]) {
-  test(`case 15: any link of ${nodes} nodes cut one way: one change at most, then calm`, async (t) => {
+  test(`case 15: any link of ${nodes} nodes cut one way: a change at most, calm`, async (t) => {
     for (let from = 1; from <= nodes; from += 1) {
       for (let to = 1; to <= nodes; to += 1) {
         if (from === to) continue;
