@@ -169,7 +169,9 @@ export class FenceDomain {
       return;
     }
     this.#out.push({ type: "disarm", node });
-    if (!this.#quorate || !this.#actsOn(victim) || delayMs === null) return;
+    if (!this.#quorate) return;
+    this.#giveUp(victim);
+    if (!this.#actsOn(victim) || delayMs === null) return;
     if (this.#ways.hasDevices(node)) {
       // A victim that is back needs time for its clean-up before it is shot for not being clean.
       const back = this.#members.includes(node);
@@ -234,7 +236,11 @@ export class FenceDomain {
     },
   ): void {
     const round = this.#rounds.get(node);
-    if (round === undefined) return;
+    if (round === undefined) {
+      const victim = this.#victims.get(node);
+      if (victim !== undefined) this.#giveUp(victim);
+      return;
+    }
     this.#say(
       verdict.outcome === "success" ? "notice" : "err",
       `fence ${this.#ways.name(node)}: ${verdict.text}`,
@@ -338,13 +344,23 @@ export class FenceDomain {
   #onReady(ready: ReadyNotice): void {
     const victim = this.#victims.get(ready.node);
     if (victim !== undefined && victim.by !== null) {
-      this.#victims.set(ready.node, {
-        ...victim,
-        heldReady: { life: ready.life, at: ready.at },
-      });
+      const held = { ...victim, heldReady: { life: ready.life, at: ready.at } };
+      this.#victims.set(ready.node, held);
+      this.#giveUp(held);
       return;
     }
     this.#clear(ready);
+  }
+
+  /**
+   * The node came back while nobody is at work on it: its executor lost its memory after it began.
+   * That one alone knows, and says so.
+   */
+  #giveUp({ node, by, since, heldReady }: Victim): void {
+    const idle = !this.#rounds.has(node) && !this.#runs.has(node);
+    if (by !== this.#self || heldReady === null || !idle) return;
+    const text = "it came back before an agent was begun again";
+    this.#submit({ type: "fence-failed", victim: node, since, by, text });
   }
 
   #releaseHeld(victim: Victim): boolean {

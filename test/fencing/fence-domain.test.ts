@@ -195,6 +195,15 @@ test("an executor that begins a new life begins again what it had begun", async 
   t.equal(cluster.concluded.length, 4);
 });
 
+test("who comes back while its executor has lost its memory is not fenced again", async (t) => {
+  const cluster = five().view([1, 2, 3, 5]).run(1);
+  cluster.calls.shift();
+  cluster.adopt(1, 2).view([1, 2, 3, 4, 5]).ready(4, 2);
+  t.ok(cluster.concluded.includes("node 2: ready 4"), "released at once");
+  t.equal(cluster.domain(2).describe(id(4)), "clean");
+  t.same(cluster.run(120_000).calls, []);
+});
+
 test("the executor stays who it is when a lower node is proven clean meanwhile", async (t) => {
   const fencing = { postFailDelayMs: ms(5000) };
   const cluster = five({ fencing }).view([2, 3, 4]).run(1000).view([1, 2, 3, 4]).run(1000);

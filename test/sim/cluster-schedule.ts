@@ -3,25 +3,13 @@
  * users; then everything is healed and must come to rest. Some weights are zero in each run.
  */
 import { Cluster } from "./cluster.ts";
+import { type Act, ClusterStage } from "./cluster-stage.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
-import { RingNetwork, type Weather } from "./ring-network.ts";
+import { RingNetwork } from "./ring-network.ts";
 import { type SampleOptions, sampleConf } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
-
-type Fault =
-  | "partition"
-  | "one-way"
-  | "pause"
-  | "crash"
-  | "long-pause"
-  | "kill-daemon"
-  | "boot"
-  | "terminate"
-  | "weather"
-  | "heal";
-type Act = Fault | "agent" | "request" | "lock" | "kill-process" | "link";
 
 export type ClusterVerdict = {
   readonly seed: number;
@@ -32,13 +20,9 @@ export type ClusterVerdict = {
   readonly digest: string;
 };
 
-const faultsMs = 60_000;
-/** From healing to rest: detection, safe wait, retries of 30 s, twice. */
-const restMs = 150_000;
 /** Shorter than the lease, so that a node that was paused still is what it was. */
-const pauseMsMax = 3500;
-/** Long enough that others have taken over meanwhile. */
-const longPauseMsMax = 15_000;
+const shortPauseMs = [100, 3500] as const;
+const longPauseMs = [3500, 15_000] as const;
 /** From here on daemons also pause for long or are killed; the seeds that failed are older. */
 const boldSeedMin = 1000;
 const operations = [
@@ -51,17 +35,15 @@ const operations = [
   "unfreeze",
 ] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
+const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
   const random = new Random(seed);
   const conf = sampleConf({ nodes: 3 + (seed % 3), ...sample });
   const time = new VirtualTime();
   const network = new RingNetwork(random);
-  const membership = new HostileMembership(
-    time,
-    conf.nodes.map((node) => node.id),
-    network,
-  );
+  const nodes = conf.nodes.map((node) => node.id);
+  const membership = new HostileMembership(time, nodes, network);
   // The judge holds the run against what safety needs, whatever the configuration says.
   const judge = new ClusterJudge(time, sampleConf().fencing.safeWaitMs);
   const cluster = new Cluster({
@@ -71,220 +53,55 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     judge: (seen) => judge.look(seen),
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
   });
-  const bold = seed >= boldSeedMin;
-  const run = new Schedule({ cluster, random, time, network, bold });
+  const stage = new ClusterStage({ cluster, random, time, network });
+  const acts = actsOf(stage, { cluster, random, bold: seed >= boldSeedMin });
+  return verdictOf(seed, cluster, time, () => {
+    stage.play(acts);
+    judge.finish(cluster);
+  });
+}
+
+/** Plays, and says what was wrong. */
+export function verdictOf(
+  seed: number,
+  cluster: Cluster,
+  time: VirtualTime,
+  play: () => void,
+): ClusterVerdict {
   let breach: string | null = null;
   try {
-    run.play();
-    judge.finish(cluster);
+    play();
   } catch (error) {
     breach = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
-  return {
-    seed,
-    breach,
-    log: cluster.log,
-    digest: `${cluster.log.length} ${time.nowMs} ${cluster.log.join("|").length}`,
-  };
+  const { log } = cluster;
+  return { seed, breach, log, digest: `${log.length} ${time.nowMs} ${log.join("|").length}` };
 }
 
-type Parts = {
-  readonly cluster: Cluster;
-  readonly random: Random;
-  readonly time: VirtualTime;
-  readonly network: RingNetwork;
-  readonly bold: boolean;
-};
-
-class Schedule {
-  readonly #parts: Parts;
-  readonly #weights: readonly (readonly [Act, number])[];
-
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    const { random, bold } = parts;
-    const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
-    this.#weights = [
-      ["partition", weight(1)],
-      ["one-way", weight(0.5)],
-      ["pause", weight(1)],
-      ["crash", weight(1)],
-      ["boot", 1],
-      ["terminate", weight(0.4)],
-      ["weather", weight(0.5)],
-      ["heal", 0.6],
-      ["agent", weight(1)],
-      ["request", weight(2)],
-      ["lock", weight(0.3)],
-      ["kill-process", weight(1)],
-      ["link", weight(0.2)],
-      ...(bold
-        ? [["long-pause", weight(0.6)] as const, ["kill-daemon", weight(0.8)] as const]
-        : []),
-    ];
+function actsOf(
+  stage: ClusterStage,
+  parts: { readonly cluster: Cluster; readonly random: Random; readonly bold: boolean },
+): readonly Act[] {
+  const { cluster, random, bold } = parts;
+  const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
+  const acts: Act[] = [
+    [weight(1), () => stage.partition()],
+    [weight(0.5), (node, other) => stage.oneWay(node, other)],
+    [weight(1), (node) => stage.pause(node, shortPauseMs)],
+    [weight(1), (node) => cluster.crash(node)],
+    [1, (node) => stage.boot(node)],
+    [weight(0.4), (node) => stage.terminate(node)],
+    [weight(0.5), () => stage.changeWeather()],
+    [0.6, () => cluster.heal()],
+    [weight(1), (node) => stage.spoilAgent(node, scripts)],
+    [weight(2), (node, other) => stage.request(node, other, { operations, services })],
+    [weight(0.3), (node) => stage.lock(node)],
+    [weight(1), (node) => stage.killProcess(node)],
+    [weight(0.2), (node) => stage.toggleLink(node)],
+  ];
+  if (bold) {
+    acts.push([weight(0.6), (node) => stage.pause(node, longPauseMs)]);
+    acts.push([weight(0.8), (node) => cluster.killDaemon(node)]);
   }
-
-  play(): void {
-    const { cluster, random, network, time } = this.#parts;
-    const delayMs = random.pick([0.2, 1, 4]);
-    network.weather = { loss: 0, duplication: 0, delayMs, jitterMs: delayMs };
-    for (const node of cluster.nodes) {
-      time.after(random.chance(0.7) ? 0 : random.between(0, 5000), () => {
-        if (cluster.node(node) === null) cluster.boot(node);
-      });
-    }
-    const spacingMs = random.pick([300, 1500, 5000]);
-    for (let at = random.between(0, 5000); at < faultsMs; at += random.between(0, 2 * spacingMs)) {
-      time.after(at, () => this.#act());
-    }
-    cluster.run(faultsMs);
-    this.#heal();
-    // A daemon that was about to leave when everything was healed comes back, too.
-    for (const pauseMs of [10_000, 20_000]) {
-      cluster.run(pauseMs);
-      this.#bootMissing();
-    }
-    this.#letGo();
-    cluster.run(restMs);
-    cluster.run(this.#pendingRetryMs());
-  }
-
-  /** Nobody holds anything back any more. */
-  #letGo(): void {
-    const { cluster } = this.#parts;
-    const [first = 1] = cluster.nodes;
-    cluster.lock(first, "unlock");
-    const frozen = cluster.node(first)?.snapshot.table?.frozen() ?? [];
-    for (const service of frozen) cluster.request(first, "unfreeze", { service });
-  }
-
-  /** Until the last retry that failed starts have postponed, and its start. */
-  #pendingRetryMs(): number {
-    const { cluster } = this.#parts;
-    const [first = 1] = cluster.nodes;
-    const table = cluster.node(first)?.snapshot.table?.snapshot();
-    const due = (table?.services ?? []).map((one) => one.retryAt ?? 0);
-    return table === undefined ? 0 : Math.max(0, Math.max(...due) - table.nowMs) + 10_000;
-  }
-
-  #heal(): void {
-    const { cluster, network } = this.#parts;
-    network.weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
-    cluster.heal();
-    for (const node of cluster.nodes) {
-      const host = cluster.host(node);
-      host.behaviours.clear();
-      host.linkUp = true;
-      cluster.resume(node);
-    }
-    this.#bootMissing();
-  }
-
-  #bootMissing(): void {
-    const { cluster } = this.#parts;
-    for (const node of cluster.nodes) if (cluster.node(node) === null) cluster.boot(node);
-  }
-
-  #act(): void {
-    const { random } = this.#parts;
-    const total = this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
-    let rest = random.between(0, total);
-    for (const [act, weight] of this.#weights) {
-      rest -= weight;
-      if (rest > 0) continue;
-      this.#do(act);
-      return;
-    }
-  }
-
-  #do(act: Act): void {
-    const { cluster, random, network, time } = this.#parts;
-    const node = random.pick(cluster.nodes);
-    const other = random.pick(cluster.nodes);
-    switch (act) {
-      case "partition": {
-        const left = cluster.nodes.filter(() => random.chance(0.5));
-        cluster.cut(
-          left,
-          cluster.nodes.filter((one) => !left.includes(one)),
-        );
-        return;
-      }
-      case "one-way":
-        if (node !== other) network.cut(node, other);
-        return;
-      case "pause":
-        cluster.pause(node);
-        time.after(random.between(100, pauseMsMax), () => cluster.resume(node));
-        return;
-      case "long-pause":
-        cluster.pause(node);
-        time.after(random.between(pauseMsMax, longPauseMsMax), () => cluster.resume(node));
-        return;
-      case "kill-daemon":
-        cluster.killDaemon(node);
-        return;
-      case "crash":
-        cluster.crash(node);
-        return;
-      case "boot":
-        if (cluster.node(node) === null) cluster.boot(node);
-        return;
-      case "terminate":
-        if (!cluster.isPaused(node)) cluster.terminate(node);
-        return;
-      case "weather":
-        network.weather = this.#newWeather();
-        return;
-      case "heal":
-        cluster.heal();
-        return;
-      case "agent":
-        this.#spoilAgent(node);
-        return;
-      case "request":
-        if (cluster.node(node) === null || cluster.isPaused(node)) return;
-        cluster.request(node, random.pick(operations), {
-          service: random.pick(services),
-          ...(random.chance(0.5) ? { target: other } : {}),
-        });
-        return;
-      case "lock":
-        if (cluster.node(node) === null || cluster.isPaused(node)) return;
-        cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
-        return;
-      case "kill-process": {
-        const { running } = cluster.host(node);
-        if (running.size > 0) running.delete(random.pick([...running]));
-        return;
-      }
-      case "link": {
-        const host = cluster.host(node);
-        host.linkUp = !host.linkUp;
-        cluster.networkChanged(node);
-        return;
-      }
-    }
-  }
-
-  #newWeather(): Weather {
-    const { random } = this.#parts;
-    return {
-      loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
-      duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
-      delayMs: random.pick([0.2, 1, 4, 20]),
-      jitterMs: random.pick([0, 1, 10]),
-    };
-  }
-
-  #spoilAgent(node: number): void {
-    const { cluster, random, time } = this.#parts;
-    const script = random.pick(["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"]);
-    const action = random.pick(["start", "start", "status", "stop"]);
-    const { behaviours } = cluster.host(node);
-    // The longest outlives detection, lease and safe wait together.
-    const takesMs = random.pick([5, 5, 400, 3000, 25_000]);
-    behaviours.set(`${script} ${action}`, random.chance(0.6) ? { code: 1, takesMs } : { takesMs });
-    time.after(random.between(500, 20_000), () => behaviours.delete(`${script} ${action}`));
-  }
+  return acts;
 }

@@ -17,12 +17,15 @@ import type { ServiceRecord } from "../../src/services/service-state.ts";
 import type { Membership } from "./membership.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
-import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
+import { type Timeline, type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
 export type Reply = { readonly code: number; readonly owner: NodeId | null };
 
 type Machine = {
   readonly host: VirtualHost;
+  readonly clock: Timeline;
+  /** What the machine's wall clock adds to its other one. */
+  wallOffsetMs: number;
   daemon: Daemon | null;
   incarnation: number;
   paused: boolean;
@@ -47,6 +50,8 @@ export type ClusterOptions = {
   readonly conf: ClusterConf;
   readonly time: VirtualTime;
   readonly membership: Membership;
+  /** A node without a clock of its own has the true time. */
+  readonly clocks?: ReadonlyMap<NodeId, Timeline>;
   /** Called after every step of any node, with the time. */
   readonly judge?: (cluster: Cluster) => void;
   /** Fence agents: device → whether it works. */
@@ -77,6 +82,8 @@ export class Cluster {
       const changed = () => options.judge?.(this);
       const host = new VirtualHost(options.time, `20.0.20.${node.id}`, changed);
       const blank = {
+        clock: options.clocks?.get(node.id) ?? options.time,
+        wallOffsetMs: 1e6,
         daemon: null,
         incarnation: 0,
         paused: false,
@@ -168,7 +175,7 @@ export class Cluster {
 
   startGuard(node: number): this {
     const machine = this.#machine(node);
-    machine.guard = new VirtualGuard(this.#options.time, machine.host, (untilMs) =>
+    machine.guard = new VirtualGuard(machine.clock, machine.host, (untilMs) =>
       this.#options.time.after(0, () => this.#step(id(node), { type: "guarded", untilMs })),
     );
     return this;
@@ -220,6 +227,12 @@ export class Cluster {
       box.reply = reply;
     });
     return { box, number: this.#requests };
+  }
+
+  /** Somebody sets the machine's wall clock. */
+  setWallClock(node: number, byMs: number): this {
+    this.#machine(node).wallOffsetMs += byMs;
+    return this;
   }
 
   cut(...groups: readonly (readonly number[])[]): this {
@@ -316,7 +329,7 @@ export class Cluster {
         configHash: "same",
         trackingToken: "token",
       }),
-      timers: new VirtualTimers<NodeTimer>(this.#options.time, (timer) => {
+      timers: new VirtualTimers<NodeTimer>(machine.clock, (timer) => {
         if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });
       }),
       replies: new Map(),
@@ -337,15 +350,16 @@ export class Cluster {
   }
 
   #step(node: NodeId, input: NodeInput): void {
-    const { time, judge } = this.#options;
+    const { judge } = this.#options;
     const machine = this.#machine(node);
-    const { daemon } = machine;
+    const { daemon, wallOffsetMs } = machine;
     if (daemon === null) return;
     if (machine.paused) {
       daemon.backlog.push(input);
       return;
     }
-    const now = { monotonicMs: time.nowMs, boottimeMs: time.nowMs, wallMs: time.nowMs + 1e6 };
+    const { nowMs } = machine.clock;
+    const now = { monotonicMs: nowMs, boottimeMs: nowMs, wallMs: nowMs + wallOffsetMs };
     for (const output of daemon.node.step(input, now)) this.#perform(node, daemon, output);
     judge?.(this);
   }

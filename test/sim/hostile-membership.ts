@@ -17,7 +17,7 @@ import { ms } from "../../src/model/time.ts";
 import type { Membership, MembershipEvent } from "./membership.ts";
 import type { RingNetwork } from "./ring-network.ts";
 import { tuningDefaults } from "./ring-tuning.ts";
-import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
+import { type Timeline, type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
 type Frame = {
   readonly from: NodeId;
@@ -27,6 +27,7 @@ type Frame = {
 
 type Station = {
   readonly id: NodeId;
+  readonly clock: Timeline;
   readonly incarnation: Incarnation;
   readonly ring: Ring;
   readonly timers: VirtualTimers<RingTimer>;
@@ -46,14 +47,22 @@ export class HostileMembership implements Membership {
   readonly network: RingNetwork;
   readonly #time: VirtualTime;
   readonly #nodes: readonly NodeId[];
+  readonly #clocks: ReadonlyMap<NodeId, Timeline>;
   readonly #up = new Map<NodeId, Station>();
   readonly #durable = new Map<NodeId, number>();
   #lives = 0;
 
-  constructor(time: VirtualTime, nodes: readonly NodeId[], network: RingNetwork) {
+  /** A node without a clock of its own has the true time. */
+  constructor(
+    time: VirtualTime,
+    nodes: readonly NodeId[],
+    network: RingNetwork,
+    clocks: ReadonlyMap<NodeId, Timeline> = new Map(),
+  ) {
     this.#time = time;
     this.#nodes = nodes;
     this.network = network;
+    this.#clocks = clocks;
   }
 
   boot(node: NodeId, sink: (event: MembershipEvent) => void): void {
@@ -69,15 +78,17 @@ export class HostileMembership implements Membership {
       ringSeqStart: durable + 1,
       ringSeqDurable: durable,
     });
+    const clock = this.#clocks.get(node) ?? this.#time;
     const station: Station = {
       id: node,
+      clock,
       incarnation,
       ring,
-      timers: new VirtualTimers<RingTimer>(this.#time, (timer) => {
+      timers: new VirtualTimers<RingTimer>(clock, (timer) => {
         if (station.pausedAt === null) this.#feed(station, { type: "timer", timer });
         else station.due.push(timer);
       }),
-      evidence: new LeaseEvidence(this.#nodes, ms(this.#time.nowMs)),
+      evidence: new LeaseEvidence(this.#nodes, ms(clock.nowMs)),
       sink,
       inputs: [],
       busy: false,
@@ -120,14 +131,14 @@ export class HostileMembership implements Membership {
 
   pause(node: NodeId): void {
     const station = this.#up.get(node);
-    if (station !== undefined) station.pausedAt ??= this.#time.nowMs;
+    if (station !== undefined) station.pausedAt ??= station.clock.nowMs;
   }
 
   /** As the daemon does: the stall first, then what the socket holds, then the late timers. */
   resume(node: NodeId): void {
     const station = this.#up.get(node);
     if (station === undefined || station.pausedAt === null) return;
-    const lateMs = this.#time.nowMs - station.pausedAt;
+    const lateMs = station.clock.nowMs - station.pausedAt;
     station.pausedAt = null;
     this.#feed(station, { type: "stall", lateMs: ms(lateMs) });
     for (const frame of station.arrived.splice(0)) {
@@ -148,7 +159,7 @@ export class HostileMembership implements Membership {
   }
 
   #perform(station: Station, output: RingOutput): void {
-    const nowMs = ms(this.#time.nowMs);
+    const nowMs = ms(station.clock.nowMs);
     switch (output.type) {
       case "multicast":
         this.#send(station, this.#nodes, output.message);

@@ -2,6 +2,9 @@
  * Judges of a simulated cluster. They look at the machines from outside, after every step and every
  * change of a machine, and share no code with the core.
  */
+import type { ServiceName } from "../../src/model/ids.ts";
+import type { ServiceRecord } from "../../src/services/service-state.ts";
+import type { ServiceTable } from "../../src/services/service-table.ts";
 import type { Cluster } from "./cluster.ts";
 import { virtualAddress } from "./sample-conf.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -26,28 +29,24 @@ export function judgeOwners(cluster: Cluster): void {
   }
 }
 
-export class ClusterJudge {
+/** A machine that died with the service: nobody takes over before its lease must have ended. */
+export class TakeoverJudge {
+  readonly #service: string;
   readonly #time: VirtualTime;
   readonly #safeWaitMs: number;
-  /** Who ran the primary last, and when its machine died, if it did while running it. */
+  /** Who ran it last, and when its machine died, if it did while running it. */
   #owner: number | null = null;
   #diedAtMs: number | null = null;
   #lifeThen = 0;
 
-  constructor(time: VirtualTime, safeWaitMs: number) {
+  constructor(service: string, time: VirtualTime, safeWaitMs: number) {
+    this.#service = service;
     this.#time = time;
     this.#safeWaitMs = safeWaitMs;
   }
 
   look(cluster: Cluster): void {
-    judgeOwners(cluster);
-    this.#judgeTakeover(cluster);
-    this.#judgeReplicas(cluster);
-  }
-
-  /** A machine that died with the primary: nobody takes over before its lease must have ended. */
-  #judgeTakeover(cluster: Cluster): void {
-    const [owner = null] = cluster.runningOn(primary);
+    const [owner = null] = cluster.runningOn(this.#service);
     const old = this.#owner;
     if (owner !== null) {
       if (old !== null && owner !== old) this.#judgeSuccession(cluster, old);
@@ -67,50 +66,82 @@ export class ClusterJudge {
     if (this.#diedAtMs === null || cluster.boots(old) !== this.#lifeThen) return;
     const waitedMs = this.#time.nowMs - this.#diedAtMs;
     if (waitedMs < this.#safeWaitMs - tokenSlackMs && !cluster.wasFenced(old)) {
-      throw new Violation(`taken over from node ${old} after ${waitedMs} ms`);
+      throw new Violation(`${this.#service} taken over from node ${old} after ${waitedMs} ms`);
     }
   }
+}
 
-  /** Members at the same point of the same history have the same table. */
-  #judgeReplicas(cluster: Cluster): void {
-    const seen = new Map<string, { readonly node: number; readonly digest: string }>();
-    for (const node of cluster.nodes) {
-      const snapshot = cluster.node(node)?.snapshot;
-      if (snapshot?.table == null || snapshot.history === null) continue;
-      const { ringSeq, version, digest } = snapshot.history;
-      const point = `${ringSeq} ${version}`;
-      const other = seen.get(point);
-      if (other !== undefined && other.digest !== digest) {
-        throw new Violation(`nodes ${other.node} and ${node} differ at ${point}`);
-      }
-      seen.set(point, { node, digest });
+/** Members at the same point of the same history have the same table. */
+export function judgeReplicas(cluster: Cluster): void {
+  const seen = new Map<string, { readonly node: number; readonly digest: string }>();
+  for (const node of cluster.nodes) {
+    const snapshot = cluster.node(node)?.snapshot;
+    if (snapshot?.table == null || snapshot.history === null) continue;
+    const { ringSeq, version, digest } = snapshot.history;
+    const point = `${ringSeq} ${version}`;
+    const other = seen.get(point);
+    if (other !== undefined && other.digest !== digest) {
+      throw new Violation(`nodes ${other.node} and ${node} differ at ${point}`);
     }
+    seen.set(point, { node, digest });
+  }
+}
+
+/** At rest: every node has the same table, and it is the answer. */
+export function tableAtRest(cluster: Cluster): ServiceTable {
+  const tables = cluster.nodes.map((node) => {
+    const table = cluster.node(node)?.snapshot.table;
+    if (table == null) throw new Violation(`liveness: node ${node} has no table`);
+    return table;
+  });
+  if (new Set(tables.map((table) => JSON.stringify(table.snapshot()))).size !== 1) {
+    throw new Violation("liveness: tables differ at rest");
+  }
+  const [table] = tables;
+  if (table === undefined) throw new Violation("no nodes");
+  return table;
+}
+
+/** Nothing is half done, and what is started runs on one node. */
+export function judgeRecordAtRest(cluster: Cluster, record: ServiceRecord): void {
+  const { name, state, frozen } = record;
+  if (frozen) throw new Violation(`liveness: ${name} is still frozen`);
+  if (state === "starting" || state === "stopping" || state === "recoverable") {
+    throw new Violation(`liveness: ${name} is ${state} at rest`);
+  }
+  const running = cluster.runningOn(name);
+  if (state === "started" && running.length !== 1) {
+    throw new Violation(`liveness: ${name} is started but runs on [${running.join(", ")}]`);
+  }
+}
+
+/** A user's stop rests until the next event. */
+export function wasStoppedByUser(table: ServiceTable, name: ServiceName): boolean {
+  const last = table.decisions(name).at(-1)?.text ?? "";
+  return /^stopped$|as asked| asked for on /.test(last);
+}
+
+export class ClusterJudge {
+  readonly #takeover: TakeoverJudge;
+
+  constructor(time: VirtualTime, safeWaitMs: number) {
+    this.#takeover = new TakeoverJudge(primary, time, safeWaitMs);
+  }
+
+  look(cluster: Cluster): void {
+    judgeOwners(cluster);
+    this.#takeover.look(cluster);
+    judgeReplicas(cluster);
   }
 
   /** After healing and rest: one view, the same table everywhere, nothing half done. */
   finish(cluster: Cluster): void {
-    const tables = cluster.nodes.map((node) => {
-      const table = cluster.node(node)?.snapshot.table;
-      if (table == null) throw new Violation(`liveness: node ${node} has no table`);
-      return JSON.stringify(table.snapshot());
-    });
-    if (new Set(tables).size !== 1) throw new Violation("liveness: tables differ at rest");
-    const [first = 1] = cluster.nodes;
-    const table = cluster.node(first)?.snapshot.table;
-    for (const record of table?.snapshot().services ?? []) {
-      const { name, state, frozen } = record;
-      if (frozen) throw new Violation(`liveness: ${name} is still frozen`);
-      if (state === "starting" || state === "stopping" || state === "recoverable") {
-        throw new Violation(`liveness: ${name} is ${state} at rest`);
+    const table = tableAtRest(cluster);
+    for (const record of table.snapshot().services) {
+      judgeRecordAtRest(cluster, record);
+      if (record.state === "stopped" && !wasStoppedByUser(table, record.name)) {
+        throw new Violation(`liveness: ${record.name} is stopped`);
       }
-      const running = cluster.runningOn(name);
-      if (state === "started" && running.length !== 1) {
-        throw new Violation(`liveness: ${name} is started but runs on [${running.join(", ")}]`);
-      }
-      // A user's stop rests until the next event; every other stopped service had to start.
-      const last = table?.decisions(name).at(-1)?.text ?? "";
-      const stopped = /^stopped$|as asked| asked for on /.test(last);
-      if (state === "stopped" && !stopped) throw new Violation(`liveness: ${name} is stopped`);
     }
   }
 }

@@ -5,9 +5,11 @@
  *   npm run sim -- --seeds N [--from M]           that many, or with --minutes M for so long
  *   npm run sim -- --again                        the seeds that failed before
  *                  --ring                         the ring alone
+ *                  --lease                        clusters with drifting clocks, against the lease
+ *                  --services                     random configurations of services
  *                  --jobs J                       in so many processes
- *   npm run sim -- --mutants [WORD]               puts known bugs into the ring, those with the
- *                                                 word in their names, and counts the seeds until
+ *   npm run sim -- --mutants [WORD]               puts known bugs in, those with the word in
+ *                                                 their names, and counts the seeds until
  *                                                 each is found, at most --seeds (2000)
  *
  * Prints each failing seed with the end of its log, of a ring that of the smallest run that still
@@ -17,9 +19,13 @@ import { fork } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { clusterMutants } from "./cluster-mutants.ts";
 import { runClusterSchedule } from "./cluster-schedule.ts";
-import { hunt, mutants } from "./ring-mutants.ts";
+import { runLeaseSchedule } from "./lease-schedule.ts";
+import { hunt } from "./mutation.ts";
+import { ringMutants } from "./ring-mutants.ts";
 import { reportOf } from "./ring-report.ts";
+import { runServiceSchedule } from "./service-schedule.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,6 +36,8 @@ const { values, positionals } = parseArgs({
     minutes: { type: "string" },
     jobs: { type: "string" },
     ring: { type: "boolean" },
+    lease: { type: "boolean" },
+    services: { type: "boolean" },
     again: { type: "boolean" },
     mutants: { type: "boolean" },
     /** Set for the processes of --jobs: every how many seeds one is theirs. */
@@ -38,11 +46,18 @@ const { values, positionals } = parseArgs({
 });
 
 const kept = fileURLToPath(new URL("../../../sim-failures.txt", import.meta.url));
-const kind = values.ring === true ? "ring" : "cluster";
+const kinds = ["ring", "lease", "services", "cluster"] as const;
+const kind = kinds.find((word) => word !== "cluster" && values[word] === true) ?? "cluster";
 const minutes = numberOf(values.minutes, 0);
 const jobs = Math.max(1, numberOf(values.jobs, 1));
 const stride = numberOf(values.stride, 1);
 const from = numberOf(values.seed ?? values.from, 1);
+
+const schedules = {
+  lease: runLeaseSchedule,
+  services: runServiceSchedule,
+  cluster: runClusterSchedule,
+};
 
 type Tally = { readonly ran: number; readonly failed: number };
 
@@ -58,7 +73,7 @@ function breachOf(seed: number): { readonly text: string; readonly log: readonly
   if (kind === "ring") {
     return reportOf(seed);
   }
-  const { breach, log } = runClusterSchedule(seed);
+  const { breach, log } = schedules[kind](seed);
   return breach === null ? null : { text: breach, log };
 }
 
@@ -125,12 +140,16 @@ async function runMutants(): Promise<number> {
   const count = numberOf(values.seeds, 2000);
   const seeds = Array.from({ length: count }, (_, index) => from + index);
   let survivors = 0;
-  for (const mutant of mutants.filter(({ name }) => name.includes(positionals[0] ?? ""))) {
+  const word = positionals[0] ?? "";
+  const mutants = [...ringMutants, ...clusterMutants];
+  for (const mutant of mutants.filter(({ prey, name }) => `${prey}: ${name}`.includes(word))) {
     const began = performance.now();
     const { seed, breach } = await hunt(mutant, seeds);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const found = seed === null ? `SURVIVES ${count}` : `${seed - from + 1}`;
-    process.stdout.write(`${found} seeds, ${seconds} s: ${mutant.name}: ${breach}\n`);
+    process.stdout.write(
+      `${found} seeds, ${seconds} s: ${mutant.prey}: ${mutant.name}: ${breach}\n`,
+    );
     if (seed === null) survivors += 1;
   }
   process.stdout.write(`${survivors} mutants survive\n`);

@@ -1,27 +1,13 @@
 /**
- * Deliberate bugs of the ring, to prove that the judges are awake: each is put into a copy of the
- * compiled program and must be found by some seed.
+ * Deliberate bugs of the ring, for the search of ring schedules; see mutation.ts.
  * Source: the mutation check of the specification's invariants; each bug was one of corosync or is
  * the absence of a rule.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-
-type Edit = { readonly file: string; readonly find: string; readonly replace: string };
-
-export type Mutant = { readonly name: string; readonly edits: readonly Edit[] };
-
-export type Hunt = {
-  /** The first seed that found it, or null. */
-  readonly seed: number | null;
-  readonly breach: string;
-};
+import { type Edit, type Mutant, mutant } from "./mutation.ts";
 
 const nothing = ";";
 
-export const mutants: readonly Mutant[] = [
+export const ringMutants: readonly Mutant[] = [
   bug("messages are freed for a duplicate token", "rotation.js", {
     find: "return token.tokenSeq <= this.#memory.tokenSeq;",
     replace: `if (token.tokenSeq > this.#memory.tokenSeq) return false;
@@ -101,9 +87,9 @@ export const mutants: readonly Mutant[] = [
     find: "const echo = join.leave && from",
     replace: "const echo = from",
   }),
-  mutant("chains of fragments go on in the next configuration", [
-    { file: "lanes.js", find: "this.#queues.app.restart();", replace: nothing },
-    { file: "installation.js", find: "this.#assembler.reset();", replace: nothing },
+  mutant("ring", "chains of fragments go on in the next configuration", [
+    { file: "membership/lanes.js", find: "this.#queues.app.restart();", replace: nothing },
+    { file: "membership/installation.js", find: "this.#assembler.reset();", replace: nothing },
   ]),
   bug("a message in fragments is not sent again from its beginning", "lanes.js", {
     find: "this.#queues.app.restart();",
@@ -131,54 +117,10 @@ export const mutants: readonly Mutant[] = [
   }),
 ];
 
-function mutant(name: string, edits: readonly Edit[]): Mutant {
-  return { name, edits };
-}
-
 function bug(name: string, file: string, ...edits: readonly Omit<Edit, "file">[]): Mutant {
   return mutant(
+    "ring",
     name,
-    edits.map((edit) => ({ file, ...edit })),
+    edits.map((edit) => ({ file: `membership/${file}`, ...edit })),
   );
-}
-
-/** Seen from build/test/sim. */
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-
-/** Throws when a mutation does not fit the compiled text exactly once. */
-export function mutatedFiles({ name, edits }: Mutant): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
-  for (const { file, find, replace } of edits) {
-    const path = join("build/src/membership", file);
-    const text = texts.get(path) ?? readFileSync(join(root, path), "utf8");
-    const [before, after, ...more] = text.split(find);
-    if (before === undefined || after === undefined || more.length > 0) {
-      throw new Error(`mutant "${name}": ${text.split(find).length - 1} places in ${file}, not 1`);
-    }
-    texts.set(path, before + replace + after);
-  }
-  return texts;
-}
-
-/** Runs the seeds against the mutant until one finds it. */
-export async function hunt(prey: Mutant, seeds: Iterable<number>): Promise<Hunt> {
-  const files = mutatedFiles(prey);
-  const copy = mkdtempSync(join(tmpdir(), "clusterd-mutant-"));
-  try {
-    for (const part of ["src/membership", "src/model", "test/sim", "test/membership"]) {
-      cpSync(join(root, "build", part), join(copy, "build", part), { recursive: true });
-    }
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    writeFileSync(join(copy, "package.json"), '{ "type": "module" }\n');
-    for (const [path, text] of files) writeFileSync(join(copy, path), text);
-    const schedule = pathToFileURL(join(copy, "build/test/sim/ring-schedule.js")).href;
-    const { runSchedule }: typeof import("./ring-schedule.ts") = await import(schedule);
-    for (const seed of seeds) {
-      const [breach] = runSchedule(seed).breaches;
-      if (breach !== undefined) return { seed, breach };
-    }
-    return { seed: null, breach: "" };
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
 }

@@ -3,20 +3,22 @@
  */
 import { type GuardInput, LeaseGuard } from "../../src/guard/lease-guard.ts";
 import type { VirtualHost } from "./virtual-host.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import type { Timeline } from "./virtual-time.ts";
 
 /** The real one looks every 50 ms at a clock of 10 ms. */
 const lateMs = 60;
 const sweepMs = 80;
+/** From the end of the lease until nothing is left. */
+export const guardWorkMs = lateMs + sweepMs;
 
 export class VirtualGuard {
-  readonly #time: VirtualTime;
+  readonly #time: Timeline;
   readonly #host: VirtualHost;
   readonly #onGuarded: (untilMs: number) => void;
   readonly #machine = new LeaseGuard();
   #ended = false;
 
-  constructor(time: VirtualTime, host: VirtualHost, onGuarded: (untilMs: number) => void) {
+  constructor(time: Timeline, host: VirtualHost, onGuarded: (untilMs: number) => void) {
     this.#time = time;
     this.#host = host;
     this.#onGuarded = onGuarded;

@@ -10,6 +10,8 @@ export type ScriptBehaviour = {
   readonly code?: number;
   /** Null: never returns. */
   readonly takesMs?: number | null;
+  /** What really happens, whatever the code says; without it as the code says. */
+  readonly effect?: "done" | "nothing";
 };
 
 export class VirtualHost {
@@ -28,7 +30,7 @@ export class VirtualHost {
   /** Calls that were under way when the power went off never come back. */
   #boots = 0;
   /** Scripts under way, by action: their effect ends with them when they are killed. */
-  readonly #scripts = new Map<number, { readonly service: string }>();
+  readonly #scripts = new Map<number, { readonly service: string; readonly stuck?: () => void }>();
 
   constructor(time: VirtualTime, network: string, changed: () => void) {
     this.#changed = changed;
@@ -98,7 +100,14 @@ export class VirtualHost {
 
   /** SIGKILL to a script that is under way. */
   kill(action: number): void {
+    const script = this.#scripts.get(action);
     this.#scripts.delete(action);
+    if (script?.stuck !== undefined) this.#soon(1, script.stuck);
+  }
+
+  /** SIGKILL to all that would never end by themselves. */
+  killStuck(): void {
+    for (const [action, { stuck }] of this.#scripts) if (stuck !== undefined) this.kill(action);
   }
 
   #runScript(
@@ -111,9 +120,7 @@ export class VirtualHost {
     const process = `${service} ${file}`;
     const behaviour = this.behaviours.get(`${file} ${verb}`) ?? {};
     if (behaviour.takesMs === null) {
-      const { timeoutMs } = order;
-      if (timeoutMs !== null)
-        this.#soon(timeoutMs, () => report({ type: "timed-out", output: "" }));
+      this.#getStuck(action, service, { order, report });
       return;
     }
     this.#scripts.set(action, { service });
@@ -124,13 +131,32 @@ export class VirtualHost {
       }
       this.calls.push(`${service} ${verb}`);
       const forced = behaviour.code;
-      if (verb === "start" && (forced ?? 0) === 0) {
+      const works = behaviour.effect ?? ((forced ?? 0) === 0 ? "done" : "nothing");
+      if (verb === "start" && works === "done") {
         this.running.add(process);
         this.#changed();
       }
-      if (verb === "stop" && (forced ?? 0) === 0) this.running.delete(process);
+      if (verb === "stop" && works === "done") this.running.delete(process);
       const natural = verb === "status" && !this.running.has(process) ? 3 : 0;
       report({ type: "exited", code: forced ?? natural, output: "" });
+    });
+  }
+
+  /** Ends by its time limit, or when somebody kills it. */
+  #getStuck(
+    action: number,
+    service: string,
+    call: {
+      readonly order: Extract<AgentOrder, { readonly type: "run-process" }>;
+      readonly report: (report: AgentReport) => void;
+    },
+  ): void {
+    const { order, report } = call;
+    const stuck = () => report({ type: "signalled", signal: "SIGKILL", output: "" });
+    this.#scripts.set(action, { service, stuck });
+    if (order.timeoutMs === null) return;
+    this.#soon(order.timeoutMs, () => {
+      if (this.#scripts.delete(action)) report({ type: "timed-out", output: "" });
     });
   }
 

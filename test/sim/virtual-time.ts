@@ -3,7 +3,13 @@
  */
 import { EventHeap } from "./event-heap.ts";
 
-export class VirtualTime {
+/** A clock, and what it wakes: the true time, or a machine's own idea of it. */
+export type Timeline = {
+  readonly nowMs: number;
+  after(delayMs: number, call: () => void): void;
+};
+
+export class VirtualTime implements Timeline {
   readonly #calls = new EventHeap<() => void>();
   #nowMs = 0;
 
@@ -30,14 +36,36 @@ export class VirtualTime {
   }
 }
 
+/** The clock of one machine: it began elsewhere, and runs too fast or too slow. */
+export class DriftingClock implements Timeline {
+  readonly #time: Timeline;
+  readonly #offsetMs: number;
+  /** Its milliseconds for each true one. */
+  readonly rate: number;
+
+  constructor(time: Timeline, options: { readonly rate: number; readonly offsetMs: number }) {
+    this.#time = time;
+    this.#offsetMs = options.offsetMs;
+    this.rate = options.rate;
+  }
+
+  get nowMs(): number {
+    return this.#offsetMs + this.#time.nowMs * this.rate;
+  }
+
+  after(delayMs: number, call: () => void): void {
+    this.#time.after(delayMs / this.rate, call);
+  }
+}
+
 /** Timers by name over virtual time, with the guarantee of the real ones. */
 export class VirtualTimers<Name extends string> {
-  readonly #time: VirtualTime;
+  readonly #time: Timeline;
   readonly #fire: (timer: Name) => void;
   readonly #generations = new Map<Name, number>();
   #generation = 0;
 
-  constructor(time: VirtualTime, fire: (timer: Name) => void) {
+  constructor(time: Timeline, fire: (timer: Name) => void) {
     this.#time = time;
     this.#fire = fire;
   }

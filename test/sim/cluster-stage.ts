@@ -1,0 +1,211 @@
+/**
+ * What can happen to a simulated cluster, and the play in which it does: random acts for a while,
+ * then everything is healed, nobody holds anything back, and the cluster must come to rest.
+ */
+import type { NodeId } from "../../src/model/ids.ts";
+import type { ServiceOperation } from "../../src/services/service-messages.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Random } from "./random.ts";
+import type { RingNetwork } from "./ring-network.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** How often it happens among the others, 0 for never; it gets two random nodes. */
+export type Act = readonly [weight: number, happen: (node: NodeId, other: NodeId) => void];
+
+export type StageParts = {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  readonly time: VirtualTime;
+  readonly network: RingNetwork;
+};
+
+export type Pace = {
+  readonly faultsMs: number;
+  /** From healing to rest: detection, safe wait, retries of 30 s, twice. */
+  readonly restMs: number;
+  readonly spacingMs: readonly number[];
+};
+
+export const usualPace: Pace = {
+  faultsMs: 60_000,
+  restMs: 150_000,
+  spacingMs: [300, 1500, 5000],
+};
+
+export class ClusterStage {
+  readonly #parts: StageParts;
+  #healed = false;
+
+  constructor(parts: StageParts) {
+    this.#parts = parts;
+  }
+
+  /** Happens then, unless everything has been healed meanwhile. */
+  later(delayMs: number, happen: () => void): void {
+    this.#parts.time.after(delayMs, () => {
+      if (!this.#healed) happen();
+    });
+  }
+
+  partition(): void {
+    const { cluster, random } = this.#parts;
+    const left = cluster.nodes.filter(() => random.chance(0.5));
+    const right = cluster.nodes.filter((one) => !left.includes(one));
+    cluster.cut(left, right);
+  }
+
+  isolate(node: number): void {
+    const { cluster } = this.#parts;
+    cluster.cut(
+      [node],
+      cluster.nodes.filter((one) => one !== node),
+    );
+  }
+
+  oneWay(from: number, to: number): void {
+    if (from !== to) this.#parts.network.cut(from, to);
+  }
+
+  /** SIGSTOP to the daemon, and SIGCONT some time later. */
+  pause(node: number, between: readonly [number, number]): void {
+    const { cluster, random, time } = this.#parts;
+    cluster.pause(node);
+    time.after(random.between(...between), () => cluster.resume(node));
+  }
+
+  boot(node: number): void {
+    const { cluster } = this.#parts;
+    if (cluster.node(node) === null) cluster.boot(node);
+  }
+
+  terminate(node: number): void {
+    const { cluster } = this.#parts;
+    if (!cluster.isPaused(node)) cluster.terminate(node);
+  }
+
+  changeWeather(): void {
+    const { network, random } = this.#parts;
+    network.weather = {
+      loss: random.chance(0.5) ? 0 : random.between(0, 0.15),
+      duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
+      delayMs: random.pick([0.2, 1, 4, 20]),
+      jitterMs: random.pick([0, 1, 10]),
+    };
+  }
+
+  /** For a while the script fails or is slow: the longest outlives detection and safe wait. */
+  spoilAgent(node: number, scripts: readonly string[]): void {
+    const { cluster, random, time } = this.#parts;
+    const script = random.pick(scripts);
+    const action = random.pick(["start", "start", "status", "stop"]);
+    const { behaviours } = cluster.host(node);
+    const takesMs = random.pick([5, 5, 400, 3000, 25_000]);
+    behaviours.set(`${script} ${action}`, random.chance(0.6) ? { code: 1, takesMs } : { takesMs });
+    time.after(random.between(500, 20_000), () => behaviours.delete(`${script} ${action}`));
+  }
+
+  /** A user asks on a node; half of the requests name the other one as the target. */
+  request(
+    node: number,
+    target: number,
+    choices: {
+      readonly operations: readonly ServiceOperation[];
+      readonly services: readonly string[];
+    },
+  ): void {
+    const { cluster, random } = this.#parts;
+    if (cluster.node(node) === null || cluster.isPaused(node)) return;
+    cluster.request(node, random.pick(choices.operations), {
+      service: random.pick(choices.services),
+      ...(random.chance(0.5) ? { target } : {}),
+    });
+  }
+
+  lock(node: number): void {
+    const { cluster, random } = this.#parts;
+    if (cluster.node(node) === null || cluster.isPaused(node)) return;
+    cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
+  }
+
+  killProcess(node: number): void {
+    const { cluster, random } = this.#parts;
+    const { running } = cluster.host(node);
+    if (running.size > 0) running.delete(random.pick([...running]));
+  }
+
+  toggleLink(node: number): void {
+    const { cluster } = this.#parts;
+    const host = cluster.host(node);
+    host.linkUp = !host.linkUp;
+    cluster.networkChanged(node);
+  }
+
+  play(acts: readonly Act[], pace: Pace = usualPace): void {
+    const { cluster, random, network, time } = this.#parts;
+    const delayMs = random.pick([0.2, 1, 4]);
+    network.weather = { loss: 0, duplication: 0, delayMs, jitterMs: delayMs };
+    for (const node of cluster.nodes) {
+      time.after(random.chance(0.7) ? 0 : random.between(0, 5000), () => this.boot(node));
+    }
+    const spacingMs = random.pick(pace.spacingMs);
+    const next = () => random.between(0, 2 * spacingMs);
+    for (let at = random.between(0, 5000); at < pace.faultsMs; at += next()) {
+      time.after(at, () => this.#act(acts));
+    }
+    cluster.run(pace.faultsMs);
+    this.#heal();
+    // A daemon that was about to leave when everything was healed comes back, too.
+    for (const pauseMs of [10_000, 20_000]) {
+      cluster.run(pauseMs);
+      for (const node of cluster.nodes) this.boot(node);
+    }
+    this.#letGo();
+    cluster.run(pace.restMs);
+    cluster.run(this.#pendingRetryMs());
+  }
+
+  #act(acts: readonly Act[]): void {
+    const { cluster, random } = this.#parts;
+    const total = acts.reduce((sum, [weight]) => sum + weight, 0);
+    let rest = random.between(0, total);
+    for (const [weight, happen] of acts) {
+      rest -= weight;
+      if (rest > 0) continue;
+      happen(random.pick(cluster.nodes), random.pick(cluster.nodes));
+      return;
+    }
+  }
+
+  #heal(): void {
+    const { cluster, network } = this.#parts;
+    this.#healed = true;
+    network.weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
+    cluster.heal();
+    for (const node of cluster.nodes) {
+      const host = cluster.host(node);
+      host.behaviours.clear();
+      host.killStuck();
+      host.linkUp = true;
+      cluster.resume(node);
+    }
+    for (const node of cluster.nodes) this.boot(node);
+  }
+
+  /** Nobody holds anything back any more. */
+  #letGo(): void {
+    const { cluster } = this.#parts;
+    const [first = 1] = cluster.nodes;
+    cluster.lock(first, "unlock");
+    const frozen = cluster.node(first)?.snapshot.table?.frozen() ?? [];
+    for (const service of frozen) cluster.request(first, "unfreeze", { service });
+  }
+
+  /** Until the last retry that failed starts have postponed, and its start. */
+  #pendingRetryMs(): number {
+    const { cluster } = this.#parts;
+    const [first = 1] = cluster.nodes;
+    const table = cluster.node(first)?.snapshot.table?.snapshot();
+    const due = (table?.services ?? []).map((one) => one.retryAt ?? 0);
+    return table === undefined ? 0 : Math.max(0, Math.max(...due) - table.nowMs) + 10_000;
+  }
+}
