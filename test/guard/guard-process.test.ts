@@ -36,7 +36,13 @@ class RunningGuard {
     });
     this.child.stdin?.on("error", () => undefined);
     this.ended = once(this.child, "exit");
-    this.tell({ type: "watch", token: place.token, addresses: [address], cgroups: null });
+    this.tell({
+      type: "watch",
+      token: place.token,
+      addresses: [address],
+      cgroups: null,
+      watchdog: null,
+    });
   }
 
   tell(order: Bare<GuardOrder>): void {

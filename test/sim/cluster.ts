@@ -315,6 +315,7 @@ export class Cluster {
         incarnation: machine.incarnation,
         configHash: "same",
         trackingToken: "token",
+        watchdog: false,
       }),
       timers: new VirtualTimers<NodeTimer>(this.#options.time, (timer) => {
         if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });

@@ -103,6 +103,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       leaseMs: ms(4400),
       killTimeoutMs: ms(2000),
       safeWaitMs: ms(7464),
+      watchdog: null,
       ...options.fencing,
     },
     accounts: [],

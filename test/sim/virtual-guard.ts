@@ -20,7 +20,7 @@ export class VirtualGuard {
     this.#time = time;
     this.#host = host;
     this.#onGuarded = onGuarded;
-    this.#step({ type: "watch", token: "", addresses: [], cgroups: null });
+    this.#step({ type: "watch", token: "", addresses: [], cgroups: null, watchdog: null });
   }
 
   arm(leaseEndMs: number): void {
