@@ -20,7 +20,7 @@ export class LastSigns {
     this.#longerMs = watchdog === null ? 0 : watchdog.safeWaitMs - safeWaitMs;
   }
 
-  note({ node, watchdog }: Hello): void {
+  note({ node, watchdog }: Pick<Hello, "node" | "watchdog">): void {
     if (watchdog) this.#plain.delete(node);
     else this.#plain.add(node);
   }

@@ -68,6 +68,12 @@ export class VirtualWatchdog implements Watchdog {
     this.#open = false;
   }
 
+  /** Nothing runs any more, the device neither. */
+  powerOff(): void {
+    this.#open = false;
+    this.#feeding += 1;
+  }
+
   #write(byte: string): void {
     this.written += byte;
   }

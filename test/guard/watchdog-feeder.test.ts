@@ -163,6 +163,7 @@ test("H1 and H3 hold for any course of events", async (t) => {
           if (output.type === "sweep") {
             sweeping = true;
             bareNow = false;
+            leaseEndMs = 0;
           }
           if (output.type === "report" && output.report.type === "armed") {
             leaseEndMs = output.report.leaseEndMs;

@@ -17,6 +17,7 @@ type Fault =
   | "crash"
   | "long-pause"
   | "kill-daemon"
+  | "kill-both"
   | "boot"
   | "terminate"
   | "weather"
@@ -28,6 +29,7 @@ export type ClusterVerdict = {
   /** What a judge objected to, or null. */
   readonly breach: string | null;
   readonly log: readonly string[];
+  readonly resets: number;
   /** Equal for equal seeds. */
   readonly digest: string;
 };
@@ -72,7 +74,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
   });
   const bold = seed >= boldSeedMin;
-  const run = new Schedule({ cluster, random, time, network, bold });
+  const watchdogs = conf.fencing.watchdog !== null;
+  const run = new Schedule({ cluster, random, time, network, bold, watchdogs });
   let breach: string | null = null;
   try {
     run.play();
@@ -84,6 +87,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     seed,
     breach,
     log: cluster.log,
+    resets: cluster.resets,
     digest: `${cluster.log.length} ${time.nowMs} ${cluster.log.join("|").length}`,
   };
 }
@@ -94,6 +98,7 @@ type Parts = {
   readonly time: VirtualTime;
   readonly network: RingNetwork;
   readonly bold: boolean;
+  readonly watchdogs: boolean;
 };
 
 class Schedule {
@@ -102,7 +107,7 @@ class Schedule {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { random, bold } = parts;
+    const { random, bold, watchdogs } = parts;
     const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
     this.#weights = [
       ["partition", weight(1)],
@@ -121,6 +126,7 @@ class Schedule {
       ...(bold
         ? [["long-pause", weight(0.6)] as const, ["kill-daemon", weight(0.8)] as const]
         : []),
+      ...(watchdogs ? [["kill-both", 0.5] as const] : []),
     ];
   }
 
@@ -223,6 +229,9 @@ class Schedule {
         return;
       case "kill-daemon":
         cluster.killDaemon(node);
+        return;
+      case "kill-both":
+        cluster.killGuard(node).killDaemon(node);
         return;
       case "crash":
         cluster.crash(node);
