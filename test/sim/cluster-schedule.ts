@@ -262,11 +262,9 @@ class Schedule {
         if (cluster.node(node) === null || cluster.isPaused(node)) return;
         cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
         return;
-      case "kill-process": {
-        const { running } = cluster.host(node);
-        if (running.size > 0) running.delete(random.pick([...running]));
+      case "kill-process":
+        this.#killProcess(node);
         return;
-      }
       case "link": {
         const host = cluster.host(node);
         host.linkUp = !host.linkUp;
@@ -274,6 +272,11 @@ class Schedule {
         return;
       }
     }
+  }
+
+  #killProcess(node: number): void {
+    const { running } = this.#parts.cluster.host(node);
+    if (running.size > 0) running.delete(this.#parts.random.pick([...running]));
   }
 
   #newWeather(): Weather {
