@@ -76,6 +76,8 @@ export const integers = {
     lease: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
     kill_timeout: { default: 2000, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
     safe_wait: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
+    /** The longer, the later others may take over; too short, and a slow kill is a reset (I2). */
+    watchdog_timeout: { default: null, min: 1, max: 600, unit: "s", source: "clusterd" },
   },
   rm: {
     status_poll_interval: seconds({ default: null, min: 1, source: "rgmanager(8)" }),
@@ -124,6 +126,12 @@ export const clockErrorPercent = 1;
 export const leaseMarginMs = 1000;
 /** Time the ring needs beyond token and consensus until it renews a lease again (I1). */
 export const leaseRotationMs = 1000;
+
+/** sbd(8): SBD_WATCHDOG_TIMEOUT. */
+export const watchdogTimeoutSeconds = 5;
+export const watchdogDeviceDefault = "/dev/watchdog";
+/** Time for looking whether the kill has worked, before the reset (I2). */
+export const watchdogVerifyMs = 1000;
 
 export const xmlBytesMax = 1_048_576;
 export const xmlDepthMax = 32;

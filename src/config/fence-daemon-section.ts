@@ -5,7 +5,8 @@
  * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
  * attributes of self-fencing are additions of clusterd.
  * I1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one fails.
- * I3  safe wait >= (lease + kill timeout) x 1.01 + 1000 ms: the victim is surely dead.
+ * I3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms: the victim is
+ *     surely dead.
  * I4  safe_wait in the file may only raise the computed value.
  */
 import type { FencingConf, SelfFenceMode, TotemConf } from "../model/conf.ts";
@@ -13,6 +14,7 @@ import { type Ms, ms } from "../model/time.ts";
 import type { Report } from "./complaint.ts";
 import { clockErrorPercent, flags, integers, leaseMarginMs, leaseRotationMs } from "./defaults.ts";
 import { onlySection, placeOfAttribute, type Section, SectionReader } from "./section.ts";
+import { readWatchdog } from "./watchdog-options.ts";
 
 type RingTimers = Pick<TotemConf, "tokenMs" | "consensusMs">;
 
@@ -26,6 +28,12 @@ export function readFencing(
   const postJoinMs = reader.duration("post_join_delay", rows.post_join_delay);
   const killTimeoutMs = reader.duration("kill_timeout", rows.kill_timeout);
   const leaseMs = readLease(reader, cluster.totem, report);
+  const selfFence = readSelfFence(reader, cluster.twoNode, report);
+  const device = readWatchdog(reader, { selfFence, killTimeoutMs }, report);
+  const resetMs = device === null ? null : safeWaitMsFor(leaseMs, device.timeoutMs);
+  const leastMs =
+    selfFence === "watchdog" && resetMs !== null ? resetMs : safeWaitMsFor(leaseMs, killTimeoutMs);
+  const safeWaitMs = readSafeWait(reader, leastMs, report);
   return {
     postJoinDelayMs: postJoinMs < 0 ? null : postJoinMs,
     postFailDelayMs: reader.duration("post_fail_delay", rows.post_fail_delay),
@@ -33,10 +41,14 @@ export function readFencing(
     cleanStart: reader.flag("clean_start", flags.fence_daemon.clean_start),
     skipUndefined: reader.flag("skip_undefined", flags.fence_daemon.skip_undefined),
     agentTimeoutMs: reader.duration("agent_timeout", rows.agent_timeout),
-    selfFence: readSelfFence(reader, cluster.twoNode, report),
+    selfFence,
     leaseMs,
     killTimeoutMs,
-    safeWaitMs: readSafeWait(reader, { leaseMs, killTimeoutMs }, report),
+    safeWaitMs,
+    watchdog:
+      device === null || resetMs === null
+        ? null
+        : { ...device, safeWaitMs: ms(Math.max(resetMs, safeWaitMs)) },
   };
 }
 
@@ -45,9 +57,9 @@ export function defaultLeaseMs({ tokenMs, consensusMs }: RingTimers): Ms {
   return ms(Math.max(2 * (tokenMs + consensusMs), tokenMs + consensusMs + 2000));
 }
 
-/** D of software mode: (L + K)(1 + rho) + G, rounded up. */
-export function softwareSafeWaitMs(leaseMs: Ms, killTimeoutMs: Ms): Ms {
-  const worst = Math.ceil(((leaseMs + killTimeoutMs) * (100 + clockErrorPercent)) / 100);
+/** D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. */
+export function safeWaitMsFor(leaseMs: Ms, endWithinMs: Ms): Ms {
+  const worst = Math.ceil(((leaseMs + endWithinMs) * (100 + clockErrorPercent)) / 100);
   return ms(worst + leaseMarginMs);
 }
 
@@ -67,12 +79,7 @@ function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms
   return leaseMs;
 }
 
-function readSafeWait(
-  reader: SectionReader,
-  victim: { readonly leaseMs: Ms; readonly killTimeoutMs: Ms },
-  report: Report,
-): Ms {
-  const least = softwareSafeWaitMs(victim.leaseMs, victim.killTimeoutMs);
+function readSafeWait(reader: SectionReader, least: Ms, report: Report): Ms {
   if (reader.text("safe_wait") === "auto") return least;
   const safeWaitMs = reader.duration("safe_wait", integers.fence_daemon.safe_wait);
   if (safeWaitMs === null || safeWaitMs >= least) return safeWaitMs ?? least;
@@ -90,10 +97,7 @@ const modes = ["auto", "software", "no", "watchdog"] as const;
 function readSelfFence(reader: SectionReader, twoNode: boolean, report: Report): SelfFenceMode {
   const mode = reader.choice("self_fence", modes) ?? "auto";
   const place = placeOfAttribute(reader.section, "self_fence");
-  if (mode === "watchdog") {
-    const problem = "a watchdog device is not supported yet";
-    report.error(place, { type: "not-supported", problem, allowed: "auto, software, no" });
-  } else if (mode === "software" && twoNode) {
+  if ((mode === "software" || mode === "watchdog") && twoNode) {
     const problem = "self-fencing cannot work with two_node: both sides stay quorate";
     const allowed = "use fence devices, or a third node";
     report.error(place, { type: "conflict", problem, allowed });

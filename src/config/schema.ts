@@ -147,12 +147,11 @@ const fenceDaemon: ElementRule = {
     used: [
       ..."post_join_delay post_fail_delay override_time clean_start skip_undefined".split(" "),
       ..."agent_timeout self_fence lease kill_timeout safe_wait".split(" "),
+      ..."watchdog_device watchdog_timeout".split(" "),
     ],
     ignored: {
       override_path: "use fence_ack-ts instead",
       fence_check_delay: "there is no periodic check of fence devices",
-      watchdog_device: "a watchdog device is not supported yet",
-      watchdog_timeout: "a watchdog device is not supported yet",
     },
   },
   children: noChildren,

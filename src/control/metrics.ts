@@ -55,7 +55,8 @@ function counter(name: string, help: string, value: number | readonly Sample[]):
   return { ...gauge(`${name}_total`, help, value), type: "counter" };
 }
 
-function clusterMetrics({ cluster, quorum, lease, localNode }: ClusterStatus): readonly Metric[] {
+function clusterMetrics(status: ClusterStatus): readonly Metric[] {
+  const { cluster, quorum, lease, watchdog, localNode } = status;
   const build = { version, cluster: cluster.name, node: String(localNode) };
   return [
     gauge("build_info", "Always 1.", [{ labels: build, value: 1 }]),
@@ -70,6 +71,11 @@ function clusterMetrics({ cluster, quorum, lease, localNode }: ClusterStatus): r
     gauge("quorum_votes", "Votes needed for quorum.", quorum.quorum),
     gauge("lease_held", "Whether this node may run services.", Number(lease.held)),
     gauge("lease_remaining_seconds", "Time left of the lease.", lease.remainingMs / 1000),
+    gauge(
+      "watchdog_armed",
+      "Whether a watchdog resets this node unless it is fed.",
+      Number(watchdog.state === "armed"),
+    ),
   ];
 }
 

@@ -34,6 +34,7 @@ import type {
   ServiceState,
   ServiceStatus,
   TokenRotation,
+  WatchdogStatus,
 } from "../model/status.ts";
 import { serviceStateNumbers } from "../model/status.ts";
 import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
@@ -245,8 +246,18 @@ export function parseClusterStatus(value: unknown): Result<ClusterStatus, string
       locked: fields.flag("locked"),
       lease: { held: lease.flag("held"), remainingMs: lease.number("remainingMs") },
       tracking: fields.parsed("tracking", parseTracking, "marks"),
+      watchdog: readWatchdog(fields.object("watchdog")),
     };
   });
+}
+
+function readWatchdog(fields: JsonFields): WatchdogStatus {
+  return { state: fields.parsed("state", parseWatchdogState, "unused"), text: fields.text("text") };
+}
+
+function parseWatchdogState(value: unknown): WatchdogStatus["state"] | null {
+  const known = ["unused", "waiting", "armed", "refused"] as const;
+  return known.find((state) => state === value) ?? null;
 }
 
 function readRing(fields: JsonFields): RingStatus {

@@ -7,31 +7,25 @@
  */
 
 import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
-import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { systemClock } from "../io/clock.ts";
-import { FileStore } from "../io/file-store.ts";
-import { LinuxNetwork } from "../io/linux-network.ts";
-import type { LinkEvent, LogSink, Network, Stop } from "../io/ports.ts";
-import { SystemProcesses } from "../io/process-runner.ts";
-import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
+import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
-import { loadSystemCalls } from "../io/system-calls.ts";
-import { findTool } from "../io/tool.ts";
 import type { ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
-import { accept, type Result, refuse } from "../model/outcome.ts";
+import { accept, type Result } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { ipSettings } from "../vip/ip-agent.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
+import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
-import { OrderPerformer } from "./order-performer.ts";
 import { RingLink } from "./ring-link.ts";
 import { reportStatus } from "./status-report.ts";
+import { WatchdogDesk } from "./watchdog-desk.ts";
 
 export type DaemonOptions = {
   readonly loaded: LoadedConfiguration;
@@ -42,22 +36,14 @@ export type DaemonOptions = {
   readonly onExit: (status: number) => void;
 };
 
-type Ports = {
-  readonly network: Network;
-  readonly processes: SystemProcesses;
-  /** Null: the processes of services are found by their marks, and missed by polling. */
-  readonly cgroups: ServiceCgroups | null;
-  readonly trackingToken: string;
-  readonly performer: OrderPerformer;
-};
-
 export class Daemon {
   readonly #options: DaemonOptions;
-  readonly #ports: Ports;
+  readonly #ports: DaemonPorts;
   readonly #clock = systemClock();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   readonly #addresses: readonly string[];
   readonly #ringLink: RingLink;
+  readonly #watchdog: WatchdogDesk;
   #guard: GuardLink | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
@@ -67,12 +53,18 @@ export class Daemon {
   #exitStatus = 0;
   #shown = { quorum: "", nodes: "", services: new Map<string, string>() };
 
-  private constructor(options: DaemonOptions, ports: Ports) {
+  private constructor(options: DaemonOptions, ports: DaemonPorts) {
     this.#options = options;
     this.#ports = ports;
     const { services } = options.loaded.conf.services;
     this.#addresses = [...new Set(services.flatMap(({ tree }) => addressesOf(tree)))];
     const { conf, local, addresses } = options.loaded;
+    this.#watchdog = new WatchdogDesk({
+      conf,
+      self: local.id,
+      log: options.log,
+      onMissing: () => this.#giveUp(),
+    });
     this.#ringLink = new RingLink({
       network: ports.network,
       address: addresses.find(({ id }) => id === local.id)?.address ?? "",
@@ -124,6 +116,7 @@ export class Daemon {
         addresses: new Map(addresses.map(({ id, address }) => [id, address])),
         joined: (node) => life?.members.find(node) ?? null,
         tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
+        watchdog: this.#watchdog.status,
       },
       { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },
     );
@@ -153,19 +146,30 @@ export class Daemon {
     const { trackingToken: token, cgroups } = this.#ports;
     this.#guard = new GuardLink({
       stateDirectory,
-      duty: { token, addresses: this.#addresses, cgroups: cgroups?.directory ?? null },
+      duty: {
+        token,
+        addresses: this.#addresses,
+        cgroups: cgroups?.directory ?? null,
+        watchdog: this.#watchdog.wanted,
+      },
       log,
       onReady: () => {
         if (!this.#ending) this.#beginLife();
       },
       onGuarded: (untilMs) => this.#life?.loop?.push({ type: "guarded", untilMs }),
+      onWatchdog: (report) => this.#watchdog.onReport(report),
       onMissing: () => {
         const text = "no guard can be started: this node hands its services over and ends";
         log.write("fencing", "crit", { text });
-        this.#exitStatus = 1;
-        this.shutdown();
+        this.#giveUp();
       },
     });
+  }
+
+  /** Without what makes this node safe it takes part no longer. */
+  #giveUp(): void {
+    this.#exitStatus = 1;
+    this.shutdown();
   }
 
   #beginLife(): void {
@@ -178,6 +182,7 @@ export class Daemon {
       name: local.name,
       configHash: hash,
       trackingToken,
+      watchdog: this.#watchdog.counts,
       performer,
       log,
       ring: {
@@ -319,49 +324,6 @@ export class Daemon {
   }
 }
 
-async function openPorts(options: DaemonOptions): Promise<Result<Ports, string>> {
-  const { log } = options;
-  const store = new FileStore(options.stateDirectory);
-  const token = await store.trackingToken();
-  if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
-  const ip = await findTool("ip");
-  if (ip === null) return refuse("the program ip (package iproute2) is not installed");
-  const calls = await loadSystemCalls();
-  const means = await chooseAnnounceMeans(calls.ok ? calls.value : null);
-  const level = means.type === "none" ? "warning" : "info";
-  log.write("services", level, { text: `addresses are announced by: ${means.type}` });
-  const listing: { network: Network | null } = { network: null };
-  const announcer = new Announcer({
-    means,
-    interfaces: async () => {
-      const listed = await listing.network?.interfaces();
-      return listed?.ok === true ? listed.value : [];
-    },
-    onFailure: (text) => log.write("services", "warning", { text }),
-  });
-  const network = new LinuxNetwork(ip, announcer);
-  listing.network = network;
-  const trackingToken = token.value;
-  const cgroups = await openCgroups(options, trackingToken);
-  const processes = new SystemProcesses(cgroups);
-  const performer = new OrderPerformer({ processes, network, trackingToken });
-  return accept({ network, processes, cgroups, trackingToken, performer });
-}
-
-async function openCgroups(
-  { loaded, log }: DaemonOptions,
-  token: string,
-): Promise<ServiceCgroups | null> {
-  const names = loaded.conf.services.services.map(({ name }) => name);
-  const made = await makeServiceCgroups(token, names);
-  if (made.ok) return made.value;
-  const text =
-    `no cgroups for services (${made.problem}): their processes are found by marks in their ` +
-    "environment only, and their end is noticed by polling only";
-  log.write("services", "warning", { text });
-  return null;
-}
-
 function addressesOf(tree: ResourceConf): readonly string[] {
   const own = tree.type === "ip" ? ipSettings(new Map(tree.attributes)) : null;
   return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesOf)];
@@ -372,7 +334,7 @@ function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | un
 }
 
 /** Members of another one would wait for each other's part of the state exchange in vain. */
-const exchangeVersion = 2;
+const exchangeVersion = 3;
 
 /** Settings that must be equal on all members of a ring, as one number. */
 function ringConfigHash(totem: LoadedConfiguration["conf"]["totem"]): number {

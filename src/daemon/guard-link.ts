@@ -22,6 +22,11 @@ import { toolEnvironment } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
 import { assertNever } from "../model/outcome.ts";
 
+export type WatchdogReport = Omit<
+  Extract<GuardReport, { readonly type: "watchdog" }>,
+  "protocol" | "type"
+>;
+
 export type GuardLinkOptions = {
   readonly stateDirectory: string;
   readonly duty: Omit<Bare<WatchOrder>, "type">;
@@ -30,6 +35,8 @@ export type GuardLinkOptions = {
   readonly onReady: () => void;
   /** Until when the guard leaves services alone (boot time, ms); 0: there is no guard. */
   readonly onGuarded: (untilMs: number) => void;
+  /** Of the watchdog device: before `onReady`, and when it changes. */
+  readonly onWatchdog: (report: WatchdogReport) => void;
   /** There was a guard, and none can be started any more. */
   readonly onMissing: () => void;
 };
@@ -128,6 +135,9 @@ export class GuardLink {
         this.#sweeping = true;
         this.#options.onGuarded(0);
         this.#say("warning", `the guard is killing all services: ${report.why}`);
+        return;
+      case "watchdog":
+        this.#options.onWatchdog(report);
         return;
       case "clean":
         this.#say("notice", "the guard has verified that nothing of any service is left");

@@ -34,6 +34,8 @@ export type LifeParts = {
   readonly name: NodeName;
   readonly configHash: string;
   readonly trackingToken: string;
+  /** This node may be reset by a watchdog, which the others must wait for. */
+  readonly watchdog: boolean;
   readonly ring: RingThreadOptions;
   readonly performer: OrderPerformer;
   readonly log: LogSink;
@@ -179,9 +181,10 @@ export class NodeLife {
   }
 
   #begin(incarnation: number): void {
-    const { conf, self, name, configHash, trackingToken, log, performer } = this.#parts;
+    const { conf, self, name, configHash, trackingToken, watchdog } = this.#parts;
+    const { log, performer } = this.#parts;
     const { onLease, onTurn } = this.#parts;
-    const identity = { self, name, incarnation, configHash, trackingToken };
+    const identity = { self, name, incarnation, configHash, trackingToken, watchdog };
     this.#node = new ClusterNode(conf, identity);
     this.#loop = new EventLoop({
       conf,

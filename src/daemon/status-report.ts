@@ -18,6 +18,7 @@ export type StatusParts = {
   readonly self: number;
   readonly ring: RingView;
   readonly tracking: ClusterStatus["tracking"];
+  readonly watchdog: ClusterStatus["watchdog"];
   readonly addresses: ReadonlyMap<number, string>;
   readonly joined: (node: NodeId) => JoinRecord | null;
 };
@@ -27,7 +28,7 @@ export function reportStatus(
   parts: StatusParts,
   now: StatusMoment,
 ): ClusterStatus {
-  const { node, self, ring, tracking } = parts;
+  const { node, self, ring, tracking, watchdog } = parts;
   const { transport, multicast } = conf.totem;
   const snapshot = node?.snapshot ?? null;
   const verdict = node?.quorum.snapshot() ?? null;
@@ -56,6 +57,7 @@ export function reportStatus(
     services: snapshot?.table == null ? null : serviceStatuses(conf, snapshot.table),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
+    watchdog,
   };
 }
 

@@ -297,7 +297,8 @@ export class FenceDomain {
     this.#victims.set(victim.node, { ...victim, by });
     this.#say("notice", `fencing node ${this.#ways.name(victim.node)} (by ${this.#ways.name(by)})`);
     if (by !== this.#self || this.#rounds.has(victim.node)) return;
-    const selfLast = this.#conf.fencing.selfFence === "software";
+    const { selfFence } = this.#conf.fencing;
+    const selfLast = selfFence === "software" || selfFence === "watchdog";
     const round = new FenceRound(this.#ways.nodeConf(victim.node), { selfLast });
     this.#rounds.set(victim.node, round);
     this.#perform(victim.node, round);

@@ -8,12 +8,13 @@ import {
   literal,
   nullable,
   number,
+  oneOf,
   record,
   type Shaped,
   text,
 } from "../model/shape.ts";
 
-const protocol = "clusterd-guard-1";
+const protocol = "clusterd-guard-2";
 const addressesMax = 1024;
 
 /** What has to be taken off the machine; the first message, and once only. */
@@ -26,6 +27,8 @@ const watch = record({
   addresses: list(text, addressesMax),
   /** Directory of the services' cgroups, or null when they have none. */
   cgroups: nullable(text),
+  /** The device that resets the machine; null: none is to be used. */
+  watchdog: nullable(record({ device: text, timeoutMs: number })),
 });
 
 /** Services may run until then, CLOCK_BOOTTIME. */
@@ -40,7 +43,17 @@ const disarm = record({ protocol: literal(protocol), type: literal("disarm") });
 
 const order = either(watch, arm, disarm);
 
+/** Of the watchdog device: before `ready`, and when it changes. `text` says which, or why not. */
+const watchdog = record({
+  protocol: literal(protocol),
+  type: literal("watchdog"),
+  /** `waiting`: what an earlier life has left must be gone first, or a lease be held. */
+  state: oneOf("waiting", "armed", "refused"),
+  text,
+});
+
 const report = either(
+  watchdog,
   /** It is the only guard here, and knows what to watch. */
   record({ protocol: literal(protocol), type: literal("ready") }),
   /** Until then it kills nothing, as long as the pipe is open. */

@@ -1,19 +1,24 @@
 /**
  * The guard's decisions: when everything of the services must be taken off this machine.
  * Knows the lease and whether clusterd is there. Does not know what the services are, how they are
- * killed, or the ring; every instant is CLOCK_BOOTTIME in ms.
+ * killed, or the ring; every instant is CLOCK_BOOTTIME in ms. Feeding is watchdog-feeder.ts.
  * Source: sbd(8); rgmanager's watchdog parent, which ends the node when its child dies.
  * G1  From `armed` on nothing is killed before the lease ends, while clusterd is there.
  * G2  When the lease has ended, or clusterd is gone, the services are killed, until that is
  *     verified; `armed` is not said before.
  * G3  Without clusterd it waits for no lease: nobody manages these services any more.
  *
+ * G4  Idle is clean only when somebody has looked; `armed` waits until it is known whether there is
+ *     a watchdog.
+ *
  *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
  *     └─gone─► ended  └──────gone─────┴───────gone──────────►│
  *            idle, armed, sweeping and clean ──disarm──► ended
+ *   Where the watchdog cannot be disarmed, `retired` takes the place of `ended`: it is fed on.
  */
 import { assertNever } from "../model/outcome.ts";
 import type { Bare, GuardOrder, GuardReport } from "./guard-messages.ts";
+import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
 
 export type GuardInput =
   | Bare<GuardOrder>
@@ -21,17 +26,28 @@ export type GuardInput =
   | { readonly type: "gone"; readonly why: string }
   | { readonly type: "time" }
   /** What a sweep has left, in words. */
-  | { readonly type: "swept"; readonly rest: readonly string[] };
+  | { readonly type: "swept"; readonly rest: readonly string[] }
+  /** What a look has found, in words. */
+  | { readonly type: "looked"; readonly rest: readonly string[] }
+  /** The answer to `open`. */
+  | { readonly type: "opened"; readonly result: WatchdogOpened }
+  | { readonly type: "feeding-failed"; readonly why: string }
+  /** Another guard waits for this one to end. */
+  | { readonly type: "knock" };
 
 export type GuardOutput =
   | { readonly type: "report"; readonly report: Bare<GuardReport> }
   | { readonly type: "sweep"; readonly afterMs: number }
+  /** Look what is there, and touch nothing. */
+  | { readonly type: "look"; readonly afterMs: number }
+  | FeederOutput
   | { readonly type: "log"; readonly level: "notice" | "alert"; readonly text: string }
   | { readonly type: "end" };
 
 type State =
   | { readonly type: "fresh" }
-  | { readonly type: "idle" }
+  /** `told`: clusterd knows that the guard is ready. */
+  | { readonly type: "idle"; readonly clean: boolean; readonly told: boolean }
   | { readonly type: "armed"; readonly leaseEndMs: number }
   | {
       readonly type: "sweeping";
@@ -42,20 +58,23 @@ type State =
       readonly leaseEndMs: number | null;
       readonly next: "wait" | "end";
     }
-  | { readonly type: "ended" };
+  | { readonly type: "retired" | "ended" };
 
 /** Before another try at what did not go away. */
 const sweepAgainMs = 100;
+/** Stop scripts of the clean-up end when they end; the reset is a second or more away. */
+const lookAgainMs = 100;
 
 export class LeaseGuard {
   #state: State = { type: "fresh" };
+  readonly #feeder = new WatchdogFeeder();
   #out: GuardOutput[] = [];
 
   step(input: GuardInput, nowMs: number): readonly GuardOutput[] {
     this.#out = [];
     switch (input.type) {
       case "watch":
-        this.#onWatch(nowMs);
+        this.#onWatch(input.watchdog !== null, nowMs);
         break;
       case "arm":
         this.#onArm(input.leaseEndMs, nowMs);
@@ -71,20 +90,77 @@ export class LeaseGuard {
       case "swept":
         this.#onSwept(input.rest, nowMs);
         break;
+      case "looked":
+        this.#onLooked(input.rest);
+        break;
+      case "opened":
+        this.#onOpened(input.result);
+        break;
+      case "feeding-failed":
+        this.#onFeedingFailed(input.why);
+        break;
+      case "knock":
+        if (this.#state.type === "retired") this.#end("armed");
+        break;
       default:
         assertNever(input);
     }
     if (this.#state.type === "armed" && nowMs >= this.#state.leaseEndMs) {
       this.#sweep("the lease has ended", { nowMs, next: "wait" });
     }
+    this.#out.push(...this.#feeder.tend(this.#fit(nowMs), nowMs));
     return this.#out;
   }
 
-  #onWatch(nowMs: number): void {
-    if (this.#state.type === "fresh") {
-      this.#state = { type: "idle" };
-      this.#out.push({ type: "report", report: { type: "ready" } });
-    } else this.#onGone("clusterd told twice what to watch", nowMs);
+  /** H1. */
+  #fit(nowMs: number): boolean {
+    const state = this.#state;
+    if (state.type === "armed") return nowMs < state.leaseEndMs;
+    return state.type === "retired" || (state.type === "idle" && state.clean);
+  }
+
+  #onWatch(watchdog: boolean, nowMs: number): void {
+    if (this.#state.type !== "fresh") {
+      this.#onGone("clusterd told twice what to watch", nowMs);
+      return;
+    }
+    this.#state = { type: "idle", clean: false, told: !watchdog };
+    if (watchdog) {
+      this.#feeder.use();
+      this.#out.push({ type: "look", afterMs: 0 });
+    } else this.#report({ type: "ready" });
+  }
+
+  #onLooked(rest: readonly string[]): void {
+    const state = this.#state;
+    if (state.type !== "idle" || state.clean) return;
+    if (rest.length === 0) {
+      this.#state = { ...state, clean: true };
+      return;
+    }
+    this.#out.push({ type: "look", afterMs: lookAgainMs });
+    if (state.told) return;
+    this.#state = { ...state, told: true };
+    const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
+    this.#report({ type: "watchdog", state: "waiting", text });
+    this.#report({ type: "ready" });
+  }
+
+  #onOpened(result: WatchdogOpened): void {
+    this.#feeder.opened(result);
+    const text = result.ok ? result.value.text : result.problem;
+    this.#report({ type: "watchdog", state: result.ok ? "armed" : "refused", text });
+    const state = this.#state;
+    if (state.type === "idle" && !state.told) {
+      this.#state = { ...state, told: true };
+      this.#report({ type: "ready" });
+    } else if (state.type === "armed") this.#arm(state.leaseEndMs);
+  }
+
+  #onFeedingFailed(why: string): void {
+    this.#feeder.failed();
+    this.#out.push({ type: "log", level: "alert", text: `the watchdog cannot be fed: ${why}` });
+    this.#report({ type: "watchdog", state: "refused", text: why });
   }
 
   #onArm(leaseEndMs: number, nowMs: number): void {
@@ -101,8 +177,9 @@ export class LeaseGuard {
         return;
       case "sweeping":
         this.#state = { ...state, leaseEndMs: Math.max(leaseEndMs, state.leaseEndMs ?? 0) };
-        this.#out.push({ type: "report", report: { type: "sweeping", why: state.why } });
+        this.#report({ type: "sweeping", why: state.why });
         return;
+      case "retired":
       case "ended":
         return;
       default:
@@ -112,19 +189,19 @@ export class LeaseGuard {
 
   #arm(leaseEndMs: number): void {
     this.#state = { type: "armed", leaseEndMs };
-    this.#out.push({ type: "report", report: { type: "armed", leaseEndMs } });
+    if (!this.#feeder.undecided) this.#report({ type: "armed", leaseEndMs });
   }
 
   #onDisarm(): void {
     if (this.#state.type === "sweeping") this.#state = { ...this.#state, next: "end" };
-    else this.#end();
+    else if (this.#state.type !== "retired") this.#finish();
   }
 
   #onGone(why: string, nowMs: number): void {
     const state = this.#state;
     switch (state.type) {
       case "fresh":
-        this.#end();
+        this.#end("armed");
         return;
       case "idle":
       case "armed":
@@ -133,6 +210,7 @@ export class LeaseGuard {
       case "sweeping":
         this.#state = { ...state, next: "end" };
         return;
+      case "retired":
       case "ended":
         return;
       default:
@@ -146,7 +224,7 @@ export class LeaseGuard {
     this.#out.push({ type: "sweep", afterMs: 0 });
     const text = `${why}: killing all services, removing their addresses`;
     this.#out.push({ type: "log", level: "alert", text });
-    this.#out.push({ type: "report", report: { type: "sweeping", why } });
+    this.#report({ type: "sweeping", why });
   }
 
   #onSwept(rest: readonly string[], nowMs: number): void {
@@ -164,14 +242,29 @@ export class LeaseGuard {
     const tookMs = Math.round(nowMs - state.sinceMs);
     const text = `clean after ${tookMs} ms: no process and no address of any service is left`;
     this.#out.push({ type: "log", level: "notice", text });
-    this.#out.push({ type: "report", report: { type: "clean" } });
-    this.#state = { type: "idle" };
-    if (state.next === "end") this.#end();
+    this.#report({ type: "clean" });
+    this.#state = { type: "idle", clean: true, told: true };
+    if (state.next === "end") this.#finish();
     else if (state.leaseEndMs !== null) this.#arm(state.leaseEndMs);
   }
 
-  #end(): void {
+  /** The work is done, and nothing of the services is left. */
+  #finish(): void {
+    if (!this.#feeder.nowayout) {
+      this.#end("disarmed");
+      return;
+    }
+    this.#state = { type: "retired" };
+    const text = "the watchdog cannot be disarmed (nowayout): feeding it until the machine is off";
+    this.#out.push({ type: "log", level: "notice", text });
+  }
+
+  #end(how: "disarmed" | "armed"): void {
     this.#state = { type: "ended" };
-    this.#out.push({ type: "end" });
+    this.#out.push(...this.#feeder.close(how), { type: "end" });
+  }
+
+  #report(report: Bare<GuardReport>): void {
+    this.#out.push({ type: "report", report });
   }
 }

@@ -10,20 +10,28 @@
 import { isIP } from "node:net";
 import { causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
-import { lockInstance } from "../io/instance-lock.ts";
+import { knock, lockInstance } from "../io/instance-lock.ts";
 import { readJsonLines } from "../io/json-text.ts";
 import { LinuxAddresses } from "../io/linux-network.ts";
+import { LinuxWatchdog } from "../io/linux-watchdog.ts";
 import { JsonLog } from "../io/log-sink.ts";
-import type { Stop } from "../io/ports.ts";
+import type { Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { ServiceCgroups } from "../io/service-cgroups.ts";
-import { type SweepScope, sweepServices } from "../io/service-sweep.ts";
-import { loadSystemCalls } from "../io/system-calls.ts";
+import { lookForServices, type SweepScope, sweepServices } from "../io/service-sweep.ts";
+import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
-import { assertNever } from "../model/outcome.ts";
-import { formatMessage, parseOrder } from "./guard-messages.ts";
+import { accept, assertNever } from "../model/outcome.ts";
+import { ms } from "../model/time.ts";
+import { formatMessage, parseOrder, type WatchOrder } from "./guard-messages.ts";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
+
+type Parts = {
+  readonly addresses: LinuxAddresses;
+  readonly calls: SystemCalls | null;
+  readonly unlock: Stop;
+};
 
 /** Above the ring's thread, which must not keep the guard from its work. */
 const realtimePriority = 51;
@@ -42,14 +50,15 @@ function say(level: LogPriority, text: string): void {
 
 class Guard {
   readonly #machine = new LeaseGuard();
-  readonly #addresses: LinuxAddresses;
-  readonly #unlock: Stop;
+  readonly #parts: Parts;
+  readonly #inputs: GuardInput[] = [];
+  #stepping = false;
   #processes = new SystemProcesses(null);
   #scope: SweepScope = { token: "", addresses: [] };
+  #watchdog: GuardedDevice | null = null;
 
-  constructor(addresses: LinuxAddresses, unlock: Stop) {
-    this.#addresses = addresses;
-    this.#unlock = unlock;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** One line of clusterd. */
@@ -63,12 +72,20 @@ class Guard {
       this.#scope = order;
       const { cgroups } = order;
       this.#processes = new SystemProcesses(cgroups === null ? null : new ServiceCgroups(cgroups));
+      this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
     }
     this.step(order);
   }
 
+  /** What comes while outputs are performed waits for its turn. */
   step(input: GuardInput): void {
-    for (const output of this.#machine.step(input, clock.boottimeMs())) this.#perform(output);
+    this.#inputs.push(input);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+      for (const output of this.#machine.step(next, clock.boottimeMs())) this.#perform(output);
+    }
+    this.#stepping = false;
   }
 
   #perform(output: GuardOutput): void {
@@ -82,9 +99,26 @@ class Guard {
       case "sweep":
         setTimeout(() => void this.#sweep(), output.afterMs);
         return;
+      case "look":
+        setTimeout(() => void this.#look(), output.afterMs);
+        return;
+      case "open":
+        this.#open();
+        return;
+      case "feed": {
+        const fed = this.#watchdog?.port.feed();
+        if (fed?.ok === false) this.step({ type: "feeding-failed", why: fed.problem });
+        return;
+      }
+      case "close": {
+        const closed = this.#watchdog?.port.close(output.how);
+        if (closed?.ok === false)
+          say("alert", `the watchdog is not closed well: ${closed.problem}`);
+        return;
+      }
       case "end":
         // Before the last words: their reader may hold this process up.
-        this.#unlock();
+        this.#parts.unlock();
         log.flush();
         process.exit(0);
         return;
@@ -93,14 +127,50 @@ class Guard {
     }
   }
 
+  #open(): void {
+    const used = this.#watchdog;
+    if (used === null) return;
+    const result = used.port.open(ms(used.timeoutMs));
+    if (!result.ok) {
+      this.step({ type: "opened", result });
+      return;
+    }
+    const { identity, timeoutMs, nowayout, didReset } = result.value;
+    const text = `${used.device} (${identity}), ${timeoutMs / 1000} s`;
+    if (didReset) say("alert", `${text}: the watchdog has caused the last start of this machine`);
+    this.step({ type: "opened", result: accept({ timeoutMs, nowayout, text }) });
+  }
+
   async #sweep(): Promise<void> {
-    const ports = { addresses: this.#addresses, processes: this.#processes };
+    this.step({ type: "swept", rest: await this.#restAfter(sweepServices) });
+  }
+
+  async #look(): Promise<void> {
+    this.step({ type: "looked", rest: await this.#restAfter(lookForServices) });
+  }
+
+  async #restAfter(act: typeof sweepServices | typeof lookForServices) {
+    const ports = { addresses: this.#parts.addresses, processes: this.#processes };
     try {
-      this.step({ type: "swept", rest: await sweepServices(ports, this.#scope) });
+      return await act(ports, this.#scope);
     } catch (error) {
-      this.step({ type: "swept", rest: [causeText(error)] });
+      return [causeText(error)];
     }
   }
+}
+
+type GuardedDevice = {
+  readonly port: Watchdog;
+  readonly device: string;
+  readonly timeoutMs: number;
+};
+
+function guardedDevice(
+  order: WatchOrder["watchdog"],
+  calls: SystemCalls | null,
+): GuardedDevice | null {
+  if (order === null) return null;
+  return { ...order, port: new LinuxWatchdog({ ...order, ioctl: calls?.ioctl ?? null }) };
 }
 
 async function run(stateDirectory: string): Promise<void> {
@@ -121,8 +191,12 @@ async function run(stateDirectory: string): Promise<void> {
   const calls = await loadSystemCalls();
   const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority, "inherited") : calls;
   if (!asked.ok) say("notice", `it runs at normal priority: ${asked.problem}`);
-  const unlock = await lockAlone(stateDirectory);
-  guard = new Guard(new LinuxAddresses(ip), unlock);
+  const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "knock" }));
+  guard = new Guard({
+    addresses: new LinuxAddresses(ip),
+    calls: calls.ok ? calls.value : null,
+    unlock,
+  });
   const started = guard;
   process.on("uncaughtException", (error) => {
     say("emerg", `broken: ${error.stack ?? error.message}`);
@@ -135,14 +209,15 @@ async function run(stateDirectory: string): Promise<void> {
 }
 
 /** P1. */
-async function lockAlone(stateDirectory: string): Promise<Stop> {
+async function lockAlone(stateDirectory: string, onKnock: () => void): Promise<Stop> {
   let waiting = false;
   for (;;) {
-    const lock = await lockInstance(stateDirectory, "guard");
+    const lock = await lockInstance(stateDirectory, "guard", onKnock);
     if (lock.ok) return lock.value;
     if (lock.problem.type === "lock-failed") throw new Error(lock.problem.cause);
     if (!waiting) say("notice", "waiting until the guard of an earlier clusterd has done its work");
     waiting = true;
+    knock(stateDirectory, "guard");
     await new Promise((resolve) => setTimeout(resolve, lockAgainMs));
   }
 }

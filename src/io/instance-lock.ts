@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { resolve } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
@@ -16,13 +16,20 @@ export type LockProblem =
   | { readonly type: "already-running"; readonly stateDirectory: string }
   | { readonly type: "lock-failed"; readonly cause: string };
 
-/** Returns what releases the lock; the end of the process does so too. */
+/**
+ * Returns what releases the lock; the end of the process does so too. `onKnock`: somebody waits
+ * for it.
+ */
 export async function lockInstance(
   stateDirectory: string,
   role: "clusterd" | "guard",
+  onKnock: () => void = () => undefined,
 ): Promise<Result<Stop, LockProblem>> {
   const directory = resolve(stateDirectory);
-  const server = createServer((connection) => connection.destroy());
+  const server = createServer((connection) => {
+    connection.destroy();
+    onKnock();
+  });
   try {
     const listening = once(server, "listening");
     server.listen(lockName(directory, role));
@@ -37,6 +44,13 @@ export async function lockInstance(
   return accept(() => {
     server.close();
   });
+}
+
+/** Tells the holder that somebody waits. Nobody answers, and there may be no holder. */
+export function knock(stateDirectory: string, role: "clusterd" | "guard"): void {
+  const connection = connect(lockName(resolve(stateDirectory), role));
+  connection.on("error", () => undefined);
+  connection.on("connect", () => connection.destroy());
 }
 
 /** A digest, because a socket address holds no more than 108 bytes of path. */

@@ -272,6 +272,31 @@ export interface Network extends Addresses {
   watch(onEvent: (event: LinkEvent) => void): Stop;
 }
 
+// --- watchdog -----------------------------------------------------------------------------------
+
+export type WatchdogFacts = {
+  /** As the driver names itself. */
+  readonly identity: string;
+  /** As granted and read back. */
+  readonly timeoutMs: Ms;
+  /** It cannot be disarmed: it must be fed until the machine is off. */
+  readonly nowayout: boolean;
+  /** It has caused the last start of this machine. */
+  readonly didReset: boolean;
+};
+
+/**
+ * The device that resets the machine unless it is fed in time. The end of the process that has
+ * opened it leaves it armed. Problems are in words.
+ */
+export interface Watchdog {
+  /** From now on the time runs. A device that does not grant the time is disarmed and refused. */
+  open(timeoutMs: Ms): Result<WatchdogFacts, string>;
+  feed(): Result<null, string>;
+  /** `armed`: the machine is reset, unless the device is opened again in time. */
+  close(how: "disarmed" | "armed"): Result<null, string>;
+}
+
 // --- durable state ------------------------------------------------------------------------------
 
 export type StoreProblem =

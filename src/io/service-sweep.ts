@@ -7,7 +7,7 @@
  * W2  Clean is what was looked at afterwards, not what was done.
  */
 import { addressBytes } from "./neighbour-packets.ts";
-import type { Addresses, ProcessRunner } from "./ports.ts";
+import type { Addresses, ProcessRunner, TrackedProcess } from "./ports.ts";
 
 export type SweepPorts = {
   readonly addresses: Addresses;
@@ -32,10 +32,28 @@ export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promi
   await Promise.race([removal, new Promise((resolve) => setTimeout(resolve, addressesFirstMs))]);
   const survivors = await ports.processes.killTracked({ token: scope.token, service: null });
   await removal;
-  const holding = await heldAddresses(ports.addresses, scope.addresses);
+  return restInWords(await heldAddresses(ports.addresses, scope.addresses), survivors);
+}
+
+/** What is there, without touching it. */
+export async function lookForServices(
+  ports: {
+    readonly addresses: Addresses;
+    readonly processes: Pick<ProcessRunner, "listTracked">;
+  },
+  scope: SweepScope,
+): Promise<SweepRest> {
+  const running = await ports.processes.listTracked({ token: scope.token, service: null });
+  return restInWords(await heldAddresses(ports.addresses, scope.addresses), running);
+}
+
+function restInWords(
+  holding: Awaited<ReturnType<typeof heldAddresses>>,
+  running: readonly TrackedProcess[],
+): SweepRest {
   return [
     ...(typeof holding === "string" ? [holding] : holding.map(({ address }) => address)),
-    ...survivors.map(({ pid, command, service }) => `process ${pid} (${command}) of ${service}`),
+    ...running.map(({ pid, command, service }) => `process ${pid} (${command}) of ${service}`),
   ];
 }
 

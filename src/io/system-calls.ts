@@ -1,5 +1,6 @@
 /**
- * The system calls that Node lacks, through koffi: raw sockets, scheduling and a cheap clock.
+ * The system calls that Node lacks, through koffi: raw sockets, device requests, scheduling
+ * and a cheap clock.
  * Does not know what they are used for. Without koffi there are none, and each user has a way to
  * do with less.
  * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
@@ -27,6 +28,8 @@ export type SystemCalls = {
   /** The bytes of the next packet, or null when none is waiting. */
   readonly receive: (fd: number) => Uint8Array | null;
   readonly closeSocket: (fd: number) => void;
+  /** A request whose argument is a buffer, read or filled by the driver. */
+  readonly ioctl: (fd: number, request: number, bytes: Uint8Array) => Result<null, number>;
   /**
    * SCHED_RR for the calling thread; what it starts runs at normal priority again, or `inherited`
    * likewise.
@@ -73,6 +76,7 @@ function bindings(library: Library, errno: () => number): SystemCalls {
   );
   const recv = library.func("int64_t recv(int fd, void *bytes, size_t length, int flags)");
   const close = library.func("int close(int fd)");
+  const ioctl = library.func("int ioctl(int fd, unsigned long request, _Inout_ void *bytes)");
   const schedule = library.func(
     "int sched_setscheduler(int thread, int policy, const void *parameters)",
   );
@@ -95,6 +99,7 @@ function bindings(library: Library, errno: () => number): SystemCalls {
     closeSocket: (fd) => {
       close(fd);
     },
+    ioctl: (fd, request, bytes) => done(ioctl(fd, request, bytes)),
     scheduleRoundRobin: (priority, children) => {
       const reset = children === "normal" ? schedResetOnFork : 0;
       return done(schedule(0, schedRoundRobin | reset, int32(priority)));

@@ -3,7 +3,7 @@
  * machine receives. Defaults are already filled in; durations are already milliseconds.
  */
 import type { NodeId, NodeName, ServiceName } from "./ids.ts";
-import type { Ms } from "./time.ts";
+import { type Ms, ms } from "./time.ts";
 
 export type ClusterConf = {
   readonly name: string;
@@ -88,9 +88,27 @@ export type FencingConf = {
   readonly leaseMs: Ms;
   /** K: from lease end until all processes are gone and addresses removed. */
   readonly killTimeoutMs: Ms;
-  /** D: safe wait, at least (L + K) (1 + 0.01) + 1000 ms in software mode. */
+  /** D: safe wait, at least (L + K) (1 + 0.01) + 1000 ms; with W for K when all have a watchdog. */
+  readonly safeWaitMs: Ms;
+  /** Null: none is used. */
+  readonly watchdog: WatchdogConf | null;
+};
+
+export type WatchdogConf = {
+  /** Absolute path of the device. */
+  readonly device: string;
+  /** W: the machine is reset when it was not fed for so long. Whole seconds. */
+  readonly timeoutMs: Ms;
+  /** D for a node that has armed one: its services end with the reset, if not before. */
   readonly safeWaitMs: Ms;
 };
+
+/** P: how often a watchdog is fed. Three feedings may be late before it counts. */
+export function feedEveryMs(timeoutMs: Ms): Ms {
+  return ms(Math.min(timeoutMs / 4, feedEveryMaxMs));
+}
+
+const feedEveryMaxMs = 1000;
 
 export type LogPriority =
   | "emerg"

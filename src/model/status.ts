@@ -50,6 +50,18 @@ export type ClusterStatus = {
    * `marks`: by the next status check.
    */
   readonly tracking: "cgroups" | "marks";
+  readonly watchdog: WatchdogStatus;
+};
+
+/** Of this node's device that resets the machine when its services cannot be ended. */
+export type WatchdogStatus = {
+  /**
+   * `unused` by the configuration; `waiting` until the clean-up is verified; `refused`: there is
+   * none to be had.
+   */
+  readonly state: "unused" | "waiting" | "armed" | "refused";
+  /** Which device, or why not. */
+  readonly text: string;
 };
 
 export type RingStatus = {

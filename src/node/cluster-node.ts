@@ -24,6 +24,7 @@ import {
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { performFence } from "./fence-effects.ts";
+import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
@@ -44,6 +45,7 @@ export class ClusterNode {
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
+  readonly #signs: LastSigns;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
@@ -63,6 +65,7 @@ export class ClusterNode {
     this.#replica = new Replica(conf, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
+    this.#signs = new LastSigns(conf.fencing, identity.watchdog);
   }
 
   /** Readers' view; nothing outside decides by it. */
@@ -147,7 +150,7 @@ export class ClusterNode {
       return;
     }
     this.#suspended = false;
-    this.#exchange = new StateExchange(input);
+    this.#exchange = new StateExchange(input, this.#signs);
     this.#phase = "exchanging";
     this.#outbox.submit("sync", { layer: "sync", body: this.#hello(this.#exchange) });
   }
@@ -162,7 +165,7 @@ export class ClusterNode {
       configHash: this.identity.configHash,
       history: this.#replica.history,
       ...this.quorum.voice(this.identity.self, this.#replica.history !== null),
-      silent: exchange.silent(this.#outbox.now.boottimeMs),
+      ...exchange.signs(this.#outbox.now.boottimeMs),
     };
   }
 
@@ -183,9 +186,8 @@ export class ClusterNode {
     if (this.#phase !== "active" || this.#replica.history === null) return;
     if (value.layer === "quorum") this.#desk.apply(value.body);
     else this.#replica.apply(value);
-    const { self } = this.identity;
     const farewell = value.layer === "services" && value.body.type === "left" ? value.body : null;
-    if (farewell?.node === self && farewell.life === this.#own.life) {
+    if (farewell?.node === this.identity.self && farewell.life === this.#own.life) {
       this.#outbox.emit({ type: "leave" });
     }
   }
@@ -195,21 +197,20 @@ export class ClusterNode {
     if (hellos === null || hellos === undefined) return;
     const result = concludeExchange(hellos);
     const verdict = this.#desk.judge(hellos, result);
-    const { self } = this.identity;
-    if (verdict.quorate && result.accepted.includes(self)) this.#proceed(result);
+    if (verdict.quorate && result.accepted.includes(this.identity.self)) this.#proceed(result);
     else this.#becomeInquorate();
   }
 
   #proceed(result: ExchangeResult): void {
-    const { self } = this.identity;
     this.#exchange?.conclude(result);
-    if (!result.continuing.includes(self)) this.#endHistory("the others went on without it");
+    if (!result.continuing.includes(this.identity.self))
+      this.#endHistory("the others went on without it");
     if (!result.snapshotNeeded) {
       this.#activate(result);
       return;
     }
     this.#phase = "transferring";
-    if (result.authority === self) this.#sendSnapshot();
+    if (result.authority === this.identity.self) this.#sendSnapshot();
   }
 
   #sendSnapshot(): void {
@@ -312,8 +313,7 @@ export class ClusterNode {
     } else {
       const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
       invariant(node !== undefined, `timer ${timer} of an unknown node`);
-      const wallSeconds = this.#wallSeconds();
-      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
+      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds: this.#wallSeconds() });
     }
   }
 

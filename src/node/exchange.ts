@@ -5,6 +5,7 @@
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
+import type { LastSigns } from "./last-signs.ts";
 import type { NodeInput } from "./node-events.ts";
 
 export type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
@@ -14,24 +15,30 @@ export class StateExchange {
   readonly members: readonly NodeId[];
   readonly #heardAt: Configured["heardAt"];
   readonly #hellos = new Map<NodeId, Hello>();
+  readonly #signs: LastSigns;
   #result: ExchangeResult | null = null;
 
-  constructor(configured: Configured) {
+  constructor(configured: Configured, signs: LastSigns) {
+    this.#signs = signs;
     invariant(configured.configuration.kind === "regular", "exchange of a transitional ring");
     this.ring = configured.configuration.ring;
     this.members = configured.configuration.members;
     this.#heardAt = configured.heardAt;
   }
 
-  /** How long ago this node last heard each other one, for its own hello. */
-  silent(boottimeMs: number): Hello["silent"] {
-    return this.#heardAt.map(({ node, atMs }) => ({ node, ms: Math.max(0, boottimeMs - atMs) }));
+  /** What this node's own hello says of signs of life. */
+  signs(boottimeMs: number): Pick<Hello, "silent" | "watchdog"> {
+    const silent = this.#heardAt.map(({ node, atMs }) => {
+      return { node, ms: this.#signs.waited(node, Math.max(0, boottimeMs - atMs)) };
+    });
+    return { silent, watchdog: this.#signs.watchdog };
   }
 
   /** All hellos in member order once the last one is in, else null. */
   collect(from: NodeId, hello: Hello): readonly Hello[] | null {
     if (this.#result !== null || hello.node !== from || !this.members.includes(from)) return null;
     this.#hellos.set(from, hello);
+    this.#signs.note(hello);
     const all = this.members.flatMap((member) => this.#hellos.get(member) ?? []);
     return all.length === this.members.length ? all : null;
   }
@@ -44,7 +51,7 @@ export class StateExchange {
     return this.#result;
   }
 
-  /** For each node, how long ago the accepted member that heard it last did so. */
+  /** For each node, how long the accepted member that heard it last has waited since. */
   silence(accepted: readonly NodeId[]): ReadonlyMap<NodeId, number> {
     const silence = new Map<NodeId, number>();
     for (const member of accepted) {

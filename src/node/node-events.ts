@@ -120,4 +120,6 @@ export type NodeIdentity = {
   readonly incarnation: number;
   readonly configHash: string;
   readonly trackingToken: string;
+  /** A watchdog ends this node's services, at the latest: the others wait for that. */
+  readonly watchdog: boolean;
 };

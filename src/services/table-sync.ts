@@ -41,7 +41,12 @@ export const hello = record({
   expected: count,
   waitsForAll: flag,
   quorate: flag,
-  /** How long ago this member last accepted a token on a ring with the node, in ms. */
+  /** A watchdog may end the services of this member, later than its guard would. */
+  watchdog: flag,
+  /**
+   * How long this member has waited for the end of the node's services since it last accepted a
+   * token on a ring with it, in ms; negative where a watchdog needs longer.
+   */
   silent: list(record({ node: nodeId, ms: number })),
 });
 export type Hello = Shaped<typeof hello>;

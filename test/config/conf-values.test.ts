@@ -93,7 +93,23 @@ test("the fence daemon's options are durations in milliseconds", async (t) => {
     leaseMs: 5000,
     killTimeoutMs: 3000,
     safeWaitMs: 20_000,
+    watchdog: null,
   });
+});
+
+test("a watchdog's time-out is in whole seconds, and the safe wait covers it", async (t) => {
+  const of = (more: string) => load({ cluster: `<fence_daemon ${more}/>` }).fencing;
+  const device = "/dev/watchdog";
+  const auto = of("");
+  t.same(auto.watchdog, { device, timeoutMs: 5000, safeWaitMs: 10_494 });
+  t.equal(auto.safeWaitMs, 7464, "the other nodes may have none");
+  const strict = of('self_fence="watchdog" watchdog_device="/dev/watchdog1" watchdog_timeout="8"');
+  t.same(strict.watchdog, { device: "/dev/watchdog1", timeoutMs: 8000, safeWaitMs: 13_524 });
+  t.equal(strict.safeWaitMs, 13_524);
+  const waiting = of('safe_wait="30000"');
+  t.same(waiting.watchdog, { device, timeoutMs: 5000, safeWaitMs: 30_000 });
+  t.equal(of('kill_timeout="6000"').watchdog?.timeoutMs, 8000, "I2 raises the default");
+  for (const mode of ["software", "no"]) t.equal(of(`self_fence="${mode}"`).watchdog, null);
 });
 
 test("self-fencing is off with two_node, and waiting for all is on", async (t) => {

@@ -76,6 +76,7 @@ test("the published example gets the documented defaults of fencing and logging"
     leaseMs: 4400,
     killTimeoutMs: 2000,
     safeWaitMs: 7464,
+    watchdog: { device: "/dev/watchdog", timeoutMs: 5000, safeWaitMs: 10_494 },
   });
   t.same(conf.logging, {
     priority: { totem: "info", quorum: "info", fencing: "info", services: "info" },

@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "../../src/config/cluster-id.ts";
-import { defaultLeaseMs, softwareSafeWaitMs } from "../../src/config/fence-daemon-section.ts";
+import { defaultLeaseMs, safeWaitMsFor } from "../../src/config/fence-daemon-section.ts";
 import { editDistance, nearestName } from "../../src/config/nearest-name.ts";
 import { consensusMs, holdMs, retransmitMs } from "../../src/config/totem-section.ts";
 import { parseDuration, parseFlag, parseInteger } from "../../src/config/value-text.ts";
@@ -92,7 +92,7 @@ test("lease and safe wait follow from the timers", async (t) => {
   for (const [token, consensus, lease, wait] of rows) {
     const label = `token ${token}, consensus ${consensus}`;
     t.equal(defaultLeaseMs({ tokenMs: ms(token), consensusMs: ms(consensus) }), lease, label);
-    t.equal(softwareSafeWaitMs(ms(lease), ms(2000)), wait, label);
+    t.equal(safeWaitMsFor(ms(lease), ms(2000)), wait, label);
   }
 });
 

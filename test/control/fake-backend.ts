@@ -86,6 +86,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
     locked: false,
     lease: { held: true, remainingMs: 1800 },
     tracking: "cgroups",
+    watchdog: { state: "armed", text: "/dev/watchdog (iTCO_wdt), 5 s" },
     ...changes,
   };
 }

@@ -1,88 +1,11 @@
 /** The guard as a process, with real addresses and real processes, in a namespace of its own. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { networkInterfaces, tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { t as suite, type Test, test } from "tap";
-import { type Bare, formatMessage, type GuardOrder } from "../../src/guard/guard-messages.ts";
+import { t as suite, test } from "tap";
 import { systemClock } from "../../src/io/clock.ts";
-import { listTracked, trackingVariables } from "../../src/io/tracked-processes.ts";
-import { parseServiceName } from "../../src/model/ids.ts";
-import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "../io/namespace.ts";
+import { cable, inNamespace, insideNamespace, namespaceProblem } from "../io/namespace.ts";
 import { until } from "../io/waiting.ts";
+import { guarded, held, processes, RunningGuard } from "./running-guard.ts";
 
-const program = fileURLToPath(new URL("../../src/guard/main.js", import.meta.url));
-const address = "192.0.2.200";
 const clock = systemClock();
-let places = 0;
-
-type Place = { readonly token: string; readonly directory: string };
-
-class RunningGuard {
-  readonly child: ChildProcess;
-  said = "";
-  readonly ended: Promise<unknown>;
-
-  constructor(place: Place) {
-    this.child = spawn(process.execPath, [program, place.directory], {
-      stdio: ["pipe", "pipe", "ignore"],
-      detached: true,
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    });
-    this.child.stdout?.on("data", (text: Buffer) => {
-      this.said += text.toString();
-    });
-    this.child.stdin?.on("error", () => undefined);
-    this.ended = once(this.child, "exit");
-    this.tell({ type: "watch", token: place.token, addresses: [address], cgroups: null });
-  }
-
-  tell(order: Bare<GuardOrder>): void {
-    this.child.stdin?.write(formatMessage(order));
-  }
-
-  heard(type: string): boolean {
-    return this.said.includes(`"type":"${type}"`);
-  }
-}
-
-function place(t: Test): Place {
-  places += 1;
-  const directory = mkdtempSync(join(tmpdir(), "guard-"));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  return { token: `guard-test-${process.pid}-${places}`, directory };
-}
-
-/** A service with an address and a daemon that left everything behind but its mark. */
-function startService({ token }: Place): void {
-  ip(`addr add ${address}/24 dev one`);
-  const name = parseServiceName("web");
-  if (name === null) throw new Error("no service");
-  spawn("sh", ["-c", "setsid sh -c 'trap \"\" TERM; sleep 1000' & exit 0"], {
-    stdio: "ignore",
-    env: { PATH: "/usr/bin:/bin", ...Object.fromEntries(trackingVariables(token, name)) },
-  });
-}
-
-async function processes({ token }: Place): Promise<number> {
-  return (await listTracked({ token, service: null }, null)).length;
-}
-
-function held(): boolean {
-  return (networkInterfaces()["one"] ?? []).some((one) => one.address === address);
-}
-
-async function guarded(t: Test): Promise<{ at: Place; guard: RunningGuard }> {
-  const at = place(t);
-  const guard = new RunningGuard(at);
-  t.teardown(() => guard.child.kill("SIGKILL"));
-  await until("it is ready", () => guard.heard("ready"));
-  startService(at);
-  await until("the service runs", async () => held() && (await processes(at)) >= 2);
-  return { at, guard };
-}
 
 function inside(): void {
   test("a closed pipe ends the services at once, and the guard with 0", async (t) => {

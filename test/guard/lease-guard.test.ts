@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { test } from "tap";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
 
-const watch: GuardInput = { type: "watch", token: "t", addresses: [], cgroups: null };
+const scope = { token: "t", addresses: [], cgroups: null };
+const watch: GuardInput = { type: "watch", ...scope, watchdog: null };
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const clean: GuardInput = { type: "swept", rest: [] };

@@ -23,6 +23,7 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
     waitsForAll: false,
     quorate: known !== null,
     silent: [],
+    watchdog: false,
     ...rest,
   };
 }

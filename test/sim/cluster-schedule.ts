@@ -16,6 +16,8 @@ export type ClusterVerdict = {
   /** What a judge objected to, or null. */
   readonly breach: string | null;
   readonly log: readonly string[];
+  /** How often watchdogs have reset machines. */
+  readonly resets: number;
   /** Equal for equal seeds. */
   readonly digest: string;
 };
@@ -54,7 +56,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
   });
   const stage = new ClusterStage({ cluster, random, time, network });
-  const acts = actsOf(stage, { cluster, random, bold: seed >= boldSeedMin });
+  const watchdogs = conf.fencing.watchdog !== null;
+  const acts = actsOf(stage, { cluster, random, bold: seed >= boldSeedMin, watchdogs });
   return verdictOf(seed, cluster, time, () => {
     stage.play(acts);
     judge.finish(cluster);
@@ -74,15 +77,21 @@ export function verdictOf(
   } catch (error) {
     breach = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
-  const { log } = cluster;
-  return { seed, breach, log, digest: `${log.length} ${time.nowMs} ${log.join("|").length}` };
+  const { log, resets } = cluster;
+  const digest = `${log.length} ${time.nowMs} ${log.join("|").length}`;
+  return { seed, breach, log, resets, digest };
 }
 
 function actsOf(
   stage: ClusterStage,
-  parts: { readonly cluster: Cluster; readonly random: Random; readonly bold: boolean },
+  parts: {
+    readonly cluster: Cluster;
+    readonly random: Random;
+    readonly bold: boolean;
+    readonly watchdogs: boolean;
+  },
 ): readonly Act[] {
-  const { cluster, random, bold } = parts;
+  const { cluster, random, bold, watchdogs } = parts;
   const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
   const acts: Act[] = [
     [weight(1), () => stage.partition()],
@@ -103,5 +112,6 @@ function actsOf(
     acts.push([weight(0.6), (node) => stage.pause(node, longPauseMs)]);
     acts.push([weight(0.8), (node) => cluster.killDaemon(node)]);
   }
+  if (watchdogs) acts.push([0.5, (node) => cluster.killGuard(node).killDaemon(node)]);
   return acts;
 }

@@ -186,6 +186,7 @@ export class ClusterStage {
       host.behaviours.clear();
       host.killStuck();
       host.linkUp = true;
+      host.undying = false;
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);

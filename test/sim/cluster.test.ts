@@ -10,10 +10,11 @@ import { runClusterSchedule } from "./cluster-schedule.ts";
 import { firstSeed } from "./first-seed.ts";
 import { judgeOwners, Violation } from "./judges.ts";
 import { PerfectMembership } from "./perfect-membership.ts";
-import { sampleConf } from "./sample-conf.ts";
+import { sampleConf, watchdogFencing } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 const seedsPerRun = 50;
+const watchdogSeeds = 15;
 
 /** Seeds that failed before the commit that is named beside them. */
 function seedsThatFailed(): readonly number[] {
@@ -39,6 +40,19 @@ test("new seeds, with faults of nodes, network and agents, then healing", async 
     const { breach, log } = runClusterSchedule(seed);
     t.equal(breach, null, `seed ${seed}: ${breach === null ? "" : log.slice(-20).join("\n")}`);
   }
+});
+
+test("case 30: with watchdogs, and guards that are killed with their daemons", async (t) => {
+  const first = firstSeed();
+  t.comment(`seeds ${first} to ${first + watchdogSeeds - 1}`);
+  let resets = 0;
+  for (let seed = first; seed < first + watchdogSeeds; seed += 1) {
+    const run = runClusterSchedule(seed, { fencing: watchdogFencing });
+    resets += run.resets;
+    const rest = run.breach === null ? "" : run.log.slice(-20).join("\n");
+    t.equal(run.breach, null, `seed ${seed}: ${rest}`);
+  }
+  t.ok(resets > 0, `${resets} resets`);
 });
 
 test("the same seed gives the same run", async (t) => {

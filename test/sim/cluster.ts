@@ -14,6 +14,7 @@ import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
+import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { Membership } from "./membership.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
@@ -34,6 +35,7 @@ type Machine = {
   silentAtMs: number;
   pausedAtMs: number;
   guard: VirtualGuard | null;
+  readonly watchdog: VirtualWatchdog | null;
 };
 
 type Daemon = {
@@ -72,6 +74,8 @@ export function service(name: string): ServiceName {
 
 export class Cluster {
   readonly log: string[] = [];
+  /** How often a watchdog has reset its machine. */
+  resets = 0;
   readonly #options: ClusterOptions;
   readonly #machines = new Map<NodeId, Machine>();
   #requests = 0;
@@ -91,6 +95,7 @@ export class Cluster {
         silentAtMs: 0,
         pausedAtMs: 0,
         guard: null,
+        watchdog: this.#newWatchdog(node.id),
       };
       this.#machines.set(node.id, { host, ...blank });
     }
@@ -167,7 +172,7 @@ export class Cluster {
   /** SIGKILL to the guard; no other one is started. */
   killGuard(node: number): this {
     const machine = this.#machine(node);
-    machine.guard?.end("power-off");
+    machine.guard?.end("killed");
     machine.guard = null;
     this.#step(id(node), { type: "guarded", untilMs: 0 });
     return this;
@@ -175,10 +180,24 @@ export class Cluster {
 
   startGuard(node: number): this {
     const machine = this.#machine(node);
-    machine.guard = new VirtualGuard(machine.clock, machine.host, (untilMs) =>
-      this.#options.time.after(0, () => this.#step(id(node), { type: "guarded", untilMs })),
-    );
+    const { time } = this.#options;
+    const { host, clock, watchdog } = machine;
+    const onGuarded = (untilMs: number): void =>
+      time.after(0, () => this.#step(id(node), { type: "guarded", untilMs }));
+    machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog });
     return this;
+  }
+
+  #newWatchdog(node: NodeId): VirtualWatchdog | null {
+    const { time, conf } = this.#options;
+    const { watchdog } = conf.fencing;
+    if (watchdog === null) return null;
+    const clock = this.#options.clocks?.get(node) ?? time;
+    return new VirtualWatchdog(clock, watchdog, () => {
+      this.log.push(`${time.nowMs} node${node} the watchdog resets the machine`);
+      this.resets += 1;
+      this.crash(node);
+    });
   }
 
   pause(node: number): this {
@@ -328,6 +347,7 @@ export class Cluster {
         incarnation: machine.incarnation,
         configHash: "same",
         trackingToken: "token",
+        watchdog: machine.watchdog !== null,
       }),
       timers: new VirtualTimers<NodeTimer>(machine.clock, (timer) => {
         if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });

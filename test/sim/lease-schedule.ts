@@ -14,7 +14,7 @@ import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
-import { sampleConf } from "./sample-conf.ts";
+import { sampleConf, watchdogFencing } from "./sample-conf.ts";
 import { guardWorkMs } from "./virtual-guard.ts";
 import { DriftingClock, VirtualTime } from "./virtual-time.ts";
 
@@ -51,7 +51,7 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
     fenceAgent: () => (random.chance(works) ? "success" : "failure"),
   });
   const stage = new ClusterStage({ cluster, random, time, network });
-  const acts = new Ambush(stage, cluster, random).acts();
+  const acts = new Ambush(stage, cluster, random).acts(fencing.watchdog !== null);
   return verdictOf(seed, cluster, time, () => {
     stage.play(acts);
     judge.finish(cluster);
@@ -64,11 +64,14 @@ const oneDevice = {
 };
 
 /** As shipped, or so that only a clock that is wrong by more than allowed could break it. */
-function fencingOf(random: Random, options: LeaseOptions): Pick<FencingConf, "safeWaitMs"> {
-  const { safeWaitMs, leaseMs } = sampleConf().fencing;
-  const needed = (leaseMs / (1 - driftMax) + guardWorkMs) * (1 + driftMax);
+function fencingOf(random: Random, options: LeaseOptions): FencingConf {
+  const guarded = random.chance(0.6) ? {} : watchdogFencing;
+  const { fencing } = sampleConf({ fencing: guarded });
+  const { leaseMs, watchdog, safeWaitMs } = fencing;
+  const lastsMs = leaseMs + (watchdog === null ? guardWorkMs : watchdog.timeoutMs);
+  const needed = Math.ceil((lastsMs / (1 - driftMax)) * (1 + driftMax));
   const tight = random.chance(0.5) || options.missingMs !== undefined;
-  return { safeWaitMs: ms(tight ? Math.ceil(needed) - (options.missingMs ?? 0) : safeWaitMs) };
+  return { ...fencing, safeWaitMs: ms(tight ? needed - (options.missingMs ?? 0) : safeWaitMs) };
 }
 
 function driftingClock(time: VirtualTime, random: Random): DriftingClock {
@@ -90,7 +93,7 @@ class Ambush {
     this.#random = random;
   }
 
-  acts(): readonly Act[] {
+  acts(watchdogs: boolean): readonly Act[] {
     const weight = (scale: number): number =>
       this.#random.chance(0.3) ? 0 : this.#random.next() * scale;
     const stage = this.#stage;
@@ -110,6 +113,9 @@ class Ambush {
       [0.8, () => cluster.heal()],
       [weight(0.5), (node) => stage.spoilAgent(node, scripts)],
       [weight(0.5), (node) => this.#setWallClock(node)],
+      // Only a watchdog ends what nobody is left to end, or what cannot be killed.
+      [watchdogs ? weight(0.7) : 0, (node) => this.#killBoth(this.#prey(node))],
+      [watchdogs ? weight(0.4) : 0, (node) => this.#makeUndying(this.#prey(node))],
     ];
   }
 
@@ -138,6 +144,18 @@ class Ambush {
     const { behaviours } = this.#cluster.host(node);
     behaviours.set(`${primaryScript} stop`, { takesMs: null });
     this.#stage.later(20_000, () => behaviours.delete(`${primaryScript} stop`));
+  }
+
+  #killBoth(node: NodeId): void {
+    this.#cluster.killGuard(node).killDaemon(node);
+  }
+
+  #makeUndying(node: NodeId): void {
+    const host = this.#cluster.host(node);
+    host.undying = true;
+    this.#stage.later(20_000, () => {
+      host.undying = false;
+    });
   }
 
   #setWallClock(node: NodeId): void {

@@ -75,6 +75,13 @@ export function sampleService(
   };
 }
 
+/** Every node has one: (4400 + 5000) x 1.01 + 1000. */
+export const watchdogFencing = {
+  selfFence: "watchdog",
+  safeWaitMs: ms(10_494),
+  watchdog: { device: "/dev/watchdog", timeoutMs: ms(5000), safeWaitMs: ms(10_494) },
+} as const;
+
 export const virtualAddress = "20.0.20.200";
 
 export function sampleConf(options: SampleOptions = {}): ClusterConf {
@@ -103,6 +110,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       leaseMs: ms(4400),
       killTimeoutMs: ms(2000),
       safeWaitMs: ms(7464),
+      watchdog: null,
       ...options.fencing,
     },
     accounts: [],

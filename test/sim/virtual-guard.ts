@@ -1,7 +1,10 @@
 /**
  * The guard of a virtual machine: the real decisions, on virtual time, over virtual services.
  */
-import { type GuardInput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import { accept } from "../../src/model/outcome.ts";
+import { ms } from "../../src/model/time.ts";
+import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 import type { Timeline } from "./virtual-time.ts";
 
@@ -10,24 +13,33 @@ const lateMs = 60;
 const sweepMs = 80;
 /** From the end of the lease until nothing is left. */
 export const guardWorkMs = lateMs + sweepMs;
+const tickMs = 50;
+
+export type VirtualGuardParts = {
+  /** The machine's own clock. */
+  readonly time: Timeline;
+  readonly host: VirtualHost;
+  readonly onGuarded: (untilMs: number) => void;
+  /** Null: the machine has none. */
+  readonly watchdog: VirtualWatchdog | null;
+};
 
 export class VirtualGuard {
-  readonly #time: Timeline;
-  readonly #host: VirtualHost;
-  readonly #onGuarded: (untilMs: number) => void;
+  readonly #parts: VirtualGuardParts;
   readonly #machine = new LeaseGuard();
   #ended = false;
 
-  constructor(time: Timeline, host: VirtualHost, onGuarded: (untilMs: number) => void) {
-    this.#time = time;
-    this.#host = host;
-    this.#onGuarded = onGuarded;
-    this.#step({ type: "watch", token: "", addresses: [], cgroups: null });
+  constructor(parts: VirtualGuardParts) {
+    this.#parts = parts;
+    const watchdog = parts.watchdog === null ? null : virtualDevice;
+    this.#step({ type: "watch", token: "", addresses: [], cgroups: null, watchdog });
+    if (watchdog !== null) this.#tick();
   }
 
   arm(leaseEndMs: number): void {
+    const { time } = this.#parts;
     this.#step({ type: "arm", leaseEndMs });
-    this.#time.after(leaseEndMs - this.#time.nowMs + lateMs, () => this.#step({ type: "time" }));
+    time.after(leaseEndMs - time.nowMs + lateMs, () => this.#step({ type: "time" }));
   }
 
   /** clusterd is not there any more. */
@@ -39,33 +51,63 @@ export class VirtualGuard {
     this.#step({ type: "disarm" });
   }
 
-  /** The power is off, or a new daemon has waited for the end of its work. */
-  end(how: "power-off" | "work-done"): void {
-    if (!this.#ended && how === "work-done") this.#host.sweep();
+  /** The power is off, or it is killed, or a new daemon has waited for the end of its work. */
+  end(how: "power-off" | "killed" | "work-done"): void {
+    const { host, watchdog } = this.#parts;
+    if (!this.#ended && how === "work-done" && host.sweep().length === 0) {
+      watchdog?.close("disarmed");
+    }
+    if (how === "power-off") watchdog?.powerOff();
+    else if (!this.#ended) watchdog?.orphan();
     this.#ended = true;
+  }
+
+  #tick(): void {
+    if (this.#ended) return;
+    this.#step({ type: "time" });
+    this.#parts.time.after(tickMs, () => this.#tick());
   }
 
   #step(input: GuardInput): void {
     if (this.#ended) return;
-    for (const output of this.#machine.step(input, this.#time.nowMs)) {
-      switch (output.type) {
-        case "report":
-          if (output.report.type === "armed") this.#onGuarded(output.report.leaseEndMs);
-          if (output.report.type === "sweeping") this.#onGuarded(0);
-          break;
-        case "sweep":
-          this.#time.after(sweepMs, () => {
-            if (this.#ended) return;
-            this.#host.sweep();
-            this.#step({ type: "swept", rest: [] });
-          });
-          break;
-        case "end":
-          this.#ended = true;
-          break;
-        case "log":
-          break;
+    for (const output of this.#machine.step(input, this.#parts.time.nowMs)) this.#perform(output);
+  }
+
+  #perform(output: GuardOutput): void {
+    const { time, host, onGuarded, watchdog } = this.#parts;
+    switch (output.type) {
+      case "report":
+        if (output.report.type === "armed") onGuarded(output.report.leaseEndMs);
+        if (output.report.type === "sweeping") onGuarded(0);
+        return;
+      case "sweep":
+        time.after(sweepMs, () => {
+          if (!this.#ended) this.#step({ type: "swept", rest: host.sweep() });
+        });
+        return;
+      case "look":
+        time.after(output.afterMs, () => this.#step({ type: "looked", rest: host.left() }));
+        return;
+      case "open": {
+        const result = watchdog?.open(ms(virtualDevice.timeoutMs));
+        if (result === undefined) return;
+        const opened = result.ok ? accept({ ...result.value, text: "virtual" }) : result;
+        this.#step({ type: "opened", result: opened });
+        return;
       }
+      case "feed":
+        watchdog?.feed();
+        return;
+      case "close":
+        watchdog?.close(output.how);
+        return;
+      case "end":
+        this.#ended = true;
+        return;
+      case "log":
+        return;
     }
   }
 }
+
+const virtualDevice = { device: "/dev/watchdog", timeoutMs: 5000 };

@@ -22,6 +22,8 @@ export class VirtualHost {
   readonly running = new Set<string>();
   readonly addresses = new Set<string>();
   linkUp = true;
+  /** Processes cannot be killed: they hang in the kernel. */
+  undying = false;
   /** `file action` → how it behaves. */
   readonly behaviours = new Map<string, ScriptBehaviour>();
   /** Every script call, in order. */
@@ -44,13 +46,20 @@ export class VirtualHost {
     this.#scripts.clear();
     this.running.clear();
     this.addresses.clear();
+    this.undying = false;
   }
 
-  /** The guard: no service is left, and no script of any goes on. */
-  sweep(): void {
-    this.#scripts.clear();
-    this.running.clear();
+  /** The guard: no service is left, and no script of any goes on. Returns what is left. */
+  sweep(): readonly string[] {
+    for (const action of [...this.#scripts.keys()]) this.kill(action);
     this.addresses.clear();
+    if (!this.undying) this.running.clear();
+    return this.left();
+  }
+
+  /** Of the services. */
+  left(): readonly string[] {
+    return [...this.running, ...this.addresses];
   }
 
   perform(action: number, order: AgentOrder, report: (report: AgentReport) => void): void {

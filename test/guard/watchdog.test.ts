@@ -1,0 +1,133 @@
+/** One contract for every watchdog, real on a stand-in and virtual; and what is refused. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Test, test } from "tap";
+import { LinuxWatchdog } from "../../src/io/linux-watchdog.ts";
+import type { Watchdog } from "../../src/io/ports.ts";
+import { accept, type Result, refuse } from "../../src/model/outcome.ts";
+import { ms } from "../../src/model/time.ts";
+import { until } from "../io/waiting.ts";
+import { StandInWatchdog, standInProblem } from "./stand-in-watchdog.ts";
+import { VirtualWatchdog } from "./virtual-watchdog.ts";
+
+type Made = { readonly watchdog: Watchdog; readonly written: () => string };
+type Kind = { readonly nowayout?: boolean; readonly magicClose?: boolean };
+
+const skip = standInProblem() ?? false;
+const timeoutMs = ms(5000);
+
+const makers: Readonly<Record<string, (t: Test, kind: Kind) => Promise<Made>>> = {
+  virtual: async (_, kind) => {
+    const time = { after: () => undefined };
+    const watchdog = new VirtualWatchdog(time, { timeoutMs, ...kind }, () => undefined);
+    return { watchdog, written: () => watchdog.written };
+  },
+  linux: async (t, kind) => {
+    const sysfs = directory(t);
+    const device = await StandInWatchdog.start(sysfs, { timeoutSeconds: 5, ...kind });
+    t.teardown(() => device.stop());
+    const watchdog = new LinuxWatchdog({ device: device.device, ioctl: null, sysfs });
+    return { watchdog, written: () => device.written };
+  },
+};
+
+function directory(t: Test): string {
+  const path = mkdtempSync(join(tmpdir(), "watchdog-"));
+  t.teardown(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+for (const [name, make] of Object.entries(makers)) {
+  const options = { skip: name === "linux" ? skip : false };
+
+  test(`${name}: it is fed while it is open, and disarmed by its farewell`, options, async (t) => {
+    const { watchdog, written } = await make(t, {});
+    t.match(watchdog.feed(), { ok: false }, "not open yet");
+    t.match(watchdog.open(timeoutMs), { ok: true, value: { timeoutMs, nowayout: false } });
+    t.ok(watchdog.feed().ok);
+    t.ok(watchdog.feed().ok);
+    await until("both have arrived", () => written() === "\0\0");
+    t.ok(watchdog.close("disarmed").ok);
+    await until("the farewell", () => written() === "\0\0V");
+    t.match(watchdog.feed(), { ok: false }, "closed");
+  });
+
+  test(`${name}: closed without farewell it stays armed, and opens again`, options, async (t) => {
+    const { watchdog, written } = await make(t, {});
+    watchdog.open(timeoutMs);
+    watchdog.feed();
+    t.ok(watchdog.close("armed").ok);
+    t.ok(watchdog.open(timeoutMs).ok);
+    watchdog.feed();
+    await until("two feedings", () => written() === "\0\0");
+  });
+
+  test(`${name}: a device that grants another time is disarmed and refused`, options, async (t) => {
+    const { watchdog, written } = await make(t, {});
+    t.match(watchdog.open(ms(8000)), { ok: false, problem: /grants 5 s instead of 8 s/ });
+    await until("the farewell", () => written() === "V");
+    t.match(watchdog.feed(), { ok: false });
+  });
+
+  test(`${name}: a device that forgets its dead opener is refused`, options, async (t) => {
+    const { watchdog } = await make(t, { magicClose: false });
+    t.match(watchdog.open(timeoutMs), { ok: false, problem: /magic close/ });
+    const held = await make(t, { magicClose: false, nowayout: true });
+    t.match(held.watchdog.open(timeoutMs), { ok: true, value: { nowayout: true } });
+  });
+}
+
+test("what is no character device is not opened, and nothing is made", async (t) => {
+  const place = directory(t);
+  const file = join(place, "file");
+  writeFileSync(file, "");
+  const open = (device: string) => new LinuxWatchdog({ device, ioctl: null }).open(timeoutMs);
+  t.match(open(file), { ok: false, problem: /it is no character device/ });
+  t.match(open(join(place, "absent")), { ok: false, problem: /ENOENT/ });
+  t.match(open("/dev/null"), { ok: false, problem: /its time-out cannot be read/ });
+});
+
+/** The requests of a driver, as its ioctl answers them. */
+class Driver {
+  timeoutSeconds = 60;
+  readonly asked: string[] = [];
+  grants = (seconds: number) => seconds;
+
+  readonly ioctl = (_: number, request: number, bytes: Uint8Array): Result<null, number> => {
+    const words = new Int32Array(bytes.buffer);
+    switch (request) {
+      case 0x80285700:
+        words[0] = 0x8180;
+        bytes.set(Buffer.from("driver\0"), 8);
+        return accept(null);
+      case 0xc0045706:
+        this.asked.push(`set ${words[0]}`);
+        this.timeoutSeconds = this.grants(words[0] ?? 0);
+        return accept(null);
+      case 0x80045707:
+        words[0] = this.timeoutSeconds;
+        return accept(null);
+      case 0x80045702:
+        words[0] = 0x20;
+        return accept(null);
+      default:
+        return refuse(22);
+    }
+  };
+}
+
+test("the time-out is set by ioctl and read back", async (t) => {
+  const driver = new Driver();
+  const open = () => new LinuxWatchdog({ device: "/dev/null", ...driver }).open(timeoutMs);
+  t.same(open(), {
+    ok: true,
+    value: { identity: "driver", timeoutMs, nowayout: false, didReset: true },
+  });
+  t.same(driver.asked, ["set 5"]);
+  t.ok(open().ok);
+  t.same(driver.asked, ["set 5"], "not again: that would feed it");
+  driver.timeoutSeconds = 60;
+  driver.grants = () => 8;
+  t.match(open(), { ok: false, problem: /grants 8 s instead of 5 s/ });
+});
