@@ -71,7 +71,12 @@ function fencingOf(random: Random, options: LeaseOptions): FencingConf {
   const lastsMs = leaseMs + (watchdog === null ? guardWorkMs : watchdog.timeoutMs);
   const needed = Math.ceil((lastsMs / (1 - driftMax)) * (1 + driftMax));
   const tight = random.chance(0.5) || options.missingMs !== undefined;
-  return { ...fencing, safeWaitMs: ms(tight ? needed - (options.missingMs ?? 0) : safeWaitMs) };
+  const waitMs = ms(tight ? needed - (options.missingMs ?? 0) : safeWaitMs);
+  return {
+    ...fencing,
+    safeWaitMs: waitMs,
+    watchdog: watchdog === null ? null : { ...watchdog, safeWaitMs: waitMs },
+  };
 }
 
 function driftingClock(time: VirtualTime, random: Random): DriftingClock {

@@ -316,13 +316,15 @@ function isRegular(event: TraceEvent): boolean {
 
 /**
  * I13: no storm: in one consensus period without an installation a node enters gather a bounded
- * number of times, and it sends a bounded number of joins per second.
+ * number of times, once more for each node that was started meanwhile, and it sends a bounded
+ * number of joins per second.
  */
 export function judgeStorms(
   lives: readonly Life[],
   bounds: { readonly periodMs: number; readonly gathersMax: number; readonly joinsMax: number },
 ): readonly string[] {
   const breaches: string[] = [];
+  const starts = lives.flatMap(({ events }) => events[0]?.at ?? []);
   for (const life of lives) {
     let gathers: number[] = [];
     let joins: number[] = [];
@@ -330,7 +332,8 @@ export function judgeStorms(
       if (type === "configuration") gathers = [];
       if (type === "gather") gathers = [...gathers.filter((was) => was > at - bounds.periodMs), at];
       if (type === "join-sent") joins = [...joins.filter((was) => was > at - 1000), at];
-      if (gathers.length > bounds.gathersMax) {
+      const began = starts.filter((start) => start > at - bounds.periodMs && start <= at).length;
+      if (gathers.length > bounds.gathersMax + began) {
         breaches.push(`I13: ${nameOf(life)} entered gather ${gathers.length} times by ${at}`);
         gathers = [];
       }
