@@ -47,7 +47,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   const nodes = conf.nodes.map((node) => node.id);
   const membership = new HostileMembership(time, nodes, network);
   // The judge holds the run against what safety needs, whatever the configuration says.
-  const judge = new ClusterJudge(time, sampleConf().fencing.safeWaitMs);
+  const judge = new ClusterJudge(time, sampleConf().fencing);
   const cluster = new Cluster({
     conf,
     time,

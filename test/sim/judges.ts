@@ -15,7 +15,10 @@ export class Violation extends Error {
 
 const primary = "qpidd-primary-service";
 /** It may have been cut off before it died, for as long as its lease lasted. */
-const tokenSlackMs = 4400;
+const leaseMs = 4400;
+
+/** How long takeovers must wait, and how long a machine lives on at most once it is cut off. */
+export type Waits = { readonly safeWaitMs: number; readonly livesOnMs?: number };
 
 /** One owner, one address, and brokers only where they belong. */
 export function judgeOwners(cluster: Cluster): void {
@@ -33,16 +36,16 @@ export function judgeOwners(cluster: Cluster): void {
 export class TakeoverJudge {
   readonly #service: string;
   readonly #time: VirtualTime;
-  readonly #safeWaitMs: number;
+  readonly #leastMs: number;
   /** Who ran it last, and when its machine died, if it did while running it. */
   #owner: number | null = null;
   #diedAtMs: number | null = null;
   #lifeThen = 0;
 
-  constructor(service: string, time: VirtualTime, safeWaitMs: number) {
+  constructor(service: string, time: VirtualTime, waits: Waits) {
     this.#service = service;
     this.#time = time;
-    this.#safeWaitMs = safeWaitMs;
+    this.#leastMs = waits.safeWaitMs - (waits.livesOnMs ?? leaseMs);
   }
 
   look(cluster: Cluster): void {
@@ -65,7 +68,7 @@ export class TakeoverJudge {
   #judgeSuccession(cluster: Cluster, old: number): void {
     if (this.#diedAtMs === null || cluster.boots(old) !== this.#lifeThen) return;
     const waitedMs = this.#time.nowMs - this.#diedAtMs;
-    if (waitedMs < this.#safeWaitMs - tokenSlackMs && !cluster.wasFenced(old)) {
+    if (waitedMs < this.#leastMs && !cluster.wasFenced(old)) {
       throw new Violation(`${this.#service} taken over from node ${old} after ${waitedMs} ms`);
     }
   }
@@ -124,8 +127,8 @@ export function wasStoppedByUser(table: ServiceTable, name: ServiceName): boolea
 export class ClusterJudge {
   readonly #takeover: TakeoverJudge;
 
-  constructor(time: VirtualTime, safeWaitMs: number) {
-    this.#takeover = new TakeoverJudge(primary, time, safeWaitMs);
+  constructor(time: VirtualTime, waits: Waits) {
+    this.#takeover = new TakeoverJudge(primary, time, waits);
   }
 
   look(cluster: Cluster): void {

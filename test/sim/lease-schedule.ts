@@ -41,7 +41,10 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
   const nodes = conf.nodes.map((node) => node.id);
   const clocks = new Map(nodes.map((node) => [node, driftingClock(time, random)]));
   const membership = new HostileMembership(time, nodes, network, clocks);
-  const judge = new ClusterJudge(time, fencing.safeWaitMs * (1 - driftMax));
+  const judge = new ClusterJudge(time, {
+    safeWaitMs: fencing.safeWaitMs * (1 - driftMax),
+    livesOnMs: (fencing.leaseMs + (fencing.watchdog?.timeoutMs ?? 0)) / (1 - driftMax),
+  });
   const cluster = new Cluster({
     conf,
     time,

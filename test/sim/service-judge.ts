@@ -21,10 +21,9 @@ export class ServiceJudge {
   readonly #takeovers: readonly TakeoverJudge[];
 
   constructor(conf: ClusterConf, time: VirtualTime) {
-    const { safeWaitMs } = conf.fencing;
     this.#conf = conf;
     this.#takeovers = conf.services.services.map(
-      ({ name }) => new TakeoverJudge(name, time, safeWaitMs),
+      ({ name }) => new TakeoverJudge(name, time, conf.fencing),
     );
   }
 
