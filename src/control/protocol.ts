@@ -18,7 +18,7 @@
  *   /v1/groups and below                 process groups, see group-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
- * stop, restart, relocate, freeze or unfreeze. Anything else is answered with
+ * stop, restart, relocate, freeze, unfreeze or convalesce. Anything else is answered with
  * {"error": {"type", "text"}} and the HTTP status of the type. Fields may be added within a
  * version, never removed or changed: readers ignore fields they do not know, except in the
  * request's body, where a misspelt field is refused.
@@ -50,6 +50,7 @@ const operations = [
   "relocate",
   "freeze",
   "unfreeze",
+  "convalesce",
 ] as const;
 export type ServiceOperation = (typeof operations)[number];
 

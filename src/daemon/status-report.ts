@@ -89,7 +89,7 @@ function serviceStatuses(conf: ClusterConf, table: ServiceTable): readonly Servi
         name,
         state: record.state,
         frozen: record.frozen,
-        partial: false,
+        partial: record.partial,
         owner: record.owner ?? 0,
         lastOwner: record.lastOwner ?? 0,
         restarts: record.restarts,

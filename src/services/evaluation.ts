@@ -84,11 +84,34 @@ export function beginStop(
   draft.put({
     ...service,
     state: recovering ? "recoverable" : "stopping",
+    partial: false,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
     op: operation,
   });
   draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
+  draft.emit({ type: "run", service: name, operation });
+}
+
+/** Works on parts of a started service where it runs; it stays started meanwhile. */
+export function beginRepair(
+  draft: TableDraft,
+  name: ServiceName,
+  repair: {
+    readonly parts: "failed" | "left-out";
+    readonly chain: StartChain;
+    readonly why: string;
+  },
+): void {
+  const service = draft.service(name);
+  const { owner } = service;
+  invariant(service.state === "started" && owner !== null, `repair of ${name}, not started`);
+  const { parts, chain } = repair;
+  const { life } = draft.node(owner);
+  const kind = "repair" as const;
+  const operation = { kind, parts, id: draft.nextOp++, node: owner, life, chain };
+  draft.put({ ...service, op: operation });
+  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`);
   draft.emit({ type: "run", service: name, operation });
 }
 
@@ -251,6 +274,7 @@ export function rest(
     state,
     lastOwner: service.owner ?? service.lastOwner,
     owner: null,
+    partial: false,
     restarts: state === "failed" ? 0 : service.restarts,
     restartLog: state === "disabled" ? [] : service.restartLog,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
@@ -270,12 +294,13 @@ export function followDependency(draft: TableDraft, changed: ServiceName): void 
 /** Starts or stops one service as its dependency asks for; without one it is evaluated. */
 export function settleDependent(draft: TableDraft, name: ServiceName): void {
   const { depend, dependMode } = draft.serviceConf(name);
-  const { state, owner, frozen } = draft.service(name);
+  const { state, owner, frozen, op } = draft.service(name);
   if (draft.dependencyMet(name)) {
     evaluate(draft, name);
   } else if (
     dependMode === "hard" &&
     state === "started" &&
+    op === null &&
     !frozen &&
     owner !== null &&
     draft.isReady(owner)

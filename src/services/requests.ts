@@ -9,10 +9,23 @@
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { beginStart, beginStop, startObstacle, tryNext, userChain } from "./evaluation.ts";
+import {
+  beginRepair,
+  beginStart,
+  beginStop,
+  startObstacle,
+  tryNext,
+  userChain,
+} from "./evaluation.ts";
 import { freeze, unfreeze } from "./freeze-and-lock.ts";
 import type { ServiceRequest } from "./service-messages.ts";
-import { emptyChain, type Operation, type RestState, type ServiceRecord } from "./service-state.ts";
+import {
+  emptyChain,
+  type Operation,
+  type RequestRef,
+  type RestState,
+  type ServiceRecord,
+} from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
 
 export function onRequest(draft: TableDraft, request: ServiceRequest): void {
@@ -51,7 +64,8 @@ function onBusy(
       desire(draft, service, { request, op, end: "stopped" });
       return;
     case "enable":
-      if (op.kind === "start" && (request.target ?? request.ref.node) === op.node) {
+      if (op.kind === "repair") draft.reply([request.ref], -10, service.owner);
+      else if (op.kind === "start" && (request.target ?? request.ref.node) === op.node) {
         const chain = { ...op.chain, requests: [...op.chain.requests, request.ref] };
         draft.put({ ...service, op: { ...op, chain } });
       } else {
@@ -66,6 +80,7 @@ function onBusy(
       return;
     case "freeze":
     case "unfreeze":
+    case "convalesce":
       draft.reply([request.ref], -6);
       return;
     default:
@@ -118,6 +133,9 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
       return;
     case "unfreeze":
       unfreeze(draft, service, request.ref);
+      return;
+    case "convalesce":
+      convalesce(draft, service, request.ref);
       return;
     default:
       assertNever(request.operation);
@@ -214,6 +232,20 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
       goal: { type: "rest", state: "stopped" },
       chain: userChain("enable", request.ref, {}),
       why: "stop",
+    });
+  }
+}
+
+/** Starts the non-critical parts that were left out. */
+function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+  if (service.state !== "started" || service.owner === null) draft.reply([ref], -8);
+  else if (!service.partial) draft.reply([ref], -10, service.owner);
+  else if (!draft.isReady(service.owner)) draft.reply([ref], -6);
+  else {
+    beginRepair(draft, service.name, {
+      parts: "left-out",
+      chain: { ...emptyChain, requests: [ref] },
+      why: "what was left out is started again",
     });
   }
 }

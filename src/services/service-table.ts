@@ -209,6 +209,7 @@ export class ServiceTable {
         onOpResult(draft, message);
         return;
       case "status-failed":
+      case "part-failed":
         onStatusFailed(draft, message);
         return;
       case "request":
@@ -245,6 +246,8 @@ export class ServiceTable {
     draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
     for (const service of draft.inOrder()) {
       if (service.owner !== node.id || service.state !== "started") continue;
+      // Under repair it is stopped when that has ended.
+      if (service.op !== null) continue;
       beginStop(draft, service.name, {
         node: node.id,
         goal: { type: "exit" },

@@ -2,13 +2,25 @@
  * One random run of a whole cluster from one seed: faults of nodes, network and agents, requests of
  * users; then everything is healed and must come to rest. Some weights are zero in each run.
  */
+
+import { ms } from "../../src/model/time.ts";
 import { Cluster } from "./cluster.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork, type Weather } from "./ring-network.ts";
-import { type SampleOptions, sampleConf } from "./sample-conf.ts";
+import { resource, type SampleOptions, sampleConf, script } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
+
+/** A broker that is restarted in place, and something it can do without. */
+const brokerInParts = resource("service", "broker", {
+  children: [
+    script("qpidd", {
+      subtree: { kind: "independent", restarts: { max: 2, expireMs: ms(60_000) } },
+    }),
+    script("extra", { subtree: { kind: "non-critical", restarts: null } }),
+  ],
+});
 
 type Fault =
   | "partition"
@@ -50,11 +62,15 @@ const operations = [
   "freeze",
   "unfreeze",
 ] as const;
+/** From here on brokers have parts of their own, which users also bring back. */
+const partsSeedMin = 2000;
+const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
   const random = new Random(seed);
-  const conf = sampleConf({ nodes: 3 + (seed % 3), ...sample });
+  const brokers = seed >= partsSeedMin ? { tree: brokerInParts } : {};
+  const conf = sampleConf({ nodes: 3 + (seed % 3), brokers, ...sample });
   const time = new VirtualTime();
   const network = new RingNetwork(random);
   const membership = new HostileMembership(
@@ -72,7 +88,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
   });
   const bold = seed >= boldSeedMin;
-  const run = new Schedule({ cluster, random, time, network, bold });
+  const parts = seed >= partsSeedMin;
+  const run = new Schedule({ cluster, random, time, network, bold, parts });
   let breach: string | null = null;
   try {
     run.play();
@@ -94,6 +111,7 @@ type Parts = {
   readonly time: VirtualTime;
   readonly network: RingNetwork;
   readonly bold: boolean;
+  readonly parts: boolean;
 };
 
 class Schedule {
@@ -244,7 +262,7 @@ class Schedule {
         return;
       case "request":
         if (cluster.node(node) === null || cluster.isPaused(node)) return;
-        cluster.request(node, random.pick(operations), {
+        cluster.request(node, random.pick(this.#parts.parts ? allOperations : operations), {
           service: random.pick(services),
           ...(random.chance(0.5) ? { target: other } : {}),
         });
@@ -279,7 +297,9 @@ class Schedule {
 
   #spoilAgent(node: number): void {
     const { cluster, random, time } = this.#parts;
-    const script = random.pick(["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"]);
+    const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
+    const extra = this.#parts.parts ? ["/etc/init.d/extra"] : [];
+    const script = random.pick([...scripts, ...extra]);
     const action = random.pick(["start", "start", "status", "stop"]);
     const { behaviours } = cluster.host(node);
     // The longest outlives detection, lease and safe wait together.
