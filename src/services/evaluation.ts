@@ -51,6 +51,7 @@ export function beginStart(
     retryCount: asked ? 0 : service.retryCount,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
+    crowdedOut: false,
     op: operation,
   });
   const why = draft.explainCandidates(name, chain);
@@ -87,6 +88,7 @@ export function beginStop(
     partial: false,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
+    crowdedOut: false,
     op: operation,
   });
   draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
@@ -115,14 +117,22 @@ export function beginRepair(
   draft.emit({ type: "run", service: name, operation });
 }
 
+/** Of a service that has been running: a soft dependency counts for its first start only. */
+const continued: readonly StartChain["cause"][] = ["recovery", "relocate", "restart", "failback"];
+
 /** Why a stopped service is not started now, or null when it may be. */
-export function startObstacle(draft: TableDraft, name: ServiceName): string | null {
+export function startObstacle(
+  draft: TableDraft,
+  name: ServiceName,
+  cause: StartChain["cause"] = "evaluation",
+): string | null {
   const unknown = draft.unknownHolders(name);
   if (unknown.length > 0) {
     const names = unknown.map((node) => draft.nameOf(node)).join(", ");
     return `${names} might be running it: to be fenced or seen clean first`;
   }
-  if (!draft.dependencyMet(name)) {
+  const soft = draft.serviceConf(name).dependMode === "soft" && continued.includes(cause);
+  if (!soft && !draft.dependencyMet(name)) {
     return `${draft.serviceConf(name).depend ?? ""}, on which it depends, to be started`;
   }
   return null;
@@ -134,6 +144,7 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
   if (service.frozen || draft.locked) return;
   if (service.transition === 0 && !draft.serviceConf(name).autostart) {
     draft.put({ ...service, state: "disabled" });
+    draft.decide(name, "disabled: autostart is off");
     return;
   }
   if (startObstacle(draft, name) !== null) return;
@@ -143,7 +154,15 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
       node: best.node,
       chain: { ...emptyChain, cause: "evaluation" },
     });
+  } else if (draft.crowdedNodes(name).length > 0 && !service.crowdedOut) {
+    draft.put({ ...service, crowdedOut: true });
+    draft.decide(name, `not started: ${draft.explainCandidates(name, emptyChain)}`);
   }
+}
+
+/** A node may have become free for what exclusive services have kept from starting. */
+export function evaluateCrowdedOut(draft: TableDraft): void {
+  for (const { name, crowdedOut } of draft.inOrder()) if (crowdedOut) evaluate(draft, name);
 }
 
 export function evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>): void {
@@ -201,7 +220,7 @@ export function failBack(
 
 /** The next node of a chain after a clean stop, or the end of the chain. */
 export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain): void {
-  const obstacle = startObstacle(draft, name);
+  const obstacle = startObstacle(draft, name, chain.cause);
   const next = obstacle === null ? nextNode(draft, name, chain) : null;
   if (next === null) {
     const locked = draft.locked ? "services are locked; " : "";
@@ -252,6 +271,9 @@ function endChain(
   }
   const delayMs = retryDelayMs(draft, service);
   rest(draft, service, "stopped");
+  const crowdedOut =
+    draft.candidates(name, []).length === 0 && draft.crowdedNodes(name).length > 0;
+  draft.put({ ...draft.service(name), crowdedOut });
   if (conf.retryDelayMs > 0) {
     draft.put({
       ...draft.service(name),
@@ -279,6 +301,7 @@ export function rest(
     restartLog: state === "disabled" ? [] : service.restartLog,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
+    crowdedOut: false,
     op: null,
     desired: null,
   });

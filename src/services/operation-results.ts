@@ -193,7 +193,7 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
       tryNext(draft, name, op.chain);
       return;
     case "restart":
-      if (draft.isReady(op.node) && startObstacle(draft, name) === null) {
+      if (draft.isReady(op.node) && startObstacle(draft, name, op.chain.cause) === null) {
         beginStart(draft, name, { node: op.node, chain: op.chain });
       } else {
         tryNext(draft, name, op.chain);

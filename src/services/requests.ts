@@ -169,7 +169,8 @@ function startFor(
     return;
   }
   if (request.byDomain) {
-    tryNext(draft, service.name, userChain(start.cause, request.ref, {}));
+    if (draft.candidates(service.name, []).length === 0) refuseUnplaceable(draft, service, refs);
+    else tryNext(draft, service.name, userChain(start.cause, request.ref, {}));
     return;
   }
   const node = request.target ?? request.ref.node;
@@ -186,11 +187,19 @@ function startFor(
   if (legal && draft.exclusivityConflict(service.name, node) === null) {
     beginStart(draft, service.name, { node, chain });
   } else if (draft.candidates(service.name, []).length === 0) {
-    const allowed = draft.readyNodes().some((one) => draft.score(service.name, one) > 0);
-    draft.reply(refs, allowed ? -16 : -15);
+    refuseUnplaceable(draft, service, refs);
   } else {
     tryNext(draft, service.name, chain);
   }
+}
+
+/** Its failover domain or exclusive services leave it no node. */
+function refuseUnplaceable(
+  draft: TableDraft,
+  service: ServiceRecord,
+  refs: readonly RequestRef[],
+): void {
+  draft.reply(refs, draft.crowdedNodes(service.name).length > 0 ? -16 : -15);
 }
 
 function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
@@ -222,7 +231,7 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
   if (service.state === "failed") {
     draft.reply([request.ref], -1);
   } else if (service.owner === null) {
-    draft.put({ ...service, retryAt: null });
+    draft.put({ ...service, retryAt: null, crowdedOut: false });
     draft.reply([request.ref], 0);
   } else if (!draft.isReady(service.owner)) {
     draft.reply([request.ref], -6);

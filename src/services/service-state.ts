@@ -7,7 +7,7 @@
  *     under repair; no other state has one.
  * S2  While an operation runs on an owned service, its node is the owner.
  * S3  A service at rest has an owner if and only if it is started.
- * S4  Only a stopped service waits for its next attempt.
+ * S4  Only a stopped service waits for its next attempt, or for a node to become free.
  * S5  A frozen service is not touched, except by the stop of its node that leaves.
  * S6  Only a started service is partial.
  *
@@ -121,6 +121,8 @@ export const serviceRecord = record({
   /** Operation id of the start that made it started. */
   startOp: count,
   retryAt: nullable(number),
+  /** Stopped only because exclusive services leave it no node: starts when one becomes free. */
+  crowdedOut: flag,
   retryCount: count,
   op: nullable(operation),
   desired: nullable(desiredEnd),
@@ -150,6 +152,7 @@ export function freshRecord(name: ServiceName): ServiceRecord {
     restartLog: [],
     startOp: 0,
     retryAt: null,
+    crowdedOut: false,
     retryCount: 0,
     op: null,
     desired: null,
@@ -174,7 +177,8 @@ export function checkRecord(service: ServiceRecord): ServiceRecord {
   const owned = service.op !== null && service.owner !== null;
   invariant(!owned || service.op?.node === service.owner, `S2: ${where}`);
   invariant(busy || (service.state === "started") === (service.owner !== null), `S3: ${where}`);
-  invariant(service.retryAt === null || service.state === "stopped", `S4: ${where}`);
+  const waits = service.retryAt !== null || service.crowdedOut;
+  invariant(!waits || service.state === "stopped", `S4: ${where}`);
   const leaves = service.op?.kind === "stop" && service.op.goal.type === "exit";
   invariant(!service.frozen || leaves || !busy, `S5: ${where}`);
   invariant(!service.partial || service.state === "started", `S6: ${where}`);

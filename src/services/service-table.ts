@@ -16,7 +16,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { count, flag, list, number, record, type Shaped } from "../model/shape.ts";
-import { beginStop, evaluateAll, evaluateDue, failBack, startObstacle } from "./evaluation.ts";
+import { beginStop, evaluateAll, evaluateCrowdedOut, evaluateDue, failBack, startObstacle } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
 import { releaseServices } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
@@ -107,6 +107,7 @@ export class ServiceTable {
       default:
         assertNever(input);
     }
+    evaluateCrowdedOut(this.#draft);
     this.#grantDepartures();
     return this.#draft.takeOutputs();
   }

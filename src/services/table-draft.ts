@@ -197,6 +197,13 @@ export class TableDraft {
     );
   }
 
+  /** Ready nodes that might run the service, were it not for exclusive services. */
+  crowdedNodes(name: ServiceName): readonly NodeId[] {
+    return this.readyNodes().filter(
+      (node) => this.score(name, node) > 0 && this.exclusivityConflict(name, node) !== null,
+    );
+  }
+
   /** Every node with the reason for or against it, for `--why`. */
   explainCandidates(name: ServiceName, chain: StartChain): string {
     return this.conf.nodes
