@@ -29,10 +29,12 @@ import { parseRequestCode, type RequestCode, requestCodes } from "../model/reque
 import type {
   ClusterStatus,
   NodeStatus,
+  NodeVerdictStatus,
   QuorumStatus,
   RingStatus,
   ServiceState,
   ServiceStatus,
+  ServiceWaitStatus,
   TokenRotation,
 } from "../model/status.ts";
 import { serviceStateNumbers } from "../model/status.ts";
@@ -312,9 +314,34 @@ function readService(fields: JsonFields): ServiceStatus {
     restarts: fields.number("restarts"),
     transition: fields.number("transition"),
     waitingFor: fields.textOrNull("waitingFor"),
-    decisions: fields
-      .objects("decisions")
-      .map((each) => ({ at: each.number("at"), text: each.text("text") })),
+    wait: fields.isNull("wait") ? null : readWait(fields.object("wait")),
+    candidates: fields.objects("candidates").map(readVerdict),
+    decisions: fields.objects("decisions").map((each) => ({
+      at: each.number("at"),
+      text: each.text("text"),
+      nodes: each.objects("nodes").map(readVerdict),
+    })),
+  };
+}
+
+function readWait(fields: JsonFields): ServiceWaitStatus {
+  return {
+    kind: fields.text("kind"),
+    nodes: fields.parsed("nodes", parseNumbers, []),
+    at: fields.isNull("at") ? null : fields.number("at"),
+    remedy: fields.text("remedy"),
+  };
+}
+
+function parseNumbers(value: unknown): readonly number[] | null {
+  return Array.isArray(value) && value.every((each) => typeof each === "number") ? value : null;
+}
+
+function readVerdict(fields: JsonFields): NodeVerdictStatus {
+  return {
+    node: fields.number("node"),
+    fit: fields.flag("fit"),
+    reason: fields.text("reason"),
   };
 }
 

@@ -33,6 +33,10 @@ export function beginStart(
   invariant(service.owner === null, `single owner: start of ${name} while owned`);
   invariant(draft.isReady(node), `start of ${name} on a node that is not ready`);
   invariant(!draft.locked || node === service.lastOwner, `start of ${name} while locked`);
+  const looked = draft.verdicts(name, chain.tried).map((one) => {
+    const taken = one.node === node;
+    return { ...one, fit: taken };
+  });
   const asked = chain.cause === "enable" || chain.cause === "relocate";
   const operation = {
     kind: "start" as const,
@@ -54,8 +58,7 @@ export function beginStart(
     crowdedOut: false,
     op: operation,
   });
-  const why = draft.explainCandidates(name, chain);
-  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause}); ${why}`);
+  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, looked);
   draft.emit({ type: "run", service: name, operation });
 }
 
@@ -156,7 +159,7 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
     });
   } else if (draft.crowdedNodes(name).length > 0 && !service.crowdedOut) {
     draft.put({ ...service, crowdedOut: true });
-    draft.decide(name, `not started: ${draft.explainCandidates(name, emptyChain)}`);
+    draft.decide(name, "not started: no node is free for it", draft.verdicts(name, []));
   }
 }
 
@@ -223,8 +226,7 @@ export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain)
   const obstacle = startObstacle(draft, name, chain.cause);
   const next = obstacle === null ? nextNode(draft, name, chain) : null;
   if (next === null) {
-    const locked = draft.locked ? "services are locked; " : "";
-    const why = obstacle ?? `${locked}${draft.explainCandidates(name, chain)}`;
+    const why = obstacle ?? (draft.locked ? "services are locked" : null);
     endChain(draft, name, { chain, why });
     return;
   }
@@ -258,7 +260,7 @@ function nextNode(draft: TableDraft, name: ServiceName, chain: StartChain): Node
 function endChain(
   draft: TableDraft,
   name: ServiceName,
-  end: { readonly chain: StartChain; readonly why: string },
+  end: { readonly chain: StartChain; readonly why: string | null },
 ): void {
   const service = draft.service(name);
   const conf = draft.serviceConf(name);
@@ -271,8 +273,7 @@ function endChain(
   }
   const delayMs = retryDelayMs(draft, service);
   rest(draft, service, "stopped");
-  const crowdedOut =
-    draft.candidates(name, []).length === 0 && draft.crowdedNodes(name).length > 0;
+  const crowdedOut = draft.candidates(name, []).length === 0 && draft.crowdedNodes(name).length > 0;
   draft.put({ ...draft.service(name), crowdedOut });
   if (conf.retryDelayMs > 0) {
     draft.put({
@@ -282,7 +283,9 @@ function endChain(
     });
   }
   const retry = conf.retryDelayMs > 0 ? `next attempt in ${delayMs / 1000} s` : "no retry";
-  draft.decide(name, `stopped: no node could start it, ${retry}; ${end.why}`);
+  const why = end.why === null ? "" : `; ${end.why}`;
+  const refused = draft.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
+  draft.decide(name, `stopped: no node could start it, ${retry}${why}`, refused);
 }
 
 /** Puts a service to rest without an owner. */

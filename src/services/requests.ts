@@ -335,7 +335,8 @@ function relocateStarted(
       why: "relocate to its own node: restart in place",
     });
   } else if (draft.candidates(service.name, [owner]).length === 0) {
-    draft.decide(service.name, `not relocated: ${draft.explainCandidates(service.name, chain)}`);
+    const looked = draft.verdicts(service.name, chain.tried);
+    draft.decide(service.name, "not relocated: no other node could take it", looked);
     draft.reply(chain.requests, -17, owner);
   } else {
     beginStop(draft, service.name, {

@@ -23,6 +23,8 @@ export class TableDriver {
   readonly codes = new Map<number, number>();
   readonly owners = new Map<number, NodeId | null>();
   nowMs = 1_000_000;
+  /** Told of every input and what came of it. */
+  onStep: (input: TableInput, outputs: readonly TableOutput[]) => void = () => {};
   #lives = new Map<number, number>();
   #requests = 0;
 
@@ -34,7 +36,9 @@ export class TableDriver {
   }
 
   step(input: TableInput): this {
-    for (const output of this.table.step(input)) this.#note(output);
+    const outputs = this.table.step(input);
+    this.onStep(input, outputs);
+    for (const output of outputs) this.#note(output);
     return this;
   }
 

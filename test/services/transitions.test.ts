@@ -53,7 +53,7 @@ for (const [from, make] of Object.entries(startable)) {
   });
 }
 
-test("1.3 [recovering, recovery start → starting]: restarts counts, an enable resets it", async (t) => {
+test("1.3 [recovering, recovery start → starting]: restarts counts", async (t) => {
   const driver = recoverable().answer();
   t.equal(driver.awaited(web), "start on 1", "recovering does not rest");
   t.equal(driver.record(web).restarts, 1);
@@ -64,15 +64,18 @@ test("1.3 [recovering, recovery start → starting]: restarts counts, an enable 
   t.equal(driver.record(web).restarts, 0);
 });
 
-test("1.3 [owner dead, start accepted → starting]: by a better right than the dead one's", async (t) => {
+test("1.3 [owner dead, start accepted → starting]", async (t) => {
   const driver = started().view(2, 3).fenced(1);
   const { state, owner, lastOwner, restarts } = driver.record(web);
-  t.same({ state, owner, lastOwner, restarts }, {
-    state: "starting",
-    owner: 2,
-    lastOwner: 1,
-    restarts: 0,
-  });
+  t.same(
+    { state, owner, lastOwner, restarts },
+    {
+      state: "starting",
+      owner: 2,
+      lastOwner: 1,
+      restarts: 0,
+    },
+  );
 });
 
 // --- the end of a start -------------------------------------------------------------------------
@@ -94,7 +97,7 @@ test("1.3 [starting, agent start failed → recoverable]: never seen as started"
 
 // --- a check that failed ------------------------------------------------------------------------
 
-test("1.3 [started, status failure → recoverable → recovering]: the owner is kept as last", async (t) => {
+test("1.3 [started, status failure → recoverable → recovering]", async (t) => {
   const driver = started({ recovery: "relocate" }).checkFails(web);
   t.equal(driver.shown(web), "recoverable 1");
   driver.answer();
@@ -110,14 +113,14 @@ test("1.3 [recovering, every candidate failed → stopped]", async (t) => {
 
 test("1.3 [recovering, dependency missing → stopped]: until that is started again", async (t) => {
   const sample = conf();
-  const base = sampleService("base", [script("base")], { domain: "node2-domain" });
-  const services = [base, sampleService(web, [script("web")], { depend: base.name })];
+  const first = sampleService("first", [script("first")], { domain: "node2-domain" });
+  const services = [first, sampleService(web, [script("web")], { depend: first.name })];
   const driver = new TableDriver({ ...sample, services: { ...sample.services, services } });
   driver.view(1, 2, 3).ready(1, 2, 3).succeed().checkFails(web);
-  driver.request(3, "disable", { service: "base" });
+  driver.request(3, "disable", { service: "first" });
   driver.answer().succeed();
   t.equal(driver.record(web).state, "stopped");
-  driver.request(2, "enable", { service: "base" });
+  driver.request(2, "enable", { service: "first" });
   driver.succeed();
   t.equal(driver.record(web).state, "started");
 });
@@ -187,12 +190,15 @@ for (const [what, make] of Object.entries(stops)) {
     const where = driver.record(web).owner;
     driver.answer("failed");
     const { state, owner, lastOwner, restarts } = driver.record(web);
-    t.same({ state, owner, lastOwner, restarts }, {
-      state: "failed",
-      owner: null,
-      lastOwner: where,
-      restarts: 0,
-    });
+    t.same(
+      { state, owner, lastOwner, restarts },
+      {
+        state: "failed",
+        owner: null,
+        lastOwner: where,
+        restarts: 0,
+      },
+    );
     t.same(driver.operations, []);
     t.match(driver.notices.at(-1), /^alert: .*stop failed/);
     driver.tick(1_000_000).ready(1);
@@ -232,7 +238,7 @@ for (const [from, make] of Object.entries(owned)) {
   });
 }
 
-test("1.3 [started and frozen, owner dead → stopped]: still frozen, nobody starts it", async (t) => {
+test("1.3 [started and frozen, owner dead → stopped]: still frozen", async (t) => {
   const driver = started();
   driver.request(3, "freeze", { service: web });
   driver.view(2, 3).fenced(1);
@@ -265,7 +271,7 @@ test("1.3 [stopped, transition 0 and autostart off → disabled]", async (t) => 
   t.equal(driver.record(web).state, "started", "a later stop is evaluated like any other");
 });
 
-test("1.3 [any, quorum lost → table dropped]: stop agents ran, disabled and failed forgotten", async (t) => {
+test("1.3 [any, quorum lost → table dropped]: stop agents ran everywhere", async (t) => {
   const time = new VirtualTime();
   const cluster = new Cluster({
     conf: conf(),
