@@ -39,6 +39,7 @@ const usage = `usage: clusvcadm-ts OPERATION SERVICE [options]
   -R SERVICE            restart in place
   -Z SERVICE            freeze: neither checked, moved, stopped nor started
   -U SERVICE            unfreeze
+  -c SERVICE            convalesce: start the non-critical parts that are left out
   -l, -u, -S            lock all services, unlock them, show whether they are locked
   -n MEMBER             the same as -m
   -q                    nothing on standard output
@@ -55,11 +56,11 @@ const operations: Readonly<Record<string, ServiceOperation>> = {
   r: "relocate",
   Z: "freeze",
   U: "unfreeze",
+  c: "convalesce",
 };
 
 const unsupported: Readonly<Record<string, string>> = {
   M: "migrate",
-  c: "convalesce",
 };
 
 /** Executed as soon as they are read, whatever else is on the command line. */
@@ -83,6 +84,7 @@ const verbs: Readonly<Record<ServiceOperation, string>> = {
   relocate: "Trying to relocate",
   freeze: "freezing",
   unfreeze: "unfreezing",
+  convalesce: "convalescing",
 };
 
 /** How soon and how often the command says on standard error what a request waits for. */

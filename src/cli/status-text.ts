@@ -2,12 +2,14 @@
  * The cluster's status as text, byte for byte in rgmanager's layout.
  * Knows ClusterStatus and columns; does not know options, sockets or where the text goes.
  * Source: rgmanager clustat.c (widths, words, order, exit codes); clustat(8).
- * Deviation: where the original cannot reach its service states it exits 0 for `-s`; here it is 1.
+ * Deviations: where the original cannot reach its service states it exits 0 for `-s`, here it is 1;
+ * the long form says what a service waits for, if it does.
  */
 import { requestCodes, requestText } from "../model/request-codes.ts";
 import {
   type ClusterStatus,
   type NodeStatus,
+  type NodeVerdictStatus,
   type ServiceStatus,
   serviceStateNumbers,
 } from "../model/status.ts";
@@ -54,9 +56,13 @@ export function serviceExit(service: ServiceStatus): number {
   return up ? 0 : serviceStateNumbers[state];
 }
 
-/** The decisions about one service, oldest first, and what it waits for. */
+/** What one service waits for, what would help, and the decisions about it, oldest first. */
 export function formatDecisions(status: ClusterStatus, name: string): Report {
-  if (status.services === null) return unavailableReport(status);
+  if (status.services === null) {
+    const { reason } = status.quorum;
+    const err = `${servicesUnavailable(status)}\nWaiting for: ${waitForStates(status)}${reason}\n`;
+    return { out: "", err, exit: 1 };
+  }
   const service = status.services.find((each) => each.name === name);
   if (service === undefined) {
     return {
@@ -66,14 +72,42 @@ export function formatDecisions(status: ClusterStatus, name: string): Report {
     };
   }
   const place = service.owner === 0 ? "" : ` on ${nodeName(status, service.owner)}`;
-  const wait = service.waitingFor === null ? [] : [`Waiting for: ${service.waitingFor}`];
-  const lines = service.decisions.map((each) => `${formatTime(each.at)}  ${each.text}`);
+  const lines = service.decisions.flatMap((each) => [
+    `${formatTime(each.at)}  ${each.text}`,
+    ...verdictLines(status, each.nodes, ["taken", "not taken"]),
+  ]);
   const out = [
     `${name} is ${service.state}${place}`,
-    ...wait,
+    ...waitLines(service),
+    ...(service.owner === 0 && service.candidates.length > 0
+      ? ["Nodes now:", ...verdictLines(status, service.candidates, ["may run it", "may not"])]
+      : []),
     ...(lines.length === 0 ? ["No decision has been made about it yet."] : lines),
   ];
   return { out: joined(out), err: "", exit: 0 };
+}
+
+function waitForStates(status: ClusterStatus): string {
+  return status.quorum.quorate ? "the state of the others; " : "quorum; ";
+}
+
+function waitLines(service: ServiceStatus): readonly string[] {
+  const { name, state, waitingFor, wait } = service;
+  if (state === "disabled") return [`To start it: clusvcadm-ts -e ${name}`];
+  if (waitingFor === null) return [];
+  const at = wait?.at == null ? [] : [`Next attempt: ${formatTime(wait.at)}`];
+  const remedy = wait === null || wait.remedy === "" ? [] : [`To help it: ${wait.remedy}`];
+  return [`Waiting for: ${waitingFor}`, ...at, ...remedy];
+}
+
+function verdictLines(
+  status: ClusterStatus,
+  nodes: readonly NodeVerdictStatus[],
+  words: readonly [fit: string, unfit: string],
+): readonly string[] {
+  return nodes.map(({ node, fit, reason }) => {
+    return `  ${nodeName(status, node)} ${fit ? words[0] : words[1]}: ${reason}`;
+  });
 }
 
 /** First line of a report without service states. */
@@ -228,6 +262,7 @@ function longBlock(status: ClusterStatus, service: ServiceStatus): readonly stri
     `  Owner           : ${nodeName(status, service.owner)}`,
     `  Last Owner      : ${nodeName(status, service.lastOwner)}`,
     `  Last Transition : ${formatTime(service.transition)}`,
+    ...(service.waitingFor === null ? [] : [`  Waiting For     : ${service.waitingFor}`]),
     "",
   ];
 }

@@ -10,6 +10,8 @@ import { type Ms, ms } from "../model/time.ts";
 export type ValueKind =
   | { readonly type: "text" }
   | { readonly type: "flag" }
+  /** A boolean, or a number, of which any above zero means yes. */
+  | { readonly type: "flag-or-number" }
   | { readonly type: "duration" }
   | { readonly type: "path" }
   | { readonly type: "address" }
@@ -57,7 +59,7 @@ const service: AgentRule = {
     { name: "name", kind: text, primary: true, unique: true, required: true },
     { name: "domain", kind: text, reconfig: true },
     { name: "autostart", kind: flag, reconfig: true, default: "1" },
-    { name: "exclusive", kind: flag, reconfig: true, default: "0" },
+    { name: "exclusive", kind: { type: "flag-or-number" }, reconfig: true, default: "0" },
     { name: "nfslock", kind: flag, default: "0" },
     { name: "nfs_client_cache", kind: flag, default: "0" },
     {

@@ -1,11 +1,12 @@
 /**
  * The attributes of an element in the tree that are about this occurrence of its resource, written
- * with two underscores: how many failed checks are tolerated, and whether time limits are enforced.
+ * with two underscores: whether it is repaired by itself and how often, how many failed checks are
+ * tolerated, and whether time limits are enforced.
  * Source: rgmanager restree.c: do_load_resource, assign_restart_policy.
  * Deviation: what has no effect is warned about.
  */
-import type { ToleranceConf } from "../model/conf.ts";
-import { ms } from "../model/time.ts";
+import type { SubtreeConf, ToleranceConf } from "../model/conf.ts";
+import { type Ms, ms } from "../model/time.ts";
 import type { Report } from "./complaint.ts";
 import { attributeOf, placeOfAttribute, type Section } from "./section.ts";
 import {
@@ -17,11 +18,11 @@ import {
   quoted,
 } from "./value-text.ts";
 
-const unsupported = ["__independent_subtree", "__max_restarts", "__restart_expire_time"];
+const subtreeAttributes = ["__independent_subtree", "__max_restarts", "__restart_expire_time"];
 
 /** All that rgmanager knows. */
 export const occurrenceAttributes: readonly string[] = [
-  ...unsupported,
+  ...subtreeAttributes,
   "__enforce_timeouts",
   "__max_failures",
   "__failure_expire_time",
@@ -30,38 +31,56 @@ export const occurrenceAttributes: readonly string[] = [
 export type Upkeep = {
   readonly tolerance?: ToleranceConf;
   readonly enforceTimeouts?: true;
+  readonly subtree?: SubtreeConf;
 };
 
 /** Reads and checks them where the resource is used. */
 export function readUpkeep(section: Section, report: Report): Upkeep {
-  for (const name of unsupported) {
-    if (attributeOf(section, name) === null) continue;
-    const problem = `${name} is not supported by clusterd and has no effect`;
-    const allowed = "the recovery policy of the service applies";
-    report.warning(placeOfAttribute(section, name), { type: "not-supported", problem, allowed });
-  }
   const read = new UpkeepReader(section, report);
   const enforce = read.value("__enforce_timeouts", {
     parse: (text) => parseFlag(text) ?? (/^[1-9]\d*$/.test(text) ? true : null),
     allowed: flagWords,
   });
-  const failures = read.value("__max_failures", {
-    parse: (text) => {
-      const number = parseInteger(text);
-      return number === null || number < 0 ? null : number;
-    },
-    allowed: "0 or a positive integer",
-  });
-  const expireMs = read.value("__failure_expire_time", {
-    parse: parseDuration,
-    allowed: durationWords,
-  });
-  warnHalf(section, { failures: failures ?? 0, expireMs: expireMs ?? 0 }, report);
-  const tolerant = failures !== null && failures > 0 && expireMs !== null && expireMs > 0;
+  const tolerance = read.limit("__max_failures", "__failure_expire_time");
+  const subtree = readSubtree(read, section, report);
   return {
-    ...(tolerant ? { tolerance: { failures, expireMs: ms(expireMs) } } : {}),
+    ...(tolerance === null
+      ? {}
+      : { tolerance: { failures: tolerance.max, expireMs: tolerance.expireMs } }),
     ...(enforce === true ? { enforceTimeouts: true } : {}),
+    ...(subtree === null ? {} : { subtree }),
   };
+}
+
+function readSubtree(read: UpkeepReader, section: Section, report: Report): SubtreeConf | null {
+  const kind = read.value("__independent_subtree", {
+    parse: parseKind,
+    allowed: "0, 1 (independent) or 2 (non-critical)",
+  });
+  const restarts = read.limit("__max_restarts", "__restart_expire_time");
+  const top = section.element.name === "service";
+  if (!top && kind !== null && kind !== "no") return { kind, restarts };
+  for (const name of subtreeAttributes) {
+    if (attributeOf(section, name) === null || (!top && name === "__independent_subtree")) continue;
+    const problem = top
+      ? `${name} has no effect on a service`
+      : `${name} has no effect without __independent_subtree`;
+    const allowed = top ? "use it on resources of the service, or max_restarts" : undefined;
+    const place = placeOfAttribute(section, name);
+    report.warning(place, {
+      type: "ignored",
+      problem,
+      ...(allowed === undefined ? {} : { allowed }),
+    });
+  }
+  return null;
+}
+
+function parseKind(text: string): SubtreeConf["kind"] | "no" | null {
+  const word = text.toLowerCase();
+  if (word === "2" || word === "non-critical") return "non-critical";
+  const flag = parseFlag(word);
+  return flag === null ? null : flag ? "independent" : "no";
 }
 
 /** A definition is not an occurrence: there they have no effect. */
@@ -98,20 +117,30 @@ class UpkeepReader {
     }
     return value;
   }
-}
 
-function warnHalf(
-  section: Section,
-  given: { readonly failures: number; readonly expireMs: number },
-  report: Report,
-): void {
-  const pairs = [
-    ["__max_failures", given.failures, "__failure_expire_time", given.expireMs],
-    ["__failure_expire_time", given.expireMs, "__max_failures", given.failures],
-  ] as const;
-  for (const [name, value, other, otherValue] of pairs) {
-    if (value === 0 || otherValue > 0) continue;
-    const problem = `${name} has no effect without ${other}`;
-    report.warning(placeOfAttribute(section, name), { type: "ignored", problem });
+  /** So many within the time; null unless both are given and more than zero. */
+  limit(
+    countName: string,
+    timeName: string,
+  ): { readonly max: number; readonly expireMs: Ms } | null {
+    const max = this.value(countName, {
+      parse: (text) => {
+        const number = parseInteger(text);
+        return number === null || number < 0 ? null : number;
+      },
+      allowed: "0 or a positive integer",
+    });
+    const expireMs = this.value(timeName, { parse: parseDuration, allowed: durationWords });
+    const [count, time] = [max ?? 0, expireMs ?? 0];
+    if (count > 0 && time > 0) return { max: count, expireMs: ms(time) };
+    for (const [name, value, other] of [
+      [countName, count, timeName],
+      [timeName, time, countName],
+    ] as const) {
+      if (value === 0) continue;
+      const problem = `${name} has no effect without ${other}`;
+      this.#report.warning(placeOfAttribute(this.#section, name), { type: "ignored", problem });
+    }
+    return null;
   }
 }

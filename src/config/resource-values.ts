@@ -91,6 +91,8 @@ function fits(value: string, kind: ValueKind): boolean {
       return true;
     case "flag":
       return parseFlag(value) !== null;
+    case "flag-or-number":
+      return parseFlag(value) !== null || parseInteger(value) !== null;
     case "duration":
       return parseDuration(value) !== null;
     case "path":
@@ -114,6 +116,8 @@ function kindName(kind: ValueKind): string {
       return "text";
     case "flag":
       return "a boolean";
+    case "flag-or-number":
+      return "a boolean or a number";
     case "duration":
       return "a time";
     case "path":
@@ -135,6 +139,8 @@ function allowedFor(kind: ValueKind): string {
       return "a name";
     case "flag":
       return flagWords;
+    case "flag-or-number":
+      return `${flagWords}, or a number`;
     case "duration":
       return durationWords;
     case "path":

@@ -147,7 +147,7 @@ class ServiceReader {
       line: tree.line,
       domain: this.#domain(section, values.get("domain") ?? null),
       autostart: parseFlag(values.get("autostart") ?? "") ?? true,
-      exclusive: parseFlag(values.get("exclusive") ?? "") ?? false,
+      exclusive: this.#exclusive(section, values.get("exclusive") ?? ""),
       recovery: recoveries.find((each) => each === values.get("recovery")) ?? "restart",
       depend: this.#depend(section, values.get("depend") ?? null),
       dependMode: values.get("depend_mode") === "soft" ? "soft" : "hard",
@@ -157,6 +157,18 @@ class ServiceReader {
       retryDelayMs: duration(values.get("retry_delay") ?? retryDelayDefault),
       tree,
     };
+  }
+
+  /** With central processing a number above 1 is a rank among exclusive services. */
+  #exclusive(section: Section, text: string): boolean {
+    const flag = parseFlag(text);
+    if (flag !== null) return flag;
+    const number = parseInteger(text) ?? 0;
+    if (number > 1) {
+      const problem = `exclusive ${number} is no rank among exclusive services: it means yes`;
+      this.#report.warning(placeOfAttribute(section, "exclusive"), { type: "ignored", problem });
+    }
+    return number > 0;
   }
 
   #domain(section: Section, name: string | null): string | null {

@@ -63,7 +63,7 @@ export type ControlClient = {
   leave(how: LeaveBody, afterMs: number): Promise<Result<LeaveReply, ControlProblem>>;
 };
 
-/** The status of 4095 services with their decisions is a tenth of this. */
+/** The status of 1000 services on 16 nodes with all their decisions is a third of this. */
 const replyBytesMax = 64 * 1024 * 1024;
 
 export function controlClient(socketPath: string): ControlClient {

@@ -18,7 +18,7 @@
  *   /v1/groups and below                 process groups, see group-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
- * stop, restart, relocate, freeze or unfreeze. Anything else is answered with
+ * stop, restart, relocate, freeze, unfreeze or convalesce. Anything else is answered with
  * {"error": {"type", "text"}} and the HTTP status of the type. Fields may be added within a
  * version, never removed or changed: readers ignore fields they do not know, except in the
  * request's body, where a misspelt field is refused.
@@ -29,10 +29,12 @@ import { parseRequestCode, type RequestCode, requestCodes } from "../model/reque
 import type {
   ClusterStatus,
   NodeStatus,
+  NodeVerdictStatus,
   QuorumStatus,
   RingStatus,
   ServiceState,
   ServiceStatus,
+  ServiceWaitStatus,
   TokenRotation,
   WatchdogStatus,
 } from "../model/status.ts";
@@ -51,6 +53,7 @@ const operations = [
   "relocate",
   "freeze",
   "unfreeze",
+  "convalesce",
 ] as const;
 export type ServiceOperation = (typeof operations)[number];
 
@@ -322,9 +325,34 @@ function readService(fields: JsonFields): ServiceStatus {
     restarts: fields.number("restarts"),
     transition: fields.number("transition"),
     waitingFor: fields.textOrNull("waitingFor"),
-    decisions: fields
-      .objects("decisions")
-      .map((each) => ({ at: each.number("at"), text: each.text("text") })),
+    wait: fields.isNull("wait") ? null : readWait(fields.object("wait")),
+    candidates: fields.objects("candidates").map(readVerdict),
+    decisions: fields.objects("decisions").map((each) => ({
+      at: each.number("at"),
+      text: each.text("text"),
+      nodes: each.objects("nodes").map(readVerdict),
+    })),
+  };
+}
+
+function readWait(fields: JsonFields): ServiceWaitStatus {
+  return {
+    kind: fields.text("kind"),
+    nodes: fields.parsed("nodes", parseNumbers, []),
+    at: fields.isNull("at") ? null : fields.number("at"),
+    remedy: fields.text("remedy"),
+  };
+}
+
+function parseNumbers(value: unknown): readonly number[] | null {
+  return Array.isArray(value) && value.every((each) => typeof each === "number") ? value : null;
+}
+
+function readVerdict(fields: JsonFields): NodeVerdictStatus {
+  return {
+    node: fields.number("node"),
+    fit: fields.flag("fit"),
+    reason: fields.text("reason"),
   };
 }
 

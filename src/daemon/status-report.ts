@@ -54,7 +54,10 @@ export function reportStatus(
     },
     nodes: conf.nodes.map((one) => nodeStatus(one, parts)),
     locked: snapshot?.table?.locked ?? false,
-    services: snapshot?.table == null ? null : serviceStatuses(conf, snapshot.table),
+    services:
+      snapshot?.table == null
+        ? null
+        : serviceStatuses(conf, snapshot.table, (id) => snapshot.fence.describe(id)),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
     watchdog,
@@ -82,7 +85,11 @@ function nodeStatus(conf: ClusterConf["nodes"][number], parts: StatusParts): Nod
   };
 }
 
-function serviceStatuses(conf: ClusterConf, table: ServiceTable): readonly ServiceStatus[] {
+function serviceStatuses(
+  conf: ClusterConf,
+  table: ServiceTable,
+  fencing: (node: NodeId) => string,
+): readonly ServiceStatus[] {
   return conf.services.services.flatMap(({ name }) => {
     const record = table.service(name);
     if (record === null) return [];
@@ -91,14 +98,28 @@ function serviceStatuses(conf: ClusterConf, table: ServiceTable): readonly Servi
         name,
         state: record.state,
         frozen: record.frozen,
-        partial: false,
+        partial: record.partial,
         owner: record.owner ?? 0,
         lastOwner: record.lastOwner ?? 0,
         restarts: record.restarts,
         transition: record.transition,
-        waitingFor: table.waitingFor(name),
+        ...waitStatus(table.wait(name), fencing),
+        candidates: table.verdicts(name),
         decisions: table.decisions(name),
       },
     ];
   });
+}
+
+/** With how far the fencing has come of the nodes that it concerns. */
+function waitStatus(
+  wait: ReturnType<ServiceTable["wait"]>,
+  fencing: (node: NodeId) => string,
+): Pick<ServiceStatus, "waitingFor" | "wait"> {
+  if (wait === null) return { waitingFor: null, wait: null };
+  const { kind, nodes, at, remedy } = wait;
+  const concerned = kind === "fencing" || kind === "unseen-node" ? nodes : [];
+  const states = concerned.map((node) => fencing(node)).filter((state) => state !== "clean");
+  const progress = states.length === 0 ? "" : ` (${states.join("; ")})`;
+  return { waitingFor: `${wait.text}${progress}`, wait: { kind, nodes, at, remedy } };
 }

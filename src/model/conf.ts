@@ -181,6 +181,15 @@ export type ResourceConf = {
   readonly tolerance?: ToleranceConf;
   /** The time-outs of actions are limits, not hints. */
   readonly enforceTimeouts?: true;
+  /** When it fails, it is repaired with what is below it, not with the whole service. */
+  readonly subtree?: SubtreeConf;
+};
+
+/** `independent`: restarted in place; `non-critical`: the service can also go on without it. */
+export type SubtreeConf = {
+  readonly kind: "independent" | "non-critical";
+  /** Restarts in place; null: an independent one without limit, a non-critical one never. */
+  readonly restarts: { readonly max: number; readonly expireMs: Ms } | null;
 };
 
 /** As many failures within the time are tolerated; the next one counts. */

@@ -126,6 +126,30 @@ export type ServiceStatus = {
   readonly transition: number;
   /** What a service that is not started waits for, in words; null when it waits for nothing. */
   readonly waitingFor: string | null;
-  /** The last decisions, oldest first. */
-  readonly decisions: readonly { readonly at: number; readonly text: string }[];
+  /** The same for programs, and what can be done about it. */
+  readonly wait: ServiceWaitStatus | null;
+  /** Every node of the cluster, and whether it may run the service now. */
+  readonly candidates: readonly NodeVerdictStatus[];
+  /** The last decisions, oldest first; `fit` marks the node that was taken. */
+  readonly decisions: readonly {
+    readonly at: number;
+    readonly text: string;
+    readonly nodes: readonly NodeVerdictStatus[];
+  }[];
+};
+
+export type NodeVerdictStatus = {
+  readonly node: number;
+  readonly fit: boolean;
+  readonly reason: string;
+};
+
+export type ServiceWaitStatus = {
+  /** `fencing`, `unseen-node`, `operation`, `dependency`, `empty-node`, `retry` and so on. */
+  readonly kind: string;
+  readonly nodes: readonly number[];
+  /** When it is tried again by itself; null: that is not known. */
+  readonly at: number | null;
+  /** What an operator can do; empty: nothing but wait. */
+  readonly remedy: string;
 };

@@ -155,18 +155,19 @@ export class OwnServices {
         this.#outbox.emit(output);
         return;
       case "result": {
-        const { op, outcome, text } = output;
+        const { op, outcome, partial, text } = output;
         this.#outbox.submit("app", {
           layer: "services",
-          body: { type: "op-result", ...this.#signature(), op, outcome, text },
+          body: { type: "op-result", ...this.#signature(), op, outcome, partial, text },
         });
         return;
       }
-      case "status-failed": {
-        const { service, startOp, text } = output;
+      case "status-failed":
+      case "part-failed": {
+        const { type, service, startOp, text } = output;
         this.#outbox.submit("app", {
           layer: "services",
-          body: { type: "status-failed", ...this.#signature(), service, startOp, text },
+          body: { type, ...this.#signature(), service, startOp, text },
         });
         return;
       }

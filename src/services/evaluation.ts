@@ -33,6 +33,10 @@ export function beginStart(
   invariant(service.owner === null, `single owner: start of ${name} while owned`);
   invariant(draft.isReady(node), `start of ${name} on a node that is not ready`);
   invariant(!draft.locked || node === service.lastOwner, `start of ${name} while locked`);
+  const looked = draft.verdicts(name, chain.tried).map((one) => {
+    const taken = one.node === node;
+    return { ...one, fit: taken };
+  });
   const asked = chain.cause === "enable" || chain.cause === "relocate";
   const operation = {
     kind: "start" as const,
@@ -51,10 +55,10 @@ export function beginStart(
     retryCount: asked ? 0 : service.retryCount,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
+    crowdedOut: false,
     op: operation,
   });
-  const why = draft.explainCandidates(name, chain);
-  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause}); ${why}`);
+  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, looked);
   draft.emit({ type: "run", service: name, operation });
 }
 
@@ -84,22 +88,54 @@ export function beginStop(
   draft.put({
     ...service,
     state: recovering ? "recoverable" : "stopping",
+    partial: false,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
+    crowdedOut: false,
     op: operation,
   });
   draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
   draft.emit({ type: "run", service: name, operation });
 }
 
+/** Works on parts of a started service where it runs; it stays started meanwhile. */
+export function beginRepair(
+  draft: TableDraft,
+  name: ServiceName,
+  repair: {
+    readonly parts: "failed" | "left-out";
+    readonly chain: StartChain;
+    readonly why: string;
+  },
+): void {
+  const service = draft.service(name);
+  const { owner } = service;
+  invariant(service.state === "started" && owner !== null, `repair of ${name}, not started`);
+  const { parts, chain } = repair;
+  const { life } = draft.node(owner);
+  const kind = "repair" as const;
+  const operation = { kind, parts, id: draft.nextOp++, node: owner, life, chain };
+  draft.put({ ...service, op: operation });
+  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`);
+  draft.emit({ type: "run", service: name, operation });
+}
+
+/** Of a service that has been running: a soft dependency counts for its first start only. */
+const continued: readonly StartChain["cause"][] = ["recovery", "relocate", "restart", "failback"];
+
 /** Why a stopped service is not started now, or null when it may be. */
-export function startObstacle(draft: TableDraft, name: ServiceName): string | null {
+export function startObstacle(
+  draft: TableDraft,
+  name: ServiceName,
+  cause: StartChain["cause"] = "evaluation",
+): string | null {
   const unknown = draft.unknownHolders(name);
   if (unknown.length > 0) {
     const names = unknown.map((node) => draft.nameOf(node)).join(", ");
     return `${names} might be running it: to be fenced or seen clean first`;
   }
-  if (!draft.dependencyMet(name)) {
+  const soft = draft.serviceConf(name).dependMode === "soft" && continued.includes(cause);
+  if (!soft && !draft.dependencyMet(name)) {
     return `${draft.serviceConf(name).depend ?? ""}, on which it depends, to be started`;
   }
   return null;
@@ -111,6 +147,7 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
   if (service.frozen || draft.locked) return;
   if (service.transition === 0 && !draft.serviceConf(name).autostart) {
     draft.put({ ...service, state: "disabled" });
+    draft.decide(name, "disabled: autostart is off");
     return;
   }
   if (startObstacle(draft, name) !== null) return;
@@ -120,7 +157,15 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
       node: best.node,
       chain: { ...emptyChain, cause: "evaluation" },
     });
+  } else if (draft.crowdedNodes(name).length > 0 && !service.crowdedOut) {
+    draft.put({ ...service, crowdedOut: true });
+    draft.decide(name, "not started: no node is free for it", draft.verdicts(name, []));
   }
+}
+
+/** A node may have become free for what exclusive services have kept from starting. */
+export function evaluateCrowdedOut(draft: TableDraft): void {
+  for (const { name, crowdedOut } of draft.inOrder()) if (crowdedOut) evaluate(draft, name);
 }
 
 export function evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>): void {
@@ -178,11 +223,10 @@ export function failBack(
 
 /** The next node of a chain after a clean stop, or the end of the chain. */
 export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain): void {
-  const obstacle = startObstacle(draft, name);
+  const obstacle = startObstacle(draft, name, chain.cause);
   const next = obstacle === null ? nextNode(draft, name, chain) : null;
   if (next === null) {
-    const locked = draft.locked ? "services are locked; " : "";
-    const why = obstacle ?? `${locked}${draft.explainCandidates(name, chain)}`;
+    const why = obstacle ?? (draft.locked ? "services are locked" : null);
     endChain(draft, name, { chain, why });
     return;
   }
@@ -216,7 +260,7 @@ function nextNode(draft: TableDraft, name: ServiceName, chain: StartChain): Node
 function endChain(
   draft: TableDraft,
   name: ServiceName,
-  end: { readonly chain: StartChain; readonly why: string },
+  end: { readonly chain: StartChain; readonly why: string | null },
 ): void {
   const service = draft.service(name);
   const conf = draft.serviceConf(name);
@@ -229,6 +273,8 @@ function endChain(
   }
   const delayMs = retryDelayMs(draft, service);
   rest(draft, service, "stopped");
+  const crowdedOut = draft.candidates(name, []).length === 0 && draft.crowdedNodes(name).length > 0;
+  draft.put({ ...draft.service(name), crowdedOut });
   if (conf.retryDelayMs > 0) {
     draft.put({
       ...draft.service(name),
@@ -237,7 +283,9 @@ function endChain(
     });
   }
   const retry = conf.retryDelayMs > 0 ? `next attempt in ${delayMs / 1000} s` : "no retry";
-  draft.decide(name, `stopped: no node could start it, ${retry}; ${end.why}`);
+  const why = end.why === null ? "" : `; ${end.why}`;
+  const refused = draft.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
+  draft.decide(name, `stopped: no node could start it, ${retry}${why}`, refused);
 }
 
 /** Puts a service to rest without an owner. */
@@ -251,10 +299,12 @@ export function rest(
     state,
     lastOwner: service.owner ?? service.lastOwner,
     owner: null,
+    partial: false,
     restarts: state === "failed" ? 0 : service.restarts,
     restartLog: state === "disabled" ? [] : service.restartLog,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     retryAt: null,
+    crowdedOut: false,
     op: null,
     desired: null,
   });
@@ -270,12 +320,13 @@ export function followDependency(draft: TableDraft, changed: ServiceName): void 
 /** Starts or stops one service as its dependency asks for; without one it is evaluated. */
 export function settleDependent(draft: TableDraft, name: ServiceName): void {
   const { depend, dependMode } = draft.serviceConf(name);
-  const { state, owner, frozen } = draft.service(name);
+  const { state, owner, frozen, op } = draft.service(name);
   if (draft.dependencyMet(name)) {
     evaluate(draft, name);
   } else if (
     dependMode === "hard" &&
     state === "started" &&
+    op === null &&
     !frozen &&
     owner !== null &&
     draft.isReady(owner)

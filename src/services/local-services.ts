@@ -43,10 +43,13 @@ export type LocalOutput =
       readonly type: "result";
       readonly op: number;
       readonly outcome: "ok" | "failed";
+      /** Non-critical parts of the service are left out now. */
+      readonly partial: boolean;
       readonly text: string;
     }
   | {
-      readonly type: "status-failed";
+      /** `part-failed`: what failed can be repaired by itself. */
+      readonly type: "status-failed" | "part-failed";
       readonly service: ServiceName;
       readonly startOp: number;
       readonly text: string;
@@ -60,7 +63,7 @@ export type LocalOutput =
     };
 
 type Job = {
-  readonly kind: "start" | "stop" | "status" | "clean";
+  readonly kind: Operation["kind"] | "status" | "clean";
   readonly call: AgentCall;
   readonly op: Operation | null;
   readonly action: number;
@@ -159,11 +162,13 @@ export class LocalServices {
       invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
       this.#cancel(place);
     }
-    place.worker.endChecks();
-    place.startOp = null;
+    if (op.kind !== "repair") {
+      place.worker.endChecks();
+      place.startOp = null;
+    }
     place.again = false;
     place.remains = true;
-    this.#begin(place, { kind: op.kind, call: callOf(place.worker, op), op });
+    this.#begin(place, { kind: op.kind, call: callOf(place.worker, op, this.#nowMs), op });
   }
 
   #begin(place: Place, job: Omit<Job, "action">): void {
@@ -193,28 +198,16 @@ export class LocalServices {
   }
 
   #finish(place: Place, job: Job, verdict: { readonly code: number; readonly text: string }): void {
-    const { name } = place.worker.conf;
     const outcome = verdict.code === 0 ? "ok" : "failed";
     switch (job.kind) {
       case "start":
       case "stop":
-        invariant(job.op !== null, "a start or stop without an operation");
-        if (job.kind === "start" && outcome === "ok") {
-          place.startOp = job.op.id;
-          place.worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
-        }
-        if (job.kind === "stop" && outcome === "ok") place.remains = false;
-        this.#out.push({ type: "result", op: job.op.id, outcome, text: verdict.text });
+      case "repair":
+        invariant(job.op !== null, `${job.kind} without an operation`);
+        this.#finishOperation(place, job.op, { outcome, text: verdict.text });
         return;
       case "status":
-        if (outcome === "failed" && place.startOp !== null) {
-          const { startOp } = place;
-          this.#out.push({ type: "status-failed", service: name, startOp, text: verdict.text });
-        } else if (verdict.text !== "") {
-          const text = `${name}: tolerated: ${verdict.text}`;
-          this.#out.push({ type: "notice", level: "warning", text });
-        }
-        if (outcome === "ok") this.#checkAgain(place);
+        this.#finishCheck(place, { outcome, text: verdict.text });
         return;
       case "clean":
         place.remains = false;
@@ -223,6 +216,39 @@ export class LocalServices {
       default:
         assertNever(job.kind);
     }
+  }
+
+  #finishOperation(
+    place: Place,
+    op: Operation,
+    end: { readonly outcome: "ok" | "failed"; readonly text: string },
+  ): void {
+    const { worker } = place;
+    if (op.kind === "start" && end.outcome === "ok") place.startOp = op.id;
+    if (place.startOp !== null) {
+      worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
+    }
+    if (op.kind === "stop" && end.outcome === "ok") place.remains = false;
+    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
+  }
+
+  #finishCheck(
+    place: Place,
+    end: { readonly outcome: "ok" | "failed"; readonly text: string },
+  ): void {
+    const { worker, startOp } = place;
+    const service = worker.conf.name;
+    const { text } = end;
+    if (end.outcome === "failed" || worker.wantsRepair) {
+      if (startOp === null) return;
+      const type = end.outcome === "failed" ? "status-failed" : "part-failed";
+      this.#out.push({ type, service, startOp, text });
+      return;
+    }
+    if (text !== "") {
+      this.#out.push({ type: "notice", level: "warning", text: `${service}: tolerated: ${text}` });
+    }
+    this.#checkAgain(place);
   }
 
   #checkAll(which: "due" | "all", frozen: readonly ServiceName[]): void {
@@ -275,7 +301,10 @@ export class LocalServices {
   }
 }
 
-function callOf(worker: ServiceWorker, op: Operation): AgentCall {
+function callOf(worker: ServiceWorker, op: Operation, nowMs: number): AgentCall {
   if (op.kind === "start") return worker.start();
+  if (op.kind === "repair") {
+    return op.parts === "failed" ? worker.repair(nowMs) : worker.convalesce();
+  }
   return op.cleanup === "yes" ? worker.stopAgain() : worker.stop();
 }

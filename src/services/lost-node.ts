@@ -29,12 +29,14 @@ function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rest
     state: "stopped",
     owner: null,
     lastOwner: service.owner ?? service.lastOwner,
+    partial: false,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     op: null,
     desired: null,
   };
   draft.put(freed);
-  if (op === null) {
+  if (op === null || (op.kind === "repair" && desired === null)) {
+    draft.reply(op?.chain.requests ?? [], -1);
     draft.decide(service.name, `stopped: ${name}, which ran it, is known to be off`);
     return "goes on";
   }

@@ -6,12 +6,14 @@
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import {
+  beginRepair,
   beginStart,
   beginStop,
   evaluate,
   failBack,
   followDependency,
   rest,
+  settleDependent,
   startObstacle,
   tryNext,
 } from "./evaluation.ts";
@@ -26,8 +28,9 @@ import {
 import type { TableDraft } from "./table-draft.ts";
 
 type OpResult = Extract<ServiceMessage, { readonly type: "op-result" }>;
-type StatusFailed = Extract<ServiceMessage, { readonly type: "status-failed" }>;
+type StatusFailed = Extract<ServiceMessage, { readonly type: "status-failed" | "part-failed" }>;
 type StartOp = Extract<Operation, { readonly kind: "start" }>;
+type RepairOp = Extract<Operation, { readonly kind: "repair" }>;
 export type StopOp = Extract<Operation, { readonly kind: "stop" }>;
 
 /** A result of an operation that is no longer awaited is ignored. */
@@ -38,7 +41,9 @@ export function onOpResult(draft: TableDraft, message: OpResult): void {
   if (op.node !== message.node || op.life !== message.life) return;
   // A node that took a new life since has stopped everything; `ready` resolves what it held.
   if (draft.node(op.node).life !== op.life || draft.awaitedNode(service.name) !== null) return;
-  if (op.kind === "start") {
+  if (op.kind === "repair") {
+    onRepaired(draft, { service, op, message });
+  } else if (op.kind === "start") {
     if (message.outcome === "ok") onStarted(draft, service, op);
     else onStartFailed(draft, service, { op, text: message.text });
   } else if (message.outcome === "ok") {
@@ -61,25 +66,65 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
   draft.decide(service.name, `started on ${draft.nameOf(op.node)}`);
   const returned = op.chain.returned && op.chain.cause === "relocate";
   draft.reply(op.chain.requests, returned ? -17 : 0, op.node);
-  if (service.desired !== null) {
-    beginStop(draft, service.name, {
-      node: op.node,
-      goal: { type: "rest", state: service.desired.end },
-      chain: { ...emptyChain, requests: service.desired.requests },
-      why: "asked for while it was starting",
-    });
-  } else if (draft.node(op.node).phase === "leaving") {
-    beginStop(draft, service.name, {
-      node: op.node,
-      goal: { type: "exit" },
-      why: `${draft.nameOf(op.node)} is leaving`,
-    });
-  }
+  catchUp(draft, service, op);
   // A better node that became ready while it was starting has not been considered yet.
   const { cause, tried } = op.chain;
   const better = cause === "evaluation" ? draft.candidates(service.name, tried) : [];
   for (const { node } of better) failBack(draft, node, [service.name]);
   followDependency(draft, service.name);
+}
+
+/** What came up while the service was busy: a user's wish, its node's end, its dependency's. */
+function catchUp(draft: TableDraft, busy: ServiceRecord, op: Operation): void {
+  const { name, desired } = busy;
+  if (desired !== null) {
+    beginStop(draft, name, {
+      node: op.node,
+      goal: { type: "rest", state: desired.end },
+      chain: { ...emptyChain, requests: desired.requests },
+      why: `asked for while ${op.kind} was under way`,
+    });
+  } else if (draft.node(op.node).phase === "leaving") {
+    beginStop(draft, name, {
+      node: op.node,
+      goal: { type: "exit" },
+      why: `${draft.nameOf(op.node)} is leaving`,
+    });
+  } else {
+    settleDependent(draft, name);
+  }
+}
+
+/** Its parts were repaired where it runs: it goes on; else it is recovered as a whole. */
+function onRepaired(
+  draft: TableDraft,
+  repaired: {
+    readonly service: ServiceRecord;
+    readonly op: RepairOp;
+    readonly message: OpResult;
+  },
+): void {
+  const { service, op, message } = repaired;
+  const { outcome, partial, text } = message;
+  const done = { ...service, op: null, desired: null, partial };
+  draft.put(done);
+  const good = outcome === "ok";
+  const what = op.parts === "failed" ? "inline recovery" : "convalesce";
+  const end = good ? "complete" : `failed: ${text}`;
+  const left = partial ? `; partial, clusvcadm-ts -c ${service.name} starts what is left out` : "";
+  const warned = good && text !== "" ? `: ${text}` : "";
+  draft.decide(service.name, `${what} on ${draft.nameOf(op.node)} ${end}${warned}${left}`);
+  draft.reply(op.chain.requests, good ? 0 : -1, op.node);
+  const leaving = draft.node(op.node).phase !== "ready";
+  if (good || op.parts === "left-out" || service.desired !== null || leaving) {
+    catchUp(draft, service, op);
+    return;
+  }
+  beginStop(draft, service.name, {
+    node: op.node,
+    goal: { type: "recover" },
+    why: `inline recovery failed: ${text}`,
+  });
 }
 
 function onStartFailed(
@@ -111,6 +156,7 @@ function onStopped(draft: TableDraft, service: ServiceRecord, op: StopOp): void 
     state: "stopped",
     owner: null,
     lastOwner: held ?? service.lastOwner,
+    partial: false,
     transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
     op: null,
     desired: null,
@@ -147,7 +193,7 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
       tryNext(draft, name, op.chain);
       return;
     case "restart":
-      if (draft.isReady(op.node) && startObstacle(draft, name) === null) {
+      if (draft.isReady(op.node) && startObstacle(draft, name, op.chain.cause) === null) {
         beginStart(draft, name, { node: op.node, chain: op.chain });
       } else {
         tryNext(draft, name, op.chain);
@@ -231,6 +277,14 @@ export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
   if (service.frozen) return;
   if (service.owner !== message.node || service.startOp !== message.startOp) return;
   if (draft.node(message.node).life !== message.life) return;
+  if (message.type === "part-failed") {
+    beginRepair(draft, service.name, {
+      parts: "failed",
+      chain: { ...emptyChain, cause: "recovery" },
+      why: `some independent resources failed, inline recovery: ${message.text}`,
+    });
+    return;
+  }
   beginStop(draft, service.name, {
     node: message.node,
     goal: draft.node(message.node).phase === "ready" ? { type: "recover" } : { type: "exit" },

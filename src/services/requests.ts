@@ -9,10 +9,23 @@
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { beginStart, beginStop, startObstacle, tryNext, userChain } from "./evaluation.ts";
+import {
+  beginRepair,
+  beginStart,
+  beginStop,
+  startObstacle,
+  tryNext,
+  userChain,
+} from "./evaluation.ts";
 import { freeze, unfreeze } from "./freeze-and-lock.ts";
 import type { ServiceRequest } from "./service-messages.ts";
-import { emptyChain, type Operation, type RestState, type ServiceRecord } from "./service-state.ts";
+import {
+  emptyChain,
+  type Operation,
+  type RequestRef,
+  type RestState,
+  type ServiceRecord,
+} from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
 
 export function onRequest(draft: TableDraft, request: ServiceRequest): void {
@@ -51,7 +64,8 @@ function onBusy(
       desire(draft, service, { request, op, end: "stopped" });
       return;
     case "enable":
-      if (op.kind === "start" && (request.target ?? request.ref.node) === op.node) {
+      if (op.kind === "repair") draft.reply([request.ref], -10, service.owner);
+      else if (op.kind === "start" && (request.target ?? request.ref.node) === op.node) {
         const chain = { ...op.chain, requests: [...op.chain.requests, request.ref] };
         draft.put({ ...service, op: { ...op, chain } });
       } else {
@@ -66,6 +80,7 @@ function onBusy(
       return;
     case "freeze":
     case "unfreeze":
+    case "convalesce":
       draft.reply([request.ref], -6);
       return;
     default:
@@ -119,6 +134,9 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
     case "unfreeze":
       unfreeze(draft, service, request.ref);
       return;
+    case "convalesce":
+      convalesce(draft, service, request.ref);
+      return;
     default:
       assertNever(request.operation);
   }
@@ -151,7 +169,8 @@ function startFor(
     return;
   }
   if (request.byDomain) {
-    tryNext(draft, service.name, userChain(start.cause, request.ref, {}));
+    if (draft.candidates(service.name, []).length === 0) refuseUnplaceable(draft, service, refs);
+    else tryNext(draft, service.name, userChain(start.cause, request.ref, {}));
     return;
   }
   const node = request.target ?? request.ref.node;
@@ -168,11 +187,19 @@ function startFor(
   if (legal && draft.exclusivityConflict(service.name, node) === null) {
     beginStart(draft, service.name, { node, chain });
   } else if (draft.candidates(service.name, []).length === 0) {
-    const allowed = draft.readyNodes().some((one) => draft.score(service.name, one) > 0);
-    draft.reply(refs, allowed ? -16 : -15);
+    refuseUnplaceable(draft, service, refs);
   } else {
     tryNext(draft, service.name, chain);
   }
+}
+
+/** Its failover domain or exclusive services leave it no node. */
+function refuseUnplaceable(
+  draft: TableDraft,
+  service: ServiceRecord,
+  refs: readonly RequestRef[],
+): void {
+  draft.reply(refs, draft.crowdedNodes(service.name).length > 0 ? -16 : -15);
 }
 
 function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
@@ -204,7 +231,7 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
   if (service.state === "failed") {
     draft.reply([request.ref], -1);
   } else if (service.owner === null) {
-    draft.put({ ...service, retryAt: null });
+    draft.put({ ...service, retryAt: null, crowdedOut: false });
     draft.reply([request.ref], 0);
   } else if (!draft.isReady(service.owner)) {
     draft.reply([request.ref], -6);
@@ -214,6 +241,20 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
       goal: { type: "rest", state: "stopped" },
       chain: userChain("enable", request.ref, {}),
       why: "stop",
+    });
+  }
+}
+
+/** Starts the non-critical parts that were left out. */
+function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+  if (service.state !== "started" || service.owner === null) draft.reply([ref], -8);
+  else if (!service.partial) draft.reply([ref], -10, service.owner);
+  else if (!draft.isReady(service.owner)) draft.reply([ref], -6);
+  else {
+    beginRepair(draft, service.name, {
+      parts: "left-out",
+      chain: { ...emptyChain, requests: [ref] },
+      why: "what was left out is started again",
     });
   }
 }
@@ -294,7 +335,8 @@ function relocateStarted(
       why: "relocate to its own node: restart in place",
     });
   } else if (draft.candidates(service.name, [owner]).length === 0) {
-    draft.decide(service.name, `not relocated: ${draft.explainCandidates(service.name, chain)}`);
+    const looked = draft.verdicts(service.name, chain.tried);
+    draft.decide(service.name, "not relocated: no other node could take it", looked);
     draft.reply(chain.requests, -17, owner);
   } else {
     beginStop(draft, service.name, {

@@ -31,6 +31,8 @@ const opResult = record({
   life: count,
   op: count,
   outcome: oneOf("ok", "failed"),
+  /** Non-critical parts of the service are left out now. */
+  partial: flag,
   /** For the log and `--why`. */
   text,
   at: count,
@@ -38,6 +40,17 @@ const opResult = record({
 
 const statusFailed = record({
   type: literal("status-failed"),
+  node: nodeId,
+  life: count,
+  service: serviceName,
+  startOp: count,
+  text,
+  at: count,
+});
+
+/** Parts of the service failed that can be repaired by themselves; the node knows which. */
+const partFailed = record({
+  type: literal("part-failed"),
   node: nodeId,
   life: count,
   service: serviceName,
@@ -54,6 +67,7 @@ const serviceOperation = oneOf(
   "relocate",
   "freeze",
   "unfreeze",
+  "convalesce",
 );
 export type ServiceOperation = Shaped<typeof serviceOperation>;
 
@@ -79,6 +93,7 @@ export const serviceMessage = either(
   left,
   opResult,
   statusFailed,
+  partFailed,
   request,
   lock,
   tick,

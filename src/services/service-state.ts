@@ -3,11 +3,13 @@
  * Does not know agents, placement or messages.
  * Source: rgmanager include/resgroup.h: rg_state_t; rg_state.c: svc_start, _svc_stop_finish.
  * Deviation: `recovering` is passed through inside one step and never rests.
- * S1  An operation exists if and only if the state is starting, stopping or recoverable.
+ * S1  A service that is starting, stopping or recoverable has an operation; a started one may be
+ *     under repair; no other state has one.
  * S2  While an operation runs on an owned service, its node is the owner.
  * S3  A service at rest has an owner if and only if it is started.
- * S4  Only a stopped service waits for its next attempt.
+ * S4  Only a stopped service waits for its next attempt, or for a node to become free.
  * S5  A frozen service is not touched, except by the stop of its node that leaves.
+ * S6  Only a started service is partial.
  *
  *   stopped ──start──► starting ──ok──► started ──status failed──► recoverable ─┐
  *      ▲                  └─failed─► recoverable                                │
@@ -87,6 +89,15 @@ const operation = either(
     /** The service was failed or disabled before: a failing stop ends in disabled all the same. */
     cleanup: oneOf("no", "yes"),
   }),
+  /** Of a started service: failed parts are restarted or left out; left-out ones are started. */
+  record({
+    kind: literal("repair"),
+    parts: oneOf("failed", "left-out"),
+    id: count,
+    node: nodeId,
+    life: count,
+    chain: startChain,
+  }),
 );
 export type Operation = Shaped<typeof operation>;
 
@@ -100,6 +111,8 @@ export const serviceRecord = record({
   lastOwner: nullable(nodeId),
   /** Not to be started, stopped, checked or moved until it is unfrozen. */
   frozen: flag,
+  /** Started without some of its non-critical parts, until a convalesce or a restart. */
+  partial: flag,
   restarts: count,
   /** Seconds since 1970; 0: never started since the table was created. */
   transition: count,
@@ -108,6 +121,8 @@ export const serviceRecord = record({
   /** Operation id of the start that made it started. */
   startOp: count,
   retryAt: nullable(number),
+  /** Stopped only because exclusive services leave it no node: starts when one becomes free. */
+  crowdedOut: flag,
   retryCount: count,
   op: nullable(operation),
   desired: nullable(desiredEnd),
@@ -131,11 +146,13 @@ export function freshRecord(name: ServiceName): ServiceRecord {
     owner: null,
     lastOwner: null,
     frozen: false,
+    partial: false,
     restarts: 0,
     transition: 0,
     restartLog: [],
     startOp: 0,
     retryAt: null,
+    crowdedOut: false,
     retryCount: 0,
     op: null,
     desired: null,
@@ -150,17 +167,21 @@ export function occupies(service: ServiceRecord, node: NodeId): boolean {
 
 const busyStates: readonly ServiceRecord["state"][] = ["starting", "stopping", "recoverable"];
 
-/** Asserts S1 to S5; every change of the table passes through here. */
+/** Asserts S1 to S6; every change of the table passes through here. */
 export function checkRecord(service: ServiceRecord): ServiceRecord {
   const busy = busyStates.includes(service.state);
   const where = `${service.name} ${service.state}`;
-  invariant(busy === (service.op !== null), `S1: ${where}`);
+  const repairing = service.op?.kind === "repair";
+  const fitting = repairing ? service.state === "started" : busy === (service.op !== null);
+  invariant(fitting, `S1: ${where}`);
   const owned = service.op !== null && service.owner !== null;
   invariant(!owned || service.op?.node === service.owner, `S2: ${where}`);
   invariant(busy || (service.state === "started") === (service.owner !== null), `S3: ${where}`);
-  invariant(service.retryAt === null || service.state === "stopped", `S4: ${where}`);
+  const waits = service.retryAt !== null || service.crowdedOut;
+  invariant(!waits || service.state === "stopped", `S4: ${where}`);
   const leaves = service.op?.kind === "stop" && service.op.goal.type === "exit";
   invariant(!service.frozen || leaves || !busy, `S5: ${where}`);
+  invariant(!service.partial || service.state === "started", `S6: ${where}`);
   return service;
 }
 

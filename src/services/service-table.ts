@@ -16,7 +16,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { count, flag, list, number, record, type Shaped } from "../model/shape.ts";
-import { beginStop, evaluateAll, evaluateDue, failBack, startObstacle } from "./evaluation.ts";
+import { beginStop, evaluateAll, evaluateCrowdedOut, evaluateDue, failBack } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
 import { releaseServices } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
@@ -26,10 +26,12 @@ import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./serv
 import {
   type Decision,
   type NodeRecord,
+  type NodeVerdict,
   nodeRecord,
   TableDraft,
   type TableOutput,
 } from "./table-draft.ts";
+import { type ServiceWait, waitOf } from "./waiting.ts";
 
 /** The table as it travels to a joiner. */
 export const tableSnapshot = record({
@@ -107,6 +109,7 @@ export class ServiceTable {
       default:
         assertNever(input);
     }
+    evaluateCrowdedOut(this.#draft);
     this.#grantDepartures();
     return this.#draft.takeOutputs();
   }
@@ -158,23 +161,19 @@ export class ServiceTable {
     return due.length === 0 ? null : { atMs: Math.min(...due), nowMs: this.#draft.nowMs };
   }
 
-  /** What a service that is not started waits for, in words; null when for nothing. */
+  /** What a service that is not started, or busy, waits for; null: for nothing. */
+  wait(name: ServiceName): ServiceWait | null {
+    return waitOf(this.#draft, name);
+  }
+
+  /** The same in words. */
   waitingFor(name: ServiceName): string | null {
-    const draft = this.#draft;
-    const service = draft.service(name);
-    const awaited = draft.awaitedNode(name);
-    if (awaited !== null) return `${draft.nameOf(awaited)} to be fenced or proven clean`;
-    if (service.op !== null) return `${service.op.kind} on ${draft.nameOf(service.op.node)}`;
-    if (service.state === "failed") return "repair by hand, then disable and enable";
-    if (service.state !== "stopped") return null;
-    if (service.frozen) return "being unfrozen (clusvcadm-ts -U)";
-    if (draft.locked) return "the services to be unlocked (clusvcadm-ts -u)";
-    const obstacle = startObstacle(draft, name);
-    if (obstacle !== null) return obstacle;
-    if (draft.candidates(name, []).length === 0) return "a ready node that may run it";
-    if (service.retryAt === null) return "an event or a request: it was stopped";
-    const seconds = Math.max(0, Math.ceil((service.retryAt - draft.nowMs) / 1000));
-    return `its next attempt, ${seconds} s after the last event`;
+    return this.wait(name)?.text ?? null;
+  }
+
+  /** Every node, and whether it may run the service now. */
+  verdicts(name: ServiceName): readonly NodeVerdict[] {
+    return this.#draft.verdicts(name, []);
   }
 
   #onView(
@@ -209,6 +208,7 @@ export class ServiceTable {
         onOpResult(draft, message);
         return;
       case "status-failed":
+      case "part-failed":
         onStatusFailed(draft, message);
         return;
       case "request":
@@ -245,6 +245,8 @@ export class ServiceTable {
     draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
     for (const service of draft.inOrder()) {
       if (service.owner !== node.id || service.state !== "started") continue;
+      // Under repair it is stopped when that has ended.
+      if (service.op !== null) continue;
       beginStop(draft, service.name, {
         node: node.id,
         goal: { type: "exit" },

@@ -1,13 +1,23 @@
 /**
  * The work on one service on this node: one job at a time, each a walk over its resource tree.
  * Yields orders through the owner; knows nothing of the table or of other services' jobs.
- * Source: rgmanager restree.c: _res_op, _res_op_internal; rg_thread.c (one worker per service).
+ * Source: rgmanager restree.c: _res_op, _res_op_internal; rg_thread.c (one worker per service);
+ * rg_state.c: handle_started_status, svc_convalesce.
+ * Deviations: a part that cannot be restarted in place is a failure of the service at once, a
+ * non-critical one is left out; a check visits what lies behind a failed part, too.
  */
-import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
+import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { dropAddress, ipSettings } from "../vip/ip-agent.ts";
 import { type CallPlace, callAgent } from "./agent-calls.ts";
+import {
+  type FailedPart,
+  inTreeOrder,
+  PartRestarts,
+  within,
+  withPart,
+} from "./independent-subtrees.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
 import { CheckClock, effectiveChecks, enforcedLimitMs, FailureMemory } from "./status-checks.ts";
 
@@ -21,8 +31,16 @@ export class ServiceWorker {
   readonly conf: ServiceConf;
   readonly #place: PlaceOf;
   readonly #started = new Set<ResourceConf>();
-  #clocks: ReadonlyMap<ResourceConf, CheckClock> = new Map();
-  #failures: ReadonlyMap<ResourceConf, FailureMemory> = new Map();
+  /** In start order. */
+  readonly #clocks = new Map<ResourceConf, CheckClock>();
+  readonly #failures = new Map<ResourceConf, FailureMemory>();
+  /** Started since checks began last. */
+  readonly #begun = new Set<ResourceConf>();
+  readonly #restarts = new PartRestarts();
+  /** What the last check found that can be repaired by itself. */
+  #failedParts: readonly FailedPart[] = [];
+  /** Roots of the non-critical parts that were stopped for good. */
+  readonly #leftOut = new Set<ResourceConf>();
 
   constructor(conf: ServiceConf, place: PlaceOf) {
     this.conf = conf;
@@ -34,23 +52,45 @@ export class ServiceWorker {
     return [...this.#started].some((one) => one.type === type && one.key === key);
   }
 
+  /** Whether the last check wants a repair. */
+  get wantsRepair(): boolean {
+    return this.#failedParts.length > 0;
+  }
+
+  /** Whether the service goes on without some of its parts. */
+  get partial(): boolean {
+    return this.#leftOut.size > 0;
+  }
+
   /** Starts the tree; the first failure ends it. */
   *start(): AgentCall {
-    for (const resource of startOrder(this.conf.tree)) {
+    return yield* this.#startAll(this.conf.tree);
+  }
+
+  *#startAll(tree: ResourceConf): AgentCall {
+    for (const resource of startOrder(tree)) {
       const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
       if (verdict.code !== 0) {
         if (verdict.code !== 5) this.#started.add(resource);
         return verdict;
       }
       this.#started.add(resource);
+      this.#begun.add(resource);
     }
     return { code: 0, text: "" };
   }
 
   /** Stops the tree; never cut short by a failure. */
   *stop(limitMs: Ms | null = null): AgentCall {
+    this.#failedParts = [];
+    const verdict = yield* this.#stopAll(this.conf.tree, limitMs);
+    this.#leftOut.clear();
+    return verdict;
+  }
+
+  *#stopAll(tree: ResourceConf, limitMs: Ms | null): AgentCall {
     const problems: string[] = [];
-    for (const resource of stopOrder(this.conf.tree)) {
+    for (const resource of stopOrder(tree)) {
       const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
       // Exit 5 of something that never ran: there is nothing to stop.
       const clean = verdict.code === 0 || (verdict.code === 5 && !this.#started.has(resource));
@@ -60,26 +100,72 @@ export class ServiceWorker {
     return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
   }
 
-  /** Forgets earlier checks and failures: the first one is due an interval after the start. */
+  /** Stops the parts that failed, and starts again those that are not left out. */
+  *repair(nowMs: number): AgentCall {
+    const { tree } = this.conf;
+    const parts = this.#failedParts;
+    this.#failedParts = [];
+    const warnings: string[] = [];
+    for (const { root, remedy } of inTreeOrder(tree, parts, "stop")) {
+      if (remedy === "restart") this.#restarts.note(root, nowMs);
+      const stopped = yield* this.#stopAll(root, null);
+      for (const one of this.#leftOut) if (within(root, one)) this.#leftOut.delete(one);
+      if (remedy === "leave-out") this.#leftOut.add(root);
+      if (stopped.code === 0) continue;
+      if (remedy === "restart") return stopped;
+      warnings.push(stopped.text);
+    }
+    for (const { root, remedy } of inTreeOrder(tree, parts, "start")) {
+      if (remedy === "leave-out") continue;
+      const started = yield* this.#startAll(root);
+      if (started.code === 0) continue;
+      if (root.subtree?.kind !== "non-critical") return started;
+      warnings.push(yield* this.#leaveOut(root, started.text));
+    }
+    return { code: 0, text: warnings.join("; ") };
+  }
+
+  /** Starts what was left out; what cannot be started stays out. */
+  *convalesce(): AgentCall {
+    const roots = startOrder(this.conf.tree).filter((resource) => this.#leftOut.has(resource));
+    const problems: string[] = [];
+    for (const root of roots) {
+      const started = yield* this.#startAll(root);
+      if (started.code === 0) this.#leftOut.delete(root);
+      else problems.push(yield* this.#leaveOut(root, started.text));
+    }
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  /** Stops what a failed start of a non-critical part has left; returns what went wrong. */
+  *#leaveOut(root: ResourceConf, why: string): Generator<AgentOrder, string, AgentReport> {
+    const stopped = yield* this.#stopAll(root, null);
+    this.#leftOut.add(root);
+    return stopped.code === 0 ? why : `${why}; ${stopped.text}`;
+  }
+
+  /**
+   * Forgets earlier checks and failures of what was started since the last time: the first check
+   * is due an interval after the start.
+   */
   beginChecks(nowMs: number, statusPollIntervalMs: Ms | null): void {
-    this.#failures = new Map(
-      startOrder(this.conf.tree).map((resource) => [resource, new FailureMemory(resource)]),
-    );
-    this.#clocks = new Map(
-      startOrder(this.conf.tree).map((resource) => [
-        resource,
-        new CheckClock(effectiveChecks(resource, statusPollIntervalMs), nowMs),
-      ]),
-    );
+    for (const resource of this.#begun) {
+      this.#failures.set(resource, new FailureMemory(resource));
+      const checks = effectiveChecks(resource, statusPollIntervalMs);
+      this.#clocks.set(resource, new CheckClock(checks, nowMs));
+    }
+    this.#begun.clear();
   }
 
   endChecks(): void {
-    this.#clocks = new Map();
+    this.#clocks.clear();
   }
 
   /** The checks that are due now in start order, or null when there is none. */
   check(nowMs: number, which: "due" | "all"): AgentCall | null {
+    this.#failedParts = [];
     const due = [...this.#clocks].flatMap(([resource, clock]) => {
+      if ([...this.#leftOut].some((root) => within(root, resource))) return [];
       const depth = which === "all" ? 0 : clock.due(nowMs);
       if (depth === null) return [];
       clock.begin(depth, nowMs);
@@ -93,13 +179,25 @@ export class ServiceWorker {
     nowMs: number,
   ): AgentCall {
     const tolerated: string[] = [];
+    const failed: string[] = [];
     for (const { resource, depth } of due) {
+      // What is to be repaired needs no further look.
+      if (this.#failedParts.some((part) => within(part.root, resource))) continue;
       const verdict = yield* this.#call(resource, "status", { depth, limitMs: null });
       if (verdict.code === 0) continue;
-      if (this.#failures.get(resource)?.tolerates(nowMs) !== true) return verdict;
-      tolerated.push(verdict.text);
+      if (this.#failures.get(resource)?.tolerates(nowMs) === true) {
+        tolerated.push(verdict.text);
+        continue;
+      }
+      const part = this.#restarts.judge(this.conf.tree, resource, nowMs);
+      if (part === null) {
+        this.#failedParts = [];
+        return verdict;
+      }
+      this.#failedParts = withPart(this.#failedParts, part);
+      failed.push(verdict.text);
     }
-    return { code: 0, text: tolerated.join("; ") };
+    return { code: 0, text: [...failed, ...tolerated].join("; ") };
   }
 
   /** A stop after one that failed: what the agents leave is killed; still a failure to report. */
@@ -122,6 +220,7 @@ export class ServiceWorker {
       const verdict = yield* this.#killOnce();
       if (verdict.code === 0) {
         this.#started.clear();
+        this.#leftOut.clear();
         return { code: 0, text: verdict.text };
       }
       yield { type: "pause", pauseMs: killAgainMs };

@@ -17,7 +17,6 @@ import {
   occupies,
   type RequestRef,
   type ServiceRecord,
-  type StartChain,
 } from "./service-state.ts";
 
 /**
@@ -52,8 +51,20 @@ export type TableOutput =
   | { readonly type: "departure-granted"; readonly node: NodeId }
   | TableNotice;
 
+/** Whether a node may run a service, with the reason; of a decision: whether it was taken. */
+export type NodeVerdict = {
+  readonly node: NodeId;
+  readonly fit: boolean;
+  readonly reason: string;
+};
+
 /** Why something was done to a service; seconds since 1970. */
-export type Decision = { readonly at: number; readonly text: string };
+export type Decision = {
+  readonly at: number;
+  readonly text: string;
+  /** The nodes that were looked at; `fit`: the one that was taken. */
+  readonly nodes: readonly NodeVerdict[];
+};
 
 const decisionsMax = 16;
 
@@ -139,10 +150,13 @@ export class TableDraft {
   }
 
   /** Remembers why something was done to a service, and says so in the log. */
-  decide(name: ServiceName, text: string): void {
-    const decisions = [...this.decisionsOf(name), { at: Math.floor(this.nowMs / 1000), text }];
+  decide(name: ServiceName, text: string, nodes: readonly NodeVerdict[] = []): void {
+    const at = Math.floor(this.nowMs / 1000);
+    const decisions = [...this.decisionsOf(name), { at, text, nodes }];
     this.#decisions.set(name, decisions.slice(-decisionsMax));
-    this.emit({ type: "notice", level: "notice", text: `${name}: ${text}` });
+    const looked = nodes.map(({ node, reason }) => `${this.nameOf(node)}: ${reason}`);
+    const why = looked.length === 0 ? "" : `; ${looked.join("; ")}`;
+    this.emit({ type: "notice", level: "notice", text: `${name}: ${text}${why}` });
   }
 
   reply(refs: readonly RequestRef[], code: RequestCode, owner: NodeId | null = null): void {
@@ -162,15 +176,14 @@ export class TableDraft {
 
   /** Null when the node may run it as far as exclusive services go, else the reason. */
   exclusivityConflict(name: ServiceName, node: NodeId): string | null {
-    if (this.serviceConf(name).exclusive) {
-      return this.loadOf(node, name) > 0 ? "runs services, and this one is exclusive" : null;
-    }
-    const rival = [...this.services.values()].find(
-      (service) =>
-        service.name !== name &&
-        occupies(service, node) &&
-        this.serviceConf(service.name).exclusive,
+    // One that is being stopped there may be started there again, and is not gone yet.
+    const others = [...this.services.values()].filter(
+      (service) => service.name !== name && service.owner === node,
     );
+    if (this.serviceConf(name).exclusive) {
+      return others.length > 0 ? "runs services, and this one is exclusive" : null;
+    }
+    const rival = others.find((service) => this.serviceConf(service.name).exclusive);
     return rival === undefined ? null : `runs the exclusive ${rival.name}`;
   }
 
@@ -197,29 +210,40 @@ export class TableDraft {
     );
   }
 
-  /** Every node with the reason for or against it, for `--why`. */
-  explainCandidates(name: ServiceName, chain: StartChain): string {
-    return this.conf.nodes
-      .map(({ id, name: nodeName }) => {
-        const { phase } = this.node(id);
-        if (phase !== "ready") return `${nodeName}: ${phase === "joined" ? "not ready" : phase}`;
-        if (chain.tried.includes(id)) return `${nodeName}: already tried`;
-        const conflict = this.exclusivityConflict(name, id);
-        if (conflict !== null) return `${nodeName}: ${conflict}`;
-        const words = scoreWords[this.score(name, id)];
-        return `${nodeName}: ${words}, ${this.loadOf(id, name)} services`;
-      })
-      .join("; ");
+  /** Ready nodes that might run the service, were it not for exclusive services. */
+  crowdedNodes(name: ServiceName): readonly NodeId[] {
+    return this.readyNodes().filter(
+      (node) => this.score(name, node) > 0 && this.exclusivityConflict(name, node) !== null,
+    );
+  }
+
+  /** Every node with the reason for or against it; `tried`: not again. */
+  verdicts(name: ServiceName, tried: readonly NodeId[]): readonly NodeVerdict[] {
+    return this.conf.nodes.map(({ id: node }) => {
+      const { phase } = this.node(node);
+      const refused = (reason: string): NodeVerdict => ({ node, fit: false, reason });
+      if (phase !== "ready") return refused(phase === "joined" ? "not ready" : phase);
+      if (tried.includes(node)) return refused("already tried");
+      const conflict = this.exclusivityConflict(name, node);
+      if (conflict !== null) return refused(conflict);
+      const score = this.score(name, node);
+      const reason = `${scoreWords[score]}, ${this.loadOf(node, name)} services`;
+      return { node, fit: score > 0, reason };
+    });
+  }
+
+  /** Whether its failover domain lets the node run the service, ready or not. */
+  isLegal(name: ServiceName, node: NodeId): boolean {
+    const online = new Set(this.nodes.keys());
+    return scoreNode(this.domainOf(name), node, { online, current: null }) > 0;
   }
 
   /** Nodes that could be running the service unnoticed: not seen since this history began. */
   unknownHolders(name: ServiceName): readonly NodeId[] {
-    const domain = this.domainOf(name);
-    const online = new Set(this.nodes.keys());
     return [...this.nodes.values()]
       .filter((node) => node.knowledge === "unknown")
       .map((node) => node.id)
-      .filter((node) => scoreNode(domain, node, { online, current: null }) > 0);
+      .filter((node) => this.isLegal(name, node));
   }
 
   /** The node that must be fenced, or prove itself clean, before this service can be touched. */

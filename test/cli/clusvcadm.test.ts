@@ -75,6 +75,7 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
       `Member ${node2} unfreezing service:web...Success\n`,
       { operation: "unfreeze" },
     ],
+    [["-c", "a"], "Local machine convalescing service:a...Success\n", { service: "service:a" }],
     [["-q", "-d", "web"], "", { operation: "disable" }],
     [["-d", "web", "-F"], "Local machine disabling service:web...Success\n", { byDomain: false }],
   ];
@@ -169,7 +170,6 @@ test("what is not possible ends before the daemon is asked", async (t) => {
     [["-e", "web", "-F", "-m", node2], 1, /^$/, both],
     [["-n", node2, "-F", "-e", "web"], 1, /^$/, both],
     [["-M", "vm:a", "-m", node2], 1, /^$/, later("M")],
-    [["-e", "web", "-c", "web"], 1, /^$/, later("c")],
     [["-r", "web", "-m", "node"], 1, /^'node' not in membership list\n$/, /^$/],
   ];
   for (const [words, exit, out, err] of cases) {

@@ -68,7 +68,7 @@ test("the whole status is byte-exact at several widths", (t) => {
   t.end();
 });
 
-test("the status at 80 columns is what rgmanager's users know", (t) => {
+test("case 29: the status at 80 columns is what rgmanager's users know", (t) => {
   const lines = [
     "Cluster Status for qpid-test @ Mon Mar 10 10:00:00 2014",
     "Member Status: Quorate",
@@ -90,7 +90,7 @@ test("the status at 80 columns is what rgmanager's users know", (t) => {
   t.end();
 });
 
-test("the long form, the XML and the inquorate forms are byte-exact", (t) => {
+test("case 29: the long form, the XML and the inquorate forms are byte-exact", (t) => {
   const long = { ...everything, long: true };
   sameAsGolden(t, "clustat/states-long.txt", formatStatus(everyState, long).out);
   sameAsGolden(t, "clustat/example.xml", formatXml(exampleStatus(), everything).out);
@@ -113,7 +113,7 @@ test("without services there is no service table", (t) => {
   t.end();
 });
 
-test("a single service exits with its state", (t) => {
+test("case 29: a single service exits with its state", (t) => {
   const exits = Object.keys(serviceStateNumbers).map((name) => {
     const query = { ...everything, service: `service:${name}` };
     const { exit } = formatStatus(everyState, query);
@@ -179,7 +179,7 @@ test("a single service of unknown state is an error on standard error", (t) => {
   const err = "Service states unavailable: Operation requires quorum\n";
   t.same(formatStatus(inquorate, query), { out: "", err, exit: 1 });
   t.match(formatXml(inquorate, query), { err, exit: 1 });
-  t.same(formatDecisions(inquorate, "service:web"), { out: "", err, exit: 1 });
+  t.match(formatDecisions(inquorate, "service:web"), { out: "", err: /^Service st/, exit: 1 });
   t.end();
 });
 
@@ -193,16 +193,34 @@ test("the reasons of a service are its decisions, oldest first", (t) => {
   const web = exampleService("web", {
     state: "stopped",
     owner: 0,
-    waitingFor: "fencing of node2.example.com (delay 3 s)",
+    waitingFor: "its next attempt, 30 s after the last event",
+    wait: { kind: "retry", nodes: [], at: exampleNow + 30, remedy: "clusvcadm-ts -e web" },
+    candidates: [
+      { node: 1, fit: true, reason: "best, 2 services" },
+      { node: 2, fit: false, reason: "lost" },
+    ],
     decisions: [
-      { at: exampleNow - 86400, text: "started on node2.example.com: first of domain d" },
-      { at: exampleNow, text: "owner node2.example.com lost; not placed before it is fenced" },
+      {
+        at: exampleNow - 86400,
+        text: "starting on node2.example.com (evaluation)",
+        nodes: [
+          { node: 1, fit: false, reason: "best, 2 services" },
+          { node: 2, fit: true, reason: "best, 0 services" },
+        ],
+      },
+      { at: exampleNow, text: "stopped: node2.example.com is known to be off", nodes: [] },
     ],
   });
-  const services = [web, exampleService("quiet")];
+  const off = exampleService("off", { state: "disabled", owner: 0 });
+  const services = [web, exampleService("quiet"), off];
   const status = exampleStatus({ services });
   sameAsGolden(t, "clustat/why.txt", formatDecisions(status, "service:web").out);
   t.match(formatDecisions(status, "service:quiet").out, /is started on node1.*\nNo decision/);
+  t.match(formatDecisions(status, "service:off").out, /To start it: clusvcadm-ts -e service:off/);
+  const inquorate = exampleStatus({ services: null, quorum: { ...status.quorum, quorate: false } });
+  t.match(formatDecisions(inquorate, "service:web"), { exit: 1, err: /Waiting for: quorum; / });
+  const long = { ...everything, long: true, service: "service:web" };
+  t.match(formatStatus(status, long).out, /\n {2}Waiting For {5}: its next attempt, 30 s/);
   t.match(formatDecisions(status, "service:x"), { exit: 255, err: /does not exist: service:x/ });
   t.end();
 });

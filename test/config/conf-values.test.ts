@@ -309,3 +309,19 @@ test("complaints are one line each and counted", async (t) => {
   t.equal(formatComplaints([]), "");
   t.equal(formatComplaints([missing]).split("\n").length, 3);
 });
+
+test("independent parts are told with their limit, which needs both of its halves", async (t) => {
+  const [web] = loadServices(
+    `<service name="web"><script name="a" file="/a" __independent_subtree="1">
+      <script name="b" file="/b" __independent_subtree="non-critical" __max_restarts="2"
+        __restart_expire_time="5m"/>
+      <script name="c" file="/c" __independent_subtree="0"/></script>
+      <script name="d" file="/d" __independent_subtree="2" __max_restarts="2"/></service>`,
+  );
+  const [a, d] = web?.tree.children ?? [];
+  const [b, c] = a?.children ?? [];
+  t.same(a?.subtree, { kind: "independent", restarts: null });
+  t.same(b?.subtree, { kind: "non-critical", restarts: { max: 2, expireMs: 300_000 } });
+  t.equal(c?.subtree, undefined);
+  t.same(d?.subtree, { kind: "non-critical", restarts: null });
+});

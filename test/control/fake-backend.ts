@@ -48,6 +48,8 @@ export function exampleService(name: string, changes: Partial<ServiceStatus> = {
     restarts: 0,
     transition: exampleNow,
     waitingFor: null,
+    wait: null,
+    candidates: [],
     decisions: [],
     ...changes,
   };

@@ -40,7 +40,7 @@ test("a wrong path, method or version is refused with its own type", (t) => {
     ["GET", "/v1/status/x", "not-found"],
     ["GET", "/v1/status?all=1", "not-found"],
     ["POST", "/v1/services/web", "not-found"],
-    ["POST", "/v1/services/web/convalesce", "not-found"],
+    ["POST", "/v1/services/web/migrate", "not-found"],
     ["POST", "/v1/lock/web", "not-found"],
     ["GET", "/v1/lock", "method-not-allowed"],
     ["POST", "/v1/services/web/enable/now", "not-found"],
@@ -111,9 +111,11 @@ test("a request's body says at most a target or byDomain", (t) => {
 
 test("a status survives the way through JSON", (t) => {
   const states = Object.keys(serviceStateNumbers);
-  const decisions = [{ at: 1, text: "started on node1: first of the domain" }];
+  const nodes = [{ node: 1, fit: true, reason: "best, 0 services" }];
+  const decisions = [{ at: 1, text: "started on node1: first of the domain", nodes }];
+  const wait = { kind: "retry", nodes: [1], at: 5, remedy: "wait" };
   const status = exampleStatus({
-    services: [exampleService("web", { decisions, waitingFor: "quorum" })],
+    services: [exampleService("web", { decisions, waitingFor: "quorum", wait, candidates: nodes })],
   });
   t.same(parseClusterStatus(JSON.parse(JSON.stringify(status))), { ok: true, value: status });
   const unknown = exampleStatus({ services: null });

@@ -78,7 +78,7 @@ service {
   t.match(out, /\n {2}nfslock \[ inherit\("service%nfslock"\) \]\n/);
 });
 
-test("a type further up is not looked for: a script in a file system (case 11)", async (t) => {
+test("resource case 11: a type further up is not looked for by the classic rules", async (t) => {
   const script = `<script name="x" file="/x"/>`;
   const fs = `<fs name="f" mountpoint="/f" device="/d">${script}</fs>`;
   const inside = `<service name="s">${fs}</service>`;
@@ -87,7 +87,7 @@ test("a type further up is not looked for: a script in a file system (case 11)",
   t.notMatch(out, /service_name = /);
 });
 
-test("the calls of start and stop, with typed and nested children", async (t) => {
+test("resource case 27: the calls of start and stop, with typed and nested children", async (t) => {
   const start = ["service:files", "fs:home", "nfsexport:exports", "nfsclient:a", "nfsclient:b"];
   const all = [...start, "ip:10.1.1.1"];
   t.same((await classic("noop a start service files", { a: exported("rw") })).split("\n"), [

@@ -90,6 +90,7 @@ class Place {
         this.said.push(`${output.op} ${output.outcome}`);
         return;
       case "status-failed":
+      case "part-failed":
         this.said.push(`${output.service} (start ${output.startOp}) failed its check`);
         return;
       case "clean":

@@ -67,6 +67,13 @@ const states = {
   },
   "owner lost": () => started().view(2, 3),
   "stopping on a lost owner": () => states.stopping().view(2, 3),
+  partial: () => started().checkFails(web, "part-failed").answer("ok", { partial: true }),
+  "under repair": () => started().checkFails(web, "part-failed"),
+  convalescing: () => {
+    const driver = states.partial();
+    driver.request(1, "convalesce", { service: web });
+    return driver;
+  },
 } as const;
 
 type State = keyof typeof states;
@@ -78,6 +85,7 @@ const operations = [
   "relocate",
   "freeze",
   "unfreeze",
+  "convalesce",
 ] as const;
 
 /** At once: a code, an operation, or `waits`; then, when all succeeds: state and code. */
@@ -91,6 +99,19 @@ const pending: Row = {
   relocate: ["-13", "started 1"],
   freeze: ["0", "started 1"],
   unfreeze: ["-13", "started 1"],
+  convalesce: ["-13", "started 1"],
+};
+
+/** It is started, and busy. */
+const underRepair: Row = {
+  enable: ["-10", "started 1"],
+  disable: ["waits", "disabled (1), 0"],
+  stop: ["waits", "stopped (1), 0"],
+  restart: ["-6", "started 1"],
+  relocate: ["-6", "started 1"],
+  freeze: ["-6", "started 1"],
+  unfreeze: ["-6", "started 1"],
+  convalesce: ["-6", "started 1"],
 };
 
 const table: Readonly<Record<State, Row>> = {
@@ -102,6 +123,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["start on 1", "started 1, 0"],
     freeze: ["0", "stopped (1)"],
     unfreeze: ["0", "started 1"],
+    convalesce: ["-8", "stopped (1)"],
   },
   disabled: {
     enable: ["start on 2", "started 2, 0"],
@@ -111,6 +133,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-8", "disabled (1)"],
     freeze: ["0", "disabled (1)"],
     unfreeze: ["0", "disabled (1)"],
+    convalesce: ["-8", "disabled (1)"],
   },
   starting: {
     enable: ["-5", "started 1"],
@@ -120,6 +143,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-5", "started 1"],
     freeze: ["-6", "started 1"],
     unfreeze: ["-6", "started 1"],
+    convalesce: ["-6", "started 1"],
   },
   started: {
     enable: ["-10", "started 1"],
@@ -129,6 +153,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["stop on 1", "started 2, 0"],
     freeze: ["0", "started 1"],
     unfreeze: ["0", "started 1"],
+    convalesce: ["-10", "started 1"],
   },
   stopping: {
     enable: ["-6", "started 1"],
@@ -138,6 +163,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-6", "started 1"],
     freeze: ["-6", "started 1"],
     unfreeze: ["-6", "started 1"],
+    convalesce: ["-6", "started 1"],
   },
   recoverable: {
     enable: ["-6", "started 1"],
@@ -147,6 +173,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-6", "started 1"],
     freeze: ["-6", "started 1"],
     unfreeze: ["-6", "started 1"],
+    convalesce: ["-6", "started 1"],
   },
   failed: {
     enable: ["-2", "failed (1)"],
@@ -156,6 +183,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-2", "failed (1)"],
     freeze: ["-6", "failed (1)"],
     unfreeze: ["-6", "failed (1)"],
+    convalesce: ["-8", "failed (1)"],
   },
   frozen: {
     enable: ["-11", "started 1"],
@@ -165,6 +193,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-11", "started 1"],
     freeze: ["0", "started 1"],
     unfreeze: ["0", "started 1"],
+    convalesce: ["-11", "started 1"],
   },
   "started, all locked": {
     enable: ["-10", "started 1"],
@@ -174,6 +203,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-6", "started 1"],
     freeze: ["0", "started 1"],
     unfreeze: ["0", "started 1"],
+    convalesce: ["-10", "started 1"],
   },
   "stopped, all locked": {
     enable: ["-6", "stopped (1)"],
@@ -183,6 +213,7 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-6", "stopped (1)"],
     freeze: ["0", "stopped (1)"],
     unfreeze: ["0", "stopped (1)"],
+    convalesce: ["-8", "stopped (1)"],
   },
   "owner lost": pending,
   "stopping on a lost owner": {
@@ -193,7 +224,20 @@ const table: Readonly<Record<State, Row>> = {
     relocate: ["-13", "stopping 1"],
     freeze: ["-6", "stopping 1"],
     unfreeze: ["-13", "stopping 1"],
+    convalesce: ["-13", "stopping 1"],
   },
+  partial: {
+    enable: ["-10", "started 1"],
+    disable: ["stop on 1", "disabled (1), 0"],
+    stop: ["stop on 1", "stopped (1), 0"],
+    restart: ["stop on 1", "started 1, 0"],
+    relocate: ["stop on 1", "started 2, 0"],
+    freeze: ["0", "started 1"],
+    unfreeze: ["0", "started 1"],
+    convalesce: ["repair on 1", "started 1, 0"],
+  },
+  "under repair": underRepair,
+  convalescing: underRepair,
 };
 
 const stateNames: readonly State[] = [
@@ -209,23 +253,37 @@ const stateNames: readonly State[] = [
   "stopped, all locked",
   "owner lost",
   "stopping on a lost owner",
+  "partial",
+  "under repair",
+  "convalescing",
 ];
 
+const letters: Readonly<Record<ServiceOperation, string>> = {
+  enable: "-e",
+  disable: "-d",
+  stop: "-s",
+  restart: "-R",
+  relocate: "-r",
+  freeze: "-Z",
+  unfreeze: "-U",
+  convalesce: "-c",
+};
+
 for (const state of stateNames) {
-  test(`requests for a service that is ${state}`, async (t) => {
-    for (const operation of operations) {
+  for (const operation of operations) {
+    const [atOnce, inTheEnd] = table[state][operation];
+    test(`1.4 [${state}, ${letters[operation]}]: ${atOnce}`, async (t) => {
       const driver = states[state]();
       const before = driver.operations.length;
       const number = driver.request(2, operation, { service: web });
       const code = driver.codes.get(number);
       const begun = driver.operations.length > before ? driver.awaited(web) : "waits";
-      const [atOnce, inTheEnd] = table[state][operation];
       t.equal(code === undefined ? begun : String(code), atOnce, `${operation} at once`);
       if (!state.endsWith("lost owner")) driver.succeed();
       const later = code === undefined ? `, ${driver.codes.get(number)}` : "";
       t.equal(`${driver.shown(web)}${later}`, inTheEnd, `${operation} in the end`);
-    }
-  });
+    });
+  }
 }
 
 test("a service that does not exist", async (t) => {

@@ -14,7 +14,7 @@ function keys(order: readonly ResourceConf[]): string {
 
 const fs = (key: string, ...children: readonly ResourceConf[]) => resource("fs", key, { children });
 
-test("the published primary: the address comes before the script and goes after", async (t) => {
+test("resource case 2: the address comes before the script and goes after", async (t) => {
   const tree = service(script("qpidd-primary"), ip("20.0.20.200"));
   t.equal(keys(startOrder(tree)), "s 20.0.20.200 qpidd-primary");
   t.equal(keys(stopOrder(tree)), "qpidd-primary 20.0.20.200 s");

@@ -22,7 +22,7 @@ test("the script is called with the action and nothing else", async (t) => {
   });
 });
 
-test("exit 0 is success; every other code is failure 1, also of a stop", async (t) => {
+test("resource case 14: exit 0 is success; every other code is failure 1", async (t) => {
   for (const action of ["start", "stop", "status"] as const) {
     t.same(verdict(action, exited(0, "noise")), { code: 0, text: "" });
     for (const code of [1, 2, 3, 4, 5, 6, 7, 150, 255]) {

@@ -522,7 +522,8 @@ test("a snapshot adopted in the middle continues like the original", async (t) =
   const op = driver.operations[0]?.operation;
   if (op === undefined) throw new Error("no operation");
   const { node, life } = op;
-  const result = { type: "op-result", node, life, op: op.id, outcome: "ok", text: "", at } as const;
+  const end = { outcome: "ok", partial: false, text: "" } as const;
+  const result = { type: "op-result", node, life, op: op.id, ...end, at } as const;
   const outputs = [driver.table, copy].map((one) =>
     one?.step({ type: "message", message: result }),
   );

@@ -36,7 +36,7 @@ function interfaces(...addresses: readonly string[]): AgentReport {
   return { type: "interfaces", interfaces: [eth0] };
 }
 
-test("the first failing start is the last; the stop visits everything", async (t) => {
+test("resource case 22: the first failing start is the last; stop visits all", async (t) => {
   const five = worker(...["a", "b", "c", "d", "e"].map((name) => script(name)));
   const start = walkCall(five.start(), [exited(0), exited(0), exited(1)]);
   t.same(
@@ -52,7 +52,7 @@ test("the first failing start is the last; the stop visits everything", async (t
   t.equal(stop.verdict.code, 0);
 });
 
-test("a failing stop is not the end of the stop, but its result", async (t) => {
+test("resource case 23: a failing stop is not the end of the stop, but its result", async (t) => {
   const two = worker(script("a"), script("b"));
   const stop = walkCall(two.stop(), [exited(1), exited(0)]);
   t.equal(stop.orders.length, 2);
@@ -60,13 +60,13 @@ test("a failing stop is not the end of the stop, but its result", async (t) => {
   t.match(stop.verdict.text, /stop of \/etc\/init\.d\/b returned 1/);
 });
 
-test("a missing script: the start fails, and the stop of what never ran is good", async (t) => {
+test("resource case 12: a missing script fails to start, and needs no stop", async (t) => {
   const one = worker(script("a"));
   t.equal(walkCall(one.start(), [absent]).verdict.code, 5);
   t.same(walkCall(one.stop(), [absent]).verdict, { code: 0, text: "" });
 });
 
-test("a script that is missing once it was started cannot be stopped", async (t) => {
+test("resource case 13: a script missing since its start cannot be stopped", async (t) => {
   const one = worker(script("a"));
   walkCall(one.start(), [exited(0)]);
   t.equal(walkCall(one.stop(), [absent]).verdict.code, 1);
@@ -152,7 +152,7 @@ test("checks go in start order, and the first failure is the result", async (t) 
   t.equal(two.check(99_000, "all"), null);
 });
 
-test("two failures a minute are tolerated, the third counts (case 17)", (t) => {
+test("resource case 17: two failures a minute are tolerated, the third counts", (t) => {
   const tolerance = { failures: 2, expireMs: ms(60_000) };
   const actions = [{ name: "status", depth: null, intervalMs: ms(1000), timeoutMs: null }];
   const tolerant = worker(script("a", { tolerance, actions }));
@@ -163,11 +163,15 @@ test("two failures a minute are tolerated, the third counts (case 17)", (t) => {
     t.match(verdict.text, /status of \/etc\/init\.d\/a returned 1/, "and said");
     return verdict.code;
   };
-  tolerant.beginChecks(-1000, null);
+  const startAt = (seconds: number): void => {
+    walkCall(tolerant.start(), [exited(0)]);
+    tolerant.beginChecks(seconds * 1000, null);
+  };
+  startAt(-1);
   t.same([0, 10, 20].map(failsAt), [0, 0, 1]);
   t.same([62, 63].map(failsAt), [0, 1], "the first one is forgotten after a minute");
   t.same([130, 131, 132].map(failsAt), [0, 0, 1]);
-  tolerant.beginChecks(133_000, null);
+  startAt(133);
   t.same([135, 136, 137].map(failsAt), [0, 0, 1], "a start forgets them all");
   t.end();
 });

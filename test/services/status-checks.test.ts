@@ -64,13 +64,13 @@ function clock(): CheckClock {
   return new CheckClock(effectiveChecks(address, null), 1_000_000);
 }
 
-test("the first check is due one interval after the start", async (t) => {
+test("resource case 15: the first check is due an interval after the start", async (t) => {
   t.equal(clock().due(1_000_000), null);
   t.equal(clock().due(1_019_980), null);
   t.equal(clock().due(1_020_000), 0);
 });
 
-test("of several due checks the deepest runs, the other at the next poll", async (t) => {
+test("resource case 16: of several due checks the deepest runs, then the other", async (t) => {
   const due = clock();
   t.equal(due.due(1_060_000), 10);
   due.begin(10, 1_060_000);

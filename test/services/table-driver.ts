@@ -23,6 +23,8 @@ export class TableDriver {
   readonly codes = new Map<number, number>();
   readonly owners = new Map<number, NodeId | null>();
   nowMs = 1_000_000;
+  /** Told of every input and what came of it. */
+  onStep: (input: TableInput, outputs: readonly TableOutput[]) => void = () => {};
   #lives = new Map<number, number>();
   #requests = 0;
 
@@ -34,7 +36,9 @@ export class TableDriver {
   }
 
   step(input: TableInput): this {
-    for (const output of this.table.step(input)) this.#note(output);
+    const outputs = this.table.step(input);
+    this.onStep(input, outputs);
+    for (const output of outputs) this.#note(output);
     return this;
   }
 
@@ -75,16 +79,16 @@ export class TableDriver {
   }
 
   /** Answers the oldest awaited operation. */
-  answer(outcome: "ok" | "failed" = "ok"): this {
+  answer(outcome: "ok" | "failed" = "ok", { partial } = { partial: false }): this {
     const awaited = this.operations.shift();
     if (awaited === undefined) throw new Error("no operation is awaited");
-    return this.result(awaited.operation, outcome);
+    return this.result(awaited.operation, outcome, { partial });
   }
 
-  result(operation: Operation, outcome: "ok" | "failed"): this {
+  result(operation: Operation, outcome: "ok" | "failed", { partial } = { partial: false }): this {
     const { id: op, node, life } = operation;
     const text = outcome === "ok" ? "" : "agent says no";
-    return this.say({ type: "op-result", node, life, op, outcome, text, at: this.nowMs });
+    return this.say({ type: "op-result", node, life, op, outcome, partial, text, at: this.nowMs });
   }
 
   /** Every awaited operation succeeds, until nothing is awaited. */
@@ -94,12 +98,12 @@ export class TableDriver {
   }
 
   /** A check of the service fails where it runs. */
-  checkFails(name: string): this {
+  checkFails(name: string, type: "status-failed" | "part-failed" = "status-failed"): this {
     const record = this.record(name);
     if (record.owner === null) throw new Error(`${name} runs nowhere`);
     const node = record.owner;
     return this.say({
-      type: "status-failed",
+      type,
       node,
       life: this.life(node),
       service: service(name),

@@ -2,14 +2,25 @@
  * One random run of a whole cluster from one seed: faults of nodes, network and agents, requests of
  * users; then everything is healed and must come to rest. Some weights are zero in each run.
  */
+import { ms } from "../../src/model/time.ts";
 import { Cluster } from "./cluster.ts";
 import { type Act, ClusterStage } from "./cluster-stage.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
-import { type SampleOptions, sampleConf } from "./sample-conf.ts";
+import { resource, type SampleOptions, sampleConf, script } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
+
+/** A broker that is restarted in place, and something it can do without. */
+const brokerInParts = resource("service", "broker", {
+  children: [
+    script("qpidd", {
+      subtree: { kind: "independent", restarts: { max: 2, expireMs: ms(60_000) } },
+    }),
+    script("extra", { subtree: { kind: "non-critical", restarts: null } }),
+  ],
+});
 
 export type ClusterVerdict = {
   readonly seed: number;
@@ -36,12 +47,17 @@ const operations = [
   "freeze",
   "unfreeze",
 ] as const;
+/** From here on brokers have parts of their own, which users also bring back. */
+const partsSeedMin = 2000;
+const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
+const allScripts = [...scripts, "/etc/init.d/extra"];
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
   const random = new Random(seed);
-  const conf = sampleConf({ nodes: 3 + (seed % 3), ...sample });
+  const brokers = seed >= partsSeedMin ? { tree: brokerInParts } : {};
+  const conf = sampleConf({ nodes: 3 + (seed % 3), brokers, ...sample });
   const time = new VirtualTime();
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
@@ -57,7 +73,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   });
   const stage = new ClusterStage({ cluster, random, time, network });
   const watchdogs = conf.fencing.watchdog !== null;
-  const acts = actsOf(stage, { cluster, random, bold: seed >= boldSeedMin, watchdogs });
+  const acts = actsOf(stage, { cluster, random, seed, watchdogs });
   return verdictOf(seed, cluster, time, () => {
     stage.play(acts);
     judge.finish(cluster);
@@ -87,11 +103,13 @@ function actsOf(
   parts: {
     readonly cluster: Cluster;
     readonly random: Random;
-    readonly bold: boolean;
+    readonly seed: number;
     readonly watchdogs: boolean;
   },
 ): readonly Act[] {
-  const { cluster, random, bold, watchdogs } = parts;
+  const { cluster, random, seed, watchdogs } = parts;
+  const whole = seed < partsSeedMin;
+  const choices = { operations: whole ? operations : allOperations, services };
   const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
   const acts: Act[] = [
     [weight(1), () => stage.partition()],
@@ -102,13 +120,13 @@ function actsOf(
     [weight(0.4), (node) => stage.terminate(node)],
     [weight(0.5), () => stage.changeWeather()],
     [0.6, () => cluster.heal()],
-    [weight(1), (node) => stage.spoilAgent(node, scripts)],
-    [weight(2), (node, other) => stage.request(node, other, { operations, services })],
+    [weight(1), (node) => stage.spoilAgent(node, whole ? scripts : allScripts)],
+    [weight(2), (node, other) => stage.request(node, other, choices)],
     [weight(0.3), (node) => stage.lock(node)],
     [weight(1), (node) => stage.killProcess(node)],
     [weight(0.2), (node) => stage.toggleLink(node)],
   ];
-  if (bold) {
+  if (seed >= boldSeedMin) {
     acts.push([weight(0.6), (node) => stage.pause(node, longPauseMs)]);
     acts.push([weight(0.8), (node) => cluster.killDaemon(node)]);
   }

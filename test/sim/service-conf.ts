@@ -88,10 +88,19 @@ function randomService(
 }
 
 function randomTree(random: Random, index: number): readonly ResourceConf[] {
-  const daemon = script(`app${index}`);
+  const daemon = script(`app${index}`, randomPart(random));
   const address = ip(`20.0.20.${200 + index}`);
   if (random.chance(0.3)) return [daemon];
-  if (random.chance(0.5))
-    return [address, script(`app${index}`, { children: [script(`web${index}`)] })];
+  if (random.chance(0.5)) {
+    const children = [script(`web${index}`, randomPart(random))];
+    return [address, script(`app${index}`, { children })];
+  }
   return [daemon, address];
+}
+
+/** Mostly a part that the service cannot do without. */
+function randomPart(random: Random): Partial<ResourceConf> {
+  if (random.chance(0.6)) return {};
+  const restarts = random.chance(0.5) ? { max: 1 + random.below(2), expireMs: ms(20_000) } : null;
+  return { subtree: { kind: random.pick(["independent", "non-critical"]), restarts } };
 }

@@ -24,6 +24,7 @@ const operations: readonly ServiceOperation[] = [
   "relocate",
   "freeze",
   "unfreeze",
+  "convalesce",
 ];
 
 export function runServiceSchedule(seed: number): ClusterVerdict {

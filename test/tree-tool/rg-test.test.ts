@@ -54,7 +54,7 @@ const fs = (name: string, inside = "") =>
 const service = (inside: string, attributes = "") =>
   `<service name="s" ${attributes}>${inside}</service>`;
 
-test("the published example: seven resources, four trees (cases 1 and 2)", async (t) => {
+test("resource case 1, case 2: the published example", async (t) => {
   const shown = await run("rg_test-ts", ["test", published]);
   t.equal(shown.exit, 0);
   t.match(shown.err, /^Running in test mode.\nLoaded 18 resource rules\n$/);
@@ -72,7 +72,7 @@ test("the published example: seven resources, four trees (cases 1 and 2)", async
   t.match(stop.out, /script:qpidd-primary\n.*ip:20.0.20.200\n.*service:qpidd-primary-service\n/);
 });
 
-test("typed children go by level, others as the document has them (cases 3, 4, 5)", async (t) => {
+test("resource case 3, case 4, case 5: typed children go by level", async (t) => {
   const apache = (name: string) => `<apache name="${name}"/>`;
   const mixed = service(`${script("x")}${apache("w1")}${apache("w2")}${ip("1.1.1.1")}${fs("f")}`);
   t.equal(await order("start", mixed), "s f 1.1.1.1 x w1 w2");
@@ -92,7 +92,7 @@ test("a forbidden child vanishes", async (t) => {
   t.equal(await order("start", inside), "s 1.1.1.1");
 });
 
-test("references are found by key and by file; others are skipped (cases 6, 7)", async (t) => {
+test("resource case 6, case 7: references by key and by file, else skipped", async (t) => {
   const resources = `<resources>${script("x")}${ip("1.1.1.1")}</resources>`;
   const byFile = resources + service(`<script ref="/etc/init.d/x"/>`);
   t.equal(await order("start", byFile), "s x");
@@ -114,7 +114,7 @@ test("references are found by key and by file; others are skipped (cases 6, 7)",
   t.equal(await order("start", wrong), "s 1.1.1.1 y");
 });
 
-test("an unusable definition does not take its neighbours along (case 8)", async (t) => {
+test("resource case 8: an unusable definition does not take its neighbours along", async (t) => {
   const defined = `<resources>${script("a")}\n<script file="/b"/>\n${script("c")}</resources>`;
   const files = { a: defined + service(`<script ref="a"/><script ref="c"/>`) };
   const outcome = await command("noop a start service s", files);
@@ -122,13 +122,13 @@ test("an unusable definition does not take its neighbours along (case 8)", async
   t.same(calls(outcome), ["start service:s", "start script:a", "start script:c"]);
 });
 
-test("a reference overrides nothing (case 9)", async (t) => {
+test("resource case 9: a reference overrides nothing", async (t) => {
   const use = service(`<ip ref="1.1.1.1" monitor_link="0"/>`);
   const inside = `<resources>${ip("1.1.1.1")}</resources>${use}`;
   t.match((await command("test a", { a: inside })).out, /\n {4}monitor_link = "1";\n/);
 });
 
-test("values are inherited from the nearest giver, or have none (cases 10, 11)", async (t) => {
+test("resource case 10, case 11: values come from the nearest giver", async (t) => {
   const inside =
     `<resources>${script("x")}</resources>${service(`<script ref="x"/>`)}` +
     `<service name="t">${fs("f", `<script ref="x"/><nfsexport name="e"/>`)}</service>` +
@@ -202,7 +202,7 @@ async function change(a: string, b: string): Promise<readonly string[]> {
 const down = "=== Operations (down-phase) ===";
 const up = "=== Operations (up-phase) ===";
 
-test("a changed child is restarted, a reconfigurable value only set (cases 24, 25)", async (t) => {
+test("resource case 24, case 25: a changed child restarts, a value is set", async (t) => {
   const before = service(script("x"), `domain="d"`);
   const file = service(`<script name="x" file="/other"/>`, `domain="d"`);
   t.same(await change(before, file), [
@@ -234,7 +234,7 @@ test("a changed child is restarted, a reconfigurable value only set (cases 24, 2
   t.same(await change(service(x + y), service(y + x)), [down, up], "nor does the order");
 });
 
-test("added children are started as the original does, a moved one changes its tree", async (t) => {
+test("resource case 26: added children are started, a moved one changes its tree", async (t) => {
   const more = `${script("x")}<apache name="w1"/><apache name="w2"/>${ip("1.1.1.1")}${fs("f")}`;
   const added = await change(service(script("x")), service(more));
   t.same(

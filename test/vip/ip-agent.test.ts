@@ -51,7 +51,7 @@ test("the settings of the resource and their defaults", async (t) => {
   t.equal(ipSettings(new Map()), null);
 });
 
-test("start: look, probe, add, announce", async (t) => {
+test("resource case 28: start looks, probes, adds, announces", async (t) => {
   const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, done, done]);
   t.same(orders, ["list", `probe ${on}`, `add ${on}`, `announce ${on}`]);
   t.same(verdict, { code: 0, text: "10.0.0.5/24 on eth0" });
@@ -63,14 +63,14 @@ test("start of what is here already: announced again, nothing probed", async (t)
   t.equal(verdict.code, 0);
 });
 
-test("start of an address that somebody else has: not added, and who has it is said", async (t) => {
+test("resource case 29: an address that somebody else has is not added, who is said", async (t) => {
   const taken: AgentReport = { type: "taken", mac: "52:54:00:12:34:56" };
   const { orders, verdict } = walkCall(startAddress(ip), [listing(), taken]);
   t.same(orders, ["list", `probe ${on}`]);
   t.same(verdict, { code: 1, text: "10.0.0.5 is in use by 52:54:00:12:34:56 on eth0" });
 });
 
-test("start without an interface that fits explains each of them", async (t) => {
+test("resource case 28: start without an interface that fits explains each of them", async (t) => {
   const other = settings({ address: "192.0.2.5" });
   const { orders, verdict } = walkCall(startAddress(other), [listing()]);
   t.same(orders, ["list"]);
