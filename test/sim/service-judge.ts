@@ -3,7 +3,7 @@
  * the configuration as an operator would, and share no code with the core.
  */
 import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
-import type { NodeId } from "../../src/model/ids.ts";
+import type { NodeId, ServiceName } from "../../src/model/ids.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import type { Cluster } from "./cluster.ts";
 import {
@@ -19,6 +19,8 @@ import type { VirtualTime } from "./virtual-time.ts";
 export class ServiceJudge {
   readonly #conf: ClusterConf;
   readonly #takeovers: readonly TakeoverJudge[];
+  /** `service node`: what a failed stop has left there, until it is gone. */
+  readonly #leftovers = new Set<string>();
 
   constructor(conf: ClusterConf, time: VirtualTime) {
     this.#conf = conf;
@@ -66,16 +68,22 @@ export class ServiceJudge {
     return domain.nodes.map(({ node }) => node);
   }
 
-  /** Nothing else runs beside an exclusive service, unless its stop has failed. */
+  /** Nothing else runs beside an exclusive service, but what a failed stop has left. */
   #judgeExclusive(cluster: Cluster, node: NodeId): void {
-    const here = this.#services.filter(
-      ({ name }) => cluster.runningOn(name).includes(node) && !hasFailed(cluster, name),
-    );
+    const here = this.#services.filter(({ name }) => this.#runsOn(cluster, node, name));
     const exclusive = here.find((service) => service.exclusive);
     if (exclusive !== undefined && here.length > 1) {
       const names = here.map(({ name }) => name).join(", ");
       throw new Violation(`${names} run on node ${node}, and ${exclusive.name} is exclusive`);
     }
+  }
+
+  #runsOn(cluster: Cluster, node: NodeId, name: ServiceName): boolean {
+    const key = `${name} ${node}`;
+    if (!cluster.runningOn(name).includes(node)) this.#leftovers.delete(key);
+    else if (hasFailed(cluster, name)) this.#leftovers.add(key);
+    else return !this.#leftovers.has(key);
+    return false;
   }
 
   /** After healing and rest: nothing half done, and whatever does not run has a reason. */
