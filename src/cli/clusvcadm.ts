@@ -41,6 +41,7 @@ const usage = `usage: clusvcadm-ts OPERATION SERVICE [options]
   -U SERVICE            unfreeze
   -c SERVICE            convalesce: start the non-critical parts that are left out
   -l, -u, -S            lock all services, unlock them, show whether they are locked
+  -M SERVICE -m MEMBER  migrate a virtual machine: no service of clusterd is one
   -n MEMBER             the same as -m
   -q                    nothing on standard output
   --socket PATH         the daemon's control socket (else $CLUSTERD_SOCKET)
@@ -57,9 +58,6 @@ const operations: Readonly<Record<string, ServiceOperation>> = {
   Z: "freeze",
   U: "unfreeze",
   c: "convalesce",
-};
-
-const unsupported: Readonly<Record<string, string>> = {
   M: "migrate",
 };
 
@@ -85,6 +83,7 @@ const verbs: Readonly<Record<ServiceOperation, string>> = {
   freeze: "freezing",
   unfreeze: "unfreezing",
   convalesce: "convalescing",
+  migrate: "Trying to migrate",
 };
 
 /** How soon and how often the command says on standard error what a request waits for. */
@@ -153,8 +152,10 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
     if (byDomain && target !== null) return ends("", "Cannot use '-F' with '-n' or '-m'\n", 1);
   }
   if (last === null) return ends(quiet ? "" : usage, "", 1);
-  const operation = operations[last.letter];
-  if (operation === undefined) return refuseOperation(last.letter);
+  const operation = operations[last.letter] ?? "enable";
+  if (operation === "migrate" && target === null) {
+    return ends(quiet ? "" : "Migration requires a target cluster member\n", "", 1);
+  }
   const service = last.service.includes(":") ? last.service : `service:${last.service}`;
   byDomain = byDomain && operation === "enable";
   return { type: "wish", wish: { operation, service, target, byDomain, socketPath }, quiet };
@@ -170,11 +171,6 @@ function ends(out: string, err: string, exit: number): Reading {
   return { type: "ends", out, err, exit };
 }
 
-function refuseOperation(letter: string): Reading {
-  const text = `-${letter} (${unsupported[letter]}) is not supported by this version`;
-  return ends("", `clusvcadm-ts: ${text}\n`, 1);
-}
-
 async function carryOut(wish: Wish, terminal: Terminal, pace: NoticePace): Promise<number> {
   const client = controlClient(wish.socketPath);
   const status = await client.status(answerMs);
@@ -185,10 +181,9 @@ async function carryOut(wish: Wish, terminal: Terminal, pace: NoticePace): Promi
     terminal.err(`clusvcadm-ts: ${formatProblem(status.problem, wish.socketPath)}\n`);
     return 1;
   }
-  const unknown =
-    status.ok && wish.target !== null && !status.value.nodes.some((n) => n.name === wish.target);
-  if (unknown) {
-    terminal.out(`'${wish.target}' not in membership list\n`);
+  const wrong = status.ok ? targetProblem(wish, status.value) : null;
+  if (wrong !== null) {
+    terminal.out(`${wrong}\n`);
     return 1;
   }
   terminal.out(`${formatHead(wish)}...`);
@@ -205,6 +200,14 @@ async function carryOut(wish: Wish, terminal: Terminal, pace: NoticePace): Promi
   }
   terminal.err(`clusvcadm-ts: ${formatProblem(reply.problem, wish.socketPath)}\n`);
   return 1;
+}
+
+function targetProblem(wish: Wish, status: ClusterStatus): string | null {
+  if (wish.target === null) return null;
+  const node = status.nodes.find((each) => each.name === wish.target);
+  if (node === undefined) return `'${wish.target}' not in membership list`;
+  const offline = wish.operation === "migrate" && !node.online;
+  return offline ? `'${wish.target}' is offline` : null;
 }
 
 async function carryOutLock(
@@ -253,7 +256,7 @@ function forbidden(problem: ControlProblem): boolean {
 
 function formatHead(wish: Wish): string {
   const verb = verbs[wish.operation];
-  if (wish.operation === "relocate") {
+  if (wish.operation === "relocate" || wish.operation === "migrate") {
     return `${verb} ${wish.service}${wish.target === null ? "" : ` to ${wish.target}`}`;
   }
   const who = wish.target === null ? "Local machine" : `Member ${wish.target}`;

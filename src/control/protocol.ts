@@ -18,7 +18,7 @@
  *   /v1/groups and below                 process groups, see group-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
- * stop, restart, relocate, freeze, unfreeze or convalesce. Anything else is answered with
+ * stop, restart, relocate, freeze, unfreeze, convalesce or migrate. Anything else is answered with
  * {"error": {"type", "text"}} and the HTTP status of the type. Fields may be added within a
  * version, never removed or changed: readers ignore fields they do not know, except in the
  * request's body, where a misspelt field is refused.
@@ -54,6 +54,7 @@ const operations = [
   "freeze",
   "unfreeze",
   "convalesce",
+  "migrate",
 ] as const;
 export type ServiceOperation = (typeof operations)[number];
 
@@ -78,7 +79,7 @@ export type ControlRoute =
 
 /** What the body of a service request may say. */
 export type ServiceRequestBody = {
-  /** Preferred node; only enable and relocate use it. */
+  /** Preferred node; only enable, relocate and migrate use it. */
   readonly target: NodeName | null;
   /** Enable only: choose the node by the failover domain, not the one that was asked. */
   readonly byDomain: boolean;

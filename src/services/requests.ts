@@ -44,7 +44,9 @@ export function onRequest(draft: TableDraft, request: ServiceRequest): void {
   const { operation } = request;
   const awaited = draft.awaitedNode(service.name) !== null;
   const aboutFreezing = operation === "freeze" || operation === "unfreeze";
-  if (current.frozen && !aboutFreezing) draft.reply([request.ref], -11);
+  // No resource that clusterd runs can move while it is up, in whatever state it is.
+  if (operation === "migrate") draft.reply([request.ref], -8);
+  else if (current.frozen && !aboutFreezing) draft.reply([request.ref], -11);
   else if (awaited && operation !== "freeze") draft.reply([request.ref], -13);
   else if (current.op !== null) onBusy(draft, current, { request, op: current.op });
   else onResting(draft, current, request);
@@ -81,6 +83,7 @@ function onBusy(
     case "freeze":
     case "unfreeze":
     case "convalesce":
+    case "migrate":
       draft.reply([request.ref], -6);
       return;
     default:
@@ -136,6 +139,9 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
       return;
     case "convalesce":
       convalesce(draft, service, request.ref);
+      return;
+    case "migrate":
+      draft.reply([request.ref], -8);
       return;
     default:
       assertNever(request.operation);

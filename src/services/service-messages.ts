@@ -68,6 +68,7 @@ const serviceOperation = oneOf(
   "freeze",
   "unfreeze",
   "convalesce",
+  "migrate",
 );
 export type ServiceOperation = Shaped<typeof serviceOperation>;
 

@@ -87,6 +87,13 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
   t.equal(backend.requests.length, cases.length);
 });
 
+test("a migration names its target, and reaches the daemon like the rest", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const out = `Trying to migrate vm:a to ${node2}...Success\n`;
+  t.same(await local(["-M", "vm:a", "-m", node2], socketPath), { out, err: "", exit: 0 });
+  t.match(backend.requests, [{ operation: "migrate", service: "vm:a", target: 2 }]);
+});
+
 test("locks are set, released and shown at once, whatever else is asked", async (t) => {
   const { socketPath, backend } = await serve(t);
   const locked = "Resource groups locked\n";
@@ -156,8 +163,6 @@ test("what the daemon says beyond the result goes to standard error", async (t) 
 test("what is not possible ends before the daemon is asked", async (t) => {
   const { socketPath, backend } = await serve(t);
   const both = /^Cannot use '-F' with '-n' or '-m'\n$/;
-  const later = (letter: string) =>
-    new RegExp(`^clusvcadm-ts: -${letter} \\(.*\\) is not supported by this version\\n$`);
   const cases: readonly (readonly [readonly string[], number, RegExp, RegExp])[] = [
     [[], 1, /^usage: clusvcadm-ts/, /^$/],
     [["-h"], 1, /^usage: clusvcadm-ts/, /^$/],
@@ -169,7 +174,8 @@ test("what is not possible ends before the daemon is asked", async (t) => {
     [["-v"], 0, new RegExp(`^${version}\\n$`), /^$/],
     [["-e", "web", "-F", "-m", node2], 1, /^$/, both],
     [["-n", node2, "-F", "-e", "web"], 1, /^$/, both],
-    [["-M", "vm:a", "-m", node2], 1, /^$/, later("M")],
+    [["-M", "vm:a"], 1, /^Migration requires a target cluster member\n$/, /^$/],
+    [["-M", "vm:a", "-m", "node3.example.com"], 1, /^'node3.example.com' is offline\n$/, /^$/],
     [["-r", "web", "-m", "node"], 1, /^'node' not in membership list\n$/, /^$/],
   ];
   for (const [words, exit, out, err] of cases) {

@@ -40,7 +40,7 @@ test("a wrong path, method or version is refused with its own type", (t) => {
     ["GET", "/v1/status/x", "not-found"],
     ["GET", "/v1/status?all=1", "not-found"],
     ["POST", "/v1/services/web", "not-found"],
-    ["POST", "/v1/services/web/migrate", "not-found"],
+    ["POST", "/v1/services/web/promote", "not-found"],
     ["POST", "/v1/lock/web", "not-found"],
     ["GET", "/v1/lock", "method-not-allowed"],
     ["POST", "/v1/services/web/enable/now", "not-found"],

@@ -5,7 +5,6 @@
 import { test } from "tap";
 import type { ServiceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
-import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { TableDriver } from "./table-driver.ts";
 
@@ -89,7 +88,9 @@ const operations = [
 ] as const;
 
 /** At once: a code, an operation, or `waits`; then, when all succeeds: state and code. */
-type Row = Readonly<Record<ServiceOperation, readonly [atOnce: string, inTheEnd: string]>>;
+type Row = Readonly<
+  Record<(typeof operations)[number], readonly [atOnce: string, inTheEnd: string]>
+>;
 
 const pending: Row = {
   enable: ["-13", "started 1"],
@@ -258,7 +259,7 @@ const stateNames: readonly State[] = [
   "convalescing",
 ];
 
-const letters: Readonly<Record<ServiceOperation, string>> = {
+const letters: Readonly<Record<(typeof operations)[number], string>> = {
   enable: "-e",
   disable: "-d",
   stop: "-s",
@@ -284,6 +285,16 @@ for (const state of stateNames) {
       t.equal(`${driver.shown(web)}${later}`, inTheEnd, `${operation} in the end`);
     });
   }
+}
+
+for (const state of stateNames) {
+  test(`1.4 [${state}, -M]: -8, nothing here is a virtual machine`, async (t) => {
+    const driver = states[state]();
+    const before = driver.shown(web);
+    const number = driver.request(2, "migrate", { service: web, target: 3 });
+    t.equal(driver.codes.get(number), -8);
+    t.equal(driver.shown(web), before);
+  });
 }
 
 test("a service that does not exist", async (t) => {
