@@ -165,6 +165,7 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
 
 /** A node may have become free for what exclusive services have kept from starting. */
 export function evaluateCrowdedOut(draft: TableDraft): void {
+  if (draft.index.nobodyCrowdedOut) return;
   for (const { name, crowdedOut } of draft.inOrder()) if (crowdedOut) evaluate(draft, name);
 }
 
@@ -312,9 +313,7 @@ export function rest(
 
 /** The service named by `depend` changed: dependents start, or stop when the dependency is hard. */
 export function followDependency(draft: TableDraft, changed: ServiceName): void {
-  for (const { name, depend } of draft.conf.services.services) {
-    if (depend === changed) settleDependent(draft, name);
-  }
+  for (const name of draft.index.dependentsOf(changed)) settleDependent(draft, name);
 }
 
 /** Starts or stops one service as its dependency asks for; without one it is evaluated. */

@@ -4,7 +4,7 @@
  * Deviation: the stop that a recovery has done is not done again by policy `disable`.
  */
 import type { ServiceName } from "../model/ids.ts";
-import { assertNever } from "../model/outcome.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
 import {
   beginRepair,
   beginStart,
@@ -35,9 +35,11 @@ export type StopOp = Extract<Operation, { readonly kind: "stop" }>;
 
 /** A result of an operation that is no longer awaited is ignored. */
 export function onOpResult(draft: TableDraft, message: OpResult): void {
-  const service = [...draft.services.values()].find((one) => one.op?.id === message.op);
-  const op = service?.op;
-  if (service === undefined || op === null || op === undefined) return;
+  const name = draft.index.ofOperation(message.op);
+  if (name === null) return;
+  const service = draft.service(name);
+  const { op } = service;
+  invariant(op !== null, "X1: an operation of a service that has none");
   if (op.node !== message.node || op.life !== message.life) return;
   // A node that took a new life since has stopped everything; `ready` resolves what it held.
   if (draft.node(op.node).life !== op.life || draft.awaitedNode(service.name) !== null) return;

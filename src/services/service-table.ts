@@ -155,9 +155,9 @@ export class ServiceTable {
   /** Table time at which a retry falls due, and the present table time. */
   wake(): { readonly atMs: number; readonly nowMs: number } | null {
     if (this.#draft.locked) return null;
-    const due = [...this.#draft.services.values()]
-      .map((service) => service.retryAt)
-      .filter((at) => at !== null);
+    const due = [...this.#draft.index.waiting].map(
+      (name) => this.#draft.service(name).retryAt ?? 0,
+    );
     return due.length === 0 ? null : { atMs: Math.min(...due), nowMs: this.#draft.nowMs };
   }
 

@@ -10,11 +10,11 @@ import { invariant } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import { count, flag, nodeId, oneOf, record, type Shaped } from "../model/shape.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
+import { ServiceIndex } from "./service-index.ts";
 import {
   checkRecord,
   holderOf,
   type Operation,
-  occupies,
   type RequestRef,
   type ServiceRecord,
 } from "./service-state.ts";
@@ -72,11 +72,13 @@ export class TableDraft {
   readonly conf: ClusterConf;
   readonly nodes: Map<NodeId, NodeRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
+  readonly index: ServiceIndex;
   nowMs = 0;
   nextOp = 1;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
   locked = false;
   #outputs: TableOutput[] = [];
+  #ready: readonly NodeId[] | null = null;
   /** Not part of the replicated state: a joiner remembers what it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
@@ -84,6 +86,7 @@ export class TableDraft {
     this.conf = conf;
     this.nodes = new Map();
     this.services = new Map();
+    this.index = new ServiceIndex(conf);
   }
 
   takeOutputs(): readonly TableOutput[] {
@@ -103,14 +106,11 @@ export class TableDraft {
   }
 
   serviceConf(name: ServiceName): ServiceConf {
-    const found = this.conf.services.services.find((service) => service.name === name);
-    invariant(found !== undefined, `no configuration of ${name}`);
-    return found;
+    return this.index.conf(name);
   }
 
   domainOf(name: ServiceName): FailoverDomainConf | null {
-    const { domain } = this.serviceConf(name);
-    return this.conf.services.domains.find((one) => one.name === domain) ?? null;
+    return this.index.domainOf(name);
   }
 
   node(id: NodeId): NodeRecord {
@@ -124,25 +124,26 @@ export class TableDraft {
   }
 
   put(service: ServiceRecord): void {
-    this.services.set(service.name, checkRecord(service));
+    this.index.put(this.services.get(service.name), checkRecord(service));
+    this.services.set(service.name, service);
   }
 
   putNode(node: NodeRecord): void {
     this.nodes.set(node.id, node);
+    this.#ready = null;
   }
 
   /** In configuration order, lower `priority` first. */
   inOrder(): readonly ServiceRecord[] {
-    return this.conf.services.services
-      .toSorted((a, b) => a.priority - b.priority)
-      .map((service) => this.service(service.name));
+    return this.index.order.map((name) => this.service(name));
   }
 
   readyNodes(): readonly NodeId[] {
-    return [...this.nodes.values()]
+    this.#ready ??= [...this.nodes.values()]
       .filter((node) => node.phase === "ready")
       .map((node) => node.id)
       .toSorted(compareIds);
+    return this.#ready;
   }
 
   isReady(id: NodeId): boolean {
@@ -169,22 +170,18 @@ export class TableDraft {
 
   /** Services that are started or starting on a node, except one. */
   loadOf(node: NodeId, except: ServiceName | null = null): number {
-    return [...this.services.values()].filter(
-      (service) => service.name !== except && occupies(service, node),
-    ).length;
+    return this.index.loadOf(node, except);
   }
 
   /** Null when the node may run it as far as exclusive services go, else the reason. */
   exclusivityConflict(name: ServiceName, node: NodeId): string | null {
     // One that is being stopped there may be started there again, and is not gone yet.
-    const others = [...this.services.values()].filter(
-      (service) => service.name !== name && service.owner === node,
-    );
     if (this.serviceConf(name).exclusive) {
-      return others.length > 0 ? "runs services, and this one is exclusive" : null;
+      const alone = !this.index.ownsOthers(node, name);
+      return alone ? null : "runs services, and this one is exclusive";
     }
-    const rival = others.find((service) => this.serviceConf(service.name).exclusive);
-    return rival === undefined ? null : `runs the exclusive ${rival.name}`;
+    const rival = this.index.rivalOn(node, name);
+    return rival === null ? null : `runs the exclusive ${rival}`;
   }
 
   score(name: ServiceName, node: NodeId): 0 | 1 | 2 | 3 {

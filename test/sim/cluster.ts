@@ -56,6 +56,8 @@ export type ClusterOptions = {
   readonly clocks?: ReadonlyMap<NodeId, Timeline>;
   /** Called after every step of any node, with the time. */
   readonly judge?: (cluster: Cluster) => void;
+  /** Called with the processor time that each step of a node has taken. */
+  readonly timed?: (node: NodeId, input: NodeInput, cpuMs: number) => void;
   /** Fence agents: device → whether it works. */
   readonly fenceAgent?: (victim: NodeId) => "success" | "failure";
 };
@@ -380,7 +382,11 @@ export class Cluster {
     }
     const { nowMs } = machine.clock;
     const now = { monotonicMs: nowMs, boottimeMs: nowMs, wallMs: nowMs + wallOffsetMs };
-    for (const output of daemon.node.step(input, now)) this.#perform(node, daemon, output);
+    const before = process.cpuUsage();
+    const outputs = daemon.node.step(input, now);
+    const { user, system } = process.cpuUsage(before);
+    this.#options.timed?.(node, input, (user + system) / 1000);
+    for (const output of outputs) this.#perform(node, daemon, output);
     judge?.(this);
   }
 

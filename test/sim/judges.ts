@@ -105,15 +105,15 @@ export function tableAtRest(cluster: Cluster): ServiceTable {
   return table;
 }
 
-/** Nothing is half done, and what is started runs on one node. */
+/** Nothing is half done, and what is started runs on one node, unless it was left out. */
 export function judgeRecordAtRest(cluster: Cluster, record: ServiceRecord): void {
-  const { name, state, frozen } = record;
+  const { name, state, frozen, partial } = record;
   if (frozen) throw new Violation(`liveness: ${name} is still frozen`);
   if (state === "starting" || state === "stopping" || state === "recoverable") {
     throw new Violation(`liveness: ${name} is ${state} at rest`);
   }
   const running = cluster.runningOn(name);
-  if (state === "started" && running.length !== 1) {
+  if (state === "started" && running.length !== 1 && !(partial && running.length === 0)) {
     throw new Violation(`liveness: ${name} is started but runs on [${running.join(", ")}]`);
   }
 }
