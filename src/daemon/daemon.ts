@@ -285,7 +285,7 @@ export class Daemon {
     const { services } = this.#options.loaded.conf.services;
     const ends = services.flatMap(({ name }) => {
       const why = `the last process of ${name} has ended`;
-      const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why });
+      const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why, service: name });
       return cgroups === null ? [] : [cgroups.watch(name, onEmpty)];
     });
     this.#watches = [network.watch((event) => this.#onLink(event)), ...ends];
@@ -295,7 +295,7 @@ export class Daemon {
     void this.#ringLink.onEvent(event);
     if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
       const why = `link of ${event.interface} changed`;
-      this.#life?.loop?.push({ type: "check-now", why });
+      this.#life?.loop?.push({ type: "check-now", why, service: null });
     }
   }
 

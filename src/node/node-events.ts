@@ -70,7 +70,8 @@ export type NodeInput =
       readonly who: string;
     }
   /** Something happened on this machine that may have hurt a service. */
-  | { readonly type: "check-now"; readonly why: string }
+  /** Of one service, or of all. */
+  | { readonly type: "check-now"; readonly why: string; readonly service: ServiceName | null }
   /** `remove`: for good, so that less votes are expected afterwards. */
   | { readonly type: "shutdown"; readonly remove: boolean };
 

@@ -5,6 +5,7 @@
  * Source: rgmanager rg_thread.c; main.c: event_loop; groups.c: q_status_checks.
  * L1  An operation is begun at most once, and answered at most once.
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
+ * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
@@ -22,7 +23,13 @@ export type LocalInput =
   /** The scan period is over. Nobody acts on a check of a frozen service, so there is none. */
   | { readonly type: "poll"; readonly frozen: readonly ServiceName[] }
   /** Something happened on this machine: check everything now. */
-  | { readonly type: "check-now"; readonly why: string; readonly frozen: readonly ServiceName[] }
+  | {
+      readonly type: "check-now";
+      readonly why: string;
+      /** Null: all of them. */
+      readonly service: ServiceName | null;
+      readonly frozen: readonly ServiceName[];
+    }
   /** What follows belongs to a new life, perhaps of another history with its own numbers. */
   | { readonly type: "new-life" }
   /** Stop everything by its agents, then make sure. */
@@ -82,6 +89,9 @@ type Place = {
 export class LocalServices {
   readonly #conf: ClusterConf;
   readonly #places: ReadonlyMap<ServiceName, Place>;
+  /** Whose check is due, or asked for, and has not begun; the first has waited longest. */
+  readonly #unchecked = new Map<ServiceName, "due" | "all">();
+  #frozen: readonly ServiceName[] = [];
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   #lastAction = 0;
   #lastOp = 0;
@@ -130,11 +140,10 @@ export class LocalServices {
         this.#onReport(input.action, input.report);
         break;
       case "poll":
-        this.#checkAll("due", input.frozen);
+        this.#checkSoon("due", input.frozen, null);
         break;
       case "check-now":
-        this.#out.push({ type: "notice", level: "info", text: `checking now: ${input.why}` });
-        this.#checkAll("all", input.frozen);
+        this.#checkNow(input);
         break;
       case "new-life":
         this.#lastOp = 0;
@@ -148,6 +157,7 @@ export class LocalServices {
       default:
         assertNever(input);
     }
+    this.#checkNext();
     return this.#out;
   }
 
@@ -251,14 +261,34 @@ export class LocalServices {
     this.#checkAgain(place);
   }
 
-  #checkAll(which: "due" | "all", frozen: readonly ServiceName[]): void {
+  #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {
+    // The processes of a service that is not started end for no bad reason.
+    if (service !== null && (this.#places.get(service)?.startOp ?? null) === null) return;
+    this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
+    this.#checkSoon("all", frozen, service);
+  }
+
+  #checkSoon(which: "due" | "all", frozen: readonly ServiceName[], only: ServiceName | null): void {
     if (this.#state !== "clean") return;
+    this.#frozen = frozen;
+    for (const [name, place] of this.#places) {
+      if (place.startOp === null || (only !== null && only !== name)) continue;
+      if (which === "all" && place.job?.kind === "status") place.again = true;
+      else if (which === "all" || !this.#unchecked.has(name)) this.#unchecked.set(name, which);
+    }
+  }
+
+  /** L3: whoever has waited longest, as long as no more than `status_child_max` checks run. */
+  #checkNext(): void {
+    if (this.#unchecked.size === 0) return;
     const running = [...this.#places.values()].filter((place) => place.job?.kind === "status");
     let free = this.#conf.services.statusChildMax - running.length;
-    for (const place of this.#places.values()) {
-      if (frozen.includes(place.worker.conf.name)) continue;
-      if (which === "all" && place.job?.kind === "status") place.again = true;
-      if (place.startOp === null || place.job !== null || free <= 0) continue;
+    for (const [name, which] of this.#unchecked) {
+      if (free <= 0) return;
+      this.#unchecked.delete(name);
+      const place = this.#places.get(name);
+      const checkable = place !== undefined && place.startOp !== null && place.job === null;
+      if (!checkable || this.#frozen.includes(name)) continue;
       const call = place.worker.check(this.#nowMs, which);
       if (call === null) continue;
       free -= 1;
@@ -275,6 +305,7 @@ export class LocalServices {
 
   #cleanAll(how: "clean-up" | "kill"): void {
     this.#state = "cleaning";
+    this.#unchecked.clear();
     for (const place of this.#places.values()) {
       this.#cancel(place);
       place.worker.endChecks();

@@ -1,8 +1,12 @@
 /**
  * Benchmarks: prints figures with the limits they are measured against; asserts nothing.
  * `npm run bench -- ring [--transport udpu] [--seconds N] [--sizes 64,1024] [--normal-priority]`
+ * `npm run bench -- services`: the table with 500 services, and the checks of 200 real ones
  * Exit status 77 where namespaces are missing.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { enterOrSkip } from "../netns/enter.ts";
 
@@ -15,16 +19,32 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-if (positionals.join() !== "ring" || !["udp", "udpu", undefined].includes(values.transport)) {
-  process.stderr.write("usage: npm run bench -- ring [options, see test/bench/main.ts]\n");
+const [what = ""] = positionals;
+if (
+  !["ring", "services"].includes(what) ||
+  !["udp", "udpu", undefined].includes(values.transport)
+) {
+  process.stderr.write("usage: npm run bench -- ring|services [options, see test/bench/main.ts]\n");
   process.exit(1);
 }
 await enterOrSkip();
-const { runRingBench, sizesDefault } = await import("./ring-bench.ts");
-await runRingBench({
-  transport: values.transport === "udpu" ? "udpu" : "udp",
-  sizes: values.sizes?.split(",").map(Number) ?? sizesDefault,
-  realtime: values["normal-priority"] !== true,
-  runMs: Math.max(0.2, Number(values.seconds ?? "1")) * 1000,
-});
+if (what === "services") {
+  const { runTableBench } = await import("./table-bench.ts");
+  runTableBench();
+  const { runCheckBench } = await import("./check-bench.ts");
+  const directory = mkdtempSync(join(tmpdir(), "clusterd-bench-"));
+  try {
+    await runCheckBench(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+} else {
+  const { runRingBench, sizesDefault } = await import("./ring-bench.ts");
+  await runRingBench({
+    transport: values.transport === "udpu" ? "udpu" : "udp",
+    sizes: values.sizes?.split(",").map(Number) ?? sizesDefault,
+    realtime: values["normal-priority"] !== true,
+    runMs: Math.max(0.2, Number(values.seconds ?? "1")) * 1000,
+  });
+}
 process.exit(0);

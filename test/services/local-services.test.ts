@@ -187,18 +187,45 @@ test("one hanging check delays no other service's, and status_child_max limits t
   t.same(place.underWay(), ["run a status", "run c status"], "the hanging one stays");
 });
 
+test("L3: more services than status_child_max are all checked, one after the other", async (t) => {
+  const place = clean(new Place(["a", "b", "c"], 1));
+  for (const name of ["a", "b", "c"]) place.operate("start", name).succeed();
+  place.nowMs = 1000;
+  place.step({ type: "poll", frozen: [] });
+  for (const name of ["a", "b", "c"]) {
+    t.same(place.underWay(), [`run ${name} status`]);
+    place.nowMs += 1500;
+    // The next round is due before this one is over.
+    place.step({ type: "poll", frozen: [] }).report(exited(0));
+  }
+  t.same(place.underWay(), ["run a status"]);
+});
+
+test("the end of a service's last process checks that service, if it is started", async (t) => {
+  const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
+  place.take();
+  const ended = (name: string) =>
+    ({ type: "check-now", why: "it ended", service: service(name), frozen: [] }) as const;
+  place.step(ended("mail"));
+  t.same(place.underWay(), ["run mail status"]);
+  place.succeed().operate("stop", "mail").succeed().take();
+  place.step(ended("mail"));
+  t.same(place.underWay(), []);
+  t.same(place.take(), []);
+});
+
 test("an event on the machine checks everything at once", async (t) => {
   const place = clean().operate("start", "web").succeed();
   place.take();
   place.nowMs = 10;
-  place.step({ type: "check-now", why: "eth0 has no link", frozen: [] });
+  place.step({ type: "check-now", why: "eth0 has no link", service: null, frozen: [] });
   t.same(place.take(), ["checking now: eth0 has no link"]);
   t.same(place.underWay(), ["run web status"]);
 });
 
 test("an event during a check is looked at again when the check has ended well", async (t) => {
   const place = clean().operate("start", "web").succeed();
-  const event = { type: "check-now", why: "a process ended", frozen: [] } as const;
+  const event = { type: "check-now", why: "a process ended", service: null, frozen: [] } as const;
   place.step(event);
   place.take();
   place.step(event).step(event);
@@ -234,7 +261,7 @@ test("what is frozen is not checked, whatever the occasion", async (t) => {
   const frozen = [service("web")];
   place.step({ type: "poll", frozen });
   t.same(place.underWay(), ["run mail status"]);
-  place.succeed().step({ type: "check-now", why: "link", frozen });
+  place.succeed().step({ type: "check-now", why: "link", service: null, frozen });
   t.same(place.underWay(), ["run mail status"]);
   place.succeed().step({ type: "poll", frozen: [] });
   t.same(place.underWay(), ["run web status"], "due at once when it is unfrozen");

@@ -297,7 +297,7 @@ export class Cluster {
   }
 
   networkChanged(node: number): this {
-    this.#step(id(node), { type: "check-now", why: "link" });
+    this.#step(id(node), { type: "check-now", why: "link", service: null });
     return this;
   }
 
