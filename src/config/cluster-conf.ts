@@ -18,7 +18,7 @@ import { readFenceDevices, readFenceMethods } from "./fence-methods-section.ts";
 import { readLogging } from "./logging-section.ts";
 import { readNodes } from "./nodes-section.ts";
 import { type ConfPlaces, collectPlaces } from "./places.ts";
-import { readQuorum } from "./quorum-section.ts";
+import { readLastManStanding, readQuorum } from "./quorum-section.ts";
 import { clusterRule } from "./schema.ts";
 import { checkCharacters, checkSchema } from "./schema-check.ts";
 import { rootSection, type Section, SectionReader, sectionsNamed } from "./section.ts";
@@ -89,9 +89,15 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     fenceMethods: readFenceMethods({ section, name }, devices, report),
   }));
   const totem = readTotem(root, { id: clusterId, nodes: entries }, report);
-  const quorum = readQuorum(root, entries, report);
-  const { twoNode } = quorum;
+  const votes = readQuorum(root, entries, report);
+  const { twoNode } = votes;
   const fencing = readFencing(root, { totem, twoNode }, report);
+  const { safeWaitMs } = fencing;
+  const lastManStandingMs = readLastManStanding(
+    root,
+    { quorum: votes, nodes: entries, safeWaitMs },
+    report,
+  );
   checkSelfDevices(devices, { fencing, twoNode }, report);
   const domains = readDomains(root, entries, report);
   return {
@@ -99,7 +105,7 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     version,
     clusterId,
     totem,
-    quorum,
+    quorum: { ...votes, lastManStandingMs },
     nodes,
     fencing,
     logging: readLogging(root, report),

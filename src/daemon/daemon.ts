@@ -372,7 +372,7 @@ function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | un
 }
 
 /** Members of another one would wait for each other's part of the state exchange in vain. */
-const exchangeVersion = 2;
+const exchangeVersion = 3;
 
 /** Settings that must be equal on all members of a ring, as one number. */
 function ringConfigHash(totem: LoadedConfiguration["conf"]["totem"]): number {

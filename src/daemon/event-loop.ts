@@ -12,10 +12,14 @@ import { assertNever } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer, UserRequest } from "../node/node-events.ts";
+import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
 export type LoopReply = { readonly code: RequestCode; readonly owner: NodeId | null };
+export type LoopAnswer = { readonly accepted: boolean; readonly text: string };
+
+const noAnswer: LoopAnswer = { accepted: false, text: "this node is not a member" };
 
 type Queued =
   | { readonly type: "input"; readonly input: NodeInput }
@@ -50,6 +54,7 @@ export class EventLoop {
   readonly #timers: NamedTimers<NodeTimer>;
   readonly #queue: Queued[] = [];
   readonly #replies = new Map<number, (reply: LoopReply) => void>();
+  readonly #answers = new Map<number, (answer: LoopAnswer) => void>();
   #requests = 0;
   #busy = false;
   #ended = false;
@@ -82,6 +87,21 @@ export class EventLoop {
     return (await this.#ask((number) => ({ type: "acknowledge", number, victim, who }))).code;
   }
 
+  /** Orders other votes; resolves when all members go by them, or with the refusal in words. */
+  quorumOrder(order: {
+    readonly change: QuorumChange;
+    readonly sentence: string | null;
+    readonly who: string;
+  }): Promise<LoopAnswer> {
+    if (this.#ended) return Promise.resolve(noAnswer);
+    this.#requests += 1;
+    const number = this.#requests;
+    return new Promise((resolve) => {
+      this.#answers.set(number, resolve);
+      this.push({ type: "quorum-order", number, ...order });
+    });
+  }
+
   #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
     if (this.#ended) return Promise.resolve({ code: -9, owner: null });
     this.#requests += 1;
@@ -98,6 +118,8 @@ export class EventLoop {
     this.#timers.disarmAll();
     for (const resolve of this.#replies.values()) resolve({ code: -9, owner: null });
     this.#replies.clear();
+    for (const resolve of this.#answers.values()) resolve(noAnswer);
+    this.#answers.clear();
   }
 
   #enqueue(entry: Queued): void {
@@ -168,6 +190,10 @@ export class EventLoop {
       case "reply":
         this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
         this.#replies.delete(output.number);
+        return;
+      case "answer":
+        this.#answers.get(output.number)?.(output);
+        this.#answers.delete(output.number);
         return;
       case "leave":
         onEnd({ type: "left" });

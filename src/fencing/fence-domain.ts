@@ -29,6 +29,8 @@ export class FenceDomain {
   readonly #conf: ClusterConf;
   readonly #ways: FenceWays;
   readonly #self: NodeId;
+  /** There was a history since this daemon started: something is known of others. */
+  #begun = false;
   #members: readonly NodeId[] = [];
   #quorate = false;
   #delayMs: Ms | null = ms(0);
@@ -51,6 +53,7 @@ export class FenceDomain {
 
   /** The first domain of a history: everybody is unseen until seen. */
   begin(ringSeq: number): void {
+    this.#begun = true;
     this.#members = [];
     this.#victims.clear();
     this.#fenced.clear();
@@ -63,6 +66,7 @@ export class FenceDomain {
   }
 
   adopt(snapshot: FenceSnapshot): void {
+    this.#begun = true;
     this.#members = snapshot.members;
     this.#victims.clear();
     this.#fenced.clear();
@@ -109,6 +113,14 @@ export class FenceDomain {
         assertNever(input);
     }
     return this.#out;
+  }
+
+  /** Of the nodes that are not among these, those that may be running something. */
+  unproven(present: readonly NodeId[]): readonly NodeId[] {
+    return this.#conf.nodes
+      .map(({ id }) => id)
+      .filter((node) => !present.includes(node))
+      .filter((node) => !this.#begun || this.#victims.has(node) || this.#members.includes(node));
   }
 
   /** What fencing says of a node, in words. */

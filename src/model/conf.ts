@@ -50,6 +50,10 @@ export type QuorumConf = {
   readonly expectedVotes: number;
   readonly twoNode: boolean;
   readonly waitForAll: boolean;
+  /** Nodes that may decide a tie, the most preferred first; null: a tie is not decided. */
+  readonly tieBreaker: readonly NodeId[] | null;
+  /** How long a loss must last before fewer votes are expected; null: they never are. */
+  readonly lastManStandingMs: Ms | null;
 };
 
 export type NodeConf = {

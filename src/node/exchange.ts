@@ -12,20 +12,29 @@ export type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
 export class StateExchange {
   readonly ring: RingId;
   readonly members: readonly NodeId[];
-  readonly #heardAt: Configured["heardAt"];
+  /** The first one of its ring: the ring waits for its end. */
+  readonly first: boolean;
+  readonly #configured: Configured;
   readonly #hellos = new Map<NodeId, Hello>();
   #result: ExchangeResult | null = null;
 
-  constructor(configured: Configured) {
+  constructor(configured: Configured, first = true) {
     invariant(configured.configuration.kind === "regular", "exchange of a transitional ring");
     this.ring = configured.configuration.ring;
     this.members = configured.configuration.members;
-    this.#heardAt = configured.heardAt;
+    this.first = first;
+    this.#configured = configured;
+  }
+
+  /** Everybody speaks once more in the same ring. */
+  again(): StateExchange {
+    return new StateExchange(this.#configured, false);
   }
 
   /** How long ago this node last heard each other one, for its own hello. */
   silent(boottimeMs: number): Hello["silent"] {
-    return this.#heardAt.map(({ node, atMs }) => ({ node, ms: Math.max(0, boottimeMs - atMs) }));
+    const { heardAt } = this.#configured;
+    return heardAt.map(({ node, atMs }) => ({ node, ms: Math.max(0, boottimeMs - atMs) }));
   }
 
   /** All hellos in member order once the last one is in, else null. */

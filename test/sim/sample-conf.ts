@@ -85,7 +85,14 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
     version: 18,
     clusterId: 55582,
     totem: sampleTotem,
-    quorum: { expectedVotes: count, twoNode: false, waitForAll: false, ...options.quorum },
+    quorum: {
+      expectedVotes: count,
+      twoNode: false,
+      waitForAll: false,
+      tieBreaker: null,
+      lastManStandingMs: null,
+      ...options.quorum,
+    },
     nodes: ids.map((node) => ({
       id: node,
       name: present(parseNodeName(`node${node}.example.com`)),
