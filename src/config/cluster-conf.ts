@@ -12,9 +12,8 @@ import { readIdentity } from "./cluster-identity.ts";
 import { type Complaint, Report } from "./complaint.ts";
 import { flags } from "./defaults.ts";
 import { readDomains } from "./domains-section.ts";
-import { checkSelfDevices } from "./fence-check.ts";
 import { readFencing } from "./fence-daemon-section.ts";
-import { readFenceDevices, readFenceMethods } from "./fence-methods-section.ts";
+import { readFenceDevices, readFenceMethods, readUnfence } from "./fence-methods-section.ts";
 import { readLogging } from "./logging-section.ts";
 import { readNodes } from "./nodes-section.ts";
 import { type ConfPlaces, collectPlaces } from "./places.ts";
@@ -22,6 +21,7 @@ import { readLastManStanding, readQuorum } from "./quorum-section.ts";
 import { clusterRule } from "./schema.ts";
 import { checkCharacters, checkSchema } from "./schema-check.ts";
 import { rootSection, type Section, SectionReader, sectionsNamed } from "./section.ts";
+import { checkSelfDevices } from "./self-devices.ts";
 import { readServices } from "./services-section.ts";
 import { readClusterId, readTotem } from "./totem-section.ts";
 import { parseXml, type XmlElement } from "./xml.ts";
@@ -87,6 +87,7 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     name,
     votes,
     fenceMethods: readFenceMethods({ section, name }, devices, report),
+    unfence: readUnfence({ section, name }, devices, report),
   }));
   const totem = readTotem(root, { id: clusterId, nodes: entries }, report);
   const votes = readQuorum(root, entries, report);

@@ -60,7 +60,7 @@ export function readLastManStanding(
     integers.cman.last_man_standing_window,
   );
   if (!on) {
-    warnIdle(reader, "last_man_standing_window", "last_man_standing", report);
+    warnIdle(reader, { name: "last_man_standing_window", master: "last_man_standing" }, report);
     return null;
   }
   const place = placeOfAttribute(section, "last_man_standing");
@@ -101,7 +101,7 @@ function readTieBreaker(
 ): readonly NodeId[] | null {
   const { plain, nodes, sum } = cluster;
   if (!reader.flag("auto_tie_breaker", flags.cman.auto_tie_breaker)) {
-    warnIdle(reader, "auto_tie_breaker_node", "auto_tie_breaker", report);
+    warnIdle(reader, { name: "auto_tie_breaker_node", master: "auto_tie_breaker" }, report);
     return null;
   }
   const place = placeOfAttribute(reader.section, "auto_tie_breaker");
@@ -166,7 +166,11 @@ function checkSum(
   report.error(place, { type: "unsafe", problem, allowed: "leave expected_votes out" });
 }
 
-function warnIdle(reader: SectionReader, name: string, master: string, report: Report): void {
+function warnIdle(
+  reader: SectionReader,
+  { name, master }: { readonly name: string; readonly master: string },
+  report: Report,
+): void {
   if (!reader.has(name)) return;
   const problem = `has no effect without ${master}`;
   report.warning(placeOfAttribute(reader.section, name), { type: "ignored", problem });

@@ -28,6 +28,7 @@ import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
+import { operatorBackend } from "./operator-backend.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { OrderPerformer } from "./order-performer.ts";
 import { RingLink } from "./ring-link.ts";
@@ -102,6 +103,12 @@ export class Daemon {
           return () => daemon.#listeners.delete(listener);
         },
         groups: presentGroups(() => daemon.#life?.groups ?? null),
+        operators: operatorBackend({
+          conf: loaded.conf,
+          performer: ports.value.performer,
+          log,
+          life: () => daemon.#life,
+        }),
       },
       notice: (text) => log.write("services", "warning", { text }),
     });

@@ -13,6 +13,7 @@ import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer, UserRequest } from "../node/node-events.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
+import { unfence } from "./fence-desk.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
@@ -187,6 +188,9 @@ export class EventLoop {
       case "fence":
         this.#fence(output);
         return;
+      case "unfence":
+        void this.#unfence(output.run);
+        return;
       case "reply":
         this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
         this.#replies.delete(output.number);
@@ -214,11 +218,28 @@ export class EventLoop {
   }
 
   #fence(output: Extract<NodeOutput, { readonly type: "fence" }>): void {
-    const { performer, conf } = this.#parts;
+    const { performer, conf, log } = this.#parts;
     const { node, run, order } = output;
     if (order.type !== "agent") return;
     void performer.fence(order, conf.fencing.agentTimeoutMs).then((verdict) => {
-      this.push({ type: "fence-verdict", node, run, ...verdict });
+      const { outcome, output } = verdict;
+      const text = output === "" ? verdict.text : `${verdict.text}: ${lastLine(output)}`;
+      if (output !== "") log.write("fencing", "info", { text: verdict.text, facts: { output } });
+      this.push({ type: "fence-verdict", node, run, outcome, text });
     });
   }
+
+  async #unfence(run: number): Promise<void> {
+    const { conf, node } = this.#parts;
+    const own = conf.nodes.find(({ id }) => id === node.identity.self);
+    if (own === undefined) return;
+    const { result, text } = await unfence(this.#parts, own);
+    const outcome = result === "success" ? "success" : "failure";
+    this.push({ type: "unfence-verdict", run, outcome, text });
+  }
+}
+
+/** What goes to the other nodes, and into their logs. */
+function lastLine(output: string): string {
+  return output.split("\n").at(-1)?.slice(-500) ?? "";
 }

@@ -5,6 +5,7 @@
  */
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
+import { type Ms, ms } from "../model/time.ts";
 
 export type AgentRun = {
   readonly argv: readonly [string, ...string[]];
@@ -19,7 +20,7 @@ const secretNames: ReadonlySet<string> = new Set(["passwd", "password", "snmp_pr
 /** The agent is found through `agentPath` by env(1); exit 127 means that it is not installed. */
 export function agentRun(
   use: FenceDeviceUse,
-  order: { readonly victim: NodeName; readonly action: "off" | "on" | null },
+  order: { readonly victim: NodeName; readonly action: "off" | "on" | "status" | null },
 ): AgentRun {
   const parameters = new Map(use.parameters);
   if (order.action !== null) parameters.set("action", order.action);
@@ -33,6 +34,21 @@ export function agentRun(
     ],
     stdin: lines.join(""),
   };
+}
+
+/**
+ * How long a run may take. Agents wait for `delay` and a second more before they switch anything.
+ * Source: fence-agents lib/fencing.py: fence_action.
+ */
+export function agentLimitMs(use: FenceDeviceUse, agentTimeoutMs: Ms): Ms {
+  const delay = use.parameters.find(([name]) => name === "delay")?.[1] ?? "";
+  const seconds = /^\d{1,5}$/.test(delay) ? Number(delay) : 0;
+  return ms(agentTimeoutMs + (seconds === 0 ? 0 : (seconds + 1) * 1000));
+}
+
+/** What an agent's exit says of a device that was asked for its state, and nothing else. */
+export function deviceState(exitCode: number | null): "on" | "off" | "error" {
+  return exitCode === 0 ? "on" : exitCode === 2 ? "off" : "error";
 }
 
 /** Agent output as it may be logged: the device's secrets are masked wherever they stand. */

@@ -62,6 +62,8 @@ export type NodeConf = {
   readonly votes: number;
   /** In file order; empty when the node has no fence devices. */
   readonly fenceMethods: readonly FenceMethodConf[];
+  /** What the node runs before its services, in file order; empty when nothing cuts it off. */
+  readonly unfence: readonly FenceDeviceUse[];
 };
 
 export type FenceMethodConf = {

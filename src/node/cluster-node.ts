@@ -23,6 +23,7 @@ import {
 } from "../services/table-sync.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
+import { FenceBoard } from "./fence-board.ts";
 import { performFence } from "./fence-effects.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
@@ -33,12 +34,15 @@ import { Presence } from "./presence.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { Unfencing } from "./unfencing.ts";
 
 export class ClusterNode {
   readonly conf: ClusterConf;
   readonly identity: NodeIdentity;
   readonly quorum: Quorum;
   readonly lease: LeaseClock;
+  readonly fenceBoard = new FenceBoard();
+  readonly unfencing: Unfencing;
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
@@ -58,7 +62,9 @@ export class ClusterNode {
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
-    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk };
+    this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
+    const { unfencing } = this;
+    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, unfencing };
     this.#presence = new Presence(identity.self, shared);
     this.#replica = new Replica(conf, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
@@ -121,7 +127,13 @@ export class ClusterNode {
         this.#desk.kill(input, this.snapshot.table === null ? [] : this.#accepted);
         break;
       case "quorum-order":
-        this.#desk.order(input, (present) => this.#replica.fence.unproven(present));
+        this.#desk.order(input, this.#replica.fence.view);
+        break;
+      case "fenced-by-hand":
+        if (this.#phase === "active") this.#own.fencedByHand(input);
+        break;
+      case "unfence-verdict":
+        this.unfencing.onVerdict(input);
         break;
       case "guarded":
         this.lease.guard(input.untilMs);
@@ -142,8 +154,6 @@ export class ClusterNode {
     this.#tick.adjust(table);
     return this.#outbox.take();
   }
-
-  // --- configuration and exchange ---------------------------------------------------------------
 
   #onConfiguration(input: Configured): void {
     if (input.configuration.kind === "transitional") {
@@ -290,8 +300,6 @@ export class ClusterNode {
     else if (this.#presence.ending === "shutdown") this.#outbox.emit({ type: "leave" });
   }
 
-  // --- lease and timers -------------------------------------------------------------------------
-
   #onLease(): void {
     this.#leaseTimer.renewed();
     this.#own.runDeferred();
@@ -326,6 +334,8 @@ export class ClusterNode {
       this.#tick.fire();
     } else if (timer === "quorum-window") {
       this.#desk.onWindow();
+    } else if (timer === "unfence") {
+      this.unfencing.onTimer();
     } else {
       const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
       invariant(node !== undefined, `timer ${timer} of an unknown node`);
@@ -333,8 +343,6 @@ export class ClusterNode {
       this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
     }
   }
-
-  // --- beginning and end of this node's part ----------------------------------------------------
 
   #onShutdown(remove: boolean): void {
     if (this.#presence.ending !== "no") return;
@@ -349,8 +357,6 @@ export class ClusterNode {
     this.#presence.onClean(this.#replica.history !== null);
   }
 
-  // --- the machines -----------------------------------------------------------------------------
-
   #stepOwn(input: LocalInput): void {
     if (this.#own.step(input)) this.#onClean();
   }
@@ -360,7 +366,7 @@ export class ClusterNode {
     for (let batch = this.#replica.take(); batch.length > 0; batch = this.#replica.take()) {
       for (const one of batch) {
         if (one.from === "table") this.#onTableOutput(one.output);
-        else performFence(this.#outbox, one.output);
+        else performFence(this.#outbox, this.fenceBoard, one.output);
       }
     }
   }

@@ -19,7 +19,7 @@ export type Now = {
   readonly wallMs: number;
 };
 
-export type NodeTimer = "lease" | "poll" | "tick" | "quorum-window" | `fence-${number}`;
+export type NodeTimer = "lease" | "poll" | "tick" | "quorum-window" | "unfence" | `fence-${number}`;
 
 /** What a user may ask for: of one service, or of all of them. */
 export type UserRequest =
@@ -79,6 +79,20 @@ export type NodeInput =
       readonly sentence: string | null;
       readonly who: string;
     }
+  /** An operator had the agents of the node run, with success; see the mark of the fence domain. */
+  | {
+      readonly type: "fenced-by-hand";
+      readonly victim: NodeId;
+      readonly mark: { readonly since: number; readonly life: number };
+      readonly text: string;
+    }
+  /** What became of an `unfence`. */
+  | {
+      readonly type: "unfence-verdict";
+      readonly run: number;
+      readonly outcome: "success" | "failure";
+      readonly text: string;
+    }
   /** Something happened on this machine that may have hurt a service. */
   | { readonly type: "check-now"; readonly why: string }
   /** `remove`: for good, so that less votes are expected afterwards. */
@@ -105,6 +119,8 @@ export type NodeOutput =
       readonly run: number;
       readonly order: FenceOrder;
     }
+  /** Run the unfence devices of this node; answered by one verdict with the same number. */
+  | { readonly type: "unfence"; readonly run: number }
   | {
       readonly type: "reply";
       readonly number: number;

@@ -8,6 +8,7 @@
  *     and fencing decides when its services may start elsewhere.
  * K2  A change holds for the ring in which it was proposed, or not at all.
  */
+import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -57,17 +58,19 @@ export class QuorumDesk {
     this.#outbox.emit({ type: "reply", number, code, owner: null });
   }
 
-  /** `unproven`: of some present nodes, which of the absent ones may be running. */
-  order(order: QuorumOrder, unproven: (present: readonly NodeId[]) => readonly NodeId[]): void {
+  /** `fencing` knows which of the absent nodes may be running. */
+  order(order: QuorumOrder, fencing: FenceView): void {
     const { number, change, who } = order;
     const judged = this.#judged;
     if (judged === null || !judged.accepted.includes(this.#self)) {
       this.#answer(number, "the membership is just changing; try again");
       return;
     }
+    const nodes = this.#conf.nodes.map(({ id }) => id);
+    const absent = nodes.filter((node) => !judged.accepted.includes(node));
+    const unproven = unprovenNodes(fencing, nodes, judged.accepted);
     const refusal =
-      this.#quorum.refusal(change) ??
-      this.#refusalWithout(order, unproven(judged.accepted), judged.accepted);
+      this.#quorum.refusal(change) ?? this.#refusalWithout(order, { absent, unproven });
     if (refusal !== null) {
       this.#answer(number, refusal);
       return;
@@ -173,14 +176,12 @@ export class QuorumDesk {
   /** Fewer are expected, or waited for, only if nobody can be running unnoticed. */
   #refusalWithout(
     { change, sentence }: QuorumOrder,
-    unproven: readonly NodeId[],
-    present: readonly NodeId[],
+    nodes: { readonly absent: readonly NodeId[]; readonly unproven: readonly NodeId[] },
   ): string | null {
     const lowers = change.type === "expected" && change.expected < this.#quorum.expected;
     if (change.type === "votes" || (change.type === "expected" && !lowers)) return null;
-    const all = this.#conf.nodes.map(({ id }) => id).filter((id) => !present.includes(id));
-    const waited = this.#conf.quorum.waitForAll;
-    const doubtful = waited ? unproven : all;
+    const { absent, unproven } = nodes;
+    const doubtful = this.#conf.quorum.waitForAll ? unproven : absent;
     if (doubtful.length === 0) return null;
     const names = doubtful.map((node) => this.#name(node)).join(", ");
     const vouched =

@@ -3,7 +3,7 @@
  * Does not know rings, services, fencing; members arrive after their state exchange.
  * Source: cman commands.c: set_quorate; votequorum(5): wait_for_all, auto_tie_breaker,
  * last_man_standing.
- * Deviation: whoever was in a quorate membership remembers it, see quorate-view.ts.
+ * Deviation: whoever was in a quorate membership remembers it, see last-quorate.ts.
  * Q1  Two components of one configuration never both reach quorum, unless two_node says so.
  * Q2  The quorum in force never decreases by members leaving, unless they leave to be removed, last
  *     man standing has waited for its window, or an operator says so.
@@ -16,8 +16,8 @@
 import type { NodeConf, QuorumConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import type { QuorateView } from "../model/quorate-view.ts";
-import { goesOnElsewhere, latestView, tieNode } from "./quorate-view.ts";
+import type { QuorateView, QuorumDemand } from "../model/quorate-view.ts";
+import { goesOnElsewhere, latestView, type Side, tieNode, winsTie } from "./last-quorate.ts";
 import type { QuorumChange } from "./quorum-messages.ts";
 import { quorumOf } from "./votes.ts";
 
@@ -74,23 +74,23 @@ export class Quorum {
   /** The members that exchanged their state in this ring; returns the new verdict. */
   step(voices: readonly QuorumVoice[], ring: number): QuorumVerdict {
     for (const { node, votes } of voices) this.#votes.set(node, votes);
-    this.#present = new Set(voices.map((voice) => voice.node));
-    this.#expected = Math.max(...voices.map((voice) => voice.expected));
-    this.#quorum = this.#quorumFor({
-      total: this.#total,
-      expected: this.#expected,
-      previousQuorum: Math.max(this.#quorum, ...voices.map((voice) => voice.quorum)),
-    });
+    const last = latestView(voices.map((voice) => voice.last));
+    const deciding = this.#deciding(voices);
+    this.#setTerms(deciding, last);
+    const decided = this.#count(deciding, last);
+    this.#setTerms(voices, last);
     const waits =
       this.#conf.waitForAll &&
       this.#total < this.#expected &&
       !voices.some((voice) => voice.quorate && !voice.waitsForAll);
-    const { quorate, reason } = waits
-      ? { quorate: false, reason: `waiting for all: not seen ${this.#absentNames()}` }
-      : this.#count(voices);
+    const joined = deciding.length < voices.length;
+    const quorate = !waits && decided.quorate && (!joined || this.#total >= this.#quorum);
+    const reason = waits
+      ? `waiting for all: not seen ${this.#absentNames()}`
+      : [this.#sum(), ...decided.why].join("; ");
     this.#waitsForAll = this.#conf.waitForAll && !quorate;
     this.#waitCancelled = false;
-    if (quorate) this.#remember(ring);
+    if (quorate) this.#remember(ring, this.#demands(last));
     this.#verdict = this.#judge(quorate, reason);
     return this.#verdict;
   }
@@ -107,9 +107,17 @@ export class Quorum {
     const { expected } = this;
     this.#quorum = this.#quorumFor({ total: this.#total, expected, previousQuorum: 0 });
     if (this.#last === null) return;
-    const members = this.#last.members.filter((member) => member.node !== node);
-    const { quorumMost } = this.#last;
-    this.#last = { ...this.#last, members, expected, quorum: this.#quorum, quorumMost };
+    const without = (members: QuorateView["members"]) =>
+      members.filter((member) => member.node !== node);
+    const [demand] = this.#last.demands;
+    const electors = demand?.members ?? this.#nodes.map(({ id }) => this.#withVotes(id));
+    this.#last = {
+      ...this.#last,
+      members: without(this.#last.members),
+      expected,
+      quorum: this.#quorum,
+      demands: [{ members: without(electors), quorum: this.#quorum }],
+    };
   }
 
   /** Why the change cannot be, in words; null: the sums allow it. */
@@ -139,8 +147,10 @@ export class Quorum {
       const { expected } = change;
       const quorum = this.#quorumFor({ total: this.#total, expected, previousQuorum: 0 });
       if (this.#last === null) return;
+      const demand = { members: this.#presentVotes, quorum };
       this.#last = {
         ...this.#last,
+        demands: [...this.#last.demands, demand],
         expected: Math.min(expected, this.#last.expected),
         quorum: Math.min(quorum, this.#last.quorum),
         quorumMost: Math.max(quorum, this.#last.quorumMost),
@@ -167,9 +177,13 @@ export class Quorum {
     if (change.type === "expected") {
       this.#expected = change.expected;
       this.#quorum = this.#quorumFor({ ...change, total: this.#total, previousQuorum: 0 });
+      // Who is present now is what a later part has to outvote, whatever was remembered before.
+      const lowered = change.expected < this.#conf.expectedVotes;
+      const demand = { members: this.#presentVotes, quorum: this.#quorum };
+      this.#remember(ring, lowered ? [demand] : []);
+    } else if (this.#verdict.quorate) {
+      this.#remember(ring, this.#last?.demands ?? []);
     }
-    // Who is present now is what a later part has to outvote, whatever was remembered before.
-    if (change.type === "expected" || this.#verdict.quorate) this.#remember(ring);
     if (this.#verdict.quorate) this.#verdict = this.#judge(true, this.#sum());
   }
 
@@ -216,39 +230,83 @@ export class Quorum {
     return `${this.#expected} votes are expected, quorum is ${this.#quorum}`;
   }
 
-  #count(voices: readonly QuorumVoice[]): { readonly quorate: boolean; readonly reason: string } {
+  /** Expected votes and quorum of these, by what all of them say. */
+  #setTerms(voices: readonly QuorumVoice[], last: QuorateView | null): void {
+    this.#present = new Set(voices.map((voice) => voice.node));
+    const standing = voices.filter((voice) => voice.quorate && !voice.waitsForAll);
+    // With last_man_standing whoever joins a quorate part expects what it expects, and one more.
+    const overridden = this.#conf.lastManStandingMs !== null && standing.length > 0;
+    const heard = overridden ? standing : voices;
+    const electors = overridden ? (last?.demands ?? []).flatMap(({ members }) => members) : [];
+    const nodes = new Set(electors.map(({ node }) => node));
+    for (const node of electors.length > 0 ? this.#present : []) nodes.add(node);
+    const least = [...nodes].reduce((sum, node) => sum + this.votesOf(node), 0);
+    this.#expected = Math.max(least, ...heard.map((voice) => voice.expected));
+    this.#quorum = this.#quorumFor({
+      total: this.#total,
+      expected: this.#expected,
+      previousQuorum: Math.max(overridden ? 0 : this.#quorum, ...heard.map(({ quorum }) => quorum)),
+    });
+  }
+
+  /** What a part of the nodes that are quorate now needs to go on. */
+  #demands(last: QuorateView | null): readonly QuorumDemand[] {
+    if (last === null || this.#expected >= this.#conf.expectedVotes) return [];
+    if (this.#conf.lastManStandingMs === null || last.demands.length === 0) return last.demands;
+    const nodes = new Set(last.demands.flatMap(({ members }) => members.map(({ node }) => node)));
+    for (const node of this.#present) nodes.add(node);
+    return [{ members: [...nodes].map((node) => this.#withVotes(node)), quorum: this.#quorum }];
+  }
+
+  /**
+   * Where less than a majority of all may decide, whoever has just started does not: the others of
+   * its former membership may be quorate without it. Unless all nodes are here.
+   */
+  #deciding(voices: readonly QuorumVoice[]): readonly QuorumVoice[] {
+    if (!this.#dynamic || voices.length === this.#nodes.length) return voices;
+    const deciding = voices.filter(
+      ({ last, quorate, waitsForAll }) => last !== null || (quorate && !waitsForAll),
+    );
+    return deciding.length === 0 ? voices : deciding;
+  }
+
+  #count(
+    voices: readonly QuorumVoice[],
+    last: QuorateView | null,
+  ): { readonly quorate: boolean; readonly why: readonly string[] } {
     const { tieBreaker, twoNode, waitForAll } = this.#conf;
-    const last = latestView(voices.map((voice) => voice.last));
     // Without wait_for_all a node that starts alone decides, and it remembers nothing.
     const tie = tieBreaker === null ? null : tieNode(tieBreaker, waitForAll ? last : null);
     const half = Math.floor(this.#expected / 2);
     const tied = tie !== null && half > 0 && this.#total === half;
     const enough = this.#total >= this.#quorum;
     if (tied && !enough && !this.#present.has(tie)) {
-      const why = `the tie is decided against these by ${this.#name(tie)}`;
-      return { quorate: false, reason: `${this.#sum()}; ${why}` };
+      return { quorate: false, why: [`the tie is decided against these by ${this.#name(tie)}`] };
     }
-    if (!enough && !tied) return { quorate: false, reason: this.#sum() };
-    if (last !== null && !twoNode && goesOnElsewhere(last, this.#side(voices, last, tie))) {
+    if (!enough && !tied) return { quorate: false, why: [] };
+    const side = last === null || twoNode ? null : this.#side(voices, last, tie);
+    const alone =
+      last === null ||
+      side === null ||
+      (enough ? !goesOnElsewhere(last, side) : winsTie(last, side));
+    if (!alone) {
       const why = "others of the last quorate membership may go on without these";
-      return { quorate: false, reason: `${this.#sum()}; ${why}` };
+      return { quorate: false, why: [why] };
     }
-    if (enough || tie === null) return { quorate: true, reason: this.#sum() };
-    const why = `the tie is decided for these by ${this.#name(tie)}`;
-    return { quorate: true, reason: `${this.#sum()}; ${why}` };
+    if (enough || tie === null) return { quorate: true, why: [] };
+    return { quorate: true, why: [`the tie is decided for these by ${this.#name(tie)}`] };
   }
 
-  #side(voices: readonly QuorumVoice[], last: QuorateView, tie: NodeId | null) {
+  #side(voices: readonly QuorumVoice[], last: QuorateView, tie: NodeId | null): Side {
     const present = this.#present;
-    const { tieBreaker, lastManStandingMs } = this.#conf;
     const knowing = voices.filter((voice) => voice.last?.ring === last.ring);
     // Where majorities of all votes decide, nobody gains by what a restarted node has forgotten.
-    const strict = tieBreaker !== null || lastManStandingMs !== null;
+    const strict = this.#dynamic || last.demands.length > 0;
     const remembering = strict ? new Set(knowing.map((voice) => voice.node)) : present;
     const votesAbsent = [...this.#votes]
       .filter(([node]) => !present.has(node))
       .reduce((sum, [, votes]) => sum + votes, 0);
-    return { present, remembering, votesAbsent, tie };
+    return { remembering, votesAbsent, tie };
   }
 
   #refusalOfVotes(change: Extract<QuorumChange, { readonly type: "votes" }>): string | null {
@@ -267,10 +325,22 @@ export class Quorum {
     return quorum > total ? `quorum would be ${quorum}, of ${total} votes that are present` : null;
   }
 
-  #remember(ring: number): void {
-    const members = [...this.#present].map((node) => ({ node, votes: this.votesOf(node) }));
-    const quorum = this.#quorum;
-    this.#last = { ring, members, expected: this.#expected, quorum, quorumMost: quorum };
+  get #dynamic(): boolean {
+    const { tieBreaker, lastManStandingMs, waitForAll } = this.#conf;
+    return waitForAll && (tieBreaker !== null || lastManStandingMs !== null);
+  }
+
+  #remember(ring: number, demands: readonly QuorumDemand[]): void {
+    const terms = { expected: this.#expected, quorum: this.#quorum, quorumMost: this.#quorum };
+    this.#last = { ring, members: this.#presentVotes, ...terms, demands };
+  }
+
+  get #presentVotes(): QuorateView["members"] {
+    return [...this.#present].map((node) => this.#withVotes(node));
+  }
+
+  #withVotes(node: NodeId): QuorateView["members"][number] {
+    return { node, votes: this.votesOf(node) };
   }
 
   get #total(): number {

@@ -85,7 +85,7 @@ test("auto_tie_breaker without wait_for_all: only the most preferred node decide
   t.equal(voters.meet(t, 1, 4).quorate, true);
 });
 
-test("auto_tie_breaker with wait_for_all: the first of the last quorate members decides", async (t) => {
+test("auto_tie_breaker with wait_for_all: the first of the last members decides", async (t) => {
   const voters = all(t, { ...lowest(4), waitForAll: true });
   t.equal(voters.meet(t, 2, 3, 4).quorate, true);
   t.equal(voters.meet(t, 2, 3).quorate, true);

@@ -27,7 +27,7 @@ export class Voters {
     const nodes: readonly NodeConf[] = votes.map((count, index) => {
       const name = parseNodeName(`node${index + 1}`);
       if (name === null) throw new Error("name");
-      return { id: id(index + 1), name, votes: count, fenceMethods: [] };
+      return { id: id(index + 1), name, votes: count, fenceMethods: [], unfence: [] };
     });
     const expectedVotes = votes.reduce((sum, count) => sum + count, 0);
     const conf = { ...plainConf, expectedVotes, ...rest };

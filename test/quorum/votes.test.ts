@@ -31,7 +31,7 @@ test("two_node: one vote is enough, whatever was in force before", async (t) => 
   }
 });
 
-test("case 2: five nodes lose one after the other: the quorum stays, two are too few", async (t) => {
+test("case 2: of five nodes one after the other is lost: the quorum stays", async (t) => {
   let previousQuorum = 0;
   const quorate = [5, 4, 3, 2].map((total) => {
     previousQuorum = quorumOf({ total, expected: 5, previousQuorum, twoNode: false });

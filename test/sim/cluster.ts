@@ -12,6 +12,7 @@ import {
 } from "../../src/model/ids.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
+import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import type { Membership } from "./membership.ts";
@@ -19,6 +20,7 @@ import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
+export type Answer = { readonly accepted: boolean; readonly text: string };
 export type Reply = { readonly code: number; readonly owner: NodeId | null };
 
 type Machine = {
@@ -37,6 +39,7 @@ type Daemon = {
   readonly node: ClusterNode;
   readonly timers: VirtualTimers<NodeTimer>;
   readonly replies: Map<number, (reply: Reply) => void>;
+  readonly answers: Map<number, (answer: Answer) => void>;
   /** Inputs that came while the process was stopped. */
   backlog: NodeInput[];
   /** Tells the actions of this daemon from those of earlier ones on the same machine. */
@@ -51,6 +54,8 @@ export type ClusterOptions = {
   readonly judge?: (cluster: Cluster) => void;
   /** Fence agents: device → whether it works. */
   readonly fenceAgent?: (victim: NodeId) => "success" | "failure";
+  /** Unfence devices of a node: whether they work. */
+  readonly unfenceAgent?: (node: NodeId) => "success" | "failure";
 };
 
 export function id(value: number): NodeId {
@@ -213,6 +218,27 @@ export class Cluster {
     return box;
   }
 
+  /** An operator wants other votes; the answer appears in the box. */
+  change(node: number, change: QuorumChange, sentence: string | null = null) {
+    const box: { answer: Answer | null } = { answer: null };
+    this.#requests += 1;
+    const number = this.#requests;
+    this.#machine(node).daemon?.answers.set(number, ({ accepted, text }) => {
+      box.answer = { accepted, text };
+    });
+    this.#step(id(node), { type: "quorum-order", number, change, sentence, who: "operator" });
+    return box;
+  }
+
+  /** An operator on `node` had the agents of `victim` run, which was switched off by them. */
+  fencedByHand(node: number, victim: number): this {
+    const mark = this.node(node)?.snapshot.fence.mark(id(victim));
+    if (mark === undefined) throw new Error(`no daemon on node ${node}`);
+    this.crash(victim, "fenced");
+    this.#step(id(node), { type: "fenced-by-hand", victim: id(victim), mark, text: "by operator" });
+    return this;
+  }
+
   #expectReply(node: number): { readonly box: { reply: Reply | null }; readonly number: number } {
     const box: { reply: Reply | null } = { reply: null };
     this.#requests += 1;
@@ -320,6 +346,7 @@ export class Cluster {
         if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });
       }),
       replies: new Map(),
+      answers: new Map(),
       backlog: [],
       firstAction: machine.incarnation * 1e6,
     };
@@ -351,7 +378,7 @@ export class Cluster {
   }
 
   #perform(node: NodeId, daemon: Daemon, output: NodeOutput): void {
-    const { membership, time, fenceAgent } = this.#options;
+    const { membership, time } = this.#options;
     const machine = this.#machine(node);
     switch (output.type) {
       case "submit":
@@ -379,19 +406,13 @@ export class Cluster {
         machine.host.kill(daemon.firstAction + output.action);
         return;
       case "fence":
-        time.after(20, () => {
-          const outcome = fenceAgent?.(output.node) ?? "failure";
-          if (outcome === "success") this.crash(output.node, "fenced");
-          if (machine.daemon !== daemon) return;
-          const text = `agent ${outcome}`;
-          this.#step(node, {
-            type: "fence-verdict",
-            node: output.node,
-            run: output.run,
-            outcome,
-            text,
-          });
-        });
+        this.#fence(node, daemon, output);
+        return;
+      case "unfence":
+        this.#unfence(node, daemon, output.run);
+        return;
+      case "answer":
+        daemon.answers.get(output.number)?.(output);
         return;
       case "reply":
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
@@ -415,5 +436,28 @@ export class Cluster {
         this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);
         return;
     }
+  }
+
+  #fence(node: NodeId, daemon: Daemon, output: Extract<NodeOutput, { type: "fence" }>): void {
+    const { time, fenceAgent } = this.#options;
+    const machine = this.#machine(node);
+    time.after(20, () => {
+      const outcome = fenceAgent?.(output.node) ?? "failure";
+      if (outcome === "success") this.crash(output.node, "fenced");
+      if (machine.daemon !== daemon) return;
+      const { node: victim, run } = output;
+      const text = `agent ${outcome}`;
+      this.#step(node, { type: "fence-verdict", node: victim, run, outcome, text });
+    });
+  }
+
+  #unfence(node: NodeId, daemon: Daemon, run: number): void {
+    const { time, unfenceAgent } = this.#options;
+    const machine = this.#machine(node);
+    time.after(20, () => {
+      const outcome = unfenceAgent?.(node) ?? "success";
+      if (machine.daemon !== daemon) return;
+      this.#step(node, { type: "unfence-verdict", run, outcome, text: `agent ${outcome}` });
+    });
   }
 }

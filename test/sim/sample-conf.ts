@@ -20,6 +20,7 @@ export type SampleOptions = {
   readonly brokers?: Partial<ServiceConf>;
   /** Fence devices of every node. */
   readonly fenceMethods?: NodeConf["fenceMethods"];
+  readonly unfence?: NodeConf["unfence"];
 };
 
 function present<Value>(value: Value | null): Value {
@@ -98,6 +99,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       name: present(parseNodeName(`node${node}.example.com`)),
       votes: 1,
       fenceMethods: options.fenceMethods ?? [],
+      unfence: options.unfence ?? [],
     })),
     fencing: {
       postJoinDelayMs: ms(6000),
