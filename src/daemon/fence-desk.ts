@@ -8,6 +8,7 @@
  */
 import type { RunOrder, RunReply } from "../control/operator-protocol.ts";
 import { deviceState } from "../fencing/fence-agent.ts";
+import { expandMethod } from "../fencing/fence-plan.ts";
 import { FenceRound } from "../fencing/fence-round.ts";
 import type { ClusterConf, FenceDeviceUse, NodeConf } from "../model/conf.ts";
 import type { DeviceListing, FencingStatus, NodeFencing } from "../model/fencing-status.ts";
@@ -241,14 +242,18 @@ function nodeFencing(conf: NodeConf, node: ClusterNode | null): NodeFencing {
     how: how ?? "none",
     at: last?.at ?? 0,
     state: node?.snapshot.fence.describe(conf.id) ?? "unknown",
-    methods: conf.fenceMethods.map(({ name, devices }) => ({
-      name,
-      devices: devices.map(listing),
+    methods: conf.fenceMethods.map((method) => ({
+      name: method.name,
+      devices: expandMethod(method).map((step) =>
+        step.type === "self"
+          ? { device: "self", agent: "self", action: "wait" }
+          : listing(step.use, step.action),
+      ),
     })),
-    unfence: conf.unfence.map(listing),
+    unfence: conf.unfence.map((use) => listing(use, null)),
   };
 }
 
-function listing(use: FenceDeviceUse): DeviceListing {
-  return { device: use.device, agent: use.agent, action: configuredAction(use) };
+function listing(use: FenceDeviceUse, action: string | null): DeviceListing {
+  return { device: use.device, agent: use.agent, action: action ?? configuredAction(use) };
 }

@@ -34,6 +34,7 @@ export type NodeFencing = {
   readonly unfence: readonly DeviceListing[];
 };
 
+/** The devices in the order in which their agents run; one that is used twice is there twice. */
 export type MethodListing = { readonly name: string; readonly devices: readonly DeviceListing[] };
 
 export type DeviceListing = {

@@ -180,11 +180,25 @@ export class FakeBackend implements ControlBackend {
       this.ordered.push(order);
       return Promise.resolve(this.answer);
     },
-    run: (order) => {
+    run: async (order) => {
       this.ordered.push(order);
-      return Promise.resolve(this.ran);
+      await this.#runs.promise;
+      return this.ran;
     },
   };
+  #runs = { promise: Promise.resolve(), release: () => {} };
+
+  holdRuns(): void {
+    let release = () => {};
+    const promise = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.#runs = { promise, release };
+  }
+
+  releaseRuns(): void {
+    this.#runs.release();
+  }
 
   subscribe(listener: (event: ControlEvent) => void): () => void {
     this.listeners.add(listener);

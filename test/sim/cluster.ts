@@ -33,6 +33,8 @@ type Machine = {
   silentAtMs: number;
   pausedAtMs: number;
   guard: VirtualGuard | null;
+  /** How often its power went off: what ran on it then has not gone on. */
+  powerCuts: number;
 };
 
 type Daemon = {
@@ -54,6 +56,8 @@ export type ClusterOptions = {
   readonly judge?: (cluster: Cluster) => void;
   /** Fence agents: device → whether it works. */
   readonly fenceAgent?: (victim: NodeId) => "success" | "failure";
+  /** How long a run takes; 20 ms unless given. */
+  readonly fenceTakesMs?: (victim: NodeId) => number;
   /** Unfence devices of a node: whether they work. */
   readonly unfenceAgent?: (node: NodeId) => "success" | "failure";
 };
@@ -89,6 +93,7 @@ export class Cluster {
         silentAtMs: 0,
         pausedAtMs: 0,
         guard: null,
+        powerCuts: 0,
       };
       this.#machines.set(node.id, { host, ...blank });
     }
@@ -144,6 +149,7 @@ export class Cluster {
     machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
     this.#kill(machine);
     machine.end = end;
+    machine.powerCuts += 1;
     machine.guard?.end("power-off");
     machine.host.crash();
     this.#options.membership.crash(id(node));
@@ -441,7 +447,9 @@ export class Cluster {
   #fence(node: NodeId, daemon: Daemon, output: Extract<NodeOutput, { type: "fence" }>): void {
     const { time, fenceAgent } = this.#options;
     const machine = this.#machine(node);
-    time.after(20, () => {
+    const { powerCuts } = machine;
+    time.after(this.#options.fenceTakesMs?.(output.node) ?? 20, () => {
+      if (machine.powerCuts !== powerCuts) return;
       const outcome = fenceAgent?.(output.node) ?? "failure";
       if (outcome === "success") this.crash(output.node, "fenced");
       if (machine.daemon !== daemon) return;
