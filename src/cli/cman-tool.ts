@@ -10,6 +10,7 @@ import {
   type ControlProblem,
   controlClient,
 } from "../control/control-client.ts";
+import { operatorClient } from "../control/operator-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
@@ -24,14 +25,14 @@ import {
   nodeFields,
 } from "./membership-text.ts";
 import type { Report } from "./status-text.ts";
-import type { Terminal } from "./terminal.ts";
+import { operatorName, type Terminal } from "./terminal.ts";
 
 const table: OptionTable = {
-  letters: "n:F:t:awqVh?",
-  names: { json: false, socket: true, help: false, version: false },
+  letters: "n:F:t:e:v:awqVh?",
+  names: { force: true, json: false, socket: true, help: false, version: false },
 };
 
-const usage = `usage: cman_tool-ts status | nodes | leave | kill | wait | version [options]
+const usage = `usage: cman_tool-ts COMMAND [options]
   status          the cluster and this node
   nodes           all nodes
     -a            with their addresses
@@ -43,6 +44,13 @@ const usage = `usage: cman_tool-ts status | nodes | leave | kill | wait | versio
     -w            wait until the daemon has ended
   kill            end a member at once; the others treat it as failed
     -n NODE       this one; may be repeated
+  expected        expect other votes from now on, on all members
+    -e VOTES      so many
+  votes           give a member other votes, until it starts again
+    -v VOTES      so many
+    -n NODE       this member; without it this node
+  cancel-wait     do not wait until all nodes were seen (wait_for_all)
+  --force TEXT    expected, cancel-wait: the sentence that the refusal asks for
   wait            wait until this node is a member
     -q            wait until the cluster is quorate
   version         version of the layout and of the configuration
@@ -58,7 +66,17 @@ const pollMs = 200;
 const exitTimeout = 2;
 const prefix = "cman_tool: ";
 
-const commands = ["status", "nodes", "leave", "kill", "wait", "version"] as const;
+const commands = [
+  "status",
+  "nodes",
+  "leave",
+  "kill",
+  "expected",
+  "votes",
+  "cancel-wait",
+  "wait",
+  "version",
+] as const;
 type Command = (typeof commands)[number];
 /** Words behind `leave`. */
 const manners = ["remove", "force"] as const;
@@ -74,6 +92,9 @@ type Options = {
   readonly wait: boolean;
   readonly quorate: boolean;
   readonly timeoutMs: number | null;
+  readonly expected: number | null;
+  readonly votes: number | null;
+  readonly sentence: string | null;
   readonly socketPath: string;
 };
 
@@ -101,6 +122,9 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
     wait: false,
     quorate: false,
     timeoutMs: null,
+    expected: null,
+    votes: null,
+    sentence: null,
     socketPath: env["CLUSTERD_SOCKET"] || socketPathDefault,
   };
   for (const arg of args) {
@@ -148,6 +172,14 @@ function optionOf(
       if (!Number.isInteger(seconds) || seconds < 1) return `'${value}' is no number of seconds`;
       return { timeoutMs: seconds * 1000 };
     }
+    case "e":
+    case "v": {
+      const votes = Number(value);
+      if (!/^\d{1,5}$/.test(value)) return `'${value}' is no number of votes`;
+      return name === "e" ? { expected: votes } : { votes };
+    }
+    case "force":
+      return { sentence: value };
     case "a":
       return { addresses: true };
     case "w":
@@ -179,8 +211,14 @@ function foreignOption(command: Command, options: Omit<Options, "command">): str
     return "force is for leave remove: nobody refuses a leave without it";
   }
   if (command === "kill" && options.names === null) return "kill needs -n NODE";
+  if (command === "expected" && options.expected === null) return "expected needs -e VOTES";
+  if (command === "votes" && options.votes === null) return "votes needs -v VOTES";
+  if (command === "votes" && (options.names?.length ?? 0) > 1) return "votes takes one -n NODE";
   const given: readonly (readonly [string, boolean, readonly Command[]])[] = [
-    ["-n", options.names !== null, ["nodes", "kill"]],
+    ["-n", options.names !== null, ["nodes", "kill", "votes"]],
+    ["-e", options.expected !== null, ["expected"]],
+    ["-v", options.votes !== null, ["votes"]],
+    ["--force", options.sentence !== null, ["expected", "cancel-wait"]],
     ["-F", options.fields !== null, ["nodes"]],
     ["-a", options.addresses, ["nodes"]],
     ["-w", options.wait, ["leave"]],
@@ -212,6 +250,10 @@ async function run(options: Options, around: Surroundings): Promise<Report> {
       return await leave(client, options, around);
     case "kill":
       return await kill(client, options, around.terminal);
+    case "expected":
+    case "votes":
+    case "cancel-wait":
+      return await changeVotes(client, { ...options, command: options.command }, around.terminal);
     default:
       return assertNever(options.command);
   }
@@ -274,7 +316,7 @@ async function leave(
 
 /** Each node is tried, whatever became of those before it. */
 async function kill(client: ControlClient, options: Options, terminal: Terminal): Promise<Report> {
-  const by = terminal.env["SUDO_USER"] || terminal.env["USER"] || "an operator";
+  const by = operatorName(terminal);
   let err = "";
   for (const node of options.names ?? []) {
     const asked = await client.kill(node, by, answerMs);
@@ -283,6 +325,33 @@ async function kill(client: ControlClient, options: Options, terminal: Terminal)
     if (!asked.ok || !asked.value.accepted) err += `${prefix}Can't kill node ${node} : ${why}\n`;
   }
   return { out: "", err, exit: err === "" ? 0 : 1 };
+}
+
+async function changeVotes(
+  client: ControlClient,
+  options: Options & { readonly command: "expected" | "votes" | "cancel-wait" },
+  terminal: Terminal,
+): Promise<Report> {
+  const { command, sentence, names } = options;
+  const operators = operatorClient(options.socketPath);
+  const by = operatorName(terminal);
+  const local = command === "votes" && names === null ? await client.status(answerMs) : null;
+  if (local?.ok === false) return failure(local.problem);
+  const self = local?.value.nodes.find((node) => node.id === local.value.localNode)?.name ?? "";
+  const asked =
+    command === "expected"
+      ? await operators.expected(options.expected ?? 0, by, sentence)
+      : command === "votes"
+        ? await operators.votes(names?.[0] ?? self, options.votes ?? 0, by)
+        : await operators.cancelWait(by, sentence);
+  if (!asked.ok) return failure(asked.problem);
+  if (asked.value.accepted) return shown("");
+  const what = {
+    expected: "set expected votes",
+    votes: "set votes",
+    "cancel-wait": "cancel the wait",
+  };
+  return { out: "", err: `${prefix}can't ${what[command]}: ${asked.value.text}\n`, exit: 1 };
 }
 
 /** Asks again and again until it is so, or the time is over. */

@@ -8,7 +8,7 @@ import { controlClient } from "../control/control-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
 import { version } from "../model/version.ts";
 import { formatMistake, type OptionTable, parseArgs } from "./args.ts";
-import type { Terminal } from "./terminal.ts";
+import { operatorName, type Terminal } from "./terminal.ts";
 
 const table: OptionTable = {
   letters: "vh?",
@@ -26,11 +26,14 @@ const answerMs = 10_000;
 
 type Wish = { readonly node: string; readonly yes: string | null; readonly socketPath: string };
 
-/** Runs the command; returns its exit code. `readLine` is what the operator types. */
+/** What the operator types. */
+export type ReadLine = () => Promise<string>;
+
+/** Runs the command; returns its exit code. */
 export async function fenceAck(
   words: readonly string[],
   terminal: Terminal,
-  readLine: () => Promise<string>,
+  readLine: ReadLine,
 ): Promise<number> {
   const wish = readOptions(words, terminal);
   if (typeof wish === "number") return wish;
@@ -47,8 +50,8 @@ export async function fenceAck(
     terminal.err("fence_ack-ts: not confirmed, nothing was done\n");
     return 1;
   }
-  const by = terminal.env["SUDO_USER"] || terminal.env["USER"] || "an operator";
-  const reply = await controlClient(socketPath).acknowledge(node, by, answerMs);
+  const client = controlClient(socketPath);
+  const reply = await client.acknowledge(node, operatorName(terminal), answerMs);
   if (!reply.ok) {
     const { problem } = reply;
     const text = "text" in problem ? problem.text : `no answer within ${problem.afterMs} ms`;

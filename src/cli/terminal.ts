@@ -16,6 +16,21 @@ export type Terminal = {
   readonly pause: (afterMs: number, signal: AbortSignal) => Promise<void>;
 };
 
+/** Whoever gives an order, for the logs of the cluster. */
+export function operatorName({ env }: Terminal): string {
+  return env["SUDO_USER"] || env["USER"] || "an operator";
+}
+
+/** One line of standard input; empty when it ends. */
+export async function readLine(): Promise<string> {
+  let line = "";
+  for await (const part of process.stdin) {
+    line += String(part);
+    if (line.includes("\n")) break;
+  }
+  return line.split("\n", 1)[0] ?? "";
+}
+
 export function processTerminal(): Terminal {
   // A reader that has seen enough, as in `clustat-ts | head`, is no failure of the command.
   process.stdout.on("error", (error) => {

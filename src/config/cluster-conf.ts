@@ -12,16 +12,16 @@ import { readIdentity } from "./cluster-identity.ts";
 import { type Complaint, Report } from "./complaint.ts";
 import { flags } from "./defaults.ts";
 import { readDomains } from "./domains-section.ts";
-import { checkSelfDevices } from "./fence-check.ts";
 import { readFencing } from "./fence-daemon-section.ts";
-import { readFenceDevices, readFenceMethods } from "./fence-methods-section.ts";
+import { readFenceDevices, readFenceMethods, readUnfence } from "./fence-methods-section.ts";
 import { readLogging } from "./logging-section.ts";
 import { readNodes } from "./nodes-section.ts";
 import { type ConfPlaces, collectPlaces } from "./places.ts";
-import { readQuorum } from "./quorum-section.ts";
+import { readLastManStanding, readQuorum } from "./quorum-section.ts";
 import { clusterRule } from "./schema.ts";
 import { checkCharacters, checkSchema } from "./schema-check.ts";
 import { rootSection, type Section, SectionReader, sectionsNamed } from "./section.ts";
+import { checkSelfDevices } from "./self-devices.ts";
 import { readServices } from "./services-section.ts";
 import { readClusterId, readTotem } from "./totem-section.ts";
 import { parseXml, type XmlElement } from "./xml.ts";
@@ -87,11 +87,18 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     name,
     votes,
     fenceMethods: readFenceMethods({ section, name }, devices, report),
+    unfence: readUnfence({ section, name }, devices, report),
   }));
   const totem = readTotem(root, { id: clusterId, nodes: entries }, report);
-  const quorum = readQuorum(root, entries, report);
-  const { twoNode } = quorum;
+  const votes = readQuorum(root, entries, report);
+  const { twoNode } = votes;
   const fencing = readFencing(root, { totem, twoNode }, report);
+  const { safeWaitMs } = fencing;
+  const lastManStandingMs = readLastManStanding(
+    root,
+    { quorum: votes, nodes: entries, safeWaitMs },
+    report,
+  );
   checkSelfDevices(devices, { fencing, twoNode }, report);
   const domains = readDomains(root, entries, report);
   return {
@@ -99,7 +106,7 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     version,
     clusterId,
     totem,
-    quorum,
+    quorum: { ...votes, lastManStandingMs },
     nodes,
     fencing,
     logging: readLogging(root, report),

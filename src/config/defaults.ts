@@ -37,6 +37,14 @@ export const integers = {
     expected_votes: { default: null, min: 1, max: 16_320, unit: "votes", source: "cman(5)" },
     port: { default: null, min: 1, max: 65_535, unit: "port", source: "cman(5)" },
     cluster_id: { default: null, min: 1, max: 65_535, unit: "id", source: "cman(5)" },
+    /** A longer window keeps more votes expected; one below the safe wait is refused. */
+    last_man_standing_window: {
+      default: null,
+      min: 1,
+      max: 3_600_000,
+      unit: "ms",
+      source: "votequorum(5)",
+    },
   },
   multicast: {
     port: { default: 5405, min: 1, max: 65_535, unit: "port", source: "cman(5)" },

@@ -51,7 +51,6 @@ export function readFenceMethods(
   devices: FenceDevices,
   report: Report,
 ): readonly FenceMethodConf[] {
-  checkUnfence(node.section, devices, report);
   const fence = onlySection(node.section, "fence");
   const sections = sectionsNamed(fence, "method");
   if (sections.length > fenceMethodsMax) {
@@ -75,6 +74,34 @@ export function readFenceMethods(
     methods.push({ name, devices: readUses(section, { devices, node: node.name }, report) });
   }
   return methods;
+}
+
+/** What gives a node its devices back, in file order; every device is tried. */
+export function readUnfence(
+  node: { readonly section: Section; readonly name: string },
+  devices: FenceDevices,
+  report: Report,
+): readonly FenceDeviceUse[] {
+  const unfence = onlySection(node.section, "unfence");
+  return sectionsNamed(unfence, "device").flatMap((section) => {
+    const found = findDevice(section, devices, report);
+    const own = readParameters(section, unfenceActions, report);
+    if (!own.has("action")) {
+      const problem = "attribute action is missing";
+      const allowed = nameList(unfenceActions);
+      report.error(placeOf(section), { type: "missing-attribute", problem, allowed });
+    }
+    if (found === null) return [];
+    const { name, device } = found;
+    if (device.agent === selfAgent) {
+      const problem = "a lease that has ended cannot be given back by an agent";
+      report.error(placeOf(section), { type: "conflict", problem, allowed: "remove it" });
+      return [];
+    }
+    const merged = new Map([...device.parameters, ...own]);
+    if (!merged.has("nodename")) merged.set("nodename", node.name);
+    return [{ device: name, agent: device.agent, parameters: [...merged] }];
+  });
 }
 
 function readDeviceName(section: Section, devices: FenceDevices, report: Report): string | null {
@@ -214,21 +241,4 @@ function warnStaysOff(method: Section, uses: readonly FenceDeviceUse[], report: 
   const problem = `${off} devices switch off and none switches on: the node stays powered off`;
   const allowed = 'add the same devices with action="on", or leave action out';
   report.warning(placeOf(method), { type: "unsafe", problem, allowed });
-}
-
-function checkUnfence(node: Section, devices: FenceDevices, report: Report): void {
-  const unfence = onlySection(node, "unfence");
-  const sections = sectionsNamed(unfence, "device");
-  for (const section of sections) {
-    findDevice(section, devices, report);
-    const parameters = readParameters(section, unfenceActions, report);
-    if (parameters.has("action")) continue;
-    const problem = "attribute action is missing";
-    const allowed = nameList(unfenceActions);
-    report.error(placeOf(section), { type: "missing-attribute", problem, allowed });
-  }
-  if (sections.length === 0) return;
-  const problem = "unfencing is not supported by clusterd and is not done";
-  const allowed = "switch the node on with the agent before clusterd starts";
-  report.warning(placeOf(unfence), { type: "not-supported", problem, allowed });
 }

@@ -47,7 +47,8 @@ const cman: ElementRule = {
   attributes: {
     used: [
       ..."two_node expected_votes transport broadcast port cluster_id hash_cluster_id".split(" "),
-      ..."keyfile wait_for_all auto_tie_breaker last_man_standing".split(" "),
+      ..."keyfile wait_for_all auto_tie_breaker auto_tie_breaker_node".split(" "),
+      ..."last_man_standing last_man_standing_window".split(" "),
     ],
     silent: ["max_queued", "debug_mask", "disable_openais"],
     ignored: {
@@ -57,8 +58,6 @@ const cman: ElementRule = {
       shutdown_timeout: "a clean leave waits until the services have stopped",
       ccsd_poll: "a reload is agreed by all nodes or not made",
       startup_config_timeout: "a reload is agreed by all nodes or not made",
-      auto_tie_breaker_node: "auto_tie_breaker is not supported by clusterd",
-      last_man_standing_window: "last_man_standing is not supported by clusterd",
     },
     refused: { nodename: "the program sets this itself; remove it and start with -n NAME" },
   },

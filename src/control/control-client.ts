@@ -33,6 +33,16 @@ export type ControlProblem =
   | { readonly type: "refused"; readonly text: string }
   | { readonly type: "malformed"; readonly text: string };
 
+/** The problem in words, for commands without words of their own. */
+export function problemText(problem: ControlProblem): string {
+  if (problem.type === "timed-out") {
+    return `the daemon has not answered for ${problem.afterMs / 1000} s`;
+  }
+  return problem.type === "unreachable"
+    ? `no clusterd answers here: ${problem.text}`
+    : problem.text;
+}
+
 export type ServiceCall = {
   readonly service: ServiceName;
   readonly operation: ServiceOperation;
@@ -110,7 +120,15 @@ export function controlClient(socketPath: string): ControlClient {
   };
 }
 
-type Exchange = {
+/** One request of any kind; without `afterMs` it waits for the reply without limit. */
+export async function askControl<Value>(
+  options: Exchange,
+  parse: (value: unknown) => Result<Value, string>,
+): Promise<Result<Value, ControlProblem>> {
+  return parseReply(await exchange(options), parse);
+}
+
+export type Exchange = {
   readonly socketPath: string;
   readonly method: "GET" | "POST";
   readonly path: string;

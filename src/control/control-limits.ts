@@ -7,6 +7,8 @@ export type ControlLimits = {
   readonly connectionsMax: number;
   /** Requests the backend has not answered yet, those of vanished clients included. */
   readonly requestsPendingMax: number;
+  /** Orders of votes and fencing that have not been answered yet. */
+  readonly ordersPendingMax: number;
   readonly headerBytesMax: number;
   readonly bodyBytesMax: number;
   /** From the connection to the end of the headers, and to the end of the whole request. */
@@ -34,6 +36,7 @@ export type ControlLimits = {
 export const controlLimits: ControlLimits = {
   connectionsMax: 64,
   requestsPendingMax: 64,
+  ordersPendingMax: 16,
   headerBytesMax: 8 * 1024,
   bodyBytesMax: 64 * 1024,
   headersMs: 5_000,

@@ -21,6 +21,7 @@ import type { ClusterStatus } from "../model/status.ts";
 import { type ControlError, httpStatus } from "./control-error.ts";
 import { GroupRequests } from "./control-groups.ts";
 import { type ControlLimits, controlLimits } from "./control-limits.ts";
+import { OrderRequests } from "./control-orders.ts";
 import {
   clearSocketPath,
   restrictSocket,
@@ -30,6 +31,7 @@ import {
 } from "./control-socket.ts";
 import type { GroupBackend } from "./group-protocol.ts";
 import { formatMetrics, metricsContentType } from "./metrics.ts";
+import type { OperatorBackend } from "./operator-protocol.ts";
 import {
   type AcknowledgeReply,
   type ControlEvent,
@@ -72,6 +74,7 @@ export type ControlBackend = {
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
   readonly groups: GroupBackend;
+  readonly operators: OperatorBackend;
 };
 
 export type ControlServerOptions = {
@@ -114,6 +117,7 @@ class Listener implements ControlServer {
   readonly #limits: ControlLimits;
   readonly #scope: "groups" | "all";
   readonly #groups: GroupRequests;
+  readonly #orders: OrderRequests;
   readonly #server: Server;
   readonly #streams = new Set<ServerResponse>();
   /** Sockets whose request is with the backend: nothing but its reply may be written there. */
@@ -124,12 +128,19 @@ class Listener implements ControlServer {
     this.#backend = backend;
     this.#limits = limits;
     this.#scope = scope;
-    this.#groups = new GroupRequests(backend.groups, limits, {
-      reply: (response, content) => this.#send(response, 200, content),
-      error: (response, error) => this.#sendError(response, error),
-      promise: ({ socket }) => {
+    const answering = {
+      reply: (response: ServerResponse, content: object) => this.#send(response, 200, content),
+      error: (response: ServerResponse, error: ControlError) => this.#sendError(response, error),
+      promise: ({ socket }: ServerResponse) => {
         if (socket !== null) this.#promised.add(socket);
       },
+    };
+    this.#orders = new OrderRequests(backend.operators, limits, {
+      ...answering,
+      findNode: (name) => this.#findNode(name),
+    });
+    this.#groups = new GroupRequests(backend.groups, limits, {
+      ...answering,
       limit: ({ socket }) => {
         if (socket !== null) limitTime(socket, limits.replyMs);
       },
@@ -216,6 +227,11 @@ class Listener implements ControlServer {
       case "service":
         await this.#serveService(request, response, route.value);
         return;
+      case "fencing":
+      case "cluster-order":
+      case "node-order":
+        await this.#orders.serve(request, response, route.value);
+        return;
       case "acknowledge":
       case "kill":
         await this.#serveOrder(request, response, route.value);
@@ -236,13 +252,13 @@ class Listener implements ControlServer {
       this.#sendError(response, body.problem);
       return;
     }
-    const target = this.#findNode(body.value.target);
+    const { byDomain, target: name } = body.value;
+    const target = name === null ? accept(null) : this.#findNode(name);
     if (!target.ok) {
       this.#sendError(response, target.problem);
       return;
     }
     const { service, operation } = route;
-    const { byDomain } = body.value;
     await this.#sendReply(response, { service, operation, target: target.value, byDomain });
   }
 
@@ -273,9 +289,7 @@ class Listener implements ControlServer {
     const node = body.ok ? this.#findNode(name) : body;
     if (!body.ok) this.#sendError(response, body.problem);
     else if (!node.ok) this.#sendError(response, node.problem);
-    else if (node.value !== null) {
-      this.#send(response, 200, await this.#backend[type](node.value, body.value.by));
-    }
+    else this.#send(response, 200, await this.#backend[type](node.value, body.value.by));
   }
 
   async #serveLeave(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -285,8 +299,7 @@ class Listener implements ControlServer {
     else this.#sendError(response, body.problem);
   }
 
-  #findNode(name: string | null): Result<NodeId | null, ControlError> {
-    if (name === null) return accept(null);
+  #findNode(name: string): Result<NodeId, ControlError> {
     const node = this.#backend.status().nodes.find((each) => each.name === name);
     const id = parseNodeId(node?.id);
     if (id !== null) return accept(id);

@@ -66,6 +66,12 @@ export class JsonFields {
     );
   }
 
+  texts(name: string): readonly string[] {
+    const value = this.#fields[name];
+    const all = Array.isArray(value) && value.every((entry) => typeof entry === "string");
+    return all ? value : this.#misfit(name, "a list of strings", []);
+  }
+
   numbers(name: string): Readonly<Record<string, number>> {
     const inner = this.object(name);
     return Object.fromEntries(inner.names().map((key) => [key, inner.number(key)]));

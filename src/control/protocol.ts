@@ -15,7 +15,7 @@
  *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
  *        body: {"confirm": NAME, "by": who says so}
  *   POST /v1/nodes/NAME/kill             → 200, AcknowledgeReply: it ends; body: {"by": who}
- *   /v1/groups and below                 process groups, see group-protocol.ts
+ *   /v1/groups and below: see group-protocol.ts; votes and fencing: operator-protocol.ts
  *
  * NAME is percent-encoded; without a colon it means `service:NAME`. OPERATION is enable, disable,
  * stop, restart, relocate, freeze, unfreeze, convalesce or migrate. Anything else is answered with
@@ -42,6 +42,7 @@ import { serviceStateNumbers } from "../model/status.ts";
 import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
 import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
+import { type OperatorRoute, parseOperatorRoute } from "./operator-protocol.ts";
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
 
@@ -65,6 +66,7 @@ const nodeOrders = ["acknowledge", "kill"] as const;
 
 export type ControlRoute =
   | GroupRoute
+  | OperatorRoute
   | { readonly type: "status" }
   | { readonly type: "metrics" }
   | { readonly type: "events" }
@@ -119,6 +121,8 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
     const node = parseNodeName(percentDecoded(name));
     if (node !== null) return accept({ type: order, node });
   }
+  const operators = parseOperatorRoute(method, url.split("/").slice(2));
+  if (operators !== null) return operators;
   if (kind === "groups") return parseGroupRoute(method, url.split("/").slice(3));
   const known = operations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {

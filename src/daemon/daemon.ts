@@ -22,6 +22,7 @@ import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
+import { operatorBackend } from "./operator-backend.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
 import { reportStatus } from "./status-report.ts";
@@ -94,6 +95,12 @@ export class Daemon {
           return () => daemon.#listeners.delete(listener);
         },
         groups: presentGroups(() => daemon.#life?.groups ?? null),
+        operators: operatorBackend({
+          conf: loaded.conf,
+          performer: ports.value.performer,
+          log,
+          life: () => daemon.#life,
+        }),
       },
       notice: (text) => log.write("services", "warning", { text }),
     });

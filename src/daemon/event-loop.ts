@@ -12,10 +12,15 @@ import { assertNever } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer, UserRequest } from "../node/node-events.ts";
+import type { QuorumChange } from "../quorum/quorum-messages.ts";
+import { unfence } from "./fence-desk.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
 export type LoopReply = { readonly code: RequestCode; readonly owner: NodeId | null };
+export type LoopAnswer = { readonly accepted: boolean; readonly text: string };
+
+const noAnswer: LoopAnswer = { accepted: false, text: "this node is not a member" };
 
 type Queued =
   | { readonly type: "input"; readonly input: NodeInput }
@@ -50,6 +55,7 @@ export class EventLoop {
   readonly #timers: NamedTimers<NodeTimer>;
   readonly #queue: Queued[] = [];
   readonly #replies = new Map<number, (reply: LoopReply) => void>();
+  readonly #answers = new Map<number, (answer: LoopAnswer) => void>();
   #requests = 0;
   #busy = false;
   #ended = false;
@@ -82,6 +88,21 @@ export class EventLoop {
     return (await this.#ask((number) => ({ type: "acknowledge", number, victim, who }))).code;
   }
 
+  /** Orders other votes; resolves when all members go by them, or with the refusal in words. */
+  quorumOrder(order: {
+    readonly change: QuorumChange;
+    readonly sentence: string | null;
+    readonly who: string;
+  }): Promise<LoopAnswer> {
+    if (this.#ended) return Promise.resolve(noAnswer);
+    this.#requests += 1;
+    const number = this.#requests;
+    return new Promise((resolve) => {
+      this.#answers.set(number, resolve);
+      this.push({ type: "quorum-order", number, ...order });
+    });
+  }
+
   #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
     if (this.#ended) return Promise.resolve({ code: -9, owner: null });
     this.#requests += 1;
@@ -98,6 +119,8 @@ export class EventLoop {
     this.#timers.disarmAll();
     for (const resolve of this.#replies.values()) resolve({ code: -9, owner: null });
     this.#replies.clear();
+    for (const resolve of this.#answers.values()) resolve(noAnswer);
+    this.#answers.clear();
   }
 
   #enqueue(entry: Queued): void {
@@ -165,9 +188,16 @@ export class EventLoop {
       case "fence":
         this.#fence(output);
         return;
+      case "unfence":
+        void this.#unfence(output.run);
+        return;
       case "reply":
         this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
         this.#replies.delete(output.number);
+        return;
+      case "answer":
+        this.#answers.get(output.number)?.(output);
+        this.#answers.delete(output.number);
         return;
       case "leave":
         onEnd({ type: "left" });
@@ -188,11 +218,28 @@ export class EventLoop {
   }
 
   #fence(output: Extract<NodeOutput, { readonly type: "fence" }>): void {
-    const { performer, conf } = this.#parts;
+    const { performer, conf, log } = this.#parts;
     const { node, run, order } = output;
     if (order.type !== "agent") return;
     void performer.fence(order, conf.fencing.agentTimeoutMs).then((verdict) => {
-      this.push({ type: "fence-verdict", node, run, ...verdict });
+      const { outcome, output } = verdict;
+      const text = output === "" ? verdict.text : `${verdict.text}: ${lastLine(output)}`;
+      if (output !== "") log.write("fencing", "info", { text: verdict.text, facts: { output } });
+      this.push({ type: "fence-verdict", node, run, outcome, text });
     });
   }
+
+  async #unfence(run: number): Promise<void> {
+    const { conf, node } = this.#parts;
+    const own = conf.nodes.find(({ id }) => id === node.identity.self);
+    if (own === undefined) return;
+    const { result, text } = await unfence(this.#parts, own);
+    const outcome = result === "success" ? "success" : "failure";
+    this.push({ type: "unfence-verdict", run, outcome, text });
+  }
+}
+
+/** What goes to the other nodes, and into their logs. */
+function lastLine(output: string): string {
+  return output.split("\n").at(-1)?.slice(-500) ?? "";
 }

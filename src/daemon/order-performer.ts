@@ -2,10 +2,11 @@
  * Performs the orders of agents through the ports and reports what came of them.
  * Chooses nothing: each order holds everything. Does not know services' states.
  */
-import { agentRun, maskSecrets } from "../fencing/fence-agent.ts";
-import type { FenceOrder } from "../fencing/fence-round.ts";
+import { agentLimitMs, agentRun, maskSecrets } from "../fencing/fence-agent.ts";
 import type { Network, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type { FenceDeviceUse } from "../model/conf.ts";
+import type { NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 
@@ -15,7 +16,21 @@ export type PerformerPorts = {
   readonly trackingToken: string;
 };
 
-export type FenceVerdict = { readonly outcome: "success" | "failure"; readonly text: string };
+/** One agent to be run; `action` null: as the parameters say, the agent's default else. */
+export type FenceCall = {
+  readonly victim: NodeName;
+  readonly use: FenceDeviceUse;
+  readonly action: "off" | "on" | "status" | null;
+};
+
+export type FenceVerdict = {
+  readonly outcome: "success" | "failure";
+  /** Null: it did not exit by itself, or in time. */
+  readonly exitCode: number | null;
+  readonly text: string;
+  /** The last 4 KiB, without the device's secrets. */
+  readonly output: string;
+};
 
 export class OrderPerformer {
   readonly #ports: PerformerPorts;
@@ -75,27 +90,27 @@ export class OrderPerformer {
   }
 
   /** Runs one fence agent; runs on one device follow each other. */
-  async fence(
-    order: Extract<FenceOrder, { readonly type: "agent" }>,
-    timeoutMs: Ms,
-  ): Promise<FenceVerdict> {
-    const before = this.#devices.get(order.use.device) ?? Promise.resolve();
-    const run = before.then(() => this.#fenceNow(order, timeoutMs));
-    this.#devices.set(order.use.device, run);
+  async fence(call: FenceCall, agentTimeoutMs: Ms): Promise<FenceVerdict> {
+    const before = this.#devices.get(call.use.device) ?? Promise.resolve();
+    const run = before.then(() => this.#fenceNow(call, agentTimeoutMs));
+    this.#devices.set(call.use.device, run);
     return run;
   }
 
-  async #fenceNow(
-    order: Extract<FenceOrder, { readonly type: "agent" }>,
-    timeoutMs: Ms,
-  ): Promise<FenceVerdict> {
-    const { use } = order;
-    const result = await this.#ports.processes.run({ ...agentRun(use, order), timeoutMs });
-    const good = result.type === "exited" && result.code === 0;
-    const what = `device ${use.device} agent ${use.agent}: ${describeResult(result)}`;
+  async #fenceNow(call: FenceCall, agentTimeoutMs: Ms): Promise<FenceVerdict> {
+    const { use } = call;
+    const limitMs = agentLimitMs(use, agentTimeoutMs);
+    const limit = new AbortController();
+    // An agent gets no grace: it might switch something on after it was given up.
+    const timer = setTimeout(() => limit.abort(), limitMs);
+    const order = { ...agentRun(use, call), timeoutMs: null };
+    const result = await this.#ports.processes.run(order, limit.signal);
+    clearTimeout(timer);
+    const late = limit.signal.aborted ? `killed after ${limitMs / 1000} s` : null;
+    const text = `device ${use.device} agent ${use.agent}: ${late ?? describeResult(result)}`;
     const output = result.type === "not-started" ? "" : maskSecrets(use, result.output).trim();
-    const text = output === "" ? what : `${what}: ${output.slice(-500)}`;
-    return { outcome: good ? "success" : "failure", text };
+    const exitCode = late === null && result.type === "exited" ? result.code : null;
+    return { outcome: exitCode === 0 ? "success" : "failure", exitCode, text, output };
   }
 
   async #run(

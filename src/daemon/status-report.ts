@@ -52,7 +52,7 @@ export function reportStatus(
       twoNode: conf.quorum.twoNode,
       reason: verdict?.reason ?? "starting",
     },
-    nodes: conf.nodes.map((one) => nodeStatus(one, parts)),
+    nodes: conf.nodes.map((one) => nodeStatus(one, parts, now)),
     locked: snapshot?.table?.locked ?? false,
     services:
       snapshot?.table == null
@@ -64,7 +64,11 @@ export function reportStatus(
   };
 }
 
-function nodeStatus(conf: ClusterConf["nodes"][number], parts: StatusParts): NodeStatus {
+function nodeStatus(
+  conf: ClusterConf["nodes"][number],
+  parts: StatusParts,
+  now: StatusMoment,
+): NodeStatus {
   const joined = parts.joined(conf.id);
   const snapshot = parts.node?.snapshot ?? null;
   const online = snapshot?.members.includes(conf.id) ?? false;
@@ -72,7 +76,7 @@ function nodeStatus(conf: ClusterConf["nodes"][number], parts: StatusParts): Nod
   return {
     id: conf.id,
     name: conf.name,
-    votes: conf.votes,
+    votes: parts.node?.quorum.votesOf(conf.id) ?? conf.votes,
     address: parts.addresses.get(conf.id) ?? "",
     incarnation: joined?.incarnation ?? 0,
     joinedGeneration: joined?.generation ?? 0,
@@ -81,8 +85,25 @@ function nodeStatus(conf: ClusterConf["nodes"][number], parts: StatusParts): Nod
     local: conf.id === parts.self,
     estranged: false,
     ready: online && (phase === "ready" || phase === "leaving"),
-    fence: snapshot?.fence.describe(conf.id) ?? "unknown",
+    fence: parts.node === null ? "unknown" : fencingText(parts.node, conf.id, now),
   };
+}
+
+/** In words, with what is being done here at the moment, or when it was done. */
+function fencingText(node: ClusterNode, id: NodeId, now: StatusMoment): string {
+  const { fence, self } = node.snapshot;
+  const text = fence.describe(id);
+  const { victims, fenced } = fence.snapshot();
+  if (victims.some((victim) => victim.node === id)) {
+    const progress = node.fenceBoard.describe(id, now.boottimeMs);
+    return progress === null ? text : `${text}; ${progress}`;
+  }
+  const past = text.startsWith("fenced") ? fenced.find((one) => one.node === id) : undefined;
+  if (past !== undefined) {
+    return `${text} at ${new Date(past.at * 1000).toISOString().slice(0, 19)}Z`;
+  }
+  const waits = id === self && text === "clean" ? node.unfencing.describe : null;
+  return waits === null ? text : `${text}; ${waits}`;
 }
 
 function serviceStatuses(

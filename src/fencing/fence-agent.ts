@@ -5,6 +5,7 @@
  */
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
+import { type Ms, ms } from "../model/time.ts";
 
 export type AgentRun = {
   readonly argv: readonly [string, ...string[]];
@@ -14,12 +15,15 @@ export type AgentRun = {
 
 export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
 
+/** Fewer characters of a secret say nothing, and would mask the beginning of words. */
+const restMin = 3;
+
 const secretNames: ReadonlySet<string> = new Set(["passwd", "password", "snmp_priv_passwd"]);
 
 /** The agent is found through `agentPath` by env(1); exit 127 means that it is not installed. */
 export function agentRun(
   use: FenceDeviceUse,
-  order: { readonly victim: NodeName; readonly action: "off" | "on" | null },
+  order: { readonly victim: NodeName; readonly action: "off" | "on" | "status" | null },
 ): AgentRun {
   const parameters = new Map(use.parameters);
   if (order.action !== null) parameters.set("action", order.action);
@@ -35,11 +39,34 @@ export function agentRun(
   };
 }
 
-/** Agent output as it may be logged: the device's secrets are masked wherever they stand. */
+/**
+ * How long a run may take. Agents wait for `delay` and a second more before they switch anything.
+ * Source: fence-agents lib/fencing.py: fence_action.
+ */
+export function agentLimitMs(use: FenceDeviceUse, agentTimeoutMs: Ms): Ms {
+  const delay = use.parameters.find(([name]) => name === "delay")?.[1] ?? "";
+  const seconds = /^\d{1,5}$/.test(delay) ? Number(delay) : 0;
+  return ms(agentTimeoutMs + (seconds === 0 ? 0 : (seconds + 1) * 1000));
+}
+
+/** What an agent's exit says of a device that was asked for its state, and nothing else. */
+export function deviceState(exitCode: number | null): "on" | "off" | "error" {
+  return exitCode === 0 ? "on" : exitCode === 2 ? "off" : "error";
+}
+
+/**
+ * Agent output as it may be logged: the device's secrets are masked wherever they stand, also what
+ * is left of one at the beginning, where the output was cut.
+ */
 export function maskSecrets(use: FenceDeviceUse, output: string): string {
   // The longest first: a secret that begins with another one would leave its rest behind.
-  return use.parameters
+  const secrets = use.parameters
     .flatMap(([name, value]) => (secretNames.has(name) && value !== "" ? [value] : []))
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((text, secret) => text.replaceAll(secret, "***"), output);
+    .toSorted((a, b) => b.length - a.length);
+  const masked = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), output);
+  const rests = secrets.flatMap((secret) =>
+    Array.from({ length: Math.max(0, secret.length - restMin) }, (_, at) => secret.slice(at + 1)),
+  );
+  const rest = rests.find((each) => masked.startsWith(each));
+  return rest === undefined ? masked : `***${masked.slice(rest.length)}`;
 }

@@ -20,7 +20,9 @@ import { assertNever, invariant } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { FenceInput, FenceOutput, ReadyNotice } from "./fence-events.ts";
 import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
+import { FenceRegister } from "./fence-register.ts";
 import { FenceRound } from "./fence-round.ts";
+import { describeFencing, type FenceView } from "./fence-view.ts";
 import { FenceWays } from "./fence-ways.ts";
 
 const pauseMaxMs = 60_000;
@@ -28,13 +30,11 @@ const pauseMaxMs = 60_000;
 export class FenceDomain {
   readonly #conf: ClusterConf;
   readonly #ways: FenceWays;
+  readonly #register = new FenceRegister();
   readonly #self: NodeId;
-  #members: readonly NodeId[] = [];
   #quorate = false;
   #delayMs: Ms | null = ms(0);
   #silentMs: ReadonlyMap<NodeId, number> = new Map();
-  readonly #victims = new Map<NodeId, Victim>();
-  readonly #fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
   readonly #rounds = new Map<NodeId, FenceRound>();
   /** Of each victim, the number of the agent run whose verdict is awaited. */
   readonly #runs = new Map<NodeId, number>();
@@ -51,32 +51,21 @@ export class FenceDomain {
 
   /** The first domain of a history: everybody is unseen until seen. */
   begin(ringSeq: number): void {
-    this.#members = [];
-    this.#victims.clear();
-    this.#fenced.clear();
     this.#rounds.clear();
-    if (this.#conf.fencing.cleanStart) return;
-    for (const node of this.#conf.nodes) {
-      if (this.#conf.fencing.skipUndefined && !this.#ways.fenceable(node.id)) continue;
-      this.#victims.set(node.id, newVictim(node.id, "unseen", ringSeq));
-    }
+    const { cleanStart, skipUndefined } = this.#conf.fencing;
+    const unseen = this.#conf.nodes
+      .map(({ id }) => id)
+      .filter((node) => !cleanStart && (!skipUndefined || this.#ways.fenceable(node)));
+    this.#register.begin(unseen, ringSeq);
   }
 
   adopt(snapshot: FenceSnapshot): void {
-    this.#members = snapshot.members;
-    this.#victims.clear();
-    this.#fenced.clear();
     this.#rounds.clear();
-    for (const victim of snapshot.victims) this.#victims.set(victim.node, victim);
-    for (const fenced of snapshot.fenced) this.#fenced.set(fenced.node, fenced);
+    this.#register.adopt(snapshot);
   }
 
   snapshot(): FenceSnapshot {
-    return {
-      members: this.#members,
-      victims: [...this.#victims.values()].toSorted((a, b) => a.node - b.node),
-      fenced: [...this.#fenced.values()].toSorted((a, b) => a.node - b.node),
-    };
+    return this.#register.snapshot();
   }
 
   step(input: FenceInput): readonly FenceOutput[] {
@@ -86,7 +75,9 @@ export class FenceDomain {
         this.#onView(input);
         break;
       case "inquorate":
-        this.#onInquorate();
+        this.#quorate = false;
+        for (const node of this.#register.victims.keys()) this.#out.push({ type: "disarm", node });
+        this.#rounds.clear();
         break;
       case "message":
         this.#onMessage(input.message);
@@ -95,9 +86,7 @@ export class FenceDomain {
         this.#onReady(input.ready);
         break;
       case "left":
-        this.#members = this.#members.filter((node) => node !== input.node);
-        // It came back since it was fenced, and went by itself.
-        this.#fenced.delete(input.node);
+        this.#register.left(input.node);
         break;
       case "timer":
         this.#onTimer(input.node, input.wallSeconds);
@@ -111,56 +100,37 @@ export class FenceDomain {
     return this.#out;
   }
 
-  /** What fencing says of a node, in words. */
+  get view(): FenceView {
+    const { begun } = this.#register;
+    return { ...this.snapshot(), quorate: this.#quorate, begun, executor: this.#executor };
+  }
+
+  /** In words. */
   describe(node: NodeId): string {
-    const victim = this.#victims.get(node);
-    const past = this.#fenced.get(node);
-    if (victim === undefined) {
-      const back = past === undefined || this.#members.includes(node);
-      return back ? "clean" : `fenced (${past.how}) by ${this.#ways.name(past.by)}`;
-    }
-    if (!this.#quorate) return `victim (${victim.cause}), waiting for quorum`;
-    if (victim.by !== null)
-      return `victim (${victim.cause}), fenced by ${this.#ways.name(victim.by)} now`;
-    if (victim.rounds > 0) return `victim, failed ${victim.rounds} times: ${victim.lastText}`;
-    return `victim (${victim.cause}), ${this.#ways.inWords(node)}`;
+    return describeFencing(this.view, this.#ways, node);
+  }
+
+  /** What is known of the node, for agents that an operator is about to run. */
+  mark(node: NodeId): { readonly since: number; readonly life: number } {
+    return this.#register.mark(node);
   }
 
   #onView(view: Extract<FenceInput, { readonly type: "view" }>): void {
     const { fencing } = this.#conf;
-    const lost = this.#members.filter((node) => !view.members.includes(node));
-    for (const node of lost) {
-      // A victim that came back and is lost again begins anew: its safe wait, too.
+    for (const node of this.#register.view(view.members, view.ringSeq)) {
       this.#rounds.delete(node);
-      this.#victims.set(node, newVictim(node, "lost", view.ringSeq));
       this.#say("warning", `${this.#ways.name(node)} is lost and must be fenced`);
     }
-    for (const victim of this.#victims.values()) {
-      const executorGone = victim.by !== null && !view.members.includes(victim.by);
-      if (executorGone) this.#victims.set(victim.node, { ...victim, by: null });
-    }
-    // Members of a fresh history are not victims: they prove themselves by `ready`.
-    for (const node of view.members) {
-      const victim = this.#victims.get(node);
-      if (victim?.cause === "unseen" && victim.by === null) this.#victims.delete(node);
-    }
-    this.#members = view.members;
     this.#executor = this.#chooseExecutor();
     this.#quorate = true;
     this.#silentMs = view.silentMs;
     this.#delayMs = view.grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
-    for (const node of this.#victims.keys()) this.#schedule(node, this.#delayMs);
-  }
-
-  #onInquorate(): void {
-    this.#quorate = false;
-    for (const node of this.#victims.keys()) this.#out.push({ type: "disarm", node });
-    this.#rounds.clear();
+    for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
   }
 
   /** Arms the victim's timer here when this node is the one to act. */
   #schedule(node: NodeId, delayMs: Ms | null): void {
-    const victim = this.#victims.get(node);
+    const victim = this.#register.victims.get(node);
     if (victim === undefined) return;
     const round = this.#rounds.get(node);
     if (round !== undefined) {
@@ -171,14 +141,19 @@ export class FenceDomain {
     this.#out.push({ type: "disarm", node });
     if (!this.#quorate) return;
     this.#giveUp(victim);
-    if (!this.#actsOn(victim) || delayMs === null) return;
+    if (!this.#actsOn(victim)) return;
+    if (victim.external !== null) {
+      this.#out.push({ type: "arm", node, afterMs: ms(0) });
+      return;
+    }
+    if (delayMs === null) return;
     if (this.#ways.hasDevices(node)) {
       // A victim that is back needs time for its clean-up before it is shot for not being clean.
-      const back = this.#members.includes(node);
+      const back = this.#register.members.includes(node);
       const afterMs = back ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
     } else if (this.#ways.fencesItself(node)) {
-      if (this.#members.includes(node)) return;
+      if (this.#register.members.includes(node)) return;
       const afterMs = Math.max(delayMs, this.#safeWaitLeftMs(node));
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
       const text = `${this.#ways.name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
@@ -193,7 +168,7 @@ export class FenceDomain {
   }
 
   #chooseExecutor(): NodeId | null {
-    const others = this.#members.filter((node) => !this.#victims.has(node));
+    const others = this.#register.members.filter((node) => !this.#register.victims.has(node));
     return others[0] ?? null;
   }
 
@@ -203,12 +178,16 @@ export class FenceDomain {
   }
 
   #onTimer(node: NodeId, wallSeconds: number): void {
-    const victim = this.#victims.get(node);
+    const victim = this.#register.victims.get(node);
     if (victim === undefined || !this.#quorate || !this.#actsOn(victim)) return;
     const round = this.#rounds.get(node);
     if (round !== undefined) {
       // The safe wait of a `self` step inside a method is over.
       this.#advance(node, { outcome: "success", text: "lease ended", wallSeconds });
+      return;
+    }
+    if (victim.external !== null) {
+      this.#submitDone(node, { how: "external", text: victim.external, wallSeconds });
       return;
     }
     if (this.#ways.hasDevices(node)) {
@@ -237,14 +216,15 @@ export class FenceDomain {
   ): void {
     const round = this.#rounds.get(node);
     if (round === undefined) {
-      const victim = this.#victims.get(node);
+      const victim = this.#register.victims.get(node);
       if (victim !== undefined) this.#giveUp(victim);
       return;
     }
-    this.#say(
-      verdict.outcome === "success" ? "notice" : "err",
-      `fence ${this.#ways.name(node)}: ${verdict.text}`,
-    );
+    const order = round.order();
+    const optional = order.type === "agent" && order.optional;
+    const level = verdict.outcome === "success" ? "notice" : optional ? "warning" : "err";
+    const remark = level === "warning" ? "; it is off, and stays off" : "";
+    this.#say(level, `fence ${this.#ways.name(node)}: ${verdict.text}${remark}`);
     const progress = round.next(verdict.outcome);
     if (progress.type === "step") {
       this.#perform(node, round);
@@ -254,7 +234,7 @@ export class FenceDomain {
       this.#submitDone(node, { how: progress.how, text, wallSeconds: verdict.wallSeconds });
     } else {
       this.#rounds.delete(node);
-      const since = this.#victims.get(node)?.since ?? 0;
+      const since = this.#register.victims.get(node)?.since ?? 0;
       const { text } = verdict;
       this.#submit({ type: "fence-failed", victim: node, since, by: this.#self, text });
     }
@@ -273,7 +253,11 @@ export class FenceDomain {
   }
 
   #onMessage(message: FenceMessage): void {
-    const victim = this.#victims.get(message.victim);
+    if (message.type === "fence-external") {
+      this.#onExternal(message);
+      return;
+    }
+    const victim = this.#register.victims.get(message.victim);
     if (victim === undefined || victim.since !== message.since) return;
     switch (message.type) {
       case "fence-begin":
@@ -290,11 +274,20 @@ export class FenceDomain {
     }
   }
 
+  /** An operator's agents have switched the node off: nobody has to do it again. */
+  #onExternal(message: Extract<FenceMessage, { readonly type: "fence-external" }>): void {
+    const name = this.#ways.name(message.victim);
+    const by = this.#ways.name(message.by);
+    this.#say("warning", `${name} was fenced by hand on ${by}: ${message.text}`);
+    if (this.#register.external(message)) this.#schedule(message.victim, this.#delayMs);
+    else this.#say("notice", `${name} has begun a new life since: this says nothing about it`);
+  }
+
   #onBegin(victim: Victim, by: NodeId): void {
     // F1: the first to begin has the victim; a second one is ignored while the first is a member.
     // The first may begin again: its new life does not know how far the old one came.
-    if ((victim.by !== null && victim.by !== by) || !this.#members.includes(by)) return;
-    this.#victims.set(victim.node, { ...victim, by });
+    if ((victim.by !== null && victim.by !== by) || !this.#register.members.includes(by)) return;
+    this.#register.victims.set(victim.node, { ...victim, by });
     this.#say("notice", `fencing node ${this.#ways.name(victim.node)} (by ${this.#ways.name(by)})`);
     if (by !== this.#self || this.#rounds.has(victim.node)) return;
     const { selfFence } = this.#conf.fencing;
@@ -310,7 +303,12 @@ export class FenceDomain {
   ): void {
     if (victim.by !== message.by) return;
     const rounds = victim.rounds + 1;
-    this.#victims.set(victim.node, { ...victim, by: null, rounds, lastText: message.text });
+    this.#register.victims.set(victim.node, {
+      ...victim,
+      by: null,
+      rounds,
+      lastText: message.text,
+    });
     this.#say(
       "err",
       `fence ${this.#ways.name(victim.node)} failed (round ${rounds}): ${message.text}`,
@@ -325,16 +323,17 @@ export class FenceDomain {
     if (begun && message.how !== "override" && victim.by !== message.by) return;
     const { node } = victim;
     // A node that came back is not off: its own `ready` decides, or its devices.
-    if (message.how !== "agent" && this.#members.includes(node)) {
+    const agents = message.how === "agent" || message.how === "external";
+    if (!agents && this.#register.members.includes(node)) {
       if (message.how === "override") return;
-      this.#victims.set(node, { ...victim, by: null });
+      this.#register.victims.set(node, { ...victim, by: null });
       if (!this.#releaseHeld(victim)) this.#schedule(node, this.#delayMs);
       return;
     }
-    this.#victims.delete(node);
+    this.#register.victims.delete(node);
     this.#rounds.delete(node);
     this.#out.push({ type: "disarm", node });
-    this.#fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
+    this.#register.fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
     this.#say("notice", `fence ${this.#ways.name(node)} success (${message.how}): ${message.text}`);
     this.#out.push({ type: "fenced", node, text: `${message.how}: ${message.text}` });
     if (victim.heldReady !== null) {
@@ -343,14 +342,9 @@ export class FenceDomain {
   }
 
   #onReady(ready: ReadyNotice): void {
-    const victim = this.#victims.get(ready.node);
-    if (victim !== undefined && victim.by !== null) {
-      const held = { ...victim, heldReady: { life: ready.life, at: ready.at } };
-      this.#victims.set(ready.node, held);
-      this.#giveUp(held);
-      return;
-    }
-    this.#clear(ready);
+    const held = this.#register.hold(ready);
+    if (held === null) this.#clear(ready);
+    else this.#giveUp(held);
   }
 
   /**
@@ -372,14 +366,14 @@ export class FenceDomain {
 
   /** The node is a member and runs nothing: it need not be fenced any more. */
   #clear(ready: ReadyNotice): void {
-    if (this.#victims.delete(ready.node)) {
+    if (this.#register.proven(ready.node, ready.life)) {
       this.#out.push({ type: "disarm", node: ready.node });
       this.#say("notice", `${this.#ways.name(ready.node)} is back and clean, not fenced`);
     }
     this.#out.push({ type: "ready", ready });
     if (this.#executor !== null) return;
     this.#executor = this.#chooseExecutor();
-    for (const node of this.#victims.keys()) this.#schedule(node, this.#delayMs);
+    for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
   }
 
   #submit(message: FenceMessage): void {
@@ -389,21 +383,17 @@ export class FenceDomain {
   #submitDone(
     victim: NodeId,
     done: {
-      readonly how: "agent" | "self";
+      readonly how: "agent" | "self" | "external";
       readonly text: string;
       readonly wallSeconds: number;
     },
   ): void {
     const { how, text, wallSeconds: at } = done;
-    const since = this.#victims.get(victim)?.since ?? 0;
+    const since = this.#register.victims.get(victim)?.since ?? 0;
     this.#submit({ type: "fence-done", victim, since, by: this.#self, how, text, at });
   }
 
   #say(level: "notice" | "warning" | "err", text: string): void {
     this.#out.push({ type: "notice", level, text });
   }
-}
-
-function newVictim(node: NodeId, cause: Victim["cause"], since: number): Victim {
-  return { node, cause, since, by: null, rounds: 0, lastText: "", heldReady: null };
 }

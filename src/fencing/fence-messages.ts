@@ -31,19 +31,39 @@ const fenceFailed = record({
   text,
 });
 
-/** The victim is off: by an agent, by the end of its lease, or because an operator says so. */
+/**
+ * The victim is off: by an agent, by the end of its lease, because an operator says so, or because
+ * an operator had its agents run before.
+ */
 const fenceDone = record({
   type: literal("fence-done"),
   victim: nodeId,
   since: count,
   by: nodeId,
-  how: oneOf("agent", "self", "override"),
+  how: oneOf("agent", "self", "override", "external"),
   text,
   /** Wall clock of the sender, seconds since 1970. */
   at: count,
 });
 
-export const fenceMessage = either(fenceBegin, fenceFailed, fenceDone);
+/** What is known of a node when its agents begin: they say nothing about a later life of it. */
+const mark = {
+  /** Ring sequence of the view that made it a victim; 0: it was none. */
+  since: count,
+  /** The life that it proved clean last; 0: none since this history began. */
+  life: count,
+};
+
+/** An operator had the agents of the node run, with success. */
+const fenceExternal = record({
+  type: literal("fence-external"),
+  victim: nodeId,
+  ...mark,
+  by: nodeId,
+  text,
+});
+
+export const fenceMessage = either(fenceBegin, fenceFailed, fenceDone, fenceExternal);
 export type FenceMessage = Shaped<typeof fenceMessage>;
 
 const victim = record({
@@ -56,6 +76,8 @@ const victim = record({
   by: nullable(nodeId),
   rounds: count,
   lastText: text,
+  /** An operator had its agents run with success since it was lost, or shortly before. */
+  external: nullable(text),
   /** Life of a `ready` that waits for the agents' verdict. */
   heldReady: nullable(record({ life: count, at: count })),
 });
@@ -67,5 +89,7 @@ export const fenceSnapshot = record({
   members: list(nodeId),
   victims: list(victim),
   fenced: list(fenced),
+  /** The life that a node proved clean last, and what an operator's agents said of it since. */
+  lives: list(record({ node: nodeId, life: count, external: nullable(text) })),
 });
 export type FenceSnapshot = Shaped<typeof fenceSnapshot>;

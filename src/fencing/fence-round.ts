@@ -12,8 +12,11 @@ export type FenceOrder =
   | {
       readonly type: "agent";
       readonly victim: NodeName;
+      readonly method: string;
       readonly use: FenceDeviceUse;
       readonly action: "off" | "on" | null;
+      /** The victim is off already: a failure only means that it stays off. */
+      readonly optional: boolean;
     };
 
 export class FenceRound {
@@ -35,9 +38,10 @@ export class FenceRound {
   /** What is to be done now. */
   order(): FenceOrder {
     invariant(this.#progress.type === "step", "fence round has ended");
-    const { step } = this.#progress;
+    const { step, at } = this.#progress;
     if (step.type === "self") return { type: "self" };
-    return { type: "agent", victim: this.#victim, use: step.use, action: step.action };
+    const method = this.#methods[at.method]?.name ?? "";
+    return { ...step, victim: this.#victim, method };
   }
 
   next(verdict: "success" | "failure"): FenceProgress {

@@ -50,6 +50,10 @@ export type QuorumConf = {
   readonly expectedVotes: number;
   readonly twoNode: boolean;
   readonly waitForAll: boolean;
+  /** Nodes that may decide a tie, the most preferred first; null: a tie is not decided. */
+  readonly tieBreaker: readonly NodeId[] | null;
+  /** How long a loss must last before fewer votes are expected; null: they never are. */
+  readonly lastManStandingMs: Ms | null;
 };
 
 export type NodeConf = {
@@ -58,6 +62,8 @@ export type NodeConf = {
   readonly votes: number;
   /** In file order; empty when the node has no fence devices. */
   readonly fenceMethods: readonly FenceMethodConf[];
+  /** What the node runs before its services, in file order; empty when nothing cuts it off. */
+  readonly unfence: readonly FenceDeviceUse[];
 };
 
 export type FenceMethodConf = {

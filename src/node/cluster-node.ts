@@ -23,6 +23,7 @@ import {
 } from "../services/table-sync.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
+import { FenceBoard } from "./fence-board.ts";
 import { performFence } from "./fence-effects.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
@@ -30,15 +31,19 @@ import { LeaseTimer } from "./lease-timer.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
+import { Presence } from "./presence.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { Unfencing } from "./unfencing.ts";
 
 export class ClusterNode {
   readonly conf: ClusterConf;
   readonly identity: NodeIdentity;
   readonly quorum: Quorum;
   readonly lease: LeaseClock;
+  readonly fenceBoard = new FenceBoard();
+  readonly unfencing: Unfencing;
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
@@ -46,14 +51,11 @@ export class ClusterNode {
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
   readonly #signs: LastSigns;
+  readonly #presence: Presence;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
   #accepted: readonly NodeId[] = [];
-  #ending: "no" | "shutdown" | "restart" = "no";
-  #departing = false;
-  /** What was announced last, in which ring: to say it once. */
-  #announced = "";
 
   constructor(conf: ClusterConf, identity: NodeIdentity) {
     this.conf = conf;
@@ -62,6 +64,10 @@ export class ClusterNode {
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
+    this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
+    const { unfencing } = this;
+    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, unfencing };
+    this.#presence = new Presence(identity.self, shared);
     this.#replica = new Replica(conf, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
@@ -123,6 +129,15 @@ export class ClusterNode {
       case "kill":
         this.#desk.kill(input, this.snapshot.table === null ? [] : this.#accepted);
         break;
+      case "quorum-order":
+        this.#desk.order(input, this.#replica.fence.view);
+        break;
+      case "fenced-by-hand":
+        if (this.#phase === "active") this.#own.fencedByHand(input);
+        break;
+      case "unfence-verdict":
+        this.unfencing.onVerdict(input);
+        break;
       case "guarded":
         this.lease.guard(input.untilMs);
         this.#own.runDeferred();
@@ -137,12 +152,11 @@ export class ClusterNode {
         assertNever(input);
     }
     this.#performAll();
-    this.#announceState();
-    this.#tick.adjust(this.#phase === "active" ? this.#replica.table : null);
+    const table = this.#phase === "active" ? this.#replica.table : null;
+    this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
+    this.#tick.adjust(table);
     return this.#outbox.take();
   }
-
-  // --- configuration and exchange ---------------------------------------------------------------
 
   #onConfiguration(input: Configured): void {
     if (input.configuration.kind === "transitional") {
@@ -150,9 +164,14 @@ export class ClusterNode {
       return;
     }
     this.#suspended = false;
-    this.#exchange = new StateExchange(input, this.#signs);
+    this.#desk.configurationChanged();
+    this.#beginExchange(new StateExchange(input, this.#signs));
+  }
+
+  #beginExchange(exchange: StateExchange): void {
+    this.#exchange = exchange;
     this.#phase = "exchanging";
-    this.#outbox.submit("sync", { layer: "sync", body: this.#hello(this.#exchange) });
+    this.#outbox.submit("sync", { layer: "sync", body: this.#hello(exchange) });
   }
 
   #hello(exchange: StateExchange): Hello {
@@ -183,9 +202,15 @@ export class ClusterNode {
       else this.#onSnapshot(from, value.body);
       return;
     }
-    if (this.#phase !== "active" || this.#replica.history === null) return;
-    if (value.layer === "quorum") this.#desk.apply(value.body);
-    else this.#replica.apply(value);
+    const active = this.#phase === "active" && this.#replica.history !== null;
+    if (value.layer === "quorum") {
+      const applied = this.#desk.apply(value.body, active);
+      const again = applied === "exchange-again" && this.#phase === "apart";
+      if (again && this.#exchange !== null) this.#beginExchange(this.#exchange.again());
+      return;
+    }
+    if (!active) return;
+    this.#replica.apply(value);
     const farewell = value.layer === "services" && value.body.type === "left" ? value.body : null;
     if (farewell?.node === this.identity.self && farewell.life === this.#own.life) {
       this.#outbox.emit({ type: "leave" });
@@ -253,7 +278,7 @@ export class ClusterNode {
       members: exchange.lives(accepted, continuing),
       continuing,
     });
-    this.#outbox.emit({ type: "sync-done", ring });
+    if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });
     this.#onLease();
   }
 
@@ -263,7 +288,7 @@ export class ClusterNode {
     this.#accepted = [];
     this.#replica.stepFence({ type: "inquorate" });
     this.#performAll();
-    if (this.#exchange !== null) {
+    if (this.#exchange?.first === true) {
       this.#outbox.emit({ type: "sync-done", ring: this.#exchange.ring });
     }
   }
@@ -273,10 +298,8 @@ export class ClusterNode {
     if (!this.#replica.end()) return;
     this.#own.endLife(why);
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
-    else if (this.#ending === "shutdown") this.#outbox.emit({ type: "leave" });
+    else if (this.#presence.ending === "shutdown") this.#outbox.emit({ type: "leave" });
   }
-
-  // --- lease and timers -------------------------------------------------------------------------
 
   #onLease(): void {
     this.#leaseTimer.renewed();
@@ -290,7 +313,7 @@ export class ClusterNode {
     this.#endHistory(why);
     this.#phase = "apart";
     // The ring still knows the life that has ended; only a new one can take part again.
-    if (ringGoesOn && this.#ending === "no") this.#ending = "restart";
+    if (ringGoesOn && this.#presence.ending === "no") this.#presence.ending = "restart";
     if (running) {
       this.#outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
       this.#stepOwn({ type: "kill" });
@@ -310,6 +333,10 @@ export class ClusterNode {
       this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
     } else if (timer === "tick") {
       this.#tick.fire();
+    } else if (timer === "quorum-window") {
+      this.#desk.onWindow();
+    } else if (timer === "unfence") {
+      this.unfencing.onTimer();
     } else {
       const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
       invariant(node !== undefined, `timer ${timer} of an unknown node`);
@@ -317,46 +344,18 @@ export class ClusterNode {
     }
   }
 
-  // --- beginning and end of this node's part ----------------------------------------------------
-
   #onShutdown(remove: boolean): void {
-    if (this.#ending !== "no") return;
+    if (this.#presence.ending !== "no") return;
     this.#desk.removing = remove;
-    this.#ending = "shutdown";
+    this.#presence.ending = "shutdown";
     if (this.#replica.history !== null) return;
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
     else this.#outbox.emit({ type: "leave" });
   }
 
-  /** Says `ready` once the clean-up is done, and `leaving` once the end was asked for. */
-  #announceState(): void {
-    const table = this.#phase === "active" ? this.#replica.table : null;
-    const node = table?.node(this.identity.self);
-    if (node === undefined || !this.#own.clean) return;
-    const proven = node.phase === "joined" && node.life === this.#own.life;
-    const going = node.phase === "ready" && this.#ending === "shutdown";
-    const state = proven ? "ready" : going ? "leaving" : null;
-    if (state === null) return;
-    const once = `${state} ${this.#own.life} ${this.#exchange?.ring.seq ?? 0}`;
-    if (this.#announced !== once) this.#own.announce(state);
-    this.#announced = once;
-  }
-
   #onClean(): void {
-    this.#outbox.notice("services", "info", "nothing of any service is left on this node");
-    if (this.#departing && this.#replica.history !== null) {
-      this.#desk.depart();
-      this.#own.announce("left");
-    }
-    if (this.#ending === "restart") {
-      const why = "the lease ended although the ring went on";
-      this.#outbox.emit({ type: "restart", why });
-    } else if (this.#ending === "shutdown" && this.#replica.history === null) {
-      this.#outbox.emit({ type: "leave" });
-    }
+    this.#presence.onClean(this.#replica.history !== null);
   }
-
-  // --- the machines -----------------------------------------------------------------------------
 
   #stepOwn(input: LocalInput): void {
     if (this.#own.step(input)) this.#onClean();
@@ -367,7 +366,7 @@ export class ClusterNode {
     for (let batch = this.#replica.take(); batch.length > 0; batch = this.#replica.take()) {
       for (const one of batch) {
         if (one.from === "table") this.#onTableOutput(one.output);
-        else performFence(this.#outbox, one.output);
+        else performFence(this.#outbox, this.fenceBoard, one.output);
       }
     }
   }
@@ -383,7 +382,7 @@ export class ClusterNode {
       case "departure-granted":
         // Nobody looks after this node once it has left: nothing may be left of a failed stop.
         if (output.node !== this.identity.self) return;
-        this.#departing = true;
+        this.#presence.departing = true;
         this.#stepOwn({ type: "kill" });
         return;
       case "notice":

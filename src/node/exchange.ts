@@ -13,22 +13,30 @@ export type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
 export class StateExchange {
   readonly ring: RingId;
   readonly members: readonly NodeId[];
-  readonly #heardAt: Configured["heardAt"];
+  /** The first one of its ring: the ring waits for its end. */
+  readonly first: boolean;
+  readonly #configured: Configured;
   readonly #hellos = new Map<NodeId, Hello>();
   readonly #signs: LastSigns;
   #result: ExchangeResult | null = null;
 
-  constructor(configured: Configured, signs: LastSigns) {
+  constructor(configured: Configured, signs: LastSigns, first = true) {
     this.#signs = signs;
     invariant(configured.configuration.kind === "regular", "exchange of a transitional ring");
     this.ring = configured.configuration.ring;
     this.members = configured.configuration.members;
-    this.#heardAt = configured.heardAt;
+    this.first = first;
+    this.#configured = configured;
+  }
+
+  /** Everybody speaks once more in the same ring. */
+  again(): StateExchange {
+    return new StateExchange(this.#configured, this.#signs, false);
   }
 
   /** What this node's own hello says of signs of life. */
   signs(boottimeMs: number): Pick<Hello, "silent" | "watchdog"> {
-    const silent = this.#heardAt.map(({ node, atMs }) => {
+    const silent = this.#configured.heardAt.map(({ node, atMs }) => {
       return { node, ms: this.#signs.waited(node, Math.max(0, boottimeMs - atMs)) };
     });
     return { silent, watchdog: this.#signs.watchdog };

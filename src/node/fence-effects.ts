@@ -1,13 +1,15 @@
 /**
- * Turns what the fence domain asks for into outputs of the node. Decides nothing.
+ * Turns what the fence domain asks for into outputs of the node, and notes it. Decides nothing.
  */
 import { assertNever } from "../model/outcome.ts";
+import type { FenceBoard } from "./fence-board.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ReplicaOutput } from "./replica.ts";
 
 type FenceEffect = Extract<ReplicaOutput, { readonly from: "fence" }>["output"];
 
-export function performFence(outbox: Outbox, effect: FenceEffect): void {
+export function performFence(outbox: Outbox, board: FenceBoard, effect: FenceEffect): void {
+  board.note(effect, outbox.now.boottimeMs);
   switch (effect.type) {
     case "submit":
       outbox.submit("app", { layer: "fencing", body: effect.message });

@@ -8,6 +8,7 @@ import type { LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
+import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../services/service-messages.ts";
 import type { Envelope } from "./envelope.ts";
 
@@ -18,7 +19,7 @@ export type Now = {
   readonly wallMs: number;
 };
 
-export type NodeTimer = "lease" | "poll" | "tick" | `fence-${number}`;
+export type NodeTimer = "lease" | "poll" | "tick" | "quorum-window" | "unfence" | `fence-${number}`;
 
 /** What a user may ask for: of one service, or of all of them. */
 export type UserRequest =
@@ -69,6 +70,29 @@ export type NodeInput =
       readonly victim: NodeId;
       readonly who: string;
     }
+  /** An operator wants other votes; answered by an `answer`. */
+  | {
+      readonly type: "quorum-order";
+      readonly number: number;
+      readonly change: QuorumChange;
+      /** What the operator vouches for, word for word; null: nothing. */
+      readonly sentence: string | null;
+      readonly who: string;
+    }
+  /** An operator had the agents of the node run, with success; see the mark of the fence domain. */
+  | {
+      readonly type: "fenced-by-hand";
+      readonly victim: NodeId;
+      readonly mark: { readonly since: number; readonly life: number };
+      readonly text: string;
+    }
+  /** What became of an `unfence`. */
+  | {
+      readonly type: "unfence-verdict";
+      readonly run: number;
+      readonly outcome: "success" | "failure";
+      readonly text: string;
+    }
   /** Something happened on this machine that may have hurt a service. */
   /** Of one service, or of all. */
   | { readonly type: "check-now"; readonly why: string; readonly service: ServiceName | null }
@@ -96,11 +120,20 @@ export type NodeOutput =
       readonly run: number;
       readonly order: FenceOrder;
     }
+  /** Run the unfence devices of this node; answered by one verdict with the same number. */
+  | { readonly type: "unfence"; readonly run: number }
   | {
       readonly type: "reply";
       readonly number: number;
       readonly code: RequestCode;
       readonly owner: NodeId | null;
+    }
+  /** To an order that is answered in words. */
+  | {
+      readonly type: "answer";
+      readonly number: number;
+      readonly accepted: boolean;
+      readonly text: string;
     }
   /** Leave the ring; the node has nothing left to do. `clean`: nothing of any service is left. */
   | { readonly type: "leave" }

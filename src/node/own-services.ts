@@ -124,6 +124,22 @@ export class OwnServices {
     this.#outbox.emit({ type: "reply", number, code, owner: null });
   }
 
+  /** Tells the others that agents which an operator had run here have switched the node off. */
+  fencedByHand({
+    victim,
+    mark,
+    text,
+  }: Extract<NodeInput, { readonly type: "fenced-by-hand" }>): void {
+    const body = {
+      type: "fence-external",
+      victim,
+      ...mark,
+      by: this.#identity.self,
+      text,
+    } as const;
+    this.#outbox.submit("app", { layer: "fencing", body });
+  }
+
   reply(output: ReplyOutput): void {
     const { ref, code, owner } = output;
     if (ref.node !== this.#identity.self || !this.#requests.delete(ref.number)) return;

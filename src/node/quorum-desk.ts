@@ -1,24 +1,38 @@
 /**
  * Quorum as this node tells of it: its verdicts, and what operators order of the membership, on its
  * way into the total order and out of it. Does not know who asks, nor how a process ends.
- * Source: cman commands.c: do_cmd_kill_node, do_process_leave.
+ * Source: cman commands.c: do_cmd_kill_node, do_process_leave, do_cmd_set_expected.
+ * Deviation: fewer votes are expected only when who is absent is known to be off, or an operator
+ * vouches for it in a whole sentence.
  * K1  A kill is carried out by its victim alone; for the others it is lost like any that crashed,
  *     and fencing decides when its services may start elsewhere.
+ * K2  A change holds for the ring in which it was proposed, or not at all.
  */
+import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
-import type { NodeId } from "../model/ids.ts";
+import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
-import type { QuorumMessage } from "../quorum/quorum-messages.ts";
+import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
+
+type QuorumOrder = Extract<NodeInput, { readonly type: "quorum-order" }>;
+
+/** What becomes of a message: nothing more, or all must exchange their state once again. */
+export type Applied = "done" | "exchange-again";
+
+const window = "last_man_standing";
 
 export class QuorumDesk {
   readonly #conf: ClusterConf;
   readonly #self: NodeId;
   readonly #outbox: Outbox;
   readonly #quorum: Quorum;
+  /** Those that the last verdict counted, in this ring; null while there is no verdict. */
+  #judged: { readonly ring: RingId; readonly accepted: readonly NodeId[] } | null = null;
+  readonly #orders = new Set<number>();
   /** This node is to leave for good. */
   removing = false;
 
@@ -44,9 +58,42 @@ export class QuorumDesk {
     this.#outbox.emit({ type: "reply", number, code, owner: null });
   }
 
+  /** `fencing` knows which of the absent nodes may be running. */
+  order(order: QuorumOrder, fencing: FenceView): void {
+    const { number, change, who } = order;
+    const judged = this.#judged;
+    if (judged === null || !judged.accepted.includes(this.#self)) {
+      this.#answer(number, "the membership is just changing; try again");
+      return;
+    }
+    const nodes = this.#conf.nodes.map(({ id }) => id);
+    const absent = nodes.filter((node) => !judged.accepted.includes(node));
+    const unproven = unprovenNodes(fencing, nodes, judged.accepted);
+    const refusal =
+      this.#quorum.refusal(change) ?? this.#refusalWithout(order, { absent, unproven });
+    if (refusal !== null) {
+      this.#answer(number, refusal);
+      return;
+    }
+    this.#orders.add(number);
+    this.#propose(judged.ring, { change, who, forced: order.sentence !== null, number });
+  }
+
   /** Nothing of any service is left here, and this node is about to say that it has left. */
   depart(): void {
     if (this.removing) this.#submit({ type: "removed", node: this.#self });
+  }
+
+  /** The ring has broken up: what was not agreed in it never will be. */
+  configurationChanged(): void {
+    this.#judged = null;
+    for (const number of this.#orders) {
+      this.#answer(number, "the membership has changed meanwhile; look, then try again");
+    }
+    this.#orders.clear();
+    if (this.#conf.quorum.lastManStandingMs !== null) {
+      this.#outbox.emit({ type: "disarm", timer: "quorum-window" });
+    }
   }
 
   /** All members have spoken. */
@@ -54,33 +101,129 @@ export class QuorumDesk {
     for (const { node, why } of refused) {
       this.#outbox.notice("quorum", "err", `node ${node} is not counted: ${why}`);
     }
-    const before = this.#quorum.snapshot();
-    const verdict = this.#quorum.step(hellos.filter(({ node }) => accepted.includes(node)));
-    if (verdict.quorate !== before.quorate || verdict.reason !== before.reason) {
-      const state = verdict.quorate ? "quorate" : "inquorate";
-      this.#outbox.notice("quorum", "notice", `${state}: ${verdict.reason}`);
+    const counted = hellos.filter(({ node }) => accepted.includes(node));
+    const ring = counted[0]?.ring ?? null;
+    this.#judged = ring === null ? null : { ring, accepted };
+    this.#tell(() => this.#quorum.step(counted, ring?.seq ?? 0));
+    const afterMs = this.#conf.quorum.lastManStandingMs;
+    if (afterMs !== null && this.#quorum.standing !== null) {
+      this.#outbox.emit({ type: "arm", timer: "quorum-window", afterMs });
     }
-    return verdict;
+    return this.#quorum.snapshot();
   }
 
-  /** One of these messages was delivered. */
-  apply(message: QuorumMessage): void {
+  /** The window of last_man_standing has passed since the last change of the members. */
+  onWindow(): void {
+    const expected = this.#quorum.standing;
+    const judged = this.#judged;
+    if (expected === null || judged === null || judged.accepted[0] !== this.#self) return;
+    const change = { type: "expected", expected } as const;
+    this.#propose(judged.ring, { change, who: window, forced: false, number: 0 });
+  }
+
+  /** One of these messages was delivered; `active`: in a quorate history. */
+  apply(message: QuorumMessage, active: boolean): Applied {
     switch (message.type) {
       case "removed": {
+        if (!active) return "done";
         this.#quorum.remove(message.node);
         const text = `${this.#name(message.node)} leaves to be removed: ${this.#quorum.terms()}`;
         this.#outbox.notice("quorum", "notice", text);
-        return;
+        return "done";
       }
       case "kill": {
+        if (!active) return "done";
         const order = `killed by ${message.who} on ${this.#name(message.by)}`;
         if (message.victim === this.#self) this.#outbox.emit({ type: "killed", text: order });
         else this.#outbox.notice("quorum", "warning", `${this.#name(message.victim)} is ${order}`);
-        return;
+        return "done";
       }
+      case "propose":
+        this.#onProposal(message);
+        return "done";
+      case "agreed":
+        return this.#onAgreed(message);
       default:
-        assertNever(message);
+        return assertNever(message);
     }
+  }
+
+  #onProposal(message: QuorumProposal): void {
+    if (this.#judged === null || !sameRing(message.ring, this.#judged.ring)) return;
+    const refusal = this.#quorum.refusal(message.change);
+    const mine = message.by === this.#self;
+    if (refusal === null) {
+      this.#tell(() => this.#quorum.propose(message.change));
+      if (mine) this.#submit({ ...message, type: "agreed" });
+    } else if (mine && this.#orders.delete(message.number)) {
+      this.#answer(message.number, refusal);
+    }
+  }
+
+  #onAgreed(message: Extract<QuorumMessage, { readonly type: "agreed" }>): Applied {
+    const { ring, change, by, who, forced, number } = message;
+    const judged = this.#judged;
+    if (judged === null || !sameRing(ring, judged.ring)) return "done";
+    const text = `${this.#changeInWords(change)}, as ${who} on ${this.#name(by)} wants it`;
+    const vouched = "; the absent nodes are said to be off";
+    this.#outbox.notice("quorum", forced ? "alert" : "notice", `${text}${forced ? vouched : ""}`);
+    this.#tell(() => this.#quorum.agree(change, ring.seq));
+    if (by === this.#self && this.#orders.delete(number)) this.#answer(number, null);
+    const again = !this.#quorum.snapshot().quorate && change.type !== "votes";
+    return again && judged.accepted.includes(this.#self) ? "exchange-again" : "done";
+  }
+
+  /** Fewer are expected, or waited for, only if nobody can be running unnoticed. */
+  #refusalWithout(
+    { change, sentence }: QuorumOrder,
+    nodes: { readonly absent: readonly NodeId[]; readonly unproven: readonly NodeId[] },
+  ): string | null {
+    const lowers = change.type === "expected" && change.expected < this.#quorum.expected;
+    if (change.type === "votes" || (change.type === "expected" && !lowers)) return null;
+    const { absent, unproven } = nodes;
+    const doubtful = this.#conf.quorum.waitForAll ? unproven : absent;
+    if (doubtful.length === 0) return null;
+    const names = doubtful.map((node) => this.#name(node)).join(", ");
+    const vouched =
+      doubtful.length === 1 ? `node ${names} is powered off` : `nodes ${names} are powered off`;
+    if (sentence === vouched) return null;
+    const why = unproven.length > 0 ? "may still be running" : "could become quorate by themselves";
+    const remedy = `if it is true, say so: --force '${vouched}'`;
+    return sentence === null
+      ? `${names} ${why}; ${remedy}`
+      : `that is not the sentence that counts now; ${remedy}`;
+  }
+
+  #changeInWords(change: QuorumChange): string {
+    switch (change.type) {
+      case "expected":
+        return `${change.expected} votes are expected from now on`;
+      case "votes":
+        return `${this.#name(change.node)} has ${change.votes} votes from now on`;
+      case "cancel-wait":
+        return "nobody waits for all nodes any more";
+      default:
+        return assertNever(change);
+    }
+  }
+
+  /** Tells of the verdict when the step has changed it. */
+  #tell(step: () => void): void {
+    const before = this.#quorum.snapshot();
+    step();
+    const { quorate, reason } = this.#quorum.snapshot();
+    if (quorate === before.quorate && reason === before.reason) return;
+    this.#outbox.notice("quorum", "notice", `${quorate ? "quorate" : "inquorate"}: ${reason}`);
+  }
+
+  #propose(ring: RingId, rest: Pick<QuorumProposal, "change" | "who" | "forced" | "number">): void {
+    this.#submit({ type: "propose", ring, by: this.#self, ...rest });
+  }
+
+  /** Null: it is done. */
+  #answer(number: number, refusal: string | null): void {
+    const accepted = refusal === null;
+    this.#outbox.emit({ type: "answer", number, accepted, text: refusal ?? "" });
   }
 
   #submit(body: QuorumMessage): void {

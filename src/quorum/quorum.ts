@@ -1,27 +1,41 @@
 /**
  * The quorum engine: from the members of a configuration to quorate or inquorate, and why.
  * Does not know rings, services, fencing; members arrive after their state exchange.
- * Source: cman commands.c: set_quorate; votequorum(5): wait_for_all.
+ * Source: cman commands.c: set_quorate; votequorum(5): wait_for_all, auto_tie_breaker,
+ * last_man_standing.
+ * Deviation: whoever was in a quorate membership remembers it, see last-quorate.ts.
  * Q1  Two components of one configuration never both reach quorum, unless two_node says so.
- * Q2  The quorum in force never decreases by members leaving, unless they leave to be removed.
+ * Q2  The quorum in force never decreases by members leaving, unless they leave to be removed, last
+ *     man standing has waited for its window, or an operator says so.
+ * Q3  A verdict is a function of the voices: all who exchanged them come to the same one.
  *
- *   inquorate ──votes ≥ quorum, all seen if wait_for_all──► quorate ──votes < quorum──► inquorate
+ *   inquorate ──votes ≥ quorum, or the tie decided, all seen if wait_for_all──► quorate
+ *       ▲                                                                          │
+ *       └──────── votes < quorum, and no tie decided; or others may go on ─────────┘
  */
 import type { NodeConf, QuorumConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
-import { invariant } from "../model/outcome.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
+import type { QuorateView, QuorumDemand } from "../model/quorate-view.ts";
+import { goesOnElsewhere, latestView, type Side, tieNode, winsTie } from "./last-quorate.ts";
+import type { QuorumChange } from "./quorum-messages.ts";
 import { quorumOf } from "./votes.ts";
 
 /** What a member says about itself in the state exchange. */
 export type QuorumVoice = {
   readonly node: NodeId;
+  /** Its own votes: those of its file, unless an operator has changed them. */
+  readonly votes: number;
   /** The quorum this member had in force. */
   readonly quorum: number;
   /** Votes it expects: those of its file, less those of nodes that were removed since. */
   readonly expected: number;
   /** It waits until all nodes were seen together once. */
   readonly waitsForAll: boolean;
+  /** It was quorate, or an operator has ended its waiting. */
   readonly quorate: boolean;
+  /** The last quorate membership that it took part in. */
+  readonly last: QuorateView | null;
 };
 
 export type QuorumVerdict = {
@@ -36,61 +50,48 @@ export type QuorumVerdict = {
 export class Quorum {
   readonly #conf: QuorumConf;
   readonly #nodes: readonly NodeConf[];
+  readonly #votes: Map<NodeId, number>;
   #quorum: number;
   /** Of all members, each with what it expects, the highest counts. */
   #expected: number;
   #present: ReadonlySet<NodeId> = new Set();
   #waitsForAll: boolean;
+  #waitCancelled = false;
+  #last: QuorateView | null = null;
   #verdict: QuorumVerdict;
 
   constructor(conf: QuorumConf, nodes: readonly NodeConf[]) {
     invariant(!conf.twoNode || nodes.length === 2, "Q1: two_node with other than two nodes");
     this.#conf = conf;
     this.#nodes = nodes;
+    this.#votes = new Map(nodes.map(({ id, votes }) => [id, votes]));
     this.#waitsForAll = conf.waitForAll;
     this.#expected = conf.expectedVotes;
-    this.#quorum = quorumOf({
-      total: 0,
-      expected: conf.expectedVotes,
-      previousQuorum: 0,
-      twoNode: conf.twoNode,
-    });
-    this.#verdict = this.#judge(0, false, "no configuration yet");
+    this.#quorum = this.#quorumFor({ total: 0, expected: conf.expectedVotes, previousQuorum: 0 });
+    this.#verdict = this.#judge(false, "no configuration yet");
   }
 
-  /** The members that exchanged their state; returns the new verdict. */
-  step(voices: readonly QuorumVoice[]): QuorumVerdict {
-    const present = new Set(voices.map((voice) => voice.node));
-    const total = this.#votesOf(present);
-    this.#present = present;
-    this.#expected = Math.max(...voices.map((voice) => voice.expected));
-    this.#quorum = quorumOf({
-      total,
-      expected: this.#expected,
-      previousQuorum: Math.max(this.#quorum, ...voices.map((voice) => voice.quorum)),
-      twoNode: this.#conf.twoNode,
-    });
-    const missing = this.#nodes.filter((node) => !present.has(node.id)).map((node) => node.name);
-    if (this.#waitsForAll) {
-      const released =
-        missing.length === 0 || voices.some((voice) => voice.quorate && !voice.waitsForAll);
-      if (!released) {
-        this.#verdict = this.#judge(
-          total,
-          false,
-          `waiting for all: not seen ${missing.join(", ")}`,
-        );
-        return this.#verdict;
-      }
-    }
-    const quorate = total >= this.#quorum;
+  /** The members that exchanged their state in this ring; returns the new verdict. */
+  step(voices: readonly QuorumVoice[], ring: number): QuorumVerdict {
+    for (const { node, votes } of voices) this.#votes.set(node, votes);
+    const last = latestView(voices.map((voice) => voice.last));
+    const deciding = this.#deciding(voices);
+    this.#setTerms(deciding, last);
+    const decided = this.#count(deciding, last);
+    this.#setTerms(voices, last);
+    const waits =
+      this.#conf.waitForAll &&
+      this.#total < this.#expected &&
+      !voices.some((voice) => voice.quorate && !voice.waitsForAll);
+    const joined = deciding.length < voices.length;
+    const quorate = !waits && decided.quorate && (!joined || this.#total >= this.#quorum);
+    const reason = waits
+      ? `waiting for all: not seen ${this.#absentNames()}`
+      : [this.#sum(), ...decided.why].join("; ");
     this.#waitsForAll = this.#conf.waitForAll && !quorate;
-    const sum = `${total} of ${this.#expected} votes present, quorum is ${this.#quorum}`;
-    this.#verdict = this.#judge(
-      total,
-      quorate,
-      missing.length === 0 ? sum : `${sum}; absent ${missing.join(", ")}`,
-    );
+    this.#waitCancelled = false;
+    if (quorate) this.#remember(ring, this.#demands(last));
+    this.#verdict = this.#judge(quorate, reason);
     return this.#verdict;
   }
 
@@ -102,23 +103,109 @@ export class Quorum {
     const rest = new Set([...this.#present].filter((one) => one !== node));
     if (rest.size === this.#present.size) return;
     this.#present = rest;
-    this.#expected -= this.#votesOf(new Set([node]));
-    this.#quorum = quorumOf({
-      total: this.#votesOf(rest),
-      expected: this.#expected,
-      previousQuorum: 0,
-      twoNode: this.#conf.twoNode,
-    });
+    this.#expected -= this.#votes.get(node) ?? 0;
+    const { expected } = this;
+    this.#quorum = this.#quorumFor({ total: this.#total, expected, previousQuorum: 0 });
+    if (this.#last === null) return;
+    const without = (members: QuorateView["members"]) =>
+      members.filter((member) => member.node !== node);
+    const [demand] = this.#last.demands;
+    const electors = demand?.members ?? this.#nodes.map(({ id }) => this.#withVotes(id));
+    this.#last = {
+      ...this.#last,
+      members: without(this.#last.members),
+      expected,
+      quorum: this.#quorum,
+      demands: [{ members: without(electors), quorum: this.#quorum }],
+    };
+  }
+
+  /** Why the change cannot be, in words; null: the sums allow it. */
+  refusal(change: QuorumChange): string | null {
+    const total = this.#total;
+    switch (change.type) {
+      case "expected": {
+        if (change.expected < total) {
+          return `${total} votes are present, fewer cannot be expected; use leave remove instead`;
+        }
+        const quorum = this.#quorumFor({ ...change, total, previousQuorum: 0 });
+        if (quorum <= total) return null;
+        return `quorum would be ${quorum}, only ${total} votes are present`;
+      }
+      case "votes":
+        return this.#refusalOfVotes(change);
+      case "cancel-wait":
+        return this.#waitsForAll ? null : "this node does not wait for all nodes";
+      default:
+        return assertNever(change);
+    }
+  }
+
+  /** The change is under way: from now on others may go by it. */
+  propose(change: QuorumChange): void {
+    if (change.type === "expected") {
+      const { expected } = change;
+      const quorum = this.#quorumFor({ total: this.#total, expected, previousQuorum: 0 });
+      if (this.#last === null) return;
+      const demand = { members: this.#presentVotes, quorum };
+      this.#last = {
+        ...this.#last,
+        demands: [...this.#last.demands, demand],
+        expected: Math.min(expected, this.#last.expected),
+        quorum: Math.min(quorum, this.#last.quorum),
+        quorumMost: Math.max(quorum, this.#last.quorumMost),
+      };
+    } else if (change.type === "votes") {
+      // Nobody has more votes before all need more.
+      const more = Math.max(0, change.votes - this.votesOf(change.node));
+      this.#expected += more;
+      const { expected } = this;
+      const total = this.#total + more;
+      this.#quorum = this.#quorumFor({ total, expected, previousQuorum: this.#quorum });
+      this.#verdict = { ...this.#verdict, expectedVotes: expected, quorum: this.#quorum };
+    }
+  }
+
+  /** The change is in force. What was inquorate becomes quorate by the next `step` only. */
+  agree(change: QuorumChange, ring: number): void {
+    if (change.type === "votes") {
+      this.#votes.set(change.node, change.votes);
+    } else {
+      this.#waitCancelled = true;
+      this.#waitsForAll = false;
+    }
+    if (change.type === "expected") {
+      this.#expected = change.expected;
+      this.#quorum = this.#quorumFor({ ...change, total: this.#total, previousQuorum: 0 });
+      // Who is present now is what a later part has to outvote, whatever was remembered before.
+      const lowered = change.expected < this.#conf.expectedVotes;
+      const demand = { members: this.#presentVotes, quorum: this.#quorum };
+      this.#remember(ring, lowered ? [demand] : []);
+    } else if (this.#verdict.quorate) {
+      this.#remember(ring, this.#last?.demands ?? []);
+    }
+    if (this.#verdict.quorate) this.#verdict = this.#judge(true, this.#sum());
+  }
+
+  /** What last_man_standing would expect now; null: nothing else than before. */
+  get standing(): number | null {
+    const { quorate } = this.#verdict;
+    const { lastManStandingMs, tieBreaker } = this.#conf;
+    const total = this.#total;
+    if (lastManStandingMs === null || !quorate || total >= this.#expected) return null;
+    return total >= 2 || tieBreaker !== null ? total : null;
   }
 
   /** What this node says of itself in the next state exchange. */
   voice(node: NodeId, quorateBefore: boolean): QuorumVoice {
     return {
       node,
+      votes: this.votesOf(node),
       quorum: this.#quorum,
       expected: this.#expected,
       waitsForAll: this.#waitsForAll,
-      quorate: quorateBefore,
+      quorate: quorateBefore || this.#waitCancelled,
+      last: this.#last,
     };
   }
 
@@ -126,21 +213,168 @@ export class Quorum {
     return this.#verdict;
   }
 
+  get waitsForAll(): boolean {
+    return this.#waitsForAll;
+  }
+
+  get expected(): number {
+    return this.#expected;
+  }
+
+  votesOf(node: NodeId): number {
+    return this.#votes.get(node) ?? 0;
+  }
+
   /** What is expected and needed now, in words. */
   terms(): string {
     return `${this.#expected} votes are expected, quorum is ${this.#quorum}`;
   }
 
-  #votesOf(nodes: ReadonlySet<NodeId>): number {
-    return this.#nodes
-      .filter((node) => nodes.has(node.id))
-      .reduce((sum, node) => sum + node.votes, 0);
+  /** Expected votes and quorum of these, by what all of them say. */
+  #setTerms(voices: readonly QuorumVoice[], last: QuorateView | null): void {
+    this.#present = new Set(voices.map((voice) => voice.node));
+    const standing = voices.filter((voice) => voice.quorate && !voice.waitsForAll);
+    // With last_man_standing whoever joins a quorate part expects what it expects, and one more.
+    const overridden = this.#conf.lastManStandingMs !== null && standing.length > 0;
+    const heard = overridden ? standing : voices;
+    const electors = overridden ? (last?.demands ?? []).flatMap(({ members }) => members) : [];
+    const nodes = new Set(electors.map(({ node }) => node));
+    for (const node of electors.length > 0 ? this.#present : []) nodes.add(node);
+    const least = [...nodes].reduce((sum, node) => sum + this.votesOf(node), 0);
+    this.#expected = Math.max(least, ...heard.map((voice) => voice.expected));
+    this.#quorum = this.#quorumFor({
+      total: this.#total,
+      expected: this.#expected,
+      previousQuorum: Math.max(overridden ? 0 : this.#quorum, ...heard.map(({ quorum }) => quorum)),
+    });
   }
 
-  #judge(votes: number, quorate: boolean, reason: string): QuorumVerdict {
+  /** What a part of the nodes that are quorate now needs to go on. */
+  #demands(last: QuorateView | null): readonly QuorumDemand[] {
+    if (last === null || this.#expected >= this.#conf.expectedVotes) return [];
+    if (this.#conf.lastManStandingMs === null || last.demands.length === 0) return last.demands;
+    const nodes = new Set(last.demands.flatMap(({ members }) => members.map(({ node }) => node)));
+    for (const node of this.#present) nodes.add(node);
+    return [{ members: [...nodes].map((node) => this.#withVotes(node)), quorum: this.#quorum }];
+  }
+
+  /**
+   * Where less than a majority of all may decide, whoever has just started does not: the others of
+   * its former membership may be quorate without it. Unless all nodes are here.
+   */
+  #deciding(voices: readonly QuorumVoice[]): readonly QuorumVoice[] {
+    if (!this.#dynamic || voices.length === this.#nodes.length) return voices;
+    const deciding = voices.filter(
+      ({ last, quorate, waitsForAll }) => last !== null || (quorate && !waitsForAll),
+    );
+    return deciding.length === 0 ? voices : deciding;
+  }
+
+  #count(
+    voices: readonly QuorumVoice[],
+    last: QuorateView | null,
+  ): { readonly quorate: boolean; readonly why: readonly string[] } {
+    const { tieBreaker, twoNode, waitForAll } = this.#conf;
+    // Without wait_for_all a node that starts alone decides, and it remembers nothing.
+    const tie = tieBreaker === null ? null : tieNode(tieBreaker, waitForAll ? last : null);
+    const half = Math.floor(this.#expected / 2);
+    const tied = tie !== null && half > 0 && this.#total === half;
+    const enough = this.#total >= this.#quorum;
+    if (tied && !enough && !this.#present.has(tie)) {
+      return { quorate: false, why: [`the tie is decided against these by ${this.#name(tie)}`] };
+    }
+    if (!enough && !tied) return { quorate: false, why: [] };
+    const side = last === null || twoNode ? null : this.#side(voices, last, tie);
+    const alone =
+      last === null ||
+      side === null ||
+      (enough ? !goesOnElsewhere(last, side) : winsTie(last, side));
+    if (!alone) {
+      const why = "others of the last quorate membership may go on without these";
+      return { quorate: false, why: [why] };
+    }
+    if (enough || tie === null) return { quorate: true, why: [] };
+    return { quorate: true, why: [`the tie is decided for these by ${this.#name(tie)}`] };
+  }
+
+  #side(voices: readonly QuorumVoice[], last: QuorateView, tie: NodeId | null): Side {
+    const present = this.#present;
+    const knowing = voices.filter((voice) => voice.last?.ring === last.ring);
+    // Where majorities of all votes decide, nobody gains by what a restarted node has forgotten.
+    const strict = this.#dynamic || last.demands.length > 0;
+    const remembering = strict ? new Set(knowing.map((voice) => voice.node)) : present;
+    const votesAbsent = [...this.#votes]
+      .filter(([node]) => !present.has(node))
+      .reduce((sum, [, votes]) => sum + votes, 0);
+    return { remembering, votesAbsent, tie };
+  }
+
+  #refusalOfVotes(change: Extract<QuorumChange, { readonly type: "votes" }>): string | null {
+    const more = change.votes - this.votesOf(change.node);
+    if (!this.#present.has(change.node)) return "it is no member";
+    if (this.#conf.twoNode) return "with two_node each node has one vote";
+    if (this.#conf.lastManStandingMs !== null) {
+      return "with last_man_standing each node has one vote";
+    }
+    if (more > 0 && !this.#conf.waitForAll) {
+      return "nodes that start alone go by their files; set wait_for_all, or change the file";
+    }
+    const expected = this.#expected + Math.max(0, more);
+    const total = this.#total + more;
+    const quorum = this.#quorumFor({ total, expected, previousQuorum: this.#quorum });
+    return quorum > total ? `quorum would be ${quorum}, of ${total} votes that are present` : null;
+  }
+
+  get #dynamic(): boolean {
+    const { tieBreaker, lastManStandingMs, waitForAll } = this.#conf;
+    return waitForAll && (tieBreaker !== null || lastManStandingMs !== null);
+  }
+
+  #remember(ring: number, demands: readonly QuorumDemand[]): void {
+    const terms = { expected: this.#expected, quorum: this.#quorum, quorumMost: this.#quorum };
+    this.#last = { ring, members: this.#presentVotes, ...terms, demands };
+  }
+
+  get #presentVotes(): QuorateView["members"] {
+    return [...this.#present].map((node) => this.#withVotes(node));
+  }
+
+  #withVotes(node: NodeId): QuorateView["members"][number] {
+    return { node, votes: this.votesOf(node) };
+  }
+
+  get #total(): number {
+    return [...this.#present].reduce((sum, node) => sum + this.votesOf(node), 0);
+  }
+
+  #quorumFor(sum: {
+    readonly total: number;
+    readonly expected: number;
+    readonly previousQuorum: number;
+  }): number {
+    const { total, expected, previousQuorum } = sum;
+    return quorumOf({ total, expected, previousQuorum, twoNode: this.#conf.twoNode });
+  }
+
+  #sum(): string {
+    const sum = `votes ${this.#total} of ${this.#expected} expected, quorum ${this.#quorum}`;
+    const absent = this.#absentNames();
+    return absent === "" ? sum : `${sum}: absent ${absent}`;
+  }
+
+  #absentNames(): string {
+    const absent = this.#nodes.filter((node) => !this.#present.has(node.id));
+    return absent.map((node) => node.name).join(", ");
+  }
+
+  #name(node: NodeId): string {
+    return this.#nodes.find((one) => one.id === node)?.name ?? `node ${node}`;
+  }
+
+  #judge(quorate: boolean, reason: string): QuorumVerdict {
     return {
       quorate,
-      votes,
+      votes: this.#total,
       expectedVotes: this.#expected,
       quorum: this.#quorum,
       reason,

@@ -6,6 +6,7 @@
  * Y2  Members with another configuration are not counted, and learn why.
  */
 import type { NodeId } from "../model/ids.ts";
+import { quorateView } from "../model/quorate-view.ts";
 import {
   count,
   flag,
@@ -37,10 +38,12 @@ export const hello = record({
   configHash: text,
   /** Null: nothing is remembered, or it was voided. */
   history: nullable(history),
+  votes: count,
   quorum: count,
   expected: count,
   waitsForAll: flag,
   quorate: flag,
+  last: nullable(quorateView),
   /** A watchdog may end the services of this member, later than its guard would. */
   watchdog: flag,
   /**

@@ -72,6 +72,13 @@ test("every command and option prints and exits as cman_tool does", async (t) =>
     [["kill"], 1, /^$/, /kill needs -n NODE/],
     [["kill", "-n", "nobody"], 1, /^$/, /^cman_tool: Can't kill node nobody : 'nobody' is no node/],
     [["kill", "-n", "node2.example.com", "--json"], 1, /^$/, /kill does not take --json/],
+    [["expected"], 1, /^$/, /expected needs -e VOTES/],
+    [["expected", "-e", "two"], 1, /^$/, /'two' is no number of votes/],
+    [["votes", "-n", "node2.example.com"], 1, /^$/, /votes needs -v VOTES/],
+    [["votes", "-v", "2", "-n", "a", "-n", "b"], 1, /^$/, /votes takes one -n NODE/],
+    [["votes", "-v", "2", "-n", "nobody"], 1, /^$/, /^cman_tool: 'nobody' is no node/],
+    [["votes", "-v", "2", "--force", "x"], 1, /^$/, /votes does not take --force/],
+    [["status", "-e", "2"], 1, /^$/, /status does not take -e/],
     [["leave", "force"], 1, /^$/, /force is for leave remove/],
     [["status", "remove"], 1, /^$/, /unknown command 'remove'/],
     [["status", "nodes"], 1, /^$/, /unknown command 'nodes'/],
@@ -120,6 +127,31 @@ test("kill orders the end of each named node, and says who did", async (t) => {
   });
 });
 
+test("expected, votes and cancel-wait are silent when done, or say why not", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  const sentence = "node node3.example.com is powered off";
+  const silent = { out: "", err: "", exit: 0 };
+  const tool = (...words: readonly string[]) => call(cmanTool, words, socketPath);
+  t.same(await tool("expected", "-e", "2", "--force", sentence), silent);
+  t.same(await tool("votes", "-v", "3", "-n", "node2.example.com"), silent);
+  t.same(await tool("votes", "-v", "0"), silent);
+  t.same(await tool("cancel-wait"), silent);
+  t.match(backend.ordered, [
+    { change: { type: "expected", expected: 2 }, sentence },
+    { change: { type: "votes", node: 2, votes: 3 } },
+    { change: { type: "votes", node: 1, votes: 0 } },
+    { change: { type: "cancel-wait" }, sentence: null },
+  ]);
+  backend.answer = { accepted: false, text: "quorum would be 5, only 2 votes are present" };
+  t.same(await tool("expected", "-e", "9"), {
+    out: "",
+    err: "cman_tool: can't set expected votes: quorum would be 5, only 2 votes are present\n",
+    exit: 1,
+  });
+  t.match(await tool("votes", "-v", "9"), { err: /^cman_tool: can't set votes: /, exit: 1 });
+  t.match(await tool("cancel-wait"), { err: /^cman_tool: can't cancel the wait: /, exit: 1 });
+});
+
 test("waiting longer than -t is exit code 2", async (t) => {
   const { socketPath, backend } = await serve(t);
   const { quorum } = backend.shown;
@@ -136,8 +168,9 @@ test("waiting longer than -t is exit code 2", async (t) => {
 
 test("without a daemon it says so in the original's words", async (t) => {
   const socketPath = temporarySocket(t);
-  for (const command of ["status", "nodes", "version", "leave"]) {
-    t.same(await call(cmanTool, [command], socketPath), {
+  const commands = [["status"], ["nodes"], ["version"], ["leave"], ["expected", "-e", "2"]];
+  for (const words of [...commands, ["votes", "-v", "1"], ["cancel-wait"]]) {
+    t.same(await call(cmanTool, words, socketPath), {
       out: "",
       err: "cman_tool: Cannot open connection to cman, is it running ?\n",
       exit: 1,

@@ -55,11 +55,17 @@ test("the published example gets the documented defaults of ring and quorum", as
     secauth: true,
     keyFile: null,
   });
-  t.same(conf.quorum, { expectedVotes: 3, twoNode: false, waitForAll: false });
+  t.same(conf.quorum, {
+    expectedVotes: 3,
+    twoNode: false,
+    waitForAll: false,
+    tieBreaker: null,
+    lastManStandingMs: null,
+  });
   t.same(conf.nodes, [
-    { id: 1, name: "node1.example.com", votes: 1, fenceMethods: [] },
-    { id: 2, name: "node2.example.com", votes: 1, fenceMethods: [] },
-    { id: 3, name: "node3.example.com", votes: 1, fenceMethods: [] },
+    { id: 1, name: "node1.example.com", votes: 1, fenceMethods: [], unfence: [] },
+    { id: 2, name: "node2.example.com", votes: 1, fenceMethods: [], unfence: [] },
+    { id: 3, name: "node3.example.com", votes: 1, fenceMethods: [], unfence: [] },
   ]);
 });
 

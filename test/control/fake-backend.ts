@@ -5,12 +5,20 @@ import type {
   ServiceRequest,
 } from "../../src/control/control-server.ts";
 import type {
+  OperatorBackend,
+  OrderReply,
+  RunOrder,
+  RunReply,
+  VoteOrder,
+} from "../../src/control/operator-protocol.ts";
+import type {
   AcknowledgeReply,
   ControlEvent,
   LeaveBody,
   LeaveReply,
   ServiceReply,
 } from "../../src/control/protocol.ts";
+import type { FencingStatus, NodeFencing } from "../../src/model/fencing-status.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
 import { LoneGroups } from "./lone-groups.ts";
@@ -93,6 +101,33 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
   };
 }
 
+export function exampleFencing(changes: Partial<FencingStatus> = {}): FencingStatus {
+  const device = { device: "apc1", agent: "fence_apc", action: "default" };
+  const node = (id: number, rest: Partial<NodeFencing> = {}): NodeFencing => ({
+    id,
+    name: `node${id}.example.com`,
+    member: true,
+    victim: false,
+    lastMaster: 0,
+    how: "none",
+    at: 0,
+    state: "clean",
+    methods: [{ name: "power", devices: [device, { ...device, device: "apc2" }] }],
+    unfence: [],
+    ...rest,
+  });
+  const lost = { member: false, lastMaster: 1, how: "agent", at: exampleNow } as const;
+  return {
+    joined: true,
+    localNode: 1,
+    master: 1,
+    waitState: "none",
+    victimNow: 0,
+    nodes: [node(1), node(2), node(3, lost)],
+    ...changes,
+  };
+}
+
 /** Answers every request with `reply`, or, after `hold()`, only once `release()` is called. */
 export class FakeBackend implements ControlBackend {
   shown: ClusterStatus = exampleStatus();
@@ -136,6 +171,36 @@ export class FakeBackend implements ControlBackend {
     this.leaves += 1;
     const accepted = !how.remove || how.force;
     return { accepted, text: accepted ? "" : "it is not safe" };
+  }
+
+  readonly ordered: (VoteOrder | RunOrder)[] = [];
+  answer: OrderReply = { accepted: true, text: "" };
+  ran: RunReply = { result: "success", lines: [], text: "done" };
+  shownFencing: FencingStatus = exampleFencing();
+  readonly operators: OperatorBackend = {
+    fencing: () => this.shownFencing,
+    change: (order) => {
+      this.ordered.push(order);
+      return Promise.resolve(this.answer);
+    },
+    run: async (order) => {
+      this.ordered.push(order);
+      await this.#runs.promise;
+      return this.ran;
+    },
+  };
+  #runs = { promise: Promise.resolve(), release: () => {} };
+
+  holdRuns(): void {
+    let release = () => {};
+    const promise = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.#runs = { promise, release };
+  }
+
+  releaseRuns(): void {
+    this.#runs.release();
   }
 
   subscribe(listener: (event: ControlEvent) => void): () => void {

@@ -1,9 +1,16 @@
 /** What a fence agent is told on standard input, and what of its output may be logged. */
 import fc from "fast-check";
 import { test } from "tap";
-import { agentPath, agentRun, maskSecrets } from "../../src/fencing/fence-agent.ts";
+import {
+  agentLimitMs,
+  agentPath,
+  agentRun,
+  deviceState,
+  maskSecrets,
+} from "../../src/fencing/fence-agent.ts";
 import type { FenceDeviceUse } from "../../src/model/conf.ts";
 import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
 
 function name(text: string): NodeName {
   const parsed = parseNodeName(text);
@@ -70,4 +77,27 @@ test("an empty secret masks nothing", async (t) => {
 test("a secret that begins with another one is masked as a whole", async (t) => {
   const secrets = use(["passwd", "winter"], ["snmp_priv_passwd", "winter2013"]);
   t.equal(maskSecrets(secrets, "key winter2013 refused"), "key *** refused");
+});
+
+test("what is left of a secret where the output was cut is masked, too", async (t) => {
+  const secret = use(["passwd", "hunter2"]);
+  t.equal(maskSecrets(secret, "nter2 refused, hunter2"), "*** refused, ***");
+  t.equal(maskSecrets(secret, "r2 is no word"), "r2 is no word");
+});
+
+test("case 15: with the action off everywhere a check tells the agent status, once", async (t) => {
+  const { stdin } = agentRun(use(["action", "off"]), { victim, action: "status" });
+  t.same(
+    stdin.split("\n").filter((line) => line.startsWith("action")),
+    ["action=status"],
+  );
+  t.same([0, 2, 1, 3, null].map(deviceState), ["on", "off", "error", "error", "error"]);
+});
+
+test("rule 6: the time limit of an agent is raised by its delay, and a second", async (t) => {
+  const limit = (delay: string) => agentLimitMs(use(["delay", delay]), ms(60_000));
+  t.equal(agentLimitMs(use(), ms(60_000)), 60_000);
+  t.equal(limit("3"), 64_000);
+  t.equal(limit("0"), 60_000);
+  t.equal(limit("soon"), 60_000);
 });

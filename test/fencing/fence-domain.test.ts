@@ -19,7 +19,7 @@ function five(options: SampleOptions = {}): FenceCluster {
 
 const selfFencing = { fenceMethods: [] };
 
-test("a lost member is fenced by the lowest one, and everybody learns it once", async (t) => {
+test("case 8: a lost member is fenced by the lowest one, all learn it once", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(1);
   t.same(cluster.calls.length, 1, "one agent, on one node");
   t.equal(cluster.call(), victimFour);
@@ -51,7 +51,7 @@ test("post_fail_delay holds back the agent; a grown view takes post_join_delay",
   t.equal(grown.run(1).call(), victimFour);
 });
 
-test("a delay of -1 means for ever, until the node shows up clean", async (t) => {
+test("case 21: a delay of -1 means for ever, until the node shows up clean", async (t) => {
   const cluster = five({ fencing: { postFailDelayMs: null } }).view([1, 2, 3, 5]);
   cluster.run(10_000_000);
   t.same(cluster.calls, []);
@@ -60,7 +60,7 @@ test("a delay of -1 means for ever, until the node shows up clean", async (t) =>
   t.equal(cluster.domain(1).describe(id(4)), "clean");
 });
 
-test("F1: when the executor is lost the next one begins anew, and one result counts", async (t) => {
+test("case 13: when the executor is lost the next one begins anew, one result", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(1);
   t.equal(cluster.call(), victimFour);
   cluster.view([2, 3, 5]).run(1);
@@ -101,7 +101,7 @@ test("messages about an earlier loss of the node change nothing", async (t) => {
   t.same(cluster.concluded, []);
 });
 
-test("failing rounds follow each other with a growing pause, without end", async (t) => {
+test("case 9: failing rounds follow each other with a growing pause, without end", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(1);
   const pauses = Array.from({ length: 7 }, () => {
     cluster.answer("failure", "no answer");
@@ -117,7 +117,7 @@ test("failing rounds follow each other with a growing pause, without end", async
   t.equal(cluster.concluded.length, 4);
 });
 
-test("victims are fenced in parallel: one that cannot be fenced delays no other", async (t) => {
+test("case 12: victims are fenced in parallel: who cannot be fenced delays no other", async (t) => {
   const cluster = five().view([1, 2, 3]).run(1);
   t.equal(cluster.calls.length, 2);
   cluster.calls.shift();
@@ -125,7 +125,7 @@ test("victims are fenced in parallel: one that cannot be fenced delays no other"
   t.ok(cluster.concluded.every((one) => one.includes("fenced 5")));
 });
 
-test("a node that is back and clean before an agent ran is not fenced", async (t) => {
+test("case 19: a node that is back and clean before an agent ran is not fenced", async (t) => {
   const cluster = five({ fencing: { postFailDelayMs: ms(10_000) } }).view([1, 2, 3, 5]);
   cluster.run(4000).view([1, 2, 3, 4, 5]).run(500).ready(4, 2).run(200_000);
   t.same(cluster.calls, []);
@@ -140,7 +140,7 @@ test("a node that is back but never clean is fenced after agent_timeout", async 
   t.equal(cluster.run(1).call(), victimFour);
 });
 
-test("a `ready` that comes while an agent runs waits for its verdict", async (t) => {
+test("case 19: a `ready` that comes while an agent runs waits for its verdict", async (t) => {
   for (const outcome of ["success", "failure"] as const) {
     const cluster = five().view([1, 2, 3, 5]).run(1).view([1, 2, 3, 4, 5]).ready(4, 7);
     t.same(cluster.concluded, [], "held");
@@ -153,7 +153,7 @@ test("a `ready` that comes while an agent runs waits for its verdict", async (t)
   }
 });
 
-test("F2: an inquorate node runs nothing and releases nobody", async (t) => {
+test("case 20: an inquorate node runs nothing and releases nobody", async (t) => {
   const cluster = five({ fencing: { postFailDelayMs: ms(1000) } }).view([1, 2, 3, 5]);
   cluster.all({ type: "inquorate" }).run(100_000);
   t.same(cluster.calls, []);
@@ -162,7 +162,7 @@ test("F2: an inquorate node runs nothing and releases nobody", async (t) => {
   t.same(self.concluded, []);
 });
 
-test("F2: quorum regained, the victims of a new history wait for post_join_delay", async (t) => {
+test("case 20: quorum regained, the victims wait for post_join_delay", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(1).all({ type: "inquorate" });
   cluster.calls.shift();
   cluster.begin(1, 2, 3, 5).run(5999);
@@ -223,7 +223,7 @@ test("when all members are victims themselves, the first one proven clean fences
   t.same(called.toSorted(), ["2 by 5", "3 by 5"]);
 });
 
-test("cold start: who was not seen is fenced after post_join_delay", async (t) => {
+test("case 21: at a cold start who was not seen is fenced after post_join_delay", async (t) => {
   const conf = sampleConf({ fenceMethods: devices });
   const cluster = new FenceCluster(conf).begin(1, 2).run(5999);
   t.same(cluster.calls, []);
@@ -252,7 +252,7 @@ test("an unseen node that joins while its agent runs waits for the verdict", asy
   t.equal(cluster.concluded.filter((one) => one.endsWith("ready 3")).length, 3);
 });
 
-test("clean_start: nobody is a victim before it was seen", async (t) => {
+test("case 21: clean_start: nobody is a victim before it was seen", async (t) => {
   const conf = sampleConf({ fenceMethods: devices, fencing: { cleanStart: true } });
   const cluster = new FenceCluster(conf).begin(1, 2).run(100_000);
   t.same(cluster.calls, []);

@@ -57,7 +57,7 @@ test("methods are tried in file order until one succeeds", async (t) => {
   ]);
 });
 
-test("several devices without actions: all off, then all on", async (t) => {
+test("case 14: several devices without actions: all off, then all on", async (t) => {
   t.same(walk([supplies], []), [
     "off nps1",
     "off nps2",
@@ -67,13 +67,13 @@ test("several devices without actions: all off, then all on", async (t) => {
   ]);
 });
 
-test("a failing `on` is no failure: the victim is off", async (t) => {
+test("case 14: a failing `on` is no failure: the victim is off", async (t) => {
   for (const failing of ["on nps1", "on nps2"]) {
     t.equal(walk([supplies, spare], [failing]).at(-1), "fenced by power (agent)", failing);
   }
 });
 
-test("a failing `off` ends the method: no `on` is sent, the next method follows", async (t) => {
+test("case 14: a failing `off` ends the method: no `on` is sent, the next follows", async (t) => {
   t.same(walk([supplies, spare], ["off nps2"]), [
     "off nps1",
     "off nps2",

@@ -14,7 +14,7 @@ const rows: readonly Row[] = [
   { nodes: 7, quorum: 4, mayFail: 3 },
 ];
 
-test("one vote each: the quorum, and how many nodes may fail", async (t) => {
+test("case 1: one vote each: the quorum, and how many nodes may fail", async (t) => {
   for (const { nodes, quorum, mayFail } of rows) {
     const all = { total: nodes, expected: nodes, previousQuorum: 0, twoNode: false };
     t.equal(quorumOf(all), quorum, `${nodes} nodes`);
@@ -31,7 +31,7 @@ test("two_node: one vote is enough, whatever was in force before", async (t) => 
   }
 });
 
-test("five nodes lose one after the other: the quorum stays, two are too few", async (t) => {
+test("case 2: of five nodes one after the other is lost: the quorum stays", async (t) => {
   let previousQuorum = 0;
   const quorate = [5, 4, 3, 2].map((total) => {
     previousQuorum = quorumOf({ total, expected: 5, previousQuorum, twoNode: false });

@@ -20,6 +20,8 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
     history: known,
     quorum: 2,
     expected: 3,
+    votes: 1,
+    last: null,
     waitsForAll: false,
     quorate: known !== null,
     silent: [],

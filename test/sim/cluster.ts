@@ -12,6 +12,7 @@ import {
 } from "../../src/model/ids.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
+import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
@@ -20,6 +21,7 @@ import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { type Timeline, type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
+export type Answer = { readonly accepted: boolean; readonly text: string };
 export type Reply = { readonly code: number; readonly owner: NodeId | null };
 
 type Machine = {
@@ -36,12 +38,15 @@ type Machine = {
   pausedAtMs: number;
   guard: VirtualGuard | null;
   readonly watchdog: VirtualWatchdog | null;
+  /** How often its power went off: what ran on it then has not gone on. */
+  powerCuts: number;
 };
 
 type Daemon = {
   readonly node: ClusterNode;
   readonly timers: VirtualTimers<NodeTimer>;
   readonly replies: Map<number, (reply: Reply) => void>;
+  readonly answers: Map<number, (answer: Answer) => void>;
   /** Inputs that came while the process was stopped. */
   backlog: NodeInput[];
   /** Tells the actions of this daemon from those of earlier ones on the same machine. */
@@ -60,6 +65,10 @@ export type ClusterOptions = {
   readonly timed?: (node: NodeId, input: NodeInput, cpuMs: number) => void;
   /** Fence agents: device → whether it works. */
   readonly fenceAgent?: (victim: NodeId) => "success" | "failure";
+  /** How long a run takes; 20 ms unless given. */
+  readonly fenceTakesMs?: (victim: NodeId) => number;
+  /** Unfence devices of a node: whether they work. */
+  readonly unfenceAgent?: (node: NodeId) => "success" | "failure";
 };
 
 export function id(value: number): NodeId {
@@ -98,6 +107,7 @@ export class Cluster {
         pausedAtMs: 0,
         guard: null,
         watchdog: this.#newWatchdog(node.id),
+        powerCuts: 0,
       };
       this.#machines.set(node.id, { host, ...blank });
     }
@@ -153,6 +163,7 @@ export class Cluster {
     machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
     this.#kill(machine);
     machine.end = end;
+    machine.powerCuts += 1;
     machine.guard?.end("power-off");
     machine.host.crash();
     this.#options.membership.crash(id(node));
@@ -239,6 +250,27 @@ export class Cluster {
     const { box, number } = this.#expectReply(node);
     this.#step(id(node), { type: "acknowledge", number, victim: id(victim), who: "operator" });
     return box;
+  }
+
+  /** An operator wants other votes; the answer appears in the box. */
+  change(node: number, change: QuorumChange, sentence: string | null = null) {
+    const box: { answer: Answer | null } = { answer: null };
+    this.#requests += 1;
+    const number = this.#requests;
+    this.#machine(node).daemon?.answers.set(number, ({ accepted, text }) => {
+      box.answer = { accepted, text };
+    });
+    this.#step(id(node), { type: "quorum-order", number, change, sentence, who: "operator" });
+    return box;
+  }
+
+  /** An operator on `node` had the agents of `victim` run, which was switched off by them. */
+  fencedByHand(node: number, victim: number): this {
+    const mark = this.node(node)?.snapshot.fence.mark(id(victim));
+    if (mark === undefined) throw new Error(`no daemon on node ${node}`);
+    this.crash(victim, "fenced");
+    this.#step(id(node), { type: "fenced-by-hand", victim: id(victim), mark, text: "by operator" });
+    return this;
   }
 
   #expectReply(node: number): { readonly box: { reply: Reply | null }; readonly number: number } {
@@ -355,6 +387,7 @@ export class Cluster {
         if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });
       }),
       replies: new Map(),
+      answers: new Map(),
       backlog: [],
       firstAction: machine.incarnation * 1e6,
     };
@@ -391,7 +424,7 @@ export class Cluster {
   }
 
   #perform(node: NodeId, daemon: Daemon, output: NodeOutput): void {
-    const { membership, time, fenceAgent } = this.#options;
+    const { membership, time } = this.#options;
     const machine = this.#machine(node);
     switch (output.type) {
       case "submit":
@@ -419,19 +452,13 @@ export class Cluster {
         machine.host.kill(daemon.firstAction + output.action);
         return;
       case "fence":
-        time.after(20, () => {
-          const outcome = fenceAgent?.(output.node) ?? "failure";
-          if (outcome === "success") this.crash(output.node, "fenced");
-          if (machine.daemon !== daemon) return;
-          const text = `agent ${outcome}`;
-          this.#step(node, {
-            type: "fence-verdict",
-            node: output.node,
-            run: output.run,
-            outcome,
-            text,
-          });
-        });
+        this.#fence(node, daemon, output);
+        return;
+      case "unfence":
+        this.#unfence(node, daemon, output.run);
+        return;
+      case "answer":
+        daemon.answers.get(output.number)?.(output);
         return;
       case "reply":
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
@@ -455,5 +482,30 @@ export class Cluster {
         this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);
         return;
     }
+  }
+
+  #fence(node: NodeId, daemon: Daemon, output: Extract<NodeOutput, { type: "fence" }>): void {
+    const { time, fenceAgent } = this.#options;
+    const machine = this.#machine(node);
+    const { powerCuts } = machine;
+    time.after(this.#options.fenceTakesMs?.(output.node) ?? 20, () => {
+      if (machine.powerCuts !== powerCuts) return;
+      const outcome = fenceAgent?.(output.node) ?? "failure";
+      if (outcome === "success") this.crash(output.node, "fenced");
+      if (machine.daemon !== daemon) return;
+      const { node: victim, run } = output;
+      const text = `agent ${outcome}`;
+      this.#step(node, { type: "fence-verdict", node: victim, run, outcome, text });
+    });
+  }
+
+  #unfence(node: NodeId, daemon: Daemon, run: number): void {
+    const { time, unfenceAgent } = this.#options;
+    const machine = this.#machine(node);
+    time.after(20, () => {
+      const outcome = unfenceAgent?.(node) ?? "success";
+      if (machine.daemon !== daemon) return;
+      this.#step(node, { type: "unfence-verdict", run, outcome, text: `agent ${outcome}` });
+    });
   }
 }

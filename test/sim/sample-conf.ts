@@ -20,6 +20,7 @@ export type SampleOptions = {
   readonly brokers?: Partial<ServiceConf>;
   /** Fence devices of every node. */
   readonly fenceMethods?: NodeConf["fenceMethods"];
+  readonly unfence?: NodeConf["unfence"];
 };
 
 function present<Value>(value: Value | null): Value {
@@ -92,12 +93,20 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
     version: 18,
     clusterId: 55582,
     totem: sampleTotem,
-    quorum: { expectedVotes: count, twoNode: false, waitForAll: false, ...options.quorum },
+    quorum: {
+      expectedVotes: count,
+      twoNode: false,
+      waitForAll: false,
+      tieBreaker: null,
+      lastManStandingMs: null,
+      ...options.quorum,
+    },
     nodes: ids.map((node) => ({
       id: node,
       name: present(parseNodeName(`node${node}.example.com`)),
       votes: 1,
       fenceMethods: options.fenceMethods ?? [],
+      unfence: options.unfence ?? [],
     })),
     fencing: {
       postJoinDelayMs: ms(6000),

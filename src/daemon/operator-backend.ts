@@ -1,0 +1,35 @@
+/**
+ * The orders of operators, as the control socket hands them over, for the present life of the node.
+ * Passes on and decides nothing.
+ */
+import type { OperatorBackend } from "../control/operator-protocol.ts";
+import type { LogSink } from "../io/ports.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { ClusterNode } from "../node/cluster-node.ts";
+import type { EventLoop } from "./event-loop.ts";
+import { type AgentRunner, FenceDesk } from "./fence-desk.ts";
+
+type Life = { readonly node: ClusterNode | null; readonly loop: EventLoop | null };
+
+export function operatorBackend(parts: {
+  readonly conf: ClusterConf;
+  readonly performer: AgentRunner;
+  readonly log: LogSink;
+  /** Null between two lives. */
+  readonly life: () => Life | null;
+}): OperatorBackend {
+  const { conf, performer, log, life } = parts;
+  const desk = new FenceDesk({
+    conf,
+    performer,
+    node: () => life()?.node ?? null,
+    push: (input) => life()?.loop?.push(input),
+    log: (level, text) => log.write("fencing", level, { text }),
+  });
+  const notMember = { accepted: false, text: "this node is not a member" };
+  return {
+    fencing: () => desk.status(),
+    change: async (order) => (await life()?.loop?.quorumOrder(order)) ?? notMember,
+    run: (order) => desk.run(order),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * What all members remember of fencing: who is a member, who is a victim, who was fenced, and which
+ * life of a node was proven clean. Decides nothing; does not know agents, delays or who acts.
+ */
+import type { NodeId } from "../model/ids.ts";
+import type { ReadyNotice } from "./fence-events.ts";
+import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
+
+type External = Extract<FenceMessage, { readonly type: "fence-external" }>;
+
+export class FenceRegister {
+  members: readonly NodeId[] = [];
+  /** There was a history since this daemon started: something is known of others. */
+  begun = false;
+  readonly victims = new Map<NodeId, Victim>();
+  readonly fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
+  readonly #lives = new Map<NodeId, { readonly life: number; readonly external: string | null }>();
+
+  /** A new history, in which these nodes were not seen yet. */
+  begin(unseen: readonly NodeId[], ringSeq: number): void {
+    this.#clear();
+    for (const node of unseen) this.victims.set(node, newVictim(node, "unseen", ringSeq));
+  }
+
+  adopt(snapshot: FenceSnapshot): void {
+    this.#clear();
+    this.members = snapshot.members;
+    for (const victim of snapshot.victims) this.victims.set(victim.node, victim);
+    for (const fenced of snapshot.fenced) this.fenced.set(fenced.node, fenced);
+    for (const { node, ...life } of snapshot.lives) this.#lives.set(node, life);
+  }
+
+  snapshot(): FenceSnapshot {
+    const ascending = <Entry extends { readonly node: NodeId }>(entries: Iterable<Entry>) =>
+      [...entries].toSorted((a, b) => a.node - b.node);
+    return {
+      members: this.members,
+      victims: ascending(this.victims.values()),
+      fenced: ascending(this.fenced.values()),
+      lives: ascending([...this.#lives].map(([node, life]) => ({ node, ...life }))),
+    };
+  }
+
+  /** What is known of the node, for agents that an operator is about to run. */
+  mark(node: NodeId): { readonly since: number; readonly life: number } {
+    const life = this.#lives.get(node)?.life ?? 0;
+    return { since: this.victims.get(node)?.since ?? 0, life };
+  }
+
+  /** These are the members now. Returns who is lost. */
+  view(members: readonly NodeId[], ringSeq: number): readonly NodeId[] {
+    const lost = this.members.filter((node) => !members.includes(node));
+    for (const node of lost) this.#lose(node, ringSeq);
+    for (const victim of this.victims.values()) {
+      const executorGone = victim.by !== null && !members.includes(victim.by);
+      if (executorGone) this.victims.set(victim.node, { ...victim, by: null });
+    }
+    // Members of a fresh history are not victims: they prove themselves by `ready`.
+    for (const node of members) {
+      const victim = this.victims.get(node);
+      if (victim?.cause === "unseen" && victim.by === null) this.victims.delete(node);
+    }
+    this.members = members;
+    return lost;
+  }
+
+  /** Somebody is at work on the node: its word waits. Null: nobody is. */
+  hold({ node, life, at }: ReadyNotice): Victim | null {
+    const victim = this.victims.get(node);
+    if (victim === undefined || victim.by === null) return null;
+    const held = { ...victim, heldReady: { life, at } };
+    this.victims.set(node, held);
+    return held;
+  }
+
+  /** It came back since it was fenced, and went by itself. */
+  left(node: NodeId): void {
+    this.members = this.members.filter((member) => member !== node);
+    this.fenced.delete(node);
+    this.#lives.delete(node);
+  }
+
+  /** A life of the node was proven clean; returns whether it was a victim. */
+  proven(node: NodeId, life: number): boolean {
+    this.#lives.set(node, { life, external: null });
+    return this.victims.delete(node);
+  }
+
+  /** An operator's agents have switched the node off. False: an earlier life of it. */
+  external({ victim: node, since, life, text }: External): boolean {
+    const victim = this.victims.get(node);
+    if (this.mark(node).life !== life) return false;
+    if (victim !== undefined && since !== 0 && victim.since !== since) return false;
+    if (victim !== undefined) this.victims.set(node, { ...victim, external: text });
+    else if (this.members.includes(node)) this.#lives.set(node, { life, external: text });
+    return true;
+  }
+
+  /** A victim that came back and is lost again begins anew: its safe wait, too. */
+  #lose(node: NodeId, ringSeq: number): void {
+    const known = this.#lives.get(node);
+    const external = known?.external ?? null;
+    if (known !== undefined) this.#lives.set(node, { ...known, external: null });
+    this.victims.set(node, { ...newVictim(node, "lost", ringSeq), external });
+  }
+
+  #clear(): void {
+    this.begun = true;
+    this.members = [];
+    this.victims.clear();
+    this.fenced.clear();
+    this.#lives.clear();
+  }
+}
+
+function newVictim(node: NodeId, cause: Victim["cause"], since: number): Victim {
+  return { node, cause, since, by: null, rounds: 0, lastText: "", external: null, heldReady: null };
+}

@@ -1,0 +1,70 @@
+/**
+ * What this node says of its own part in the total order: that it is ready, is leaving, has left;
+ * and how its part ends. Does not know rings or votes.
+ * S1  `ready` is said once for each life and ring, when nothing of an earlier life is left.
+ */
+import type { NodeId } from "../model/ids.ts";
+import type { ServiceTable } from "../services/service-table.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OwnServices } from "./own-services.ts";
+import type { QuorumDesk } from "./quorum-desk.ts";
+import type { Unfencing } from "./unfencing.ts";
+
+export class Presence {
+  readonly #self: NodeId;
+  readonly #outbox: Outbox;
+  readonly #own: OwnServices;
+  readonly #desk: QuorumDesk;
+  readonly #unfencing: Unfencing;
+  ending: "no" | "shutdown" | "restart" = "no";
+  /** The others have agreed to this node's departure. */
+  departing = false;
+  /** What was announced last, in which ring: to say it once. */
+  #announced = "";
+
+  constructor(
+    self: NodeId,
+    shared: {
+      readonly outbox: Outbox;
+      readonly own: OwnServices;
+      readonly desk: QuorumDesk;
+      readonly unfencing: Unfencing;
+    },
+  ) {
+    this.#self = self;
+    this.#outbox = shared.outbox;
+    this.#own = shared.own;
+    this.#desk = shared.desk;
+    this.#unfencing = shared.unfencing;
+  }
+
+  /** Says `ready` after clean-up and unfencing, and `leaving` once the end was asked for. */
+  announce(table: ServiceTable | null, ringSeq: number): void {
+    const node = table?.node(this.#self);
+    this.#unfencing.adjust(table !== null);
+    if (node === undefined || !this.#own.clean) return;
+    if (!this.#unfencing.done && this.ending === "no") return;
+    const proven = node.phase === "joined" && node.life === this.#own.life;
+    const going = node.phase === "ready" && this.ending === "shutdown";
+    const state = proven ? "ready" : going ? "leaving" : null;
+    if (state === null) return;
+    const once = `${state} ${this.#own.life} ${ringSeq}`;
+    if (this.#announced !== once) this.#own.announce(state);
+    this.#announced = once;
+  }
+
+  /** Nothing of any service is left here; `remembers`: there is a replicated history. */
+  onClean(remembers: boolean): void {
+    this.#outbox.notice("services", "info", "nothing of any service is left on this node");
+    if (this.departing && remembers) {
+      this.#desk.depart();
+      this.#own.announce("left");
+    }
+    if (this.ending === "restart") {
+      const why = "the lease ended although the ring went on";
+      this.#outbox.emit({ type: "restart", why });
+    } else if (this.ending === "shutdown" && !remembers) {
+      this.#outbox.emit({ type: "leave" });
+    }
+  }
+}

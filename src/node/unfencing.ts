@@ -1,0 +1,86 @@
+/**
+ * Unfencing: before a node has services, its devices let it in again, as its `<unfence>` says.
+ * Does not know agents, nor what the devices cut off.
+ * Source: fenced(8); cman init.d/cman.in: unfence_self; fence_node(8).
+ * Deviation: clusterd does it by itself when quorate, and again after each loss of quorum.
+ * B1  A node that has devices to be unfenced is not ready before all of them succeeded.
+ * B2  Nothing is unfenced without quorum: the others may have cut this node off for good reason.
+ *
+ *   idle ──quorate──► running ──success──► done ──history ended──► idle
+ *     ▲                  └─failure─► pausing ──timer──┐
+ *     └───────────────────────────────────────────────┘
+ */
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
+import { ms } from "../model/time.ts";
+import type { NodeInput } from "./node-events.ts";
+import type { Outbox } from "./outbox.ts";
+
+const pauseMaxMs = 60_000;
+
+export class Unfencing {
+  readonly #outbox: Outbox;
+  readonly #needed: boolean;
+  readonly #pauseMs: number;
+  #state: "idle" | "running" | "pausing" | "done" = "idle";
+  #run = 0;
+  #failures = 0;
+  #lastText = "";
+
+  constructor(conf: ClusterConf, self: NodeId, outbox: Outbox) {
+    this.#outbox = outbox;
+    this.#needed = conf.nodes.some(({ id, unfence }) => id === self && unfence.length > 0);
+    this.#pauseMs = conf.fencing.overrideTimeMs;
+  }
+
+  /** B1. */
+  get done(): boolean {
+    return !this.#needed || this.#state === "done";
+  }
+
+  /** In words, while services wait for it; null: they do not. */
+  get describe(): string | null {
+    if (this.done) return null;
+    return this.#failures === 0 ? "is unfenced first" : `unfencing failed: ${this.#lastText}`;
+  }
+
+  /** After each step; `quorate`: this node takes part in a quorate history. */
+  adjust(quorate: boolean): void {
+    if (!this.#needed) return;
+    if (!quorate) {
+      if (this.#state === "pausing") this.#outbox.emit({ type: "disarm", timer: "unfence" });
+      this.#state = "idle";
+      return;
+    }
+    if (this.#state !== "idle") return;
+    this.#state = "running";
+    this.#run += 1;
+    this.#outbox.emit({ type: "unfence", run: this.#run });
+  }
+
+  onVerdict({
+    run,
+    outcome,
+    text,
+  }: Extract<NodeInput, { readonly type: "unfence-verdict" }>): void {
+    if (run !== this.#run || this.#state !== "running") return;
+    if (outcome === "success") {
+      this.#state = "done";
+      this.#failures = 0;
+      this.#outbox.notice("fencing", "notice", `this node is unfenced: ${text}`);
+      return;
+    }
+    this.#state = "pausing";
+    this.#failures += 1;
+    this.#lastText = text;
+    const afterMs = ms(Math.min(this.#pauseMs * 2 ** (this.#failures - 1), pauseMaxMs));
+    this.#outbox.emit({ type: "arm", timer: "unfence", afterMs });
+    const what = `unfencing of this node failed: ${text}`;
+    const then = `no service starts here before it succeeds; next try in ${afterMs / 1000} s`;
+    this.#outbox.notice("fencing", "err", `${what}; ${then}`);
+  }
+
+  onTimer(): void {
+    if (this.#state === "pausing") this.#state = "idle";
+  }
+}
