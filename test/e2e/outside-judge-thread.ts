@@ -3,7 +3,7 @@
  * node's addresses and at the state of its broker, and posts what has changed. Asks nobody.
  */
 import { readFileSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { loadSystemCalls } from "../../src/io/system-calls.ts";
 
 export type Watched = {
@@ -108,4 +108,6 @@ async function run(watched: Watched, post: (sighting: Sighting) => void): Promis
 }
 
 const port = parentPort;
-if (port !== null) await run(workerData, (sighting) => port.postMessage(sighting));
+port?.once("message", (watched: Watched) => {
+  void run(watched, (sighting) => port.postMessage(sighting));
+});

@@ -34,7 +34,8 @@ export class OutsideJudge {
     }));
     const watched: Watched = { address, nodes };
     const url = new URL("./outside-judge-thread.js", import.meta.url);
-    this.#worker = new Worker(url, { workerData: watched });
+    this.#worker = new Worker(url);
+    this.#worker.postMessage(watched);
     this.#worker.on("message", (sighting: Sighting) => {
       if (sighting.type === "sight") this.#sights.push(sighting);
       else this.#count = sighting;
