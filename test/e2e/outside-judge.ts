@@ -83,6 +83,14 @@ export class OutsideJudge {
     return roles.flatMap((role) => this.#handoversOf(role, sinceMs));
   }
 
+  /** One line for people: what changed hands, and how long nobody had it. */
+  gapsInWords(sinceMs: number): string {
+    const words = this.handovers(sinceMs).map(
+      ({ what, from, to, gapMs }) => `${what} ${from} to ${to} after ${gapMs.toFixed(0)} ms`,
+    );
+    return words.length === 0 ? "nothing changed hands" : words.join(", ");
+  }
+
   #handoversOf({ what, of }: Role, sinceMs: number): readonly Handover[] {
     const found: Handover[] = [];
     let last: { readonly node: number; readonly untilMs: number } | null = null;

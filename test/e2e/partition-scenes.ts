@@ -12,6 +12,7 @@ export type SceneReport = {
   readonly from: number;
   readonly to: number;
   readonly handovers: readonly Handover[];
+  readonly gaps: string;
   readonly doubles: readonly string[];
   readonly tookMs: number;
 };
@@ -68,18 +69,11 @@ export class PartitionScenes {
       from: owner,
       to: await cluster.started(1, primary),
       handovers: judge.handovers(sinceMs),
+      gaps: judge.gapsInWords(sinceMs),
       doubles: judge.doubles(sinceMs),
       tookMs: untilMs - sinceMs,
     };
   }
-}
-
-/** One line for people: who had it, who has it, and how long nobody had it. */
-export function gapsInWords({ handovers }: SceneReport): string {
-  const words = handovers.map(
-    ({ what, from, to, gapMs }) => `${what} ${from} to ${to} after ${gapMs.toFixed(0)} ms`,
-  );
-  return words.length === 0 ? "nothing changed hands" : words.join(", ");
 }
 
 /** Every service started, on every node's word, and every broker caught up. */
