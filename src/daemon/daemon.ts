@@ -26,6 +26,7 @@ import { operatorBackend } from "./operator-backend.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
 import { reportStatus } from "./status-report.ts";
+import { SupervisorDesk, type SupervisorLine } from "./supervisor-desk.ts";
 import { WatchdogDesk } from "./watchdog-desk.ts";
 
 export type DaemonOptions = {
@@ -33,6 +34,7 @@ export type DaemonOptions = {
   readonly stateDirectory: string;
   readonly runDirectory: string;
   readonly log: LogSink;
+  readonly supervisor: SupervisorLine;
   /** The process may end now, with this exit status. */
   readonly onExit: (status: number) => void;
 };
@@ -45,6 +47,7 @@ export class Daemon {
   readonly #addresses: readonly string[];
   readonly #ringLink: RingLink;
   readonly #watchdog: WatchdogDesk;
+  readonly #supervisor: SupervisorDesk;
   #guard: GuardLink | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
@@ -66,6 +69,8 @@ export class Daemon {
       log: options.log,
       onMissing: () => this.#giveUp(),
     });
+    const status = () => this.status();
+    this.#supervisor = new SupervisorDesk({ ...options.supervisor, status });
     this.#ringLink = new RingLink({
       network: ports.network,
       address: addresses.find(({ id }) => id === local.id)?.address ?? "",
@@ -136,8 +141,14 @@ export class Daemon {
   shutdown({ remove } = { remove: false }): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#supervisor.stopping();
     if (this.#life === null) void this.#leave();
     else this.#life.shutdown(remove);
+  }
+
+  /** SIGHUP: the log file was moved away. */
+  reload(): void {
+    this.#supervisor.reloading(() => this.#options.log.reopen());
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -161,7 +172,9 @@ export class Daemon {
       },
       log,
       onReady: () => {
-        if (!this.#ending) this.#beginLife();
+        if (this.#ending) return;
+        this.#beginLife();
+        this.#supervisor.ready();
       },
       onGuarded: (untilMs) => this.#life?.loop?.push({ type: "guarded", untilMs }),
       onWatchdog: (report) => this.#watchdog.onReport(report),
@@ -244,6 +257,7 @@ export class Daemon {
   async #exit(status: number): Promise<void> {
     for (const stop of this.#watches) stop();
     this.#ringLink.stop();
+    this.#supervisor.end();
     this.#life = null;
     await this.#sockets?.close();
     this.#options.onExit(status);

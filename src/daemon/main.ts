@@ -14,6 +14,7 @@ import { JsonLog } from "../io/log-sink.ts";
 import type { LogPriority } from "../model/conf.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
+import { openSupervisorLine } from "./supervisor-desk.ts";
 
 const version = "0.1.0";
 const levels: readonly LogPriority[] = [
@@ -123,11 +124,15 @@ async function run(options: Arguments): Promise<number | null> {
       : { totem: logLevel, quorum: logLevel, fencing: logLevel, services: logLevel };
   const log = new JsonLog({ ...logging, priority, clock: systemClock(), output: 1 });
   for (const text of startupWarnings(loaded.conf)) log.write("services", "warning", { text });
+  const supervisor = await openSupervisorLine(process.env, (text) =>
+    log.write("services", "warning", { text }),
+  );
   const daemon = await Daemon.start({
     loaded,
     stateDirectory: options.stateDir,
     runDirectory: options.runDir,
     log,
+    supervisor,
     onExit: (status) => {
       log.flush();
       process.exit(status);
@@ -141,7 +146,7 @@ async function run(options: Arguments): Promise<number | null> {
   log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
   process.on("SIGTERM", () => daemon.value.shutdown());
   process.on("SIGINT", () => daemon.value.shutdown());
-  process.on("SIGHUP", () => log.reopen());
+  process.on("SIGHUP", () => daemon.value.reload());
   process.on("uncaughtException", (error) => {
     log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
     log.flush();

@@ -34,6 +34,7 @@ export type HaBrokerOptions = {
   readonly log: (text: string) => void;
   /** The broker cannot go on; with this exit code it ends. */
   readonly onFatal: (text: string, code: number) => void;
+  readonly onState: (state: HaState) => void;
 };
 
 export class HaBroker {
@@ -77,6 +78,7 @@ export class HaBroker {
       onMembers: (members, level) => this.#onMembers(members, level),
     });
     if (options.settings.cluster) this.#state = "joining";
+    options.onState(this.#state);
     this.#members = [this.#self()];
   }
 
@@ -255,6 +257,7 @@ export class HaBroker {
     }
     this.#log(`${this.#state} -> ${state}`);
     this.#state = state;
+    this.#options.onState(state);
   }
 
   #publish(members: readonly Member[]): void {

@@ -2,7 +2,7 @@
  * One stand-in broker in this process: port, identity, lock of the directory, signals.
  */
 import { randomUUID } from "node:crypto";
-import { closeSync, mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { AmqpFront } from "./amqp-front.ts";
 import type { BrokerOptions } from "./broker-options.ts";
@@ -20,6 +20,7 @@ export function serve(settings: BrokerOptions, onListening: () => void): void {
     systemId: systemIdentity(settings.directory),
     log,
     onFatal: fail,
+    onState: (state) => showState(settings.directory, state),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
   const server = new AmqpFront(broker, log).server();
@@ -42,6 +43,14 @@ function logLine(text: string): void {
 function fail(text: string, code = 1): never {
   logLine(`[Broker] critical ${text}`);
   process.exit(code);
+}
+
+/** For whoever watches from outside without asking: `ha-state` holds the process and its state. */
+function showState(directory: string | null, state: string): void {
+  if (directory === null) return;
+  const file = join(directory, "ha-state");
+  writeFileSync(`${file}.new`, `${process.pid} ${state}\n`);
+  renameSync(`${file}.new`, file);
 }
 
 /** New at every start, or kept in the directory. */

@@ -1,8 +1,8 @@
 /**
  * Faults at random, one at a time, on real daemons under load, for as long as one likes:
  * `npm run chaos -- --minutes 5 --seed 7`. After each fault everything must come back, with every
- * broker caught up. At no moment may two nodes hold the address, and nothing acknowledged may be
- * lost. Exit status 1 when one of these is broken.
+ * broker caught up. At no moment may two nodes hold the address or two brokers be primary, and
+ * nothing acknowledged may be lost. Exit status 1 when one of these is broken.
  */
 import { enterNamespaces, skippedStatus } from "../netns/enter.ts";
 
@@ -14,7 +14,7 @@ if (entry.type === "unsupported") {
 const { parseArgs } = await import("node:util");
 const { join } = await import("node:path");
 const { serviceAddress } = await import("../netns/node-files.ts");
-const { AddressSampler } = await import("./address-sampler.ts");
+const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, project, RealCluster } = await import("./real-cluster.ts");
 const { Random } = await import("../sim/random.ts");
 
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 const random = new Random(Number(values.seed));
 const cluster = new RealCluster();
-const sampler = new AddressSampler(() => cluster.net.holders(serviceAddress));
+const judge = new OutsideJudge();
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 const nodes = [1, 2, 3];
@@ -117,7 +117,7 @@ const faults: Readonly<Record<string, (node: number, witness: number) => Promise
 
 async function play(): Promise<number> {
   await cluster.start();
-  sampler.start();
+  judge.start(cluster.net, serviceAddress);
   cluster.startAll();
   await rest();
   const load = cluster.net.spawnClient([
@@ -141,7 +141,7 @@ async function play(): Promise<number> {
     say(
       `${acts}. ${name}: node${node}${node === owner ? " (owner)" : ""}, whole after ${tookMs} ms`,
     );
-    if (sampler.doubles.length > 0) break;
+    if (judge.doubles().length > 0) break;
   }
   load.kill("SIGTERM");
   await load.exited;
@@ -151,9 +151,9 @@ async function play(): Promise<number> {
       .split("\n")
       .findLast((line) => line.startsWith("{")) ?? "{}";
   say(report);
-  for (const double of sampler.doubles) say(`TWO HOLDERS at ${double}`);
+  for (const double of judge.doubles()) say(`TWO OWNERS: ${double}`);
   const lost = new Map(Object.entries(JSON.parse(report))).get("lost");
-  const good = lost === 0 && sampler.doubles.length === 0;
+  const good = lost === 0 && judge.doubles().length === 0;
   say(`chaos: ${acts} faults, seed ${values.seed}: ${good ? "passed" : "FAILED"}`);
   return good ? 0 : 1;
 }
@@ -164,6 +164,6 @@ try {
 } catch (error) {
   say(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
-sampler.stop();
+await judge.stop();
 await cluster.stop();
 process.exit(status);

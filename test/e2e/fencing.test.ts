@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { enterNamespaces } from "../netns/enter.ts";
+import { fencedConf } from "./fenced-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -22,20 +23,11 @@ echo "the operator's console says something about hunter2"
 exit "$status"
 `;
 
-function fencedConf(): string {
-  const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8");
-  const plain = example.replace(/<!--[\s\S]*?-->/g, "");
-  const withDevices = plain.replace(
-    /<clusternode name="(node\d)\.example\.com" nodeid="(\d)"\/>/g,
-    (_, name: string, id: string) =>
-      `<clusternode name="${name}.example.com" nodeid="${id}"><fence><method name="power">` +
-      `<device name="console" port="${id}" action="off"/></method></fence></clusternode>`,
-  );
-  const devices =
-    '<fencedevices><fencedevice name="console" agent="fence_console" login="admin"' +
-    ' passwd="hunter2"/></fencedevices>';
-  return withDevices.replace("</clusternodes>", `</clusternodes>${devices}`);
-}
+const conf = fencedConf(project, {
+  methods: (node) =>
+    `<method name="power"><device name="console" port="${node}" action="off"/></method>`,
+  devices: '<fencedevice name="console" agent="fence_console" login="admin" passwd="hunter2"/>',
+});
 
 const cluster = new RealCluster({ conf: "/etc/cluster/cluster.conf" });
 if (skip === false) {
@@ -45,7 +37,7 @@ if (skip === false) {
     mkdirSync(sbin, { recursive: true });
     writeFileSync(join(sbin, "fence_console"), agent);
     chmodSync(join(sbin, "fence_console"), 0o755);
-    writeFileSync(cluster.net.path(node, "etc/cluster/cluster.conf"), fencedConf());
+    writeFileSync(cluster.net.path(node, "etc/cluster/cluster.conf"), conf);
   }
 }
 suite.teardown(() => cluster.stop());

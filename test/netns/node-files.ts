@@ -84,6 +84,8 @@ export function viewScript({ directory, node, cgroup }: ViewOptions): string {
     "mount -t tmpfs -o mode=755 tmpfs /run",
     "mkdir -p /run/lock/subsys /run/clusterd",
     "[ ! -d /usr/local/sbin ] || mount -t tmpfs -o mode=755 tmpfs /usr/local/sbin",
+    // Tests kill guards: the watchdog of the machine must not hear of it.
+    "[ ! -e /dev/watchdog ] || mount --bind /dev/null /dev/watchdog",
     "ip link set lo up",
     "echo ready",
     "exec sleep infinity",

@@ -154,6 +154,9 @@ export class TestNet {
   async powerOff(node: number): Promise<void> {
     await this.cut(node);
     this.#killAll(node);
+    // A kernel without power forgets every address; its own one is there after the next start.
+    await this.#execOn(node, ["ip", "addr", "flush", "dev", "eth0"], {});
+    await this.#configure(node);
   }
 
   /** The node hears nobody, or not this one node, by its address; it is heard as before. */

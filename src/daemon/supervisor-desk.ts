@@ -1,0 +1,124 @@
+/**
+ * What the service supervisor is told of the daemon: ready, state in a line, alive, stopping.
+ * Does not know sockets. Without a supervisor nothing is said.
+ * Source: sd_notify(3), sd_watchdog_enabled(3).
+ * V1  Alive is said by the main thread only, so that one that stands still falls silent.
+ */
+import { NotifySocket } from "../io/notify-socket.ts";
+import { loadSystemCalls } from "../io/system-calls.ts";
+import type { ClusterStatus } from "../model/status.ts";
+
+/** How the supervisor of this process is reached. */
+export type SupervisorLine = {
+  /** Null: there is no supervisor, or it cannot be reached. */
+  readonly say: ((...lines: readonly string[]) => void) | null;
+  /** Value of WATCHDOG_USEC; null: it does not ask for signs of life. */
+  readonly aliveWithinUs: number | null;
+  /** CLOCK_MONOTONIC, microseconds. */
+  readonly monotonicUs: () => number;
+};
+
+export type SupervisorOptions = SupervisorLine & { readonly status: () => ClusterStatus };
+
+const statusEveryMs = 1000;
+/** Of the time that the supervisor allows: half is what systemd recommends; this is safer. */
+const aliveParts = 3;
+
+export class SupervisorDesk {
+  readonly #options: SupervisorOptions;
+  #timers: readonly NodeJS.Timeout[] = [];
+  #shown = "";
+  #stopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Everything is open, and the guard is there. */
+  ready(): void {
+    const { say, aliveWithinUs } = this.#options;
+    if (say === null || this.#timers.length > 0) return;
+    this.#shown = this.#statusLine();
+    say("READY=1", this.#shown);
+    const shows = setInterval(() => this.#show(), statusEveryMs);
+    if (aliveWithinUs === null) {
+      this.#timers = [shows];
+      return;
+    }
+    say("WATCHDOG=1");
+    const everyMs = aliveWithinUs / 1000 / aliveParts;
+    this.#timers = [shows, setInterval(() => say("WATCHDOG=1"), everyMs)];
+  }
+
+  /** Around what SIGHUP does. */
+  reloading(act: () => void): void {
+    const { say, monotonicUs } = this.#options;
+    say?.("RELOADING=1", `MONOTONIC_USEC=${monotonicUs()}`);
+    act();
+    say?.("READY=1");
+  }
+
+  stopping(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#options.say?.("STOPPING=1");
+  }
+
+  /** Nothing more is said; the process is about to end. */
+  end(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  #show(): void {
+    const line = this.#statusLine();
+    if (line !== this.#shown) this.#options.say?.(line);
+    this.#shown = line;
+  }
+
+  #statusLine(): string {
+    return `STATUS=${statusText(this.#options.status())}`;
+  }
+}
+
+/** One line for an operator who asks the supervisor. */
+export function statusText(status: ClusterStatus): string {
+  const { quorum, nodes, services, localNode } = status;
+  const online = nodes.filter((node) => node.online).length;
+  const here = (services ?? []).filter(({ owner }) => owner === localNode).length;
+  const held = here === 1 ? "1 service" : `${here} services`;
+  const quorate = quorum.quorate ? "quorate" : "not quorate";
+  return `${quorate}, ${online} of ${nodes.length} nodes, ${held} on this node`;
+}
+
+/** For this process only: the variables may have come from a parent. */
+export function aliveWithinUs(environment: NodeJS.ProcessEnv, pid: number): number | null {
+  const { WATCHDOG_USEC: span = "", WATCHDOG_PID: whose = String(pid) } = environment;
+  const value = Number(span);
+  return whose === String(pid) && Number.isSafeInteger(value) && value > 0 ? value : null;
+}
+
+/** Opens the line that the environment names; `warn` says why the supervisor hears nothing. */
+export async function openSupervisorLine(
+  environment: NodeJS.ProcessEnv,
+  warn: (text: string) => void,
+): Promise<SupervisorLine> {
+  const { NOTIFY_SOCKET: address = "" } = environment;
+  const monotonicUs = () => Number(process.hrtime.bigint() / 1000n);
+  const silent = { say: null, aliveWithinUs: null, monotonicUs };
+  if (address === "") return silent;
+  const calls = await loadSystemCalls();
+  const opened = await NotifySocket.open({
+    address,
+    calls: calls.ok ? calls.value : null,
+    onProblem: (text) => warn(`the supervisor was not told everything: ${text}`),
+  });
+  if (opened.ok) {
+    const say = (...lines: readonly string[]) => opened.value.say(...lines);
+    return { say, aliveWithinUs: aliveWithinUs(environment, process.pid), monotonicUs };
+  }
+  warn(
+    `NOTIFY_SOCKET is set, but the supervisor cannot be told anything: ${opened.problem}; ` +
+      "a unit of Type=notify does not become active",
+  );
+  return silent;
+}
