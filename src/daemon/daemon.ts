@@ -22,7 +22,7 @@ import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
-import { ipSettings } from "../vip/ip-agent.ts";
+import { heldAddress } from "../services/held-things.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { presentGroups } from "./group-lives.ts";
@@ -363,7 +363,7 @@ async function openCgroups(
 }
 
 function addressesOf(tree: ResourceConf): readonly string[] {
-  const own = tree.type === "ip" ? ipSettings(new Map(tree.attributes)) : null;
+  const own = heldAddress(tree);
   return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesOf)];
 }
 

@@ -94,8 +94,8 @@ async function run(options: Arguments): Promise<number | null> {
   for (const complaint of complaints) say(formatComplaint(complaint));
   const strictly = options.strict === true && complaints.length > 0;
   if (complaints.length > 0) say(formatCount(complaints));
-  if (loaded === null || hasErrors(complaints) || strictly) return 1;
-  if (options.check === true) return 0;
+  if (loaded === null || strictly) return 1;
+  if (options.check === true) return hasErrors(complaints) ? 1 : 0;
   if (!loaded.conf.services.enabled) {
     say(`${config}: <rm disabled="1">: service management is disabled`);
     return 2;

@@ -104,11 +104,8 @@ export class OrderPerformer {
   ): Promise<AgentReport> {
     const cancel = new AbortController();
     this.#running.set(action, cancel);
-    const { argv, environment, timeoutMs } = order;
-    const result = await this.#ports.processes.run(
-      { argv, environment, timeoutMs, stdin: null },
-      cancel.signal,
-    );
+    const { type: _, ...call } = order;
+    const result = await this.#ports.processes.run({ ...call, stdin: null }, cancel.signal);
     this.#running.delete(action);
     switch (result.type) {
       case "exited":

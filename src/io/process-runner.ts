@@ -61,10 +61,10 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   /** The agent of a service, by way of its cgroup. What cannot be run fails as it would without. */
-  async #inCgroup({ argv, environment }: ProcessOrder): Promise<ProcessOrder["argv"]> {
+  async #inCgroup({ argv, environment, looks }: ProcessOrder): Promise<ProcessOrder["argv"]> {
     const service = markedService(environment);
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
-    const part = argv[1] === "status" || argv[1] === "monitor" ? "check" : "run";
+    const part = looks === true ? "check" : "run";
     return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
   }
 }

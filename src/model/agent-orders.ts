@@ -20,6 +20,8 @@ export type AgentOrder =
       readonly argv: readonly [string, ...string[]];
       readonly environment: readonly (readonly [string, string])[];
       readonly timeoutMs: Ms | null;
+      /** It only looks: its end is no news of the service. */
+      readonly looks?: true;
     }
   | { readonly type: "list-interfaces" }
   | { readonly type: "add-address"; readonly address: AddressOrder }

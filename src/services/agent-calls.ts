@@ -5,14 +5,18 @@
  * found again, however they detach.
  */
 import type { AgentCall } from "../model/agent-orders.ts";
-import type { ResourceConf } from "../model/conf.ts";
+import type { AgentConf, ResourceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
-import { invariant } from "../model/outcome.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { checkAddress, ipSettings, startAddress, stopAddress } from "../vip/ip-agent.ts";
+import { trackingMarks } from "./agent-marks.ts";
+import { callExternal } from "./external-agent.ts";
 import { callScript } from "./script-agent.ts";
+import { callUnit } from "./systemd-agent.ts";
 
-export type AgentAction = "start" | "stop" | "status";
+/** The last two are called where an agent lists them. */
+export type AgentAction = "start" | "stop" | "status" | "recover" | "reconfig";
 
 export type CallPlace = {
   readonly service: ServiceName;
@@ -31,8 +35,11 @@ export function* callAgent(
   action: AgentAction,
   place: CallPlace,
 ): AgentCall {
+  const { agent } = resource;
+  if (agent !== undefined) return yield* callForeign(resource, { agent, action, place });
   const attributes = new Map(resource.attributes);
   if (resource.type === "service") return { code: 0, text: "" };
+  if (action === "recover" || action === "reconfig") return { code: 0, text: "" };
   if (resource.type === "ip") {
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} was accepted without an address`);
@@ -47,6 +54,28 @@ export function* callAgent(
     environment: agentEnvironment(resource, place),
     timeoutMs: place.limitMs,
   });
+}
+
+function* callForeign(
+  resource: ResourceConf,
+  call: {
+    readonly agent: AgentConf;
+    readonly action: AgentAction;
+    readonly place: CallPlace;
+  },
+): AgentCall {
+  const { runs } = call.agent;
+  switch (runs.dialect) {
+    case "rgmanager":
+    case "ocf":
+      return yield* callExternal(resource, { ...call, runs });
+    case "systemd":
+      return yield* callUnit(runs.unit, call);
+    case "none":
+      return { code: 5, text: `${call.action} of ${resource.type} "${resource.key}": ${runs.why}` };
+    default:
+      return assertNever(runs);
+  }
 }
 
 function agentEnvironment(
@@ -69,8 +98,6 @@ function agentEnvironment(
     ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "0"],
     ["SYSTEMCTL_SKIP_REDIRECT", "1"],
-    ["CLUSTERD_SERVICE", place.service],
-    ["CLUSTERD_NODE", place.nodeName],
-    ["CLUSTERD_TRACK", place.trackingToken],
+    ...trackingMarks(place),
   ];
 }

@@ -4,7 +4,8 @@
  */
 import { type AgentRule, builtInAgents } from "../config/agent-tables.ts";
 import { knownAgents } from "../config/known-agents.ts";
-import { type ChildRule, childRulesOf } from "../services/resource-rules.ts";
+import type { ChildRule } from "../model/conf.ts";
+import { childRulesOf } from "../services/resource-rules.ts";
 
 export type TreeRule = {
   readonly agent: AgentRule;
