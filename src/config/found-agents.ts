@@ -74,6 +74,6 @@ export function agentsByType(answers: readonly MetadataAnswer[]): ReadonlyMap<st
 }
 
 /** The type that a file's name says: `fs` for `/usr/share/cluster/fs.sh`. */
-export function typeOfFile(file: string): string {
+function typeOfFile(file: string): string {
   return (file.split("/").at(-1) ?? "").replace(/\.[^.]*$/, "");
 }

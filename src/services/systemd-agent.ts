@@ -174,6 +174,7 @@ function dropIn({ unit, place }: Unit): string {
   const permit = `${dropInDirectory(unit)}/50-clusterd.permit`;
   const lines = [
     "# Written by clusterd while its service runs here.",
+    ...trackingMarks(place).map(([name, value]) => `# ${name}=${value}`),
     "[Unit]",
     `AssertPathExists=${permit.replaceAll("%", "%%")}`,
   ];
