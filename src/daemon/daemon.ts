@@ -292,6 +292,10 @@ export class Daemon {
       const why = `link of ${event.interface} changed`;
       this.#life?.loop?.push({ type: "check-now", why });
     }
+    if (event.type === "address" && event.gone && this.#addresses.includes(event.address)) {
+      const why = `address ${event.address} is gone from ${event.interface}`;
+      this.#life?.loop?.push({ type: "check-now", why });
+    }
   }
 
   /** Tells the listeners what has changed since the last time. */

@@ -2,7 +2,7 @@
  * Looks again and again who holds an address, and remembers every moment with more than one holder.
  */
 
-const everyMs = 4;
+const everyMsUsual = 4;
 
 export class AddressSampler {
   readonly #holders: () => readonly number[];
@@ -12,12 +12,15 @@ export class AddressSampler {
   samples = 0;
   longestGapMs = 0;
 
-  constructor(holders: () => readonly number[]) {
+  readonly #everyMs: number;
+
+  constructor(holders: () => readonly number[], everyMs = everyMsUsual) {
     this.#holders = holders;
+    this.#everyMs = everyMs;
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#look(), everyMs);
+    this.#timer = setInterval(() => this.#look(), this.#everyMs);
   }
 
   stop(): void {
