@@ -14,7 +14,7 @@ import type { Report } from "./complaint.ts";
 import { reservedParameters } from "./folded-parameters.ts";
 import { ocfAgentName, unitName } from "./foreign-names.ts";
 import type { FoundAgent, FoundAgents } from "./found-agents.ts";
-import { needsPacemaker, shareableAgents } from "./ocf-lists.ts";
+import { holdsMore, needsPacemaker, shareableAgents } from "./ocf-lists.ts";
 import { attributeOf, placeOf, placeOfAttribute, type Section } from "./section.ts";
 import { nameList, parseFlag } from "./value-text.ts";
 
@@ -70,7 +70,7 @@ export class AgentRules {
     const { metadata, file } = found;
     const { instancesMax, parameters, actions, children } = metadata;
     const runs = { dialect: "rgmanager", file, directory: this.#found.directory } as const;
-    const agent = { runs, actions, children };
+    const agent = { runs, actions, children, ...holding({ dialect: "rgmanager", type }) };
     const others = "ignored-with-warning";
     return { type, instancesMax, parameters, actions, agent, others };
   }
@@ -111,7 +111,7 @@ export class AgentRules {
       instancesMax,
       parameters: [...ocfRule.parameters, ...parameters],
       actions,
-      agent: { runs, actions, children: [] },
+      agent: { runs, actions, children: [], ...holding({ dialect: "ocf", name }) },
       others: "passed-with-warning",
     };
   }
@@ -149,7 +149,13 @@ export class AgentRules {
 function ofSystemd(section: Section): AgentRule {
   const unit = unitName(attributeOf(section, "unit") ?? "") ?? "";
   const runs: AgentRun = { dialect: "systemd", unit };
-  return { ...systemdRule, agent: { runs, actions: systemdRule.actions, children: [] } };
+  const { actions } = systemdRule;
+  const held = holding({ dialect: "systemd", unit });
+  return { ...systemdRule, agent: { runs, actions, children: [], ...held } };
+}
+
+function holding(of: Parameters<typeof holdsMore>[0]): { readonly holds?: true } {
+  return holdsMore(of) ? { holds: true } : {};
 }
 
 function without(why: string): Pick<AgentRule, "agent"> & { readonly agent: object } {

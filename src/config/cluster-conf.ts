@@ -18,6 +18,7 @@ import { readFencing } from "./fence-daemon-section.ts";
 import { readFenceDevices, readFenceMethods } from "./fence-methods-section.ts";
 import { foldParameters } from "./folded-parameters.ts";
 import { agentDirectoryDefault, type FoundAgents, noAgents } from "./found-agents.ts";
+import { warnUnfencedHolders } from "./holder-check.ts";
 import { readLogging } from "./logging-section.ts";
 import { readNodes } from "./nodes-section.ts";
 import { type ConfPlaces, collectPlaces } from "./places.ts";
@@ -112,6 +113,8 @@ function readCluster(root: Section, agents: Agents, report: Report): ClusterConf
   const fencing = readFencing(root, { totem, twoNode }, report);
   checkSelfDevices(devices, { fencing, twoNode }, report);
   const domains = readDomains(root, entries, report);
+  const services = readServices(root, { domains, rules: readRules(root, agents, report) }, report);
+  warnUnfencedHolders(nodes, services, report);
   return {
     name,
     version,
@@ -121,7 +124,7 @@ function readCluster(root: Section, agents: Agents, report: Report): ClusterConf
     nodes,
     fencing,
     logging: readLogging(root, report),
-    services: readServices(root, { domains, rules: readRules(root, agents, report) }, report),
+    services,
     accounts: readAccounts(root, report),
   };
 }

@@ -1,7 +1,8 @@
 /**
- * What is known of single OCF agents beyond their metadata.
- * Source: the agents of ClusterLabs resource-agents 4.12.
+ * What is known of single agents beyond their metadata.
+ * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
  */
+import { assertNever } from "../model/outcome.ts";
 import { attributeOf, type Section } from "./section.ts";
 
 /** Hold nothing, so that several services may use the same one. */
@@ -36,4 +37,37 @@ export function needsPacemaker(agent: string, section: Section): string | null {
   return replicated
     ? "replicates with Pacemaker's tools only: use it for a single instance, without replication"
     : null;
+}
+
+/** Of rgmanager: what they start does not end with its processes. */
+const holdingTypes: readonly string[] = [
+  ..."fs clusterfs netfs lvm nfsexport nfsclient nfsserver drbd".split(" "),
+];
+
+/** The same of the provider heartbeat. */
+const holdingAgents: readonly string[] = [
+  ..."Filesystem LVM LVM-activate CTDB ManageVE ManageRAID Raid1 ServeRAID mdraid ZFS".split(" "),
+  ..."crypt exportfs nfsserver iSCSITarget iSCSILogicalUnit iscsi nvmet-namespace".split(" "),
+  ..."nvmet-port nvmet-subsystem IPsrcaddr Route iface-bridge iface-macvlan".split(" "),
+  ..."iface-vlan portblock vdo-vol docker docker-compose podman rkt lxc Xen".split(" "),
+  ..."VirtualDomain".split(" "),
+];
+
+/** Whether killing every process of an agent leaves something behind. */
+export function holdsMore(
+  of:
+    | { readonly dialect: "rgmanager"; readonly type: string }
+    | { readonly dialect: "ocf"; readonly name: string }
+    | { readonly dialect: "systemd"; readonly unit: string },
+): boolean {
+  switch (of.dialect) {
+    case "rgmanager":
+      return holdingTypes.includes(of.type);
+    case "ocf":
+      return holdingAgents.some((type) => of.name === `heartbeat:${type}`);
+    case "systemd":
+      return !of.unit.endsWith(".service");
+    default:
+      return assertNever(of);
+  }
 }

@@ -45,6 +45,16 @@ export async function askDirectory(
   return [...first, ...(await askAll(others, directory))];
 }
 
+/** All agents of a directory; null when it is none. */
+export async function askWholeDirectory(directory: string): Promise<readonly AskedFile[] | null> {
+  try {
+    if (!(await stat(directory)).isDirectory()) return null;
+  } catch {
+    return null;
+  }
+  return await askAll(await agentFiles(directory), directory);
+}
+
 /** One file; its absence is an answer of null. */
 export async function askFile(file: string, root: string): Promise<MetadataOutcome | null> {
   try {

@@ -174,6 +174,8 @@ export type AgentConf = {
   readonly actions: readonly AgentActionConf[];
   /** Typed children, in metadata order; empty: all children in document order. */
   readonly children: readonly ChildRule[];
+  /** What it starts does not end with its processes, such as a mounted file system. */
+  readonly holds?: true;
 };
 
 export type AgentRun =

@@ -18,26 +18,7 @@ export function heldAddress({ type, attributes, agent }: ResourceConf): IpSettin
 
 const addressAgents: readonly string[] = ["IPaddr2", "IPaddr", "IPv6addr"];
 
-const holdingTypes: readonly string[] = [
-  ..."fs clusterfs netfs lvm nfsexport nfsclient nfsserver drbd oralistener vm".split(" "),
-];
-
-const holdingAgents: readonly string[] = [
-  ..."Filesystem LVM LVM-activate CTDB ManageVE Raid1 mdraid ZFS crypt exportfs nfsserver".split(
-    " ",
-  ),
-  ..."iSCSITarget iSCSILogicalUnit iscsi nvmet-namespace nvmet-port nvmet-subsystem".split(" "),
-  ..."IPsrcaddr Route iface-bridge iface-macvlan iface-vlan portblock vdo-vol".split(" "),
-  ..."docker docker-compose podman rkt lxc Xen VirtualDomain ManageRAID ServeRAID".split(" "),
-];
-
 /** True when killing every process leaves something of the resource behind. */
-export function outlivesProcesses({ type, agent }: ResourceConf): boolean {
-  if (agent === undefined) return false;
-  const { runs } = agent;
-  if (runs.dialect === "ocf") {
-    return runs.provider === "heartbeat" && holdingAgents.includes(runs.type);
-  }
-  if (runs.dialect === "systemd") return !runs.unit.endsWith(".service");
-  return runs.dialect === "rgmanager" && holdingTypes.includes(type);
+export function outlivesProcesses({ agent }: ResourceConf): boolean {
+  return agent?.holds === true;
 }

@@ -1,7 +1,7 @@
 /**
- * The demonstrations. `npm run demo`: a three-node cluster with the published configuration on this machine, a
- * client that talks to the virtual address only, and what an operator would do and suffer.
- * `npm run demo -- openstack`: the same of HAProxy, MariaDB and an address as one service.
+ * The demonstrations. `npm run demo`: a three-node cluster with the published configuration on
+ * this machine, a client that talks to the virtual address only, and what an operator would do and
+ * suffer. `npm run demo -- openstack`: the same of HAProxy, MariaDB and an address as one service.
  * Needs no root where the kernel permits user namespaces. Leaves nothing behind, however it ends.
  */
 import { enterNamespaces, skippedStatus } from "../netns/enter.ts";

@@ -82,7 +82,7 @@ export class DatabaseCluster {
     const conf = join(this.#directory, "cluster.conf");
     const example = readFileSync(join(project, "conf/haproxy-mariadb.conf.example"), "utf8");
     const text = example
-      .replace("/srv/database/mysql", this.#data)
+      .replace("/srv/database/mysql", this.#tables)
       .replaceAll('value="mysql"', `value="${this.#user.name}"`);
     writeFileSync(conf, text);
     this.cluster = new RealCluster({ conf });
@@ -92,7 +92,7 @@ export class DatabaseCluster {
     this.databases = new AddressSampler(() => this.databaseNodes(), 50);
   }
 
-  get #data(): string {
+  get #tables(): string {
     return join(this.#directory, "mysql");
   }
 
@@ -181,13 +181,13 @@ export class DatabaseCluster {
 
   #makeDatabase(): void {
     const { name, uid, gid } = this.#user;
-    mkdirSync(this.#data);
-    chownSync(this.#data, uid, gid);
+    mkdirSync(this.#tables);
+    chownSync(this.#tables, uid, gid);
     mustRun([
-      ...["/usr/bin/mariadb-install-db", "--no-defaults", `--datadir=${this.#data}`],
+      ...["/usr/bin/mariadb-install-db", "--no-defaults", `--datadir=${this.#tables}`],
       ...[`--user=${name}`, "--skip-test-db", "--auth-root-authentication-method=normal"],
     ]);
-    const words = ["--no-defaults", "--bootstrap", `--datadir=${this.#data}`, `--user=${name}`];
+    const words = ["--no-defaults", "--bootstrap", `--datadir=${this.#tables}`, `--user=${name}`];
     mustRun(["/usr/sbin/mariadbd", ...words], schema);
   }
 }

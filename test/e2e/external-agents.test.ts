@@ -33,9 +33,11 @@ writeFileSync(
   <clusternode name="node1.example.com" nodeid="1"/>
   <clusternode name="node2.example.com" nodeid="2"/></clusternodes>
   <rm agent_path="${files.agents}" status_poll_interval="1">
-  <service name="light" recovery="relocate"><lamp name="l" watt="40" __enforce_timeouts="1"/></service>
+  <service name="light" recovery="relocate">
+    <lamp name="l" watt="40" __enforce_timeouts="1"/></service>
   ${withDummy ? ocf : ""}
-  <service name="broken" autostart="0"><hangs name="a"/><chatters name="b"/><talks name="c"/></service>
+  <service name="broken" autostart="0"><hangs name="a"/><chatters name="b"/><talks name="c"/>
+  </service>
   </rm></cluster>\n`,
 );
 
@@ -118,6 +120,8 @@ test("a check that hangs is ended at its limit, with all it has started", { skip
     return service?.state === "started" && service.owner !== owner;
   });
   t.match(cluster.daemon(owner).output(), /status on lamp \\"l\\" timed out after 2 seconds/);
+  const listed = await cluster.net.execOnNode(owner, ["ps", "-eo", "args"]);
+  t.notMatch(listed.stdout, /^sleep 1000$/m);
   unlinkSync(on(owner, "/run/lamp-l.hangs"));
 });
 
