@@ -42,7 +42,20 @@ export function checkDefinition(section: Section, rule: AgentRule, report: Repor
     }
   }
   checkNames(section, rule, report);
+  if (rule.type === "ip" && rule.agent === undefined) checkFamily(section, report);
   return usable;
+}
+
+/** `family` of an address says what the address itself says, or it is a mistake. */
+function checkFamily(section: Section, report: Report): void {
+  const wanted = attributeOf(section, "family") ?? "auto";
+  const address = parseIpWithPrefix(attributeOf(section, "address") ?? "");
+  if (address === null || wanted === "auto") return;
+  const family = (attributeOf(section, "address") ?? "").includes(":") ? "inet6" : "inet";
+  if (wanted === family || !["inet", "inet6"].includes(wanted)) return;
+  const problem = `family is ${wanted}, but the address is of ${family}`;
+  const place = placeOfAttribute(section, "family");
+  report.error(place, { type: "conflict", problem, allowed: `family="auto" or "${family}"` });
 }
 
 /** Complains about everything beside `ref`: a reference cannot override its definition. */

@@ -38,14 +38,14 @@ export function* callAgent(
   const { agent } = resource;
   if (agent !== undefined) return yield* callForeign(resource, { agent, action, place });
   const attributes = new Map(resource.attributes);
-  if (resource.type === "service") return { code: 0, text: "" };
+  if (resource.type === "service") return yield* callService(attributes, action);
   if (action === "recover" || action === "reconfig") return { code: 0, text: "" };
   if (resource.type === "ip") {
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} was accepted without an address`);
     if (action === "start") return yield* startAddress(ip);
     if (action === "stop") return yield* stopAddress(ip);
-    return yield* checkAddress(ip);
+    return yield* checkAddress(ip, place.depth);
   }
   invariant(resource.type === "script", `resource type ${resource.type} was accepted`);
   return yield* callScript({
@@ -54,6 +54,18 @@ export function* callAgent(
     environment: agentEnvironment(resource, place),
     timeoutMs: place.limitMs,
   });
+}
+
+/** A kernel thread: the signal makes it give its locks back and ask for reclaims. */
+const unlockScript = "pkill -KILL -x lockd";
+
+/** The service itself runs nothing. */
+function* callService(attributes: ReadonlyMap<string, string>, action: AgentAction): AgentCall {
+  const locks = ["yes", "1", "true", "on"].includes(attributes.get("nfslock") ?? "");
+  if (action === "start" && locks) {
+    yield { type: "run-aside", argv: ["/bin/sh", "-c", unlockScript] };
+  }
+  return { code: 0, text: "" };
 }
 
 function* callForeign(

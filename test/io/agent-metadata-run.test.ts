@@ -1,4 +1,4 @@
-/** Agents are asked for their metadata: which files are run, and what comes of those that misbehave. */
+/** Agents are asked for their metadata: which files are run, and what comes of bad ones. */
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
@@ -54,7 +54,7 @@ test("a directory that is not there has no agents", async (t) => {
   t.equal(await askWholeDirectory("/etc/hostname"), null);
 });
 
-test("one file: absent, not executable, silent, and with its words on standard error", async (t) => {
+test("one file: absent, not executable, silent, and its complaints", async (t) => {
   const directory = agents(t, {
     good: '#!/bin/sh\necho "$OCF_ROOT $HOME"\n',
     silent: "#!/bin/sh\necho cannot find my library >&2\nexit 2\n",

@@ -174,6 +174,12 @@ test("daemons that left their session are found by service, and killed", async (
   t.same(new Set(left.map(({ service: owner }) => owner)), new Set([other]));
 });
 
+test("a directory is no program, whether the service has a cgroup or not", async (t) => {
+  const environment = trackingVariables("none", service("web"));
+  const order = { ...shell("", { environment }), argv: ["/usr", "start"] } as const;
+  t.same(await processes.run(order), { type: "not-started", cause: "it is a directory" });
+});
+
 test("a child without its environment is found by its parent, and killed with it", async (t) => {
   const token = `test-${process.pid}-c`;
   const environment = trackingVariables(token, service("clean"));

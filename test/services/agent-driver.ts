@@ -24,10 +24,13 @@ export function orderWords(order: AgentOrder): string {
     case "add-address":
     case "remove-address":
     case "probe-address":
+    case "ask-address":
     case "announce": {
       const { address, prefix, interface: name } = order.address;
       return `${order.type.replace("-address", "")} ${address}/${prefix} on ${name}`;
     }
+    case "run-aside":
+      return `aside ${order.argv.at(-1)}`;
     case "pause":
       return `pause ${order.pauseMs} ms`;
     case "kill-processes":

@@ -116,7 +116,7 @@ test("a check only looks; a start does not", async (t) => {
   t.equal(order(external(heartbeat), "start").looks, undefined);
 });
 
-test("time limits: hints in the first dialect, but never none; limits in the second", async (t) => {
+test("time-outs: hints in the first dialect, but never none; limits in the second", async (t) => {
   t.equal(order(external(rgmanager), "stop").timeoutMs, 1_800_000);
   t.equal(order(external(rgmanager), "start").timeoutMs, 1_800_000);
   t.equal(order(external(rgmanager), "status").timeoutMs, 300_000);
@@ -178,7 +178,7 @@ test("a call that is killed, late or impossible has failed", async (t) => {
   t.equal(absent.code, 5);
 });
 
-test("a resource without a usable agent fails with the reason, and has nothing to stop", async (t) => {
+test("without a usable agent a start fails with the reason", async (t) => {
   const none = external({ dialect: "none", why: "agent gone" });
   const { orders, verdict: said } = walkCall(call(none, "start"), []);
   t.same(orders, []);

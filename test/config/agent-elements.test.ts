@@ -1,4 +1,4 @@
-/** Elements of external agents: what they become, what is asked for, and what is complained about. */
+/** Elements of external agents: what they become, and what is complained about. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
@@ -208,6 +208,17 @@ test("native agents come first unless they are switched off", async (t) => {
   t.equal(first('native="0"')?.agent?.runs.dialect, "rgmanager");
   t.equal(first("")?.agent, undefined);
   t.match(load("", 'agent_path="agents"').said, [/"agents" is not an absolute path/]);
+});
+
+test("the family of an address must be its own", async (t) => {
+  const of = (family: string, address: string) =>
+    inService(`<ip address="${address}" family="${family}"/>`).said;
+  t.match(of("inet6", "10.0.0.1/24"), [
+    /family is inet6, but the address is of inet; family="auto"/,
+  ]);
+  t.match(of("inet", "fd00::1"), [/family is inet, but the address is of inet6/]);
+  t.same(of("inet6", "fd00::1"), []);
+  t.same(of("auto", "fd00::1"), []);
 });
 
 test("only what a configuration uses is asked for", async (t) => {
