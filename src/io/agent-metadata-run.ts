@@ -4,6 +4,8 @@
  * Does not read metadata, nor know what an agent is for.
  * Source: rgmanager resrules.c: load_resource_rules, read_resource_agent_metadata.
  * Deviations: a file is run only if a type is wanted that no file is named after; limits.
+ * M0  What the package fence-agents puts beside agents is never run: its checks of reservations
+ *     take any argument for an order, and may reboot the machine.
  * M1  Whatever a file does, its answer comes: it is ended with its process group.
  */
 import { spawn } from "node:child_process";
@@ -96,7 +98,7 @@ async function agentFiles(directory: string): Promise<readonly string[]> {
   }
   const files: string[] = [];
   for (const name of names.toSorted()) {
-    if (name.endsWith("~") || /\.rpm[^.]*$/i.test(name)) continue;
+    if (name.endsWith("~") || /\.rpm[^.]*$/i.test(name) || name.startsWith("fence_")) continue;
     const path = join(directory, name);
     if ((await isFile(path)) && (await executable(path))) files.push(path);
   }

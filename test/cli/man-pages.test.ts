@@ -5,7 +5,7 @@ import { version } from "../../src/model/version.ts";
 import { run } from "./spawned.ts";
 
 const folder = fileURLToPath(new URL("../../../man/", import.meta.url));
-const pages = ["clustat-ts", "clusvcadm-ts", "cman_tool-ts", "clusterd", "rg_test-ts"];
+const pages = ["clulog", "clustat-ts", "clusvcadm-ts", "cman_tool-ts", "clusterd", "rg_test-ts"];
 
 function page(name: string): string {
   return readFileSync(`${folder}${name}.8`, "utf8");

@@ -39,6 +39,7 @@ test("a type that no file is named after is looked for in all of them", async (t
     "b.sh": says("disk"),
     "a.sh": says("lamp"),
     "c.sh~": says("old"),
+    fence_scsi_check_hardreboot: says("disk"),
     "d.sh.rpmsave": says("older"),
   });
   const answers = await askDirectory(directory, ["disk"], typeOf);
@@ -46,6 +47,13 @@ test("a type that no file is named after is looked for in all of them", async (t
     answers.map(({ file }) => file),
     [join(directory, "a.sh"), join(directory, "b.sh")],
   );
+});
+
+test("M0: what belongs to fence agents is not run, whatever is asked for", async (t) => {
+  const directory = agents(t, { fence_check: says("fence_check") });
+  t.same(await askDirectory(directory, ["fence_check", "other"], typeOf), []);
+  t.same(await askWholeDirectory(directory), []);
+  t.notOk(existsSync(join(directory, "fence_check.ran")));
 });
 
 test("a directory that is not there has no agents", async (t) => {
