@@ -84,6 +84,8 @@ function warnWithoutEffect(
   report: Report,
 ): void {
   const { rule, override } = written;
+  // Nobody knows what an agent can do that cannot be asked.
+  if (rule.agent?.runs.dialect === "none") return;
   const { name, depth, intervalMs, timeoutMs } = override;
   const same = rule.actions.filter((action) => action.name === name);
   const exists = same.some((action) => depth === null || action.depth === depth);

@@ -1,11 +1,12 @@
 /**
  * The metadata of the agents that clusterd has built in: parameters and actions of `service`,
- * `script` and `ip`, as tables.
+ * `script`, `ip` and `systemd`, as tables, and what all `ocf` elements have in common.
  * Does not know how an agent is run.
  * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
  * Deviations: `retry_delay` is an addition; values are checked by kind.
  */
-import { type Ms, ms } from "../model/time.ts";
+import type { AgentActionConf, AgentConf } from "../model/conf.ts";
+import { ms } from "../model/time.ts";
 
 export type ValueKind =
   | { readonly type: "text" }
@@ -16,7 +17,11 @@ export type ValueKind =
   | { readonly type: "path" }
   | { readonly type: "address" }
   | { readonly type: "integer"; readonly min: number; readonly max: number }
-  | { readonly type: "choice"; readonly words: readonly string[] };
+  | { readonly type: "choice"; readonly words: readonly string[] }
+  /** `provider:type`. */
+  | { readonly type: "ocf-agent" }
+  /** Of systemd, with or without the suffix `.service`. */
+  | { readonly type: "unit" };
 
 export type AgentParameter = {
   readonly name: string;
@@ -30,14 +35,11 @@ export type AgentParameter = {
   readonly default?: string;
   /** Unless given, taken from the nearest ancestor of that type; null: from the parent. */
   readonly inherit?: { readonly type: string | null; readonly attribute: string };
+  /** The kind is what metadata state, which are often careless: a value of another is doubtful. */
+  readonly stated?: true;
 };
 
-export type AgentAction = {
-  readonly name: string;
-  readonly depth: number;
-  readonly intervalMs: Ms | null;
-  readonly timeoutMs: Ms;
-};
+export type AgentAction = AgentActionConf;
 
 export type AgentRule = {
   /** Element name. */
@@ -47,6 +49,10 @@ export type AgentRule = {
   /** Primary first. */
   readonly parameters: readonly AgentParameter[];
   readonly actions: readonly AgentAction[];
+  /** Absent: built in. */
+  readonly agent?: AgentConf;
+  /** What becomes of an attribute without a parameter; absent: it is refused. */
+  readonly others?: "passed" | "passed-with-warning" | "ignored-with-warning";
 };
 
 const text: ValueKind = { type: "text" };
@@ -123,12 +129,33 @@ const ip: AgentRule = {
 /** In the order in which messages list them. */
 export const builtInAgents: readonly AgentRule[] = [service, script, ip];
 
-export type AgentRules = ReadonlyMap<string, AgentRule>;
+/** An element of this type names its agent: its rule is made from that agent's metadata. */
+export const ocfRule: AgentRule = {
+  type: "ocf",
+  instancesMax: 1,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true },
+    { name: "agent", kind: { type: "ocf-agent" }, required: true },
+    { name: "allow_promotable", kind: flag },
+  ],
+  actions: [],
+};
 
-/** Later rules of one type replace earlier ones. */
-export function indexRules(rules: readonly AgentRule[]): AgentRules {
-  return new Map(rules.map((rule) => [rule.type, rule]));
-}
+/** Of systemd the time-outs are limits. */
+export const systemdRule: AgentRule = {
+  type: "systemd",
+  instancesMax: null,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true },
+    { name: "unit", kind: { type: "unit" }, unique: true, required: true },
+    { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
+  ],
+  actions: [
+    action("start", 100),
+    action("stop", 100),
+    action("status", 10, { depth: 0, intervalSeconds: 10 }),
+  ],
+};
 
 export function primaryOf(rule: AgentRule): AgentParameter | null {
   return rule.parameters.find((parameter) => parameter.primary === true) ?? null;

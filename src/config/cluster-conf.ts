@@ -7,23 +7,34 @@
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import { readAccounts } from "./accounts-section.ts";
-import { type AgentRule, builtInAgents, indexRules } from "./agent-tables.ts";
+import { AgentRules } from "./agent-rules.ts";
+import { type AgentRule, builtInAgents } from "./agent-tables.ts";
 import { readIdentity } from "./cluster-identity.ts";
 import { type Complaint, Report } from "./complaint.ts";
 import { flags } from "./defaults.ts";
 import { readDomains } from "./domains-section.ts";
 import { readFencing } from "./fence-daemon-section.ts";
 import { readFenceDevices, readFenceMethods, readUnfence } from "./fence-methods-section.ts";
+import { foldParameters } from "./folded-parameters.ts";
+import { agentDirectoryDefault, type FoundAgents, noAgents } from "./found-agents.ts";
+import { warnUnfencedHolders } from "./holder-check.ts";
 import { readLogging } from "./logging-section.ts";
 import { readNodes } from "./nodes-section.ts";
 import { type ConfPlaces, collectPlaces } from "./places.ts";
 import { readLastManStanding, readQuorum } from "./quorum-section.ts";
 import { clusterRule } from "./schema.ts";
 import { checkCharacters, checkSchema } from "./schema-check.ts";
-import { rootSection, type Section, SectionReader, sectionsNamed } from "./section.ts";
+import {
+  placeOfAttribute,
+  rootSection,
+  type Section,
+  SectionReader,
+  sectionsNamed,
+} from "./section.ts";
 import { checkSelfDevices } from "./self-devices.ts";
 import { readServices } from "./services-section.ts";
 import { readClusterId, readTotem } from "./totem-section.ts";
+import { quoted } from "./value-text.ts";
 import { parseXml, type XmlElement } from "./xml.ts";
 
 export type LoadOutcome = {
@@ -41,12 +52,18 @@ export type LoadOutcome = {
  */
 export function parseClusterConf(
   text: string,
-  options: { readonly file: string; readonly rmAgents?: readonly AgentRule[] },
+  options: {
+    readonly file: string;
+    readonly rmAgents?: readonly AgentRule[];
+    /** The external agents of this machine; none unless given. */
+    readonly agents?: FoundAgents;
+  },
 ): LoadOutcome {
   const report = new Report(options.file);
-  const rules = [...builtInAgents, ...(options.rmAgents ?? [])];
+  const builtIn = [...builtInAgents, ...(options.rmAgents ?? [])];
   const root = readRoot(text, report);
-  const conf = root === null ? null : readCluster(root, rules, report);
+  const agents = { builtIn, found: options.agents ?? noAgents };
+  const conf = root === null ? null : readCluster(root, agents, report);
   const refused = report.failed || conf === null || root === null;
   return {
     conf: refused ? null : conf,
@@ -64,7 +81,7 @@ function readRoot(text: string, report: Report): Section | null {
   }
   const { root, warnings } = parsed.value;
   for (const { line, ...finding } of warnings) report.warning({ path: "", line }, finding);
-  return isCluster(root, report) ? rootSection(root) : null;
+  return isCluster(root, report) ? rootSection(foldParameters(root, report)) : null;
 }
 
 function isCluster(root: XmlElement, report: Report): boolean {
@@ -74,7 +91,9 @@ function isCluster(root: XmlElement, report: Report): boolean {
   return false;
 }
 
-function readCluster(root: Section, rules: readonly AgentRule[], report: Report): ClusterConf {
+type Agents = { readonly builtIn: readonly AgentRule[]; readonly found: FoundAgents };
+
+function readCluster(root: Section, agents: Agents, report: Report): ClusterConf {
   checkSchema(root, clusterRule, report);
   checkCharacters(root, report);
   warnFencingSwitchedOff(root, report);
@@ -101,6 +120,8 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
   );
   checkSelfDevices(devices, { fencing, twoNode }, report);
   const domains = readDomains(root, entries, report);
+  const services = readServices(root, { domains, rules: readRules(root, agents, report) }, report);
+  warnUnfencedHolders(nodes, services, report);
   return {
     name,
     version,
@@ -110,9 +131,22 @@ function readCluster(root: Section, rules: readonly AgentRule[], report: Report)
     nodes,
     fencing,
     logging: readLogging(root, report),
-    services: readServices(root, { domains, rules: indexRules(rules) }, report),
+    services,
     accounts: readAccounts(root, report),
   };
+}
+
+function readRules(root: Section, { builtIn, found }: Agents, report: Report): AgentRules {
+  const [rm] = sectionsNamed(root, "rm");
+  if (rm === undefined) return new AgentRules(builtIn, found, { native: true });
+  const reader = new SectionReader(rm, report);
+  const path = reader.text("agent_path");
+  if (path !== null && !path.startsWith("/")) {
+    const problem = `${quoted(path)} is not an absolute path`;
+    const allowed = `the directory of resource agents, ${agentDirectoryDefault} by default`;
+    report.error(placeOfAttribute(rm, "agent_path"), { type: "bad-value", problem, allowed });
+  }
+  return new AgentRules(builtIn, found, { native: reader.flag("native", flags.rm.native) });
 }
 
 function warnFencingSwitchedOff(root: Section, report: Report): void {

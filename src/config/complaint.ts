@@ -24,6 +24,8 @@ export type ComplaintType =
   | "not-supported"
   | "ignored"
   | "host"
+  /** An agent is missing or broken on this node: its resources cannot run here, all else can. */
+  | "agent"
   | "too-many";
 
 /** A position in the file: the element path in the manner of XPath and a one-based line. */
@@ -90,6 +92,11 @@ export function hasErrors(complaints: readonly Complaint[]): boolean {
   return complaints.some((complaint) => complaint.severity === "error");
 }
 
+/** Errors with which the daemon does not start; without an agent it can do everything else. */
+export function refuses(complaints: readonly Complaint[]): boolean {
+  return complaints.some((one) => one.severity === "error" && one.type !== "agent");
+}
+
 /** Collects complaints while a file is read; the only thing in `config/` that changes. */
 export class Report {
   readonly file: string;
@@ -102,7 +109,7 @@ export class Report {
   }
 
   error(place: Place, finding: Finding): void {
-    this.#errors += 1;
+    if (finding.type !== "agent") this.#errors += 1;
     this.#add("error", place, finding);
   }
 

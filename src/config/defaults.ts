@@ -123,7 +123,10 @@ export const flags = {
     restricted: { default: false, source: "rgmanager(8)" },
     nofailback: { default: false, source: "rgmanager(8)" },
   },
-  rm: { disabled: { default: false, source: "rgmanager(8)" } },
+  rm: {
+    disabled: { default: false, source: "rgmanager(8)" },
+    native: { default: true, source: "clusterd" },
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, FlagOption>>>>;
 
 /** Written when to_logfile is asked for without a path. */

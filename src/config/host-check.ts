@@ -43,6 +43,12 @@ export type FenceAgentFact = {
   readonly parameters: readonly string[] | null;
 };
 
+/** What systemd says of a unit. */
+export type UnitFact =
+  | { readonly type: "no-systemd" }
+  | { readonly type: "failed"; readonly cause: string }
+  | { readonly type: "known"; readonly loadState: string; readonly fileState: string };
+
 export type HostFacts = LocalFacts & {
   /** By path; a script that is missing here is not checked. */
   readonly scripts: ReadonlyMap<string, FileFact>;
@@ -52,6 +58,8 @@ export type HostFacts = LocalFacts & {
   readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
   /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
   readonly accounts: ReadonlyMap<string, number | null>;
+  /** By name with suffix; a unit that is missing here is not checked. */
+  readonly units?: ReadonlyMap<string, UnitFact>;
   /** Directories in which agents were looked for. */
   readonly searchPath: readonly string[];
 };
@@ -71,6 +79,7 @@ export function checkHost(
   check.keyFile();
   check.agents();
   check.scripts();
+  check.units();
   check.accounts();
   return report.sorted();
 }
@@ -222,6 +231,16 @@ class HostCheck {
     }
   }
 
+  units(): void {
+    for (const [unit, place] of this.#places.units) {
+      const fact = this.#host.units?.get(unit);
+      const finding = fact === undefined ? null : unitFinding(unit, fact);
+      if (finding === null) continue;
+      if (finding.type === "agent") this.#report.error(place, finding);
+      else this.#report.warning(place, finding);
+    }
+  }
+
   accounts(): void {
     for (const account of this.#conf.accounts) {
       const key = accountKey(account);
@@ -255,6 +274,25 @@ class HostCheck {
   #placeOf(node: NodeConf): Place {
     return this.#places.nodes.get(node.name) ?? whole;
   }
+}
+
+function unitFinding(unit: string, fact: UnitFact): Finding | null {
+  const missing = "until then its services cannot run on this node";
+  if (fact.type === "no-systemd") {
+    const allowed = `use <script>, or run systemd; ${missing}`;
+    return { type: "agent", problem: `systemd does not run here: no unit ${unit}`, allowed };
+  }
+  if (fact.type === "failed") {
+    return { type: "agent", problem: `systemctl show ${unit}: ${fact.cause}`, allowed: missing };
+  }
+  if (fact.loadState !== "loaded") {
+    const problem = `systemd says of ${unit}: ${fact.loadState}`;
+    const allowed = `install it, or see "systemctl status ${unit}"; ${missing}`;
+    return { type: "agent", problem, allowed };
+  }
+  if (!fact.fileState.startsWith("enabled")) return null;
+  const problem = `${unit} is enabled: systemd starts it at boot, beside the cluster`;
+  return { type: "host", problem, allowed: `run "systemctl disable ${unit}"` };
 }
 
 /** In the order in which an operator would repair it; null when the file is as it should be. */

@@ -4,6 +4,7 @@
  */
 import { accountKey } from "./accounts-section.ts";
 import type { Place } from "./complaint.ts";
+import { unitName } from "./foreign-names.ts";
 import {
   attributeOf,
   childSections,
@@ -21,6 +22,8 @@ export type ConfPlaces = {
   readonly agents: ReadonlyMap<string, Place>;
   /** By path of the script, where it is first named. */
   readonly scripts: ReadonlyMap<string, Place>;
+  /** By name of the unit with its suffix, where it is first named. */
+  readonly units: ReadonlyMap<string, Place>;
   /** By key of the account. */
   readonly accounts: ReadonlyMap<string, Place>;
   readonly keyFile: Place | null;
@@ -46,7 +49,8 @@ export function collectPlaces(root: Section, file: string): ConfPlaces {
     file,
     nodes: firstPlaces(nodes, "name"),
     agents: firstPlaces(devices, "agent"),
-    scripts: firstPlaces(scriptSections(onlySection(root, "rm")), "file"),
+    scripts: firstPlaces(sectionsOf("script", onlySection(root, "rm")), "file"),
+    units: unitPlaces(sectionsOf("systemd", onlySection(root, "rm"))),
     accounts: accountPlaces(sectionsNamed(root, "uidgid")),
     keyFile: optionalPlace(holder, "keyfile"),
     multicast: optionalPlace(multicast, "addr"),
@@ -76,11 +80,21 @@ function optionalPlace(section: Section, attribute: string): Place | null {
   return attributeOf(section, attribute) === null ? null : placeOfAttribute(section, attribute);
 }
 
-function scriptSections(section: Section): readonly Section[] {
+/** All elements of that name below. */
+function sectionsOf(name: string, section: Section): readonly Section[] {
   return childSections(section).flatMap((child) => [
-    ...(child.element.name === "script" ? [child] : []),
-    ...scriptSections(child),
+    ...(child.element.name === name ? [child] : []),
+    ...sectionsOf(name, child),
   ]);
+}
+
+/** A unit may be written with and without its suffix. */
+function unitPlaces(sections: readonly Section[]): ReadonlyMap<string, Place> {
+  const written = [...firstPlaces(sections, "unit")].flatMap(([text, place]) => {
+    const name = unitName(text);
+    return name === null ? [] : [[name, place] as const];
+  });
+  return new Map(written.toReversed());
 }
 
 function ownParameters(devices: readonly Section[]): readonly FenceParameterPlace[] {

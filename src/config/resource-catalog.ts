@@ -9,8 +9,10 @@
  */
 import type { ActionOverride } from "../model/conf.ts";
 import { readActions } from "./action-overrides.ts";
-import { type AgentParameter, type AgentRule, type AgentRules, primaryOf } from "./agent-tables.ts";
+import type { AgentRules } from "./agent-rules.ts";
+import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
+import { unitName } from "./foreign-names.ts";
 import { canonicalAddress } from "./ip-text.ts";
 import { warnInDefinition } from "./occurrence-attributes.ts";
 import { checkDefinition, checkValue } from "./resource-values.ts";
@@ -62,15 +64,7 @@ export class ResourceCatalog {
 
   /** Complains and returns null when no agent of that type is known. */
   ruleFor(section: Section): AgentRule | null {
-    const { name } = section.element;
-    const rule = this.#rules.get(name);
-    if (rule !== undefined) return rule;
-    this.#report.error(placeOf(section), {
-      type: "unknown-element",
-      problem: `no resource agent "${name}"`,
-      allowed: `known types: ${nameList([...this.#rules.keys()])}`,
-    });
-    return null;
+    return this.#rules.ruleFor(section, this.#report);
   }
 
   /** The definition that an element of the tree stands for, its own or the one it refers to. */
@@ -167,7 +161,7 @@ export class ResourceCatalog {
       this.#report.error(place, { type: "dangling-reference", problem, allowed });
       return null;
     }
-    const listed = this.#definitions.filter((each) => each.rule === rule && !each.inline);
+    const listed = this.#definitions.filter((each) => each.rule.type === rule.type && !each.inline);
     const keys = listed.map(({ key }) => key);
     const problem = `no <${rule.type}> named ${quoted(ref)} in <resources>`;
     const allowed = `there are: ${keys.length === 0 ? "none" : nameList(keys)}`;
@@ -234,5 +228,10 @@ function referable(rule: AgentRule): readonly AgentParameter[] {
 
 /** Equal for values that count as the same: addresses are compared as numbers, without prefix. */
 function claimOf(rule: AgentRule, { name, kind }: AgentParameter, value: string): string {
-  return `${rule.type} ${name} ${kind.type === "address" ? canonicalAddress(value) : value}`;
+  return `${rule.type} ${name} ${canonical(kind, value)}`;
+}
+
+function canonical(kind: ValueKind, value: string): string {
+  if (kind.type === "address") return canonicalAddress(value);
+  return kind.type === "unit" ? (unitName(value) ?? value) : value;
 }

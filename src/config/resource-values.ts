@@ -5,9 +5,11 @@
  * Deviations: unknown and empty attributes are complained about; values are checked by kind.
  */
 import { assertNever } from "../model/outcome.ts";
-import { type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
-import type { Report } from "./complaint.ts";
+import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
+import type { Place, Report } from "./complaint.ts";
+import { ocfAgentName, unitName } from "./foreign-names.ts";
 import { parseIpWithPrefix } from "./ip-text.ts";
+import { nearestName } from "./nearest-name.ts";
 import { occurrenceAttributes } from "./occurrence-attributes.ts";
 import { complainUnknown } from "./schema-check.ts";
 import { attributeOf, placeOf, placeOfAttribute, type Section } from "./section.ts";
@@ -33,12 +35,27 @@ export function checkDefinition(section: Section, rule: AgentRule, report: Repor
       const place = placeOfAttribute(section, parameter.name);
       report.error(place, { type: "missing-attribute", problem, allowed });
       usable = false;
+    } else if (value !== null && parameter.stated === true) {
+      doubtValue(section, parameter, report);
     } else if (value !== null && !checkValue(section, parameter, report)) {
       usable = false;
     }
   }
   checkNames(section, rule, report);
+  if (rule.type === "ip" && rule.agent === undefined) checkFamily(section, report);
   return usable;
+}
+
+/** `family` of an address says what the address itself says, or it is a mistake. */
+function checkFamily(section: Section, report: Report): void {
+  const wanted = attributeOf(section, "family") ?? "auto";
+  const address = parseIpWithPrefix(attributeOf(section, "address") ?? "");
+  if (address === null || wanted === "auto") return;
+  const family = (attributeOf(section, "address") ?? "").includes(":") ? "inet6" : "inet";
+  if (wanted === family || !["inet", "inet6"].includes(wanted)) return;
+  const problem = `family is ${wanted}, but the address is of ${family}`;
+  const place = placeOfAttribute(section, "family");
+  report.error(place, { type: "conflict", problem, allowed: `family="auto" or "${family}"` });
 }
 
 /** Complains about everything beside `ref`: a reference cannot override its definition. */
@@ -71,18 +88,46 @@ export function checkValue(
   return false;
 }
 
+/** What the metadata state about a value is advice. */
+function doubtValue(section: Section, parameter: AgentParameter, report: Report): void {
+  const value = attributeOf(section, parameter.name) ?? "";
+  if (fits(value, parameter.kind)) return;
+  const expected = parameter.kind.type === "flag" ? "a boolean" : "an integer";
+  const problem = `${quoted(value)} is not ${expected}, which the agent's metadata ask for`;
+  const place = placeOfAttribute(section, parameter.name);
+  report.warning(place, { type: "bad-value", problem });
+}
+
 function checkNames(section: Section, rule: AgentRule, report: Report): void {
   const known = rule.parameters.map((parameter) => parameter.name);
   for (const { name } of section.element.attributes) {
     if (known.includes(name) || occurrenceAttributes.includes(name)) continue;
     const place = placeOfAttribute(section, name);
+    if (rule.others === "passed") continue;
+    if (rule.others === "passed-with-warning") {
+      warnPassed(name, { place, known }, report);
+      continue;
+    }
     const kind = "attribute";
-    complainUnknown(report, { place, severity: "error" }, { kind, of: name, known });
+    const severity = rule.others === undefined ? "error" : "warning";
+    complainUnknown(report, { place, severity }, { kind, of: name, known });
   }
   if (primaryOf(rule) === null) {
     const problem = `the agent of <${rule.type}> has no primary parameter`;
     report.error(placeOf(section), { type: "not-supported", problem });
   }
+}
+
+/** Metadata do not tell of everything that an agent reads. */
+function warnPassed(
+  name: string,
+  where: { readonly place: Place; readonly known: readonly string[] },
+  report: Report,
+): void {
+  const guess = nearestName(name, where.known);
+  const problem = `the agent does not tell of a parameter "${name}"; it gets it all the same`;
+  const allowed = guess === null ? {} : { allowed: `did you mean "${guess}"?` };
+  report.warning(where.place, { type: "unknown-attribute", problem, ...allowed });
 }
 
 function fits(value: string, kind: ValueKind): boolean {
@@ -105,6 +150,10 @@ function fits(value: string, kind: ValueKind): boolean {
     }
     case "choice":
       return kind.words.includes(value);
+    case "ocf-agent":
+      return ocfAgentName(value) !== null;
+    case "unit":
+      return unitName(value) !== null;
     default:
       return assertNever(kind);
   }
@@ -128,6 +177,10 @@ function kindName(kind: ValueKind): string {
       return "an integer in range";
     case "choice":
       return "known here";
+    case "ocf-agent":
+      return "the name of an OCF agent";
+    case "unit":
+      return "the name of a unit";
     default:
       return assertNever(kind);
   }
@@ -151,6 +204,10 @@ function allowedFor(kind: ValueKind): string {
       return `${kind.min} to ${kind.max}`;
     case "choice":
       return nameList(kind.words);
+    case "ocf-agent":
+      return "provider:type, for example heartbeat:nginx";
+    case "unit":
+      return "for example haproxy.service";
     default:
       return assertNever(kind);
   }

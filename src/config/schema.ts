@@ -192,7 +192,7 @@ const rm: ElementRule = {
   // A misspelt <service> would silently not run.
   unknownElement: "error",
   attributes: {
-    used: ["status_poll_interval", "status_child_max", "disabled"],
+    used: ["status_poll_interval", "status_child_max", "disabled", "agent_path", "native"],
     ignored: {
       log_level: "use <logging>",
       log_facility: "use <logging>",

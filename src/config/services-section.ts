@@ -15,10 +15,10 @@ import type {
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { readActions } from "./action-overrides.ts";
-import type { AgentRules } from "./agent-tables.ts";
+import type { AgentRules } from "./agent-rules.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers, servicesMax } from "./defaults.ts";
-import { readUpkeep } from "./occurrence-attributes.ts";
+import { occurrenceAttributes, readUpkeep } from "./occurrence-attributes.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
 import {
@@ -94,7 +94,7 @@ class ServiceReader {
 
   #resource(section: Section, definition: Definition, ancestors: Ancestors): ResourceConf {
     const { rule, key } = definition;
-    const attributes: [string, string][] = [];
+    const attributes: (readonly [string, string])[] = [];
     for (const parameter of rule.parameters) {
       const { name, inherit } = parameter;
       const value = this.#catalog.valueOf(definition, parameter);
@@ -102,6 +102,7 @@ class ServiceReader {
       const effective = value ?? inherited;
       if (effective !== null) attributes.push([name, effective]);
     }
+    attributes.push(...passedAttributes(definition));
     const own = { type: rule.type, attributes };
     const children: ResourceConf[] = [];
     for (const child of childSections(section)) {
@@ -114,7 +115,8 @@ class ServiceReader {
       ? [...definition.actions, ...readActions(section, rule, this.#report)]
       : definition.actions;
     const upkeep = readUpkeep(section, this.#report);
-    return { ...own, key, line: section.element.line, actions, children, ...upkeep };
+    const agent = rule.agent === undefined ? {} : { agent: rule.agent };
+    return { ...own, key, line: section.element.line, actions, children, ...upkeep, ...agent };
   }
 
   #child(section: Section, ancestors: Ancestors): ResourceConf | null {
@@ -200,6 +202,15 @@ const retryDelayDefault = "30";
 
 function duration(text: string | undefined): Ms {
   return parseDuration(text ?? "") ?? ms(0);
+}
+
+/** What the agent gets without having told of it. */
+function passedAttributes({ rule, section }: Definition): readonly (readonly [string, string])[] {
+  if (rule.others !== "passed" && rule.others !== "passed-with-warning") return [];
+  const known = rule.parameters.map(({ name }) => name);
+  return section.element.attributes
+    .filter(({ name }) => !known.includes(name) && !occurrenceAttributes.includes(name))
+    .map(({ name, value }) => [name, value] as const);
 }
 
 function inheritedValue(

@@ -4,13 +4,14 @@
 import { createHash } from "node:crypto";
 import { accountKey } from "../config/accounts-section.ts";
 import { parseClusterConf } from "../config/cluster-conf.ts";
-import { type Complaint, hasErrors, unreadableFile } from "../config/complaint.ts";
+import { type Complaint, refuses, unreadableFile } from "../config/complaint.ts";
 import { checkHost, type HostFacts, multicastFor } from "../config/host-check.ts";
 import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
+import { searchAgents } from "./agent-search.ts";
 
 export type LoadedConfiguration = {
   readonly conf: ClusterConf;
@@ -25,7 +26,7 @@ export type LoadedConfiguration = {
 
 export type ConfigurationOutcome = {
   readonly complaints: readonly Complaint[];
-  /** Null when there is an error among the complaints. */
+  /** Null when there is an error among the complaints that is not about an agent. */
   readonly loaded: LoadedConfiguration | null;
 };
 
@@ -36,16 +37,17 @@ export async function loadConfiguration(
 ): Promise<ConfigurationOutcome> {
   const text = await readText(file);
   if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
-  const parsed = parseClusterConf(text.value, { file });
+  const { agents, units } = await searchAgents(text.value);
+  const parsed = parseClusterConf(text.value, { file, agents });
   if (parsed.conf === null || parsed.places === null) {
     return { complaints: parsed.complaints, loaded: null };
   }
-  const facts = await gatherHostFacts(parsed.conf, nodeName);
+  const facts = { ...(await gatherHostFacts(parsed.conf, nodeName)), units };
   const complaints = [...parsed.complaints, ...checkHost(parsed.conf, facts, parsed.places)].sort(
     (a, b) => a.line - b.line,
   );
   const local = chooseLocalNode(parsed.conf, facts);
-  if (!local.ok || hasErrors(complaints)) return { complaints, loaded: null };
+  if (!local.ok || refuses(complaints)) return { complaints, loaded: null };
   const addresses = parsed.conf.nodes.map((node) => ({
     id: node.id,
     address: addressesOf(facts, node)[0] ?? "",

@@ -15,7 +15,7 @@ import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
-import { ipSettings } from "../vip/ip-agent.ts";
+import { heldAddress } from "../services/held-things.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
@@ -318,6 +318,10 @@ export class Daemon {
       const why = `link of ${event.interface} changed`;
       this.#life?.loop?.push({ type: "check-now", why, service: null });
     }
+    if (event.type === "address" && event.gone && this.#addresses.includes(event.address)) {
+      const why = `address ${event.address} is gone from ${event.interface}`;
+      this.#life?.loop?.push({ type: "check-now", why, service: null });
+    }
   }
 
   /** Tells the listeners what has changed since the last time. */
@@ -346,7 +350,7 @@ export class Daemon {
 }
 
 function addressesOf(tree: ResourceConf): readonly string[] {
-  const own = tree.type === "ip" ? ipSettings(new Map(tree.attributes)) : null;
+  const own = heldAddress(tree);
   return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesOf)];
 }
 

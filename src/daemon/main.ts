@@ -11,7 +11,7 @@ import { systemClock } from "../io/clock.ts";
 import { lockInstance } from "../io/instance-lock.ts";
 import { writeNewKey } from "../io/key-file.ts";
 import { JsonLog } from "../io/log-sink.ts";
-import type { LogPriority } from "../model/conf.ts";
+import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
 import { openSupervisorLine } from "./supervisor-desk.ts";
@@ -64,6 +64,15 @@ function parseArguments(argv: readonly string[]): Arguments {
   return options;
 }
 
+/** Agents keep their states there and do not make it; it goes with every reboot. */
+const ocfStateDirectory = "/run/resource-agents";
+
+function usesOcfAgents({ services }: ClusterConf): boolean {
+  const uses = ({ agent, children }: ResourceConf): boolean =>
+    agent?.runs.dialect === "ocf" || children.some(uses);
+  return services.services.some(({ tree }) => uses(tree));
+}
+
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
@@ -95,14 +104,15 @@ async function run(options: Arguments): Promise<number | null> {
   for (const complaint of complaints) say(formatComplaint(complaint));
   const strictly = options.strict === true && complaints.length > 0;
   if (complaints.length > 0) say(formatCount(complaints));
-  if (loaded === null || hasErrors(complaints) || strictly) return 1;
-  if (options.check === true) return 0;
+  if (loaded === null || strictly) return 1;
+  if (options.check === true) return hasErrors(complaints) ? 1 : 0;
   if (!loaded.conf.services.enabled) {
     say(`${config}: <rm disabled="1">: service management is disabled`);
     return 2;
   }
   const unmade =
     (await makeDirectory(options.stateDir, 0o700)) ?? (await makeDirectory(options.runDir, 0o755));
+  if (usesOcfAgents(loaded.conf)) await makeDirectory(ocfStateDirectory, 0o755);
   if (unmade !== null) {
     say(`clusterd: ${unmade}`);
     return 1;

@@ -4,11 +4,12 @@
  */
 import { agentLimitMs, agentRun, maskSecrets } from "../fencing/fence-agent.ts";
 import type { Network, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
-import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import { noFile } from "../io/process-runner.ts";
+import type { AddressOrder, AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import type { Ms } from "../model/time.ts";
+import { type Ms, ms } from "../model/time.ts";
 
 export type PerformerPorts = {
   readonly processes: ProcessRunner;
@@ -31,6 +32,15 @@ export type FenceVerdict = {
   /** The last 4 KiB, without the device's secrets. */
   readonly output: string;
 };
+
+/** Programs that belong to no service: nobody looks for them when one ends. */
+const unmarked = {
+  environment: [["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]],
+  stdin: null,
+  timeoutMs: ms(30_000),
+} as const;
+/** Exit status of ping(8) when nothing came back; any other one is about ping itself. */
+const pingSilent = 1;
 
 export class OrderPerformer {
   readonly #ports: PerformerPorts;
@@ -70,6 +80,11 @@ export class OrderPerformer {
         this.#quiet(order.address.address);
         this.#announcing.set(order.address.address, this.#ports.network.announce(order.address));
         return { type: "done" };
+      case "ask-address":
+        return this.#askAddress(order.address);
+      case "run-aside":
+        void this.#ports.processes.run({ ...unmarked, argv: order.argv });
+        return { type: "done" };
       case "pause":
         return new Promise((resolve) => {
           setTimeout(() => resolve({ type: "done" }), order.pauseMs);
@@ -82,6 +97,17 @@ export class OrderPerformer {
       default:
         return assertNever(order);
     }
+  }
+
+  /** Only silence is an answer: without ping, or without the permission to, nobody knows. */
+  async #askAddress({ address, interface: name }: AddressOrder): Promise<AgentReport> {
+    const words = ["ping", "-c", "1", "-w", "2", "-I", name, address] as const;
+    const asked = await this.#ports.processes.run({
+      ...unmarked,
+      argv: ["/usr/bin/env", ...words],
+    });
+    const silent = asked.type === "exited" && asked.code === pingSilent;
+    return silent ? { type: "failed", cause: "no answer to a ping" } : { type: "done" };
   }
 
   /** The action's report is not wanted any more. */
@@ -119,11 +145,8 @@ export class OrderPerformer {
   ): Promise<AgentReport> {
     const cancel = new AbortController();
     this.#running.set(action, cancel);
-    const { argv, environment, timeoutMs } = order;
-    const result = await this.#ports.processes.run(
-      { argv, environment, timeoutMs, stdin: null },
-      cancel.signal,
-    );
+    const { type: _, ...call } = order;
+    const result = await this.#ports.processes.run({ ...call, stdin: null }, cancel.signal);
     this.#running.delete(action);
     switch (result.type) {
       case "exited":
@@ -134,7 +157,7 @@ export class OrderPerformer {
       case "not-started":
         return {
           type: "not-started",
-          absent: result.cause.includes("ENOENT"),
+          absent: result.cause.includes("ENOENT") || result.cause === noFile,
           cause: result.cause,
         };
       default:

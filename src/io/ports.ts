@@ -151,6 +151,8 @@ export type ProcessOrder = {
   readonly stdin: string | null;
   /** Null: no limit. At the limit SIGTERM goes to the group, after 5 s SIGKILL. */
   readonly timeoutMs: Ms | null;
+  /** A status check: its end is no news of the service. */
+  readonly looks?: true;
 };
 
 /** `output` is the last 4096 bytes of standard output and error together, as they were read. */

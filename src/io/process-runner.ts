@@ -7,6 +7,7 @@
  * R2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { causeText } from "./cause.ts";
@@ -40,6 +41,7 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   async run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+    if (await isDirectory(order.argv[0])) return { type: "not-started", cause: noFile };
     const argv = await this.#inCgroup(order);
     return new Promise((resolve) => {
       try {
@@ -61,13 +63,16 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   /** The agent of a service, by way of its cgroup. What cannot be run fails as it would without. */
-  async #inCgroup({ argv, environment }: ProcessOrder): Promise<ProcessOrder["argv"]> {
+  async #inCgroup({ argv, environment, looks }: ProcessOrder): Promise<ProcessOrder["argv"]> {
     const service = markedService(environment);
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
-    const part = argv[1] === "status" || argv[1] === "monitor" ? "check" : "run";
+    const part = looks === true ? "check" : "run";
     return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
   }
 }
+
+/** The cause when a directory stands where a program should. */
+export const noFile = "it is a directory";
 
 class Run {
   readonly #child: ChildProcess;
@@ -166,6 +171,14 @@ class Run {
 
   #signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
     if (this.#child.pid !== undefined) signalProcess(-this.#child.pid, signal);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
   }
 }
 

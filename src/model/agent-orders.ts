@@ -20,6 +20,8 @@ export type AgentOrder =
       readonly argv: readonly [string, ...string[]];
       readonly environment: readonly (readonly [string, string])[];
       readonly timeoutMs: Ms | null;
+      /** It only looks: its end is no news of the service. */
+      readonly looks?: true;
     }
   | { readonly type: "list-interfaces" }
   | { readonly type: "add-address"; readonly address: AddressOrder }
@@ -27,6 +29,10 @@ export type AgentOrder =
   | { readonly type: "probe-address"; readonly address: AddressOrder }
   /** Tell the neighbours, now and again a little later; answered at once. */
   | { readonly type: "announce"; readonly address: AddressOrder }
+  /** Whether an address of this node answers; done also where that cannot be asked. */
+  | { readonly type: "ask-address"; readonly address: AddressOrder }
+  /** A program for its effect on the machine; answered at once, whatever becomes of it. */
+  | { readonly type: "run-aside"; readonly argv: readonly [string, ...string[]] }
   | { readonly type: "pause"; readonly pauseMs: Ms }
   /** SIGKILL to every process that the service's agents left, however detached. */
   | { readonly type: "kill-processes"; readonly service: ServiceName };

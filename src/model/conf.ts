@@ -189,6 +189,8 @@ export type ResourceConf = {
   readonly enforceTimeouts?: true;
   /** When it fails, it is repaired with what is below it, not with the whole service. */
   readonly subtree?: SubtreeConf;
+  /** Absent: the agent is built in. */
+  readonly agent?: AgentConf;
 };
 
 /** `independent`: restarted in place; `non-critical`: the service can also go on without it. */
@@ -196,6 +198,52 @@ export type SubtreeConf = {
   readonly kind: "independent" | "non-critical";
   /** Restarts in place; null: an independent one without limit, a non-critical one never. */
   readonly restarts: { readonly max: number; readonly expireMs: Ms } | null;
+};
+
+/** The agent of one resource: how it is run, and what its metadata say. */
+export type AgentConf = {
+  readonly runs: AgentRun;
+  /** Without the overrides of the configuration. */
+  readonly actions: readonly AgentActionConf[];
+  /** Typed children, in metadata order; empty: all children in document order. */
+  readonly children: readonly ChildRule[];
+  /** What it starts does not end with its processes, such as a mounted file system. */
+  readonly holds?: true;
+};
+
+export type AgentRun =
+  /** rgmanager's dialect of OCF: the file is called with the action. */
+  | { readonly dialect: "rgmanager"; readonly file: string; readonly directory: string }
+  /** The dialect of Heartbeat and Pacemaker. */
+  | {
+      readonly dialect: "ocf";
+      readonly file: string;
+      readonly root: string;
+      readonly provider: string;
+      readonly type: string;
+    }
+  /** A unit of systemd, with its suffix. */
+  | { readonly dialect: "systemd"; readonly unit: string }
+  /** The resource cannot run on this node. */
+  | { readonly dialect: "none"; readonly why: string };
+
+export type AgentActionConf = {
+  readonly name: string;
+  readonly depth: number;
+  /** Null: never scheduled. */
+  readonly intervalMs: Ms | null;
+  /** 0: none. */
+  readonly timeoutMs: Ms;
+};
+
+/** What an agent's metadata say about children of one type. */
+export type ChildRule = {
+  readonly type: string;
+  /** Levels, 1 to 100; 0: after everything that has one. */
+  readonly start: number;
+  readonly stop: number;
+  /** Children of this type are ignored. */
+  readonly forbidden?: true;
 };
 
 /** As many failures within the time are tolerated; the next one counts. */

@@ -5,14 +5,18 @@
  * found again, however they detach.
  */
 import type { AgentCall } from "../model/agent-orders.ts";
-import type { ResourceConf } from "../model/conf.ts";
+import type { AgentConf, ResourceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
-import { invariant } from "../model/outcome.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { checkAddress, ipSettings, startAddress, stopAddress } from "../vip/ip-agent.ts";
+import { trackingMarks } from "./agent-marks.ts";
+import { callExternal } from "./external-agent.ts";
 import { callScript } from "./script-agent.ts";
+import { callUnit } from "./systemd-agent.ts";
 
-export type AgentAction = "start" | "stop" | "status";
+/** The last two are called where an agent lists them. */
+export type AgentAction = "start" | "stop" | "status" | "recover" | "reconfig";
 
 export type CallPlace = {
   readonly service: ServiceName;
@@ -31,14 +35,17 @@ export function* callAgent(
   action: AgentAction,
   place: CallPlace,
 ): AgentCall {
+  const { agent } = resource;
+  if (agent !== undefined) return yield* callForeign(resource, { agent, action, place });
   const attributes = new Map(resource.attributes);
-  if (resource.type === "service") return { code: 0, text: "" };
+  if (resource.type === "service") return yield* callService(attributes, action);
+  if (action === "recover" || action === "reconfig") return { code: 0, text: "" };
   if (resource.type === "ip") {
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} was accepted without an address`);
     if (action === "start") return yield* startAddress(ip);
     if (action === "stop") return yield* stopAddress(ip);
-    return yield* checkAddress(ip);
+    return yield* checkAddress(ip, place.depth);
   }
   invariant(resource.type === "script", `resource type ${resource.type} was accepted`);
   return yield* callScript({
@@ -47,6 +54,40 @@ export function* callAgent(
     environment: agentEnvironment(resource, place),
     timeoutMs: place.limitMs,
   });
+}
+
+/** A kernel thread: the signal makes it give its locks back and ask for reclaims. */
+const unlockScript = "pkill -KILL -x lockd";
+
+/** The service itself runs nothing. */
+function* callService(attributes: ReadonlyMap<string, string>, action: AgentAction): AgentCall {
+  const locks = ["yes", "1", "true", "on"].includes(attributes.get("nfslock") ?? "");
+  if (action === "start" && locks) {
+    yield { type: "run-aside", argv: ["/bin/sh", "-c", unlockScript] };
+  }
+  return { code: 0, text: "" };
+}
+
+function* callForeign(
+  resource: ResourceConf,
+  call: {
+    readonly agent: AgentConf;
+    readonly action: AgentAction;
+    readonly place: CallPlace;
+  },
+): AgentCall {
+  const { runs } = call.agent;
+  switch (runs.dialect) {
+    case "rgmanager":
+    case "ocf":
+      return yield* callExternal(resource, { ...call, runs });
+    case "systemd":
+      return yield* callUnit(runs.unit, call);
+    case "none":
+      return { code: 5, text: `${call.action} of ${resource.type} "${resource.key}": ${runs.why}` };
+    default:
+      return assertNever(runs);
+  }
 }
 
 function agentEnvironment(
@@ -69,8 +110,6 @@ function agentEnvironment(
     ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "0"],
     ["SYSTEMCTL_SKIP_REDIRECT", "1"],
-    ["CLUSTERD_SERVICE", place.service],
-    ["CLUSTERD_NODE", place.nodeName],
-    ["CLUSTERD_TRACK", place.trackingToken],
+    ...trackingMarks(place),
   ];
 }

@@ -4,17 +4,10 @@
  * Source: resource-agents service.sh, script.sh, ip.sh, fs.sh, nfsserver.sh, nfsexport.sh, netfs.sh
  * (special/child, actions).
  */
+import type { ChildRule } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";
 import { ms } from "../model/time.ts";
 
-export type ChildRule = {
-  readonly type: string;
-  /** Levels, 1 to 100; 0: after everything that has one. */
-  readonly start: number;
-  readonly stop: number;
-  /** Children of this type are ignored. */
-  readonly forbidden?: true;
-};
 export type CheckRule = { readonly depth: number; readonly intervalMs: Ms };
 
 const serviceChildren: readonly ChildRule[] = [

@@ -4,10 +4,16 @@
  * Deviation: a listed type with a level in one direction only counts as unlisted in the other,
  * where the original never visits it.
  */
-import { type ChildRule, childRulesOf } from "./resource-rules.ts";
+import type { AgentConf, ChildRule } from "../model/conf.ts";
+import { childRulesOf } from "./resource-rules.ts";
 
 /** A resource with its children: of the daemon's configuration, or of a tool that looks at one. */
-type Branch<Resource> = { readonly type: string; readonly children: readonly Resource[] };
+type Branch<Resource> = {
+  readonly type: string;
+  readonly children: readonly Resource[];
+  /** Its child list wins over that of the type. */
+  readonly agent?: Pick<AgentConf, "children">;
+};
 
 /** The child list of a type's agent. */
 export type RulesOf = (type: string) => readonly ChildRule[];
@@ -37,7 +43,7 @@ function storedChildren<Resource extends Branch<Resource>>(
   tree: Resource,
   rulesOf: RulesOf,
 ): readonly Resource[] {
-  const listed = rulesOf(tree.type);
+  const listed = tree.agent?.children ?? rulesOf(tree.type);
   const typed = listed
     .filter((rule) => rule.forbidden !== true)
     .flatMap((rule) => tree.children.filter((one) => one.type === rule.type));
@@ -52,7 +58,7 @@ export function inLevels<Resource extends Branch<Resource>>(
   rulesOf: RulesOf,
 ): readonly (readonly Resource[])[] {
   const stored = storedChildren(tree, rulesOf);
-  const typed = rulesOf(tree.type)
+  const typed = (tree.agent?.children ?? rulesOf(tree.type))
     .filter((rule) => rule[way] > 0)
     .toSorted((a, b) => a[way] - b[way]);
   const types = new Set(typed.map((rule) => rule.type));

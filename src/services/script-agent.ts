@@ -31,6 +31,7 @@ export function* callScript(call: ScriptCall): AgentCall {
     argv: [call.file, call.action],
     environment: call.environment,
     timeoutMs: call.timeoutMs,
+    ...(call.action === "status" ? { looks: true } : {}),
   };
   const what = `${call.action} of ${call.file}`;
   switch (report.type) {

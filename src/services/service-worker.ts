@@ -9,8 +9,9 @@
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { dropAddress, ipSettings } from "../vip/ip-agent.ts";
-import { type CallPlace, callAgent } from "./agent-calls.ts";
+import { dropAddress } from "../vip/ip-agent.ts";
+import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
+import { heldAddress, outlivesProcesses } from "./held-things.ts";
 import {
   type FailedPart,
   inTreeOrder,
@@ -189,6 +190,10 @@ export class ServiceWorker {
         tolerated.push(verdict.text);
         continue;
       }
+      if (yield* this.#recover(resource)) {
+        tolerated.push(`${verdict.text}; recovered by its agent`);
+        continue;
+      }
       const part = this.#restarts.judge(this.conf.tree, resource, nowMs);
       if (part === null) {
         this.#failedParts = [];
@@ -198,6 +203,14 @@ export class ServiceWorker {
       failed.push(verdict.text);
     }
     return { code: 0, text: [...failed, ...tolerated].join("; ") };
+  }
+
+  /** Where the agent can repair what its check has found; false: it cannot, or it did not. */
+  *#recover(resource: ResourceConf): Generator<AgentOrder, boolean, AgentReport> {
+    const able = resource.agent?.actions.some(({ name }) => name === "recover") === true;
+    if (!able) return false;
+    const verdict = yield* this.#call(resource, "recover", { depth: 0, limitMs: null });
+    return verdict.code === 0;
   }
 
   /** A stop after one that failed: what the agents leave is killed; still a failure to report. */
@@ -230,7 +243,7 @@ export class ServiceWorker {
   *#killOnce(): AgentCall {
     const problems: string[] = [];
     for (const resource of stopOrder(this.conf.tree)) {
-      const ip = resource.type === "ip" ? ipSettings(new Map(resource.attributes)) : null;
+      const ip = heldAddress(resource);
       if (ip === null) continue;
       const dropped: AgentVerdict = yield* dropAddress(ip);
       if (dropped.code !== 0) problems.push(dropped.text);
@@ -238,12 +251,24 @@ export class ServiceWorker {
     const report = yield { type: "kill-processes", service: this.conf.name };
     if (report.type !== "killed") problems.push("processes cannot be listed");
     else if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
+    problems.push(...(yield* this.#release()));
     return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  /** What only agents can release, such as a mounted file system, is not off until they say so. */
+  *#release(): Generator<AgentOrder, readonly string[], AgentReport> {
+    const problems: string[] = [];
+    for (const resource of stopOrder(this.conf.tree).filter(outlivesProcesses)) {
+      const limits = { depth: 0, limitMs: cleanupStopMs };
+      const { code, text } = yield* this.#call(resource, "stop", limits);
+      if (code !== 0 && code !== 5) problems.push(text);
+    }
+    return problems;
   }
 
   #call(
     resource: ResourceConf,
-    action: "start" | "stop" | "status",
+    action: AgentAction,
     limits: { readonly depth: number; readonly limitMs: Ms | null },
   ): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);

@@ -21,7 +21,7 @@ export function effectiveChecks(
   statusPollIntervalMs: Ms | null,
 ): readonly CheckRule[] {
   const overrides = resource.actions.filter((action) => action.name === "status");
-  const known = checksOf(resource.type);
+  const known = knownChecks(resource);
   const added = overrides
     .filter((one) => one.depth !== null && !known.some((rule) => rule.depth === one.depth))
     .flatMap((one) =>
@@ -68,14 +68,42 @@ export class CheckClock {
   }
 }
 
-/** The time-out of an action where it is a limit; null: none. */
-export function enforcedLimitMs(resource: ResourceConf, name: string, depth: number): Ms | null {
-  if (resource.enforceTimeouts !== true) return null;
+/** How often a resource is checked at this depth: what its agent is told. */
+export function effectiveIntervalMs(resource: ResourceConf, depth: number): Ms {
+  const checks = effectiveChecks(resource, null);
+  const own = checks.find((one) => one.depth === depth) ?? checks[0];
+  return own?.intervalMs ?? ms(toldIntervalMs);
+}
+
+/** For a check that is not scheduled, but made because something has happened. */
+const toldIntervalMs = 10_000;
+
+function knownChecks({ type, agent }: ResourceConf): readonly CheckRule[] {
+  if (agent === undefined) return checksOf(type);
+  return agent.actions.flatMap(({ name, depth, intervalMs }) =>
+    name === "status" && intervalMs !== null ? [{ depth, intervalMs }] : [],
+  );
+}
+
+/** The time-out of an action, from the configuration or the agent's metadata; null: none. */
+export function timeoutOf(resource: ResourceConf, name: string, depth: number): Ms | null {
   const given = resource.actions.findLast(
     (one) =>
       one.name === name && one.timeoutMs !== null && (one.depth === null || one.depth === depth),
   );
-  return given?.timeoutMs === undefined || given.timeoutMs === 0 ? null : given.timeoutMs;
+  const own = resource.agent?.actions.find((one) => one.name === name && one.depth === depth);
+  const timeoutMs = given?.timeoutMs ?? own?.timeoutMs ?? null;
+  return timeoutMs === 0 ? null : timeoutMs;
+}
+
+/** Agents of the other dialects count on their time-outs. */
+const dialectsWithLimits: readonly string[] = ["ocf", "systemd"];
+
+/** The time-out of an action where it is a limit; null: none. */
+export function enforcedLimitMs(resource: ResourceConf, name: string, depth: number): Ms | null {
+  const limited = dialectsWithLimits.includes(resource.agent?.runs.dialect ?? "");
+  if (resource.enforceTimeouts !== true && !limited) return null;
+  return timeoutOf(resource, name, depth);
 }
 
 /** The tolerated failures of one resource since its start. A success does not clear them. */

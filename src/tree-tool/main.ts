@@ -1,5 +1,6 @@
 /** The program rg_test-ts: connects the command to its process. Knows nothing of resources. */
 import { processTerminal } from "../cli/terminal.ts";
+import { askWholeDirectory } from "../io/agent-metadata-run.ts";
 import { readText } from "../io/text-file.ts";
 import { rgTest } from "./rg-test.ts";
 import { builtInRules } from "./tree-rule.ts";
@@ -9,4 +10,5 @@ process.exitCode = await rgTest(process.argv.slice(2), builtInRules(), {
   out: terminal.out,
   err: terminal.err,
   read: readText,
+  agents: askWholeDirectory,
 });

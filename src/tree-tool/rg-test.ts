@@ -5,6 +5,7 @@
  * Deviations: agents are never run, so `test` has no operations; a file that cannot be read or
  * parsed always ends with exit status 1.
  */
+import type { MetadataAnswer } from "../config/found-agents.ts";
 import {
   attributeOf,
   onlySection,
@@ -20,7 +21,7 @@ import { type Forest, growForest } from "./forest.ts";
 import { compareForests, type Marks } from "./forest-delta.ts";
 import { type Resource, ResourceList, type Say } from "./resource-list.ts";
 import { formatRule } from "./rule-text.ts";
-import type { TreeRules } from "./tree-rule.ts";
+import { rulesOfDirectory, type TreeRules } from "./tree-rule.ts";
 import {
   currentStyle,
   eventTriggers,
@@ -37,11 +38,14 @@ export type Outside = {
   readonly read: (path: string) => Promise<Result<string, string>>;
 };
 
-const usage = `usage: rg_test-ts test CONF
-       rg_test-ts noop CONF start|stop|status TYPE NAME
-       rg_test-ts noop CONF migrate TYPE NAME TARGET
-       rg_test-ts delta OLD-CONF NEW-CONF
-       rg_test-ts rules
+/** The agents of a directory, asked for their metadata; null: it is no directory. */
+type AskAgents = (directory: string) => Promise<readonly MetadataAnswer[] | null>;
+
+const usage = `usage: rg_test-ts [AGENTDIR] test CONF
+       rg_test-ts [AGENTDIR] noop CONF start|stop|status TYPE NAME
+       rg_test-ts [AGENTDIR] noop CONF migrate TYPE NAME TARGET
+       rg_test-ts [AGENTDIR] delta OLD-CONF NEW-CONF
+       rg_test-ts [AGENTDIR] rules
        rg_test-ts -v | -h
 `;
 
@@ -52,8 +56,20 @@ export type Loaded = {
   readonly forest: Forest;
 };
 
-/** Runs the command; returns its exit status. */
+/** Runs the command; returns its exit status. The first directory replaces the rules. */
 export async function rgTest(
+  words: readonly string[],
+  builtIn: TreeRules,
+  outside: Outside & { readonly agents: AskAgents },
+): Promise<number> {
+  const [first = "", ...others] = words;
+  const answers = commands.includes(first) ? null : await outside.agents(first);
+  if (answers === null) return await runCommand(words, builtIn, outside);
+  outside.err(`Using ${first} as resource agent path\n`);
+  return await runCommand(others, rulesOfDirectory(answers, outside.err), outside);
+}
+
+async function runCommand(
   words: readonly string[],
   rules: TreeRules,
   outside: Outside,
@@ -89,6 +105,7 @@ export async function rgTest(
   return 1;
 }
 
+const commands: readonly string[] = ["test", "noop", "delta", "rules", "-v", "--version", "-h"];
 const actions: readonly Action[] = ["start", "stop", "status", "migrate"];
 
 /** Reads a configuration; messages about it are said as they arise. */

@@ -3,7 +3,7 @@
  * Source: rgmanager resrules.c: print_resource_rule.
  */
 import type { AgentAction, AgentParameter } from "../config/agent-tables.ts";
-import type { ChildRule } from "../services/resource-rules.ts";
+import type { ChildRule } from "../model/conf.ts";
 import { expressionOf } from "./resource-list.ts";
 import type { TreeRule } from "./tree-rule.ts";
 

@@ -2,9 +2,11 @@
  * What the tool knows of one resource type: its agent's metadata, file and child list.
  * Source: rgmanager resrules.c: load_resource_rulefile, print_resource_rule.
  */
-import { type AgentRule, builtInAgents } from "../config/agent-tables.ts";
+import { type AgentRule, builtInAgents, ocfRule, systemdRule } from "../config/agent-tables.ts";
+import { agentsByType, type MetadataAnswer } from "../config/found-agents.ts";
 import { knownAgents } from "../config/known-agents.ts";
-import { type ChildRule, childRulesOf } from "../services/resource-rules.ts";
+import type { ChildRule } from "../model/conf.ts";
+import { childRulesOf } from "../services/resource-rules.ts";
 
 export type TreeRule = {
   readonly agent: AgentRule;
@@ -25,7 +27,7 @@ export function sortedRules(rules: readonly TreeRule[]): TreeRules {
 
 /** The rules that are used without a directory of agents. */
 export function builtInRules(): TreeRules {
-  return sortedRules([...builtInAgents, ...knownAgents].map(ruleOf));
+  return sortedRules([...builtInAgents, ocfRule, systemdRule, ...knownAgents].map(ruleOf));
 }
 
 /** A rule whose agent has the child list that rgmanager's agent of that type has. */
@@ -37,6 +39,31 @@ export function ruleOf(agent: AgentRule): TreeRule {
     initOnAdd: true,
     destroyOnDelete: true,
   };
+}
+
+/** Those of a directory's agents; what cannot be used is said. */
+export function rulesOfDirectory(
+  answers: readonly MetadataAnswer[],
+  say: (line: string) => void,
+): TreeRules {
+  const rules: TreeRule[] = [];
+  for (const found of agentsByType(answers).values()) {
+    if (found.type === "unusable") {
+      say(`${found.file ?? ""}: ${found.problem.cause}\n`);
+      continue;
+    }
+    const { metadata, file } = found;
+    const { type, instancesMax, parameters, actions } = metadata;
+    const { children, initOnAdd, destroyOnDelete } = metadata;
+    rules.push({
+      agent: { type, instancesMax, parameters, actions },
+      file: file.split("/").at(-1) ?? "",
+      children,
+      initOnAdd,
+      destroyOnDelete,
+    });
+  }
+  return sortedRules(rules);
 }
 
 function compareTypes(a: string, b: string): number {

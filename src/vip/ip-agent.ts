@@ -21,6 +21,10 @@ export type IpSettings = {
   readonly family: AddressFamily;
   readonly monitorLink: boolean;
   readonly sleepSeconds: number;
+  /** Leave the router discovery daemon alone. */
+  readonly disableRdisc: boolean;
+  /** Clients of NFS are told that they may reclaim their locks. */
+  readonly nfsLock: boolean;
   /** Only this interface may carry the address; null: any. */
   readonly preferred: string | null;
 };
@@ -39,10 +43,21 @@ export function ipSettings(attributes: ReadonlyMap<string, string>): IpSettings 
     ...parsed,
     family,
     monitorLink: monitor !== "no" && monitor !== "0",
+    disableRdisc: isYes(attributes.get("disable_rdisc")),
+    nfsLock: isYes(attributes.get("nfslock")),
     preferred: attributes.get("prefer_interface") || null,
     sleepSeconds: /^\d{1,4}$/.test(sleep) ? Number(sleep) : sleepSecondsDefault,
   };
 }
+
+function isYes(value: string | undefined): boolean {
+  return ["yes", "1", "true", "on"].includes((value ?? "").toLowerCase());
+}
+
+/** Tells a router discovery daemon that there is another address, or starts it. */
+const rdiscScript = "command -v rdisc >/dev/null || exit 0; pkill -HUP -x rdisc || rdisc -fs";
+/** As after a reboot of the server that had these locks: sm-notify(8). */
+const reclaimScript = 'command -v sm-notify >/dev/null || exit 0; sm-notify -f -v "$0"';
 
 export function* startAddress(ip: IpSettings): AgentCall {
   const report = yield { type: "list-interfaces" };
@@ -64,6 +79,8 @@ export function* startAddress(ip: IpSettings): AgentCall {
   const added = yield { type: "add-address", address };
   if (added.type !== "done") return problem(`cannot add ${ip.address}`, added);
   yield { type: "announce", address };
+  if (!ip.disableRdisc) yield { type: "run-aside", argv: ["/bin/sh", "-c", rdiscScript] };
+  if (ip.nfsLock) yield { type: "run-aside", argv: ["/bin/sh", "-c", reclaimScript, ip.address] };
   return { code: 0, text: `${ip.address}/${address.prefix} on ${choice.interface}` };
 }
 
@@ -93,7 +110,10 @@ export function* dropAddress(ip: IpSettings): AgentCall {
   return { code: 0, text: `${ip.address} removed from ${holder.interface}` };
 }
 
-export function* checkAddress(ip: IpSettings): AgentCall {
+/** From this depth on the address must answer, too. */
+const askDepth = 10;
+
+export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
   const report = yield { type: "list-interfaces" };
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
   const holder = carrierOf(report.interfaces, ip);
@@ -103,7 +123,10 @@ export function* checkAddress(ip: IpSettings): AgentCall {
   if (ip.monitorLink && !link.carrier) {
     return { code: 7, text: `no link on ${holder.interface}` };
   }
-  return good;
+  if (depth < askDepth) return good;
+  const asked = yield { type: "ask-address", address: addressOrder(ip, holder) };
+  if (asked.type !== "failed") return good;
+  return { code: 7, text: `${ip.address} on ${holder.interface}: ${asked.cause}` };
 }
 
 type Holder = { readonly interface: string; readonly prefix: number };

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { primary, project, RealCluster } from "../e2e/real-cluster.ts";
 import { serviceAddress } from "../netns/node-files.ts";
+import { indent, perform, say, step } from "./stage.ts";
 
 type Report = {
   readonly sent: number;
@@ -14,30 +15,19 @@ type Report = {
   readonly longestGapMs: number;
 };
 
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
 /** Exit status: 0 when nothing acknowledged was lost. */
-export async function runDemo(): Promise<number> {
+export function runDemo(): Promise<number> {
   const cluster = new RealCluster();
-  const end = async (status: number): Promise<number> => {
-    await cluster.stop();
-    return status;
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => void end(130).then((status) => process.exit(status)));
-  }
-  try {
-    const began = performance.now();
-    await cluster.start();
-    const report = await play(cluster);
-    summarise(report, performance.now() - began);
-    return await end(report.lost === 0 && report.acknowledged > 0 ? 0 : 1);
-  } catch (error) {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return end(1);
-  }
+  return perform(
+    async () => {
+      const began = performance.now();
+      await cluster.start();
+      const report = await play(cluster);
+      summarise(report, performance.now() - began);
+      return report.lost === 0 && report.acknowledged > 0;
+    },
+    () => cluster.stop(),
+  );
 }
 
 async function play(cluster: RealCluster): Promise<Report> {
@@ -93,24 +83,6 @@ async function play(cluster: RealCluster): Promise<Report> {
   load.kill("SIGTERM");
   await load.exited;
   return parseReport(load.output());
-}
-
-/** One act: says what it was, how long it took, and what the given node then shows. */
-async function step(
-  cluster: RealCluster,
-  title: string,
-  act: () => Promise<number>,
-): Promise<void> {
-  say(`== ${title}`);
-  const began = performance.now();
-  const witness = await act();
-  const took = ((performance.now() - began) / 1000).toFixed(2);
-  say(`   done after ${took} s; clustat-ts on node${witness}:\n`);
-  say(indent((await cluster.command(witness, "clustat-ts")).stdout));
-}
-
-function indent(text: string): string {
-  return text.replace(/^(?=.)/gm, "   ");
 }
 
 function parseReport(output: string): Report {

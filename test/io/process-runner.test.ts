@@ -174,6 +174,28 @@ test("daemons that left their session are found by service, and killed", async (
   t.same(new Set(left.map(({ service: owner }) => owner)), new Set([other]));
 });
 
+test("a directory is no program, whether the service has a cgroup or not", async (t) => {
+  const environment = trackingVariables("none", service("web"));
+  const order = { ...shell("", { environment }), argv: ["/usr", "start"] } as const;
+  t.same(await processes.run(order), { type: "not-started", cause: "it is a directory" });
+});
+
+test("a child without its environment is found by its parent, and killed with it", async (t) => {
+  const token = `test-${process.pid}-c`;
+  const environment = trackingVariables(token, service("clean"));
+  const program = "setsid sh -c 'env -i /bin/sleep 1000; exit 0' </dev/null >/dev/null 2>&1 &";
+  t.match(await processes.run(shell(program, { environment })), { type: "exited" });
+  t.teardown(() => processes.killTracked({ token, service: null }));
+  const found = async () => await processes.listTracked({ token, service: null });
+  await until("it sleeps", async () => {
+    return (await found()).some(({ command }) => command === "sleep");
+  });
+  const pids = (await found()).map(({ pid }) => pid);
+  t.equal(pids.length, 2);
+  t.same(await processes.killTracked({ token, service: null }), []);
+  for (const pid of pids) t.equal(await isRunning(pid), false);
+});
+
 test("a process that forks as it is killed is killed in the end", async (t) => {
   const token = `test-${process.pid}-b`;
   const environment = trackingVariables(token, service("fork"));

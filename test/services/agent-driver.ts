@@ -5,6 +5,14 @@ import type {
   AgentReport,
   AgentVerdict,
 } from "../../src/model/agent-orders.ts";
+import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
+
+/** The node on which agents are called. */
+export function nodeName(): NodeName {
+  const name = parseNodeName("node1");
+  if (name === null) throw new Error("node1 is no name");
+  return name;
+}
 
 /** An order in few words: `add 10.0.0.5/24 on eth0`. */
 export function orderWords(order: AgentOrder): string {
@@ -16,10 +24,13 @@ export function orderWords(order: AgentOrder): string {
     case "add-address":
     case "remove-address":
     case "probe-address":
+    case "ask-address":
     case "announce": {
       const { address, prefix, interface: name } = order.address;
       return `${order.type.replace("-address", "")} ${address}/${prefix} on ${name}`;
     }
+    case "run-aside":
+      return `aside ${order.argv.at(-1)}`;
     case "pause":
       return `pause ${order.pauseMs} ms`;
     case "kill-processes":

@@ -84,6 +84,8 @@ export class VirtualHost {
         });
         return;
       case "probe-address":
+      case "ask-address":
+      case "run-aside":
         this.#soon(1, () => report({ type: "done" }));
         return;
       case "announce":

@@ -1,4 +1,6 @@
 /** The command rg_test-ts on configurations of its own, and on the published one. */
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { accept, refuse } from "../../src/model/outcome.ts";
@@ -28,6 +30,7 @@ async function command(words: string, files: Readonly<Record<string, string>>): 
       const text = `<?xml version="1.0"?>\n<cluster><rm>\n${inside ?? ""}\n</rm></cluster>`;
       return Promise.resolve(inside === undefined ? refuse("absent") : accept(text));
     },
+    agents: () => Promise.resolve(null),
   });
   return { out, err, exit };
 }
@@ -57,7 +60,7 @@ const service = (inside: string, attributes = "") =>
 test("resource case 1, case 2: the published example", async (t) => {
   const shown = await run("rg_test-ts", ["test", published]);
   t.equal(shown.exit, 0);
-  t.match(shown.err, /^Running in test mode.\nLoaded 18 resource rules\n$/);
+  t.match(shown.err, /^Running in test mode.\nLoaded 20 resource rules\n$/);
   t.equal(shown.out.match(/^Resource type: /gm)?.length, 7);
   sameAsGolden(t, "rg-test/qpid-manual.txt", shown.out);
   const primary = ["service", "qpidd-primary-service"];
@@ -277,7 +280,7 @@ test("a removed service is stopped whole, a new one stopped everywhere first", a
 test("the rules are printed with attributes, actions and children", async (t) => {
   const { out, err, exit } = await command("rules", {});
   t.equal(exit, 0);
-  t.equal(err, "Running in rules mode.\nLoaded 18 resource rules\n");
+  t.equal(err, "Running in rules mode.\nLoaded 20 resource rules\n");
   sameAsGolden(t, "rg-test/rules.txt", out);
 });
 
@@ -312,4 +315,30 @@ test("a wrong command line and a file without use end with 1", async (t) => {
   });
   t.match(await command("delta a none", { a: "" }), { out: "Error parsing none\n", exit: 1 });
   t.match(await command("test a", { a: "<ip" }), { err: /rg_test-ts: a: line \d/, exit: 1 });
+});
+
+test("a directory of agents replaces the rules", async (t) => {
+  const directory = t.testdir({
+    "lamp.sh": `#!/bin/sh
+echo '<resource-agent name="lamp"><parameters><parameter name="watt"/>'
+echo '<parameter name="name" primary="1"/></parameters>'
+echo '<actions><action name="start" timeout="5"/></actions>'
+echo '<special tag="rgmanager"><attributes maxinstances="1"/>'
+echo '<child type="ip" start="2" stop="1"/></special></resource-agent>'
+`,
+    "broken.sh": "#!/bin/sh\necho no\n",
+    "notes.txt": "no agent",
+  });
+  for (const name of ["lamp.sh", "broken.sh"]) chmodSync(join(directory, name), 0o755);
+  const { exit, out, err } = await run("rg_test-ts", [directory, "rules"]);
+  t.equal(exit, 0);
+  t.equal(
+    out,
+    'Resource Rules for "lamp"\nMax instances: 1\nAgent: lamp.sh\n' +
+      "Flags: init_on_add destroy_on_delete \nAttributes:\n  name [ primary ]\n  watt\n" +
+      "Actions:\n  start\n    Timeout (hint): 5 seconds\n" +
+      "Explicitly defined child resource types:\n  ip [ startlevel = 2 stoplevel = 1 ] \n\n",
+  );
+  t.match(err, `Using ${directory} as resource agent path\n${directory}/broken.sh: its metadata`);
+  t.match(err, "Loaded 1 resource rules");
 });

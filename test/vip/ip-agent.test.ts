@@ -17,7 +17,7 @@ function settings(attributes: Readonly<Record<string, string>>): IpSettings {
   return parsed;
 }
 
-const ip = settings({ address: "10.0.0.5", sleeptime: "0" });
+const ip = settings({ address: "10.0.0.5", sleeptime: "0", disable_rdisc: "1" });
 
 function listing(
   addresses: readonly string[] = [],
@@ -127,7 +127,7 @@ test("a removal in a hurry does not wait", async (t) => {
 });
 
 function status(t: Test, of: IpSettings, report: AgentReport): readonly [number, string] {
-  const { orders, verdict } = walkCall(checkAddress(of), [report]);
+  const { orders, verdict } = walkCall(checkAddress(of, 0), [report]);
   t.same(orders, ["list"]);
   return [verdict.code, verdict.text];
 }
@@ -147,4 +147,28 @@ test("an IPv6 address is found in whatever form the system shows it", async (t) 
   const six = settings({ address: "FD00:0:0::5" });
   const addresses = [{ address: "fd00::5", prefix: 64, family: "ipv6" as const }];
   t.same(status(t, six, listing([], { addresses })), [0, ""]);
+});
+
+test("start tells a router discovery daemon, and clients of NFS if asked to", async (t) => {
+  const asides = (attributes: Readonly<Record<string, string>>, count: number) => {
+    const reports = [listing(), ...Array<AgentReport>(3 + count).fill(done)];
+    const of = settings({ address: "10.0.0.5", ...attributes });
+    return walkCall(startAddress(of), reports).orders.slice(4);
+  };
+  t.match(asides({}, 1), [/^aside .*pkill -HUP -x rdisc \|\| rdisc -fs$/]);
+  t.same(asides({ disable_rdisc: "yes" }, 0), []);
+  t.same(asides({ disable_rdisc: "1", nfslock: "1" }, 1), ["aside 10.0.0.5"]);
+});
+
+test("from depth 10 on the address must answer", async (t) => {
+  const at = (depth: number, ...reports: readonly AgentReport[]) =>
+    walkCall(checkAddress(ip, depth), [listing(["10.0.0.5"]), ...reports]);
+  t.same(at(0).orders, ["list"]);
+  const asked = at(10, done);
+  t.same(asked.orders, ["list", `ask ${on}`]);
+  t.equal(asked.verdict.code, 0);
+  t.same(at(10, { type: "failed", cause: "no answer to a ping" }).verdict, {
+    code: 7,
+    text: "10.0.0.5 on eth0: no answer to a ping",
+  });
 });

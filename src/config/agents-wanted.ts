@@ -1,0 +1,62 @@
+/**
+ * Which external agents a configuration asks for, so that nothing else has to be run to be asked
+ * for its metadata.
+ * Complains about nothing: that is done when the configuration is read.
+ */
+import { builtInAgents, ocfRule, systemdRule } from "./agent-tables.ts";
+import { ocfAgentName, unitName } from "./foreign-names.ts";
+import { agentDirectoryDefault } from "./found-agents.ts";
+import { attributeOf, childSections, onlySection, rootSection, type Section } from "./section.ts";
+import { parseFlag } from "./value-text.ts";
+import { parseXml } from "./xml.ts";
+
+export type AgentsWanted = {
+  readonly directory: string;
+  /** Element names that are not built in. */
+  readonly types: readonly string[];
+  /** `provider:type`. */
+  readonly ocf: readonly string[];
+  /** Units of systemd, with suffix. */
+  readonly units: readonly string[];
+};
+
+const none: AgentsWanted = { directory: agentDirectoryDefault, types: [], ocf: [], units: [] };
+
+/** Elements below `<rm>` that are no resources and hold none. */
+const notResources = ["failoverdomains", "events", "action", "param", "vm"];
+
+export function agentsWanted(text: string): AgentsWanted {
+  const parsed = parseXml(text);
+  if (!parsed.ok) return none;
+  const rm = onlySection(rootSection(parsed.value.root), "rm");
+  const native = parseFlag(attributeOf(rm, "native") ?? "") ?? true;
+  const given = attributeOf(rm, "agent_path") ?? "";
+  const known = [...(native ? builtInAgents : []), ocfRule, systemdRule].map(({ type }) => type);
+  const resources = resourcesBelow(rm);
+  const types = resources.map(({ element }) => element.name);
+  return {
+    directory: given.startsWith("/") ? given : agentDirectoryDefault,
+    types: distinct(types.filter((type) => !known.includes(type))),
+    ocf: distinct(valuesOf(resources, "ocf", "agent").map(ocfAgentName)),
+    units: distinct(valuesOf(resources, "systemd", "unit").map(unitName)),
+  };
+}
+
+function resourcesBelow(section: Section): readonly Section[] {
+  return childSections(section).flatMap((child) => {
+    const { name } = child.element;
+    if (notResources.includes(name)) return [];
+    const own = name === "resources" || name === "resource-defaults" ? [] : [child];
+    return [...own, ...resourcesBelow(child)];
+  });
+}
+
+function valuesOf(sections: readonly Section[], type: string, attribute: string) {
+  return sections
+    .filter(({ element }) => element.name === type)
+    .map((section) => attributeOf(section, attribute) ?? "");
+}
+
+function distinct(names: readonly (string | null)[]): readonly string[] {
+  return [...new Set(names.flatMap((name) => (name === null ? [] : [name])))];
+}

@@ -1,0 +1,51 @@
+/**
+ * Finds the external agents that a configuration asks for and reads their metadata.
+ */
+import { parseMetadata } from "../config/agent-metadata.ts";
+import { agentsWanted } from "../config/agents-wanted.ts";
+import {
+  agentsByType,
+  type FoundAgent,
+  type FoundAgents,
+  judgeAnswer,
+  ocfRootDefault,
+} from "../config/found-agents.ts";
+import type { UnitFact } from "../config/host-check.ts";
+import { askDirectory, askFile } from "../io/agent-metadata-run.ts";
+import { unitFact } from "../io/unit-facts.ts";
+
+export type AgentSearch = {
+  readonly agents: FoundAgents;
+  readonly units: ReadonlyMap<string, UnitFact>;
+};
+
+/** Runs no agent that the text does not ask for. */
+export async function searchAgents(text: string): Promise<AgentSearch> {
+  const wanted = agentsWanted(text);
+  const { directory } = wanted;
+  const answers = await askDirectory(directory, wanted.types, (metadata) => {
+    const parsed = parseMetadata(metadata, "rgmanager");
+    return parsed.ok ? parsed.value.type : null;
+  });
+  const ocf = await Promise.all(wanted.ocf.map((name) => ocfAgent(name)));
+  const units = await Promise.all(
+    wanted.units.map(async (unit) => [unit, await unitFact(unit)] as const),
+  );
+  return {
+    agents: {
+      directory,
+      byType: agentsByType(answers),
+      ocfRoot: ocfRootDefault,
+      ocf: new Map(ocf.flatMap((one) => (one === null ? [] : [one]))),
+    },
+    units: new Map(units),
+  };
+}
+
+/** Null: there is no such file. */
+async function ocfAgent(name: string): Promise<readonly [string, FoundAgent] | null> {
+  const [provider = "", type = ""] = name.split(":");
+  const file = `${ocfRootDefault}/resource.d/${provider}/${type}`;
+  const outcome = await askFile(file, ocfRootDefault);
+  return outcome === null ? null : [name, judgeAnswer({ file, outcome }, "ocf")];
+}
