@@ -11,7 +11,14 @@ import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
-import type { NodeInput, NodeOutput, NodeTimer, UserRequest } from "../node/node-events.ts";
+import type { Configuration } from "../node/configurations.ts";
+import type {
+  NodeInput,
+  NodeOutput,
+  NodeTimer,
+  Proposal,
+  UserRequest,
+} from "../node/node-events.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
@@ -34,6 +41,8 @@ export type LoopParts = {
   readonly log: LogSink;
   readonly performer: OrderPerformer;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** Another configuration is in force. */
+  readonly onConfiguration: (configuration: Configuration) => void;
   /** The lease lasts longer; the guard has to hear of it. */
   readonly onLease: (endMs: number) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
@@ -80,6 +89,11 @@ export class EventLoop {
   /** Passes an operator's word on; resolves with the code of the answer. */
   async acknowledge(victim: NodeId, who: string): Promise<RequestCode> {
     return (await this.#ask((number) => ({ type: "acknowledge", number, victim, who }))).code;
+  }
+
+  /** Orders another configuration; resolves with the code of the answer. */
+  async propose(wish: Omit<Proposal, "number">): Promise<RequestCode> {
+    return (await this.#ask((number) => ({ type: "propose", number, ...wish }))).code;
   }
 
   #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
@@ -168,6 +182,9 @@ export class EventLoop {
       case "reply":
         this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
         this.#replies.delete(output.number);
+        return;
+      case "configuration":
+        this.#parts.onConfiguration(output);
         return;
       case "leave":
         onEnd({ type: "left" });

@@ -141,7 +141,12 @@ async function run(options: Arguments): Promise<number | null> {
   log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
   process.on("SIGTERM", () => daemon.value.shutdown());
   process.on("SIGINT", () => daemon.value.shutdown());
-  process.on("SIGHUP", () => log.reopen());
+  process.on("SIGHUP", () => {
+    log.reopen();
+    void daemon.value.reload().then(({ accepted, text }) => {
+      if (!accepted) log.write("services", "err", { text: `SIGHUP: ${text}` });
+    });
+  });
   process.on("uncaughtException", (error) => {
     log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
     log.flush();

@@ -28,6 +28,13 @@ const watch = record({
   cgroups: nullable(text),
 });
 
+/** Service addresses that came later. */
+const alsoWatch = record({
+  protocol: literal(protocol),
+  type: literal("also-watch"),
+  addresses: list(text, addressesMax),
+});
+
 /** Services may run until then, CLOCK_BOOTTIME. */
 const arm = record({
   protocol: literal(protocol),
@@ -38,7 +45,7 @@ const arm = record({
 /** Everything was stopped and verified; the guard is not needed any more. */
 const disarm = record({ protocol: literal(protocol), type: literal("disarm") });
 
-const order = either(watch, arm, disarm);
+const order = either(watch, alsoWatch, arm, disarm);
 
 const report = either(
   /** It is the only guard here, and knows what to watch. */

@@ -64,6 +64,8 @@ export class SystemProcesses implements ProcessRunner {
   async #inCgroup({ argv, environment }: ProcessOrder): Promise<ProcessOrder["argv"]> {
     const service = markedService(environment);
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
+    // A service may have come with a new configuration.
+    if (!(await this.#cgroups.ensure(service))) return argv;
     const part = argv[1] === "status" || argv[1] === "monitor" ? "check" : "run";
     return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
   }

@@ -10,17 +10,13 @@
  *     └──────────── inquorate ──────────┘
  */
 import type { ClusterConf } from "../model/conf.ts";
-import { type NodeId, sameRing } from "../model/ids.ts";
+import { type NodeId, type ServiceName, sameRing } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import { Quorum } from "../quorum/quorum.ts";
 import type { LocalInput } from "../services/local-services.ts";
-import {
-  concludeExchange,
-  type ExchangeResult,
-  type Hello,
-  type History,
-} from "../services/table-sync.ts";
+import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
+import { type Configuration, Configurations, type ReadText } from "./configurations.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { performFence } from "./fence-effects.ts";
@@ -32,15 +28,16 @@ import { OwnServices } from "./own-services.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 
 export class ClusterNode {
-  readonly conf: ClusterConf;
   readonly identity: NodeIdentity;
   readonly quorum: Quorum;
   readonly lease: LeaseClock;
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
+  readonly #configurations: Configurations;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
@@ -50,19 +47,24 @@ export class ClusterNode {
   #accepted: readonly NodeId[] = [];
   #ending: "no" | "shutdown" | "restart" = "no";
   #departing = false;
-  /** What was announced last, in which ring: to say it once. */
-  #announced = "";
 
-  constructor(conf: ClusterConf, identity: NodeIdentity) {
-    this.conf = conf;
+  /** `read`: as this node reads a configuration's text at its start. */
+  constructor(conf: ClusterConf, identity: NodeIdentity, read: ReadText) {
+    const { configHash: hash, configText: text } = identity;
+    this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
     this.quorum = new Quorum(conf.quorum, conf.nodes);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
-    this.#replica = new Replica(conf, identity.self);
+    this.#replica = new Replica(this.#configurations, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
+  }
+
+  /** In force on this node. */
+  get conf(): ClusterConf {
+    return this.#configurations.settled.conf;
   }
 
   /** Readers' view; nothing outside decides by it. */
@@ -109,9 +111,14 @@ export class ClusterNode {
         this.#stepOwn({ type: "report", action: input.action, report: input.report });
         break;
       case "fence-verdict":
-        this.#replica.stepFence({ ...input, type: "verdict", wallSeconds: this.#wallSeconds() });
+        this.#replica.stepFence({
+          ...input,
+          type: "verdict",
+          wallSeconds: this.#outbox.wallSeconds,
+        });
         break;
       case "request":
+      case "propose":
         this.#own.request(input, this.#replica.history !== null);
         break;
       case "acknowledge":
@@ -134,8 +141,11 @@ export class ClusterNode {
         assertNever(input);
     }
     this.#performAll();
-    this.#announceState();
-    this.#tick.adjust(this.#phase === "active" ? this.#replica.table : null);
+    const table = this.#phase === "active" ? this.#replica.table : null;
+    const ringSeq = this.#exchange?.ring.seq ?? 0;
+    const leaving = this.#ending === "shutdown";
+    this.#own.announceState(table?.node(this.identity.self) ?? null, { ringSeq, leaving });
+    this.#tick.adjust(table);
     return this.#outbox.take();
   }
 
@@ -149,21 +159,10 @@ export class ClusterNode {
     this.#suspended = false;
     this.#exchange = new StateExchange(input);
     this.#phase = "exchanging";
-    this.#outbox.submit("sync", { layer: "sync", body: this.#hello(this.#exchange) });
-  }
-
-  #hello(exchange: StateExchange): Hello {
-    return {
-      type: "hello",
-      ring: exchange.ring,
-      life: this.#own.life,
-      cluster: this.conf.name,
-      configVersion: this.conf.version,
-      configHash: this.identity.configHash,
-      history: this.#replica.history,
-      ...this.quorum.voice(this.identity.self, this.#replica.history !== null),
-      silent: exchange.silent(this.#outbox.now.boottimeMs),
-    };
+    const { self } = this.identity;
+    const speaker = { self, life: this.#own.life, replica: this.#replica, quorum: this.quorum };
+    const body = composeHello(this.#exchange, speaker, this.#outbox.now.boottimeMs);
+    this.#outbox.submit("sync", { layer: "sync", body });
   }
 
   #onDeliver(from: NodeId, payload: unknown): void {
@@ -209,26 +208,35 @@ export class ClusterNode {
       return;
     }
     this.#phase = "transferring";
-    if (result.authority === self) this.#sendSnapshot();
-  }
-
-  #sendSnapshot(): void {
-    const ring = this.#exchange?.ring;
-    const { history, table, fence } = this.#replica;
-    invariant(ring !== undefined && history !== null, "authority without a history");
-    const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };
-    const body = { type: "snapshot" as const, ring, history, ...state };
+    if (result.authority !== self) return;
+    const body = composeSnapshot(this.#exchange?.ring, this.#replica);
     this.#outbox.submit("sync", { layer: "sync", body });
   }
 
-  #onSnapshot(
-    from: NodeId,
-    body: { readonly history: History; readonly table: unknown; readonly fence: unknown },
-  ): void {
+  #onSnapshot(from: NodeId, body: Snapshot): void {
     const result = this.#exchange?.result ?? null;
     if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
-    if (!result.continuing.includes(this.identity.self)) this.#replica.adopt(body);
+    if (!result.continuing.includes(this.identity.self)) {
+      const { settled } = this.#configurations;
+      const taken = this.#configurations.takeOver(body.configuration);
+      if (!taken.ok) {
+        this.#outbox.emit({ type: "killed", text: taken.problem });
+        return;
+      }
+      if (taken.value !== settled) {
+        this.#settle(taken.value, []);
+        this.#stepOwn({ type: "clean-up" });
+      }
+      this.#replica.adopt(body);
+    }
     this.#activate(result);
+  }
+
+  #settle(configuration: Configuration, clean: readonly ServiceName[]): void {
+    const { conf, hash, text } = configuration;
+    this.#configurations.settle({ conf, hash, text });
+    this.#outbox.emit({ type: "configuration", conf, hash, text });
+    this.#own.reconfigure(conf, clean);
   }
 
   #activate(result: ExchangeResult): void {
@@ -312,7 +320,7 @@ export class ClusterNode {
     } else {
       const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
       invariant(node !== undefined, `timer ${timer} of an unknown node`);
-      const wallSeconds = this.#wallSeconds();
+      const { wallSeconds } = this.#outbox;
       this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
     }
   }
@@ -326,20 +334,6 @@ export class ClusterNode {
     if (this.#replica.history !== null) return;
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
     else this.#outbox.emit({ type: "leave" });
-  }
-
-  /** Says `ready` once the clean-up is done, and `leaving` once the end was asked for. */
-  #announceState(): void {
-    const table = this.#phase === "active" ? this.#replica.table : null;
-    const node = table?.node(this.identity.self);
-    if (node === undefined || !this.#own.clean) return;
-    const proven = node.phase === "joined" && node.life === this.#own.life;
-    const going = node.phase === "ready" && this.#ending === "shutdown";
-    const state = proven ? "ready" : going ? "leaving" : null;
-    if (state === null) return;
-    const once = `${state} ${this.#own.life} ${this.#exchange?.ring.seq ?? 0}`;
-    if (this.#announced !== once) this.#own.announce(state);
-    this.#announced = once;
   }
 
   #onClean(): void {
@@ -380,6 +374,15 @@ export class ClusterNode {
       case "reply":
         this.#own.reply(output);
         return;
+      case "examine":
+        this.#own.vote(output.hash, this.#configurations.examine(output));
+        return;
+      case "prepare":
+        this.#stepOwn(output);
+        return;
+      case "switch":
+        this.#settle(output, output.clean);
+        return;
       case "departure-granted":
         // Nobody looks after this node once it has left: nothing may be left of a failed stop.
         if (output.node !== this.identity.self) return;
@@ -392,9 +395,5 @@ export class ClusterNode {
       default:
         assertNever(output);
     }
-  }
-
-  #wallSeconds(): number {
-    return Math.floor(this.#outbox.wallMs / 1000);
   }
 }

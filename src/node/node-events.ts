@@ -4,7 +4,7 @@
 import type { FenceOrder } from "../fencing/fence-round.ts";
 import type { RingConfiguration } from "../membership/ring-events.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
-import type { LogChannel, LogPriority } from "../model/conf.ts";
+import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
@@ -19,6 +19,14 @@ export type Now = {
 };
 
 export type NodeTimer = "lease" | "poll" | "tick" | `fence-${number}`;
+
+/** Another configuration, as its text. */
+export type Proposal = {
+  readonly number: number;
+  readonly version: number;
+  readonly hash: string;
+  readonly text: string;
+};
 
 /** What a user may ask for: of one service, or of all of them. */
 export type UserRequest =
@@ -69,6 +77,8 @@ export type NodeInput =
       readonly victim: NodeId;
       readonly who: string;
     }
+  /** An operator wants another configuration; answered like a request. */
+  | ({ readonly type: "propose" } & Proposal)
   /** Something happened on this machine that may have hurt a service. */
   | { readonly type: "check-now"; readonly why: string }
   /** `remove`: for good, so that less votes are expected afterwards. */
@@ -101,6 +111,13 @@ export type NodeOutput =
       readonly code: RequestCode;
       readonly owner: NodeId | null;
     }
+  /** In force from here on: to be kept for the next start. */
+  | {
+      readonly type: "configuration";
+      readonly conf: ClusterConf;
+      readonly hash: string;
+      readonly text: string;
+    }
   /** Leave the ring; the node has nothing left to do. `clean`: nothing of any service is left. */
   | { readonly type: "leave" }
   /** An operator has ended this node: the process must end at once, without leaving. */
@@ -118,6 +135,8 @@ export type NodeIdentity = {
   readonly self: NodeId;
   readonly name: NodeName;
   readonly incarnation: number;
+  /** SHA-256 of the configuration's text, and the text. */
   readonly configHash: string;
+  readonly configText: string;
   readonly trackingToken: string;
 };

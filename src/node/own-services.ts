@@ -6,16 +6,17 @@
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
+import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type LocalInput, type LocalOutput, LocalServices } from "../services/local-services.ts";
-import type { TableOutput } from "../services/table-draft.ts";
+import type { NodeRecord, TableOutput } from "../services/table-draft.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
 
 type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
 type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
-type Request = Extract<NodeInput, { readonly type: "request" }>;
+type Request = Extract<NodeInput, { readonly type: "request" | "propose" }>;
 type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
 /** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
@@ -26,10 +27,12 @@ export class OwnServices {
   readonly #outbox: Outbox;
   readonly #lease: LeaseClock;
   readonly #local: LocalServices;
-  readonly #known: ReadonlySet<string>;
+  #known: ReadonlySet<string>;
   readonly #requests = new Set<number>();
   #deferred: RunOutput[] = [];
   #lives = 0;
+  /** What was announced last, in which ring: to say it once. */
+  #announced = "";
 
   constructor(
     conf: ClusterConf,
@@ -85,6 +88,19 @@ export class OwnServices {
     for (const output of deferred) this.run(output);
   }
 
+  /** From here on these are the services of the configuration. */
+  reconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
+    this.#known = new Set(conf.services.services.map((service) => service.name));
+    this.step({ type: "reconfigure", conf, clean });
+  }
+
+  /** Says what this node thinks of a configuration. */
+  vote(hash: string, problem: string | null): void {
+    const verdict = { accepted: problem === null, text: problem ?? "" };
+    const body = { type: "conf-vote" as const, ...this.#signature(), hash, ...verdict };
+    this.#outbox.submit("app", { layer: "services", body });
+  }
+
   /** Orders a user's request, or answers at once what cannot be ordered. */
   request(request: Request, historyKnown: boolean): void {
     const { number } = request;
@@ -99,7 +115,11 @@ export class OwnServices {
       return;
     }
     this.#requests.add(number);
-    if (!("service" in request)) {
+    if (request.type === "propose") {
+      const { version, hash, text } = request;
+      const body = { type: "conf-propose" as const, ref, version, hash, text, at };
+      this.#outbox.submit("app", { layer: "services", body });
+    } else if (!("service" in request)) {
       const body = { type: "lock" as const, ref, locked: request.operation === "lock", at };
       this.#outbox.submit("app", { layer: "services", body });
     } else {
@@ -143,6 +163,21 @@ export class OwnServices {
     this.#requests.clear();
   }
 
+  /** Says `ready` once the clean-up is done, and `leaving` once the end was asked for. */
+  announceState(
+    node: NodeRecord | null,
+    around: { readonly ringSeq: number; readonly leaving: boolean },
+  ): void {
+    if (node === null || !this.clean) return;
+    const proven = node.phase === "joined" && node.life === this.life;
+    const going = node.phase === "ready" && around.leaving;
+    const state = proven ? "ready" : going ? "leaving" : null;
+    if (state === null) return;
+    const once = `${state} ${this.life} ${around.ringSeq}`;
+    if (this.#announced !== once) this.announce(state);
+    this.#announced = once;
+  }
+
   /** Says something of this life in the total order. */
   announce(type: "ready" | "leaving" | "left"): void {
     this.#outbox.submit("app", { layer: "services", body: { type, ...this.#signature() } });
@@ -169,6 +204,11 @@ export class OwnServices {
           layer: "services",
           body: { type, ...this.#signature(), service, startOp, text },
         });
+        return;
+      }
+      case "initialised": {
+        const body = { type: "init-done" as const, ...this.#signature(), version: output.version };
+        this.#outbox.submit("app", { layer: "services", body });
         return;
       }
       case "notice":
