@@ -28,7 +28,7 @@ import type { Report } from "./status-text.ts";
 import { operatorName, type Terminal } from "./terminal.ts";
 
 const table: OptionTable = {
-  letters: "n:F:t:e:v:awqVh?",
+  letters: "n:F:t:e:v:awqrVh?",
   names: { force: true, json: false, socket: true, help: false, version: false },
 };
 
@@ -54,6 +54,7 @@ const usage = `usage: cman_tool-ts COMMAND [options]
   wait            wait until this node is a member
     -q            wait until the cluster is quorate
   version         version of the layout and of the configuration
+    -r            bring the daemon's configuration file in on all nodes
   -t SECONDS      wait no longer; exit code 2 when the time is over
   --json          status, nodes and version: what is known, as JSON
   --socket PATH   the daemon's control socket (else $CLUSTERD_SOCKET)
@@ -61,6 +62,8 @@ const usage = `usage: cman_tool-ts COMMAND [options]
 `;
 
 const answerMs = 10_000;
+/** Stop scripts of what is removed run meanwhile. */
+const reloadMs = 600_000;
 /** Soon enough for a script that waits, and no load on the daemon. */
 const pollMs = 200;
 const exitTimeout = 2;
@@ -91,6 +94,7 @@ type Options = {
   readonly json: boolean;
   readonly wait: boolean;
   readonly quorate: boolean;
+  readonly reload: boolean;
   readonly timeoutMs: number | null;
   readonly expected: number | null;
   readonly votes: number | null;
@@ -121,6 +125,7 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
     json: false,
     wait: false,
     quorate: false,
+    reload: false,
     timeoutMs: null,
     expected: null,
     votes: null,
@@ -186,6 +191,8 @@ function optionOf(
       return { wait: true };
     case "q":
       return { quorate: true };
+    case "r":
+      return { reload: true };
     case "json":
       return { json: true };
     case "socket":
@@ -223,6 +230,7 @@ function foreignOption(command: Command, options: Omit<Options, "command">): str
     ["-a", options.addresses, ["nodes"]],
     ["-w", options.wait, ["leave"]],
     ["-q", options.quorate, ["wait"]],
+    ["-r", options.reload, ["version"]],
     ["-t", options.timeoutMs !== null, options.wait ? ["leave"] : ["wait"]],
     ["--json", options.json, ["status", "nodes", "version"]],
   ];
@@ -238,6 +246,7 @@ async function run(options: Options, around: Surroundings): Promise<Report> {
     case "status":
     case "nodes":
     case "version": {
+      if (options.reload) return await reload(client);
       const status = await client.status(answerMs);
       return status.ok ? show(status.value, options) : failure(status.problem);
     }
@@ -292,6 +301,15 @@ function shown(out: string): Report {
 function awaited(status: ClusterStatus, quorate: boolean): boolean {
   const member = status.nodes.some((node) => node.id === status.localNode && node.online);
   return member && (!quorate || status.quorum.quorate);
+}
+
+/** Says nothing when it is in force; the services it stops take as long as they take. */
+async function reload(client: ControlClient): Promise<Report> {
+  const asked = await client.reload(reloadMs);
+  if (!asked.ok) return failure(asked.problem);
+  const { accepted, text } = asked.value;
+  if (accepted) return shown("");
+  return { out: "", err: `${prefix}${text}\n`, exit: 1 };
 }
 
 async function leave(

@@ -69,6 +69,8 @@ export type ControlClient = {
     by: string,
     afterMs: number,
   ): Promise<Result<AcknowledgeReply, ControlProblem>>;
+  /** Asks the daemon to bring its file in on all nodes; waits until it is in force. */
+  reload(afterMs: number): Promise<Result<AcknowledgeReply, ControlProblem>>;
   /** Asks the daemon to leave the cluster and end; does not wait for it. */
   leave(how: LeaveBody, afterMs: number): Promise<Result<LeaveReply, ControlProblem>>;
 };
@@ -86,6 +88,10 @@ export function controlClient(socketPath: string): ControlClient {
       const body = JSON.stringify({ confirm: node, by });
       const path = nodePath(node, "acknowledge");
       const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
+      return parseReply(reply, parseAcknowledgeReply);
+    },
+    async reload(afterMs) {
+      const reply = await exchange({ socketPath, method: "POST", path: "/v1/reload", afterMs });
       return parseReply(reply, parseAcknowledgeReply);
     },
     async kill(node, by, afterMs) {

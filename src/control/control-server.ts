@@ -69,6 +69,8 @@ export type ControlBackend = {
   acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply>;
   /** Orders the end of a member; never rejects. */
   kill(node: NodeId, by: string): Promise<AcknowledgeReply>;
+  /** Brings the daemon's file in on all nodes; settles when it is in force; never rejects. */
+  reload(): Promise<AcknowledgeReply>;
   /** Begins to stop services, leave and end; asking twice changes nothing. */
   leave(how: LeaveBody): LeaveReply;
   /** Returns the function that ends the subscription. */
@@ -217,6 +219,9 @@ class Listener implements ControlServer {
       case "events":
         this.#stream(response);
         return;
+      case "reload":
+        await this.#serveReload(response);
+        return;
       case "leave":
         await this.#serveLeave(request, response);
         return;
@@ -297,6 +302,11 @@ class Listener implements ControlServer {
     const body = parsed.ok ? parseLeaveBody(parsed.value) : parsed;
     if (body.ok) this.#send(response, 200, this.#backend.leave(body.value));
     else this.#sendError(response, body.problem);
+  }
+
+  async #serveReload(response: ServerResponse): Promise<void> {
+    if (response.socket !== null) this.#promised.add(response.socket);
+    this.#send(response, 200, await this.#backend.reload());
   }
 
   #findNode(name: string): Result<NodeId, ControlError> {

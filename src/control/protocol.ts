@@ -8,6 +8,8 @@
  *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
  *   POST /v1/leave                       → 200, LeaveReply; the daemon then stops its services,
  *        leaves the ring and ends; body: empty, or {"remove": true, "force": true or false}
+ *   POST /v1/reload                      → 200, AcknowledgeReply: the daemon's file is in force on
+ *        all nodes, or why not
  *   POST /v1/lock, POST /v1/unlock       → 200, ServiceReply, when every member knows it
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
@@ -62,6 +64,7 @@ export type ServiceOperation = (typeof operations)[number];
 /** Holds all services as they are, and lets go of them. */
 export type LockOperation = "lock" | "unlock";
 
+const plainOrders = ["leave", "reload", "lock", "unlock"] as const;
 const nodeOrders = ["acknowledge", "kill"] as const;
 
 export type ControlRoute =
@@ -70,7 +73,7 @@ export type ControlRoute =
   | { readonly type: "status" }
   | { readonly type: "metrics" }
   | { readonly type: "events" }
-  | { readonly type: "leave" }
+  | { readonly type: "leave" | "reload" }
   | { readonly type: "acknowledge" | "kill"; readonly node: NodeName }
   | { readonly type: LockOperation }
   | {
@@ -112,8 +115,9 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   if ((kind === "status" || kind === "metrics" || kind === "events") && name === undefined) {
     return method === "GET" ? accept({ type: kind }) : refuse(wrongMethod(method, "GET"));
   }
-  if ((kind === "leave" || kind === "lock" || kind === "unlock") && name === undefined) {
-    return method === "POST" ? accept({ type: kind }) : refuse(wrongMethod(method, "POST"));
+  const plain = plainOrders.find((each) => each === kind);
+  if (plain !== undefined && name === undefined) {
+    return method === "POST" ? accept({ type: plain }) : refuse(wrongMethod(method, "POST"));
   }
   const order = nodeOrders.find((each) => each === operation);
   if (kind === "nodes" && name !== undefined && order !== undefined && rest.length === 0) {

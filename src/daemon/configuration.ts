@@ -5,11 +5,12 @@ import { createHash } from "node:crypto";
 import { accountKey } from "../config/accounts-section.ts";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, refuses, unreadableFile } from "../config/complaint.ts";
+import type { FoundAgents } from "../config/found-agents.ts";
 import { checkHost, type HostFacts, multicastFor } from "../config/host-check.ts";
 import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
-import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { searchAgents } from "./agent-search.ts";
 
@@ -20,6 +21,11 @@ export type LoadedConfiguration = {
   readonly addresses: readonly { readonly id: NodeId; readonly address: string }[];
   /** SHA-256 of the file, hexadecimal. */
   readonly hash: string;
+  readonly text: string;
+  /** Path of the file. */
+  readonly file: string;
+  /** The resource agents that it asked for. */
+  readonly agents: FoundAgents;
   /** Numbers of the users and groups that get a socket for process groups, each once. */
   readonly accounts: readonly { readonly type: "uid" | "gid"; readonly id: number }[];
 };
@@ -61,7 +67,10 @@ export async function loadConfiguration(
   const conf = { ...parsed.conf, totem: { ...totem, multicast } };
   const hash = createHash("sha256").update(text.value).digest("hex");
   const accounts = accountIds(conf, facts);
-  return { complaints, loaded: { conf, local: local.value, addresses, hash, accounts } };
+  return {
+    complaints,
+    loaded: { conf, local: local.value, addresses, hash, text: text.value, file, agents, accounts },
+  };
 }
 
 /** A name and a number may stand for the same account. */
@@ -72,4 +81,17 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
     if (id !== null) found.set(`${account.type} ${id}`, { type: account.type, id });
   }
   return [...found.values()];
+}
+
+/** Members of another one would wait for each other's part of the state exchange in vain. */
+const exchangeVersion = 3;
+
+/** Settings that must be equal on all members of a ring, as one number. */
+export function ringConfigHash(totem: TotemConf): number {
+  const { keyFile: _, multicast: __, ...shared } = totem;
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(JSON.stringify({ ...shared, exchangeVersion }))) {
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  }
+  return hash;
 }

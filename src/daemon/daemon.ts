@@ -10,17 +10,17 @@ import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../c
 import { systemClock } from "../io/clock.ts";
 import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
-import type { ResourceConf } from "../model/conf.ts";
-import type { NodeId } from "../model/ids.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
-import { heldAddress } from "../services/held-things.ts";
-import type { LoadedConfiguration } from "./configuration.ts";
+import type { Configuration } from "../node/configurations.ts";
+import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
+import { LiveConfiguration } from "./live-configuration.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { operatorBackend } from "./operator-backend.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
@@ -44,7 +44,7 @@ export class Daemon {
   readonly #ports: DaemonPorts;
   readonly #clock = systemClock();
   readonly #listeners = new Set<(event: ControlEvent) => void>();
-  readonly #addresses: readonly string[];
+  readonly #live: LiveConfiguration;
   readonly #ringLink: RingLink;
   readonly #watchdog: WatchdogDesk;
   readonly #supervisor: SupervisorDesk;
@@ -60,8 +60,7 @@ export class Daemon {
   private constructor(options: DaemonOptions, ports: DaemonPorts) {
     this.#options = options;
     this.#ports = ports;
-    const { services } = options.loaded.conf.services;
-    this.#addresses = [...new Set(services.flatMap(({ tree }) => addressesOf(tree)))];
+    this.#live = new LiveConfiguration(options);
     const { conf, local, addresses } = options.loaded;
     this.#watchdog = new WatchdogDesk({
       conf,
@@ -94,6 +93,7 @@ export class Daemon {
         request: (request) => daemon.#request(request),
         acknowledge: (node, by) => daemon.#acknowledge(node, by),
         kill: (node, by) => daemon.#kill(node, by),
+        reload: () => daemon.reload(),
         leave: (how) => daemon.#leaveAsAsked(how),
         subscribe: (listener) => {
           daemon.#listeners.add(listener);
@@ -117,7 +117,7 @@ export class Daemon {
   }
 
   status(): ClusterStatus {
-    const { conf, local, addresses } = this.#options.loaded;
+    const { conf, local, addresses } = this.#live.loaded;
     const life = this.#life;
     return reportStatus(
       conf,
@@ -146,9 +146,14 @@ export class Daemon {
     else this.#life.shutdown(remove);
   }
 
-  /** SIGHUP: the log file was moved away. */
-  reload(): void {
-    this.#supervisor.reloading(() => this.#options.log.reopen());
+  /** SIGHUP: the log file was moved away, or the configuration file has changed. */
+  async hangUp(): Promise<void> {
+    const { log } = this.#options;
+    await this.#supervisor.reloading(async () => {
+      log.reopen();
+      const { accepted, text } = await this.reload();
+      if (!accepted) log.write("services", "err", { text: `SIGHUP: ${text}` });
+    });
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -166,7 +171,7 @@ export class Daemon {
       stateDirectory,
       duty: {
         token,
-        addresses: this.#addresses,
+        addresses: this.#live.addresses,
         cgroups: cgroups?.directory ?? null,
         watchdog: this.#watchdog.wanted,
       },
@@ -193,14 +198,17 @@ export class Daemon {
   }
 
   #beginLife(): void {
-    const { loaded, log, stateDirectory } = this.#options;
-    const { conf, local, addresses, hash } = loaded;
+    const { log, stateDirectory } = this.#options;
+    const { conf, local, addresses, hash, text } = this.#live.loaded;
     const { performer, trackingToken } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
       name: local.name,
       configHash: hash,
+      configText: text,
+      readText: this.#live.read,
+      onConfiguration: (configuration) => this.#onConfiguration(configuration),
       trackingToken,
       watchdog: this.#watchdog.counts,
       performer,
@@ -266,7 +274,7 @@ export class Daemon {
   /** Whether nothing of the services is left. */
   async #killEverything(): Promise<boolean> {
     const { network, processes, trackingToken: token } = this.#ports;
-    const scope = { token, addresses: this.#addresses };
+    const scope = { token, addresses: this.#live.addresses };
     const rest = await sweepServices({ addresses: network, processes }, scope);
     if (rest.length === 0) return true;
     const text = `of the services there is left: ${rest.join(", ")}`;
@@ -286,12 +294,12 @@ export class Daemon {
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
     const code = (await this.#life?.loop?.acknowledge(node, by)) ?? -9;
-    const name = this.#options.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
+    const name = this.#live.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
     return acknowledgeReply(code, name);
   }
 
   #leaveAsAsked(how: LeaveBody): LeaveReply {
-    const reply = leaveReply(how, this.#options.loaded.conf.quorum);
+    const reply = leaveReply(how, this.#live.loaded.conf.quorum);
     if (reply.accepted) this.shutdown(how);
     return reply;
   }
@@ -300,16 +308,38 @@ export class Daemon {
     return killReply((await this.#life?.loop?.kill(node, by)) ?? -9);
   }
 
+  /** The file's configuration, on all nodes; the refusal in words. */
+  async reload(): Promise<AcknowledgeReply> {
+    return await this.#live.reload(async ({ conf, hash, text }) => {
+      const loop = this.#life?.loop ?? null;
+      const code = (await loop?.propose({ version: conf.version, hash, text })) ?? -9;
+      const last = this.#life?.node?.snapshot.table?.change.last ?? null;
+      return { code, text: last?.version === conf.version ? last.text : "" };
+    });
+  }
+
+  /** The guard knows of new addresses before anything can be started that has them. */
+  #onConfiguration(configuration: Configuration): void {
+    const { addresses, services } = this.#live.adopt(configuration);
+    if (addresses.length > 0) this.#guard?.alsoWatch(addresses);
+    void this.#watchServices(services);
+  }
+
   /** Links, addresses and the ends of services: each is a reason to look at once. */
   #watch(): void {
-    const { network, cgroups } = this.#ports;
-    const { services } = this.#options.loaded.conf.services;
-    const ends = services.flatMap(({ name }) => {
+    this.#watches = [this.#ports.network.watch((event) => this.#onLink(event))];
+    void this.#watchServices(this.#live.loaded.conf.services.services.map(({ name }) => name));
+  }
+
+  async #watchServices(names: readonly ServiceName[]): Promise<void> {
+    const { cgroups } = this.#ports;
+    if (cgroups === null) return;
+    for (const name of names) {
+      await cgroups.ensure(name);
       const why = `the last process of ${name} has ended`;
       const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why, service: name });
-      return cgroups === null ? [] : [cgroups.watch(name, onEmpty)];
-    });
-    this.#watches = [network.watch((event) => this.#onLink(event)), ...ends];
+      this.#watches = [...this.#watches, cgroups.watch(name, onEmpty)];
+    }
   }
 
   #onLink(event: LinkEvent): void {
@@ -318,7 +348,7 @@ export class Daemon {
       const why = `link of ${event.interface} changed`;
       this.#life?.loop?.push({ type: "check-now", why, service: null });
     }
-    if (event.type === "address" && event.gone && this.#addresses.includes(event.address)) {
+    if (event.type === "address" && event.gone && this.#live.addresses.includes(event.address)) {
       const why = `address ${event.address} is gone from ${event.interface}`;
       this.#life?.loop?.push({ type: "check-now", why, service: null });
     }
@@ -349,24 +379,6 @@ export class Daemon {
   }
 }
 
-function addressesOf(tree: ResourceConf): readonly string[] {
-  const own = heldAddress(tree);
-  return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesOf)];
-}
-
 function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | undefined) {
   return reply?.code ?? -9;
-}
-
-/** Members of another one would wait for each other's part of the state exchange in vain. */
-const exchangeVersion = 3;
-
-/** Settings that must be equal on all members of a ring, as one number. */
-function ringConfigHash(totem: LoadedConfiguration["conf"]["totem"]): number {
-  const { keyFile: _, multicast: __, ...shared } = totem;
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(JSON.stringify({ ...shared, exchangeVersion }))) {
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  }
-  return hash;
 }

@@ -11,7 +11,14 @@ import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
-import type { NodeInput, NodeOutput, NodeTimer, UserRequest } from "../node/node-events.ts";
+import type { Configuration } from "../node/configurations.ts";
+import type {
+  NodeInput,
+  NodeOutput,
+  NodeTimer,
+  Proposal,
+  UserRequest,
+} from "../node/node-events.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import { unfence } from "./fence-desk.ts";
 import type { OrderPerformer } from "./order-performer.ts";
@@ -39,6 +46,8 @@ export type LoopParts = {
   readonly log: LogSink;
   readonly performer: OrderPerformer;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** Another configuration is in force. */
+  readonly onConfiguration: (configuration: Configuration) => void;
   /** The lease lasts longer; the guard has to hear of it. */
   readonly onLease: (endMs: number) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
@@ -101,6 +110,11 @@ export class EventLoop {
       this.#answers.set(number, resolve);
       this.push({ type: "quorum-order", number, ...order });
     });
+  }
+
+  /** Orders another configuration; resolves with the code of the answer. */
+  async propose(wish: Omit<Proposal, "number">): Promise<RequestCode> {
+    return (await this.#ask((number) => ({ type: "propose", number, ...wish }))).code;
   }
 
   #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
@@ -198,6 +212,9 @@ export class EventLoop {
       case "answer":
         this.#answers.get(output.number)?.(output);
         this.#answers.delete(output.number);
+        return;
+      case "configuration":
+        this.#parts.onConfiguration(output);
         return;
       case "leave":
         onEnd({ type: "left" });

@@ -52,6 +52,7 @@ const program = fileURLToPath(new URL("../guard/main.js", import.meta.url));
 
 export class GuardLink {
   readonly #options: GuardLinkOptions;
+  #duty: GuardLinkOptions["duty"];
   #child: ChildProcess | null = null;
   #ready = false;
   #wasReady = false;
@@ -64,6 +65,7 @@ export class GuardLink {
 
   constructor(options: GuardLinkOptions) {
     this.#options = options;
+    this.#duty = options.duty;
     this.#start();
   }
 
@@ -76,6 +78,12 @@ export class GuardLink {
   arm(leaseEndMs: number): void {
     this.#leaseEndMs = leaseEndMs;
     if (this.#ready) this.#tell({ type: "arm", leaseEndMs });
+  }
+
+  /** Further addresses, in effect before whatever this process does next. */
+  alsoWatch(addresses: readonly string[]): void {
+    this.#duty = { ...this.#duty, addresses: [...this.#duty.addresses, ...addresses] };
+    this.#tell({ type: "also-watch", addresses });
   }
 
   /** Nothing of the services is left; resolves when the guard has ended, or soon. */
@@ -112,7 +120,7 @@ export class GuardLink {
       },
       onEnd: () => undefined,
     });
-    this.#tell({ type: "watch", ...this.#options.duty });
+    this.#tell({ type: "watch", ...this.#duty });
   }
 
   #onReport(report: GuardReport | null): void {

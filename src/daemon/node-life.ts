@@ -10,6 +10,7 @@ import type { ClusterConf, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
+import type { Configuration, ReadText } from "../node/configurations.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupDesk } from "./group-desk.ts";
 import { MemberLog } from "./member-log.ts";
@@ -33,6 +34,9 @@ export type LifeParts = {
   readonly self: NodeId;
   readonly name: NodeName;
   readonly configHash: string;
+  readonly configText: string;
+  readonly readText: ReadText;
+  readonly onConfiguration: (configuration: Configuration) => void;
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
   readonly watchdog: boolean;
@@ -181,11 +185,10 @@ export class NodeLife {
   }
 
   #begin(incarnation: number): void {
-    const { conf, self, name, configHash, trackingToken, watchdog } = this.#parts;
-    const { log, performer } = this.#parts;
-    const { onLease, onTurn } = this.#parts;
-    const identity = { self, name, incarnation, configHash, trackingToken, watchdog };
-    this.#node = new ClusterNode(conf, identity);
+    const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
+    const { log, performer, readText, onLease, onTurn, onConfiguration } = this.#parts;
+    const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
+    this.#node = new ClusterNode(conf, identity, readText);
     this.#loop = new EventLoop({
       conf,
       node: this.#node,
@@ -197,6 +200,7 @@ export class NodeLife {
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
         else this.#thread.post(input);
       },
+      onConfiguration,
       onLease,
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn,

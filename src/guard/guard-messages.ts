@@ -31,6 +31,13 @@ const watch = record({
   watchdog: nullable(record({ device: text, timeoutMs: number })),
 });
 
+/** Service addresses that came later. */
+const alsoWatch = record({
+  protocol: literal(protocol),
+  type: literal("also-watch"),
+  addresses: list(text, addressesMax),
+});
+
 /** Services may run until then, CLOCK_BOOTTIME. */
 const arm = record({
   protocol: literal(protocol),
@@ -41,7 +48,7 @@ const arm = record({
 /** Everything was stopped and verified; the guard is not needed any more. */
 const disarm = record({ protocol: literal(protocol), type: literal("disarm") });
 
-const order = either(watch, arm, disarm);
+const order = either(watch, alsoWatch, arm, disarm);
 
 /** Of the watchdog device: before `ready`, and when it changes. `text` says which, or why not. */
 const watchdog = record({

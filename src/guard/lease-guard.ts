@@ -21,7 +21,7 @@ import type { Bare, GuardOrder, GuardReport } from "./guard-messages.ts";
 import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
 
 export type GuardInput =
-  | Bare<GuardOrder>
+  | Exclude<Bare<GuardOrder>, { readonly type: "also-watch" }>
   /** The pipe was closed, or what came out of it makes no sense: there is no clusterd. */
   | { readonly type: "gone"; readonly why: string }
   | { readonly type: "time" }

@@ -64,7 +64,8 @@ class Guard {
   /** One line of clusterd. */
   read(value: unknown): void {
     const order = parseOrder(value);
-    if (order === null || (order.type === "watch" && !order.addresses.every((one) => isIP(one)))) {
+    const named = order !== null && "addresses" in order ? order.addresses : [];
+    if (order === null || !named.every((one) => isIP(one))) {
       this.step({ type: "gone", why: "clusterd said something that makes no sense" });
       return;
     }
@@ -73,6 +74,11 @@ class Guard {
       const { cgroups } = order;
       this.#processes = new SystemProcesses(cgroups === null ? null : new ServiceCgroups(cgroups));
       this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
+    }
+    if (order.type === "also-watch") {
+      const { addresses } = this.#scope;
+      this.#scope = { ...this.#scope, addresses: [...addresses, ...order.addresses] };
+      return;
     }
     this.step(order);
   }

@@ -66,6 +66,8 @@ export class SystemProcesses implements ProcessRunner {
   async #inCgroup({ argv, environment, looks }: ProcessOrder): Promise<ProcessOrder["argv"]> {
     const service = markedService(environment);
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
+    // A service may have come with a new configuration.
+    if (!(await this.#cgroups.ensure(service))) return argv;
     const part = looks === true ? "check" : "run";
     return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
   }

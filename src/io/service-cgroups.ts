@@ -70,9 +70,21 @@ async function firstCgroup(paths: readonly string[]): Promise<string | null> {
 
 export class ServiceCgroups {
   readonly directory: string;
+  readonly #made = new Set<ServiceName>();
 
   constructor(directory: string) {
     this.directory = directory;
+  }
+
+  /** Once for each service; where it cannot be made, its processes are found by their marks. */
+  async ensure(service: ServiceName): Promise<boolean> {
+    if (this.#made.has(service)) return true;
+    try {
+      await this.make(service);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async make(service: ServiceName): Promise<void> {
@@ -81,6 +93,7 @@ export class ServiceCgroups {
     await makeDirectory(this.directory);
     await makeDirectory(join(this.directory, folderOf(service)));
     for (const part of parts) await makeDirectory(this.#part(service, part));
+    this.#made.add(service);
   }
 
   /** What a process writes its id to in order to enter. */

@@ -10,17 +10,13 @@
  *     └──────────── inquorate ──────────┘
  */
 import type { ClusterConf } from "../model/conf.ts";
-import { type NodeId, sameRing } from "../model/ids.ts";
+import { type NodeId, type ServiceName, sameRing } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import { Quorum } from "../quorum/quorum.ts";
 import type { LocalInput } from "../services/local-services.ts";
-import {
-  concludeExchange,
-  type ExchangeResult,
-  type Hello,
-  type History,
-} from "../services/table-sync.ts";
+import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
+import { type Configuration, Configurations, type ReadText } from "./configurations.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { FenceBoard } from "./fence-board.ts";
@@ -35,10 +31,10 @@ import { Presence } from "./presence.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 import { Unfencing } from "./unfencing.ts";
 
 export class ClusterNode {
-  readonly conf: ClusterConf;
   readonly identity: NodeIdentity;
   readonly quorum: Quorum;
   readonly lease: LeaseClock;
@@ -47,6 +43,7 @@ export class ClusterNode {
   readonly #outbox = new Outbox();
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
+  readonly #configurations: Configurations;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
@@ -57,8 +54,10 @@ export class ClusterNode {
   #exchange: StateExchange | null = null;
   #accepted: readonly NodeId[] = [];
 
-  constructor(conf: ClusterConf, identity: NodeIdentity) {
-    this.conf = conf;
+  /** `read`: as this node reads a configuration's text at its start. */
+  constructor(conf: ClusterConf, identity: NodeIdentity, read: ReadText) {
+    const { configHash: hash, configText: text } = identity;
+    this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
     this.quorum = new Quorum(conf.quorum, conf.nodes);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
@@ -68,10 +67,15 @@ export class ClusterNode {
     const { unfencing } = this;
     const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, unfencing };
     this.#presence = new Presence(identity.self, shared);
-    this.#replica = new Replica(conf, identity.self);
+    this.#replica = new Replica(this.#configurations, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
     this.#signs = new LastSigns(conf.fencing, identity.watchdog);
+  }
+
+  /** In force on this node. */
+  get conf(): ClusterConf {
+    return this.#configurations.settled.conf;
   }
 
   /** Readers' view; nothing outside decides by it. */
@@ -118,9 +122,14 @@ export class ClusterNode {
         this.#stepOwn({ type: "report", action: input.action, report: input.report });
         break;
       case "fence-verdict":
-        this.#replica.stepFence({ ...input, type: "verdict", wallSeconds: this.#wallSeconds() });
+        this.#replica.stepFence({
+          ...input,
+          type: "verdict",
+          wallSeconds: this.#outbox.wallSeconds,
+        });
         break;
       case "request":
+      case "propose":
         this.#own.request(input, this.#replica.history !== null);
         break;
       case "acknowledge":
@@ -171,21 +180,10 @@ export class ClusterNode {
   #beginExchange(exchange: StateExchange): void {
     this.#exchange = exchange;
     this.#phase = "exchanging";
-    this.#outbox.submit("sync", { layer: "sync", body: this.#hello(exchange) });
-  }
-
-  #hello(exchange: StateExchange): Hello {
-    return {
-      type: "hello",
-      ring: exchange.ring,
-      life: this.#own.life,
-      cluster: this.conf.name,
-      configVersion: this.conf.version,
-      configHash: this.identity.configHash,
-      history: this.#replica.history,
-      ...this.quorum.voice(this.identity.self, this.#replica.history !== null),
-      ...exchange.signs(this.#outbox.now.boottimeMs),
-    };
+    const { self } = this.identity;
+    const speaker = { self, life: this.#own.life, replica: this.#replica, quorum: this.quorum };
+    const body = composeHello(exchange, speaker, this.#outbox.now.boottimeMs);
+    this.#outbox.submit("sync", { layer: "sync", body });
   }
 
   #onDeliver(from: NodeId, payload: unknown): void {
@@ -235,26 +233,35 @@ export class ClusterNode {
       return;
     }
     this.#phase = "transferring";
-    if (result.authority === this.identity.self) this.#sendSnapshot();
-  }
-
-  #sendSnapshot(): void {
-    const ring = this.#exchange?.ring;
-    const { history, table, fence } = this.#replica;
-    invariant(ring !== undefined && history !== null, "authority without a history");
-    const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };
-    const body = { type: "snapshot" as const, ring, history, ...state };
+    if (result.authority !== this.identity.self) return;
+    const body = composeSnapshot(this.#exchange?.ring, this.#replica);
     this.#outbox.submit("sync", { layer: "sync", body });
   }
 
-  #onSnapshot(
-    from: NodeId,
-    body: { readonly history: History; readonly table: unknown; readonly fence: unknown },
-  ): void {
+  #onSnapshot(from: NodeId, body: Snapshot): void {
     const result = this.#exchange?.result ?? null;
     if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
-    if (!result.continuing.includes(this.identity.self)) this.#replica.adopt(body);
+    if (!result.continuing.includes(this.identity.self)) {
+      const { settled } = this.#configurations;
+      const taken = this.#configurations.takeOver(body.configuration);
+      if (!taken.ok) {
+        this.#outbox.emit({ type: "killed", text: taken.problem });
+        return;
+      }
+      if (taken.value !== settled) {
+        this.#settle(taken.value, []);
+        this.#stepOwn({ type: "clean-up" });
+      }
+      this.#replica.adopt(body);
+    }
     this.#activate(result);
+  }
+
+  #settle(configuration: Configuration, clean: readonly ServiceName[]): void {
+    const { conf, hash, text } = configuration;
+    this.#configurations.settle({ conf, hash, text });
+    this.#outbox.emit({ type: "configuration", conf, hash, text });
+    this.#own.reconfigure(conf, clean);
   }
 
   #activate(result: ExchangeResult): void {
@@ -340,7 +347,8 @@ export class ClusterNode {
     } else {
       const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
       invariant(node !== undefined, `timer ${timer} of an unknown node`);
-      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds: this.#wallSeconds() });
+      const { wallSeconds } = this.#outbox;
+      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
     }
   }
 
@@ -379,6 +387,15 @@ export class ClusterNode {
       case "reply":
         this.#own.reply(output);
         return;
+      case "examine":
+        this.#own.vote(output.hash, this.#configurations.examine(output));
+        return;
+      case "prepare":
+        this.#stepOwn(output);
+        return;
+      case "switch":
+        this.#settle(output, output.clean);
+        return;
       case "departure-granted":
         // Nobody looks after this node once it has left: nothing may be left of a failed stop.
         if (output.node !== this.identity.self) return;
@@ -391,9 +408,5 @@ export class ClusterNode {
       default:
         assertNever(output);
     }
-  }
-
-  #wallSeconds(): number {
-    return Math.floor(this.#outbox.wallMs / 1000);
   }
 }

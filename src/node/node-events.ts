@@ -4,7 +4,7 @@
 import type { FenceOrder } from "../fencing/fence-round.ts";
 import type { RingConfiguration } from "../membership/ring-events.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
-import type { LogChannel, LogPriority } from "../model/conf.ts";
+import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
@@ -20,6 +20,14 @@ export type Now = {
 };
 
 export type NodeTimer = "lease" | "poll" | "tick" | "quorum-window" | "unfence" | `fence-${number}`;
+
+/** Another configuration, as its text. */
+export type Proposal = {
+  readonly number: number;
+  readonly version: number;
+  readonly hash: string;
+  readonly text: string;
+};
 
 /** What a user may ask for: of one service, or of all of them. */
 export type UserRequest =
@@ -93,6 +101,8 @@ export type NodeInput =
       readonly outcome: "success" | "failure";
       readonly text: string;
     }
+  /** An operator wants another configuration; answered like a request. */
+  | ({ readonly type: "propose" } & Proposal)
   /** Something happened on this machine that may have hurt a service. */
   /** Of one service, or of all. */
   | { readonly type: "check-now"; readonly why: string; readonly service: ServiceName | null }
@@ -135,6 +145,13 @@ export type NodeOutput =
       readonly accepted: boolean;
       readonly text: string;
     }
+  /** In force from here on: to be kept for the next start. */
+  | {
+      readonly type: "configuration";
+      readonly conf: ClusterConf;
+      readonly hash: string;
+      readonly text: string;
+    }
   /** Leave the ring; the node has nothing left to do. `clean`: nothing of any service is left. */
   | { readonly type: "leave" }
   /** An operator has ended this node: the process must end at once, without leaving. */
@@ -152,7 +169,9 @@ export type NodeIdentity = {
   readonly self: NodeId;
   readonly name: NodeName;
   readonly incarnation: number;
+  /** SHA-256 of the configuration's text, and the text. */
   readonly configHash: string;
+  readonly configText: string;
   readonly trackingToken: string;
   /** A watchdog ends this node's services, at the latest: the others wait for that. */
   readonly watchdog: boolean;

@@ -13,6 +13,10 @@ export class Outbox {
     return this.#now;
   }
 
+  get wallSeconds(): number {
+    return Math.floor(this.wallMs / 1000);
+  }
+
   /** Whole milliseconds since 1970, for messages. */
   get wallMs(): number {
     return Math.max(0, Math.floor(this.#now.wallMs));

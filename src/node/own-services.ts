@@ -6,6 +6,7 @@
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
+import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type LocalInput, type LocalOutput, LocalServices } from "../services/local-services.ts";
 import type { TableOutput } from "../services/table-draft.ts";
@@ -15,7 +16,7 @@ import type { Outbox } from "./outbox.ts";
 
 type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
 type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
-type Request = Extract<NodeInput, { readonly type: "request" }>;
+type Request = Extract<NodeInput, { readonly type: "request" | "propose" }>;
 type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
 /** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
@@ -26,7 +27,7 @@ export class OwnServices {
   readonly #outbox: Outbox;
   readonly #lease: LeaseClock;
   readonly #local: LocalServices;
-  readonly #known: ReadonlySet<string>;
+  #known: ReadonlySet<string>;
   readonly #requests = new Set<number>();
   #deferred: RunOutput[] = [];
   #lives = 0;
@@ -85,6 +86,19 @@ export class OwnServices {
     for (const output of deferred) this.run(output);
   }
 
+  /** From here on these are the services of the configuration. */
+  reconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
+    this.#known = new Set(conf.services.services.map((service) => service.name));
+    this.step({ type: "reconfigure", conf, clean });
+  }
+
+  /** Says what this node thinks of a configuration. */
+  vote(hash: string, problem: string | null): void {
+    const verdict = { accepted: problem === null, text: problem ?? "" };
+    const body = { type: "conf-vote" as const, ...this.#signature(), hash, ...verdict };
+    this.#outbox.submit("app", { layer: "services", body });
+  }
+
   /** Orders a user's request, or answers at once what cannot be ordered. */
   request(request: Request, historyKnown: boolean): void {
     const { number } = request;
@@ -99,7 +113,11 @@ export class OwnServices {
       return;
     }
     this.#requests.add(number);
-    if (!("service" in request)) {
+    if (request.type === "propose") {
+      const { version, hash, text } = request;
+      const body = { type: "conf-propose" as const, ref, version, hash, text, at };
+      this.#outbox.submit("app", { layer: "services", body });
+    } else if (!("service" in request)) {
       const body = { type: "lock" as const, ref, locked: request.operation === "lock", at };
       this.#outbox.submit("app", { layer: "services", body });
     } else {
@@ -185,6 +203,11 @@ export class OwnServices {
           layer: "services",
           body: { type, ...this.#signature(), service, startOp, text },
         });
+        return;
+      }
+      case "initialised": {
+        const body = { type: "init-done" as const, ...this.#signature(), version: output.version };
+        this.#outbox.submit("app", { layer: "services", body });
         return;
       }
       case "notice":

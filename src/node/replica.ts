@@ -8,12 +8,12 @@
 import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
-import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { ServiceTable, type TableInput, tableSnapshot } from "../services/service-table.ts";
 import type { TableOutput } from "../services/table-draft.ts";
 import type { History } from "../services/table-sync.ts";
+import type { Configuration, Configurations } from "./configurations.ts";
 import { extendDigest } from "./digest.ts";
 import type { Envelope } from "./envelope.ts";
 
@@ -28,15 +28,22 @@ type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
 
 export class Replica {
   readonly fence: FenceDomain;
-  readonly #conf: ClusterConf;
+  readonly #configurations: Configurations;
+  /** That of this history; null: the one in force on this node. */
+  #present: Configuration | null = null;
   #history: History | null = null;
   #table: ServiceTable | null = null;
   #holding = false;
   #outputs: ReplicaOutput[] = [];
 
-  constructor(conf: ClusterConf, self: NodeId) {
-    this.#conf = conf;
-    this.fence = new FenceDomain(conf, self);
+  constructor(configurations: Configurations, self: NodeId) {
+    this.#configurations = configurations;
+    this.fence = new FenceDomain(configurations.settled.conf, self);
+  }
+
+  /** The configuration that this history has come to, or in which one would begin. */
+  get configuration(): Configuration {
+    return this.#present ?? this.#configurations.settled;
   }
 
   get history(): History | null {
@@ -56,7 +63,8 @@ export class Replica {
   begin(ringSeq: number): void {
     this.fence.begin(ringSeq);
     const suspects = this.fence.snapshot().victims.map((victim) => victim.node);
-    this.#table = ServiceTable.fresh(this.#conf, suspects);
+    const { conf } = this.#configurations.settled;
+    this.#table = ServiceTable.fresh(conf, suspects, (text) => this.#configurations.valuesOf(text));
     this.#history = { ringSeq, version: 0, digest: "" };
   }
 
@@ -69,7 +77,9 @@ export class Replica {
     const table = tableSnapshot(state.table);
     const fence = fenceSnapshot(state.fence);
     invariant(table !== null && fence !== null, "snapshot of another version");
-    this.#table = ServiceTable.adopt(this.#conf, table.value);
+    const { conf } = this.#configurations.settled;
+    const read = (text: string) => this.#configurations.valuesOf(text);
+    this.#table = ServiceTable.adopt(conf, table.value, read);
     invariant(this.#table !== null, "snapshot of another configuration");
     this.fence.adopt(fence.value);
   }
@@ -78,6 +88,7 @@ export class Replica {
   end(): boolean {
     const known = this.#history !== null;
     this.#history = null;
+    this.#present = null;
     this.#table = null;
     this.#holding = false;
     this.#outputs = [];
@@ -119,6 +130,7 @@ export class Replica {
 
   stepTable(input: TableInput): void {
     for (const output of this.#table?.step(input) ?? []) {
+      if (output.type === "switch") this.#present = output;
       this.#outputs.push({ from: "table", output });
     }
   }

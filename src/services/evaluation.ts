@@ -103,7 +103,7 @@ export function beginRepair(
   draft: TableDraft,
   name: ServiceName,
   repair: {
-    readonly parts: "failed" | "left-out";
+    readonly parts: "failed" | "left-out" | "gone" | "fresh";
     readonly chain: StartChain;
     readonly why: string;
   },
@@ -134,6 +134,11 @@ export function startObstacle(
     const names = unknown.map((node) => draft.nameOf(node)).join(", ");
     return `${names} might be running it: to be fenced or seen clean first`;
   }
+  const { pendingInit } = draft.service(name);
+  if (pendingInit.length > 0) {
+    const names = pendingInit.map((node) => draft.nameOf(node)).join(", ");
+    return `${names} to have stopped it once, since it is new`;
+  }
   const soft = draft.serviceConf(name).dependMode === "soft" && continued.includes(cause);
   if (!soft && !draft.dependencyMet(name)) {
     return `${draft.serviceConf(name).depend ?? ""}, on which it depends, to be started`;
@@ -144,7 +149,7 @@ export function startObstacle(
 export function evaluate(draft: TableDraft, name: ServiceName): void {
   const service = draft.service(name);
   if (service.state !== "stopped" || service.op !== null) return;
-  if (service.frozen || draft.locked) return;
+  if (service.frozen || draft.locked || draft.isHeld(name)) return;
   if (service.transition === 0 && !draft.serviceConf(name).autostart) {
     draft.put({ ...service, state: "disabled" });
     draft.decide(name, "disabled: autostart is off");

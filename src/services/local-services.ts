@@ -6,16 +6,19 @@
  * L1  An operation is begun at most once, and answered at most once.
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
+ * L4  A configuration that comes during a clean-up waits for its end, and for another one of its own.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
  */
 import type { AgentCall, AgentOrder, AgentReport } from "../model/agent-orders.ts";
-import type { ClusterConf } from "../model/conf.ts";
+import type { ClusterConf, ServiceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { callOf } from "./operation-calls.ts";
 import type { Operation } from "./service-state.ts";
 import { ServiceWorker } from "./service-worker.ts";
+import { compareServices } from "./tree-delta.ts";
 
 export type LocalInput =
   | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
@@ -29,6 +32,14 @@ export type LocalInput =
       /** Null: all of them. */
       readonly service: ServiceName | null;
       readonly frozen: readonly ServiceName[];
+    }
+  /** The next configuration, by which operations on parts that are gone compare. */
+  | { readonly type: "prepare"; readonly conf: ClusterConf }
+  /** From here on this is the configuration; what is new is to be stopped once. */
+  | {
+      readonly type: "reconfigure";
+      readonly conf: ClusterConf;
+      readonly clean: readonly ServiceName[];
     }
   /** What follows belongs to a new life, perhaps of another history with its own numbers. */
   | { readonly type: "new-life" }
@@ -61,6 +72,8 @@ export type LocalOutput =
       readonly startOp: number;
       readonly text: string;
     }
+  /** What was new with the configuration of that version has been stopped once. */
+  | { readonly type: "initialised"; readonly version: number }
   /** Nothing of any service is left on this node. */
   | { readonly type: "clean" }
   | {
@@ -82,13 +95,21 @@ type Place = {
   startOp: number | null;
   /** Begun and not verifiably stopped since: after a failed stop something may still run. */
   remains: boolean;
+  /** Its definition from the time on when its job has ended. */
+  next: ServiceConf | null;
   /** Something happened while a check was under way that may have looked too early. */
   again: boolean;
 };
 
 export class LocalServices {
-  readonly #conf: ClusterConf;
-  readonly #places: ReadonlyMap<ServiceName, Place>;
+  #conf: ClusterConf;
+  readonly #identity: { readonly nodeName: NodeName; readonly trackingToken: string };
+  #places = new Map<ServiceName, Place>();
+  #next: ClusterConf | null = null;
+  /** Comes into force when the clean-up has ended (L4). */
+  #deferred: ClusterConf | null = null;
+  /** New services whose first stop is under way. */
+  readonly #initialising = new Set<ServiceName>();
   /** Whose check is due, or asked for, and has not begun; the first has waited longest. */
   readonly #unchecked = new Map<ServiceName, "due" | "all">();
   #frozen: readonly ServiceName[] = [];
@@ -103,19 +124,21 @@ export class LocalServices {
     identity: { readonly nodeName: NodeName; readonly trackingToken: string },
   ) {
     this.#conf = conf;
-    const places = new Map<ServiceName, Place>();
-    this.#places = places;
-    for (const service of conf.services.services) {
-      const worker = new ServiceWorker(service, (resource) => ({
-        ...identity,
-        service: service.name,
-        otherInstances: [...places.values()].filter(
-          (place) =>
-            place.worker.conf !== service && place.worker.runs(resource.type, resource.key),
-        ).length,
-      }));
-      places.set(service.name, { worker, job: null, startOp: null, remains: false, again: false });
-    }
+    this.#identity = identity;
+    for (const service of conf.services.services) this.#addPlace(service);
+  }
+
+  #addPlace(conf: ServiceConf): Place {
+    const worker = new ServiceWorker(conf, (resource) => ({
+      ...this.#identity,
+      service: conf.name,
+      otherInstances: [...this.#places.values()].filter(
+        (place) => place.worker !== worker && place.worker.runs(resource.type, resource.key),
+      ).length,
+    }));
+    const place = { worker, job: null, startOp: null, remains: false, again: false, next: null };
+    this.#places.set(conf.name, place);
+    return place;
   }
 
   get clean(): boolean {
@@ -144,6 +167,12 @@ export class LocalServices {
         break;
       case "check-now":
         this.#checkNow(input);
+        break;
+      case "prepare":
+        this.#next = input.conf;
+        break;
+      case "reconfigure":
+        this.#onReconfigure(input.conf, input.clean);
         break;
       case "new-life":
         this.#lastOp = 0;
@@ -178,7 +207,9 @@ export class LocalServices {
     }
     place.again = false;
     place.remains = true;
-    this.#begin(place, { kind: op.kind, call: callOf(place.worker, op, this.#nowMs), op });
+    const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
+    const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
+    this.#begin(place, { kind: op.kind, call, op });
   }
 
   #begin(place: Place, job: Omit<Job, "action">): void {
@@ -190,6 +221,7 @@ export class LocalServices {
     if (next.done === true) {
       place.job = null;
       this.#finish(place, job, next.value);
+      this.#takeNext(place);
       return;
     }
     this.#lastAction += 1;
@@ -221,11 +253,66 @@ export class LocalServices {
         return;
       case "clean":
         place.remains = false;
+        this.#finishInitialising(place.worker.conf.name);
         this.#finishCleaning();
         return;
       default:
         assertNever(job.kind);
     }
+  }
+
+  #onReconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
+    this.#next = null;
+    if (this.#state !== "clean") {
+      this.#deferred = conf;
+      return;
+    }
+    this.#adopt(conf);
+    this.#initialising.clear();
+    for (const name of clean) this.#initialising.add(name);
+    for (const name of clean) {
+      const place = this.#places.get(name);
+      invariant(place !== undefined, `${name} is new and not there`);
+      this.#begin(place, { kind: "clean", call: place.worker.cleanUp(), op: null });
+    }
+    if (clean.length === 0) this.#finishInitialising(null);
+  }
+
+  /** Places of services whose definition has changed are made anew: nothing of them runs. */
+  #adopt(conf: ClusterConf): void {
+    const deltas = compareServices(this.#conf.services, conf.services);
+    const before = this.#places;
+    this.#conf = conf;
+    this.#places = new Map();
+    for (const service of conf.services.services) {
+      const place = before.get(service.name);
+      const delta = deltas.get(service.name);
+      if (place === undefined || delta === "added" || delta === "replaced") {
+        this.#addPlace(service);
+      } else {
+        this.#places.set(service.name, place);
+        if (place.job?.kind === "status") this.#cancel(place);
+        place.next = service;
+        this.#takeNext(place);
+      }
+    }
+    for (const [name, place] of before) {
+      if (this.#places.get(name) !== place) this.#cancel(place);
+    }
+  }
+
+  /** Not before its job has ended, which walks the old tree. */
+  #takeNext(place: Place): void {
+    if (place.next === null || place.job !== null) return;
+    const { statusPollIntervalMs } = this.#conf.services;
+    place.worker.reconfigure(place.next, { nowMs: this.#nowMs, statusPollIntervalMs });
+    place.next = null;
+  }
+
+  #finishInitialising(name: ServiceName | null): void {
+    const was = name === null || this.#initialising.delete(name);
+    if (!was || this.#initialising.size > 0 || this.#state !== "clean") return;
+    this.#out.push({ type: "initialised", version: this.#conf.version });
   }
 
   #finishOperation(
@@ -306,6 +393,7 @@ export class LocalServices {
   #cleanAll(how: "clean-up" | "kill"): void {
     this.#state = "cleaning";
     this.#unchecked.clear();
+    this.#initialising.clear();
     for (const place of this.#places.values()) {
       this.#cancel(place);
       place.worker.endChecks();
@@ -321,6 +409,13 @@ export class LocalServices {
   #finishCleaning(): void {
     const busy = [...this.#places.values()].some((place) => place.job !== null);
     if (busy || this.#state !== "cleaning") return;
+    if (this.#deferred !== null) {
+      const conf = this.#deferred;
+      this.#deferred = null;
+      this.#adopt(conf);
+      this.#cleanAll("clean-up");
+      return;
+    }
     this.#state = "clean";
     this.#out.push({ type: "clean" });
   }
@@ -329,13 +424,6 @@ export class LocalServices {
     if (place.job === null) return;
     this.#out.push({ type: "cancel", action: place.job.action });
     place.job = null;
+    this.#takeNext(place);
   }
-}
-
-function callOf(worker: ServiceWorker, op: Operation, nowMs: number): AgentCall {
-  if (op.kind === "start") return worker.start();
-  if (op.kind === "repair") {
-    return op.parts === "failed" ? worker.repair(nowMs) : worker.convalesce();
-  }
-  return op.cleanup === "yes" ? worker.stopAgain() : worker.stop();
 }

@@ -21,6 +21,9 @@ export function releaseServices(draft: TableDraft, node: NodeId): ReadonlySet<Se
   return new Set(rested.map((service) => service.name));
 }
 
+/** What follows such a stop is evaluation; nobody waits for it. */
+const goingOn: readonly string[] = ["exit", "wait", "change"];
+
 function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
   const { op, desired } = service;
   const name = draft.nameOf(node);
@@ -49,7 +52,7 @@ function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rest
     draft.reply(op.chain.requests, resting === null ? -1 : 0);
     return "rests";
   }
-  if (op.kind === "stop" && (op.goal.type === "exit" || op.goal.type === "wait")) return "goes on";
+  if (op.kind === "stop" && goingOn.includes(op.goal.type)) return "goes on";
   const tried = op.chain.tried.includes(node) ? op.chain.tried : [...op.chain.tried, node];
   const chain: StartChain = { ...emptyChain, ...op.chain, tried, only: null };
   draft.decide(service.name, `${name}, where it was busy, is known to be off`);

@@ -5,6 +5,7 @@
  */
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { giveUp } from "./conf-change.ts";
 import {
   beginRepair,
   beginStart,
@@ -97,6 +98,13 @@ function catchUp(draft: TableDraft, busy: ServiceRecord, op: Operation): void {
   }
 }
 
+const repairWords: Readonly<Record<RepairOp["parts"], string>> = {
+  failed: "inline recovery",
+  "left-out": "convalesce",
+  gone: "stop of what the next configuration has not",
+  fresh: "start of what is new",
+};
+
 /** Its parts were repaired where it runs: it goes on; else it is recovered as a whole. */
 function onRepaired(
   draft: TableDraft,
@@ -111,12 +119,19 @@ function onRepaired(
   const done = { ...service, op: null, desired: null, partial };
   draft.put(done);
   const good = outcome === "ok";
-  const what = op.parts === "failed" ? "inline recovery" : "convalesce";
+  const what = repairWords[op.parts];
   const end = good ? "complete" : `failed: ${text}`;
   const left = partial ? `; partial, clusvcadm-ts -c ${service.name} starts what is left out` : "";
   const warned = good && text !== "" ? `: ${text}` : "";
   draft.decide(service.name, `${what} on ${draft.nameOf(op.node)} ${end}${warned}${left}`);
   draft.reply(op.chain.requests, good ? 0 : -1, op.node);
+  if (op.parts === "gone" && !good) giveUp(draft, `parts of ${service.name} cannot be stopped`);
+  if (draft.service(service.name).op !== null) return;
+  if (op.parts === "gone" && draft.change === null && service.desired === null) {
+    const why = "its parts were stopped for a configuration that is not used";
+    beginStop(draft, service.name, { node: op.node, goal: { type: "restart" }, why });
+    return;
+  }
   const leaving = draft.node(op.node).phase !== "ready";
   if (good || op.parts === "left-out" || service.desired !== null || leaving) {
     catchUp(draft, service, op);
@@ -125,7 +140,7 @@ function onRepaired(
   beginStop(draft, service.name, {
     node: op.node,
     goal: { type: "recover" },
-    why: `inline recovery failed: ${text}`,
+    why: `${what} failed: ${text}`,
   });
 }
 
@@ -189,6 +204,10 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
       return;
     case "wait":
       draft.decide(name, "stopped until the service on which it depends is started");
+      evaluate(draft, name);
+      return;
+    case "change":
+      draft.decide(name, "stopped for another configuration");
       evaluate(draft, name);
       return;
     case "next":

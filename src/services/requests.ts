@@ -170,6 +170,10 @@ function startFor(
     draft.reply(refs, -13);
     return;
   }
+  if (draft.isHeld(service.name) || service.pendingInit.length > 0) {
+    draft.reply(refs, -6);
+    return;
+  }
   if (startObstacle(draft, service.name) !== null) {
     draft.reply(refs, -7);
     return;
@@ -269,8 +273,9 @@ function restart(draft: TableDraft, service: ServiceRecord, request: ServiceRequ
   if (service.state === "disabled") draft.reply([request.ref], -8);
   else if (service.state === "failed") draft.reply([request.ref], -1);
   else if (service.owner === null) startFor(draft, service, { request, cause: "restart" });
-  else if (draft.locked || !draft.isReady(service.owner)) draft.reply([request.ref], -6);
-  else {
+  else if (draft.locked || draft.isHeld(service.name) || !draft.isReady(service.owner)) {
+    draft.reply([request.ref], -6);
+  } else {
     beginStop(draft, service.name, {
       node: service.owner,
       goal: { type: "restart" },
@@ -290,7 +295,7 @@ function relocate(draft: TableDraft, service: ServiceRecord, request: ServiceReq
     draft.reply(refs, -2);
     return;
   }
-  if (draft.locked) {
+  if (draft.locked || draft.isHeld(service.name)) {
     draft.reply(refs, -6);
     return;
   }

@@ -85,6 +85,37 @@ const request = record({
 /** A user locks or unlocks all services. */
 const lock = record({ type: literal("lock"), ref: requestRef, locked: flag, at: count });
 
+/** A user wants another configuration, whose whole text this is. */
+const confPropose = record({
+  type: literal("conf-propose"),
+  ref: requestRef,
+  version: count,
+  /** SHA-256 of the text, hexadecimal. */
+  hash: text,
+  text,
+  at: count,
+});
+
+/** What a member says of it; `text`: why not. */
+const confVote = record({
+  type: literal("conf-vote"),
+  node: nodeId,
+  life: count,
+  hash: text,
+  accepted: flag,
+  text,
+  at: count,
+});
+
+/** The node has stopped once everything that came new with the configuration of that version. */
+const initDone = record({
+  type: literal("init-done"),
+  node: nodeId,
+  life: count,
+  version: count,
+  at: count,
+});
+
 /** Advances table time, so that retries fall due; sent by the lowest ready node. */
 const tick = record({ type: literal("tick"), at: count });
 
@@ -97,8 +128,14 @@ export const serviceMessage = either(
   partFailed,
   request,
   lock,
+  confPropose,
+  confVote,
+  initDone,
   tick,
 );
 export type ServiceMessage = Shaped<typeof serviceMessage>;
 export type ServiceRequest = Shaped<typeof request>;
 export type LockRequest = Shaped<typeof lock>;
+export type ConfProposal = Shaped<typeof confPropose>;
+export type ConfVote = Shaped<typeof confVote>;
+export type InitDone = Shaped<typeof initDone>;

@@ -48,6 +48,8 @@ const stopGoal = either(
   record({ type: literal("exit") }),
   /** Rests as stopped until the service on which it depends is started again. */
   record({ type: literal("wait") }),
+  /** Rests as stopped until the configuration has changed, or will not. */
+  record({ type: literal("change") }),
   /** Starts on the next candidate: relocation, or a start that failed. */
   record({ type: literal("next") }),
   record({ type: literal("restart") }),
@@ -89,10 +91,13 @@ const operation = either(
     /** The service was failed or disabled before: a failing stop ends in disabled all the same. */
     cleanup: oneOf("no", "yes"),
   }),
-  /** Of a started service: failed parts are restarted or left out; left-out ones are started. */
+  /**
+   * Of a started service: failed parts are restarted or left out, left-out ones are started; those
+   * that are `gone` in the next configuration are stopped, those `fresh` in this one started.
+   */
   record({
     kind: literal("repair"),
-    parts: oneOf("failed", "left-out"),
+    parts: oneOf("failed", "left-out", "gone", "fresh"),
     id: count,
     node: nodeId,
     life: count,
@@ -123,6 +128,8 @@ export const serviceRecord = record({
   retryAt: nullable(number),
   /** Stopped only because exclusive services leave it no node: starts when one becomes free. */
   crowdedOut: flag,
+  /** New or changed with the configuration: these nodes must have stopped it once. */
+  pendingInit: list(nodeId),
   retryCount: count,
   op: nullable(operation),
   desired: nullable(desiredEnd),
@@ -153,6 +160,7 @@ export function freshRecord(name: ServiceName): ServiceRecord {
     startOp: 0,
     retryAt: null,
     crowdedOut: false,
+    pendingInit: [],
     retryCount: 0,
     op: null,
     desired: null,

@@ -15,7 +15,15 @@
 import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { count, flag, list, number, record, type Shaped } from "../model/shape.ts";
+import { count, flag, list, nullable, number, record, type Shaped } from "../model/shape.ts";
+import {
+  initialised,
+  onInitDone,
+  onOtherView,
+  onProposal,
+  onVote,
+  settleChange,
+} from "./conf-change.ts";
 import { beginStop, evaluateAll, evaluateCrowdedOut, evaluateDue, failBack } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
 import { releaseServices } from "./lost-node.ts";
@@ -24,10 +32,14 @@ import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./service-state.ts";
 import {
+  type ConfChange,
+  confChange,
   type Decision,
+  type LastChange,
   type NodeRecord,
   type NodeVerdict,
   nodeRecord,
+  type ReadConf,
   TableDraft,
   type TableOutput,
 } from "./table-draft.ts";
@@ -38,6 +50,7 @@ export const tableSnapshot = record({
   nowMs: number,
   nextOp: count,
   locked: flag,
+  change: nullable(confChange),
   nodes: list(nodeRecord),
   services: list(serviceRecord),
 });
@@ -63,8 +76,12 @@ export class ServiceTable {
   }
 
   /** The first table of a history: the suspects might be running anything, the others nothing. */
-  static fresh(conf: ClusterConf, suspects: readonly NodeId[]): ServiceTable {
-    const draft = new TableDraft(conf);
+  static fresh(
+    conf: ClusterConf,
+    suspects: readonly NodeId[],
+    readConf: ReadConf = () => null,
+  ): ServiceTable {
+    const draft = new TableDraft(conf, readConf);
     for (const node of conf.nodes) {
       const suspect = suspects.includes(node.id);
       draft.putNode({
@@ -80,8 +97,16 @@ export class ServiceTable {
   }
 
   /** Null when the snapshot is not of this configuration. */
-  static adopt(conf: ClusterConf, snapshot: TableSnapshot): ServiceTable | null {
-    const draft = new TableDraft(conf);
+  static adopt(
+    conf: ClusterConf,
+    snapshot: TableSnapshot,
+    readConf: ReadConf = () => null,
+  ): ServiceTable | null {
+    const draft = new TableDraft(conf, readConf);
+    draft.change = snapshot.change;
+    const stopping = snapshot.change?.stage === "stopping" ? snapshot.change : null;
+    draft.next = stopping === null ? null : readConf(stopping.text);
+    if (stopping !== null && draft.next === null) return null;
     draft.nowMs = snapshot.nowMs;
     draft.nextOp = snapshot.nextOp;
     draft.locked = snapshot.locked;
@@ -110,6 +135,7 @@ export class ServiceTable {
         assertNever(input);
     }
     evaluateCrowdedOut(this.#draft);
+    settleChange(this.#draft);
     this.#grantDepartures();
     return this.#draft.takeOutputs();
   }
@@ -119,6 +145,7 @@ export class ServiceTable {
       nowMs: this.#draft.nowMs,
       nextOp: this.#draft.nextOp,
       locked: this.#draft.locked,
+      change: this.#draft.change,
       nodes: [...this.#draft.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
       services: this.#draft.conf.services.services.map((one) => this.#draft.service(one.name)),
     };
@@ -130,6 +157,15 @@ export class ServiceTable {
 
   service(name: ServiceName): ServiceRecord | null {
     return this.#draft.services.get(name) ?? null;
+  }
+
+  get conf(): ClusterConf {
+    return this.#draft.conf;
+  }
+
+  /** A configuration that is under way, and what became of the last one. */
+  get change(): { readonly pending: ConfChange | null; readonly last: LastChange | null } {
+    return { pending: this.#draft.change, last: this.#draft.lastChange };
   }
 
   /** A user has locked all services. */
@@ -188,7 +224,9 @@ export class ServiceTable {
       if (member !== undefined) {
         draft.putNode({ ...node, life, phase: "joined", departureGranted: false });
       } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost" });
+      initialised(draft, node.id);
     }
+    onOtherView(draft);
   }
 
   #onMessage(message: ServiceMessage): void {
@@ -217,6 +255,15 @@ export class ServiceTable {
       case "lock":
         onLock(draft, message);
         return;
+      case "conf-propose":
+        onProposal(draft, message);
+        return;
+      case "conf-vote":
+        onVote(draft, message);
+        return;
+      case "init-done":
+        onInitDone(draft, message);
+        return;
       case "tick":
         evaluateDue(draft);
         return;
@@ -241,6 +288,7 @@ export class ServiceTable {
     const node = draft.nodes.get(message.node);
     if (node === undefined || node.phase !== "ready" || node.life !== message.life) return;
     draft.putNode({ ...node, phase: "leaving", departureGranted: false });
+    initialised(draft, node.id);
     const name = draft.nameOf(node.id);
     draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
     for (const service of draft.inOrder()) {

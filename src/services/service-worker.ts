@@ -21,6 +21,9 @@ import {
 } from "./independent-subtrees.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
 import { CheckClock, effectiveChecks, enforcedLimitMs, FailureMemory } from "./status-checks.ts";
+import { compareTrees } from "./tree-delta.ts";
+
+export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
 type PlaceOf = (resource: ResourceConf) => Omit<CallPlace, "depth" | "limitMs">;
 
@@ -29,23 +32,74 @@ const cleanupStopMs = ms(30_000);
 const killAgainMs = ms(500);
 
 export class ServiceWorker {
-  readonly conf: ServiceConf;
+  #conf: ServiceConf;
   readonly #place: PlaceOf;
-  readonly #started = new Set<ResourceConf>();
+  #started = new Set<ResourceConf>();
   /** In start order. */
-  readonly #clocks = new Map<ResourceConf, CheckClock>();
+  #clocks = new Map<ResourceConf, CheckClock>();
   readonly #failures = new Map<ResourceConf, FailureMemory>();
   /** Started since checks began last. */
   readonly #begun = new Set<ResourceConf>();
-  readonly #restarts = new PartRestarts();
+  #restarts = new PartRestarts();
   /** What the last check found that can be repaired by itself. */
   #failedParts: readonly FailedPart[] = [];
   /** Roots of the non-critical parts that were stopped for good. */
-  readonly #leftOut = new Set<ResourceConf>();
+  #leftOut = new Set<ResourceConf>();
+  /** Roots of what came new with the configuration and was not started yet. */
+  #fresh: readonly ResourceConf[] = [];
 
   constructor(conf: ServiceConf, place: PlaceOf) {
-    this.conf = conf;
+    this.#conf = conf;
     this.#place = place;
+  }
+
+  get conf(): ServiceConf {
+    return this.#conf;
+  }
+
+  /** What is in both trees goes on as it is; counters and times of checks begin anew. */
+  reconfigure(conf: ServiceConf, now: CheckTimes): void {
+    const { kept, fresh } = compareTrees(this.#conf.tree, conf.tree);
+    const moved = (from: Iterable<ResourceConf>) =>
+      new Set([...from].flatMap((resource) => kept.get(resource) ?? []));
+    const checked = moved(this.#clocks.keys());
+    this.#conf = conf;
+    this.#started = moved(this.#started);
+    this.#leftOut = moved(this.#leftOut);
+    this.#restarts = new PartRestarts();
+    this.#failedParts = [];
+    this.#fresh = fresh;
+    this.#clocks = new Map();
+    this.#failures.clear();
+    this.#begun.clear();
+    for (const resource of startOrder(conf.tree)) {
+      if (checked.has(resource)) this.#begun.add(resource);
+    }
+    this.beginChecks(now.nowMs, now.statusPollIntervalMs);
+  }
+
+  /** Stops what the next configuration has not. */
+  *stopGone(next: ServiceConf): AgentCall {
+    const problems: string[] = [];
+    const { gone } = compareTrees(this.#conf.tree, next.tree);
+    for (const root of stopOrder(this.#conf.tree).filter((one) => gone.includes(one))) {
+      const stopped = yield* this.#stopAll(root, null);
+      if (stopped.code !== 0) problems.push(stopped.text);
+      for (const one of [...this.#clocks.keys()]) if (within(root, one)) this.#clocks.delete(one);
+      for (const one of [...this.#leftOut]) if (within(root, one)) this.#leftOut.delete(one);
+    }
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  /** Starts what came new with the configuration. */
+  *startFresh(): AgentCall {
+    const roots = startOrder(this.#conf.tree).filter((one) => this.#fresh.includes(one));
+    this.#fresh = [];
+    for (const root of roots) {
+      const started = yield* this.#startAll(root);
+      if (started.code !== 0) return started;
+    }
+    return { code: 0, text: "" };
   }
 
   /** Whether this occurrence of a resource is running here, as far as the agents said. */

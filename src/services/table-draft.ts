@@ -8,7 +8,7 @@ import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
-import { count, flag, nodeId, oneOf, record, type Shaped } from "../model/shape.ts";
+import { count, flag, list, nodeId, oneOf, record, type Shaped, text } from "../model/shape.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import {
@@ -16,8 +16,10 @@ import {
   holderOf,
   type Operation,
   type RequestRef,
+  requestRef,
   type ServiceRecord,
 } from "./service-state.ts";
+import { compareServices } from "./tree-delta.ts";
 
 /**
  * What a node may be running: what the table says (`known`), or anything it is allowed to run
@@ -47,6 +49,23 @@ export type TableOutput =
       readonly code: RequestCode;
       readonly owner: NodeId | null;
     }
+  /** To be judged by every member, who then says so. */
+  | {
+      readonly type: "examine";
+      readonly version: number;
+      readonly hash: string;
+      readonly text: string;
+    }
+  /** Operations on parts that are gone are by comparison with this configuration. */
+  | { readonly type: "prepare"; readonly conf: ClusterConf }
+  /** From here on this is the configuration; `clean`: to be stopped once on this node. */
+  | {
+      readonly type: "switch";
+      readonly conf: ClusterConf;
+      readonly hash: string;
+      readonly text: string;
+      readonly clean: readonly ServiceName[];
+    }
   /** The leaving node runs nothing any more and may go. */
   | { readonly type: "departure-granted"; readonly node: NodeId }
   | TableNotice;
@@ -68,8 +87,29 @@ export type Decision = {
 
 const decisionsMax = 16;
 
+/** A configuration on its way; see conf-change.ts. */
+export const confChange = record({
+  ref: requestRef,
+  version: count,
+  hash: text,
+  text,
+  stage: oneOf("voting", "stopping"),
+  accepted: list(nodeId),
+});
+export type ConfChange = Shaped<typeof confChange>;
+
+export type LastChange = {
+  readonly version: number;
+  readonly accepted: boolean;
+  /** Why not. */
+  readonly text: string;
+};
+
+/** The values of a configuration's text, or null; the same on every node that accepted it. */
+export type ReadConf = (text: string) => ClusterConf | null;
+
 export class TableDraft {
-  readonly conf: ClusterConf;
+  #conf: ClusterConf;
   readonly nodes: Map<NodeId, NodeRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
   readonly index: ServiceIndex;
@@ -77,16 +117,37 @@ export class TableDraft {
   nextOp = 1;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
   locked = false;
+  /** Another configuration that is under way, and its values once all have accepted it. */
+  change: ConfChange | null = null;
+  next: ClusterConf | null = null;
+  /** What became of the last one, as far as this node has seen it. */
+  lastChange: LastChange | null = null;
+  readonly readConf: ReadConf;
   #outputs: TableOutput[] = [];
   #ready: readonly NodeId[] | null = null;
   /** Not part of the replicated state: a joiner remembers what it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
-  constructor(conf: ClusterConf) {
-    this.conf = conf;
+  constructor(conf: ClusterConf, readConf: ReadConf) {
+    this.#conf = conf;
+    this.readConf = readConf;
     this.nodes = new Map();
     this.services = new Map();
     this.index = new ServiceIndex(conf);
+  }
+
+  get conf(): ClusterConf {
+    return this.#conf;
+  }
+
+  adoptConf(conf: ClusterConf): void {
+    this.#conf = conf;
+  }
+
+  /** The service is in the configuration no more. */
+  forget(name: ServiceName): void {
+    this.services.delete(name);
+    this.#decisions.delete(name);
   }
 
   takeOutputs(): readonly TableOutput[] {
@@ -144,6 +205,14 @@ export class TableDraft {
       .map((node) => node.id)
       .toSorted(compareIds);
     return this.#ready;
+  }
+
+  /** Those of the present view. */
+  members(): readonly NodeId[] {
+    const there = ["joined", "ready", "leaving"];
+    return [...this.nodes.values()]
+      .filter(({ phase }) => there.includes(phase))
+      .map(({ id }) => id);
   }
 
   isReady(id: NodeId): boolean {
@@ -249,6 +318,14 @@ export class TableDraft {
     if (holder === null) return null;
     const { phase } = this.node(holder);
     return phase === "lost" || phase === "joined" ? holder : null;
+  }
+
+  /** A change of the configuration stops it, or keeps it from starting. */
+  isHeld(name: ServiceName): boolean {
+    const { change, next } = this;
+    if (change?.stage !== "stopping" || next === null) return false;
+    const delta = compareServices(this.conf.services, next.services).get(name);
+    return delta === "removed" || delta === "replaced" || delta === "parts";
   }
 
   dependencyMet(name: ServiceName): boolean {

@@ -3,7 +3,8 @@
  * A pure function of what the members say of themselves; every member computes the same answer.
  * Source: cluster fence/fenced/cpg.c: receive_protocol (stateful merge); corosync sync.c.
  * Y1  A member whose history differs from the winner's has lost it: it must stop everything.
- * Y2  Members with another configuration are not counted, and learn why.
+ * Y2  Members with another configuration are not counted, and learn why; but an older one of which
+ *     the cluster's is a later version takes that over with the snapshot.
  */
 import type { NodeId } from "../model/ids.ts";
 import { quorateView } from "../model/quorate-view.ts";
@@ -36,6 +37,8 @@ export const hello = record({
   cluster: text,
   configVersion: count,
   configHash: text,
+  /** Digest of what cannot change while the cluster runs. */
+  configFixed: text,
   /** Null: nothing is remembered, or it was voided. */
   history: nullable(history),
   votes: count,
@@ -59,6 +62,8 @@ export const snapshot = record({
   type: literal("snapshot"),
   ring: ringId,
   history,
+  /** The configuration of this history. */
+  configuration: record({ version: count, hash: text, text }),
   table: unknown,
   fence: unknown,
 });
@@ -80,13 +85,10 @@ export type ExchangeResult = {
 /** Concludes an exchange in which every member has spoken. */
 export function concludeExchange(hellos: readonly Hello[]): ExchangeResult {
   const reference = referenceConfiguration(hellos);
-  const accepted = hellos.filter((one) => configurationOf(one) === reference);
+  const accepted = hellos.filter((one) => agrees(one, reference));
   const refused = hellos
-    .filter((one) => configurationOf(one) !== reference)
-    .map((one) => ({
-      node: one.node,
-      why: `configuration ${configurationOf(one)}, the others have ${reference}`,
-    }));
+    .filter((one) => !agrees(one, reference))
+    .map((one) => ({ node: one.node, why: refusal(one, reference) }));
   const winner = chooseHistory(accepted);
   const continuing = accepted
     .filter((one) => winner !== null && one.history !== null && sameHistory(one.history, winner))
@@ -106,14 +108,33 @@ function configurationOf(one: Hello): string {
   return `${one.cluster} version ${one.configVersion} (${one.configHash.slice(0, 12)})`;
 }
 
+type Reference = {
+  readonly text: string;
+  /** Of the member whose history goes on; null: nobody remembers anything. */
+  readonly holder: Hello | null;
+};
+
+/** The same configuration, or an earlier version of it that can be followed by it at once. */
+function agrees(one: Hello, { text: wanted, holder }: Reference): boolean {
+  if (configurationOf(one) === wanted) return true;
+  if (holder === null || one.cluster !== holder.cluster) return false;
+  return one.configFixed === holder.configFixed && one.configVersion < holder.configVersion;
+}
+
+function refusal(one: Hello, { text: wanted, holder }: Reference): string {
+  const differs = `configuration ${configurationOf(one)}, the others have ${wanted}`;
+  const newer = holder !== null && one.configVersion > holder.configVersion;
+  return newer ? `${differs}; a newer one is brought in by cman_tool-ts version -r` : differs;
+}
+
 /** That of the best history; without one, that of most members, then of the lowest node id. */
-function referenceConfiguration(hellos: readonly Hello[]): string {
+function referenceConfiguration(hellos: readonly Hello[]): Reference {
   const best = chooseHistory(hellos);
   const byNode = hellos.toSorted((a, b) => a.node - b.node);
   const holder = byNode.find(
     (one) => best !== null && one.history !== null && sameHistory(one.history, best),
   );
-  if (holder !== undefined) return configurationOf(holder);
+  if (holder !== undefined) return { text: configurationOf(holder), holder };
   const ranked = hellos
     .map((one) => ({
       text: configurationOf(one),
@@ -121,7 +142,7 @@ function referenceConfiguration(hellos: readonly Hello[]): string {
       votes: hellos.filter((other) => configurationOf(other) === configurationOf(one)).length,
     }))
     .toSorted((a, b) => b.votes - a.votes || a.node - b.node);
-  return ranked[0]?.text ?? "";
+  return { text: ranked[0]?.text ?? "", holder: null };
 }
 
 function sameHistory(a: History, b: History): boolean {

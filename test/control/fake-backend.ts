@@ -135,6 +135,8 @@ export class FakeBackend implements ControlBackend {
   readonly requests: (ServiceRequest | LockRequest)[] = [];
   readonly acknowledged: string[] = [];
   readonly killed: string[] = [];
+  reloads = 0;
+  reloaded: AcknowledgeReply = { accepted: true, text: "" };
   leaves = 0;
   readonly lone = new LoneGroups();
   readonly groups = this.lone.desk;
@@ -159,6 +161,11 @@ export class FakeBackend implements ControlBackend {
   acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
     this.acknowledged.push(`${node} by ${by}`);
     return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
+  }
+
+  reload(): Promise<AcknowledgeReply> {
+    this.reloads += 1;
+    return Promise.resolve(this.reloaded);
   }
 
   kill(node: NodeId, by: string): Promise<AcknowledgeReply> {

@@ -17,6 +17,7 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
     cluster: "qpid-test",
     configVersion: 18,
     configHash: "0123456789abcdef",
+    configFixed: "fixed",
     history: known,
     quorum: 2,
     expected: 3,

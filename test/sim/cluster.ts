@@ -10,6 +10,7 @@ import {
   parseServiceName,
   type ServiceName,
 } from "../../src/model/ids.ts";
+import { accept, refuse } from "../../src/model/outcome.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
@@ -40,6 +41,8 @@ type Machine = {
   readonly watchdog: VirtualWatchdog | null;
   /** How often its power went off: what ran on it then has not gone on. */
   powerCuts: number;
+  /** The text of the configuration file. */
+  file: string;
 };
 
 type Daemon = {
@@ -60,6 +63,10 @@ export type ClusterOptions = {
   /** A node without a clock of its own has the true time. */
   readonly clocks?: ReadonlyMap<NodeId, Timeline>;
   /** Called after every step of any node, with the time. */
+  /** Further configurations that can be read, by their texts. */
+  readonly texts?: Readonly<Record<string, ClusterConf>>;
+  /** Nodes on which none of those is valid. */
+  readonly cannotRead?: readonly number[];
   readonly judge?: (cluster: Cluster) => void;
   /** Called with the processor time that each step of a node has taken. */
   readonly timed?: (node: NodeId, input: NodeInput, cpuMs: number) => void;
@@ -82,6 +89,8 @@ export function service(name: string): ServiceName {
   if (parsed === null) throw new Error(`service ${name}`);
   return parsed;
 }
+
+const firstText = "first";
 
 export class Cluster {
   readonly log: string[] = [];
@@ -108,6 +117,7 @@ export class Cluster {
         guard: null,
         watchdog: this.#newWatchdog(node.id),
         powerCuts: 0,
+        file: firstText,
       };
       this.#machines.set(node.id, { host, ...blank });
     }
@@ -328,6 +338,29 @@ export class Cluster {
     return box;
   }
 
+  /** Brings in the configuration of that text on all nodes; the answer appears in the box. */
+  propose(node: number, text: string): { reply: Reply | null } {
+    const { box, number } = this.#expectReply(node);
+    const version = this.#read(text)?.version ?? 0;
+    this.#step(id(node), { type: "propose", number, version, hash: hashOf(text), text });
+    return box;
+  }
+
+  setFile(node: number, text: string): this {
+    this.#machine(node).file = text;
+    return this;
+  }
+
+  /** The text that the node would start with. */
+  file(node: number): string {
+    return this.#machine(node).file;
+  }
+
+  #read(text: string): ClusterConf | null {
+    const { conf, texts = {} } = this.#options;
+    return text === firstText ? conf : (texts[text] ?? null);
+  }
+
   networkChanged(node: number): this {
     this.#step(id(node), { type: "check-now", why: "link", service: null });
     return this;
@@ -365,7 +398,9 @@ export class Cluster {
 
   #boot(node: NodeId, guard: "new" | "kept"): void {
     const machine = this.#machine(node);
-    const { conf, membership } = this.#options;
+    const { membership } = this.#options;
+    const conf = this.#read(machine.file);
+    if (conf === null) throw new Error(`node ${node} cannot read ${machine.file}`);
     machine.incarnation += 1;
     machine.paused = false;
     if (guard === "new") {
@@ -375,14 +410,25 @@ export class Cluster {
     const name = conf.nodes.find((one) => one.id === node)?.name;
     if (name === undefined) throw new Error(`no name of node ${node}`);
     const daemon: Daemon = {
-      node: new ClusterNode(conf, {
-        self: node,
-        name,
-        incarnation: machine.incarnation,
-        configHash: "same",
-        trackingToken: "token",
-        watchdog: machine.watchdog !== null,
-      }),
+      node: new ClusterNode(
+        conf,
+        {
+          self: node,
+          name,
+          incarnation: machine.incarnation,
+          configHash: hashOf(machine.file),
+          configText: machine.file,
+          trackingToken: "token",
+          watchdog: machine.watchdog !== null,
+        },
+        (text) => {
+          const blind = this.#options.cannotRead?.includes(node) === true;
+          const read = blind ? null : this.#read(text);
+          return read === null
+            ? refuse("no such text")
+            : accept({ conf: read, hash: hashOf(text), text });
+        },
+      ),
       timers: new VirtualTimers<NodeTimer>(machine.clock, (timer) => {
         if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });
       }),
@@ -463,6 +509,9 @@ export class Cluster {
       case "reply":
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
         return;
+      case "configuration":
+        machine.file = output.text;
+        return;
       case "leave":
         machine.guard?.dismiss();
         this.#kill(machine);
@@ -508,4 +557,8 @@ export class Cluster {
       this.#step(node, { type: "unfence-verdict", run, outcome, text: `agent ${outcome}` });
     });
   }
+}
+
+function hashOf(text: string): string {
+  return `hash of ${text}`;
 }

@@ -1,0 +1,153 @@
+/**
+ * The configuration of this process while it changes: the file it came from, the one in force, and
+ * what is brought in on all nodes when the file has a newer one.
+ * Decides nothing: whether a configuration may follow is judged by every member.
+ * W1  The file is replaced only by what is in force, and whole.
+ */
+import { createHash } from "node:crypto";
+import { parseClusterConf } from "../config/cluster-conf.ts";
+import { type Complaint, formatComplaint } from "../config/complaint.ts";
+import type { AcknowledgeReply } from "../control/protocol.ts";
+import { replaceWhole } from "../io/atomic-file.ts";
+import type { LogSink } from "../io/ports.ts";
+import { readText } from "../io/text-file.ts";
+import type { ClusterConf, ResourceConf } from "../model/conf.ts";
+import type { ServiceName } from "../model/ids.ts";
+import { accept, refuse } from "../model/outcome.ts";
+import { type RequestCode, requestText } from "../model/request-codes.ts";
+import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
+import { heldAddress } from "../services/held-things.ts";
+import { type LoadedConfiguration, loadConfiguration } from "./configuration.ts";
+
+type Parts = {
+  readonly loaded: LoadedConfiguration;
+  readonly log: LogSink;
+};
+
+/** What the cluster made of a proposal. */
+export type ProposalEnd = { readonly code: RequestCode; readonly text: string };
+
+const fileMode = 0o640;
+/** Agents are asked for their metadata when the daemon starts, and only those in use. */
+const agentsUnread =
+  "a resource agent that this daemon has not asked for its metadata, or cannot use; restart " +
+  "clusterd with the new file on each node, one after the other";
+
+export class LiveConfiguration {
+  readonly #log: LogSink;
+  #loaded: LoadedConfiguration;
+  /** Service addresses of this and all earlier ones: what is to be taken off in the end. */
+  #addresses: ReadonlySet<string>;
+
+  constructor({ loaded, log }: Parts) {
+    this.#loaded = loaded;
+    this.#log = log;
+    this.#addresses = addressesOf(loaded);
+  }
+
+  get loaded(): LoadedConfiguration {
+    return this.#loaded;
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.#addresses];
+  }
+
+  /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
+  readonly read: ReadText = (text) => {
+    const { file, conf, agents } = this.#loaded;
+    const parsed = parseClusterConf(text, { file, agents });
+    if (parsed.conf === null || parsed.places === null)
+      return refuse(firstError(parsed.complaints));
+    const missing = [...agentsMissing(parsed.conf)].filter((one) => !agentsMissing(conf).has(one));
+    if (missing.length > 0) return refuse(`${missing.join(", ")}: ${agentsUnread}`);
+    const { totem } = parsed.conf;
+    const { address } = parsed.places.multicast === null ? conf.totem.multicast : totem.multicast;
+    const multicast = { ...totem.multicast, address };
+    const hash = createHash("sha256").update(text).digest("hex");
+    return accept({ conf: { ...parsed.conf, totem: { ...totem, multicast } }, hash, text });
+  };
+
+  /** Reads the file and brings it in on all nodes, by way of `propose`. */
+  async reload(
+    propose: (configuration: Configuration) => Promise<ProposalEnd>,
+  ): Promise<AcknowledgeReply> {
+    const { file, local, hash } = this.#loaded;
+    const content = await readText(file);
+    if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
+    const next = this.read(content.value);
+    if (!next.ok) return invalid(next.problem);
+    if (next.value.hash === hash) return { accepted: true, text: "it is in force already" };
+    const problem = changeProblem(this.#loaded, next.value);
+    if (problem !== null) return { accepted: false, text: problem };
+    const checked = await loadConfiguration(file, local.name);
+    if (checked.loaded === null) return invalid(firstError(checked.complaints));
+    for (const each of checked.complaints) this.#say("warning", formatComplaint(each));
+    const { code, text } = await propose(next.value);
+    if (code === 0) return { accepted: true, text: "" };
+    return { accepted: false, text: text === "" ? requestText(code) : text };
+  }
+
+  /** It is in force from here on; returns what is new of it. */
+  adopt({ conf, hash, text }: Configuration): {
+    readonly addresses: readonly string[];
+    readonly services: readonly ServiceName[];
+  } {
+    const before = this.#loaded;
+    this.#loaded = { ...before, conf, hash, text };
+    const known = new Set(before.conf.services.services.map(({ name }) => name));
+    const services = conf.services.services.map(({ name }) => name);
+    const addresses = [...addressesOf(this.#loaded)].filter((one) => !this.#addresses.has(one));
+    this.#addresses = new Set([...this.#addresses, ...addresses]);
+    this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
+    void this.#keep(this.#loaded);
+    return { addresses, services: services.filter((name) => !known.has(name)) };
+  }
+
+  /** W1. */
+  async #keep({ file, text, conf }: LoadedConfiguration): Promise<void> {
+    const present = await readText(file);
+    if (present.ok && present.value === text) return;
+    const written = await replaceWhole(file, { text, mode: fileMode });
+    if (written.ok) {
+      this.#say("notice", `${file} holds configuration version ${conf.version} now`);
+      return;
+    }
+    const why = `${written.problem.path}: ${written.problem.cause}`;
+    this.#say(
+      "err",
+      `configuration version ${conf.version} cannot be kept for the next start: ${why}`,
+    );
+  }
+
+  #say(level: "notice" | "warning" | "err", text: string): void {
+    this.#log.write("services", level, { text });
+  }
+}
+
+function invalid(problem: string): AcknowledgeReply {
+  return { accepted: false, text: `Not reloading, configuration is not valid: ${problem}` };
+}
+
+function firstError(complaints: readonly Complaint[]): string {
+  const error = complaints.find(({ severity }) => severity === "error");
+  return error === undefined ? "it cannot be read" : formatComplaint(error);
+}
+
+/** Types of resources that cannot run here for want of their agent. */
+function agentsMissing(conf: ClusterConf): ReadonlySet<string> {
+  const below = (tree: ResourceConf): readonly string[] => [
+    ...(tree.agent?.runs.dialect === "none" ? [tree.type] : []),
+    ...tree.children.flatMap(below),
+  ];
+  return new Set(conf.services.services.flatMap(({ tree }) => below(tree)));
+}
+
+function addressesOf({ conf }: LoadedConfiguration): ReadonlySet<string> {
+  return new Set(conf.services.services.flatMap(({ tree }) => addressesBelow(tree)));
+}
+
+function addressesBelow(tree: ResourceConf): readonly string[] {
+  const own = heldAddress(tree);
+  return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesBelow)];
+}

@@ -1,0 +1,249 @@
+/**
+ * A new configuration in the running cluster: who has to accept it, what is stopped and started,
+ * and what leaves the old one in force. Case numbers with `resource` are those of the resource
+ * tree's specification, the others those of the service manager's.
+ */
+import { test } from "tap";
+import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
+import { Cluster, type ClusterOptions, id, service } from "../sim/cluster.ts";
+import { judgeOwners } from "../sim/judges.ts";
+import { PerfectMembership } from "../sim/perfect-membership.ts";
+import { ip, resource, sampleConf, sampleService, script } from "../sim/sample-conf.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
+
+function withServices(version: number, ...services: readonly ServiceConf[]): ClusterConf {
+  const sample = sampleConf();
+  return { ...sample, version, services: { ...sample.services, services } };
+}
+
+/** A service whose tree has these attributes, as the parser leaves them. */
+function web(children: readonly ResourceConf[], rest: Partial<ServiceConf> = {}): ServiceConf {
+  const attributes: [string, string][] = [["name", "web"]];
+  if (rest.domain != null) attributes.push(["domain", rest.domain]);
+  if (rest.recovery !== undefined) attributes.push(["recovery", rest.recovery]);
+  if (rest.priority !== undefined) attributes.push(["priority", String(rest.priority)]);
+  const tree = resource("service", "web", { attributes, children });
+  return sampleService("web", [], { ...rest, tree });
+}
+
+const two = [script("a"), script("b")];
+
+function cluster(
+  first: ClusterConf,
+  texts: Readonly<Record<string, ClusterConf>>,
+  rest: Partial<ClusterOptions> = {},
+): Cluster {
+  const time = new VirtualTime();
+  const membership = new PerfectMembership(time, [1, 2, 3].map(id));
+  const judge = judgeOwners;
+  return new Cluster({ conf: first, texts, time, membership, judge, ...rest })
+    .boot(1, 2, 3)
+    .run(5000);
+}
+
+/** Calls of scripts on a node since the last time, `service action` each. */
+function fresh(seen: Cluster, node: number): readonly string[] {
+  return seen.host(node).calls.splice(0);
+}
+
+function reload(seen: Cluster, text: string): number | null {
+  for (const node of [1, 2, 3]) fresh(seen, node);
+  const box = seen.propose(2, text);
+  seen.run(3000);
+  return box.reply?.code ?? null;
+}
+
+const versions = (seen: Cluster) => [1, 2, 3].map((node) => seen.node(node)?.conf.version);
+const files = (seen: Cluster) => [1, 2, 3].map((node) => seen.file(node));
+
+test("case 28: a service goes, one comes, a policy changes: nothing else is touched", async (t) => {
+  const old = sampleConf();
+  const kept = old.services.services.filter(({ name }) => name !== "service:node3-qpidd-service");
+  const changed = kept.map((one) => {
+    const recovery = "restart" as const;
+    return one.name === "service:qpidd-primary-service" ? { ...one, recovery } : one;
+  });
+  const services = [...changed, sampleService("n", [script("n")])];
+  const next = { ...old, version: 19, services: { ...old.services, services } };
+  const seen = cluster(old, { next });
+  t.equal(seen.shown(1, "node3-qpidd-service"), "started 3");
+  t.equal(reload(seen, "next"), 0);
+  t.equal(seen.record(1, "node3-qpidd-service"), null);
+  t.same(seen.runningOn("node3-qpidd-service"), []);
+  t.equal(seen.runningOn("n").length, 1);
+  for (const node of [1, 2, 3]) {
+    const calls = fresh(seen, node);
+    const first = calls.find((call) => call.startsWith("service:n "));
+    t.equal(first, "service:n stop", `node ${node} has stopped it once before anything else`);
+    const primary = calls.filter((call) => /primary-service (start|stop)/.test(call));
+    t.same(primary, [], "not interrupted");
+  }
+  t.same(versions(seen), [19, 19, 19]);
+  t.same(files(seen), ["next", "next", "next"]);
+});
+
+test("case 28: a version that cannot be read leaves everything as it is", async (t) => {
+  const seen = cluster(withServices(18, web(two)), {});
+  t.equal(reload(seen, "nonsense"), -1);
+  t.same(versions(seen), [18, 18, 18]);
+  t.same(files(seen), ["first", "first", "first"]);
+  t.match(seen.node(1)?.snapshot.table?.change.last, { accepted: false, text: /no such text/ });
+});
+
+test("only services may change, and only to a later version", async (t) => {
+  const first = withServices(18, web(two));
+  const older = withServices(18, web([script("a")]));
+  const fencing = {
+    ...withServices(19, web(two)),
+    fencing: { ...first.fencing, cleanStart: true },
+  };
+  const seen = cluster(first, { older, fencing });
+  t.equal(reload(seen, "older"), -1);
+  t.match(seen.node(3)?.snapshot.table?.change.last?.text, /older or equal the running config/);
+  t.equal(reload(seen, "fencing"), -1);
+  t.match(seen.node(3)?.snapshot.table?.change.last?.text, /<fence_daemon> cannot change/);
+  t.same(versions(seen), [18, 18, 18]);
+  t.same(
+    fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
+    [],
+  );
+});
+
+test("G1: one member's refusal keeps the old one in force everywhere", async (t) => {
+  const next = withServices(19, web([script("a")]));
+  const seen = cluster(withServices(18, web(two)), { next }, { cannotRead: [3] });
+  t.equal(reload(seen, "next"), -1);
+  t.match(seen.node(1)?.snapshot.table?.change.last?.text, /node3\.example\.com: .*no such text/);
+  t.same(versions(seen), [18, 18, 18]);
+});
+
+test("resource case 24: a value that may change needs no stop and no start", async (t) => {
+  const first = withServices(18, web(two, { domain: "node1-domain", recovery: "restart" }));
+  const next = withServices(19, web(two, { domain: "node2-domain", recovery: "relocate" }));
+  const seen = cluster(first, { next });
+  t.equal(seen.shown(2, "web"), "started 1");
+  t.equal(reload(seen, "next"), 0);
+  t.same(
+    fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
+    [],
+  );
+  t.equal(seen.shown(2, "web"), "started 1", "nor does it move before an event");
+});
+
+test("resource case 25: another attribute restarts the service, an interval nothing", async (t) => {
+  const actions = [{ name: "status", depth: null, intervalMs: null, timeoutMs: null }];
+  const interval = withServices(19, web([script("b", { actions }), script("a")]));
+  const domain = withServices(20, web(two, { domain: "node1-domain" }));
+  const seen = cluster(withServices(18, web(two)), { interval, domain });
+  t.equal(reload(seen, "interval"), 0);
+  t.same(
+    fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
+    [],
+    "nor another order",
+  );
+  t.equal(reload(seen, "domain"), 0);
+  const calls = fresh(seen, 1).filter((call) => / (start|stop)$/.test(call));
+  t.ok(calls.includes("service:web stop") && calls.includes("service:web start"));
+  t.equal(seen.shown(2, "web"), "started 1");
+});
+
+test("resource case 26: what is added to a running service starts, the rest is untouched", async (t) => {
+  const next = withServices(19, web([script("a"), script("b"), script("c"), ip("20.0.20.9")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  t.equal(reload(seen, "next"), 0);
+  t.same(
+    fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
+    ["service:web start"],
+  );
+  t.same(seen.holders("20.0.20.9"), [1]);
+  t.ok(seen.host(1).running.has("service:web /etc/init.d/c"));
+});
+
+test("what is taken out of a running service stops, the rest is untouched", async (t) => {
+  const next = withServices(19, web([script("a")]));
+  const seen = cluster(withServices(18, web([...two, ip("20.0.20.9")])), { next });
+  t.same(seen.holders("20.0.20.9"), [1]);
+  t.equal(reload(seen, "next"), 0);
+  t.same(
+    fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
+    ["service:web stop"],
+  );
+  t.same(seen.holders("20.0.20.9"), []);
+  t.same([...seen.host(1).running], ["service:web /etc/init.d/a"]);
+  seen.host(1).running.clear();
+  seen.run(35_000);
+  t.same([...seen.host(1).running], ["service:web /etc/init.d/a"], "it is looked after as before");
+});
+
+test("G2: a stop that fails keeps the old one, and what was stopped comes back", async (t) => {
+  const other = sampleService("other", [script("o")]);
+  const next = withServices(19, web([script("a")]));
+  const seen = cluster(withServices(18, web(two), other), { next });
+  seen.host(1).behaviours.set("/etc/init.d/b stop", { code: 1 });
+  t.equal(reload(seen, "next"), -1);
+  t.same(versions(seen), [18, 18, 18]);
+  t.equal(seen.record(1, "web")?.state, "failed");
+  t.equal(seen.runningOn("other").length, 1, "which the new one does not have");
+});
+
+test("an affected service that is failed, busy or frozen refuses the change", async (t) => {
+  const next = withServices(19, sampleService("other", [script("o")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  seen.request(1, "freeze", { service: "web" });
+  seen.run(500);
+  t.equal(reload(seen, "next"), -1);
+  t.match(seen.node(1)?.snapshot.table?.change.last?.text, /service:web is frozen/);
+  seen.request(1, "unfreeze", { service: "web" });
+  seen.lock(1, "lock");
+  seen.run(500);
+  t.equal(reload(seen, "next"), -1);
+  t.match(seen.node(1)?.snapshot.table?.change.last?.text, /locked/);
+});
+
+test("a node that comes back with the older file takes over the cluster's", async (t) => {
+  const next = withServices(19, web([script("a")]), sampleService("n", [script("n")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  seen.crash(3).run(9000);
+  const box = seen.propose(1, "next");
+  seen.run(3000);
+  t.equal(box.reply?.code, 0);
+  t.equal(seen.file(3), "first");
+  seen.boot(3).run(5000);
+  t.same(files(seen), ["next", "next", "next"]);
+  t.equal(seen.node(3)?.snapshot.table?.node(id(3)).phase, "ready");
+  t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
+});
+
+test("a node with a newer file is not counted, and changes nothing", async (t) => {
+  const next = withServices(19, web([script("a")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  seen.crash(3).run(9000);
+  seen.setFile(3, "next").boot(3).run(5000);
+  t.same(versions(seen).slice(0, 2), [18, 18]);
+  t.equal(seen.node(3)?.snapshot.table, null);
+  t.ok(seen.log.some((line) => /node 3 is not counted: .*cman_tool-ts version -r/.test(line)));
+});
+
+test("the owner dies while its service is stopped for the change: then it is off, and goes", async (t) => {
+  const next = withServices(19, sampleService("n", [script("n")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  seen.host(1).behaviours.set("/etc/init.d/b stop", { takesMs: null });
+  const box = seen.propose(2, "next");
+  seen.run(1000).crash(1).run(4000);
+  t.equal(box.reply, null, "not while it might still be running");
+  t.equal(seen.shown(2, "web"), "stopping 1");
+  seen.run(9000);
+  t.equal(box.reply?.code, 0);
+  t.equal(seen.record(2, "web"), null);
+  t.equal(seen.runningOn("n").length, 1);
+});
+
+test("another membership during the vote ends it; two proposals at once do not mix", async (t) => {
+  const next = withServices(19, web([script("a")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  const first = seen.propose(1, "next");
+  const second = seen.propose(2, "next");
+  seen.run(3000);
+  t.same([first.reply?.code, second.reply?.code].toSorted(), [-5, 0]);
+  t.equal(seen.record(1, service("web"))?.state, "started");
+});
