@@ -3,13 +3,14 @@
  * users; then everything is healed and must come to rest. Some weights are zero in each run.
  */
 
+import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { Cluster } from "./cluster.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork, type Weather } from "./ring-network.ts";
-import { resource, type SampleOptions, sampleConf, script } from "./sample-conf.ts";
+import { resource, type SampleOptions, sampleConf, sampleService, script } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** A broker that is restarted in place, and something it can do without. */
@@ -22,6 +23,26 @@ const brokerInParts = resource("service", "broker", {
   ],
 });
 
+/** Versions that add a service, change one and remove it again; the judged ones stay. */
+function laterVersions(conf: ClusterConf): Readonly<Record<string, ClusterConf>> {
+  const made = (version: number, ...more: readonly ServiceConf[]): ClusterConf => {
+    const services = [...conf.services.services, ...more];
+    return { ...conf, version, services: { ...conf.services, services } };
+  };
+  const guest = (...names: readonly string[]) => {
+    return sampleService(
+      "guest",
+      names.map((name) => script(name)),
+    );
+  };
+  return {
+    added: made(conf.version + 1, guest("g")),
+    grown: made(conf.version + 2, guest("g", "h"), sampleService("more", [script("m")])),
+    shrunk: made(conf.version + 3, guest("h")),
+    removed: made(conf.version + 4),
+  };
+}
+
 type Fault =
   | "partition"
   | "one-way"
@@ -33,7 +54,7 @@ type Fault =
   | "terminate"
   | "weather"
   | "heal";
-type Act = Fault | "agent" | "request" | "lock" | "kill-process" | "link";
+type Act = Fault | "reload" | "agent" | "request" | "lock" | "kill-process" | "link";
 
 export type ClusterVerdict = {
   readonly seed: number;
@@ -64,6 +85,8 @@ const operations = [
 ] as const;
 /** From here on brokers have parts of their own, which users also bring back. */
 const partsSeedMin = 2000;
+/** From here on operators also bring in other configurations. */
+const reloadSeedMin = 4000;
 const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 
@@ -80,8 +103,11 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   );
   // The judge holds the run against what safety needs, whatever the configuration says.
   const judge = new ClusterJudge(time, sampleConf().fencing.safeWaitMs);
+  const reloads = seed >= reloadSeedMin;
+  const texts = reloads ? laterVersions(conf) : {};
   const cluster = new Cluster({
     conf,
+    texts,
     time,
     membership,
     judge: (seen) => judge.look(seen),
@@ -89,7 +115,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   });
   const bold = seed >= boldSeedMin;
   const parts = seed >= partsSeedMin;
-  const run = new Schedule({ cluster, random, time, network, bold, parts });
+  const run = new Schedule({ cluster, random, time, network, bold, parts, texts });
   let breach: string | null = null;
   try {
     run.play();
@@ -112,6 +138,7 @@ type Parts = {
   readonly network: RingNetwork;
   readonly bold: boolean;
   readonly parts: boolean;
+  readonly texts: Readonly<Record<string, ClusterConf>>;
 };
 
 class Schedule {
@@ -139,6 +166,7 @@ class Schedule {
       ...(bold
         ? [["long-pause", weight(0.6)] as const, ["kill-daemon", weight(0.8)] as const]
         : []),
+      ...(Object.keys(parts.texts).length > 0 ? [["reload", weight(0.8)] as const] : []),
     ];
   }
 
@@ -162,9 +190,25 @@ class Schedule {
       cluster.run(pauseMs);
       this.#bootMissing();
     }
+    this.#mendFiles();
     this.#letGo();
     cluster.run(restMs);
     cluster.run(this.#pendingRetryMs());
+  }
+
+  /** A newer file on one node than the cluster has, after all were down, takes an operator. */
+  #mendFiles(): void {
+    const { cluster } = this.#parts;
+    const holder = cluster.nodes.find((node) => cluster.node(node)?.snapshot.table != null);
+    if (holder === undefined) return;
+    const file = cluster.file(holder);
+    for (const node of cluster.nodes) {
+      if (cluster.node(node)?.snapshot.table != null) continue;
+      if (cluster.file(node) === file) continue;
+      cluster.crash(node);
+      cluster.setFile(node, file).boot(node);
+    }
+    cluster.run(20_000);
   }
 
   /** Nobody holds anything back any more. */
@@ -266,6 +310,10 @@ class Schedule {
           service: random.pick(services),
           ...(random.chance(0.5) ? { target: other } : {}),
         });
+        return;
+      case "reload":
+        if (cluster.node(node) === null || cluster.isPaused(node)) return;
+        cluster.propose(node, random.pick(Object.keys(this.#parts.texts)));
         return;
       case "lock":
         if (cluster.node(node) === null || cluster.isPaused(node)) return;
