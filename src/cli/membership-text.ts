@@ -3,7 +3,8 @@
  * Knows ClusterStatus; does not know options, sockets or where the text goes.
  * Source: cman cman_tool/main.c: show_status, print_node (lines, widths, words).
  * Deviations: there are no subsystems and no ports, so these two lines are absent; five lines with
- * the ring's figures follow those of the original.
+ * the ring's figures follow those of the original; one line tells of another configuration that
+ * is under way, or was refused.
  */
 import type { ClusterStatus, NodeStatus, RingStatus } from "../model/status.ts";
 import { shownNodes } from "./status-text.ts";
@@ -32,6 +33,7 @@ export function formatMembership(status: ClusterStatus): string {
   const lines = [
     `Version: ${layoutVersion}`,
     `Config Version: ${cluster.configVersion}`,
+    ...(cluster.configChange === null ? [] : [`Config Change: ${cluster.configChange}`]),
     `Cluster Name: ${cluster.name}`,
     `Cluster Id: ${cluster.id}`,
     `Cluster Member: ${member ? "Yes" : "No"}`,

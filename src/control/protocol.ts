@@ -247,6 +247,8 @@ export function parseClusterStatus(value: unknown): Result<ClusterStatus, string
         name: cluster.text("name"),
         id: cluster.number("id"),
         configVersion: cluster.number("configVersion"),
+        configHash: cluster.text("configHash"),
+        configChange: cluster.textOrNull("configChange"),
       },
       now: fields.number("now"),
       localNode: fields.number("localNode"),

@@ -117,7 +117,7 @@ export class Daemon {
   }
 
   status(): ClusterStatus {
-    const { conf, local, addresses } = this.#live.loaded;
+    const { conf, local, addresses, hash: configHash } = this.#live.loaded;
     const life = this.#life;
     return reportStatus(
       conf,
@@ -127,6 +127,7 @@ export class Daemon {
         ring: life?.ringView ?? { state: "stopped", counters: {}, rotation: null },
         addresses: new Map(addresses.map(({ id, address }) => [id, address])),
         joined: (node) => life?.members.find(node) ?? null,
+        configHash,
         tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
         watchdog: this.#watchdog.status,
       },

@@ -100,14 +100,20 @@ export class LiveConfiguration {
     const addresses = [...addressesOf(this.#loaded)].filter((one) => !this.#addresses.has(one));
     this.#addresses = new Set([...this.#addresses, ...addresses]);
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
-    void this.#keep(this.#loaded);
+    void this.#keep(this.#loaded, before.text);
     return { addresses, services: services.filter((name) => !known.has(name)) };
   }
 
-  /** W1. */
-  async #keep({ file, text, conf }: LoadedConfiguration): Promise<void> {
+  /** W1. What somebody was writing there in the meantime is kept beside it. */
+  async #keep({ file, text, conf }: LoadedConfiguration, before: string): Promise<void> {
     const present = await readText(file);
     if (present.ok && present.value === text) return;
+    if (present.ok && present.value !== before) {
+      const aside = `${file}.replaced`;
+      const saved = await replaceWhole(aside, { text: present.value, mode: fileMode });
+      const where = saved.ok ? aside : "nowhere";
+      this.#say("warning", `${file} held something else, which is in ${where} now`);
+    }
     const written = await replaceWhole(file, { text, mode: fileMode });
     if (written.ok) {
       this.#say("notice", `${file} holds configuration version ${conf.version} now`);

@@ -19,6 +19,7 @@ export type StatusParts = {
   readonly ring: RingView;
   readonly tracking: ClusterStatus["tracking"];
   readonly watchdog: ClusterStatus["watchdog"];
+  readonly configHash: string;
   readonly addresses: ReadonlyMap<number, string>;
   readonly joined: (node: NodeId) => JoinRecord | null;
 };
@@ -34,7 +35,13 @@ export function reportStatus(
   const verdict = node?.quorum.snapshot() ?? null;
   const remainingMs = node?.lease.remainingMs(now.boottimeMs) ?? 0;
   return {
-    cluster: { name: conf.name, id: conf.clusterId, configVersion: conf.version },
+    cluster: {
+      name: conf.name,
+      id: conf.clusterId,
+      configVersion: conf.version,
+      configHash: parts.configHash,
+      configChange: configChange(node, conf),
+    },
     now: Math.floor(now.wallMs / 1000),
     localNode: self,
     generation: snapshot?.ring?.seq ?? 0,
@@ -143,4 +150,17 @@ function waitStatus(
   const states = concerned.map((node) => fencing(node)).filter((state) => state !== "clean");
   const progress = states.length === 0 ? "" : ` (${states.join("; ")})`;
   return { waitingFor: `${wait.text}${progress}`, wait: { kind, nodes, at, remedy } };
+}
+
+function configChange(node: ClusterNode | null, conf: ClusterConf): string | null {
+  const { refusal = null, table = null } = node?.snapshot ?? {};
+  if (refusal !== null) return `this node is not counted: ${refusal}`;
+  const { pending = null, last = null } = table?.change ?? {};
+  if (pending !== null) {
+    const what = `version ${pending.version}`;
+    if (pending.stage === "stopping") return `${what} is accepted, services are stopped for it`;
+    const silent = conf.nodes.filter(({ id }) => !pending.accepted.includes(id));
+    return `${what} is proposed; not accepted by ${silent.map(({ name }) => name).join(", ")} yet`;
+  }
+  return last === null || last.accepted ? null : `version ${last.version} is refused: ${last.text}`;
 }

@@ -32,7 +32,15 @@ export const serviceStateNumbers: Readonly<Record<ServiceState, number>> = {
 };
 
 export type ClusterStatus = {
-  readonly cluster: { readonly name: string; readonly id: number; readonly configVersion: number };
+  readonly cluster: {
+    readonly name: string;
+    readonly id: number;
+    readonly configVersion: number;
+    /** SHA-256 of the configuration's text, hexadecimal. */
+    readonly configHash: string;
+    /** Of another configuration: how far it is, why it was refused, or why this node is not counted. */
+    readonly configChange: string | null;
+  };
   readonly now: number;
   readonly localNode: number;
   /** Ring sequence of the current configuration; 0 before the first. */

@@ -91,6 +91,7 @@ export class ClusterNode {
       history: this.#replica.history,
       life: this.#own.life,
       clean: this.#own.clean,
+      refusal: this.#desk.refusal,
     };
   }
 
@@ -252,7 +253,7 @@ export class ClusterNode {
         this.#settle(taken.value, []);
         this.#stepOwn({ type: "clean-up" });
       }
-      this.#replica.adopt(body);
+      if (result.winner !== null) this.#replica.adopt(body);
     }
     this.#activate(result);
   }

@@ -35,6 +35,8 @@ export class QuorumDesk {
   readonly #orders = new Set<number>();
   /** This node is to leave for good. */
   removing = false;
+  /** Why the others do not count this node; null: they do, or there are none. */
+  refusal: string | null = null;
 
   constructor(
     conf: ClusterConf,
@@ -98,6 +100,7 @@ export class QuorumDesk {
 
   /** All members have spoken. */
   judge(hellos: readonly Hello[], { accepted, refused }: ExchangeResult): QuorumVerdict {
+    this.refusal = refused.find(({ node }) => node === this.#self)?.why ?? null;
     for (const { node, why } of refused) {
       this.#outbox.notice("quorum", "err", `node ${node} is not counted: ${why}`);
     }

@@ -37,9 +37,11 @@ export function composeHello(exchange: StateExchange, speaker: Speaker, boottime
   };
 }
 
+/** Where a new history begins only the configuration is sent. */
 export function composeSnapshot(ring: RingId | undefined, replica: Replica): Snapshot {
-  const { history, table, fence } = replica;
-  invariant(ring !== undefined && history !== null, "authority without a history");
+  const { table, fence } = replica;
+  invariant(ring !== undefined, "authority without a ring");
+  const history = replica.history ?? { ringSeq: ring.seq, version: 0, digest: "" };
   const { conf, hash, text } = replica.configuration;
   const configuration = { version: conf.version, hash, text };
   const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };

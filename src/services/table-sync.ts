@@ -75,7 +75,7 @@ export type ExchangeResult = {
   readonly refused: readonly { readonly node: NodeId; readonly why: string }[];
   /** Null: nobody remembers anything, a new history begins. */
   readonly winner: History | null;
-  /** Sends the snapshot when somebody needs it. */
+  /** Sends the snapshot when somebody needs it, be it only the configuration of a new history. */
   readonly authority: NodeId | null;
   /** Accepted members whose history is the winner's. */
   readonly continuing: readonly NodeId[];
@@ -94,13 +94,19 @@ export function concludeExchange(hellos: readonly Hello[]): ExchangeResult {
     .filter((one) => winner !== null && one.history !== null && sameHistory(one.history, winner))
     .map((one) => one.node)
     .toSorted((a, b) => a - b);
+  const holders = accepted
+    .filter((one) => configurationOf(one) === reference.text)
+    .map((one) => one.node)
+    .toSorted((a, b) => a - b);
+  const informed = winner === null ? holders : continuing;
+  const snapshotNeeded = informed.length < accepted.length;
   return {
     accepted: accepted.map((one) => one.node).toSorted((a, b) => a - b),
     refused,
     winner,
-    authority: continuing[0] ?? null,
+    authority: winner !== null || snapshotNeeded ? (informed[0] ?? null) : null,
     continuing,
-    snapshotNeeded: winner !== null && continuing.length < accepted.length,
+    snapshotNeeded,
   };
 }
 
@@ -110,7 +116,7 @@ function configurationOf(one: Hello): string {
 
 type Reference = {
   readonly text: string;
-  /** Of the member whose history goes on; null: nobody remembers anything. */
+  /** A member that has it; null: there are no members. */
   readonly holder: Hello | null;
 };
 
@@ -138,11 +144,12 @@ function referenceConfiguration(hellos: readonly Hello[]): Reference {
   const ranked = hellos
     .map((one) => ({
       text: configurationOf(one),
+      holder: one,
       node: one.node,
       votes: hellos.filter((other) => configurationOf(other) === configurationOf(one)).length,
     }))
     .toSorted((a, b) => b.votes - a.votes || a.node - b.node);
-  return { text: ranked[0]?.text ?? "", holder: null };
+  return { text: ranked[0]?.text ?? "", holder: ranked[0]?.holder ?? null };
 }
 
 function sameHistory(a: History, b: History): boolean {

@@ -66,7 +66,13 @@ export function exampleService(name: string, changes: Partial<ServiceStatus> = {
 /** Nodes and services are deliberately not in the order in which they are printed. */
 export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStatus {
   return {
-    cluster: { name: "qpid-test", id: 12345, configVersion: 3 },
+    cluster: {
+      name: "qpid-test",
+      id: 12345,
+      configVersion: 3,
+      configHash: "0a1b2c",
+      configChange: null,
+    },
     now: exampleNow,
     localNode: 1,
     generation: 8,

@@ -83,9 +83,26 @@ test("Y2: members with another configuration are refused, with what differs", as
       node: 3,
       why:
         "configuration qpid-test version 19 (0123456789ab), " +
-        "the others have qpid-test version 18 (0123456789ab)",
+        "the others have qpid-test version 18 (0123456789ab); " +
+        "a newer one is brought in by cman_tool-ts version -r",
     },
   ]);
+});
+
+test("Y2: an older version that can be followed at once takes the cluster's over", async (t) => {
+  const known = history(16, 9);
+  const next = { configVersion: 19, configHash: "ffff" };
+  const running = concludeExchange([hello(1, null), hello(2, known, next)]);
+  t.match(running, { accepted: [1, 2], authority: 2, snapshotNeeded: true, continuing: [2] });
+  const cold = concludeExchange([hello(1, null), hello(2, null, next), hello(3, null, next)]);
+  t.match(cold, { accepted: [1, 2, 3], winner: null, authority: 2, snapshotNeeded: true });
+  const foreign = concludeExchange([
+    hello(1, null, { configFixed: "other" }),
+    hello(2, known, next),
+  ]);
+  t.same(foreign.accepted, [2], "something else differs, too");
+  const lies = { configHash: "eeee", configVersion: 19 };
+  t.same(concludeExchange([hello(1, null, lies), hello(2, known, next)]).accepted, [2]);
 });
 
 test("Y2: the configuration of a running cluster counts, not that of the majority", async (t) => {

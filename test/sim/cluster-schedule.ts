@@ -2,6 +2,7 @@
  * One random run of a whole cluster from one seed: faults of nodes, network and agents, requests of
  * users; then everything is healed and must come to rest. Some weights are zero in each run.
  */
+import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { Cluster } from "./cluster.ts";
 import { type Act, ClusterStage } from "./cluster-stage.ts";
@@ -9,7 +10,7 @@ import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
-import { resource, type SampleOptions, sampleConf, script } from "./sample-conf.ts";
+import { resource, type SampleOptions, sampleConf, sampleService, script } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** A broker that is restarted in place, and something it can do without. */
@@ -21,6 +22,26 @@ const brokerInParts = resource("service", "broker", {
     script("extra", { subtree: { kind: "non-critical", restarts: null } }),
   ],
 });
+
+/** Versions that add a service, change one and remove it again; the judged ones stay. */
+function laterVersions(conf: ClusterConf): Readonly<Record<string, ClusterConf>> {
+  const made = (version: number, ...more: readonly ServiceConf[]): ClusterConf => {
+    const services = [...conf.services.services, ...more];
+    return { ...conf, version, services: { ...conf.services, services } };
+  };
+  const guest = (...names: readonly string[]) => {
+    return sampleService(
+      "guest",
+      names.map((name) => script(name)),
+    );
+  };
+  return {
+    added: made(conf.version + 1, guest("g")),
+    grown: made(conf.version + 2, guest("g", "h"), sampleService("more", [script("m")])),
+    shrunk: made(conf.version + 3, guest("h")),
+    removed: made(conf.version + 4),
+  };
+}
 
 export type ClusterVerdict = {
   readonly seed: number;
@@ -49,6 +70,8 @@ const operations = [
 ] as const;
 /** From here on brokers have parts of their own, which users also bring back. */
 const partsSeedMin = 2000;
+/** From here on operators also bring in other configurations. */
+const reloadSeedMin = 4000;
 const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
@@ -64,8 +87,10 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   const membership = new HostileMembership(time, nodes, network);
   // The judge holds the run against what safety needs, whatever the configuration says.
   const judge = new ClusterJudge(time, sampleConf().fencing);
+  const texts = seed >= reloadSeedMin ? laterVersions(conf) : {};
   const cluster = new Cluster({
     conf,
+    texts,
     time,
     membership,
     judge: (seen) => judge.look(seen),
@@ -73,7 +98,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   });
   const stage = new ClusterStage({ cluster, random, time, network });
   const watchdogs = conf.fencing.watchdog !== null;
-  const acts = actsOf(stage, { cluster, random, seed, watchdogs });
+  const acts = actsOf(stage, { cluster, random, seed, watchdogs, texts: Object.keys(texts) });
   return verdictOf(seed, cluster, time, () => {
     stage.play(acts);
     judge.finish(cluster);
@@ -105,9 +130,10 @@ function actsOf(
     readonly random: Random;
     readonly seed: number;
     readonly watchdogs: boolean;
+    readonly texts: readonly string[];
   },
 ): readonly Act[] {
-  const { cluster, random, seed, watchdogs } = parts;
+  const { cluster, random, seed, watchdogs, texts } = parts;
   const whole = seed < partsSeedMin;
   const choices = { operations: whole ? operations : allOperations, services };
   const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
@@ -130,6 +156,7 @@ function actsOf(
     acts.push([weight(0.6), (node) => stage.pause(node, longPauseMs)]);
     acts.push([weight(0.8), (node) => cluster.killDaemon(node)]);
   }
+  if (texts.length > 0) acts.push([weight(0.8), (node) => stage.reload(node, texts)]);
   if (watchdogs) acts.push([0.5, (node) => cluster.killGuard(node).killDaemon(node)]);
   return acts;
 }

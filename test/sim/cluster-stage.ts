@@ -121,6 +121,13 @@ export class ClusterStage {
     });
   }
 
+  /** Somebody has another configuration on the node, and wants it on all. */
+  reload(node: number, texts: readonly string[]): void {
+    const { cluster, random } = this.#parts;
+    if (cluster.node(node) === null || cluster.isPaused(node)) return;
+    cluster.propose(node, random.pick(texts));
+  }
+
   lock(node: number): void {
     const { cluster, random } = this.#parts;
     if (cluster.node(node) === null || cluster.isPaused(node)) return;
@@ -159,6 +166,7 @@ export class ClusterStage {
       cluster.run(pauseMs);
       for (const node of cluster.nodes) this.boot(node);
     }
+    this.#mendFiles();
     this.#letGo();
     cluster.run(pace.restMs);
     cluster.run(this.#pendingRetryMs());
@@ -190,6 +198,19 @@ export class ClusterStage {
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);
+  }
+
+  /** A newer file on one node than the cluster has, after all were down, takes an operator. */
+  #mendFiles(): void {
+    const { cluster } = this.#parts;
+    const holder = cluster.nodes.find((node) => cluster.node(node)?.snapshot.table != null);
+    if (holder === undefined) return;
+    const file = cluster.file(holder);
+    const wrong = cluster.nodes.filter(
+      (node) => cluster.node(node)?.snapshot.table == null && cluster.file(node) !== file,
+    );
+    for (const node of wrong) cluster.crash(node).setFile(node, file).boot(node);
+    if (wrong.length > 0) cluster.run(20_000);
   }
 
   /** Nobody holds anything back any more. */
