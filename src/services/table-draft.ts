@@ -112,7 +112,7 @@ export class TableDraft {
   #conf: ClusterConf;
   readonly nodes: Map<NodeId, NodeRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
-  readonly index: ServiceIndex;
+  #index: ServiceIndex;
   nowMs = 0;
   nextOp = 1;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
@@ -133,15 +133,25 @@ export class TableDraft {
     this.readConf = readConf;
     this.nodes = new Map();
     this.services = new Map();
-    this.index = new ServiceIndex(conf);
+    this.#index = new ServiceIndex(conf);
   }
 
   get conf(): ClusterConf {
     return this.#conf;
   }
 
+  get index(): ServiceIndex {
+    return this.#index;
+  }
+
+  /** Another configuration; records of services that it does not have are to be forgotten. */
   adoptConf(conf: ClusterConf): void {
     this.#conf = conf;
+    this.#index = new ServiceIndex(conf);
+    for (const { name } of conf.services.services) {
+      const service = this.services.get(name);
+      if (service !== undefined) this.#index.put(undefined, service);
+    }
   }
 
   /** The service is in the configuration no more. */
