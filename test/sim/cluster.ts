@@ -99,6 +99,10 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #machines = new Map<NodeId, Machine>();
   #requests = 0;
+  #seen: { readonly changes: number; readonly owners: ReadonlyMap<string, readonly NodeId[]> } = {
+    changes: -1,
+    owners: new Map(),
+  };
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -381,9 +385,21 @@ export class Cluster {
 
   /** Nodes on which processes of the service run. */
   runningOn(name: string): readonly NodeId[] {
-    return this.nodes.filter((node) =>
-      [...this.host(node).running].some((process) => process.startsWith(`${service(name)} `)),
-    );
+    return this.#whoRuns().get(name.startsWith("service:") ? name : `service:${name}`) ?? [];
+  }
+
+  /** By service; looked up anew only when some process has come or gone. */
+  #whoRuns(): ReadonlyMap<string, readonly NodeId[]> {
+    let changes = 0;
+    for (const { host } of this.#machines.values()) changes += host.running.changes;
+    if (this.#seen.changes === changes) return this.#seen.owners;
+    const owners = new Map<string, NodeId[]>();
+    for (const [node, { host }] of this.#machines) {
+      const names = new Set([...host.running].map((process) => process.split(" ", 1)[0] ?? ""));
+      for (const name of names) owners.set(name, [...(owners.get(name) ?? []), node]);
+    }
+    this.#seen = { changes, owners };
+    return owners;
   }
 
   holders(address: string): readonly NodeId[] {
@@ -451,7 +467,7 @@ export class Cluster {
   }
 
   #step(node: NodeId, input: NodeInput): void {
-    const { judge } = this.#options;
+    const { judge, timed } = this.#options;
     const machine = this.#machine(node);
     const { daemon, wallOffsetMs } = machine;
     if (daemon === null) return;
@@ -461,10 +477,12 @@ export class Cluster {
     }
     const { nowMs } = machine.clock;
     const now = { monotonicMs: nowMs, boottimeMs: nowMs, wallMs: nowMs + wallOffsetMs };
-    const before = process.cpuUsage();
+    const before = timed === undefined ? undefined : process.cpuUsage();
     const outputs = daemon.node.step(input, now);
-    const { user, system } = process.cpuUsage(before);
-    this.#options.timed?.(node, input, (user + system) / 1000);
+    if (before !== undefined) {
+      const { user, system } = process.cpuUsage(before);
+      timed?.(node, input, (user + system) / 1000);
+    }
     for (const output of outputs) this.#perform(node, daemon, output);
     judge?.(this);
   }

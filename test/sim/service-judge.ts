@@ -18,12 +18,16 @@ import type { VirtualTime } from "./virtual-time.ts";
 
 export class ServiceJudge {
   readonly #conf: ClusterConf;
+  readonly #addresses: readonly string[];
   readonly #takeovers: readonly TakeoverJudge[];
   /** `service node`: what a failed stop has left there, until it is gone. */
   readonly #leftovers = new Set<string>();
 
   constructor(conf: ClusterConf, time: VirtualTime) {
     this.#conf = conf;
+    this.#addresses = conf.services.services.flatMap(({ tree }) =>
+      tree.children.filter(({ type }) => type === "ip").map(({ key }) => key),
+    );
     this.#takeovers = conf.services.services.map(
       ({ name }) => new TakeoverJudge(name, time, conf.fencing),
     );
@@ -42,12 +46,6 @@ export class ServiceJudge {
 
   get #services(): readonly ServiceConf[] {
     return this.#conf.services.services;
-  }
-
-  get #addresses(): readonly string[] {
-    return this.#services.flatMap(({ tree }) =>
-      tree.children.filter(({ type }) => type === "ip").map(({ key }) => key),
-    );
   }
 
   #judgeOwner(cluster: Cluster, service: ServiceConf): void {

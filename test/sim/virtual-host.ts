@@ -14,12 +14,33 @@ export type ScriptBehaviour = {
   readonly effect?: "done" | "nothing";
 };
 
+/** A set that says when it has changed. */
+class ProcessSet extends Set<string> {
+  /** Grows with each change. */
+  changes = 0;
+
+  override add(process: string): this {
+    this.changes += 1;
+    return super.add(process);
+  }
+
+  override delete(process: string): boolean {
+    this.changes += 1;
+    return super.delete(process);
+  }
+
+  override clear(): void {
+    this.changes += 1;
+    super.clear();
+  }
+}
+
 export class VirtualHost {
   readonly #time: VirtualTime;
   readonly #network: string;
   readonly #changed: () => void;
   /** Processes that run now: `service script`. */
-  readonly running = new Set<string>();
+  readonly running = new ProcessSet();
   readonly addresses = new Set<string>();
   linkUp = true;
   /** Processes cannot be killed: they hang in the kernel. */
