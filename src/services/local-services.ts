@@ -5,7 +5,7 @@
  * Source: rgmanager rg_thread.c; main.c: event_loop; groups.c: q_status_checks.
  * L1  An operation is begun at most once, and answered at most once.
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
- * L3  A configuration that comes during a clean-up waits for its end, and for another one of its own.
+ * L3  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning

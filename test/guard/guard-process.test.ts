@@ -15,6 +15,7 @@ import { until } from "../io/waiting.ts";
 
 const program = fileURLToPath(new URL("../../src/guard/main.js", import.meta.url));
 const address = "192.0.2.200";
+const later = "192.0.2.201";
 const clock = systemClock();
 let places = 0;
 
@@ -70,8 +71,8 @@ async function processes({ token }: Place): Promise<number> {
   return (await listTracked({ token, service: null }, null)).length;
 }
 
-function held(): boolean {
-  return (networkInterfaces()["one"] ?? []).some((one) => one.address === address);
+function held(wanted = address): boolean {
+  return (networkInterfaces()["one"] ?? []).some((one) => one.address === wanted);
 }
 
 async function guarded(t: Test): Promise<{ at: Place; guard: RunningGuard }> {
@@ -82,6 +83,20 @@ async function guarded(t: Test): Promise<{ at: Place; guard: RunningGuard }> {
   startService(at);
   await until("the service runs", async () => held() && (await processes(at)) >= 2);
   return { at, guard };
+}
+
+function insideLater(): void {
+  test("addresses that are told later are removed like the first ones", async (t) => {
+    const { at, guard } = await guarded(t);
+    ip(`addr add ${later}/24 dev one`);
+    guard.tell({ type: "also-watch", addresses: [later] });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    await until("it is armed", () => guard.heard("armed"));
+    guard.child.stdin?.end();
+    t.same(await guard.ended, [0, null]);
+    t.equal(held() || held(later), false);
+    t.equal(await processes(at), 0);
+  });
 }
 
 function inside(): void {
@@ -153,4 +168,5 @@ if (!insideNamespace()) {
 } else {
   cable("one", "other");
   inside();
+  insideLater();
 }

@@ -305,19 +305,9 @@ class Schedule {
         this.#spoilAgent(node);
         return;
       case "request":
-        if (cluster.node(node) === null || cluster.isPaused(node)) return;
-        cluster.request(node, random.pick(this.#parts.parts ? allOperations : operations), {
-          service: random.pick(services),
-          ...(random.chance(0.5) ? { target: other } : {}),
-        });
-        return;
       case "reload":
-        if (cluster.node(node) === null || cluster.isPaused(node)) return;
-        cluster.propose(node, random.pick(Object.keys(this.#parts.texts)));
-        return;
       case "lock":
-        if (cluster.node(node) === null || cluster.isPaused(node)) return;
-        cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
+        this.#operate(act, node, other);
         return;
       case "kill-process": {
         const { running } = cluster.host(node);
@@ -330,6 +320,20 @@ class Schedule {
         cluster.networkChanged(node);
         return;
       }
+    }
+  }
+
+  /** What an operator does on a node. */
+  #operate(act: "request" | "reload" | "lock", node: number, other: number): void {
+    const { cluster, random, parts, texts } = this.#parts;
+    if (cluster.node(node) === null || cluster.isPaused(node)) return;
+    if (act === "reload") cluster.propose(node, random.pick(Object.keys(texts)));
+    else if (act === "lock") cluster.lock(node, random.chance(0.5) ? "lock" : "unlock");
+    else {
+      cluster.request(node, random.pick(parts ? allOperations : operations), {
+        service: random.pick(services),
+        ...(random.chance(0.5) ? { target: other } : {}),
+      });
     }
   }
 
