@@ -8,12 +8,10 @@
  *   GET  /v1/events                      → 200, one ControlEvent per line, until either side ends
  *   POST /v1/leave                       → 200, LeaveReply; the daemon then stops its services,
  *        leaves the ring and ends; body: empty, or {"remove": true, "force": true or false}
- *   POST /v1/reload                      → 200, AcknowledgeReply: the daemon's file is in force on
- *        all nodes, or why not
+ *   POST /v1/reload                      → 200, AcknowledgeReply: its file is in force everywhere
  *   POST /v1/lock, POST /v1/unlock       → 200, ServiceReply, when every member knows it
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
- *
  *   POST /v1/nodes/NAME/acknowledge      → 200, AcknowledgeReply: the operator says it is off
  *        body: {"confirm": NAME, "by": who says so}
  *   POST /v1/nodes/NAME/kill             → 200, AcknowledgeReply: it ends; body: {"by": who}

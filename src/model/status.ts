@@ -38,7 +38,7 @@ export type ClusterStatus = {
     readonly configVersion: number;
     /** SHA-256 of the configuration's text, hexadecimal. */
     readonly configHash: string;
-    /** Of another configuration: how far it is, why it was refused, or why this node is not counted. */
+    /** Of another one: how far it is, why it was refused, or why this node is not counted. */
     readonly configChange: string | null;
   };
   readonly now: number;

@@ -23,7 +23,7 @@ export type Configuration = {
 export type ReadText = (text: string) => Result<Configuration, string>;
 
 /** Longer ones would hold up the ring, and no file of people is longer. */
-export const configurationCharactersMax = 262_144;
+const configurationCharactersMax = 262_144;
 
 const fixedParts = [
   "name",

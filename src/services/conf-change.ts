@@ -56,7 +56,7 @@ export function onOtherView(draft: TableDraft): void {
 }
 
 /** The services that the change stops or keeps from starting; empty: there is none under way. */
-export function heldByChange(draft: TableDraft): ReadonlyMap<ServiceName, ServiceDelta> {
+function heldByChange(draft: TableDraft): ReadonlyMap<ServiceName, ServiceDelta> {
   const { change, next } = draft;
   if (change === null || change.stage !== "stopping" || next === null) return new Map();
   return affected(draft, next);

@@ -229,6 +229,12 @@ export function failBack(
 
 /** The next node of a chain after a clean stop, or the end of the chain. */
 export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain): void {
+  if (draft.isHeld(name)) {
+    rest(draft, draft.service(name), "stopped");
+    draft.decide(name, "stopped until the configuration has changed");
+    draft.reply(chain.requests, -6);
+    return;
+  }
   const obstacle = startObstacle(draft, name, chain.cause);
   const next = obstacle === null ? nextNode(draft, name, chain) : null;
   if (next === null) {

@@ -6,7 +6,7 @@
  * L1  An operation is begun at most once, and answered at most once.
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
- * L4  A configuration that comes during a clean-up waits for its end, and for another one of its own.
+ * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning

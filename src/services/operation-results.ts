@@ -214,7 +214,11 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
       tryNext(draft, name, op.chain);
       return;
     case "restart":
-      if (draft.isReady(op.node) && startObstacle(draft, name, op.chain.cause) === null) {
+      if (
+        draft.isReady(op.node) &&
+        !draft.isHeld(name) &&
+        startObstacle(draft, name, op.chain.cause) === null
+      ) {
         beginStart(draft, name, { node: op.node, chain: op.chain });
       } else {
         tryNext(draft, name, op.chain);
@@ -233,6 +237,10 @@ function recover(draft: TableDraft, name: ServiceName, op: StopOp): void {
   const service = draft.service(name);
   const choice = chooseRecovery(conf, service.restartLog, draft.nowMs);
   const chain: StartChain = { ...op.chain, cause: "recovery" };
+  if (draft.isHeld(name)) {
+    tryNext(draft, name, chain);
+    return;
+  }
   switch (choice.type) {
     case "restart-in-place": {
       draft.put({ ...service, restartLog: choice.restartLog });

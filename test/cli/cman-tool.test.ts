@@ -34,6 +34,9 @@ test("the status has the lines of cman_tool, and the ring's figures behind them"
   });
   sameAsGolden(t, "cman-tool/status-joining.txt", formatMembership(joining));
   const stopped = { ...joining, ring: { ...ring, state: "stopped" as const } };
+  const { cluster } = exampleStatus();
+  const refused = { ...joining, cluster: { ...cluster, configChange: "version 4 is refused" } };
+  t.match(formatMembership(refused), /^Config Change: version 4 is refused$/m);
   t.match(formatMembership(stopped), /^Membership state: Not-in-Cluster$/m);
   t.end();
 });
@@ -111,6 +114,16 @@ test("leave remove says so, and is refused unless it is safe or forced", async (
   t.same(backend.left, { remove: true, force: false });
   t.match(await call(cmanTool, ["leave", "remove", "force"], socketPath), { err: "", exit: 0 });
   t.same(backend.left, { remove: true, force: true });
+});
+
+test("version -r brings the file in, and tells why it is refused", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  t.same(await call(cmanTool, ["version", "-r"], socketPath), { out: "", err: "", exit: 0 });
+  t.equal(backend.reloads, 1);
+  backend.reloaded = { accepted: false, text: "Not reloading, configuration is not valid: x" };
+  const err = "cman_tool: Not reloading, configuration is not valid: x\n";
+  t.same(await call(cmanTool, ["version", "-r"], socketPath), { out: "", err, exit: 1 });
+  t.match(await call(cmanTool, ["status", "-r"], socketPath), { err: /status does not take -r/ });
 });
 
 test("kill orders the end of each named node, and says who did", async (t) => {

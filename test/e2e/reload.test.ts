@@ -49,6 +49,7 @@ test("a new service comes into force on all nodes, the others go on", { skip }, 
   await cluster.allStarted([1, 2, 3]);
   const before = await cluster.service(1, primary);
   writeFileSync(fileOf(2), edited(100, withExtra));
+  writeFileSync(fileOf(1), "half done");
   const reloaded = await cluster.command(2, "cman_tool-ts", "version", "-r");
   t.same({ code: reloaded.code, err: reloaded.stderr }, { code: 0, err: "" });
   const owner = await cluster.started(1, "service:extra");
@@ -57,6 +58,7 @@ test("a new service comes into force on all nodes, the others go on", { skip }, 
     await cluster.until("every node keeps it", () => textOf(node) === textOf(2));
     t.equal((await cluster.status(node))?.cluster.configVersion, 100);
   }
+  t.equal(readFileSync(`${fileOf(1)}.replaced`, "utf8"), "half done");
   const after = await cluster.service(1, primary);
   t.same([after?.owner, after?.transition], [before?.owner, before?.transition]);
   t.same(cluster.net.holders(serviceAddress), [before?.owner]);

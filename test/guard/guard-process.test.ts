@@ -1,11 +1,26 @@
 /** The guard as a process, with real addresses and real processes, in a namespace of its own. */
 import { t as suite, test } from "tap";
 import { systemClock } from "../../src/io/clock.ts";
-import { cable, inNamespace, insideNamespace, namespaceProblem } from "../io/namespace.ts";
+import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "../io/namespace.ts";
 import { until } from "../io/waiting.ts";
 import { guarded, held, processes, RunningGuard } from "./running-guard.ts";
 
 const clock = systemClock();
+const later = "192.0.2.201";
+
+function insideLater(): void {
+  test("addresses that are told later are removed like the first ones", async (t) => {
+    const { at, guard } = await guarded(t);
+    ip(`addr add ${later}/24 dev one`);
+    guard.tell({ type: "also-watch", addresses: [later] });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    await until("it is armed", () => guard.heard("armed"));
+    guard.child.stdin?.end();
+    t.same(await guard.ended, [0, null]);
+    t.equal(held() || held(later), false);
+    t.equal(await processes(at), 0);
+  });
+}
 
 function inside(): void {
   test("a closed pipe ends the services at once, and the guard with 0", async (t) => {
@@ -76,4 +91,5 @@ if (!insideNamespace()) {
 } else {
   cable("one", "other");
   inside();
+  insideLater();
 }

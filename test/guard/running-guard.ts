@@ -79,8 +79,8 @@ export async function processes({ token }: Place): Promise<number> {
   return (await listTracked({ token, service: null }, null)).length;
 }
 
-export function held(): boolean {
-  return (networkInterfaces()["one"] ?? []).some((one) => one.address === address);
+export function held(wanted = address): boolean {
+  return (networkInterfaces()["one"] ?? []).some((one) => one.address === wanted);
 }
 
 export async function guarded(

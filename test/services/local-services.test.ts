@@ -96,6 +96,9 @@ class Place {
       case "clean":
         this.said.push("clean");
         return;
+      case "initialised":
+        this.said.push(`initialised ${output.version}`);
+        return;
       case "notice":
         this.said.push(output.text);
         return;
@@ -319,4 +322,55 @@ test("a second place of the same resource on the node is counted for its agent",
     step({ type: "run", service: service(name), operation });
   }
   t.same(counts, ["0", "1"]);
+});
+
+function configuration(version: number, ...names: readonly string[]) {
+  const sample = sampleConf();
+  const services = names.map((name) => sampleService(name, [script(name)]));
+  return { ...sample, version, services: { ...sample.services, services } };
+}
+
+test("what is new with a configuration is stopped once, what is gone is dropped", async (t) => {
+  const place = clean();
+  const conf = configuration(19, "web", "new");
+  place.step({ type: "reconfigure", conf, clean: [service("new")] });
+  t.same(place.underWay(), ["run new stop"]);
+  place.succeed();
+  t.same(place.take(), ["initialised 19"]);
+  place.operate("start", "new").succeed();
+  t.same(place.take(), ["1 ok"]);
+  t.throws(() => place.operate("start", "mail"), BrokenInvariant);
+});
+
+test("nothing new: it says so at once", async (t) => {
+  const place = clean();
+  place.step({ type: "reconfigure", conf: configuration(19, "web"), clean: [] });
+  t.same(place.take(), ["initialised 19"]);
+});
+
+test("L3: a configuration during a clean-up is followed by another clean-up", async (t) => {
+  const place = new Place(["web"]);
+  place.step({ type: "clean-up" });
+  t.same(place.underWay(), ["run web stop"]);
+  place.step({ type: "reconfigure", conf: configuration(19, "other"), clean: [] });
+  t.same(place.underWay(), ["run web stop"], "what the old one has is stopped to the end");
+  place.report(exited(0));
+  place.report({ type: "killed", survivors: 0 });
+  t.equal(place.local.clean, false);
+  t.same(place.underWay(), ["run other stop"]);
+  place.succeed();
+  t.same(place.take(), ["clean"]);
+});
+
+test("a service that is busy takes its new definition when that has ended", async (t) => {
+  const place = clean();
+  place.operate("start", "web");
+  const same = configuration(19, "web", "mail");
+  place.step({ type: "reconfigure", conf: same, clean: [] }).succeed();
+  t.same(place.take(), ["initialised 19", "1 ok"]);
+  place.nowMs += 60_000;
+  place.step({ type: "poll", frozen: [] });
+  t.same(place.underWay(), ["run web status"], "it is checked as before");
+  place.step({ type: "reconfigure", conf: configuration(20, "web", "mail"), clean: [] });
+  t.same(place.take(), ["cancel run /etc/init.d/web status", "initialised 20"]);
 });

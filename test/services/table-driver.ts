@@ -28,11 +28,16 @@ export class TableDriver {
   #lives = new Map<number, number>();
   #requests = 0;
 
-  constructor(conf: ClusterConf) {
+  /** Hash of the configuration that is to be voted on. */
+  examined: string | null = null;
+  /** Versions that the table has switched to. */
+  readonly switched: number[] = [];
+
+  constructor(conf: ClusterConf, texts: Readonly<Record<string, ClusterConf>> = {}) {
     const fence = new FenceDomain(conf, id(1));
     fence.begin(4);
     const suspects = fence.snapshot().victims.map((victim) => victim.node);
-    this.table = ServiceTable.fresh(conf, suspects);
+    this.table = ServiceTable.fresh(conf, suspects, (text) => texts[text] ?? null);
   }
 
   step(input: TableInput): this {
@@ -140,6 +145,27 @@ export class TableDriver {
     return this.#requests;
   }
 
+  /** Returns the number of the request. */
+  propose(origin: number, text: string, version: number): number {
+    this.#requests += 1;
+    const ref = { node: id(origin), life: this.life(origin), number: this.#requests };
+    const body = { version, hash: `hash of ${text}`, text, at: this.nowMs };
+    this.say({ type: "conf-propose", ref, ...body });
+    return this.#requests;
+  }
+
+  vote(node: number, accepted: boolean): this {
+    const hash = this.examined ?? "";
+    const verdict = { hash, accepted, text: accepted ? "" : "not here" };
+    const signature = { node: id(node), life: this.life(node), at: this.nowMs };
+    return this.say({ type: "conf-vote", ...signature, ...verdict });
+  }
+
+  initDone(node: number, version: number): this {
+    const signature = { node: id(node), life: this.life(node), at: this.nowMs };
+    return this.say({ type: "init-done", ...signature, version });
+  }
+
   tick(afterMs: number): this {
     this.nowMs += afterMs;
     return this.say({ type: "tick", at: this.nowMs });
@@ -181,6 +207,14 @@ export class TableDriver {
         if (this.codes.has(output.ref.number)) throw new Error("a request was answered twice");
         this.codes.set(output.ref.number, output.code);
         this.owners.set(output.ref.number, output.owner);
+        return;
+      case "examine":
+        this.examined = output.hash;
+        return;
+      case "prepare":
+        return;
+      case "switch":
+        this.switched.push(output.conf.version);
         return;
       case "departure-granted":
         this.granted.push(output.node);

@@ -10,6 +10,7 @@ import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { ip, resource, sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
+import { TableDriver } from "./table-driver.ts";
 
 function withServices(version: number, ...services: readonly ServiceConf[]): ClusterConf {
   const sample = sampleConf();
@@ -147,7 +148,7 @@ test("resource case 25: another attribute restarts the service, an interval noth
   t.equal(seen.shown(2, "web"), "started 1");
 });
 
-test("resource case 26: what is added to a running service starts, the rest is untouched", async (t) => {
+test("resource case 26: what is added to a running service starts, no more", async (t) => {
   const next = withServices(19, web([script("a"), script("b"), script("c"), ip("20.0.20.9")]));
   const seen = cluster(withServices(18, web(two)), { next });
   t.equal(reload(seen, "next"), 0);
@@ -224,7 +225,7 @@ test("a node with a newer file is not counted, and changes nothing", async (t) =
   t.ok(seen.log.some((line) => /node 3 is not counted: .*cman_tool-ts version -r/.test(line)));
 });
 
-test("the owner dies while its service is stopped for the change: then it is off, and goes", async (t) => {
+test("the owner dies while its service is stopped for the change", async (t) => {
   const next = withServices(19, sampleService("n", [script("n")]));
   const seen = cluster(withServices(18, web(two)), { next });
   seen.host(1).behaviours.set("/etc/init.d/b stop", { takesMs: null });
@@ -246,4 +247,134 @@ test("another membership during the vote ends it; two proposals at once do not m
   seen.run(3000);
   t.same([first.reply?.code, second.reply?.code].toSorted(), [-5, 0]);
   t.equal(seen.record(1, service("web"))?.state, "started");
+});
+
+// --- the table alone: what the members' timing can do -------------------------------------------
+
+const guest = sampleService("guest", [script("g")]);
+
+function voting(...services: readonly ServiceConf[]): {
+  readonly driver: TableDriver;
+  readonly number: number;
+} {
+  const old = { ...withServices(18, web(two)), fencing: { ...sampleConf().fencing } };
+  const first = { ...old, fencing: { ...old.fencing, cleanStart: true } };
+  const next = { ...withServices(19, ...services), fencing: first.fencing };
+  const driver = new TableDriver(first, { next });
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  return { driver, number: driver.propose(2, "next", 19) };
+}
+
+test("G1: it is decided by the last vote; votes of others and of other lives do not count", (t) => {
+  const { driver, number } = voting(web(two), guest);
+  driver.vote(1, true).vote(1, true).vote(2, true);
+  t.same(driver.switched, []);
+  t.match(driver.table.change.pending, { stage: "voting", accepted: [1, 2] });
+  driver.examined = "another";
+  driver.vote(3, true);
+  t.same(driver.switched, []);
+  driver.examined = "hash of next";
+  driver.vote(3, true);
+  t.same(driver.switched, [19]);
+  t.equal(driver.codes.get(number), 0);
+  t.end();
+});
+
+test("another view during the vote ends it, in later stages it does not", (t) => {
+  const early = voting(web(two), guest);
+  early.driver.vote(1, true).view(1, 2).vote(1, true).vote(2, true);
+  t.equal(early.driver.codes.get(early.number), -1);
+  t.match(early.driver.table.change.last?.text, /membership has changed/);
+  const late = voting(guest);
+  for (const node of [1, 2, 3]) late.driver.vote(node, true);
+  t.equal(late.driver.awaited("web"), "stop on 1");
+  late.driver.view(1, 2);
+  t.equal(late.driver.codes.has(late.number), false);
+  late.driver.answer();
+  t.same(late.driver.switched, [19]);
+  t.end();
+});
+
+test("what is new starts when every ready node has stopped it once, or is gone", (t) => {
+  const { driver } = voting(web(two), guest);
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  t.match(driver.table.waitingFor(service("guest")), /to have stopped it once/);
+  t.equal(driver.codes.get(driver.request(1, "enable", { service: "guest" })), -6);
+  driver.initDone(1, 19).initDone(2, 18).initDone(2, 19);
+  t.equal(driver.record("guest").state, "stopped");
+  driver.view(1, 2);
+  t.equal(driver.record("guest").state, "starting", "node 3 cannot start it any more");
+  t.end();
+});
+
+test("requests meanwhile: busy, or to be tried again; a disable holds", (t) => {
+  const { driver } = voting(web(two, { priority: 7 }));
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  t.equal(driver.record("web").state, "stopping");
+  t.equal(driver.codes.get(driver.request(1, "enable", { service: "web" })), -6);
+  const number = driver.request(1, "disable", { service: "web" });
+  driver.succeed();
+  t.equal(driver.codes.get(number), 0);
+  t.same(driver.switched, [19]);
+  for (const node of [1, 2, 3]) driver.initDone(node, 19);
+  t.equal(driver.record("web").state, "disabled", "an operator's word outlives its definition");
+  t.end();
+});
+
+test("two services lose parts, one cannot: the other one is restarted whole", (t) => {
+  const other = sampleService("other", [script("c"), script("d")]);
+  const first = withServices(18, web(two), other);
+  const fencing = { ...first.fencing, cleanStart: true };
+  const next = withServices(19, web([script("a")]), sampleService("other", [script("c")]));
+  const driver = new TableDriver({ ...first, fencing }, { next: { ...next, fencing } });
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  const number = driver.propose(1, "next", 19);
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  t.same([driver.awaited("web"), driver.awaited("other")], ["repair on 1", "repair on 1"]);
+  driver.answer("failed");
+  t.equal(driver.codes.get(number), -1);
+  driver.succeed();
+  t.same([driver.record("web").state, driver.record("other").state], ["started", "started"]);
+  t.ok(
+    driver.notices.some((line) => /other: stopping .*not used/.test(line)),
+    "both restarted",
+  );
+  t.same(driver.switched, []);
+  t.end();
+});
+
+test("its node leaves while parts are stopped: it is stopped, then all switch", (t) => {
+  const { driver } = voting(web([script("a")]));
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  driver.leaving(1).answer();
+  t.equal(driver.awaited("web"), "stop on 1");
+  driver.answer();
+  t.same(driver.switched, [19]);
+  driver.succeed();
+  t.equal(driver.shown("web"), "started 2");
+  t.end();
+});
+
+test("G2: what fails while the others are stopped is not started with its old parts", (t) => {
+  const other = sampleService("other", [script("o")], { domain: "node2-domain" });
+  const first = withServices(18, web(two), other);
+  const fencing = { ...first.fencing, cleanStart: true };
+  const next = { ...withServices(19, web([script("a")])), fencing };
+  const driver = new TableDriver({ ...first, fencing }, { next });
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  driver.propose(1, "next", 19);
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  const slow = driver.operations.find((one) => one.service === service("other"));
+  const quick = driver.operations.find((one) => one.service === service("web"));
+  if (slow === undefined || quick === undefined) throw new Error("nothing is stopped");
+  driver.operations.length = 0;
+  driver.result(quick.operation, "ok").checkFails("web");
+  t.equal(driver.awaited("web"), "stop on 1");
+  driver.answer();
+  t.equal(driver.shown("web"), "stopped (1)");
+  t.same(driver.switched, []);
+  driver.result(slow.operation, "ok");
+  t.same(driver.switched, [19]);
+  t.equal(driver.succeed().record("web").state, "started");
+  t.end();
 });
