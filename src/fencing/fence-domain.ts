@@ -349,10 +349,8 @@ export class FenceDomain {
   #onReady(ready: ReadyNotice): void {
     const victim = this.#register.victims.get(ready.node);
     if (victim !== undefined && victim.by !== null) {
-      this.#register.victims.set(ready.node, {
-        ...victim,
-        heldReady: { life: ready.life, at: ready.at },
-      });
+      const { node, ...heldReady } = ready;
+      this.#register.victims.set(node, { ...victim, heldReady });
       return;
     }
     this.#clear(ready);

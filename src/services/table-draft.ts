@@ -27,7 +27,8 @@ import {
 export const nodeRecord = record({
   id: nodeId,
   life: count,
-  phase: oneOf("absent", "joined", "ready", "leaving", "lost"),
+  /** `clean`: it runs nothing, and may not yet. */
+  phase: oneOf("absent", "joined", "clean", "ready", "leaving", "lost"),
   knowledge: oneOf("known", "unknown"),
   departureGranted: flag,
 });
@@ -202,6 +203,7 @@ export class TableDraft {
     return this.conf.nodes
       .map(({ id, name: nodeName }) => {
         const { phase } = this.node(id);
+        if (phase === "clean") return `${nodeName}: not unfenced`;
         if (phase !== "ready") return `${nodeName}: ${phase === "joined" ? "not ready" : phase}`;
         if (chain.tried.includes(id)) return `${nodeName}: already tried`;
         const conflict = this.exclusivityConflict(name, id);
