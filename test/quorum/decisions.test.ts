@@ -201,6 +201,11 @@ test("do_cmd_set_votes: more votes are expected first, fewer change no quorum", 
   t.match(engine.refusal({ type: "votes", node: id(1), votes: 0 }), /quorum would be 3, of 2/);
 });
 
+test("do_cmd_set_expected: with two_node there is nothing to be expected", async (t) => {
+  const voters = all(t, { votes: votes(2), twoNode: true, waitForAll: true });
+  t.match(voters.engine(1).refusal({ type: "expected", expected: 2 }), /one vote is enough/);
+});
+
 test("do_cmd_set_votes: refused where files or options say otherwise", async (t) => {
   const two = { type: "votes", node: id(1), votes: 2 } as const;
   const refusal = (options: VoterOptions) => all(t, options).engine(1).refusal(two);
