@@ -49,6 +49,8 @@ export class OrderPerformer {
   readonly #announcing = new Map<string, Stop>();
   /** By fence device: the last run, after which the next one may begin. */
   readonly #devices = new Map<string, Promise<unknown>>();
+  /** Runs that only ask for a state, which make way for those that switch something. */
+  readonly #questions = new Set<AbortController>();
 
   constructor(ports: PerformerPorts) {
     this.#ports = ports;
@@ -115,8 +117,9 @@ export class OrderPerformer {
     this.#running.get(action)?.abort();
   }
 
-  /** Runs one fence agent; runs on one device follow each other. */
+  /** Runs one fence agent; runs on one device follow each other, questions give way. */
   async fence(call: FenceCall, agentTimeoutMs: Ms): Promise<FenceVerdict> {
+    if (call.action !== "status") for (const question of this.#questions) question.abort();
     const before = this.#devices.get(call.use.device) ?? Promise.resolve();
     const run = before.then(() => this.#fenceNow(call, agentTimeoutMs));
     this.#devices.set(call.use.device, run);
@@ -128,11 +131,17 @@ export class OrderPerformer {
     const limitMs = agentLimitMs(use, agentTimeoutMs);
     const limit = new AbortController();
     // An agent gets no grace: it might switch something on after it was given up.
-    const timer = setTimeout(() => limit.abort(), limitMs);
+    let why = "gave way to fencing";
+    const timer = setTimeout(() => {
+      why = `killed after ${limitMs / 1000} s`;
+      limit.abort();
+    }, limitMs);
+    if (call.action === "status") this.#questions.add(limit);
     const order = { ...agentRun(use, call), timeoutMs: null };
     const result = await this.#ports.processes.run(order, limit.signal);
     clearTimeout(timer);
-    const late = limit.signal.aborted ? `killed after ${limitMs / 1000} s` : null;
+    this.#questions.delete(limit);
+    const late = limit.signal.aborted ? why : null;
     const text = `device ${use.device} agent ${use.agent}: ${late ?? describeResult(result)}`;
     const output = result.type === "not-started" ? "" : maskSecrets(use, result.output).trim();
     const exitCode = late === null && result.type === "exited" ? result.code : null;

@@ -109,8 +109,10 @@ function fencingText(node: ClusterNode, id: NodeId, now: StatusMoment): string {
   if (past !== undefined) {
     return `${text} at ${new Date(past.at * 1000).toISOString().slice(0, 19)}Z`;
   }
-  const waits = id === self && text === "clean" ? node.unfencing.describe : null;
-  return waits === null ? text : `${text}; ${waits}`;
+  const waits = id === self ? node.unfencing.describe : null;
+  const elsewhere = node.snapshot.table?.node(id).phase === "clean" ? "not unfenced yet" : null;
+  const remark = text === "clean" ? (waits ?? elsewhere) : null;
+  return remark === null ? text : `${text}; ${remark}`;
 }
 
 function serviceStatuses(

@@ -7,7 +7,13 @@ import type { Ms } from "../model/time.ts";
 import type { FenceMessage } from "./fence-messages.ts";
 import type { FenceOrder } from "./fence-round.ts";
 
-export type ReadyNotice = { readonly node: NodeId; readonly life: number; readonly at: number };
+/** The node runs nothing; `hosts`: and may run services, which does not matter here. */
+export type ReadyNotice = {
+  readonly node: NodeId;
+  readonly life: number;
+  readonly at: number;
+  readonly hosts: boolean;
+};
 
 export type FenceInput =
   /** A quorate configuration; `silentMs`: how long ago any member last heard each other node. */

@@ -4,6 +4,7 @@
 import {
   count,
   either,
+  flag,
   list,
   literal,
   nodeId,
@@ -79,7 +80,7 @@ const victim = record({
   /** An operator had its agents run with success since it was lost, or shortly before. */
   external: nullable(text),
   /** Life of a `ready` that waits for the agents' verdict. */
-  heldReady: nullable(record({ life: count, at: count })),
+  heldReady: nullable(record({ life: count, at: count, hosts: flag })),
 });
 export type Victim = Shaped<typeof victim>;
 

@@ -65,10 +65,10 @@ export class FenceRegister {
   }
 
   /** Somebody is at work on the node: its word waits. Null: nobody is. */
-  hold({ node, life, at }: ReadyNotice): Victim | null {
+  hold({ node, ...heldReady }: ReadyNotice): Victim | null {
     const victim = this.victims.get(node);
     if (victim === undefined || victim.by === null) return null;
-    const held = { ...victim, heldReady: { life, at } };
+    const held = { ...victim, heldReady };
     this.victims.set(node, held);
     return held;
   }

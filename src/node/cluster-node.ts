@@ -163,6 +163,7 @@ export class ClusterNode {
     }
     this.#performAll();
     const table = this.#phase === "active" ? this.#replica.table : null;
+    this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
     this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
     this.#tick.adjust(table);
     return this.#outbox.take();

@@ -178,8 +178,14 @@ export class OwnServices {
   }
 
   /** Says something of this life in the total order. */
-  announce(type: "ready" | "leaving" | "left"): void {
+  announce(type: "leaving" | "left"): void {
     this.#outbox.submit("app", { layer: "services", body: { type, ...this.#signature() } });
+  }
+
+  /** Nothing of any service is left here; `hosts`: and services may come. */
+  announceReady(hosts: boolean): void {
+    const body = { type: "ready" as const, ...this.#signature(), hosts };
+    this.#outbox.submit("app", { layer: "services", body });
   }
 
   #pass(output: Exclude<LocalOutput, { readonly type: "clean" }>): void {

@@ -1,7 +1,8 @@
 /**
  * What this node says of its own part in the total order: that it is ready, is leaving, has left;
  * and how its part ends. Does not know rings or votes.
- * S1  `ready` is said once for each life and ring, when nothing of an earlier life is left.
+ * S1  `ready` is said once for each life and ring, when nothing of an earlier life is left; before
+ *     the node is unfenced only for others' sake, who must know that it runs nothing.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { ServiceTable } from "../services/service-table.ts";
@@ -38,19 +39,20 @@ export class Presence {
     this.#unfencing = shared.unfencing;
   }
 
-  /** Says `ready` after clean-up and unfencing, and `leaving` once the end was asked for. */
+  /** Says `ready` after clean-up, again after unfencing; `leaving` once the end was asked for. */
   announce(table: ServiceTable | null, ringSeq: number): void {
     const node = table?.node(this.#self);
-    this.#unfencing.adjust(table !== null);
-    if (node === undefined || !this.#own.clean) return;
-    if (!this.#unfencing.done && this.ending === "no") return;
-    const proven = node.phase === "joined" && node.life === this.#own.life;
-    const going = node.phase === "ready" && this.ending === "shutdown";
-    const state = proven ? "ready" : going ? "leaving" : null;
-    if (state === null) return;
-    const once = `${state} ${this.#own.life} ${ringSeq}`;
-    if (this.#announced !== once) this.#own.announce(state);
+    if (node === undefined || !this.#own.clean || node.life !== this.#own.life) return;
+    const hosts = this.#unfencing.done;
+    const proven = node.phase === "ready" || node.phase === "clean";
+    const ready = node.phase === "joined" || (node.phase === "clean" && hosts);
+    const going = proven && this.ending === "shutdown";
+    if (!ready && !going) return;
+    const once = `${going ? "leaving" : `ready ${hosts}`} ${this.#own.life} ${ringSeq}`;
+    if (this.#announced === once) return;
     this.#announced = once;
+    if (going) this.#own.announce("leaving");
+    else this.#own.announceReady(hosts);
   }
 
   /** Nothing of any service is left here; `remembers`: there is a replicated history. */

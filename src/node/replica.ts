@@ -120,8 +120,8 @@ export class Replica {
     if (message.layer === "fencing") {
       this.stepFence({ type: "message", message: message.body });
     } else if (message.body.type === "ready") {
-      const { node, life, at } = message.body;
-      this.stepFence({ type: "ready", ready: { node, life, at } });
+      const { type, ...ready } = message.body;
+      this.stepFence({ type, ready });
     } else {
       this.stepTable({ type: "message", message: message.body });
       if (message.body.type === "left") this.stepFence({ type: "left", node: message.body.node });

@@ -3,7 +3,7 @@
  * Does not know agents, nor what the devices cut off.
  * Source: fenced(8); cman init.d/cman.in: unfence_self; fence_node(8).
  * Deviation: clusterd does it by itself when quorate, and again after each loss of quorum.
- * B1  A node that has devices to be unfenced is not ready before all of them succeeded.
+ * B1  A node that has devices to be unfenced hosts no services before all of them succeeded.
  * B2  Nothing is unfenced without quorum: the others may have cut this node off for good reason.
  *
  *   idle ──quorate──► running ──success──► done ──history ended──► idle
@@ -44,15 +44,15 @@ export class Unfencing {
     return this.#failures === 0 ? "is unfenced first" : `unfencing failed: ${this.#lastText}`;
   }
 
-  /** After each step; `quorate`: this node takes part in a quorate history. */
-  adjust(quorate: boolean): void {
+  /** After each step. A change of the ring is no reason to do it again, the end of a history is. */
+  adjust({ active, remembers }: { readonly active: boolean; readonly remembers: boolean }): void {
     if (!this.#needed) return;
-    if (!quorate) {
+    if (!remembers) {
       if (this.#state === "pausing") this.#outbox.emit({ type: "disarm", timer: "unfence" });
       this.#state = "idle";
       return;
     }
-    if (this.#state !== "idle") return;
+    if (!active || this.#state !== "idle") return;
     this.#state = "running";
     this.#run += 1;
     this.#outbox.emit({ type: "unfence", run: this.#run });

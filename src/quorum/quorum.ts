@@ -125,6 +125,7 @@ export class Quorum {
     const total = this.#total;
     switch (change.type) {
       case "expected": {
+        if (this.#conf.twoNode) return "with two_node one vote is enough";
         if (change.expected < total) {
           return `${total} votes are present, fewer cannot be expected; use leave remove instead`;
         }

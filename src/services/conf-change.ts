@@ -129,7 +129,7 @@ function switchOver(draft: TableDraft, next: ClusterConf): void {
   const deltas = compareServices(draft.conf.services, next.services);
   const before = draft.conf;
   draft.adoptConf(next);
-  const pendingInit = draft.readyNodes();
+  const pendingInit = draft.provenNodes();
   const clean: ServiceName[] = [];
   for (const [name, delta] of deltas) {
     const old = before.services.services.some((one) => one.name === name);

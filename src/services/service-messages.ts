@@ -18,8 +18,17 @@ import {
 } from "../model/shape.ts";
 import { requestRef } from "./service-state.ts";
 
-/** The node's clean-up stop is done: nothing of the configured services runs there. */
-const ready = record({ type: literal("ready"), node: nodeId, life: count, at: count });
+/**
+ * The node's clean-up stop is done: nothing of the configured services runs there. `hosts`: and it
+ * may run services; said again when it may.
+ */
+const ready = record({
+  type: literal("ready"),
+  node: nodeId,
+  life: count,
+  at: count,
+  hosts: flag,
+});
 /** The node wants to leave: its services are to be stopped. */
 const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });
 /** Last message of a node that leaves cleanly. */

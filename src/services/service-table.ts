@@ -272,21 +272,29 @@ export class ServiceTable {
     }
   }
 
-  #onReady(message: { readonly node: NodeId; readonly life: number }): void {
+  #onReady(message: {
+    readonly node: NodeId;
+    readonly life: number;
+    readonly hosts: boolean;
+  }): void {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
     // Only the life that is in the view can say so; an earlier one has been voided since.
-    if (node === undefined || node.phase !== "joined" || node.life !== message.life) return;
-    const rested = releaseAs(draft, node.id, { ...node, phase: "ready", knowledge: "known" });
-    draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ready` });
-    failBack(draft, node.id);
+    if (node === undefined || node.life !== message.life) return;
+    if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
+    const phase = message.hosts ? "ready" : "clean";
+    const rested = releaseAs(draft, node.id, { ...node, phase, knowledge: "known" });
+    const state = message.hosts ? "ready" : "clean, and not unfenced yet";
+    draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ${state}` });
+    if (message.hosts) failBack(draft, node.id);
     evaluateAll(draft, rested);
   }
 
   #onLeaving(message: { readonly node: NodeId; readonly life: number }): void {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
-    if (node === undefined || node.phase !== "ready" || node.life !== message.life) return;
+    if (node === undefined || node.life !== message.life) return;
+    if (node.phase !== "ready" && node.phase !== "clean") return;
     draft.putNode({ ...node, phase: "leaving", departureGranted: false });
     initialised(draft, node.id);
     const name = draft.nameOf(node.id);
@@ -314,7 +322,7 @@ export class ServiceTable {
   #onFenced(id: NodeId): void {
     const draft = this.#draft;
     const node = draft.nodes.get(id);
-    if (node === undefined || node.phase === "ready" || node.phase === "leaving") return;
+    if (node === undefined || ["clean", "ready", "leaving"].includes(node.phase)) return;
     const phase = node.phase === "joined" ? "joined" : "absent";
     evaluateAll(draft, releaseAs(draft, id, { ...node, phase, knowledge: "known" }));
   }

@@ -28,7 +28,8 @@ import { compareServices } from "./tree-delta.ts";
 export const nodeRecord = record({
   id: nodeId,
   life: count,
-  phase: oneOf("absent", "joined", "ready", "leaving", "lost"),
+  /** `clean`: it runs nothing, and may not yet. */
+  phase: oneOf("absent", "joined", "clean", "ready", "leaving", "lost"),
   knowledge: oneOf("known", "unknown"),
   departureGranted: flag,
 });
@@ -217,9 +218,17 @@ export class TableDraft {
     return this.#ready;
   }
 
+  /** Those that have proven to run nothing but what the table says, ascending. */
+  provenNodes(): readonly NodeId[] {
+    return [...this.nodes.values()]
+      .filter(({ phase }) => phase === "ready" || phase === "clean")
+      .map(({ id }) => id)
+      .toSorted(compareIds);
+  }
+
   /** Those of the present view. */
   members(): readonly NodeId[] {
-    const there = ["joined", "ready", "leaving"];
+    const there = ["joined", "clean", "ready", "leaving"];
     return [...this.nodes.values()]
       .filter(({ phase }) => there.includes(phase))
       .map(({ id }) => id);
@@ -298,6 +307,7 @@ export class TableDraft {
     return this.conf.nodes.map(({ id: node }) => {
       const { phase } = this.node(node);
       const refused = (reason: string): NodeVerdict => ({ node, fit: false, reason });
+      if (phase === "clean") return refused("not unfenced");
       if (phase !== "ready") return refused(phase === "joined" ? "not ready" : phase);
       if (tried.includes(node)) return refused("already tried");
       const conflict = this.exclusivityConflict(name, node);

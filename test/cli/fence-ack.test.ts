@@ -32,7 +32,7 @@ test("--yes needs the name again, and asks nothing", async (t) => {
   t.notMatch(done.out, /Type its name/);
 });
 
-test("refusals, no daemon, no node and an unknown node are errors", async (t) => {
+test("case 22: a non-victim and an unknown name are refused, no daemon is an error", async (t) => {
   const { backend, socketPath } = await serve(t);
   backend.reply = { code: -8, owner: 0, text: "is not waiting to be fenced" };
   const refused = await acknowledge(socketPath, [name, "--yes", name]);

@@ -11,6 +11,7 @@ import type { FenceDeviceUse, FenceMethodConf } from "../../src/model/conf.ts";
 import { parseNodeName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import type { NodeInput } from "../../src/node/node-events.ts";
+import { until } from "../io/waiting.ts";
 import { Cluster, id } from "../sim/cluster.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { sampleConf } from "../sim/sample-conf.ts";
@@ -81,6 +82,16 @@ if mkdir ${place}/$device; then sleep 0.2; rmdir ${place}/$device; else exit 1; 
   const all = devices.map((device) => runner.fence(call(on(device)), ms(30_000)));
   const outcomes = (await Promise.all(all)).map(({ outcome }) => outcome);
   t.same(outcomes, ["success", "success", "success", "success"]);
+});
+
+test("rule 12: an agent that only asks is ended when a node has to be fenced", async (t) => {
+  const began = join(directory(t), "began");
+  const slow = agent(t, `if grep -q action=status; then touch ${began}; sleep 1000; fi`);
+  const runner = performer();
+  const asked = runner.fence({ ...call(use(slow)), action: "status" }, ms(600_000));
+  await until("the question is asked", () => existsSync(began));
+  t.match(await runner.fence(call(use(slow)), ms(30_000)), { outcome: "success" });
+  t.match(await asked, { outcome: "failure", text: /gave way to fencing$/ });
 });
 
 const dummy = "fence_dummy";

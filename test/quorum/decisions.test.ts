@@ -1,6 +1,7 @@
 /** What decides without a majority: auto_tie_breaker, last_man_standing, an operator. */
 import fc from "fast-check";
 import { type Test, test } from "tap";
+import type { NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { id } from "../sim/cluster.ts";
 import { type VoterOptions, Voters } from "./voters.ts";
@@ -201,6 +202,11 @@ test("do_cmd_set_votes: more votes are expected first, fewer change no quorum", 
   t.match(engine.refusal({ type: "votes", node: id(1), votes: 0 }), /quorum would be 3, of 2/);
 });
 
+test("do_cmd_set_expected: with two_node there is nothing to be expected", async (t) => {
+  const voters = all(t, { votes: votes(2), twoNode: true, waitForAll: true });
+  t.match(voters.engine(1).refusal({ type: "expected", expected: 2 }), /one vote is enough/);
+});
+
 test("do_cmd_set_votes: refused where files or options say otherwise", async (t) => {
   const two = { type: "votes", node: id(1), votes: 2 } as const;
   const refusal = (options: VoterOptions) => all(t, options).engine(1).refusal(two);
@@ -214,6 +220,8 @@ test("Q1: no history of splits, restarts and shrinking makes two sides quorate",
     /** For each node the component it is in; 3: it notices nothing this time. */
     groups: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 6, maxLength: 6 }),
     restarted: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
+    /** In component 0, 1 or 2 an operator expects those present; all others are really off. */
+    operator: fc.integer({ min: 0, max: 17 }),
     /** Who hears the proposal of the window, and who that it is agreed; null: it does not pass. */
     window: fc.option(fc.record({ heard: fc.integer({ min: 0 }), agreed: fc.integer({ min: 0 }) })),
   });
@@ -225,6 +233,7 @@ test("Q1: no history of splits, restarts and shrinking makes two sides quorate",
     shrinks: fc.boolean(),
     waitForAll: fc.boolean(),
   });
+  let vouched = 0;
   let tied = 0;
   let shrunk = 0;
   const property = fc.property(plan, ({ count, preferred, tie, phases, shrinks, waitForAll }) => {
@@ -240,9 +249,14 @@ test("Q1: no history of splits, restarts and shrinking makes two sides quorate",
     });
     const nodes = ascending(count);
     voters.meet(null, ...nodes);
-    for (const { groups, restarted, window } of phases) {
+    for (const { groups, restarted, window, operator } of phases) {
       for (const node of restarted) if (node <= count) voters.restart(node);
       const component = (group: number) => nodes.filter((node) => groups[node - 1] === group);
+      if (operator <= 2 && waits) {
+        if (!vouch(voters, component(operator), nodes)) continue;
+        vouched += 1;
+        continue;
+      }
       const quorate = [0, 1, 2].map(component).filter((side) => {
         const verdict = side.length > 0 ? voters.meet(null, ...side) : null;
         if (verdict?.reason.includes("decided for") === true) tied += 1;
@@ -266,4 +280,17 @@ test("Q1: no history of splits, restarts and shrinking makes two sides quorate",
     fc.assert(property, { numRuns: Number(process.env["RUNS"] ?? 3000), seed: 20130701 }),
   );
   t.ok(tied > 100 && shrunk > 100, `${tied} ties were decided, ${shrunk} quorums lowered`);
+  t.ok(vouched > 100, `${vouched} times an operator decided`);
 });
+
+/** An operator has switched off all but these, and says so there; false: the sums refuse it. */
+function vouch(voters: Voters, side: readonly NodeId[], nodes: readonly NodeId[]): boolean {
+  const [first] = side;
+  if (first === undefined) return false;
+  for (const node of nodes) if (!side.includes(node)) voters.restart(node);
+  const { votes: expected } = voters.meet(null, ...side);
+  const change = { type: "expected", expected } as const;
+  if (voters.engine(first).refusal(change) !== null) return false;
+  voters.change(change, side, side);
+  return voters.meet(null, ...side).quorate;
+}

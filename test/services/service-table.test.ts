@@ -170,7 +170,7 @@ test("results, failed checks and farewells of an earlier life change nothing", a
   driver.view(1, 2, 3).tick(0);
   const back = JSON.stringify(driver.table.snapshot());
   driver
-    .say({ type: "ready", ...old })
+    .say({ type: "ready", ...old, hosts: true })
     .say({ type: "leaving", ...old })
     .say({ type: "left", ...old });
   driver.result(awaited.operation, "failed");
@@ -535,4 +535,19 @@ test("a snapshot of another configuration is not adopted", async (t) => {
   const snapshot = started().table.snapshot();
   t.equal(ServiceTable.adopt(conf([sampleService("other", [])]), snapshot), null);
   t.equal(ServiceTable.adopt(conf([webService()], { nodes: 4 }), snapshot), null);
+});
+
+test("a node that is clean but may not host runs nothing, and holds nothing up", async (t) => {
+  const driver = started().view(1, 3).view(1, 2, 3);
+  t.equal(driver.table.node(id(2)).phase, "joined");
+  driver.clean(2);
+  t.equal(driver.table.node(id(2)).phase, "clean");
+  t.notMatch(driver.operations, [{ operation: { node: 2, kind: "start" } }]);
+  const before = JSON.stringify(driver.table.snapshot());
+  driver.clean(2);
+  t.equal(JSON.stringify(driver.table.snapshot()), before, "saying it again changes nothing");
+  driver.ready(2);
+  t.equal(driver.table.node(id(2)).phase, "ready");
+  driver.clean(2);
+  t.equal(driver.table.node(id(2)).phase, "ready", "what was said later counts");
 });

@@ -62,6 +62,12 @@ export class TableDriver {
     });
   }
 
+  /** They run nothing, and may not yet. */
+  clean(...nodes: readonly number[]): this {
+    for (const node of nodes) this.#sign("ready", node, false);
+    return this;
+  }
+
   ready(...nodes: readonly number[]): this {
     for (const node of nodes) this.#sign("ready", node);
     return this;
@@ -194,8 +200,9 @@ export class TableDriver {
     return this.nowMs;
   }
 
-  #sign(type: "ready" | "leaving" | "left", node: number): this {
-    return this.say({ type, node: id(node), life: this.life(node), at: this.nowMs });
+  #sign(type: "ready" | "leaving" | "left", node: number, hosts = true): this {
+    const signature = { node: id(node), life: this.life(node), at: this.nowMs };
+    return this.say(type === "ready" ? { type, ...signature, hosts } : { type, ...signature });
   }
 
   #note(output: TableOutput): void {
