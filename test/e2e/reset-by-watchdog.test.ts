@@ -66,6 +66,17 @@ test("every node's watchdog is armed, and shown", { skip }, async (t) => {
   }
 });
 
+test("a guard that is killed is replaced before the watchdog would act", { skip }, async (t) => {
+  const owner = await cluster.started(1, primary);
+  const guard = cluster.guard(owner);
+  process.kill(guard, "SIGKILL");
+  const armedTwice = () => cluster.daemon(owner).output().split("the watchdog is armed").length > 2;
+  await cluster.until("the next guard has it", armedTwice);
+  t.equal(await cluster.started(owner, primary), owner);
+  t.same(resets(), [0, 0, 0]);
+  t.same(cluster.net.holders(serviceAddress), [owner]);
+});
+
 test("case 24: clusterd and its guard are killed: the watchdog takes the power in time", {
   skip,
 }, async (t) => {
