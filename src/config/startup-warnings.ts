@@ -22,10 +22,13 @@ function fencingWarnings({ nodes, fencing, quorum }: ClusterConf): string[] {
   if (bare.length === 0 || nodes.length === 1) return [];
   const names = bare.map((node) => node.name).join(", ");
   if (fencing.selfFence !== "no") {
-    const waitSeconds = (fencing.safeWaitMs / 1000).toFixed(1);
+    const seconds = (waitMs: number) => `${(waitMs / 1000).toFixed(1)} s`;
+    const { safeWaitMs, watchdog } = fencing;
+    const longer = watchdog !== null && watchdog.safeWaitMs > safeWaitMs;
+    const reset = longer ? `, ${seconds(watchdog.safeWaitMs)} if it has a watchdog` : "";
     return [
       `no fence devices for ${names}: self-fencing in use; ` +
-        `services of a lost node start elsewhere after ${waitSeconds} s`,
+        `services of a lost node start elsewhere after ${seconds(safeWaitMs)}${reset}`,
     ];
   }
   const cause = quorum.twoNode ? "self-fencing cannot work with two_node" : "self_fence is no";

@@ -171,6 +171,6 @@ test("the published example starts with a warning each about key and fencing", a
   t.match(key, "no keyfile: cluster traffic is protected only by the cluster name");
   t.match(fencing, "no fence devices for node1.example.com, node2.example.com");
   t.match(fencing, "self-fencing in use");
-  t.match(fencing, "after 7.5 s");
+  t.match(fencing, "after 7.5 s, 10.5 s if it has a watchdog");
   t.same(others, []);
 });

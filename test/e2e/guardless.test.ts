@@ -8,17 +8,23 @@ const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
 const { join } = await import("node:path");
 const { serviceAddress } = await import("../netns/node-files.ts");
+const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, project, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(120_000);
+suite.setTimeout(180_000);
+const judge = new OutsideJudge();
 const cluster = new RealCluster();
 if (skip === false) {
   await cluster.start();
+  judge.start(cluster.net, serviceAddress);
   cluster.startAll();
   await cluster.allStarted([1, 2, 3], 30_000);
 }
-suite.teardown(() => cluster.stop());
+suite.teardown(async () => {
+  await judge.stop();
+  await cluster.stop();
+});
 
 test("a node for which no guard can be started hands its services over and ends", {
   skip,
@@ -72,4 +78,29 @@ test("daemon and guard killed at the same time: only the address in use stops th
   });
   await cluster.allStarted([1, 2, 3], 40_000);
   t.equal(cluster.net.holders(serviceAddress).length, 1);
+});
+
+test("not covered without fence devices and watchdog: both killed, and the node cut off", {
+  skip,
+}, async (t) => {
+  t.same(judge.doubles(), [], "up to here there was never a second owner");
+  const owner = await cluster.started(1, primary);
+  const witness = owner === 1 ? 2 : 1;
+  const guard = cluster.guard(owner);
+  cluster.daemon(owner).kill("SIGSTOP");
+  process.kill(guard, "SIGKILL");
+  cluster.daemon(owner).kill("SIGKILL");
+  await cluster.net.cut(owner);
+  t.match((await cluster.status(witness))?.watchdog.state, "refused", "there is none here");
+  await cluster.until("a second owner, as the man page says", () => {
+    const seen = judge.doubles().join("\n");
+    return seen.includes("address on nodes") && seen.includes("primary on nodes");
+  });
+  t.comment(judge.doubles().join("; "));
+  await cluster.net.heal(owner);
+  cluster.startDaemon(owner);
+  await cluster.until("the next daemon ends the old one's services", () => {
+    return !cluster.net.holders(serviceAddress).includes(owner);
+  });
+  t.same(cluster.brokers(owner), []);
 });

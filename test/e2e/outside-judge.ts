@@ -73,7 +73,7 @@ export class OutsideJudge {
       roles.flatMap(({ what, of }) => {
         const found = of(sight);
         if (found.length < 2 || sight.atMs < sinceMs) return [];
-        const lastedMs = (this.#sights[index + 1]?.atMs ?? this.#count.atMs) - sight.atMs;
+        const lastedMs = this.#untilMs(index) - sight.atMs;
         return [`${what} on nodes ${found.join(", ")} for ${lastedMs.toFixed(1)} ms`];
       }),
     );
@@ -91,11 +91,17 @@ export class OutsideJudge {
     return words.length === 0 ? "nothing changed hands" : words.join(", ");
   }
 
+  /** Until when what was seen there lasted, as far as it is known. */
+  #untilMs(index: number): number {
+    const seenMs = this.#sights[index]?.atMs ?? 0;
+    return this.#sights[index + 1]?.atMs ?? Math.max(seenMs, this.#count.atMs);
+  }
+
   #handoversOf({ what, of }: Role, sinceMs: number): readonly Handover[] {
     const found: Handover[] = [];
     let last: { readonly node: number; readonly untilMs: number } | null = null;
     for (const [index, sight] of this.#sights.entries()) {
-      const untilMs = this.#sights[index + 1]?.atMs ?? this.#count.atMs;
+      const untilMs = this.#untilMs(index);
       const [node] = of(sight);
       if (node === undefined) continue;
       if (last !== null && last.node !== node && sight.atMs >= sinceMs) {

@@ -310,10 +310,13 @@ test("F3: a node that fences itself and is back is released by `ready` only", as
 const softwareLast = { fencing: { selfFence: "software" } } as const;
 
 test("self-fencing that was asked for follows the devices", async (t) => {
-  const cluster = five(softwareLast).view([1, 2, 3, 5]).run(1).answer("failure").run(7463);
-  t.same(cluster.concluded, []);
-  cluster.run(1);
-  t.equal(cluster.concluded[3], "node 5: fenced 4 (self: method self: lease ended)");
+  for (const selfFence of ["software", "watchdog"] as const) {
+    const asked = five({ fencing: { selfFence } });
+    const cluster = asked.view([1, 2, 3, 5]).run(1).answer("failure").run(7463);
+    t.same(cluster.concluded, [], selfFence);
+    cluster.run(1);
+    t.equal(cluster.concluded[3], "node 5: fenced 4 (self: method self: lease ended)");
+  }
 });
 
 test("a safe wait inside a method survives a change of members", async (t) => {

@@ -73,8 +73,9 @@ export class StandInWatchdog {
     return this.#heard;
   }
 
-  onWritten(listener: () => void): void {
-    this.#child.stdout?.on("data", listener);
+  /** Of each write, or of several at once. */
+  onWritten(listener: (text: string) => void): void {
+    this.#child.stdout?.on("data", (bytes: Buffer) => listener(bytes.toString("latin1")));
   }
 
   stop(): void {

@@ -95,6 +95,17 @@ test("case 28: as long as something is left it is not fed; then it is again", as
   t.same(story(...over, [4100, stuck], [4200, clean]).slice(-2), ["4200 says clean", "4200 feed"]);
 });
 
+test("case 25: after a pause longer than the lease it kills first and feeds nothing", async (t) => {
+  const paused: readonly Step[] = [...ready, [10, arm(4000)]];
+  const woken = story(...paused, [64_000, arm(4400)], [64_000, time]).slice(6);
+  t.same(
+    woken,
+    ["64000 says armed", "64000 sweep", "64000 says sweeping"],
+    "as the old token says",
+  );
+  t.same(story(...paused, [64_000, time]).slice(6), ["64000 sweep", "64000 says sweeping"]);
+});
+
 test("case 29: the farewell is said when everything was verified, and only then", async (t) => {
   t.same(story(...ready, [10, arm(4000)], [20, disarm]).slice(-2), ["20 close disarmed", "20 end"]);
   const crashed: readonly Step[] = [...ready, [10, arm(4000)], [20, gone]];

@@ -1,10 +1,11 @@
 /** One contract for every watchdog, real on a stand-in and virtual; and what is refused. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { LinuxWatchdog } from "../../src/io/linux-watchdog.ts";
 import type { Watchdog } from "../../src/io/ports.ts";
+import { loadSystemCalls } from "../../src/io/system-calls.ts";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 import { until } from "../io/waiting.ts";
@@ -116,6 +117,22 @@ class Driver {
     }
   };
 }
+
+const loaded = await loadSystemCalls();
+const noCalls = loaded.ok ? false : loaded.problem;
+
+test("ioctl reaches a real driver, and brings its answer back", { skip: noCalls }, async (t) => {
+  if (!loaded.ok) return;
+  const fd = openSync("/dev/ptmx", "r+");
+  t.teardown(() => closeSync(fd));
+  const { ioctl } = loaded.value;
+  const number = new Int32Array([-1]);
+  const getTerminalNumber = 0x80045430;
+  t.ok(ioctl(fd, getTerminalNumber, new Uint8Array(number.buffer)).ok);
+  t.ok((number[0] ?? -1) >= 0, `terminal ${number[0]}`);
+  const getSupport = 0x80285700;
+  t.match(ioctl(fd, getSupport, new Uint8Array(40)), { ok: false, problem: 25 }, "ENOTTY");
+});
 
 test("the time-out is set by ioctl and read back", async (t) => {
   const driver = new Driver();

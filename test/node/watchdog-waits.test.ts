@@ -56,6 +56,21 @@ test("the others wait for the watchdog of a lost node, not for one without", asy
   t.ok(longMs > 10_000 && longMs < 11_500, `${longMs} ms`);
 });
 
+test("case 26: a survivor that was started anew counts from its own start", async (t) => {
+  const waits = [false, true].map((anew) => {
+    const cluster = started(undefined);
+    const [owner = 0] = cluster.runningOn(P);
+    const others = [1, 2, 3].filter((node) => node !== owner);
+    const [survivor = 0] = others;
+    cluster.cut([owner], others).run(1000);
+    if (anew) cluster.killDaemon(survivor).boot(survivor);
+    return takeoverAfterMs(cluster, owner);
+  });
+  const [kept = 0, anew = 0] = waits;
+  t.ok(kept < 7000, `${kept} ms after the first second`);
+  t.ok(anew >= 7400, `${anew} ms after its start`);
+});
+
 test("case 24: daemon and guard are killed: the machine is reset before a takeover", async (t) => {
   const cluster = started(watchdogFencing);
   const [owner = 0] = cluster.runningOn(P);
