@@ -23,8 +23,10 @@ const outputShownMax = 300;
 const notInstalled = 5;
 const notRunning = 7;
 
-/** Exit statuses of the two small scripts below. */
+/** Exit status of the first of the small scripts below. */
 const noSystemd = 3;
+/** Of a shell and of env(1). */
+const noSuchProgram = 127;
 
 /** Arguments: directory of drop-ins, text of the drop-in. */
 const permitScript =
@@ -52,7 +54,7 @@ function* startUnit(target: Unit): AgentCall {
   const { unit } = target;
   const words = [dropInDirectory(unit), dropIn(target)];
   const permitted = yield* run(target, ["/bin/sh", "-c", permitScript, "sh", ...words]);
-  if (permitted.type === "exited" && permitted.code === noSystemd) return absentSystemd(unit);
+  if (isAbsent(permitted)) return absentSystemd(unit);
   if (!isGood(permitted)) return problem(`cannot prepare ${unit}`, permitted);
   const started = yield* run(target, systemctl("start", "--no-ask-password", "--", unit));
   for (let polls = 0; polls < pollsMax; polls += 1) {
@@ -126,7 +128,7 @@ function* stateOf(target: Unit): Generator<AgentOrder, UnitState, AgentReport> {
   const output = shown.type === "exited" ? shown.output : "";
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(output)?.[1]?.trim() ?? "";
   if (!isGood(shown) || value("ActiveState") === "") {
-    if (/not been booted with systemd|Failed to connect to bus/i.test(output)) {
+    if (isAbsent(shown)) {
       return { type: "unknown", verdict: absentSystemd(target.unit) };
     }
     return { type: "unknown", verdict: problem(`systemctl show ${target.unit} failed`, shown) };
@@ -191,6 +193,13 @@ function escaped(value: string): string {
 
 function isGood(report: AgentReport): boolean {
   return report.type === "exited" && report.code === 0;
+}
+
+/** There is no systemd that could have started anything. */
+function isAbsent(report: AgentReport): boolean {
+  if (report.type !== "exited") return false;
+  if (report.code === noSystemd || report.code === noSuchProgram) return true;
+  return report.code !== 0 && /not been booted with systemd/i.test(report.output);
 }
 
 function absentSystemd(unit: string): AgentVerdict {

@@ -3,15 +3,15 @@
  * each part of the service is killed, and when the node is switched off.
  */
 
-import { DatabaseCluster, database, missingPackages, RowWriter } from "../e2e/database-cluster.ts";
+import { DatabaseCluster, database, databaseObstacle, RowWriter } from "../e2e/database-cluster.ts";
 import { skippedStatus } from "../netns/enter.ts";
 import { perform, say, step } from "./stage.ts";
 
 /** Exit status: 0 when no acknowledged row was lost and nothing ran twice. */
 export async function runDemo(): Promise<number> {
-  const missing = missingPackages();
-  if (missing !== null) {
-    say(`demo: skipped: ${missing}`);
+  const obstacle = databaseObstacle();
+  if (obstacle !== null) {
+    say(`demo: skipped: ${obstacle}`);
     return skippedStatus;
   }
   const shop = new DatabaseCluster();

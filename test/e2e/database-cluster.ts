@@ -34,10 +34,14 @@ const programs = [
   ["/usr/lib/ocf/resource.d/heartbeat/mysql", "resource-agents"],
 ] as const;
 
-/** Why the programs cannot be had here, or null. */
-export function missingPackages(): string | null {
+/** Why it cannot be played here, or null. To be asked inside the namespaces. */
+export function databaseObstacle(): string | null {
   const missing = programs.filter(([path]) => !isExecutable(path)).map(([, name]) => name);
-  return missing.length === 0 ? null : `not installed: ${[...new Set(missing)].join(", ")}`;
+  if (missing.length > 0) return `not installed: ${[...new Set(missing)].join(", ")}`;
+  const { uid } = databaseUser();
+  const [, , mapped = "0"] = readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/);
+  if (uid > 0 && uid < Number(mapped)) return null;
+  return "the agent of the database becomes another user, which needs root of the machine";
 }
 
 function isExecutable(path: string): boolean {
@@ -49,15 +53,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** In a user namespace there may be no other user than root. */
-function databaseUser(): { readonly name: string; readonly uid: number; readonly gid: number } {
-  const [, , count = "0"] = readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/);
-  const line = readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .find((one) => one.startsWith("mysql:"));
-  const [, , uid = "0", gid = "0"] = (line ?? "").split(":");
-  if (Number(count) <= Number(uid)) return { name: "root", uid: 0, gid: 0 };
-  return { name: "mysql", uid: Number(uid), gid: Number(gid) };
+function databaseUser(): { readonly uid: number; readonly gid: number } {
+  const lines = readFileSync("/etc/passwd", "utf8").split("\n");
+  const [, , uid = "0", gid = "0"] = (lines.find((one) => one.startsWith("mysql:")) ?? "").split(
+    ":",
+  );
+  return { uid: Number(uid), gid: Number(gid) };
 }
 
 const schema = `FLUSH PRIVILEGES;
@@ -81,10 +82,7 @@ export class DatabaseCluster {
     chmodSync(this.#directory, 0o755);
     const conf = join(this.#directory, "cluster.conf");
     const example = readFileSync(join(project, "conf/haproxy-mariadb.conf.example"), "utf8");
-    const text = example
-      .replace("/srv/database/mysql", this.#tables)
-      .replaceAll('value="mysql"', `value="${this.#user.name}"`);
-    writeFileSync(conf, text);
+    writeFileSync(conf, example.replace("/srv/database/mysql", this.#tables));
     this.cluster = new RealCluster({ conf });
     this.addresses = new AddressSampler(() =>
       this.cluster.net.holders(serviceAddress).filter((node) => !this.#off.has(node)),
@@ -99,7 +97,7 @@ export class DatabaseCluster {
   async start(): Promise<void> {
     this.#makeDatabase();
     await this.cluster.start();
-    const { name, uid, gid } = this.#user;
+    const { uid, gid } = this.#user;
     for (const node of this.cluster.net.nodes) {
       installSystemd(this.cluster, node);
       const etc = this.cluster.net.path(node, "etc/haproxy");
@@ -108,9 +106,8 @@ export class DatabaseCluster {
       const log = this.cluster.net.path(node, "var/log/mysql");
       mkdirSync(log, { recursive: true });
       chownSync(log, uid, gid);
-      // The package's configuration names its own user.
       const own = this.cluster.net.path(node, "etc/mysql/mariadb.conf.d/99-test.cnf");
-      writeFileSync(own, `[mariadbd]\nuser=${name}\ninnodb_buffer_pool_size=16M\n`);
+      writeFileSync(own, "[mariadbd]\ninnodb_buffer_pool_size=16M\n");
     }
     this.addresses.start();
     this.databases.start();
@@ -180,14 +177,14 @@ export class DatabaseCluster {
   }
 
   #makeDatabase(): void {
-    const { name, uid, gid } = this.#user;
+    const { uid, gid } = this.#user;
     mkdirSync(this.#tables);
     chownSync(this.#tables, uid, gid);
     mustRun([
       ...["/usr/bin/mariadb-install-db", "--no-defaults", `--datadir=${this.#tables}`],
-      ...[`--user=${name}`, "--skip-test-db", "--auth-root-authentication-method=normal"],
+      ...["--user=mysql", "--skip-test-db", "--auth-root-authentication-method=normal"],
     ]);
-    const words = ["--no-defaults", "--bootstrap", `--datadir=${this.#tables}`, `--user=${name}`];
+    const words = ["--no-defaults", "--bootstrap", `--datadir=${this.#tables}`, "--user=mysql"];
     mustRun(["/usr/sbin/mariadbd", ...words], schema);
   }
 }

@@ -7,12 +7,12 @@ import { enterNamespaces } from "../netns/enter.ts";
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
 const { serviceAddress } = await import("../netns/node-files.ts");
-const { database, DatabaseCluster, missingPackages, RowWriter } = await import(
+const { database, DatabaseCluster, databaseObstacle, RowWriter } = await import(
   "./database-cluster.ts"
 );
 
 suite.setTimeout(280_000);
-const skip = entry.type === "unsupported" ? entry.reason : (missingPackages() ?? false);
+const skip = entry.type === "unsupported" ? entry.reason : (databaseObstacle() ?? false);
 const shop = skip === false ? new DatabaseCluster() : null;
 const writer = shop === null ? null : new RowWriter(shop);
 await shop?.start();

@@ -25,7 +25,9 @@ const dummy = "/usr/lib/ocf/resource.d/heartbeat/Dummy";
 const withDummy = existsSync(dummy);
 const ocf =
   '<service name="ocf" recovery="restart"><ocf name="d0" agent="heartbeat:Dummy">' +
-  '<action name="status" depth="*" interval="1"/></ocf></service>';
+  '<action name="status" depth="*" interval="1"/></ocf></service>' +
+  '<service name="vip"><ocf name="v" agent="heartbeat:IPaddr2" ip="20.0.20.210" nic="eth0"' +
+  ' cidr_netmask="24"/></service>';
 const conf = join(directory, "cluster.conf");
 writeFileSync(
   conf,
@@ -146,4 +148,13 @@ test("the check of a configuration finds the same, and its status says so", { sk
   const checked = await cluster.command(1, "clusterd", "--check", "-c", conf);
   t.equal(checked.code, 1);
   t.match(checked.stderr, /^3 errors$/m);
+});
+
+test("the guard of a dead daemon takes away what IPaddr2 has added", {
+  skip: skipOcf,
+}, async (t) => {
+  const owner = await cluster.started(1, "service:vip");
+  t.same(cluster.net.holders("20.0.20.210"), [owner]);
+  cluster.daemon(owner).kill("SIGKILL");
+  await cluster.until("removal", () => cluster.net.holders("20.0.20.210").length === 0);
 });

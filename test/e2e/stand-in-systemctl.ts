@@ -180,9 +180,11 @@ function end(unit: string, state: string): void {
 
 /** The cgroup of the unit, or the one at the top, where there are any. */
 function enterCgroup(unit: string): void {
-  const folder = join("/sys/fs/cgroup", unit === "" ? "" : `system.slice/${unit}`);
+  const slice = "/sys/fs/cgroup/system.slice";
+  const folder = unit === "" ? "/sys/fs/cgroup" : join(slice, unit);
   try {
-    mkdirSync(folder, { recursive: true });
+    // One by one: Node's recursive mkdir tries for ever where no cgroup can be made.
+    for (const one of [slice, folder]) if (!existsSync(one)) mkdirSync(one);
     writeFileSync(join(folder, "cgroup.procs"), String(process.pid));
   } catch {
     return;

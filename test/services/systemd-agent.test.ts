@@ -107,6 +107,11 @@ test("stop of what goes on running has failed; of what is unknown there is nothi
   t.equal(walk("stop", [exited(5), unknown, good]).verdict.code, 5);
   const dead = exited(1, "System has not been booted with systemd as init system (PID 1).");
   t.equal(walk("stop", [dead, dead]).verdict.code, 5);
+  const bare = exited(127, "env: 'systemctl': No such file or directory");
+  t.equal(walk("stop", [bare, bare]).verdict.code, 5);
+  t.equal(walk("start", [bare]).verdict.code, 5);
+  const bus = exited(1, "Failed to connect to bus: Connection refused");
+  t.equal(walk("stop", [bus, bus]).verdict.code, 1, "what cannot be asked may still run");
 });
 
 test("status by the unit's state", async (t) => {
