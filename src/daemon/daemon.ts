@@ -139,9 +139,9 @@ export class Daemon {
     else this.#life.shutdown(remove);
   }
 
-  /** SIGHUP: the log file was moved away. */
-  reload(): void {
-    this.#supervisor.reloading(() => this.#options.log.reopen());
+  /** SIGHUP: does this, and tells the supervisor when it begins and ends. */
+  reloading(act: () => unknown): Promise<void> {
+    return this.#supervisor.reloading(act);
   }
 
   /** Something is broken: kill what runs, then end. */

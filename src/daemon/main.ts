@@ -146,7 +146,7 @@ async function run(options: Arguments): Promise<number | null> {
   log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
   process.on("SIGTERM", () => daemon.value.shutdown());
   process.on("SIGINT", () => daemon.value.shutdown());
-  process.on("SIGHUP", () => daemon.value.reload());
+  process.on("SIGHUP", () => void daemon.value.reloading(() => log.reopen()));
   process.on("uncaughtException", (error) => {
     log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
     log.flush();

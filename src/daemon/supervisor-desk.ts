@@ -51,10 +51,10 @@ export class SupervisorDesk {
   }
 
   /** Around what SIGHUP does. */
-  reloading(act: () => void): void {
+  async reloading(act: () => unknown): Promise<void> {
     const { say, monotonicUs } = this.#options;
     say?.("RELOADING=1", `MONOTONIC_USEC=${monotonicUs()}`);
-    act();
+    await act();
     say?.("READY=1");
   }
 
