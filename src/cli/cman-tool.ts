@@ -81,7 +81,6 @@ const commands = [
   "version",
 ] as const;
 type Command = (typeof commands)[number];
-/** Words behind `leave`. */
 const manners = ["remove", "force"] as const;
 type Manner = (typeof manners)[number];
 
@@ -393,9 +392,9 @@ async function poll(
 function failure(problem: ControlProblem): Report {
   const err =
     problem.type === "unreachable"
-      ? "cman_tool: Cannot open connection to cman, is it running ?\n"
+      ? "Cannot open connection to cman, is it running ?"
       : problem.type === "timed-out"
-        ? `cman_tool: the daemon has not answered for ${problem.afterMs / 1000} s\n`
-        : `cman_tool: ${problem.text}\n`;
-  return { out: "", err, exit: 1 };
+        ? `the daemon has not answered for ${problem.afterMs / 1000} s`
+        : problem.text;
+  return { out: "", err: `cman_tool: ${err}\n`, exit: 1 };
 }

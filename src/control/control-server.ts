@@ -1,7 +1,6 @@
 /**
  * The control socket's server: HTTP requests on a UNIX socket → calls of the backend → replies.
- * Knows the protocol and its limits; does not know what a service is, nor decides anything.
- * Source: this project's control protocol (protocol.ts).
+ * Knows the protocol (protocol.ts) and its limits, no services; decides nothing.
  * C1  A client holds at most one connection's worth of memory: bounded headers, bounded body,
  *     bounded backlog of events, and a deadline for taking its reply.
  * C2  A request that was handed to the backend is carried out even if its client goes away.
@@ -317,7 +316,7 @@ class Listener implements ControlServer {
   }
 
   #stream(response: ServerResponse): void {
-    const socket = response.socket;
+    const { socket } = response;
     if (socket === null) return;
     response.writeHead(200, { "content-type": "application/x-ndjson", connection: "close" });
     const send = (event: ControlEvent): void => {
@@ -389,13 +388,12 @@ function parserError(cause: Error): ControlError {
   if (code === "HPE_HEADER_OVERFLOW") {
     return { type: "headers-too-large", text: "the headers are too large" };
   }
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return { type: "request-timeout", text: "the request did not arrive in time" };
-  }
-  return { type: "bad-request", text: "this is not an HTTP request" };
+  return code === "ERR_HTTP_REQUEST_TIMEOUT"
+    ? { type: "request-timeout", text: "the request did not arrive in time" }
+    : { type: "bad-request", text: "this is not an HTTP request" };
 }
 
-/** An absolute deadline: a client that takes a byte now and then must not prolong it. */
+/** Absolute: a client that takes a byte now and then must not prolong it. */
 function limitTime(socket: Duplex, afterMs: number): void {
   const deadline = setTimeout(() => socket.destroy(), afterMs);
   socket.on("close", () => clearTimeout(deadline));

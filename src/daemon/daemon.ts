@@ -148,13 +148,15 @@ export class Daemon {
   }
 
   /** SIGHUP: the log file was moved away, or the configuration file has changed. */
-  async hangUp(): Promise<void> {
+  hangUp(): Promise<void> {
+    return this.#supervisor.reloading(() => this.#openAnew());
+  }
+
+  async #openAnew(): Promise<void> {
     const { log } = this.#options;
-    await this.#supervisor.reloading(async () => {
-      log.reopen();
-      const { accepted, text } = await this.reload();
-      if (!accepted) log.write("services", "err", { text: `SIGHUP: ${text}` });
-    });
+    log.reopen();
+    const { accepted, text } = await this.reload();
+    if (!accepted) log.write("services", "err", { text: `SIGHUP: ${text}` });
   }
 
   /** Something is broken: kill what runs, then end. */

@@ -154,15 +154,19 @@ async function run(options: Arguments): Promise<number | null> {
   }
   const { name, id } = loaded.local;
   log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
-  process.on("SIGTERM", () => daemon.value.shutdown());
-  process.on("SIGINT", () => daemon.value.shutdown());
-  process.on("SIGHUP", () => void daemon.value.hangUp());
+  obeySignals(daemon.value, log);
+  return null;
+}
+
+function obeySignals(daemon: Daemon, log: JsonLog): void {
+  process.on("SIGTERM", () => daemon.shutdown());
+  process.on("SIGINT", () => daemon.shutdown());
+  process.on("SIGHUP", () => void daemon.hangUp());
   process.on("uncaughtException", (error) => {
     log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
     log.flush();
-    void daemon.value.abort();
+    void daemon.abort();
   });
-  return null;
 }
 
 const status = await run(parseArguments(process.argv));

@@ -51,7 +51,7 @@ export class SupervisorDesk {
   }
 
   /** Around what SIGHUP does. */
-  async reloading(act: () => Promise<void>): Promise<void> {
+  async reloading(act: () => unknown): Promise<void> {
     const { say, monotonicUs } = this.#options;
     say?.("RELOADING=1", `MONOTONIC_USEC=${monotonicUs()}`);
     await act();

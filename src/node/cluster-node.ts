@@ -14,7 +14,7 @@ import { type NodeId, type ServiceName, sameRing } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import { Quorum } from "../quorum/quorum.ts";
-import type { LocalInput } from "../services/local-services.ts";
+import type { LocalInput } from "../services/local-events.ts";
 import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
 import { type Configuration, Configurations, type ReadText } from "./configurations.ts";
 import { envelope } from "./envelope.ts";
@@ -29,8 +29,9 @@ import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
 import { Presence } from "./presence.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
-import { Replica, type ReplicaOutput } from "./replica.ts";
+import { Replica } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { performTable, type TableParts } from "./table-effects.ts";
 import { composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 import { Unfencing } from "./unfencing.ts";
 
@@ -49,6 +50,7 @@ export class ClusterNode {
   readonly #tick: RetryTick;
   readonly #signs: LastSigns;
   readonly #presence: Presence;
+  readonly #tableParts: TableParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
@@ -71,6 +73,13 @@ export class ClusterNode {
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
     this.#signs = new LastSigns(conf.fencing, identity.watchdog);
+    this.#tableParts = {
+      self: identity.self,
+      ...{ own: this.#own, outbox: this.#outbox, presence: this.#presence },
+      configurations: this.#configurations,
+      stepOwn: (input) => this.#stepOwn(input),
+      settle: (configuration, clean) => this.#settle(configuration, clean),
+    };
   }
 
   /** In force on this node. */
@@ -98,6 +107,16 @@ export class ClusterNode {
   step(input: NodeInput, now: Now): readonly NodeOutput[] {
     this.#outbox.begin(now);
     if (this.lease.takeEnd(now.boottimeMs)) this.#onLeaseEnd();
+    this.#take(input);
+    this.#performAll();
+    const table = this.#phase === "active" ? this.#replica.table : null;
+    this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
+    this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
+    this.#tick.adjust(table);
+    return this.#outbox.take();
+  }
+
+  #take(input: NodeInput): void {
     switch (input.type) {
       case "begin":
         this.#stepOwn({ type: "clean-up" });
@@ -123,11 +142,7 @@ export class ClusterNode {
         this.#stepOwn({ type: "report", action: input.action, report: input.report });
         break;
       case "fence-verdict":
-        this.#replica.stepFence({
-          ...input,
-          type: "verdict",
-          wallSeconds: this.#outbox.wallSeconds,
-        });
+        this.#replica.onVerdict(input, this.#outbox.wallSeconds);
         break;
       case "request":
       case "propose":
@@ -161,12 +176,6 @@ export class ClusterNode {
       default:
         assertNever(input);
     }
-    this.#performAll();
-    const table = this.#phase === "active" ? this.#replica.table : null;
-    this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
-    this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
-    this.#tick.adjust(table);
-    return this.#outbox.take();
   }
 
   #onConfiguration(input: Configured): void {
@@ -375,40 +384,9 @@ export class ClusterNode {
   #performAll(): void {
     for (let batch = this.#replica.take(); batch.length > 0; batch = this.#replica.take()) {
       for (const one of batch) {
-        if (one.from === "table") this.#onTableOutput(one.output);
+        if (one.from === "table") performTable(one.output, this.#tableParts);
         else performFence(this.#outbox, this.fenceBoard, one.output);
       }
-    }
-  }
-
-  #onTableOutput(output: Extract<ReplicaOutput, { readonly from: "table" }>["output"]): void {
-    switch (output.type) {
-      case "run":
-        this.#own.run(output);
-        return;
-      case "reply":
-        this.#own.reply(output);
-        return;
-      case "examine":
-        this.#own.vote(output.hash, this.#configurations.examine(output));
-        return;
-      case "prepare":
-        this.#stepOwn(output);
-        return;
-      case "switch":
-        this.#settle(output, output.clean);
-        return;
-      case "departure-granted":
-        // Nobody looks after this node once it has left: nothing may be left of a failed stop.
-        if (output.node !== this.identity.self) return;
-        this.#presence.departing = true;
-        this.#stepOwn({ type: "kill" });
-        return;
-      case "notice":
-        this.#outbox.notice("services", output.level, output.text);
-        return;
-      default:
-        assertNever(output);
     }
   }
 }

@@ -26,6 +26,8 @@ export type ReplicaOutput =
 
 type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
 
+type Verdict = Omit<Extract<FenceInput, { readonly type: "verdict" }>, "type" | "wallSeconds">;
+
 export class Replica {
   readonly fence: FenceDomain;
   readonly #configurations: Configurations;
@@ -126,6 +128,11 @@ export class Replica {
       this.stepTable({ type: "message", message: message.body });
       if (message.body.type === "left") this.stepFence({ type: "left", node: message.body.node });
     }
+  }
+
+  /** What became of an agent's run. */
+  onVerdict(verdict: Verdict, wallSeconds: number): void {
+    this.stepFence({ ...verdict, type: "verdict", wallSeconds });
   }
 
   stepTable(input: TableInput): void {

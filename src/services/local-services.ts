@@ -11,76 +11,15 @@
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
  */
-import type { AgentCall, AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type { AgentCall, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, ServiceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import type { LocalInput, LocalOutput } from "./local-events.ts";
 import { callOf } from "./operation-calls.ts";
 import type { Operation } from "./service-state.ts";
 import { ServiceWorker } from "./service-worker.ts";
 import { compareServices } from "./tree-delta.ts";
-
-export type LocalInput =
-  | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
-  | { readonly type: "report"; readonly action: number; readonly report: AgentReport }
-  /** The scan period is over. Nobody acts on a check of a frozen service, so there is none. */
-  | { readonly type: "poll"; readonly frozen: readonly ServiceName[] }
-  /** Something happened on this machine: check everything now. */
-  | {
-      readonly type: "check-now";
-      readonly why: string;
-      /** Null: all of them. */
-      readonly service: ServiceName | null;
-      readonly frozen: readonly ServiceName[];
-    }
-  /** The next configuration, by which operations on parts that are gone compare. */
-  | { readonly type: "prepare"; readonly conf: ClusterConf }
-  /** From here on this is the configuration; what is new is to be stopped once. */
-  | {
-      readonly type: "reconfigure";
-      readonly conf: ClusterConf;
-      readonly clean: readonly ServiceName[];
-    }
-  /** What follows belongs to a new life, perhaps of another history with its own numbers. */
-  | { readonly type: "new-life" }
-  /** Stop everything by its agents, then make sure. */
-  | { readonly type: "clean-up" }
-  /** Kill everything, without agents, and make sure. */
-  | { readonly type: "kill" };
-
-export type LocalOutput =
-  | {
-      readonly type: "act";
-      readonly action: number;
-      readonly service: ServiceName;
-      readonly order: AgentOrder;
-    }
-  /** The report of this action is not wanted any more; end its process. */
-  | { readonly type: "cancel"; readonly action: number }
-  | {
-      readonly type: "result";
-      readonly op: number;
-      readonly outcome: "ok" | "failed";
-      /** Non-critical parts of the service are left out now. */
-      readonly partial: boolean;
-      readonly text: string;
-    }
-  | {
-      /** `part-failed`: what failed can be repaired by itself. */
-      readonly type: "status-failed" | "part-failed";
-      readonly service: ServiceName;
-      readonly startOp: number;
-      readonly text: string;
-    }
-  /** What was new with the configuration of that version has been stopped once. */
-  | { readonly type: "initialised"; readonly version: number }
-  /** Nothing of any service is left on this node. */
-  | { readonly type: "clean" }
-  | {
-      readonly type: "notice";
-      readonly level: "info" | "notice" | "warning";
-      readonly text: string;
-    };
 
 type Job = {
   readonly kind: Operation["kind"] | "status" | "clean";

@@ -102,6 +102,8 @@ export class ServiceTable {
     snapshot: TableSnapshot,
     readConf: ReadConf = () => null,
   ): ServiceTable | null {
+    const configured = new Set(conf.services.services.map(({ name }) => name));
+    if (snapshot.services.some(({ name }) => !configured.has(name))) return null;
     const draft = new TableDraft(conf, readConf);
     draft.change = snapshot.change;
     const stopping = snapshot.change?.stage === "stopping" ? snapshot.change : null;

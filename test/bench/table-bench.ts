@@ -15,9 +15,8 @@ const longEnoughMs = 120_000;
 
 export function runTableBench(): void {
   const bench = new TableBench();
-  say(
-    `${serviceCount} services, ${nodeCount} nodes         messages    steps     mean      p99      max`,
-  );
+  const title = `${serviceCount} services, ${nodeCount} nodes`;
+  say(`${title}         messages    steps     mean      p99      max`);
   bench.phase("formation", (cluster) => cluster.boot(1, 2, 3, 4, 5));
   bench.phase("all relocated", (cluster) => {
     for (const name of bench.names) cluster.request(1, "relocate", { service: name });
@@ -33,11 +32,11 @@ class TableBench {
   #steps: number[] = [];
 
   constructor() {
-    const base = sampleConf({ nodes: nodeCount });
+    const sample = sampleConf({ nodes: nodeCount });
     const services = this.names.map((name) =>
       sampleService(name, [script(name)], { recovery: "relocate" }),
     );
-    const conf = { ...base, services: { ...base.services, services } };
+    const conf = { ...sample, services: { ...sample.services, services } };
     const time = new VirtualTime();
     const membership = new PerfectMembership(
       time,

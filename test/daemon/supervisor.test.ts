@@ -31,9 +31,7 @@ test("it is told of beginning, reload and end", async (t) => {
   const line = "STATUS=quorate, 2 of 3 nodes, 2 services on this node";
   t.same(said, [`READY=1 ${line}`], "once, whatever guards come and go");
   said.length = 0;
-  await desk.reloading(async () => {
-    said.push("reopened");
-  });
+  await desk.reloading(async () => said.push("reopened"));
   t.same(said, ["RELOADING=1 MONOTONIC_USEC=77", "reopened", "READY=1"]);
   said.length = 0;
   desk.stopping();

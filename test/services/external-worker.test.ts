@@ -27,7 +27,9 @@ function worker(...children: readonly ResourceConf[]): ServiceWorker {
   }));
 }
 
+/** Starts it, and answers the agents of its first check. */
 function check(one: ServiceWorker, reports: readonly AgentReport[]) {
+  walkCall(one.start(), [exited(0)]);
   one.beginChecks(0, null);
   const call = one.check(10_000, "due");
   if (call === null) throw new Error("nothing is due");

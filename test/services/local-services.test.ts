@@ -3,11 +3,8 @@ import { test } from "tap";
 import type { AgentReport } from "../../src/model/agent-orders.ts";
 import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
 import { BrokenInvariant } from "../../src/model/outcome.ts";
-import {
-  type LocalInput,
-  type LocalOutput,
-  LocalServices,
-} from "../../src/services/local-services.ts";
+import type { LocalInput, LocalOutput } from "../../src/services/local-events.ts";
+import { LocalServices } from "../../src/services/local-services.ts";
 import { emptyChain, type Operation } from "../../src/services/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";

@@ -1,8 +1,8 @@
 /**
  * Deliberate bugs of the lease and of the services, for the searches of cluster schedules; see
- * mutation.ts. Each is the absence of a rule that keeps two nodes from running one service.
+ * bug-hunt.ts. Each is the absence of a rule that keeps two nodes from running one service.
  */
-import { type Mutant, mutant } from "./mutation.ts";
+import { type Mutant, mutant } from "./bug-hunt.ts";
 
 const leaseMutants: readonly Mutant[] = [
   mutant("lease", "the lease counts from the token's return", [
@@ -81,8 +81,8 @@ const serviceMutants: readonly Mutant[] = [
   mutant("services", "exclusive services share a node with others", [
     {
       file: "services/table-draft.js",
-      find: 'return this.loadOf(node, name) > 0 ? "runs services, and this one is exclusive" : null;',
-      replace: "return null;",
+      find: "const alone = !this.index.ownsOthers(node, name);",
+      replace: "const alone = true;",
     },
   ]),
   mutant("services", "a start that failed is not cleaned up", [

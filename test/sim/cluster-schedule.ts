@@ -84,7 +84,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   const time = new VirtualTime();
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
-  const membership = new HostileMembership(time, nodes, network);
+  const membership = new HostileMembership(time, nodes, { network });
   // The judge holds the run against what safety needs, whatever the configuration says.
   const judge = new ClusterJudge(time, sampleConf().fencing);
   const texts = seed >= reloadSeedMin ? laterVersions(conf) : {};
@@ -99,7 +99,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   const stage = new ClusterStage({ cluster, random, time, network });
   const watchdogs = conf.fencing.watchdog !== null;
   const acts = actsOf(stage, { cluster, random, seed, watchdogs, texts: Object.keys(texts) });
-  return verdictOf(seed, cluster, time, () => {
+  return verdictOf(seed, { cluster, time }, () => {
     stage.play(acts);
     judge.finish(cluster);
   });
@@ -108,8 +108,7 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
 /** Plays, and says what was wrong. */
 export function verdictOf(
   seed: number,
-  cluster: Cluster,
-  time: VirtualTime,
+  { cluster, time }: { readonly cluster: Cluster; readonly time: VirtualTime },
   play: () => void,
 ): ClusterVerdict {
   let breach: string | null = null;

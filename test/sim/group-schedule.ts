@@ -39,7 +39,7 @@ export function runGroupSchedule(seed: number, options: GroupRunOptions = {}): G
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
   const judge = new GroupJudge();
-  const membership = new GroupedMembership(new HostileMembership(time, nodes, network), judge);
+  const membership = new GroupedMembership(new HostileMembership(time, nodes, { network }), judge);
   const { deafness = 0 } = options;
   if (deafness > 0) membership.lose = () => random.chance(deafness);
   const cluster = new Cluster({ conf, time, membership, judge: judgeOwners });

@@ -43,6 +43,12 @@ type Station = {
 
 const socketFramesMax = 400;
 
+export type HostileParts = {
+  readonly network: RingNetwork;
+  /** A node without a clock of its own has the true time. */
+  readonly clocks?: ReadonlyMap<NodeId, Timeline>;
+};
+
 export class HostileMembership implements Membership {
   readonly network: RingNetwork;
   readonly #time: VirtualTime;
@@ -52,12 +58,10 @@ export class HostileMembership implements Membership {
   readonly #durable = new Map<NodeId, number>();
   #lives = 0;
 
-  /** A node without a clock of its own has the true time. */
   constructor(
     time: VirtualTime,
     nodes: readonly NodeId[],
-    network: RingNetwork,
-    clocks: ReadonlyMap<NodeId, Timeline> = new Map(),
+    { network, clocks = new Map() }: HostileParts,
   ) {
     this.#time = time;
     this.#nodes = nodes;

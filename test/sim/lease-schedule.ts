@@ -40,7 +40,7 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
   const clocks = new Map(nodes.map((node) => [node, driftingClock(time, random)]));
-  const membership = new HostileMembership(time, nodes, network, clocks);
+  const membership = new HostileMembership(time, nodes, { network, clocks });
   const judge = new ClusterJudge(time, {
     safeWaitMs: fencing.safeWaitMs * (1 - driftMax),
     livesOnMs: (fencing.leaseMs + (fencing.watchdog?.timeoutMs ?? 0)) / (1 - driftMax),
@@ -55,7 +55,7 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
   });
   const stage = new ClusterStage({ cluster, random, time, network });
   const acts = new Ambush(stage, cluster, random).acts(fencing.watchdog !== null);
-  return verdictOf(seed, cluster, time, () => {
+  return verdictOf(seed, { cluster, time }, () => {
     stage.play(acts);
     judge.finish(cluster);
   });

@@ -1,9 +1,9 @@
 /**
- * Deliberate bugs of the ring, for the search of ring schedules; see mutation.ts.
+ * Deliberate bugs of the ring, for the search of ring schedules; see bug-hunt.ts.
  * Source: the mutation check of the specification's invariants; each bug was one of corosync or is
  * the absence of a rule.
  */
-import { type Edit, type Mutant, mutant } from "./mutation.ts";
+import { type Edit, type Mutant, mutant } from "./bug-hunt.ts";
 
 const nothing = ";";
 

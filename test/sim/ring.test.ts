@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
+import { hunt, mutatedFiles } from "./bug-hunt.ts";
 import { firstSeed } from "./first-seed.ts";
-import { hunt, mutatedFiles } from "./mutation.ts";
 import { ringMutants } from "./ring-mutants.ts";
 import { reportOf } from "./ring-report.ts";
 import { runSchedule } from "./ring-schedule.ts";

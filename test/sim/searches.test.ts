@@ -4,11 +4,11 @@
  */
 import { readFileSync } from "node:fs";
 import { test } from "tap";
+import { hunt, mutatedFiles } from "./bug-hunt.ts";
 import { clusterMutants } from "./cluster-mutants.ts";
 import type { ClusterVerdict } from "./cluster-schedule.ts";
 import { firstSeed } from "./first-seed.ts";
 import { runLeaseSchedule } from "./lease-schedule.ts";
-import { hunt, mutatedFiles } from "./mutation.ts";
 import { runServiceSchedule } from "./service-schedule.ts";
 
 const seedsPerRun = 20;

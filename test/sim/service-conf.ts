@@ -20,8 +20,8 @@ export function randomConf(random: Random, fenceDevices: boolean): ClusterConf {
   const fenceMethods = fenceDevices
     ? [{ name: "power", devices: [{ device: "plug", agent: "fence_test", parameters: [] }] }]
     : [];
-  const base = sampleConf({ nodes: random.pick([3, 3, 4, 5]), fenceMethods });
-  const nodes = base.nodes.map((node) => node.id);
+  const sample = sampleConf({ nodes: random.pick([3, 3, 4, 5]), fenceMethods });
+  const nodes = sample.nodes.map((node) => node.id);
   const domains = Array.from({ length: 1 + random.below(3) }, (_, index) =>
     randomDomain(random, nodes, `domain${index + 1}`),
   );
@@ -31,7 +31,7 @@ export function randomConf(random: Random, fenceDevices: boolean): ClusterConf {
       randomService(random, { index, domains, earlier: services.map(({ name }) => name) }),
     );
   }
-  return { ...base, services: { ...base.services, domains, services } };
+  return { ...sample, services: { ...sample.services, domains, services } };
 }
 
 /** The init scripts that the services of the configuration call. */

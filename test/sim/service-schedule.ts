@@ -34,11 +34,8 @@ export function runServiceSchedule(seed: number): ClusterVerdict {
   const works = random.pick([0.3, 0.8, 1]);
   const conf = randomConf(random, fenceDevices);
   const network = new RingNetwork(random);
-  const membership = new HostileMembership(
-    time,
-    conf.nodes.map((node) => node.id),
-    network,
-  );
+  const nodes = conf.nodes.map((node) => node.id);
+  const membership = new HostileMembership(time, nodes, { network });
   const judge = new ServiceJudge(conf, time);
   const cluster = new Cluster({
     conf,
@@ -50,7 +47,7 @@ export function runServiceSchedule(seed: number): ClusterVerdict {
   const stage = new ClusterStage({ cluster, random, time, network });
   const services = conf.services.services.map(({ name }) => name);
   const acts = actsOf(stage, { cluster, random, services, scripts: scriptsOf(conf) });
-  return verdictOf(seed, cluster, time, () => {
+  return verdictOf(seed, { cluster, time }, () => {
     stage.play(acts);
     judge.finish(cluster);
   });
