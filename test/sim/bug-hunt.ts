@@ -59,7 +59,7 @@ export async function hunt(prey: Mutant, seeds: Iterable<number>): Promise<Hunt>
   const files = mutatedFiles(prey);
   const copy = mkdtempSync(join(tmpdir(), "clusterd-mutant-"));
   try {
-    for (const part of ["src", "test/sim", "test/membership"]) {
+    for (const part of ["src", "test/sim", "test/guard", "test/membership"]) {
       cpSync(join(root, "build", part), join(copy, "build", part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
