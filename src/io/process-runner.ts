@@ -43,15 +43,10 @@ export class SystemProcesses implements ProcessRunner {
   async run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
     if (await isDirectory(order.argv[0])) return { type: "not-started", cause: noFile };
     const argv = await this.#inCgroup(order);
-    return new Promise((resolve) => {
-      try {
-        const run = new Run({ ...order, argv }, resolve);
-        if (cancelled?.aborted === true) run.cancel();
-        cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
-      } catch (error) {
-        resolve({ type: "not-started", cause: causeText(error) });
-      }
-    });
+    const result = await begin({ ...order, argv }, cancelled);
+    const service = order.looks === true ? markedService(order.environment) : null;
+    if (result.type === "timed-out" && service !== null) await this.#cgroups?.killCheck(service);
+    return result;
   }
 
   listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
@@ -71,6 +66,18 @@ export class SystemProcesses implements ProcessRunner {
     const part = looks === true ? "check" : "run";
     return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
   }
+}
+
+function begin(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+  return new Promise((resolve) => {
+    try {
+      const run = new Run(order, resolve);
+      if (cancelled?.aborted === true) run.cancel();
+      cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
+    } catch (error) {
+      resolve({ type: "not-started", cause: causeText(error) });
+    }
+  });
 }
 
 /** The cause when a directory stands where a program should. */

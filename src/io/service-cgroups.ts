@@ -131,6 +131,11 @@ export class ServiceCgroups {
     }
   }
 
+  /** What a status check has left. */
+  async killCheck(service: ServiceName): Promise<void> {
+    await writeInto(join(this.#part(service, "check"), "cgroup.kill"), "1");
+  }
+
   async processes(
     service: ServiceName | null,
   ): Promise<readonly { readonly pid: number; readonly service: ServiceName }[]> {

@@ -8,6 +8,7 @@ import { SystemProcesses } from "../../src/io/process-runner.ts";
 import { cgroupsAbove, makeServiceCgroups, ServiceCgroups } from "../../src/io/service-cgroups.ts";
 import { trackingVariables } from "../../src/io/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
 import { createCgroupTree, removeCgroupTree } from "../netns/node-cgroups.ts";
 import { turns, until } from "./waiting.ts";
 
@@ -46,7 +47,8 @@ function agent(t: Test, action: string, script: string): ProcessOrder {
   const file = join(directory, "agent");
   writeProgram(file, script);
   const environment = [["PATH", "/usr/bin:/bin"], ...trackingVariables(token, web)] as const;
-  return { argv: [file, action], environment, stdin: null, timeoutMs: null };
+  const looks = action === "status" ? { looks: true as const } : {};
+  return { argv: [file, action], environment, stdin: null, timeoutMs: null, ...looks };
 }
 
 function writeProgram(path: string, script: string): void {
@@ -111,6 +113,16 @@ test("the end of the last process is told, once; a status check is not", { skip 
   await processes.run(agent(t, "status", "true"));
   await turns(20);
   t.equal(ends, 1);
+});
+
+test("what a check has left is killed when it is late, and nothing else", { skip }, async (t) => {
+  const { processes } = await scene(t);
+  await processes.run(agent(t, "start", hidden));
+  const late = { ...agent(t, "status", `${hidden}\nsleep 1000`), timeoutMs: ms(300) };
+  t.match(await processes.run(late), { type: "timed-out", gone: true });
+  await until("one is left", async () => {
+    return (await processes.listTracked({ token, service: web })).length === 1;
+  });
 });
 
 test("what cannot be run fails as it would without cgroups", { skip }, async (t) => {
