@@ -152,15 +152,17 @@ export class FenceDomain {
     }
     this.#out.push({ type: "disarm", node });
     if (!this.#quorate || !this.#actsOn(victim)) return;
-    if (victim.external !== null) {
+    if (victim.byHand?.outcome === "success") {
       this.#out.push({ type: "arm", node, afterMs: ms(0) });
       return;
     }
     if (delayMs === null) return;
     if (this.#ways.hasDevices(node)) {
-      // A victim that is back needs time for its clean-up before it is shot for not being clean.
-      const back = this.#register.members.includes(node);
-      const afterMs = back ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
+      // A victim that is back needs time for its clean-up before it is shot for not being clean;
+      // one that is fenced by hand need not be shot twice.
+      const { members } = this.#register;
+      const patient = members.includes(node) || members.includes(victim.byHand?.by ?? node);
+      const afterMs = patient ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
     } else if (this.#ways.fencesItself(node)) {
       if (this.#register.members.includes(node)) return;
@@ -196,8 +198,8 @@ export class FenceDomain {
       this.#advance(node, { outcome: "success", text: "lease ended", wallSeconds });
       return;
     }
-    if (victim.external !== null) {
-      this.#submitDone(node, { how: "external", text: victim.external, wallSeconds });
+    if (victim.byHand?.outcome === "success") {
+      this.#submitDone(node, { how: "external", text: victim.byHand.text, wallSeconds });
       return;
     }
     if (this.#ways.hasDevices(node)) {
@@ -284,7 +286,8 @@ export class FenceDomain {
   #onExternal(message: Extract<FenceMessage, { readonly type: "fence-external" }>): void {
     const name = this.#ways.name(message.victim);
     const by = this.#ways.name(message.by);
-    this.#say("warning", `${name} was fenced by hand on ${by}: ${message.text}`);
+    const words = { begun: "is", success: "was", failure: "was not" }[message.outcome];
+    this.#say("warning", `${name} ${words} fenced by hand on ${by}: ${message.text}`);
     if (this.#register.external(message)) this.#schedule(message.victim, this.#delayMs);
     else this.#say("notice", `${name} has begun a new life since: this says nothing about it`);
   }
