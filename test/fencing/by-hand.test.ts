@@ -51,7 +51,7 @@ test("while an operator's agents are at work nobody else's begin", async (t) => 
   t.equal(cluster.concluded.length, 4);
 });
 
-test("an operator's agents that fail, hang, or end with their node delay nobody for ever", async (t) => {
+test("an operator's agents that fail, hang, or end with their node do not block", async (t) => {
   const failed = five();
   const begun = external(failed, 4, "begun");
   failed.say(begun).view([1, 2, 3, 5]).run(20_000);
