@@ -63,14 +63,15 @@ export class FenceDesk {
   }
 
   async #fence(target: NodeConf, who: string): Promise<RunReply> {
-    const { log, node, push } = this.#parts;
+    const { log } = this.#parts;
     const { name } = target;
     const fenceMethods = target.fenceMethods.filter((method) =>
       method.devices.some(({ agent }) => agent !== "self"),
     );
     if (fenceMethods.length === 0) return nothing(`${name} has no fence device`);
     log("warning", `${who} fences ${name} by hand`);
-    const mark = node()?.snapshot.fence.mark(target.id) ?? null;
+    const tell = this.#teller(target.id, `by ${who}`);
+    tell("begun");
     const round = new FenceRound({ ...target, fenceMethods }, { selfLast: false });
     const lines: string[] = [];
     for (;;) {
@@ -81,12 +82,21 @@ export class FenceDesk {
       if (progress.type === "step") continue;
       const result = progress.type === "fenced" ? "success" : "failed";
       log(result === "success" ? "notice" : "err", `fence ${name} by hand: ${result}`);
+      const told = tell(result === "success" ? "success" : "failure");
       if (result === "failed") return { result, lines, text: `${name} was not fenced` };
-      const told = mark !== null && node()?.snapshot.table != null;
-      if (told) push({ type: "fenced-by-hand", victim: target.id, mark, text: `by ${who}` });
       const silent = "; this node is not quorate, so nobody was told: see fence_ack-ts(8)";
       return { result, lines, text: `${name} was switched off${told ? "" : silent}` };
     }
+  }
+
+  /** Tells the members what becomes of the node; returns whether anybody can hear it. */
+  #teller(victim: NodeId, text: string) {
+    const mark = this.#parts.node()?.snapshot.fence.mark(victim) ?? null;
+    return (outcome: "begun" | "success" | "failure"): boolean => {
+      if (mark === null || this.#parts.node()?.snapshot.history == null) return false;
+      this.#parts.push({ type: "fenced-by-hand", victim, mark, outcome, text });
+      return true;
+    };
   }
 
   async #unfence(target: NodeConf, who: string): Promise<RunReply> {

@@ -142,15 +142,17 @@ export class FenceDomain {
     if (!this.#quorate) return;
     this.#giveUp(victim);
     if (!this.#actsOn(victim)) return;
-    if (victim.external !== null) {
+    if (victim.byHand?.outcome === "success") {
       this.#out.push({ type: "arm", node, afterMs: ms(0) });
       return;
     }
     if (delayMs === null) return;
     if (this.#ways.hasDevices(node)) {
-      // A victim that is back needs time for its clean-up before it is shot for not being clean.
-      const back = this.#register.members.includes(node);
-      const afterMs = back ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
+      // A victim that is back needs time for its clean-up before it is shot for not being clean;
+      // one that is fenced by hand need not be shot twice.
+      const { members } = this.#register;
+      const patient = members.includes(node) || members.includes(victim.byHand?.by ?? node);
+      const afterMs = patient ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
     } else if (this.#ways.fencesItself(node)) {
       if (this.#register.members.includes(node)) return;
@@ -186,8 +188,8 @@ export class FenceDomain {
       this.#advance(node, { outcome: "success", text: "lease ended", wallSeconds });
       return;
     }
-    if (victim.external !== null) {
-      this.#submitDone(node, { how: "external", text: victim.external, wallSeconds });
+    if (victim.byHand?.outcome === "success") {
+      this.#submitDone(node, { how: "external", text: victim.byHand.text, wallSeconds });
       return;
     }
     if (this.#ways.hasDevices(node)) {
@@ -278,7 +280,8 @@ export class FenceDomain {
   #onExternal(message: Extract<FenceMessage, { readonly type: "fence-external" }>): void {
     const name = this.#ways.name(message.victim);
     const by = this.#ways.name(message.by);
-    this.#say("warning", `${name} was fenced by hand on ${by}: ${message.text}`);
+    const words = { begun: "is", success: "was", failure: "was not" }[message.outcome];
+    this.#say("warning", `${name} ${words} fenced by hand on ${by}: ${message.text}`);
     if (this.#register.external(message)) this.#schedule(message.victim, this.#delayMs);
     else this.#say("notice", `${name} has begun a new life since: this says nothing about it`);
   }
@@ -347,10 +350,7 @@ export class FenceDomain {
     else this.#giveUp(held);
   }
 
-  /**
-   * The node came back while nobody is at work on it: its executor lost its memory after it began.
-   * That one alone knows, and says so.
-   */
+  /** It came back, and its executor, which alone knows this, lost its memory after it began. */
   #giveUp({ node, by, since, heldReady }: Victim): void {
     const idle = !this.#rounds.has(node) && !this.#runs.has(node);
     if (by !== this.#self || heldReady === null || !idle) return;

@@ -55,17 +55,20 @@ const mark = {
   life: count,
 };
 
-/** An operator had the agents of the node run, with success. */
+/** An operator has the agents of the node run: they begin, or this came of them. */
 const fenceExternal = record({
   type: literal("fence-external"),
   victim: nodeId,
   ...mark,
   by: nodeId,
+  outcome: oneOf("begun", "success", "failure"),
   text,
 });
 
 export const fenceMessage = either(fenceBegin, fenceFailed, fenceDone, fenceExternal);
 export type FenceMessage = Shaped<typeof fenceMessage>;
+
+const byHand = record({ by: nodeId, outcome: oneOf("begun", "success"), text });
 
 const victim = record({
   node: nodeId,
@@ -77,8 +80,8 @@ const victim = record({
   by: nullable(nodeId),
   rounds: count,
   lastText: text,
-  /** An operator had its agents run with success since it was lost, or shortly before. */
-  external: nullable(text),
+  /** An operator has its agents run, or had with success, since or shortly before it was lost. */
+  byHand: nullable(byHand),
   /** Life of a `ready` that waits for the agents' verdict. */
   heldReady: nullable(record({ life: count, at: count, hosts: flag })),
 });
@@ -91,6 +94,6 @@ export const fenceSnapshot = record({
   victims: list(victim),
   fenced: list(fenced),
   /** The life that a node proved clean last, and what an operator's agents said of it since. */
-  lives: list(record({ node: nodeId, life: count, external: nullable(text) })),
+  lives: list(record({ node: nodeId, life: count, byHand: nullable(byHand) })),
 });
 export type FenceSnapshot = Shaped<typeof fenceSnapshot>;

@@ -14,7 +14,7 @@ export class FenceRegister {
   begun = false;
   readonly victims = new Map<NodeId, Victim>();
   readonly fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
-  readonly #lives = new Map<NodeId, { readonly life: number; readonly external: string | null }>();
+  readonly #lives = new Map<NodeId, Pick<FenceSnapshot["lives"][number], "life" | "byHand">>();
 
   /** A new history, in which these nodes were not seen yet. */
   begin(unseen: readonly NodeId[], ringSeq: number): void {
@@ -82,26 +82,27 @@ export class FenceRegister {
 
   /** A life of the node was proven clean; returns whether it was a victim. */
   proven(node: NodeId, life: number): boolean {
-    this.#lives.set(node, { life, external: null });
+    this.#lives.set(node, { life, byHand: null });
     return this.victims.delete(node);
   }
 
-  /** An operator's agents have switched the node off. False: an earlier life of it. */
-  external({ victim: node, since, life, text }: External): boolean {
+  /** What an operator's agents do or did to the node. False: to an earlier life of it. */
+  external({ victim: node, since, life, by, outcome, text }: External): boolean {
     const victim = this.victims.get(node);
     if (this.mark(node).life !== life) return false;
     if (victim !== undefined && since !== 0 && victim.since !== since) return false;
-    if (victim !== undefined) this.victims.set(node, { ...victim, external: text });
-    else if (this.members.includes(node)) this.#lives.set(node, { life, external: text });
+    const byHand = outcome === "failure" ? null : { by, outcome, text };
+    if (victim !== undefined) this.victims.set(node, { ...victim, byHand });
+    else if (this.members.includes(node)) this.#lives.set(node, { life, byHand });
     return true;
   }
 
   /** A victim that came back and is lost again begins anew: its safe wait, too. */
   #lose(node: NodeId, ringSeq: number): void {
     const known = this.#lives.get(node);
-    const external = known?.external ?? null;
-    if (known !== undefined) this.#lives.set(node, { ...known, external: null });
-    this.victims.set(node, { ...newVictim(node, "lost", ringSeq), external });
+    const byHand = known?.byHand ?? null;
+    if (known !== undefined) this.#lives.set(node, { ...known, byHand: null });
+    this.victims.set(node, { ...newVictim(node, "lost", ringSeq), byHand });
   }
 
   #clear(): void {
@@ -114,5 +115,5 @@ export class FenceRegister {
 }
 
 function newVictim(node: NodeId, cause: Victim["cause"], since: number): Victim {
-  return { node, cause, since, by: null, rounds: 0, lastText: "", external: null, heldReady: null };
+  return { node, cause, since, by: null, rounds: 0, lastText: "", byHand: null, heldReady: null };
 }

@@ -158,7 +158,7 @@ export class ClusterNode {
         this.#desk.order(input, this.#replica.fence.view);
         break;
       case "fenced-by-hand":
-        if (this.#phase === "active") this.#own.fencedByHand(input);
+        if (this.#replica.history !== null) this.#own.fencedByHand(input);
         break;
       case "unfence-verdict":
         this.unfencing.onVerdict(input);

@@ -39,8 +39,9 @@ export class FenceBoard {
   describe(node: NodeId, nowMs: number): string | null {
     const entry = this.#entries.get(node);
     if (entry === undefined) return null;
-    const seconds = (spanMs: number) => `${Math.max(0, Math.ceil(spanMs / 1000))} s`;
-    if (entry.type === "due") return `next in ${seconds(entry.atMs - nowMs)}`;
-    return `running ${entry.what} since ${seconds(nowMs - entry.sinceMs)}`;
+    if (entry.type === "due") {
+      return `next in ${Math.max(0, Math.ceil((entry.atMs - nowMs) / 1000))} s`;
+    }
+    return `running ${entry.what} since ${Math.floor((nowMs - entry.sinceMs) / 1000)} s`;
   }
 }

@@ -87,11 +87,12 @@ export type NodeInput =
       readonly sentence: string | null;
       readonly who: string;
     }
-  /** An operator had the agents of the node run, with success; see the mark of the fence domain. */
+  /** An operator has the agents of the node run; see the mark of the fence domain. */
   | {
       readonly type: "fenced-by-hand";
       readonly victim: NodeId;
       readonly mark: { readonly since: number; readonly life: number };
+      readonly outcome: "begun" | "success" | "failure";
       readonly text: string;
     }
   /** What became of an `unfence`. */

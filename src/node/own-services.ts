@@ -143,19 +143,11 @@ export class OwnServices {
     this.#outbox.emit({ type: "reply", number, code, owner: null });
   }
 
-  /** Tells the others that agents which an operator had run here have switched the node off. */
-  fencedByHand({
-    victim,
-    mark,
-    text,
-  }: Extract<NodeInput, { readonly type: "fenced-by-hand" }>): void {
-    const body = {
-      type: "fence-external",
-      victim,
-      ...mark,
-      by: this.#identity.self,
-      text,
-    } as const;
+  /** Tells the others of agents that an operator has run here. */
+  fencedByHand(input: Extract<NodeInput, { readonly type: "fenced-by-hand" }>): void {
+    const { victim, mark, outcome, text } = input;
+    const by = this.#identity.self;
+    const body = { type: "fence-external", victim, ...mark, by, outcome, text } as const;
     this.#outbox.submit("app", { layer: "fencing", body });
   }
 

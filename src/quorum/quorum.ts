@@ -302,8 +302,7 @@ export class Quorum {
     const present = this.#present;
     const knowing = voices.filter((voice) => voice.last?.ring === last.ring);
     // Where majorities of all votes decide, nobody gains by what a restarted node has forgotten.
-    const strict = this.#dynamic || last.demands.length > 0;
-    const remembering = strict ? new Set(knowing.map((voice) => voice.node)) : present;
+    const remembering = this.#dynamic ? new Set(knowing.map((voice) => voice.node)) : present;
     const votesAbsent = [...this.#votes]
       .filter(([node]) => !present.has(node))
       .reduce((sum, [, votes]) => sum + votes, 0);

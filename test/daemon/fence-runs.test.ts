@@ -169,7 +169,10 @@ test("fence_node: methods in order, and the cluster is told what was done", asyn
     "fence node2.example.com ipmi.bmc fence_ipmilan default: exit 1 (no link)",
     "fence node2.example.com power.a fence_apc off: success",
   ]);
-  t.match(pushed, [{ type: "fenced-by-hand", victim: 2, text: "by erika" }]);
+  t.match(pushed, [
+    { type: "fenced-by-hand", victim: 2, outcome: "begun" },
+    { type: "fenced-by-hand", victim: 2, outcome: "success", text: "by erika" },
+  ]);
 });
 
 test("fence_node: failure, nothing to run, and a node outside a quorate cluster", async (t) => {
@@ -178,7 +181,7 @@ test("fence_node: failure, nothing to run, and a node outside a quorate cluster"
   failing.cluster.boot(1, 2, 3).run(10_000);
   const failed = await failing.desk.run({ type: "fence", node: id(2), who: "erika" });
   t.match(failed, { result: "failed", text: "node2.example.com was not fenced" });
-  t.same(failing.pushed, []);
+  t.match(failing.pushed, [{ outcome: "begun" }, { outcome: "failure" }]);
   const without = desk({}, [{ name: "self", devices: [{ ...use("self"), device: "self" }] }]);
   const nothing = await without.desk.run({ type: "fence", node: id(2), who: "erika" });
   t.match(nothing, { result: "undefined", lines: [], text: /has no fence device/ });

@@ -116,3 +116,29 @@ test("fewer votes are expected when the operator vouches for it", { skip }, asyn
   const shown = await cluster.command(member, "cman_tool-ts", "status");
   t.match(shown.stdout, /\nExpected votes: 2\nTotal votes: 2\n/);
 });
+
+test("case 7: the last node is made quorate by the operator's word", { skip }, async (t) => {
+  const answers = await Promise.all([1, 2, 3].map((node) => cluster.status(node)));
+  const [last = 1, other = 2] = [1, 2, 3].filter((node) => answers[node - 1] !== null);
+  await cluster.net.powerOff(other);
+  const quorate = async () => (await cluster.status(last))?.quorum.quorate;
+  await cluster.until("it is inquorate", async () => (await quorate()) === false, 60_000);
+  const expect = ["expected", "-e", "1"];
+  const refused = await cluster.command(last, "cman_tool-ts", ...expect);
+  t.equal(refused.code, 1);
+  const sentence = /--force '(nodes .* are powered off)'/.exec(refused.stderr)?.[1] ?? "";
+  t.match(sentence, /node\d\.example\.com, node\d\.example\.com/, refused.stderr);
+  const done = await cluster.command(last, "cman_tool-ts", ...expect, "--force", sentence);
+  t.equal(done.code, 0, done.stderr);
+  await cluster.until("it is quorate", async () => (await quorate()) === true, 60_000);
+  t.match(cluster.daemon(last).output(), /"level":"alert".*the absent nodes are said to be off/);
+  writeFileSync(file(last, "power-cut"), "");
+  await cluster.until(
+    "the services are here",
+    async () => {
+      const service = await cluster.service(last, primary);
+      return service?.state === "started" && service.owner === last;
+    },
+    90_000,
+  );
+});

@@ -50,7 +50,7 @@ const say = (node: number, status: number) => {
 
 test("with fence devices nobody takes over before the agent succeeded", { skip }, async (t) => {
   cluster.startAll();
-  await cluster.allStarted([1, 2, 3]);
+  await cluster.allStarted([1, 2, 3], 60_000);
   const owner = await cluster.started(1, primary);
   const [executor = 1, other = 2] = [1, 2, 3].filter((node) => node !== owner);
   await cluster.net.cut(owner);

@@ -20,9 +20,16 @@ function five(): FenceCluster {
   return cluster;
 }
 
-function external(cluster: FenceCluster, victim: number): FenceMessage {
+type External = Extract<FenceMessage, { readonly type: "fence-external" }>;
+
+function external(
+  cluster: FenceCluster,
+  victim: number,
+  outcome: External["outcome"] = "success",
+): External {
   const mark = cluster.domain(1).mark(id(victim));
-  return { type: "fence-external", victim: id(victim), ...mark, by: id(2), text: "by erika" };
+  const rest = { by: id(2), outcome, text: "by erika" };
+  return { type: "fence-external", victim: id(victim), ...mark, ...rest };
 }
 
 test("a member that was fenced by hand is not fenced again when it is lost", async (t) => {
@@ -32,6 +39,36 @@ test("a member that was fenced by hand is not fenced again when it is lost", asy
   t.equal(cluster.concluded[0], "node 1: fenced 4 (external: by erika)");
   t.equal(cluster.concluded.length, 4, "all members know it");
   t.match(cluster.domain(3).describe(id(4)), /^fenced \(external\) by node1/);
+});
+
+test("while an operator's agents are at work nobody else's begin", async (t) => {
+  const cluster = five();
+  const begun = external(cluster, 4, "begun");
+  cluster.say(begun).view([1, 2, 3, 5]).run(59_000);
+  t.same(cluster.calls, [], "longer than post_fail_delay");
+  cluster.say({ ...begun, outcome: "success" }).run(1);
+  t.equal(cluster.concluded[0], "node 1: fenced 4 (external: by erika)");
+  t.equal(cluster.concluded.length, 4);
+});
+
+test("an operator's agents that fail, hang, or end with their node do not block", async (t) => {
+  const failed = five();
+  const begun = external(failed, 4, "begun");
+  failed.say(begun).view([1, 2, 3, 5]).run(20_000);
+  failed.say({ ...begun, outcome: "failure" }).run(10_000);
+  t.equal(failed.calls.length, 1, "after post_fail_delay");
+  const gone = five();
+  gone
+    .say(external(gone, 4, "begun"))
+    .view([1, 3, 5])
+    .run(10_000);
+  t.equal(gone.calls.length, 2, "node2 ran them, and is a victim itself");
+  const hanging = five();
+  hanging
+    .say(external(hanging, 4, "begun"))
+    .view([1, 2, 3, 5])
+    .run(60_000);
+  t.equal(hanging.calls.length, 1, "after agent_timeout");
 });
 
 test("a victim that is fenced by hand during its delay is off", async (t) => {

@@ -196,3 +196,13 @@ test("who is no member cannot be removed, nor anybody twice", async (t) => {
   for (const node of [5, 4, 4]) voters.remove(node);
   t.match(voters.meet(t, 1, 2, 3), { expectedVotes: 4, quorum: 3 });
 });
+
+test("after a removal a node that restarts is counted: nobody else could go on", async (t) => {
+  const voters = new Voters({ votes: [1, 1, 1] });
+  voters.meet(t, 1, 2, 3);
+  voters.remove(3);
+  t.match(voters.meet(t, 1, 2), { expectedVotes: 2, quorum: 2, quorate: true });
+  t.equal(voters.meet(t, 2).quorate, false);
+  voters.restart(1);
+  t.equal(voters.meet(t, 1, 2).quorate, true);
+});

@@ -282,8 +282,12 @@ export class Cluster {
   fencedByHand(node: number, victim: number): this {
     const mark = this.node(node)?.snapshot.fence.mark(id(victim));
     if (mark === undefined) throw new Error(`no daemon on node ${node}`);
-    this.crash(victim, "fenced");
-    this.#step(id(node), { type: "fenced-by-hand", victim: id(victim), mark, text: "by operator" });
+    const told = { type: "fenced-by-hand", victim: id(victim), mark, text: "by operator" } as const;
+    this.#step(id(node), { ...told, outcome: "begun" });
+    this.#options.time.after(1000, () => {
+      this.crash(victim, "fenced");
+      this.#step(id(node), { ...told, outcome: "success" });
+    });
     return this;
   }
 
