@@ -22,8 +22,16 @@ export type Configuration = {
 /** Reads a text as this node would at its start; the problem in words. */
 export type ReadText = (text: string) => Result<Configuration, string>;
 
-/** Longer ones would hold up the ring, and no file of people is longer. */
-const configurationCharactersMax = 262_144;
+/**
+ * As JSON. A snapshot may carry two of them beside its table, and must fit into one message of
+ * 1 MiB; no file of people is longer.
+ */
+const textBytesMax = 250_000;
+
+/** Empty when it is too long to travel. */
+export function travelling(text: string): string {
+  return Buffer.byteLength(JSON.stringify(text)) <= textBytesMax ? text : "";
+}
 
 const fixedParts = [
   "name",
@@ -48,9 +56,7 @@ export function changeProblem(now: Configuration, next: Configuration): string |
     const text = "config version older or equal the running config";
     return `Not reloading, ${text} (${conf.version}, running ${old.version})`;
   }
-  if (next.text.length > configurationCharactersMax) {
-    return `it has more than ${configurationCharactersMax} characters`;
-  }
+  if (travelling(next.text) === "") return `it has more than ${textBytesMax} bytes`;
   const fixed = fixedParts.filter(
     (part) => JSON.stringify(old[part]) !== JSON.stringify(conf[part]),
   );
@@ -111,6 +117,7 @@ export class Configurations {
     readonly hash: string;
   }): Result<Configuration, string> {
     if (others.hash === this.#settled.hash) return accept(this.#settled);
+    if (others.text === "") return refuse("the cluster's configuration is too long: copy the file");
     const read = this.#read(others.text);
     if (!read.ok) return refuse(`the cluster's configuration is not valid here: ${read.problem}`);
     return read;

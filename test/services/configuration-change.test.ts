@@ -5,6 +5,7 @@
  */
 import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
+import { changeProblem } from "../../src/node/configurations.ts";
 import { Cluster, type ClusterOptions, id, service } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
@@ -108,6 +109,14 @@ test("only services may change, and only to a later version", async (t) => {
     fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
     [],
   );
+});
+
+test("a text that would not fit into a message is refused before it travels", (t) => {
+  const first = { conf: withServices(18, web(two)), hash: "a", text: "first" };
+  const next = { conf: withServices(19, web(two)), hash: "b", text: "x".repeat(250_000) };
+  t.match(changeProblem(first, next), /more than 250000 bytes/);
+  t.equal(changeProblem(first, { ...next, text: "next" }), null);
+  t.end();
 });
 
 test("G1: one member's refusal keeps the old one in force everywhere", async (t) => {
