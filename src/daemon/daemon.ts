@@ -180,6 +180,7 @@ export class Daemon {
       configHash: hash,
       configText: text,
       readText: this.#live.read,
+      prepareText: (content) => this.#live.prepare(content),
       onConfiguration: (configuration) => this.#onConfiguration(configuration),
       trackingToken,
       performer,

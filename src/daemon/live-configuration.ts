@@ -7,8 +7,10 @@
 import { createHash } from "node:crypto";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
+import { checkHost } from "../config/host-check.ts";
 import type { AcknowledgeReply } from "../control/protocol.ts";
 import { replaceWhole } from "../io/atomic-file.ts";
+import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
 import type { ResourceConf } from "../model/conf.ts";
@@ -49,6 +51,21 @@ export class LiveConfiguration {
     return [...this.#addresses];
   }
 
+  /**
+   * Before `read`, and asynchronous: this machine is asked for whatever the text supposes. What is
+   * missing here, such as a script, is said; it does not keep the others from their configuration.
+   */
+  async prepare(text: string): Promise<void> {
+    const { file, local, hash } = this.#loaded;
+    const parsed = parseClusterConf(text, { file });
+    if (parsed.conf === null || parsed.places === null) return;
+    if (createHash("sha256").update(text).digest("hex") === hash) return;
+    const facts = await gatherHostFacts(parsed.conf, local.name);
+    for (const each of checkHost(parsed.conf, facts, parsed.places)) {
+      this.#say("warning", formatComplaint(each));
+    }
+  }
+
   /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
   readonly read: ReadText = (text) => {
     const { file, conf } = this.#loaded;
@@ -76,7 +93,6 @@ export class LiveConfiguration {
     if (problem !== null) return { accepted: false, text: problem };
     const checked = await loadConfiguration(file, local.name);
     if (checked.loaded === null) return invalid(firstError(checked.complaints));
-    for (const each of checked.complaints) this.#say("warning", formatComplaint(each));
     const { code, text } = await propose(next.value);
     if (code === 0) return { accepted: true, text: "" };
     return { accepted: false, text: text === "" ? requestText(code) : text };

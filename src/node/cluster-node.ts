@@ -28,6 +28,7 @@ import { OwnServices } from "./own-services.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
 import { Replica, type ReplicaOutput } from "./replica.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { performTable } from "./table-effects.ts";
 import { composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 
 export class ClusterNode {
@@ -38,6 +39,7 @@ export class ClusterNode {
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
   readonly #configurations: Configurations;
+  readonly #parts: Parameters<typeof performTable>[1];
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
@@ -47,6 +49,8 @@ export class ClusterNode {
   #accepted: readonly NodeId[] = [];
   #ending: "no" | "shutdown" | "restart" = "no";
   #departing = false;
+  /** Waits until its configuration can be read. */
+  #snapshot: Snapshot | null = null;
 
   /** `read`: as this node reads a configuration's text at its start. */
   constructor(conf: ClusterConf, identity: NodeIdentity, read: ReadText) {
@@ -57,6 +61,8 @@ export class ClusterNode {
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
+    const [own, outbox, configurations] = [this.#own, this.#outbox, this.#configurations];
+    this.#parts = { own, outbox, configurations };
     this.#replica = new Replica(this.#configurations, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
@@ -112,11 +118,7 @@ export class ClusterNode {
         this.#stepOwn({ type: "report", action: input.action, report: input.report });
         break;
       case "fence-verdict":
-        this.#replica.stepFence({
-          ...input,
-          type: "verdict",
-          wallSeconds: this.#outbox.wallSeconds,
-        });
+        this.#replica.onVerdict(input, this.#outbox.wallSeconds);
         break;
       case "request":
       case "propose":
@@ -134,6 +136,9 @@ export class ClusterNode {
         break;
       case "check-now":
         this.#stepOwn({ ...input, frozen: this.#replica.frozen });
+        break;
+      case "read-done":
+        this.#onRead(input.text);
         break;
       case "shutdown":
         this.#onShutdown(input.remove);
@@ -159,6 +164,7 @@ export class ClusterNode {
     }
     this.#suspended = false;
     this.#exchange = new StateExchange(input);
+    this.#snapshot = null;
     this.#phase = "exchanging";
     const { self } = this.identity;
     const speaker = { self, life: this.#own.life, replica: this.#replica, quorum: this.quorum };
@@ -183,11 +189,7 @@ export class ClusterNode {
     if (this.#phase !== "active" || this.#replica.history === null) return;
     if (value.layer === "quorum") this.#desk.apply(value.body);
     else this.#replica.apply(value);
-    const { self } = this.identity;
-    const farewell = value.layer === "services" && value.body.type === "left" ? value.body : null;
-    if (farewell?.node === self && farewell.life === this.#own.life) {
-      this.#outbox.emit({ type: "leave" });
-    }
+    if (value.layer === "services") this.#own.onOwnFarewell(value.body);
   }
 
   #onHello(from: NodeId, hello: Hello): void {
@@ -217,19 +219,36 @@ export class ClusterNode {
   #onSnapshot(from: NodeId, body: Snapshot): void {
     const result = this.#exchange?.result ?? null;
     if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
-    if (!result.continuing.includes(this.identity.self)) {
-      const { settled } = this.#configurations;
-      const taken = this.#configurations.takeOver(body.configuration);
-      if (!taken.ok) {
-        this.#outbox.emit({ type: "killed", text: taken.problem });
-        return;
-      }
-      if (taken.value !== settled) {
-        this.#settle(taken.value, []);
-        this.#stepOwn({ type: "clean-up" });
-      }
-      if (result.winner !== null) this.#replica.adopt(body);
+    const { hash, text } = body.configuration;
+    if (result.continuing.includes(this.identity.self)) {
+      this.#activate(result);
+      return;
     }
+    this.#snapshot = body;
+    if (hash === this.#configurations.settled.hash) this.#onRead(text);
+    else this.#outbox.emit({ type: "read", text });
+  }
+
+  /** What it takes to read the text is known: for a vote, or for a snapshot that waits. */
+  #onRead(text: string): void {
+    const proposal = this.#configurations.takeProposal(text);
+    if (proposal !== null) this.#own.vote(proposal.hash, this.#configurations.examine(proposal));
+    const body = this.#snapshot;
+    if (this.#phase !== "transferring" || body?.configuration.text !== text) return;
+    this.#snapshot = null;
+    const { settled } = this.#configurations;
+    const taken = this.#configurations.takeOver(body.configuration);
+    if (!taken.ok) {
+      this.#outbox.emit({ type: "killed", text: taken.problem });
+      return;
+    }
+    if (taken.value !== settled) {
+      this.#settle(taken.value, []);
+      this.#stepOwn({ type: "clean-up" });
+    }
+    const result = this.#exchange?.result ?? null;
+    invariant(result !== null, "a snapshot without an exchange");
+    if (result.winner !== null) this.#replica.adopt(body);
     this.#activate(result);
   }
 
@@ -284,8 +303,6 @@ export class ClusterNode {
     else if (this.#ending === "shutdown") this.#outbox.emit({ type: "leave" });
   }
 
-  // --- lease and timers -------------------------------------------------------------------------
-
   #onLease(): void {
     this.#leaseTimer.renewed();
     this.#own.runDeferred();
@@ -319,10 +336,7 @@ export class ClusterNode {
     } else if (timer === "tick") {
       this.#tick.fire();
     } else {
-      const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
-      invariant(node !== undefined, `timer ${timer} of an unknown node`);
-      const { wallSeconds } = this.#outbox;
-      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
+      this.#replica.onFenceTimer(timer, this.#outbox.wallSeconds);
     }
   }
 
@@ -351,8 +365,6 @@ export class ClusterNode {
     }
   }
 
-  // --- the machines -----------------------------------------------------------------------------
-
   #stepOwn(input: LocalInput): void {
     if (this.#own.step(input)) this.#onClean();
   }
@@ -369,15 +381,6 @@ export class ClusterNode {
 
   #onTableOutput(output: Extract<ReplicaOutput, { readonly from: "table" }>["output"]): void {
     switch (output.type) {
-      case "run":
-        this.#own.run(output);
-        return;
-      case "reply":
-        this.#own.reply(output);
-        return;
-      case "examine":
-        this.#own.vote(output.hash, this.#configurations.examine(output));
-        return;
       case "prepare":
         this.#stepOwn(output);
         return;
@@ -390,11 +393,8 @@ export class ClusterNode {
         this.#departing = true;
         this.#stepOwn({ type: "kill" });
         return;
-      case "notice":
-        this.#outbox.notice("services", output.level, output.text);
-        return;
       default:
-        assertNever(output);
+        performTable(output, this.#parts);
     }
   }
 }

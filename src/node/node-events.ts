@@ -79,6 +79,8 @@ export type NodeInput =
     }
   /** An operator wants another configuration; answered like a request. */
   | ({ readonly type: "propose" } & Proposal)
+  /** The order `read` for this text is carried out. */
+  | { readonly type: "read-done"; readonly text: string }
   /** Something happened on this machine that may have hurt a service. */
   | { readonly type: "check-now"; readonly why: string }
   /** `remove`: for good, so that less votes are expected afterwards. */
@@ -111,6 +113,8 @@ export type NodeOutput =
       readonly code: RequestCode;
       readonly owner: NodeId | null;
     }
+  /** Gather what it takes to read this configuration here. */
+  | { readonly type: "read"; readonly text: string }
   /** In force from here on: to be kept for the next start. */
   | {
       readonly type: "configuration";

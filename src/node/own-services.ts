@@ -9,6 +9,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { type LocalInput, type LocalOutput, LocalServices } from "../services/local-services.ts";
+import type { ServiceMessage } from "../services/service-messages.ts";
 import type { NodeRecord, TableOutput } from "../services/table-draft.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
@@ -176,6 +177,12 @@ export class OwnServices {
     const once = `${state} ${this.life} ${around.ringSeq}`;
     if (this.#announced !== once) this.announce(state);
     this.#announced = once;
+  }
+
+  /** The last message of this life was delivered: it may go. */
+  onOwnFarewell(message: ServiceMessage): void {
+    if (message.type !== "left" || message.node !== this.#identity.self) return;
+    if (message.life === this.life) this.#outbox.emit({ type: "leave" });
   }
 
   /** Says something of this life in the total order. */

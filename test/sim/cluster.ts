@@ -396,8 +396,24 @@ export class Cluster {
     judge?.(this);
   }
 
+  #fence(
+    node: NodeId,
+    daemon: Daemon,
+    output: Extract<NodeOutput, { readonly type: "fence" }>,
+  ): void {
+    const { time, fenceAgent } = this.#options;
+    time.after(20, () => {
+      const outcome = fenceAgent?.(output.node) ?? "failure";
+      if (outcome === "success") this.crash(output.node, "fenced");
+      if (this.#machine(node).daemon !== daemon) return;
+      const text = `agent ${outcome}`;
+      const { node: victim, run } = output;
+      this.#step(node, { type: "fence-verdict", node: victim, run, outcome, text });
+    });
+  }
+
   #perform(node: NodeId, daemon: Daemon, output: NodeOutput): void {
-    const { membership, time, fenceAgent } = this.#options;
+    const { membership, time } = this.#options;
     const machine = this.#machine(node);
     switch (output.type) {
       case "submit":
@@ -425,22 +441,15 @@ export class Cluster {
         machine.host.kill(daemon.firstAction + output.action);
         return;
       case "fence":
-        time.after(20, () => {
-          const outcome = fenceAgent?.(output.node) ?? "failure";
-          if (outcome === "success") this.crash(output.node, "fenced");
-          if (machine.daemon !== daemon) return;
-          const text = `agent ${outcome}`;
-          this.#step(node, {
-            type: "fence-verdict",
-            node: output.node,
-            run: output.run,
-            outcome,
-            text,
-          });
-        });
+        this.#fence(node, daemon, output);
         return;
       case "reply":
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
+        return;
+      case "read":
+        time.after(1, () => {
+          if (machine.daemon === daemon) this.#step(node, { type: "read-done", text: output.text });
+        });
         return;
       case "configuration":
         machine.file = output.text;
