@@ -224,6 +224,19 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
 });
 
+test("at a cold start the older file of the minority is replaced by the others'", async (t) => {
+  const next = withServices(19, web([script("a")]), sampleService("n", [script("n")]));
+  const time = new VirtualTime();
+  const membership = new PerfectMembership(time, [1, 2, 3].map(id));
+  const conf = withServices(18, web(two));
+  const seen = new Cluster({ conf, texts: { next }, time, membership, judge: judgeOwners });
+  seen.setFile(2, "next").setFile(3, "next").boot(1, 2, 3).run(8000);
+  t.same(files(seen), ["next", "next", "next"]);
+  t.same(versions(seen), [19, 19, 19]);
+  t.equal(seen.node(2)?.snapshot.table?.node(id(1)).phase, "ready");
+  t.equal(seen.runningOn("n").length, 1);
+});
+
 test("a node with a newer file is not counted, and changes nothing", async (t) => {
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web(two)), { next });
