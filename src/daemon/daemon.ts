@@ -211,6 +211,7 @@ export class Daemon {
       configHash: hash,
       configText: text,
       readText: this.#live.read,
+      prepareText: (content) => this.#live.prepare(content),
       onConfiguration: (configuration) => this.#onConfiguration(configuration),
       trackingToken,
       watchdog: this.#watchdog.counts,

@@ -48,6 +48,8 @@ export type LoopParts = {
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Another configuration is in force. */
   readonly onConfiguration: (configuration: Configuration) => void;
+  /** Gathers what it takes to read a configuration's text. */
+  readonly prepareText: (text: string) => Promise<void>;
   /** The lease lasts longer; the guard has to hear of it. */
   readonly onLease: (endMs: number) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
@@ -212,6 +214,11 @@ export class EventLoop {
       case "answer":
         this.#answers.get(output.number)?.(output);
         this.#answers.delete(output.number);
+        return;
+      case "read":
+        void this.#parts.prepareText(output.text).then(() => {
+          this.push({ type: "read-done", text: output.text });
+        });
         return;
       case "configuration":
         this.#parts.onConfiguration(output);

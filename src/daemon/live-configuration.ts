@@ -7,16 +7,20 @@
 import { createHash } from "node:crypto";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
+import type { FoundAgents } from "../config/found-agents.ts";
+import { checkHost } from "../config/host-check.ts";
 import type { AcknowledgeReply } from "../control/protocol.ts";
 import { replaceWhole } from "../io/atomic-file.ts";
+import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
-import type { ClusterConf, ResourceConf } from "../model/conf.ts";
+import type { ResourceConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestText } from "../model/request-codes.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
 import { heldAddress } from "../services/held-things.ts";
+import { searchAgents } from "./agent-search.ts";
 import { type LoadedConfiguration, loadConfiguration } from "./configuration.ts";
 
 type Parts = {
@@ -28,19 +32,16 @@ type Parts = {
 export type ProposalEnd = { readonly code: RequestCode; readonly text: string };
 
 const fileMode = 0o640;
-/** Agents are asked for their metadata when the daemon starts, and only those in use. */
-const agentsUnread =
-  "a resource agent that this daemon has not asked for its metadata, or cannot use; restart " +
-  "clusterd with the new file on each node, one after the other";
-
 export class LiveConfiguration {
   readonly #log: LogSink;
   #loaded: LoadedConfiguration;
+  #agents: FoundAgents;
   /** Service addresses of this and all earlier ones: what is to be taken off in the end. */
   #addresses: ReadonlySet<string>;
 
   constructor({ loaded, log }: Parts) {
     this.#loaded = loaded;
+    this.#agents = loaded.agents;
     this.#log = log;
     this.#addresses = addressesOf(loaded);
   }
@@ -53,14 +54,29 @@ export class LiveConfiguration {
     return [...this.#addresses];
   }
 
+  /**
+   * Before `read`, and asynchronous: this machine is asked for whatever the text supposes. What is
+   * missing here, such as a script, is said; it does not keep the others from their configuration.
+   */
+  async prepare(text: string): Promise<void> {
+    const { file, local, hash } = this.#loaded;
+    const { agents, units } = await searchAgents(text);
+    this.#agents = joinAgents(this.#agents, agents);
+    const parsed = parseClusterConf(text, { file, agents });
+    if (parsed.conf === null || parsed.places === null) return;
+    if (createHash("sha256").update(text).digest("hex") === hash) return;
+    const facts = { ...(await gatherHostFacts(parsed.conf, local.name)), units };
+    for (const each of checkHost(parsed.conf, facts, parsed.places)) {
+      this.#say("warning", formatComplaint(each));
+    }
+  }
+
   /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
   readonly read: ReadText = (text) => {
-    const { file, conf, agents } = this.#loaded;
-    const parsed = parseClusterConf(text, { file, agents });
+    const { file, conf } = this.#loaded;
+    const parsed = parseClusterConf(text, { file, agents: this.#agents });
     if (parsed.conf === null || parsed.places === null)
       return refuse(firstError(parsed.complaints));
-    const missing = [...agentsMissing(parsed.conf)].filter((one) => !agentsMissing(conf).has(one));
-    if (missing.length > 0) return refuse(`${missing.join(", ")}: ${agentsUnread}`);
     const { totem } = parsed.conf;
     const { address } = parsed.places.multicast === null ? conf.totem.multicast : totem.multicast;
     const multicast = { ...totem.multicast, address };
@@ -75,6 +91,7 @@ export class LiveConfiguration {
     const { file, local, hash } = this.#loaded;
     const content = await readText(file);
     if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
+    await this.prepare(content.value);
     const next = this.read(content.value);
     if (!next.ok) return invalid(next.problem);
     if (next.value.hash === hash) return { accepted: true, text: "it is in force already" };
@@ -82,7 +99,6 @@ export class LiveConfiguration {
     if (problem !== null) return { accepted: false, text: problem };
     const checked = await loadConfiguration(file, local.name);
     if (checked.loaded === null) return invalid(firstError(checked.complaints));
-    for (const each of checked.complaints) this.#say("warning", formatComplaint(each));
     const { code, text } = await propose(next.value);
     if (code === 0) return { accepted: true, text: "" };
     return { accepted: false, text: text === "" ? requestText(code) : text };
@@ -140,13 +156,13 @@ function firstError(complaints: readonly Complaint[]): string {
   return error === undefined ? "it cannot be read" : formatComplaint(error);
 }
 
-/** Types of resources that cannot run here for want of their agent. */
-function agentsMissing(conf: ClusterConf): ReadonlySet<string> {
-  const below = (tree: ResourceConf): readonly string[] => [
-    ...(tree.agent?.runs.dialect === "none" ? [tree.type] : []),
-    ...tree.children.flatMap(below),
-  ];
-  return new Set(conf.services.services.flatMap(({ tree }) => below(tree)));
+/** Whatever this machine has said of its agents; the later word counts. */
+function joinAgents(before: FoundAgents, now: FoundAgents): FoundAgents {
+  return {
+    ...now,
+    byType: new Map([...before.byType, ...now.byType]),
+    ocf: new Map([...before.ocf, ...now.ocf]),
+  };
 }
 
 function addressesOf({ conf }: LoadedConfiguration): ReadonlySet<string> {

@@ -36,6 +36,7 @@ export type LifeParts = {
   readonly configHash: string;
   readonly configText: string;
   readonly readText: ReadText;
+  readonly prepareText: (text: string) => Promise<void>;
   readonly onConfiguration: (configuration: Configuration) => void;
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
@@ -186,7 +187,7 @@ export class NodeLife {
 
   #begin(incarnation: number): void {
     const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
-    const { log, performer, readText, onLease, onTurn, onConfiguration } = this.#parts;
+    const { log, performer, readText, prepareText, onLease, onTurn } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
     this.#node = new ClusterNode(conf, identity, readText);
     this.#loop = new EventLoop({
@@ -200,7 +201,8 @@ export class NodeLife {
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
         else this.#thread.post(input);
       },
-      onConfiguration,
+      prepareText,
+      onConfiguration: this.#parts.onConfiguration,
       onLease,
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn,

@@ -55,6 +55,8 @@ export class ClusterNode {
   #suspended = true;
   #exchange: StateExchange | null = null;
   #accepted: readonly NodeId[] = [];
+  /** Waits until its configuration can be read. */
+  #snapshot: Snapshot | null = null;
 
   /** `read`: as this node reads a configuration's text at its start. */
   constructor(conf: ClusterConf, identity: NodeIdentity, read: ReadText) {
@@ -170,6 +172,9 @@ export class ClusterNode {
       case "check-now":
         this.#stepOwn({ ...input, frozen: this.#replica.frozen });
         break;
+      case "read-done":
+        this.#onRead(input.text);
+        break;
       case "shutdown":
         this.#onShutdown(input.remove);
         break;
@@ -190,6 +195,7 @@ export class ClusterNode {
 
   #beginExchange(exchange: StateExchange): void {
     this.#exchange = exchange;
+    this.#snapshot = null;
     this.#phase = "exchanging";
     const { self } = this.identity;
     const speaker = { self, life: this.#own.life, replica: this.#replica, quorum: this.quorum };
@@ -220,10 +226,7 @@ export class ClusterNode {
     }
     if (!active) return;
     this.#replica.apply(value);
-    const farewell = value.layer === "services" && value.body.type === "left" ? value.body : null;
-    if (farewell?.node === this.identity.self && farewell.life === this.#own.life) {
-      this.#outbox.emit({ type: "leave" });
-    }
+    if (value.layer === "services") this.#own.onOwnFarewell(value.body);
   }
 
   #onHello(from: NodeId, hello: Hello): void {
@@ -252,19 +255,36 @@ export class ClusterNode {
   #onSnapshot(from: NodeId, body: Snapshot): void {
     const result = this.#exchange?.result ?? null;
     if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
-    if (!result.continuing.includes(this.identity.self)) {
-      const { settled } = this.#configurations;
-      const taken = this.#configurations.takeOver(body.configuration);
-      if (!taken.ok) {
-        this.#outbox.emit({ type: "killed", text: taken.problem });
-        return;
-      }
-      if (taken.value !== settled) {
-        this.#settle(taken.value, []);
-        this.#stepOwn({ type: "clean-up" });
-      }
-      if (result.winner !== null) this.#replica.adopt(body);
+    const { hash, text } = body.configuration;
+    if (result.continuing.includes(this.identity.self)) {
+      this.#activate(result);
+      return;
     }
+    this.#snapshot = body;
+    if (hash === this.#configurations.settled.hash) this.#onRead(text);
+    else this.#outbox.emit({ type: "read", text });
+  }
+
+  /** What it takes to read the text is known: for a vote, or for a snapshot that waits. */
+  #onRead(text: string): void {
+    const proposal = this.#configurations.takeProposal(text);
+    if (proposal !== null) this.#own.vote(proposal.hash, this.#configurations.examine(proposal));
+    const body = this.#snapshot;
+    if (this.#phase !== "transferring" || body?.configuration.text !== text) return;
+    this.#snapshot = null;
+    const { settled } = this.#configurations;
+    const taken = this.#configurations.takeOver(body.configuration);
+    if (!taken.ok) {
+      this.#outbox.emit({ type: "killed", text: taken.problem });
+      return;
+    }
+    if (taken.value !== settled) {
+      this.#settle(taken.value, []);
+      this.#stepOwn({ type: "clean-up" });
+    }
+    const result = this.#exchange?.result ?? null;
+    invariant(result !== null, "a snapshot without an exchange");
+    if (result.winner !== null) this.#replica.adopt(body);
     this.#activate(result);
   }
 
@@ -356,10 +376,7 @@ export class ClusterNode {
     } else if (timer === "unfence") {
       this.unfencing.onTimer();
     } else {
-      const node = this.conf.nodes.find((one) => `fence-${one.id}` === timer);
-      invariant(node !== undefined, `timer ${timer} of an unknown node`);
-      const { wallSeconds } = this.#outbox;
-      this.#replica.stepFence({ type: "timer", node: node.id, wallSeconds });
+      this.#replica.onFenceTimer(timer, this.#outbox.wallSeconds);
     }
   }
 

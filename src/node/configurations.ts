@@ -19,11 +19,22 @@ export type Configuration = {
   readonly text: string;
 };
 
-/** Reads a text as this node would at its start; the problem in words. */
+/**
+ * Reads a text as this node would at its start; the problem in words. What it takes to do so at
+ * once, such as the metadata of agents, was gathered for the order `read`.
+ */
 export type ReadText = (text: string) => Result<Configuration, string>;
 
-/** Longer ones would hold up the ring, and no file of people is longer. */
-const configurationCharactersMax = 262_144;
+/**
+ * As JSON. A snapshot may carry two of them beside its table, and must fit into one message of
+ * 1 MiB; no file of people is longer.
+ */
+const textBytesMax = 250_000;
+
+/** Empty when it is too long to travel. */
+export function travelling(text: string): string {
+  return Buffer.byteLength(JSON.stringify(text)) <= textBytesMax ? text : "";
+}
 
 const fixedParts = [
   "name",
@@ -48,9 +59,7 @@ export function changeProblem(now: Configuration, next: Configuration): string |
     const text = "config version older or equal the running config";
     return `Not reloading, ${text} (${conf.version}, running ${old.version})`;
   }
-  if (next.text.length > configurationCharactersMax) {
-    return `it has more than ${configurationCharactersMax} characters`;
-  }
+  if (travelling(next.text) === "") return `it has more than ${textBytesMax} bytes`;
   const fixed = fixedParts.filter(
     (part) => JSON.stringify(old[part]) !== JSON.stringify(conf[part]),
   );
@@ -72,10 +81,14 @@ const partWords: Readonly<Record<(typeof fixedParts)[number], string>> = {
   accounts: "<uidgid>",
 };
 
+type Proposed = { readonly text: string; readonly hash: string };
+
 /** The configurations that this node has to do with. */
 export class Configurations {
   readonly #read: ReadText;
   #settled: Configuration;
+  /** To be judged when it can be read. */
+  #proposal: Proposed | null = null;
 
   constructor(settled: Configuration, read: ReadText) {
     this.#settled = settled;
@@ -91,6 +104,17 @@ export class Configurations {
     this.#settled = configuration;
   }
 
+  awaitProposal({ text, hash }: Proposed): void {
+    this.#proposal = { text, hash };
+  }
+
+  /** Null when nobody waits for this text. */
+  takeProposal(text: string): Proposed | null {
+    const proposal = this.#proposal?.text === text ? this.#proposal : null;
+    if (proposal !== null) this.#proposal = null;
+    return proposal;
+  }
+
   /** For the table: null when it cannot be read here. */
   valuesOf(text: string): ClusterConf | null {
     const read = this.#read(text);
@@ -98,7 +122,7 @@ export class Configurations {
   }
 
   /** What is wrong with a proposal, or null. */
-  examine(proposal: { readonly text: string; readonly hash: string }): string | null {
+  examine(proposal: Proposed): string | null {
     const read = this.#read(proposal.text);
     if (!read.ok) return `Not reloading, configuration is not valid: ${read.problem}`;
     if (read.value.hash !== proposal.hash) return "its hash is not that of its text";
@@ -106,11 +130,9 @@ export class Configurations {
   }
 
   /** That of the others, which this node takes over: its own, or another one. */
-  takeOver(others: {
-    readonly text: string;
-    readonly hash: string;
-  }): Result<Configuration, string> {
+  takeOver(others: Proposed): Result<Configuration, string> {
     if (others.hash === this.#settled.hash) return accept(this.#settled);
+    if (others.text === "") return refuse("the cluster's configuration is too long: copy the file");
     const read = this.#read(others.text);
     if (!read.ok) return refuse(`the cluster's configuration is not valid here: ${read.problem}`);
     return read;

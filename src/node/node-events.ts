@@ -104,6 +104,8 @@ export type NodeInput =
     }
   /** An operator wants another configuration; answered like a request. */
   | ({ readonly type: "propose" } & Proposal)
+  /** The order `read` for this text is carried out. */
+  | { readonly type: "read-done"; readonly text: string }
   /** Something happened on this machine that may have hurt a service. */
   /** Of one service, or of all. */
   | { readonly type: "check-now"; readonly why: string; readonly service: ServiceName | null }
@@ -146,6 +148,8 @@ export type NodeOutput =
       readonly accepted: boolean;
       readonly text: string;
     }
+  /** Gather what it takes to read this configuration here. */
+  | { readonly type: "read"; readonly text: string }
   /** In force from here on: to be kept for the next start. */
   | {
       readonly type: "configuration";

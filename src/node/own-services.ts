@@ -10,6 +10,7 @@ import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import type { LocalInput, LocalOutput } from "../services/local-events.ts";
 import { LocalServices } from "../services/local-services.ts";
+import type { ServiceMessage } from "../services/service-messages.ts";
 import type { TableOutput } from "../services/table-draft.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
@@ -179,6 +180,12 @@ export class OwnServices {
   announceReady(hosts: boolean): void {
     const body = { type: "ready" as const, ...this.#signature(), hosts };
     this.#outbox.submit("app", { layer: "services", body });
+  }
+
+  /** The last message of this life was delivered: it may go. */
+  onOwnFarewell(message: ServiceMessage): void {
+    if (message.type !== "left" || message.node !== this.#identity.self) return;
+    if (message.life === this.life) this.#outbox.emit({ type: "leave" });
   }
 
   #pass(output: Exclude<LocalOutput, { readonly type: "clean" }>): void {

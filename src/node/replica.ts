@@ -16,6 +16,7 @@ import type { History } from "../services/table-sync.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
 import { extendDigest } from "./digest.ts";
 import type { Envelope } from "./envelope.ts";
+import type { NodeInput } from "./node-events.ts";
 
 export type ReplicaOutput =
   | { readonly from: "table"; readonly output: TableOutput }
@@ -25,8 +26,6 @@ export type ReplicaOutput =
     };
 
 type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
-
-type Verdict = Omit<Extract<FenceInput, { readonly type: "verdict" }>, "type" | "wallSeconds">;
 
 export class Replica {
   readonly fence: FenceDomain;
@@ -130,16 +129,22 @@ export class Replica {
     }
   }
 
-  /** What became of an agent's run. */
-  onVerdict(verdict: Verdict, wallSeconds: number): void {
-    this.stepFence({ ...verdict, type: "verdict", wallSeconds });
-  }
-
   stepTable(input: TableInput): void {
     for (const output of this.#table?.step(input) ?? []) {
       if (output.type === "switch") this.#present = output;
       this.#outputs.push({ from: "table", output });
     }
+  }
+
+  onFenceTimer(timer: `fence-${number}`, wallSeconds: number): void {
+    const { nodes } = this.#configurations.settled.conf;
+    const node = nodes.find((one) => `fence-${one.id}` === timer);
+    invariant(node !== undefined, `timer ${timer} of an unknown node`);
+    this.stepFence({ type: "timer", node: node.id, wallSeconds });
+  }
+
+  onVerdict(verdict: Extract<NodeInput, { readonly type: "fence-verdict" }>, at: number): void {
+    this.stepFence({ ...verdict, type: "verdict", wallSeconds: at });
   }
 
   stepFence(input: FenceInput): void {

@@ -32,7 +32,8 @@ export function performTable(
       parts.own.reply(output);
       return;
     case "examine":
-      parts.own.vote(output.hash, parts.configurations.examine(output));
+      parts.configurations.awaitProposal(output);
+      parts.outbox.emit({ type: "read", text: output.text });
       return;
     case "prepare":
       parts.stepOwn(output);

@@ -7,7 +7,7 @@ import { invariant } from "../model/outcome.ts";
 import type { Shaped } from "../model/shape.ts";
 import type { Quorum } from "../quorum/quorum.ts";
 import type { Hello, snapshot } from "../services/table-sync.ts";
-import { fixedDigest } from "./configurations.ts";
+import { fixedDigest, travelling } from "./configurations.ts";
 import type { StateExchange } from "./exchange.ts";
 import type { Replica } from "./replica.ts";
 
@@ -43,7 +43,7 @@ export function composeSnapshot(ring: RingId | undefined, replica: Replica): Sna
   invariant(ring !== undefined, "authority without a ring");
   const history = replica.history ?? { ringSeq: ring.seq, version: 0, digest: "" };
   const { conf, hash, text } = replica.configuration;
-  const configuration = { version: conf.version, hash, text };
+  const configuration = { version: conf.version, hash, text: travelling(text) };
   const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };
   return { type: "snapshot", ring, history, configuration, ...state };
 }

@@ -5,6 +5,7 @@
  */
 import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
+import { changeProblem } from "../../src/node/configurations.ts";
 import { Cluster, type ClusterOptions, id, service } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
@@ -110,6 +111,14 @@ test("only services may change, and only to a later version", async (t) => {
   );
 });
 
+test("a text that would not fit into a message is refused before it travels", (t) => {
+  const first = { conf: withServices(18, web(two)), hash: "a", text: "first" };
+  const next = { conf: withServices(19, web(two)), hash: "b", text: "x".repeat(250_000) };
+  t.match(changeProblem(first, next), /more than 250000 bytes/);
+  t.equal(changeProblem(first, { ...next, text: "next" }), null);
+  t.end();
+});
+
 test("G1: one member's refusal keeps the old one in force everywhere", async (t) => {
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web(two)), { next }, { cannotRead: [3] });
@@ -213,6 +222,19 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.same(files(seen), ["next", "next", "next"]);
   t.equal(seen.node(3)?.snapshot.table?.node(id(3)).phase, "ready");
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
+});
+
+test("at a cold start the older file of the minority is replaced by the others'", async (t) => {
+  const next = withServices(19, web([script("a")]), sampleService("n", [script("n")]));
+  const time = new VirtualTime();
+  const membership = new PerfectMembership(time, [1, 2, 3].map(id));
+  const conf = withServices(18, web(two));
+  const seen = new Cluster({ conf, texts: { next }, time, membership, judge: judgeOwners });
+  seen.setFile(2, "next").setFile(3, "next").boot(1, 2, 3).run(8000);
+  t.same(files(seen), ["next", "next", "next"]);
+  t.same(versions(seen), [19, 19, 19]);
+  t.equal(seen.node(2)?.snapshot.table?.node(id(1)).phase, "ready");
+  t.equal(seen.runningOn("n").length, 1);
 });
 
 test("a node with a newer file is not counted, and changes nothing", async (t) => {

@@ -288,7 +288,7 @@ test("a kill during the clean-up takes its place", async (t) => {
   t.same(place.take(), ["clean"]);
 });
 
-test("a second place of the same resource on the node is counted for its agent", async (t) => {
+test("resource case 10: a second place of one resource on the node is counted", async (t) => {
   const sample = sampleConf();
   const services = ["one", "two"].map((name) => sampleService(name, [script("shared")]));
   const conf = { ...sample, services: { ...sample.services, services } };

@@ -531,6 +531,11 @@ export class Cluster {
       case "reply":
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
         return;
+      case "read":
+        time.after(1, () => {
+          if (machine.daemon === daemon) this.#step(node, { type: "read-done", text: output.text });
+        });
+        return;
       case "configuration":
         machine.file = output.text;
         return;
