@@ -25,6 +25,7 @@ import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
+import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
 import { Presence } from "./presence.ts";
@@ -51,6 +52,7 @@ export class ClusterNode {
   readonly #signs: LastSigns;
   readonly #presence: Presence;
   readonly #tableParts: TableParts;
+  readonly #timed: TimedParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
@@ -75,6 +77,10 @@ export class ClusterNode {
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
     this.#signs = new LastSigns(conf.fencing, identity.watchdog);
+    this.#timed = {
+      ...{ lease: this.#leaseTimer, tick: this.#tick, unfencing, replica: this.#replica },
+      ...{ desk: this.#desk, poll: () => this.#poll() },
+    };
     this.#tableParts = {
       self: identity.self,
       ...{ own: this.#own, outbox: this.#outbox, presence: this.#presence },
@@ -138,7 +144,7 @@ export class ClusterNode {
         this.#onLease();
         break;
       case "timer":
-        this.#onTimer(input.timer);
+        fireTimer(input.timer, this.#timed, this.#outbox.wallSeconds);
         break;
       case "report":
         this.#stepOwn({ type: "report", action: input.action, report: input.report });
@@ -355,29 +361,17 @@ export class ClusterNode {
     if (running) {
       this.#outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
       this.#stepOwn({ type: "kill" });
-    } else if (ringGoesOn) this.#onClean();
+    } else if (ringGoesOn) this.#presence.onClean(this.#replica.history !== null);
+  }
+
+  #poll(): void {
+    this.#armPoll();
+    this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
   }
 
   #armPoll(): void {
     const afterMs = this.conf.services.statusPollIntervalMs ?? ms(10_000);
     this.#outbox.emit({ type: "arm", timer: "poll", afterMs });
-  }
-
-  #onTimer(timer: Extract<NodeInput, { readonly type: "timer" }>["timer"]): void {
-    if (timer === "lease") {
-      this.#leaseTimer.fire();
-    } else if (timer === "poll") {
-      this.#armPoll();
-      this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
-    } else if (timer === "tick") {
-      this.#tick.fire();
-    } else if (timer === "quorum-window") {
-      this.#desk.onWindow();
-    } else if (timer === "unfence") {
-      this.unfencing.onTimer();
-    } else {
-      this.#replica.onFenceTimer(timer, this.#outbox.wallSeconds);
-    }
   }
 
   #onShutdown(remove: boolean): void {
@@ -389,12 +383,8 @@ export class ClusterNode {
     else this.#outbox.emit({ type: "leave" });
   }
 
-  #onClean(): void {
-    this.#presence.onClean(this.#replica.history !== null);
-  }
-
   #stepOwn(input: LocalInput): void {
-    if (this.#own.step(input)) this.#onClean();
+    if (this.#own.step(input)) this.#presence.onClean(this.#replica.history !== null);
   }
 
   /** Performing may end in more outputs: a start that fails at once, a reply. */
