@@ -38,6 +38,8 @@ type Place = {
   next: ServiceConf | null;
   /** Something happened while a check was under way that may have looked too early. */
   again: boolean;
+  /** Its last check has failed, and nothing was done about it yet. */
+  ill: boolean;
 };
 
 export class LocalServices {
@@ -75,7 +77,15 @@ export class LocalServices {
         (place) => place.worker !== worker && place.worker.runs(resource.type, resource.key),
       ).length,
     }));
-    const place = { worker, job: null, startOp: null, remains: false, again: false, next: null };
+    const place = {
+      worker,
+      job: null,
+      startOp: null,
+      remains: false,
+      again: false,
+      ill: false,
+      next: null,
+    };
     this.#places.set(conf.name, place);
     return place;
   }
@@ -145,6 +155,7 @@ export class LocalServices {
       place.startOp = null;
     }
     place.again = false;
+    place.ill = false;
     place.remains = true;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
@@ -279,11 +290,14 @@ export class LocalServices {
       if (startOp === null) return;
       const type = end.outcome === "failed" ? "status-failed" : "part-failed";
       this.#out.push({ type, service, startOp, text });
+      place.ill = true;
+      this.#checkOthers();
       return;
     }
     if (text !== "") {
       this.#out.push({ type: "notice", level: "warning", text: `${service}: tolerated: ${text}` });
     }
+    place.ill = false;
     this.#checkAgain(place);
   }
 
@@ -292,6 +306,13 @@ export class LocalServices {
     if (service !== null && (this.#places.get(service)?.startOp ?? null) === null) return;
     this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
     this.#checkSoon("all", frozen, service);
+  }
+
+  /** What has hurt one service may have hurt others, or they lived on it. */
+  #checkOthers(): void {
+    for (const [name, { startOp, job, ill }] of this.#places) {
+      if (startOp !== null && job === null && !ill) this.#unchecked.set(name, "all");
+    }
   }
 
   #checkSoon(which: "due" | "all", frozen: readonly ServiceName[], only: ServiceName | null): void {

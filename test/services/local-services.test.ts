@@ -214,6 +214,17 @@ test("the end of a service's last process checks that service, if it is started"
   t.same(place.take(), []);
 });
 
+test("a service that fails its check has the others checked at once", async (t) => {
+  const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
+  place.take();
+  place.step({ type: "check-now", why: "it ended", service: service("mail"), frozen: [] });
+  t.same(place.underWay(), ["run mail status"]);
+  place.report(exited(3));
+  t.same(place.underWay(), ["run web status"]);
+  place.report(exited(0));
+  t.same(place.underWay(), [], "one that is well asks for nothing");
+});
+
 test("an event on the machine checks everything at once", async (t) => {
   const place = clean().operate("start", "web").succeed();
   place.take();
