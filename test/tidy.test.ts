@@ -33,7 +33,7 @@ const columnsMax = 100;
 const sourceLinesMax = 400;
 const testLinesMax = 600;
 
-const coreFolders = "model config membership quorum fencing services vip qpid node".split(" ");
+const coreFolders = "model config membership quorum fencing services vip node".split(" ");
 /** Where exceptions come in: ports, sockets, the XML library, and the programs' last resort. */
 const mayCatch =
   /^src\/(?:io\/.*|control\/(?:control-.*|request-body)|config\/xml|(?:daemon|guard)\/main)\.ts$/;
