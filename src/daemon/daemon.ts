@@ -314,6 +314,11 @@ export class Daemon {
 
   /** The file's configuration, on all nodes; the refusal in words. */
   async reload(): Promise<AcknowledgeReply> {
+    const refusal = this.#life?.node?.snapshot.refusal ?? null;
+    if (refusal !== null) {
+      const text = `this node is not counted (${refusal}): ask a node that is`;
+      return { accepted: false, text };
+    }
     return await this.#live.reload(async ({ conf, hash, text }) => {
       const loop = this.#life?.loop ?? null;
       const code = (await loop?.propose({ version: conf.version, hash, text })) ?? -9;

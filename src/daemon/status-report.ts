@@ -33,6 +33,7 @@ export function reportStatus(
   const { transport, multicast } = conf.totem;
   const snapshot = node?.snapshot ?? null;
   const verdict = node?.quorum.snapshot() ?? null;
+  const refusal = snapshot?.refusal ?? null;
   const remainingMs = node?.lease.remainingMs(now.boottimeMs) ?? 0;
   return {
     cluster: {
@@ -52,12 +53,13 @@ export function reportStatus(
       id: snapshot === null || snapshot.ring === null ? "" : formatRing(snapshot.ring),
     },
     quorum: {
-      quorate: verdict?.quorate ?? false,
+      // Whom the others do not count takes no part, however many they are.
+      quorate: verdict?.quorate === true && refusal === null,
       votes: verdict?.votes ?? 0,
       expectedVotes: verdict?.expectedVotes ?? conf.quorum.expectedVotes,
       quorum: verdict?.quorum ?? 0,
       twoNode: conf.quorum.twoNode,
-      reason: verdict?.reason ?? "starting",
+      reason: refusal === null ? (verdict?.reason ?? "starting") : `not counted: ${refusal}`,
     },
     nodes: conf.nodes.map((one) => nodeStatus(one, parts, now)),
     locked: snapshot?.table?.locked ?? false,

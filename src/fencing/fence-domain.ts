@@ -338,7 +338,8 @@ export class FenceDomain {
     this.#out.push({ type: "disarm", node });
     this.#register.fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
     this.#say("notice", `fence ${this.#ways.name(node)} success (${message.how}): ${message.text}`);
-    this.#out.push({ type: "fenced", node, text: `${message.how}: ${message.text}` });
+    const text = `${message.how}: ${message.text}`;
+    this.#out.push({ type: "fenced", node, text, at: message.at });
     if (victim.heldReady !== null) {
       this.#out.push({ type: "ready", ready: { node, ...victim.heldReady } });
     }

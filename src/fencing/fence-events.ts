@@ -53,7 +53,8 @@ export type FenceOutput =
       readonly run: number;
       readonly order: FenceOrder;
     }
-  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string }
+  /** `at`: seconds since 1970. */
+  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string; readonly at: number }
   /** A `ready` that nothing holds back any more. */
   | { readonly type: "ready"; readonly ready: ReadyNotice }
   | {

@@ -150,7 +150,8 @@ export class Replica {
   stepFence(input: FenceInput): void {
     for (const output of this.fence.step(input)) {
       if (output.type === "fenced") {
-        this.stepTable({ type: "fenced", node: output.node, text: output.text });
+        const { node, text, at } = output;
+        this.stepTable({ type: "fenced", node, text, atMs: at * 1000 });
       } else if (output.type === "ready") {
         const message = { type: "ready" as const, ...output.ready };
         this.stepTable({ type: "message", message });

@@ -66,7 +66,13 @@ export type TableInput =
     }
   | { readonly type: "message"; readonly message: ServiceMessage }
   /** The node runs nothing any more; `text` says how that is known. */
-  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string };
+  | {
+      readonly type: "fenced";
+      readonly node: NodeId;
+      readonly text: string;
+      /** Milliseconds since 1970, as whoever fenced it says. */
+      readonly atMs: number;
+    };
 
 export class ServiceTable {
   readonly #draft: TableDraft;
@@ -131,6 +137,7 @@ export class ServiceTable {
         this.#onMessage(input.message);
         break;
       case "fenced":
+        this.#draft.nowMs = Math.max(this.#draft.nowMs, input.atMs);
         this.#onFenced(input.node);
         break;
       default:

@@ -82,7 +82,7 @@ export class TableDriver {
   }
 
   fenced(node: number): this {
-    return this.step({ type: "fenced", node: id(node), text: "agent" });
+    return this.step({ type: "fenced", node: id(node), text: "agent", atMs: this.nowMs });
   }
 
   life(node: number): number {
