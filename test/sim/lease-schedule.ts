@@ -121,6 +121,8 @@ class Ambush {
       [0.8, () => cluster.heal()],
       [weight(0.5), (node) => stage.spoilAgent(node, scripts)],
       [weight(0.5), (node) => this.#setWallClock(node)],
+      [weight(0.6), (node, other) => this.#relocate(node, other)],
+      [weight(0.3), (node) => this.#restartOthers(this.#prey(node))],
       // Only a watchdog ends what nobody is left to end, or what cannot be killed.
       [watchdogs ? weight(0.7) : 0, (node) => this.#killBoth(this.#prey(node))],
       [watchdogs ? weight(0.4) : 0, (node) => this.#makeUndying(this.#prey(node))],
@@ -146,6 +148,21 @@ class Ambush {
     this.#stage.pause(node, [tokenMs * 0.3, tokenMs * 1.2]);
     const cutAfterMs = this.#random.between(0, tokenMs * 0.5);
     this.#stage.later(cutAfterMs, () => this.#stage.isolate(node));
+  }
+
+  /** Away from the node that the token waits on, where no token is ever found in a socket. */
+  #relocate(node: NodeId, target: NodeId): void {
+    if (this.#cluster.node(node) === null || this.#cluster.isPaused(node)) return;
+    this.#cluster.request(node, "relocate", { service: primary, target });
+  }
+
+  /** Cut off, and nobody of the others remembers when it was heard. */
+  #restartOthers(node: NodeId): void {
+    this.#cutOff(node);
+    for (const other of this.#cluster.nodes.filter((one) => one !== node)) {
+      this.#cluster.killDaemon(other);
+      this.#stage.later(this.#random.between(0, 1000), () => this.#stage.boot(other));
+    }
   }
 
   #hang(node: NodeId): void {
