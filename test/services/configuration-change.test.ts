@@ -224,6 +224,45 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
 });
 
+test("T1: what is ordered while a node reads the cluster's file is not lost on it", async (t) => {
+  const other = sampleService("other", [script("o")], { domain: "node1-domain" });
+  const next = withServices(19, web([script("a")]), other);
+  const slow = { readMs: (node: number) => (node === 3 ? 2000 : 1) };
+  const seen = cluster(withServices(18, web(two)), { next }, slow);
+  seen.crash(3).run(9000);
+  seen.propose(1, "next");
+  seen.run(3000).boot(3).run(1000);
+  t.equal(seen.node(3)?.snapshot.phase, "transferring");
+  const boxes = [
+    seen.request(1, "relocate", { service: "web", target: 2 }),
+    seen.request(2, "disable", { service: "other" }),
+  ];
+  seen.run(6000);
+  t.same(
+    boxes.map(({ reply }) => reply?.code),
+    [0, 0],
+  );
+  const tables = [1, 2, 3].map((node) => seen.node(node)?.snapshot.table?.snapshot());
+  t.same(tables[2], tables[0]);
+  t.same(seen.node(3)?.snapshot.history, seen.node(1)?.snapshot.history);
+  t.equal(seen.shown(3, "web"), "started 2");
+  t.equal(seen.node(3)?.snapshot.table?.node(id(3)).phase, "ready");
+});
+
+test("a node that joins while services are stopped for a change can read what comes", async (t) => {
+  const next = withServices(19, sampleService("n", [script("n")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  seen.crash(3).run(9000);
+  seen.host(1).behaviours.set("/etc/init.d/b stop", { takesMs: 8000 });
+  const box = seen.propose(1, "next");
+  seen.run(1000).boot(3).run(4000);
+  t.match(seen.node(3)?.snapshot.table?.change.pending, { stage: "stopping" });
+  seen.run(9000);
+  t.equal(box.reply?.code, 0);
+  t.same(versions(seen), [19, 19, 19]);
+  t.same(files(seen), ["next", "next", "next"]);
+});
+
 test("at a cold start the older file of the minority is replaced by the others'", async (t) => {
   const next = withServices(19, web([script("a")]), sampleService("n", [script("n")]));
   const time = new VirtualTime();
