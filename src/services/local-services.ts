@@ -7,6 +7,7 @@
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
+ * L5  What is new with a configuration is stopped once before anything else is done with it.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
@@ -38,6 +39,8 @@ type Place = {
   next: ServiceConf | null;
   /** Something happened while a check was under way that may have looked too early. */
   again: boolean;
+  /** Comes after the first stop of what is new (L5). */
+  waiting: Operation | null;
 };
 
 export class LocalServices {
@@ -75,7 +78,8 @@ export class LocalServices {
         (place) => place.worker !== worker && place.worker.runs(resource.type, resource.key),
       ).length,
     }));
-    const place = { worker, job: null, startOp: null, remains: false, again: false, next: null };
+    const idle = { job: null, startOp: null, remains: false, again: false };
+    const place = { worker, ...idle, next: null, waiting: null };
     this.#places.set(conf.name, place);
     return place;
   }
@@ -135,6 +139,14 @@ export class LocalServices {
     invariant(op.id > this.#lastOp, `L1: operation ${op.id} twice`);
     this.#lastOp = op.id;
     if (this.#state !== "clean") return;
+    if (place.job?.kind === "clean") {
+      invariant(place.waiting === null, `L1: two operations wait for ${name}`);
+      place.waiting = op;
+    } else this.#perform(place, op);
+  }
+
+  #perform(place: Place, op: Operation): void {
+    const { name } = place.worker.conf;
     if (place.job !== null) {
       // Only a check can be under way; it has no effect that would have to be waited for.
       invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
@@ -194,6 +206,7 @@ export class LocalServices {
         place.remains = false;
         this.#finishInitialising(place.worker.conf.name);
         this.#finishCleaning();
+        this.#performWaiting(place);
         return;
       default:
         assertNever(job.kind);
@@ -207,7 +220,9 @@ export class LocalServices {
       return;
     }
     this.#adopt(conf);
-    this.#initialising.clear();
+    for (const name of this.#initialising) {
+      if (this.#places.get(name)?.job?.kind !== "clean") this.#initialising.delete(name);
+    }
     for (const name of clean) this.#initialising.add(name);
     for (const name of clean) {
       const place = this.#places.get(name);
@@ -246,6 +261,14 @@ export class LocalServices {
     const { statusPollIntervalMs } = this.#conf.services;
     place.worker.reconfigure(place.next, { nowMs: this.#nowMs, statusPollIntervalMs });
     place.next = null;
+  }
+
+  #performWaiting(place: Place): void {
+    const op = place.waiting;
+    if (op === null) return;
+    place.waiting = null;
+    this.#takeNext(place);
+    this.#perform(place, op);
   }
 
   #finishInitialising(name: ServiceName | null): void {
@@ -337,6 +360,7 @@ export class LocalServices {
       this.#cancel(place);
       place.worker.endChecks();
       place.startOp = null;
+      place.waiting = null;
     }
     for (const place of this.#places.values()) {
       const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
