@@ -224,7 +224,7 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
 });
 
-test("T1: what is ordered while a node reads the cluster's file is not lost on it", async (t) => {
+test("T1: what is ordered while a node reads a file is not lost on it", async (t) => {
   const other = sampleService("other", [script("o")], { domain: "node1-domain" });
   const next = withServices(19, web([script("a")]), other);
   const slow = { readMs: (node: number) => (node === 3 ? 2000 : 1) };
