@@ -360,6 +360,7 @@ test("what is new starts when every ready node has stopped it once, or is gone",
   const { driver } = voting(web(two), guest);
   for (const node of [1, 2, 3]) driver.vote(node, true);
   t.match(driver.table.waitingFor(service("guest")), /to have stopped it once/);
+  t.match(driver.table.wait(service("guest")), { kind: "operation", nodes: [1, 2, 3], remedy: "" });
   t.equal(driver.codes.get(driver.request(1, "enable", { service: "guest" })), -6);
   driver.initDone(1, 19).initDone(2, 18).initDone(2, 19);
   t.equal(driver.record("guest").state, "stopped");
@@ -404,6 +405,52 @@ test("two services lose parts, one cannot: the other one is restarted whole", (t
   t.end();
 });
 
+test("a service that a change works on cannot be frozen before that has ended", (t) => {
+  const other = sampleService("other", [script("o")], { domain: "node2-domain" });
+  const first = withServices(18, web(two), other);
+  const fencing = { ...first.fencing, cleanStart: true };
+  const next = { ...withServices(19, web([script("a")])), fencing };
+  const driver = new TableDriver({ ...first, fencing }, { next });
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  driver.propose(1, "next", 19);
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  const ended = driver.operations.findIndex((one) => one.service === service("web"));
+  const [repair] = driver.operations.splice(ended, 1);
+  if (repair === undefined) throw new Error("no part is stopped");
+  driver.result(repair.operation, "ok");
+  t.equal(driver.codes.get(driver.request(2, "freeze", { service: "web" })), -6);
+  driver.answer("failed").succeed();
+  t.equal(driver.record("web").state, "started", "restarted with all its parts");
+  t.end();
+});
+
+test("T3: a change does not hide a node that might be running a service", (t) => {
+  const confined = { domain: "node1-domain" } as const;
+  const first = { ...sampleConf(), version: 18 };
+  const domains = first.services.domains.map((one) => {
+    return { ...one, nodes: [1, 3].map((node) => ({ node: id(node), priority: null })) };
+  });
+  const kept = sampleService("web", two, confined);
+  const wide = { ...first, services: { ...first.services, domains, services: [kept] } };
+  const narrow = { ...withServices(19, kept) };
+  const without = { ...withServices(19, sampleService("n", [script("n")])) };
+  for (const next of [narrow, without]) {
+    const driver = new TableDriver(wide, { next });
+    driver.view(1, 2).ready(1, 2);
+    t.match(driver.table.waitingFor(service("web")), /node3\S* might be running it/);
+    const number = driver.propose(1, "next", 19);
+    driver.vote(1, true).vote(2, true);
+    t.equal(driver.codes.get(number), -1);
+    t.match(driver.table.change.last?.text, /node3\S* might be running service:web/);
+    t.equal(driver.record("web").state, "stopped");
+    driver.fenced(3).succeed();
+    driver.propose(1, "next", 19);
+    driver.vote(1, true).vote(2, true).succeed();
+    t.same(driver.switched, [19], "once it is known to be off");
+  }
+  t.end();
+});
+
 test("its node leaves while parts are stopped: it is stopped, then all switch", (t) => {
   const { driver } = voting(web([script("a")]));
   for (const node of [1, 2, 3]) driver.vote(node, true);
@@ -433,6 +480,7 @@ test("G2: what fails while the others are stopped is not started with its old pa
   t.equal(driver.awaited("web"), "stop on 1");
   driver.answer();
   t.equal(driver.shown("web"), "stopped (1)");
+  t.match(driver.table.wait(service("web")), { kind: "operation", text: /version 19/, remedy: "" });
   t.same(driver.switched, []);
   driver.result(slow.operation, "ok");
   t.same(driver.switched, [19]);
