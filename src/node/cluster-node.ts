@@ -351,6 +351,7 @@ export class ClusterNode {
   /** The replicated state is void: stop everything and begin a new life (N2). */
   #endHistory(why: string): void {
     if (!this.#replica.end()) return;
+    this.#outbox.emit({ type: "stand-down" });
     this.#own.endLife(why);
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
     else if (this.#presence.ending === "shutdown") this.#outbox.emit({ type: "leave" });
