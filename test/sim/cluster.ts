@@ -543,8 +543,9 @@ export class Cluster {
           if (machine.daemon === daemon) this.#step(node, { type: "read-done", text: output.text });
         });
         return;
+      case "stand-down":
       case "configuration":
-        machine.file = output.text;
+        if (output.type === "configuration") machine.file = output.text;
         return;
       case "leave":
         machine.guard?.dismiss();
