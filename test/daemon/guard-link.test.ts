@@ -1,4 +1,4 @@
-/** The daemon's end of the pipe, with real guards: what a guard that replaces another one is told. */
+/** The daemon's end of the pipe, with real guards: what the next guard is told. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
