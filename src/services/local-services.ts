@@ -41,6 +41,8 @@ type Place = {
   again: boolean;
   /** Comes after the first stop of what is new (L5). */
   waiting: Operation | null;
+  /** Starts of another service may have waited for the guard meanwhile. */
+  lastOp: number;
 };
 
 export class LocalServices {
@@ -57,7 +59,6 @@ export class LocalServices {
   #frozen: readonly ServiceName[] = [];
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   #lastAction = 0;
-  #lastOp = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
 
@@ -79,7 +80,7 @@ export class LocalServices {
       ).length,
     }));
     const idle = { job: null, startOp: null, remains: false, again: false };
-    const place = { worker, ...idle, next: null, waiting: null };
+    const place = { worker, ...idle, next: null, waiting: null, lastOp: 0 };
     this.#places.set(conf.name, place);
     return place;
   }
@@ -118,7 +119,7 @@ export class LocalServices {
         this.#onReconfigure(input.conf, input.clean);
         break;
       case "new-life":
-        this.#lastOp = 0;
+        for (const place of this.#places.values()) place.lastOp = 0;
         break;
       case "clean-up":
         this.#cleanAll("clean-up");
@@ -136,8 +137,8 @@ export class LocalServices {
   #onRun(name: ServiceName, op: Operation): void {
     const place = this.#places.get(name);
     invariant(place !== undefined, `operation for unknown ${name}`);
-    invariant(op.id > this.#lastOp, `L1: operation ${op.id} twice`);
-    this.#lastOp = op.id;
+    invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
+    place.lastOp = op.id;
     if (this.#state !== "clean") return;
     if (place.job?.kind === "clean") {
       invariant(place.waiting === null, `L1: two operations wait for ${name}`);
