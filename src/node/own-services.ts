@@ -2,6 +2,7 @@
  * This node's own part: its life, its services, and the requests of its users that are waiting.
  * O1  A start, of a service or of a part, is begun only while the lease is held and guarded; until
  *     then it waits, and what has to be stopped meanwhile is stopped.
+ * O3  An operation on a new service waits until that was stopped once.
  * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
  */
 import { acknowledge } from "../fencing/acknowledge.ts";
@@ -69,6 +70,7 @@ export class OwnServices {
       if (output.type === "clean") proven = true;
       else this.#pass(output);
     }
+    if (input.type === "report" && this.#deferred.length > 0) this.runDeferred();
     return proven;
   }
 
@@ -76,14 +78,16 @@ export class OwnServices {
   run(output: RunOutput): void {
     const { node, life } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
-    if (startsSomething(output.operation) && !this.#lease.mayStart(this.#outbox.now.boottimeMs)) {
+    const { boottimeMs } = this.#outbox.now;
+    const unguarded = startsSomething(output.operation) && !this.#lease.mayStart(boottimeMs);
+    if (unguarded || this.#local.initialises(output.service)) {
       this.#deferred.push(output);
       return;
     }
     this.step({ type: "run", service: output.service, operation: output.operation });
   }
 
-  /** The lease is held, or guarded: starts that waited for it begin. */
+  /** The lease is held, or guarded, or something has ended: what waited for it begins. */
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];

@@ -7,7 +7,8 @@
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
- * L5  What is new with a configuration is stopped once before anything else is done with it.
+ * L5  What is new with a configuration is stopped once before anything else is done with it: until
+ *     then there must be no operation on it.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
@@ -39,8 +40,6 @@ type Place = {
   next: ServiceConf | null;
   /** Something happened while a check was under way that may have looked too early. */
   again: boolean;
-  /** Comes after the first stop of what is new (L5). */
-  waiting: Operation | null;
   /** Starts of another service may have waited for the guard meanwhile. */
   lastOp: number;
 };
@@ -80,7 +79,7 @@ export class LocalServices {
       ).length,
     }));
     const idle = { job: null, startOp: null, remains: false, again: false };
-    const place = { worker, ...idle, next: null, waiting: null, lastOp: 0 };
+    const place = { worker, ...idle, next: null, lastOp: 0 };
     this.#places.set(conf.name, place);
     return place;
   }
@@ -93,6 +92,11 @@ export class LocalServices {
   get mayRun(): boolean {
     const idle = [...this.#places.values()].every((place) => place.job === null && !place.remains);
     return !(this.#state === "clean" && idle);
+  }
+
+  /** Whether this new service is being stopped for the first time (L5). */
+  initialises(name: ServiceName): boolean {
+    return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";
   }
 
   /** `nowMs` is the monotonic clock. */
@@ -140,14 +144,6 @@ export class LocalServices {
     invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
     place.lastOp = op.id;
     if (this.#state !== "clean") return;
-    if (place.job?.kind === "clean") {
-      invariant(place.waiting === null, `L1: two operations wait for ${name}`);
-      place.waiting = op;
-    } else this.#perform(place, op);
-  }
-
-  #perform(place: Place, op: Operation): void {
-    const { name } = place.worker.conf;
     if (place.job !== null) {
       // Only a check can be under way; it has no effect that would have to be waited for.
       invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
@@ -207,7 +203,6 @@ export class LocalServices {
         place.remains = false;
         this.#finishInitialising(place.worker.conf.name);
         this.#finishCleaning();
-        this.#performWaiting(place);
         return;
       default:
         assertNever(job.kind);
@@ -262,14 +257,6 @@ export class LocalServices {
     const { statusPollIntervalMs } = this.#conf.services;
     place.worker.reconfigure(place.next, { nowMs: this.#nowMs, statusPollIntervalMs });
     place.next = null;
-  }
-
-  #performWaiting(place: Place): void {
-    const op = place.waiting;
-    if (op === null) return;
-    place.waiting = null;
-    this.#takeNext(place);
-    this.#perform(place, op);
   }
 
   #finishInitialising(name: ServiceName | null): void {
@@ -361,7 +348,6 @@ export class LocalServices {
       this.#cancel(place);
       place.worker.endChecks();
       place.startOp = null;
-      place.waiting = null;
     }
     for (const place of this.#places.values()) {
       const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();

@@ -127,6 +127,24 @@ test("G1: one member's refusal keeps the old one in force everywhere", async (t)
   t.same(versions(seen), [18, 18, 18]);
 });
 
+test("O3: a new service is stopped once before anything else is done with it", async (t) => {
+  const next = withServices(19, web(two), sampleService("n", [script("n")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  for (const node of [1, 2])
+    seen.host(node).behaviours.set("/etc/init.d/n stop", { takesMs: 3000 });
+  const box = seen.propose(2, "next");
+  seen.run(1000);
+  t.equal(box.reply?.code, 0);
+  const disabled = seen.request(1, "disable", { service: "n" });
+  seen.run(1000);
+  t.equal(disabled.reply, null);
+  seen.run(7000);
+  t.equal(disabled.reply?.code, 0);
+  t.equal(seen.shown(1, "n"), "disabled (none)");
+  const stops = seen.host(1).calls.filter((call) => call === "service:n stop");
+  t.equal(stops.length, 2, "one after the other");
+});
+
 test("resource case 24: a value that may change needs no stop and no start", async (t) => {
   const first = withServices(18, web(two, { domain: "node1-domain", recovery: "restart" }));
   const next = withServices(19, web(two, { domain: "node2-domain", recovery: "relocate" }));

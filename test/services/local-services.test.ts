@@ -339,22 +339,6 @@ test("what is new with a configuration is stopped once, what is gone is dropped"
   t.throws(() => place.operate("start", "mail"), BrokenInvariant);
 });
 
-test("an operation on what is being stopped for the first time waits for its end", async (t) => {
-  const place = clean();
-  const conf = configuration(19, "web", "new");
-  place.step({ type: "reconfigure", conf, clean: [service("new")] });
-  place.operate("stop", "new");
-  t.same(place.underWay(), ["run new stop"], "one job at a time");
-  place.report(exited(0)).report({ type: "killed", survivors: 0 });
-  t.same(place.take(), ["initialised 19"]);
-  t.same(place.underWay(), ["run new stop"]);
-  place.succeed();
-  t.same(place.take(), ["1 ok"]);
-  place.step({ type: "reconfigure", conf: configuration(20, "new", "b"), clean: [service("b")] });
-  place.operate("start", "b").step({ type: "kill" }).succeed();
-  t.same(place.take().slice(1), ["clean"], "what waits is dropped with everything else");
-});
-
 test("another configuration does not make the first stop of what is new forgotten", async (t) => {
   const place = clean();
   const conf = configuration(19, "web", "new");
