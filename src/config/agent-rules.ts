@@ -61,6 +61,14 @@ export class AgentRules {
     return null;
   }
 
+  /** Those that clusterd has built in, whichever agent is used. */
+  ownDefaults(type: string): readonly (readonly [string, string])[] {
+    const parameters = this.#builtIn.get(type)?.parameters ?? [];
+    return parameters.flatMap((one) =>
+      one.default === undefined ? [] : [[one.name, one.default] as const],
+    );
+  }
+
   #ofDirectory(section: Section, found: FoundAgent, report: Report): AgentRule {
     const type = section.element.name;
     if (found.type === "unusable") {

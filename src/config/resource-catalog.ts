@@ -14,7 +14,7 @@ import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "
 import type { Report } from "./complaint.ts";
 import { unitName } from "./foreign-names.ts";
 import { canonicalAddress } from "./ip-text.ts";
-import { warnInDefinition } from "./occurrence-attributes.ts";
+import { occurrenceAttributes, warnInDefinition } from "./occurrence-attributes.ts";
 import { checkDefinition, checkValue } from "./resource-values.ts";
 import { complainUnknown } from "./schema-check.ts";
 import {
@@ -83,6 +83,16 @@ export class ResourceCatalog {
     const defaults = this.#defaults.get(definition.rule.type);
     const changed = defaults === undefined ? null : attributeOf(defaults, parameter.name);
     return changed ?? parameter.default ?? null;
+  }
+
+  /** Its attributes without anything that an agent of this machine has told. */
+  writtenOf({ rule: { type }, section }: Definition): readonly (readonly [string, string])[] {
+    const values = new Map(this.#rules.ownDefaults(type));
+    for (const element of [this.#defaults.get(type)?.element, section.element]) {
+      for (const { name, value } of element?.attributes ?? []) values.set(name, value);
+    }
+    for (const name of occurrenceAttributes) values.delete(name);
+    return [...values].toSorted(([a], [b]) => (a < b ? -1 : 1));
   }
 
   #define(

@@ -116,7 +116,9 @@ class ServiceReader {
       : definition.actions;
     const upkeep = readUpkeep(section, this.#report);
     const agent = rule.agent === undefined ? {} : { agent: rule.agent };
-    return { ...own, key, line: section.element.line, actions, children, ...upkeep, ...agent };
+    const written = this.#catalog.writtenOf(definition);
+    const { line } = section.element;
+    return { ...own, key, written, line, actions, children, ...upkeep, ...agent };
   }
 
   #child(section: Section, ancestors: Ancestors): ResourceConf | null {
@@ -135,7 +137,8 @@ class ServiceReader {
 
   /** The values have been checked against the agent's rule; what is bad there reads as default. */
   #fields(section: Section, tree: ResourceConf): ServiceConf | null {
-    const values = new Map(tree.attributes);
+    // All nodes must come to the same values, whatever their agents say.
+    const values = new Map(tree.written);
     const name = parseServiceName(`service:${tree.key}`);
     if (name === null || tree.key.includes(":")) {
       const problem = `${quoted(tree.key)} cannot be the name of a service`;

@@ -68,6 +68,8 @@ export class EventLoop {
   readonly #replies = new Map<number, (reply: LoopReply) => void>();
   readonly #answers = new Map<number, (answer: LoopAnswer) => void>();
   #requests = 0;
+  /** Of agents that run because this node is quorate. */
+  #permit = new AbortController();
   #busy = false;
   #ended = false;
 
@@ -132,6 +134,7 @@ export class EventLoop {
   /** Nothing is stepped or performed any more; waiting users are answered. */
   end(): void {
     this.#ended = true;
+    this.#permit.abort();
     this.#timers.disarmAll();
     for (const resolve of this.#replies.values()) resolve({ code: -9, owner: null });
     this.#replies.clear();
@@ -174,12 +177,7 @@ export class EventLoop {
     const { performer, postToRing, log, onEnd, onLease } = this.#parts;
     switch (output.type) {
       case "submit":
-        postToRing({
-          type: "submit",
-          lane: output.lane,
-          payload: encodePayload(output.envelope),
-          safe: true,
-        });
+        this.#submit(output);
         return;
       case "sync-done":
         postToRing(output);
@@ -206,6 +204,10 @@ export class EventLoop {
         return;
       case "unfence":
         void this.#unfence(output.run);
+        return;
+      case "stand-down":
+        this.#permit.abort();
+        this.#permit = new AbortController();
         return;
       case "reply":
         this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
@@ -241,11 +243,18 @@ export class EventLoop {
     }
   }
 
+  #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {
+    const payload = encodePayload(envelope);
+    this.#parts.postToRing({ type: "submit", lane, payload, safe: true });
+  }
+
   #fence(output: Extract<NodeOutput, { readonly type: "fence" }>): void {
     const { performer, conf, log } = this.#parts;
     const { node, run, order } = output;
     if (order.type !== "agent") return;
-    void performer.fence(order, conf.fencing.agentTimeoutMs).then((verdict) => {
+    // An agent at work may have switched something already: it goes on to its end.
+    const permit = { withdrawn: this.#permit.signal, ends: false };
+    void performer.fence(order, conf.fencing.agentTimeoutMs, permit).then((verdict) => {
       const { outcome, output } = verdict;
       const text = output === "" ? verdict.text : `${verdict.text}: ${lastLine(output)}`;
       if (output !== "") log.write("fencing", "info", { text: verdict.text, facts: { output } });
@@ -257,7 +266,10 @@ export class EventLoop {
     const { conf, node } = this.#parts;
     const own = conf.nodes.find(({ id }) => id === node.identity.self);
     if (own === undefined) return;
-    const { result, text } = await unfence(this.#parts, own);
+    const { result, text } = await unfence(this.#parts, own, {
+      withdrawn: this.#permit.signal,
+      ends: true,
+    });
     const outcome = result === "success" ? "success" : "failure";
     this.push({ type: "unfence-verdict", run, outcome, text });
   }

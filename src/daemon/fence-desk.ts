@@ -16,12 +16,13 @@ import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { NodeInput } from "../node/node-events.ts";
-import type { FenceCall, FenceVerdict } from "./order-performer.ts";
+import type { FenceCall, FencePermit, FenceVerdict } from "./order-performer.ts";
 
 export type AgentRunner = {
   fence(
     call: FenceCall,
     agentTimeoutMs: ClusterConf["fencing"]["agentTimeoutMs"],
+    permit?: FencePermit,
   ): Promise<FenceVerdict>;
 };
 
@@ -176,12 +177,13 @@ export class FenceDesk {
 export async function unfence(
   { conf, performer }: { readonly conf: ClusterConf; readonly performer: AgentRunner },
   target: NodeConf,
+  permit?: FencePermit,
 ): Promise<RunReply> {
   const lines: string[] = [];
   const failed: string[] = [];
   for (const use of target.unfence) {
     const call = { victim: target.name, use, action: null };
-    const verdict = await performer.fence(call, conf.fencing.agentTimeoutMs);
+    const verdict = await performer.fence(call, conf.fencing.agentTimeoutMs, permit);
     const what = `unfence ${target.name} ${use.device} ${use.agent} ${configuredAction(use)}`;
     lines.push(`${what}: ${verdict.outcome}${lastOf(verdict.output)}`);
     if (verdict.outcome === "failure") failed.push(`${verdict.text}${lastOf(verdict.output)}`);

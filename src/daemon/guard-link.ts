@@ -145,6 +145,10 @@ export class GuardLink {
         this.#say("warning", `the guard is killing all services: ${report.why}`);
         return;
       case "watchdog":
+        // The other nodes will not wait for one that they were not told of.
+        if (report.state === "refused" && !this.#wasReady) {
+          this.#duty = { ...this.#duty, watchdog: null };
+        }
         this.#options.onWatchdog(report);
         return;
       case "clean":

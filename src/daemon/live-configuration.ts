@@ -3,6 +3,7 @@
  * what is brought in on all nodes when the file has a newer one.
  * Decides nothing: whether a configuration may follow is judged by every member.
  * W1  The file is replaced only by what is in force, and whole.
+ * W2  A text reads with what this machine has said of its agents when it was asked for that text.
  */
 import { createHash } from "node:crypto";
 import { parseClusterConf } from "../config/cluster-conf.ts";
@@ -32,16 +33,19 @@ type Parts = {
 export type ProposalEnd = { readonly code: RequestCode; readonly text: string };
 
 const fileMode = 0o640;
+/** A proposal, what a member that joins is told, and what this node's operators try meanwhile. */
+const textsMax = 16;
 export class LiveConfiguration {
   readonly #log: LogSink;
   #loaded: LoadedConfiguration;
-  #agents: FoundAgents;
+  /** What was found for each text, the latest last. */
+  readonly #agents = new Map<string, FoundAgents>();
   /** Service addresses of this and all earlier ones: what is to be taken off in the end. */
   #addresses: ReadonlySet<string>;
 
   constructor({ loaded, log }: Parts) {
     this.#loaded = loaded;
-    this.#agents = loaded.agents;
+    this.#agents.set(loaded.text, loaded.agents);
     this.#log = log;
     this.#addresses = addressesOf(loaded);
   }
@@ -61,7 +65,7 @@ export class LiveConfiguration {
   async prepare(text: string): Promise<void> {
     const { file, local, hash } = this.#loaded;
     const { agents, units } = await searchAgents(text);
-    this.#agents = joinAgents(this.#agents, agents);
+    this.#remember(text, agents);
     const parsed = parseClusterConf(text, { file, agents });
     if (parsed.conf === null || parsed.places === null) return;
     if (createHash("sha256").update(text).digest("hex") === hash) return;
@@ -74,7 +78,8 @@ export class LiveConfiguration {
   /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
   readonly read: ReadText = (text) => {
     const { file, conf } = this.#loaded;
-    const parsed = parseClusterConf(text, { file, agents: this.#agents });
+    const agents = this.#agents.get(text) ?? this.#loaded.agents;
+    const parsed = parseClusterConf(text, { file, agents });
     if (parsed.conf === null || parsed.places === null)
       return refuse(firstError(parsed.complaints));
     const { totem } = parsed.conf;
@@ -110,7 +115,8 @@ export class LiveConfiguration {
     readonly services: readonly ServiceName[];
   } {
     const before = this.#loaded;
-    this.#loaded = { ...before, conf, hash, text };
+    const agents = this.#agents.get(text) ?? before.agents;
+    this.#loaded = { ...before, conf, hash, text, agents };
     const known = new Set(before.conf.services.services.map(({ name }) => name));
     const services = conf.services.services.map(({ name }) => name);
     const addresses = [...addressesOf(this.#loaded)].filter((one) => !this.#addresses.has(one));
@@ -118,6 +124,15 @@ export class LiveConfiguration {
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
     void this.#keep(this.#loaded, before.text);
     return { addresses, services: services.filter((name) => !known.has(name)) };
+  }
+
+  #remember(text: string, agents: FoundAgents): void {
+    this.#agents.delete(text);
+    this.#agents.set(text, agents);
+    for (const oldest of this.#agents.keys()) {
+      if (this.#agents.size <= textsMax) return;
+      this.#agents.delete(oldest);
+    }
   }
 
   /** W1. What somebody was writing there in the meantime is kept beside it. */
@@ -154,15 +169,6 @@ function invalid(problem: string): AcknowledgeReply {
 function firstError(complaints: readonly Complaint[]): string {
   const error = complaints.find(({ severity }) => severity === "error");
   return error === undefined ? "it cannot be read" : formatComplaint(error);
-}
-
-/** Whatever this machine has said of its agents; the later word counts. */
-function joinAgents(before: FoundAgents, now: FoundAgents): FoundAgents {
-  return {
-    ...now,
-    byType: new Map([...before.byType, ...now.byType]),
-    ocf: new Map([...before.ocf, ...now.ocf]),
-  };
 }
 
 function addressesOf({ conf }: LoadedConfiguration): ReadonlySet<string> {

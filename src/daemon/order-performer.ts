@@ -24,6 +24,13 @@ export type FenceCall = {
   readonly action: "off" | "on" | "status" | null;
 };
 
+/** An agent is begun only as long as this is not withdrawn. */
+export type FencePermit = {
+  readonly withdrawn: AbortSignal;
+  /** Withdrawn, it ends what runs, too. */
+  readonly ends: boolean;
+};
+
 export type FenceVerdict = {
   readonly outcome: "success" | "failure";
   /** Null: it did not exit by itself, or in time. */
@@ -118,16 +125,25 @@ export class OrderPerformer {
   }
 
   /** Runs one fence agent; runs on one device follow each other, questions give way. */
-  async fence(call: FenceCall, agentTimeoutMs: Ms): Promise<FenceVerdict> {
+  async fence(call: FenceCall, agentTimeoutMs: Ms, permit?: FencePermit): Promise<FenceVerdict> {
     if (call.action !== "status") for (const question of this.#questions) question.abort();
     const before = this.#devices.get(call.use.device) ?? Promise.resolve();
-    const run = before.then(() => this.#fenceNow(call, agentTimeoutMs));
+    const run = before.then(() => this.#fenceNow(call, agentTimeoutMs, permit));
     this.#devices.set(call.use.device, run);
     return run;
   }
 
-  async #fenceNow(call: FenceCall, agentTimeoutMs: Ms): Promise<FenceVerdict> {
+  async #fenceNow(
+    call: FenceCall,
+    agentTimeoutMs: Ms,
+    permit: FencePermit | undefined,
+  ): Promise<FenceVerdict> {
     const { use } = call;
+    const who = `device ${use.device} agent ${use.agent}`;
+    if (permit?.withdrawn.aborted === true) {
+      const text = `${who}: not begun, quorum was lost`;
+      return { outcome: "failure", exitCode: null, text, output: "" };
+    }
     const limitMs = agentLimitMs(use, agentTimeoutMs);
     const limit = new AbortController();
     // An agent gets no grace: it might switch something on after it was given up.
@@ -137,12 +153,18 @@ export class OrderPerformer {
       limit.abort();
     }, limitMs);
     if (call.action === "status") this.#questions.add(limit);
+    const onWithdrawn = (): void => {
+      why = "ended, quorum was lost";
+      limit.abort();
+    };
+    if (permit?.ends === true) permit.withdrawn.addEventListener("abort", onWithdrawn);
     const order = { ...agentRun(use, call), timeoutMs: null };
     const result = await this.#ports.processes.run(order, limit.signal);
     clearTimeout(timer);
+    permit?.withdrawn.removeEventListener("abort", onWithdrawn);
     this.#questions.delete(limit);
     const late = limit.signal.aborted ? why : null;
-    const text = `device ${use.device} agent ${use.agent}: ${late ?? describeResult(result)}`;
+    const text = `${who}: ${late ?? describeResult(result)}`;
     const output = result.type === "not-started" ? "" : maskSecrets(use, result.output).trim();
     const exitCode = late === null && result.type === "exited" ? result.code : null;
     return { outcome: exitCode === 0 ? "success" : "failure", exitCode, text, output };

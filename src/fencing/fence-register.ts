@@ -57,6 +57,7 @@ export class FenceRegister {
     }
     // Members of a fresh history are not victims: they prove themselves by `ready`.
     for (const node of members) {
+      this.#doubtWord(node);
       const victim = this.victims.get(node);
       if (victim?.cause === "unseen" && victim.by === null) this.victims.delete(node);
     }
@@ -95,6 +96,13 @@ export class FenceRegister {
     if (victim !== undefined) this.victims.set(node, { ...victim, byHand });
     else if (this.members.includes(node)) this.#lives.set(node, { life, byHand });
     return true;
+  }
+
+  /** Whoever forms a ring after it was said to be off was not off. */
+  #doubtWord(node: NodeId): void {
+    const known = this.#lives.get(node);
+    if (known?.byHand?.outcome !== "success" || !this.members.includes(node)) return;
+    this.#lives.set(node, { ...known, byHand: null });
   }
 
   /** A victim that came back and is lost again begins anew: its safe wait, too. */

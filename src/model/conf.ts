@@ -180,6 +180,11 @@ export type ResourceConf = {
   readonly key: string;
   readonly line: number;
   readonly attributes: readonly (readonly [string, string])[];
+  /**
+   * What the file says of it, over clusterd's own defaults, by name: nothing of it depends on the
+   * agents of the node that has read the file.
+   */
+  readonly written: readonly (readonly [string, string])[];
   /** Overrides of agent actions: `<action name= depth= interval= timeout=/>`. */
   readonly actions: readonly ActionOverride[];
   readonly children: readonly ResourceConf[];

@@ -20,7 +20,6 @@ import { type Configuration, Configurations, type ReadText } from "./configurati
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { FenceBoard } from "./fence-board.ts";
-import { performFence } from "./fence-effects.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
@@ -30,10 +29,10 @@ import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
 import { Presence } from "./presence.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
-import { Replica } from "./replica.ts";
+import { type Ordered, Replica } from "./replica.ts";
+import { performReplica, type ReplicaParts } from "./replica-effects.ts";
 import { RetryTick } from "./retry-tick.ts";
-import { performTable, type TableParts } from "./table-effects.ts";
-import { composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
+import { ArrivedSnapshot, composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 import { Unfencing } from "./unfencing.ts";
 
 export class ClusterNode {
@@ -51,14 +50,14 @@ export class ClusterNode {
   readonly #tick: RetryTick;
   readonly #signs: LastSigns;
   readonly #presence: Presence;
-  readonly #tableParts: TableParts;
+  readonly #replicaParts: ReplicaParts;
   readonly #timed: TimedParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
   #accepted: readonly NodeId[] = [];
-  /** Waits until its configuration can be read. */
-  #snapshot: Snapshot | null = null;
+  /** Waits until its configurations can be read. */
+  #snapshot: ArrivedSnapshot | null = null;
 
   /** `read`: as this node reads a configuration's text at its start. */
   constructor(conf: ClusterConf, identity: NodeIdentity, read: ReadText) {
@@ -81,8 +80,9 @@ export class ClusterNode {
       ...{ lease: this.#leaseTimer, tick: this.#tick, unfencing, replica: this.#replica },
       ...{ desk: this.#desk, poll: () => this.#poll() },
     };
-    this.#tableParts = {
+    this.#replicaParts = {
       self: identity.self,
+      fenceBoard: this.fenceBoard,
       ...{ own: this.#own, outbox: this.#outbox, presence: this.#presence },
       configurations: this.#configurations,
       stepOwn: (input) => this.#stepOwn(input),
@@ -116,7 +116,7 @@ export class ClusterNode {
     this.#outbox.begin(now);
     if (this.lease.takeEnd(now.boottimeMs)) this.#onLeaseEnd();
     this.#take(input);
-    this.#performAll();
+    performReplica(this.#replica, this.#replicaParts);
     const table = this.#phase === "active" ? this.#replica.table : null;
     this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
     this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
@@ -225,14 +225,18 @@ export class ClusterNode {
     }
     const active = this.#phase === "active" && this.#replica.history !== null;
     if (value.layer === "quorum") {
-      const applied = this.#desk.apply(value.body, active);
+      const applied = this.#desk.apply(value.body, active || this.#snapshot !== null);
       const again = applied === "exchange-again" && this.#phase === "apart";
       if (again && this.#exchange !== null) this.#beginExchange(this.#exchange.again());
       return;
     }
-    if (!active) return;
-    this.#replica.apply(value);
-    if (value.layer === "services") this.#own.onOwnFarewell(value.body);
+    if (active) this.#apply(value);
+    else this.#snapshot?.keep(value);
+  }
+
+  #apply(message: Ordered): void {
+    this.#replica.apply(message);
+    if (message.layer === "services") this.#own.onOwnFarewell(message.body);
   }
 
   #onHello(from: NodeId, hello: Hello): void {
@@ -261,23 +265,28 @@ export class ClusterNode {
   #onSnapshot(from: NodeId, body: Snapshot): void {
     const result = this.#exchange?.result ?? null;
     if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
-    const { hash, text } = body.configuration;
     if (result.continuing.includes(this.identity.self)) {
       this.#activate(result);
       return;
     }
-    this.#snapshot = body;
-    if (hash === this.#configurations.settled.hash) this.#onRead(text);
-    else this.#outbox.emit({ type: "read", text });
+    this.#snapshot = new ArrivedSnapshot(body, this.#configurations.settled.hash);
+    for (const text of this.#snapshot.unread) this.#outbox.emit({ type: "read", text });
+    this.#takeSnapshot();
   }
 
   /** What it takes to read the text is known: for a vote, or for a snapshot that waits. */
   #onRead(text: string): void {
     const proposal = this.#configurations.takeProposal(text);
     if (proposal !== null) this.#own.vote(proposal.hash, this.#configurations.examine(proposal));
-    const body = this.#snapshot;
-    if (this.#phase !== "transferring" || body?.configuration.text !== text) return;
+    this.#snapshot?.noteRead(text);
+    this.#takeSnapshot();
+  }
+
+  #takeSnapshot(): void {
+    const snapshot = this.#snapshot;
+    if (snapshot === null || snapshot.unread.length > 0) return;
     this.#snapshot = null;
+    const { body, later } = snapshot;
     const { settled } = this.#configurations;
     const taken = this.#configurations.takeOver(body.configuration);
     if (!taken.ok) {
@@ -292,6 +301,7 @@ export class ClusterNode {
     invariant(result !== null, "a snapshot without an exchange");
     if (result.winner !== null) this.#replica.adopt(body);
     this.#activate(result);
+    for (const message of later) this.#apply(message);
   }
 
   #settle(configuration: Configuration, clean: readonly ServiceName[]): void {
@@ -313,7 +323,7 @@ export class ClusterNode {
     this.#accepted = accepted;
     this.lease.confirm(ring);
     this.#replica.release();
-    this.#performAll();
+    performReplica(this.#replica, this.#replicaParts);
     const silentMs = exchange.silence(accepted);
     const view = { type: "view" as const, ringSeq: ring.seq, members: accepted, silentMs, grown };
     this.#replica.stepFence(view);
@@ -329,9 +339,10 @@ export class ClusterNode {
   #becomeInquorate(): void {
     this.#endHistory("the configuration is inquorate");
     this.#phase = "apart";
+    this.#snapshot = null;
     this.#accepted = [];
     this.#replica.stepFence({ type: "inquorate" });
-    this.#performAll();
+    performReplica(this.#replica, this.#replicaParts);
     if (this.#exchange?.first === true) {
       this.#outbox.emit({ type: "sync-done", ring: this.#exchange.ring });
     }
@@ -340,6 +351,7 @@ export class ClusterNode {
   /** The replicated state is void: stop everything and begin a new life (N2). */
   #endHistory(why: string): void {
     if (!this.#replica.end()) return;
+    this.#outbox.emit({ type: "stand-down" });
     this.#own.endLife(why);
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
     else if (this.#presence.ending === "shutdown") this.#outbox.emit({ type: "leave" });
@@ -356,6 +368,7 @@ export class ClusterNode {
     const running = this.#own.mayRun;
     this.#endHistory(why);
     this.#phase = "apart";
+    this.#snapshot = null;
     // The ring still knows the life that has ended; only a new one can take part again.
     if (ringGoesOn && this.#presence.ending === "no") this.#presence.ending = "restart";
     if (running) {
@@ -375,25 +388,12 @@ export class ClusterNode {
   }
 
   #onShutdown(remove: boolean): void {
-    if (this.#presence.ending !== "no") return;
-    this.#desk.removing = remove;
-    this.#presence.ending = "shutdown";
-    if (this.#replica.history !== null) return;
+    if (!this.#presence.beginEnd(remove) || this.#replica.history !== null) return;
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
     else this.#outbox.emit({ type: "leave" });
   }
 
   #stepOwn(input: LocalInput): void {
     if (this.#own.step(input)) this.#presence.onClean(this.#replica.history !== null);
-  }
-
-  /** Performing may end in more outputs: a start that fails at once, a reply. */
-  #performAll(): void {
-    for (let batch = this.#replica.take(); batch.length > 0; batch = this.#replica.take()) {
-      for (const one of batch) {
-        if (one.from === "table") performTable(one.output, this.#tableParts);
-        else performFence(this.#outbox, this.fenceBoard, one.output);
-      }
-    }
   }
 }

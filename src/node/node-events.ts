@@ -135,6 +135,8 @@ export type NodeOutput =
     }
   /** Run the unfence devices of this node; answered by one verdict with the same number. */
   | { readonly type: "unfence"; readonly run: number }
+  /** Quorum is lost: no agent of fencing is begun any more, and this node is not unfenced. */
+  | { readonly type: "stand-down" }
   | {
       readonly type: "reply";
       readonly number: number;

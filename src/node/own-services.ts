@@ -1,6 +1,8 @@
 /**
  * This node's own part: its life, its services, and the requests of its users that are waiting.
- * O1  A start is begun only while the lease is held and guarded; until then it waits.
+ * O1  A start, of a service or of a part, is begun only while the lease is held and guarded; until
+ *     then it waits, and what has to be stopped meanwhile is stopped.
+ * O3  An operation on a new service waits until that was stopped once.
  * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
  */
 import { acknowledge } from "../fencing/acknowledge.ts";
@@ -11,6 +13,7 @@ import { assertNever, invariant } from "../model/outcome.ts";
 import type { LocalInput, LocalOutput } from "../services/local-events.ts";
 import { LocalServices } from "../services/local-services.ts";
 import type { ServiceMessage } from "../services/service-messages.ts";
+import type { Operation } from "../services/service-state.ts";
 import type { TableOutput } from "../services/table-draft.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
@@ -67,21 +70,24 @@ export class OwnServices {
       if (output.type === "clean") proven = true;
       else this.#pass(output);
     }
+    if (input.type === "report" && this.#deferred.length > 0) this.runDeferred();
     return proven;
   }
 
   /** An operation of the table; only those for this very life are begun. */
   run(output: RunOutput): void {
-    const { node, life, kind } = output.operation;
+    const { node, life } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
-    if (kind === "start" && !this.#lease.mayStart(this.#outbox.now.boottimeMs)) {
+    const { boottimeMs } = this.#outbox.now;
+    const unguarded = startsSomething(output.operation) && !this.#lease.mayStart(boottimeMs);
+    if (unguarded || this.#local.initialises(output.service)) {
       this.#deferred.push(output);
       return;
     }
     this.step({ type: "run", service: output.service, operation: output.operation });
   }
 
-  /** The lease is held, or guarded: starts that waited for it begin. */
+  /** The lease is held, or guarded, or something has ended: what waited for it begins. */
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
@@ -227,4 +233,10 @@ export class OwnServices {
   #signature() {
     return { node: this.#identity.self, life: this.life, at: this.#outbox.wallMs };
   }
+}
+
+/** Most repairs start parts. */
+function startsSomething(operation: Operation): boolean {
+  if (operation.kind === "repair") return operation.parts !== "gone";
+  return operation.kind === "start";
 }

@@ -55,6 +55,14 @@ export class Presence {
     else this.#own.announceReady(hosts);
   }
 
+  /** The end was asked for, `remove`: for good. False: this part ends already. */
+  beginEnd(remove: boolean): boolean {
+    if (this.ending !== "no") return false;
+    this.#desk.removing = remove;
+    this.ending = "shutdown";
+    return true;
+  }
+
   /** Nothing of any service is left here; `remembers`: there is a replicated history. */
   onClean(remembers: boolean): void {
     this.#outbox.notice("services", "info", "nothing of any service is left on this node");

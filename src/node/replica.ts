@@ -25,7 +25,8 @@ export type ReplicaOutput =
       readonly output: Exclude<FenceOutput, { readonly type: "fenced" | "ready" }>;
     };
 
-type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
+/** What a history is made of. */
+export type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
 
 export class Replica {
   readonly fence: FenceDomain;

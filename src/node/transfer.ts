@@ -1,15 +1,17 @@
 /**
- * What a node says of itself in a state exchange, and what the authority sends to those who lack
- * the state.
+ * What a node says of itself in a state exchange, what the authority sends to those who lack the
+ * state, and how that waits with them until they can read its configurations.
+ * T1  What is ordered after a snapshot is applied after it, however long reading takes.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { Shaped } from "../model/shape.ts";
 import type { Quorum } from "../quorum/quorum.ts";
+import { tableSnapshot } from "../services/service-table.ts";
 import type { Hello, snapshot } from "../services/table-sync.ts";
 import { fixedDigest, travelling } from "./configurations.ts";
 import type { StateExchange } from "./exchange.ts";
-import type { Replica } from "./replica.ts";
+import type { Ordered, Replica } from "./replica.ts";
 
 type Speaker = {
   readonly self: NodeId;
@@ -46,4 +48,39 @@ export function composeSnapshot(ring: RingId | undefined, replica: Replica): Sna
   const configuration = { version: conf.version, hash, text: travelling(text) };
   const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };
   return { type: "snapshot", ring, history, configuration, ...state };
+}
+
+/** A snapshot that has arrived, and what was ordered after it (T1). */
+export class ArrivedSnapshot {
+  readonly body: Snapshot;
+  readonly #unread: Set<string>;
+  readonly #later: Ordered[] = [];
+
+  /** `settled`: hash of the configuration in force here, which needs no reading. */
+  constructor(body: Snapshot, settled: string) {
+    this.body = body;
+    const { hash, text } = body.configuration;
+    const change = tableSnapshot(body.table)?.value.change ?? null;
+    this.#unread = new Set([
+      ...(hash === settled ? [] : [text]),
+      ...(change?.stage === "stopping" ? [change.text] : []),
+    ]);
+  }
+
+  /** Texts of which it is not known yet what it takes to read them. */
+  get unread(): readonly string[] {
+    return [...this.#unread];
+  }
+
+  noteRead(text: string): void {
+    this.#unread.delete(text);
+  }
+
+  keep(message: Ordered): void {
+    this.#later.push(message);
+  }
+
+  get later(): readonly Ordered[] {
+    return this.#later;
+  }
 }

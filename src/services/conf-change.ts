@@ -9,6 +9,7 @@
  * disabled stays disabled when its definition changes.
  * G1  The configuration changes only when every member of the view has accepted it.
  * G2  It changes only when nothing runs any more of what it does not contain.
+ * G3  A node that might be running a service unseen is not made to look as if it could not.
  *
  *   none ──proposed──► voting ──all accepted──► stopping ──all stopped──► switched, none
  *     ▲                  └─refused, other view─┐    └─a stop failed─┐
@@ -18,6 +19,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { beginRepair, beginStop, evaluate, evaluateAll } from "./evaluation.ts";
+import { ServiceIndex } from "./service-index.ts";
 import type { ConfProposal, ConfVote, InitDone } from "./service-messages.ts";
 import { emptyChain, freshRecord, type ServiceRecord } from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
@@ -76,7 +78,8 @@ function beginStopping(draft: TableDraft): void {
     return;
   }
   const held = affected(draft, next);
-  const obstacle = [...held.keys()].map((name) => obstacleOf(draft, name)).find((one) => one);
+  const busy = [...held.keys()].map((name) => obstacleOf(draft, name)).find((one) => one);
+  const obstacle = busy ?? hiddenHolder(draft, next);
   if (obstacle != null || draft.locked) {
     giveUp(draft, obstacle ?? "the services are locked: clusvcadm-ts -u first");
     return;
@@ -102,6 +105,20 @@ function obstacleOf(draft: TableDraft, name: ServiceName): string | null {
   if (draft.awaitedNode(name) !== null) return `${name} waits for the fencing of its node`;
   if (state === "failed") return `${name} is failed: repair it, then clusvcadm-ts -d ${name}`;
   if (state === "started" && frozen) return `${name} is frozen: clusvcadm-ts -U ${name}`;
+  return null;
+}
+
+/** G3: somebody unseen may run what the next configuration says nothing of, or forbids there. */
+function hiddenHolder(draft: TableDraft, next: ClusterConf): string | null {
+  const index = new ServiceIndex(next);
+  for (const { name } of draft.inOrder()) {
+    const stays = index.order.includes(name);
+    const hidden = draft
+      .unknownHolders(name)
+      .find((node) => !stays || !draft.isLegal(name, node, index.domainOf(name)));
+    if (hidden === undefined) continue;
+    return `${draft.nameOf(hidden)} might be running ${name}: to be fenced or seen clean first`;
+  }
   return null;
 }
 

@@ -13,7 +13,8 @@ import type { TableDraft } from "./table-draft.ts";
 
 /** Of a service at rest: it stays as it is until it is unfrozen. */
 export function freeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
-  if (service.state === "failed") {
+  // A change of the configuration may have to start or stop it again.
+  if (service.state === "failed" || draft.isHeld(service.name)) {
     draft.reply([ref], -6);
     return;
   }

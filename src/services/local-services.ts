@@ -7,6 +7,8 @@
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
+ * L5  What is new with a configuration is stopped once before anything else is done with it: until
+ *     then there must be no operation on it.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
@@ -40,6 +42,8 @@ type Place = {
   again: boolean;
   /** Its last check has failed, and nothing was done about it yet. */
   ill: boolean;
+  /** Starts of another service may have waited for the guard meanwhile. */
+  lastOp: number;
 };
 
 export class LocalServices {
@@ -56,7 +60,6 @@ export class LocalServices {
   #frozen: readonly ServiceName[] = [];
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   #lastAction = 0;
-  #lastOp = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
 
@@ -77,15 +80,8 @@ export class LocalServices {
         (place) => place.worker !== worker && place.worker.runs(resource.type, resource.key),
       ).length,
     }));
-    const place = {
-      worker,
-      job: null,
-      startOp: null,
-      remains: false,
-      again: false,
-      ill: false,
-      next: null,
-    };
+    const idle = { job: null, startOp: null, remains: false, again: false, ill: false };
+    const place = { worker, ...idle, next: null, lastOp: 0 };
     this.#places.set(conf.name, place);
     return place;
   }
@@ -98,6 +94,11 @@ export class LocalServices {
   get mayRun(): boolean {
     const idle = [...this.#places.values()].every((place) => place.job === null && !place.remains);
     return !(this.#state === "clean" && idle);
+  }
+
+  /** Whether this new service is being stopped for the first time (L5). */
+  initialises(name: ServiceName): boolean {
+    return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";
   }
 
   /** `nowMs` is the monotonic clock. */
@@ -124,7 +125,7 @@ export class LocalServices {
         this.#onReconfigure(input.conf, input.clean);
         break;
       case "new-life":
-        this.#lastOp = 0;
+        for (const place of this.#places.values()) place.lastOp = 0;
         break;
       case "clean-up":
         this.#cleanAll("clean-up");
@@ -142,8 +143,8 @@ export class LocalServices {
   #onRun(name: ServiceName, op: Operation): void {
     const place = this.#places.get(name);
     invariant(place !== undefined, `operation for unknown ${name}`);
-    invariant(op.id > this.#lastOp, `L1: operation ${op.id} twice`);
-    this.#lastOp = op.id;
+    invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
+    place.lastOp = op.id;
     if (this.#state !== "clean") return;
     if (place.job !== null) {
       // Only a check can be under way; it has no effect that would have to be waited for.
@@ -218,7 +219,9 @@ export class LocalServices {
       return;
     }
     this.#adopt(conf);
-    this.#initialising.clear();
+    for (const name of this.#initialising) {
+      if (this.#places.get(name)?.job?.kind !== "clean") this.#initialising.delete(name);
+    }
     for (const name of clean) this.#initialising.add(name);
     for (const name of clean) {
       const place = this.#places.get(name);

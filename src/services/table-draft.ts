@@ -319,9 +319,9 @@ export class TableDraft {
   }
 
   /** Whether its failover domain lets the node run the service, ready or not. */
-  isLegal(name: ServiceName, node: NodeId): boolean {
+  isLegal(name: ServiceName, node: NodeId, domain = this.domainOf(name)): boolean {
     const online = new Set(this.nodes.keys());
-    return scoreNode(this.domainOf(name), node, { online, current: null }) > 0;
+    return scoreNode(domain, node, { online, current: null }) > 0;
   }
 
   /** Nodes that could be running the service unnoticed: not seen since this history began. */

@@ -3,8 +3,10 @@
  * the others, which parts of their trees are gone and which are new.
  * Compares values only; decides nothing about what runs.
  * Source: rgmanager reslist.c: rescmp; restree.c: resource_tree_delta; groups.c.
- * Deviations: inherited values are compared where they arrive, which makes no difference since the
- * giver is replaced with all that is below it; `retry_delay` never restarts a service.
+ * Deviations: what is compared is what the file says, not what agents add to it; inherited values
+ * are not compared where they arrive, since the giver is replaced with all that is below it;
+ * `retry_delay` never restarts a service.
+ * D1  The result does not depend on the agents of the node that computes it.
  */
 import type { ResourceConf, ServiceConf, ServicesConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
@@ -39,7 +41,7 @@ export function compareServices(
 }
 
 function compareService(old: ServiceConf, next: ServiceConf): ServiceDelta {
-  const [before, after] = [old, next].map(({ tree }) => new Map(tree.attributes));
+  const [before, after] = [old, next].map(({ tree }) => new Map(tree.written));
   const names = new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])]);
   names.delete(ownAddition);
   let changed = old.retryDelayMs !== next.retryDelayMs;
@@ -87,6 +89,5 @@ export function compareTrees(old: ResourceConf, next: ResourceConf): TreeDelta {
 }
 
 function sameResource(a: ResourceConf, b: ResourceConf): boolean {
-  if (a.type !== b.type || a.key !== b.key) return false;
-  return JSON.stringify(a.attributes) === JSON.stringify(b.attributes);
+  return a.type === b.type && JSON.stringify(a.written) === JSON.stringify(b.written);
 }

@@ -72,6 +72,14 @@ function whileStopped(draft: TableDraft, service: ServiceRecord): ServiceWait {
     const remedy = `start clusterd on ${names}, or: ${offRemedy(names)}`;
     return { kind: "unseen-node", text: obstacle, nodes: unseen, at: null, remedy };
   }
+  if (draft.isHeld(name)) {
+    const text = `configuration version ${draft.change?.version ?? 0} to come into force, or not`;
+    return { ...nobody, kind: "operation", text, remedy: "" };
+  }
+  const { pendingInit } = service;
+  if (obstacle !== null && pendingInit.length > 0) {
+    return { kind: "operation", text: obstacle, nodes: pendingInit, at: null, remedy: "" };
+  }
   if (obstacle !== null) {
     const remedy = `clustat-ts --why ${draft.serviceConf(name).depend ?? ""}`;
     return { ...nobody, kind: "dependency", text: obstacle, remedy };
@@ -99,6 +107,13 @@ function withoutNode(draft: TableDraft, name: ServiceName): ServiceWait {
     return { kind: "empty-node", text, nodes: crowded, at: null, remedy };
   }
   const legal = draft.conf.nodes.map((node) => node.id).filter((id) => draft.isLegal(name, id));
+  const cutOff = legal.filter((node) => draft.node(node).phase === "clean");
+  if (cutOff.length > 0) {
+    const cut = cutOff.map((node) => draft.nameOf(node)).join(", ");
+    const text = `the unfencing of ${cut}`;
+    const remedy = "the log there says why it fails";
+    return { kind: "node", text, nodes: cutOff, at: null, remedy };
+  }
   const names = legal.map((node) => draft.nameOf(node)).join(", ");
   const text = "a ready node that may run it";
   const remedy = legal.length === 0 ? "its failover domain has no node" : `start one of: ${names}`;

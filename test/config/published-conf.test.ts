@@ -110,7 +110,10 @@ function qpiddScript(name: string, service: string, line: number): ResourceConf 
     ["file", `/etc/init.d/${name}`],
     ["service_name", service],
   ];
-  return { type: "script", key: name, line, attributes, actions: [], children: [] };
+  const written = ["file", "name"].map(
+    (one) => [one, Object.fromEntries(attributes)[one] ?? ""] as const,
+  );
+  return { type: "script", key: name, line, attributes, written, actions: [], children: [] };
 }
 
 test("the published example has four services with their references resolved", async (t) => {
@@ -148,6 +151,11 @@ test("the published example has four services with their references resolved", a
         ["address", "20.0.20.200"],
         ["monitor_link", "yes"],
         ["nfslock", "0"],
+        ["sleeptime", "0"],
+      ],
+      written: [
+        ["address", "20.0.20.200"],
+        ["monitor_link", "yes"],
         ["sleeptime", "0"],
       ],
       actions: [],

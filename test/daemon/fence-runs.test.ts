@@ -84,6 +84,33 @@ if mkdir ${place}/$device; then sleep 0.2; rmdir ${place}/$device; else exit 1; 
   t.same(outcomes, ["success", "success", "success", "success"]);
 });
 
+test("F2, B2: without quorum no agent is begun, and unfencing ends", async (t) => {
+  const begun = join(directory(t), "begun");
+  const slow = agent(t, `echo $$ >>${begun}; sleep 0.4`);
+  const endless = agent(t, "sleep 1000");
+  const quorum = new AbortController();
+  const permit = { withdrawn: quorum.signal, ends: false };
+  const runner = performer();
+  const runs = [1, 2].map(() => runner.fence(call(use(slow)), ms(30_000), permit));
+  await until("the first agent", () => existsSync(begun));
+  const [node] = sampleConf({
+    unfence: [
+      { ...use(endless), device: "a" },
+      { ...use(slow), device: "b" },
+    ],
+  }).nodes;
+  if (node === undefined) throw new Error("no node");
+  const conf = sampleConf();
+  const both = unfence({ conf, performer: runner }, node, { ...permit, ends: true });
+  await new Promise((resolve) => setImmediate(resolve));
+  quorum.abort();
+  const [first, second] = await Promise.all(runs);
+  t.match(first, { outcome: "success" }, "what has been begun goes on");
+  t.match(second, { outcome: "failure", text: /not begun, quorum was lost/ });
+  t.match(await both, { result: "failed", text: /ended, quorum was lost; .*not begun/ });
+  t.equal(readFileSync(begun, "utf8").trim().split("\n").length, 1);
+});
+
 test("rule 12: an agent that only asks is ended when a node has to be fenced", async (t) => {
   const began = join(directory(t), "began");
   const slow = agent(t, `if grep -q action=status; then touch ${began}; sleep 1000; fi`);

@@ -112,6 +112,20 @@ test("a node that is ready again since it was fenced by hand is fenced when lost
   t.equal(cluster.calls.length, 1);
 });
 
+test("a member that forms another ring since it was fenced by hand was not off", async (t) => {
+  const cluster = five();
+  cluster.say(external(cluster, 4)).view([1, 2, 3, 4]).view([1, 2, 3]).run(1000);
+  t.same(
+    cluster.concluded.filter((one) => one.includes("fenced 4")),
+    [],
+  );
+  cluster.run(10_000);
+  t.ok(
+    cluster.calls.some(({ output }) => output.node === id(4)),
+    "its devices decide",
+  );
+});
+
 test("the word survives the executor, and whoever joins has it", async (t) => {
   const cluster = five();
   cluster.say(external(cluster, 4)).adopt(3, 2);

@@ -4,14 +4,20 @@ import { LeaseClock } from "../../src/node/lease-clock.ts";
 import { Cluster, id } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
-import { sampleConf, virtualAddress } from "../sim/sample-conf.ts";
+import {
+  resource,
+  type SampleOptions,
+  sampleConf,
+  script,
+  virtualAddress,
+} from "../sim/sample-conf.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 
 const P = "qpidd-primary-service";
 const ring = { rep: id(1), seq: 8 };
 
-function started(): Cluster {
-  const conf = sampleConf();
+function started(sample: SampleOptions = {}): Cluster {
+  const conf = sampleConf(sample);
   const time = new VirtualTime();
   const nodes = conf.nodes.map((node) => node.id);
   const membership = new PerfectMembership(time, nodes);
@@ -42,6 +48,34 @@ test("without a guard nothing is started, and nothing that runs is touched", asy
   t.ok(chosen === 2 || chosen === 3, "it waits where it is to run");
   cluster.startGuard(2).startGuard(3).run(2000);
   t.equal(cluster.runningOn(P).length, 1);
+});
+
+test("what is stopped while a start waits for the guard does not confuse the two", async (t) => {
+  const cluster = started();
+  cluster.killGuard(2).killGuard(3).crash(1).run(12_000);
+  const chosen = cluster.record(2, P)?.owner ?? 0;
+  const broker = `node${chosen}-qpidd-service`;
+  cluster.request(chosen, "disable", { service: broker });
+  cluster.run(2000);
+  t.equal(cluster.record(chosen, broker)?.state, "disabled", "a stop needs no guard");
+  cluster.startGuard(2).startGuard(3).run(2000);
+  t.same(cluster.runningOn(P), [chosen]);
+});
+
+test("without a guard no part of a service is started, either", async (t) => {
+  const part = { kind: "independent", restarts: null } as const;
+  const children = [script("a", { subtree: part })];
+  const tree = resource("service", "broker", { children });
+  const cluster = started({ brokers: { tree } });
+  const host = cluster.host(2);
+  const broker = "node2-qpidd-service";
+  host.running.delete([...host.running].find((one) => one.includes(broker)) ?? "");
+  cluster.killGuard(2).run(35_000);
+  t.equal(cluster.record(2, broker)?.op?.kind, "repair");
+  t.same(cluster.runningOn(broker), []);
+  cluster.startGuard(2).run(2000);
+  t.equal(cluster.record(2, broker)?.op, null);
+  t.same(cluster.runningOn(broker), [2]);
 });
 
 test("a daemon that is killed leaves neither primary nor address", async (t) => {

@@ -127,6 +127,24 @@ test("G1: one member's refusal keeps the old one in force everywhere", async (t)
   t.same(versions(seen), [18, 18, 18]);
 });
 
+test("O3: a new service is stopped once before anything else is done with it", async (t) => {
+  const next = withServices(19, web(two), sampleService("n", [script("n")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  for (const node of [1, 2])
+    seen.host(node).behaviours.set("/etc/init.d/n stop", { takesMs: 3000 });
+  const box = seen.propose(2, "next");
+  seen.run(1000);
+  t.equal(box.reply?.code, 0);
+  const disabled = seen.request(1, "disable", { service: "n" });
+  seen.run(1000);
+  t.equal(disabled.reply, null);
+  seen.run(7000);
+  t.equal(disabled.reply?.code, 0);
+  t.equal(seen.shown(1, "n"), "disabled (none)");
+  const stops = seen.host(1).calls.filter((call) => call === "service:n stop");
+  t.equal(stops.length, 2, "one after the other");
+});
+
 test("resource case 24: a value that may change needs no stop and no start", async (t) => {
   const first = withServices(18, web(two, { domain: "node1-domain", recovery: "restart" }));
   const next = withServices(19, web(two, { domain: "node2-domain", recovery: "relocate" }));
@@ -222,6 +240,45 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.same(files(seen), ["next", "next", "next"]);
   t.equal(seen.node(3)?.snapshot.table?.node(id(3)).phase, "ready");
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
+});
+
+test("T1: what is ordered while a node reads a file is not lost on it", async (t) => {
+  const other = sampleService("other", [script("o")], { domain: "node1-domain" });
+  const next = withServices(19, web([script("a")]), other);
+  const slow = { readMs: (node: number) => (node === 3 ? 2000 : 1) };
+  const seen = cluster(withServices(18, web(two)), { next }, slow);
+  seen.crash(3).run(9000);
+  seen.propose(1, "next");
+  seen.run(3000).boot(3).run(1000);
+  t.equal(seen.node(3)?.snapshot.phase, "transferring");
+  const boxes = [
+    seen.request(1, "relocate", { service: "web", target: 2 }),
+    seen.request(2, "disable", { service: "other" }),
+  ];
+  seen.run(6000);
+  t.same(
+    boxes.map(({ reply }) => reply?.code),
+    [0, 0],
+  );
+  const tables = [1, 2, 3].map((node) => seen.node(node)?.snapshot.table?.snapshot());
+  t.same(tables[2], tables[0]);
+  t.same(seen.node(3)?.snapshot.history, seen.node(1)?.snapshot.history);
+  t.equal(seen.shown(3, "web"), "started 2");
+  t.equal(seen.node(3)?.snapshot.table?.node(id(3)).phase, "ready");
+});
+
+test("a node that joins while services are stopped for a change can read what comes", async (t) => {
+  const next = withServices(19, sampleService("n", [script("n")]));
+  const seen = cluster(withServices(18, web(two)), { next });
+  seen.crash(3).run(9000);
+  seen.host(1).behaviours.set("/etc/init.d/b stop", { takesMs: 8000 });
+  const box = seen.propose(1, "next");
+  seen.run(1000).boot(3).run(4000);
+  t.match(seen.node(3)?.snapshot.table?.change.pending, { stage: "stopping" });
+  seen.run(9000);
+  t.equal(box.reply?.code, 0);
+  t.same(versions(seen), [19, 19, 19]);
+  t.same(files(seen), ["next", "next", "next"]);
 });
 
 test("at a cold start the older file of the minority is replaced by the others'", async (t) => {
@@ -321,6 +378,7 @@ test("what is new starts when every ready node has stopped it once, or is gone",
   const { driver } = voting(web(two), guest);
   for (const node of [1, 2, 3]) driver.vote(node, true);
   t.match(driver.table.waitingFor(service("guest")), /to have stopped it once/);
+  t.match(driver.table.wait(service("guest")), { kind: "operation", nodes: [1, 2, 3], remedy: "" });
   t.equal(driver.codes.get(driver.request(1, "enable", { service: "guest" })), -6);
   driver.initDone(1, 19).initDone(2, 18).initDone(2, 19);
   t.equal(driver.record("guest").state, "stopped");
@@ -365,6 +423,52 @@ test("two services lose parts, one cannot: the other one is restarted whole", (t
   t.end();
 });
 
+test("a service that a change works on cannot be frozen before that has ended", (t) => {
+  const other = sampleService("other", [script("o")], { domain: "node2-domain" });
+  const first = withServices(18, web(two), other);
+  const fencing = { ...first.fencing, cleanStart: true };
+  const next = { ...withServices(19, web([script("a")])), fencing };
+  const driver = new TableDriver({ ...first, fencing }, { next });
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  driver.propose(1, "next", 19);
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  const ended = driver.operations.findIndex((one) => one.service === service("web"));
+  const [repair] = driver.operations.splice(ended, 1);
+  if (repair === undefined) throw new Error("no part is stopped");
+  driver.result(repair.operation, "ok");
+  t.equal(driver.codes.get(driver.request(2, "freeze", { service: "web" })), -6);
+  driver.answer("failed").succeed();
+  t.equal(driver.record("web").state, "started", "restarted with all its parts");
+  t.end();
+});
+
+test("T3: a change does not hide a node that might be running a service", (t) => {
+  const confined = { domain: "node1-domain" } as const;
+  const first = { ...sampleConf(), version: 18 };
+  const domains = first.services.domains.map((one) => {
+    return { ...one, nodes: [1, 3].map((node) => ({ node: id(node), priority: null })) };
+  });
+  const kept = sampleService("web", two, confined);
+  const wide = { ...first, services: { ...first.services, domains, services: [kept] } };
+  const narrow = { ...withServices(19, kept) };
+  const without = { ...withServices(19, sampleService("n", [script("n")])) };
+  for (const next of [narrow, without]) {
+    const driver = new TableDriver(wide, { next });
+    driver.view(1, 2).ready(1, 2);
+    t.match(driver.table.waitingFor(service("web")), /node3\S* might be running it/);
+    const number = driver.propose(1, "next", 19);
+    driver.vote(1, true).vote(2, true);
+    t.equal(driver.codes.get(number), -1);
+    t.match(driver.table.change.last?.text, /node3\S* might be running service:web/);
+    t.equal(driver.record("web").state, "stopped");
+    driver.fenced(3).succeed();
+    driver.propose(1, "next", 19);
+    driver.vote(1, true).vote(2, true).succeed();
+    t.same(driver.switched, [19], "once it is known to be off");
+  }
+  t.end();
+});
+
 test("its node leaves while parts are stopped: it is stopped, then all switch", (t) => {
   const { driver } = voting(web([script("a")]));
   for (const node of [1, 2, 3]) driver.vote(node, true);
@@ -394,6 +498,7 @@ test("G2: what fails while the others are stopped is not started with its old pa
   t.equal(driver.awaited("web"), "stop on 1");
   driver.answer();
   t.equal(driver.shown("web"), "stopped (1)");
+  t.match(driver.table.wait(service("web")), { kind: "operation", text: /version 19/, remedy: "" });
   t.same(driver.switched, []);
   driver.result(slow.operation, "ok");
   t.same(driver.switched, [19]);

@@ -350,6 +350,16 @@ test("what is new with a configuration is stopped once, what is gone is dropped"
   t.throws(() => place.operate("start", "mail"), BrokenInvariant);
 });
 
+test("another configuration does not make the first stop of what is new forgotten", async (t) => {
+  const place = clean();
+  const conf = configuration(19, "web", "new");
+  place.step({ type: "reconfigure", conf, clean: [service("new")] });
+  place.step({ type: "reconfigure", conf: configuration(20, "web", "new"), clean: [] });
+  t.same(place.take(), []);
+  place.succeed();
+  t.same(place.take(), ["initialised 20"]);
+});
+
 test("nothing new: it says so at once", async (t) => {
   const place = clean();
   place.step({ type: "reconfigure", conf: configuration(19, "web"), clean: [] });

@@ -72,15 +72,25 @@ const operations = [
 const partsSeedMin = 2000;
 /** From here on operators also bring in other configurations. */
 const reloadSeedMin = 4000;
+/**
+ * From here on users also touch what comes and goes with configurations, machines take their time
+ * to be asked what a text supposes, and nodes are unfenced first.
+ */
+const slowReadSeedMin = 2_000_000;
 const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
 const allScripts = [...scripts, "/etc/init.d/extra"];
+const visitors = ["guest", "more"];
+const lateScripts = [...allScripts, "/etc/init.d/g", "/etc/init.d/h", "/etc/init.d/m"];
+const unfencing = { unfence: [{ device: "san", agent: "fence_test", parameters: [] }] };
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
   const random = new Random(seed);
   const brokers = seed >= partsSeedMin ? { tree: brokerInParts } : {};
-  const conf = sampleConf({ nodes: 3 + (seed % 3), brokers, ...sample });
+  const late = seed >= slowReadSeedMin;
+  const unfence = late && seed % 2 === 0 ? unfencing : {};
+  const conf = sampleConf({ nodes: 3 + (seed % 3), brokers, ...unfence, ...sample });
   const time = new VirtualTime();
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
@@ -95,6 +105,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     membership,
     judge: (seen) => judge.look(seen),
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
+    unfenceAgent: () => (random.chance(0.7) ? "success" : "failure"),
+    ...(late ? { readMs: () => random.pick([1, 50, 400, 3000]) } : {}),
   });
   const stage = new ClusterStage({ cluster, random, time, network });
   const watchdogs = conf.fencing.watchdog !== null;
@@ -133,8 +145,13 @@ function actsOf(
   },
 ): readonly Act[] {
   const { cluster, random, seed, watchdogs, texts } = parts;
+  const spoiled = seed < partsSeedMin ? scripts : allScripts;
   const whole = seed < partsSeedMin;
-  const choices = { operations: whole ? operations : allOperations, services };
+  const late = seed >= slowReadSeedMin;
+  const choices = {
+    operations: whole ? operations : allOperations,
+    services: late ? [...services, ...visitors] : services,
+  };
   const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
   const acts: Act[] = [
     [weight(1), () => stage.partition()],
@@ -145,7 +162,7 @@ function actsOf(
     [weight(0.4), (node) => stage.terminate(node)],
     [weight(0.5), () => stage.changeWeather()],
     [0.6, () => cluster.heal()],
-    [weight(1), (node) => stage.spoilAgent(node, whole ? scripts : allScripts)],
+    [weight(1), (node) => stage.spoilAgent(node, late ? lateScripts : spoiled)],
     [weight(2), (node, other) => stage.request(node, other, choices)],
     [weight(0.3), (node) => stage.lock(node)],
     [weight(1), (node) => stage.killProcess(node)],

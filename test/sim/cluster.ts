@@ -52,6 +52,8 @@ type Daemon = {
   readonly answers: Map<number, (answer: Answer) => void>;
   /** Inputs that came while the process was stopped. */
   backlog: NodeInput[];
+  /** Texts for which the machine has been asked for what they suppose. */
+  readonly prepared: Set<string>;
   /** Tells the actions of this daemon from those of earlier ones on the same machine. */
   readonly firstAction: number;
 };
@@ -67,6 +69,8 @@ export type ClusterOptions = {
   readonly texts?: Readonly<Record<string, ClusterConf>>;
   /** Nodes on which none of those is valid. */
   readonly cannotRead?: readonly number[];
+  /** What it takes to ask this machine for what a text supposes; 1 ms unless given. */
+  readonly readMs?: (node: NodeId) => number;
   readonly judge?: (cluster: Cluster) => void;
   /** Called with the processor time that each step of a node has taken. */
   readonly timed?: (node: NodeId, input: NodeInput, cpuMs: number) => void;
@@ -442,7 +446,8 @@ export class Cluster {
           watchdog: machine.watchdog !== null,
         },
         (text) => {
-          const blind = this.#options.cannotRead?.includes(node) === true;
+          const prepared = text === machine.file || daemon.prepared.has(text);
+          const blind = !prepared || this.#options.cannotRead?.includes(node) === true;
           const read = blind ? null : this.#read(text);
           return read === null
             ? refuse("no such text")
@@ -455,6 +460,7 @@ export class Cluster {
       replies: new Map(),
       answers: new Map(),
       backlog: [],
+      prepared: new Set(),
       firstAction: machine.incarnation * 1e6,
     };
     machine.daemon = daemon;
@@ -532,12 +538,14 @@ export class Cluster {
         daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
         return;
       case "read":
-        time.after(1, () => {
+        time.after(this.#options.readMs?.(node) ?? 1, () => {
+          daemon.prepared.add(output.text);
           if (machine.daemon === daemon) this.#step(node, { type: "read-done", text: output.text });
         });
         return;
+      case "stand-down":
       case "configuration":
-        machine.file = output.text;
+        if (output.type === "configuration") machine.file = output.text;
         return;
       case "leave":
         machine.guard?.dismiss();

@@ -20,6 +20,14 @@ const leaseMs = 4400;
 /** How long takeovers must wait, and how long a machine lives on at most once it is cut off. */
 export type Waits = { readonly safeWaitMs: number; readonly livesOnMs?: number };
 
+/** Services that come and go with configurations. */
+function judgeVisitors(cluster: Cluster): void {
+  for (const name of ["guest", "more"]) {
+    const owners = cluster.runningOn(name);
+    if (owners.length > 1) throw new Violation(`${name} runs on nodes ${owners.join(", ")}`);
+  }
+}
+
 /** One owner, one address, and brokers only where they belong. */
 export function judgeOwners(cluster: Cluster): void {
   const primaries = cluster.runningOn(primary);
@@ -133,6 +141,7 @@ export class ClusterJudge {
 
   look(cluster: Cluster): void {
     judgeOwners(cluster);
+    judgeVisitors(cluster);
     this.#takeover.look(cluster);
     judgeReplicas(cluster);
   }

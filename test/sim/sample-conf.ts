@@ -33,7 +33,9 @@ export function resource(
   key: string,
   rest: Partial<ResourceConf> = {},
 ): ResourceConf {
-  return { type, key, line: 1, attributes: [], actions: [], children: [], ...rest };
+  const written = rest.attributes ?? [["name", key]];
+  const rules = { actions: [], children: [] };
+  return { type, key, line: 1, attributes: [], written, ...rules, ...rest };
 }
 
 export function script(name: string, rest: Partial<ResourceConf> = {}): ResourceConf {
