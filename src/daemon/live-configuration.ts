@@ -40,6 +40,8 @@ export class LiveConfiguration {
   #loaded: LoadedConfiguration;
   /** What was found for each text, the latest last. */
   readonly #agents = new Map<string, FoundAgents>();
+  /** The file is written by one after the other. */
+  #kept: Promise<void> = Promise.resolve();
   /** Service addresses of this and all earlier ones: what is to be taken off in the end. */
   #addresses: ReadonlySet<string>;
 
@@ -122,7 +124,8 @@ export class LiveConfiguration {
     const addresses = [...addressesOf(this.#loaded)].filter((one) => !this.#addresses.has(one));
     this.#addresses = new Set([...this.#addresses, ...addresses]);
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
-    void this.#keep(this.#loaded, before.text);
+    const loaded = this.#loaded;
+    this.#kept = this.#kept.then(() => this.#keep(loaded, before.text));
     return { addresses, services: services.filter((name) => !known.has(name)) };
   }
 

@@ -306,7 +306,8 @@ export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
   if (service.frozen) return;
   if (service.owner !== message.node || service.startOp !== message.startOp) return;
   if (draft.node(message.node).life !== message.life) return;
-  if (message.type === "part-failed") {
+  // What a change has stopped must not be started again with the part that it belongs to.
+  if (message.type === "part-failed" && !draft.isHeld(service.name)) {
     beginRepair(draft, service.name, {
       parts: "failed",
       chain: { ...emptyChain, cause: "recovery" },

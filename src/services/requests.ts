@@ -259,7 +259,7 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
 function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
   if (service.state !== "started" || service.owner === null) draft.reply([ref], -8);
   else if (!service.partial) draft.reply([ref], -10, service.owner);
-  else if (!draft.isReady(service.owner)) draft.reply([ref], -6);
+  else if (draft.isHeld(service.name) || !draft.isReady(service.owner)) draft.reply([ref], -6);
   else {
     beginRepair(draft, service.name, {
       parts: "left-out",

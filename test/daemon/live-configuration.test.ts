@@ -1,21 +1,29 @@
 /** Texts that this machine was asked about, and the configuration each of them reads as. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { noAgents } from "../../src/config/found-agents.ts";
 import { LiveConfiguration } from "../../src/daemon/live-configuration.ts";
 import type { LogSink } from "../../src/io/ports.ts";
+import { until } from "../io/waiting.ts";
 import { sampleConf } from "../sim/sample-conf.ts";
 
 const silent: LogSink = { write: () => undefined, reopen: () => undefined, flush: () => undefined };
 
-function live(): LiveConfiguration {
+function live(file = "/nonexistent/cluster.conf", text = ""): LiveConfiguration {
   const conf = sampleConf();
   const [local] = conf.nodes;
   if (local === undefined) throw new Error("no node");
-  const file = "/nonexistent/cluster.conf";
-  const origin = { conf, local, file, hash: "", text: "", addresses: [], accounts: [] };
+  const origin = { conf, local, file, hash: "", text, addresses: [], accounts: [] };
   return new LiveConfiguration({ loaded: { ...origin, agents: noAgents }, log: silent });
 }
 
@@ -51,4 +59,17 @@ test("each text reads with the agents that were found for it, whatever came late
     const file = runs?.dialect === "rgmanager" ? runs.file : "";
     t.ok(file !== "" && one.includes(file.replace("/lamp.sh", "")), file);
   }
+});
+
+test("W1: of configurations that follow each other closely the last one is kept", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "clusterd-live-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "cluster.conf");
+  writeFileSync(file, "first");
+  const configuration = live(file, "first");
+  for (const one of ["second", "third", "fourth"]) {
+    configuration.adopt({ conf: sampleConf(), hash: one, text: one });
+  }
+  await until("it is written", () => readFileSync(file, "utf8") === "fourth");
+  t.notOk(existsSync(`${file}.replaced`), "nobody else wrote there");
 });

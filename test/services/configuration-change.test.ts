@@ -442,6 +442,28 @@ test("a service that a change works on cannot be frozen before that has ended", 
   t.end();
 });
 
+test("G2: a part that fails during a change is not restarted with what is gone", (t) => {
+  const other = sampleService("other", [script("o")], { domain: "node2-domain" });
+  const first = withServices(18, web(two), other);
+  const fencing = { ...first.fencing, cleanStart: true };
+  const next = { ...withServices(19, web([script("a")])), fencing };
+  const driver = new TableDriver({ ...first, fencing }, { next });
+  driver.view(1, 2, 3).ready(1, 2, 3).succeed();
+  driver.propose(1, "next", 19);
+  for (const node of [1, 2, 3]) driver.vote(node, true);
+  const at = driver.operations.findIndex((one) => one.service === service("web"));
+  const [repair] = driver.operations.splice(at, 1);
+  if (repair === undefined) throw new Error("no part is stopped");
+  driver.result(repair.operation, "ok", { partial: true });
+  t.equal(driver.codes.get(driver.request(2, "convalesce", { service: "web" })), -6);
+  driver.checkFails("web", "part-failed");
+  t.equal(driver.awaited("web"), "stop on 1");
+  driver.succeed();
+  t.same(driver.switched, [19]);
+  t.equal(driver.record("web").state, "started");
+  t.end();
+});
+
 test("T3: a change does not hide a node that might be running a service", (t) => {
   const confined = { domain: "node1-domain" } as const;
   const first = { ...sampleConf(), version: 18 };

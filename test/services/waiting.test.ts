@@ -163,3 +163,15 @@ test("the verdicts of now: who may run it, and why the others may not", async (t
     ["1 false: runs the exclusive service:x", "2 true: best, 0 services", "3 false: lost"],
   );
 });
+
+test("a service whose only nodes are not unfenced waits for that", async (t) => {
+  const driver = new TableDriver(conf([plain(web, { domain: "node1-domain" })]));
+  driver.view(1, 2, 3).clean(1).ready(2, 3);
+  t.match(driver.table.wait(service(web)), {
+    kind: "node",
+    text: /^the unfencing of node1\.example\.com$/,
+    nodes: [1],
+    remedy: /log/,
+  });
+  t.equal(driver.ready(1).succeed().shown(web), "started 1");
+});
