@@ -127,7 +127,7 @@ test("a check that hangs is ended at its limit, with all it has started", { skip
   unlinkSync(on(owner, "/run/lamp-l.hangs"));
 });
 
-test("case 30: Heartbeat's Dummy starts, is missed, comes back and stops", {
+test("resource case 30: Heartbeat's Dummy starts, is missed, comes back and stops", {
   skip: skipOcf,
 }, async (t) => {
   const owner = await cluster.started(1, "service:ocf");
