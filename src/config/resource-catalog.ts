@@ -204,6 +204,8 @@ export class ResourceCatalog {
       return;
     }
     this.#defaults.set(rule.type, section);
+    // Nobody knows what an agent takes that cannot be asked.
+    if (rule.agent?.runs.dialect === "none") return;
     const open = rule.parameters.filter((each) => each.primary !== true && each.unique !== true);
     for (const { name } of section.element.attributes) {
       const parameter = open.find((each) => each.name === name);

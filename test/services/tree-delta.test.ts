@@ -106,6 +106,12 @@ test("an agent that was replaced meanwhile changes nothing that runs", async (t)
   t.same(deltas, Array(nodes.length).fill(["same"]));
 });
 
+test("defaults of a type can be given where its agent is missing", async (t) => {
+  const text = service('<lamp id="a"/>');
+  const defaults = '<resource-defaults><lamp colour="x"/></resource-defaults>';
+  t.same(seen(text, `${defaults}${text}`), Array(nodes.length).fill("parts 1 1"));
+});
+
 test("defaults of the file count as written", async (t) => {
   const defaults = '<resource-defaults><script service_name="x"/></resource-defaults>';
   const text = service('<script name="a" file="/etc/init.d/a"/>');
