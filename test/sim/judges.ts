@@ -129,7 +129,7 @@ export function judgeRecordAtRest(cluster: Cluster, record: ServiceRecord): void
 /** A user's stop rests until the next event. */
 export function wasStoppedByUser(table: ServiceTable, name: ServiceName): boolean {
   const last = table.decisions(name).at(-1)?.text ?? "";
-  return /^stopped$|as asked| asked for on /.test(last);
+  return /^stopped$|^stopped: .*, where it was busy|as asked| asked for on /.test(last);
 }
 
 export class ClusterJudge {
