@@ -57,10 +57,15 @@ export function defaultLeaseMs({ tokenMs, consensusMs }: RingTimers): Ms {
   return ms(Math.max(2 * (tokenMs + consensusMs), tokenMs + consensusMs + 2000));
 }
 
-/** D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. */
+/**
+ * D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. Of long
+ * leases the margin does not cover a clock there that is too slow and one here that is too fast.
+ */
 export function safeWaitMsFor(leaseMs: Ms, endWithinMs: Ms): Ms {
-  const worst = Math.ceil(((leaseMs + endWithinMs) * (100 + clockErrorPercent)) / 100);
-  return ms(worst + leaseMarginMs);
+  const lastsMs = leaseMs + endWithinMs;
+  const usual = (lastsMs * (100 + clockErrorPercent)) / 100 + leaseMarginMs;
+  const opposite = (lastsMs * (100 + clockErrorPercent)) / (100 - clockErrorPercent);
+  return ms(Math.ceil(Math.max(usual, opposite)));
 }
 
 function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms {

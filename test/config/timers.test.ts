@@ -96,6 +96,14 @@ test("lease and safe wait follow from the timers", async (t) => {
   }
 });
 
+test("the safe wait holds for clocks that are wrong in opposite directions", async (t) => {
+  for (const leaseMs of [4400, 44_000, 98_000, 200_000, 1_000_000]) {
+    const slowest = (leaseMs + 2000) / 0.99;
+    const wait = safeWaitMsFor(ms(leaseMs), ms(2000));
+    t.ok(wait / 1.01 >= slowest, `${leaseMs}: ${wait / 1.01} >= ${slowest}`);
+  }
+});
+
 test("the options of the ring are honoured", async (t) => {
   const text = `<cluster name="web" config_version="3">
     <cman hash_cluster_id="yes" transport="udpu" keyfile="/k"/>
