@@ -63,8 +63,12 @@ export class CheckClock {
     return depths.length === 0 ? null : Math.max(...depths);
   }
 
+  /** A check that begins late is not a reason for the next one to be later. */
   begin(depth: number, nowMs: number): void {
-    this.#beganMs.set(depth, nowMs);
+    const intervalMs = this.#checks.find((rule) => rule.depth === depth)?.intervalMs ?? 0;
+    const dueMs = (this.#beganMs.get(depth) ?? nowMs) + intervalMs;
+    const late = nowMs > dueMs && nowMs - dueMs < intervalMs;
+    this.#beganMs.set(depth, late ? dueMs : nowMs);
   }
 }
 

@@ -84,3 +84,17 @@ test("a poll that is a few milliseconds early does not miss its check", async (t
   t.equal(clock().due(1_019_991), 0);
   t.equal(clock().due(1_019_989), null);
 });
+
+test("a check that begins late does not make the next one later; one asked for does", async (t) => {
+  const late = new CheckClock([{ depth: 0, intervalMs: ms(10_000) }], 0);
+  late.begin(0, 10_900);
+  t.equal(late.due(19_900), null);
+  t.equal(late.due(20_000), 0, "as if it had begun in time");
+  late.begin(0, 55_000);
+  t.equal(late.due(64_000), null, "a whole interval late: counted anew");
+  t.equal(late.due(65_000), 0);
+  late.begin(0, 67_000);
+  late.begin(0, 70_000);
+  t.equal(late.due(79_000), null, "an event has asked for one in between");
+  t.equal(late.due(80_000), 0);
+});
