@@ -42,7 +42,7 @@ import { serviceStateNumbers } from "../model/status.ts";
 import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
 import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
-import { type OperatorRoute, parseOperatorRoute } from "./operator-protocol.ts";
+import { type OperatorRoute, parseOperatorRoute, parseOrderReply } from "./operator-protocol.ts";
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
 
@@ -206,10 +206,7 @@ export function parseAcknowledgeBody(
 }
 
 export function parseAcknowledgeReply(value: unknown): Result<AcknowledgeReply, string> {
-  return readJson(value, "reply", (fields) => ({
-    accepted: fields.flag("accepted"),
-    text: fields.text("text"),
-  }));
+  return parseOrderReply(value);
 }
 
 /** The reply of a service request; the problem says which field does not fit. */

@@ -32,6 +32,7 @@ const notInstalled = 5;
 const notRunning = 7;
 const runningPromoted = 8;
 
+/** What OCF calls its exit statuses, from 0. */
 const codeWords: readonly string[] = [
   "success",
   "generic error",

@@ -49,17 +49,6 @@ async function gone(witness: number, node: number): Promise<void> {
   });
 }
 
-async function takenOver(witness: number, node: number): Promise<void> {
-  await cluster.until(
-    "takeover",
-    async () => {
-      const service = await cluster.service(witness, primary);
-      return service?.state === "started" && service.owner !== node;
-    },
-    60_000,
-  );
-}
-
 const faults: Readonly<Record<string, (node: number, witness: number) => Promise<void>>> = {
   relocate: async (node) => {
     const target = `node${node}.example.com`;
@@ -79,7 +68,7 @@ const faults: Readonly<Record<string, (node: number, witness: number) => Promise
   },
   "cut until others took over": async (node, witness) => {
     await cluster.net.cut(node);
-    await takenOver(witness, node);
+    await cluster.takenOver(witness, node, 60_000);
     await cluster.net.heal(node);
   },
   "terminate and start": async (node) => {
@@ -104,7 +93,7 @@ const faults: Readonly<Record<string, (node: number, witness: number) => Promise
   },
   "freeze clusterd until others took over": async (node, witness) => {
     cluster.daemon(node).kill("SIGSTOP");
-    await takenOver(witness, node);
+    await cluster.takenOver(witness, node, 60_000);
     cluster.daemon(node).kill("SIGCONT");
   },
   "power off and on": async (node, witness) => {

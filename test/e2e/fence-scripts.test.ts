@@ -82,17 +82,6 @@ suite.teardown(async () => {
   await cluster.stop();
 });
 
-async function takenOver(witness: number, owner: number): Promise<void> {
-  await cluster.until(
-    "takeover",
-    async () => {
-      const now = await cluster.service(witness, primary);
-      return now?.state === "started" && now.owner !== owner;
-    },
-    40_000,
-  );
-}
-
 /** Processes by the name that they gave themselves. */
 function named(name: string): readonly string[] {
   return readdirSync("/proc").filter((pid) => {
@@ -115,7 +104,7 @@ test("agents that fail, hang and flood: one after the other, until one works", {
   await cluster.until("the agent hangs", () => named("stuck-child").length === 1);
   t.equal(named("stuck-agent").length, 1);
   t.equal((await cluster.service(other, primary))?.owner, owner, "a failure releases nothing");
-  await takenOver(other, owner);
+  await cluster.takenOver(other, owner);
   secrets.stop();
   t.same(named("stuck-child"), [], "its whole process group was killed");
   t.same(named("stuck-agent"), []);
@@ -172,7 +161,7 @@ test("no device works: nothing moves until an operator says that the node is off
   const name = `node${owner}.example.com`;
   const said = await cluster.command(executor, "fence_ack-ts", name, "--yes", name);
   t.equal(said.code, 0, said.stderr);
-  await takenOver(other, owner);
+  await cluster.takenOver(other, owner);
   t.match(await fence(), /^fenced \(override\)/);
   const doubles = judge.doubles();
   t.same(doubles, []);

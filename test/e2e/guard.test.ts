@@ -34,10 +34,7 @@ async function scene(): Promise<{ owner: number; witness: number; guard: number 
 
 async function takenOver(t: Test, witness: number, owner: number): Promise<void> {
   const sinceMs = judge.nowMs;
-  await cluster.until("takeover", async () => {
-    const now = await cluster.service(witness, primary);
-    return now?.state === "started" && now.owner !== owner;
-  });
+  await cluster.takenOver(witness, owner, 20_000);
   const untilMs = judge.nowMs;
   await cluster.until("the judge has seen it", () => judge.sawUntil(untilMs));
   t.comment(judge.gapsInWords(sinceMs));

@@ -6,7 +6,7 @@ import { enterNamespaces } from "../netns/enter.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
-const { cuts, oneWayCuts, PartitionScenes } = await import("./partition-scenes.ts");
+const { cuts, oneWayCuts, PartitionScenes, tellScene } = await import("./partition-scenes.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
 suite.setTimeout(240_000);
@@ -23,14 +23,7 @@ const scenes = [...cuts.filter(({ title }) => /missed|stopped/.test(title)), ...
 
 for (const scene of scenes) {
   test(scene.title, { skip: skip || (scene.oneWay === true && (oneWay ?? false)) }, async (t) => {
-    const { from, to, doubles, gaps } = await stage.play(scene);
-    t.comment(gaps);
-    t.same(doubles, [], "never two owners");
-    if (scene.expected === "moves") t.not(to, from);
-    if (scene.expected === "stays") {
-      t.equal(to, from);
-      t.equal(gaps, "nothing changed hands");
-    }
+    await tellScene(t, stage, scene);
   });
 }
 

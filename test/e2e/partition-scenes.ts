@@ -3,6 +3,7 @@
  * whole cluster and ends with one. In between a judge from outside looks for two owners.
  */
 import { readFileSync } from "node:fs";
+import type { Test } from "tap";
 import { nodeAddress, serviceAddress } from "../netns/node-files.ts";
 import { type Handover, OutsideJudge } from "./outside-judge.ts";
 import { primary, RealCluster, type RealClusterOptions } from "./real-cluster.ts";
@@ -34,6 +35,18 @@ export type Stage = {
   readonly witness: number;
   readonly third: number;
 };
+
+/** Plays the scene, and holds it against what it says of itself. */
+export async function tellScene(t: Test, stage: PartitionScenes, scene: Scene): Promise<void> {
+  const { from, to, doubles, gaps } = await stage.play(scene);
+  t.comment(gaps);
+  t.same(doubles, [], "never two owners");
+  if (scene.expected === "moves") t.not(to, from);
+  if (scene.expected === "stays") {
+    t.equal(to, from);
+    t.equal(gaps, "nothing changed hands");
+  }
+}
 
 export class PartitionScenes {
   readonly cluster: RealCluster;
@@ -105,14 +118,7 @@ async function missed({ cluster, owner, witness }: Stage): Promise<void> {
 }
 
 async function takenOver({ cluster, owner, witness }: Stage): Promise<void> {
-  await cluster.until(
-    "takeover",
-    async () => {
-      const service = await cluster.service(witness, primary);
-      return service?.state === "started" && service.owner !== owner;
-    },
-    60_000,
-  );
+  await cluster.takenOver(witness, owner, 60_000);
 }
 
 async function suspended({ cluster, owner }: Stage): Promise<void> {

@@ -108,6 +108,18 @@ export class RealCluster {
     return owner;
   }
 
+  /** Waits until this node shows the primary started on another node than that one. */
+  async takenOver(witness: number, owner: number, timeoutMs = 40_000): Promise<void> {
+    await this.until(
+      "takeover",
+      async () => {
+        const now = await this.service(witness, primary);
+        return now?.state === "started" && now.owner !== owner;
+      },
+      timeoutMs,
+    );
+  }
+
   /** All services started, as every one of these nodes sees it. */
   async allStarted(nodes: readonly number[], timeoutMs = 20_000): Promise<void> {
     await this.until(

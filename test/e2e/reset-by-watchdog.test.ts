@@ -47,17 +47,6 @@ suite.teardown(async () => {
   await cluster.stop();
 });
 
-async function takenOver(witness: number, owner: number): Promise<void> {
-  await cluster.until(
-    "takeover",
-    async () => {
-      const now = await cluster.service(witness, primary);
-      return now?.state === "started" && now.owner !== owner;
-    },
-    40_000,
-  );
-}
-
 test("every node's watchdog is armed, and shown", { skip }, async (t) => {
   for (const node of [1, 2, 3]) {
     t.equal(powers.get(node)?.armed, true);
@@ -89,7 +78,7 @@ test("case 24: clusterd and its guard are killed: the watchdog takes the power i
   cluster.daemon(owner).kill("SIGKILL");
   await cluster.until("the node has no power", () => powers.get(owner)?.resets === 1);
   t.equal((await cluster.service(witness, primary))?.owner, owner, "nobody has taken over yet");
-  await takenOver(witness, owner);
+  await cluster.takenOver(witness, owner);
   const untilMs = judge.nowMs;
   await cluster.until("the judge has seen it", () => judge.sawUntil(untilMs));
   t.comment(judge.gapsInWords(sinceMs));
@@ -110,7 +99,7 @@ test("case 28: a node that is cut off stops its services, and is not reset", {
   const owner = await cluster.started(1, primary);
   const witness = owner === 1 ? 2 : 1;
   await cluster.net.cut(owner);
-  await takenOver(witness, owner);
+  await cluster.takenOver(witness, owner);
   t.equal(powers.get(owner)?.armed, true, "still fed, since it is clean");
   await cluster.net.heal(owner);
   await cluster.allStarted([1, 2, 3], 40_000);
