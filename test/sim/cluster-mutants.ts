@@ -1,6 +1,7 @@
 /**
  * Deliberate bugs of the lease and of the services, for the searches of cluster schedules; see
- * bug-hunt.ts. Each is the absence of a rule that keeps two nodes from running one service.
+ * bug-hunt.ts. Each is the absence of a rule that keeps two nodes from running one service, or of
+ * what a user was promised.
  */
 import { type Mutant, mutant } from "./bug-hunt.ts";
 
@@ -97,6 +98,27 @@ const serviceMutants: readonly Mutant[] = [
       file: "node/replica.js",
       find: "if (this.#holding)",
       replace: "if (false)",
+    },
+  ]),
+  mutant("services", "an unlock is granted and forgotten", [
+    {
+      file: "services/freeze-and-lock.js",
+      find: "draft.locked = locked;",
+      replace: "draft.locked = true;",
+    },
+  ]),
+  mutant("services", "an unfreeze is granted and forgotten", [
+    {
+      file: "services/freeze-and-lock.js",
+      find: "frozen: false",
+      replace: "frozen: service.frozen",
+    },
+  ]),
+  mutant("services", "what was granted is not answered", [
+    {
+      file: "node/own-services.js",
+      find: "|| !this.#requests.delete(ref.number))",
+      replace: "|| code === 0 || !this.#requests.delete(ref.number))",
     },
   ]),
 ];

@@ -6,6 +6,7 @@ import type { NodeId } from "../../src/model/ids.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Random } from "./random.ts";
+import { Release } from "./release.ts";
 import type { RingNetwork } from "./ring-network.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -167,7 +168,8 @@ export class ClusterStage {
       for (const node of cluster.nodes) this.boot(node);
     }
     this.#mendFiles();
-    this.#letGo();
+    const [first = 1] = cluster.nodes;
+    new Release(cluster, first).insist();
     cluster.run(pace.restMs);
     cluster.run(this.#pendingRetryMs());
   }
@@ -211,15 +213,6 @@ export class ClusterStage {
     );
     for (const node of wrong) cluster.crash(node).setFile(node, file).boot(node);
     if (wrong.length > 0) cluster.run(20_000);
-  }
-
-  /** Nobody holds anything back any more. */
-  #letGo(): void {
-    const { cluster } = this.#parts;
-    const [first = 1] = cluster.nodes;
-    cluster.lock(first, "unlock");
-    const frozen = cluster.node(first)?.snapshot.table?.frozen() ?? [];
-    for (const service of frozen) cluster.request(first, "unfreeze", { service });
   }
 
   /** Until the last retry that failed starts have postponed, and its start. */

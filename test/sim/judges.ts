@@ -110,6 +110,7 @@ export function tableAtRest(cluster: Cluster): ServiceTable {
   }
   const [table] = tables;
   if (table === undefined) throw new Violation("no nodes");
+  if (table.locked) throw new Violation("liveness: services are still locked");
   return table;
 }
 
