@@ -19,6 +19,7 @@ import {
   encodeHeader,
   envelopeVersion,
   type FrameHeader,
+  framesIn,
   headerBytes,
   plainMagic,
   sealedMagic,
@@ -86,12 +87,17 @@ export class SealedFrames implements FrameSeal {
     this.#addresses = new Set(options.nodes.map((node) => node.address));
   }
 
+  frames(datagram: Uint8Array): readonly Uint8Array[] {
+    return framesIn(datagram);
+  }
+
   seal(kind: number, payload: Uint8Array): SealedFrame {
     this.#counter += 1;
     const header = encodeHeader({
       magic: this.#magic,
       version: envelopeVersion,
       kind,
+      length: headerBytes + payload.length + tagBytes,
       clusterTag: this.#options.clusterTag,
       sender: this.#options.self,
       incarnation: this.#options.incarnation,
@@ -100,12 +106,12 @@ export class SealedFrames implements FrameSeal {
     return [header, ...this.#cipher.protect({ header, counter: this.#counter, body: payload })];
   }
 
-  open(datagram: Uint8Array, source: Source): SealVerdict {
-    const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-    if (bytes.length < headerBytes + tagBytes) return this.#drop("short");
-    const header = decodeHeader(bytes);
+  open(frame: Uint8Array, source: Source): SealVerdict {
+    if (frame.length < headerBytes + tagBytes) return this.#drop("short");
+    const header = decodeHeader(frame);
     const refused = this.#headerProblem(header) ?? this.#senderProblem(header, source);
     if (refused !== null) return this.#drop(refused);
+    if (header.length !== frame.length) return this.#drop("short");
     const peer = this.#peers.get(header.sender);
     const incarnation = parseIncarnation(header.incarnation);
     if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
@@ -113,9 +119,9 @@ export class SealedFrames implements FrameSeal {
     const stale = this.#lifeProblem({ peer, life, header, source });
     if (stale !== null) return this.#drop(stale);
     const payload = life.cipher.unprotect({
-      header: bytes.subarray(0, headerBytes),
+      header: frame.subarray(0, headerBytes),
       counter: header.counter,
-      body: bytes.subarray(headerBytes),
+      body: frame.subarray(headerBytes),
     });
     if (payload === null) {
       this.#failures.failed(source.address, source.nowMs);

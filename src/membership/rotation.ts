@@ -16,6 +16,7 @@ import {
   allowedFrames,
   closeVisit,
   firstVisit,
+  presentLimits,
   safeUpTo,
   serveRetransmits,
   type VisitMemory,
@@ -99,7 +100,7 @@ export class Rotation {
 
   /** Handles an accepted token and returns it as it is to be passed on. */
   visit(token: TokenMessage, source: FrameSource): TokenMessage {
-    const limits = this.#options;
+    const limits = presentLimits(token, this.#options);
     this.#visits += 1;
     this.#holding = false;
     this.#memory = acceptToken(this.#memory, token, limits.missCountVisits);
@@ -113,7 +114,7 @@ export class Rotation {
     }
     const originated = this.#originate(token.seq, service.originate, source);
     const closed = closeVisit(token, this.#memory, {
-      self: limits.self,
+      self: this.#options.self,
       aru: this.queue.aru,
       seq: token.seq + originated,
       rtr: service.rtr,
