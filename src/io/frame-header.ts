@@ -15,6 +15,7 @@ export const plainMagic = 0xc1d1;
 export const envelopeVersion = 2;
 
 const lengthOffset = 4;
+const counterOffset = 22;
 const leastBytes = headerBytes + tagBytes;
 
 export type FrameHeader = {
@@ -44,7 +45,21 @@ export function encodeHeader(header: FrameHeader): Buffer {
   bytes.writeUInt32BE(header.clusterTag, 6);
   bytes.writeUInt32BE(header.sender, 10);
   writeUint53(bytes, header.incarnation, 14);
-  writeUint53(bytes, header.counter, 22);
+  writeUint53(bytes, header.counter, counterOffset);
+  return bytes;
+}
+
+/** The header of another frame of the same life. */
+export function headerLike(
+  header: Uint8Array,
+  frame: Pick<FrameHeader, "kind" | "length" | "counter">,
+): Buffer {
+  const bytes = Buffer.allocUnsafe(headerBytes);
+  bytes.set(header);
+  bytes[3] = frame.kind;
+  bytes[lengthOffset] = frame.length >>> 8;
+  bytes[lengthOffset + 1] = frame.length & 0xff;
+  writeUint53(bytes, frame.counter, counterOffset);
   return bytes;
 }
 
@@ -58,7 +73,7 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
     clusterTag: readUint32(bytes, 6),
     sender: readUint32(bytes, 10),
     incarnation: readUint53(bytes, 14),
-    counter: readUint53(bytes, 22),
+    counter: readUint53(bytes, counterOffset),
   };
 }
 

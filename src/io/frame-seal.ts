@@ -21,6 +21,7 @@ import {
   type FrameHeader,
   framesIn,
   headerBytes,
+  headerLike,
   plainMagic,
   sealedMagic,
   tagBytes,
@@ -73,6 +74,8 @@ export class SealedFrames implements FrameSeal {
   readonly #options: FrameSealOptions;
   readonly #magic: number;
   readonly #cipher: FrameCipher;
+  /** What the headers of this life have in common. */
+  readonly #header: Uint8Array;
   readonly #peers: ReadonlyMap<number, Peer>;
   readonly #addresses: ReadonlySet<string>;
   readonly #failures = new FailureMeter();
@@ -82,6 +85,16 @@ export class SealedFrames implements FrameSeal {
   constructor(options: FrameSealOptions) {
     this.#options = options;
     this.#magic = options.sealed ? sealedMagic : plainMagic;
+    this.#header = encodeHeader({
+      magic: this.#magic,
+      version: envelopeVersion,
+      kind: helloKind,
+      length: 0,
+      clusterTag: options.clusterTag,
+      sender: options.self,
+      incarnation: options.incarnation,
+      counter: 0,
+    });
     this.#cipher = options.ciphers({ node: options.self, incarnation: options.incarnation });
     this.#peers = new Map(options.nodes.map((node) => [node.id, newPeer(node)]));
     this.#addresses = new Set(options.nodes.map((node) => node.address));
@@ -93,16 +106,8 @@ export class SealedFrames implements FrameSeal {
 
   seal(kind: number, payload: Uint8Array): SealedFrame {
     this.#counter += 1;
-    const header = encodeHeader({
-      magic: this.#magic,
-      version: envelopeVersion,
-      kind,
-      length: headerBytes + payload.length + tagBytes,
-      clusterTag: this.#options.clusterTag,
-      sender: this.#options.self,
-      incarnation: this.#options.incarnation,
-      counter: this.#counter,
-    });
+    const length = headerBytes + payload.length + tagBytes;
+    const header = headerLike(this.#header, { kind, length, counter: this.#counter });
     return [header, ...this.#cipher.protect({ header, counter: this.#counter, body: payload })];
   }
 

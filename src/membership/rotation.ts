@@ -14,9 +14,10 @@ import { SortQueue } from "./sort-queue.ts";
 import {
   acceptToken,
   allowedFrames,
+  calmLimits,
   closeVisit,
   firstVisit,
-  presentLimits,
+  isCalm,
   safeUpTo,
   serveRetransmits,
   type VisitMemory,
@@ -36,6 +37,7 @@ export class Rotation {
   readonly members: readonly NodeId[];
   readonly queue = new SortQueue();
   readonly #options: RingOptions;
+  readonly #calmLimits: RingOptions;
   readonly #effects: RingEffects;
   readonly #next: NodeId;
   #phase: "recovery" | "operational" = "recovery";
@@ -53,6 +55,7 @@ export class Rotation {
     this.id = ring.id;
     this.members = ring.members;
     this.#options = options;
+    this.#calmLimits = calmLimits(options);
     this.#effects = effects;
     this.#next = nextMember(ring.members, options.self);
   }
@@ -100,7 +103,7 @@ export class Rotation {
 
   /** Handles an accepted token and returns it as it is to be passed on. */
   visit(token: TokenMessage, source: FrameSource): TokenMessage {
-    const limits = presentLimits(token, this.#options);
+    const limits = isCalm(token) ? this.#calmLimits : this.#options;
     this.#visits += 1;
     this.#holding = false;
     this.#memory = acceptToken(this.#memory, token, limits.missCountVisits);

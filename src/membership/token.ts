@@ -52,14 +52,16 @@ type FlowLimits = {
 const calmVisitsMin = 100;
 const calmFactor = 2;
 
-/** What may be sent while the network is as the token says (F1). */
-export function presentLimits<Limits extends FlowLimits>(
-  token: Pick<TokenMessage, "calm" | "rtr">,
-  limits: Limits,
-): Limits {
-  if (!limits.widens || token.calm < calmVisitsMin || token.rtr.length > 0) return limits;
+/** What may be sent in calm (F1). */
+export function calmLimits<Limits extends FlowLimits>(limits: Limits): Limits {
+  if (!limits.widens) return limits;
   const windowFrames = limits.windowFrames * calmFactor;
   return { ...limits, windowFrames, maxFramesPerVisit: limits.maxFramesPerVisit * calmFactor };
+}
+
+/** Whether the network has lost nothing for long enough (F1). */
+export function isCalm(token: Pick<TokenMessage, "calm" | "rtr">): boolean {
+  return token.calm >= calmVisitsMin && token.rtr.length === 0;
 }
 
 /** A message is safe when every member is known to hold it: two tokens in a row said so. */
