@@ -219,9 +219,17 @@ function checkTimers(
   }
 }
 
+/** What one visit may send. */
+const visitBytesMax = 256_000;
+
 type FlowControl = Pick<
   TotemConf,
-  "seqnoUnchangedVisits" | "missCountVisits" | "windowFrames" | "maxFramesPerVisit" | "netmtuBytes"
+  | "seqnoUnchangedVisits"
+  | "missCountVisits"
+  | "windowFrames"
+  | "maxFramesPerVisit"
+  | "widens"
+  | "netmtuBytes"
 >;
 
 function readFlowControl(totem: SectionReader, report: Report): FlowControl {
@@ -234,15 +242,17 @@ function readFlowControl(totem: SectionReader, report: Report): FlowControl {
     netmtuBytes: totem.integer("netmtu", rows.netmtu),
   };
   const { windowFrames, maxFramesPerVisit, netmtuBytes } = flow;
+  const chosen = totem.has("window_size") || totem.has("max_messages");
+  const widens = !chosen && 2 * netmtuBytes * maxFramesPerVisit <= visitBytesMax;
   if (maxFramesPerVisit > windowFrames) {
     const problem = `max_messages ${maxFramesPerVisit} exceeds window_size ${windowFrames}`;
     const place = placeOfAttribute(totem.section, "max_messages");
     report.error(place, { type: "conflict", problem, allowed: `at most ${windowFrames}` });
   }
-  if (netmtuBytes * maxFramesPerVisit > 256_000) {
+  if (netmtuBytes * maxFramesPerVisit > visitBytesMax) {
     const problem = `netmtu x max_messages is ${netmtuBytes * maxFramesPerVisit} bytes`;
-    const allowed = "more than 256000 overflows usual receive buffers";
+    const allowed = `more than ${visitBytesMax} overflows usual receive buffers`;
     report.warning(placeOfAttribute(totem.section, "netmtu"), { type: "unsafe", problem, allowed });
   }
-  return flow;
+  return { ...flow, widens };
 }

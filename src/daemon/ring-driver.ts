@@ -58,6 +58,7 @@ export class RingDriver {
   readonly #intervals: NodeJS.Timeout[] = [];
   #queue: Entry[] = [];
   #stepping = false;
+  #gathering = false;
   #ended = false;
   #tokens = 0;
   /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
@@ -121,7 +122,11 @@ export class RingDriver {
     if (this.#ended) return;
     const nowMs = this.#ports.clock.monotonicMs();
     this.#turn(nowMs);
+    // The frames that came together are stepped together.
+    this.#gathering = true;
     this.#inbox.datagram(bytes, { address, byGroup, nowMs });
+    this.#gathering = false;
+    this.#run();
   }
 
   /** What the main thread says, except `start`. */
@@ -157,7 +162,7 @@ export class RingDriver {
   }
 
   #run(): void {
-    if (this.#stepping || this.#ended) return;
+    if (this.#stepping || this.#gathering || this.#ended) return;
     this.#stepping = true;
     while (this.#queue.length > 0) {
       const batch = this.#queue;
@@ -165,6 +170,7 @@ export class RingDriver {
       for (const entry of batch) this.#step(entry);
     }
     this.#stepping = false;
+    this.#ports.transport.flush();
     this.#outbox.flush();
   }
 

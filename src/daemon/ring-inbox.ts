@@ -63,6 +63,11 @@ export class RingInbox {
   }
 
   datagram(bytes: Uint8Array, source: DatagramSource): void {
+    for (const frame of this.#options.seal.frames(bytes)) this.#frame(frame, source);
+    this.#passComplete();
+  }
+
+  #frame(bytes: Uint8Array, source: DatagramSource): void {
     const verdict = this.#options.seal.open(bytes, source);
     if (verdict.type === "opened" || verdict.type === "hello") {
       this.#options.onHeard(verdict.from, source);
@@ -142,9 +147,20 @@ export class RingInbox {
   }
 
   #turnsToWait(token: TokenMessage): number {
+    return Math.min(tokenTurnsMax, Math.ceil(this.#missing(token) / datagramsPerTurn));
+  }
+
+  #missing(token: TokenMessage): number {
     const high = this.#high;
     const seen = high !== null && sameRing(high.ring, token.ring) ? high.seq : 0;
-    return Math.min(tokenTurnsMax, Math.ceil(Math.max(0, token.seq - seen) / datagramsPerTurn));
+    return Math.max(0, token.seq - seen);
+  }
+
+  /** What a token waited for has come. */
+  #passComplete(): void {
+    for (const frame of this.#waiting) {
+      if (frame.message.type === "token" && this.#missing(frame.message) === 0) this.#pass(frame);
+    }
   }
 
   #wait(frame: ReceivedFrame, turns: number): void {

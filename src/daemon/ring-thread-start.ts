@@ -3,6 +3,7 @@
  * Does not know what is said.
  * W1  Whatever ends the thread, the last output is `stopped` or `fatal`, and nothing follows it.
  */
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { RingThreadInput, RingThreadOptions, RingThreadOutput } from "./ring-port.ts";
 import {
@@ -22,10 +23,14 @@ export type RingThread = {
   readonly gone: Promise<void>;
 };
 
+/** Frames live for milliseconds, but a small heap has all of it marked several times a second. */
+const oldSpaceAtStartMb = 32;
+
 export function startRingThread(
   options: RingThreadOptions,
   onOutputs: (outputs: readonly RingThreadOutput[]) => void,
 ): RingThread {
+  setFlagsFromString(`--initial-old-space-size=${oldSpaceAtStartMb}`);
   const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
     name: "ring",
     // What a datagram held is freed with the next young collection; rare ones become full ones.

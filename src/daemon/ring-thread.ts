@@ -9,7 +9,7 @@ import { type MessagePort, parentPort } from "node:worker_threads";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
 import { type CipherSource, gcmCiphers, plainCiphers } from "../io/frame-cipher.ts";
-import { clusterTag } from "../io/frame-header.ts";
+import { clusterTag, headerBytes, tagBytes } from "../io/frame-header.ts";
 import { SealedFrames } from "../io/frame-seal.ts";
 import { keyFromFile, keyFromName } from "../io/key-file.ts";
 import { loadNativeGcm } from "../io/native-gcm.ts";
@@ -32,8 +32,8 @@ import { type InputParcel, packOutputs, unpackInput } from "./thread-parcel.ts";
 
 /** Above ordinary real-time work, below the kernel's watchdog threads. */
 const realtimePriority = 50;
-/** Envelope 44, and twice the largest header of an ordered frame: a recovery copy must fit too. */
-const envelopeBytes = 44;
+/** With twice the largest header of an ordered frame: a recovery copy must fit too. */
+const envelopeBytes = headerBytes + tagBytes;
 const ipv4HeaderBytes = 28;
 const ipv6HeaderBytes = 48;
 const orderedHeaderBytes = 32;
@@ -93,7 +93,7 @@ async function startRing(
   }
   if (life.value.first) notice("warning", "no stored ring sequence; starting at the wall clock");
   const scheduling = requestRealtime(options, calls, notice);
-  const transport = new UdpTransport(transportOptions(options));
+  const transport = new UdpTransport(transportOptions(options), calls.ok ? calls.value : null);
   let driver: RingDriver | null = null;
   const opened = await transport.open((...datagram) => driver?.datagram(...datagram));
   if (!opened.ok) return fail({ type: "transport", text: transportText(opened.problem) });

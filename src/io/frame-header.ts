@@ -1,20 +1,29 @@
 /**
- * The 28 bytes before every frame, big-endian: magic 2, version 1, kind 1, cluster tag 4, sender 4,
- * incarnation 8, counter 8. Knows the layout; does not know keys or what a kind means.
+ * The 30 bytes before every frame, big-endian: magic 2, version 1, kind 1, length of the whole
+ * frame 2, cluster tag 4, sender 4, incarnation 8, counter 8. Knows the layout; does not know keys
+ * or what a kind means.
+ * H1  A datagram is one frame or several, one behind the other: the kernel joins those that came
+ *     together (UDP_GRO). Each is judged by itself.
  * Deviation: sealed and plain clusters differ in the magic, so neither takes the other's frames.
  */
 import { createHash } from "node:crypto";
 
-export const headerBytes = 28;
+export const headerBytes = 30;
 export const tagBytes = 16;
 export const sealedMagic = 0xc1d0;
 export const plainMagic = 0xc1d1;
-export const envelopeVersion = 1;
+export const envelopeVersion = 2;
+
+const lengthOffset = 4;
+const counterOffset = 22;
+const leastBytes = headerBytes + tagBytes;
 
 export type FrameHeader = {
   readonly magic: number;
   readonly version: number;
   readonly kind: number;
+  /** Header, body and tag, in bytes. */
+  readonly length: number;
   readonly clusterTag: number;
   readonly sender: number;
   readonly incarnation: number;
@@ -32,24 +41,57 @@ export function encodeHeader(header: FrameHeader): Buffer {
   bytes.writeUInt16BE(header.magic, 0);
   bytes.writeUInt8(header.version, 2);
   bytes.writeUInt8(header.kind, 3);
-  bytes.writeUInt32BE(header.clusterTag, 4);
-  bytes.writeUInt32BE(header.sender, 8);
-  writeUint53(bytes, header.incarnation, 12);
-  writeUint53(bytes, header.counter, 20);
+  bytes.writeUInt16BE(header.length, lengthOffset);
+  bytes.writeUInt32BE(header.clusterTag, 6);
+  bytes.writeUInt32BE(header.sender, 10);
+  writeUint53(bytes, header.incarnation, 14);
+  writeUint53(bytes, header.counter, counterOffset);
+  return bytes;
+}
+
+/** The header of another frame of the same life. */
+export function headerLike(
+  header: Uint8Array,
+  frame: Pick<FrameHeader, "kind" | "length" | "counter">,
+): Buffer {
+  const bytes = Buffer.allocUnsafe(headerBytes);
+  bytes.set(header);
+  bytes[3] = frame.kind;
+  bytes[lengthOffset] = frame.length >>> 8;
+  bytes[lengthOffset + 1] = frame.length & 0xff;
+  writeUint53(bytes, frame.counter, counterOffset);
   return bytes;
 }
 
 /** Needs at least `headerBytes`; numbers beyond 2^53 - 1 come out inexact and never authentic. */
-export function decodeHeader(bytes: Buffer): FrameHeader {
+export function decodeHeader(bytes: Uint8Array): FrameHeader {
   return {
-    magic: bytes.readUInt16BE(0),
-    version: bytes.readUInt8(2),
-    kind: bytes.readUInt8(3),
-    clusterTag: bytes.readUInt32BE(4),
-    sender: bytes.readUInt32BE(8),
-    incarnation: readUint53(bytes, 12),
-    counter: readUint53(bytes, 20),
+    magic: readUint16(bytes, 0),
+    version: bytes[2] ?? 0,
+    kind: bytes[3] ?? 0,
+    length: readUint16(bytes, lengthOffset),
+    clusterTag: readUint32(bytes, 6),
+    sender: readUint32(bytes, 10),
+    incarnation: readUint53(bytes, 14),
+    counter: readUint53(bytes, counterOffset),
   };
+}
+
+/** The frames of a datagram; what no length explains comes as the last, to be refused as short. */
+export function framesIn(datagram: Uint8Array): readonly Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  // Views of Node's own kind cost several times as much.
+  const whole = new Uint8Array(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  let at = 0;
+  for (;;) {
+    const left = datagram.length - at;
+    const length = left < leastBytes ? left : readUint16(datagram, at + lengthOffset);
+    if (length >= left || length < leastBytes) break;
+    frames.push(whole.subarray(at, at + length));
+    at += length;
+  }
+  frames.push(at === 0 ? whole : whole.subarray(at));
+  return frames;
 }
 
 export function writeUint53(bytes: Buffer, value: number, offset: number): void {
@@ -57,6 +99,14 @@ export function writeUint53(bytes: Buffer, value: number, offset: number): void 
   bytes.writeUInt32BE(value % 2 ** 32, offset + 4);
 }
 
-function readUint53(bytes: Buffer, offset: number): number {
-  return bytes.readUInt32BE(offset) * 2 ** 32 + bytes.readUInt32BE(offset + 4);
+function readUint16(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset] ?? 0) * 256 + (bytes[offset + 1] ?? 0);
+}
+
+function readUint32(bytes: Uint8Array, offset: number): number {
+  return readUint16(bytes, offset) * 65_536 + readUint16(bytes, offset + 2);
+}
+
+function readUint53(bytes: Uint8Array, offset: number): number {
+  return readUint32(bytes, offset) * 2 ** 32 + readUint32(bytes, offset + 4);
 }

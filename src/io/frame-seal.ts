@@ -19,7 +19,9 @@ import {
   encodeHeader,
   envelopeVersion,
   type FrameHeader,
+  framesIn,
   headerBytes,
+  headerLike,
   plainMagic,
   sealedMagic,
   tagBytes,
@@ -72,6 +74,8 @@ export class SealedFrames implements FrameSeal {
   readonly #options: FrameSealOptions;
   readonly #magic: number;
   readonly #cipher: FrameCipher;
+  /** What the headers of this life have in common. */
+  readonly #header: Uint8Array;
   readonly #peers: ReadonlyMap<number, Peer>;
   readonly #addresses: ReadonlySet<string>;
   readonly #failures = new FailureMeter();
@@ -81,31 +85,38 @@ export class SealedFrames implements FrameSeal {
   constructor(options: FrameSealOptions) {
     this.#options = options;
     this.#magic = options.sealed ? sealedMagic : plainMagic;
+    this.#header = encodeHeader({
+      magic: this.#magic,
+      version: envelopeVersion,
+      kind: helloKind,
+      length: 0,
+      clusterTag: options.clusterTag,
+      sender: options.self,
+      incarnation: options.incarnation,
+      counter: 0,
+    });
     this.#cipher = options.ciphers({ node: options.self, incarnation: options.incarnation });
     this.#peers = new Map(options.nodes.map((node) => [node.id, newPeer(node)]));
     this.#addresses = new Set(options.nodes.map((node) => node.address));
   }
 
+  frames(datagram: Uint8Array): readonly Uint8Array[] {
+    return framesIn(datagram);
+  }
+
   seal(kind: number, payload: Uint8Array): SealedFrame {
     this.#counter += 1;
-    const header = encodeHeader({
-      magic: this.#magic,
-      version: envelopeVersion,
-      kind,
-      clusterTag: this.#options.clusterTag,
-      sender: this.#options.self,
-      incarnation: this.#options.incarnation,
-      counter: this.#counter,
-    });
+    const length = headerBytes + payload.length + tagBytes;
+    const header = headerLike(this.#header, { kind, length, counter: this.#counter });
     return [header, ...this.#cipher.protect({ header, counter: this.#counter, body: payload })];
   }
 
-  open(datagram: Uint8Array, source: Source): SealVerdict {
-    const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-    if (bytes.length < headerBytes + tagBytes) return this.#drop("short");
-    const header = decodeHeader(bytes);
+  open(frame: Uint8Array, source: Source): SealVerdict {
+    if (frame.length < headerBytes + tagBytes) return this.#drop("short");
+    const header = decodeHeader(frame);
     const refused = this.#headerProblem(header) ?? this.#senderProblem(header, source);
     if (refused !== null) return this.#drop(refused);
+    if (header.length !== frame.length) return this.#drop("short");
     const peer = this.#peers.get(header.sender);
     const incarnation = parseIncarnation(header.incarnation);
     if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
@@ -113,9 +124,9 @@ export class SealedFrames implements FrameSeal {
     const stale = this.#lifeProblem({ peer, life, header, source });
     if (stale !== null) return this.#drop(stale);
     const payload = life.cipher.unprotect({
-      header: bytes.subarray(0, headerBytes),
+      header: frame.subarray(0, headerBytes),
       counter: header.counter,
-      body: bytes.subarray(headerBytes),
+      body: frame.subarray(headerBytes),
     });
     if (payload === null) {
       this.#failures.failed(source.address, source.nowMs);

@@ -61,12 +61,18 @@ export type TransportOpened = {
 /** `byGroup` is false for what was sent to this node alone. */
 export type OnDatagram = (bytes: Uint8Array, sourceAddress: string, byGroup: boolean) => void;
 
-/** Sends and receives datagrams; knows addresses, not nodes. Both calls are fire and forget. */
+/**
+ * Sends and receives datagrams; knows addresses, not nodes. Sending is fire and forget; what is
+ * sent to one receiver keeps its order until the network changes it. Multicasts may wait for the
+ * next unicast or `flush`.
+ */
 export interface Transport {
   open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>>;
   /** To all nodes; own copies come back on some transports and not on others. */
   multicast(frame: SealedFrame): void;
   unicast(address: string, frame: SealedFrame): void;
+  /** Nothing waits to be sent any longer. */
+  flush(): void;
   /** Own multicasts were seen to come back: they need not any more, unless a peer is local. */
   endOwnCopies(): void;
   /** After a link came up or was created again: joins the group anew. */
@@ -76,7 +82,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Why a datagram was dropped by the seal; the names are the counters of the status. */
+/** Why a frame was dropped by the seal; the names are the counters of the status. */
 export type DropCause =
   | "short"
   | "magic"
@@ -132,7 +138,9 @@ export type SealVerdict =
 
 export interface FrameSeal {
   seal(kind: number, payload: Uint8Array): SealedFrame;
-  open(datagram: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): SealVerdict;
+  /** The frames of a datagram, at least one, each to be opened by itself. */
+  frames(datagram: Uint8Array): readonly Uint8Array[];
+  open(frame: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): SealVerdict;
   /** A frame that makes this node answer by unicast, if it lives; for a node that is not heard. */
   probe(node: NodeId): SealReply | null;
   /** The accepted life of each node heard so far. */

@@ -7,12 +7,12 @@
  * once, which proves that the group works; a socket is never bound anew to another address when a
  * link goes down.
  */
-import { createSocket, type Socket } from "node:dgram";
-import { once } from "node:events";
+import type { Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
+import { openDatagramSocket } from "./datagram-socket.ts";
 import type {
   OnDatagram,
   SealedFrame,
@@ -20,6 +20,9 @@ import type {
   TransportOpened,
   TransportProblem,
 } from "./ports.ts";
+import { SegmentSender, type SegmentTarget } from "./segment-sender.ts";
+import { socketAddress } from "./socket-address.ts";
+import type { SystemCalls } from "./system-calls.ts";
 
 /** Large enough for the bursts of a full window from every node; the kernel may grant less. */
 const receiveBufferBytesWanted = 4 * 1024 * 1024;
@@ -42,37 +45,45 @@ export type UdpTransportOptions = {
 
 export class UdpTransport implements Transport {
   readonly #options: UdpTransportOptions;
+  readonly #calls: SystemCalls | null;
   /** Where a multicast goes: the group, or each of the others. */
   readonly #targets: readonly string[];
-  readonly #own: Socket;
-  readonly #group: Socket | null;
   readonly #counters = new Map<string, number>();
+  /** As the kernel wants them. */
+  readonly #natives = new Map<string, SegmentTarget>();
+  #own: Socket | null = null;
+  #group: Socket | null = null;
+  #runs: SegmentSender | null = null;
+  /** Frames that `node:dgram` has not sent yet: what came after them must not overtake them. */
+  #unsent = 0;
   #sentFrames = 0;
   #sentBytes = 0;
   #receivedFrames = 0;
   #receivedBytes = 0;
   #closed = false;
 
-  constructor(options: UdpTransportOptions) {
+  constructor(options: UdpTransportOptions, calls: SystemCalls | null) {
     this.#options = options;
+    this.#calls = calls;
     const delivery = options.delivery;
     this.#targets =
       delivery.type === "udp"
         ? [delivery.group]
         : delivery.addresses.filter((address) => address !== options.ownAddress);
-    // Without reuseAddr, so that a second program on this port is noticed.
-    this.#own = ringSocket(options.ownAddress, false);
-    this.#group = delivery.type === "udp" ? ringSocket(options.ownAddress, true) : null;
   }
 
   async open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>> {
-    const { ownAddress, port, delivery } = this.#options;
-    const own = await bound(this.#own, { address: ownAddress, port });
+    const { ownAddress, delivery } = this.#options;
+    // Not shared, so that a second program on this port is noticed.
+    const own = await this.#bound(ownAddress, false);
     if (!own.ok) return own;
+    this.#own = own.value.socket;
     this.#listen(this.#own, onDatagram);
-    if (delivery.type === "udp" && this.#group !== null) {
-      const group = await bound(this.#group, { address: delivery.group, port });
+    if (own.value.fd !== null) this.#runs = this.#runSender(own.value.fd);
+    if (delivery.type === "udp") {
+      const group = await this.#bound(delivery.group, true);
       if (!group.ok) return group;
+      this.#group = group.value.socket;
       this.#listen(this.#group, onDatagram);
       const cause = this.#join(delivery);
       if (cause !== null) return refuse({ type: "no-such-group", group: delivery.group, cause });
@@ -85,20 +96,28 @@ export class UdpTransport implements Transport {
   }
 
   multicast(frame: SealedFrame): void {
-    for (const address of this.#targets) this.unicast(address, frame);
+    if (this.#closed) return;
+    this.#countSent(frame, this.#targets.length);
+    if (this.#runs !== null && this.#unsent === 0) this.#runs.add(frame);
+    else for (const address of this.#targets) this.#send(address, frame);
   }
 
   unicast(address: string, frame: SealedFrame): void {
     if (this.#closed) return;
-    this.#sentFrames += 1;
-    for (const part of frame) this.#sentBytes += part.length;
-    this.#own.send(frame, this.#options.port, address, this.#onSent);
+    this.#countSent(frame, 1);
+    const target = this.#native(address);
+    if (this.#runs !== null && target !== null && this.#unsent === 0) this.#runs.one(target, frame);
+    else this.#send(address, frame);
+  }
+
+  flush(): void {
+    if (!this.#closed) this.#runs?.flush();
   }
 
   endOwnCopies(): void {
     const { delivery } = this.#options;
     if (this.#closed || delivery.type === "udpu" || delivery.peerIsLocal) return;
-    this.#attempt(() => this.#own.setMulticastLoopback(false));
+    this.#attempt(() => this.#own?.setMulticastLoopback(false));
   }
 
   rejoin(): void {
@@ -122,16 +141,55 @@ export class UdpTransport implements Transport {
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    this.#runs?.release();
     this.#closed = true;
-    const sockets = this.#group === null ? [this.#own] : [this.#own, this.#group];
+    const sockets = [this.#own, this.#group].filter((socket) => socket !== null);
     await Promise.all(
       sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))),
     );
   }
 
   readonly #onSent = (error: Error | null): void => {
+    this.#unsent -= 1;
     if (error !== null) this.#count(`send-failed-${causeCode(error) ?? "unknown"}`);
   };
+
+  #bound(address: string, shared: boolean): ReturnType<typeof openDatagramSocket> {
+    const { port } = this.#options;
+    const options = { address, port, shared, receiveBufferBytes: receiveBufferBytesWanted };
+    return openDatagramSocket(options, this.#calls);
+  }
+
+  /** Null when one of the targets is nothing that can be handed to the kernel directly. */
+  #runSender(fd: number): SegmentSender | null {
+    const targets = this.#targets.map((address) => this.#native(address));
+    const known = targets.filter((target) => target !== null);
+    if (this.#calls === null || known.length < targets.length) return null;
+    const onRefused = (address: string, frame: Uint8Array): void => this.#send(address, [frame]);
+    return new SegmentSender({ calls: this.#calls, fd, onRefused }, known);
+  }
+
+  #native(address: string): SegmentTarget | null {
+    const known = this.#natives.get(address);
+    if (known !== undefined) return known;
+    const made = socketAddress(address, this.#options.port);
+    if (made === null) return null;
+    const target = { address, bytes: made.bytes };
+    this.#natives.set(address, target);
+    return target;
+  }
+
+  #countSent(frame: SealedFrame, copies: number): void {
+    this.#sentFrames += copies;
+    for (const part of frame) this.#sentBytes += part.length * copies;
+  }
+
+  /** By `node:dgram`, which waits where the kernel's buffer is full. */
+  #send(address: string, frame: SealedFrame): void {
+    this.#runs?.release();
+    this.#unsent += 1;
+    this.#own?.send(frame, this.#options.port, address, this.#onSent);
+  }
 
   #listen(socket: Socket, onDatagram: OnDatagram): void {
     const byGroup = socket === this.#group;
@@ -149,9 +207,9 @@ export class UdpTransport implements Transport {
     if (group === null) return "no group socket";
     return this.#attempt(() => {
       group.addMembership(delivery.group, this.#interface());
-      this.#own.setMulticastInterface(this.#interface());
-      this.#own.setMulticastTTL(delivery.ttl);
-      this.#own.setMulticastLoopback(true);
+      this.#own?.setMulticastInterface(this.#interface());
+      this.#own?.setMulticastTTL(delivery.ttl);
+      this.#own?.setMulticastLoopback(true);
     });
   }
 
@@ -173,41 +231,6 @@ export class UdpTransport implements Transport {
   #count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
-}
-
-function ringSocket(ownAddress: string, reuseAddr: boolean): Socket {
-  const family = isIPv6(ownAddress) ? 6 : 4;
-  return createSocket({
-    type: family === 6 ? "udp6" : "udp4",
-    reuseAddr,
-    recvBufferSize: receiveBufferBytesWanted,
-    // All addresses are numeric: resolving them would cost a turn of the loop for each frame.
-    lookup: (host, _family, callback) => callback(null, host, family),
-  });
-}
-
-async function bound(
-  socket: Socket,
-  at: { readonly address: string; readonly port: number },
-): Promise<Result<null, TransportProblem>> {
-  try {
-    const listening = once(socket, "listening");
-    socket.bind(at.port, at.address);
-    await listening;
-    return accept(null);
-  } catch (error) {
-    return refuse(bindProblem(error, at));
-  }
-}
-
-function bindProblem(
-  error: unknown,
-  at: { readonly address: string; readonly port: number },
-): TransportProblem {
-  const code = causeCode(error);
-  if (code === "EADDRNOTAVAIL") return { type: "address-absent", address: at.address };
-  if (code === "EADDRINUSE") return { type: "port-taken", ...at };
-  return { type: "socket-failed", cause: causeText(error) };
 }
 
 /** Whether one of these addresses is on this machine. */

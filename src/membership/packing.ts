@@ -139,7 +139,7 @@ type OpenChain = { readonly id: number; readonly parts: Uint8Array[]; bytes: num
 
 /** Puts fragments together again, for every originator and lane apart. */
 export class Assembler {
-  readonly #open = new Map<string, OpenChain>();
+  readonly #open = new Map<number, OpenChain>();
 
   /** Drops unfinished chains. */
   reset(): void {
@@ -155,7 +155,9 @@ export class Assembler {
     const chain = open?.id === headFragment ? open : null;
     this.#open.delete(key);
     const completed: Uint8Array[] = [];
-    for (const [index, chunk] of chunks.entries()) {
+    for (let index = 0; index < chunks.length; index += 1) {
+      const chunk = chunks[index];
+      if (chunk === undefined) break;
       const continues = index === 0 && headFragment !== 0;
       const unfinished = index === chunks.length - 1 && tailFragment !== 0;
       if (continues && chain === null) continue;
@@ -166,13 +168,13 @@ export class Assembler {
     return completed;
   }
 
-  #keep(key: string, id: number, chain: OpenChain): void {
+  #keep(key: number, id: number, chain: OpenChain): void {
     if (chain.id === id && chain.bytes <= messageBytesMax) this.#open.set(key, chain);
   }
 }
 
-function chainKey(origin: NodeId, lane: McastMessage["lane"]): string {
-  return `${lane}${origin}`;
+function chainKey(origin: NodeId, lane: McastMessage["lane"]): number {
+  return origin * 2 + (lane === "app" ? 0 : 1);
 }
 
 function extendChain(chain: OpenChain | null, id: number, chunk: Uint8Array): OpenChain {
@@ -183,5 +185,12 @@ function extendChain(chain: OpenChain | null, id: number, chunk: Uint8Array): Op
 }
 
 function joinChain(chain: OpenChain, chunk: Uint8Array): Uint8Array {
-  return Buffer.concat([...chain.parts, chunk]);
+  const whole = Buffer.allocUnsafe(chain.bytes + chunk.length);
+  let at = 0;
+  for (const part of chain.parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  whole.set(chunk, at);
+  return whole;
 }

@@ -121,6 +121,8 @@ export type RingOptions = {
   readonly missCountVisits: number;
   readonly windowFrames: number;
   readonly maxFramesPerVisit: number;
+  /** Twice as much of both while the network loses nothing. */
+  readonly widens: boolean;
   /** Room for chunks in one frame, after envelope and headers; see spec of packing. */
   readonly chunkRoomBytes: number;
   /** First ring sequence this life may use; the durable bound is at least this. */

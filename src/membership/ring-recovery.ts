@@ -110,6 +110,7 @@ export class Recovery implements FrameSource {
       backlog: 0,
       retransmitting: this.#flagIsOurs,
       rtr: [],
+      calm: 0,
     };
   }
 

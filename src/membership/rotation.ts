@@ -14,8 +14,10 @@ import { SortQueue } from "./sort-queue.ts";
 import {
   acceptToken,
   allowedFrames,
+  calmLimits,
   closeVisit,
   firstVisit,
+  isCalm,
   safeUpTo,
   serveRetransmits,
   type VisitMemory,
@@ -35,6 +37,7 @@ export class Rotation {
   readonly members: readonly NodeId[];
   readonly queue = new SortQueue();
   readonly #options: RingOptions;
+  readonly #calmLimits: RingOptions;
   readonly #effects: RingEffects;
   readonly #next: NodeId;
   #phase: "recovery" | "operational" = "recovery";
@@ -52,6 +55,7 @@ export class Rotation {
     this.id = ring.id;
     this.members = ring.members;
     this.#options = options;
+    this.#calmLimits = calmLimits(options);
     this.#effects = effects;
     this.#next = nextMember(ring.members, options.self);
   }
@@ -99,7 +103,7 @@ export class Rotation {
 
   /** Handles an accepted token and returns it as it is to be passed on. */
   visit(token: TokenMessage, source: FrameSource): TokenMessage {
-    const limits = this.#options;
+    const limits = isCalm(token) ? this.#calmLimits : this.#options;
     this.#visits += 1;
     this.#holding = false;
     this.#memory = acceptToken(this.#memory, token, limits.missCountVisits);
@@ -113,7 +117,7 @@ export class Rotation {
     }
     const originated = this.#originate(token.seq, service.originate, source);
     const closed = closeVisit(token, this.#memory, {
-      self: limits.self,
+      self: this.#options.self,
       aru: this.queue.aru,
       seq: token.seq + originated,
       rtr: service.rtr,

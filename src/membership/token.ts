@@ -5,6 +5,8 @@
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token.
  * Deviations: nothing is released or counted for a token that is a duplicate; the share of a node
  * follows its present backlog; subtraction is clamped at zero.
+ * F1  While nothing had to be asked for again at the last hundred visits, of whichever member, all
+ *     may send twice as much, unless the window was chosen by hand.
  * T1  A message is released only when the aru of two accepted tokens in a row has passed it.
  * T2  The token sequence rises by one per hop; a token not above the last one is a duplicate.
  */
@@ -43,8 +45,24 @@ export const firstVisit: VisitMemory = {
 type FlowLimits = {
   readonly windowFrames: number;
   readonly maxFramesPerVisit: number;
+  readonly widens: boolean;
   readonly missCountVisits: number;
 };
+
+const calmVisitsMin = 100;
+const calmFactor = 2;
+
+/** What may be sent in calm (F1). */
+export function calmLimits<Limits extends FlowLimits>(limits: Limits): Limits {
+  if (!limits.widens) return limits;
+  const windowFrames = limits.windowFrames * calmFactor;
+  return { ...limits, windowFrames, maxFramesPerVisit: limits.maxFramesPerVisit * calmFactor };
+}
+
+/** Whether the network has lost nothing for long enough (F1). */
+export function isCalm(token: Pick<TokenMessage, "calm" | "rtr">): boolean {
+  return token.calm >= calmVisitsMin && token.rtr.length === 0;
+}
 
 /** A message is safe when every member is known to hold it: two tokens in a row said so. */
 export function safeUpTo(memory: VisitMemory): number {
@@ -143,6 +161,7 @@ export function closeVisit(
     fcc: Math.max(0, token.fcc + visit.sent - memory.sent),
     backlog: Math.max(0, token.backlog + visit.backlog - memory.backlog),
     rtr: visit.rtr,
+    calm: token.rtr.length + visit.rtr.length > 0 ? 0 : Math.min(token.calm + 1, calmVisitsMin),
   };
   return { token: passed, memory: { ...memory, sent: visit.sent, backlog: visit.backlog } };
 }

@@ -17,7 +17,7 @@ const wireTypes = { varint: 0, bytes: 2, packed: 2, entry: 2, fixed32: 5 } as co
 /** Field shapes by frame kind. */
 export const frameShapes: ReadonlyMap<number, FrameShape> = new Map([
   [1, shape({ varint: [1, 2, 3, 4, 5, 6, 7, 8], bytes: [9, 15] })],
-  [2, shape({ varint: [1, 2, 3, 4, 5, 6, 7, 8, 9], packed: [10] })],
+  [2, shape({ varint: [1, 2, 3, 4, 5, 6, 7, 8, 9, 11], packed: [10] })],
   [3, shape({ varint: [1, 4], packed: [2, 3, 5], fixed32: [6] })],
   [4, shape({ varint: [1, 2, 3], entry: [4] })],
   [5, shape({ varint: [1, 2], packed: [3, 4], fixed32: [5] })],

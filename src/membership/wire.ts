@@ -4,7 +4,7 @@
  * Source: ring.proto. Counters beyond 2^53 - 1 are refused, since they could not be compared.
  * Payloads are views of the bytes they were decoded from, not copies.
  */
-import type { Incarnation, NodeId, RingId } from "../model/ids.ts";
+import type { NodeId, RingId } from "../model/ids.ts";
 import { parseNodeId } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
 import { accept, assertNever, refuse } from "../model/outcome.ts";
@@ -48,6 +48,8 @@ export type TokenMessage = {
   readonly backlog: number;
   readonly retransmitting: boolean;
   readonly rtr: readonly number[];
+  /** Visits in a row at which nothing was asked for again. */
+  readonly calm: number;
 };
 
 export type JoinMessage = {
@@ -109,13 +111,6 @@ export const frameKinds = {
   hello: 7,
 } as const satisfies Record<RingMessage["type"], number>;
 
-/** An opened frame: authenticated sender and message. */
-export type OpenedFrame = {
-  readonly from: NodeId;
-  readonly incarnation: Incarnation;
-  readonly message: RingMessage;
-};
-
 /** Why bytes are not a message; `field` names the first one that is out of range. */
 export type FrameProblem =
   | { readonly type: "unknown-kind"; readonly kind: number }
@@ -160,11 +155,10 @@ export function encodeMessage(message: RingMessage): Uint8Array {
       }).finish();
     case "hold-cancel":
       return codec.HoldCancel.encode(ringFields(message.ring)).finish();
-    case "hello":
-      return codec.Hello.encode({
-        challenge: message.challenge,
-        answer: message.answer,
-      }).finish();
+    case "hello": {
+      const { challenge, answer } = message;
+      return codec.Hello.encode({ challenge, answer }).finish();
+    }
     default:
       return assertNever(message);
   }
@@ -220,6 +214,7 @@ function encodeToken(message: TokenMessage): Uint8Array {
     backlog: message.backlog,
     retrans: message.retransmitting,
     rtr: [...message.rtr],
+    calm: message.calm,
   }).finish();
 }
 
@@ -318,6 +313,7 @@ function decodeToken(frame: clusterd.totem.v1.Token.$Properties): Decoded<TokenM
     backlog: frame.backlog ?? 0,
     retransmitting: frame.retrans ?? false,
     rtr,
+    calm: frame.calm ?? 0,
   });
 }
 

@@ -40,6 +40,8 @@ export type TotemConf = {
   readonly missCountVisits: number;
   readonly windowFrames: number;
   readonly maxFramesPerVisit: number;
+  /** Neither was given: twice as much of both while the network loses nothing. */
+  readonly widens: boolean;
   readonly netmtuBytes: number;
   readonly secauth: boolean;
   /** Path of the key file, or null: the key is derived from the cluster name. */

@@ -205,7 +205,7 @@ class RingBench {
         multicast: { address: "239.192.11.184", ttl: 1 },
         ...{ tokenMs: 1000, tokenRetransmitMs: 238, holdMs: 180, joinMs: 50, consensusMs: 1200 },
         ...{ mergeMs: 200, failRecvMs: 2000, seqnoUnchangedVisits: 30, missCountVisits: 5 },
-        ...{ windowFrames: 50, maxFramesPerVisit: 17, netmtuBytes: 1500 },
+        ...{ windowFrames: 50, maxFramesPerVisit: 17, widens: true, netmtuBytes: 1500 },
         ...{ secauth: true, keyFile: null },
       },
       configHash: 1,

@@ -51,6 +51,7 @@ test("the published example gets the documented defaults of ring and quorum", as
     missCountVisits: 5,
     windowFrames: 50,
     maxFramesPerVisit: 17,
+    widens: true,
     netmtuBytes: 1500,
     secauth: true,
     keyFile: null,

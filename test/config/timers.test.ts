@@ -127,6 +127,7 @@ test("the options of the ring are honoured", async (t) => {
     missCountVisits: 6,
     windowFrames: 80,
     maxFramesPerVisit: 20,
+    widens: false,
     netmtuBytes: 1400,
     keyFile: "/k",
   });

@@ -35,7 +35,15 @@ const consensusMs = ms(480);
 
 function token(tokenSeq: number, seq = 0): RingMessage {
   const numbers = { tokenSeq, seq, aru: seq, fcc: 0, backlog: 0 };
-  return { type: "token", ring, aruNode: null, retransmitting: false, rtr: [], ...numbers };
+  return {
+    type: "token",
+    ring,
+    aruNode: null,
+    retransmitting: false,
+    rtr: [],
+    calm: 0,
+    ...numbers,
+  };
 }
 
 function mcast(seq: number, of: RingId = ring): RingMessage {
@@ -53,12 +61,24 @@ const join: RingMessage = {
   configHash: 0,
 };
 
-/** Frames are the message as JSON: what the seal and the codec do is tested elsewhere. */
+const frameEnd = Uint8Array.of(0);
+
+/** Frames are the message as JSON, and a zero: what seal and codec do is tested elsewhere. */
 class OpenSeal implements FrameSeal {
   verdict: SealVerdict | null = null;
 
   seal(kind: number, payload: Uint8Array): readonly Uint8Array[] {
     return [Uint8Array.of(kind), payload];
+  }
+
+  frames(datagram: Uint8Array): readonly Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    for (let at = 0; at < datagram.length; ) {
+      const end = datagram.indexOf(0, at);
+      frames.push(datagram.subarray(at, end));
+      at = end + 1;
+    }
+    return frames;
   }
 
   open(datagram: Uint8Array): SealVerdict {
@@ -106,6 +126,7 @@ type Answer = (input: RingInput) => readonly RingOutput[];
 class Bench {
   readonly inputs: RingInput[] = [];
   readonly outputs: RingThreadOutput[] = [];
+  readonly batches: (readonly RingThreadOutput[])[] = [];
   readonly sent: string[] = [];
   readonly seal = new OpenSeal();
   readonly driver: RingDriver;
@@ -143,7 +164,10 @@ class Bench {
         },
         snapshot: () => ({ state: "operational", ring, members: [node(1)], counters: {} }),
       },
-      post: (batch) => this.outputs.push(...batch),
+      post: (batch) => {
+        this.batches.push(batch);
+        this.outputs.push(...batch);
+      },
       onEnd: () => {
         this.ended = true;
       },
@@ -151,13 +175,16 @@ class Bench {
     this.driver.start("default");
   }
 
-  arrive(message: RingMessage): void {
-    const bytes = Buffer.from(JSON.stringify(message));
-    this.driver.datagram(
-      Buffer.concat([Uint8Array.of(frameKinds[message.type]), bytes]),
-      "10.0.0.2",
-      false,
+  /** All in one datagram. */
+  arrive(...messages: readonly RingMessage[]): void {
+    const frames = messages.map((message) =>
+      Buffer.concat([
+        Uint8Array.of(frameKinds[message.type]),
+        Buffer.from(JSON.stringify(message)),
+        frameEnd,
+      ]),
     );
+    this.driver.datagram(Buffer.concat(frames), "10.0.0.2", false);
   }
 
   /** What the ring was given, shortened. */
@@ -173,6 +200,7 @@ class Bench {
       open: async () => accept({ receiveBufferBytes: 1, receiveBufferWantedBytes: 1 }),
       multicast: (frame) => this.sent.push(`all kind ${frame[0]?.[0]}`),
       unicast: (address, frame) => this.sent.push(`${address} kind ${frame[0]?.[0]}`),
+      flush: () => undefined,
       endOwnCopies: () => this.sent.push("no more own copies"),
       rejoin: () => this.sent.push("rejoin"),
       counters: () => ({ "frames-sent": this.sent.length }),
@@ -297,6 +325,35 @@ test("a token waits for the frames it announces, but not for ever", async (t) =>
   t.equal(tokens(bench), 3);
   leave(bench);
 });
+
+test("a token that waits goes on as soon as the frames that it announces have come", async (t) => {
+  const bench = new Bench(operational);
+  bench.arrive(token(1, 2));
+  bench.arrive(mcast(1));
+  t.equal(tokens(bench), 0);
+  bench.arrive(mcast(2));
+  t.same(bench.seen(), ["start", "2 mcast", "2 mcast", "2 token"]);
+  await turns(6);
+  t.equal(tokens(bench), 1, "and no second time");
+  leave(bench);
+});
+
+test("frames that came as one datagram are stepped in order and told together", async (t) => {
+  const bench = new Bench((input) =>
+    input.type === "frame" && input.message.type === "mcast" ? [delivery(input.message.seq)] : [],
+  );
+  bench.arrive(mcast(1), mcast(2), mcast(3));
+  t.same(bench.seen(), ["start", "2 mcast", "2 mcast", "2 mcast"]);
+  t.same(
+    bench.batches.at(-1)?.map((output) => output.type === "deliver" && output.seq),
+    [1, 2, 3],
+  );
+  leave(bench);
+});
+
+function delivery(seq: number): RingOutput {
+  return { type: "deliver", ring, seq, from: node(2), lane: "app", payload: Buffer.from("x") };
+}
 
 function tokens(bench: Bench): number {
   return bench.seen().filter((frame) => frame === "2 token").length;

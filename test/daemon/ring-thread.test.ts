@@ -39,6 +39,7 @@ function totem(transport: "udp" | "udpu"): TotemConf {
     missCountVisits: 5,
     windowFrames: 50,
     maxFramesPerVisit: 17,
+    widens: true,
     netmtuBytes: 1500,
     secauth: true,
     keyFile: null,

@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { test } from "tap";
 import { gcmCiphers, plainCiphers } from "../../src/io/frame-cipher.ts";
-import { clusterTag, decodeHeader, encodeHeader } from "../../src/io/frame-header.ts";
+import { clusterTag, decodeHeader, encodeHeader, framesIn } from "../../src/io/frame-header.ts";
 import { SealedFrames } from "../../src/io/frame-seal.ts";
 import { keyFromName } from "../../src/io/key-file.ts";
 import type { SealReply, SealVerdict } from "../../src/io/ports.ts";
@@ -125,11 +126,59 @@ function introduceAfter(from: SealedFrames, to: SealedFrames, verdict: SealVerdi
   to.open(datagram(answer.frame), at("10.0.0.1"));
 }
 
+test("H1: frames that the kernel joined come apart again, whatever lies between them", (t) => {
+  const frames = [1, 2, 3].map((length) => datagram(seal(1).seal(2, Buffer.alloc(length * 100))));
+  t.same(framesIn(datagram(frames)).map(bytesOf), frames.map(bytesOf));
+  t.same(framesIn(frames[0] ?? Buffer.alloc(0)).map(bytesOf), frames.slice(0, 1).map(bytesOf));
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.uint8Array({ maxLength: 99 }), anyOf(frames))), (parts) => {
+      const whole = Buffer.concat(parts);
+      const found = framesIn(whole);
+      t.ok(whole.equals(Buffer.concat(found)), "no byte is lost");
+      t.ok(
+        found.slice(0, -1).every(({ length }) => length >= 46),
+        "and no piece is without end",
+      );
+    }),
+  );
+  t.end();
+});
+
+test("H1: one forged frame does not spoil those that the kernel joined with it", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  introduce(one, two, oneToTwo);
+  const frames = ["a", "b", "c"].map((text) => datagram(one.seal(2, Buffer.from(text))));
+  const forged = frames[1];
+  if (forged !== undefined) forged[40] = (forged[40] ?? 0) ^ 1;
+  const verdicts = two.frames(datagram(frames)).map((each) => two.open(each, at("10.0.0.1")));
+  t.same(verdicts.map(cause), ["opened", "authentication", "opened"]);
+  t.end();
+});
+
+test("the length is authenticated by being that of the frame", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  introduce(one, two, oneToTwo);
+  const frame = datagram(one.seal(2, Buffer.from("whole")));
+  t.equal(cause(two.open(frame.subarray(0, frame.length - 1), at("10.0.0.1"))), "short");
+  t.equal(cause(two.open(Buffer.concat([frame, Buffer.alloc(1)]), at("10.0.0.1"))), "short");
+  t.equal(cause(two.open(frame, at("10.0.0.1"))), "opened");
+  t.end();
+});
+
+function bytesOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function anyOf(frames: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
+  return fc.constantFrom(...frames);
+}
+
 test("the envelope in hexadecimal", (t) => {
   const header = encodeHeader({
     magic: 0xc1d0,
-    version: 1,
+    version: 2,
     kind: 2,
+    length: 0x0506,
     clusterTag: 0x01020304,
     sender: 5,
     incarnation: 2 ** 40 + 6,
@@ -137,11 +186,11 @@ test("the envelope in hexadecimal", (t) => {
   });
   t.equal(
     header.toString("hex"),
-    "c1d00102" + "01020304" + "00000005" + "0000010000000006" + "0000000000000007",
+    "c1d00202" + "0506" + "01020304" + "00000005" + "0000010000000006" + "0000000000000007",
   );
   t.match(decodeHeader(header), { incarnation: 2 ** 40 + 6, counter: 7, sender: 5 });
   const sealed = datagram(seal(1).seal(2, Buffer.from("token")));
-  t.equal(sealed.length, 28 + 5 + 16);
+  t.equal(sealed.length, 30 + 5 + 16);
   t.notOk(sealed.includes("token"), "the payload is not readable");
   t.end();
 });
@@ -167,7 +216,7 @@ test("each cause of a drop is counted under its name", (t) => {
   const otherKind = Buffer.from(frame);
   otherKind[3] = 8;
   const unknownNode = Buffer.from(frame);
-  unknownNode.writeUInt32BE(77, 8);
+  unknownNode.writeUInt32BE(77, 10);
   const cases: readonly (readonly [string, Uint8Array, string])[] = [
     ["short", frame.subarray(0, 43), "10.0.0.1"],
     ["magic", Buffer.alloc(60, 1), "10.0.0.1"],

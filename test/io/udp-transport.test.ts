@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
 import {
   isLocalAddress,
   UdpTransport,
@@ -19,8 +20,19 @@ function delivery(type: "udp" | "udpu"): UdpTransportOptions["delivery"] {
   return type === "udp" ? { type, group, ttl: 1, peerIsLocal: true } : { type, addresses };
 }
 
-async function station(ownAddress: string, type: "udp" | "udpu"): Promise<Station> {
-  const transport = new UdpTransport({ ownAddress, port, delivery: delivery(type) });
+const native = await loadSystemCalls();
+const modes: readonly (readonly [string, SystemCalls | null])[] = [
+  ["by node:dgram alone", null],
+  ...(native.ok ? ([["with native calls", native.value]] as const) : []),
+];
+
+async function station(
+  ownAddress: string,
+  type: "udp" | "udpu",
+  calls: SystemCalls | null = null,
+): Promise<Station> {
+  const options = { ownAddress, port, delivery: delivery(type) };
+  const transport = new UdpTransport(options, calls);
   const received: Received[] = [];
   const opened = await transport.open((bytes, from) => {
     received.push({ text: Buffer.from(bytes).toString(), from });
@@ -33,29 +45,101 @@ function frame(...parts: readonly string[]): readonly Uint8Array[] {
   return parts.map((part) => Buffer.from(part));
 }
 
-for (const type of ["udp", "udpu"] as const) {
-  test(`${type}: a multicast reaches all others whole, from the sender's address`, async (t) => {
+for (const [mode, calls] of modes) {
+  for (const type of ["udp", "udpu"] as const) {
+    const stations = (): Promise<readonly Station[]> => {
+      port += 1;
+      return Promise.all(addresses.map((address) => station(address, type, calls)));
+    };
+
+    test(`${type} ${mode}: a multicast reaches all others whole`, async (t) => {
+      const all = await stations();
+      all[0]?.transport.multicast(frame("head", "body", "tag"));
+      all[0]?.transport.flush();
+      for (const { received } of all.slice(1)) {
+        await until("the multicast arrives", () => received.length > 0);
+        t.same(received, [{ text: "headbodytag", from: "127.0.0.1" }]);
+      }
+      await Promise.all(all.map(({ transport }) => transport.close()));
+    });
+
+    test(`${type} ${mode}: a unicast reaches its target only`, async (t) => {
+      const all = await stations();
+      all[0]?.transport.unicast("127.0.0.3", frame("token"));
+      all[1]?.transport.unicast("127.0.0.3", frame("token"));
+      const target = all[2]?.received ?? [];
+      await until("both arrive", () => target.length === 2);
+      t.same(target.map(({ from }) => from).sort(), ["127.0.0.1", "127.0.0.2"]);
+      t.same(all[1]?.received, []);
+      t.match(all[0]?.transport.counters(), { "frames-sent": 1 });
+      await Promise.all(all.map(({ transport }) => transport.close()));
+    });
+
+    test(`${type} ${mode}: what was multicast comes before the unicast after it`, async (t) => {
+      const all = await stations();
+      const texts = Array.from({ length: 90 }, (_, index) => `${index}`.padStart(1000, "."));
+      for (const text of texts) all[0]?.transport.multicast(frame(text));
+      all[0]?.transport.multicast(frame("the last is shorter"));
+      all[0]?.transport.unicast("127.0.0.2", frame("token"));
+      const whole = `${texts.join("")}the last is shorter`;
+      const bytes = (one: Station | undefined): string =>
+        (one?.received ?? [])
+          .map(({ text }) => text)
+          .filter((text) => text !== "token")
+          .join("");
+      for (const one of all.slice(1)) {
+        await until("all have arrived", () => bytes(one).length === whole.length);
+        t.equal(bytes(one), whole);
+      }
+      await until("so has the token", () =>
+        (all[1]?.received ?? []).some(({ text }) => text === "token"),
+      );
+      t.match(all[0]?.transport.counters(), {
+        "frames-sent": type === "udp" ? 92 : 2 * 91 + 1,
+        "bytes-sent": type === "udp" ? 90_024 : 2 * 90_019 + 5,
+      });
+      await Promise.all(all.map(({ transport }) => transport.close()));
+    });
+  }
+
+  test(`${mode}: a port that is taken stays with the first`, async (t) => {
     port += 1;
-    const stations = await Promise.all(addresses.map((address) => station(address, type)));
-    stations[0]?.transport.multicast(frame("head", "body", "tag"));
-    for (const { received } of stations.slice(1)) {
-      await until("the multicast arrives", () => received.length > 0);
-      t.same(received, [{ text: "headbodytag", from: "127.0.0.1" }]);
+    const first = await station("127.0.0.1", "udpu", calls);
+    for (const [, others] of modes) {
+      const options = { ownAddress: "127.0.0.1", port, delivery: delivery("udpu") };
+      const second = new UdpTransport(options, others);
+      t.same(await second.open(() => t.fail("no datagrams")), {
+        ok: false,
+        problem: { type: "port-taken", address: "127.0.0.1", port },
+      });
+      await second.close();
     }
-    await Promise.all(stations.map(({ transport }) => transport.close()));
+    const options = { ownAddress: "192.0.2.77", port, delivery: delivery("udpu") };
+    const absent = new UdpTransport(options, calls);
+    t.same(await absent.open(() => t.fail("no datagrams")), {
+      ok: false,
+      problem: { type: "address-absent", address: "192.0.2.77" },
+    });
+    await absent.close();
+    await first.transport.close();
   });
 
-  test(`${type}: a unicast reaches its target only`, async (t) => {
+  test(`${mode}: IPv6 works alike`, async (t) => {
     port += 1;
-    const stations = await Promise.all(addresses.map((address) => station(address, type)));
-    stations[0]?.transport.unicast("127.0.0.3", frame("token"));
-    stations[1]?.transport.unicast("127.0.0.3", frame("token"));
-    const target = stations[2]?.received ?? [];
-    await until("both arrive", () => target.length === 2);
-    t.same(target.map(({ from }) => from).sort(), ["127.0.0.1", "127.0.0.2"]);
-    t.same(stations[1]?.received, []);
-    t.match(stations[0]?.transport.counters(), { "frames-sent": 1 });
-    await Promise.all(stations.map(({ transport }) => transport.close()));
+    const loop = { type: "udpu", addresses: ["::1"] } as const;
+    const transport = new UdpTransport({ ownAddress: "::1", port, delivery: loop }, calls);
+    const texts: string[] = [];
+    const opened = await transport.open((bytes, from) => {
+      texts.push(`${Buffer.from(bytes)} from ${from}`);
+    });
+    if (!opened.ok) {
+      t.pass(`no IPv6 here: ${JSON.stringify(opened.problem)}`);
+      return;
+    }
+    transport.unicast("::1", frame("to", " myself"));
+    await until("it arrives", () => texts.length > 0);
+    t.same(texts, ["to myself from ::1"]);
+    await transport.close();
   });
 }
 
@@ -77,7 +161,10 @@ test("own copies go on where they reach another node of this machine", async (t)
 test("a datagram says whether it came by the group", async (t) => {
   port += 1;
   const ways: string[] = [];
-  const receiver = new UdpTransport({ ownAddress: "127.0.0.2", port, delivery: delivery("udp") });
+  const receiver = new UdpTransport(
+    { ownAddress: "127.0.0.2", port, delivery: delivery("udp") },
+    null,
+  );
   await receiver.open((bytes, _from, byGroup) => {
     ways.push(`${Buffer.from(bytes)} ${byGroup}`);
   });
@@ -105,38 +192,21 @@ test("frames from one sender keep their order", async (t) => {
   await Promise.all([sender, receiver].map(({ transport }) => transport.close()));
 });
 
-test("what cannot be opened is told by name", async (t) => {
+test("a group that is none is told by name", async (t) => {
   port += 1;
-  const first = await station("127.0.0.1", "udpu");
-  const second = new UdpTransport({ ownAddress: "127.0.0.1", port, delivery: delivery("udpu") });
-  t.same(await second.open(() => t.fail("no datagrams")), {
-    ok: false,
-    problem: { type: "port-taken", address: "127.0.0.1", port },
-  });
-  await second.close();
-  const absent = new UdpTransport({ ownAddress: "192.0.2.77", port, delivery: delivery("udpu") });
-  t.same(await absent.open(() => t.fail("no datagrams")), {
-    ok: false,
-    problem: { type: "address-absent", address: "192.0.2.77" },
-  });
-  await absent.close();
   const wrong = { type: "udp", group: "127.0.0.2", ttl: 1, peerIsLocal: true } as const;
-  const unicast = new UdpTransport({ ownAddress: "127.0.0.3", port, delivery: wrong });
+  const unicast = new UdpTransport({ ownAddress: "127.0.0.3", port, delivery: wrong }, null);
   t.match(await unicast.open(() => t.fail("no datagrams")), {
     ok: false,
     problem: { type: "no-such-group", group: "127.0.0.2" },
   });
   await unicast.close();
-  await first.transport.close();
 });
 
 test("the granted receive buffer is told", async (t) => {
   port += 1;
-  const transport = new UdpTransport({
-    ownAddress: "127.0.0.1",
-    port,
-    delivery: delivery("udpu"),
-  });
+  const options = { ownAddress: "127.0.0.1", port, delivery: delivery("udpu") };
+  const transport = new UdpTransport(options, null);
   const opened = await transport.open(() => t.fail("no datagrams"));
   t.equal(opened.ok, true);
   if (!opened.ok) return;

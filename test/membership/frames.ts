@@ -47,6 +47,7 @@ export function token(fields: Partial<TokenMessage> = {}): TokenMessage {
     backlog: 0,
     retransmitting: false,
     rtr: [],
+    calm: 0,
     ...fields,
   };
 }

@@ -24,6 +24,7 @@ export function optionsOf(self: NodeId): RingOptions {
     missCountVisits: 5,
     windowFrames: 50,
     maxFramesPerVisit: 17,
+    widens: true,
     chunkRoomBytes: 1364,
     ringSeqStart: 1,
     ringSeqDurable: 10_000,

@@ -3,14 +3,17 @@ import { SortQueue } from "../../src/membership/sort-queue.ts";
 import {
   acceptToken,
   allowedFrames,
+  calmLimits,
   closeVisit,
   firstVisit,
+  isCalm,
   safeUpTo,
   serveRetransmits,
 } from "../../src/membership/token.ts";
+import type { TokenMessage } from "../../src/membership/wire.ts";
 import { mcast, node, token } from "./frames.ts";
 
-const limits = { windowFrames: 50, maxFramesPerVisit: 17, missCountVisits: 3 };
+const limits = { windowFrames: 50, maxFramesPerVisit: 17, widens: true, missCountVisits: 3 };
 
 function holding(...seqs: readonly number[]): SortQueue {
   const queue = new SortQueue();
@@ -34,6 +37,26 @@ test("flow control: window, frames per visit and the share of the backlog", asyn
     const found = allowedFrames(memory, { fcc, backlog }, { backlog: own, limits });
     t.equal(found, allowed, JSON.stringify({ fcc, backlog, own, before }));
   }
+});
+
+test("F1: all send twice as much while nothing had to be asked for again", async (t) => {
+  const wide = { windowFrames: 100, maxFramesPerVisit: 34 };
+  t.match(calmLimits(limits), wide);
+  t.match(calmLimits({ ...limits, widens: false }), { windowFrames: 50, maxFramesPerVisit: 17 });
+  t.same(
+    [{ calm: 99 }, { calm: 100 }, { calm: 100, rtr: [7] }].map((each) => isCalm(token(each))),
+    [false, true, false],
+  );
+});
+
+test("F1: one request anywhere ends the calm for a hundred visits", async (t) => {
+  const visit = { self: node(1), aru: 0, seq: 0, rtr: [], sent: 0, backlog: 0 };
+  const calmAfter = (before: Partial<TokenMessage>, rtr: readonly number[]): number =>
+    closeVisit(token(before), firstVisit, { ...visit, rtr }).token.calm;
+  t.equal(calmAfter({ calm: 4 }, []), 5);
+  t.equal(calmAfter({ calm: 100 }, []), 100, "it does not grow for ever");
+  t.equal(calmAfter({ calm: 100 }, [7]), 0, "asked for here");
+  t.equal(calmAfter({ calm: 100, rtr: [7] }, []), 0, "served here: those behind must know");
 });
 
 test("a node's share never exceeds the window over all nodes", async (t) => {

@@ -11,7 +11,7 @@ const heldMessagesMax = 16_384;
 const queuedBytesMax = 2 * (4 << 20);
 const rtrEntriesMax = 30;
 /** MTU 1500 less the headers of IPv4 and UDP and the envelope. */
-const frameBytesMax = 1500 - 28 - 44;
+const frameBytesMax = 1500 - 28 - 46;
 
 export class RingObserver {
   readonly found: string[] = [];

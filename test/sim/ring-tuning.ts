@@ -19,6 +19,7 @@ export const tuningDefaults = {
   missCountVisits: 5,
   windowFrames: 50,
   maxFramesPerVisit: 17,
-  chunkRoomBytes: 1364,
+  widens: true,
+  chunkRoomBytes: 1362,
   configHash: 7,
 };

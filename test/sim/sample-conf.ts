@@ -171,6 +171,7 @@ const sampleTotem: ClusterConf["totem"] = {
   missCountVisits: 5,
   windowFrames: 50,
   maxFramesPerVisit: 17,
+  widens: true,
   netmtuBytes: 1500,
   secauth: true,
   keyFile: null,

@@ -1,0 +1,28 @@
+/**
+ * struct sockaddr_in and sockaddr_in6 of a numeric address and a port.
+ * Does not know interfaces: an address with a zone (`%eth0`) has none here.
+ * Source: ip(7), ipv6(7).
+ */
+import { isIPv4, isIPv6 } from "node:net";
+import { addressBytes, inet6Address, inet6Family } from "./neighbour-packets.ts";
+
+export type SocketAddress = { readonly family: number; readonly bytes: Uint8Array };
+
+const inetFamily = 2;
+const portOffset = 2;
+const inetPadding = Buffer.alloc(8);
+
+/** Null for names and for addresses with a zone. */
+export function socketAddress(address: string, port: number): SocketAddress | null {
+  if (address.includes("%")) return null;
+  if (isIPv4(address)) {
+    const family = new Uint8Array(Uint16Array.of(inetFamily).buffer);
+    const bytes = Buffer.concat([family, Buffer.alloc(2), addressBytes(address), inetPadding]);
+    bytes.writeUInt16BE(port, portOffset);
+    return { family: inetFamily, bytes };
+  }
+  if (!isIPv6(address)) return null;
+  const bytes = Buffer.from(inet6Address(addressBytes(address), 0));
+  bytes.writeUInt16BE(port, portOffset);
+  return { family: inet6Family, bytes };
+}
