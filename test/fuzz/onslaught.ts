@@ -112,18 +112,26 @@ export class Onslaught {
     }
   }
 
+  /** A datagram of whole, damaged and invented frames, as the kernel may join them. */
   #attackSeal(): void {
     const victim = this.#random.pick(this.#members);
-    const known = this.#datagrams.length > 0 && this.#random.chance(0.8);
-    const original = known ? this.#random.pick(this.#datagrams) : null;
-    const bytes = original === null ? randomBytes(this.#random) : mutated(original, this.#random);
+    const parts = Array.from({ length: 1 + this.#random.below(3) }, () => this.#forgedPart());
+    const bytes = Buffer.concat(parts);
     // The last byte of the sender in the envelope: its own address gets a forger further.
-    const claimed = ids.find((id) => id === bytes[11]) ?? this.#random.pick(ids);
+    const claimed = ids.find((id) => id === bytes[13]) ?? this.#random.pick(ids);
     const source = { address: addressOf(claimed), nowMs: ms(this.#nowMs) };
-    const verdict = victim.seal.open(bytes, source);
-    const same = original?.equals(bytes) ?? false;
-    if (verdict.type === "opened" && !same) throw new Error("a damaged datagram was opened");
-    this.#count(`seal: ${verdict.type === "dropped" ? verdict.cause : verdict.type}`);
+    for (const frame of victim.seal.frames(bytes)) {
+      const verdict = victim.seal.open(frame, source);
+      const authentic = this.#datagrams.some((datagram) => datagram.equals(frame));
+      if (verdict.type === "opened" && !authentic) throw new Error("a damaged frame was opened");
+      this.#count(`seal: ${verdict.type === "dropped" ? verdict.cause : verdict.type}`);
+    }
+  }
+
+  #forgedPart(): Buffer {
+    if (this.#datagrams.length === 0 || this.#random.chance(0.2)) return randomBytes(this.#random);
+    const original = this.#random.pick(this.#datagrams);
+    return this.#random.chance(0.2) ? original : mutated(original, this.#random);
   }
 
   #attackRing(): void {
