@@ -61,12 +61,13 @@ export function onOtherView(draft: TableDraft): void {
 function heldByChange(draft: TableDraft): ReadonlyMap<ServiceName, ServiceDelta> {
   const { change, next } = draft;
   if (change === null || change.stage !== "stopping" || next === null) return new Map();
-  return affected(draft, next);
+  return affected([...draft.deltas]);
 }
 
-function affected(draft: TableDraft, next: ClusterConf): ReadonlyMap<ServiceName, ServiceDelta> {
+function affected(
+  deltas: readonly (readonly [ServiceName, ServiceDelta])[],
+): ReadonlyMap<ServiceName, ServiceDelta> {
   const stopping: readonly ServiceDelta[] = ["removed", "replaced", "parts"];
-  const deltas = [...compareServices(draft.conf.services, next.services)];
   return new Map(deltas.filter(([, delta]) => stopping.includes(delta)));
 }
 
@@ -77,7 +78,7 @@ function beginStopping(draft: TableDraft): void {
     giveUp(draft, "it cannot be read any more");
     return;
   }
-  const held = affected(draft, next);
+  const held = affected([...compareServices(draft.conf.services, next.services)]);
   const busy = [...held.keys()].map((name) => obstacleOf(draft, name)).find((one) => one);
   const obstacle = busy ?? hiddenHolder(draft, next);
   if (obstacle != null || draft.locked) {
@@ -112,7 +113,7 @@ function obstacleOf(draft: TableDraft, name: ServiceName): string | null {
 function hiddenHolder(draft: TableDraft, next: ClusterConf): string | null {
   const index = new ServiceIndex(next);
   for (const { name } of draft.inOrder()) {
-    const stays = index.order.includes(name);
+    const stays = index.has(name);
     const hidden = draft
       .unknownHolders(name)
       .find((node) => !stays || !draft.isLegal(name, node, index.domainOf(name)));
@@ -145,11 +146,12 @@ function switchOver(draft: TableDraft, next: ClusterConf): void {
   if (change === null) return;
   const deltas = compareServices(draft.conf.services, next.services);
   const before = draft.conf;
+  const known = new Map(before.services.services.map((one) => [one.name, one]));
   draft.adoptConf(next);
   const pendingInit = draft.provenNodes();
   const clean: ServiceName[] = [];
   for (const [name, delta] of deltas) {
-    const old = before.services.services.some((one) => one.name === name);
+    const old = known.has(name);
     const owned = old && draft.service(name).owner !== null;
     const stays = delta === "same" || delta === "attributes" || delta === "parts";
     invariant(stays || !owned, `G2: ${name} is ${delta} while it runs`);
