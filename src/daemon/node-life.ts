@@ -189,7 +189,7 @@ export class NodeLife {
     const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
     const { log, performer, readText, prepareText, onLease, onTurn } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
-    this.#node = new ClusterNode(conf, identity, readText);
+    this.#node = new ClusterNode(conf, identity, { read: readText });
     this.#loop = new EventLoop({
       conf,
       node: this.#node,

@@ -50,6 +50,8 @@ export type NodeInput =
     }
   /** An ordered message, decoded; `payload` is what some member submitted. */
   | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
+  /** The output of this name has been heard. */
+  | { readonly type: "continue" }
   | { readonly type: "suspended"; readonly reason: string }
   | { readonly type: "lease"; readonly ring: RingId; readonly startMs: number }
   | { readonly type: "timer"; readonly timer: NodeTimer }
@@ -113,6 +115,8 @@ export type NodeInput =
   | { readonly type: "shutdown"; readonly remove: boolean };
 
 export type NodeOutput =
+  /** Something is half done: the input of this name is to come once others had their turn. */
+  | { readonly type: "continue" }
   | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
   | { readonly type: "sync-done"; readonly ring: RingId }
   /** The lease now lasts until then (boot time, ms): the guard has to know, and to confirm. */

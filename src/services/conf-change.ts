@@ -22,7 +22,7 @@ import { beginRepair, beginStop, evaluate, evaluateAll } from "./evaluation.ts";
 import { ServiceIndex } from "./service-index.ts";
 import type { ConfProposal, ConfVote, InitDone } from "./service-messages.ts";
 import { emptyChain, freshRecord, type ServiceRecord } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableDraft, TableWork } from "./table-draft.ts";
 import { compareServices, compareTrees, type ServiceDelta } from "./tree-delta.ts";
 
 export function onProposal(draft: TableDraft, proposal: ConfProposal): void {
@@ -131,17 +131,17 @@ function goneParts(draft: TableDraft, next: ClusterConf, name: ServiceName): num
 }
 
 /** At the end of each step: switches when all that had to be stopped is stopped (G2). */
-export function settleChange(draft: TableDraft): void {
+export function* settleChange(draft: TableDraft): TableWork {
   const { change, next } = draft;
   if (change === null || next === null) return;
   const held = [...heldByChange(draft).keys()].map((name) => draft.service(name));
   if (held.some(({ op, name }) => op !== null || draft.awaitedNode(name) !== null)) return;
   const failed = held.find(({ state }) => state === "failed");
   if (failed !== undefined) giveUp(draft, `${failed.name} could not be stopped`);
-  else switchOver(draft, next);
+  else yield* switchOver(draft, next);
 }
 
-function switchOver(draft: TableDraft, next: ClusterConf): void {
+function* switchOver(draft: TableDraft, next: ClusterConf): TableWork {
   const { change } = draft;
   if (change === null) return;
   const deltas = compareServices(draft.conf.services, next.services);
@@ -171,7 +171,7 @@ function switchOver(draft: TableDraft, next: ClusterConf): void {
   draft.lastChange = { version, accepted: true, text: "" };
   draft.reply([ref], 0);
   for (const [name, delta] of deltas) if (delta === "parts") startFresh(draft, before, name);
-  evaluateAll(draft, new Set());
+  yield* evaluateAll(draft, new Set());
 }
 
 /** Autostart decides of it as of a new one, unless an operator has disabled it. */

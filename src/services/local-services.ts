@@ -9,6 +9,7 @@
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
+ * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
@@ -23,6 +24,9 @@ import { callOf } from "./operation-calls.ts";
 import type { Operation } from "./service-state.ts";
 import { compareServices } from "./tree-delta.ts";
 
+/** Clean-ups that are begun in one step; more would hold up everything else. */
+const cleanUpsAtOnce = 16;
+
 export class LocalServices {
   #conf: ClusterConf;
   readonly #places: LocalPlaces;
@@ -35,6 +39,8 @@ export class LocalServices {
   readonly #unchecked = new Map<ServiceName, "due" | "all">();
   #frozen: readonly ServiceName[] = [];
   #state: "dirty" | "cleaning" | "clean" = "dirty";
+  /** Of a clean-up: those whose turn has not come (L6). */
+  #uncleaned: Place[] = [];
   #lastAction = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
@@ -62,6 +68,11 @@ export class LocalServices {
   /** Whether this new service is being stopped for the first time (L5). */
   initialises(name: ServiceName): boolean {
     return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";
+  }
+
+  /** Whether a clean-up wants to `continue`. */
+  get hurried(): boolean {
+    return this.#uncleaned.length > 0;
   }
 
   /** `nowMs` is the monotonic clock. */
@@ -95,6 +106,9 @@ export class LocalServices {
         break;
       case "kill":
         this.#cleanAll("kill");
+        break;
+      case "continue":
+        this.#cleanMore("clean-up", cleanUpsAtOnce);
         break;
       default:
         assertNever(input);
@@ -321,15 +335,24 @@ export class LocalServices {
       place.worker.endChecks();
       place.startOp = null;
     }
-    for (const place of this.#places.all()) {
+    this.#uncleaned = [...this.#places.all()];
+    this.#cleanMore(how, how === "kill" ? this.#uncleaned.length : cleanUpsAtOnce);
+  }
+
+  #cleanMore(how: "clean-up" | "kill", most: number): void {
+    for (let begun = 0; begun < most; begun++) {
+      const place = this.#uncleaned[0];
+      if (place === undefined) break;
       const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
       this.#begin(place, { kind: "clean", call, op: null });
+      this.#uncleaned.shift();
     }
     this.#finishCleaning();
   }
 
   #finishCleaning(): void {
-    if (this.#places.busy || this.#state !== "cleaning") return;
+    const busy = this.#places.busy || this.#uncleaned.length > 0;
+    if (busy || this.#state !== "cleaning") return;
     if (this.#deferred !== null) {
       const conf = this.#deferred;
       this.#deferred = null;

@@ -109,6 +109,12 @@ export type LastChange = {
 /** The values of a configuration's text, or null; the same on every node that accepted it. */
 export type ReadConf = (text: string) => ClusterConf | null;
 
+/**
+ * What follows from one input, one service after the other: it may rest after each of them, since
+ * nothing else is applied before its end.
+ */
+export type TableWork<Result = void> = Generator<void, Result, void>;
+
 export class TableDraft {
   #conf: ClusterConf;
   readonly nodes: Map<NodeId, NodeRecord>;
