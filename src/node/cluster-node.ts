@@ -15,14 +15,14 @@ import { assertNever, invariant } from "../model/outcome.ts";
 import { Quorum } from "../quorum/quorum.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
-import { type Configuration, Configurations, type ReadText } from "./configurations.ts";
+import { type Configuration, Configurations } from "./configurations.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { FenceBoard } from "./fence-board.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
-import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
+import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { type OrderedParts, passOrder } from "./operator-orders.ts";
 import { Outbox } from "./outbox.ts";
@@ -59,12 +59,7 @@ export class ClusterNode {
   /** Waits until its configurations can be read. */
   #snapshot: ArrivedSnapshot | null = null;
 
-  /** `read`: as this node reads a configuration's text at its start. */
-  constructor(
-    conf: ClusterConf,
-    identity: NodeIdentity,
-    { read, workMax = usualWorkMax }: { readonly read: ReadText; readonly workMax?: number },
-  ) {
+  constructor(conf: ClusterConf, identity: NodeIdentity, { read, workMax }: NodeSurroundings) {
     const { configHash: hash, configText: text } = identity;
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
@@ -91,7 +86,7 @@ export class ClusterNode {
       stepOwn: (input: LocalInput) => this.#stepOwn(input),
       settle: (to: Configuration, clean: readonly ServiceName[]) => this.#settle(to, clean),
     };
-    this.#work = new ReplicaWork(this.#replica, parts, workMax);
+    this.#work = new ReplicaWork(this.#replica, parts, workMax ?? usualWorkMax);
   }
 
   /** In force on this node. */
@@ -108,6 +103,8 @@ export class ClusterNode {
       ring: this.#exchange?.ring ?? null,
       members: active ? this.#accepted : (this.#exchange?.members ?? []),
       table: active ? this.#replica.table : null,
+      /** Nothing of what is ordered is half done. */
+      complete: !this.#replica.busy,
       fence: this.#replica.fence,
       history: this.#replica.history,
       life: this.#own.life,

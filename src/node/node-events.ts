@@ -10,6 +10,7 @@ import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../services/service-messages.ts";
+import type { ReadText } from "./configurations.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** The three clocks at the moment of an input; see the clock port for what each is good for. */
@@ -186,4 +187,11 @@ export type NodeIdentity = {
   readonly trackingToken: string;
   /** A watchdog ends this node's services, at the latest: the others wait for that. */
   readonly watchdog: boolean;
+};
+
+export type NodeSurroundings = {
+  /** As this node reads a configuration's text at its start. */
+  readonly read: ReadText;
+  /** How much is worked on in one step, unless as usual; see replica-work.ts. */
+  readonly workMax?: number;
 };

@@ -1,7 +1,7 @@
 /** What a simulated cluster is made of. */
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
-import type { NodeInput } from "../../src/node/node-events.ts";
+import type { NodeInput, NodeOutput } from "../../src/node/node-events.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Membership } from "./membership.ts";
 import type { Timeline, VirtualTime } from "./virtual-time.ts";
@@ -22,8 +22,12 @@ export type ClusterOptions = {
   readonly workMax?: (node: NodeId) => number;
   /** Called after every step of any node. */
   readonly judge?: (cluster: Cluster) => void;
-  /** Called with the time that each step of a node has taken. */
-  readonly timed?: (node: NodeId, input: NodeInput, tookMs: number) => void;
+  /** Called with the time that each step of a node has taken, and what came of it. */
+  readonly stepped?: (
+    node: NodeId,
+    input: NodeInput,
+    step: { readonly tookMs: number; readonly outputs: readonly NodeOutput[] },
+  ) => void;
   /** Fence agents: device → whether it works. */
   readonly fenceAgent?: (victim: NodeId) => "success" | "failure";
   /** How long a run takes; 20 ms unless given. */

@@ -459,7 +459,7 @@ export class Cluster {
   }
 
   #step(node: NodeId, input: NodeInput): void {
-    const { judge, timed } = this.#options;
+    const { judge, stepped } = this.#options;
     const machine = this.#machine(node);
     const { daemon, wallOffsetMs } = machine;
     if (daemon === null) return;
@@ -469,9 +469,9 @@ export class Cluster {
     }
     const { nowMs } = machine.clock;
     const now = { monotonicMs: nowMs, boottimeMs: nowMs, wallMs: nowMs + wallOffsetMs };
-    const beganMs = timed === undefined ? 0 : performance.now();
+    const beganMs = stepped === undefined ? 0 : performance.now();
     const outputs = daemon.node.step(input, now);
-    timed?.(node, input, performance.now() - beganMs);
+    stepped?.(node, input, { tookMs: performance.now() - beganMs, outputs });
     for (const output of outputs) this.#perform(node, daemon, output);
     judge?.(this);
   }
