@@ -250,6 +250,6 @@ function viewOf(
   };
 }
 
-function rotationOf({ rotations, minMs, meanMs, maxMs }: RotationRecord): RingView["rotation"] {
-  return rotations === 0 ? null : { minMs, meanMs, maxMs };
+function rotationOf({ rotations, ...figures }: RotationRecord): RingView["rotation"] {
+  return rotations === 0 ? null : figures;
 }
