@@ -74,8 +74,10 @@ function ringLines(ring: RingStatus): readonly string[] {
 }
 
 function rotationText(rotation: NonNullable<RingStatus["rotation"]>): string {
-  const { meanMs, minMs, maxMs } = rotation;
-  return `${meanMs.toFixed(3)} ms mean, ${minMs.toFixed(3)} ms min, ${maxMs.toFixed(3)} ms max`;
+  const { meanMs, minMs, maxMs, p99Ms } = rotation;
+  const figures = { mean: meanMs, min: minMs, max: maxMs, p99: p99Ms };
+  const parts = Object.entries(figures).map(([part, each]) => `${each.toFixed(3)} ms ${part}`);
+  return parts.join(", ");
 }
 
 export function formatNodes(status: ClusterStatus, query: NodesQuery): string {

@@ -124,7 +124,7 @@ function ringMetrics({ ring, generation }: ClusterStatus): readonly Metric[] {
     gauge("ring_sequence", "Sequence number of the ring.", generation),
     gauge(
       "ring_token_rotation_seconds",
-      "Time the token takes to go round, over its last hundred rotations.",
+      "Time the token takes to go round, over its last hundred rotations; p99: thousand.",
       parts.map(([part, ms]) => ({ labels: { part: part.replace("Ms", "") }, value: ms / 1000 })),
     ),
     counter(

@@ -289,6 +289,7 @@ function readRotation(fields: JsonFields): TokenRotation {
     minMs: fields.number("minMs"),
     meanMs: fields.number("meanMs"),
     maxMs: fields.number("maxMs"),
+    p99Ms: fields.number("p99Ms"),
   };
 }
 

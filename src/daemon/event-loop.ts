@@ -176,6 +176,9 @@ export class EventLoop {
   #perform(output: NodeOutput): void {
     const { performer, postToRing, log, onEnd, onLease } = this.#parts;
     switch (output.type) {
+      case "continue":
+        setImmediate(() => this.push({ type: "continue" }));
+        return;
       case "submit":
         this.#submit(output);
         return;
@@ -218,9 +221,7 @@ export class EventLoop {
         this.#answers.delete(output.number);
         return;
       case "read":
-        void this.#parts.prepareText(output.text).then(() => {
-          this.push({ type: "read-done", text: output.text });
-        });
+        void this.#read(output.text);
         return;
       case "configuration":
         this.#parts.onConfiguration(output);
@@ -241,6 +242,11 @@ export class EventLoop {
       default:
         assertNever(output);
     }
+  }
+
+  async #read(text: string): Promise<void> {
+    await this.#parts.prepareText(text);
+    this.push({ type: "read-done", text });
   }
 
   #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {

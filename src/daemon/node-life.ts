@@ -189,7 +189,7 @@ export class NodeLife {
     const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
     const { log, performer, readText, prepareText, onLease, onTurn } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
-    this.#node = new ClusterNode(conf, identity, readText);
+    this.#node = new ClusterNode(conf, identity, { read: readText });
     this.#loop = new EventLoop({
       conf,
       node: this.#node,
@@ -250,6 +250,6 @@ function viewOf(
   };
 }
 
-function rotationOf({ rotations, minMs, meanMs, maxMs }: RotationRecord): RingView["rotation"] {
-  return rotations === 0 ? null : { minMs, meanMs, maxMs };
+function rotationOf({ rotations, ...figures }: RotationRecord): RingView["rotation"] {
+  return rotations === 0 ? null : figures;
 }

@@ -119,14 +119,15 @@ function write(messages: readonly Message[]): {
   let size = 0;
   for (const { payload } of messages) size += headBytes + payload.length;
   const buffer = new ArrayBuffer(size);
-  const bytes = Buffer.from(buffer);
+  const bytes = new Uint8Array(buffer);
+  const view = new DataView(buffer);
   let at = 0;
   for (const { head, payload } of messages) {
-    bytes.writeDoubleBE(head.seq, at);
-    bytes.writeUInt32BE(payload.length, at + 8);
-    bytes.writeUInt32BE(head.from, at + 12);
-    bytes.writeUInt8(lanes.indexOf(head.lane), at + 16);
-    bytes.writeUInt8(head.safe ? 1 : 0, at + 17);
+    view.setFloat64(at, head.seq);
+    view.setUint32(at + 8, payload.length);
+    view.setUint32(at + 12, head.from);
+    view.setUint8(at + 16, lanes.indexOf(head.lane));
+    view.setUint8(at + 17, head.safe ? 1 : 0);
     bytes.set(payload, at + headBytes);
     at += headBytes + payload.length;
   }
@@ -135,14 +136,14 @@ function write(messages: readonly Message[]): {
 
 function read(bytes: Uint8Array): readonly Message[] {
   const messages: Message[] = [];
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
-    const length = view.readUInt32BE(at + 8);
+    const length = view.getUint32(at + 8);
     const head: Head = {
-      seq: view.readDoubleBE(at),
-      from: view.readUInt32BE(at + 12),
-      lane: lanes[view.readUInt8(at + 16)] ?? "app",
-      safe: view.readUInt8(at + 17) === 1,
+      seq: view.getFloat64(at),
+      from: view.getUint32(at + 12),
+      lane: lanes[view.getUint8(at + 16)] ?? "app",
+      safe: view.getUint8(at + 17) === 1,
     };
     messages.push({ head, payload: bytes.subarray(at + headBytes, at + headBytes + length) });
     at += headBytes + length;

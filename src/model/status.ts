@@ -88,6 +88,8 @@ export type TokenRotation = {
   readonly minMs: number;
   readonly meanMs: number;
   readonly maxMs: number;
+  /** Not exceeded by 99 in a hundred of the last thousand. */
+  readonly p99Ms: number;
 };
 
 export type QuorumStatus = {

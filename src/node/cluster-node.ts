@@ -12,25 +12,25 @@
 import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type ServiceName, sameRing } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import { ms } from "../model/time.ts";
 import { Quorum } from "../quorum/quorum.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
-import { type Configuration, Configurations, type ReadText } from "./configurations.ts";
+import { type Configuration, Configurations } from "./configurations.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { FenceBoard } from "./fence-board.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
-import type { NodeIdentity, NodeInput, NodeOutput, Now } from "./node-events.ts";
+import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
+import { type OrderedParts, passOrder } from "./operator-orders.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnServices } from "./own-services.ts";
 import { Presence } from "./presence.ts";
 import { QuorumDesk } from "./quorum-desk.ts";
 import { type Ordered, Replica } from "./replica.ts";
-import { performReplica, type ReplicaParts } from "./replica-effects.ts";
+import { ReplicaWork, usualWorkMax } from "./replica-work.ts";
 import { RetryTick } from "./retry-tick.ts";
 import { ArrivedSnapshot, composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 import { Unfencing } from "./unfencing.ts";
@@ -50,8 +50,8 @@ export class ClusterNode {
   readonly #tick: RetryTick;
   readonly #signs: LastSigns;
   readonly #presence: Presence;
-  readonly #replicaParts: ReplicaParts;
-  readonly #timed: TimedParts;
+  readonly #work: ReplicaWork;
+  readonly #timed: TimedParts & OrderedParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
   #exchange: StateExchange | null = null;
@@ -59,8 +59,7 @@ export class ClusterNode {
   /** Waits until its configurations can be read. */
   #snapshot: ArrivedSnapshot | null = null;
 
-  /** `read`: as this node reads a configuration's text at its start. */
-  constructor(conf: ClusterConf, identity: NodeIdentity, read: ReadText) {
+  constructor(conf: ClusterConf, identity: NodeIdentity, { read, workMax }: NodeSurroundings) {
     const { configHash: hash, configText: text } = identity;
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
@@ -69,25 +68,25 @@ export class ClusterNode {
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
+    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk };
     const { unfencing } = this;
-    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, unfencing };
-    this.#presence = new Presence(identity.self, shared);
+    this.#presence = new Presence(identity.self, { ...shared, unfencing });
     this.#replica = new Replica(this.#configurations, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
     this.#signs = new LastSigns(conf.fencing, identity.watchdog);
     this.#timed = {
       ...{ lease: this.#leaseTimer, tick: this.#tick, unfencing, replica: this.#replica },
-      ...{ desk: this.#desk, poll: () => this.#poll() },
+      ...{ desk: this.#desk, own: this.#own, poll: () => this.#poll() },
     };
-    this.#replicaParts = {
-      self: identity.self,
-      fenceBoard: this.fenceBoard,
+    const parts = {
+      ...{ self: identity.self, fenceBoard: this.fenceBoard },
       ...{ own: this.#own, outbox: this.#outbox, presence: this.#presence },
       configurations: this.#configurations,
-      stepOwn: (input) => this.#stepOwn(input),
-      settle: (configuration, clean) => this.#settle(configuration, clean),
+      stepOwn: (input: LocalInput) => this.#stepOwn(input),
+      settle: (to: Configuration, clean: readonly ServiceName[]) => this.#settle(to, clean),
     };
+    this.#work = new ReplicaWork(this.#replica, parts, workMax ?? usualWorkMax);
   }
 
   /** In force on this node. */
@@ -104,6 +103,8 @@ export class ClusterNode {
       ring: this.#exchange?.ring ?? null,
       members: active ? this.#accepted : (this.#exchange?.members ?? []),
       table: active ? this.#replica.table : null,
+      /** Nothing of what is ordered is half done. */
+      complete: !this.#replica.busy,
       fence: this.#replica.fence,
       history: this.#replica.history,
       life: this.#own.life,
@@ -115,12 +116,15 @@ export class ClusterNode {
   step(input: NodeInput, now: Now): readonly NodeOutput[] {
     this.#outbox.begin(now);
     if (this.lease.takeEnd(now.boottimeMs)) this.#onLeaseEnd();
+    this.#work.prepareFor(input);
     this.#take(input);
-    performReplica(this.#replica, this.#replicaParts);
+    const complete = this.#work.goOn();
     const table = this.#phase === "active" ? this.#replica.table : null;
     this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
-    this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
-    this.#tick.adjust(table);
+    if (complete) {
+      this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
+      this.#tick.adjust(table);
+    }
     return this.#outbox.take();
   }
 
@@ -128,13 +132,17 @@ export class ClusterNode {
     switch (input.type) {
       case "begin":
         this.#stepOwn({ type: "clean-up" });
-        this.#armPoll();
+        this.#own.armPoll(this.conf);
         break;
       case "configuration":
         this.#onConfiguration(input);
         break;
       case "deliver":
         this.#onDeliver(input.from, input.payload);
+        break;
+      case "continue":
+        this.#stepOwn(input);
+        this.#own.runDeferred();
         break;
       case "suspended":
         this.#suspended = true;
@@ -154,19 +162,11 @@ export class ClusterNode {
         break;
       case "request":
       case "propose":
-        this.#own.request(input, this.#replica.history !== null);
-        break;
       case "acknowledge":
-        this.#own.acknowledge(input, this.snapshot.table && this.#replica.fence);
-        break;
       case "kill":
-        this.#desk.kill(input, this.snapshot.table === null ? [] : this.#accepted);
-        break;
       case "quorum-order":
-        this.#desk.order(input, this.#replica.fence.view);
-        break;
       case "fenced-by-hand":
-        if (this.#replica.history !== null) this.#own.fencedByHand(input);
+        passOrder(input, this.#timed, this.snapshot.table === null ? null : this.#accepted);
         break;
       case "unfence-verdict":
         this.unfencing.onVerdict(input);
@@ -216,6 +216,7 @@ export class ClusterNode {
       return;
     }
     const { value } = parsed;
+    if (value.layer === "sync" || value.layer === "quorum") this.#work.finish();
     if (value.layer === "sync") {
       const exchange = this.#exchange;
       if (exchange === null || !sameRing(value.body.ring, exchange.ring)) return;
@@ -235,6 +236,8 @@ export class ClusterNode {
   }
 
   #apply(message: Ordered): void {
+    // Nothing is performed after the end of this node, to which its last message may come.
+    if (message.layer === "services" && message.body.type === "left") this.#work.finish();
     this.#replica.apply(message);
     if (message.layer === "services") this.#own.onOwnFarewell(message.body);
   }
@@ -323,7 +326,7 @@ export class ClusterNode {
     this.#accepted = accepted;
     this.lease.confirm(ring);
     this.#replica.release();
-    performReplica(this.#replica, this.#replicaParts);
+    this.#work.perform();
     const silentMs = exchange.silence(accepted);
     const view = { type: "view" as const, ringSeq: ring.seq, members: accepted, silentMs, grown };
     this.#replica.stepFence(view);
@@ -342,7 +345,7 @@ export class ClusterNode {
     this.#snapshot = null;
     this.#accepted = [];
     this.#replica.stepFence({ type: "inquorate" });
-    performReplica(this.#replica, this.#replicaParts);
+    this.#work.perform();
     if (this.#exchange?.first === true) {
       this.#outbox.emit({ type: "sync-done", ring: this.#exchange.ring });
     }
@@ -378,13 +381,8 @@ export class ClusterNode {
   }
 
   #poll(): void {
-    this.#armPoll();
+    this.#own.armPoll(this.conf);
     this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
-  }
-
-  #armPoll(): void {
-    const afterMs = this.conf.services.statusPollIntervalMs ?? ms(10_000);
-    this.#outbox.emit({ type: "arm", timer: "poll", afterMs });
   }
 
   #onShutdown(remove: boolean): void {

@@ -10,6 +10,7 @@ import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../services/service-messages.ts";
+import type { ReadText } from "./configurations.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** The three clocks at the moment of an input; see the clock port for what each is good for. */
@@ -50,6 +51,8 @@ export type NodeInput =
     }
   /** An ordered message, decoded; `payload` is what some member submitted. */
   | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
+  /** The output of this name has been heard. */
+  | { readonly type: "continue" }
   | { readonly type: "suspended"; readonly reason: string }
   | { readonly type: "lease"; readonly ring: RingId; readonly startMs: number }
   | { readonly type: "timer"; readonly timer: NodeTimer }
@@ -113,6 +116,8 @@ export type NodeInput =
   | { readonly type: "shutdown"; readonly remove: boolean };
 
 export type NodeOutput =
+  /** Something is half done: the input of this name is to come once others had their turn. */
+  | { readonly type: "continue" }
   | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
   | { readonly type: "sync-done"; readonly ring: RingId }
   /** The lease now lasts until then (boot time, ms): the guard has to know, and to confirm. */
@@ -182,4 +187,11 @@ export type NodeIdentity = {
   readonly trackingToken: string;
   /** A watchdog ends this node's services, at the latest: the others wait for that. */
   readonly watchdog: boolean;
+};
+
+export type NodeSurroundings = {
+  /** As this node reads a configuration's text at its start. */
+  readonly read: ReadText;
+  /** How much is worked on in one step, unless as usual; see replica-work.ts. */
+  readonly workMax?: number;
 };

@@ -10,6 +10,7 @@ import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { ms } from "../model/time.ts";
 import type { LocalInput, LocalOutput } from "../services/local-events.ts";
 import { LocalServices } from "../services/local-services.ts";
 import type { ServiceMessage } from "../services/service-messages.ts";
@@ -27,6 +28,9 @@ type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
 /** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
 const livesMax = 1024;
 
+/** Starts that were waiting and are begun in one step; more would hold up everything else. */
+const startsAtOnce = 16;
+
 export class OwnServices {
   readonly #identity: NodeIdentity;
   readonly #outbox: Outbox;
@@ -35,6 +39,7 @@ export class OwnServices {
   #known: ReadonlySet<string>;
   readonly #requests = new Set<number>();
   #deferred: RunOutput[] = [];
+  #hurried = false;
   #lives = 0;
 
   constructor(
@@ -74,30 +79,56 @@ export class OwnServices {
     return proven;
   }
 
+  /** Whether something waits for nothing but a step of its own: starts, or a clean-up. */
+  get hurried(): boolean {
+    return this.#hurried || this.#local.hurried;
+  }
+
   /** An operation of the table; only those for this very life are begun. */
   run(output: RunOutput): void {
     const { node, life } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
-    const { boottimeMs } = this.#outbox.now;
-    const unguarded = startsSomething(output.operation) && !this.#lease.mayStart(boottimeMs);
-    if (unguarded || this.#local.initialises(output.service)) {
+    if (this.#mustWait(output)) {
       this.#deferred.push(output);
       return;
     }
     this.step({ type: "run", service: output.service, operation: output.operation });
   }
 
-  /** The lease is held, or guarded, or something has ended: what waited for it begins. */
+  /** The lease is held, or guarded, or something has ended: some of what waited for it begins. */
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
-    for (const output of deferred) this.run(output);
+    this.#hurried = false;
+    let begun = 0;
+    for (const output of deferred) {
+      const begins = !this.#mustWait(output);
+      if (begins && begun === startsAtOnce) {
+        this.#hurried = true;
+        this.#deferred.push(output);
+        continue;
+      }
+      if (begins) begun += 1;
+      this.run(output);
+    }
+  }
+
+  #mustWait({ service, operation }: RunOutput): boolean {
+    const { boottimeMs } = this.#outbox.now;
+    const unguarded = startsSomething(operation) && !this.#lease.mayStart(boottimeMs);
+    return unguarded || this.#local.initialises(service);
   }
 
   /** From here on these are the services of the configuration. */
   reconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
     this.#known = new Set(conf.services.services.map((service) => service.name));
     this.step({ type: "reconfigure", conf, clean });
+  }
+
+  /** The time until it is looked whether status checks are due. */
+  armPoll({ services }: ClusterConf): void {
+    const afterMs = services.statusPollIntervalMs ?? ms(10_000);
+    this.#outbox.emit({ type: "arm", timer: "poll", afterMs });
   }
 
   /** Says what this node thinks of a configuration. */
@@ -169,6 +200,7 @@ export class OwnServices {
     this.#lives += 1;
     invariant(this.#lives < livesMax, "too many lives of one process");
     this.#deferred = [];
+    this.#hurried = false;
     this.step({ type: "new-life" });
     this.#outbox.notice("services", "warning", `services are stopped on this node: ${why}`);
     for (const number of this.#requests) {

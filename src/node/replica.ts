@@ -4,6 +4,9 @@
  * R1  Outputs of what was delivered after a transitional configuration are held until the next
  *     exchange has shown that this history goes on; a history that ends takes them with it.
  * R2  `ready` passes the fence domain first, which holds it while agents are at work.
+ * R3  Ordered messages are applied one after the other, each completely: one that comes before the
+ *     end of another waits. Whatever else looks at the replicated state finishes them first, so
+ *     that it finds the same on every node, in however many parts they are done.
  */
 import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
@@ -11,7 +14,7 @@ import { fenceSnapshot } from "../fencing/fence-messages.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { ServiceTable, type TableInput, tableSnapshot } from "../services/service-table.ts";
-import type { TableOutput } from "../services/table-draft.ts";
+import type { TableOutput, TableWork } from "../services/table-draft.ts";
 import type { History } from "../services/table-sync.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
 import { extendDigest } from "./digest.ts";
@@ -28,6 +31,12 @@ export type ReplicaOutput =
 /** What a history is made of. */
 export type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
 
+/** What a decision costs, in terms of a look at a service that stays as it is. */
+const changeWork = 8;
+
+/** Messages that may wait for one that takes long; a rotation of the token brings fewer. */
+const waitingMax = 1024;
+
 export class Replica {
   readonly fence: FenceDomain;
   readonly #configurations: Configurations;
@@ -37,6 +46,10 @@ export class Replica {
   #table: ServiceTable | null = null;
   #holding = false;
   #outputs: ReplicaOutput[] = [];
+  /** Of the message that is being applied. */
+  #work: TableWork | null = null;
+  /** Ordered after it (R3). */
+  #waiting: Ordered[] = [];
 
   constructor(configurations: Configurations, self: NodeId) {
     this.#configurations = configurations;
@@ -94,6 +107,8 @@ export class Replica {
     this.#table = null;
     this.#holding = false;
     this.#outputs = [];
+    this.#work = null;
+    this.#waiting = [];
     return known;
   }
 
@@ -113,27 +128,93 @@ export class Replica {
     return outputs;
   }
 
-  /** One ordered message of this history. */
+  /** One ordered message of this history. What it does comes with `goOn`. */
   apply(message: Ordered): void {
     invariant(this.#history !== null, "message applied without a history");
     const { ringSeq, version, digest } = this.#history;
     const text = JSON.stringify(message);
     this.#history = { ringSeq, version: version + 1, digest: extendDigest(digest, text) };
-    if (message.layer === "fencing") {
-      this.stepFence({ type: "message", message: message.body });
-    } else if (message.body.type === "ready") {
-      const { type, ...ready } = message.body;
-      this.stepFence({ type, ready });
-    } else {
-      this.stepTable({ type: "message", message: message.body });
-      if (message.body.type === "left") this.stepFence({ type: "left", node: message.body.node });
+    this.#waiting.push(message);
+  }
+
+  /** Whether messages are not applied completely. */
+  get busy(): boolean {
+    return this.#work !== null || this.#waiting.length > 0;
+  }
+
+  /** More would be too many: they are to be applied now. */
+  get crowded(): boolean {
+    return this.#waiting.length >= waitingMax;
+  }
+
+  /**
+   * Goes on with one message, for about so much work, and says how much it was: 1 for a service
+   * that was looked at, or a message, `changeWork` for one of which something was said.
+   */
+  goOn(workMax: number): number {
+    if (this.#work === null) {
+      const message = this.#waiting.shift();
+      if (message === undefined) return 0;
+      this.#work = this.#applied(message);
+    }
+    for (let done = 0; ; ) {
+      const said = this.#outputs.length;
+      const ended = this.#work.next().done === true;
+      done += this.#outputs.length > said ? changeWork : 1;
+      if (ended) this.#work = null;
+      if (this.#work === null || done >= workMax) return done;
     }
   }
 
+  *#applied(message: Ordered): TableWork {
+    if (message.layer === "fencing") {
+      yield* this.#fenceSteps({ type: "message", message: message.body });
+    } else if (message.body.type === "ready") {
+      const { type, ...ready } = message.body;
+      yield* this.#fenceSteps({ type, ready });
+    } else {
+      yield* this.#tableSteps({ type: "message", message: message.body });
+      const { type } = message.body;
+      if (type === "left") yield* this.#fenceSteps({ type, node: message.body.node });
+    }
+  }
+
+  /** At once. */
   stepTable(input: TableInput): void {
-    for (const output of this.#table?.step(input) ?? []) {
-      if (output.type === "switch") this.#present = output;
-      this.#outputs.push({ from: "table", output });
+    this.#complete(this.#tableSteps(input));
+  }
+
+  /** At once. */
+  stepFence(input: FenceInput): void {
+    this.#complete(this.#fenceSteps(input));
+  }
+
+  #complete(work: TableWork): void {
+    invariant(!this.busy, "R3: the state is used before the end of what is ordered");
+    while (work.next().done !== true);
+  }
+
+  *#tableSteps(input: TableInput): TableWork {
+    for (const outputs of this.#table?.steps(input) ?? []) {
+      for (const output of outputs) {
+        if (output.type === "switch") this.#present = output;
+        this.#outputs.push({ from: "table", output });
+      }
+      yield;
+    }
+  }
+
+  *#fenceSteps(input: FenceInput): TableWork {
+    for (const output of this.fence.step(input)) {
+      if (output.type === "fenced") {
+        const { node, text, at } = output;
+        yield* this.#tableSteps({ type: "fenced", node, text, atMs: at * 1000 });
+      } else if (output.type === "ready") {
+        const message = { type: "ready" as const, ...output.ready };
+        yield* this.#tableSteps({ type: "message", message });
+      } else {
+        this.#outputs.push({ from: "fence", output });
+      }
     }
   }
 
@@ -146,19 +227,5 @@ export class Replica {
 
   onVerdict(verdict: Extract<NodeInput, { readonly type: "fence-verdict" }>, at: number): void {
     this.stepFence({ ...verdict, type: "verdict", wallSeconds: at });
-  }
-
-  stepFence(input: FenceInput): void {
-    for (const output of this.fence.step(input)) {
-      if (output.type === "fenced") {
-        const { node, text, at } = output;
-        this.stepTable({ type: "fenced", node, text, atMs: at * 1000 });
-      } else if (output.type === "ready") {
-        const message = { type: "ready" as const, ...output.ready };
-        this.stepTable({ type: "message", message });
-      } else {
-        this.#outputs.push({ from: "fence", output });
-      }
-    }
   }
 }

@@ -22,7 +22,7 @@ import { beginRepair, beginStop, evaluate, evaluateAll } from "./evaluation.ts";
 import { ServiceIndex } from "./service-index.ts";
 import type { ConfProposal, ConfVote, InitDone } from "./service-messages.ts";
 import { emptyChain, freshRecord, type ServiceRecord } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableDraft, TableWork } from "./table-draft.ts";
 import { compareServices, compareTrees, type ServiceDelta } from "./tree-delta.ts";
 
 export function onProposal(draft: TableDraft, proposal: ConfProposal): void {
@@ -61,12 +61,13 @@ export function onOtherView(draft: TableDraft): void {
 function heldByChange(draft: TableDraft): ReadonlyMap<ServiceName, ServiceDelta> {
   const { change, next } = draft;
   if (change === null || change.stage !== "stopping" || next === null) return new Map();
-  return affected(draft, next);
+  return affected([...draft.deltas]);
 }
 
-function affected(draft: TableDraft, next: ClusterConf): ReadonlyMap<ServiceName, ServiceDelta> {
+function affected(
+  deltas: readonly (readonly [ServiceName, ServiceDelta])[],
+): ReadonlyMap<ServiceName, ServiceDelta> {
   const stopping: readonly ServiceDelta[] = ["removed", "replaced", "parts"];
-  const deltas = [...compareServices(draft.conf.services, next.services)];
   return new Map(deltas.filter(([, delta]) => stopping.includes(delta)));
 }
 
@@ -77,7 +78,7 @@ function beginStopping(draft: TableDraft): void {
     giveUp(draft, "it cannot be read any more");
     return;
   }
-  const held = affected(draft, next);
+  const held = affected([...compareServices(draft.conf.services, next.services)]);
   const busy = [...held.keys()].map((name) => obstacleOf(draft, name)).find((one) => one);
   const obstacle = busy ?? hiddenHolder(draft, next);
   if (obstacle != null || draft.locked) {
@@ -112,7 +113,7 @@ function obstacleOf(draft: TableDraft, name: ServiceName): string | null {
 function hiddenHolder(draft: TableDraft, next: ClusterConf): string | null {
   const index = new ServiceIndex(next);
   for (const { name } of draft.inOrder()) {
-    const stays = index.order.includes(name);
+    const stays = index.has(name);
     const hidden = draft
       .unknownHolders(name)
       .find((node) => !stays || !draft.isLegal(name, node, index.domainOf(name)));
@@ -130,26 +131,27 @@ function goneParts(draft: TableDraft, next: ClusterConf, name: ServiceName): num
 }
 
 /** At the end of each step: switches when all that had to be stopped is stopped (G2). */
-export function settleChange(draft: TableDraft): void {
+export function* settleChange(draft: TableDraft): TableWork {
   const { change, next } = draft;
   if (change === null || next === null) return;
   const held = [...heldByChange(draft).keys()].map((name) => draft.service(name));
   if (held.some(({ op, name }) => op !== null || draft.awaitedNode(name) !== null)) return;
   const failed = held.find(({ state }) => state === "failed");
   if (failed !== undefined) giveUp(draft, `${failed.name} could not be stopped`);
-  else switchOver(draft, next);
+  else yield* switchOver(draft, next);
 }
 
-function switchOver(draft: TableDraft, next: ClusterConf): void {
+function* switchOver(draft: TableDraft, next: ClusterConf): TableWork {
   const { change } = draft;
   if (change === null) return;
   const deltas = compareServices(draft.conf.services, next.services);
   const before = draft.conf;
+  const known = new Map(before.services.services.map((one) => [one.name, one]));
   draft.adoptConf(next);
   const pendingInit = draft.provenNodes();
   const clean: ServiceName[] = [];
   for (const [name, delta] of deltas) {
-    const old = before.services.services.some((one) => one.name === name);
+    const old = known.has(name);
     const owned = old && draft.service(name).owner !== null;
     const stays = delta === "same" || delta === "attributes" || delta === "parts";
     invariant(stays || !owned, `G2: ${name} is ${delta} while it runs`);
@@ -169,7 +171,7 @@ function switchOver(draft: TableDraft, next: ClusterConf): void {
   draft.lastChange = { version, accepted: true, text: "" };
   draft.reply([ref], 0);
   for (const [name, delta] of deltas) if (delta === "parts") startFresh(draft, before, name);
-  evaluateAll(draft, new Set());
+  yield* evaluateAll(draft, new Set());
 }
 
 /** Autostart decides of it as of a new one, unless an operator has disabled it. */

@@ -18,7 +18,7 @@ import {
   type StartChain,
   type StopGoal,
 } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableDraft, TableWork } from "./table-draft.ts";
 
 const retryDelayMaxMs = 600_000;
 
@@ -169,19 +169,25 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
 }
 
 /** A node may have become free for what exclusive services have kept from starting. */
-export function evaluateCrowdedOut(draft: TableDraft): void {
+export function* evaluateCrowdedOut(draft: TableDraft): TableWork {
   if (draft.index.nobodyCrowdedOut) return;
-  for (const { name, crowdedOut } of draft.inOrder()) if (crowdedOut) evaluate(draft, name);
+  for (const { name, crowdedOut } of draft.inOrder()) {
+    if (!crowdedOut) continue;
+    evaluate(draft, name);
+    yield;
+  }
 }
 
-export function evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>): void {
+export function* evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>): TableWork {
   for (const service of draft.inOrder()) {
-    if (!except.has(service.name)) evaluate(draft, service.name);
+    if (except.has(service.name)) continue;
+    evaluate(draft, service.name);
+    yield;
   }
 }
 
 /** Retries that have fallen due; the others wait for an event or their time. */
-export function evaluateDue(draft: TableDraft): void {
+export function* evaluateDue(draft: TableDraft): TableWork {
   if (draft.locked) return;
   for (const { name, retryAt } of draft.inOrder()) {
     if (retryAt === null || retryAt > draft.nowMs) continue;
@@ -191,6 +197,7 @@ export function evaluateDue(draft: TableDraft): void {
     if (service.retryAt === retryAt) {
       draft.put({ ...service, retryAt: draft.nowMs + retryDelayMs(draft, service) });
     }
+    yield;
   }
 }
 
@@ -200,31 +207,32 @@ function retryDelayMs(draft: TableDraft, service: ServiceRecord): number {
 }
 
 /** A node became ready: services for which it is better than the present owner move there. */
-export function failBack(
-  draft: TableDraft,
-  newcomer: NodeId,
-  names: readonly ServiceName[] = draft.inOrder().map((service) => service.name),
-): void {
-  if (draft.locked) return;
-  for (const service of names.map((name) => draft.service(name))) {
-    if (service.state !== "started" || service.owner === null || service.op !== null) continue;
-    if (service.frozen || !draft.isReady(service.owner)) continue;
-    const { name, owner } = service;
-    if (draft.score(name, newcomer) <= draft.score(name, owner)) continue;
-    if (draft.exclusivityConflict(name, newcomer) !== null) continue;
-    beginStop(draft, name, {
-      node: owner,
-      goal: { type: "next" },
-      chain: {
-        ...emptyChain,
-        cause: "failback",
-        tried: [owner],
-        prefer: newcomer,
-        fallback: owner,
-      },
-      why: `${draft.nameOf(newcomer)} is a better node`,
-    });
+export function* failBackAll(draft: TableDraft, newcomer: NodeId): TableWork {
+  for (const { name } of draft.inOrder()) {
+    failBack(draft, newcomer, name);
+    yield;
   }
+}
+
+/** The service moves to this ready node if that is better than its present owner. */
+export function failBack(draft: TableDraft, newcomer: NodeId, name: ServiceName): void {
+  const { state, owner, op, frozen } = draft.service(name);
+  if (draft.locked || state !== "started" || owner === null || op !== null) return;
+  if (frozen || !draft.isReady(owner)) return;
+  if (draft.score(name, newcomer) <= draft.score(name, owner)) return;
+  if (draft.exclusivityConflict(name, newcomer) !== null) return;
+  beginStop(draft, name, {
+    node: owner,
+    goal: { type: "next" },
+    chain: {
+      ...emptyChain,
+      cause: "failback",
+      tried: [owner],
+      prefer: newcomer,
+      fallback: owner,
+    },
+    why: `${draft.nameOf(newcomer)} is a better node`,
+  });
 }
 
 /** The next node of a chain after a clean stop, or the end of the chain. */

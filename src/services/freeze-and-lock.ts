@@ -6,10 +6,10 @@
  * a member that joins learns both flags with the table; a node that leaves stops its frozen
  * services, since it leaves nobody behind to look after them.
  */
-import { evaluateAll, failBack, settleDependent } from "./evaluation.ts";
+import { evaluateAll, failBack, failBackAll, settleDependent } from "./evaluation.ts";
 import type { LockRequest } from "./service-messages.ts";
 import type { RequestRef, ServiceRecord } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableDraft, TableWork } from "./table-draft.ts";
 
 /** Of a service at rest: it stays as it is until it is unfrozen. */
 export function freeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
@@ -34,10 +34,10 @@ export function unfreeze(draft: TableDraft, service: ServiceRecord, ref: Request
   draft.decide(name, "unfrozen");
   draft.reply([ref], 0);
   settleDependent(draft, name);
-  for (const node of draft.readyNodes()) failBack(draft, node, [name]);
+  for (const node of draft.readyNodes()) failBack(draft, node, name);
 }
 
-export function onLock(draft: TableDraft, request: LockRequest): void {
+export function* onLock(draft: TableDraft, request: LockRequest): TableWork {
   const { ref, locked } = request;
   // A request of an earlier life was already answered there when that life ended.
   if (draft.nodes.get(ref.node)?.life !== ref.life) return;
@@ -47,8 +47,8 @@ export function onLock(draft: TableDraft, request: LockRequest): void {
     const text = `services ${done} by a user on ${draft.nameOf(ref.node)}`;
     draft.emit({ type: "notice", level: "notice", text });
     if (!locked) {
-      for (const node of draft.readyNodes()) failBack(draft, node);
-      evaluateAll(draft, new Set());
+      for (const node of draft.readyNodes()) yield* failBackAll(draft, node);
+      yield* evaluateAll(draft, new Set());
     }
   }
   draft.reply([ref], 0);

@@ -32,7 +32,9 @@ export type LocalInput =
   /** Stop everything by its agents, then make sure. */
   | { readonly type: "clean-up" }
   /** Kill everything, without agents, and make sure. */
-  | { readonly type: "kill" };
+  | { readonly type: "kill" }
+  /** The clean-up goes on with the next services. */
+  | { readonly type: "continue" };
 
 export type LocalOutput =
   | {

@@ -9,47 +9,27 @@
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
+ * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *     ▲                                                      └──clean-up, kill──► cleaning
  */
-import type { AgentCall, AgentReport } from "../model/agent-orders.ts";
-import type { ClusterConf, ServiceConf } from "../model/conf.ts";
+import type { AgentReport } from "../model/agent-orders.ts";
+import type { ClusterConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
+import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf } from "./operation-calls.ts";
 import type { Operation } from "./service-state.ts";
-import { ServiceWorker } from "./service-worker.ts";
 import { compareServices } from "./tree-delta.ts";
 
-type Job = {
-  readonly kind: Operation["kind"] | "status" | "clean";
-  readonly call: AgentCall;
-  readonly op: Operation | null;
-  readonly action: number;
-};
-
-type Place = {
-  readonly worker: ServiceWorker;
-  job: Job | null;
-  startOp: number | null;
-  /** Begun and not verifiably stopped since: after a failed stop something may still run. */
-  remains: boolean;
-  /** Its definition from the time on when its job has ended. */
-  next: ServiceConf | null;
-  /** Something happened while a check was under way that may have looked too early. */
-  again: boolean;
-  /** Its last check has failed, and nothing was done about it yet. */
-  ill: boolean;
-  /** Starts of another service may have waited for the guard meanwhile. */
-  lastOp: number;
-};
+/** Clean-ups that are begun in one step; more would hold up everything else. */
+const cleanUpsAtOnce = 16;
 
 export class LocalServices {
   #conf: ClusterConf;
-  readonly #identity: { readonly nodeName: NodeName; readonly trackingToken: string };
-  #places = new Map<ServiceName, Place>();
+  readonly #places: LocalPlaces;
   #next: ClusterConf | null = null;
   /** Comes into force when the clean-up has ended (L4). */
   #deferred: ClusterConf | null = null;
@@ -59,6 +39,8 @@ export class LocalServices {
   readonly #unchecked = new Map<ServiceName, "due" | "all">();
   #frozen: readonly ServiceName[] = [];
   #state: "dirty" | "cleaning" | "clean" = "dirty";
+  /** Of a clean-up: those whose turn has not come (L6). */
+  #uncleaned: Place[] = [];
   #lastAction = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
@@ -68,22 +50,8 @@ export class LocalServices {
     identity: { readonly nodeName: NodeName; readonly trackingToken: string },
   ) {
     this.#conf = conf;
-    this.#identity = identity;
-    for (const service of conf.services.services) this.#addPlace(service);
-  }
-
-  #addPlace(conf: ServiceConf): Place {
-    const worker = new ServiceWorker(conf, (resource) => ({
-      ...this.#identity,
-      service: conf.name,
-      otherInstances: [...this.#places.values()].filter(
-        (place) => place.worker !== worker && place.worker.runs(resource.type, resource.key),
-      ).length,
-    }));
-    const idle = { job: null, startOp: null, remains: false, again: false, ill: false };
-    const place = { worker, ...idle, next: null, lastOp: 0 };
-    this.#places.set(conf.name, place);
-    return place;
+    this.#places = new LocalPlaces(identity);
+    for (const service of conf.services.services) this.#places.add(service);
   }
 
   get clean(): boolean {
@@ -92,13 +60,19 @@ export class LocalServices {
 
   /** Whether anything may be running here; false only when it is verified that nothing is. */
   get mayRun(): boolean {
-    const idle = [...this.#places.values()].every((place) => place.job === null && !place.remains);
-    return !(this.#state === "clean" && idle);
+    if (this.#state !== "clean" || this.#places.busy) return true;
+    for (const { remains } of this.#places.all()) if (remains) return true;
+    return false;
   }
 
   /** Whether this new service is being stopped for the first time (L5). */
   initialises(name: ServiceName): boolean {
     return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";
+  }
+
+  /** Whether a clean-up wants to `continue`. */
+  get hurried(): boolean {
+    return this.#uncleaned.length > 0;
   }
 
   /** `nowMs` is the monotonic clock. */
@@ -125,13 +99,16 @@ export class LocalServices {
         this.#onReconfigure(input.conf, input.clean);
         break;
       case "new-life":
-        for (const place of this.#places.values()) place.lastOp = 0;
+        for (const place of this.#places.all()) place.lastOp = 0;
         break;
       case "clean-up":
         this.#cleanAll("clean-up");
         break;
       case "kill":
         this.#cleanAll("kill");
+        break;
+      case "continue":
+        this.#cleanMore("clean-up", cleanUpsAtOnce);
         break;
       default:
         assertNever(input);
@@ -170,24 +147,20 @@ export class LocalServices {
   #resume(place: Place, job: Job, report: AgentReport | null): void {
     const next = report === null ? job.call.next() : job.call.next(report);
     if (next.done === true) {
-      place.job = null;
+      this.#places.setJob(place, null);
       this.#finish(place, job, next.value);
       this.#takeNext(place);
       return;
     }
     this.#lastAction += 1;
-    place.job = { ...job, action: this.#lastAction };
+    this.#places.setJob(place, { ...job, action: this.#lastAction });
     const service = place.worker.conf.name;
     this.#out.push({ type: "act", action: this.#lastAction, service, order: next.value });
   }
 
   #onReport(action: number, report: AgentReport): void {
-    for (const place of this.#places.values()) {
-      if (place.job?.action === action) {
-        this.#resume(place, place.job, report);
-        return;
-      }
-    }
+    const place = this.#places.ofAction(action);
+    if (place?.job != null) this.#resume(place, place.job, report);
   }
 
   #finish(place: Place, job: Job, verdict: { readonly code: number; readonly text: string }): void {
@@ -234,23 +207,24 @@ export class LocalServices {
   /** Places of services whose definition has changed are made anew: nothing of them runs. */
   #adopt(conf: ClusterConf): void {
     const deltas = compareServices(this.#conf.services, conf.services);
-    const before = this.#places;
+    const before = this.#places.vacate();
     this.#conf = conf;
-    this.#places = new Map();
     for (const service of conf.services.services) {
       const place = before.get(service.name);
       const delta = deltas.get(service.name);
       if (place === undefined || delta === "added" || delta === "replaced") {
-        this.#addPlace(service);
+        this.#places.add(service);
       } else {
-        this.#places.set(service.name, place);
+        this.#places.keep(service.name, place);
         if (place.job?.kind === "status") this.#cancel(place);
         place.next = service;
         this.#takeNext(place);
       }
     }
     for (const [name, place] of before) {
-      if (this.#places.get(name) !== place) this.#cancel(place);
+      if (this.#places.get(name) === place) continue;
+      this.#cancel(place);
+      place.worker.dismiss();
     }
   }
 
@@ -313,7 +287,7 @@ export class LocalServices {
 
   /** What has hurt one service may have hurt others, or they lived on it. */
   #checkOthers(): void {
-    for (const [name, { startOp, job, ill }] of this.#places) {
+    for (const [name, { startOp, job, ill }] of this.#places.named()) {
       if (startOp !== null && job === null && !ill) this.#unchecked.set(name, "all");
     }
   }
@@ -321,7 +295,7 @@ export class LocalServices {
   #checkSoon(which: "due" | "all", frozen: readonly ServiceName[], only: ServiceName | null): void {
     if (this.#state !== "clean") return;
     this.#frozen = frozen;
-    for (const [name, place] of this.#places) {
+    for (const [name, place] of this.#places.named()) {
       if (place.startOp === null || (only !== null && only !== name)) continue;
       if (which === "all" && place.job?.kind === "status") place.again = true;
       else if (which === "all" || !this.#unchecked.has(name)) this.#unchecked.set(name, which);
@@ -331,8 +305,7 @@ export class LocalServices {
   /** L3: whoever has waited longest, as long as no more than `status_child_max` checks run. */
   #checkNext(): void {
     if (this.#unchecked.size === 0) return;
-    const running = [...this.#places.values()].filter((place) => place.job?.kind === "status");
-    let free = this.#conf.services.statusChildMax - running.length;
+    let free = this.#conf.services.statusChildMax - this.#places.checks;
     for (const [name, which] of this.#unchecked) {
       if (free <= 0) return;
       this.#unchecked.delete(name);
@@ -357,20 +330,28 @@ export class LocalServices {
     this.#state = "cleaning";
     this.#unchecked.clear();
     this.#initialising.clear();
-    for (const place of this.#places.values()) {
+    for (const place of this.#places.all()) {
       this.#cancel(place);
       place.worker.endChecks();
       place.startOp = null;
     }
-    for (const place of this.#places.values()) {
+    this.#uncleaned = [...this.#places.all()];
+    this.#cleanMore(how, how === "kill" ? this.#uncleaned.length : cleanUpsAtOnce);
+  }
+
+  #cleanMore(how: "clean-up" | "kill", most: number): void {
+    for (let begun = 0; begun < most; begun++) {
+      const place = this.#uncleaned[0];
+      if (place === undefined) break;
       const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
       this.#begin(place, { kind: "clean", call, op: null });
+      this.#uncleaned.shift();
     }
     this.#finishCleaning();
   }
 
   #finishCleaning(): void {
-    const busy = [...this.#places.values()].some((place) => place.job !== null);
+    const busy = this.#places.busy || this.#uncleaned.length > 0;
     if (busy || this.#state !== "cleaning") return;
     if (this.#deferred !== null) {
       const conf = this.#deferred;
@@ -386,7 +367,7 @@ export class LocalServices {
   #cancel(place: Place): void {
     if (place.job === null) return;
     this.#out.push({ type: "cancel", action: place.job.action });
-    place.job = null;
+    this.#places.setJob(place, null);
     this.#takeNext(place);
   }
 }

@@ -8,17 +8,27 @@
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { followDependency, rest, tryNext } from "./evaluation.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableDraft, TableWork } from "./table-draft.ts";
 
 /**
  * Resolves every service held by the node; the caller evaluates all services afterwards, except
  * those returned: a user wanted them to rest.
  */
-export function releaseServices(draft: TableDraft, node: NodeId): ReadonlySet<ServiceName> {
+export function* releaseServices(
+  draft: TableDraft,
+  node: NodeId,
+): TableWork<ReadonlySet<ServiceName>> {
   const held = draft.inOrder().filter((service) => holderOf(service) === node);
-  const rested = held.filter((service) => release(draft, service, node) === "rests");
-  for (const service of held) followDependency(draft, service.name);
-  return new Set(rested.map((service) => service.name));
+  const rested = new Set<ServiceName>();
+  for (const service of held) {
+    if (release(draft, service, node) === "rests") rested.add(service.name);
+    yield;
+  }
+  for (const service of held) {
+    followDependency(draft, service.name);
+    yield;
+  }
+  return rested;
 }
 
 /** What follows such a stop is evaluation; nobody waits for it. */

@@ -73,7 +73,7 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
   // A better node that became ready while it was starting has not been considered yet.
   const { cause, tried } = op.chain;
   const better = cause === "evaluation" ? draft.candidates(service.name, tried) : [];
-  for (const { node } of better) failBack(draft, node, [service.name]);
+  for (const { node } of better) failBack(draft, node, service.name);
   followDependency(draft, service.name);
 }
 

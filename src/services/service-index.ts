@@ -42,6 +42,10 @@ export class ServiceIndex {
     }
   }
 
+  has(name: ServiceName): boolean {
+    return this.#confs.has(name);
+  }
+
   conf(name: ServiceName): ServiceConf {
     const found = this.#confs.get(name);
     invariant(found !== undefined, `no configuration of ${name}`);

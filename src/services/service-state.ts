@@ -177,20 +177,24 @@ const busyStates: readonly ServiceRecord["state"][] = ["starting", "stopping", "
 
 /** Asserts S1 to S6; every change of the table passes through here. */
 export function checkRecord(service: ServiceRecord): ServiceRecord {
-  const busy = busyStates.includes(service.state);
-  const where = `${service.name} ${service.state}`;
-  const repairing = service.op?.kind === "repair";
-  const fitting = repairing ? service.state === "started" : busy === (service.op !== null);
-  invariant(fitting, `S1: ${where}`);
-  const owned = service.op !== null && service.owner !== null;
-  invariant(!owned || service.op?.node === service.owner, `S2: ${where}`);
-  invariant(busy || (service.state === "started") === (service.owner !== null), `S3: ${where}`);
-  const waits = service.retryAt !== null || service.crowdedOut;
-  invariant(!waits || service.state === "stopped", `S4: ${where}`);
-  const leaves = service.op?.kind === "stop" && service.op.goal.type === "exit";
-  invariant(!service.frozen || leaves || !busy, `S5: ${where}`);
-  invariant(!service.partial || service.state === "started", `S6: ${where}`);
+  const broken = brokenRule(service);
+  invariant(broken === null, `${broken}: ${service.name} ${service.state}`);
   return service;
+}
+
+function brokenRule(service: ServiceRecord): string | null {
+  const { state, owner, op } = service;
+  const busy = busyStates.includes(state);
+  const fitting = op?.kind === "repair" ? state === "started" : busy === (op !== null);
+  if (!fitting) return "S1";
+  if (op !== null && owner !== null && op.node !== owner) return "S2";
+  if (!busy && (state === "started") !== (owner !== null)) return "S3";
+  const waits = service.retryAt !== null || service.crowdedOut;
+  if (waits && state !== "stopped") return "S4";
+  const leaves = op?.kind === "stop" && op.goal.type === "exit";
+  if (service.frozen && busy && !leaves) return "S5";
+  if (service.partial && state !== "started") return "S6";
+  return null;
 }
 
 /** Node whose past or present run of the service must be resolved before anybody else starts it. */

@@ -7,6 +7,8 @@
  * T1  A service starts only on a ready node, and only when its last holder is resolved.
  * T2  A lost node's services change only when it is fenced or has proven itself clean.
  * T3  A service whose unknown holder might run it does not start.
+ * T4  What follows from an input is complete before the next one is taken, and before the table
+ *     is handed on: in how many parts it is done changes nothing.
  *
  *   node: absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
  *                            ▲                 └──not in view──► lost ──fenced──► absent
@@ -14,7 +16,7 @@
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
-import { assertNever } from "../model/outcome.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
 import { count, flag, list, nullable, number, record, type Shaped } from "../model/shape.ts";
 import {
   initialised,
@@ -24,7 +26,13 @@ import {
   onVote,
   settleChange,
 } from "./conf-change.ts";
-import { beginStop, evaluateAll, evaluateCrowdedOut, evaluateDue, failBack } from "./evaluation.ts";
+import {
+  beginStop,
+  evaluateAll,
+  evaluateCrowdedOut,
+  evaluateDue,
+  failBackAll,
+} from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
 import { releaseServices } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
@@ -42,6 +50,7 @@ import {
   type ReadConf,
   TableDraft,
   type TableOutput,
+  type TableWork,
 } from "./table-draft.ts";
 import { type ServiceWait, waitOf } from "./waiting.ts";
 
@@ -76,6 +85,7 @@ export type TableInput =
 
 export class ServiceTable {
   readonly #draft: TableDraft;
+  #atRest = true;
 
   private constructor(draft: TableDraft) {
     this.#draft = draft;
@@ -128,28 +138,45 @@ export class ServiceTable {
     return complete ? new ServiceTable(draft) : null;
   }
 
+  /** All that follows from the input. */
   step(input: TableInput): readonly TableOutput[] {
+    return [...this.steps(input)].flat();
+  }
+
+  /**
+   * The same, one service after the other: what to do after each of them. The next input, and
+   * `snapshot`, must wait for the end (T4).
+   */
+  *steps(input: TableInput): Generator<readonly TableOutput[], void, void> {
+    invariant(this.#atRest, "T4: an input comes before the end of the one before");
+    this.#atRest = false;
+    for (const _ of this.#apply(input)) yield this.#draft.takeOutputs();
+    this.#atRest = true;
+    yield this.#draft.takeOutputs();
+  }
+
+  *#apply(input: TableInput): TableWork {
     switch (input.type) {
       case "view":
         this.#onView(input.members, input.continuing);
         break;
       case "message":
-        this.#onMessage(input.message);
+        yield* this.#onMessage(input.message);
         break;
       case "fenced":
         this.#draft.nowMs = Math.max(this.#draft.nowMs, input.atMs);
-        this.#onFenced(input.node);
+        yield* this.#onFenced(input.node);
         break;
       default:
         assertNever(input);
     }
-    evaluateCrowdedOut(this.#draft);
-    settleChange(this.#draft);
+    yield* evaluateCrowdedOut(this.#draft);
+    yield* settleChange(this.#draft);
     this.#grantDepartures();
-    return this.#draft.takeOutputs();
   }
 
   snapshot(): TableSnapshot {
+    invariant(this.#atRest, "T4: a snapshot of what is half done");
     return {
       nowMs: this.#draft.nowMs,
       nextOp: this.#draft.nextOp,
@@ -238,18 +265,18 @@ export class ServiceTable {
     onOtherView(draft);
   }
 
-  #onMessage(message: ServiceMessage): void {
+  *#onMessage(message: ServiceMessage): TableWork {
     const draft = this.#draft;
     draft.nowMs = Math.max(draft.nowMs, message.at);
     switch (message.type) {
       case "ready":
-        this.#onReady(message);
+        yield* this.#onReady(message);
         return;
       case "leaving":
-        this.#onLeaving(message);
+        yield* this.#onLeaving(message);
         return;
       case "left":
-        this.#onLeft(message);
+        yield* this.#onLeft(message);
         return;
       case "op-result":
         onOpResult(draft, message);
@@ -262,7 +289,7 @@ export class ServiceTable {
         onRequest(draft, message);
         return;
       case "lock":
-        onLock(draft, message);
+        yield* onLock(draft, message);
         return;
       case "conf-propose":
         onProposal(draft, message);
@@ -274,32 +301,32 @@ export class ServiceTable {
         onInitDone(draft, message);
         return;
       case "tick":
-        evaluateDue(draft);
+        yield* evaluateDue(draft);
         return;
       default:
         assertNever(message);
     }
   }
 
-  #onReady(message: {
+  *#onReady(message: {
     readonly node: NodeId;
     readonly life: number;
     readonly hosts: boolean;
-  }): void {
+  }): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
     // Only the life that is in the view can say so; an earlier one has been voided since.
     if (node === undefined || node.life !== message.life) return;
     if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
     const phase = message.hosts ? "ready" : "clean";
-    const rested = releaseAs(draft, node.id, { ...node, phase, knowledge: "known" });
+    const rested = yield* releaseAs(draft, node.id, { ...node, phase, knowledge: "known" });
     const state = message.hosts ? "ready" : "clean, and not unfenced yet";
     draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ${state}` });
-    if (message.hosts) failBack(draft, node.id);
-    evaluateAll(draft, rested);
+    if (message.hosts) yield* failBackAll(draft, node.id);
+    yield* evaluateAll(draft, rested);
   }
 
-  #onLeaving(message: { readonly node: NodeId; readonly life: number }): void {
+  *#onLeaving(message: { readonly node: NodeId; readonly life: number }): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
     if (node === undefined || node.life !== message.life) return;
@@ -317,23 +344,25 @@ export class ServiceTable {
         goal: { type: "exit" },
         why: `${name} is leaving`,
       });
+      yield;
     }
   }
 
-  #onLeft(message: { readonly node: NodeId; readonly life: number }): void {
+  *#onLeft(message: { readonly node: NodeId; readonly life: number }): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
     if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
     draft.putNode({ ...node, phase: "absent", knowledge: "known" });
-    evaluateAll(draft, releaseServices(draft, node.id));
+    yield* evaluateAll(draft, yield* releaseServices(draft, node.id));
   }
 
-  #onFenced(id: NodeId): void {
+  *#onFenced(id: NodeId): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(id);
     if (node === undefined || ["clean", "ready", "leaving"].includes(node.phase)) return;
     const phase = node.phase === "joined" ? "joined" : "absent";
-    evaluateAll(draft, releaseAs(draft, id, { ...node, phase, knowledge: "known" }));
+    const after: NodeRecord = { ...node, phase, knowledge: "known" };
+    yield* evaluateAll(draft, yield* releaseAs(draft, id, after));
   }
 
   #grantDepartures(): void {
@@ -348,13 +377,13 @@ export class ServiceTable {
 }
 
 /** The node must not be a candidate while what it held is being released, so it changes first. */
-function releaseAs(
+function* releaseAs(
   draft: TableDraft,
   id: NodeId,
   after: NodeRecord,
-): ReturnType<typeof releaseServices> {
+): TableWork<ReadonlySet<ServiceName>> {
   draft.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
-  const rested = releaseServices(draft, id);
+  const rested = yield* releaseServices(draft, id);
   draft.putNode(after);
   return rested;
 }

@@ -20,12 +20,13 @@ import {
   withPart,
 } from "./independent-subtrees.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
+import { type RunningResources, StartedResources } from "./started-resources.ts";
 import { CheckClock, effectiveChecks, enforcedLimitMs, FailureMemory } from "./status-checks.ts";
 import { compareTrees } from "./tree-delta.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
-type PlaceOf = (resource: ResourceConf) => Omit<CallPlace, "depth" | "limitMs">;
+type WorkPlace = Omit<CallPlace, "depth" | "limitMs" | "otherInstances">;
 
 /** Time a stop script gets during the clean-up before a start; then its processes are killed. */
 const cleanupStopMs = ms(30_000);
@@ -33,8 +34,8 @@ const killAgainMs = ms(500);
 
 export class ServiceWorker {
   #conf: ServiceConf;
-  readonly #place: PlaceOf;
-  #started = new Set<ResourceConf>();
+  readonly #place: WorkPlace;
+  readonly #started: StartedResources;
   /** In start order. */
   #clocks = new Map<ResourceConf, CheckClock>();
   readonly #failures = new Map<ResourceConf, FailureMemory>();
@@ -48,9 +49,10 @@ export class ServiceWorker {
   /** Roots of what came new with the configuration and was not started yet. */
   #fresh: readonly ResourceConf[] = [];
 
-  constructor(conf: ServiceConf, place: PlaceOf) {
+  constructor(conf: ServiceConf, place: WorkPlace, running: RunningResources) {
     this.#conf = conf;
     this.#place = place;
+    this.#started = new StartedResources(running);
   }
 
   get conf(): ServiceConf {
@@ -64,7 +66,7 @@ export class ServiceWorker {
       new Set([...from].flatMap((resource) => kept.get(resource) ?? []));
     const checked = moved(this.#clocks.keys());
     this.#conf = conf;
-    this.#started = moved(this.#started);
+    this.#started.move((resource) => kept.get(resource));
     this.#leftOut = moved(this.#leftOut);
     this.#restarts = new PartRestarts();
     this.#failedParts = [];
@@ -102,9 +104,9 @@ export class ServiceWorker {
     return { code: 0, text: "" };
   }
 
-  /** Whether this occurrence of a resource is running here, as far as the agents said. */
-  runs(type: string, key: string): boolean {
-    return [...this.#started].some((one) => one.type === type && one.key === key);
+  /** The service is here no more: what ran of it counts for no other one. */
+  dismiss(): void {
+    this.#started.clear();
   }
 
   /** Whether the last check wants a repair. */
@@ -326,6 +328,8 @@ export class ServiceWorker {
     limits: { readonly depth: number; readonly limitMs: Ms | null },
   ): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
-    return callAgent(resource, action, { ...this.#place(resource), ...limits, limitMs });
+    const otherInstances = this.#started.otherInstances(resource);
+    const place = { ...this.#place, ...limits, limitMs, otherInstances };
+    return callAgent(resource, action, place);
   }
 }

@@ -19,7 +19,7 @@ import {
   requestRef,
   type ServiceRecord,
 } from "./service-state.ts";
-import { compareServices } from "./tree-delta.ts";
+import { compareServices, type ServiceDelta } from "./tree-delta.ts";
 
 /**
  * What a node may be running: what the table says (`known`), or anything it is allowed to run
@@ -109,6 +109,12 @@ export type LastChange = {
 /** The values of a configuration's text, or null; the same on every node that accepted it. */
 export type ReadConf = (text: string) => ClusterConf | null;
 
+/**
+ * What follows from one input, one service after the other: it may rest after each of them, since
+ * nothing else is applied before its end.
+ */
+export type TableWork<Result = void> = Generator<void, Result, void>;
+
 export class TableDraft {
   #conf: ClusterConf;
   readonly nodes: Map<NodeId, NodeRecord>;
@@ -120,12 +126,16 @@ export class TableDraft {
   locked = false;
   /** Another configuration that is under way, and its values once all have accepted it. */
   change: ConfChange | null = null;
-  next: ClusterConf | null = null;
+  #next: ClusterConf | null = null;
   /** What became of the last one, as far as this node has seen it. */
   lastChange: LastChange | null = null;
   readonly readConf: ReadConf;
   #outputs: TableOutput[] = [];
+  #deltas: ReadonlyMap<ServiceName, ServiceDelta> | null = null;
+  /** Of the present node records, made when they are asked for. */
   #ready: readonly NodeId[] | null = null;
+  #online: ReadonlySet<NodeId> | null = null;
+  #unknown: readonly NodeId[] | null = null;
   /** Not part of the replicated state: a joiner remembers what it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
@@ -145,9 +155,26 @@ export class TableDraft {
     return this.#index;
   }
 
+  get next(): ClusterConf | null {
+    return this.#next;
+  }
+
+  set next(next: ClusterConf | null) {
+    this.#next = next;
+    this.#deltas = null;
+  }
+
+  /** What the next configuration changes; empty while there is none. */
+  get deltas(): ReadonlyMap<ServiceName, ServiceDelta> {
+    if (this.#next === null) return new Map();
+    this.#deltas ??= compareServices(this.#conf.services, this.#next.services);
+    return this.#deltas;
+  }
+
   /** Another configuration; records of services that it does not have are to be forgotten. */
   adoptConf(conf: ClusterConf): void {
     this.#conf = conf;
+    this.#deltas = null;
     this.#index = new ServiceIndex(conf);
     for (const { name } of conf.services.services) {
       const service = this.services.get(name);
@@ -203,6 +230,8 @@ export class TableDraft {
   putNode(node: NodeRecord): void {
     this.nodes.set(node.id, node);
     this.#ready = null;
+    this.#online = null;
+    this.#unknown = null;
   }
 
   /** In configuration order, lower `priority` first. */
@@ -216,6 +245,11 @@ export class TableDraft {
       .map((node) => node.id)
       .toSorted(compareIds);
     return this.#ready;
+  }
+
+  #onlineNodes(): ReadonlySet<NodeId> {
+    this.#online ??= new Set(this.readyNodes());
+    return this.#online;
   }
 
   /** Those that have proven to run nothing but what the table says, ascending. */
@@ -276,7 +310,7 @@ export class TableDraft {
     const service = this.service(name);
     const running = service.state === "started" || service.state === "starting";
     return scoreNode(this.domainOf(name), node, {
-      online: new Set(this.readyNodes()),
+      online: this.#onlineNodes(),
       current: running ? service.owner : null,
     });
   }
@@ -326,10 +360,10 @@ export class TableDraft {
 
   /** Nodes that could be running the service unnoticed: not seen since this history began. */
   unknownHolders(name: ServiceName): readonly NodeId[] {
-    return [...this.nodes.values()]
+    this.#unknown ??= [...this.nodes.values()]
       .filter((node) => node.knowledge === "unknown")
-      .map((node) => node.id)
-      .filter((node) => this.isLegal(name, node));
+      .map((node) => node.id);
+    return this.#unknown.filter((node) => this.isLegal(name, node));
   }
 
   /** The node that must be fenced, or prove itself clean, before this service can be touched. */
@@ -342,9 +376,8 @@ export class TableDraft {
 
   /** A change of the configuration stops it, or keeps it from starting. */
   isHeld(name: ServiceName): boolean {
-    const { change, next } = this;
-    if (change?.stage !== "stopping" || next === null) return false;
-    const delta = compareServices(this.conf.services, next.services).get(name);
+    if (this.change?.stage !== "stopping") return false;
+    const delta = this.deltas.get(name);
     return delta === "removed" || delta === "replaced" || delta === "parts";
   }
 

@@ -32,8 +32,9 @@ export function compareServices(
   next: ServicesConf,
 ): ReadonlyMap<ServiceName, ServiceDelta> {
   const deltas = new Map<ServiceName, ServiceDelta>();
+  const others = new Map(next.services.map((one) => [one.name, one]));
   for (const service of old.services) {
-    const other = next.services.find((one) => one.name === service.name);
+    const other = others.get(service.name);
     deltas.set(service.name, other === undefined ? "removed" : compareService(service, other));
   }
   for (const { name } of next.services) if (!deltas.has(name)) deltas.set(name, "added");

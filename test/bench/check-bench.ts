@@ -13,7 +13,7 @@ const watchedMs = 60_000;
 const quietMs = 20_000;
 const sampleMs = 1000;
 
-type Rotation = { readonly meanMs: number; readonly maxMs: number };
+type Rotation = { readonly meanMs: number; readonly maxMs: number; readonly p99Ms: number };
 
 export async function runCheckBench(directory: string): Promise<void> {
   const files = writeServices(directory);
@@ -69,7 +69,7 @@ function writeServices(directory: string): {
   return { conf, names };
 }
 
-/** The mean and the longest rotation of the last hundred, once a second. */
+/** What the status says of the last rotations, once a second. */
 async function rotations(cluster: RealCluster, forMs: number): Promise<readonly Rotation[]> {
   const found: Rotation[] = [];
   const endMs = performance.now() + forMs;
@@ -122,7 +122,10 @@ function report(
 function words(rotations: readonly Rotation[]): string {
   const mean = rotations.reduce((sum, { meanMs }) => sum + meanMs, 0) / rotations.length;
   const longest = Math.max(...rotations.map(({ maxMs }) => maxMs));
-  return `mean ${mean.toFixed(1)} ms, longest ${longest.toFixed(1)} ms`;
+  const p99 = Math.max(...rotations.map(({ p99Ms }) => p99Ms));
+  const figures = { mean, "p99 at most": p99, longest };
+  const parts = Object.entries(figures).map(([part, each]) => `${part} ${each.toFixed(1)} ms`);
+  return parts.join(", ");
 }
 
 function say(text: string): void {

@@ -44,15 +44,38 @@ test("a member keeps the time of its joining until it leaves or begins a new lif
 
 test("rotations are those of one ring, and the last hundred", (t) => {
   const meter = new TokenMeter();
-  const none = { rotations: 0, minMs: 0, meanMs: 0, maxMs: 0 };
+  const none = { rotations: 0, minMs: 0, meanMs: 0, maxMs: 0, p99Ms: 0 };
   t.same(meter.record(), none);
   meter.accepted(ring(4), ms(5));
   t.same(meter.record(), none);
   for (const at of [7, 8, 11]) meter.accepted(ring(4), ms(at));
-  t.same(meter.record(), { rotations: 3, minMs: 1, meanMs: 2, maxMs: 3 });
+  t.same(meter.record(), { rotations: 3, minMs: 1, meanMs: 2, maxMs: 3, p99Ms: 3 });
   meter.accepted(ring(8), ms(500));
   t.same(meter.record(), none);
   for (let at = 1; at <= 250; at += 1) meter.accepted(ring(8), ms(500 + at * 4));
-  t.same(meter.record(), { rotations: 100, minMs: 4, meanMs: 4, maxMs: 4 });
+  t.same(meter.record(), { rotations: 100, minMs: 4, meanMs: 4, maxMs: 4, p99Ms: 4 });
+  t.end();
+});
+
+test("one rotation in a hundred of the last thousand exceeds the p99", (t) => {
+  const meter = new TokenMeter();
+  let at = 0;
+  const rotate = (times: number, each: number): void => {
+    for (let count = 0; count < times; count += 1) {
+      at += each;
+      meter.accepted(ring(4), ms(at));
+    }
+  };
+  rotate(1, 1);
+  rotate(10, 50);
+  rotate(990, 2);
+  t.same(meter.record(), { rotations: 100, minMs: 2, meanMs: 2, maxMs: 2, p99Ms: 2 });
+  rotate(1, 60);
+  t.equal(meter.record().p99Ms, 2, "it has taken the place of an earlier long one");
+  rotate(1, 60);
+  rotate(990, 2);
+  t.equal(meter.record().p99Ms, 2, "those are forgotten");
+  rotate(11, 7);
+  t.match(meter.record(), { maxMs: 7, p99Ms: 7 });
   t.end();
 });

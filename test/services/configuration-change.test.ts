@@ -6,7 +6,8 @@
 import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
 import { changeProblem } from "../../src/node/configurations.ts";
-import { Cluster, type ClusterOptions, id, service } from "../sim/cluster.ts";
+import { Cluster, id, service } from "../sim/cluster.ts";
+import type { ClusterOptions } from "../sim/cluster-options.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { ip, resource, sampleConf, sampleService, script } from "../sim/sample-conf.ts";

@@ -4,6 +4,7 @@ import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { ServiceWorker } from "../../src/services/service-worker.ts";
+import { RunningResources } from "../../src/services/started-resources.ts";
 import { service } from "../sim/cluster.ts";
 import { resource, sampleService } from "../sim/sample-conf.ts";
 import { done, exited, nodeName, walkCall } from "./agent-driver.ts";
@@ -19,12 +20,15 @@ function external(type: string, rest: Partial<ResourceConf> = {}): ResourceConf 
 }
 
 function worker(...children: readonly ResourceConf[]): ServiceWorker {
-  return new ServiceWorker(sampleService("web", children), () => ({
-    service: service("web"),
-    nodeName: nodeName(),
-    trackingToken: "token",
-    otherInstances: 0,
-  }));
+  return new ServiceWorker(
+    sampleService("web", children),
+    {
+      service: service("web"),
+      nodeName: nodeName(),
+      trackingToken: "token",
+    },
+    new RunningResources(),
+  );
 }
 
 /** Starts it, and answers the agents of its first check. */

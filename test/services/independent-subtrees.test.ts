@@ -8,6 +8,7 @@ import type { ResourceConf, ServiceConf, SubtreeConf } from "../../src/model/con
 import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { ServiceWorker } from "../../src/services/service-worker.ts";
+import { RunningResources } from "../../src/services/started-resources.ts";
 import { Cluster, service } from "../sim/cluster.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
@@ -36,12 +37,15 @@ class Host {
   nowMs = 0;
 
   constructor(...children: readonly ResourceConf[]) {
-    this.worker = new ServiceWorker(sampleService("web", children), () => ({
-      service: service("web"),
-      nodeName: nodeName(),
-      trackingToken: "token",
-      otherInstances: 0,
-    }));
+    this.worker = new ServiceWorker(
+      sampleService("web", children),
+      {
+        service: service("web"),
+        nodeName: nodeName(),
+        trackingToken: "token",
+      },
+      new RunningResources(),
+    );
     this.start();
   }
 

@@ -392,3 +392,29 @@ test("a service that is busy takes its new definition when that has ended", asyn
   place.step({ type: "reconfigure", conf: configuration(20, "web", "mail"), clean: [] });
   t.same(place.take(), ["cancel run /etc/init.d/web status", "initialised 20"]);
 });
+
+const many = Array.from({ length: 50 }, (_, index) => `app${index}`);
+
+test("L6: a clean-up begins sixteen services in each step and ends after the last", async (t) => {
+  const place = new Place(many).step({ type: "clean-up" });
+  t.equal(place.acts.length, 16);
+  place.succeed();
+  t.same(place.take(), [], "the others have not been looked at");
+  while (place.local.hurried) {
+    const before = place.acts.length;
+    place.step({ type: "continue" });
+    t.ok(place.acts.length - before <= 16);
+  }
+  t.equal(place.local.clean, false);
+  place.succeed();
+  t.same(place.take(), ["clean"]);
+});
+
+test("L6: a kill begins with all services at once, also after a clean-up has begun", async (t) => {
+  const place = new Place(many).step({ type: "clean-up" }).step({ type: "kill" });
+  t.equal(place.local.hurried, false);
+  place.step({ type: "continue" });
+  t.equal(place.underWay().filter((word) => word.startsWith("kill")).length, 50);
+  place.succeed();
+  t.equal(place.take().at(-1), "clean");
+});

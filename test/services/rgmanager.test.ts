@@ -5,7 +5,8 @@
  */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
-import { Cluster, type ClusterOptions, id, service } from "../sim/cluster.ts";
+import { Cluster, id, service } from "../sim/cluster.ts";
+import type { ClusterOptions } from "../sim/cluster-options.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { type SampleOptions, sampleConf, virtualAddress } from "../sim/sample-conf.ts";

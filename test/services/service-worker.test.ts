@@ -5,6 +5,7 @@ import type { NodeName, ServiceName } from "../../src/model/ids.ts";
 import { parseNodeName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { ServiceWorker } from "../../src/services/service-worker.ts";
+import { RunningResources } from "../../src/services/started-resources.ts";
 import { service } from "../sim/cluster.ts";
 import { ip, sampleService, script } from "../sim/sample-conf.ts";
 import { done, exited, walkCall } from "./agent-driver.ts";
@@ -18,12 +19,15 @@ function nodeName(): NodeName {
 const web: ServiceName = service("web");
 
 function worker(...children: Parameters<typeof sampleService>[1]): ServiceWorker {
-  return new ServiceWorker(sampleService("web", children), () => ({
-    service: web,
-    nodeName: nodeName(),
-    trackingToken: "token",
-    otherInstances: 0,
-  }));
+  return new ServiceWorker(
+    sampleService("web", children),
+    {
+      service: web,
+      nodeName: nodeName(),
+      trackingToken: "token",
+    },
+    new RunningResources(),
+  );
 }
 
 const absent: AgentReport = { type: "not-started", absent: true, cause: "ENOENT" };

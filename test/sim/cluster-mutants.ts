@@ -121,6 +121,20 @@ const serviceMutants: readonly Mutant[] = [
       replace: "|| code === 0 || !this.#requests.delete(ref.number))",
     },
   ]),
+  mutant("services", "an ordered message overtakes those that wait", [
+    {
+      file: "node/replica.js",
+      find: "this.#waiting.shift()",
+      replace: "this.#waiting.pop()",
+    },
+  ]),
+  mutant("services", "nobody waits for the end of what is half done", [
+    {
+      file: "node/replica-work.js",
+      find: "while (this.#replica.goOn(Number.POSITIVE_INFINITY) > 0)",
+      replace: "while (false)",
+    },
+  ]),
 ];
 
 export const clusterMutants: readonly Mutant[] = [...leaseMutants, ...serviceMutants];

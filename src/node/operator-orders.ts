@@ -1,0 +1,56 @@
+/**
+ * Whom each wish of a user or operator of this node is for. Decides nothing.
+ */
+import type { NodeId } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { NodeInput } from "./node-events.ts";
+import type { OwnServices } from "./own-services.ts";
+import type { QuorumDesk } from "./quorum-desk.ts";
+import type { Replica } from "./replica.ts";
+
+export type OperatorOrder = Extract<
+  NodeInput,
+  {
+    readonly type:
+      | "request"
+      | "propose"
+      | "acknowledge"
+      | "kill"
+      | "quorum-order"
+      | "fenced-by-hand";
+  }
+>;
+
+export type OrderedParts = {
+  readonly own: OwnServices;
+  readonly desk: QuorumDesk;
+  readonly replica: Replica;
+};
+
+/** `members`: of the quorate membership; null: this node takes part in none. */
+export function passOrder(
+  order: OperatorOrder,
+  { own, desk, replica }: OrderedParts,
+  members: readonly NodeId[] | null,
+): void {
+  switch (order.type) {
+    case "request":
+    case "propose":
+      own.request(order, replica.history !== null);
+      return;
+    case "acknowledge":
+      own.acknowledge(order, members === null ? null : replica.fence);
+      return;
+    case "kill":
+      desk.kill(order, members ?? []);
+      return;
+    case "quorum-order":
+      desk.order(order, replica.fence.view);
+      return;
+    case "fenced-by-hand":
+      if (replica.history !== null) own.fencedByHand(order);
+      return;
+    default:
+      assertNever(order);
+  }
+}
