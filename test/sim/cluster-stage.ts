@@ -202,10 +202,15 @@ export class ClusterStage {
     for (const node of cluster.nodes) this.boot(node);
   }
 
-  /** A newer file on one node than the cluster has, after all were down, takes an operator. */
+  /**
+   * A newer file on some nodes than others have, after all were down, takes an operator: the file
+   * of the nodes that work, or the newest where two halves are too few to work.
+   */
   #mendFiles(): void {
     const { cluster } = this.#parts;
-    const holder = cluster.nodes.find((node) => cluster.node(node)?.snapshot.table != null);
+    const newest = cluster.nodes.toSorted((a, b) => cluster.version(b) - cluster.version(a))[0];
+    const working = cluster.nodes.find((node) => cluster.node(node)?.snapshot.table != null);
+    const holder = working ?? newest;
     if (holder === undefined) return;
     const file = cluster.file(holder);
     const wrong = cluster.nodes.filter(

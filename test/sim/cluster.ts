@@ -347,6 +347,11 @@ export class Cluster {
     return this.#machine(node).file;
   }
 
+  /** That of its file. */
+  version(node: number): number {
+    return this.#read(this.file(node))?.version ?? 0;
+  }
+
   #read(text: string): ClusterConf | null {
     const { conf, texts = {} } = this.#options;
     return text === firstText ? conf : (texts[text] ?? null);
