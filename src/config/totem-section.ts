@@ -243,6 +243,7 @@ function readFlowControl(totem: SectionReader, report: Report): FlowControl {
   };
   const { windowFrames, maxFramesPerVisit, netmtuBytes } = flow;
   const chosen = totem.has("window_size") || totem.has("max_messages");
+  // A calm ring sends twice as much.
   const widens = !chosen && 2 * netmtuBytes * maxFramesPerVisit <= visitBytesMax;
   if (maxFramesPerVisit > windowFrames) {
     const problem = `max_messages ${maxFramesPerVisit} exceeds window_size ${windowFrames}`;

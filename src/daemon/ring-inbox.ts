@@ -4,7 +4,7 @@
  * Knows the seal and the codec; does not know the ring's state beyond its current ring.
  * Source: corosync exec/totemnet.c recv_flush reads all waiting frames before a token is handled.
  * Deviation: the sockets cannot be read on demand here, so a token that announces frames not seen
- * yet waits for up to four turns of the event loop, in each of which they are read.
+ * yet waits until they have come, for up to four turns of the event loop in which they are read.
  */
 
 import type { FrameSeal, SealReply, SealVerdict } from "../io/ports.ts";

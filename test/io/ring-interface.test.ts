@@ -1,19 +1,13 @@
 import { test } from "tap";
-import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
+import type { SystemCalls } from "../../src/io/system-calls.ts";
 import { UdpTransport } from "../../src/io/udp-transport.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
+import { transportModes } from "./transport-modes.ts";
 import { until } from "./waiting.ts";
 
 const port = 5405;
 
 type Listener = { readonly transport: UdpTransport; readonly texts: string[] };
-
-const native = await loadSystemCalls();
-/** Both ways to reach the kernel must serve alike. */
-const modes: readonly (readonly [string, SystemCalls | null])[] = [
-  ["by node:dgram alone", null],
-  ...(native.ok ? ([["with native calls", native.value]] as const) : []),
-];
 
 async function listener(
   ownAddress: string,
@@ -36,7 +30,7 @@ function toAll(transport: UdpTransport, frame: readonly Uint8Array[]): void {
 }
 
 if (insideNamespace()) {
-  for (const [mode, calls] of modes) {
+  for (const [mode, calls] of transportModes) {
     test(`${mode}: IPv6: multicast and unicast without any default route`, async (t) => {
       cable("v0", "v1");
       ip("-6 addr add fd00::1/64 dev v0 nodad");

@@ -1,10 +1,11 @@
 import { test } from "tap";
-import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
+import type { SystemCalls } from "../../src/io/system-calls.ts";
 import {
   isLocalAddress,
   UdpTransport,
   type UdpTransportOptions,
 } from "../../src/io/udp-transport.ts";
+import { transportModes } from "./transport-modes.ts";
 import { until } from "./waiting.ts";
 
 const group = "239.192.6.148";
@@ -19,12 +20,6 @@ let port = 20_000 + (process.pid % 10_000) * 4;
 function delivery(type: "udp" | "udpu"): UdpTransportOptions["delivery"] {
   return type === "udp" ? { type, group, ttl: 1, peerIsLocal: true } : { type, addresses };
 }
-
-const native = await loadSystemCalls();
-const modes: readonly (readonly [string, SystemCalls | null])[] = [
-  ["by node:dgram alone", null],
-  ...(native.ok ? ([["with native calls", native.value]] as const) : []),
-];
 
 async function station(
   ownAddress: string,
@@ -45,7 +40,7 @@ function frame(...parts: readonly string[]): readonly Uint8Array[] {
   return parts.map((part) => Buffer.from(part));
 }
 
-for (const [mode, calls] of modes) {
+for (const [mode, calls] of transportModes) {
   for (const type of ["udp", "udpu"] as const) {
     const stations = (): Promise<readonly Station[]> => {
       port += 1;
@@ -105,7 +100,7 @@ for (const [mode, calls] of modes) {
   test(`${mode}: a port that is taken stays with the first`, async (t) => {
     port += 1;
     const first = await station("127.0.0.1", "udpu", calls);
-    for (const [, others] of modes) {
+    for (const [, others] of transportModes) {
       const options = { ownAddress: "127.0.0.1", port, delivery: delivery("udpu") };
       const second = new UdpTransport(options, others);
       t.same(await second.open(() => t.fail("no datagrams")), {
