@@ -192,7 +192,10 @@ const rm: ElementRule = {
   // A misspelt <service> would silently not run.
   unknownElement: "error",
   attributes: {
-    used: ["status_poll_interval", "status_child_max", "disabled", "agent_path", "native"],
+    used: [
+      ...["status_poll_interval", "status_child_max", "disabled", "agent_path", "native"],
+      "quorum_loss",
+    ],
     ignored: {
       log_level: "use <logging>",
       log_facility: "use <logging>",

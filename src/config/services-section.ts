@@ -3,7 +3,7 @@
  * Does not place, start or check services.
  * Source: rgmanager groups.c, restree.c: build_tree, do_load_resource; rgmanager(8).
  * Deviations: whatever the original skips with a message is an error; `depend` must name a service
- * of the file and must not lead back; `retry_delay` is an addition.
+ * of the file and must not lead back; `retry_delay` and `quorum_loss` are additions.
  */
 import type {
   FailoverDomainConf,
@@ -19,6 +19,7 @@ import type { AgentRules } from "./agent-rules.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers, servicesMax } from "./defaults.ts";
 import { occurrenceAttributes, readUpkeep } from "./occurrence-attributes.ts";
+import { boundNode, quorumLossWords } from "./quorum-loss.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
 import {
@@ -49,7 +50,9 @@ export function readServices(
   }
   const written = sectionsNamed(onlySection(rm, "failoverdomains"), "failoverdomain");
   const domains = written.map((domain) => attributeOf(domain, "name") ?? "");
-  const read = new ServiceReader(catalog, domains, report);
+  const stopsAll = reader.choice("quorum_loss", quorumLossWords) === "stop-all";
+  const bindable = stopsAll ? [] : given.domains;
+  const read = new ServiceReader(catalog, { domains, bindable }, report);
   const found: { readonly service: ServiceConf; readonly section: Section }[] = [];
   for (const section of sections.slice(0, servicesMax)) {
     const service = read.service(section);
@@ -71,11 +74,21 @@ type Ancestors = readonly Pick<ResourceConf, "type" | "attributes">[];
 class ServiceReader {
   readonly #catalog: ResourceCatalog;
   readonly #domains: readonly string[];
+  /** Those that may bind a service to their only node. */
+  readonly #bindable: readonly FailoverDomainConf[];
   readonly #report: Report;
 
-  constructor(catalog: ResourceCatalog, domains: readonly string[], report: Report) {
+  constructor(
+    catalog: ResourceCatalog,
+    given: {
+      readonly domains: readonly string[];
+      readonly bindable: readonly FailoverDomainConf[];
+    },
+    report: Report,
+  ) {
     this.#catalog = catalog;
-    this.#domains = domains;
+    this.#domains = given.domains;
+    this.#bindable = given.bindable;
     this.#report = report;
   }
 
@@ -147,19 +160,26 @@ class ServiceReader {
       this.#report.error(place, { type: "bad-value", problem, allowed });
       return null;
     }
+    const domain = this.#domain(section, values.get("domain") ?? null);
+    const exclusive = this.#exclusive(section, values.get("exclusive") ?? "");
+    const where = this.#bindable.find((one) => one.name === domain) ?? null;
+    const depend = this.#depend(section, values.get("depend") ?? null);
+    const dependMode = values.get("depend_mode") === "soft" ? "soft" : "hard";
+    const waits = depend !== null && dependMode === "hard";
     return {
       name,
       line: tree.line,
-      domain: this.#domain(section, values.get("domain") ?? null),
+      domain,
       autostart: parseFlag(values.get("autostart") ?? "") ?? true,
-      exclusive: this.#exclusive(section, values.get("exclusive") ?? ""),
+      exclusive,
       recovery: recoveries.find((each) => each === values.get("recovery")) ?? "restart",
-      depend: this.#depend(section, values.get("depend") ?? null),
-      dependMode: values.get("depend_mode") === "soft" ? "soft" : "hard",
+      depend,
+      dependMode,
       maxRestarts: parseInteger(values.get("max_restarts") ?? "") ?? 0,
       restartExpireMs: duration(values.get("restart_expire_time")),
       priority: parseInteger(values.get("priority") ?? "") ?? 0,
       retryDelayMs: duration(values.get("retry_delay") ?? retryDelayDefault),
+      boundTo: exclusive || waits ? null : boundNode(where, tree),
       tree,
     };
   }

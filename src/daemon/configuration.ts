@@ -84,7 +84,7 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
 }
 
 /** Members of another one would wait for each other's part of the state exchange in vain. */
-const exchangeVersion = 3;
+const exchangeVersion = 4;
 
 /** Settings that must be equal on all members of a ring, as one number. */
 export function ringConfigHash(totem: TotemConf): number {

@@ -15,6 +15,7 @@ import { accept, type Result } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import type { Configuration } from "../node/configurations.ts";
+import type { CarriedOver } from "../node/node-events.ts";
 import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
@@ -25,6 +26,7 @@ import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { operatorBackend } from "./operator-backend.ts";
 import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
+import type { RingThreadProblem } from "./ring-port.ts";
 import { reportStatus } from "./status-report.ts";
 import { SupervisorDesk, type SupervisorLine } from "./supervisor-desk.ts";
 import { WatchdogDesk } from "./watchdog-desk.ts";
@@ -181,10 +183,10 @@ export class Daemon {
       log,
       onReady: () => {
         if (this.#ending) return;
-        this.#beginLife();
+        this.#beginLife(null);
         this.#supervisor.ready();
       },
-      onGuarded: (untilMs) => this.#life?.loop?.push({ type: "guarded", untilMs }),
+      onGuarded: (untilMs, atEnd) => this.#life?.loop?.push({ type: "guarded", untilMs, atEnd }),
       onWatchdog: (report) => this.#watchdog.onReport(report),
       onMissing: () => {
         const text = "no guard can be started: this node hands its services over and ends";
@@ -200,7 +202,7 @@ export class Daemon {
     this.shutdown();
   }
 
-  #beginLife(): void {
+  #beginLife(carried: CarriedOver | null): void {
     const { log, stateDirectory } = this.#options;
     const { conf, local, addresses, hash, text } = this.#live.loaded;
     const { performer, trackingToken } = this.#ports;
@@ -229,7 +231,8 @@ export class Daemon {
         realtime: true,
         nativeCalls: true,
       },
-      onLease: (endMs) => this.#guard?.arm(endMs),
+      carried,
+      onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#publish(),
     });
@@ -241,19 +244,20 @@ export class Daemon {
       await this.#leave();
       return;
     }
+    const again = end.type === "fatal" ? wasSilent(end.problem) : end.type === "restart";
+    const carried = again && !this.#ending ? (this.#life?.node?.carryOver() ?? null) : null;
     await this.#life?.kill();
-    await this.#killEverything();
+    if (carried?.services == null || this.#ending) await this.#killEverything();
     if (end.type === "killed") {
       log.write("quorum", "crit", { text: `${end.text}: this node ends at once` });
       await this.#exit(1);
       return;
     }
-    const again = end.type === "restart" || end.problem.type === "main-thread-silent";
     if (end.type === "fatal") {
       log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
     }
     if (this.#ending) await this.#exit(again ? 0 : 1);
-    else if (again) this.#beginLife();
+    else if (again) this.#beginLife(carried);
     else await this.#exit(1);
   }
 
@@ -387,6 +391,8 @@ export class Daemon {
     for (const listener of this.#listeners) listener(event);
   }
 }
+
+const wasSilent = ({ type }: RingThreadProblem) => type === "main-thread-silent";
 
 function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | undefined) {
   return reply?.code ?? -9;

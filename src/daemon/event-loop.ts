@@ -8,6 +8,7 @@ import type { Clock, Firing, LogSink } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
@@ -51,7 +52,7 @@ export type LoopParts = {
   /** Gathers what it takes to read a configuration's text. */
   readonly prepareText: (text: string) => Promise<void>;
   /** The lease lasts longer; the guard has to hear of it. */
-  readonly onLease: (endMs: number) => void;
+  readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
   readonly onEnd: (end: NodeEnd) => void;
   /** Called after each turn: what is shown may have changed. */
@@ -186,7 +187,7 @@ export class EventLoop {
         postToRing(output);
         return;
       case "lease":
-        onLease(output.endMs);
+        onLease(output.endMs, output.atEnd);
         return;
       case "arm":
         this.#timers.arm(output.timer, output.afterMs);

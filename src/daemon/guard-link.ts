@@ -20,6 +20,7 @@ import { readJsonLines } from "../io/json-text.ts";
 import type { LogSink } from "../io/ports.ts";
 import { toolEnvironment } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 
 export type WatchdogReport = Omit<
@@ -34,7 +35,7 @@ export type GuardLinkOptions = {
   /** The first guard is there, and that of an earlier life of this daemon is not. */
   readonly onReady: () => void;
   /** Until when the guard leaves services alone (boot time, ms); 0: there is no guard. */
-  readonly onGuarded: (untilMs: number) => void;
+  readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
   /** Of the watchdog device: before `onReady`, and when it changes. */
   readonly onWatchdog: (report: WatchdogReport) => void;
   /** There was a guard, and none can be started any more. */
@@ -56,7 +57,8 @@ export class GuardLink {
   #child: ChildProcess | null = null;
   #ready = false;
   #wasReady = false;
-  #leaseEndMs: number | null = null;
+  /** The newest order. */
+  #lease: { readonly leaseEndMs: number; readonly atEnd: LeaseEnd } | null = null;
   #pauseMs = restartMinMs;
   #unanswered: NodeJS.Timeout | null = null;
   #missing: NodeJS.Timeout | null = null;
@@ -74,10 +76,10 @@ export class GuardLink {
     return this.#child?.pid ?? 0;
   }
 
-  /** Services may run until then, CLOCK_BOOTTIME. */
-  arm(leaseEndMs: number): void {
-    this.#leaseEndMs = leaseEndMs;
-    if (this.#ready) this.#tell({ type: "arm", leaseEndMs });
+  /** Services may run until then, CLOCK_BOOTTIME; `atEnd`: what the guard does then. */
+  arm(leaseEndMs: number, atEnd: LeaseEnd): void {
+    this.#lease = { leaseEndMs, atEnd };
+    if (this.#ready) this.#tell({ type: "arm", leaseEndMs, atEnd });
   }
 
   /** Further addresses, in effect before whatever this process does next. */
@@ -136,12 +138,12 @@ export class GuardLink {
         return;
       case "armed":
         this.#sweeping = false;
-        this.#options.onGuarded(report.leaseEndMs);
+        this.#options.onGuarded(report.leaseEndMs, report.atEnd);
         return;
       case "sweeping":
         if (this.#sweeping) return;
         this.#sweeping = true;
-        this.#options.onGuarded(0);
+        this.#options.onGuarded(0, "kill");
         this.#say("warning", `the guard is killing all services: ${report.why}`);
         return;
       case "watchdog":
@@ -165,7 +167,7 @@ export class GuardLink {
     if (this.#missing !== null) clearTimeout(this.#missing);
     this.#missing = null;
     this.#say("info", `the guard is process ${this.pid}`);
-    if (this.#leaseEndMs !== null) this.#tell({ type: "arm", leaseEndMs: this.#leaseEndMs });
+    if (this.#lease !== null) this.#tell({ type: "arm", ...this.#lease });
     if (this.#wasReady) return;
     this.#wasReady = true;
     this.#options.onReady();
@@ -177,7 +179,7 @@ export class GuardLink {
     this.#ready = false;
     this.#sweeping = false;
     if (this.#dismissed) return;
-    this.#options.onGuarded(0);
+    this.#options.onGuarded(0, "kill");
     this.#say("warning", `the guard has ended (${how}); starting another, no service before that`);
     if (this.#wasReady) {
       this.#missing ??= setTimeout(() => this.#options.onMissing(), missingMaxMs);
@@ -202,7 +204,7 @@ export class GuardLink {
     if (this.#unanswered === null) return;
     this.#say("err", `the guard did not answer for ${answerWithinMs} ms`);
     this.#answered();
-    this.#options.onGuarded(0);
+    this.#options.onGuarded(0, "kill");
     this.#kill();
   }
 

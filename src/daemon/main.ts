@@ -5,6 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { Command } from "commander";
 import { formatComplaint, formatCount, hasErrors } from "../config/complaint.ts";
+import { quorumLossLines } from "../config/quorum-loss.ts";
 import { startupWarnings } from "../config/startup-warnings.ts";
 import { causeCode, causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
@@ -12,6 +13,7 @@ import { lockInstance } from "../io/instance-lock.ts";
 import { writeNewKey } from "../io/key-file.ts";
 import { JsonLog } from "../io/log-sink.ts";
 import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
 import { openSupervisorLine } from "./supervisor-desk.ts";
@@ -105,7 +107,10 @@ async function run(options: Arguments): Promise<number | null> {
   const strictly = options.strict === true && complaints.length > 0;
   if (complaints.length > 0) say(formatCount(complaints));
   if (loaded === null || strictly) return 1;
-  if (options.check === true) return hasErrors(complaints) ? 1 : 0;
+  if (options.check === true) {
+    tellQuorumLoss(loaded.conf);
+    return hasErrors(complaints) ? 1 : 0;
+  }
   if (!loaded.conf.services.enabled) {
     say(`${config}: <rm disabled="1">: service management is disabled`);
     return 2;
@@ -156,6 +161,12 @@ async function run(options: Arguments): Promise<number | null> {
   log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
   obeySignals(daemon.value, log);
   return null;
+}
+
+/** What a check shows beside complaints: on standard output, so that those can be told apart. */
+function tellQuorumLoss({ services, nodes }: ClusterConf): void {
+  const nameOf = (id: NodeId) => nodes.find((node) => node.id === id)?.name ?? `node ${id}`;
+  for (const line of quorumLossLines(services, nameOf)) process.stdout.write(`${line}\n`);
 }
 
 function obeySignals(daemon: Daemon, log: JsonLog): void {

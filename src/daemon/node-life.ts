@@ -8,9 +8,11 @@ import type { LogSink } from "../io/ports.ts";
 import { isGroupFrame } from "../membership/group-frames.ts";
 import type { ClusterConf, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName } from "../model/ids.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration, ReadText } from "../node/configurations.ts";
+import type { CarriedOver } from "../node/node-events.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupDesk } from "./group-desk.ts";
 import { MemberLog } from "./member-log.ts";
@@ -44,7 +46,9 @@ export type LifeParts = {
   readonly ring: RingThreadOptions;
   readonly performer: OrderPerformer;
   readonly log: LogSink;
-  readonly onLease: (endMs: number) => void;
+  readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
+  /** Of the life before; null: nothing goes on. */
+  readonly carried: CarriedOver | null;
   readonly onEnd: (end: LifeEnd) => void;
   readonly onTurn: () => void;
 };
@@ -187,9 +191,9 @@ export class NodeLife {
 
   #begin(incarnation: number): void {
     const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
-    const { log, performer, readText, prepareText, onLease, onTurn } = this.#parts;
+    const { log, performer, readText, prepareText, onLease, onTurn, carried } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
-    this.#node = new ClusterNode(conf, identity, { read: readText });
+    this.#node = new ClusterNode(conf, identity, { read: readText, carried });
     this.#loop = new EventLoop({
       conf,
       node: this.#node,

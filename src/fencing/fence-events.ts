@@ -2,17 +2,21 @@
  * What goes into and comes out of the fence domain. Carries no decision.
  * Source: fenced(8), made explicit as events.
  */
-import type { NodeId } from "../model/ids.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
 import type { FenceMessage } from "./fence-messages.ts";
 import type { FenceOrder } from "./fence-round.ts";
 
-/** The node runs nothing; `hosts`: and may run services, which does not matter here. */
+/**
+ * The node runs nothing that another one could run. Whether it `hosts` services, and which it has
+ * `kept`, does not matter here.
+ */
 export type ReadyNotice = {
   readonly node: NodeId;
   readonly life: number;
   readonly at: number;
   readonly hosts: boolean;
+  readonly kept: readonly ServiceName[];
 };
 
 export type FenceInput =

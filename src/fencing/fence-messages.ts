@@ -12,6 +12,7 @@ import {
   oneOf,
   record,
   type Shaped,
+  serviceName,
   text,
 } from "../model/shape.ts";
 
@@ -83,7 +84,7 @@ const victim = record({
   /** An operator has its agents run, or had with success, since or shortly before it was lost. */
   byHand: nullable(byHand),
   /** Life of a `ready` that waits for the agents' verdict. */
-  heldReady: nullable(record({ life: count, at: count, hosts: flag })),
+  heldReady: nullable(record({ life: count, at: count, hosts: flag, kept: list(serviceName) })),
 });
 export type Victim = Shaped<typeof victim>;
 

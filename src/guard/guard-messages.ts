@@ -14,7 +14,7 @@ import {
   text,
 } from "../model/shape.ts";
 
-const protocol = "clusterd-guard-2";
+const protocol = "clusterd-guard-3";
 const addressesMax = 1024;
 
 /** What has to be taken off the machine; the first message, and once only. */
@@ -38,11 +38,15 @@ const alsoWatch = record({
   addresses: list(text, addressesMax),
 });
 
-/** Services may run until then, CLOCK_BOOTTIME. */
+/** `spare`: nothing is here that another node could run, so what is left alone does no harm. */
+const atEnd = oneOf("kill", "spare");
+
+/** Services may run until then, CLOCK_BOOTTIME; the newest order says what happens then. */
 const arm = record({
   protocol: literal(protocol),
   type: literal("arm"),
   leaseEndMs: number,
+  atEnd,
 });
 
 /** Everything was stopped and verified; the guard is not needed any more. */
@@ -64,7 +68,7 @@ const report = either(
   /** It is the only guard here, and knows what to watch. */
   record({ protocol: literal(protocol), type: literal("ready") }),
   /** Until then it kills nothing, as long as the pipe is open. */
-  record({ protocol: literal(protocol), type: literal("armed"), leaseEndMs: number }),
+  record({ protocol: literal(protocol), type: literal("armed"), leaseEndMs: number, atEnd }),
   /** It is killing, or not done yet; the answer to `arm` meanwhile. */
   record({ protocol: literal(protocol), type: literal("sweeping"), why: text }),
   record({ protocol: literal(protocol), type: literal("clean") }),

@@ -5,17 +5,20 @@
  * Source: sbd(8); rgmanager's watchdog parent, which ends the node when its child dies.
  * G1  From `armed` on nothing is killed before the lease ends, while clusterd is there.
  * G2  When the lease has ended, or clusterd is gone, the services are killed, until that is
- *     verified; `armed` is not said before.
+ *     verified; `armed` is not said before. At the end of a lease that spares them only a service
+ *     address that is found is a reason to kill.
  * G3  Without clusterd it waits for no lease: nobody manages these services any more.
  *
  * G4  Idle is clean only when somebody has looked; `armed` waits until it is known whether there is
  *     a watchdog.
  *
  *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
- *     └─gone─► ended  └──────gone─────┴───────gone──────────►│
+ *     └─gone─► ended  └──────gone─────┼───────gone──────────►│
+ *                       idle ◄──none── sparing ──an address──►│
  *            idle, armed, sweeping and clean ──disarm──► ended
  *   Where the watchdog cannot be disarmed, `retired` takes the place of `ended`: it is fed on.
  */
+import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { Bare, GuardOrder, GuardReport } from "./guard-messages.ts";
 import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
@@ -39,27 +42,32 @@ export type GuardOutput =
   | { readonly type: "report"; readonly report: Bare<GuardReport> }
   | { readonly type: "sweep"; readonly afterMs: number }
   /** Look what is there, and touch nothing. */
-  | { readonly type: "look"; readonly afterMs: number }
+  | { readonly type: "look"; readonly afterMs: number; readonly what: "everything" | "addresses" }
   | FeederOutput
   | { readonly type: "log"; readonly level: "notice" | "alert"; readonly text: string }
   | { readonly type: "end" };
+
+type Lease = { readonly leaseEndMs: number; readonly atEnd: LeaseEnd };
 
 type State =
   | { readonly type: "fresh" }
   /** `told`: clusterd knows that the guard is ready. */
   | { readonly type: "idle"; readonly clean: boolean; readonly told: boolean }
-  | { readonly type: "armed"; readonly leaseEndMs: number }
+  | { readonly type: "armed"; readonly leaseEndMs: number; readonly atEnd: LeaseEnd }
+  /** The lease has ended; it is looked whether an address is here. */
+  | { readonly type: "sparing" }
   | {
       readonly type: "sweeping";
       readonly why: string;
       readonly sinceMs: number;
       readonly tries: number;
       /** The lease that clusterd has got meanwhile; null: none. */
-      readonly leaseEndMs: number | null;
+      readonly lease: Lease | null;
       readonly next: "wait" | "end";
     }
   | { readonly type: "retired" | "ended" };
 
+const leaseOver = "the lease has ended";
 /** Before another try at what did not go away. */
 const sweepAgainMs = 100;
 /** Stop scripts of the clean-up end when they end; the reset is a second or more away. */
@@ -77,7 +85,7 @@ export class LeaseGuard {
         this.#onWatch(input.watchdog !== null, nowMs);
         break;
       case "arm":
-        this.#onArm(input.leaseEndMs, nowMs);
+        this.#onArm(input, nowMs);
         break;
       case "disarm":
         this.#onDisarm();
@@ -91,7 +99,7 @@ export class LeaseGuard {
         this.#onSwept(input.rest, nowMs);
         break;
       case "looked":
-        this.#onLooked(input.rest);
+        this.#onLooked(input.rest, nowMs);
         break;
       case "opened":
         this.#onOpened(input.result);
@@ -106,7 +114,8 @@ export class LeaseGuard {
         assertNever(input);
     }
     if (this.#state.type === "armed" && nowMs >= this.#state.leaseEndMs) {
-      this.#sweep("the lease has ended", { nowMs, next: "wait" });
+      if (this.#state.atEnd === "kill") this.#sweep(leaseOver, { nowMs, next: "wait" });
+      else this.#spare();
     }
     this.#out.push(...this.#feeder.tend(this.#fit(nowMs), nowMs));
     return this.#out;
@@ -127,18 +136,32 @@ export class LeaseGuard {
     this.#state = { type: "idle", clean: false, told: !watchdog };
     if (watchdog) {
       this.#feeder.use();
-      this.#out.push({ type: "look", afterMs: 0 });
+      this.#out.push({ type: "look", afterMs: 0, what: "everything" });
     } else this.#report({ type: "ready" });
   }
 
-  #onLooked(rest: readonly string[]): void {
+  /** G2. */
+  #spare(): void {
+    this.#state = { type: "sparing" };
+    const text = `${leaseOver}: nothing is here that another node could run, the rest goes on`;
+    this.#out.push({ type: "log", level: "notice", text });
+    this.#out.push({ type: "look", afterMs: 0, what: "addresses" });
+  }
+
+  #onLooked(rest: readonly string[], nowMs: number): void {
     const state = this.#state;
+    if (state.type === "sparing") {
+      const why = `${leaseOver}, and not only what is bound to this node is here`;
+      if (rest.length > 0) this.#sweep(`${why} (${rest.join(", ")})`, { nowMs, next: "wait" });
+      else this.#state = { type: "idle", clean: true, told: true };
+      return;
+    }
     if (state.type !== "idle" || state.clean) return;
     if (rest.length === 0) {
       this.#state = { ...state, clean: true };
       return;
     }
-    this.#out.push({ type: "look", afterMs: lookAgainMs });
+    this.#out.push({ type: "look", afterMs: lookAgainMs, what: "everything" });
     if (state.told) return;
     this.#state = { ...state, told: true };
     const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
@@ -154,7 +177,7 @@ export class LeaseGuard {
     if (state.type === "idle" && !state.told) {
       this.#state = { ...state, told: true };
       this.#report({ type: "ready" });
-    } else if (state.type === "armed") this.#arm(state.leaseEndMs);
+    } else if (state.type === "armed") this.#arm(state);
   }
 
   #onFeedingFailed(why: string): void {
@@ -163,22 +186,25 @@ export class LeaseGuard {
     this.#report({ type: "watchdog", state: "refused", text: why });
   }
 
-  #onArm(leaseEndMs: number, nowMs: number): void {
+  #onArm({ leaseEndMs, atEnd }: Lease, nowMs: number): void {
     const state = this.#state;
     switch (state.type) {
       case "fresh":
         this.#onGone("clusterd did not tell what to watch", nowMs);
         return;
       case "idle":
-        this.#arm(leaseEndMs);
+      case "sparing":
+        this.#arm({ leaseEndMs, atEnd });
         return;
       case "armed":
-        this.#arm(Math.max(leaseEndMs, state.leaseEndMs));
+        this.#arm({ leaseEndMs: Math.max(leaseEndMs, state.leaseEndMs), atEnd });
         return;
-      case "sweeping":
-        this.#state = { ...state, leaseEndMs: Math.max(leaseEndMs, state.leaseEndMs ?? 0) };
+      case "sweeping": {
+        const longest = Math.max(leaseEndMs, state.lease?.leaseEndMs ?? 0);
+        this.#state = { ...state, lease: { leaseEndMs: longest, atEnd } };
         this.#report({ type: "sweeping", why: state.why });
         return;
+      }
       case "retired":
       case "ended":
         return;
@@ -187,9 +213,9 @@ export class LeaseGuard {
     }
   }
 
-  #arm(leaseEndMs: number): void {
-    this.#state = { type: "armed", leaseEndMs };
-    if (!this.#feeder.undecided) this.#report({ type: "armed", leaseEndMs });
+  #arm({ leaseEndMs, atEnd }: Lease): void {
+    this.#state = { type: "armed", leaseEndMs, atEnd };
+    if (!this.#feeder.undecided) this.#report({ type: "armed", leaseEndMs, atEnd });
   }
 
   #onDisarm(): void {
@@ -205,6 +231,7 @@ export class LeaseGuard {
         return;
       case "idle":
       case "armed":
+      case "sparing":
         this.#sweep(why, { nowMs, next: "end" });
         return;
       case "sweeping":
@@ -220,7 +247,7 @@ export class LeaseGuard {
 
   #sweep(why: string, how: { readonly nowMs: number; readonly next: "wait" | "end" }): void {
     const { nowMs: sinceMs, next } = how;
-    this.#state = { type: "sweeping", why, sinceMs, tries: 1, leaseEndMs: null, next };
+    this.#state = { type: "sweeping", why, sinceMs, tries: 1, lease: null, next };
     this.#out.push({ type: "sweep", afterMs: 0 });
     const text = `${why}: killing all services, removing their addresses`;
     this.#out.push({ type: "log", level: "alert", text });
@@ -245,7 +272,7 @@ export class LeaseGuard {
     this.#report({ type: "clean" });
     this.#state = { type: "idle", clean: true, told: true };
     if (state.next === "end") this.#finish();
-    else if (state.leaseEndMs !== null) this.#arm(state.leaseEndMs);
+    else if (state.lease !== null) this.#arm(state.lease);
   }
 
   /** The work is done, and nothing of the services is left. */

@@ -18,7 +18,12 @@ import { JsonLog } from "../io/log-sink.ts";
 import type { Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { ServiceCgroups } from "../io/service-cgroups.ts";
-import { lookForServices, type SweepScope, sweepServices } from "../io/service-sweep.ts";
+import {
+  lookForAddresses,
+  lookForServices,
+  type SweepScope,
+  sweepServices,
+} from "../io/service-sweep.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { findTool } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
@@ -106,7 +111,7 @@ class Guard {
         setTimeout(() => void this.#sweep(), output.afterMs);
         return;
       case "look":
-        setTimeout(() => void this.#look(), output.afterMs);
+        setTimeout(() => void this.#look(output.what), output.afterMs);
         return;
       case "open":
         this.#open();
@@ -151,11 +156,12 @@ class Guard {
     this.step({ type: "swept", rest: await this.#restAfter(sweepServices) });
   }
 
-  async #look(): Promise<void> {
-    this.step({ type: "looked", rest: await this.#restAfter(lookForServices) });
+  async #look(what: "everything" | "addresses"): Promise<void> {
+    const act = what === "everything" ? lookForServices : lookForAddresses;
+    this.step({ type: "looked", rest: await this.#restAfter(act) });
   }
 
-  async #restAfter(act: typeof sweepServices | typeof lookForServices) {
+  async #restAfter(act: typeof sweepServices | typeof lookForServices | typeof lookForAddresses) {
     const ports = { addresses: this.#parts.addresses, processes: this.#processes };
     try {
       return await act(ports, this.#scope);

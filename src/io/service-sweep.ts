@@ -47,6 +47,14 @@ export async function lookForServices(
   return restInWords(await heldAddresses(ports.addresses, scope.addresses), running);
 }
 
+/** Which of the addresses are on this machine, without touching them. */
+export async function lookForAddresses(
+  ports: { readonly addresses: Addresses },
+  scope: SweepScope,
+): Promise<SweepRest> {
+  return restInWords(await heldAddresses(ports.addresses, scope.addresses), []);
+}
+
 function restInWords(
   holding: Awaited<ReturnType<typeof heldAddresses>>,
   running: readonly TrackedProcess[],

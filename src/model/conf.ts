@@ -170,6 +170,11 @@ export type ServiceConf = {
   readonly restartExpireMs: Ms;
   readonly priority: number;
   readonly retryDelayMs: Ms;
+  /**
+   * The only node that may run it, where nothing of it could be held by another node as well; null:
+   * it floats. On loss of quorum a bound service goes on, a floating one is stopped.
+   */
+  readonly boundTo: NodeId | null;
   /** The service resource itself with its children in document order, references resolved. */
   readonly tree: ResourceConf;
 };

@@ -1,8 +1,7 @@
 /**
  * One node of the cluster: hands each machine's outputs to the next machine, and this only.
  * Ring events come in, agent orders and ordered messages go out; performs nothing itself.
- * N1  No service is started without a lease that the guard knows; when it ends, everything is
- *     killed.
+ * N1  No service is started without a lease that the guard knows.
  * N2  A node whose history ended takes a new life and proves itself clean before it is ready.
  *
  *   apart ──regular configuration──► exchanging ──all spoke, quorate──► active
@@ -22,7 +21,14 @@ import { FenceBoard } from "./fence-board.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
-import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
+import type {
+  CarriedOver,
+  NodeIdentity,
+  NodeInput,
+  NodeOutput,
+  NodeSurroundings,
+  Now,
+} from "./node-events.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { type OrderedParts, passOrder } from "./operator-orders.ts";
 import { Outbox } from "./outbox.ts";
@@ -32,6 +38,7 @@ import { QuorumDesk } from "./quorum-desk.ts";
 import { type Ordered, Replica } from "./replica.ts";
 import { ReplicaWork, usualWorkMax } from "./replica-work.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { Standing } from "./standing.ts";
 import { ArrivedSnapshot, composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 import { Unfencing } from "./unfencing.ts";
 
@@ -50,6 +57,7 @@ export class ClusterNode {
   readonly #tick: RetryTick;
   readonly #signs: LastSigns;
   readonly #presence: Presence;
+  readonly #standing: Standing;
   readonly #work: ReplicaWork;
   readonly #timed: TimedParts & OrderedParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
@@ -59,31 +67,35 @@ export class ClusterNode {
   /** Waits until its configurations can be read. */
   #snapshot: ArrivedSnapshot | null = null;
 
-  constructor(conf: ClusterConf, identity: NodeIdentity, { read, workMax }: NodeSurroundings) {
+  constructor(conf: ClusterConf, identity: NodeIdentity, surroundings: NodeSurroundings) {
+    const { read, workMax, carried = null } = surroundings;
     const { configHash: hash, configText: text } = identity;
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
-    this.quorum = new Quorum(conf.quorum, conf.nodes);
+    this.quorum = new Quorum(conf.quorum, conf.nodes, carried?.lastQuorate ?? null);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
-    this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
+    const services = carried?.configHash === hash ? carried.services : null;
+    const held = { outbox: this.#outbox, lease: this.lease, carried: services };
+    this.#own = new OwnServices(conf, identity, held);
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
-    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk };
     const { unfencing } = this;
-    this.#presence = new Presence(identity.self, { ...shared, unfencing });
-    this.#replica = new Replica(this.#configurations, identity.self);
+    const stepOwn = (input: LocalInput) => this.#stepOwn(input);
+    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, stepOwn };
+    const presence = new Presence(identity.self, { ...shared, unfencing });
+    const replica = new Replica(this.#configurations, identity.self);
+    this.#presence = presence;
+    this.#replica = replica;
+    this.#standing = new Standing({ ...shared, presence, replica }, services !== null);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
     this.#signs = new LastSigns(conf.fencing, identity.watchdog);
-    this.#timed = {
-      ...{ lease: this.#leaseTimer, tick: this.#tick, unfencing, replica: this.#replica },
-      ...{ desk: this.#desk, own: this.#own, poll: () => this.#poll() },
-    };
+    const due = { lease: this.#leaseTimer, tick: this.#tick, poll: () => this.#poll() };
+    this.#timed = { ...shared, ...due, unfencing, replica };
     const parts = {
-      ...{ self: identity.self, fenceBoard: this.fenceBoard },
-      ...{ own: this.#own, outbox: this.#outbox, presence: this.#presence },
+      ...{ self: identity.self, fenceBoard: this.fenceBoard, presence },
+      ...shared,
       configurations: this.#configurations,
-      stepOwn: (input: LocalInput) => this.#stepOwn(input),
       settle: (to: Configuration, clean: readonly ServiceName[]) => this.#settle(to, clean),
     };
     this.#work = new ReplicaWork(this.#replica, parts, workMax ?? usualWorkMax);
@@ -113,6 +125,12 @@ export class ClusterNode {
     };
   }
 
+  /** What goes on in the next life of this process. */
+  carryOver(): CarriedOver {
+    const { last } = this.quorum.voice(this.identity.self, false);
+    return this.#standing.carryOver(this.#configurations.settled.hash, last);
+  }
+
   step(input: NodeInput, now: Now): readonly NodeOutput[] {
     this.#outbox.begin(now);
     if (this.lease.takeEnd(now.boottimeMs)) this.#onLeaseEnd();
@@ -121,6 +139,7 @@ export class ClusterNode {
     const complete = this.#work.goOn();
     const table = this.#phase === "active" ? this.#replica.table : null;
     this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
+    this.#leaseTimer.adjust(this.#own.atLeaseEnd);
     if (complete) {
       this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
       this.#tick.adjust(table);
@@ -131,7 +150,7 @@ export class ClusterNode {
   #take(input: NodeInput): void {
     switch (input.type) {
       case "begin":
-        this.#stepOwn({ type: "clean-up" });
+        this.#standing.begin();
         this.#own.armPoll(this.conf);
         break;
       case "configuration":
@@ -149,7 +168,8 @@ export class ClusterNode {
         break;
       case "lease":
         this.lease.renew(input, this.#phase === "active" ? (this.#exchange?.ring ?? null) : null);
-        this.#onLease();
+        this.#leaseTimer.renewed();
+        this.#own.runDeferred();
         break;
       case "timer":
         fireTimer(input.timer, this.#timed, this.#outbox.wallSeconds);
@@ -172,7 +192,7 @@ export class ClusterNode {
         this.unfencing.onVerdict(input);
         break;
       case "guarded":
-        this.lease.guard(input.untilMs);
+        this.lease.guard(input.untilMs, input.atEnd);
         this.#own.runDeferred();
         break;
       case "check-now":
@@ -247,14 +267,18 @@ export class ClusterNode {
     if (hellos === null || hellos === undefined) return;
     const result = concludeExchange(hellos);
     const verdict = this.#desk.judge(hellos, result);
-    if (verdict.quorate && result.accepted.includes(this.identity.self)) this.#proceed(result);
-    else this.#becomeInquorate();
+    if (!verdict.quorate || !result.accepted.includes(this.identity.self)) {
+      this.#becomeInquorate();
+      return;
+    }
+    if (!result.continuing.includes(this.identity.self)) {
+      this.#standing.beginAnew(this.#desk.noneQuorateSince);
+    }
+    this.#proceed(result);
   }
 
   #proceed(result: ExchangeResult): void {
     this.#exchange?.conclude(result);
-    if (!result.continuing.includes(this.identity.self))
-      this.#endHistory("the others went on without it");
     if (!result.snapshotNeeded) {
       this.#activate(result);
       return;
@@ -336,11 +360,12 @@ export class ClusterNode {
       continuing,
     });
     if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });
-    this.#onLease();
+    this.#leaseTimer.renewed();
+    this.#own.runDeferred();
   }
 
   #becomeInquorate(): void {
-    this.#endHistory("the configuration is inquorate");
+    this.#standing.endHistory("the configuration is inquorate");
     this.#phase = "apart";
     this.#snapshot = null;
     this.#accepted = [];
@@ -351,33 +376,11 @@ export class ClusterNode {
     }
   }
 
-  /** The replicated state is void: stop everything and begin a new life (N2). */
-  #endHistory(why: string): void {
-    if (!this.#replica.end()) return;
-    this.#outbox.emit({ type: "stand-down" });
-    this.#own.endLife(why);
-    if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
-    else if (this.#presence.ending === "shutdown") this.#outbox.emit({ type: "leave" });
-  }
-
-  #onLease(): void {
-    this.#leaseTimer.renewed();
-    this.#own.runDeferred();
-  }
-
   #onLeaseEnd(): void {
     const ringGoesOn = this.#phase !== "apart" && !this.#suspended;
-    const why = "the lease has ended: this node could not prove quorate membership in time";
-    const running = this.#own.mayRun;
-    this.#endHistory(why);
     this.#phase = "apart";
     this.#snapshot = null;
-    // The ring still knows the life that has ended; only a new one can take part again.
-    if (ringGoesOn && this.#presence.ending === "no") this.#presence.ending = "restart";
-    if (running) {
-      this.#outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
-      this.#stepOwn({ type: "kill" });
-    } else if (ringGoesOn) this.#presence.onClean(this.#replica.history !== null);
+    this.#standing.leaseEnded(ringGoesOn);
   }
 
   #poll(): void {

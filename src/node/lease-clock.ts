@@ -6,13 +6,18 @@
  * C2  The lease never gets shorter, and once it has ended only new evidence revives it.
  * C3  Something may be started only while whoever ends services from outside has confirmed a lease
  *     that still lasts: until then it may be killing, or not be there.
+ * C4  What another node could run may be started only when the guard has confirmed, too, that it
+ *     kills everything at the end of the lease.
  */
+
 import { type RingId, sameRing } from "../model/ids.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
 
 export class LeaseClock {
   readonly #leaseMs: number;
   #endMs: number | null = null;
   #guardedUntilMs = 0;
+  #guardKills: LeaseEnd = "spare";
   #pending: { readonly ring: RingId; readonly startMs: number } | null = null;
 
   constructor(leaseMs: number) {
@@ -41,13 +46,16 @@ export class LeaseClock {
     return this.#endMs !== null && nowMs < this.#endMs;
   }
 
-  /** C3; 0: nobody guards. */
-  guard(untilMs: number): void {
+  /** C3, C4; 0: nobody guards. */
+  guard(untilMs: number, atEnd: LeaseEnd): void {
     this.#guardedUntilMs = untilMs;
+    this.#guardKills = atEnd;
   }
 
-  mayStart(nowMs: number): boolean {
-    return this.held(nowMs) && nowMs < this.#guardedUntilMs;
+  /** `floats`: another node could run it. */
+  mayStart(nowMs: number, floats: boolean): boolean {
+    const guarded = nowMs < this.#guardedUntilMs && (!floats || this.#guardKills === "kill");
+    return this.held(nowMs) && guarded;
   }
 
   /** When it ends or ended; null when that was dealt with, or it was never held. */

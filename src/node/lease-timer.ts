@@ -2,7 +2,9 @@
  * Wakes the node when its lease ends, and tells the guard how long it lasts.
  * Knows the lease, not what hangs on it.
  * T1  One timer for many renewals: when it is over it is armed again for what is left.
+ * T2  The guard hears what it does at the end with every lease, and at once when that changes.
  */
+import type { LeaseEnd } from "../model/lease-end.ts";
 import { ms } from "../model/time.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { Outbox } from "./outbox.ts";
@@ -11,6 +13,7 @@ export class LeaseTimer {
   readonly #lease: LeaseClock;
   readonly #outbox: Outbox;
   #armed = false;
+  #atEnd: LeaseEnd = "kill";
 
   constructor(lease: LeaseClock, outbox: Outbox) {
     this.#lease = lease;
@@ -22,7 +25,14 @@ export class LeaseTimer {
     const { endMs } = this.#lease;
     if (endMs === null || !this.#held()) return;
     if (!this.#armed) this.#arm();
-    this.#outbox.emit({ type: "lease", endMs });
+    this.#outbox.emit({ type: "lease", endMs, atEnd: this.#atEnd });
+  }
+
+  /** What the guard does when the lease ends. */
+  adjust(atEnd: LeaseEnd): void {
+    if (atEnd === this.#atEnd) return;
+    this.#atEnd = atEnd;
+    this.renewed();
   }
 
   /** The timer is over. */

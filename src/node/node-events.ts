@@ -6,9 +6,12 @@ import type { RingConfiguration } from "../membership/ring-events.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
+import type { QuorateView } from "../model/quorate-view.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
+import type { LocalServices } from "../services/local-services.ts";
 import type { ServiceOperation } from "../services/service-messages.ts";
 import type { ReadText } from "./configurations.ts";
 import type { Envelope } from "./envelope.ts";
@@ -65,8 +68,11 @@ export type NodeInput =
       readonly text: string;
     }
   | ({ readonly type: "request"; readonly number: number } & UserRequest)
-  /** The guard kills nothing before then (boot time, ms), unless this process ends; 0: no guard. */
-  | { readonly type: "guarded"; readonly untilMs: number }
+  /**
+   * The guard kills nothing before then (boot time, ms), unless this process ends; 0: no guard.
+   * `atEnd`: what it does then.
+   */
+  | { readonly type: "guarded"; readonly untilMs: number; readonly atEnd: LeaseEnd }
   /** An operator says that a victim is off; answered like a request. */
   | {
       readonly type: "acknowledge";
@@ -121,7 +127,7 @@ export type NodeOutput =
   | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
   | { readonly type: "sync-done"; readonly ring: RingId }
   /** The lease now lasts until then (boot time, ms): the guard has to know, and to confirm. */
-  | { readonly type: "lease"; readonly endMs: number }
+  | { readonly type: "lease"; readonly endMs: number; readonly atEnd: LeaseEnd }
   | { readonly type: "arm"; readonly timer: NodeTimer; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly timer: NodeTimer }
   | {
@@ -194,4 +200,15 @@ export type NodeSurroundings = {
   readonly read: ReadText;
   /** How much is worked on in one step, unless as usual; see replica-work.ts. */
   readonly workMax?: number;
+  /** What goes on from the life before; null: there was none. */
+  readonly carried?: CarriedOver | null;
+};
+
+/** What one life of the node hands to the next one of the same process. */
+export type CarriedOver = {
+  /** Null: nothing runs, or not only what is bound to this node. */
+  readonly services: LocalServices | null;
+  /** Hash of the configuration that they were made from. */
+  readonly configHash: string;
+  readonly lastQuorate: QuorateView | null;
 };

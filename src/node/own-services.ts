@@ -9,6 +9,7 @@ import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import type { LocalInput, LocalOutput } from "../services/local-events.ts";
@@ -21,6 +22,7 @@ import type { NodeIdentity, NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
 
 type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
+type AdoptOutput = Extract<TableOutput, { readonly type: "adopt" }>;
 type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
 type Request = Extract<NodeInput, { readonly type: "request" | "propose" }>;
 type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
@@ -36,23 +38,36 @@ export class OwnServices {
   readonly #outbox: Outbox;
   readonly #lease: LeaseClock;
   readonly #local: LocalServices;
-  #known: ReadonlySet<string>;
+  #known: ReadonlySet<string> = new Set();
+  /** Services that another node could run, or that hold more than processes. */
+  #floating: ReadonlySet<string> = new Set();
   readonly #requests = new Set<number>();
   #deferred: RunOutput[] = [];
   #hurried = false;
   #lives = 0;
 
+  /** `carried`: those of an earlier life with the same configuration. */
   constructor(
     conf: ClusterConf,
     identity: NodeIdentity,
-    shared: { readonly outbox: Outbox; readonly lease: LeaseClock },
+    shared: {
+      readonly outbox: Outbox;
+      readonly lease: LeaseClock;
+      readonly carried: LocalServices | null;
+    },
   ) {
     this.#identity = identity;
     this.#outbox = shared.outbox;
     this.#lease = shared.lease;
-    this.#known = new Set(conf.services.services.map((service) => service.name));
+    this.#learn(conf);
     const { name: nodeName, trackingToken } = identity;
-    this.#local = new LocalServices(conf, { nodeName, trackingToken });
+    this.#local = shared.carried ?? new LocalServices(conf, { nodeName, trackingToken });
+  }
+
+  #learn({ services }: ClusterConf): void {
+    this.#known = new Set(services.services.map(({ name }) => name));
+    const floating = services.services.filter(({ boundTo }) => boundTo === null);
+    this.#floating = new Set(floating.map(({ name }) => name));
   }
 
   /** Strictly larger at each start of the daemon, and each time a history ended here. */
@@ -66,6 +81,27 @@ export class OwnServices {
 
   get mayRun(): boolean {
     return this.#local.mayRun;
+  }
+
+  /** Whether anything may be here of a service that another node could run, or that holds more. */
+  get mayFloat(): boolean {
+    return this.#local.mayFloat;
+  }
+
+  /** What the guard is to do when the lease ends: with what is here, and what is about to be. */
+  get atLeaseEnd(): LeaseEnd {
+    const waits = this.#deferred.some(({ service }) => this.#floating.has(service));
+    return waits || this.mayFloat ? "kill" : "spare";
+  }
+
+  /** What goes on without quorum. */
+  get kept(): readonly ServiceName[] {
+    return this.#local.kept;
+  }
+
+  /** For the next life of this process. */
+  get local(): LocalServices {
+    return this.#local;
   }
 
   /** Returns true when this step has proven that nothing of any service is left here. */
@@ -115,13 +151,14 @@ export class OwnServices {
 
   #mustWait({ service, operation }: RunOutput): boolean {
     const { boottimeMs } = this.#outbox.now;
-    const unguarded = startsSomething(operation) && !this.#lease.mayStart(boottimeMs);
+    const floats = this.#floating.has(service);
+    const unguarded = startsSomething(operation) && !this.#lease.mayStart(boottimeMs, floats);
     return unguarded || this.#local.initialises(service);
   }
 
   /** From here on these are the services of the configuration. */
   reconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
-    this.#known = new Set(conf.services.services.map((service) => service.name));
+    this.#learn(conf);
     this.step({ type: "reconfigure", conf, clean });
   }
 
@@ -214,9 +251,17 @@ export class OwnServices {
     this.#outbox.submit("app", { layer: "services", body: { type, ...this.#signature() } });
   }
 
-  /** Nothing of any service is left here; `hosts`: and services may come. */
+  /** The table has taken over what went on without quorum. */
+  adopt(output: AdoptOutput): void {
+    const { node, life, service, startOp } = output;
+    if (node !== this.#identity.self || life !== this.life) return;
+    this.step({ type: "adopt", service, startOp });
+  }
+
+  /** Nothing is left here but what goes on; `hosts`: and services may come. */
   announceReady(hosts: boolean): void {
-    const body = { type: "ready" as const, ...this.#signature(), hosts };
+    const { kept } = this.#local;
+    const body = { type: "ready" as const, ...this.#signature(), hosts, kept };
     this.#outbox.submit("app", { layer: "services", body });
   }
 

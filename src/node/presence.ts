@@ -65,7 +65,8 @@ export class Presence {
 
   /** Nothing of any service is left here; `remembers`: there is a replicated history. */
   onClean(remembers: boolean): void {
-    this.#outbox.notice("services", "info", "nothing of any service is left on this node");
+    const but = this.#own.kept.length === 0 ? "" : " but what no other node may run";
+    this.#outbox.notice("services", "info", `nothing of any service is left on this node${but}`);
     if (this.departing && remembers) {
       this.#desk.depart();
       this.#own.announce("left");

@@ -12,6 +12,7 @@ import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { noneQuorateSince } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
@@ -35,6 +36,8 @@ export class QuorumDesk {
   readonly #orders = new Set<number>();
   /** This node is to leave for good. */
   removing = false;
+  /** By the last verdict: nobody can have been quorate since this node itself was. */
+  noneQuorateSince = false;
   /** Why the others do not count this node; null: they do, or there are none. */
   refusal: string | null = null;
 
@@ -106,6 +109,7 @@ export class QuorumDesk {
     }
     const counted = hellos.filter(({ node }) => accepted.includes(node));
     const ring = counted[0]?.ring ?? null;
+    this.noneQuorateSince = noneQuorateSince(this.#self, counted, this.#conf.nodes);
     this.#judged = ring === null ? null : { ring, accepted };
     this.#tell(() => this.#quorum.step(counted, ring?.seq ?? 0));
     const afterMs = this.#conf.quorum.lastManStandingMs;

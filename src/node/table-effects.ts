@@ -28,6 +28,9 @@ export function performTable(
     case "run":
       parts.own.run(output);
       return;
+    case "adopt":
+      parts.own.adopt(output);
+      return;
     case "reply":
       parts.own.reply(output);
       return;

@@ -5,6 +5,7 @@
  * Deviation: votequorum counts all who are present, also those that were outside. A quorum that was
  * lowered, or a tie that was decided, must be outvoted by those who took part in it.
  * V1  Of two parts that follow one view, at most one goes on.
+ * V2  A member of the last quorate membership is told from one that others went on without.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { QuorateView } from "../model/quorate-view.ts";
@@ -64,6 +65,29 @@ export function winsTie(view: QuorateView, { remembering, tie }: Side): boolean 
     const all = members.reduce((sum, { votes }) => sum + votes, 0);
     return votesIn(members, remembering) >= Math.floor(all / 2);
   });
+}
+
+/**
+ * Whether nobody can have been quorate since the node itself was: more than half of all votes
+ * remember the node's own last quorate membership as their last one, so that a later one would have
+ * to do without them. Who has restarted remembers nothing, and does not count.
+ */
+export function noneQuorateSince(
+  node: NodeId,
+  voices: readonly {
+    readonly node: NodeId;
+    readonly votes: number;
+    readonly last: QuorateView | null;
+  }[],
+  nodes: readonly { readonly id: NodeId; readonly votes: number }[],
+): boolean {
+  const ring = voices.find((voice) => voice.node === node)?.last?.ring;
+  if (ring === undefined || latestView(voices.map(({ last }) => last))?.ring !== ring) return false;
+  const votes = new Map(nodes.map((one) => [one.id, one.votes]));
+  for (const voice of voices) votes.set(voice.node, voice.votes);
+  const all = [...votes.values()].reduce((sum, each) => sum + each, 0);
+  const knowing = voices.filter(({ last }) => last?.ring === ring);
+  return 2 * knowing.reduce((sum, voice) => sum + voice.votes, 0) > all;
 }
 
 function votesGone({ members }: QuorateView, remembering: ReadonlySet<NodeId>): number {

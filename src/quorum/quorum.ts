@@ -57,10 +57,12 @@ export class Quorum {
   #present: ReadonlySet<NodeId> = new Set();
   #waitsForAll: boolean;
   #waitCancelled = false;
-  #last: QuorateView | null = null;
+  #last: QuorateView | null;
   #verdict: QuorumVerdict;
 
-  constructor(conf: QuorumConf, nodes: readonly NodeConf[]) {
+  /** `last`: what an earlier life of this process remembered. */
+  constructor(conf: QuorumConf, nodes: readonly NodeConf[], last: QuorateView | null = null) {
+    this.#last = last;
     invariant(!conf.twoNode || nodes.length === 2, "Q1: two_node with other than two nodes");
     this.#conf = conf;
     this.#nodes = nodes;

@@ -4,6 +4,7 @@
  * Runs nothing.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
  */
+import { addressAgents } from "../model/address-agents.ts";
 import type { ResourceConf } from "../model/conf.ts";
 import { type IpSettings, ipSettings } from "../vip/ip-agent.ts";
 
@@ -15,8 +16,6 @@ export function heldAddress({ type, attributes, agent }: ResourceConf): IpSettin
   const address = values.get("ip") ?? values.get("ipv6addr") ?? "";
   return ipSettings(new Map([["address", address.split("/")[0] ?? ""]]));
 }
-
-const addressAgents: readonly string[] = ["IPaddr2", "IPaddr", "IPv6addr"];
 
 /** True when killing every process leaves something of the resource behind. */
 export function outlivesProcesses({ agent }: ResourceConf): boolean {

@@ -31,6 +31,10 @@ export type LocalInput =
   | { readonly type: "new-life" }
   /** Stop everything by its agents, then make sure. */
   | { readonly type: "clean-up" }
+  /** The same without quorum: what only this node may run, and is started, goes on. */
+  | { readonly type: "stand-down" }
+  /** The table has what went on as started by this operation. */
+  | { readonly type: "adopt"; readonly service: ServiceName; readonly startOp: number }
   /** Kill everything, without agents, and make sure. */
   | { readonly type: "kill" }
   /** The clean-up goes on with the next services. */
@@ -62,7 +66,7 @@ export type LocalOutput =
     }
   /** What was new with the configuration of that version has been stopped once. */
   | { readonly type: "initialised"; readonly version: number }
-  /** Nothing of any service is left on this node. */
+  /** Nothing of any service is left on this node but what goes on without quorum. */
   | { readonly type: "clean" }
   | {
       readonly type: "notice";

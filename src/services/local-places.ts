@@ -1,7 +1,8 @@
 /**
  * The places of the services on one node: what is being done with each, and whose the report of an
  * action is. Knows no rules; it answers without a walk through all services.
- * X1  After `setJob` the place of an action, and the number of jobs, agree with the places.
+ * X1  After `setJob` and `setRemains` the place of an action, and the numbers of jobs and of
+ *     floating services, agree with the places.
  */
 import type { AgentCall } from "../model/agent-orders.ts";
 import type { ServiceConf } from "../model/conf.ts";
@@ -22,8 +23,13 @@ export type Place = {
   /** Set by `setJob` only. */
   job: Job | null;
   startOp: number | null;
-  /** Begun and not verifiably stopped since: after a failed stop something may still run. */
+  /**
+   * Begun and not verifiably stopped since: after a failed stop something may still run. Set by
+   * `setRemains` only.
+   */
   remains: boolean;
+  /** It goes on without quorum: nothing is done about it before the table has it again. */
+  kept: boolean;
   /** Its definition from the time on when its job has ended. */
   next: ServiceConf | null;
   /** Something happened while a check was under way that may have looked too early. */
@@ -38,6 +44,8 @@ export class LocalPlaces {
   readonly #identity: { readonly nodeName: NodeName; readonly trackingToken: string };
   readonly #running = new RunningResources();
   readonly #byAction = new Map<number, Place>();
+  /** Of services that another node could run: those of which something may be here. */
+  readonly #floating = new Set<Place>();
   #places = new Map<ServiceName, Place>();
   #checks = 0;
 
@@ -60,8 +68,8 @@ export class LocalPlaces {
   add(conf: ServiceConf): Place {
     const place = { ...this.#identity, service: conf.name };
     const worker = new ServiceWorker(conf, place, this.#running);
-    const idle = { job: null, startOp: null, remains: false, again: false, ill: false };
-    const made = { worker, ...idle, next: null, lastOp: 0 };
+    const idle = { job: null, startOp: null, remains: false, kept: false };
+    const made = { worker, ...idle, again: false, ill: false, next: null, lastOp: 0 };
     this.#places.set(conf.name, made);
     return made;
   }
@@ -70,11 +78,24 @@ export class LocalPlaces {
   vacate(): ReadonlyMap<ServiceName, Place> {
     const before = this.#places;
     this.#places = new Map();
+    this.#floating.clear();
     return before;
   }
 
   keep(name: ServiceName, place: Place): void {
     this.#places.set(name, place);
+    this.#count(place);
+  }
+
+  /** Whether something of the service may be on this machine. */
+  setRemains(place: Place, remains: boolean): void {
+    place.remains = remains;
+    this.#count(place);
+  }
+
+  /** Its definition has changed: it may float now, or be bound. */
+  recount(place: Place): void {
+    this.#count(place);
   }
 
   setJob(place: Place, job: Job | null): void {
@@ -83,6 +104,7 @@ export class LocalPlaces {
       if (place.job.kind === "status") this.#checks -= 1;
     }
     place.job = job;
+    this.#count(place);
     if (job === null) return;
     this.#byAction.set(job.action, place);
     if (job.kind === "status") this.#checks += 1;
@@ -96,6 +118,18 @@ export class LocalPlaces {
   /** Whether any job is under way. */
   get busy(): boolean {
     return this.#byAction.size > 0;
+  }
+
+  /** Whether something may be here of a service that another node could run. */
+  get floats(): boolean {
+    return this.#floating.size > 0;
+  }
+
+  #count(place: Place): void {
+    const { next, worker } = place;
+    const floats = worker.conf.boundTo === null || (next !== null && next.boundTo === null);
+    if (floats && (place.remains || place.job !== null)) this.#floating.add(place);
+    else this.#floating.delete(place);
   }
 
   /** Status checks that are under way. */

@@ -10,9 +10,13 @@
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
  * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
+ * L7  `stand-down` leaves alone what is started and bound to this node. It is checked, and nothing
+ *     follows from that, until the table adopts it or orders something else. Agents are not asked
+ *     to stop what is known not to be here: their stop may end what belongs to another service.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
- *     ▲                                                      └──clean-up, kill──► cleaning
+ *                                  ▲                         │
+ *                                  └─clean-up, stand-down, kill
  */
 import type { AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
@@ -54,8 +58,19 @@ export class LocalServices {
     for (const service of conf.services.services) this.#places.add(service);
   }
 
+  /** Everything that had to be stopped is verified to be gone. */
   get clean(): boolean {
     return this.#state === "clean";
+  }
+
+  /** Whether anything may be here of a service that another node could run, or that holds more. */
+  get mayFloat(): boolean {
+    return this.#state === "dirty" || this.#deferred !== null || this.#places.floats;
+  }
+
+  /** What goes on without quorum. */
+  get kept(): readonly ServiceName[] {
+    return [...this.#places.named()].filter(([, { kept }]) => kept).map(([name]) => name);
   }
 
   /** Whether anything may be running here; false only when it is verified that nothing is. */
@@ -102,7 +117,11 @@ export class LocalServices {
         for (const place of this.#places.all()) place.lastOp = 0;
         break;
       case "clean-up":
-        this.#cleanAll("clean-up");
+      case "stand-down":
+        this.#cleanAll(input.type);
+        break;
+      case "adopt":
+        this.#adoptKept(input.service, input.startOp);
         break;
       case "kill":
         this.#cleanAll("kill");
@@ -134,7 +153,8 @@ export class LocalServices {
     }
     place.again = false;
     place.ill = false;
-    place.remains = true;
+    place.kept = false;
+    this.#places.setRemains(place, true);
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
     this.#begin(place, { kind: op.kind, call, op });
@@ -176,7 +196,7 @@ export class LocalServices {
         this.#finishCheck(place, { outcome, text: verdict.text });
         return;
       case "clean":
-        place.remains = false;
+        this.#places.setRemains(place, false);
         this.#finishInitialising(place.worker.conf.name);
         this.#finishCleaning();
         return;
@@ -219,11 +239,13 @@ export class LocalServices {
         if (place.job?.kind === "status") this.#cancel(place);
         place.next = service;
         this.#takeNext(place);
+        this.#places.recount(place);
       }
     }
     for (const [name, place] of before) {
       if (this.#places.get(name) === place) continue;
       this.#cancel(place);
+      this.#places.setRemains(place, false);
       place.worker.dismiss();
     }
   }
@@ -234,6 +256,7 @@ export class LocalServices {
     const { statusPollIntervalMs } = this.#conf.services;
     place.worker.reconfigure(place.next, { nowMs: this.#nowMs, statusPollIntervalMs });
     place.next = null;
+    this.#places.recount(place);
   }
 
   #finishInitialising(name: ServiceName | null): void {
@@ -252,7 +275,7 @@ export class LocalServices {
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
     }
-    if (op.kind === "stop" && end.outcome === "ok") place.remains = false;
+    if (op.kind === "stop" && end.outcome === "ok") this.#places.setRemains(place, false);
     this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 
@@ -265,6 +288,10 @@ export class LocalServices {
     const { text } = end;
     if (end.outcome === "failed" || worker.wantsRepair) {
       if (startOp === null) return;
+      if (place.kept) {
+        this.#tellKept(place, text);
+        return;
+      }
       const type = end.outcome === "failed" ? "status-failed" : "part-failed";
       this.#out.push({ type, service, startOp, text });
       place.ill = true;
@@ -326,20 +353,52 @@ export class LocalServices {
     if (call !== null) this.#begin(place, { kind: "status", call, op: null });
   }
 
-  #cleanAll(how: "clean-up" | "kill"): void {
+  /** Nothing is done about it now; once is enough to say so. */
+  #tellKept(place: Place, text: string): void {
+    if (!place.ill) {
+      const told = `${place.worker.conf.name}: its check has failed without quorum: ${text}`;
+      this.#out.push({ type: "notice", level: "warning", text: told });
+    }
+    place.ill = true;
+  }
+
+  /** The table has it as started; what its checks have found meanwhile is looked at anew. */
+  #adoptKept(name: ServiceName, startOp: number): void {
+    const place = this.#places.get(name);
+    if (place === undefined || !place.kept) return;
+    place.kept = false;
+    place.ill = false;
+    place.startOp = startOp;
+    place.lastOp = Math.max(place.lastOp, startOp);
+    this.#checkSoon("all", this.#frozen, name);
+  }
+
+  #cleanAll(how: "clean-up" | "stand-down" | "kill"): void {
+    const goesOn = ({ worker, startOp, job, next }: Place): boolean => {
+      const { boundTo } = next ?? worker.conf;
+      const calm = startOp !== null && (job === null || job.kind === "status");
+      return how === "stand-down" && this.#state !== "dirty" && boundTo !== null && calm;
+    };
+    const isHere = ({ remains, job }: Place): boolean => remains || job !== null;
+    const all = [...this.#places.all()];
+    const blind = how !== "stand-down" || this.#state === "dirty";
+    const places = blind ? all : all.filter(isHere);
+    for (const place of all) place.kept = goesOn(place);
     this.#state = "cleaning";
     this.#unchecked.clear();
     this.#initialising.clear();
-    for (const place of this.#places.all()) {
+    for (const place of places) {
       this.#cancel(place);
+      if (place.kept) continue;
       place.worker.endChecks();
       place.startOp = null;
+      this.#places.setRemains(place, true);
     }
-    this.#uncleaned = [...this.#places.all()];
+    this.#uncleaned = places.filter(({ kept }) => !kept);
     this.#cleanMore(how, how === "kill" ? this.#uncleaned.length : cleanUpsAtOnce);
   }
 
-  #cleanMore(how: "clean-up" | "kill", most: number): void {
+  #cleanMore(how: "clean-up" | "stand-down" | "kill", most: number): void {
     for (let begun = 0; begun < most; begun++) {
       const place = this.#uncleaned[0];
       if (place === undefined) break;

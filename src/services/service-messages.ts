@@ -7,6 +7,7 @@ import {
   count,
   either,
   flag,
+  list,
   literal,
   nodeId,
   nullable,
@@ -19,8 +20,8 @@ import {
 import { requestRef } from "./service-state.ts";
 
 /**
- * The node's clean-up stop is done: nothing of the configured services runs there. `hosts`: and it
- * may run services; said again when it may.
+ * The node's clean-up stop is done: nothing of the configured services runs there, but what is
+ * `kept`, which only this node may run. `hosts`: and it may run services; said again when it may.
  */
 const ready = record({
   type: literal("ready"),
@@ -28,6 +29,7 @@ const ready = record({
   life: count,
   at: count,
   hosts: flag,
+  kept: list(serviceName),
 });
 /** The node wants to leave: its services are to be stopped. */
 const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });

@@ -9,6 +9,7 @@
  * T3  A service whose unknown holder might run it does not start.
  * T4  What follows from an input is complete before the next one is taken, and before the table
  *     is handed on: in how many parts it is done changes nothing.
+ * T5  What a node has kept without quorum is started there at its `ready`, or stopped.
  *
  *   node: absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
  *                            ▲                 └──not in view──► lost ──fenced──► absent
@@ -27,6 +28,7 @@ import {
   settleChange,
 } from "./conf-change.ts";
 import {
+  adoptKept,
   beginStop,
   evaluateAll,
   evaluateCrowdedOut,
@@ -312,6 +314,7 @@ export class ServiceTable {
     readonly node: NodeId;
     readonly life: number;
     readonly hosts: boolean;
+    readonly kept: readonly ServiceName[];
   }): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
@@ -322,7 +325,10 @@ export class ServiceTable {
     const rested = yield* releaseAs(draft, node.id, { ...node, phase, knowledge: "known" });
     const state = message.hosts ? "ready" : "clean, and not unfenced yet";
     draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ${state}` });
-    if (message.hosts) yield* failBackAll(draft, node.id);
+    if (message.hosts) {
+      for (const name of message.kept) adoptKept(draft, name, node.id);
+      yield* failBackAll(draft, node.id);
+    }
     yield* evaluateAll(draft, rested);
   }
 

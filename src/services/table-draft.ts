@@ -44,6 +44,14 @@ export type TableNotice = {
 export type TableOutput =
   /** To be performed by the named node and life, exactly once, whoever reads this. */
   | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
+  /** What went on without quorum is started, as if by this operation of the node's life. */
+  | {
+      readonly type: "adopt";
+      readonly service: ServiceName;
+      readonly node: NodeId;
+      readonly life: number;
+      readonly startOp: number;
+    }
   | {
       readonly type: "reply";
       readonly ref: RequestRef;

@@ -1,19 +1,9 @@
 /**
  * The steps of the demonstration, each with its duration and what clustat-ts then shows.
  */
-import { join } from "node:path";
-import { primary, project, RealCluster } from "../e2e/real-cluster.ts";
-import { serviceAddress } from "../netns/node-files.ts";
+import { endLoad, type LoadReport, startLoad } from "../e2e/message-load.ts";
+import { primary, RealCluster } from "../e2e/real-cluster.ts";
 import { indent, perform, say, step } from "./stage.ts";
-
-type Report = {
-  readonly sent: number;
-  readonly acknowledged: number;
-  readonly received: number;
-  readonly duplicated: number;
-  readonly lost: number;
-  readonly longestGapMs: number;
-};
 
 /** Exit status: 0 when nothing acknowledged was lost. */
 export function runDemo(): Promise<number> {
@@ -30,7 +20,7 @@ export function runDemo(): Promise<number> {
   );
 }
 
-async function play(cluster: RealCluster): Promise<Report> {
+async function play(cluster: RealCluster): Promise<LoadReport> {
   say("Three nodes on a bridge, each with its own network, /etc and /run; the configuration is");
   say("the one that the Apache Qpid manual prints; the client knows 20.0.20.200 only.\n");
   await step(cluster, "formation: three daemons started at once", async () => {
@@ -38,13 +28,7 @@ async function play(cluster: RealCluster): Promise<Report> {
     await cluster.allStarted([1, 2, 3]);
     return 1;
   });
-  const load = cluster.net.spawnClient([
-    process.execPath,
-    join(project, "build/test/broker/load.js"),
-    `${serviceAddress}:5672`,
-    "--rate",
-    "200",
-  ]);
+  const load = startLoad(cluster, 200);
   const first = await cluster.started(1, primary);
   await step(cluster, "clusvcadm-ts -r qpidd-primary-service", async () => {
     const moved = await cluster.command(first, "clusvcadm-ts", "-r", "qpidd-primary-service");
@@ -80,31 +64,32 @@ async function play(cluster: RealCluster): Promise<Report> {
     await cluster.allStarted([1, 2, 3]);
     return third;
   });
-  load.kill("SIGTERM");
-  await load.exited;
-  return parseReport(load.output());
+  await step(
+    cluster,
+    "outage of the whole network: all ports are down for three seconds",
+    async () => {
+      await outage(cluster);
+      return third;
+    },
+  );
+  return endLoad(load);
 }
 
-function parseReport(output: string): Report {
-  const line = output.split("\n").findLast((one) => one.startsWith("{"));
-  if (line === undefined) throw new Error(`the client printed no report:\n${output}`);
-  const fields = new Map(Object.entries(JSON.parse(line)));
-  const figure = (name: string): number => {
-    const value = fields.get(name);
-    if (typeof value !== "number") throw new Error(`no ${name} in the report: ${line}`);
-    return value;
-  };
-  return {
-    sent: figure("sent"),
-    acknowledged: figure("acknowledged"),
-    received: figure("received"),
-    duplicated: figure("duplicated"),
-    lost: figure("lost"),
-    longestGapMs: figure("longestGapMs"),
-  };
+/** Nobody is quorate: the address is away, but no broker that has the messages is ended. */
+async function outage(cluster: RealCluster): Promise<void> {
+  const { nodes } = cluster.net;
+  const began = performance.now();
+  for (const node of nodes) await cluster.net.cut(node);
+  await cluster.until("no node is quorate", async () => {
+    const seen = await Promise.all(nodes.map((node) => cluster.status(node)));
+    return seen.every((status) => status?.quorum.quorate === false);
+  });
+  await cluster.until("three seconds", () => performance.now() - began > 3000);
+  for (const node of nodes) await cluster.net.heal(node);
+  await cluster.allStarted(nodes, 60_000);
 }
 
-function summarise(report: Report, tookMs: number): void {
+function summarise(report: LoadReport, tookMs: number): void {
   say("== the client's messages");
   say(`   sent          ${report.sent}`);
   say(`   acknowledged  ${report.acknowledged}`);

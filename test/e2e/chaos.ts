@@ -12,10 +12,10 @@ if (entry.type === "unsupported") {
   process.exit(skippedStatus);
 }
 const { parseArgs } = await import("node:util");
-const { join } = await import("node:path");
 const { serviceAddress } = await import("../netns/node-files.ts");
+const { endLoad, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
-const { primary, project, RealCluster } = await import("./real-cluster.ts");
+const { primary, RealCluster } = await import("./real-cluster.ts");
 const { Random } = await import("../sim/random.ts");
 
 const { values } = parseArgs({
@@ -109,11 +109,7 @@ async function play(): Promise<number> {
   judge.start(cluster.net, serviceAddress);
   cluster.startAll();
   await rest();
-  const load = cluster.net.spawnClient([
-    process.execPath,
-    join(project, "build/test/broker/load.js"),
-    ...[`${serviceAddress}:5672`, "--rate", "300"],
-  ]);
+  const load = startLoad(cluster, 300);
   const began = performance.now();
   const endMs = began + Number(values.minutes) * 60_000;
   let acts = 0;
@@ -132,16 +128,10 @@ async function play(): Promise<number> {
     );
     if (judge.doubles().length > 0) break;
   }
-  load.kill("SIGTERM");
-  await load.exited;
-  const report =
-    load
-      .output()
-      .split("\n")
-      .findLast((line) => line.startsWith("{")) ?? "{}";
-  say(report);
+  const report = await endLoad(load);
+  say(JSON.stringify(report));
   for (const double of judge.doubles()) say(`TWO OWNERS: ${double}`);
-  const lost = new Map(Object.entries(JSON.parse(report))).get("lost");
+  const { lost } = report;
   const good = lost === 0 && judge.doubles().length === 0;
   say(`chaos: ${acts} faults, seed ${values.seed}: ${good ? "passed" : "FAILED"}`);
   return good ? 0 : 1;

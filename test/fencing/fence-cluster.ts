@@ -107,7 +107,7 @@ export class FenceCluster {
   }
 
   ready(node: number, life = 1): this {
-    this.all({ type: "ready", ready: { node: id(node), life, at: 0, hosts: true } });
+    this.all({ type: "ready", ready: { node: id(node), life, at: 0, hosts: true, kept: [] } });
     return this.#deliver();
   }
 

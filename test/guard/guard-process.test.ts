@@ -13,7 +13,7 @@ function insideLater(): void {
     const { at, guard } = await guarded(t);
     ip(`addr add ${later}/24 dev one`);
     guard.tell({ type: "also-watch", addresses: [later] });
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000, atEnd: "kill" });
     await until("it is armed", () => guard.heard("armed"));
     guard.child.stdin?.end();
     t.same(await guard.ended, [0, null]);
@@ -25,7 +25,7 @@ function insideLater(): void {
 function inside(): void {
   test("a closed pipe ends the services at once, and the guard with 0", async (t) => {
     const { at, guard } = await guarded(t);
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000, atEnd: "kill" });
     await until("it is armed", () => guard.heard("armed"));
     t.equal(held(), true, "it waits while clusterd is there");
     const closedMs = performance.now();
@@ -39,13 +39,13 @@ function inside(): void {
   test("the end of the lease ends the services; a new lease begins afterwards", async (t) => {
     const { at, guard } = await guarded(t);
     const leaseEndMs = clock.boottimeMs() + 400;
-    guard.tell({ type: "arm", leaseEndMs });
+    guard.tell({ type: "arm", leaseEndMs, atEnd: "kill" });
     await until("the address is gone", () => !held());
     t.ok(clock.boottimeMs() >= leaseEndMs, "not before the end");
     await until("it says clean", () => guard.heard("clean"));
     t.equal(await processes(at), 0);
     t.equal(guard.said.match(/"armed"/g)?.length, 1);
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000, atEnd: "kill" });
     await until("it is armed again", () => guard.said.match(/"armed"/g)?.length === 2);
   });
 
@@ -74,7 +74,7 @@ function inside(): void {
     for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) guard.child.kill(signal);
     const second = new RunningGuard(at);
     t.teardown(() => second.child.kill("SIGKILL"));
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000, atEnd: "kill" });
     await until("it is armed", () => guard.heard("armed"));
     t.equal(second.heard("ready"), false);
     guard.child.stdin?.end();

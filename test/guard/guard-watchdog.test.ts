@@ -47,7 +47,7 @@ function atWork(): void {
     const { watchdog, guard } = await ready(t, place(t));
     t.match(guard.said, /"state":"armed","text":"\/dev\/pts\/\d+ \(stand-in\), 2 s"/);
     await fedOn(watchdog);
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000, atEnd: "kill" });
     await until("it is armed", () => guard.said.split('"leaseEndMs"').length > 1);
     await fedOn(watchdog);
     guard.child.kill("SIGKILL");
@@ -66,7 +66,7 @@ function atWork(): void {
   test("case 28: after the end of the lease it kills, then feeds on", async (t) => {
     const { watchdog, order } = await device(t);
     const { at, guard } = await guarded(t, order);
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 300 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 300, atEnd: "kill" });
     await until("it says clean", () => guard.heard("clean"));
     t.equal(held(), false);
     t.equal(await processes(at), 0);
@@ -98,7 +98,7 @@ function atItsEnds(): void {
     const { order } = await device(t, { timeoutSeconds: 60 });
     const { guard } = await guarded(t, order);
     t.match(guard.said, /"state":"refused","text":"[^"]*it grants 60 s instead of 2 s/);
-    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 200 });
+    guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 200, atEnd: "kill" });
     await until("it says clean", () => guard.heard("clean"));
   });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { test } from "tap";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import type { LeaseEnd } from "../../src/model/lease-end.ts";
 
 const scope = { token: "t", addresses: [], cgroups: null };
 const watch: GuardInput = { type: "watch", ...scope, watchdog: null };
@@ -8,8 +9,8 @@ const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const clean: GuardInput = { type: "swept", rest: [] };
 
-function arm(leaseEndMs: number): GuardInput {
-  return { type: "arm", leaseEndMs };
+function arm(leaseEndMs: number, atEnd: LeaseEnd = "kill"): GuardInput {
+  return { type: "arm", leaseEndMs, atEnd };
 }
 
 /** What comes out of the last of these inputs, each with its time; log lines left out. */
@@ -29,7 +30,7 @@ function report(type: string): object {
 test("it kills when the lease has ended, not before", async (t) => {
   t.same(last([0, watch]), [report("ready")]);
   t.same(last([0, watch], [0, arm(500)]), [
-    { type: "report", report: { type: "armed", leaseEndMs: 500 } },
+    { type: "report", report: { type: "armed", leaseEndMs: 500, atEnd: "kill" } },
   ]);
   t.same(last([0, watch], [0, arm(500)], [499, time]), []);
   t.match(last([0, watch], [0, arm(500)], [500, time]), [sweep, report("sweeping")]);
@@ -53,6 +54,30 @@ test("without clusterd it does not wait for the end of the lease", async (t) => 
     report("clean"),
     { type: "end" },
   ]);
+});
+
+test("a lease that spares ends without a kill, unless an address is here", async (t) => {
+  const over = [
+    [0, watch],
+    [0, arm(500, "spare")],
+    [500, time],
+  ] as const;
+  const look = { type: "look", afterMs: 0, what: "addresses" };
+  const found: GuardInput = { type: "looked", rest: ["20.0.20.200"] };
+  const none: GuardInput = { type: "looked", rest: [] };
+  t.same(last(...over), [look]);
+  t.same(last(...over, [510, none]), []);
+  t.match(last(...over, [510, found]), [sweep, report("sweeping")]);
+  t.match(last(...over, [510, none], [600, gone]), [sweep], "without clusterd everything ends");
+  t.match(last(...over, [501, gone]), [sweep]);
+  t.same(last(...over, [501, arm(900)], [510, none], [899, time]), [], "it has a lease again");
+  const changed = [
+    [0, watch],
+    [0, arm(500, "spare")],
+    [1, arm(500)],
+    [500, time],
+  ] as const;
+  t.match(last(...changed), [sweep], "the newest order counts");
 });
 
 test("it tries until nothing is left, and says so once", async (t) => {
@@ -80,7 +105,7 @@ test("a new lease counts only after it has finished", async (t) => {
   t.match(last(...begun), [report("sweeping")]);
   t.same(last(...begun, [700, clean]), [
     report("clean"),
-    { type: "report", report: { type: "armed", leaseEndMs: 900 } },
+    { type: "report", report: { type: "armed", leaseEndMs: 900, atEnd: "kill" } },
   ]);
 });
 

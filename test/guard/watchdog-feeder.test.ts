@@ -15,7 +15,7 @@ const clean: GuardInput = { type: "swept", rest: [] };
 const stuck: GuardInput = { type: "swept", rest: ["process 7"] };
 const bare: GuardInput = { type: "looked", rest: [] };
 const found: GuardInput = { type: "looked", rest: ["process 7"] };
-const arm = (leaseEndMs: number): GuardInput => ({ type: "arm", leaseEndMs });
+const arm = (leaseEndMs: number): GuardInput => ({ type: "arm", leaseEndMs, atEnd: "kill" });
 const opened = (nowayout = false): GuardInput => ({
   type: "opened",
   result: accept({ timeoutMs: ms(5000), nowayout, text: "it" }),

@@ -29,14 +29,14 @@ test("C3: starting needs a lease that is held and one that is guarded", async (t
   const lease = new LeaseClock(4400);
   lease.renew({ ring, startMs: 1000 }, ring);
   t.equal(lease.held(2000), true);
-  t.equal(lease.mayStart(2000), false, "nobody has confirmed it");
-  lease.guard(3000);
-  t.equal(lease.mayStart(2999), true);
-  t.equal(lease.mayStart(3000), false, "the guard may be killing by now");
-  lease.guard(0);
-  t.equal(lease.mayStart(2000), false, "there is no guard any more");
-  lease.guard(9000);
-  t.equal(lease.mayStart(5400), false, "what is guarded longer than it lasts has ended");
+  t.equal(lease.mayStart(2000, true), false, "nobody has confirmed it");
+  lease.guard(3000, "kill");
+  t.equal(lease.mayStart(2999, true), true);
+  t.equal(lease.mayStart(3000, true), false, "the guard may be killing by now");
+  lease.guard(0, "kill");
+  t.equal(lease.mayStart(2000, true), false, "there is no guard any more");
+  lease.guard(9000, "kill");
+  t.equal(lease.mayStart(5400, true), false, "what is guarded longer than it lasts has ended");
 });
 
 test("without a guard nothing is started, and nothing that runs is touched", async (t) => {

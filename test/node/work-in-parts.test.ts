@@ -131,7 +131,7 @@ class Story {
 
   #sign(type: "ready" | "leaving", node: number): void {
     const signed = { node: id(node), life, at: this.#at };
-    this.#say(type === "ready" ? { type, ...signed, hosts: true } : { type, ...signed });
+    this.#say(type === "ready" ? { type, ...signed, hosts: true, kept: [] } : { type, ...signed });
   }
 
   #say(body: ServiceMessage): void {
@@ -175,7 +175,7 @@ test("R3: what is half done ends with its history", async (t) => {
   const teller = new Teller(conf);
   teller.take({ type: "view", ringSeq: 8, members: [1, 2, 3] });
   for (const node of [1, 2, 3].map(id)) {
-    const body = { type: "ready" as const, node, life, at: 1, hosts: true };
+    const body = { type: "ready" as const, node, life, at: 1, hosts: true, kept: [] };
     teller.take({ type: "ordered", message: { layer: "services", body } });
   }
   teller.goOn(1);

@@ -309,10 +309,10 @@ test("a node that leaves stops its frozen service, which then rests", async (t) 
   t.same(cluster.runningOn(P), []);
 });
 
-test("case 23: without quorum everything stops and requests answer -9", async (t) => {
+test("case 23: without quorum what could run elsewhere stops, requests answer -9", async (t) => {
   const cluster = started().cut([1], [2, 3]).run(3000);
   t.same(cluster.runningOn(P), [], "node1 stopped it when it became inquorate");
-  t.same(cluster.runningOn("node1-qpidd-service"), []);
+  t.same(cluster.runningOn("node1-qpidd-service"), [1], "no other node may run it");
   const box = cluster.request(1, "enable", { service: P });
   cluster.run(100);
   t.equal(box.reply?.code, -9);
@@ -323,6 +323,13 @@ test("case 23: without quorum everything stops and requests answer -9", async (t
   cluster.heal().run(6000);
   t.equal(cluster.shown(1, P), "started 2");
   t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+});
+
+test("case 23: with quorum_loss stop-all everything stops without quorum", async (t) => {
+  const cluster = started({ brokers: { boundTo: null } })
+    .cut([1], [2, 3])
+    .run(3000);
+  t.same(cluster.runningOn("node1-qpidd-service"), []);
 });
 
 test("case 24: a clean exit stops, others take over without fencing", async (t) => {

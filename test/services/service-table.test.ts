@@ -170,7 +170,7 @@ test("results, failed checks and farewells of an earlier life change nothing", a
   driver.view(1, 2, 3).tick(0);
   const back = JSON.stringify(driver.table.snapshot());
   driver
-    .say({ type: "ready", ...old, hosts: true })
+    .say({ type: "ready", ...old, hosts: true, kept: [] })
     .say({ type: "leaving", ...old })
     .say({ type: "left", ...old });
   driver.result(awaited.operation, "failed");

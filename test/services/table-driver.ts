@@ -30,6 +30,9 @@ export class TableDriver {
 
   /** Hash of the configuration that is to be voted on. */
   examined: string | null = null;
+  /** What nodes say that they have kept when they are ready. */
+  kept: readonly ServiceName[] = [];
+  readonly adopted: string[] = [];
   /** Versions that the table has switched to. */
   readonly switched: number[] = [];
 
@@ -202,13 +205,17 @@ export class TableDriver {
 
   #sign(type: "ready" | "leaving" | "left", node: number, hosts = true): this {
     const signature = { node: id(node), life: this.life(node), at: this.nowMs };
-    return this.say(type === "ready" ? { type, ...signature, hosts } : { type, ...signature });
+    const ready = { ...signature, hosts, kept: this.kept };
+    return this.say(type === "ready" ? { type, ...ready } : { type, ...signature });
   }
 
   #note(output: TableOutput): void {
     switch (output.type) {
       case "run":
         this.operations.push(output);
+        return;
+      case "adopt":
+        this.adopted.push(`${output.service} on ${output.node}`);
         return;
       case "reply":
         if (this.codes.has(output.ref.number)) throw new Error("a request was answered twice");

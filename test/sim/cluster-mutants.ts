@@ -137,4 +137,60 @@ const serviceMutants: readonly Mutant[] = [
   ]),
 ];
 
-export const clusterMutants: readonly Mutant[] = [...leaseMutants, ...serviceMutants];
+const outageMutants: readonly Mutant[] = [
+  mutant("outage", "without quorum everything is stopped", [
+    {
+      file: "node/standing.js",
+      find: 'ends ? "clean-up" : "stand-down"',
+      replace: '"clean-up"',
+    },
+  ]),
+  mutant("outage", "the end of the lease kills what is bound, too", [
+    {
+      file: "node/standing.js",
+      find: "const kills = own.mayFloat;",
+      replace: "const kills = own.mayRun;",
+    },
+  ]),
+  mutant("outage", "the guard kills everything at the end of each lease", [
+    {
+      file: "node/own-services.js",
+      find: 'this.mayFloat ? "kill" : "spare"',
+      replace: 'this.mayFloat ? "kill" : "kill"',
+    },
+  ]),
+  mutant("outage", "the guard spares also what floats", [
+    {
+      file: "node/own-services.js",
+      find: 'this.mayFloat ? "kill" : "spare"',
+      replace: 'this.mayFloat ? "spare" : "spare"',
+    },
+  ]),
+  mutant("outage", "what went on goes on, whoever was quorate meanwhile", [
+    {
+      file: "node/standing.js",
+      find: "if (noneQuorateSince || kept.length === 0)",
+      replace: "if (true)",
+    },
+  ]),
+  mutant("outage", "a new life of the process remembers no quorum", [
+    {
+      file: "node/standing.js",
+      find: "return { services, configHash, lastQuorate };",
+      replace: "return { services, configHash, lastQuorate: null };",
+    },
+  ]),
+  mutant("outage", "what goes on is lost with the life of its node", [
+    {
+      file: "node/standing.js",
+      find: "own.mayFloat || !own.mayRun ? null : own.local",
+      replace: "null",
+    },
+  ]),
+];
+
+export const clusterMutants: readonly Mutant[] = [
+  ...leaseMutants,
+  ...serviceMutants,
+  ...outageMutants,
+];

@@ -10,9 +10,10 @@ import {
   parseServiceName,
   type ServiceName,
 } from "../../src/model/ids.ts";
+import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
-import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
+import type { CarriedOver, NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
@@ -184,7 +185,7 @@ export class Cluster {
     const machine = this.#machine(node);
     machine.guard?.end("killed");
     machine.guard = null;
-    this.#step(id(node), { type: "guarded", untilMs: 0 });
+    this.#step(id(node), { type: "guarded", untilMs: 0, atEnd: "kill" });
     return this;
   }
 
@@ -192,8 +193,8 @@ export class Cluster {
     const machine = this.#machine(node);
     const { time } = this.#options;
     const { host, clock, watchdog } = machine;
-    const onGuarded = (untilMs: number): void =>
-      time.after(0, () => this.#step(id(node), { type: "guarded", untilMs }));
+    const onGuarded = (untilMs: number, atEnd: LeaseEnd): void =>
+      time.after(0, () => this.#step(id(node), { type: "guarded", untilMs, atEnd }));
     machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog });
     return this;
   }
@@ -404,7 +405,7 @@ export class Cluster {
     return machine;
   }
 
-  #boot(node: NodeId, guard: "new" | "kept"): void {
+  #boot(node: NodeId, guard: "new" | "kept", carried: CarriedOver | null = null): void {
     const machine = this.#machine(node);
     const { membership } = this.#options;
     const conf = this.#read(machine.file);
@@ -438,6 +439,7 @@ export class Cluster {
               ? refuse("no such text")
               : accept({ conf: read, hash: hashOf(text), text });
           },
+          carried,
           workMax: this.#options.workMax?.(node) ?? worksMax[node % worksMax.length] ?? 1,
         },
       ),
@@ -495,7 +497,7 @@ export class Cluster {
         membership.syncDone(node, output.ring);
         return;
       case "lease":
-        machine.guard?.arm(output.endMs);
+        machine.guard?.arm(output.endMs, output.atEnd);
         return;
       case "arm":
         daemon.timers.arm(output.timer, output.afterMs);
@@ -537,11 +539,13 @@ export class Cluster {
         machine.end = "left";
         membership.leave(node);
         return;
-      case "restart":
+      case "restart": {
+        const carried = daemon.node.carryOver();
         this.#kill(machine);
         membership.crash(node);
-        this.#boot(node, "kept");
+        this.#boot(node, "kept", carried);
         return;
+      }
       case "killed":
         this.log.push(`${time.nowMs} node${node} crit: ${output.text}`);
         this.killDaemon(node);

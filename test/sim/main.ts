@@ -7,6 +7,7 @@
  *                  --ring                         the ring alone
  *                  --lease                        clusters with drifting clocks, against the lease
  *                  --services                     random configurations of services
+ *                  --outage                       brokers that replicate, and networks that fail
  *                  --jobs J                       in so many processes
  *   npm run sim -- --mutants [WORD]               puts known bugs in, those with the word in
  *                                                 their names, and counts the seeds until
@@ -23,6 +24,7 @@ import { hunt } from "./bug-hunt.ts";
 import { clusterMutants } from "./cluster-mutants.ts";
 import { runClusterSchedule } from "./cluster-schedule.ts";
 import { runLeaseSchedule } from "./lease-schedule.ts";
+import { runOutageSchedule } from "./outage-schedule.ts";
 import { ringMutants } from "./ring-mutants.ts";
 import { reportOf } from "./ring-report.ts";
 import { runServiceSchedule } from "./service-schedule.ts";
@@ -38,6 +40,7 @@ const { values, positionals } = parseArgs({
     ring: { type: "boolean" },
     lease: { type: "boolean" },
     services: { type: "boolean" },
+    outage: { type: "boolean" },
     again: { type: "boolean" },
     mutants: { type: "boolean" },
     /** Set for the processes of --jobs: every how many seeds one is theirs. */
@@ -46,7 +49,7 @@ const { values, positionals } = parseArgs({
 });
 
 const kept = fileURLToPath(new URL("../../../sim-failures.txt", import.meta.url));
-const kinds = ["ring", "lease", "services", "cluster"] as const;
+const kinds = ["ring", "lease", "services", "outage", "cluster"] as const;
 const kind = kinds.find((word) => word !== "cluster" && values[word] === true) ?? "cluster";
 const minutes = numberOf(values.minutes, 0);
 const jobs = Math.max(1, numberOf(values.jobs, 1));
@@ -56,6 +59,7 @@ const from = numberOf(values.seed ?? values.from, 1);
 const schedules = {
   lease: runLeaseSchedule,
   services: runServiceSchedule,
+  outage: runOutageSchedule,
   cluster: runClusterSchedule,
 };
 

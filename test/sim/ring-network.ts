@@ -63,6 +63,12 @@ export class RingNetwork {
     this.#unplugged.clear();
   }
 
+  /** Whether a connection between the two would live: it needs both directions. */
+  connects(one: number, other: number): boolean {
+    if (this.#unplugged.has(one) || this.#unplugged.has(other)) return false;
+    return !this.#cuts.has(`${one}>${other}`) && !this.#cuts.has(`${other}>${one}`);
+  }
+
   /** After how many milliseconds the packet arrives; more than once, or never. */
   arrivals(from: number, to: number, message: RingMessage): readonly number[] {
     if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return [];

@@ -73,6 +73,7 @@ export function sampleService(
     restartExpireMs: ms(0),
     priority: 0,
     retryDelayMs: ms(30_000),
+    boundTo: null,
     tree: resource("service", name, { children }),
     ...rest,
   };
@@ -144,6 +145,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
         ...ids.map((node) =>
           sampleService(`node${node}-qpidd-service`, [script("qpidd")], {
             domain: `node${node}-domain`,
+            boundTo: node,
             ...options.brokers,
           }),
         ),

@@ -9,12 +9,14 @@ import { clusterMutants } from "./cluster-mutants.ts";
 import type { ClusterVerdict } from "./cluster-schedule.ts";
 import { firstSeed } from "./first-seed.ts";
 import { runLeaseSchedule } from "./lease-schedule.ts";
+import { runOutageSchedule } from "./outage-schedule.ts";
 import { runServiceSchedule } from "./service-schedule.ts";
 
 const seedsPerRun = 20;
 const searches = [
   ["lease", runLeaseSchedule],
   ["services", runServiceSchedule],
+  ["outage", runOutageSchedule],
 ] as const;
 
 function seedsThatFailed(kind: string): readonly number[] {
@@ -53,7 +55,7 @@ test("every known bug of lease and services still has its place", async (t) => {
   for (const mutant of clusterMutants) t.ok(mutatedFiles(mutant).size > 0, mutant.name);
 });
 
-for (const name of ["a failed stop counts as a stop"]) {
+for (const name of ["a failed stop counts as a stop", "without quorum everything is stopped"]) {
   test(`the judges are awake: ${name}`, async (t) => {
     const mutant = clusterMutants.find((each) => each.name === name);
     if (mutant === undefined) throw new Error(`no mutant "${name}"`);

@@ -84,6 +84,7 @@ function randomService(
     restartExpireMs: ms(random.pick([0, 5000, 60_000])),
     priority: random.below(3),
     retryDelayMs: ms(random.pick([1000, 30_000])),
+    boundTo: null,
   });
 }
 

@@ -2,6 +2,7 @@
  * The guard of a virtual machine: the real decisions, on virtual time, over virtual services.
  */
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
@@ -19,7 +20,7 @@ export type VirtualGuardParts = {
   /** The machine's own clock. */
   readonly time: Timeline;
   readonly host: VirtualHost;
-  readonly onGuarded: (untilMs: number) => void;
+  readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
   /** Null: the machine has none. */
   readonly watchdog: VirtualWatchdog | null;
 };
@@ -36,9 +37,9 @@ export class VirtualGuard {
     if (watchdog !== null) this.#tick();
   }
 
-  arm(leaseEndMs: number): void {
+  arm(leaseEndMs: number, atEnd: LeaseEnd): void {
     const { time } = this.#parts;
-    this.#step({ type: "arm", leaseEndMs });
+    this.#step({ type: "arm", leaseEndMs, atEnd });
     time.after(leaseEndMs - time.nowMs + lateMs, () => this.#step({ type: "time" }));
   }
 
@@ -77,8 +78,10 @@ export class VirtualGuard {
     const { time, host, onGuarded, watchdog } = this.#parts;
     switch (output.type) {
       case "report":
-        if (output.report.type === "armed") onGuarded(output.report.leaseEndMs);
-        if (output.report.type === "sweeping") onGuarded(0);
+        if (output.report.type === "armed") {
+          onGuarded(output.report.leaseEndMs, output.report.atEnd);
+        }
+        if (output.report.type === "sweeping") onGuarded(0, "kill");
         return;
       case "sweep":
         time.after(sweepMs, () => {
@@ -86,7 +89,10 @@ export class VirtualGuard {
         });
         return;
       case "look":
-        time.after(output.afterMs, () => this.#step({ type: "looked", rest: host.left() }));
+        time.after(output.afterMs, () => {
+          const rest = output.what === "addresses" ? [...host.addresses] : host.left();
+          this.#step({ type: "looked", rest });
+        });
         return;
       case "open": {
         const result = watchdog?.open(ms(virtualDevice.timeoutMs));

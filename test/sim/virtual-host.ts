@@ -18,20 +18,26 @@ export type ScriptBehaviour = {
 class ProcessSet extends Set<string> {
   /** Grows with each change. */
   changes = 0;
+  /** Is told of each process that begins or ends. */
+  onChange: (process: string, what: "begins" | "ends") => void = () => undefined;
 
   override add(process: string): this {
     this.changes += 1;
-    return super.add(process);
+    const begins = !this.has(process);
+    super.add(process);
+    if (begins) this.onChange(process, "begins");
+    return this;
   }
 
   override delete(process: string): boolean {
     this.changes += 1;
-    return super.delete(process);
+    const ends = super.delete(process);
+    if (ends) this.onChange(process, "ends");
+    return ends;
   }
 
   override clear(): void {
-    this.changes += 1;
-    super.clear();
+    for (const process of [...this]) this.delete(process);
   }
 }
 
@@ -47,6 +53,8 @@ export class VirtualHost {
   undying = false;
   /** `file action` → how it behaves. */
   readonly behaviours = new Map<string, ScriptBehaviour>();
+  /** What a script finds out by itself: its exit code, or null where nothing is special. */
+  insight: (file: string, verb: string) => number | null = () => null;
   /** Every script call, in order. */
   readonly calls: string[] = [];
   announcements = 0;
@@ -162,7 +170,7 @@ export class VirtualHost {
         return;
       }
       this.calls.push(`${service} ${verb}`);
-      const forced = behaviour.code;
+      const forced = behaviour.code ?? this.insight(file ?? "", verb ?? "") ?? undefined;
       const works = behaviour.effect ?? ((forced ?? 0) === 0 ? "done" : "nothing");
       if (verb === "start" && works === "done") {
         this.running.add(process);

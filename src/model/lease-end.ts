@@ -1,0 +1,5 @@
+/**
+ * What whoever watches over a node does when its lease ends: kill everything of the services, or,
+ * where nothing is here that another node could run, spare what is.
+ */
+export type LeaseEnd = "kill" | "spare";

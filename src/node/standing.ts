@@ -1,0 +1,102 @@
+/**
+ * What becomes of the services of this node when its history ends, or its lease.
+ * Does not know rings or votes.
+ * Source: rgmanager rg_state.c: rg_inquorate stops everything.
+ * Deviation: a service that no other node may run, and that holds nothing another one could hold,
+ * goes on (bound): stopping it would protect nothing.
+ * N3  At the end of the lease everything is killed, also what is bound: the work of a service that
+ *     floats may live in its processes. Only a node that is sure of having nothing that floats
+ *     leaves them alone.
+ * N4  What went on without quorum goes on after it only if nobody can have been quorate meanwhile:
+ *     otherwise what it holds may be stale.
+ */
+import type { QuorateView } from "../model/quorate-view.ts";
+import type { LocalInput } from "../services/local-events.ts";
+import type { CarriedOver } from "./node-events.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OwnServices } from "./own-services.ts";
+import type { Presence } from "./presence.ts";
+import type { Replica } from "./replica.ts";
+
+export type StandingParts = {
+  readonly outbox: Outbox;
+  readonly own: OwnServices;
+  readonly presence: Presence;
+  readonly replica: Replica;
+  readonly stepOwn: (input: LocalInput) => void;
+};
+
+export class Standing {
+  readonly #parts: StandingParts;
+  readonly #carriesOn: boolean;
+
+  /** `carriesOn`: an earlier life of this process has left services that go on. */
+  constructor(parts: StandingParts, carriesOn: boolean) {
+    this.#parts = parts;
+    this.#carriesOn = carriesOn;
+  }
+
+  /** The life begins: what an earlier one may have left is stopped, or goes on. */
+  begin(): void {
+    const { stepOwn } = this.#parts;
+    if (!this.#carriesOn) {
+      stepOwn({ type: "clean-up" });
+      return;
+    }
+    stepOwn({ type: "new-life" });
+    stepOwn({ type: "stand-down" });
+    this.#tellKept();
+  }
+
+  /** The replicated state is void: stop what floats, and begin a new life. */
+  endHistory(why: string): void {
+    const { replica, outbox, own, presence, stepOwn } = this.#parts;
+    if (!replica.end()) return;
+    outbox.emit({ type: "stand-down" });
+    own.endLife(why);
+    const ends = presence.ending === "shutdown";
+    if (own.mayRun) {
+      stepOwn({ type: ends ? "clean-up" : "stand-down" });
+      this.#tellKept();
+    } else if (ends) outbox.emit({ type: "leave" });
+  }
+
+  /** The history that goes on is not this node's, or a new one begins. */
+  beginAnew(noneQuorateSince: boolean): void {
+    const { outbox, own, stepOwn } = this.#parts;
+    this.endHistory("the others went on without it");
+    const { kept } = own;
+    if (noneQuorateSince || kept.length === 0) return;
+    const why = "others may have been quorate without this node, what went on here may be stale";
+    outbox.notice("services", "warning", `${kept.join(", ")}: stopped: ${why}`);
+    stepOwn({ type: "clean-up" });
+  }
+
+  /** `ringGoesOn`: the others still see this node. */
+  leaseEnded(ringGoesOn: boolean): void {
+    const { replica, outbox, own, presence, stepOwn } = this.#parts;
+    const why = "the lease has ended: this node could not prove quorate membership in time";
+    const kills = own.mayFloat;
+    this.endHistory(why);
+    // The ring still knows the life that has ended; only a new one can take part again.
+    if (ringGoesOn && presence.ending === "no") presence.ending = "restart";
+    if (kills) {
+      outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
+      stepOwn({ type: "kill" });
+    } else if (ringGoesOn && own.clean) presence.onClean(replica.history !== null);
+  }
+
+  /** For the next life of this process. */
+  carryOver(configHash: string, lastQuorate: QuorateView | null): CarriedOver {
+    const { own } = this.#parts;
+    const services = own.mayFloat || !own.mayRun ? null : own.local;
+    return { services, configHash, lastQuorate };
+  }
+
+  #tellKept(): void {
+    const { kept } = this.#parts.own;
+    if (kept.length === 0) return;
+    const text = `without quorum there goes on what no other node may run: ${kept.join(", ")}`;
+    this.#parts.outbox.notice("services", "notice", text);
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * One random run of faults that no broker dies of by itself: networks that are away as a whole or in
+ * parts, and machines that are starved. Between two of them the brokers are in step again, so that
+ * no acknowledged message may be lost, whatever clusterd stops.
+ */
+import type { NodeId } from "../../src/model/ids.ts";
+import { BrokerModel } from "./broker-model.ts";
+import { Cluster } from "./cluster.ts";
+import { type ClusterVerdict, verdictOf } from "./cluster-schedule.ts";
+import { HostileMembership } from "./hostile-membership.ts";
+import { ClusterJudge, Violation } from "./judges.ts";
+import { Random } from "./random.ts";
+import { RingNetwork } from "./ring-network.ts";
+import { sampleConf, watchdogFencing } from "./sample-conf.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+const primary = "qpidd-primary-service";
+const primaryScript = "/etc/init.d/qpidd-primary";
+/** Detection, safe wait, clean-up, start, a failed start and its retry, three times. */
+const settleMsMax = 240_000;
+
+export function runOutageSchedule(seed: number): ClusterVerdict {
+  const random = new Random(seed);
+  const time = new VirtualTime();
+  const fencing = random.chance(0.3) ? watchdogFencing : {};
+  const conf = sampleConf({ nodes: random.pick([3, 3, 4, 5]), fencing });
+  const network = new RingNetwork(random);
+  const nodes = conf.nodes.map((node) => node.id);
+  const membership = new HostileMembership(time, nodes, { network });
+  const judge = new ClusterJudge(time, conf.fencing);
+  const cluster = new Cluster({ conf, time, membership, judge: (seen) => judge.look(seen) });
+  const brokers = new BrokerModel({ cluster, network, time });
+  const outages = new Outages({ cluster, random, time, network }, brokers);
+  return verdictOf(seed, { cluster, time }, () => {
+    for (const node of nodes) cluster.boot(node);
+    for (let round = random.below(4) + 2; round > 0; round -= 1) outages.play();
+    judge.finish(cluster);
+  });
+}
+
+type Parts = {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  readonly time: VirtualTime;
+  readonly network: RingNetwork;
+};
+
+class Outages {
+  readonly #parts: Parts;
+  readonly #brokers: BrokerModel;
+
+  constructor(parts: Parts, brokers: BrokerModel) {
+    this.#parts = parts;
+    this.#brokers = brokers;
+  }
+
+  /** Waits until all is well, lets something happen, heals it, and counts. */
+  play(): void {
+    const { cluster, random } = this.#parts;
+    this.#settle();
+    cluster.run(random.between(0, 3000));
+    const kind = random.below(8);
+    this.#say(`outage ${kind}`);
+    if (random.chance(0.3)) this.#hangPrimary();
+    else if (random.chance(0.2)) this.#relocate();
+    if (kind <= 1) this.#allPortsDown();
+    else if (kind === 2) this.#partition();
+    else if (kind === 3) this.#swap();
+    else if (kind <= 5) this.#starve(cluster.nodes);
+    else if (kind === 6) this.#starve(cluster.nodes.filter(() => random.chance(0.5)));
+    else this.#oneWay();
+    cluster.heal();
+    for (const node of cluster.nodes) {
+      cluster.host(node).behaviours.clear();
+      cluster.host(node).killStuck();
+      cluster.resume(node);
+    }
+    this.#settle();
+  }
+
+  #settle(): void {
+    const { cluster } = this.#parts;
+    cluster.run(5000);
+    for (let waitedMs = 0; !this.#atRest(); waitedMs += 500) {
+      this.#repair();
+      cluster.run(500);
+      if (waitedMs < settleMsMax) continue;
+      throw new Violation(`liveness: the brokers are not in step: ${this.#brokers.describe()}`);
+    }
+    this.#brokers.judge();
+    this.#say(this.#brokers.describe());
+  }
+
+  /** A stop that hung until it was killed has failed: an operator looks, and starts it again. */
+  #repair(): void {
+    const { cluster } = this.#parts;
+    const [node = 1] = cluster.nodes;
+    if (cluster.record(node, primary)?.state !== "failed") return;
+    cluster.request(node, "disable", { service: primary });
+    cluster.run(1000);
+    cluster.request(node, "enable", { service: primary });
+  }
+
+  /** The brokers are in step, and every node sees all services started. */
+  #atRest(): boolean {
+    const { cluster } = this.#parts;
+    const tables = cluster.nodes.map((node) => cluster.node(node)?.snapshot.table ?? null);
+    const started = tables.every((table) => {
+      const services = table?.snapshot().services ?? [];
+      return services.length > 0 && services.every(({ state }) => state === "started");
+    });
+    return started && this.#brokers.settled;
+  }
+
+  /** For a second, for as long as a lease, or for long. */
+  #while(): void {
+    const { cluster, random } = this.#parts;
+    cluster.run(random.pick([random.between(300, 3000), random.between(3000, 12_000), 60_000]));
+  }
+
+  #allPortsDown(): void {
+    const { cluster } = this.#parts;
+    cluster.cut(...cluster.nodes.map((node) => [node]));
+    this.#while();
+  }
+
+  #partition(): void {
+    const { cluster, random } = this.#parts;
+    const left = cluster.nodes.filter(() => random.chance(0.5));
+    cluster.cut(
+      left,
+      cluster.nodes.filter((node) => !left.includes(node)),
+    );
+    this.#while();
+  }
+
+  /** Two majorities, one after the other: whoever is in both has everything. */
+  #swap(): void {
+    const { cluster, random } = this.#parts;
+    for (const _ of [1, 2]) {
+      const alone = random.pick(cluster.nodes);
+      const rest = cluster.nodes.filter((node) => node !== alone);
+      cluster.cut([alone], rest);
+      this.#say(`node${alone} is alone`);
+      cluster.run(random.between(20_000, 40_000));
+    }
+  }
+
+  /** Their daemons stand still, at about the same time; brokers and guards do not. */
+  #starve(nodes: readonly NodeId[]): void {
+    const { cluster, random, time } = this.#parts;
+    for (const node of nodes) {
+      time.after(random.between(0, 200), () => cluster.pause(node));
+      const forMs = random.pick([random.between(500, 4000), random.between(4000, 20_000)]);
+      time.after(200 + forMs, () => cluster.resume(node));
+    }
+    cluster.run(25_000);
+  }
+
+  #oneWay(): void {
+    const { cluster, random, network } = this.#parts;
+    const [one, other] = [random.pick(cluster.nodes), random.pick(cluster.nodes)];
+    if (one !== other) network.cut(one, other);
+    this.#while();
+  }
+
+  #hangPrimary(): void {
+    const { cluster } = this.#parts;
+    const [owner] = cluster.runningOn(primary);
+    if (owner === undefined) return;
+    cluster.host(owner).behaviours.set(`${primaryScript} stop`, { takesMs: null });
+    this.#say(`the stop of the primary on node${owner} hangs`);
+  }
+
+  #relocate(): void {
+    const { cluster, random } = this.#parts;
+    const [node, target] = [random.pick(cluster.nodes), random.pick(cluster.nodes)];
+    cluster.request(node, "relocate", { service: primary, target });
+  }
+
+  #say(text: string): void {
+    const { cluster, time } = this.#parts;
+    cluster.log.push(`${Math.round(time.nowMs)} ${text}`);
+  }
+}
