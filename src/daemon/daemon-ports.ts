@@ -4,12 +4,11 @@
  */
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { FileStore } from "../io/file-store.ts";
-import { LinuxNetwork } from "../io/linux-network.ts";
+import { addressMeansText, LinuxNetwork, openAddresses } from "../io/linux-network.ts";
 import type { LogSink, Network } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
-import { findTool } from "../io/tool.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { OrderPerformer } from "./order-performer.ts";
@@ -35,23 +34,20 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const store = new FileStore(options.stateDirectory);
   const token = await store.trackingToken();
   if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
-  const ip = await findTool("ip");
-  if (ip === null) return refuse("the program ip (package iproute2) is not installed");
   const calls = await loadSystemCalls();
+  const addresses = await openAddresses(calls);
+  if (!addresses.ok) return addresses;
+  const how = addresses.value.type === "netlink" ? "info" : "warning";
+  log.write("services", how, { text: addressMeansText(addresses.value) });
   const means = await chooseAnnounceMeans(calls.ok ? calls.value : null);
   const level = means.type === "none" ? "warning" : "info";
   log.write("services", level, { text: `addresses are announced by: ${means.type}` });
-  const listing: { network: Network | null } = { network: null };
   const announcer = new Announcer({
     means,
-    interfaces: async () => {
-      const listed = await listing.network?.interfaces();
-      return listed?.ok === true ? listed.value : [];
-    },
+    interfaces: () => addresses.value.addresses.interfaces(),
     onFailure: (text) => log.write("services", "warning", { text }),
   });
-  const network = new LinuxNetwork(ip, announcer);
-  listing.network = network;
+  const network = new LinuxNetwork(addresses.value, announcer);
   const trackingToken = token.value;
   const cgroups = await openCgroups(options, trackingToken);
   const processes = new SystemProcesses(cgroups);
