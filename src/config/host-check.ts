@@ -20,6 +20,7 @@ import {
 import { addressesOf, chooseLocalNode, isLocal, type LocalFacts } from "./local-node.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { ConfPlaces } from "./places.ts";
+import { checkServiceAddresses } from "./service-address-check.ts";
 
 export type FileFact =
   | { readonly type: "absent"; readonly cause: string }
@@ -56,6 +57,8 @@ export type HostFacts = LocalFacts & {
   readonly keyFile: KeyFileFact | null;
   /** By name of the agent; an agent that is missing here is not checked. */
   readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
+  /** Addresses that clusterd has put up on this machine; null: it cannot be known. */
+  readonly claimed?: readonly string[] | null;
   /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
   readonly accounts: ReadonlyMap<string, number | null>;
   /** By name with suffix; a unit that is missing here is not checked. */
@@ -75,6 +78,7 @@ export function checkHost(
   check.names();
   check.sharedAddresses();
   check.families();
+  checkServiceAddresses(conf, { host, places }, report);
   check.localNode();
   check.keyFile();
   check.agents();

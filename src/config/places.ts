@@ -18,6 +18,8 @@ export type ConfPlaces = {
   readonly file: string;
   /** By name of the node. */
   readonly nodes: ReadonlyMap<string, Place>;
+  /** Second names of nodes. */
+  readonly altnames: readonly { readonly node: string; readonly name: string }[];
   /** By name of the agent, where it is first named. */
   readonly agents: ReadonlyMap<string, Place>;
   /** By path of the script, where it is first named. */
@@ -48,6 +50,12 @@ export function collectPlaces(root: Section, file: string): ConfPlaces {
   return {
     file,
     nodes: firstPlaces(nodes, "name"),
+    altnames: nodes.flatMap((node) =>
+      sectionsNamed(node, "altname").flatMap((second) => {
+        const name = attributeOf(second, "name");
+        return name === null ? [] : [{ node: attributeOf(node, "name") ?? "", name }];
+      }),
+    ),
     agents: firstPlaces(devices, "agent"),
     scripts: firstPlaces(sectionsOf("script", onlySection(root, "rm")), "file"),
     units: unitPlaces(sectionsOf("systemd", onlySection(root, "rm"))),

@@ -7,7 +7,7 @@
  * Deviation: rgmanager stops every service (`quorum_loss="stop-all"`). Where no other node may start
  * a service, a stop protects nothing, and it destroys what a replicated server has in memory only.
  */
-import { addressAgents } from "../model/address-agents.ts";
+import { addressAgents } from "../model/address-holders.ts";
 import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { ocfAgentName, unitName } from "./foreign-names.ts";

@@ -40,6 +40,7 @@ export type ConfigurationOutcome = {
 export async function loadConfiguration(
   file: string,
   nodeName: string | null,
+  stateDirectory: string,
 ): Promise<ConfigurationOutcome> {
   const text = await readText(file);
   if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
@@ -48,7 +49,9 @@ export async function loadConfiguration(
   if (parsed.conf === null || parsed.places === null) {
     return { complaints: parsed.complaints, loaded: null };
   }
-  const facts = { ...(await gatherHostFacts(parsed.conf, nodeName)), units };
+  const altnames = parsed.places.altnames.map(({ name }) => name);
+  const asked = { nodeName, altnames, stateDirectory };
+  const facts = { ...(await gatherHostFacts(parsed.conf, asked)), units };
   const complaints = [...parsed.complaints, ...checkHost(parsed.conf, facts, parsed.places)].sort(
     (a, b) => a.line - b.line,
   );

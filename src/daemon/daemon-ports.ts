@@ -2,15 +2,17 @@
  * Opens what the daemon works with: network, processes, cgroups, the mark of its agents.
  * Does not know what for.
  */
+import { AddressClaims } from "../io/address-claims.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { FileStore } from "../io/file-store.ts";
-import { LinuxNetwork } from "../io/linux-network.ts";
+import { addressMeansText, LinuxNetwork, openAddresses } from "../io/linux-network.ts";
 import type { LogSink, Network } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
-import { findTool } from "../io/tool.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { serviceAddresses } from "../services/held-things.ts";
+import { settleRemains } from "./address-remains.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { OrderPerformer } from "./order-performer.ts";
 
@@ -19,6 +21,8 @@ export type DaemonPorts = {
   readonly processes: SystemProcesses;
   /** Null: the processes of services are found by their marks, and missed by polling. */
   readonly cgroups: ServiceCgroups | null;
+  /** The addresses that this node has put up, in this life and before. */
+  readonly claims: AddressClaims;
   readonly trackingToken: string;
   readonly performer: OrderPerformer;
 };
@@ -27,6 +31,8 @@ export type PortsOptions = {
   readonly loaded: LoadedConfiguration;
   readonly stateDirectory: string;
   readonly log: LogSink;
+  /** An address is about to be put up. */
+  readonly onClaimed: (address: string) => void;
 };
 
 /** The reason in words when something cannot be opened. */
@@ -35,28 +41,40 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const store = new FileStore(options.stateDirectory);
   const token = await store.trackingToken();
   if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
-  const ip = await findTool("ip");
-  if (ip === null) return refuse("the program ip (package iproute2) is not installed");
+  const claims = await AddressClaims.open(options.stateDirectory);
+  if (!claims.ok) return claims;
   const calls = await loadSystemCalls();
+  const addresses = await openAddresses(calls);
+  if (!addresses.ok) return addresses;
+  const how = addresses.value.type === "netlink" ? "info" : "warning";
+  log.write("services", how, { text: addressMeansText(addresses.value) });
   const means = await chooseAnnounceMeans(calls.ok ? calls.value : null);
   const level = means.type === "none" ? "warning" : "info";
   log.write("services", level, { text: `addresses are announced by: ${means.type}` });
-  const listing: { network: Network | null } = { network: null };
+  const { addresses: port } = addresses.value;
+  const remains = { addresses: port, claims: claims.value, log };
+  const settled = await settleRemains(remains, serviceAddresses(options.loaded.conf));
+  if (!settled.ok) return settled;
   const announcer = new Announcer({
     means,
-    interfaces: async () => {
-      const listed = await listing.network?.interfaces();
-      return listed?.ok === true ? listed.value : [];
-    },
+    interfaces: () => port.interfaces(),
     onFailure: (text) => log.write("services", "warning", { text }),
   });
-  const network = new LinuxNetwork(ip, announcer);
-  listing.network = network;
+  const network = new LinuxNetwork(addresses.value, announcer);
   const trackingToken = token.value;
   const cgroups = await openCgroups(options, trackingToken);
   const processes = new SystemProcesses(cgroups);
-  const performer = new OrderPerformer({ processes, network, trackingToken });
-  return accept({ network, processes, cgroups, trackingToken, performer });
+  const { onClaimed } = options;
+  const parts = { processes, network, claims: claims.value, onClaimed, trackingToken };
+  const performer = new OrderPerformer(parts);
+  return accept({
+    network,
+    processes,
+    cgroups,
+    claims: claims.value,
+    trackingToken,
+    performer,
+  });
 }
 
 async function openCgroups(

@@ -83,9 +83,12 @@ export class Daemon {
 
   /** Opens everything; the reason in words when something cannot be opened. */
   static async start(options: DaemonOptions): Promise<Result<Daemon, string>> {
-    const ports = await openPorts(options);
+    let started: Daemon | null = null;
+    const onClaimed = (address: string): void => started?.guardAddress(address);
+    const ports = await openPorts({ ...options, onClaimed });
     if (!ports.ok) return ports;
     const daemon = new Daemon(options, ports.value);
+    started = daemon;
     const { loaded, runDirectory, log } = options;
     const sockets = await openControlSockets({
       runDirectory,
@@ -169,14 +172,19 @@ export class Daemon {
     await this.#exit(1);
   }
 
+  /** The guard knows of an address before it is put up. */
+  guardAddress(address: string): void {
+    this.#guard?.alsoWatch([address]);
+  }
+
   #startGuard(): void {
     const { log, stateDirectory } = this.#options;
-    const { trackingToken: token, cgroups } = this.#ports;
+    const { trackingToken: token, cgroups, claims } = this.#ports;
     this.#guard = new GuardLink({
       stateDirectory,
       duty: {
         token,
-        addresses: this.#live.addresses,
+        addresses: claims.all,
         cgroups: cgroups?.directory ?? null,
         watchdog: this.#watchdog.wanted,
       },
@@ -281,8 +289,8 @@ export class Daemon {
 
   /** Whether nothing of the services is left. */
   async #killEverything(): Promise<boolean> {
-    const { network, processes, trackingToken: token } = this.#ports;
-    const scope = { token, addresses: this.#live.addresses };
+    const { network, processes, claims, trackingToken: token } = this.#ports;
+    const scope = { token, addresses: claims.all };
     const rest = await sweepServices({ addresses: network, processes }, scope);
     if (rest.length === 0) return true;
     const text = `of the services there is left: ${rest.join(", ")}`;
@@ -331,11 +339,8 @@ export class Daemon {
     });
   }
 
-  /** The guard knows of new addresses before anything can be started that has them. */
   #onConfiguration(configuration: Configuration): void {
-    const { addresses, services } = this.#live.adopt(configuration);
-    if (addresses.length > 0) this.#guard?.alsoWatch(addresses);
-    void this.#watchServices(services);
+    void this.#watchServices(this.#live.adopt(configuration));
   }
 
   /** Links, addresses and the ends of services: each is a reason to look at once. */
@@ -361,7 +366,7 @@ export class Daemon {
       const why = `link of ${event.interface} changed`;
       this.#life?.loop?.push({ type: "check-now", why, service: null });
     }
-    if (event.type === "address" && event.gone && this.#live.addresses.includes(event.address)) {
+    if (event.type === "address" && event.gone && this.#ports.claims.has(event.address)) {
       const why = `address ${event.address} is gone from ${event.interface}`;
       this.#life?.loop?.push({ type: "check-now", why, service: null });
     }

@@ -84,8 +84,11 @@ export class GuardLink {
 
   /** Further addresses, in effect before whatever this process does next. */
   alsoWatch(addresses: readonly string[]): void {
-    this.#duty = { ...this.#duty, addresses: [...this.#duty.addresses, ...addresses] };
-    this.#tell({ type: "also-watch", addresses });
+    const known = this.#duty.addresses;
+    const fresh = addresses.filter((one) => !known.includes(one));
+    if (fresh.length === 0) return;
+    this.#duty = { ...this.#duty, addresses: [...known, ...fresh] };
+    this.#tell({ type: "also-watch", addresses: fresh });
   }
 
   /** Nothing of the services is left; resolves when the guard has ended, or soon. */

@@ -15,17 +15,16 @@ import { replaceWhole } from "../io/atomic-file.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
-import type { ResourceConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestText } from "../model/request-codes.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
-import { heldAddress } from "../services/held-things.ts";
 import { searchAgents } from "./agent-search.ts";
 import { type LoadedConfiguration, loadConfiguration } from "./configuration.ts";
 
 type Parts = {
   readonly loaded: LoadedConfiguration;
+  readonly stateDirectory: string;
   readonly log: LogSink;
 };
 
@@ -42,22 +41,17 @@ export class LiveConfiguration {
   readonly #agents = new Map<string, FoundAgents>();
   /** The file is written by one after the other. */
   #kept: Promise<void> = Promise.resolve();
-  /** Service addresses of this and all earlier ones: what is to be taken off in the end. */
-  #addresses: ReadonlySet<string>;
+  readonly #stateDirectory: string;
 
-  constructor({ loaded, log }: Parts) {
+  constructor({ loaded, stateDirectory, log }: Parts) {
     this.#loaded = loaded;
     this.#agents.set(loaded.text, loaded.agents);
     this.#log = log;
-    this.#addresses = addressesOf(loaded);
+    this.#stateDirectory = stateDirectory;
   }
 
   get loaded(): LoadedConfiguration {
     return this.#loaded;
-  }
-
-  get addresses(): readonly string[] {
-    return [...this.#addresses];
   }
 
   /**
@@ -71,7 +65,14 @@ export class LiveConfiguration {
     const parsed = parseClusterConf(text, { file, agents });
     if (parsed.conf === null || parsed.places === null) return;
     if (createHash("sha256").update(text).digest("hex") === hash) return;
-    const facts = { ...(await gatherHostFacts(parsed.conf, local.name)), units };
+    const facts = {
+      ...(await gatherHostFacts(parsed.conf, {
+        nodeName: local.name,
+        altnames: parsed.places.altnames.map(({ name }) => name),
+        stateDirectory: this.#stateDirectory,
+      })),
+      units,
+    };
     for (const each of checkHost(parsed.conf, facts, parsed.places)) {
       this.#say("warning", formatComplaint(each));
     }
@@ -104,29 +105,24 @@ export class LiveConfiguration {
     if (next.value.hash === hash) return { accepted: true, text: "it is in force already" };
     const problem = changeProblem(this.#loaded, next.value);
     if (problem !== null) return { accepted: false, text: problem };
-    const checked = await loadConfiguration(file, local.name);
+    const checked = await loadConfiguration(file, local.name, this.#stateDirectory);
     if (checked.loaded === null) return invalid(firstError(checked.complaints));
     const { code, text } = await propose(next.value);
     if (code === 0) return { accepted: true, text: "" };
     return { accepted: false, text: text === "" ? requestText(code) : text };
   }
 
-  /** It is in force from here on; returns what is new of it. */
-  adopt({ conf, hash, text }: Configuration): {
-    readonly addresses: readonly string[];
-    readonly services: readonly ServiceName[];
-  } {
+  /** It is in force from here on; returns the services that are new. */
+  adopt({ conf, hash, text }: Configuration): readonly ServiceName[] {
     const before = this.#loaded;
     const agents = this.#agents.get(text) ?? before.agents;
     this.#loaded = { ...before, conf, hash, text, agents };
     const known = new Set(before.conf.services.services.map(({ name }) => name));
     const services = conf.services.services.map(({ name }) => name);
-    const addresses = [...addressesOf(this.#loaded)].filter((one) => !this.#addresses.has(one));
-    this.#addresses = new Set([...this.#addresses, ...addresses]);
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
     const loaded = this.#loaded;
     this.#kept = this.#kept.then(() => this.#keep(loaded, before.text));
-    return { addresses, services: services.filter((name) => !known.has(name)) };
+    return services.filter((name) => !known.has(name));
   }
 
   #remember(text: string, agents: FoundAgents): void {
@@ -172,13 +168,4 @@ function invalid(problem: string): AcknowledgeReply {
 function firstError(complaints: readonly Complaint[]): string {
   const error = complaints.find(({ severity }) => severity === "error");
   return error === undefined ? "it cannot be read" : formatComplaint(error);
-}
-
-function addressesOf({ conf }: LoadedConfiguration): ReadonlySet<string> {
-  return new Set(conf.services.services.flatMap(({ tree }) => addressesBelow(tree)));
-}
-
-function addressesBelow(tree: ResourceConf): readonly string[] {
-  const own = heldAddress(tree);
-  return [...(own === null ? [] : [own.address]), ...tree.children.flatMap(addressesBelow)];
 }

@@ -102,7 +102,11 @@ async function makeKey(path: string): Promise<number> {
 async function run(options: Arguments): Promise<number | null> {
   if (options.keygen !== undefined) return await makeKey(options.keygen);
   const { config = "" } = options;
-  const { complaints, loaded } = await loadConfiguration(config, options.name ?? null);
+  const { complaints, loaded } = await loadConfiguration(
+    config,
+    options.name ?? null,
+    options.stateDir,
+  );
   for (const complaint of complaints) say(formatComplaint(complaint));
   const strictly = options.strict === true && complaints.length > 0;
   if (complaints.length > 0) say(formatCount(complaints));

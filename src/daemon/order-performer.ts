@@ -3,9 +3,15 @@
  * Chooses nothing: each order holds everything. Does not know services' states.
  */
 import { agentLimitMs, agentRun, maskSecrets } from "../fencing/fence-agent.ts";
-import type { Network, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
+import type { AddressClaims } from "../io/address-claims.ts";
+import type { Network, NetworkInterface, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
 import { noFile } from "../io/process-runner.ts";
-import type { AddressOrder, AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type {
+  AddressOrder,
+  AgentOrder,
+  AgentReport,
+  InterfaceReport,
+} from "../model/agent-orders.ts";
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -14,6 +20,9 @@ import { type Ms, ms } from "../model/time.ts";
 export type PerformerPorts = {
   readonly processes: ProcessRunner;
   readonly network: Network;
+  readonly claims: AddressClaims;
+  /** Before the address is put up: it must go with the services from now on. */
+  readonly onClaimed: (address: string) => void;
   readonly trackingToken: string;
 };
 
@@ -68,10 +77,20 @@ export class OrderPerformer {
       case "run-process":
         return this.#run(action, order);
       case "list-interfaces": {
-        const listed = await this.#ports.network.interfaces();
+        const { network, claims } = this.#ports;
+        const listed = await network.interfaces();
         if (!listed.ok) return { type: "failed", cause: listed.problem };
-        return { type: "interfaces", interfaces: listed.value };
+        return { type: "interfaces", interfaces: reportInterfaces(listed.value, claims) };
       }
+      case "claim-address": {
+        const claimed = await this.#ports.claims.claim(order.address);
+        if (!claimed.ok) return { type: "failed", cause: claimed.problem };
+        this.#ports.onClaimed(order.address);
+        return { type: "done" };
+      }
+      case "release-address":
+        this.#ports.claims.release(order.address);
+        return { type: "done" };
       case "add-address": {
         const added = await this.#ports.network.addAddress(order.address);
         return added.type === "failed" ? added : { type: "done" };
@@ -200,6 +219,19 @@ export class OrderPerformer {
     this.#announcing.get(address)?.();
     this.#announcing.delete(address);
   }
+}
+
+function reportInterfaces(
+  interfaces: readonly NetworkInterface[],
+  claims: AddressClaims,
+): readonly InterfaceReport[] {
+  return interfaces.map((one) => ({
+    ...one,
+    addresses: one.addresses.map((entry) => ({
+      ...entry,
+      ours: entry.marked || claims.has(entry.address),
+    })),
+  }));
 }
 
 function describeResult(result: ProcessResult): string {

@@ -12,10 +12,10 @@ import { causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { knock, lockInstance } from "../io/instance-lock.ts";
 import { readJsonLines } from "../io/json-text.ts";
-import { LinuxAddresses } from "../io/linux-network.ts";
+import { addressMeansText, openAddresses } from "../io/linux-network.ts";
 import { LinuxWatchdog } from "../io/linux-watchdog.ts";
 import { JsonLog } from "../io/log-sink.ts";
-import type { Stop, Watchdog } from "../io/ports.ts";
+import type { Addresses, Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { ServiceCgroups } from "../io/service-cgroups.ts";
 import {
@@ -25,7 +25,6 @@ import {
   sweepServices,
 } from "../io/service-sweep.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
-import { findTool } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
 import { accept, assertNever } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
@@ -33,7 +32,7 @@ import { formatMessage, parseOrder, type WatchOrder } from "./guard-messages.ts"
 import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
 
 type Parts = {
-  readonly addresses: LinuxAddresses;
+  readonly addresses: Addresses;
   readonly calls: SystemCalls | null;
   readonly unlock: Stop;
 };
@@ -198,14 +197,16 @@ async function run(stateDirectory: string): Promise<void> {
       guard?.step({ type: "gone", why: "clusterd has ended" });
     },
   });
-  const ip = await findTool("ip");
-  if (ip === null) throw new Error("the program ip (package iproute2) is not installed");
   const calls = await loadSystemCalls();
   const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority, "inherited") : calls;
   if (!asked.ok) say("notice", `it runs at normal priority: ${asked.problem}`);
+  // Before there is anything to guard: at the end of a lease there may be no room for it.
+  const addresses = await openAddresses(calls);
+  if (!addresses.ok) throw new Error(addresses.problem);
+  say(addresses.value.type === "netlink" ? "info" : "warning", addressMeansText(addresses.value));
   const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "knock" }));
   guard = new Guard({
-    addresses: new LinuxAddresses(ip),
+    addresses: addresses.value.addresses,
     calls: calls.ok ? calls.value : null,
     unlock,
   });

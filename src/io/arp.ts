@@ -5,9 +5,10 @@
  * Deviation: both forms at once and again after 1 s and 3 s, since a lost announcement means an
  * outage as long as the neighbours' caches live.
  */
-import { assertNever } from "../model/outcome.ts";
+
+import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
-import type { AddressOrder, NetworkInterface, ProbeResult, Stop } from "./ports.ts";
+import type { Addresses, AddressOrder, ProbeResult, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 import { findTool, runTool } from "./tool.ts";
 
@@ -21,7 +22,7 @@ export type AnnounceMeans =
 
 export type AnnouncerOptions = {
   readonly means: AnnounceMeans;
-  readonly interfaces: () => Promise<readonly NetworkInterface[]>;
+  readonly interfaces: Addresses["interfaces"];
   readonly onFailure: (text: string) => void;
 };
 
@@ -57,8 +58,8 @@ export class Announcer {
     switch (means.type) {
       case "raw-sockets": {
         const place = await this.#place(order);
-        if (place === null) return { type: "unknown", cause: noPlace(order) };
-        return probeNeighbours(means.calls, place);
+        if (!place.ok) return { type: "unknown", cause: place.problem };
+        return probeNeighbours(means.calls, place.value);
       }
       case "arping":
         return order.family === "ipv4"
@@ -83,7 +84,7 @@ export class Announcer {
     switch (means.type) {
       case "raw-sockets": {
         const place = await this.#place(order);
-        return place === null ? noPlace(order) : sendAnnouncement(means.calls, place);
+        return place.ok ? sendAnnouncement(means.calls, place.value) : place.problem;
       }
       case "arping":
         return order.family === "ipv4"
@@ -96,17 +97,16 @@ export class Announcer {
     }
   }
 
-  async #place(order: AddressOrder): Promise<NeighbourPlace | null> {
-    const interfaces = await this.#options.interfaces();
-    const found = interfaces.find(({ name }) => name === order.interface);
-    if (found === undefined || found.mac === null || found.loopback) return null;
+  async #place(order: AddressOrder): Promise<Result<NeighbourPlace, string>> {
+    const listed = await this.#options.interfaces();
+    if (!listed.ok) return listed;
+    const found = listed.value.find(({ name }) => name === order.interface);
+    if (found === undefined || found.mac === null || found.loopback) {
+      return refuse(`${order.interface} has no link-layer address`);
+    }
     const { address, family } = order;
-    return { address, family, interfaceIndex: found.index, mac: found.mac };
+    return accept({ address, family, interfaceIndex: found.index, mac: found.mac });
   }
-}
-
-function noPlace(order: AddressOrder): string {
-  return `${order.interface} has no link-layer address`;
 }
 
 async function announceByArping(program: string, order: AddressOrder): Promise<string | null> {

@@ -9,17 +9,28 @@ import { hostname, networkInterfaces } from "node:os";
 import type { FenceAgentFact, FileFact, HostFacts, KeyFileFact } from "../config/host-check.ts";
 import type { ResolvedName } from "../config/local-node.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
+import { AddressClaims } from "./address-claims.ts";
 import { causeText } from "./cause.ts";
+import { NetlinkAddresses } from "./netlink-addresses.ts";
 
 const agentDirectories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"];
 
+export type HostQuestions = {
+  readonly nodeName: string | null;
+  /** Further names of nodes. */
+  readonly altnames: readonly string[];
+  readonly stateDirectory: string;
+};
+
 export async function gatherHostFacts(
   conf: ClusterConf,
-  nodeName: string | null,
+  { nodeName, altnames, stateDirectory }: HostQuestions,
 ): Promise<HostFacts> {
   const hosts = await readHosts();
   const resolved = new Map<string, ResolvedName>();
-  for (const { name } of conf.nodes) resolved.set(name, await resolveName(name, hosts));
+  for (const name of [...conf.nodes.map((node) => node.name), ...altnames]) {
+    resolved.set(name, await resolveName(name, hosts));
+  }
   const scripts = new Map<string, FileFact>();
   for (const { tree } of conf.services.services) {
     for (const path of scriptFiles(tree)) scripts.set(path, await fileFact(path));
@@ -39,12 +50,26 @@ export async function gatherHostFacts(
       .flatMap((entries) => entries ?? [])
       .map((entry) => entry.address),
     resolved,
+    claimed: await claimedAddresses(stateDirectory),
     scripts,
     keyFile: keyFile === null ? null : await keyFileFact(keyFile),
     fenceAgents,
     accounts: await accountFacts(conf.accounts),
     searchPath: agentDirectories,
   };
+}
+
+/** Null when it cannot be known, as by a user who may not read the state. */
+async function claimedAddresses(stateDirectory: string): Promise<readonly string[] | null> {
+  const claims = await AddressClaims.open(stateDirectory);
+  if (!claims.ok) return null;
+  const netlink = await NetlinkAddresses.open();
+  if (!netlink.ok) return claims.value.all;
+  const listed = await netlink.value.interfaces();
+  netlink.value.close();
+  const here = listed.ok ? listed.value.flatMap(({ addresses }) => addresses) : [];
+  const marked = here.filter((one) => one.marked).map(({ address }) => address);
+  return [...claims.value.all, ...marked];
 }
 
 function scriptFiles(tree: ResourceConf): readonly string[] {

@@ -6,12 +6,27 @@
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { parseJson } from "./json-text.ts";
 import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./ports.ts";
+import { addressProtocol } from "./rtnetlink.ts";
 
-/** Of `ip -j addr show`. Entries of an unknown shape are left out. */
+/**
+ * Of `ip -j addr show`, whole: an entry that is not understood could hold an address that must be
+ * known. Some versions print an empty entry for each that they leave out.
+ */
 export function parseInterfaces(text: string): Result<readonly NetworkInterface[], string> {
   const list = parseJson(text);
   if (!Array.isArray(list)) return refuse("ip did not print a JSON list");
-  return accept(list.map(parseInterface).filter((entry) => entry !== null));
+  const found: NetworkInterface[] = [];
+  for (const entry of list) {
+    if (isEmpty(entry)) continue;
+    const parsed = parseInterface(entry);
+    if (parsed === null) return refuse("ip printed an interface that is not understood");
+    found.push(parsed);
+  }
+  return accept(found);
+}
+
+function isEmpty(entry: unknown): boolean {
+  return typeof entry === "object" && entry !== null && Object.keys(entry).length === 0;
 }
 
 /** One line of `ip -o monitor link address`, or null for anything else. */
@@ -25,7 +40,14 @@ function parseInterface(entry: unknown): NetworkInterface | null {
   const { ifname, ifindex } = entry;
   if (typeof ifname !== "string" || typeof ifindex !== "number") return null;
   const flags = Array.isArray(entry.flags) ? entry.flags : [];
-  const addresses = "addr_info" in entry && Array.isArray(entry.addr_info) ? entry.addr_info : [];
+  const listed = "addr_info" in entry && Array.isArray(entry.addr_info) ? entry.addr_info : [];
+  const addresses: InterfaceAddress[] = [];
+  for (const one of listed) {
+    if (isEmpty(one) || isForeign(one)) continue;
+    const parsed = parseAddress(one);
+    if (parsed === null) return null;
+    addresses.push(parsed);
+  }
   return {
     name: ifname,
     index: ifindex,
@@ -36,8 +58,14 @@ function parseInterface(entry: unknown): NetworkInterface | null {
     loopback: flags.includes("LOOPBACK"),
     mtuBytes: "mtu" in entry && typeof entry.mtu === "number" ? entry.mtu : null,
     slave: flags.includes("SLAVE"),
-    addresses: addresses.map(parseAddress).filter((address) => address !== null),
+    addresses,
   };
+}
+
+/** Of a family that is none of the internet protocol's. */
+function isForeign(entry: unknown): boolean {
+  if (typeof entry !== "object" || entry === null || !("family" in entry)) return false;
+  return entry.family !== "inet" && entry.family !== "inet6";
 }
 
 function parseAddress(entry: unknown): InterfaceAddress | null {
@@ -51,6 +79,7 @@ function parseAddress(entry: unknown): InterfaceAddress | null {
     prefix: prefixlen,
     family: family === "inet" ? "ipv4" : "ipv6",
     detection: detectionOf(entry),
+    marked: "protocol" in entry && String(entry.protocol) === String(addressProtocol),
   };
 }
 

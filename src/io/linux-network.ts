@@ -1,14 +1,12 @@
 /**
- * Interfaces and addresses of this machine, through `ip`. Does not know what belongs where.
- * Source: ip(8), ip-address(8), ip-monitor(8).
- * N1  The outcome of an order is read from the interface, not from the words of `ip`: those change.
+ * The network of this machine: by netlink where there are native calls, else by the command `ip`.
+ * Does not know what belongs where.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { type Result, refuse } from "../model/outcome.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { Announcer } from "./arp.ts";
-import { parseInterfaces, parseMonitorLine } from "./interface-listing.ts";
-import { addressBytes } from "./neighbour-packets.ts";
+import { IpAddresses, watchByIp } from "./ip-addresses.ts";
+import { NetlinkAddresses } from "./netlink-addresses.ts";
+import { watchByNetlink } from "./netlink-watch.ts";
 import type {
   AddAddressResult,
   Addresses,
@@ -20,72 +18,63 @@ import type {
   RemoveAddressResult,
   Stop,
 } from "./ports.ts";
-import { runTool, toolEnvironment } from "./tool.ts";
+import type { SystemCalls } from "./system-calls.ts";
+import { findTool } from "./tool.ts";
 
-/** After the watch died: often enough to matter, too seldom to load a machine without memory. */
-const watchAgainMs = 1000;
-/** From the start of `ip monitor` until it surely listens; what came before shows in a listing. */
-const watchReadyMs = 100;
+/** How addresses are listed, added and removed. */
+export type AddressMeans =
+  | { readonly type: "netlink"; readonly addresses: Addresses; readonly calls: SystemCalls }
+  /** `why` there is no netlink. */
+  | {
+      readonly type: "ip";
+      readonly addresses: Addresses;
+      readonly program: string;
+      readonly why: string;
+    };
 
-export async function listInterfaces(
-  ipProgram: string,
-): Promise<Result<readonly NetworkInterface[], string>> {
-  const listing = await runTool(ipProgram, ["-j", "addr", "show"]);
-  return listing.ok ? parseInterfaces(listing.value) : refuse(listing.problem.cause);
+/** All that is needed later is opened here. */
+export async function openAddresses(
+  calls: Result<SystemCalls, string>,
+): Promise<Result<AddressMeans, string>> {
+  const netlink = calls.ok ? await NetlinkAddresses.open() : calls;
+  if (calls.ok && netlink.ok) {
+    return accept({ type: "netlink", addresses: netlink.value, calls: calls.value });
+  }
+  const why = netlink.ok ? "" : netlink.problem;
+  const program = await findTool("ip");
+  if (program !== null) {
+    return accept({ type: "ip", addresses: new IpAddresses(program), program, why });
+  }
+  return refuse(`there is neither netlink (${why}) nor the program ip (package iproute2)`);
 }
 
-/** Interfaces and addresses alone, without neighbours. */
-export class LinuxAddresses implements Addresses {
-  readonly #ip: string;
+/** For the log of the start. */
+export function addressMeansText(means: AddressMeans): string {
+  return means.type === "netlink"
+    ? "addresses are listed, added and removed by netlink"
+    : `addresses are listed, added and removed by the command ${means.program} (no netlink: ` +
+        `${means.why}): where no process can be started, none can be removed`;
+}
 
-  constructor(ipProgram: string) {
-    this.#ip = ipProgram;
+export class LinuxNetwork implements Network {
+  readonly #means: AddressMeans;
+  readonly #announcer: Announcer;
+
+  constructor(means: AddressMeans, announcer: Announcer) {
+    this.#means = means;
+    this.#announcer = announcer;
   }
 
   interfaces(): Promise<Result<readonly NetworkInterface[], string>> {
-    return listInterfaces(this.#ip);
+    return this.#means.addresses.interfaces();
   }
 
-  async addAddress(order: AddressOrder): Promise<AddAddressResult> {
-    // The kernel's own detection would hold an IPv6 address back for a second; see `probe`.
-    const detection = order.family === "ipv6" ? ["nodad"] : [];
-    const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
-    const added = await runTool(this.#ip, ["addr", "add", ...target, ...detection]);
-    if (added.ok) return { type: "added" };
-    const present = await this.#present(order);
-    return present === true ? { type: "present" } : { type: "failed", cause: added.problem.cause };
+  addAddress(order: AddressOrder): Promise<AddAddressResult> {
+    return this.#means.addresses.addAddress(order);
   }
 
-  async removeAddress(order: AddressOrder): Promise<RemoveAddressResult> {
-    const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
-    const removed = await runTool(this.#ip, ["addr", "del", ...target]);
-    if (removed.ok) return { type: "removed" };
-    const present = await this.#present(order);
-    return present === false
-      ? { type: "absent" }
-      : { type: "failed", cause: removed.problem.cause };
-  }
-
-  /** Null when it cannot be known. */
-  async #present(order: AddressOrder): Promise<boolean | null> {
-    const interfaces = await this.interfaces();
-    if (!interfaces.ok) return null;
-    const there = interfaces.value.find(({ name }) => name === order.interface)?.addresses ?? [];
-    const wanted = addressBytes(order.address);
-    return there.some(
-      ({ address, prefix }) => prefix === order.prefix && addressBytes(address).equals(wanted),
-    );
-  }
-}
-
-export class LinuxNetwork extends LinuxAddresses implements Network {
-  readonly #ip: string;
-  readonly #announcer: Announcer;
-
-  constructor(ipProgram: string, announcer: Announcer) {
-    super(ipProgram);
-    this.#ip = ipProgram;
-    this.#announcer = announcer;
+  removeAddress(order: AddressOrder): Promise<RemoveAddressResult> {
+    return this.#means.addresses.removeAddress(order);
   }
 
   announce(order: AddressOrder): Stop {
@@ -97,58 +86,8 @@ export class LinuxNetwork extends LinuxAddresses implements Network {
   }
 
   watch(onEvent: (event: LinkEvent) => void): Stop {
-    const watch = new LinkWatch(this.#ip, onEvent);
-    return () => watch.stop();
-  }
-}
-
-/** Keeps `ip monitor` running and reads it. */
-class LinkWatch {
-  readonly #ip: string;
-  readonly #onEvent: (event: LinkEvent) => void;
-  #child: ChildProcess | null = null;
-  #again: NodeJS.Timeout | null = null;
-  #ready: NodeJS.Timeout | null = null;
-  #stopped = false;
-
-  constructor(ipProgram: string, onEvent: (event: LinkEvent) => void) {
-    this.#ip = ipProgram;
-    this.#onEvent = onEvent;
-    this.#begin();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#forget();
-    this.#child?.kill("SIGKILL");
-  }
-
-  #begin(): void {
-    const child = spawn(this.#ip, ["-o", "monitor", "link", "address"], {
-      env: toolEnvironment,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    this.#child = child;
-    this.#ready = setTimeout(() => this.#onEvent({ type: "resync" }), watchReadyMs);
-    child.once("error", () => this.#died());
-    child.once("exit", () => this.#died());
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      const event = parseMonitorLine(line);
-      if (event !== null && !this.#stopped) this.#onEvent(event);
-    });
-  }
-
-  #forget(): void {
-    for (const timer of [this.#again, this.#ready]) if (timer !== null) clearTimeout(timer);
-    this.#again = null;
-  }
-
-  #died(): void {
-    if (this.#stopped || this.#again !== null) return;
-    this.#forget();
-    this.#again = setTimeout(() => {
-      this.#again = null;
-      this.#begin();
-    }, watchAgainMs);
+    const means = this.#means;
+    if (means.type === "ip") return watchByIp(means.program, onEvent);
+    return watchByNetlink({ calls: means.calls, addresses: means.addresses, onEvent });
   }
 }

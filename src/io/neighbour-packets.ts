@@ -107,6 +107,37 @@ export function addressBytes(address: string): Buffer {
   return bytes;
 }
 
+/** An address of four or sixteen bytes as inet_ntop(3) writes it, and `ip` with it. */
+export function addressText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const parts = Array.from(
+    { length: 8 },
+    (_, at) => (bytes[at * 2] ?? 0) * 256 + (bytes[at * 2 + 1] ?? 0),
+  );
+  const { from, length } = longestZeros(parts);
+  const mapped = length === 5 && parts[5] === 0xffff;
+  if (from === 0 && (length === 6 || mapped)) {
+    return `::${mapped ? "ffff:" : ""}${bytes.subarray(12).join(".")}`;
+  }
+  const hex = (some: readonly number[]) => some.map((one) => one.toString(16)).join(":");
+  if (length < 2) return hex(parts);
+  return `${hex(parts.slice(0, from))}::${hex(parts.slice(from + length))}`;
+}
+
+/** The first of the longest runs. */
+function longestZeros(parts: readonly number[]): {
+  readonly from: number;
+  readonly length: number;
+} {
+  let longest = { from: 0, length: 0 };
+  for (let from = 0; from < parts.length; from += 1) {
+    const run = parts.slice(from).findIndex((one) => one !== 0);
+    const length = run < 0 ? parts.length - from : run;
+    if (length > longest.length) longest = { from, length };
+  }
+  return longest;
+}
+
 function groups(text: string): readonly number[] {
   if (text === "") return [];
   return text.split(":").flatMap((group) => {
@@ -120,7 +151,7 @@ function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(":", ""), "hex");
 }
 
-function macText(bytes: Uint8Array): string {
+export function macText(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 

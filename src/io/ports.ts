@@ -200,6 +200,8 @@ export type InterfaceAddress = {
   readonly family: AddressFamily;
   /** IPv6: the kernel still asks whether the address is taken, or found that it is. */
   readonly detection: "done" | "tentative" | "duplicate";
+  /** The kernel says that a clusterd has put it there. */
+  readonly marked: boolean;
 };
 
 export type NetworkInterface = {

@@ -6,7 +6,7 @@
  * W1  Addresses go first: the holder of an address that lives a moment longer is the lesser evil.
  * W2  Clean is what was looked at afterwards, not what was done.
  */
-import { addressBytes } from "./neighbour-packets.ts";
+import { placesOf } from "./interface-addresses.ts";
 import type { Addresses, ProcessRunner, TrackedProcess } from "./ports.ts";
 
 export type SweepPorts = {
@@ -74,12 +74,7 @@ async function removeAddresses(ports: Addresses, wanted: readonly string[]): Pro
 /** Where the addresses are, or why that cannot be known. */
 async function heldAddresses(ports: Addresses, wanted: readonly string[]) {
   if (wanted.length === 0) return [];
-  const bytes = wanted.map(addressBytes);
   const listed = await ports.interfaces();
   if (!listed.ok) return `addresses cannot be listed: ${listed.problem}`;
-  return listed.value.flatMap(({ name, addresses }) =>
-    addresses
-      .filter(({ address }) => bytes.some((one) => one.equals(addressBytes(address))))
-      .map(({ address, prefix, family }) => ({ interface: name, address, prefix, family })),
-  );
+  return placesOf(listed.value, wanted);
 }

@@ -6,8 +6,10 @@
  * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
  * The process never locks its memory: V8 aborts when it cannot give locked pages back.
  */
+import type Koffi from "koffi";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
 import { causeText } from "./cause.ts";
+import type { Stop } from "./ports.ts";
 
 export type SocketKind = {
   readonly domain: number;
@@ -27,6 +29,13 @@ export type SystemCalls = {
   readonly sendTo: (fd: number, bytes: Uint8Array, address: Uint8Array) => Result<null, number>;
   /** The bytes of the next packet, or null when none is waiting. */
   readonly receive: (fd: number) => Uint8Array | null;
+  /**
+   * The next packet, as far as it fits; the size is its whole one, and may be more than that.
+   * Refuses with EAGAIN when none is waiting.
+   */
+  readonly receiveInto: (fd: number, bytes: Uint8Array) => Result<number, number>;
+  /** Calls back whenever something is waiting; does not keep the process alive. */
+  readonly watchReadable: (fd: number, onReadable: () => void) => Stop;
   readonly closeSocket: (fd: number) => void;
   /** A request whose argument is a buffer, read or filled by the driver. */
   readonly ioctl: (fd: number, request: number, bytes: Uint8Array) => Result<null, number>;
@@ -44,6 +53,8 @@ export type SystemCalls = {
 
 const socketNonBlock = 0x800;
 const socketCloseOnExec = 0x80000;
+/** MSG_TRUNC. */
+const wholeSize = 0x20;
 const schedRoundRobin = 2;
 const schedResetOnFork = 0x40000000;
 const packetBytesMax = 2048;
@@ -56,7 +67,7 @@ export async function loadSystemCalls(): Promise<Result<SystemCalls, string>> {
   try {
     const { default: koffi } = await import("koffi");
     const library = koffi.load(null);
-    return accept(bindings(library, () => koffi.errno()));
+    return accept(bindings(library, { errno: () => koffi.errno(), poll: koffi.node.poll }));
   } catch (error) {
     return refuse(causeText(error));
   }
@@ -64,7 +75,12 @@ export async function loadSystemCalls(): Promise<Result<SystemCalls, string>> {
 
 type Library = { readonly func: (declaration: string) => (...values: unknown[]) => unknown };
 
-function bindings(library: Library, errno: () => number): SystemCalls {
+type Surroundings = {
+  readonly errno: () => number;
+  readonly poll: typeof Koffi.node.poll;
+};
+
+function bindings(library: Library, { errno, poll }: Surroundings): SystemCalls {
   const socket = library.func("int socket(int domain, int type, int protocol)");
   const bind = library.func("int bind(int fd, const void *address, uint32_t length)");
   const setsockopt = library.func(
@@ -95,6 +111,16 @@ function bindings(library: Library, errno: () => number): SystemCalls {
       const bytes = Buffer.alloc(packetBytesMax);
       const length = sizeOf(recv(fd, bytes, bytes.length, 0));
       return length < 0 ? null : bytes.subarray(0, length);
+    },
+    receiveInto: (fd, bytes) => {
+      const length = sizeOf(recv(fd, bytes, bytes.length, wholeSize));
+      return length < 0 ? refuse(errno()) : accept(length);
+    },
+    watchReadable: (fd, onReadable) => {
+      // Whoever loses the handle loses the watch with it.
+      const handle = poll(fd, { readable: true }, () => onReadable());
+      handle.unref();
+      return () => handle.close();
     },
     closeSocket: (fd) => {
       close(fd);

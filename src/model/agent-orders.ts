@@ -24,6 +24,10 @@ export type AgentOrder =
       readonly looks?: true;
     }
   | { readonly type: "list-interfaces" }
+  /** It is remembered, also for a later life, that this node may have put the address up. */
+  | { readonly type: "claim-address"; readonly address: string }
+  /** It was seen to be off; answered at once. */
+  | { readonly type: "release-address"; readonly address: string }
   | { readonly type: "add-address"; readonly address: AddressOrder }
   | { readonly type: "remove-address"; readonly address: AddressOrder }
   | { readonly type: "probe-address"; readonly address: AddressOrder }
@@ -46,6 +50,8 @@ export type InterfaceReport = {
     readonly address: string;
     readonly prefix: number;
     readonly family: AddressFamily;
+    /** This clusterd, in this life or in an earlier one, is known to have put it there. */
+    readonly ours: boolean;
   }[];
 };
 

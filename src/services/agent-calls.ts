@@ -4,14 +4,22 @@
  * Deviation: PATH and LC_ALL are set, and the processes carry marks by which their descendants are
  * found again, however they detach.
  */
-import type { AgentCall } from "../model/agent-orders.ts";
+import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { AgentConf, ResourceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
-import { checkAddress, ipSettings, startAddress, stopAddress } from "../vip/ip-agent.ts";
+import {
+  checkAddress,
+  claimForAgent,
+  ipSettings,
+  permitForAgent,
+  startAddress,
+  stopAddress,
+} from "../vip/ip-agent.ts";
 import { trackingMarks } from "./agent-marks.ts";
 import { callExternal } from "./external-agent.ts";
+import { heldAddress } from "./held-things.ts";
 import { callScript } from "./script-agent.ts";
 import { callUnit } from "./systemd-agent.ts";
 
@@ -80,7 +88,10 @@ function* callForeign(
   switch (runs.dialect) {
     case "rgmanager":
     case "ocf":
-      return yield* callExternal(resource, { ...call, runs });
+      return (
+        (yield* addressProblem(resource, call.action)) ??
+        (yield* callExternal(resource, { ...call, runs }))
+      );
     case "systemd":
       return yield* callUnit(runs.unit, call);
     case "none":
@@ -88,6 +99,22 @@ function* callForeign(
     default:
       return assertNever(runs);
   }
+}
+
+/** Why an agent that puts an address up by itself is not called; null: it is. */
+function* addressProblem(
+  resource: ResourceConf,
+  action: AgentAction,
+): Generator<AgentOrder, AgentVerdict | null, AgentReport> {
+  const ip = action === "start" || action === "stop" ? heldAddress(resource) : null;
+  if (ip === null) return null;
+  if (action === "start") {
+    const claimed = yield* claimForAgent(ip);
+    return claimed.code === 0 ? null : claimed;
+  }
+  const permitted = yield* permitForAgent(ip);
+  if (permitted.code === 0) return null;
+  return permitted.code === 5 ? { code: 0, text: "" } : permitted;
 }
 
 function agentEnvironment(

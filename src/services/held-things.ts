@@ -4,17 +4,25 @@
  * Runs nothing.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
  */
-import { addressAgents } from "../model/address-agents.ts";
-import type { ResourceConf } from "../model/conf.ts";
+import { writtenAddress } from "../model/address-holders.ts";
+import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { type IpSettings, ipSettings } from "../vip/ip-agent.ts";
 
 /** The address that a resource puts on an interface of this node; null: none. */
-export function heldAddress({ type, attributes, agent }: ResourceConf): IpSettings | null {
-  const values = new Map(attributes);
-  if (type === "ip") return ipSettings(values);
-  if (agent?.runs.dialect !== "ocf" || !addressAgents.includes(agent.runs.type)) return null;
-  const address = values.get("ip") ?? values.get("ipv6addr") ?? "";
-  return ipSettings(new Map([["address", address.split("/")[0] ?? ""]]));
+export function heldAddress(resource: ResourceConf): IpSettings | null {
+  const written = writtenAddress(resource);
+  if (written === null) return null;
+  if (resource.type === "ip") return ipSettings(new Map(resource.attributes));
+  return ipSettings(new Map([["address", written.split("/")[0] ?? ""]]));
+}
+
+/** The addresses that services of this configuration put on interfaces. */
+export function serviceAddresses({ services }: ClusterConf): readonly string[] {
+  const below = (resource: ResourceConf): readonly string[] => {
+    const held = heldAddress(resource);
+    return [...(held === null ? [] : [held.address]), ...resource.children.flatMap(below)];
+  };
+  return [...new Set(services.services.flatMap(({ tree }) => below(tree)))];
 }
 
 /** True when killing every process leaves something of the resource behind. */

@@ -3,7 +3,9 @@
  * Yields orders and reads reports; runs nothing itself.
  * Source: resource-agents ip.sh (start, stop, status).
  * Deviations: another holder is found by an address probe instead of a ping; an address that no
- * interface can carry is explained; the announcement does not delay the start.
+ * interface can carry is explained; the announcement does not delay the start; an address that
+ * somebody else has put on an interface of this node is neither adopted nor removed.
+ * A1  An address is claimed before it is put up, and what is not claimed is never taken off.
  */
 import type {
   AddressFamily,
@@ -64,6 +66,9 @@ export function* startAddress(ip: IpSettings): AgentCall {
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
   const holder = carrierOf(report.interfaces, ip);
   if (holder !== null) {
+    if (!holder.ours) return foreign(ip, holder);
+    const claimed = yield* claim(ip);
+    if (claimed.code !== 0) return claimed;
     yield { type: "announce", address: addressOrder(ip, holder) };
     return { code: 0, text: `${ip.address} was on ${holder.interface} already` };
   }
@@ -76,6 +81,8 @@ export function* startAddress(ip: IpSettings): AgentCall {
   if (probed.type === "taken") {
     return { code: 1, text: `${ip.address} is in use by ${probed.mac} on ${choice.interface}` };
   }
+  const claimed = yield* claim(ip);
+  if (claimed.code !== 0) return claimed;
   const added = yield { type: "add-address", address };
   if (added.type !== "done") return problem(`cannot add ${ip.address}`, added);
   yield { type: "announce", address };
@@ -84,7 +91,7 @@ export function* startAddress(ip: IpSettings): AgentCall {
   return { code: 0, text: `${ip.address}/${address.prefix} on ${choice.interface}` };
 }
 
-/** Removes the address from wherever it is; absent is success. */
+/** Removes the address from wherever clusterd has put it; absent is success, and so is foreign. */
 export function* stopAddress(ip: IpSettings): AgentCall {
   const removed = yield* dropAddress(ip);
   if (removed.code === 0 && removed.text !== "" && ip.sleepSeconds > 0) {
@@ -98,7 +105,7 @@ export function* dropAddress(ip: IpSettings): AgentCall {
   const report = yield { type: "list-interfaces" };
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
   const holder = carrierOf(report.interfaces, ip);
-  if (holder === null) return good;
+  if (holder === null || !holder.ours) return good;
   const address = addressOrder(ip, holder);
   const removed = yield { type: "remove-address", address };
   if (removed.type !== "done") return problem(`cannot remove ${ip.address}`, removed);
@@ -107,7 +114,34 @@ export function* dropAddress(ip: IpSettings): AgentCall {
   if (carrierOf(after.interfaces, ip) !== null) {
     return { code: 1, text: `${ip.address} is still on ${holder.interface} after its removal` };
   }
+  yield { type: "release-address", address: ip.address };
   return { code: 0, text: `${ip.address} removed from ${holder.interface}` };
+}
+
+/**
+ * Before the agent of another dialect puts the address up, by itself; any other verdict than 0
+ * keeps it from doing so.
+ */
+export function* claimForAgent(ip: IpSettings): AgentCall {
+  const report = yield { type: "list-interfaces" };
+  if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
+  const holder = carrierOf(report.interfaces, ip);
+  if (holder !== null && !holder.ours) return foreign(ip, holder);
+  return yield* claim(ip);
+}
+
+/** A1. */
+function* claim(ip: IpSettings): AgentCall {
+  const claimed = yield { type: "claim-address", address: ip.address };
+  return claimed.type === "done" ? good : problem(`cannot remember ${ip.address}`, claimed);
+}
+
+/** Before such an agent takes it off: 0 if it may, 5 if the address is none of clusterd's. */
+export function* permitForAgent(ip: IpSettings): AgentCall {
+  const report = yield { type: "list-interfaces" };
+  if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
+  const holder = carrierOf(report.interfaces, ip);
+  return holder !== null && !holder.ours ? { ...foreign(ip, holder), code: 5 } : good;
 }
 
 /** From this depth on the address must answer, too. */
@@ -129,17 +163,29 @@ export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
   return { code: 7, text: `${ip.address} on ${holder.interface}: ${asked.cause}` };
 }
 
-type Holder = { readonly interface: string; readonly prefix: number };
+type Holder = { readonly interface: string; readonly prefix: number; readonly ours: boolean };
+
+/** Neither taken over nor taken off: who has put it there may need it, and knows why. */
+function foreign(ip: IpSettings, holder: Holder): AgentVerdict {
+  const place = `${ip.address}/${holder.prefix}`;
+  const text =
+    `${ip.address} is on ${holder.interface}, and clusterd has not put it there; ` +
+    `run "ip addr del ${place} dev ${holder.interface}" if nobody needs it, ` +
+    "or give the service another address";
+  return { code: 1, text };
+}
 
 function carrierOf(interfaces: readonly InterfaceReport[], ip: IpSettings): Holder | null {
   for (const one of interfaces) {
     const entry = one.addresses.find((own) => sameAddress(own.address, ip.address));
-    if (entry !== undefined) return { interface: one.name, prefix: entry.prefix };
+    if (entry !== undefined) {
+      return { interface: one.name, prefix: entry.prefix, ours: entry.ours };
+    }
   }
   return null;
 }
 
-function addressOrder(ip: IpSettings, holder: Holder) {
+function addressOrder(ip: IpSettings, holder: Pick<Holder, "interface" | "prefix">) {
   return {
     interface: holder.interface,
     address: ip.address,

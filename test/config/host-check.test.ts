@@ -1,7 +1,9 @@
 /** The configuration against the machine: every rule of names, files, agents and the local node. */
 import { test } from "tap";
+import { parseMetadata } from "../../src/config/agent-metadata.ts";
 import { type LoadOutcome, parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { formatComplaint } from "../../src/config/complaint.ts";
+import { noAgents } from "../../src/config/found-agents.ts";
 import {
   checkHost,
   type HostFacts,
@@ -330,4 +332,64 @@ test("an account of <uidgid> that this machine does not have is warned of", asyn
     "c:6: warning: /cluster/uidgid[1]/@uid: user alice is unknown: it cannot use process groups " +
       "here; a name in /etc/passwd, or a number",
   ]);
+});
+
+const addresses = (...texts: readonly string[]): string =>
+  `<rm>${texts
+    .map((one, index) => `<service name="s${index}">\n<ip address="${one}"/></service>`)
+    .join("")}</rm>`;
+
+test("J1: a service with the address of a node is refused, by any name of the node", async (t) => {
+  const resolved = new Map([
+    ["node1", at("10.0.0.1", "fd00::1")],
+    ["node2", at("10.0.0.2")],
+    ["node3", at("10.0.0.3")],
+  ]);
+  const host = facts({ resolved, claimed: ["10.0.0.1"] });
+  const rest = addresses("10.0.0.2/24", "FD00:0::1/64", "10.0.0.9");
+  t.match(check(load(three, rest), host), [
+    /^c:7: error: .*\(s0\)\/ip\(.*10\.0\.0\.2\/24 is the address of node2 itself: .*; give/,
+    /^c:8: error: .*\(s1\)\/ip\(.*FD00:0::1\/64 is the address of node1 itself/,
+  ]);
+  const text =
+    '<cluster name="w" config_version="1"><clusternodes><clusternode name="node1" nodeid="1">' +
+    '<altname name="second"/><altname name="10.9.9.9"/></clusternode></clusternodes>' +
+    `${addresses("10.8.8.8", "10.9.9.9")}</cluster>`;
+  const { conf, places } = parseClusterConf(text, { file: "c" });
+  if (conf === null || places === null) throw new Error("refused");
+  const second = facts({ resolved: new Map([...resolved, ["second", at("10.8.8.8")]]) });
+  const found = check({ conf, places }, second).filter((one) => one.includes("itself"));
+  t.match(found, [/10\.8\.8\.8 is the address of node1/, /10\.9\.9\.9 is the address of node1/]);
+});
+
+test("J1: so is one whose agent is a foreign one that puts addresses up", async (t) => {
+  const said = parseMetadata(
+    '<resource-agent name="IPaddr2"><parameters><parameter name="ip"/></parameters>' +
+      '<actions><action name="start" timeout="20s"/></actions></resource-agent>',
+    "ocf",
+  );
+  if (!said.ok) throw new Error(said.problem.cause);
+  const agent = { type: "usable", file: "/IPaddr2", metadata: said.value } as const;
+  const agents = { ...noAgents, ocf: new Map([["heartbeat:IPaddr2", agent]]) };
+  const text =
+    '<cluster name="w" config_version="1"><clusternodes><clusternode name="node1" nodeid="1"/>' +
+    '</clusternodes><rm><service name="s"><ocf name="v" agent="heartbeat:IPaddr2" ip="10.0.0.1"/>' +
+    "</service></rm></cluster>";
+  const { conf, places, complaints } = parseClusterConf(text, { file: "c", agents });
+  if (conf === null || places === null) throw new Error(complaints.map(formatComplaint).join());
+  t.match(
+    check({ conf, places }, facts()).join("\n"),
+    /10\.0\.0\.1 is the address of node1 itself/,
+  );
+});
+
+test("J2: an address that stands here, and that clusterd has not put up, is told of", async (t) => {
+  const localAddresses = ["127.0.0.1", "10.0.0.1", "10.0.0.9", "fd00::9"];
+  const loaded = load(three, addresses("10.0.0.9", "10.0.0.8", "fd00:0::9/64"));
+  t.match(check(loaded, facts({ localAddresses, claimed: [] })), [
+    /^c:7: warning: .*10\.0\.0\.9 is on an interface of this machine, .*; take it off/,
+    /^c:9: warning: .*fd00:0::9\/64 is on an interface/,
+  ]);
+  t.same(check(loaded, facts({ localAddresses, claimed: ["10.0.0.9", "fd00::9"] })), []);
+  t.same(check(loaded, facts({ localAddresses, claimed: null })), [], "nobody can know");
 });

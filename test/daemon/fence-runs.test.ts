@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Test, test } from "tap";
 import { type AgentRunner, FenceDesk, unfence } from "../../src/daemon/fence-desk.ts";
 import { type FenceCall, OrderPerformer } from "../../src/daemon/order-performer.ts";
+import type { AddressClaims } from "../../src/io/address-claims.ts";
 import type { Network } from "../../src/io/ports.ts";
 import { SystemProcesses } from "../../src/io/process-runner.ts";
 import type { FenceDeviceUse, FenceMethodConf } from "../../src/model/conf.ts";
@@ -40,7 +41,10 @@ function use(name: string, ...parameters: readonly (readonly [string, string])[]
 
 function performer(): OrderPerformer {
   const network = {} as Network;
-  return new OrderPerformer({ processes: new SystemProcesses(null), network, trackingToken: "t" });
+  const claims = {} as AddressClaims;
+  const processes = new SystemProcesses(null);
+  const onClaimed = (): void => undefined;
+  return new OrderPerformer({ processes, network, claims, onClaimed, trackingToken: "t" });
 }
 
 const call = (device: FenceDeviceUse): FenceCall => ({ victim, use: device, action: "off" });

@@ -24,7 +24,11 @@ function live(file = "/nonexistent/cluster.conf", text = ""): LiveConfiguration 
   const [local] = conf.nodes;
   if (local === undefined) throw new Error("no node");
   const origin = { conf, local, file, hash: "", text, addresses: [], accounts: [] };
-  return new LiveConfiguration({ loaded: { ...origin, agents: noAgents }, log: silent });
+  return new LiveConfiguration({
+    loaded: { ...origin, agents: noAgents },
+    stateDirectory: "/nonexistent",
+    log: silent,
+  });
 }
 
 /** A text whose agents are in a directory of its own, where the lamp needs this parameter. */

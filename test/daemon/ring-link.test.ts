@@ -14,7 +14,9 @@ const ringCard: NetworkInterface = {
   loopback: false,
   mtuBytes: 1500,
   slave: false,
-  addresses: [{ address: ringAddress, prefix: 24, family: "ipv4", detection: "done" }],
+  addresses: [
+    { address: ringAddress, prefix: 24, family: "ipv4", detection: "done", marked: false },
+  ],
 };
 
 function link(changes: Partial<Extract<LinkEvent, { type: "link" }>> = {}): LinkEvent {

@@ -27,7 +27,6 @@ const listing = JSON.stringify([
   },
   { ifindex: 9, ifname: "ppp0", flags: ["POINTOPOINT"], ["addr_info"]: [] },
   {},
-  null,
 ]);
 
 test("interfaces and addresses are read with their states", (t) => {
@@ -52,15 +51,24 @@ test("interfaces and addresses are read with their states", (t) => {
   });
   t.match(ppp0, { up: false, operstate: "unknown", addresses: [] });
   t.same(eth0?.addresses, [
-    { address: "20.0.20.200", prefix: 24, family: "ipv4", detection: "done" },
-    { address: "fd00::1", prefix: 64, family: "ipv6", detection: "tentative" },
-    { address: "fd00::2", prefix: 64, family: "ipv6", detection: "duplicate" },
+    { address: "20.0.20.200", prefix: 24, family: "ipv4", detection: "done", marked: false },
+    { address: "fd00::1", prefix: 64, family: "ipv6", detection: "tentative", marked: false },
+    { address: "fd00::2", prefix: 64, family: "ipv6", detection: "duplicate", marked: false },
   ]);
   t.end();
 });
 
 test("anything but a list is refused", (t) => {
   for (const text of ["", "{}", "7", "[", "null"]) t.equal(parseInterfaces(text).ok, false, text);
+  t.end();
+});
+
+test("an entry that is not understood is no shorter list, but none", (t) => {
+  const lo = { ifindex: 1, ifname: "lo", flags: [] };
+  const noPrefix = { ["addr_info"]: [{ family: "inet", local: "127.0.0.1" }] };
+  const bad = [null, { ifname: "eth0" }, { ...lo, ...noPrefix }, { ...lo, ["addr_info"]: [7] }];
+  for (const entry of bad) t.match(parseInterfaces(JSON.stringify([lo, entry])), { ok: false });
+  t.match(parseInterfaces(JSON.stringify([lo])), { ok: true });
   t.end();
 });
 

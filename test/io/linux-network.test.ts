@@ -2,9 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Test, test } from "tap";
 import { type AnnounceMeans, Announcer, chooseAnnounceMeans } from "../../src/io/arp.ts";
-import { LinuxNetwork, listInterfaces } from "../../src/io/linux-network.ts";
+import { IpAddresses, listInterfaces } from "../../src/io/ip-addresses.ts";
+import {
+  type AddressMeans,
+  addressMeansText,
+  LinuxNetwork,
+  openAddresses,
+} from "../../src/io/linux-network.ts";
 import {
   advertisedMac,
   decodeArp,
@@ -13,6 +20,7 @@ import {
 } from "../../src/io/neighbour-packets.ts";
 import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/ports.ts";
 import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
+import { refuse } from "../../src/model/outcome.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
 import { until } from "./waiting.ts";
 
@@ -37,11 +45,22 @@ async function interfaceNamed(name: string): Promise<NetworkInterface> {
   return found;
 }
 
-function network(means: AnnounceMeans, failures: string[] = []): LinuxNetwork {
+/** Both ways to the kernel. */
+async function addressMeans(): Promise<readonly AddressMeans[]> {
+  const netlink = await openAddresses(await loadSystemCalls());
+  if (!netlink.ok) throw new Error(netlink.problem);
+  const addresses = new IpAddresses(program);
+  return [netlink.value, { type: "ip", addresses, program, why: "not asked for" }];
+}
+
+async function network(means: AnnounceMeans, failures: string[] = []): Promise<LinuxNetwork> {
   const onFailure = (text: string): void => {
     failures.push(text);
   };
-  return new LinuxNetwork(program, new Announcer({ means, interfaces, onFailure }));
+  const interfaces = () => listInterfaces(program);
+  const [native] = await addressMeans();
+  if (native?.type !== "netlink") throw new Error("no netlink");
+  return new LinuxNetwork(native, new Announcer({ means, interfaces, onFailure }));
 }
 
 async function calls(): Promise<SystemCalls> {
@@ -77,28 +96,19 @@ if (insideNamespace()) {
   cable("v0", "v1");
   ip("addr add 10.1.1.1/24 dev v0");
 
-  test("an address is added once and removed once; each outcome has its name", async (t) => {
-    const net = network({ type: "none" });
-    for (const order of [vip, vip6]) {
-      t.same(await net.addAddress(order), { type: "added" });
-      t.same(await net.addAddress(order), { type: "present" });
-      const { addresses } = await interfaceNamed("v0");
-      t.match(
-        addresses.filter(({ address }) => address === order.address),
-        [{ prefix: order.prefix, family: order.family, detection: "done" }],
-      );
-      t.same(await net.removeAddress(order), { type: "removed" });
-      t.same(await net.removeAddress(order), { type: "absent" });
-    }
-    t.match(await net.addAddress({ ...vip, interface: "none0" }), { type: "failed" });
-    t.same(await net.removeAddress({ ...vip, interface: "none0" }), { type: "absent" });
+  test("netlink is used where there are native calls, the command ip elsewhere", async (t) => {
+    const native = await openAddresses(await loadSystemCalls());
+    t.match(native, { ok: true, value: { type: "netlink" } });
+    const without = await openAddresses(refuse("koffi is not installed"));
+    t.match(without, { ok: true, value: { type: "ip", program, why: /koffi/ } });
+    if (without.ok) t.match(addressMeansText(without.value), /by the command .* koffi is not/);
   });
 
   test("an announcement is on the wire within milliseconds, in both forms", async (t) => {
     const means = await chooseAnnounceMeans(await calls());
     t.equal(means.type, "raw-sockets");
     const failures: string[] = [];
-    const net = network(means, failures);
+    const net = await network(means, failures);
     const received = await listener(t, "arp");
     await net.addAddress(vip);
     const stop = net.announce(vip);
@@ -117,7 +127,7 @@ if (insideNamespace()) {
   });
 
   test("IPv6 is announced with override to all nodes", async (t) => {
-    const net = network(await chooseAnnounceMeans(await calls()));
+    const net = await network(await chooseAnnounceMeans(await calls()));
     const received = await listener(t, "icmp6");
     ip("-6 addr add fd00::1/64 dev v0 nodad");
     await net.addAddress(vip6);
@@ -133,7 +143,7 @@ if (insideNamespace()) {
   });
 
   test("a probe finds who has the address, within 300 ms", async (t) => {
-    const net = network(await chooseAnnounceMeans(await calls()));
+    const net = await network(await chooseAnnounceMeans(await calls()));
     const { mac } = await interfaceNamed("v1");
     execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
     ip("netns add peer");
@@ -159,7 +169,7 @@ if (insideNamespace()) {
       writeFileSync(arping, `#!/bin/sh\necho "$*" >>${record}\n${last}\n`, { mode: 0o755 });
     };
     const failures: string[] = [];
-    const net = network({ type: "arping", program: arping }, failures);
+    const net = await network({ type: "arping", program: arping }, failures);
     script("exit 0");
     t.same(await net.probe(vip), { type: "free" });
     script('echo "Unicast reply from 10.1.1.200 [02:FC:00:00:00:09] 0.7ms"; exit 1');
@@ -177,59 +187,78 @@ if (insideNamespace()) {
 
   test("without means the probe knows nothing and the announcement says so", async (t) => {
     const failures: string[] = [];
-    const net = network({ type: "none" }, failures);
+    const net = await network({ type: "none" }, failures);
     t.match(await net.probe(vip), { type: "unknown" });
     const stop = net.announce(vip);
     await until("it says so", () => failures.length === 1);
     stop();
     t.match(failures[0], /10\.1\.1\.200 on v0 not announced/);
     t.match(
-      await network(await chooseAnnounceMeans(await calls())).probe({ ...vip, interface: "lo" }),
+      await (await network(await chooseAnnounceMeans(await calls()))).probe({
+        ...vip,
+        interface: "lo",
+      }),
       {
         type: "unknown",
       },
     );
   });
 
-  test("link and address changes are events, and so is the end of the watch", async (t) => {
-    const events: LinkEvent[] = [];
-    const stop = network({ type: "none" }).watch((event) => events.push(event));
-    t.teardown(stop);
-    const resyncs = (): number => events.filter(({ type }) => type === "resync").length;
-    await until("the watch runs", () => resyncs() === 1);
-    ip("link add w0 type veth peer name w1");
-    ip("link set w0 up");
-    ip("link set w1 up");
-    ip("addr add 10.2.2.2/24 dev w0");
-    const link = { type: "link", interface: "w0" } as const;
-    await until("the carrier and the address", () => {
-      const address = {
-        type: "address",
-        interface: "w0",
-        address: "10.2.2.2",
-        prefix: 24,
-      } as const;
-      return (
-        includes(events, { ...link, up: true, carrier: true, gone: false }) &&
-        includes(events, { ...address, gone: false })
+  for (const type of ["netlink", "ip"] as const) {
+    test(`${type}: link and address changes are events`, async (t) => {
+      const means = (await addressMeans()).find((one) => one.type === type);
+      if (means === undefined) throw new Error(`no ${type}`);
+      const interfaces = () => listInterfaces(program);
+      const onFailure = (): void => undefined;
+      const announcer = new Announcer({ means: { type: "none" }, interfaces, onFailure });
+      const events: LinkEvent[] = [];
+      const stop = new LinuxNetwork(means, announcer).watch((event) => events.push(event));
+      t.teardown(stop);
+      const resyncs = (): number => events.filter((one) => one.type === "resync").length;
+      await until("the watch runs", () => resyncs() === 1);
+      ip("link add w0 type veth peer name w1");
+      ip("link set w0 up");
+      ip("link set w1 up");
+      ip("addr add 10.2.2.2/24 dev w0");
+      ip("-6 addr add fd02::2/64 dev w0 nodad");
+      const link = { type: "link", interface: "w0" } as const;
+      await until("the carrier and the addresses", () => {
+        const here = { type: "address", interface: "w0", gone: false } as const;
+        return (
+          includes(events, { ...link, up: true, carrier: true, gone: false }) &&
+          includes(events, { ...here, address: "10.2.2.2", prefix: 24 }) &&
+          includes(events, { ...here, address: "fd02::2", prefix: 64 })
+        );
+      });
+      events.length = 0;
+      ip("link set w1 down");
+      await until("the loss of carrier", () =>
+        includes(events, { ...link, up: true, carrier: false, gone: false }),
       );
+      ip("addr del 10.2.2.2/24 dev w0");
+      const gone = { type: "address", interface: "w0", prefix: 24, gone: true } as const;
+      await until("the address is gone", () => includes(events, { ...gone, address: "10.2.2.2" }));
+      ip("link add br0 type bridge");
+      ip("link set w0 master br0");
+      ip("link set w0 nomaster");
+      ip("link del br0");
+      await until("the bridge is gone", () =>
+        includes(events, { ...link, interface: "br0", up: false, carrier: false, gone: true }),
+      );
+      // A port that leaves its bridge is not gone; the lines of `ip` do not tell the two apart.
+      const lost = { ...link, up: false, carrier: false, gone: true };
+      if (type === "netlink") t.equal(includes(events, lost), false);
+      ip("link del w0");
+      await until("the link is gone", () => includes(events, lost));
+      if (type === "netlink") return;
+      process.kill(watcher(), "SIGKILL");
+      await until("the watch is restarted", () => resyncs() === 1);
     });
-    events.length = 0;
-    ip("link set w1 down");
-    await until("the loss of carrier", () =>
-      includes(events, { ...link, up: true, carrier: false, gone: false }),
-    );
-    ip("link del w0");
-    await until("the link is gone", () =>
-      includes(events, { ...link, up: false, carrier: false, gone: true }),
-    );
-    process.kill(watcher(), "SIGKILL");
-    await until("the watch is restarted", () => resyncs() === 1);
-  });
+  }
 }
 
 function includes(events: readonly LinkEvent[], wanted: LinkEvent): boolean {
-  return events.some((event) => JSON.stringify(event) === JSON.stringify(wanted));
+  return events.some((event) => isDeepStrictEqual(event, wanted));
 }
 
 /** The `ip monitor` that this process started. */

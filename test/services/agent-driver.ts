@@ -29,6 +29,9 @@ export function orderWords(order: AgentOrder): string {
       const { address, prefix, interface: name } = order.address;
       return `${order.type.replace("-address", "")} ${address}/${prefix} on ${name}`;
     }
+    case "claim-address":
+    case "release-address":
+      return `${order.type.replace("-address", "")} ${order.address}`;
     case "run-aside":
       return `aside ${order.argv.at(-1)}`;
     case "pause":

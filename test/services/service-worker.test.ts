@@ -34,7 +34,7 @@ const absent: AgentReport = { type: "not-started", absent: true, cause: "ENOENT"
 
 function interfaces(...addresses: readonly string[]): AgentReport {
   const listed = ["10.0.0.1", ...addresses].map((address) => {
-    return { address, prefix: 24, family: "ipv4" as const };
+    return { address, prefix: 24, family: "ipv4" as const, ours: address !== "10.0.0.1" };
   });
   const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: listed };
   return { type: "interfaces", interfaces: [eth0] };
@@ -120,9 +120,16 @@ test("a kill takes the address away first, and runs no script", async (t) => {
     interfaces("10.0.0.5"),
     done,
     interfaces(),
+    done,
     { type: "killed", survivors: 0 },
   ]);
-  t.same(orders, ["list", "remove 10.0.0.5/24 on eth0", "list", "kill service:web"]);
+  t.same(orders, [
+    "list",
+    "remove 10.0.0.5/24 on eth0",
+    "list",
+    "release 10.0.0.5",
+    "kill service:web",
+  ]);
 });
 
 test("a kill that cannot list processes or remove the address is not believed", async (t) => {

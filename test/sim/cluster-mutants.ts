@@ -51,6 +51,13 @@ const leaseMutants: readonly Mutant[] = [
 ];
 
 const serviceMutants: readonly Mutant[] = [
+  mutant("services", "an address is put up that nobody has claimed", [
+    {
+      file: "vip/ip-agent.js",
+      find: 'const claimed = yield { type: "claim-address", address: ip.address };',
+      replace: 'const claimed = { type: "done" };',
+    },
+  ]),
   mutant("services", "nobody asks who might be running it unseen", [
     {
       file: "services/evaluation.js",

@@ -48,6 +48,8 @@ export class VirtualHost {
   /** Processes that run now: `service script`. */
   readonly running = new ProcessSet();
   readonly addresses = new Set<string>();
+  /** What clusterd has said to be its own, in this boot. */
+  readonly claimed = new Set<string>();
   linkUp = true;
   /** Processes cannot be killed: they hang in the kernel. */
   undying = false;
@@ -75,20 +77,21 @@ export class VirtualHost {
     this.#scripts.clear();
     this.running.clear();
     this.addresses.clear();
+    this.claimed.clear();
     this.undying = false;
   }
 
   /** The guard: no service is left, and no script of any goes on. Returns what is left. */
   sweep(): readonly string[] {
     for (const action of [...this.#scripts.keys()]) this.kill(action);
-    this.addresses.clear();
+    for (const address of this.claimed) this.addresses.delete(address);
     if (!this.undying) this.running.clear();
     return this.left();
   }
 
   /** Of the services. */
   left(): readonly string[] {
-    return [...this.running, ...this.addresses];
+    return [...this.running, ...[...this.addresses].filter((one) => this.claimed.has(one))];
   }
 
   perform(action: number, order: AgentOrder, report: (report: AgentReport) => void): void {
@@ -98,6 +101,18 @@ export class VirtualHost {
         return;
       case "list-interfaces":
         this.#soon(1, () => report({ type: "interfaces", interfaces: [this.#eth0()] }));
+        return;
+      case "claim-address":
+        this.#soon(1, () => {
+          this.claimed.add(order.address);
+          report({ type: "done" });
+        });
+        return;
+      case "release-address":
+        this.#soon(0, () => {
+          this.claimed.delete(order.address);
+          report({ type: "done" });
+        });
         return;
       case "add-address":
         this.#soon(2, () => {
@@ -210,6 +225,7 @@ export class VirtualHost {
         address,
         prefix: 24,
         family: "ipv4" as const,
+        ours: this.claimed.has(address),
       })),
     };
   }

@@ -82,7 +82,7 @@ function nic(name: string, nets: readonly string[], rest: Partial<InterfaceRepor
   const addresses = nets.map((net) => {
     const parsed = parseAddressWithPrefix(net);
     const family = net.includes(":") ? ("ipv6" as const) : ("ipv4" as const);
-    return { address: parsed?.address ?? "", prefix: parsed?.prefix ?? 0, family };
+    return { address: parsed?.address ?? "", prefix: parsed?.prefix ?? 0, family, ours: false };
   });
   return { name, up: true, carrier: true, slave: false, addresses, ...rest };
 }

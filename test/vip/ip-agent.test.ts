@@ -3,9 +3,11 @@ import { type Test, test } from "tap";
 import type { AgentReport, InterfaceReport } from "../../src/model/agent-orders.ts";
 import {
   checkAddress,
+  claimForAgent,
   dropAddress,
   type IpSettings,
   ipSettings,
+  permitForAgent,
   startAddress,
   stopAddress,
 } from "../../src/vip/ip-agent.ts";
@@ -24,7 +26,7 @@ function listing(
   rest: Partial<InterfaceReport> = {},
 ): AgentReport {
   const own = ["10.0.0.1", ...addresses].map((address) => {
-    return { address, prefix: 24, family: "ipv4" as const };
+    return { address, prefix: 24, family: "ipv4" as const, ours: address !== "10.0.0.1" };
   });
   const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: own, ...rest };
   return { type: "interfaces", interfaces: [eth0] };
@@ -52,15 +54,48 @@ test("the settings of the resource and their defaults", async (t) => {
 });
 
 test("resource case 28: start looks, probes, adds, announces", async (t) => {
-  const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, done, done]);
-  t.same(orders, ["list", `probe ${on}`, `add ${on}`, `announce ${on}`]);
+  const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, done, done, done]);
+  t.same(orders, ["list", `probe ${on}`, "claim 10.0.0.5", `add ${on}`, `announce ${on}`]);
   t.same(verdict, { code: 0, text: "10.0.0.5/24 on eth0" });
 });
 
 test("start of what is here already: announced again, nothing probed", async (t) => {
-  const { orders, verdict } = walkCall(startAddress(ip), [listing(["10.0.0.5"]), done]);
-  t.same(orders, ["list", `announce ${on}`]);
+  const { orders, verdict } = walkCall(startAddress(ip), [listing(["10.0.0.5"]), done, done]);
+  t.same(orders, ["list", "claim 10.0.0.5", `announce ${on}`]);
   t.equal(verdict.code, 0);
+});
+
+test("A1: an address that is not remembered is not put up", async (t) => {
+  const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, failed]);
+  t.same(orders, ["list", `probe ${on}`, "claim 10.0.0.5"]);
+  t.same(verdict, { code: 1, text: "cannot remember 10.0.0.5: EPERM" });
+  const here = walkCall(startAddress(ip), [listing(["10.0.0.5"]), failed]);
+  t.same(here.verdict, { code: 1, text: "cannot remember 10.0.0.5: EPERM" });
+});
+
+test("A1: what somebody else has put up is neither adopted nor removed", async (t) => {
+  const own = settings({ address: "10.0.0.1", sleeptime: "0" });
+  const started = walkCall(startAddress(own), [listing()]);
+  t.same(started.orders, ["list"]);
+  t.match(started.verdict, {
+    code: 1,
+    text: /^10\.0\.0\.1 is on eth0, and clusterd .*; run "ip addr del 10\.0\.0\.1\/24 dev eth0"/,
+  });
+  for (const call of [stopAddress(own), dropAddress(own)]) {
+    t.same(walkCall(call, [listing()]), { orders: ["list"], verdict: { code: 0, text: "" } });
+  }
+});
+
+test("other agents put up what is claimed, and take off what is clusterd's", async (t) => {
+  const own = settings({ address: "10.0.0.1" });
+  t.same(walkCall(claimForAgent(ip), [listing(), done]).orders, ["list", "claim 10.0.0.5"]);
+  t.equal(walkCall(claimForAgent(ip), [listing(), failed]).verdict.code, 1);
+  t.equal(walkCall(claimForAgent(ip), [failed]).verdict.code, 1);
+  t.match(walkCall(claimForAgent(own), [listing()]).verdict, { code: 1, text: /ip addr del/ });
+  t.equal(walkCall(permitForAgent(ip), [listing(["10.0.0.5"])]).verdict.code, 0);
+  t.equal(walkCall(permitForAgent(ip), [listing()]).verdict.code, 0);
+  t.equal(walkCall(permitForAgent(own), [listing()]).verdict.code, 5);
+  t.equal(walkCall(permitForAgent(ip), [failed]).verdict.code, 1);
 });
 
 test("resource case 29: an address that somebody else has is not added, who is said", async (t) => {
@@ -84,21 +119,21 @@ test("start without link fails only when the link is monitored", async (t) => {
   const dead = listing([], { carrier: false });
   t.match(walkCall(startAddress(ip), [dead]).verdict, { code: 1, text: /eth0: no link/ });
   const careless = settings({ address: "10.0.0.5", monitor_link: "no", disable_rdisc: "1" });
-  t.equal(walkCall(startAddress(careless), [dead, done, done, done]).verdict.code, 0);
+  t.equal(walkCall(startAddress(careless), [dead, done, done, done, done]).verdict.code, 0);
 });
 
 test("start: a probe that cannot be made holds nothing up, an add that fails does", async (t) => {
-  t.equal(walkCall(startAddress(ip), [listing(), failed, done, done]).verdict.code, 0);
-  const refused = walkCall(startAddress(ip), [listing(), done, failed]);
+  t.equal(walkCall(startAddress(ip), [listing(), failed, done, done, done]).verdict.code, 0);
+  const refused = walkCall(startAddress(ip), [listing(), done, done, failed]);
   t.same(refused.verdict, { code: 1, text: "cannot add 10.0.0.5: EPERM" });
 });
 
 test("stop: remove, look again, and wait as long as it is configured", async (t) => {
-  const gone = walkCall(stopAddress(ip), [listing(["10.0.0.5"]), done, listing()]);
-  t.same(gone.orders, ["list", `remove ${on}`, "list"]);
+  const gone = walkCall(stopAddress(ip), [listing(["10.0.0.5"]), done, listing(), done]);
+  t.same(gone.orders, ["list", `remove ${on}`, "list", "release 10.0.0.5"]);
   t.same(gone.verdict, { code: 0, text: "10.0.0.5 removed from eth0" });
   const slow = settings({ address: "10.0.0.5" });
-  const waited = walkCall(stopAddress(slow), [listing(["10.0.0.5"]), done, listing(), done]);
+  const waited = walkCall(stopAddress(slow), [listing(["10.0.0.5"]), done, listing(), done, done]);
   t.equal(waited.orders.at(-1), "pause 10000 ms");
 });
 
@@ -122,8 +157,8 @@ test("stop fails when the address stays, or cannot be seen", async (t) => {
 
 test("a removal in a hurry does not wait", async (t) => {
   const slow = settings({ address: "10.0.0.5" });
-  const { orders } = walkCall(dropAddress(slow), [listing(["10.0.0.5"]), done, listing()]);
-  t.equal(orders.at(-1), "list");
+  const { orders } = walkCall(dropAddress(slow), [listing(["10.0.0.5"]), done, listing(), done]);
+  t.equal(orders.at(-1), "release 10.0.0.5");
 });
 
 function status(t: Test, of: IpSettings, report: AgentReport): readonly [number, string] {
@@ -145,15 +180,15 @@ test("status: configured, up, and with link", async (t) => {
 
 test("an IPv6 address is found in whatever form the system shows it", async (t) => {
   const six = settings({ address: "FD00:0:0::5" });
-  const addresses = [{ address: "fd00::5", prefix: 64, family: "ipv6" as const }];
+  const addresses = [{ address: "fd00::5", prefix: 64, family: "ipv6" as const, ours: true }];
   t.same(status(t, six, listing([], { addresses })), [0, ""]);
 });
 
 test("start tells a router discovery daemon, and clients of NFS if asked to", async (t) => {
   const asides = (attributes: Readonly<Record<string, string>>, count: number) => {
-    const reports = [listing(), ...Array<AgentReport>(3 + count).fill(done)];
+    const reports = [listing(), ...Array<AgentReport>(4 + count).fill(done)];
     const of = settings({ address: "10.0.0.5", ...attributes });
-    return walkCall(startAddress(of), reports).orders.slice(4);
+    return walkCall(startAddress(of), reports).orders.slice(5);
   };
   t.match(asides({}, 1), [/^aside .*pkill -HUP -x rdisc \|\| rdisc -fs$/]);
   t.same(asides({ disable_rdisc: "yes" }, 0), []);

@@ -1,0 +1,44 @@
+/**
+ * What an earlier life of this clusterd has left of its addresses, before a new one begins.
+ * Does not know services; those addresses that belong to one are taken off by its first stop.
+ * E1  What carries clusterd's mark is its own though the record of it is lost.
+ * E2  An address that the configuration has no longer is taken off here: nobody else would.
+ */
+import type { AddressClaims } from "../io/address-claims.ts";
+import { placesOf } from "../io/interface-addresses.ts";
+import type { Addresses, LogSink } from "../io/ports.ts";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+
+export type RemainsPorts = {
+  readonly addresses: Addresses;
+  readonly claims: AddressClaims;
+  readonly log: LogSink;
+};
+
+/** Refuses, with the reason, when nobody can know what is there. */
+export async function settleRemains(
+  { addresses, claims, log }: RemainsPorts,
+  configured: readonly string[],
+): Promise<Result<null, string>> {
+  const listed = await addresses.interfaces();
+  if (!listed.ok) return refuse(`addresses cannot be listed: ${listed.problem}`);
+  for (const place of placesOf(listed.value, configured).filter(({ marked }) => marked)) {
+    const claimed = await claims.claim(place.address);
+    if (!claimed.ok) return claimed;
+  }
+  const standing = placesOf(listed.value, claims.all);
+  const expected = placesOf(listed.value, configured);
+  for (const claimed of claims.all) {
+    if (!standing.some(({ address }) => address === claimed)) claims.release(claimed);
+  }
+  for (const place of standing) {
+    if (expected.some(({ address }) => address === place.address)) continue;
+    const removed = await addresses.removeAddress(place);
+    const where = `${place.address} on ${place.interface}`;
+    const text = `${where}, left by an earlier clusterd, is of no service`;
+    if (removed.type === "failed") {
+      log.write("services", "err", { text: `${text}, and cannot be removed: ${removed.cause}` });
+    } else log.write("services", "notice", { text: `${text}: removed` });
+  }
+  return accept(null);
+}

@@ -1,0 +1,110 @@
+/**
+ * Which addresses of this machine clusterd has put up, so that it takes off its own and no others:
+ * a list in `addresses.json` of the state directory, good for one run of one machine.
+ * Does not know what stands on the interfaces.
+ * Source: rgmanager's ip.sh takes over whatever address it finds, and removes it in the end.
+ * Y1  An address is in the file before it is put up; whoever dies in between has claimed one that
+ *     is not there, which harms nobody.
+ * Y2  Of another boot, or another network namespace, nothing counts: those addresses went with it.
+ * Y3  A damaged file is refused, never taken for a missing one: an address that is left from an
+ *     earlier life would be somebody else's, and stay.
+ * The file is durable, since without that a loss of power could leave a damaged one behind.
+ */
+import { readFile, readlink } from "node:fs/promises";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { readWhole, replaceWhole } from "./atomic-file.ts";
+import { causeText } from "./cause.ts";
+import { parseJson } from "./json-text.ts";
+import { addressBytes, addressText } from "./neighbour-packets.ts";
+
+type ClaimRecord = { readonly machine: string; readonly addresses: readonly string[] };
+
+export class AddressClaims {
+  readonly #path: string;
+  readonly #machine: string;
+  #claimed: ReadonlySet<string>;
+  /** What the file says; more than what is claimed, after something was released. */
+  #written: ReadonlySet<string>;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, record: ClaimRecord) {
+    this.#path = path;
+    this.#machine = record.machine;
+    this.#claimed = new Set(record.addresses);
+    this.#written = this.#claimed;
+  }
+
+  /** Refuses, with the reason, when an earlier life's list cannot be read. */
+  static async open(directory: string): Promise<Result<AddressClaims, string>> {
+    const path = join(directory, "addresses.json");
+    const machine = await thisMachine();
+    if (!machine.ok) return machine;
+    const text = await readWhole(path);
+    if (!text.ok) return refuse(`${path}: ${text.problem.cause}`);
+    const record = text.value === null ? null : parseRecord(text.value);
+    if (text.value !== null && record === null) return refuse(`${path}: the content is damaged`);
+    const ours = record?.machine === machine.value ? record.addresses : [];
+    return accept(new AddressClaims(path, { machine: machine.value, addresses: ours }));
+  }
+
+  /** In canonical form. */
+  get all(): readonly string[] {
+    return [...this.#claimed];
+  }
+
+  has(address: string): boolean {
+    return this.#claimed.has(canonical(address));
+  }
+
+  /** Y1; refuses, with the reason, when it cannot be written. */
+  async claim(address: string): Promise<Result<null, string>> {
+    const name = canonical(address);
+    this.#claimed = new Set([...this.#claimed, name]);
+    const turn = this.#writing.then(() => this.#write(name));
+    this.#writing = turn;
+    return await turn;
+  }
+
+  /** It was seen to be off. */
+  release(address: string): void {
+    const name = canonical(address);
+    this.#claimed = new Set([...this.#claimed].filter((one) => one !== name));
+  }
+
+  async #write(name: string): Promise<Result<null, string>> {
+    if (this.#written.has(name)) return accept(null);
+    const addresses = new Set([...this.#claimed, name]);
+    const record: ClaimRecord = { machine: this.#machine, addresses: [...addresses] };
+    const content = { text: `${JSON.stringify(record)}\n`, mode: 0o600 };
+    const written = await replaceWhole(this.#path, content);
+    if (!written.ok) return refuse(`${written.problem.path}: ${written.problem.cause}`);
+    this.#written = addresses;
+    return accept(null);
+  }
+}
+
+/** The boot and the network namespace in words. */
+async function thisMachine(): Promise<Result<string, string>> {
+  try {
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+    return accept(`${boot.trim()} ${await readlink("/proc/self/ns/net")}`);
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}
+
+function canonical(address: string): string {
+  return addressText(addressBytes(address));
+}
+
+function parseRecord(text: string): ClaimRecord | null {
+  const record = parseJson(text);
+  if (typeof record !== "object" || record === null) return null;
+  if (!("machine" in record && "addresses" in record)) return null;
+  const { machine, addresses } = record;
+  if (typeof machine !== "string" || !Array.isArray(addresses)) return null;
+  const texts = addresses.filter((one): one is string => typeof one === "string" && isIP(one) > 0);
+  return texts.length === addresses.length ? { machine, addresses: texts } : null;
+}

@@ -1,0 +1,34 @@
+/**
+ * Finds addresses in a list of interfaces, however they are written.
+ * Does not know where the list comes from.
+ */
+import { addressBytes } from "./neighbour-packets.ts";
+import type { AddressOrder, InterfaceAddress, NetworkInterface } from "./ports.ts";
+
+/** An address where it stands. */
+export type AddressPlace = AddressOrder & Pick<InterfaceAddress, "marked">;
+
+/** Whether the address stands on that interface with that prefix. */
+export function holdsAddress(
+  interfaces: readonly NetworkInterface[],
+  { address, prefix, interface: name }: AddressOrder,
+): boolean {
+  return placesOf(interfaces, [address]).some(
+    (place) => place.interface === name && place.prefix === prefix,
+  );
+}
+
+/** Every place of every one of these addresses, which are numeric and without prefix. */
+export function placesOf(
+  interfaces: readonly NetworkInterface[],
+  wanted: readonly string[],
+): readonly AddressPlace[] {
+  const bytes = wanted.map(addressBytes);
+  return interfaces.flatMap(({ name, addresses }) =>
+    addresses
+      .filter(({ address }) => bytes.some((one) => one.equals(addressBytes(address))))
+      .map(({ address, prefix, family, marked }) => {
+        return { interface: name, address, prefix, family, marked };
+      }),
+  );
+}
