@@ -72,6 +72,13 @@ const serviceMutants: readonly Mutant[] = [
       replace: "return null;",
     },
   ]),
+  mutant("services", "the end of any node frees what could not be stopped on another", [
+    {
+      file: "services/lost-node.js",
+      find: 'service.state !== "failed" || service.lastOwner !== node',
+      replace: 'service.state !== "failed"',
+    },
+  ]),
   mutant("services", "a restricted domain is only preferred", [
     {
       file: "services/placement.js",
