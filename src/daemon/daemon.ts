@@ -10,7 +10,7 @@ import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../c
 import { systemClock } from "../io/clock.ts";
 import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
-import type { NodeId, ServiceName } from "../model/ids.ts";
+import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
@@ -329,26 +329,20 @@ export class Daemon {
 
   /** The guard knows of new addresses before anything can be started that has them. */
   #onConfiguration(configuration: Configuration): void {
-    const { addresses, services } = this.#live.adopt(configuration);
+    const addresses = this.#live.adopt(configuration);
     if (addresses.length > 0) this.#guard?.alsoWatch(addresses);
-    void this.#watchServices(services);
   }
 
   /** Links, addresses and the ends of services: each is a reason to look at once. */
   #watch(): void {
-    this.#watches = [this.#ports.network.watch((event) => this.#onLink(event))];
-    void this.#watchServices(this.#live.loaded.conf.services.services.map(({ name }) => name));
-  }
-
-  async #watchServices(names: readonly ServiceName[]): Promise<void> {
-    const { cgroups } = this.#ports;
-    if (cgroups === null) return;
-    for (const name of names) {
-      await cgroups.ensure(name);
-      const why = `the last process of ${name} has ended`;
-      const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why, service: name });
-      this.#watches = [...this.#watches, cgroups.watch(name, onEmpty)];
-    }
+    const { network, cgroups } = this.#ports;
+    this.#watches = [network.watch((event) => this.#onLink(event))];
+    const stop = cgroups?.watch((service, resource) => {
+      const whose = resource === null ? service : `${resource} of ${service}`;
+      const why = `the last process of ${whose} has ended`;
+      this.#life?.loop?.push({ type: "check-now", why, service });
+    });
+    if (stop !== undefined) this.#watches = [...this.#watches, stop];
   }
 
   #onLink(event: LinkEvent): void {

@@ -16,7 +16,6 @@ import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
 import type { ResourceConf } from "../model/conf.ts";
-import type { ServiceName } from "../model/ids.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestText } from "../model/request-codes.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
@@ -111,22 +110,17 @@ export class LiveConfiguration {
     return { accepted: false, text: text === "" ? requestText(code) : text };
   }
 
-  /** It is in force from here on; returns what is new of it. */
-  adopt({ conf, hash, text }: Configuration): {
-    readonly addresses: readonly string[];
-    readonly services: readonly ServiceName[];
-  } {
+  /** It is in force from here on; returns the addresses that are new with it. */
+  adopt({ conf, hash, text }: Configuration): readonly string[] {
     const before = this.#loaded;
     const agents = this.#agents.get(text) ?? before.agents;
     this.#loaded = { ...before, conf, hash, text, agents };
-    const known = new Set(before.conf.services.services.map(({ name }) => name));
-    const services = conf.services.services.map(({ name }) => name);
     const addresses = [...addressesOf(this.#loaded)].filter((one) => !this.#addresses.has(one));
     this.#addresses = new Set([...this.#addresses, ...addresses]);
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
     const loaded = this.#loaded;
     this.#kept = this.#kept.then(() => this.#keep(loaded, before.text));
-    return { addresses, services: services.filter((name) => !known.has(name)) };
+    return addresses;
   }
 
   #remember(text: string, agents: FoundAgents): void {

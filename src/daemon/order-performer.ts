@@ -100,7 +100,8 @@ export class OrderPerformer {
         });
       case "kill-processes": {
         const { trackingToken: token, processes } = this.#ports;
-        const left = await processes.killTracked({ token, service: order.service });
+        const { type: _, ...scope } = order;
+        const left = await processes.killTracked({ token, ...scope });
         return { type: "killed", survivors: left.length };
       }
       default:

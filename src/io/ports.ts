@@ -178,8 +178,12 @@ export type TrackedProcess = {
   readonly command: string;
 };
 
-/** Names the processes of services: all of them, or those of one service. */
-export type TrackedScope = { readonly token: string; readonly service: ServiceName | null };
+/** Names the processes of all services, of one, or of one of its resources. */
+export type TrackedScope = {
+  readonly token: string;
+  readonly service: ServiceName | null;
+  readonly resource?: string;
+};
 
 export interface ProcessRunner {
   /** When `cancelled` fires, the whole group is killed at once. */

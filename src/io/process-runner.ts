@@ -21,7 +21,7 @@ import type {
 } from "./ports.ts";
 import { enterScript, type ServiceCgroups } from "./service-cgroups.ts";
 import { executable } from "./tool.ts";
-import { killTracked, listTracked, markedService } from "./tracked-processes.ts";
+import { killTracked, listTracked, markedResource, markedService } from "./tracked-processes.ts";
 
 /** From SIGTERM to SIGKILL: what an init script needs to take its daemon down. */
 const terminateGraceMs = 5000;
@@ -63,8 +63,11 @@ export class SystemProcesses implements ProcessRunner {
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
     // A service may have come with a new configuration.
     if (!(await this.#cgroups.ensure(service))) return argv;
-    const part = looks === true ? "check" : "run";
-    return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
+    const entry =
+      looks === true
+        ? this.#cgroups.checkEntry(service)
+        : await this.#cgroups.runEntry(service, markedResource(environment));
+    return ["/bin/sh", "-c", enterScript, entry, ...argv];
   }
 }
 

@@ -1,14 +1,17 @@
 /**
- * A cgroup of its own for every service, so that its processes are found, killed and missed
- * whatever they did to parent, session and environment.
+ * A cgroup of its own for every service, and in it one for each of its resources, so that their
+ * processes are found, killed and missed whatever they did to parent, session and environment.
  * Does not know what the services are, nor what their end means.
  * Source: cgroups(7); the kernel's cgroup v2 document for cgroup.kill and cgroup.events.
  * C1  A process enters its cgroup before it becomes the agent: what it starts is born inside.
  * C2  Status checks have a part of their own, which nobody watches: or each check would end in the
  *     news that something has ended, and that in another check.
+ * C3  What start and stop of one resource leave is in a cgroup of that resource: the end of its
+ *     last process is news, whatever else of the service goes on. It is made, and watched, before
+ *     its first process. Where it cannot be made, the one above it takes its place.
  *
- *   DIRECTORY/service:web/run     what start and stop have left running
- *   DIRECTORY/service:web/check   status checks
+ *   DIRECTORY/service:web/run/script%3Ahttpd   what its start and stop have left running
+ *   DIRECTORY/service:web/check                status checks
  */
 import { watch } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
@@ -68,9 +71,15 @@ async function firstCgroup(paths: readonly string[]): Promise<string | null> {
   return null;
 }
 
+/** The resource is null where there is no cgroup for it alone. */
+export type OnEmptied = (service: ServiceName, resource: string | null) => void;
+
 export class ServiceCgroups {
   readonly directory: string;
   readonly #made = new Set<ServiceName>();
+  /** Watched cgroups, by path. */
+  readonly #watched = new Map<string, Stop>();
+  #onEmptied: OnEmptied = () => undefined;
 
   constructor(directory: string) {
     this.directory = directory;
@@ -96,38 +105,53 @@ export class ServiceCgroups {
     this.#made.add(service);
   }
 
-  /** What a process writes its id to in order to enter. */
-  entry(service: ServiceName, part: CgroupPart): string {
-    return join(this.#part(service, part), "cgroup.procs");
+  /** What a process of a status check writes its id to in order to enter. */
+  checkEntry(service: ServiceName): string {
+    return join(this.#part(service, "check"), "cgroup.procs");
   }
 
-  /** Calls back when the last process that start or stop left behind has ended. */
-  watch(service: ServiceName, onEmpty: () => void): Stop {
-    const path = join(this.#part(service, "run"), "cgroup.events");
-    let populated = false;
-    const look = async (): Promise<void> => {
-      const now = (await textOf(path)).includes("populated 1");
-      const emptied = populated && !now;
-      populated = now;
-      if (emptied) onEmpty();
-    };
+  /** The same for what starts or stops a resource; null: one that is not known. */
+  async runEntry(service: ServiceName, resource: string | null): Promise<string> {
+    const above = this.#part(service, "run");
+    const own = resource === null ? null : this.#ofResource(service, resource);
+    let path = above;
     try {
-      const watcher = watch(path, () => void look());
-      watcher.on("error", () => watcher.close());
-      void look();
-      return () => watcher.close();
+      if (own !== null) {
+        await makeDirectory(own);
+        path = own;
+      }
     } catch {
-      return () => undefined;
+      path = above;
     }
+    if (!this.#watched.has(path)) {
+      const which = path === above ? null : resource;
+      this.#watched.set(
+        path,
+        watchEmptied(path, () => this.#onEmptied(service, which)),
+      );
+    }
+    return join(path, "cgroup.procs");
+  }
+
+  /** Calls back when the last process that start or stop of a resource left behind has ended. */
+  watch(onEmptied: OnEmptied): Stop {
+    this.#onEmptied = onEmptied;
+    return () => {
+      this.#onEmptied = () => undefined;
+      for (const stop of this.#watched.values()) stop();
+      this.#watched.clear();
+    };
   }
 
   /** SIGKILL to all at once, also to those that are just being forked; null: of every service. */
-  async kill(service: ServiceName | null): Promise<void> {
+  async kill(service: ServiceName | null, resource: string | null = null): Promise<void> {
     for (const one of await this.#services(service)) {
-      for (const part of parts) {
-        // Not before Linux 5.14: there the processes are killed one by one.
-        await writeInto(join(this.#part(one, part), "cgroup.kill"), "1");
-      }
+      const paths =
+        resource === null
+          ? parts.map((part) => this.#part(one, part))
+          : [this.#ofResource(one, resource)];
+      // Not before Linux 5.14: there the processes are killed one by one.
+      for (const path of paths) await writeInto(join(path, "cgroup.kill"), "1");
     }
   }
 
@@ -136,14 +160,17 @@ export class ServiceCgroups {
     await writeInto(join(this.#part(service, "check"), "cgroup.kill"), "1");
   }
 
+  /** With a resource: what start and stop of it alone have left. */
   async processes(
     service: ServiceName | null,
+    resource: string | null = null,
   ): Promise<readonly { readonly pid: number; readonly service: ServiceName }[]> {
     const found: { readonly pid: number; readonly service: ServiceName }[] = [];
     for (const one of await this.#services(service)) {
-      for (const part of parts) {
-        const pids = (await textOf(this.entry(one, part))).split("\n").filter((pid) => pid !== "");
-        found.push(...pids.map((pid) => ({ pid: Number(pid), service: one })));
+      const own = resource === null ? null : [this.#ofResource(one, resource)];
+      for (const path of own ?? (await this.#cgroupsOf(one))) {
+        const pids = await pidsIn(path);
+        found.push(...pids.map((pid) => ({ pid, service: one })));
       }
     }
     return found;
@@ -152,10 +179,21 @@ export class ServiceCgroups {
   /** Takes away what is empty. */
   async remove(): Promise<void> {
     for (const service of await this.#services(null)) {
-      for (const part of parts) await removeEmpty(this.#part(service, part));
+      for (const path of await this.#cgroupsOf(service)) await removeEmpty(path);
       await removeEmpty(join(this.directory, folderOf(service)));
     }
     await removeEmpty(this.directory);
+  }
+
+  #ofResource(service: ServiceName, resource: string): string {
+    return join(this.#part(service, "run"), encodeURIComponent(resource));
+  }
+
+  /** Those that hold processes, the inner ones first. */
+  async #cgroupsOf(service: ServiceName): Promise<readonly string[]> {
+    const run = this.#part(service, "run");
+    const inner = (await namesIn(run)).filter((name) => name.includes("%3A"));
+    return [...inner.map((name) => join(run, name)), run, this.#part(service, "check")];
   }
 
   #part(service: ServiceName, part: CgroupPart): string {
@@ -169,6 +207,34 @@ export class ServiceCgroups {
       const parsed = name.includes(":") ? parseServiceName(name.replaceAll("%2F", "/")) : null;
       return parsed === null ? [] : [parsed];
     });
+  }
+}
+
+async function pidsIn(path: string): Promise<readonly number[]> {
+  const text = await textOf(join(path, "cgroup.procs"));
+  return text
+    .split("\n")
+    .filter((pid) => pid !== "")
+    .map(Number);
+}
+
+/** Calls back each time the cgroup has lost its last process. */
+function watchEmptied(cgroup: string, onEmptied: () => void): Stop {
+  const path = join(cgroup, "cgroup.events");
+  let populated = false;
+  const look = async (): Promise<void> => {
+    const now = (await textOf(path)).includes("populated 1");
+    const emptied = populated && !now;
+    populated = now;
+    if (emptied) onEmptied();
+  };
+  try {
+    const watcher = watch(path, { persistent: false }, () => void look());
+    watcher.on("error", () => watcher.close());
+    void look();
+    return () => watcher.close();
+  } catch {
+    return () => undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import type { ServiceCgroups } from "./service-cgroups.ts";
 
 const tokenVariable = "CLUSTERD_TRACK";
 const serviceVariable = "CLUSTERD_SERVICE";
+const resourceVariable = "CLUSTERD_RESOURCE";
 /** Files read at once: the reads share four threads with all other file work of the process. */
 const readsAtOnce = 16;
 const killRoundsMax = 40;
@@ -39,15 +40,20 @@ export function markedService(
   return parseServiceName(mark);
 }
 
+/** The resource whose mark an environment carries, or null. */
+export function markedResource(environment: readonly (readonly [string, string])[]): string | null {
+  return environment.find(([name]) => name === resourceVariable)?.[1] ?? null;
+}
+
 export async function listTracked(
   scope: TrackedScope,
   cgroups: ServiceCgroups | null,
 ): Promise<readonly TrackedProcess[]> {
   const found = new Map<number, TrackedProcess>();
-  for (const { pid, service } of (await cgroups?.processes(scope.service)) ?? []) {
+  for (const { pid, service } of (await cgroups?.processes(scope.service, scope.resource)) ?? []) {
     found.set(pid, { pid, service, command: await commandOf(pid) });
   }
-  const units = await heldUnits(scope);
+  const units = await unitsOf(scope);
   const pids = (await namesIn("/proc")).filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number);
   for (let start = 0; start < pids.length; start += readsAtOnce) {
     const batch = pids.slice(start, start + readsAtOnce);
@@ -103,10 +109,10 @@ export async function killTracked(
   scope: TrackedScope,
   cgroups: ServiceCgroups | null,
 ): Promise<readonly TrackedProcess[]> {
-  await withdrawPermits(await heldUnits(scope));
+  await withdrawPermits(await unitsOf(scope));
   // Before the first kill: with its parent a process may lose all that tells whose it is.
   let left = await remember(await listTracked(scope, cgroups), []);
-  await cgroups?.kill(scope.service);
+  await cgroups?.kill(scope.service, scope.resource);
   for (let round = 0; left.length > 0 && round < killRoundsMax; round += 1) {
     for (const { pid } of left) kill(pid);
     await new Promise((resolve) => setTimeout(resolve, killPauseMs));
@@ -135,6 +141,11 @@ async function remember(
   return [...left.values()];
 }
 
+/** Units are resources of their own, which only the end of their service kills. */
+async function unitsOf(scope: TrackedScope): Promise<HeldUnits> {
+  return scope.resource === undefined ? await heldUnits(scope) : new Map();
+}
+
 type Sought = { readonly scope: TrackedScope; readonly units: HeldUnits };
 
 async function look(pid: number, { scope, units }: Sought): Promise<TrackedProcess | null> {
@@ -147,6 +158,10 @@ async function look(pid: number, { scope, units }: Sought): Promise<TrackedProce
   const mark = environment.find((variable) => variable.startsWith(prefix)) ?? prefix;
   const service = parseServiceName(mark.slice(prefix.length));
   if (service === null || (scope.service !== null && scope.service !== service)) return null;
+  const { resource } = scope;
+  if (resource !== undefined && !environment.includes(`${resourceVariable}=${resource}`)) {
+    return null;
+  }
   return { pid, service, command: await commandOf(pid) };
 }
 

@@ -33,9 +33,17 @@ export type AgentOrder =
   | { readonly type: "ask-address"; readonly address: AddressOrder }
   /** A program for its effect on the machine; answered at once, whatever becomes of it. */
   | { readonly type: "run-aside"; readonly argv: readonly [string, ...string[]] }
-  | { readonly type: "pause"; readonly pauseMs: Ms }
+  /** `why`: what there was no room for on this machine. */
+  | { readonly type: "pause"; readonly pauseMs: Ms; readonly why?: string }
   /** SIGKILL to every process that the service's agents left, however detached. */
-  | { readonly type: "kill-processes"; readonly service: ServiceName };
+  | {
+      readonly type: "kill-processes";
+      readonly service: ServiceName;
+      /** Only those of this resource; see `resourceMark`. */
+      readonly resource?: string;
+    };
+
+export type RunOrder = Extract<AgentOrder, { readonly type: "run-process" }>;
 
 export type InterfaceReport = {
   readonly name: string;
@@ -63,7 +71,12 @@ export type AgentReport =
   | { readonly type: "killed"; readonly survivors: number };
 
 /** Exit code in the sense of OCF: 0 good, 5 not installed, anything else bad. */
-export type AgentVerdict = { readonly code: number; readonly text: string };
+export type AgentVerdict = {
+  readonly code: number;
+  readonly text: string;
+  /** The machine had no room for it: nothing was done. */
+  readonly untried?: true;
+};
 
 /** One call of an agent: yields orders, receives reports, returns its verdict. */
 export type AgentCall = Generator<AgentOrder, AgentVerdict, AgentReport>;

@@ -110,6 +110,7 @@ export class ClusterNode {
       life: this.#own.life,
       clean: this.#own.clean,
       refusal: this.#desk.refusal,
+      agents: this.#own.agents,
     };
   }
 

@@ -3,9 +3,10 @@
  * action is. Knows no rules; it answers without a walk through all services.
  * X1  After `setJob` the place of an action, and the number of jobs, agree with the places.
  */
-import type { AgentCall } from "../model/agent-orders.ts";
+import type { AgentCall, AgentOrder } from "../model/agent-orders.ts";
 import type { ServiceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
+import type { CheckCause } from "./check-queue.ts";
 import type { Operation } from "./service-state.ts";
 import { ServiceWorker } from "./service-worker.ts";
 import { RunningResources } from "./started-resources.ts";
@@ -15,6 +16,12 @@ export type Job = {
   readonly call: AgentCall;
   readonly op: Operation | null;
   readonly action: number;
+  /** Of a status check: why it was begun. */
+  readonly check: CheckCause | null;
+  readonly beganMs: number;
+  /** What is being performed, and since when; null: nothing yet. */
+  readonly order: AgentOrder | null;
+  readonly orderMs: number;
 };
 
 export type Place = {
@@ -26,8 +33,8 @@ export type Place = {
   remains: boolean;
   /** Its definition from the time on when its job has ended. */
   next: ServiceConf | null;
-  /** Something happened while a check was under way that may have looked too early. */
-  again: boolean;
+  /** Something happened while a check was under way that may have looked too early; null: no. */
+  again: CheckCause | null;
   /** Its last check has failed, and nothing was done about it yet. */
   ill: boolean;
   /** Starts of another service may have waited for the guard meanwhile. */
@@ -39,7 +46,6 @@ export class LocalPlaces {
   readonly #running = new RunningResources();
   readonly #byAction = new Map<number, Place>();
   #places = new Map<ServiceName, Place>();
-  #checks = 0;
 
   constructor(identity: { readonly nodeName: NodeName; readonly trackingToken: string }) {
     this.#identity = identity;
@@ -60,7 +66,7 @@ export class LocalPlaces {
   add(conf: ServiceConf): Place {
     const place = { ...this.#identity, service: conf.name };
     const worker = new ServiceWorker(conf, place, this.#running);
-    const idle = { job: null, startOp: null, remains: false, again: false, ill: false };
+    const idle = { job: null, startOp: null, remains: false, again: null, ill: false };
     const made = { worker, ...idle, next: null, lastOp: 0 };
     this.#places.set(conf.name, made);
     return made;
@@ -78,14 +84,9 @@ export class LocalPlaces {
   }
 
   setJob(place: Place, job: Job | null): void {
-    if (place.job !== null) {
-      this.#byAction.delete(place.job.action);
-      if (place.job.kind === "status") this.#checks -= 1;
-    }
+    if (place.job !== null) this.#byAction.delete(place.job.action);
     place.job = job;
-    if (job === null) return;
-    this.#byAction.set(job.action, place);
-    if (job.kind === "status") this.#checks += 1;
+    if (job !== null) this.#byAction.set(job.action, place);
   }
 
   /** Whose job waits for the report of the action. */
@@ -98,8 +99,8 @@ export class LocalPlaces {
     return this.#byAction.size > 0;
   }
 
-  /** Status checks that are under way. */
-  get checks(): number {
-    return this.#checks;
+  /** With a job. */
+  busyPlaces(): Iterable<Place> {
+    return this.#byAction.values();
   }
 }

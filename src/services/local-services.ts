@@ -5,7 +5,7 @@
  * Source: rgmanager rg_thread.c; main.c: event_loop; groups.c: q_status_checks.
  * L1  An operation is begun at most once, and answered at most once.
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
- * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
+ * L3  A check that is cancelled has looked at nothing: it says neither good nor bad.
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
@@ -18,6 +18,9 @@ import type { AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { AgentWatch } from "./agent-watch.ts";
+import type { CheckCause } from "./check-queue.ts";
+import { CheckSchedule } from "./check-schedule.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf } from "./operation-calls.ts";
@@ -35,9 +38,8 @@ export class LocalServices {
   #deferred: ClusterConf | null = null;
   /** New services whose first stop is under way. */
   readonly #initialising = new Set<ServiceName>();
-  /** Whose check is due, or asked for, and has not begun; the first has waited longest. */
-  readonly #unchecked = new Map<ServiceName, "due" | "all">();
-  #frozen: readonly ServiceName[] = [];
+  readonly #checks: CheckSchedule;
+  readonly #watch = new AgentWatch();
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   /** Of a clean-up: those whose turn has not come (L6). */
   #uncleaned: Place[] = [];
@@ -51,6 +53,7 @@ export class LocalServices {
   ) {
     this.#conf = conf;
     this.#places = new LocalPlaces(identity);
+    this.#checks = new CheckSchedule(this.#places);
     for (const service of conf.services.services) this.#places.add(service);
   }
 
@@ -70,6 +73,11 @@ export class LocalServices {
     return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";
   }
 
+  /** What takes too long at the moment, and how often that was so. */
+  get agents() {
+    return this.#watch.report(this.#places.busyPlaces(), this.#nowMs);
+  }
+
   /** Whether a clean-up wants to `continue`. */
   get hurried(): boolean {
     return this.#uncleaned.length > 0;
@@ -87,7 +95,7 @@ export class LocalServices {
         this.#onReport(input.action, input.report);
         break;
       case "poll":
-        this.#checkSoon("due", input.frozen, null);
+        this.#onPoll(input.frozen);
         break;
       case "check-now":
         this.#checkNow(input);
@@ -132,7 +140,7 @@ export class LocalServices {
       place.worker.endChecks();
       place.startOp = null;
     }
-    place.again = false;
+    place.again = null;
     place.ill = false;
     place.remains = true;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
@@ -140,22 +148,27 @@ export class LocalServices {
     this.#begin(place, { kind: op.kind, call, op });
   }
 
-  #begin(place: Place, job: Omit<Job, "action">): void {
-    this.#resume(place, { ...job, action: 0 }, null);
+  #begin(place: Place, begun: Pick<Job, "kind" | "call" | "op">, check: CheckCause | null = null) {
+    const times = { beganMs: this.#nowMs, orderMs: this.#nowMs };
+    this.#resume(place, { ...begun, ...times, check, order: null, action: 0 }, null);
   }
 
   #resume(place: Place, job: Job, report: AgentReport | null): void {
     const next = report === null ? job.call.next() : job.call.next(report);
     if (next.done === true) {
+      this.#watch.ended(place, this.#nowMs);
       this.#places.setJob(place, null);
       this.#finish(place, job, next.value);
       this.#takeNext(place);
       return;
     }
     this.#lastAction += 1;
-    this.#places.setJob(place, { ...job, action: this.#lastAction });
+    const order = next.value;
+    const timed = { ...job, order, orderMs: this.#nowMs };
+    this.#places.setJob(place, { ...timed, action: this.#lastAction });
     const service = place.worker.conf.name;
-    this.#out.push({ type: "act", action: this.#lastAction, service, order: next.value });
+    if (order.type === "pause") this.#warn(this.#watch.untriedNow(service, order, this.#nowMs));
+    this.#out.push({ type: "act", action: this.#lastAction, service, order });
   }
 
   #onReport(action: number, report: AgentReport): void {
@@ -268,7 +281,7 @@ export class LocalServices {
       const type = end.outcome === "failed" ? "status-failed" : "part-failed";
       this.#out.push({ type, service, startOp, text });
       place.ill = true;
-      this.#checkOthers();
+      for (const other of this.#checks.checkOthers(service)) this.#cancel(other);
       return;
     }
     if (text !== "") {
@@ -281,54 +294,42 @@ export class LocalServices {
   #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {
     // The processes of a service that is not started end for no bad reason.
     if (service !== null && (this.#places.get(service)?.startOp ?? null) === null) return;
-    this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
-    this.#checkSoon("all", frozen, service);
-  }
-
-  /** What has hurt one service may have hurt others, or they lived on it. */
-  #checkOthers(): void {
-    for (const [name, { startOp, job, ill }] of this.#places.named()) {
-      if (startOp !== null && job === null && !ill) this.#unchecked.set(name, "all");
-    }
-  }
-
-  #checkSoon(which: "due" | "all", frozen: readonly ServiceName[], only: ServiceName | null): void {
     if (this.#state !== "clean") return;
-    this.#frozen = frozen;
-    for (const [name, place] of this.#places.named()) {
-      if (place.startOp === null || (only !== null && only !== name)) continue;
-      if (which === "all" && place.job?.kind === "status") place.again = true;
-      else if (which === "all" || !this.#unchecked.has(name)) this.#unchecked.set(name, which);
+    this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
+    const stale = this.#checks.happened(service, { nowMs: this.#nowMs, frozen });
+    for (const place of stale) this.#cancel(place);
+  }
+
+  #onPoll(frozen: readonly ServiceName[]): void {
+    this.#warn(this.#watch.newlyOverdue(this.#places.busyPlaces(), this.#nowMs));
+    if (this.#state === "clean") this.#checks.poll(frozen);
+  }
+
+  #warn(texts: readonly string[]): void {
+    for (const text of texts) this.#out.push({ type: "notice", level: "warning", text });
+  }
+
+  #checkNext(): void {
+    const { statusChildMax } = this.#conf.services;
+    for (const [place, cause] of this.#checks.inTurn(statusChildMax, this.#nowMs)) {
+      this.#check(place, cause);
     }
   }
 
-  /** L3: whoever has waited longest, as long as no more than `status_child_max` checks run. */
-  #checkNext(): void {
-    if (this.#unchecked.size === 0) return;
-    let free = this.#conf.services.statusChildMax - this.#places.checks;
-    for (const [name, which] of this.#unchecked) {
-      if (free <= 0) return;
-      this.#unchecked.delete(name);
-      const place = this.#places.get(name);
-      const checkable = place !== undefined && place.startOp !== null && place.job === null;
-      if (!checkable || this.#frozen.includes(name)) continue;
-      const call = place.worker.check(this.#nowMs, which);
-      if (call === null) continue;
-      free -= 1;
-      this.#begin(place, { kind: "status", call, op: null });
-    }
+  #check(place: Place, cause: CheckCause): void {
+    const call = place.worker.check(this.#nowMs, cause);
+    if (call !== null) this.#begin(place, { kind: "status", call, op: null }, cause);
   }
 
   #checkAgain(place: Place): void {
-    if (!place.again || place.startOp === null) return;
-    place.again = false;
-    const call = place.worker.check(this.#nowMs, "all");
-    if (call !== null) this.#begin(place, { kind: "status", call, op: null });
+    const { again, startOp } = place;
+    place.again = null;
+    if (again !== null && startOp !== null) this.#check(place, again);
   }
 
   #cleanAll(how: "clean-up" | "kill"): void {
     this.#state = "cleaning";
-    this.#unchecked.clear();
+    this.#checks.clear();
     this.#initialising.clear();
     for (const place of this.#places.all()) {
       this.#cancel(place);
@@ -366,6 +367,7 @@ export class LocalServices {
 
   #cancel(place: Place): void {
     if (place.job === null) return;
+    this.#watch.ended(place, this.#nowMs);
     this.#out.push({ type: "cancel", action: place.job.action });
     this.#places.setJob(place, null);
     this.#takeNext(place);

@@ -11,6 +11,8 @@ import type { ResourceConf, ServiceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { dropAddress } from "../vip/ip-agent.ts";
 import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
+import { resourceMark } from "./agent-marks.ts";
+import type { CheckCause } from "./check-queue.ts";
 import { heldAddress, outlivesProcesses } from "./held-things.ts";
 import {
   type FailedPart,
@@ -21,12 +23,18 @@ import {
 } from "./independent-subtrees.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
-import { CheckClock, effectiveChecks, enforcedLimitMs, FailureMemory } from "./status-checks.ts";
+import {
+  CheckClock,
+  effectiveChecks,
+  endedLimitMs,
+  enforcedLimitMs,
+  FailureMemory,
+} from "./status-checks.ts";
 import { compareTrees } from "./tree-delta.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
-type WorkPlace = Omit<CallPlace, "depth" | "limitMs" | "otherInstances">;
+type WorkPlace = Pick<CallPlace, "service" | "nodeName" | "trackingToken">;
 
 /** Time a stop script gets during the clean-up before a start; then its processes are killed. */
 const cleanupStopMs = ms(30_000);
@@ -128,7 +136,8 @@ export class ServiceWorker {
     for (const resource of startOrder(tree)) {
       const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
       if (verdict.code !== 0) {
-        if (verdict.code !== 5) this.#started.add(resource);
+        const begun = verdict.code !== 5 && verdict.untried !== true;
+        if (begun) this.#started.add(resource);
         return verdict;
       }
       this.#started.add(resource);
@@ -149,8 +158,10 @@ export class ServiceWorker {
     const problems: string[] = [];
     for (const resource of stopOrder(tree)) {
       const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
-      // Exit 5 of something that never ran: there is nothing to stop.
-      const clean = verdict.code === 0 || (verdict.code === 5 && !this.#started.has(resource));
+      // Exit 5 of something that never ran: there is nothing to stop. The same when there was no
+      // room to try it.
+      const nothing = verdict.code === 5 || verdict.untried === true;
+      const clean = verdict.code === 0 || (nothing && !this.#started.has(resource));
       if (clean) this.#started.delete(resource);
       else problems.push(verdict.text);
     }
@@ -218,29 +229,40 @@ export class ServiceWorker {
     this.#clocks.clear();
   }
 
-  /** The checks that are due now in start order, or null when there is none. */
-  check(nowMs: number, which: "due" | "all"): AgentCall | null {
+  /** The shortest interval of its checks; null: it is never checked. */
+  get shortestIntervalMs(): Ms | null {
+    const intervals = [...this.#clocks.values()].flatMap((clock) => clock.shortestIntervalMs ?? []);
+    return intervals.length === 0 ? null : ms(Math.min(...intervals));
+  }
+
+  /** The checks to be made now in start order, or null when there is none. */
+  check(nowMs: number, cause: CheckCause): AgentCall | null {
     this.#failedParts = [];
     const due = [...this.#clocks].flatMap(([resource, clock]) => {
       if ([...this.#leftOut].some((root) => within(root, resource))) return [];
-      const depth = which === "all" ? 0 : clock.due(nowMs);
+      const depth = cause === "due" ? clock.due(nowMs) : 0;
       if (depth === null) return [];
       clock.begin(depth, nowMs);
-      return [{ resource, depth }];
+      const limitMs = cause === "ended" ? endedLimitMs(resource, depth) : null;
+      return [{ resource, depth, limitMs }];
     });
     return due.length === 0 ? null : this.#checkAll(due, nowMs);
   }
 
   *#checkAll(
-    due: readonly { readonly resource: ResourceConf; readonly depth: number }[],
+    due: readonly {
+      readonly resource: ResourceConf;
+      readonly depth: number;
+      readonly limitMs: Ms | null;
+    }[],
     nowMs: number,
   ): AgentCall {
     const tolerated: string[] = [];
     const failed: string[] = [];
-    for (const { resource, depth } of due) {
+    for (const { resource, ...limits } of due) {
       // What is to be repaired needs no further look.
       if (this.#failedParts.some((part) => within(part.root, resource))) continue;
-      const verdict = yield* this.#call(resource, "status", { depth, limitMs: null });
+      const verdict = yield* this.#call(resource, "status", limits);
       if (verdict.code === 0) continue;
       if (this.#failures.get(resource)?.tolerates(nowMs) === true) {
         tolerated.push(verdict.text);
@@ -328,8 +350,17 @@ export class ServiceWorker {
     limits: { readonly depth: number; readonly limitMs: Ms | null },
   ): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
-    const otherInstances = this.#started.otherInstances(resource);
-    const place = { ...this.#place, ...limits, limitMs, otherInstances };
-    return callAgent(resource, action, place);
+    // Another node can start it; what was never begun here needs no stop, or is killed.
+    const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
+    const overdue = limits.limitMs === null ? "ended-here" : "left-to-caller";
+    return callAgent(resource, action, {
+      ...this.#place,
+      depth: limits.depth,
+      limitMs,
+      resource: resourceMark(resource),
+      otherInstances: this.#started.otherInstances(resource),
+      patience: stops || action === "status" ? "lasting" : "short",
+      overdue,
+    });
   }
 }

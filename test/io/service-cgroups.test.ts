@@ -40,13 +40,17 @@ async function scene(t: Test): Promise<Scene> {
   return { cgroups, processes: new SystemProcesses(cgroups) };
 }
 
-/** An init script with this text, called with an action. */
-function agent(t: Test, action: string, script: string): ProcessOrder {
+/** An init script with this text, called with an action, `start of script:one` of a resource. */
+function agent(t: Test, call: string, script: string): ProcessOrder {
+  const [action = "", resource] = call.split(" of ");
   const directory = mkdtempSync(join(tmpdir(), "agent-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const file = join(directory, "agent");
   writeProgram(file, script);
-  const environment = [["PATH", "/usr/bin:/bin"], ...trackingVariables(token, web)] as const;
+  const marks = trackingVariables(token, web);
+  const own: ProcessOrder["environment"] =
+    resource === undefined ? [] : [["CLUSTERD_RESOURCE", resource]];
+  const environment = [["PATH", "/usr/bin:/bin"] as const, ...marks, ...own];
   const looks = action === "status" ? { looks: true as const } : {};
   return { argv: [file, action], environment, stdin: null, timeoutMs: null, ...looks };
 }
@@ -94,7 +98,7 @@ test("a process without its mark is found and killed by its cgroup", { skip }, a
 test("the end of the last process is told, once; a status check is not", { skip }, async (t) => {
   const { cgroups, processes } = await scene(t);
   let ends = 0;
-  const stop = cgroups.watch(web, () => {
+  const stop = cgroups.watch(() => {
     ends += 1;
   });
   t.teardown(stop);
@@ -113,6 +117,40 @@ test("the end of the last process is told, once; a status check is not", { skip 
   await processes.run(agent(t, "status", "true"));
   await turns(20);
   t.equal(ends, 1);
+});
+
+test("C3: the end of one of two resources is told by its name", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  const ended: string[] = [];
+  t.teardown(cgroups.watch((name, resource) => ended.push(`${resource} of ${name}`)));
+  await processes.run(agent(t, "start of script:one", hidden));
+  await processes.run(agent(t, "start of script:/etc/init.d/two", hidden));
+  const [second] = await cgroups.processes(web, "script:/etc/init.d/two");
+  if (second === undefined) throw new Error("two was started");
+  process.kill(second.pid, "SIGKILL");
+  await until("it is told", () => ended.length > 0);
+  t.same(ended, ["script:/etc/init.d/two of service:web"]);
+  t.equal((await processes.listTracked({ token, service: web })).length, 1, "one goes on");
+});
+
+test("the processes of one resource are killed alone", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  await processes.run(agent(t, "start of script:one", hidden));
+  await processes.run(agent(t, "start of script:two", hidden));
+  const scope = { token, service: web, resource: "script:one" };
+  t.same(await processes.killTracked(scope), []);
+  t.same(await cgroups.processes(web, "script:one"), []);
+  t.equal((await cgroups.processes(web, "script:two")).length, 1);
+});
+
+test("a resource whose cgroup cannot be made is watched with its service", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  const ended: string[] = [];
+  t.teardown(cgroups.watch((name, resource) => ended.push(`${resource} of ${name}`)));
+  await processes.run(agent(t, `start of script:${"x".repeat(5000)}`, hidden));
+  t.same(await processes.killTracked({ token, service: web }), []);
+  await until("it is told", () => ended.length > 0);
+  t.same(ended, ["null of service:web"]);
 });
 
 test("what a check has left is killed when it is late, and nothing else", { skip }, async (t) => {

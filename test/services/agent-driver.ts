@@ -34,7 +34,9 @@ export function orderWords(order: AgentOrder): string {
     case "pause":
       return `pause ${order.pauseMs} ms`;
     case "kill-processes":
-      return `kill ${order.service}`;
+      return order.resource === undefined
+        ? `kill ${order.service}`
+        : `kill ${order.resource} of ${order.service}`;
   }
 }
 

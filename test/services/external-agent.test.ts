@@ -12,7 +12,15 @@ import { exited, nodeName, walkCall } from "./agent-driver.ts";
 
 const service = parseServiceName("service:web");
 if (service === null) throw new Error("no name");
-const place = { service, nodeName: nodeName(), trackingToken: "token", otherInstances: 2 };
+const place = {
+  service,
+  nodeName: nodeName(),
+  trackingToken: "token",
+  otherInstances: 2,
+  resource: "x:y",
+  patience: "short",
+  overdue: "left-to-caller",
+} as const;
 
 const rgmanager: AgentRun = { dialect: "rgmanager", file: "/opt/a/fs.sh", directory: "/opt/a" };
 const heartbeat: AgentRun = {
@@ -82,6 +90,7 @@ test("rgmanager's dialect: the file, the action, and exactly this environment", 
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "40"],
     ["OCF_CHECK_LEVEL", "20"],
     ["CLUSTERD_SERVICE", "service:web"],
+    ["CLUSTERD_RESOURCE", "x:y"],
     ["CLUSTERD_NODE", nodeName()],
     ["CLUSTERD_TRACK", "token"],
   ]);
@@ -106,6 +115,7 @@ test("Heartbeat's dialect: monitor for status, names and times of Pacemaker", as
     ["OCF_RESKEY_CRM_meta_on_node", nodeName()],
     ["OCF_CHECK_LEVEL", "0"],
     ["CLUSTERD_SERVICE", "service:web"],
+    ["CLUSTERD_RESOURCE", "x:y"],
     ["CLUSTERD_NODE", nodeName()],
     ["CLUSTERD_TRACK", "token"],
   ]);

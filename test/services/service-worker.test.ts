@@ -144,7 +144,7 @@ test("a kill that cannot list processes or remove the address is not believed", 
 test("checks go in start order, and the first failure is the result", async (t) => {
   const two = worker(script("a"), script("b"));
   walkCall(two.start(), [exited(0), exited(0)]);
-  t.equal(two.check(0, "all"), null, "nothing to check before checks began");
+  t.equal(two.check(0, "event"), null, "nothing to check before checks began");
   two.beginChecks(0, ms(1000));
   t.equal(two.check(500, "due"), null);
   const check = two.check(1000, "due");
@@ -153,7 +153,7 @@ test("checks go in start order, and the first failure is the result", async (t) 
   t.same(orders, ["run /etc/init.d/a status"]);
   t.equal(verdict.code, 1);
   two.endChecks();
-  t.equal(two.check(99_000, "all"), null);
+  t.equal(two.check(99_000, "event"), null);
 });
 
 test("resource case 17: two failures a minute are tolerated, the third counts", (t) => {
@@ -196,8 +196,11 @@ test("time-outs are limits where they are enforced, and hints elsewhere", (t) =>
     script("a", { actions, enforceTimeouts: true }),
     script("b", { actions }),
   ];
-  t.same(limits(worker(enforced, hinted).start()), [60_000, null]);
-  t.same(limits(worker(enforced, hinted).stop()), [null, null], "0 is no limit");
+  t.same(limits(worker(enforced, hinted).start()), [60_000, 300_000]);
+  const own = "0 is no limit but the last one";
+  t.same(limits(worker(enforced, hinted).stop()), [300_000, 300_000], own);
+  const slow = script("c", { actions: [action("start", 1000)] });
+  t.same(limits(worker(slow).start()), [2_000_000], "the last one is beyond every hint");
   t.same(limits(worker(enforced, hinted).stop(ms(5000))), [5000, 5000], "a given limit wins");
   t.end();
 });

@@ -118,8 +118,12 @@ export class VirtualHost {
         return;
       case "kill-processes":
         this.#soon(1, () => {
+          const [type, name] = (order.resource ?? "").split(":");
+          const which = type === "script" ? `${order.service} /etc/init.d/${name}` : null;
           for (const process of [...this.running]) {
-            if (process.startsWith(`${order.service} `)) this.running.delete(process);
+            if (which === null ? process.startsWith(`${order.service} `) : process === which) {
+              this.running.delete(process);
+            }
           }
           for (const [script, { service }] of this.#scripts) {
             if (service === order.service) this.kill(script);
