@@ -15,10 +15,10 @@ import { type Ms, ms } from "./time.ts";
 export type Patience = "lasting" | "short";
 
 const firstPauseMs = 500;
-const pauseMsMax = 30_000;
-/** 0.5 + 1 + 2 + 4 + 8 s. */
+const pauseMsMax = 5000;
+/** 0.5 + 1 + 2 + 4 + 5 s. */
 const shortTries = 5;
-/** A script that could not fork may say so for another reason, too: a minute, then it counts. */
+/** A script that could not fork may say so for another reason, too: then it counts. */
 const forklessTries = 7;
 
 /** Whether the cause of a failure is that descriptors, processes or memory were used up. */

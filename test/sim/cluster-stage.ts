@@ -138,7 +138,20 @@ export class ClusterStage {
   killProcess(node: number): void {
     const { cluster, random } = this.#parts;
     const { running } = cluster.host(node);
-    if (running.size > 0) running.delete(random.pick([...running]));
+    if (running.size === 0) return;
+    const process = random.pick([...running]);
+    running.delete(process);
+    // Every other node has cgroups; on the others it is noticed by polling.
+    if (node % 2 === 0) cluster.processEnded(node, process.split(" ", 1)[0] ?? "");
+  }
+
+  /** For a while the machine has no room for another process. */
+  exhaust(node: number): void {
+    const { cluster, random } = this.#parts;
+    cluster.host(node).exhausted = true;
+    this.later(random.between(500, 20_000), () => {
+      cluster.host(node).exhausted = false;
+    });
   }
 
   toggleLink(node: number): void {
@@ -197,6 +210,7 @@ export class ClusterStage {
       host.killStuck();
       host.linkUp = true;
       host.undying = false;
+      host.exhausted = false;
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);

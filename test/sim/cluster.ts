@@ -357,6 +357,13 @@ export class Cluster {
     return text === firstText ? conf : (texts[text] ?? null);
   }
 
+  /** The kernel says that a cgroup of the service has become empty. */
+  processEnded(node: number, name: string): this {
+    const why = `the last process of ${name} has ended`;
+    this.#step(id(node), { type: "check-now", why, service: service(name) });
+    return this;
+  }
+
   networkChanged(node: number): this {
     this.#step(id(node), { type: "check-now", why: "link", service: null });
     return this;

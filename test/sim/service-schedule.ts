@@ -81,6 +81,7 @@ function actsOf(
     [weight(1), (node, other) => moveBadly(stage, parts, { node, other })],
     [weight(0.3), (node) => stage.lock(node)],
     [weight(2), (node) => stage.killProcess(node)],
+    [weight(0.3), (node) => stage.exhaust(node)],
     [weight(0.2), (node) => stage.toggleLink(node)],
   ];
 }

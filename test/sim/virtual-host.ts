@@ -45,6 +45,8 @@ export class VirtualHost {
   linkUp = true;
   /** Processes cannot be killed: they hang in the kernel. */
   undying = false;
+  /** No program can be started: processes or descriptors are used up. */
+  exhausted = false;
   /** `file action` → how it behaves. */
   readonly behaviours = new Map<string, ScriptBehaviour>();
   /** Every script call, in order. */
@@ -68,6 +70,7 @@ export class VirtualHost {
     this.running.clear();
     this.addresses.clear();
     this.undying = false;
+    this.exhausted = false;
   }
 
   /** The guard: no service is left, and no script of any goes on. Returns what is left. */
@@ -151,6 +154,11 @@ export class VirtualHost {
     order: Extract<AgentOrder, { readonly type: "run-process" }>,
     report: (report: AgentReport) => void,
   ): void {
+    if (this.exhausted) {
+      const cause = "spawn /bin/sh EAGAIN";
+      this.#soon(1, () => report({ type: "not-started", absent: false, cause }));
+      return;
+    }
     const [file, verb] = order.argv;
     const service = new Map(order.environment).get("CLUSTERD_SERVICE") ?? "";
     const process = `${service} ${file}`;
