@@ -31,8 +31,8 @@ const services = [...hanging, "pair", "quiet"];
 const directory = mkdtempSync(join(tmpdir(), "clusterd-checks-"));
 const conf = join(directory, "cluster.conf");
 const resources = names.map((name) => {
-  const file = `/etc/init.d/${name}`;
-  return `<script name="${name}" file="${file}">${checkedEvery(hanging.includes(name) ? 2 : 30)}</script>`;
+  const often = checkedEvery(hanging.includes(name) ? 2 : 30);
+  return `<script name="${name}" file="/etc/init.d/${name}">${often}</script>`;
 });
 const service = (name: string, ...scripts: readonly string[]) =>
   `<service name="${name}" domain="first" recovery="restart">${scripts

@@ -73,7 +73,7 @@ export class Story {
         return;
       case "end-process":
         this.#killProcess(words);
-        this.#told().processEnded(nodeNumber(words[0]), words[1] ?? "");
+        this.#told().checkNow(nodeNumber(words[0]), words[1] ?? "");
         return;
       case "exhaust":
         this.#told().host(nodeNumber(words[0])).exhausted = words[1] !== "never";

@@ -142,7 +142,7 @@ export class ClusterStage {
     const process = random.pick([...running]);
     running.delete(process);
     // Every other node has cgroups; on the others it is noticed by polling.
-    if (node % 2 === 0) cluster.processEnded(node, process.split(" ", 1)[0] ?? "");
+    if (node % 2 === 0) cluster.checkNow(node, process.split(" ", 1)[0] ?? "");
   }
 
   /** For a while the machine has no room for another process. */
@@ -158,7 +158,7 @@ export class ClusterStage {
     const { cluster } = this.#parts;
     const host = cluster.host(node);
     host.linkUp = !host.linkUp;
-    cluster.networkChanged(node);
+    cluster.checkNow(node, null);
   }
 
   play(acts: readonly Act[], pace: Pace = usualPace): void {

@@ -319,12 +319,7 @@ export class Cluster {
 
   /** Locks or unlocks all services; the answer appears in the returned box. */
   lock(node: number, operation: "lock" | "unlock"): { reply: Reply | null } {
-    const box: { reply: Reply | null } = { reply: null };
-    this.#requests += 1;
-    const number = this.#requests;
-    this.#machine(node).daemon?.replies.set(number, (reply) => {
-      box.reply = reply;
-    });
+    const { box, number } = this.#expectReply(node);
     this.#step(id(node), { type: "request", number, operation });
     return box;
   }
@@ -357,15 +352,10 @@ export class Cluster {
     return text === firstText ? conf : (texts[text] ?? null);
   }
 
-  /** The kernel says that a cgroup of the service has become empty. */
-  processEnded(node: number, name: string): this {
-    const why = `the last process of ${name} has ended`;
-    this.#step(id(node), { type: "check-now", why, service: service(name) });
-    return this;
-  }
-
-  networkChanged(node: number): this {
-    this.#step(id(node), { type: "check-now", why: "link", service: null });
+  /** A link has changed, or the last process of a service has ended. */
+  checkNow(node: number, name: string | null): this {
+    const which = name === null ? null : service(name);
+    this.#step(id(node), { type: "check-now", why: name ?? "link", service: which });
     return this;
   }
 
