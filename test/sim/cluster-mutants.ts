@@ -79,6 +79,18 @@ const serviceMutants: readonly Mutant[] = [
       replace: 'service.state !== "failed"',
     },
   ]),
+  mutant("services", "a stop that there was no room for counts as a stop", [
+    {
+      file: "services/service-worker.js",
+      find: 'patience: stops || action === "status" ? "lasting" : "short"',
+      replace: 'patience: "short"',
+    },
+    {
+      file: "services/service-worker.js",
+      find: "(nothing && !this.#started.has(resource))",
+      replace: "nothing",
+    },
+  ]),
   mutant("services", "a restricted domain is only preferred", [
     {
       file: "services/placement.js",

@@ -149,7 +149,7 @@ export class ClusterStage {
   exhaust(node: number): void {
     const { cluster, random } = this.#parts;
     cluster.host(node).exhausted = true;
-    this.later(random.between(500, 20_000), () => {
+    this.later(random.between(500, 30_000), () => {
       cluster.host(node).exhausted = false;
     });
   }

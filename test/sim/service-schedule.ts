@@ -82,6 +82,7 @@ function actsOf(
     [weight(0.3), (node) => stage.lock(node)],
     [weight(2), (node) => stage.killProcess(node)],
     [weight(0.3), (node) => stage.exhaust(node)],
+    [weight(0.5), (node, other) => moveWithoutRoom(stage, parts, { node, other })],
     [weight(0.2), (node) => stage.toggleLink(node)],
   ];
 }
@@ -98,6 +99,20 @@ function moveBadly(
   behaviours.set(`${file} stop`, { code: 1, takesMs: 5 });
   stage.later(parts.random.between(500, 20_000), () => behaviours.delete(`${file} stop`));
   const choices = { operations: ["relocate", "relocate", "stop"] as const, services: [service] };
+  stage.request(parts.random.pick(parts.cluster.nodes), place.other, choices);
+}
+
+/** Somebody wants a service of the node elsewhere, and there its stop cannot even be called. */
+function moveWithoutRoom(
+  stage: ClusterStage,
+  parts: { readonly cluster: Cluster; readonly random: Random },
+  place: { readonly node: NodeId; readonly other: NodeId },
+): void {
+  const { running } = parts.cluster.host(place.node);
+  if (running.size === 0) return;
+  const [service = ""] = parts.random.pick([...running]).split(" ");
+  stage.exhaust(place.node);
+  const choices = { operations: ["relocate", "restart"] as const, services: [service] };
   stage.request(parts.random.pick(parts.cluster.nodes), place.other, choices);
 }
 
