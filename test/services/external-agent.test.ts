@@ -204,3 +204,23 @@ test("addresses of OCF agents are known, and what outlives its processes", async
   const agent = { runs: heartbeat, actions, children: [], holds: true } as const;
   t.equal(outlivesProcesses(external(heartbeat, { agent })), true);
 });
+
+test("Z1: a stop over its limit is killed and called again; only its word counts", (t) => {
+  const one = external(heartbeat);
+  const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here" } as const;
+  const late: AgentReport = { type: "timed-out", output: "" };
+  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const { orders, verdict: ended } = walkCall(callAgent(one, "stop", own), [
+    late,
+    killed,
+    exited(1),
+    exited(7),
+  ]);
+  const { file } = heartbeat;
+  const words = ["stop", "stop", "monitor"].map((word) => `run ${file} ${word}`);
+  t.same(orders, [words[0], "kill x:y of service:web", words[1], words[2]]);
+  t.equal(ended.code, 0);
+  const alive = walkCall(callAgent(one, "stop", own), [late, killed, late, exited(1)]);
+  t.equal(alive.verdict.code, 1);
+  t.end();
+});
