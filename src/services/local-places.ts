@@ -30,6 +30,8 @@ export type Place = {
   again: boolean;
   /** Its last check has failed, and nothing was done about it yet. */
   ill: boolean;
+  /** When it was last said that the job does not come to its end; null: not yet. */
+  waitSaidMs: number | null;
   /** Starts of another service may have waited for the guard meanwhile. */
   lastOp: number;
 };
@@ -61,7 +63,7 @@ export class LocalPlaces {
     const place = { ...this.#identity, service: conf.name };
     const worker = new ServiceWorker(conf, place, this.#running);
     const idle = { job: null, startOp: null, remains: false, again: false, ill: false };
-    const made = { worker, ...idle, next: null, lastOp: 0 };
+    const made = { worker, ...idle, next: null, waitSaidMs: null, lastOp: 0 };
     this.#places.set(conf.name, made);
     return made;
   }

@@ -26,6 +26,8 @@ import { compareServices } from "./tree-delta.ts";
 
 /** Clean-ups that are begun in one step; more would hold up everything else. */
 const cleanUpsAtOnce = 16;
+/** Of a stop or a kill that does not come to its end. */
+const waitSaidEveryMs = 30_000;
 
 export class LocalServices {
   #conf: ClusterConf;
@@ -141,6 +143,7 @@ export class LocalServices {
   }
 
   #begin(place: Place, job: Omit<Job, "action">): void {
+    place.waitSaidMs = null;
     this.#resume(place, { ...job, action: 0 }, null);
   }
 
@@ -155,7 +158,17 @@ export class LocalServices {
     this.#lastAction += 1;
     this.#places.setJob(place, { ...job, action: this.#lastAction });
     const service = place.worker.conf.name;
-    this.#out.push({ type: "act", action: this.#lastAction, service, order: next.value });
+    const order = next.value;
+    if (order.type === "pause" && order.waitsFor !== undefined)
+      this.#sayWait(place, order.waitsFor);
+    this.#out.push({ type: "act", action: this.#lastAction, service, order });
+  }
+
+  #sayWait(place: Place, waitsFor: string): void {
+    const saidMs = place.waitSaidMs;
+    if (saidMs !== null && this.#nowMs - saidMs < waitSaidEveryMs) return;
+    place.waitSaidMs = this.#nowMs;
+    this.#warn(place, `not off yet, trying on: ${waitsFor}`);
   }
 
   #onReport(action: number, report: AgentReport): void {
@@ -252,7 +265,10 @@ export class LocalServices {
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
     }
-    if (op.kind === "stop" && end.outcome === "ok") place.remains = false;
+    if (op.kind === "stop" && end.outcome === "ok") {
+      place.remains = false;
+      if (end.text !== "") this.#warn(place, end.text);
+    }
     this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 
@@ -271,11 +287,14 @@ export class LocalServices {
       this.#checkOthers();
       return;
     }
-    if (text !== "") {
-      this.#out.push({ type: "notice", level: "warning", text: `${service}: tolerated: ${text}` });
-    }
+    if (text !== "") this.#warn(place, `tolerated: ${text}`);
     place.ill = false;
     this.#checkAgain(place);
+  }
+
+  #warn(place: Place, text: string): void {
+    const { name } = place.worker.conf;
+    this.#out.push({ type: "notice", level: "warning", text: `${name}: ${text}` });
   }
 
   #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {

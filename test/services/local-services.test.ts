@@ -8,7 +8,7 @@ import { LocalServices } from "../../src/services/local-services.ts";
 import { emptyChain, type Operation } from "../../src/services/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
-import { exited, orderWords } from "./agent-driver.ts";
+import { exited, looksAtProcesses, nothingLeft, orderWords } from "./agent-driver.ts";
 
 type Act = Extract<LocalOutput, { readonly type: "act" }>;
 
@@ -59,7 +59,7 @@ class Place {
   succeed(): this {
     while (this.acts.length > 0) {
       const killing = this.acts[0]?.order.type === "kill-processes";
-      this.report(killing ? { type: "killed", survivors: 0 } : exited(0));
+      this.report(killing ? { type: "killed", survivors: 0, unseen: [] } : exited(0));
     }
     return this;
   }
@@ -75,7 +75,9 @@ class Place {
   #note(output: LocalOutput): void {
     switch (output.type) {
       case "act":
-        this.acts.push(output);
+        if (looksAtProcesses(output.order)) {
+          this.step({ type: "report", action: output.action, report: nothingLeft });
+        } else this.acts.push(output);
         return;
       case "cancel": {
         const at = this.acts.findIndex((act) => act.action === output.action);
@@ -116,7 +118,7 @@ test("at first nothing is known: the clean-up stops and kills every service", as
   t.same(place.underWay(), ["run web stop", "run mail stop"]);
   place.report(exited(1)).report(exited(0));
   t.same(place.underWay(), ["kill service:web", "kill service:mail"], "whatever the scripts said");
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(place.take(), [], "one is not done yet");
   place.succeed();
   t.same(place.take(), ["clean"]);
@@ -284,10 +286,11 @@ test("a kill cancels what is under way, and runs no scripts", async (t) => {
   place.step({ type: "kill" });
   t.same(place.take(), ["cancel run /etc/init.d/mail start"]);
   t.same(place.underWay(), ["kill service:web", "kill service:mail"]);
-  place.report({ type: "killed", survivors: 1 });
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 1, unseen: [] });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(place.underWay(), ["pause 500 ms"]);
   t.equal(place.local.clean, false);
+  t.same(place.take(), ["service:web: not off yet, trying on: 1 processes survive SIGKILL"]);
   place.report({ type: "done" }).succeed();
   t.same(place.take(), ["clean"]);
 });
@@ -311,9 +314,13 @@ test("resource case 10: a second place of one resource on the node is counted", 
       if (output.type !== "act") continue;
       action = output.action;
       const { order } = output;
+      if (looksAtProcesses(order)) {
+        step({ type: "report", action, report: nothingLeft });
+        continue;
+      }
       const environment = new Map(order.type === "run-process" ? order.environment : []);
       counts.push(environment.get("OCF_RESKEY_RGMANAGER_meta_refcnt") ?? order.type);
-      const killed = { type: "killed", survivors: 0 } as const;
+      const killed = { type: "killed", survivors: 0, unseen: [] } as const;
       step({ type: "report", action, report: order.type === "run-process" ? exited(0) : killed });
     }
   };
@@ -373,7 +380,7 @@ test("L3: a configuration during a clean-up is followed by another clean-up", as
   place.step({ type: "reconfigure", conf: configuration(19, "other"), clean: [] });
   t.same(place.underWay(), ["run web stop"], "what the old one has is stopped to the end");
   place.report(exited(0));
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.equal(place.local.clean, false);
   t.same(place.underWay(), ["run other stop"]);
   place.succeed();
