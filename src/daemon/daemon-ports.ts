@@ -4,6 +4,7 @@
  */
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { FileStore } from "../io/file-store.ts";
+import { KernelFiles } from "../io/kernel-files.ts";
 import { LinuxNetwork } from "../io/linux-network.ts";
 import type { LogSink, Network } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
@@ -29,6 +30,9 @@ export type PortsOptions = {
   readonly log: LogSink;
 };
 
+/** Enough for every look: each needs one at a time. */
+const reservedDescriptors = 4;
+
 /** The reason in words when something cannot be opened. */
 export async function openPorts(options: PortsOptions): Promise<Result<DaemonPorts, string>> {
   const { log } = options;
@@ -41,6 +45,12 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const means = await chooseAnnounceMeans(calls.ok ? calls.value : null);
   const level = means.type === "none" ? "warning" : "info";
   log.write("services", level, { text: `addresses are announced by: ${means.type}` });
+  const trackingToken = token.value;
+  const files = new KernelFiles();
+  files.reserve(reservedDescriptors);
+  const cgroups = await openCgroups(options, { token: trackingToken, files });
+  const processes = new SystemProcesses(cgroups, { files, forker: null });
+  const run = processes.toolsOf(trackingToken);
   const listing: { network: Network | null } = { network: null };
   const announcer = new Announcer({
     means,
@@ -48,23 +58,21 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
       const listed = await listing.network?.interfaces();
       return listed?.ok === true ? listed.value : [];
     },
+    run,
     onFailure: (text) => log.write("services", "warning", { text }),
   });
-  const network = new LinuxNetwork(ip, announcer);
+  const network = new LinuxNetwork(ip, announcer, run);
   listing.network = network;
-  const trackingToken = token.value;
-  const cgroups = await openCgroups(options, trackingToken);
-  const processes = new SystemProcesses(cgroups);
   const performer = new OrderPerformer({ processes, network, trackingToken });
   return accept({ network, processes, cgroups, trackingToken, performer });
 }
 
 async function openCgroups(
   { loaded, log }: PortsOptions,
-  token: string,
+  { token, files }: { readonly token: string; readonly files: KernelFiles },
 ): Promise<ServiceCgroups | null> {
   const names = loaded.conf.services.services.map(({ name }) => name);
-  const made = await makeServiceCgroups(token, names);
+  const made = await makeServiceCgroups(token, names, files);
   if (made.ok) return made.value;
   const text =
     `no cgroups for services (${made.problem}): their processes are found by marks in their ` +

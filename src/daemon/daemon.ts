@@ -277,9 +277,10 @@ export class Daemon {
 
   /** Whether nothing of the services is left. */
   async #killEverything(): Promise<boolean> {
-    const { network, processes, trackingToken: token } = this.#ports;
+    const { network, processes, performer, trackingToken: token } = this.#ports;
     const scope = { token, addresses: this.#live.addresses };
-    const rest = await sweepServices({ addresses: network, processes }, scope);
+    const late = await performer.endAll();
+    const rest = [...late, ...(await sweepServices({ addresses: network, processes }, scope))];
     if (rest.length === 0) return true;
     const text = `of the services there is left: ${rest.join(", ")}`;
     this.#options.log.write("fencing", "alert", { text });

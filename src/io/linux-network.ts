@@ -13,6 +13,7 @@ import type {
   AddAddressResult,
   Addresses,
   AddressOrder,
+  DoneFor,
   LinkEvent,
   Network,
   NetworkInterface,
@@ -20,7 +21,7 @@ import type {
   RemoveAddressResult,
   Stop,
 } from "./ports.ts";
-import { runTool, toolEnvironment } from "./tool.ts";
+import { type RunServiceTool, runPlainly, toolEnvironment } from "./tool.ts";
 
 /** After the watch died: often enough to matter, too seldom to load a machine without memory. */
 const watchAgainMs = 1000;
@@ -29,46 +30,51 @@ const watchReadyMs = 100;
 
 export async function listInterfaces(
   ipProgram: string,
+  run: RunServiceTool = runPlainly,
+  by?: DoneFor,
 ): Promise<Result<readonly NetworkInterface[], string>> {
-  const listing = await runTool(ipProgram, ["-j", "addr", "show"]);
+  const listing = await run(ipProgram, ["-j", "addr", "show"], by);
   return listing.ok ? parseInterfaces(listing.value) : refuse(listing.problem.cause);
 }
 
 /** Interfaces and addresses alone, without neighbours. */
 export class LinuxAddresses implements Addresses {
   readonly #ip: string;
+  readonly #run: RunServiceTool;
 
-  constructor(ipProgram: string) {
+  /** `run` makes a command one of the processes of the service that it is done for. */
+  constructor(ipProgram: string, run: RunServiceTool = runPlainly) {
     this.#ip = ipProgram;
+    this.#run = run;
   }
 
-  interfaces(): Promise<Result<readonly NetworkInterface[], string>> {
-    return listInterfaces(this.#ip);
+  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>> {
+    return listInterfaces(this.#ip, this.#run, by);
   }
 
-  async addAddress(order: AddressOrder): Promise<AddAddressResult> {
+  async addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult> {
     // The kernel's own detection would hold an IPv6 address back for a second; see `probe`.
     const detection = order.family === "ipv6" ? ["nodad"] : [];
     const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
-    const added = await runTool(this.#ip, ["addr", "add", ...target, ...detection]);
+    const added = await this.#run(this.#ip, ["addr", "add", ...target, ...detection], by);
     if (added.ok) return { type: "added" };
-    const present = await this.#present(order);
+    const present = await this.#present(order, by);
     return present === true ? { type: "present" } : { type: "failed", cause: added.problem.cause };
   }
 
-  async removeAddress(order: AddressOrder): Promise<RemoveAddressResult> {
+  async removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult> {
     const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
-    const removed = await runTool(this.#ip, ["addr", "del", ...target]);
+    const removed = await this.#run(this.#ip, ["addr", "del", ...target], by);
     if (removed.ok) return { type: "removed" };
-    const present = await this.#present(order);
+    const present = await this.#present(order, by);
     return present === false
       ? { type: "absent" }
       : { type: "failed", cause: removed.problem.cause };
   }
 
   /** Null when it cannot be known. */
-  async #present(order: AddressOrder): Promise<boolean | null> {
-    const interfaces = await this.interfaces();
+  async #present(order: AddressOrder, by?: DoneFor): Promise<boolean | null> {
+    const interfaces = await this.interfaces(by);
     if (!interfaces.ok) return null;
     const there = interfaces.value.find(({ name }) => name === order.interface)?.addresses ?? [];
     const wanted = addressBytes(order.address);
@@ -82,18 +88,18 @@ export class LinuxNetwork extends LinuxAddresses implements Network {
   readonly #ip: string;
   readonly #announcer: Announcer;
 
-  constructor(ipProgram: string, announcer: Announcer) {
-    super(ipProgram);
+  constructor(ipProgram: string, announcer: Announcer, run: RunServiceTool = runPlainly) {
+    super(ipProgram, run);
     this.#ip = ipProgram;
     this.#announcer = announcer;
   }
 
-  announce(order: AddressOrder): Stop {
-    return this.#announcer.announce(order);
+  announce(order: AddressOrder, by?: DoneFor): Stop {
+    return this.#announcer.announce(order, by);
   }
 
-  probe(order: AddressOrder): Promise<ProbeResult> {
-    return this.#announcer.probe(order);
+  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult> {
+    return this.#announcer.probe(order, by);
   }
 
   watch(onEvent: (event: LinkEvent) => void): Stop {
@@ -132,6 +138,8 @@ class LinkWatch {
     this.#ready = setTimeout(() => this.#onEvent({ type: "resync" }), watchReadyMs);
     child.once("error", () => this.#died());
     child.once("exit", () => this.#died());
+    // A child that could not be spawned for want of descriptors has no streams at all.
+    if (child.pid === undefined) return;
     createInterface({ input: child.stdout }).on("line", (line) => {
       const event = parseMonitorLine(line);
       if (event !== null && !this.#stopped) this.#onEvent(event);

@@ -4,10 +4,12 @@
  * Does not know why, nor what the services are.
  * Source: sbd(8) and rgmanager's exit, for the order.
  * W1  Addresses go first: the holder of an address that lives a moment longer is the lesser evil.
- * W2  Clean is what was looked at afterwards, not what was done.
+ * W2  Clean is what was looked at afterwards, not what was done; addresses last, since a command
+ *     that was killed may have put one there before it ended.
+ * W3  What could not be looked at is left, as far as anybody knows.
  */
 import { addressBytes } from "./neighbour-packets.ts";
-import type { Addresses, ProcessRunner, TrackedProcess } from "./ports.ts";
+import type { Addresses, ProcessRunner, TrackedLook } from "./ports.ts";
 
 export type SweepPorts = {
   readonly addresses: Addresses;
@@ -30,9 +32,9 @@ const addressesFirstMs = 500;
 export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promise<SweepRest> {
   const removal = removeAddresses(ports.addresses, scope.addresses);
   await Promise.race([removal, new Promise((resolve) => setTimeout(resolve, addressesFirstMs))]);
-  const survivors = await ports.processes.killTracked({ token: scope.token, service: null });
+  const left = await ports.processes.killTracked({ token: scope.token, service: null });
   await removal;
-  return restInWords(await heldAddresses(ports.addresses, scope.addresses), survivors);
+  return restInWords(await heldAddresses(ports.addresses, scope.addresses), left);
 }
 
 /** What is there, without touching it. */
@@ -49,11 +51,14 @@ export async function lookForServices(
 
 function restInWords(
   holding: Awaited<ReturnType<typeof heldAddresses>>,
-  running: readonly TrackedProcess[],
+  { found, unseen }: TrackedLook,
 ): SweepRest {
   return [
     ...(typeof holding === "string" ? [holding] : holding.map(({ address }) => address)),
-    ...running.map(({ pid, command, service }) => `process ${pid} (${command}) of ${service}`),
+    ...found.map(({ pid, command, service }) => {
+      return `process ${pid} (${command}) of ${service ?? "clusterd"}`;
+    }),
+    ...unseen.map((one) => `cannot look: ${one}`),
   ];
 }
 
@@ -68,7 +73,7 @@ async function heldAddresses(ports: Addresses, wanted: readonly string[]) {
   if (wanted.length === 0) return [];
   const bytes = wanted.map(addressBytes);
   const listed = await ports.interfaces();
-  if (!listed.ok) return `addresses cannot be listed: ${listed.problem}`;
+  if (!listed.ok) return `cannot look: addresses: ${listed.problem}`;
   return listed.value.flatMap(({ name, addresses }) =>
     addresses
       .filter(({ address }) => bytes.some((one) => one.equals(addressBytes(address))))

@@ -37,6 +37,8 @@ export type Place = {
   again: CheckCause | null;
   /** Its last check has failed, and nothing was done about it yet. */
   ill: boolean;
+  /** When it was last said that the job does not come to its end; null: not yet. */
+  waitSaidMs: number | null;
   /** Starts of another service may have waited for the guard meanwhile. */
   lastOp: number;
 };
@@ -67,7 +69,7 @@ export class LocalPlaces {
     const place = { ...this.#identity, service: conf.name };
     const worker = new ServiceWorker(conf, place, this.#running);
     const idle = { job: null, startOp: null, remains: false, again: null, ill: false };
-    const made = { worker, ...idle, next: null, lastOp: 0 };
+    const made = { worker, ...idle, next: null, waitSaidMs: null, lastOp: 0 };
     this.#places.set(conf.name, made);
     return made;
   }

@@ -29,6 +29,8 @@ import { compareServices } from "./tree-delta.ts";
 
 /** Clean-ups that are begun in one step; more would hold up everything else. */
 const cleanUpsAtOnce = 16;
+/** Of a stop or a kill that does not come to its end. */
+const waitSaidEveryMs = 30_000;
 
 export class LocalServices {
   #conf: ClusterConf;
@@ -149,6 +151,7 @@ export class LocalServices {
   }
 
   #begin(place: Place, begun: Pick<Job, "kind" | "call" | "op">, check: CheckCause | null = null) {
+    place.waitSaidMs = null;
     const times = { beganMs: this.#nowMs, orderMs: this.#nowMs };
     this.#resume(place, { ...begun, ...times, check, order: null, action: 0 }, null);
   }
@@ -167,8 +170,18 @@ export class LocalServices {
     const timed = { ...job, order, orderMs: this.#nowMs };
     this.#places.setJob(place, { ...timed, action: this.#lastAction });
     const service = place.worker.conf.name;
-    if (order.type === "pause") this.#warn(this.#watch.untriedNow(service, order, this.#nowMs));
+    if (order.type === "pause") {
+      for (const text of this.#watch.untriedNow(service, order, this.#nowMs)) this.#say(text);
+      if (order.waitsFor !== undefined) this.#sayWait(place, order.waitsFor);
+    }
     this.#out.push({ type: "act", action: this.#lastAction, service, order });
+  }
+
+  #sayWait(place: Place, waitsFor: string): void {
+    const saidMs = place.waitSaidMs;
+    if (saidMs !== null && this.#nowMs - saidMs < waitSaidEveryMs) return;
+    place.waitSaidMs = this.#nowMs;
+    this.#warn(place, `not off yet, trying on: ${waitsFor}`);
   }
 
   #onReport(action: number, report: AgentReport): void {
@@ -265,7 +278,10 @@ export class LocalServices {
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
     }
-    if (op.kind === "stop" && end.outcome === "ok") place.remains = false;
+    if (op.kind === "stop" && end.outcome === "ok") {
+      place.remains = false;
+      if (end.text !== "") this.#warn(place, end.text);
+    }
     this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 
@@ -284,11 +300,17 @@ export class LocalServices {
       for (const other of this.#checks.checkOthers(service)) this.#cancel(other);
       return;
     }
-    if (text !== "") {
-      this.#out.push({ type: "notice", level: "warning", text: `${service}: tolerated: ${text}` });
-    }
+    if (text !== "") this.#warn(place, `tolerated: ${text}`);
     place.ill = false;
     this.#checkAgain(place);
+  }
+
+  #warn(place: Place, text: string): void {
+    this.#say(`${place.worker.conf.name}: ${text}`);
+  }
+
+  #say(text: string): void {
+    this.#out.push({ type: "notice", level: "warning", text });
   }
 
   #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {
@@ -301,12 +323,9 @@ export class LocalServices {
   }
 
   #onPoll(frozen: readonly ServiceName[]): void {
-    this.#warn(this.#watch.newlyOverdue(this.#places.busyPlaces(), this.#nowMs));
+    const overdue = this.#watch.newlyOverdue(this.#places.busyPlaces(), this.#nowMs);
+    for (const text of overdue) this.#say(text);
     if (this.#state === "clean") this.#checks.poll(frozen);
-  }
-
-  #warn(texts: readonly string[]): void {
-    for (const text of texts) this.#out.push({ type: "notice", level: "warning", text });
   }
 
   #checkNext(): void {

@@ -39,6 +39,9 @@ export function* endOverdueStop(overdue: OverdueStop): AgentCall {
   const { what, service, resource } = overdue;
   const killed = yield { type: "kill-processes", service, resource };
   if (killed.type !== "killed") return bad(`${what} timed out, its processes cannot be listed`);
+  if (killed.unseen.length > 0) {
+    return bad(`${what} timed out, and nobody can look: ${killed.unseen.join(", ")}`);
+  }
   if (killed.survivors > 0) {
     return bad(`${what} timed out, and ${killed.survivors} of its processes survive SIGKILL`);
   }

@@ -40,7 +40,10 @@ export function* callScript(call: ScriptCall): AgentCall {
   switch (report.type) {
     case "exited":
       if (report.code === 0) return { code: 0, text: "" };
-      return failed(`${what} returned ${report.code}${meaning(call, report.code)}`, report.output);
+      return {
+        ...failed(`${what} returned ${report.code}${meaning(call, report.code)}`, report.output),
+        exitStatus: report.code,
+      };
     case "signalled":
       return failed(`${what} was killed by ${report.signal}`, report.output);
     case "timed-out":

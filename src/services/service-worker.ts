@@ -21,6 +21,7 @@ import {
   within,
   withPart,
 } from "./independent-subtrees.ts";
+import { hasProcesses, isDoubtful, proveStopped, type StopVerdict } from "./leftovers.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
 import {
@@ -56,6 +57,8 @@ export class ServiceWorker {
   #leftOut = new Set<ResourceConf>();
   /** Roots of what came new with the configuration and was not started yet. */
   #fresh: readonly ResourceConf[] = [];
+  /** Its start has left processes. */
+  #hadProcesses = false;
 
   constructor(conf: ServiceConf, place: WorkPlace, running: RunningResources) {
     this.#conf = conf;
@@ -129,7 +132,9 @@ export class ServiceWorker {
 
   /** Starts the tree; the first failure ends it. */
   *start(): AgentCall {
-    return yield* this.#startAll(this.conf.tree);
+    const verdict = yield* this.#startAll(this.conf.tree);
+    this.#hadProcesses = verdict.code === 0 && (yield* hasProcesses(this.conf));
+    return verdict;
   }
 
   *#startAll(tree: ResourceConf): AgentCall {
@@ -146,16 +151,25 @@ export class ServiceWorker {
     return { code: 0, text: "" };
   }
 
-  /** Stops the tree; never cut short by a failure. */
-  *stop(limitMs: Ms | null = null): AgentCall {
+  /** Stops the tree, never cut short by a failure, and looks whether it has ended. */
+  *stop(): AgentCall {
     this.#failedParts = [];
-    const verdict = yield* this.#stopAll(this.conf.tree, limitMs);
+    const { doubtful, ...stopped } = yield* this.#stopAll(this.conf.tree, null);
     this.#leftOut.clear();
+    const overruled = doubtful.length > 0 && this.#hadProcesses;
+    const verdict = yield* proveStopped(this.conf, stopped, overruled);
+    if (verdict.code !== 0) return verdict;
+    for (const resource of doubtful) this.#started.delete(resource);
+    this.#hadProcesses = false;
     return verdict;
   }
 
-  *#stopAll(tree: ResourceConf, limitMs: Ms | null): AgentCall {
+  *#stopAll(
+    tree: ResourceConf,
+    limitMs: Ms | null,
+  ): Generator<AgentOrder, StopVerdict, AgentReport> {
     const problems: string[] = [];
+    const doubtful: ResourceConf[] = [];
     for (const resource of stopOrder(tree)) {
       const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
       // Exit 5 of something that never ran: there is nothing to stop. The same when there was no
@@ -164,8 +178,13 @@ export class ServiceWorker {
       const clean = verdict.code === 0 || (nothing && !this.#started.has(resource));
       if (clean) this.#started.delete(resource);
       else problems.push(verdict.text);
+      if (!clean && isDoubtful(resource, verdict)) doubtful.push(resource);
     }
-    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+    return {
+      code: problems.length === 0 ? 0 : 1,
+      text: problems.join("; "),
+      doubtful: doubtful.length === problems.length ? doubtful : [],
+    };
   }
 
   /** Stops the parts that failed, and starts again those that are not left out. */
@@ -301,7 +320,8 @@ export class ServiceWorker {
 
   /** Stops by agents, then by force, until nothing of the service is left. */
   *cleanUp(): AgentCall {
-    yield* this.stop(cleanupStopMs);
+    this.#failedParts = [];
+    yield* this.#stopAll(this.conf.tree, cleanupStopMs);
     return yield* this.kill();
   }
 
@@ -312,13 +332,30 @@ export class ServiceWorker {
       if (verdict.code === 0) {
         this.#started.clear();
         this.#leftOut.clear();
+        this.#hadProcesses = false;
         return { code: 0, text: verdict.text };
       }
-      yield { type: "pause", pauseMs: killAgainMs };
+      yield { type: "pause", pauseMs: killAgainMs, waitsFor: verdict.text };
     }
   }
 
   *#killOnce(): AgentCall {
+    // The holder of an address that lives a moment longer is the lesser evil.
+    yield* this.#dropAddresses();
+    const problems: string[] = [];
+    const report = yield { type: "kill-processes", service: this.conf.name };
+    if (report.type !== "killed") problems.push("processes cannot be listed");
+    else {
+      if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
+      if (report.unseen.length > 0) problems.push(`cannot look: ${report.unseen.join(", ")}`);
+    }
+    // What has just been killed may have put one there before it ended.
+    problems.push(...(yield* this.#dropAddresses()));
+    problems.push(...(yield* this.#release()));
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  *#dropAddresses(): Generator<AgentOrder, readonly string[], AgentReport> {
     const problems: string[] = [];
     for (const resource of stopOrder(this.conf.tree)) {
       const ip = heldAddress(resource);
@@ -326,11 +363,7 @@ export class ServiceWorker {
       const dropped: AgentVerdict = yield* dropAddress(ip);
       if (dropped.code !== 0) problems.push(dropped.text);
     }
-    const report = yield { type: "kill-processes", service: this.conf.name };
-    if (report.type !== "killed") problems.push("processes cannot be listed");
-    else if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
-    problems.push(...(yield* this.#release()));
-    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+    return problems;
   }
 
   /** What only agents can release, such as a mounted file system, is not off until they say so. */

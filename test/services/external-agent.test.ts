@@ -209,7 +209,7 @@ test("Z1: a stop over its limit is killed and called again; only its word counts
   const one = external(heartbeat);
   const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here" } as const;
   const late: AgentReport = { type: "timed-out", output: "" };
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict: ended } = walkCall(callAgent(one, "stop", own), [
     late,
     killed,

@@ -8,7 +8,7 @@ import { LocalServices } from "../../src/services/local-services.ts";
 import { emptyChain, type Operation } from "../../src/services/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
-import { exited, nodeName, orderWords } from "./agent-driver.ts";
+import { exited, looksAtProcesses, nodeName, nothingLeft, orderWords } from "./agent-driver.ts";
 
 type Act = Extract<LocalOutput, { readonly type: "act" }>;
 
@@ -73,7 +73,7 @@ export class LocalPlace {
   succeed(): this {
     while (this.acts.length > 0) {
       const killing = this.acts[0]?.order.type === "kill-processes";
-      this.report(killing ? { type: "killed", survivors: 0 } : exited(0));
+      this.report(killing ? { type: "killed", survivors: 0, unseen: [] } : exited(0));
     }
     return this;
   }
@@ -89,7 +89,9 @@ export class LocalPlace {
   #note(output: LocalOutput): void {
     switch (output.type) {
       case "act":
-        this.acts.push(output);
+        if (looksAtProcesses(output.order)) {
+          this.step({ type: "report", action: output.action, report: nothingLeft });
+        } else this.acts.push(output);
         return;
       case "cancel": {
         const at = this.acts.findIndex((act) => act.action === output.action);

@@ -6,7 +6,7 @@ import { LocalServices } from "../../src/services/local-services.ts";
 import { emptyChain } from "../../src/services/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
-import { exited, nodeName } from "./agent-driver.ts";
+import { exited, looksAtProcesses, nodeName, nothingLeft } from "./agent-driver.ts";
 import { cleanPlace, LocalPlace, processEnded } from "./local-place.ts";
 
 test("at first nothing is known: the clean-up stops and kills every service", async (t) => {
@@ -17,7 +17,7 @@ test("at first nothing is known: the clean-up stops and kills every service", as
   t.same(place.underWay(), ["run web stop", "run mail stop"]);
   place.report(exited(1)).report(exited(0));
   t.same(place.underWay(), ["kill service:web", "kill service:mail"], "whatever the scripts said");
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(place.take(), [], "one is not done yet");
   place.succeed();
   t.same(place.take(), ["clean"]);
@@ -187,10 +187,11 @@ test("a kill cancels what is under way, and runs no scripts", async (t) => {
   place.step({ type: "kill" });
   t.same(place.take(), ["cancel run /etc/init.d/mail start"]);
   t.same(place.underWay(), ["kill service:web", "kill service:mail"]);
-  place.report({ type: "killed", survivors: 1 });
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 1, unseen: [] });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(place.underWay(), ["pause 500 ms"]);
   t.equal(place.local.clean, false);
+  t.same(place.take(), ["service:web: not off yet, trying on: 1 processes survive SIGKILL"]);
   place.report({ type: "done" }).succeed();
   t.same(place.take(), ["clean"]);
 });
@@ -214,9 +215,13 @@ test("resource case 10: a second place of one resource on the node is counted", 
       if (output.type !== "act") continue;
       action = output.action;
       const { order } = output;
+      if (looksAtProcesses(order)) {
+        step({ type: "report", action, report: nothingLeft });
+        continue;
+      }
       const environment = new Map(order.type === "run-process" ? order.environment : []);
       counts.push(environment.get("OCF_RESKEY_RGMANAGER_meta_refcnt") ?? order.type);
-      const killed = { type: "killed", survivors: 0 } as const;
+      const killed = { type: "killed", survivors: 0, unseen: [] } as const;
       step({ type: "report", action, report: order.type === "run-process" ? exited(0) : killed });
     }
   };
@@ -276,7 +281,7 @@ test("L3: a configuration during a clean-up is followed by another clean-up", as
   place.step({ type: "reconfigure", conf: configuration(19, "other"), clean: [] });
   t.same(place.underWay(), ["run web stop"], "what the old one has is stopped to the end");
   place.report(exited(0));
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.equal(place.local.clean, false);
   t.same(place.underWay(), ["run other stop"]);
   place.succeed();

@@ -83,7 +83,7 @@ function walk(
 }
 
 test("Z1: a stop over its limit is killed, and asked once more", (t) => {
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict } = walk("stop", "lasting", [timedOut, killed, exited(0)]);
   t.same(orders, [`run ${file} stop`, "kill script:qpidd of service:web", `run ${file} stop`]);
   t.equal(verdict.code, 0);
@@ -94,7 +94,10 @@ test("Z1: a stop over its limit is killed, and asked once more", (t) => {
     const unclear = walk("stop", "lasting", [timedOut, killed, timedOut, answer]);
     t.equal(unclear.verdict.code, 1, "what it does may be done by a process of another resource");
   }
-  const immortal = walk("stop", "lasting", [timedOut, { type: "killed", survivors: 1 }]);
+  const immortal = walk("stop", "lasting", [
+    timedOut,
+    { type: "killed", survivors: 1, unseen: [] },
+  ]);
   t.equal(immortal.verdict.code, 1);
   t.end();
 });

@@ -98,11 +98,14 @@ test("the clean-up limits each stop script, and kills whatever its result", asyn
     type: "kill-processes",
     service: web,
   });
-  t.match(call.next({ type: "killed", survivors: 0 }), { done: true, value: { code: 0 } });
+  t.match(call.next({ type: "killed", survivors: 0, unseen: [] }), {
+    done: true,
+    value: { code: 0 },
+  });
 });
 
 test("survivors of SIGKILL are killed again, until none is left", async (t) => {
-  const killed = (survivors: number): AgentReport => ({ type: "killed", survivors });
+  const killed = (survivors: number): AgentReport => ({ type: "killed", survivors, unseen: [] });
   const { orders, verdict } = walkCall(worker(script("a")).kill(), [
     killed(2),
     done,
@@ -120,23 +123,27 @@ test("a kill takes the address away first, and runs no script", async (t) => {
     interfaces("10.0.0.5"),
     done,
     interfaces(),
-    { type: "killed", survivors: 0 },
+    { type: "killed", survivors: 0, unseen: [] },
+    interfaces(),
   ]);
-  t.same(orders, ["list", "remove 10.0.0.5/24 on eth0", "list", "kill service:web"]);
+  t.same(orders, ["list", "remove 10.0.0.5/24 on eth0", "list", "kill service:web", "list"]);
 });
 
 test("a kill that cannot list processes or remove the address is not believed", async (t) => {
   const failed: AgentReport = { type: "failed", cause: "EPERM" };
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const address = walkCall(worker(ip("10.0.0.5")).kill(), [
     interfaces("10.0.0.5"),
     failed,
     killed,
+    interfaces("10.0.0.5"),
+    failed,
     done,
     interfaces(),
     killed,
+    interfaces(),
   ]);
-  t.equal(address.orders.at(3), "pause 500 ms");
+  t.equal(address.orders.at(5), "pause 500 ms");
   const listing = walkCall(worker(script("a")).kill(), [failed, done, killed]);
   t.equal(listing.orders.length, 3);
 });
@@ -201,12 +208,14 @@ test("time-outs are limits where they are enforced, and hints elsewhere", (t) =>
   t.same(limits(worker(enforced, hinted).stop()), [300_000, 300_000], own);
   const slow = script("c", { actions: [action("start", 1000)] });
   t.same(limits(worker(slow).start()), [2_000_000], "the last one is beyond every hint");
-  t.same(limits(worker(enforced, hinted).stop(ms(5000))), [5000, 5000], "a given limit wins");
+  const cleanUp = worker(enforced, hinted).cleanUp();
+  t.match(cleanUp.next().value, { timeoutMs: 30_000 }, "a given limit wins");
+  t.match(cleanUp.next(exited(0)).value, { timeoutMs: 30_000 });
   t.end();
 });
 
 test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const failing = walkCall(worker(script("a")).stopAgain(), [exited(1), killed]);
   t.same(failing.orders, ["run /etc/init.d/a stop", "kill service:web"]);
   t.match(failing.verdict, { code: 1, text: /what was left has been killed$/ });

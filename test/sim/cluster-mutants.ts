@@ -3,7 +3,9 @@
  * bug-hunt.ts. Each is the absence of a rule that keeps two nodes from running one service, or of
  * what a user was promised.
  */
-import { type Mutant, mutant } from "./bug-hunt.ts";
+import { type Mutant, mutant, since } from "./bug-hunt.ts";
+import { blindLeaseSeedMin } from "./lease-schedule.ts";
+import { blindServiceSeedMin } from "./service-schedule.ts";
 
 const leaseMutants: readonly Mutant[] = [
   mutant("lease", "the lease counts from the token's return", [
@@ -49,6 +51,53 @@ const leaseMutants: readonly Mutant[] = [
     },
   ]),
 ];
+
+const blindLeaseMutants = since(
+  blindLeaseSeedMin,
+  mutant("lease", "a look that failed counts as clean", [
+    {
+      file: "services/service-worker.js",
+      find: "if (report.unseen.length > 0)",
+      replace: "if (false)",
+    },
+    {
+      file: "vip/ip-agent.js",
+      find: `function* dropAddress(ip) {
+    const report = yield { type: "list-interfaces" };
+    if (report.type !== "interfaces")
+        return problem("cannot list the interfaces", report);`,
+      replace: `function* dropAddress(ip) {
+    const report = yield { type: "list-interfaces" };
+    if (report.type !== "interfaces")
+        return good;`,
+    },
+  ]),
+  mutant("lease", "what the guard could not look at counts as gone", [
+    {
+      file: "guard/lease-guard.js",
+      find: "if (rest.length > 0) {",
+      replace: 'if (rest.some((one) => !one.startsWith("EMFILE"))) {',
+    },
+  ]),
+);
+
+const blindServiceMutants = since(
+  blindServiceSeedMin,
+  mutant("services", "a stop that nobody could look at has succeeded", [
+    {
+      file: "services/leftovers.js",
+      find: "if (report.unseen.length === 0)",
+      replace: "if (true)",
+    },
+  ]),
+  mutant("services", "a stop is believed though its processes live", [
+    {
+      file: "services/leftovers.js",
+      find: "if (!runsProcesses(conf))",
+      replace: "if (!doubtful)",
+    },
+  ]),
+);
 
 const serviceMutants: readonly Mutant[] = [
   mutant("services", "nobody asks who might be running it unseen", [
@@ -156,4 +205,9 @@ const serviceMutants: readonly Mutant[] = [
   ]),
 ];
 
-export const clusterMutants: readonly Mutant[] = [...leaseMutants, ...serviceMutants];
+export const clusterMutants: readonly Mutant[] = [
+  ...leaseMutants,
+  ...blindLeaseMutants,
+  ...blindServiceMutants,
+  ...serviceMutants,
+];

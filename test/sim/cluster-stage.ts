@@ -84,6 +84,16 @@ export class ClusterStage {
     if (!cluster.isPaused(node)) cluster.terminate(node);
   }
 
+  /** For a while they cannot look at anything on the machine, for want of descriptors. */
+  blind(node: number, who: "daemon" | "guard too"): void {
+    const { cluster, random } = this.#parts;
+    const host = cluster.host(node);
+    host.blind = who;
+    this.later(random.between(500, 20_000), () => {
+      host.blind = "nobody";
+    });
+  }
+
   changeWeather(): void {
     const { network, random } = this.#parts;
     network.weather = {
@@ -211,6 +221,7 @@ export class ClusterStage {
       host.linkUp = true;
       host.undying = false;
       host.exhausted = false;
+      host.blind = "nobody";
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);

@@ -14,6 +14,8 @@ export type ScriptBehaviour = {
   readonly effect?: "done" | "nothing";
 };
 
+const blindness = ["EMFILE: too many open files"] as const;
+
 /** A set that says when it has changed. */
 class ProcessSet extends Set<string> {
   /** Grows with each change. */
@@ -47,6 +49,11 @@ export class VirtualHost {
   undying = false;
   /** No program can be started: processes or descriptors are used up. */
   exhausted = false;
+  /**
+   * Who can look at nothing and kill nothing: no descriptor is to be had. The guard has a reserve;
+   * where that is not enough either, only a watchdog keeps the promise.
+   */
+  blind: "nobody" | "daemon" | "guard too" = "nobody";
   /** `file action` → how it behaves. */
   readonly behaviours = new Map<string, ScriptBehaviour>();
   /** Every script call, in order. */
@@ -71,19 +78,21 @@ export class VirtualHost {
     this.addresses.clear();
     this.undying = false;
     this.exhausted = false;
+    this.blind = "nobody";
   }
 
   /** The guard: no service is left, and no script of any goes on. Returns what is left. */
   sweep(): readonly string[] {
+    if (this.blind === "guard too") return blindness;
     for (const action of [...this.#scripts.keys()]) this.kill(action);
     this.addresses.clear();
     if (!this.undying) this.running.clear();
     return this.left();
   }
 
-  /** Of the services. */
+  /** Of the services, as far as the guard can see. */
   left(): readonly string[] {
-    return [...this.running, ...this.addresses];
+    return this.blind === "guard too" ? blindness : [...this.running, ...this.addresses];
   }
 
   perform(action: number, order: AgentOrder, report: (report: AgentReport) => void): void {
@@ -92,7 +101,10 @@ export class VirtualHost {
         this.#runScript(action, order, report);
         return;
       case "list-interfaces":
-        this.#soon(1, () => report({ type: "interfaces", interfaces: [this.#eth0()] }));
+        this.#soon(1, () => {
+          if (this.blind !== "nobody") report({ type: "failed", cause: blindness[0] });
+          else report({ type: "interfaces", interfaces: [this.#eth0()] });
+        });
         return;
       case "add-address":
         this.#soon(2, () => {
@@ -120,21 +132,66 @@ export class VirtualHost {
         this.#soon(order.pauseMs, () => report({ type: "done" }));
         return;
       case "kill-processes":
+        this.#soon(1, () => this.#killProcesses(order, report));
+        return;
+      case "list-processes":
         this.#soon(1, () => {
-          const [type, name] = (order.resource ?? "").split(":");
-          const which = type === "script" ? `${order.service} /etc/init.d/${name}` : null;
-          for (const process of [...this.running]) {
-            if (which === null ? process.startsWith(`${order.service} `) : process === which) {
-              this.running.delete(process);
-            }
-          }
-          for (const [script, { service }] of this.#scripts) {
-            if (service === order.service) this.kill(script);
-          }
-          report({ type: "killed", survivors: 0 });
+          const left = this.#processesOf(order.service);
+          report(
+            this.blind !== "nobody"
+              ? { type: "processes", ended: [], left: [], unseen: blindness }
+              : { type: "processes", ended: [], left, unseen: [] },
+          );
         });
         return;
+      case "end-processes":
+        this.#soon(1, () => this.#endProcesses(order, report));
+        return;
     }
+  }
+
+  #killProcesses(
+    { service, resource = "" }: Extract<AgentOrder, { readonly type: "kill-processes" }>,
+    report: (report: AgentReport) => void,
+  ): void {
+    if (this.blind !== "nobody") {
+      report({ type: "killed", survivors: 0, unseen: blindness });
+      return;
+    }
+    const [type, name] = resource.split(":");
+    const which = type === "script" ? `${service} /etc/init.d/${name}` : null;
+    for (const process of this.#processesOf(service)) {
+      if (which === null || process === which) this.running.delete(process);
+    }
+    for (const [script, { service: owner }] of this.#scripts) {
+      if (owner === service) this.kill(script);
+    }
+    report({ type: "killed", survivors: 0, unseen: [] });
+  }
+
+  #endProcesses(
+    order: Extract<AgentOrder, { readonly type: "end-processes" }>,
+    report: (report: AgentReport) => void,
+  ): void {
+    if (this.blind !== "nobody") {
+      report({ type: "processes", ended: [], left: [], unseen: blindness });
+      return;
+    }
+    const found = this.#processesOf(order.service);
+    if (found.length === 0) {
+      report({ type: "processes", ended: [], left: [], unseen: [] });
+      return;
+    }
+    this.#soon(order.settleMs + 50, () => {
+      const left = this.undying ? found.filter((process) => this.running.has(process)) : [];
+      const ended = found.filter((process) => !left.includes(process));
+      for (const process of ended) this.running.delete(process);
+      report({ type: "processes", ended, left, unseen: [] });
+    });
+  }
+
+  #processesOf(service: string): readonly string[] {
+    return [...this.running].filter((process) => process.startsWith(`${service} `));
   }
 
   /** SIGKILL to a script that is under way. */
