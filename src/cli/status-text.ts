@@ -79,6 +79,9 @@ export function formatDecisions(status: ClusterStatus, name: string): Report {
   const out = [
     `${name} is ${service.state}${place}`,
     ...waitLines(service),
+    ...status.agents.overdue
+      .filter((each) => each.service === name)
+      .map(({ text }) => `Overdue here: ${text}`),
     ...(service.owner === 0 && service.candidates.length > 0
       ? ["Nodes now:", ...verdictLines(status, service.candidates, ["may run it", "may not"])]
       : []),

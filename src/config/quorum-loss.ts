@@ -4,8 +4,8 @@
  * Looks at what the file says alone: all nodes must come to the same answer, whatever agents they
  * have.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12, for what they hold.
- * Deviation: rgmanager stops every service (`quorum_loss="stop-all"`). Where no other node may start
- * a service, a stop protects nothing, and it destroys what a replicated server has in memory only.
+ * Deviation: rgmanager stops every service (`quorum_loss="stop-all"`). Where no other node may
+ * start a service, a stop protects nothing, and it destroys what a server has in memory only.
  */
 import { addressAgents } from "../model/address-holders.ts";
 import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../model/conf.ts";

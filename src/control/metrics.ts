@@ -24,6 +24,7 @@ export function formatMetrics(status: ClusterStatus, groups: GroupListing): stri
     ...clusterMetrics(status),
     ...nodeMetrics(status),
     ...serviceMetrics(status),
+    ...agentMetrics(status),
     ...ringMetrics(status),
     ...frameMetrics(status),
     ...groupMetrics(groups),
@@ -108,6 +109,26 @@ function serviceMetrics({ services }: ClusterStatus): readonly Metric[] {
       "service_owner",
       "Id of the node that runs the service, 0 for none.",
       known.map(({ name, owner }) => ({ labels: { service: name }, value: owner })),
+    ),
+  ];
+}
+
+function agentMetrics({ agents }: ClusterStatus): readonly Metric[] {
+  return [
+    gauge(
+      "agents_overdue",
+      "Calls of agents on this node that take too long at the moment.",
+      agents.overdue.length,
+    ),
+    counter(
+      "overdue_checks",
+      "Status checks on this node that took longer than their interval.",
+      agents.overdueChecks,
+    ),
+    counter(
+      "untried_calls",
+      "Tries of agents for which this node had no processes, descriptors or memory.",
+      agents.untried,
     ),
   ];
 }

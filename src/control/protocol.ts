@@ -23,6 +23,7 @@
  * version, never removed or changed: readers ignore fields they do not know, except in the
  * request's body, where a misspelt field is refused.
  */
+
 import { type NodeName, parseNodeName, parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { parseRequestCode, type RequestCode, requestCodes } from "../model/request-codes.ts";
@@ -39,6 +40,7 @@ import type {
   WatchdogStatus,
 } from "../model/status.ts";
 import { serviceStateNumbers } from "../model/status.ts";
+import { readAgents } from "./agents-status.ts";
 import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
 import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
@@ -256,6 +258,7 @@ export function parseClusterStatus(value: unknown): Result<ClusterStatus, string
       lease: { held: lease.flag("held"), remainingMs: lease.number("remainingMs") },
       tracking: fields.parsed("tracking", parseTracking, "marks"),
       watchdog: readWatchdog(fields.object("watchdog")),
+      agents: readAgents(fields.object("agents")),
     };
   });
 }

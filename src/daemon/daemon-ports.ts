@@ -5,6 +5,7 @@
 import { AddressClaims } from "../io/address-claims.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { FileStore } from "../io/file-store.ts";
+import { KernelFiles } from "../io/kernel-files.ts";
 import { addressMeansText, LinuxNetwork, openAddresses } from "../io/linux-network.ts";
 import type { LogSink, Network } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
@@ -35,6 +36,9 @@ export type PortsOptions = {
   readonly onClaimed: (address: string) => void;
 };
 
+/** Enough for every look: each needs one at a time. */
+const reservedDescriptors = 4;
+
 /** The reason in words when something cannot be opened. */
 export async function openPorts(options: PortsOptions): Promise<Result<DaemonPorts, string>> {
   const { log } = options;
@@ -44,7 +48,13 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const claims = await AddressClaims.open(options.stateDirectory);
   if (!claims.ok) return claims;
   const calls = await loadSystemCalls();
-  const addresses = await openAddresses(calls);
+  const trackingToken = token.value;
+  const files = new KernelFiles();
+  files.reserve(reservedDescriptors);
+  const cgroups = await openCgroups(options, { token: trackingToken, files });
+  const processes = new SystemProcesses(cgroups, { files, forker: null });
+  const run = processes.toolsOf(trackingToken);
+  const addresses = await openAddresses(calls, run);
   if (!addresses.ok) return addresses;
   const how = addresses.value.type === "netlink" ? "info" : "warning";
   log.write("services", how, { text: addressMeansText(addresses.value) });
@@ -58,12 +68,10 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const announcer = new Announcer({
     means,
     interfaces: () => port.interfaces(),
+    run,
     onFailure: (text) => log.write("services", "warning", { text }),
   });
   const network = new LinuxNetwork(addresses.value, announcer);
-  const trackingToken = token.value;
-  const cgroups = await openCgroups(options, trackingToken);
-  const processes = new SystemProcesses(cgroups);
   const { onClaimed } = options;
   const parts = { processes, network, claims: claims.value, onClaimed, trackingToken };
   const performer = new OrderPerformer(parts);
@@ -79,10 +87,10 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
 
 async function openCgroups(
   { loaded, log }: PortsOptions,
-  token: string,
+  { token, files }: { readonly token: string; readonly files: KernelFiles },
 ): Promise<ServiceCgroups | null> {
   const names = loaded.conf.services.services.map(({ name }) => name);
-  const made = await makeServiceCgroups(token, names);
+  const made = await makeServiceCgroups(token, names, files);
   if (made.ok) return made.value;
   const text =
     `no cgroups for services (${made.problem}): their processes are found by marks in their ` +

@@ -10,12 +10,12 @@ import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../c
 import { systemClock } from "../io/clock.ts";
 import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
-import type { NodeId, ServiceName } from "../model/ids.ts";
+import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { requestText } from "../model/request-codes.ts";
 import type { ClusterStatus } from "../model/status.ts";
+import type { CarriedOver } from "../node/carried-over.ts";
 import type { Configuration } from "../node/configurations.ts";
-import type { CarriedOver } from "../node/node-events.ts";
 import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
@@ -289,9 +289,10 @@ export class Daemon {
 
   /** Whether nothing of the services is left. */
   async #killEverything(): Promise<boolean> {
-    const { network, processes, claims, trackingToken: token } = this.#ports;
+    const { network, processes, performer, claims, trackingToken: token } = this.#ports;
     const scope = { token, addresses: claims.all };
-    const rest = await sweepServices({ addresses: network, processes }, scope);
+    const late = await performer.endAll();
+    const rest = [...late, ...(await sweepServices({ addresses: network, processes }, scope))];
     if (rest.length === 0) return true;
     const text = `of the services there is left: ${rest.join(", ")}`;
     this.#options.log.write("fencing", "alert", { text });
@@ -340,24 +341,19 @@ export class Daemon {
   }
 
   #onConfiguration(configuration: Configuration): void {
-    void this.#watchServices(this.#live.adopt(configuration));
+    this.#live.adopt(configuration);
   }
 
   /** Links, addresses and the ends of services: each is a reason to look at once. */
   #watch(): void {
-    this.#watches = [this.#ports.network.watch((event) => this.#onLink(event))];
-    void this.#watchServices(this.#live.loaded.conf.services.services.map(({ name }) => name));
-  }
-
-  async #watchServices(names: readonly ServiceName[]): Promise<void> {
-    const { cgroups } = this.#ports;
-    if (cgroups === null) return;
-    for (const name of names) {
-      await cgroups.ensure(name);
-      const why = `the last process of ${name} has ended`;
-      const onEmpty = () => this.#life?.loop?.push({ type: "check-now", why, service: name });
-      this.#watches = [...this.#watches, cgroups.watch(name, onEmpty)];
-    }
+    const { network, cgroups } = this.#ports;
+    this.#watches = [network.watch((event) => this.#onLink(event))];
+    const stop = cgroups?.watch((service, resource) => {
+      const whose = resource === null ? service : `${resource} of ${service}`;
+      const why = `the last process of ${whose} has ended`;
+      this.#life?.loop?.push({ type: "check-now", why, service });
+    });
+    if (stop !== undefined) this.#watches = [...this.#watches, stop];
   }
 
   #onLink(event: LinkEvent): void {

@@ -196,7 +196,7 @@ export class EventLoop {
         this.#timers.disarm(output.timer);
         return;
       case "act":
-        void performer.perform(output.action, output.order).then((report) => {
+        void performer.perform(output.action, output.service, output.order).then((report) => {
           this.push({ type: "report", action: output.action, report });
         });
         return;

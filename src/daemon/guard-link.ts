@@ -118,6 +118,8 @@ export class GuardLink {
     };
     child.once("error", (error) => end(error.message));
     child.once("exit", (code, signal) => end(signal ?? `exit ${code}`));
+    // A child that could not be spawned for want of descriptors has no streams at all.
+    if (child.pid === undefined) return;
     child.stdin.on("error", () => undefined);
     readJsonLines(child.stdout, {
       onValue: (value) => {

@@ -15,7 +15,6 @@ import { replaceWhole } from "../io/atomic-file.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
-import type { ServiceName } from "../model/ids.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestText } from "../model/request-codes.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
@@ -112,17 +111,14 @@ export class LiveConfiguration {
     return { accepted: false, text: text === "" ? requestText(code) : text };
   }
 
-  /** It is in force from here on; returns the services that are new. */
-  adopt({ conf, hash, text }: Configuration): readonly ServiceName[] {
+  /** It is in force from here on. */
+  adopt({ conf, hash, text }: Configuration): void {
     const before = this.#loaded;
     const agents = this.#agents.get(text) ?? before.agents;
     this.#loaded = { ...before, conf, hash, text, agents };
-    const known = new Set(before.conf.services.services.map(({ name }) => name));
-    const services = conf.services.services.map(({ name }) => name);
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
     const loaded = this.#loaded;
     this.#kept = this.#kept.then(() => this.#keep(loaded, before.text));
-    return services.filter((name) => !known.has(name));
   }
 
   #remember(text: string, agents: FoundAgents): void {

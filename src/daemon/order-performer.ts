@@ -1,11 +1,23 @@
 /**
  * Performs the orders of agents through the ports and reports what came of them.
  * Chooses nothing: each order holds everything. Does not know services' states.
+ * O1  An order that was cancelled is ended, and the next one for its service waits for that end.
+ * O2  A kill is over only when no earlier order for the service can do anything any more: what is
+ *     under way counts as alive until it was seen to end.
  */
 import { agentLimitMs, agentRun, maskSecrets } from "../fencing/fence-agent.ts";
 import type { AddressClaims } from "../io/address-claims.ts";
-import type { Network, NetworkInterface, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
+import type {
+  DoneFor,
+  Network,
+  NetworkInterface,
+  ProcessResult,
+  ProcessRunner,
+  Stop,
+  TrackedProcess,
+} from "../io/ports.ts";
 import { noFile } from "../io/process-runner.ts";
+import { trackingVariables } from "../io/tracked-processes.ts";
 import type {
   AddressOrder,
   AgentOrder,
@@ -13,7 +25,7 @@ import type {
   InterfaceReport,
 } from "../model/agent-orders.ts";
 import type { FenceDeviceUse } from "../model/conf.ts";
-import type { NodeName } from "../model/ids.ts";
+import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 
@@ -49,20 +61,39 @@ export type FenceVerdict = {
   readonly output: string;
 };
 
-/** Programs that belong to no service: nobody looks for them when one ends. */
-const unmarked = {
-  environment: [["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]],
-  stdin: null,
-  timeoutMs: ms(30_000),
-} as const;
+const searchPath = [
+  "PATH",
+  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+] as const;
+/** What `run-aside` runs belongs to the machine: it may be a daemon, and outlives the service. */
+const unmarked = { environment: [searchPath], stdin: null, timeoutMs: ms(30_000) } as const;
 /** Exit status of ping(8) when nothing came back; any other one is about ping itself. */
 const pingSilent = 1;
+/** What SIGKILL does not end in this time hangs in the kernel: it is reported, not waited for. */
+const cancelledEndMs = 1500;
+
+type UnderWay = {
+  readonly action: number;
+  readonly service: ServiceName;
+  readonly order: AgentOrder["type"];
+  readonly cancel: AbortController;
+  readonly ended: Promise<void>;
+};
+
+type Performing = DoneFor & { readonly cancelled: AbortSignal };
+
+type ProcessWork = Extract<AgentOrder, { readonly type: `${string}-processes` }>;
+type AddressWork = Exclude<
+  AgentOrder,
+  ProcessWork | { readonly type: "run-process" | "run-aside" | "pause" }
+>;
 
 export class OrderPerformer {
   readonly #ports: PerformerPorts;
-  readonly #running = new Map<number, AbortController>();
+  /** Every order that has not ended, also those that were cancelled. */
+  readonly #underWay = new Set<UnderWay>();
   /** By address: ends the announcements that are still to come. */
-  readonly #announcing = new Map<string, Stop>();
+  readonly #announcing = new Map<string, { readonly service: ServiceName; readonly stop: Stop }>();
   /** By fence device: the last run, after which the next one may begin. */
   readonly #devices = new Map<string, Promise<unknown>>();
   /** Runs that only ask for a state, which make way for those that switch something. */
@@ -72,13 +103,88 @@ export class OrderPerformer {
     this.#ports = ports;
   }
 
-  async perform(action: number, order: AgentOrder): Promise<AgentReport> {
+  /** `action` names the order to `cancel`. */
+  perform(action: number, service: ServiceName, order: AgentOrder): Promise<AgentReport> {
+    const cancel = new AbortController();
+    const report = this.#performInTurn(order, { service, cancelled: cancel.signal });
+    const ended = report.then(
+      () => undefined,
+      () => undefined,
+    );
+    const one: UnderWay = { action, service, order: order.type, cancel, ended };
+    this.#underWay.add(one);
+    void ended.then(() => this.#underWay.delete(one));
+    return report;
+  }
+
+  async #performInTurn(order: AgentOrder, by: Performing): Promise<AgentReport> {
+    // An address does not wait for a process that hangs in the kernel.
+    await this.#endOfCancelled(by.service, isAddressWork(order) ? isAddressWork : anyWork);
+    // Before it began it can have done nothing.
+    if (by.cancelled.aborted) return { type: "failed", cause: "it was cancelled" };
+    return await this.#perform(order, by);
+  }
+
+  /** The action's report is not wanted any more, nor anything that it would do. */
+  cancel(action: number): void {
+    for (const one of this.#underWay) if (one.action === action) one.cancel.abort();
+  }
+
+  /** Ends all orders; returns those that were not seen to end soon, in words. */
+  async endAll(): Promise<readonly string[]> {
+    for (const { cancel } of this.#underWay) cancel.abort();
+    for (const { stop } of this.#announcing.values()) stop();
+    this.#announcing.clear();
+    return await this.#endOfCancelled(null, anyWork);
+  }
+
+  /** O1; null: of every service. */
+  async #endOfCancelled(
+    service: ServiceName | null,
+    work: (order: Pick<AgentOrder, "type">) => boolean,
+  ): Promise<readonly string[]> {
+    const waited = [...this.#underWay].filter(
+      (one) =>
+        one.cancel.signal.aborted &&
+        (service === null || one.service === service) &&
+        work({ type: one.order }),
+    );
+    if (waited.length === 0) return [];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, cancelledEndMs);
+    });
+    await Promise.race([Promise.all(waited.map(({ ended }) => ended)), late]);
+    clearTimeout(timer);
+    return waited
+      .filter((one) => this.#underWay.has(one))
+      .map((one) => `${one.order} of ${one.service} was cancelled and has not ended yet`);
+  }
+
+  async #perform(order: AgentOrder, by: Performing) {
     switch (order.type) {
       case "run-process":
-        return this.#run(action, order);
+        return this.#run(order, by.cancelled);
+      case "run-aside":
+        void this.#ports.processes.run({ ...unmarked, argv: order.argv });
+        return { type: "done" } as const;
+      case "pause":
+        return pause(order.pauseMs, by.cancelled);
+      case "kill-processes":
+      case "list-processes":
+      case "end-processes":
+        return this.#onProcesses(order);
+      default:
+        return this.#onAddress(order, by);
+    }
+  }
+
+  async #onAddress(order: AddressWork, by: DoneFor): Promise<AgentReport> {
+    const { network } = this.#ports;
+    switch (order.type) {
       case "list-interfaces": {
-        const { network, claims } = this.#ports;
-        const listed = await network.interfaces();
+        const { claims } = this.#ports;
+        const listed = await network.interfaces(by);
         if (!listed.ok) return { type: "failed", cause: listed.problem };
         return { type: "interfaces", interfaces: reportInterfaces(listed.value, claims) };
       }
@@ -92,35 +198,55 @@ export class OrderPerformer {
         this.#ports.claims.release(order.address);
         return { type: "done" };
       case "add-address": {
-        const added = await this.#ports.network.addAddress(order.address);
+        const added = await network.addAddress(order.address, by);
         return added.type === "failed" ? added : { type: "done" };
       }
       case "remove-address": {
         this.#quiet(order.address.address);
-        const removed = await this.#ports.network.removeAddress(order.address);
+        const removed = await network.removeAddress(order.address, by);
         return removed.type === "failed" ? removed : { type: "done" };
       }
       case "probe-address": {
-        const probed = await this.#ports.network.probe(order.address);
+        const probed = await network.probe(order.address, by);
         return probed.type === "taken" ? probed : { type: "done" };
       }
-      case "announce":
+      case "announce": {
         this.#quiet(order.address.address);
-        this.#announcing.set(order.address.address, this.#ports.network.announce(order.address));
+        const { service } = by;
+        const stop = network.announce(order.address, { service, cancelled: null });
+        this.#announcing.set(order.address.address, { service, stop });
         return { type: "done" };
+      }
       case "ask-address":
-        return this.#askAddress(order.address);
-      case "run-aside":
-        void this.#ports.processes.run({ ...unmarked, argv: order.argv });
-        return { type: "done" };
-      case "pause":
-        return new Promise((resolve) => {
-          setTimeout(() => resolve({ type: "done" }), order.pauseMs);
-        });
+        return this.#askAddress(order.address, by);
+      default:
+        return assertNever(order);
+    }
+  }
+
+  async #onProcesses(order: ProcessWork): Promise<AgentReport> {
+    const { trackingToken: token, processes } = this.#ports;
+    const scope = { token, service: order.service };
+    switch (order.type) {
       case "kill-processes": {
-        const { trackingToken: token, processes } = this.#ports;
-        const left = await processes.killTracked({ token, service: order.service });
-        return { type: "killed", survivors: left.length };
+        for (const [address, { service }] of this.#announcing) {
+          if (service === order.service) this.#quiet(address);
+        }
+        const { resource } = order;
+        const which = resource === undefined ? scope : { ...scope, resource };
+        const { found, unseen } = await processes.killTracked(which);
+        // O2.
+        const late = await this.#endOfCancelled(order.service, anyWork);
+        return { type: "killed", survivors: found.length, unseen: [...unseen, ...late] };
+      }
+      case "list-processes": {
+        const { found, unseen } = await processes.listTracked(scope, order.enough);
+        return { type: "processes", ended: [], left: found.map(processWords), unseen };
+      }
+      case "end-processes": {
+        const { ended, left, unseen } = await processes.endTracked(scope, order);
+        const [gone, alive] = [ended.map(processWords), left.map(processWords)];
+        return { type: "processes", ended: gone, left: alive, unseen };
       }
       default:
         return assertNever(order);
@@ -128,19 +254,18 @@ export class OrderPerformer {
   }
 
   /** Only silence is an answer: without ping, or without the permission to, nobody knows. */
-  async #askAddress({ address, interface: name }: AddressOrder): Promise<AgentReport> {
+  async #askAddress({ address, interface: name }: AddressOrder, by: DoneFor): Promise<AgentReport> {
     const words = ["ping", "-c", "1", "-w", "2", "-I", name, address] as const;
-    const asked = await this.#ports.processes.run({
+    const marks = trackingVariables(this.#ports.trackingToken, by.service);
+    const order = {
       ...unmarked,
-      argv: ["/usr/bin/env", ...words],
-    });
+      environment: [searchPath, ...marks],
+      argv: ["/usr/bin/env", ...words] as const,
+      looks: true,
+    } as const;
+    const asked = await this.#ports.processes.run(order, by.cancelled ?? undefined);
     const silent = asked.type === "exited" && asked.code === pingSilent;
     return silent ? { type: "failed", cause: "no answer to a ping" } : { type: "done" };
-  }
-
-  /** The action's report is not wanted any more. */
-  cancel(action: number): void {
-    this.#running.get(action)?.abort();
   }
 
   /** Runs one fence agent; runs on one device follow each other, questions give way. */
@@ -190,14 +315,11 @@ export class OrderPerformer {
   }
 
   async #run(
-    action: number,
     order: Extract<AgentOrder, { readonly type: "run-process" }>,
+    cancelled: AbortSignal,
   ): Promise<AgentReport> {
-    const cancel = new AbortController();
-    this.#running.set(action, cancel);
     const { type: _, ...call } = order;
-    const result = await this.#ports.processes.run({ ...call, stdin: null }, cancel.signal);
-    this.#running.delete(action);
+    const result = await this.#ports.processes.run({ ...call, stdin: null }, cancelled);
     switch (result.type) {
       case "exited":
       case "signalled":
@@ -216,7 +338,7 @@ export class OrderPerformer {
   }
 
   #quiet(address: string): void {
-    this.#announcing.get(address)?.();
+    this.#announcing.get(address)?.stop();
     this.#announcing.delete(address);
   }
 }
@@ -232,6 +354,29 @@ function reportInterfaces(
       ours: entry.marked || claims.has(entry.address),
     })),
   }));
+}
+
+function isAddressWork({ type }: Pick<AgentOrder, "type">): boolean {
+  return type === "list-interfaces" || type.endsWith("-address");
+}
+
+function anyWork(): boolean {
+  return true;
+}
+
+function processWords({ pid, command }: TrackedProcess): string {
+  return `${pid} (${command})`;
+}
+
+function pause(forMs: Ms, cancelled: AbortSignal): Promise<AgentReport> {
+  return new Promise((resolve) => {
+    const end = (): void => resolve({ type: "done" });
+    const timer = setTimeout(end, forMs);
+    cancelled.addEventListener("abort", () => {
+      clearTimeout(timer);
+      end();
+    });
+  });
 }
 
 function describeResult(result: ProcessResult): string {

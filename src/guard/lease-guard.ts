@@ -28,9 +28,9 @@ export type GuardInput =
   /** The pipe was closed, or what came out of it makes no sense: there is no clusterd. */
   | { readonly type: "gone"; readonly why: string }
   | { readonly type: "time" }
-  /** What a sweep has left, in words. */
+  /** What a sweep has left, in words, and what it could not look at: that may be there. */
   | { readonly type: "swept"; readonly rest: readonly string[] }
-  /** What a look has found, in words. */
+  /** What a look has found or could not see, in words. */
   | { readonly type: "looked"; readonly rest: readonly string[] }
   /** The answer to `open`. */
   | { readonly type: "opened"; readonly result: WatchdogOpened }
@@ -60,7 +60,8 @@ type State =
       readonly type: "sweeping";
       readonly why: string;
       readonly sinceMs: number;
-      readonly tries: number;
+      /** When it was last said what is left; null: not yet. */
+      readonly saidMs: number | null;
       /** The lease that clusterd has got meanwhile; null: none. */
       readonly lease: Lease | null;
       readonly next: "wait" | "end";
@@ -68,8 +69,10 @@ type State =
   | { readonly type: "retired" | "ended" };
 
 const leaseOver = "the lease has ended";
-/** Before another try at what did not go away. */
+/** Before another try at what did not go away, or could not be looked at. */
 const sweepAgainMs = 100;
+/** Often enough for whoever watches the log, too seldom to fill it. */
+const restSaidEveryMs = 10_000;
 /** Stop scripts of the clean-up end when they end; the reset is a second or more away. */
 const lookAgainMs = 100;
 
@@ -247,7 +250,7 @@ export class LeaseGuard {
 
   #sweep(why: string, how: { readonly nowMs: number; readonly next: "wait" | "end" }): void {
     const { nowMs: sinceMs, next } = how;
-    this.#state = { type: "sweeping", why, sinceMs, tries: 1, lease: null, next };
+    this.#state = { type: "sweeping", why, sinceMs, saidMs: null, lease: null, next };
     this.#out.push({ type: "sweep", afterMs: 0 });
     const text = `${why}: killing all services, removing their addresses`;
     this.#out.push({ type: "log", level: "alert", text });
@@ -258,11 +261,11 @@ export class LeaseGuard {
     const state = this.#state;
     if (state.type !== "sweeping") return;
     if (rest.length > 0) {
-      if (state.tries === 1) {
+      if (state.saidMs === null || nowMs - state.saidMs >= restSaidEveryMs) {
         const text = `not gone yet, trying on: ${rest.join(", ")}`;
         this.#out.push({ type: "log", level: "alert", text });
+        this.#state = { ...state, saidMs: nowMs };
       }
-      this.#state = { ...state, tries: state.tries + 1 };
       this.#out.push({ type: "sweep", afterMs: sweepAgainMs });
       return;
     }

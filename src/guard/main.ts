@@ -12,6 +12,7 @@ import { causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { knock, lockInstance } from "../io/instance-lock.ts";
 import { readJsonLines } from "../io/json-text.ts";
+import { KernelFiles } from "../io/kernel-files.ts";
 import { addressMeansText, openAddresses } from "../io/linux-network.ts";
 import { LinuxWatchdog } from "../io/linux-watchdog.ts";
 import { JsonLog } from "../io/log-sink.ts";
@@ -34,8 +35,14 @@ import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts"
 type Parts = {
   readonly addresses: Addresses;
   readonly calls: SystemCalls | null;
+  readonly files: KernelFiles;
+  /** The environment of clusterd, which what it has forked last still has; null: unknown. */
+  readonly forker: string | null;
   readonly unlock: Stop;
 };
+
+/** Enough for every look: each needs one at a time. */
+const reservedDescriptors = 4;
 
 /** Above the ring's thread, which must not keep the guard from its work. */
 const realtimePriority = 51;
@@ -57,12 +64,13 @@ class Guard {
   readonly #parts: Parts;
   readonly #inputs: GuardInput[] = [];
   #stepping = false;
-  #processes = new SystemProcesses(null);
+  #processes: SystemProcesses;
   #scope: SweepScope = { token: "", addresses: [] };
   #watchdog: GuardedDevice | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#processes = new SystemProcesses(null, parts);
   }
 
   /** One line of clusterd. */
@@ -75,8 +83,11 @@ class Guard {
     }
     if (order.type === "watch") {
       this.#scope = order;
-      const { cgroups } = order;
-      this.#processes = new SystemProcesses(cgroups === null ? null : new ServiceCgroups(cgroups));
+      const { files } = this.#parts;
+      const cgroups = order.cgroups === null ? null : new ServiceCgroups(order.cgroups, files);
+      this.#processes = new SystemProcesses(cgroups, this.#parts);
+      // What a look takes, such as threads and buffers, is there from now on.
+      void this.#restAfter(lookForServices);
       this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
     }
     if (order.type === "also-watch") {
@@ -197,6 +208,9 @@ async function run(stateDirectory: string): Promise<void> {
       guard?.step({ type: "gone", why: "clusterd has ended" });
     },
   });
+  const files = new KernelFiles();
+  files.reserve(reservedDescriptors);
+  const environment = await files.text(`/proc/${process.ppid}/environ`);
   const calls = await loadSystemCalls();
   const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority, "inherited") : calls;
   if (!asked.ok) say("notice", `it runs at normal priority: ${asked.problem}`);
@@ -208,6 +222,9 @@ async function run(stateDirectory: string): Promise<void> {
   guard = new Guard({
     addresses: addresses.value.addresses,
     calls: calls.ok ? calls.value : null,
+    files,
+    // Without clusterd the parent is another process; it has forked nothing for services.
+    forker: environment.type === "seen" && environment.value !== "" ? environment.value : null,
     unlock,
   });
   const started = guard;

@@ -8,9 +8,9 @@
 
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
-import type { Addresses, AddressOrder, ProbeResult, Stop } from "./ports.ts";
+import type { Addresses, AddressOrder, DoneFor, ProbeResult, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
-import { findTool, runTool } from "./tool.ts";
+import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";
 
 /** When the announcement is sent, counted from the order. */
 const announceAtMs = [0, 1000, 3000];
@@ -23,6 +23,8 @@ export type AnnounceMeans =
 export type AnnouncerOptions = {
   readonly means: AnnounceMeans;
   readonly interfaces: Addresses["interfaces"];
+  /** As in IpAddresses. */
+  readonly run?: RunServiceTool;
   readonly onFailure: (text: string) => void;
 };
 
@@ -46,15 +48,15 @@ export class Announcer {
     this.#options = options;
   }
 
-  announce(order: AddressOrder): Stop {
-    const timers = announceAtMs.map((atMs) => setTimeout(() => void this.#send(order), atMs));
+  announce(order: AddressOrder, by?: DoneFor): Stop {
+    const timers = announceAtMs.map((atMs) => setTimeout(() => void this.#send(order, by), atMs));
     return () => {
       for (const timer of timers) clearTimeout(timer);
     };
   }
 
-  async probe(order: AddressOrder): Promise<ProbeResult> {
-    const { means } = this.#options;
+  async probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult> {
+    const { means, run = runPlainly } = this.#options;
     switch (means.type) {
       case "raw-sockets": {
         const place = await this.#place(order);
@@ -63,7 +65,7 @@ export class Announcer {
       }
       case "arping":
         return order.family === "ipv4"
-          ? probeByArping(means.program, order)
+          ? probeByArping(order, (words) => run(means.program, words, by))
           : { type: "unknown", cause: "arping knows no IPv6" };
       case "none":
         return { type: "unknown", cause: "neither raw sockets nor arping are available" };
@@ -72,15 +74,15 @@ export class Announcer {
     }
   }
 
-  async #send(order: AddressOrder): Promise<void> {
-    const cause = await this.#sendOnce(order);
+  async #send(order: AddressOrder, by?: DoneFor): Promise<void> {
+    const cause = await this.#sendOnce(order, by);
     if (cause !== null) {
       this.#options.onFailure(`${order.address} on ${order.interface} not announced: ${cause}`);
     }
   }
 
-  async #sendOnce(order: AddressOrder): Promise<string | null> {
-    const { means } = this.#options;
+  async #sendOnce(order: AddressOrder, by?: DoneFor): Promise<string | null> {
+    const { means, run = runPlainly } = this.#options;
     switch (means.type) {
       case "raw-sockets": {
         const place = await this.#place(order);
@@ -88,7 +90,7 @@ export class Announcer {
       }
       case "arping":
         return order.family === "ipv4"
-          ? announceByArping(means.program, order)
+          ? announceByArping(order, (words) => run(means.program, words, by))
           : "arping knows no IPv6";
       case "none":
         return "neither raw sockets nor arping are available";
@@ -109,28 +111,18 @@ export class Announcer {
   }
 }
 
-async function announceByArping(program: string, order: AddressOrder): Promise<string | null> {
+type Arping = (words: readonly string[]) => ReturnType<RunServiceTool>;
+
+async function announceByArping(order: AddressOrder, arping: Arping): Promise<string | null> {
   const once = ["-c", "1", "-I", order.interface, order.address];
-  const results = await Promise.all([
-    runTool(program, ["-U", ...once]),
-    runTool(program, ["-A", ...once]),
-  ]);
+  const results = await Promise.all([arping(["-U", ...once]), arping(["-A", ...once])]);
   for (const result of results) if (!result.ok) return result.problem.cause;
   return null;
 }
 
 /** Exit code 0: nobody answered; 1 with the answer printed: somebody did. */
-async function probeByArping(program: string, order: AddressOrder): Promise<ProbeResult> {
-  const result = await runTool(program, [
-    "-D",
-    "-c",
-    "1",
-    "-w",
-    "1",
-    "-I",
-    order.interface,
-    order.address,
-  ]);
+async function probeByArping(order: AddressOrder, arping: Arping): Promise<ProbeResult> {
+  const result = await arping(["-D", "-c", "1", "-w", "1", "-I", order.interface, order.address]);
   if (result.ok) return { type: "free" };
   const mac = /\[([0-9A-Fa-f:]{17})\]/.exec(result.problem.output)?.[1];
   if (mac !== undefined) return { type: "taken", mac: mac.toLowerCase() };

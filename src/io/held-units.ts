@@ -6,10 +6,9 @@
  * Source: systemd.unit(5); proc(5), /proc/PID/cgroup. The drop-ins are those of
  * services/systemd-agent.ts.
  */
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
-import { namesIn, textOf } from "./kernel-files.ts";
+import type { KernelFiles } from "./kernel-files.ts";
 import type { TrackedScope } from "./ports.ts";
 
 const directory = "/run/systemd/system";
@@ -19,36 +18,63 @@ const permit = "50-clusterd.permit";
 /** By name of the unit. */
 export type HeldUnits = ReadonlyMap<string, ServiceName>;
 
-export async function heldUnits(scope: TrackedScope): Promise<HeldUnits> {
+export type UnitsLook = {
+  readonly units: HeldUnits;
+  /** What could not be looked at, and why: there may be further units. */
+  readonly unseen: readonly string[];
+};
+
+export async function heldUnits(files: KernelFiles, scope: TrackedScope): Promise<UnitsLook> {
   const units = new Map<string, ServiceName>();
-  for (const name of await namesIn(directory)) {
+  const listed = await files.names(directory);
+  // Without systemd there is no such directory.
+  if (listed.type === "absent") return { units, unseen: [] };
+  if (listed.type === "unknown") return { units, unseen: [`${directory}: ${listed.cause}`] };
+  const unseen: string[] = [];
+  for (const name of listed.value) {
     if (!name.endsWith(".d")) continue;
-    const lines = (await textOf(join(directory, name, dropIn))).split("\n");
-    if (!lines.includes(`# CLUSTERD_TRACK=${scope.token}`)) continue;
-    const prefix = "# CLUSTERD_SERVICE=";
-    const mark = lines.find((line) => line.startsWith(prefix))?.slice(prefix.length) ?? "";
-    const service = parseServiceName(mark);
-    if (service === null || (scope.service !== null && scope.service !== service)) continue;
-    units.set(name.slice(0, -".d".length), service);
+    const text = await files.text(join(directory, name, dropIn));
+    if (text.type === "unknown") unseen.push(`${join(name, dropIn)}: ${text.cause}`);
+    if (text.type !== "seen") continue;
+    const service = ownerIn(text.value, scope);
+    if (service !== null) units.set(name.slice(0, -".d".length), service);
   }
-  return units;
+  return { units, unseen };
 }
 
-/** From now on systemd does not start them, though a job may be queued. */
-export async function withdrawPermits(units: HeldUnits): Promise<void> {
+function ownerIn(text: string, scope: TrackedScope): ServiceName | null {
+  const lines = text.split("\n");
+  if (!lines.includes(`# CLUSTERD_TRACK=${scope.token}`)) return null;
+  const prefix = "# CLUSTERD_SERVICE=";
+  const mark = lines.find((line) => line.startsWith(prefix))?.slice(prefix.length) ?? "";
+  const service = parseServiceName(mark);
+  return scope.service === null || scope.service === service ? service : null;
+}
+
+/**
+ * From now on systemd does not start them, though a job may be queued. Returns the permits that
+ * could not be taken away.
+ */
+export async function withdrawPermits(
+  files: KernelFiles,
+  units: HeldUnits,
+): Promise<readonly string[]> {
+  const kept: string[] = [];
   for (const unit of units.keys()) {
-    // Whatever is wrong with it: the processes that it would permit are killed all the same.
-    await rm(join(directory, `${unit}.d`, permit), { force: true }).catch(() => undefined);
+    const path = join(directory, `${unit}.d`, permit);
+    const removed = await files.remove(path);
+    if (removed.type === "unknown") kept.push(`${path} cannot be removed: ${removed.cause}`);
   }
+  return kept;
+}
+
+/** Whether the text of a process's cgroup file names the unit. */
+export function belongsTo(unit: string, cgroups: string): boolean {
+  return cgroups.split("\n").some((line) => line.split("/").includes(unit));
 }
 
 /** The service whose unit a process belongs to, by the text of its cgroup file; null: none. */
 export function unitOwner(units: HeldUnits, cgroups: string): ServiceName | null {
-  for (const line of cgroups.split("\n")) {
-    for (const part of line.split("/")) {
-      const service = units.get(part);
-      if (service !== undefined) return service;
-    }
-  }
+  for (const [unit, service] of units) if (belongsTo(unit, cgroups)) return service;
   return null;
 }

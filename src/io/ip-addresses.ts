@@ -13,12 +13,13 @@ import type {
   AddAddressResult,
   Addresses,
   AddressOrder,
+  DoneFor,
   LinkEvent,
   NetworkInterface,
   RemoveAddressResult,
   Stop,
 } from "./ports.ts";
-import { runTool, toolEnvironment } from "./tool.ts";
+import { type RunServiceTool, runPlainly, toolEnvironment } from "./tool.ts";
 
 /** After the watch died: often enough to matter, too seldom to load a machine without memory. */
 const watchAgainMs = 1000;
@@ -27,45 +28,50 @@ const watchReadyMs = 100;
 
 export async function listInterfaces(
   ipProgram: string,
+  run: RunServiceTool = runPlainly,
+  by?: DoneFor,
 ): Promise<Result<readonly NetworkInterface[], string>> {
-  const listing = await runTool(ipProgram, ["-j", "addr", "show"]);
+  const listing = await run(ipProgram, ["-j", "addr", "show"], by);
   return listing.ok ? parseInterfaces(listing.value) : refuse(listing.problem.cause);
 }
 
 export class IpAddresses implements Addresses {
   readonly #ip: string;
+  readonly #run: RunServiceTool;
 
-  constructor(ipProgram: string) {
+  /** `run` makes a command one of the processes of the service that it is done for. */
+  constructor(ipProgram: string, run: RunServiceTool = runPlainly) {
     this.#ip = ipProgram;
+    this.#run = run;
   }
 
-  interfaces(): Promise<Result<readonly NetworkInterface[], string>> {
-    return listInterfaces(this.#ip);
+  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>> {
+    return listInterfaces(this.#ip, this.#run, by);
   }
 
-  async addAddress(order: AddressOrder): Promise<AddAddressResult> {
+  async addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult> {
     // The kernel's own detection would hold an IPv6 address back for a second; see `probe`.
     const detection = order.family === "ipv6" ? ["nodad"] : [];
     const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
-    const added = await runTool(this.#ip, ["addr", "add", ...target, ...detection]);
+    const added = await this.#run(this.#ip, ["addr", "add", ...target, ...detection], by);
     if (added.ok) return { type: "added" };
-    const present = await this.#present(order);
+    const present = await this.#present(order, by);
     return present === true ? { type: "present" } : { type: "failed", cause: added.problem.cause };
   }
 
-  async removeAddress(order: AddressOrder): Promise<RemoveAddressResult> {
+  async removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult> {
     const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
-    const removed = await runTool(this.#ip, ["addr", "del", ...target]);
+    const removed = await this.#run(this.#ip, ["addr", "del", ...target], by);
     if (removed.ok) return { type: "removed" };
-    const present = await this.#present(order);
+    const present = await this.#present(order, by);
     return present === false
       ? { type: "absent" }
       : { type: "failed", cause: removed.problem.cause };
   }
 
   /** Null when it cannot be known. */
-  async #present(order: AddressOrder): Promise<boolean | null> {
-    const listed = await this.interfaces();
+  async #present(order: AddressOrder, by?: DoneFor): Promise<boolean | null> {
+    const listed = await this.interfaces(by);
     return listed.ok ? holdsAddress(listed.value, order) : null;
   }
 }
@@ -106,6 +112,8 @@ class LinkWatch {
     this.#ready = setTimeout(() => this.#onEvent({ type: "resync" }), watchReadyMs);
     child.once("error", () => this.#died());
     child.once("exit", () => this.#died());
+    // A child that could not be spawned for want of descriptors has no streams at all.
+    if (child.pid === undefined) return;
     createInterface({ input: child.stdout }).on("line", (line) => {
       const event = parseMonitorLine(line);
       if (event !== null && !this.#stopped) this.#onEvent(event);

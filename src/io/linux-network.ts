@@ -11,6 +11,7 @@ import type {
   AddAddressResult,
   Addresses,
   AddressOrder,
+  DoneFor,
   LinkEvent,
   Network,
   NetworkInterface,
@@ -19,7 +20,7 @@ import type {
   Stop,
 } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
-import { findTool } from "./tool.ts";
+import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";
 
 /** How addresses are listed, added and removed. */
 export type AddressMeans =
@@ -32,9 +33,10 @@ export type AddressMeans =
       readonly why: string;
     };
 
-/** All that is needed later is opened here. */
+/** All that is needed later is opened here; `run` as in IpAddresses. */
 export async function openAddresses(
   calls: Result<SystemCalls, string>,
+  run: RunServiceTool = runPlainly,
 ): Promise<Result<AddressMeans, string>> {
   const netlink = calls.ok ? await NetlinkAddresses.open() : calls;
   if (calls.ok && netlink.ok) {
@@ -43,7 +45,7 @@ export async function openAddresses(
   const why = netlink.ok ? "" : netlink.problem;
   const program = await findTool("ip");
   if (program !== null) {
-    return accept({ type: "ip", addresses: new IpAddresses(program), program, why });
+    return accept({ type: "ip", addresses: new IpAddresses(program, run), program, why });
   }
   return refuse(`there is neither netlink (${why}) nor the program ip (package iproute2)`);
 }
@@ -65,24 +67,24 @@ export class LinuxNetwork implements Network {
     this.#announcer = announcer;
   }
 
-  interfaces(): Promise<Result<readonly NetworkInterface[], string>> {
-    return this.#means.addresses.interfaces();
+  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>> {
+    return this.#means.addresses.interfaces(by);
   }
 
-  addAddress(order: AddressOrder): Promise<AddAddressResult> {
-    return this.#means.addresses.addAddress(order);
+  addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult> {
+    return this.#means.addresses.addAddress(order, by);
   }
 
-  removeAddress(order: AddressOrder): Promise<RemoveAddressResult> {
-    return this.#means.addresses.removeAddress(order);
+  removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult> {
+    return this.#means.addresses.removeAddress(order, by);
   }
 
-  announce(order: AddressOrder): Stop {
-    return this.#announcer.announce(order);
+  announce(order: AddressOrder, by?: DoneFor): Stop {
+    return this.#announcer.announce(order, by);
   }
 
-  probe(order: AddressOrder): Promise<ProbeResult> {
-    return this.#announcer.probe(order);
+  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult> {
+    return this.#announcer.probe(order, by);
   }
 
   watch(onEvent: (event: LinkEvent) => void): Stop {

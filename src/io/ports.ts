@@ -1,7 +1,6 @@
 /**
- * The ports: what the shell offers to the loops, as interfaces with two implementations each, the
- * real one in this folder and the simulated one in the tests.
- * Knows shapes only. A port carries out orders; it never decides, retries or fills in a default.
+ * What the shell offers to the loops, as interfaces with a real implementation here and a simulated
+ * one in the tests. Knows shapes only: a port never decides, retries or fills in a default.
  * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
  */
 import type { LogChannel, LogPriority } from "../model/conf.ts";
@@ -173,21 +172,65 @@ export type ProcessResult =
 
 export type TrackedProcess = {
   readonly pid: number;
-  readonly service: ServiceName;
+  /** Null: clusterd runs it for itself. */
+  readonly service: ServiceName | null;
   /** Field comm of /proc/PID/stat. */
   readonly command: string;
+  /** The resource whose agent has started it, as OCF_RESOURCE_INSTANCE names it; null: unknown. */
+  readonly instance: string | null;
 };
 
-/** Names the processes of services: all of them, or those of one service. */
-export type TrackedScope = { readonly token: string; readonly service: ServiceName | null };
+/** What is there, as far as it could be looked at. */
+export type TrackedLook = {
+  readonly found: readonly TrackedProcess[];
+  /** What could not be looked at, and why. Nothing is left only when this is empty, too. */
+  readonly unseen: readonly string[];
+};
+
+/** Names the processes of all services, of one, or of one of its resources. */
+export type TrackedScope = {
+  readonly token: string;
+  readonly service: ServiceName | null;
+  readonly resource?: string;
+};
+
+/** Processes that may outlive the stop of their service. */
+export type Spared = {
+  /** Units of systemd: it ends their processes as their owner has said. */
+  readonly units: readonly string[];
+  /** Resources, as OCF_RESOURCE_INSTANCE names them. */
+  readonly instances: readonly string[];
+};
+
+export type EndOrder = {
+  /** What ends by itself within this is no leftover. */
+  readonly settleMs: Ms;
+  /** From SIGTERM to SIGKILL. */
+  readonly graceMs: Ms;
+  /** From the first SIGKILL to giving up. */
+  readonly forceMs: Ms;
+  readonly spared: Spared;
+};
+
+export type EndedProcesses = {
+  readonly ended: readonly TrackedProcess[];
+  readonly left: readonly TrackedProcess[];
+  /** As in a look. */
+  readonly unseen: readonly string[];
+};
 
 export interface ProcessRunner {
-  /** When `cancelled` fires, the whole group is killed at once. */
+  /** When `cancelled` fires, the whole group is killed at once, or nothing is begun. */
   run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult>;
-  /** Processes whose environment carries the token, whatever their parent or session. */
-  listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]>;
+  /**
+   * Processes whose environment carries the token, whatever their parent or session; `any`: some of
+   * them are enough, if there are any.
+   */
+  listTracked(scope: TrackedScope, enough?: "any" | "all"): Promise<TrackedLook>;
   /** SIGKILL until none is left, in a bounded number of rounds; returns those that survived. */
-  killTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]>;
+  killTracked(scope: TrackedScope): Promise<TrackedLook>;
+  /** Ends what is left of a service that was stopped. */
+  endTracked(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses>;
 }
 
 // --- network ------------------------------------------------------------------------------------
@@ -270,17 +313,23 @@ export type LinkEvent =
 /** Stops what it was returned for; a second call does nothing. */
 export type Stop = () => void;
 
+/** For which service; a command that it takes is one of its processes, ended by the signal. */
+export type DoneFor = {
+  readonly service: ServiceName;
+  readonly cancelled: AbortSignal | null;
+};
+
 export interface Addresses {
-  interfaces(): Promise<Result<readonly NetworkInterface[], string>>;
-  addAddress(order: AddressOrder): Promise<AddAddressResult>;
-  removeAddress(order: AddressOrder): Promise<RemoveAddressResult>;
+  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>>;
+  addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult>;
+  removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult>;
 }
 
 export interface Network extends Addresses {
   /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
-  announce(order: AddressOrder): Stop;
+  announce(order: AddressOrder, by?: DoneFor): Stop;
   /** Asks whether another host has the address; answers within 300 ms. */
-  probe(order: AddressOrder): Promise<ProbeResult>;
+  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult>;
   watch(onEvent: (event: LinkEvent) => void): Stop;
 }
 

@@ -10,18 +10,28 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import type { ServiceName } from "../model/ids.ts";
 import { causeText } from "./cause.ts";
+import { KernelFiles } from "./kernel-files.ts";
 import { OutputTail } from "./output-tail.ts";
 import type {
+  EndedProcesses,
+  EndOrder,
   ProcessOrder,
   ProcessResult,
   ProcessRunner,
-  TrackedProcess,
+  TrackedLook,
   TrackedScope,
 } from "./ports.ts";
-import { enterScript, type ServiceCgroups } from "./service-cgroups.ts";
-import { executable } from "./tool.ts";
-import { killTracked, listTracked, markedService } from "./tracked-processes.ts";
+import { type CgroupPart, enterScript, type ServiceCgroups } from "./service-cgroups.ts";
+import { executable, type RunServiceTool, runTool, toolEnvironment } from "./tool.ts";
+import {
+  markedResource,
+  markedService,
+  signalProcess,
+  TrackedProcesses,
+  trackingVariables,
+} from "./tracked-processes.ts";
 
 /** From SIGTERM to SIGKILL: what an init script needs to take its daemon down. */
 const terminateGraceMs = 5000;
@@ -32,39 +42,88 @@ const quietTurns = 2;
 /** Bound for R1 when something else keeps writing. */
 const drainTurnsMax = 64;
 
+export type SystemParts = {
+  readonly files: KernelFiles;
+  /** As in TrackedParts. */
+  readonly forker: string | null;
+};
+
 export class SystemProcesses implements ProcessRunner {
   readonly #cgroups: ServiceCgroups | null;
+  readonly #tracked: TrackedProcesses;
 
-  /** Null: the processes of services are found by their marks alone. */
-  constructor(cgroups: ServiceCgroups | null) {
+  /** Without cgroups the processes of services are found by their marks alone. */
+  constructor(
+    cgroups: ServiceCgroups | null,
+    parts: SystemParts = { files: new KernelFiles(), forker: null },
+  ) {
     this.#cgroups = cgroups;
+    this.#tracked = new TrackedProcesses({ ...parts, cgroups, signal: signalProcess });
   }
 
   async run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
     if (await isDirectory(order.argv[0])) return { type: "not-started", cause: noFile };
-    const argv = await this.#inCgroup(order);
-    const result = await begin({ ...order, argv }, cancelled);
-    const service = order.looks === true ? markedService(order.environment) : null;
-    if (result.type === "timed-out" && service !== null) await this.#cgroups?.killCheck(service);
+    const { argv, environment, looks } = order;
+    const part = looks === true ? "check" : "run";
+    const [service, resource] = [markedService(environment), markedResource(environment)];
+    const entered = await this.#inCgroup(argv, { service, resource, part });
+    // Whoever has cancelled it looks for what is left of it soon.
+    if (cancelled?.aborted === true) return { type: "not-started", cause: "it was cancelled" };
+    const result = await begin({ ...order, argv: entered }, cancelled);
+    const late = result.type === "timed-out" && part === "check";
+    if (late && service !== null) await this.#cgroups?.killCheck(service);
     return result;
   }
 
-  listTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
-    return listTracked(scope, this.#cgroups);
+  listTracked(scope: TrackedScope, enough: "any" | "all" = "all"): Promise<TrackedLook> {
+    return this.#tracked.list(scope, enough);
   }
 
-  killTracked(scope: TrackedScope): Promise<readonly TrackedProcess[]> {
-    return killTracked(scope, this.#cgroups);
+  killTracked(scope: TrackedScope): Promise<TrackedLook> {
+    return this.#tracked.kill(scope);
+  }
+
+  endTracked(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses> {
+    return this.#tracked.end(scope, order);
+  }
+
+  /**
+   * Runs short commands that belong to a service as its agents do, so that they are found and
+   * killed like them.
+   */
+  toolsOf(token: string): RunServiceTool {
+    return async (program, parameters, by) => {
+      if (by === undefined) return await runTool(program, parameters);
+      const { service, cancelled } = by;
+      // Not where the end of the last process is news: these end all the time.
+      const place = { service, resource: null, part: "check" } as const;
+      const [first, ...rest] = await this.#inCgroup([program, ...parameters], place);
+      const marks = Object.fromEntries(trackingVariables(token, service));
+      return await runTool(first, rest, {
+        environment: { ...toolEnvironment, ...marks },
+        cancelled,
+      });
+    };
   }
 
   /** The agent of a service, by way of its cgroup. What cannot be run fails as it would without. */
-  async #inCgroup({ argv, environment, looks }: ProcessOrder): Promise<ProcessOrder["argv"]> {
-    const service = markedService(environment);
+  async #inCgroup(
+    argv: ProcessOrder["argv"],
+    place: {
+      readonly service: ServiceName | null;
+      readonly resource: string | null;
+      readonly part: CgroupPart;
+    },
+  ): Promise<ProcessOrder["argv"]> {
+    const { service, resource, part } = place;
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
     // A service may have come with a new configuration.
     if (!(await this.#cgroups.ensure(service))) return argv;
-    const part = looks === true ? "check" : "run";
-    return ["/bin/sh", "-c", enterScript, this.#cgroups.entry(service, part), ...argv];
+    const entry =
+      part === "check"
+        ? this.#cgroups.checkEntry(service)
+        : await this.#cgroups.runEntry(service, resource);
+    return ["/bin/sh", "-c", enterScript, entry, ...argv];
   }
 }
 
@@ -72,7 +131,6 @@ function begin(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessRes
   return new Promise((resolve) => {
     try {
       const run = new Run(order, resolve);
-      if (cancelled?.aborted === true) run.cancel();
       cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
     } catch (error) {
       resolve({ type: "not-started", cause: causeText(error) });
@@ -188,14 +246,5 @@ async function isDirectory(path: string): Promise<boolean> {
     return (await stat(path)).isDirectory();
   } catch {
     return false;
-  }
-}
-
-/** A process that is gone already needs no signal. */
-function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    return;
   }
 }

@@ -4,10 +4,12 @@
  * Does not know why, nor what the services are.
  * Source: sbd(8) and rgmanager's exit, for the order.
  * W1  Addresses go first: the holder of an address that lives a moment longer is the lesser evil.
- * W2  Clean is what was looked at afterwards, not what was done.
+ * W2  Clean is what was looked at afterwards, not what was done; addresses last, since a command
+ *     that was killed may have put one there before it ended.
+ * W3  What could not be looked at is left, as far as anybody knows.
  */
 import { placesOf } from "./interface-addresses.ts";
-import type { Addresses, ProcessRunner, TrackedProcess } from "./ports.ts";
+import type { Addresses, ProcessRunner, TrackedLook } from "./ports.ts";
 
 export type SweepPorts = {
   readonly addresses: Addresses;
@@ -30,9 +32,9 @@ const addressesFirstMs = 500;
 export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promise<SweepRest> {
   const removal = removeAddresses(ports.addresses, scope.addresses);
   await Promise.race([removal, new Promise((resolve) => setTimeout(resolve, addressesFirstMs))]);
-  const survivors = await ports.processes.killTracked({ token: scope.token, service: null });
+  const left = await ports.processes.killTracked({ token: scope.token, service: null });
   await removal;
-  return restInWords(await heldAddresses(ports.addresses, scope.addresses), survivors);
+  return restInWords(await heldAddresses(ports.addresses, scope.addresses), left);
 }
 
 /** What is there, without touching it. */
@@ -52,16 +54,20 @@ export async function lookForAddresses(
   ports: { readonly addresses: Addresses },
   scope: SweepScope,
 ): Promise<SweepRest> {
-  return restInWords(await heldAddresses(ports.addresses, scope.addresses), []);
+  const processes = { found: [], unseen: [] };
+  return restInWords(await heldAddresses(ports.addresses, scope.addresses), processes);
 }
 
 function restInWords(
   holding: Awaited<ReturnType<typeof heldAddresses>>,
-  running: readonly TrackedProcess[],
+  { found, unseen }: TrackedLook,
 ): SweepRest {
   return [
     ...(typeof holding === "string" ? [holding] : holding.map(({ address }) => address)),
-    ...running.map(({ pid, command, service }) => `process ${pid} (${command}) of ${service}`),
+    ...found.map(({ pid, command, service }) => {
+      return `process ${pid} (${command}) of ${service ?? "clusterd"}`;
+    }),
+    ...unseen.map((one) => `cannot look: ${one}`),
   ];
 }
 
@@ -75,6 +81,6 @@ async function removeAddresses(ports: Addresses, wanted: readonly string[]): Pro
 async function heldAddresses(ports: Addresses, wanted: readonly string[]) {
   if (wanted.length === 0) return [];
   const listed = await ports.interfaces();
-  if (!listed.ok) return `addresses cannot be listed: ${listed.problem}`;
+  if (!listed.ok) return `cannot look: addresses: ${listed.problem}`;
   return placesOf(listed.value, wanted);
 }

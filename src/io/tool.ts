@@ -6,6 +6,8 @@ import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { causeText } from "./cause.ts";
+import type { DoneFor } from "./ports.ts";
 
 const systemDirectories = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 /** `ip` answers in milliseconds; a machine on which it takes longer than this is broken. */
@@ -31,22 +33,61 @@ export type ToolFailure = {
   readonly cause: string;
 };
 
-/** Standard output, or how it failed. */
-export function runTool(
+export type ToolPlace = {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Ends the command at once; null: nothing does. */
+  readonly cancelled: AbortSignal | null;
+};
+
+/** Runs a short command. */
+export type RunTool = (
   program: string,
   parameters: readonly string[],
-): Promise<Result<string, ToolFailure>> {
+  place?: ToolPlace,
+) => Promise<Result<string, ToolFailure>>;
+
+const ordinary: ToolPlace = { environment: toolEnvironment, cancelled: null };
+
+/** Standard output, or how it failed; known when the command has ended, however it did. */
+export const runTool: RunTool = (program, parameters, place = ordinary) => {
+  const { environment: env, cancelled } = place;
+  if (cancelled?.aborted === true) return Promise.resolve(notRun("it was cancelled"));
   return new Promise((resolve) => {
-    const limits = { env: toolEnvironment, timeout: timeLimitMs, maxBuffer: outputBytesMax };
-    execFile(program, parameters, limits, (error, stdout, stderr) => {
-      if (error === null) {
-        resolve(accept(stdout));
-        return;
-      }
-      const code = typeof error.code === "number" ? error.code : null;
-      resolve(refuse({ code, output: stdout, cause: stderr.trim() || error.message }));
-    });
+    // What obeys no signal might do its work later, when nobody reckons with it.
+    const killSignal = "SIGKILL";
+    const limits = { env, timeout: timeLimitMs, maxBuffer: outputBytesMax, killSignal } as const;
+    let kill = (): void => undefined;
+    try {
+      const child = execFile(program, parameters, limits, (error, stdout, stderr) => {
+        cancelled?.removeEventListener("abort", kill);
+        if (error === null) {
+          resolve(accept(stdout));
+          return;
+        }
+        const code = typeof error.code === "number" ? error.code : null;
+        resolve(refuse({ code, output: stdout, cause: stderr.trim() || error.message }));
+      });
+      kill = () => void child.kill(killSignal);
+      cancelled?.addEventListener("abort", kill);
+    } catch (error) {
+      // Some of what the kernel may lack is thrown, not told.
+      resolve(notRun(causeText(error)));
+    }
   });
+};
+
+/** A short command; with `by` it is one of the service's processes. */
+export type RunServiceTool = (
+  program: string,
+  parameters: readonly string[],
+  by?: DoneFor,
+) => ReturnType<RunTool>;
+
+/** Where commands belong to nobody. */
+export const runPlainly: RunServiceTool = (program, parameters) => runTool(program, parameters);
+
+function notRun(cause: string): Result<never, ToolFailure> {
+  return refuse({ code: null, output: "", cause });
 }
 
 export async function executable(path: string): Promise<boolean> {

@@ -37,9 +37,48 @@ export type AgentOrder =
   | { readonly type: "ask-address"; readonly address: AddressOrder }
   /** A program for its effect on the machine; answered at once, whatever becomes of it. */
   | { readonly type: "run-aside"; readonly argv: readonly [string, ...string[]] }
-  | { readonly type: "pause"; readonly pauseMs: Ms }
+  /**
+   * `waitsFor`: what does not come to its end, for the log; `why`: what there was no room for on
+   * this machine.
+   */
+  | {
+      readonly type: "pause";
+      readonly pauseMs: Ms;
+      readonly waitsFor?: string;
+      readonly why?: string;
+    }
   /** SIGKILL to every process that the service's agents left, however detached. */
-  | { readonly type: "kill-processes"; readonly service: ServiceName };
+  | {
+      readonly type: "kill-processes";
+      readonly service: ServiceName;
+      /** Only those of this resource; see `resourceMark`. */
+      readonly resource?: string;
+    }
+  /** Which processes the service has, or whether it has `any`; nothing is done to them. */
+  | {
+      readonly type: "list-processes";
+      readonly service: ServiceName;
+      readonly enough: "any" | "all";
+    }
+  /** What a stop has left: waits for its end, then SIGTERM, then SIGKILL. */
+  | {
+      readonly type: "end-processes";
+      readonly service: ServiceName;
+      readonly settleMs: Ms;
+      readonly graceMs: Ms;
+      readonly forceMs: Ms;
+      readonly spared: SparedProcesses;
+    };
+
+export type RunOrder = Extract<AgentOrder, { readonly type: "run-process" }>;
+
+/** Of the processes of a service, those that may outlive its stop. */
+export type SparedProcesses = {
+  /** Units of systemd: it has ended their processes as their owner wants it. */
+  readonly units: readonly string[];
+  /** Resources by their OCF_RESOURCE_INSTANCE. */
+  readonly instances: readonly string[];
+};
 
 export type InterfaceReport = {
   readonly name: string;
@@ -65,11 +104,25 @@ export type AgentReport =
   | { readonly type: "done" }
   | { readonly type: "taken"; readonly mac: string }
   | { readonly type: "failed"; readonly cause: string }
-  /** How many processes outlived SIGKILL. */
-  | { readonly type: "killed"; readonly survivors: number };
+  /** How many processes outlived SIGKILL, and what could not be looked at, in words. */
+  | { readonly type: "killed"; readonly survivors: number; readonly unseen: readonly string[] }
+  /** In words: what ran and has ended, what runs, and what could not be looked at. */
+  | {
+      readonly type: "processes";
+      readonly ended: readonly string[];
+      readonly left: readonly string[];
+      readonly unseen: readonly string[];
+    };
 
 /** Exit code in the sense of OCF: 0 good, 5 not installed, anything else bad. */
-export type AgentVerdict = { readonly code: number; readonly text: string };
+export type AgentVerdict = {
+  readonly code: number;
+  readonly text: string;
+  /** The machine had no room for it: nothing was done. */
+  readonly untried?: true;
+  /** With what an init script has exited by itself, where that is not the code. */
+  readonly exitStatus?: number;
+};
 
 /** One call of an agent: yields orders, receives reports, returns its verdict. */
 export type AgentCall = Generator<AgentOrder, AgentVerdict, AgentReport>;

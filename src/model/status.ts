@@ -59,6 +59,21 @@ export type ClusterStatus = {
    */
   readonly tracking: "cgroups" | "marks";
   readonly watchdog: WatchdogStatus;
+  readonly agents: AgentsStatus;
+};
+
+/** Of the agents on this node. */
+export type AgentsStatus = {
+  /** What takes too long at the moment: a check longer than its interval, another call 30 s. */
+  readonly overdue: readonly {
+    readonly service: string;
+    readonly text: string;
+    readonly seconds: number;
+  }[];
+  /** Status checks that have ended later than their interval, since the daemon started. */
+  readonly overdueChecks: number;
+  /** Tries of calls for which the machine had no room. */
+  readonly untried: number;
 };
 
 /** Of this node's device that resets the machine when its services cannot be ended. */

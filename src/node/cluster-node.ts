@@ -14,6 +14,7 @@ import { assertNever, invariant } from "../model/outcome.ts";
 import { Quorum } from "../quorum/quorum.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
+import type { CarriedOver } from "./carried-over.ts";
 import { type Configuration, Configurations } from "./configurations.ts";
 import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
@@ -21,14 +22,7 @@ import { FenceBoard } from "./fence-board.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
-import type {
-  CarriedOver,
-  NodeIdentity,
-  NodeInput,
-  NodeOutput,
-  NodeSurroundings,
-  Now,
-} from "./node-events.ts";
+import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { type OrderedParts, passOrder } from "./operator-orders.ts";
 import { Outbox } from "./outbox.ts";
@@ -122,6 +116,7 @@ export class ClusterNode {
       life: this.#own.life,
       clean: this.#own.clean,
       refusal: this.#desk.refusal,
+      agents: this.#own.agents,
     };
   }
 

@@ -7,12 +7,11 @@ import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
-import type { QuorateView } from "../model/quorate-view.ts";
 import type { RequestCode } from "../model/request-codes.ts";
 import type { Ms } from "../model/time.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
-import type { LocalServices } from "../services/local-services.ts";
 import type { ServiceOperation } from "../services/service-messages.ts";
+import type { CarriedOver } from "./carried-over.ts";
 import type { ReadText } from "./configurations.ts";
 import type { Envelope } from "./envelope.ts";
 
@@ -202,13 +201,4 @@ export type NodeSurroundings = {
   readonly workMax?: number;
   /** What goes on from the life before; null: there was none. */
   readonly carried?: CarriedOver | null;
-};
-
-/** What one life of the node hands to the next one of the same process. */
-export type CarriedOver = {
-  /** Null: nothing runs, or not only what is bound to this node. */
-  readonly services: LocalServices | null;
-  /** Hash of the configuration that they were made from. */
-  readonly configHash: string;
-  readonly lastQuorate: QuorateView | null;
 };

@@ -79,6 +79,11 @@ export class OwnServices {
     return this.#local.clean;
   }
 
+  /** For the status. */
+  get agents() {
+    return this.#local.agents;
+  }
+
   get mayRun(): boolean {
     return this.#local.mayRun;
   }

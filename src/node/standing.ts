@@ -12,7 +12,7 @@
  */
 import type { QuorateView } from "../model/quorate-view.ts";
 import type { LocalInput } from "../services/local-events.ts";
-import type { CarriedOver } from "./node-events.ts";
+import type { CarriedOver } from "./carried-over.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OwnServices } from "./own-services.ts";
 import type { Presence } from "./presence.ts";

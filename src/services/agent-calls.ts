@@ -8,7 +8,8 @@ import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/
 import type { AgentConf, ResourceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import type { Ms } from "../model/time.ts";
+import type { Patience } from "../model/patient-order.ts";
+import { type Ms, ms } from "../model/time.ts";
 import {
   checkAddress,
   claimForAgent,
@@ -21,6 +22,7 @@ import { trackingMarks } from "./agent-marks.ts";
 import { callExternal } from "./external-agent.ts";
 import { heldAddress } from "./held-things.ts";
 import { callScript } from "./script-agent.ts";
+import { lastLimitMs } from "./status-checks.ts";
 import { callUnit } from "./systemd-agent.ts";
 
 /** The last two are called where an agent lists them. */
@@ -34,8 +36,14 @@ export type CallPlace = {
   /** Other running occurrences of the same resource on this node. */
   readonly otherInstances: number;
   readonly depth: number;
-  /** Null: no limit, as with the original, whose time-outs are hints. */
+  /** Null: the agent's own last limit; time-outs of the original are hints. */
   readonly limitMs: Ms | null;
+  /** Marks the processes of the resource. */
+  readonly resource: string;
+  /** When the machine has no room for the call. */
+  readonly patience: Patience;
+  /** What becomes of a stop that is over its limit: it is for the caller to kill everything. */
+  readonly overdue: "ended-here" | "left-to-caller";
 };
 
 export function* callAgent(
@@ -52,17 +60,25 @@ export function* callAgent(
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} was accepted without an address`);
     if (action === "start") return yield* startAddress(ip);
-    if (action === "stop") return yield* stopAddress(ip);
+    if (action === "stop") return yield* stopAddress(ip, place.patience);
     return yield* checkAddress(ip, place.depth);
   }
+  const last = { name: action, depth: place.depth, leastMs: scriptLimitMs };
   invariant(resource.type === "script", `resource type ${resource.type} was accepted`);
   return yield* callScript({
     file: attributes.get("file") ?? "",
     action,
     environment: agentEnvironment(resource, place),
-    timeoutMs: place.limitMs,
+    timeoutMs: place.limitMs ?? lastLimitMs(resource, last),
+    place,
   });
 }
+
+/**
+ * Long after every sensible time of an init script, but not never: one that waits for a daemon that
+ * does not answer would keep its service from every other node.
+ */
+const scriptLimitMs = ms(300_000);
 
 /** A kernel thread: the signal makes it give its locks back and ask for reclaims. */
 const unlockScript = "pkill -KILL -x lockd";

@@ -11,6 +11,7 @@
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { mayLeaveNode } from "./recovery-policy.ts";
+import { postponeStart, retryDelayMs } from "./retries.ts";
 import {
   emptyChain,
   type RequestRef,
@@ -19,8 +20,6 @@ import {
   type StopGoal,
 } from "./service-state.ts";
 import type { TableDraft, TableWork } from "./table-draft.ts";
-
-const retryDelayMaxMs = 600_000;
 
 /** Starts the service on a node: the only way to `starting`. */
 export function beginStart(
@@ -43,7 +42,7 @@ export function beginStart(
     id: draft.nextOp++,
     node,
     life: draft.node(node).life,
-    chain,
+    chain: { ...chain, since: chain.since ?? draft.startsDone },
   };
   draft.put({
     ...service,
@@ -232,11 +231,6 @@ export function* evaluateDue(draft: TableDraft): TableWork {
   }
 }
 
-function retryDelayMs(draft: TableDraft, service: ServiceRecord): number {
-  const { retryDelayMs: firstMs } = draft.serviceConf(service.name);
-  return Math.min(firstMs * 2 ** service.retryCount, retryDelayMaxMs);
-}
-
 /** A node became ready: services for which it is better than the present owner move there. */
 export function* failBackAll(draft: TableDraft, newcomer: NodeId): TableWork {
   for (const { name } of draft.inOrder()) {
@@ -322,18 +316,11 @@ function endChain(
     draft.decide(name, "disabled: the restart in place failed (restart-disable)");
     return;
   }
-  const delayMs = retryDelayMs(draft, service);
   rest(draft, service, "stopped");
   const crowdedOut = draft.candidates(name, []).length === 0 && draft.crowdedNodes(name).length > 0;
   draft.put({ ...draft.service(name), crowdedOut });
-  if (conf.retryDelayMs > 0) {
-    draft.put({
-      ...draft.service(name),
-      retryAt: draft.nowMs + delayMs,
-      retryCount: Math.min(service.retryCount + 1, 20),
-    });
-  }
-  const retry = conf.retryDelayMs > 0 ? `next attempt in ${delayMs / 1000} s` : "no retry";
+  const delayMs = postponeStart(draft, name, end.chain);
+  const retry = delayMs === null ? "no retry" : `next attempt in ${delayMs / 1000} s`;
   const why = end.why === null ? "" : `; ${end.why}`;
   const refused = draft.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
   draft.decide(name, `stopped: no node could start it, ${retry}${why}`, refused);

@@ -8,12 +8,14 @@
  * time limit, after which its whole process group is ended; messages go to standard error, from
  * where they are quoted, and not to a log of the agent's own.
  */
-import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
+import type { AgentCall, AgentVerdict, RunOrder } from "../model/agent-orders.ts";
 import type { AgentConf, AgentRun, ResourceConf } from "../model/conf.ts";
+import { notStarted, performPatiently } from "../model/patient-order.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { AgentAction, CallPlace } from "./agent-calls.ts";
 import { trackingMarks } from "./agent-marks.ts";
-import { effectiveIntervalMs, timeoutOf } from "./status-checks.ts";
+import { endOverdueStop } from "./overdue-stop.ts";
+import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "./status-checks.ts";
 
 export type ExternalRun = AgentRun & { readonly dialect: "rgmanager" | "ocf" };
 
@@ -25,10 +27,9 @@ export type ExternalCall = {
 };
 
 /** Where time-outs are only hints: long after every sensible one, but not never. */
-const lastLimitMs = ms(1_800_000);
+const lastActionLimitMs = ms(1_800_000);
 const lastCheckLimitMs = ms(300_000);
 const outputShownMax = 500;
-const notInstalled = 5;
 const notRunning = 7;
 const runningPromoted = 8;
 
@@ -53,15 +54,12 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
   const { agent, runs, action, place } = call;
   // What an agent does not list is nothing to do.
   if (!agent.actions.some(({ name }) => name === action)) return { code: 0, text: "" };
-  const limitMs = place.limitMs ?? lastLimit(resource, action, place.depth);
-  const report = yield {
-    type: "run-process",
-    argv: [runs.file, wordFor(runs, action)],
-    environment: environmentOf(resource, { ...call, limitMs }),
-    timeoutMs: limitMs,
-    ...(action === "status" ? { looks: true } : {}),
-  };
+  const leastMs = action === "status" ? lastCheckLimitMs : lastActionLimitMs;
+  const limitMs =
+    place.limitMs ?? lastLimitMs(resource, { name: action, depth: place.depth, leastMs });
   const what = `${action} on ${resource.type} "${resource.key}"`;
+  const order = runOrder(resource, { ...call, limitMs });
+  const report = yield* performPatiently(order, { patience: place.patience, what });
   switch (report.type) {
     case "exited":
       if (isGood(runs, action, report.code)) return { code: 0, text: "" };
@@ -69,14 +67,29 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
     case "signalled":
       return quoted(`${what} was killed by ${report.signal}`, report.output);
     case "timed-out":
+      if (action === "stop" && place.overdue === "ended-here") {
+        const status = runOrder(resource, { ...call, action: "status", limitMs });
+        const scope = { service: place.service, resource: place.resource };
+        const offCode = notRunning;
+        return yield* endOverdueStop({ what, ...scope, stop: order, status, offCode });
+      }
       return quoted(`${what} timed out after ${limitMs / 1000} seconds`, report.output);
-    case "not-started": {
-      const code = report.absent ? notInstalled : 1;
-      return { code, text: `${what} impossible: ${runs.file}: ${report.cause}` };
-    }
+    case "not-started":
+      return notStarted(what, { ...report, cause: `${runs.file}: ${report.cause}` });
     default:
       return { code: 1, text: `${what}: unexpected report ${report.type}` };
   }
+}
+
+function runOrder(resource: ResourceConf, call: ExternalCall & { readonly limitMs: Ms }): RunOrder {
+  const { runs, action, limitMs } = call;
+  return {
+    type: "run-process",
+    argv: [runs.file, wordFor(runs, action)],
+    environment: environmentOf(resource, call),
+    timeoutMs: limitMs,
+    ...(action === "status" ? { looks: true } : {}),
+  };
 }
 
 function wordFor(runs: ExternalRun, action: AgentAction): string {
@@ -88,12 +101,6 @@ function isGood({ dialect }: ExternalRun, action: AgentAction, code: number): bo
   if (code === 0) return true;
   if (dialect === "rgmanager") return false;
   return action === "status" ? code === runningPromoted : action === "stop" && code === notRunning;
-}
-
-/** At least twice what the agent thinks it needs. */
-function lastLimit(resource: ResourceConf, action: AgentAction, depth: number): Ms {
-  const least = action === "status" ? lastCheckLimitMs : lastLimitMs;
-  return ms(Math.max(least, 2 * (timeoutOf(resource, action, depth) ?? 0)));
 }
 
 function failed(

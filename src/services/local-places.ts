@@ -4,18 +4,26 @@
  * X1  After `setJob` and `setRemains` the place of an action, and the numbers of jobs and of
  *     floating services, agree with the places.
  */
-import type { AgentCall } from "../model/agent-orders.ts";
-import type { ServiceConf } from "../model/conf.ts";
+import type { AgentCall, AgentOrder } from "../model/agent-orders.ts";
+import type { ServiceConf, ServicesConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
+import type { CheckCause } from "./check-queue.ts";
 import type { Operation } from "./service-state.ts";
 import { ServiceWorker } from "./service-worker.ts";
 import { RunningResources } from "./started-resources.ts";
+import { compareServices } from "./tree-delta.ts";
 
 export type Job = {
   readonly kind: Operation["kind"] | "status" | "clean";
   readonly call: AgentCall;
   readonly op: Operation | null;
   readonly action: number;
+  /** Of a status check: why it was begun. */
+  readonly check: CheckCause | null;
+  readonly beganMs: number;
+  /** What is being performed, and since when; null: nothing yet. */
+  readonly order: AgentOrder | null;
+  readonly orderMs: number;
 };
 
 export type Place = {
@@ -32,10 +40,12 @@ export type Place = {
   kept: boolean;
   /** Its definition from the time on when its job has ended. */
   next: ServiceConf | null;
-  /** Something happened while a check was under way that may have looked too early. */
-  again: boolean;
+  /** Something happened while a check was under way that may have looked too early; null: no. */
+  again: CheckCause | null;
   /** Its last check has failed, and nothing was done about it yet. */
   ill: boolean;
+  /** When it was last said that the job does not come to its end; null: not yet. */
+  waitSaidMs: number | null;
   /** Starts of another service may have waited for the guard meanwhile. */
   lastOp: number;
 };
@@ -47,7 +57,6 @@ export class LocalPlaces {
   /** Of services that another node could run: those of which something may be here. */
   readonly #floating = new Set<Place>();
   #places = new Map<ServiceName, Place>();
-  #checks = 0;
 
   constructor(identity: { readonly nodeName: NodeName; readonly trackingToken: string }) {
     this.#identity = identity;
@@ -68,23 +77,39 @@ export class LocalPlaces {
   add(conf: ServiceConf): Place {
     const place = { ...this.#identity, service: conf.name };
     const worker = new ServiceWorker(conf, place, this.#running);
-    const idle = { job: null, startOp: null, remains: false, kept: false };
-    const made = { worker, ...idle, again: false, ill: false, next: null, lastOp: 0 };
+    const idle = { job: null, startOp: null, remains: false, kept: false, again: null };
+    const made = { worker, ...idle, ill: false, next: null, waitSaidMs: null, lastOp: 0 };
     this.#places.set(conf.name, made);
     return made;
   }
 
-  /** Begins anew without places; returns those that were there, which keep their jobs. */
-  vacate(): ReadonlyMap<ServiceName, Place> {
+  /**
+   * Another configuration: services that are not in both, or were replaced, get new places, since
+   * nothing of them runs. Returns the others, with what is `next` for them, and what is gone.
+   */
+  adopt(
+    old: ServicesConf,
+    conf: ServicesConf,
+  ): { readonly changed: readonly Place[]; readonly gone: readonly Place[] } {
+    const deltas = compareServices(old, conf);
     const before = this.#places;
+    const changed: Place[] = [];
     this.#places = new Map();
     this.#floating.clear();
-    return before;
-  }
-
-  keep(name: ServiceName, place: Place): void {
-    this.#places.set(name, place);
-    this.#count(place);
+    for (const service of conf.services) {
+      const place = before.get(service.name);
+      const delta = deltas.get(service.name);
+      if (place === undefined || delta === "added" || delta === "replaced") {
+        this.add(service);
+        continue;
+      }
+      place.next = service;
+      this.#places.set(service.name, place);
+      this.#count(place);
+      changed.push(place);
+    }
+    const gone = [...before].filter(([name, place]) => this.#places.get(name) !== place);
+    return { changed, gone: gone.map(([, place]) => place) };
   }
 
   /** Whether something of the service may be on this machine. */
@@ -99,15 +124,10 @@ export class LocalPlaces {
   }
 
   setJob(place: Place, job: Job | null): void {
-    if (place.job !== null) {
-      this.#byAction.delete(place.job.action);
-      if (place.job.kind === "status") this.#checks -= 1;
-    }
+    if (place.job !== null) this.#byAction.delete(place.job.action);
     place.job = job;
     this.#count(place);
-    if (job === null) return;
-    this.#byAction.set(job.action, place);
-    if (job.kind === "status") this.#checks += 1;
+    if (job !== null) this.#byAction.set(job.action, place);
   }
 
   /** Whose job waits for the report of the action. */
@@ -120,6 +140,11 @@ export class LocalPlaces {
     return this.#byAction.size > 0;
   }
 
+  /** With a job. */
+  busyPlaces(): Iterable<Place> {
+    return this.#byAction.values();
+  }
+
   /** Whether something may be here of a service that another node could run. */
   get floats(): boolean {
     return this.#floating.size > 0;
@@ -130,10 +155,5 @@ export class LocalPlaces {
     const floats = worker.conf.boundTo === null || (next !== null && next.boundTo === null);
     if (floats && (place.remains || place.job !== null)) this.#floating.add(place);
     else this.#floating.delete(place);
-  }
-
-  /** Status checks that are under way. */
-  get checks(): number {
-    return this.#checks;
   }
 }

@@ -4,32 +4,26 @@
  * Does not decide what runs where. Results become ordered messages elsewhere.
  * Source: rgmanager rg_thread.c; main.c: event_loop; groups.c: q_status_checks.
  * L1  An operation is begun at most once, and answered at most once.
- * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
- * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
+ * L3  A check that is cancelled has looked at nothing: it says neither good nor bad.
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
- * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
- * L7  `stand-down` leaves alone what is started and bound to this node. It is checked, and nothing
- *     follows from that, until the table adopts it or orders something else. Agents are not asked
- *     to stop what is known not to be here: their stop may end what belongs to another service.
- *
- *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
- *                                  ▲                         │
- *                                  └─clean-up, stand-down, kill
  */
 import type { AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { AgentWatch } from "./agent-watch.ts";
+import type { CheckCause } from "./check-queue.ts";
+import { CheckSchedule } from "./check-schedule.ts";
+import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf } from "./operation-calls.ts";
 import type { Operation } from "./service-state.ts";
-import { compareServices } from "./tree-delta.ts";
 
-/** Clean-ups that are begun in one step; more would hold up everything else. */
-const cleanUpsAtOnce = 16;
+/** Of a stop or a kill that does not come to its end. */
+const waitSaidEveryMs = 30_000;
 
 export class LocalServices {
   #conf: ClusterConf;
@@ -39,12 +33,9 @@ export class LocalServices {
   #deferred: ClusterConf | null = null;
   /** New services whose first stop is under way. */
   readonly #initialising = new Set<ServiceName>();
-  /** Whose check is due, or asked for, and has not begun; the first has waited longest. */
-  readonly #unchecked = new Map<ServiceName, "due" | "all">();
-  #frozen: readonly ServiceName[] = [];
-  #state: "dirty" | "cleaning" | "clean" = "dirty";
-  /** Of a clean-up: those whose turn has not come (L6). */
-  #uncleaned: Place[] = [];
+  readonly #checks: CheckSchedule;
+  readonly #watch = new AgentWatch();
+  readonly #cleanUp = new CleanUp();
   #lastAction = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
@@ -55,17 +46,18 @@ export class LocalServices {
   ) {
     this.#conf = conf;
     this.#places = new LocalPlaces(identity);
+    this.#checks = new CheckSchedule(this.#places);
     for (const service of conf.services.services) this.#places.add(service);
   }
 
   /** Everything that had to be stopped is verified to be gone. */
   get clean(): boolean {
-    return this.#state === "clean";
+    return this.#cleanUp.clean;
   }
 
   /** Whether anything may be here of a service that another node could run, or that holds more. */
   get mayFloat(): boolean {
-    return this.#state === "dirty" || this.#deferred !== null || this.#places.floats;
+    return this.#cleanUp.dirty || this.#deferred !== null || this.#places.floats;
   }
 
   /** What goes on without quorum. */
@@ -75,19 +67,24 @@ export class LocalServices {
 
   /** Whether anything may be running here; false only when it is verified that nothing is. */
   get mayRun(): boolean {
-    if (this.#state !== "clean" || this.#places.busy) return true;
+    if (!this.#cleanUp.clean || this.#places.busy) return true;
     for (const { remains } of this.#places.all()) if (remains) return true;
     return false;
   }
 
   /** Whether this new service is being stopped for the first time (L5). */
   initialises(name: ServiceName): boolean {
-    return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";
+    return this.#cleanUp.clean && this.#places.get(name)?.job?.kind === "clean";
+  }
+
+  /** What takes too long at the moment, and how often that was so. */
+  get agents() {
+    return this.#watch.report(this.#places.busyPlaces(), this.#nowMs);
   }
 
   /** Whether a clean-up wants to `continue`. */
   get hurried(): boolean {
-    return this.#uncleaned.length > 0;
+    return this.#cleanUp.hurried;
   }
 
   /** `nowMs` is the monotonic clock. */
@@ -102,7 +99,7 @@ export class LocalServices {
         this.#onReport(input.action, input.report);
         break;
       case "poll":
-        this.#checkSoon("due", input.frozen, null);
+        this.#onPoll(input.frozen);
         break;
       case "check-now":
         this.#checkNow(input);
@@ -118,16 +115,14 @@ export class LocalServices {
         break;
       case "clean-up":
       case "stand-down":
+      case "kill":
         this.#cleanAll(input.type);
         break;
       case "adopt":
         this.#adoptKept(input.service, input.startOp);
         break;
-      case "kill":
-        this.#cleanAll("kill");
-        break;
       case "continue":
-        this.#cleanMore("clean-up", cleanUpsAtOnce);
+        this.#cleanMore("clean-up");
         break;
       default:
         assertNever(input);
@@ -141,7 +136,7 @@ export class LocalServices {
     invariant(place !== undefined, `operation for unknown ${name}`);
     invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
     place.lastOp = op.id;
-    if (this.#state !== "clean") return;
+    if (!this.#cleanUp.clean) return;
     if (place.job !== null) {
       // Only a check can be under way; it has no effect that would have to be waited for.
       invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
@@ -151,7 +146,7 @@ export class LocalServices {
       place.worker.endChecks();
       place.startOp = null;
     }
-    place.again = false;
+    place.again = null;
     place.ill = false;
     place.kept = false;
     this.#places.setRemains(place, true);
@@ -160,22 +155,37 @@ export class LocalServices {
     this.#begin(place, { kind: op.kind, call, op });
   }
 
-  #begin(place: Place, job: Omit<Job, "action">): void {
-    this.#resume(place, { ...job, action: 0 }, null);
+  #begin(place: Place, begun: Pick<Job, "kind" | "call" | "op">, check: CheckCause | null = null) {
+    place.waitSaidMs = null;
+    const times = { beganMs: this.#nowMs, orderMs: this.#nowMs };
+    this.#resume(place, { ...begun, ...times, check, order: null, action: 0 }, null);
   }
 
   #resume(place: Place, job: Job, report: AgentReport | null): void {
     const next = report === null ? job.call.next() : job.call.next(report);
     if (next.done === true) {
+      this.#watch.ended(place, this.#nowMs);
       this.#places.setJob(place, null);
       this.#finish(place, job, next.value);
       this.#takeNext(place);
       return;
     }
     this.#lastAction += 1;
-    this.#places.setJob(place, { ...job, action: this.#lastAction });
+    const { value: order } = next;
+    this.#places.setJob(place, { ...job, order, orderMs: this.#nowMs, action: this.#lastAction });
     const service = place.worker.conf.name;
-    this.#out.push({ type: "act", action: this.#lastAction, service, order: next.value });
+    if (order.type === "pause") {
+      for (const text of this.#watch.untriedNow(service, order, this.#nowMs)) this.#say(text);
+      if (order.waitsFor !== undefined) this.#sayWait(place, order.waitsFor);
+    }
+    this.#out.push({ type: "act", action: this.#lastAction, service, order });
+  }
+
+  #sayWait(place: Place, waitsFor: string): void {
+    const saidMs = place.waitSaidMs;
+    if (saidMs !== null && this.#nowMs - saidMs < waitSaidEveryMs) return;
+    place.waitSaidMs = this.#nowMs;
+    this.#warn(place, `not off yet, trying on: ${waitsFor}`);
   }
 
   #onReport(action: number, report: AgentReport): void {
@@ -207,7 +217,7 @@ export class LocalServices {
 
   #onReconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
     this.#next = null;
-    if (this.#state !== "clean") {
+    if (!this.#cleanUp.clean) {
       this.#deferred = conf;
       return;
     }
@@ -224,26 +234,14 @@ export class LocalServices {
     if (clean.length === 0) this.#finishInitialising(null);
   }
 
-  /** Places of services whose definition has changed are made anew: nothing of them runs. */
   #adopt(conf: ClusterConf): void {
-    const deltas = compareServices(this.#conf.services, conf.services);
-    const before = this.#places.vacate();
+    const { changed, gone } = this.#places.adopt(this.#conf.services, conf.services);
     this.#conf = conf;
-    for (const service of conf.services.services) {
-      const place = before.get(service.name);
-      const delta = deltas.get(service.name);
-      if (place === undefined || delta === "added" || delta === "replaced") {
-        this.#places.add(service);
-      } else {
-        this.#places.keep(service.name, place);
-        if (place.job?.kind === "status") this.#cancel(place);
-        place.next = service;
-        this.#takeNext(place);
-        this.#places.recount(place);
-      }
+    for (const place of changed) {
+      if (place.job?.kind === "status") this.#cancel(place);
+      this.#takeNext(place);
     }
-    for (const [name, place] of before) {
-      if (this.#places.get(name) === place) continue;
+    for (const place of gone) {
       this.#cancel(place);
       this.#places.setRemains(place, false);
       place.worker.dismiss();
@@ -261,7 +259,7 @@ export class LocalServices {
 
   #finishInitialising(name: ServiceName | null): void {
     const was = name === null || this.#initialising.delete(name);
-    if (!was || this.#initialising.size > 0 || this.#state !== "clean") return;
+    if (!was || this.#initialising.size > 0 || !this.#cleanUp.clean) return;
     this.#out.push({ type: "initialised", version: this.#conf.version });
   }
 
@@ -275,91 +273,77 @@ export class LocalServices {
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
     }
-    if (op.kind === "stop" && end.outcome === "ok") this.#places.setRemains(place, false);
+    if (op.kind === "stop" && end.outcome === "ok") {
+      this.#places.setRemains(place, false);
+      if (end.text !== "") this.#warn(place, end.text);
+    }
     this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 
   #finishCheck(
     place: Place,
-    end: { readonly outcome: "ok" | "failed"; readonly text: string },
+    { outcome, text }: { readonly outcome: "ok" | "failed"; readonly text: string },
   ): void {
     const { worker, startOp } = place;
-    const service = worker.conf.name;
-    const { text } = end;
-    if (end.outcome === "failed" || worker.wantsRepair) {
+    const { name: service } = worker.conf;
+    if (outcome === "failed" || worker.wantsRepair) {
       if (startOp === null) return;
       if (place.kept) {
-        this.#tellKept(place, text);
+        // Nothing is done about it now; once is enough to say so.
+        if (!place.ill) this.#warn(place, `its check has failed without quorum: ${text}`);
+        place.ill = true;
         return;
       }
-      const type = end.outcome === "failed" ? "status-failed" : "part-failed";
+      const type = outcome === "failed" ? "status-failed" : "part-failed";
       this.#out.push({ type, service, startOp, text });
       place.ill = true;
-      this.#checkOthers();
+      for (const other of this.#checks.checkOthers(service)) this.#cancel(other);
       return;
     }
-    if (text !== "") {
-      this.#out.push({ type: "notice", level: "warning", text: `${service}: tolerated: ${text}` });
-    }
+    if (text !== "") this.#warn(place, `tolerated: ${text}`);
     place.ill = false;
     this.#checkAgain(place);
+  }
+
+  #warn(place: Place, text: string): void {
+    this.#say(`${place.worker.conf.name}: ${text}`);
+  }
+
+  #say(text: string): void {
+    this.#out.push({ type: "notice", level: "warning", text });
   }
 
   #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {
     // The processes of a service that is not started end for no bad reason.
     if (service !== null && (this.#places.get(service)?.startOp ?? null) === null) return;
+    if (!this.#cleanUp.clean) return;
     this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
-    this.#checkSoon("all", frozen, service);
+    const stale = this.#checks.happened(service, { nowMs: this.#nowMs, frozen });
+    for (const place of stale) this.#cancel(place);
   }
 
-  /** What has hurt one service may have hurt others, or they lived on it. */
-  #checkOthers(): void {
-    for (const [name, { startOp, job, ill }] of this.#places.named()) {
-      if (startOp !== null && job === null && !ill) this.#unchecked.set(name, "all");
-    }
+  #onPoll(frozen: readonly ServiceName[]): void {
+    const overdue = this.#watch.newlyOverdue(this.#places.busyPlaces(), this.#nowMs);
+    for (const text of overdue) this.#say(text);
+    if (this.#cleanUp.clean) this.#checks.poll(frozen);
   }
 
-  #checkSoon(which: "due" | "all", frozen: readonly ServiceName[], only: ServiceName | null): void {
-    if (this.#state !== "clean") return;
-    this.#frozen = frozen;
-    for (const [name, place] of this.#places.named()) {
-      if (place.startOp === null || (only !== null && only !== name)) continue;
-      if (which === "all" && place.job?.kind === "status") place.again = true;
-      else if (which === "all" || !this.#unchecked.has(name)) this.#unchecked.set(name, which);
-    }
-  }
-
-  /** L3: whoever has waited longest, as long as no more than `status_child_max` checks run. */
   #checkNext(): void {
-    if (this.#unchecked.size === 0) return;
-    let free = this.#conf.services.statusChildMax - this.#places.checks;
-    for (const [name, which] of this.#unchecked) {
-      if (free <= 0) return;
-      this.#unchecked.delete(name);
-      const place = this.#places.get(name);
-      const checkable = place !== undefined && place.startOp !== null && place.job === null;
-      if (!checkable || this.#frozen.includes(name)) continue;
-      const call = place.worker.check(this.#nowMs, which);
-      if (call === null) continue;
-      free -= 1;
-      this.#begin(place, { kind: "status", call, op: null });
+    const { statusChildMax } = this.#conf.services;
+    for (const [place, cause] of this.#checks.inTurn(statusChildMax, this.#nowMs)) {
+      this.#check(place, cause);
     }
+  }
+
+  #check(place: Place, cause: CheckCause): void {
+    const call = place.worker.check(this.#nowMs, cause);
+    if (call !== null) this.#begin(place, { kind: "status", call, op: null }, cause);
   }
 
   #checkAgain(place: Place): void {
-    if (!place.again || place.startOp === null) return;
-    place.again = false;
-    const call = place.worker.check(this.#nowMs, "all");
-    if (call !== null) this.#begin(place, { kind: "status", call, op: null });
-  }
-
-  /** Nothing is done about it now; once is enough to say so. */
-  #tellKept(place: Place, text: string): void {
-    if (!place.ill) {
-      const told = `${place.worker.conf.name}: its check has failed without quorum: ${text}`;
-      this.#out.push({ type: "notice", level: "warning", text: told });
-    }
-    place.ill = true;
+    const { again } = place;
+    place.again = null;
+    if (again !== null && place.startOp !== null) this.#check(place, again);
   }
 
   /** The table has it as started; what its checks have found meanwhile is looked at anew. */
@@ -370,61 +354,45 @@ export class LocalServices {
     place.ill = false;
     place.startOp = startOp;
     place.lastOp = Math.max(place.lastOp, startOp);
-    this.#checkSoon("all", this.#frozen, name);
+    for (const other of this.#checks.recheck(name)) this.#cancel(other);
   }
 
-  #cleanAll(how: "clean-up" | "stand-down" | "kill"): void {
-    const goesOn = ({ worker, startOp, job, next }: Place): boolean => {
-      const { boundTo } = next ?? worker.conf;
-      const calm = startOp !== null && (job === null || job.kind === "status");
-      return how === "stand-down" && this.#state !== "dirty" && boundTo !== null && calm;
-    };
-    const isHere = ({ remains, job }: Place): boolean => remains || job !== null;
-    const all = [...this.#places.all()];
-    const blind = how !== "stand-down" || this.#state === "dirty";
-    const places = blind ? all : all.filter(isHere);
-    for (const place of all) place.kept = goesOn(place);
-    this.#state = "cleaning";
-    this.#unchecked.clear();
+  #cleanAll(how: CleanUpKind): void {
+    const touched = this.#cleanUp.begin(how, [...this.#places.all()]);
+    this.#checks.clear();
     this.#initialising.clear();
-    for (const place of places) {
+    for (const place of touched) {
       this.#cancel(place);
       if (place.kept) continue;
       place.worker.endChecks();
       place.startOp = null;
       this.#places.setRemains(place, true);
     }
-    this.#uncleaned = places.filter(({ kept }) => !kept);
-    this.#cleanMore(how, how === "kill" ? this.#uncleaned.length : cleanUpsAtOnce);
+    this.#cleanMore(how);
   }
 
-  #cleanMore(how: "clean-up" | "stand-down" | "kill", most: number): void {
-    for (let begun = 0; begun < most; begun++) {
-      const place = this.#uncleaned[0];
-      if (place === undefined) break;
+  #cleanMore(how: CleanUpKind): void {
+    for (const place of this.#cleanUp.inTurn(how)) {
       const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
       this.#begin(place, { kind: "clean", call, op: null });
-      this.#uncleaned.shift();
     }
     this.#finishCleaning();
   }
 
   #finishCleaning(): void {
-    const busy = this.#places.busy || this.#uncleaned.length > 0;
-    if (busy || this.#state !== "cleaning") return;
-    if (this.#deferred !== null) {
-      const conf = this.#deferred;
-      this.#deferred = null;
-      this.#adopt(conf);
-      this.#cleanAll("clean-up");
+    if (!this.#cleanUp.finish(this.#places.busy)) return;
+    if (this.#deferred === null) {
+      this.#out.push({ type: "clean" });
       return;
     }
-    this.#state = "clean";
-    this.#out.push({ type: "clean" });
+    this.#adopt(this.#deferred);
+    this.#deferred = null;
+    this.#cleanAll("clean-up");
   }
 
   #cancel(place: Place): void {
     if (place.job === null) return;
+    this.#watch.ended(place, this.#nowMs);
     this.#out.push({ type: "cancel", action: place.job.action });
     this.#places.setJob(place, null);
     this.#takeNext(place);

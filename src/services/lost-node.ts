@@ -3,7 +3,8 @@
  * it owned or was working on.
  * Source: rgmanager groups.c: eval_groups (node down); rg_state.c: svc_advise_start.
  * Deviations: a service that was being disabled ends disabled instead of being restarted elsewhere;
- * one that was recovering goes on with its chain instead of resting for ever.
+ * one that was recovering goes on with its chain instead of resting for ever; one whose stop failed
+ * there is stopped, since nothing of it can be left.
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { followDependency, rest, tryNext } from "./evaluation.ts";
@@ -29,6 +30,20 @@ export function* releaseServices(
     yield;
   }
   return rested;
+}
+
+/**
+ * The node was switched off, or has looked and found nothing: of what could not be stopped there
+ * nothing is left. One that has left in an orderly way says less: its operator was asked to look.
+ */
+export function* resolveFailed(draft: TableDraft, node: NodeId): TableWork {
+  for (const service of draft.inOrder()) {
+    if (service.state !== "failed" || service.lastOwner !== node) continue;
+    rest(draft, service, "stopped");
+    const where = `${draft.nameOf(node)}, where its stop failed`;
+    draft.decide(service.name, `stopped: ${where}, is known to be off`);
+    yield;
+  }
 }
 
 /** What follows such a stop is evaluation; nobody waits for it. */

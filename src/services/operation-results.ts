@@ -19,6 +19,7 @@ import {
   tryNext,
 } from "./evaluation.ts";
 import { chooseRecovery } from "./recovery-policy.ts";
+import { hastenRetries } from "./retries.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import {
   emptyChain,
@@ -66,6 +67,7 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
     op: null,
     desired: null,
   });
+  draft.startsDone += 1;
   draft.decide(service.name, `started on ${draft.nameOf(op.node)}`);
   const returned = op.chain.returned && op.chain.cause === "relocate";
   draft.reply(op.chain.requests, returned ? -17 : 0, op.node);
@@ -75,6 +77,7 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
   const better = cause === "evaluation" ? draft.candidates(service.name, tried) : [];
   for (const { node } of better) failBack(draft, node, service.name);
   followDependency(draft, service.name);
+  hastenRetries(draft, op.node);
 }
 
 /** What came up while the service was busy: a user's wish, its node's end, its dependency's. */

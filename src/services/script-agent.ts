@@ -4,14 +4,18 @@
  * Deviations: the meaning of an LSB status code is logged; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts
  * of hosts with systemd from handing the action to systemctl.
  */
-import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
+import type { AgentCall, AgentVerdict, RunOrder } from "../model/agent-orders.ts";
+import { notStarted, performPatiently } from "../model/patient-order.ts";
 import type { Ms } from "../model/time.ts";
+import type { CallPlace } from "./agent-calls.ts";
+import { endOverdueStop } from "./overdue-stop.ts";
 
 export type ScriptCall = {
   readonly file: string;
   readonly action: "start" | "stop" | "status";
   readonly environment: readonly (readonly [string, string])[];
-  readonly timeoutMs: Ms | null;
+  readonly timeoutMs: Ms;
+  readonly place: Pick<CallPlace, "service" | "resource" | "patience" | "overdue">;
 };
 
 const statusWords: ReadonlyMap<number, string> = new Map([
@@ -24,29 +28,49 @@ const statusWords: ReadonlyMap<number, string> = new Map([
 
 const outputShownMax = 300;
 
+/** LSB: the program is not running. Others may mean that it cannot be told. */
+const notRunning = 3;
+
 /** Exit 0 is success, a missing file 5, anything else 1. */
 export function* callScript(call: ScriptCall): AgentCall {
-  const report = yield {
-    type: "run-process",
-    argv: [call.file, call.action],
-    environment: call.environment,
-    timeoutMs: call.timeoutMs,
-    ...(call.action === "status" ? { looks: true } : {}),
-  };
+  const { service, resource, patience, overdue } = call.place;
   const what = `${call.action} of ${call.file}`;
+  const order = runOrder(call, call.action);
+  const report = yield* performPatiently(order, { patience, what });
   switch (report.type) {
     case "exited":
       if (report.code === 0) return { code: 0, text: "" };
-      return failed(`${what} returned ${report.code}${meaning(call, report.code)}`, report.output);
+      return {
+        ...failed(`${what} returned ${report.code}${meaning(call, report.code)}`, report.output),
+        exitStatus: report.code,
+      };
     case "signalled":
       return failed(`${what} was killed by ${report.signal}`, report.output);
     case "timed-out":
-      return failed(`${what} timed out`, report.output);
+      if (call.action === "stop" && overdue === "ended-here") {
+        const status = runOrder(call, "status");
+        const offCode = notRunning;
+        return yield* endOverdueStop({ what, service, resource, stop: order, status, offCode });
+      }
+      return failed(`${what} timed out after ${call.timeoutMs / 1000} s`, report.output);
     case "not-started":
-      return { code: report.absent ? 5 : 1, text: `${what} impossible: ${report.cause}` };
+      return notStarted(what, report);
     default:
       return { code: 1, text: `${what}: unexpected report ${report.type}` };
   }
+}
+
+function runOrder(
+  { file, environment, timeoutMs }: ScriptCall,
+  action: ScriptCall["action"],
+): RunOrder {
+  return {
+    type: "run-process",
+    argv: [file, action],
+    environment,
+    timeoutMs,
+    ...(action === "status" ? { looks: true } : {}),
+  };
 }
 
 function meaning(call: ScriptCall, code: number): string {

@@ -69,6 +69,8 @@ const startChain = record({
   only: nullable(nodeId),
   /** The chain came back to its fallback. */
   returned: flag,
+  /** How many starts of any service had ended well when its first one began; null: none has. */
+  since: nullable(count),
   requests: list(requestRef),
 });
 export type StartChain = Shaped<typeof startChain>;
@@ -143,6 +145,7 @@ export const emptyChain: StartChain = {
   fallback: null,
   only: null,
   returned: false,
+  since: null,
   requests: [],
 };
 

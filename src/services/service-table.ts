@@ -36,7 +36,7 @@ import {
   failBackAll,
 } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
-import { releaseServices } from "./lost-node.ts";
+import { releaseServices, resolveFailed } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
@@ -60,6 +60,8 @@ import { type ServiceWait, waitOf } from "./waiting.ts";
 export const tableSnapshot = record({
   nowMs: number,
   nextOp: count,
+  /** Starts that have ended well in this history. */
+  startsDone: count,
   locked: flag,
   change: nullable(confChange),
   nodes: list(nodeRecord),
@@ -129,6 +131,7 @@ export class ServiceTable {
     if (stopping !== null && draft.next === null) return null;
     draft.nowMs = snapshot.nowMs;
     draft.nextOp = snapshot.nextOp;
+    draft.startsDone = snapshot.startsDone;
     draft.locked = snapshot.locked;
     for (const node of snapshot.nodes) draft.putNode(node);
     for (const service of snapshot.services) draft.put(service);
@@ -182,6 +185,7 @@ export class ServiceTable {
     return {
       nowMs: this.#draft.nowMs,
       nextOp: this.#draft.nextOp,
+      startsDone: this.#draft.startsDone,
       locked: this.#draft.locked,
       change: this.#draft.change,
       nodes: [...this.#draft.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
@@ -390,6 +394,7 @@ function* releaseAs(
 ): TableWork<ReadonlySet<ServiceName>> {
   draft.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
   const rested = yield* releaseServices(draft, id);
+  yield* resolveFailed(draft, id);
   draft.putNode(after);
   return rested;
 }

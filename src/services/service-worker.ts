@@ -11,6 +11,8 @@ import type { ResourceConf, ServiceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { dropAddress } from "../vip/ip-agent.ts";
 import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
+import { resourceMark } from "./agent-marks.ts";
+import type { CheckCause } from "./check-queue.ts";
 import { heldAddress, outlivesProcesses } from "./held-things.ts";
 import {
   type FailedPart,
@@ -19,14 +21,21 @@ import {
   within,
   withPart,
 } from "./independent-subtrees.ts";
+import { hasProcesses, isDoubtful, proveStopped, type StopVerdict } from "./leftovers.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
-import { CheckClock, effectiveChecks, enforcedLimitMs, FailureMemory } from "./status-checks.ts";
+import {
+  CheckClock,
+  effectiveChecks,
+  endedLimitMs,
+  enforcedLimitMs,
+  FailureMemory,
+} from "./status-checks.ts";
 import { compareTrees } from "./tree-delta.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
-type WorkPlace = Omit<CallPlace, "depth" | "limitMs" | "otherInstances">;
+type WorkPlace = Pick<CallPlace, "service" | "nodeName" | "trackingToken">;
 
 /** Time a stop script gets during the clean-up before a start; then its processes are killed. */
 const cleanupStopMs = ms(30_000);
@@ -48,6 +57,8 @@ export class ServiceWorker {
   #leftOut = new Set<ResourceConf>();
   /** Roots of what came new with the configuration and was not started yet. */
   #fresh: readonly ResourceConf[] = [];
+  /** Its start has left processes. */
+  #hadProcesses = false;
 
   constructor(conf: ServiceConf, place: WorkPlace, running: RunningResources) {
     this.#conf = conf;
@@ -121,14 +132,17 @@ export class ServiceWorker {
 
   /** Starts the tree; the first failure ends it. */
   *start(): AgentCall {
-    return yield* this.#startAll(this.conf.tree);
+    const verdict = yield* this.#startAll(this.conf.tree);
+    this.#hadProcesses = verdict.code === 0 && (yield* hasProcesses(this.conf));
+    return verdict;
   }
 
   *#startAll(tree: ResourceConf): AgentCall {
     for (const resource of startOrder(tree)) {
       const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
       if (verdict.code !== 0) {
-        if (verdict.code !== 5) this.#started.add(resource);
+        const begun = verdict.code !== 5 && verdict.untried !== true;
+        if (begun) this.#started.add(resource);
         return verdict;
       }
       this.#started.add(resource);
@@ -137,24 +151,40 @@ export class ServiceWorker {
     return { code: 0, text: "" };
   }
 
-  /** Stops the tree; never cut short by a failure. */
-  *stop(limitMs: Ms | null = null): AgentCall {
+  /** Stops the tree, never cut short by a failure, and looks whether it has ended. */
+  *stop(): AgentCall {
     this.#failedParts = [];
-    const verdict = yield* this.#stopAll(this.conf.tree, limitMs);
+    const { doubtful, ...stopped } = yield* this.#stopAll(this.conf.tree, null);
     this.#leftOut.clear();
+    const overruled = doubtful.length > 0 && this.#hadProcesses;
+    const verdict = yield* proveStopped(this.conf, stopped, overruled);
+    if (verdict.code !== 0) return verdict;
+    for (const resource of doubtful) this.#started.delete(resource);
+    this.#hadProcesses = false;
     return verdict;
   }
 
-  *#stopAll(tree: ResourceConf, limitMs: Ms | null): AgentCall {
+  *#stopAll(
+    tree: ResourceConf,
+    limitMs: Ms | null,
+  ): Generator<AgentOrder, StopVerdict, AgentReport> {
     const problems: string[] = [];
+    const doubtful: ResourceConf[] = [];
     for (const resource of stopOrder(tree)) {
       const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
-      // Exit 5 of something that never ran: there is nothing to stop.
-      const clean = verdict.code === 0 || (verdict.code === 5 && !this.#started.has(resource));
+      // Exit 5 of something that never ran: there is nothing to stop. The same when there was no
+      // room to try it.
+      const nothing = verdict.code === 5 || verdict.untried === true;
+      const clean = verdict.code === 0 || (nothing && !this.#started.has(resource));
       if (clean) this.#started.delete(resource);
       else problems.push(verdict.text);
+      if (!clean && isDoubtful(resource, verdict)) doubtful.push(resource);
     }
-    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+    return {
+      code: problems.length === 0 ? 0 : 1,
+      text: problems.join("; "),
+      doubtful: doubtful.length === problems.length ? doubtful : [],
+    };
   }
 
   /** Stops the parts that failed, and starts again those that are not left out. */
@@ -218,29 +248,40 @@ export class ServiceWorker {
     this.#clocks.clear();
   }
 
-  /** The checks that are due now in start order, or null when there is none. */
-  check(nowMs: number, which: "due" | "all"): AgentCall | null {
+  /** The shortest interval of its checks; null: it is never checked. */
+  get shortestIntervalMs(): Ms | null {
+    const intervals = [...this.#clocks.values()].flatMap((clock) => clock.shortestIntervalMs ?? []);
+    return intervals.length === 0 ? null : ms(Math.min(...intervals));
+  }
+
+  /** The checks to be made now in start order, or null when there is none. */
+  check(nowMs: number, cause: CheckCause): AgentCall | null {
     this.#failedParts = [];
     const due = [...this.#clocks].flatMap(([resource, clock]) => {
       if ([...this.#leftOut].some((root) => within(root, resource))) return [];
-      const depth = which === "all" ? 0 : clock.due(nowMs);
+      const depth = cause === "due" ? clock.due(nowMs) : 0;
       if (depth === null) return [];
       clock.begin(depth, nowMs);
-      return [{ resource, depth }];
+      const limitMs = cause === "ended" ? endedLimitMs(resource, depth) : null;
+      return [{ resource, depth, limitMs }];
     });
     return due.length === 0 ? null : this.#checkAll(due, nowMs);
   }
 
   *#checkAll(
-    due: readonly { readonly resource: ResourceConf; readonly depth: number }[],
+    due: readonly {
+      readonly resource: ResourceConf;
+      readonly depth: number;
+      readonly limitMs: Ms | null;
+    }[],
     nowMs: number,
   ): AgentCall {
     const tolerated: string[] = [];
     const failed: string[] = [];
-    for (const { resource, depth } of due) {
+    for (const { resource, ...limits } of due) {
       // What is to be repaired needs no further look.
       if (this.#failedParts.some((part) => within(part.root, resource))) continue;
-      const verdict = yield* this.#call(resource, "status", { depth, limitMs: null });
+      const verdict = yield* this.#call(resource, "status", limits);
       if (verdict.code === 0) continue;
       if (this.#failures.get(resource)?.tolerates(nowMs) === true) {
         tolerated.push(verdict.text);
@@ -279,7 +320,8 @@ export class ServiceWorker {
 
   /** Stops by agents, then by force, until nothing of the service is left. */
   *cleanUp(): AgentCall {
-    yield* this.stop(cleanupStopMs);
+    this.#failedParts = [];
+    yield* this.#stopAll(this.conf.tree, cleanupStopMs);
     return yield* this.kill();
   }
 
@@ -290,13 +332,30 @@ export class ServiceWorker {
       if (verdict.code === 0) {
         this.#started.clear();
         this.#leftOut.clear();
+        this.#hadProcesses = false;
         return { code: 0, text: verdict.text };
       }
-      yield { type: "pause", pauseMs: killAgainMs };
+      yield { type: "pause", pauseMs: killAgainMs, waitsFor: verdict.text };
     }
   }
 
   *#killOnce(): AgentCall {
+    // The holder of an address that lives a moment longer is the lesser evil.
+    yield* this.#dropAddresses();
+    const problems: string[] = [];
+    const report = yield { type: "kill-processes", service: this.conf.name };
+    if (report.type !== "killed") problems.push("processes cannot be listed");
+    else {
+      if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
+      if (report.unseen.length > 0) problems.push(`cannot look: ${report.unseen.join(", ")}`);
+    }
+    // What has just been killed may have put one there before it ended.
+    problems.push(...(yield* this.#dropAddresses()));
+    problems.push(...(yield* this.#release()));
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  *#dropAddresses(): Generator<AgentOrder, readonly string[], AgentReport> {
     const problems: string[] = [];
     for (const resource of stopOrder(this.conf.tree)) {
       const ip = heldAddress(resource);
@@ -304,11 +363,7 @@ export class ServiceWorker {
       const dropped: AgentVerdict = yield* dropAddress(ip);
       if (dropped.code !== 0) problems.push(dropped.text);
     }
-    const report = yield { type: "kill-processes", service: this.conf.name };
-    if (report.type !== "killed") problems.push("processes cannot be listed");
-    else if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
-    problems.push(...(yield* this.#release()));
-    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+    return problems;
   }
 
   /** What only agents can release, such as a mounted file system, is not off until they say so. */
@@ -328,8 +383,17 @@ export class ServiceWorker {
     limits: { readonly depth: number; readonly limitMs: Ms | null },
   ): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
-    const otherInstances = this.#started.otherInstances(resource);
-    const place = { ...this.#place, ...limits, limitMs, otherInstances };
-    return callAgent(resource, action, place);
+    // Another node can start it; what was never begun here needs no stop, or is killed.
+    const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
+    const overdue = limits.limitMs === null ? "ended-here" : "left-to-caller";
+    return callAgent(resource, action, {
+      ...this.#place,
+      depth: limits.depth,
+      limitMs,
+      resource: resourceMark(resource),
+      otherInstances: this.#started.otherInstances(resource),
+      patience: stops || action === "status" ? "lasting" : "short",
+      overdue,
+    });
   }
 }

@@ -63,6 +63,12 @@ export class CheckClock {
     return depths.length === 0 ? null : Math.max(...depths);
   }
 
+  /** Null: it is never checked. */
+  get shortestIntervalMs(): Ms | null {
+    const intervals = this.#checks.map(({ intervalMs }) => intervalMs);
+    return intervals.length === 0 ? null : ms(Math.min(...intervals));
+  }
+
   /** A check that begins late is not a reason for the next one to be later. */
   begin(depth: number, nowMs: number): void {
     const intervalMs = this.#checks.find((rule) => rule.depth === depth)?.intervalMs ?? 0;
@@ -100,6 +106,14 @@ export function timeoutOf(resource: ResourceConf, name: string, depth: number): 
   return timeoutMs === 0 ? null : timeoutMs;
 }
 
+/** Where a time-out is only a hint: at least twice what is thought to be needed. */
+export function lastLimitMs(
+  resource: ResourceConf,
+  call: { readonly name: string; readonly depth: number; readonly leastMs: Ms },
+): Ms {
+  return ms(Math.max(call.leastMs, 2 * (timeoutOf(resource, call.name, call.depth) ?? 0)));
+}
+
 /** Agents of the other dialects count on their time-outs. */
 const dialectsWithLimits: readonly string[] = ["ocf", "systemd"];
 
@@ -109,6 +123,17 @@ export function enforcedLimitMs(resource: ResourceConf, name: string, depth: num
   if (resource.enforceTimeouts !== true && !limited) return null;
   return timeoutOf(resource, name, depth);
 }
+
+/**
+ * The limit of a check that follows the end of a process: an agent that does not answer then must
+ * not keep the service alive.
+ */
+export function endedLimitMs(resource: ResourceConf, depth: number): Ms {
+  return timeoutOf(resource, "status", depth) ?? ms(answerMs);
+}
+
+/** What the status of an init script needs on a busy machine, and some more. */
+const answerMs = 10_000;
 
 /** The tolerated failures of one resource since its start. A success does not clear them. */
 export class FailureMemory {

@@ -10,6 +10,7 @@
  *     marks by which they are found, and says to whoever kills whose unit it is.
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
+import { isExhaustion, performPatiently } from "../model/patient-order.ts";
 import { ms } from "../model/time.ts";
 import type { AgentAction, CallPlace } from "./agent-calls.ts";
 import { trackingMarks } from "./agent-marks.ts";
@@ -147,7 +148,7 @@ function* run(
   argv: readonly [string, ...string[]],
   looks?: "looks",
 ): Generator<AgentOrder, AgentReport, AgentReport> {
-  return yield {
+  const order: AgentOrder = {
     type: "run-process",
     argv,
     environment: [
@@ -160,6 +161,8 @@ function* run(
     timeoutMs: place.limitMs ?? defaultLimitMs,
     ...(looks === undefined ? {} : { looks: true }),
   };
+  const what = `${argv.slice(1, 4).join(" ")}`;
+  return yield* performPatiently(order, { patience: place.patience, what });
 }
 
 /** Found in PATH, as an administrator's own would be. */
@@ -210,7 +213,9 @@ function problem(what: string, report: AgentReport): AgentVerdict {
   const output = "output" in report ? report.output.trim().replaceAll(/\s+/g, " ") : "";
   const shown = output.slice(-outputShownMax);
   const how = report.type === "exited" ? `exit ${report.code}` : outcomeWords(report);
-  return { code: 1, text: `${what}: ${how}${shown === "" ? "" : `: ${shown}`}` };
+  const text = `${what}: ${how}${shown === "" ? "" : `: ${shown}`}`;
+  const untried = report.type === "not-started" && isExhaustion(report.cause);
+  return untried ? { code: 1, text, untried } : { code: 1, text };
 }
 
 function outcomeWords(report: AgentReport): string {

@@ -130,6 +130,7 @@ export class TableDraft {
   #index: ServiceIndex;
   nowMs = 0;
   nextOp = 1;
+  startsDone = 0;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
   locked = false;
   /** Another configuration that is under way, and its values once all have accepted it. */

@@ -10,10 +10,17 @@
 import type {
   AddressFamily,
   AgentCall,
+  AgentOrder,
   AgentReport,
   AgentVerdict,
   InterfaceReport,
 } from "../model/agent-orders.ts";
+import {
+  isExhaustion,
+  type Patience,
+  patiencePauseMs,
+  performPatiently,
+} from "../model/patient-order.ts";
 import { seconds, toMs } from "../model/time.ts";
 import { chooseInterface, parseAddress, parseAddressWithPrefix, sameAddress } from "./address.ts";
 
@@ -62,8 +69,11 @@ const rdiscScript = "command -v rdisc >/dev/null || exit 0; pkill -HUP -x rdisc 
 const reclaimScript = 'command -v sm-notify >/dev/null || exit 0; sm-notify -f -v "$0"';
 
 export function* startAddress(ip: IpSettings): AgentCall {
-  const report = yield { type: "list-interfaces" };
-  if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
+  const report = yield* listPatiently("short");
+  if (report.type !== "interfaces") {
+    const verdict = problem("cannot list the interfaces", report);
+    return isExhaustion(verdict.text) ? { ...verdict, untried: true } : verdict;
+  }
   const holder = carrierOf(report.interfaces, ip);
   if (holder !== null) {
     if (!holder.ours) return foreign(ip, holder);
@@ -92,8 +102,13 @@ export function* startAddress(ip: IpSettings): AgentCall {
 }
 
 /** Removes the address from wherever clusterd has put it; absent is success, and so is foreign. */
-export function* stopAddress(ip: IpSettings): AgentCall {
-  const removed = yield* dropAddress(ip);
+export function* stopAddress(ip: IpSettings, patience: Patience = "short"): AgentCall {
+  let removed = yield* dropAddress(ip);
+  for (let tries = 0; patience === "lasting" && isExhaustion(removed.text); tries += 1) {
+    const pauseMs = patiencePauseMs(tries);
+    yield { type: "pause", pauseMs, why: `${removed.text}: again in ${pauseMs / 1000} s` };
+    removed = yield* dropAddress(ip);
+  }
   if (removed.code === 0 && removed.text !== "" && ip.sleepSeconds > 0) {
     yield { type: "pause", pauseMs: toMs(seconds(ip.sleepSeconds)) };
   }
@@ -148,7 +163,7 @@ export function* permitForAgent(ip: IpSettings): AgentCall {
 const askDepth = 10;
 
 export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
-  const report = yield { type: "list-interfaces" };
+  const report = yield* listPatiently("lasting");
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
   const holder = carrierOf(report.interfaces, ip);
   if (holder === null) return { code: 7, text: `${ip.address} is not configured` };
@@ -161,6 +176,14 @@ export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
   const asked = yield { type: "ask-address", address: addressOrder(ip, holder) };
   if (asked.type !== "failed") return good;
   return { code: 7, text: `${ip.address} on ${holder.interface}: ${asked.cause}` };
+}
+
+/** What cannot be listed for want of room was not looked at. */
+function listPatiently(patience: Patience): Generator<AgentOrder, AgentReport, AgentReport> {
+  return performPatiently(
+    { type: "list-interfaces" },
+    { patience, what: "a list of the interfaces" },
+  );
 }
 
 type Holder = { readonly interface: string; readonly prefix: number; readonly ours: boolean };

@@ -216,6 +216,10 @@ test("the reasons of a service are its decisions, oldest first", (t) => {
   const status = exampleStatus({ services });
   sameAsGolden(t, "clustat/why.txt", formatDecisions(status, "service:web").out);
   t.match(formatDecisions(status, "service:quiet").out, /is started on node1.*\nNo decision/);
+  const text = "its check has been running for 42 s (/etc/init.d/web status)";
+  const agents = { ...status.agents, overdue: [{ service: "service:quiet", text, seconds: 42 }] };
+  const hanging = formatDecisions({ ...status, agents }, "service:quiet").out;
+  t.match(hanging, /\nOverdue here: its check has been running for 42 s/);
   t.match(formatDecisions(status, "service:off").out, /To start it: clusvcadm-ts -e service:off/);
   const inquorate = exampleStatus({ services: null, quorum: { ...status.quorum, quorate: false } });
   t.match(formatDecisions(inquorate, "service:web"), { exit: 1, err: /Waiting for: quorum; / });

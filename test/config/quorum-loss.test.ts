@@ -53,7 +53,9 @@ const cases: readonly Case[] = [
 
 function confOf({ rm = "", domain = 'restricted="1"', service = "", resources }: Case): string {
   return `<cluster name="c" config_version="1">
-  <clusternodes><clusternode name="n1" nodeid="1"/><clusternode name="n2" nodeid="2"/></clusternodes>
+  <clusternodes>
+    <clusternode name="n1" nodeid="1"/><clusternode name="n2" nodeid="2"/>
+  </clusternodes>
   <rm ${rm}>
     <failoverdomains>
       <failoverdomain name="one" ${domain}><failoverdomainnode name="n1"/></failoverdomain>

@@ -102,6 +102,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
     locked: false,
     lease: { held: true, remainingMs: 1800 },
     tracking: "cgroups",
+    agents: { overdue: [], overdueChecks: 4, untried: 2 },
     watchdog: { state: "armed", text: "/dev/watchdog (iTCO_wdt), 5 s" },
     ...changes,
   };

@@ -56,7 +56,7 @@ test("a killed primary broker fails over long before the next check", { skip }, 
   t.ok(tookMs < 15_000, `${tookMs} ms`);
   t.match(
     cluster.daemon(owner).output(),
-    /checking now: the last process of service:\S+ has ended/,
+    /checking now: the last process of script:\S+ of service:\S+ has ended/,
   );
   await cluster.allStarted([1, 2, 3], 30_000);
 });

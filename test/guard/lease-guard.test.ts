@@ -95,6 +95,38 @@ test("it tries until nothing is left, and says so once", async (t) => {
   t.match(guard.step(clean, 800), [{ type: "log", text: /clean after 300 ms/ }, report("clean")]);
 });
 
+test("it says again what is left, but not at every try", async (t) => {
+  const guard = new LeaseGuard();
+  guard.step(watch, 0);
+  guard.step(arm(500), 0);
+  guard.step(time, 500);
+  const rest: GuardInput = { type: "swept", rest: ["cannot look: /proc: EMFILE"] };
+  const said: number[] = [];
+  for (let nowMs = 600; nowMs < 25_000; nowMs += 100) {
+    if (guard.step(rest, nowMs).some(({ type }) => type === "log")) said.push(nowMs);
+  }
+  t.same(said, [600, 10_600, 20_600]);
+});
+
+test("clusterd that goes during the work is missed at its end: the guard ends, too", async (t) => {
+  const begun = [
+    [0, watch],
+    [0, arm(500)],
+    [500, time],
+    [501, gone],
+  ] as const;
+  t.same(last(...begun), [], "the work goes on");
+  t.same(last(...begun, [510, { type: "swept", rest: ["something"] }]), [
+    { type: "sweep", afterMs: 100 },
+  ]);
+  t.same(last(...begun, [520, clean]), [report("clean"), { type: "end" }]);
+  t.same(
+    last(...begun, [505, arm(900)], [520, clean]),
+    [report("clean"), { type: "end" }],
+    "whatever it had said last",
+  );
+});
+
 test("a new lease counts only after it has finished", async (t) => {
   const begun = [
     [0, watch],

@@ -12,7 +12,8 @@ import {
   type GuardOrder,
   type WatchOrder,
 } from "../../src/guard/guard-messages.ts";
-import { listTracked, trackingVariables } from "../../src/io/tracked-processes.ts";
+import { SystemProcesses } from "../../src/io/process-runner.ts";
+import { trackingVariables } from "../../src/io/tracked-processes.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { ip } from "../io/namespace.ts";
 import { until } from "../io/waiting.ts";
@@ -76,7 +77,7 @@ export function startService({ token }: Place): void {
 }
 
 export async function processes({ token }: Place): Promise<number> {
-  return (await listTracked({ token, service: null }, null)).length;
+  return (await new SystemProcesses(null).listTracked({ token, service: null })).found.length;
 }
 
 export function held(wanted = address): boolean {

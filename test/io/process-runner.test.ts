@@ -8,6 +8,7 @@ import { type Ms, ms } from "../../src/model/time.ts";
 import { until } from "./waiting.ts";
 
 const processes = new SystemProcesses(null);
+const nothing = { found: [], unseen: [] };
 
 function service(name: string): ServiceName {
   const parsed = parseServiceName(name);
@@ -162,15 +163,15 @@ test("daemons that left their session are found by service, and killed", async (
   await daemon(t, token, web);
   await daemon(t, token, other);
   await until("all are there", async () => {
-    const sleeping = await processes.listTracked({ token, service: null });
+    const { found: sleeping } = await processes.listTracked({ token, service: null });
     return sleeping.filter(({ command }) => command === "sleep").length === 4;
   });
-  const found = await processes.listTracked({ token, service: web });
+  const { found } = await processes.listTracked({ token, service: web });
   t.same(new Set(found.map(({ service: owner }) => owner)), new Set([web]));
-  t.same(await processes.listTracked({ token: "another", service: null }), []);
-  t.same(await processes.killTracked({ token, service: web }), []);
+  t.same(await processes.listTracked({ token: "another", service: null }), nothing);
+  t.same(await processes.killTracked({ token, service: web }), nothing);
   for (const { pid } of found) t.equal(await isRunning(pid), false);
-  const left = await processes.listTracked({ token, service: null });
+  const { found: left } = await processes.listTracked({ token, service: null });
   t.same(new Set(left.map(({ service: owner }) => owner)), new Set([other]));
 });
 
@@ -186,13 +187,13 @@ test("a child without its environment is found by its parent, and killed with it
   const program = "setsid sh -c 'env -i /bin/sleep 1000; exit 0' </dev/null >/dev/null 2>&1 &";
   t.match(await processes.run(shell(program, { environment })), { type: "exited" });
   t.teardown(() => processes.killTracked({ token, service: null }));
-  const found = async () => await processes.listTracked({ token, service: null });
+  const found = async () => (await processes.listTracked({ token, service: null })).found;
   await until("it sleeps", async () => {
     return (await found()).some(({ command }) => command === "sleep");
   });
   const pids = (await found()).map(({ pid }) => pid);
   t.equal(pids.length, 2);
-  t.same(await processes.killTracked({ token, service: null }), []);
+  t.same(await processes.killTracked({ token, service: null }), nothing);
   for (const pid of pids) t.equal(await isRunning(pid), false);
 });
 
@@ -205,7 +206,7 @@ test("a process that forks as it is killed is killed in the end", async (t) => {
   });
   t.match(await processes.run(order), { type: "exited" });
   await until("they breed", async () => {
-    return (await processes.listTracked({ token, service: null })).length >= 4;
+    return (await processes.listTracked({ token, service: null })).found.length >= 4;
   });
-  t.same(await processes.killTracked({ token, service: null }), []);
+  t.same(await processes.killTracked({ token, service: null }), nothing);
 });

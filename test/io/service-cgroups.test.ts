@@ -34,19 +34,25 @@ async function scene(t: Test): Promise<Scene> {
   await cgroups.make(web);
   t.teardown(async () => {
     await cgroups.kill(null);
-    await until("it is empty", async () => (await cgroups.processes(null)).length === 0);
+    await until("it is empty", async () => (await cgroups.processes(null)).found.length === 0);
     removeCgroupTree(tree);
   });
   return { cgroups, processes: new SystemProcesses(cgroups) };
 }
 
-/** An init script with this text, called with an action. */
-function agent(t: Test, action: string, script: string): ProcessOrder {
+const nothing = { found: [], unseen: [] };
+
+/** An init script with this text, called with an action, `start of script:one` of a resource. */
+function agent(t: Test, call: string, script: string): ProcessOrder {
+  const [action = "", resource] = call.split(" of ");
   const directory = mkdtempSync(join(tmpdir(), "agent-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const file = join(directory, "agent");
   writeProgram(file, script);
-  const environment = [["PATH", "/usr/bin:/bin"], ...trackingVariables(token, web)] as const;
+  const marks = trackingVariables(token, web);
+  const own: ProcessOrder["environment"] =
+    resource === undefined ? [] : [["CLUSTERD_RESOURCE", resource]];
+  const environment = [["PATH", "/usr/bin:/bin"] as const, ...marks, ...own];
   const looks = action === "status" ? { looks: true as const } : {};
   return { argv: [file, action], environment, stdin: null, timeoutMs: null, ...looks };
 }
@@ -82,28 +88,28 @@ test("a process without its mark is found and killed by its cgroup", { skip }, a
   const result = await processes.run(agent(t, "start", `${hidden} echo started`));
   t.match(result, { type: "exited", code: 0, output: "started\n" });
   await until("it is what it will be", async () => {
-    const [only, ...others] = await processes.listTracked({ token, service: web });
+    const [only, ...others] = (await processes.listTracked({ token, service: web })).found;
     return only?.command === "sleep" && others.length === 0;
   });
-  t.same(await processes.killTracked({ token, service: service("other") }), []);
-  t.equal((await processes.listTracked({ token, service: null })).length, 1);
-  t.same(await processes.killTracked({ token, service: null }), []);
-  t.same(await processes.listTracked({ token, service: null }), []);
+  t.same(await processes.killTracked({ token, service: service("other") }), nothing);
+  t.equal((await processes.listTracked({ token, service: null })).found.length, 1);
+  t.same(await processes.killTracked({ token, service: null }), nothing);
+  t.same(await processes.listTracked({ token, service: null }), nothing);
 });
 
 test("the end of the last process is told, once; a status check is not", { skip }, async (t) => {
   const { cgroups, processes } = await scene(t);
   let ends = 0;
-  const stop = cgroups.watch(web, () => {
+  const stop = cgroups.watch(() => {
     ends += 1;
   });
   t.teardown(stop);
   await processes.run(agent(t, "start", `${hidden}\n${hidden}`));
   await processes.run(agent(t, "status", "sleep 0.05"));
-  const [first, second] = await processes.listTracked({ token, service: web });
+  const [first, second] = (await processes.listTracked({ token, service: web })).found;
   if (first === undefined || second === undefined) throw new Error("two were started");
   process.kill(first.pid, "SIGKILL");
-  await until("one is left", async () => (await cgroups.processes(web)).length === 1);
+  await until("one is left", async () => (await cgroups.processes(web)).found.length === 1);
   await turns(20);
   t.equal(ends, 0);
   const killedMs = performance.now();
@@ -115,13 +121,47 @@ test("the end of the last process is told, once; a status check is not", { skip 
   t.equal(ends, 1);
 });
 
+test("C3: the end of one of two resources is told by its name", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  const ended: string[] = [];
+  t.teardown(cgroups.watch((name, resource) => ended.push(`${resource} of ${name}`)));
+  await processes.run(agent(t, "start of script:one", hidden));
+  await processes.run(agent(t, "start of script:/etc/init.d/two", hidden));
+  const [second] = (await cgroups.processes(web, "script:/etc/init.d/two")).found;
+  if (second === undefined) throw new Error("two was started");
+  process.kill(second.pid, "SIGKILL");
+  await until("it is told", () => ended.length > 0);
+  t.same(ended, ["script:/etc/init.d/two of service:web"]);
+  t.equal((await processes.listTracked({ token, service: web })).found.length, 1, "one goes on");
+});
+
+test("the processes of one resource are killed alone", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  await processes.run(agent(t, "start of script:one", hidden));
+  await processes.run(agent(t, "start of script:two", hidden));
+  const scope = { token, service: web, resource: "script:one" };
+  t.same(await processes.killTracked(scope), nothing);
+  t.same(await cgroups.processes(web, "script:one"), nothing);
+  t.equal((await cgroups.processes(web, "script:two")).found.length, 1);
+});
+
+test("a resource whose cgroup cannot be made is watched with its service", { skip }, async (t) => {
+  const { cgroups, processes } = await scene(t);
+  const ended: string[] = [];
+  t.teardown(cgroups.watch((name, resource) => ended.push(`${resource} of ${name}`)));
+  await processes.run(agent(t, `start of script:${"x".repeat(5000)}`, hidden));
+  t.same(await processes.killTracked({ token, service: web }), nothing);
+  await until("it is told", () => ended.length > 0);
+  t.same(ended, ["null of service:web"]);
+});
+
 test("what a check has left is killed when it is late, and nothing else", { skip }, async (t) => {
   const { processes } = await scene(t);
   await processes.run(agent(t, "start", hidden));
   const late = { ...agent(t, "status", `${hidden}\nsleep 1000`), timeoutMs: ms(300) };
   t.match(await processes.run(late), { type: "timed-out", gone: true });
   await until("one is left", async () => {
-    return (await processes.listTracked({ token, service: web })).length === 1;
+    return (await processes.listTracked({ token, service: web })).found.length === 1;
   });
 });
 
@@ -152,7 +192,7 @@ test("cgroups are made below the own one, or the reason is told", async (t) => {
     return;
   }
   const child = spawn("sleep", ["1000"]);
-  t.same(await made.value.processes(web), []);
+  t.same(await made.value.processes(web), nothing);
   child.kill("SIGKILL");
   await made.value.remove();
 });

@@ -71,6 +71,13 @@ export class Story {
       case "kill-process":
         this.#killProcess(words);
         return;
+      case "end-process":
+        this.#killProcess(words);
+        this.#told().checkNow(nodeNumber(words[0]), words[1] ?? "");
+        return;
+      case "exhaust":
+        this.#told().host(nodeNumber(words[0])).exhausted = words[1] !== "never";
+        return;
       case "fence-devices":
         this.#fenceWorks = words[0] === "work";
         return;

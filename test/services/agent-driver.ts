@@ -37,11 +37,25 @@ export function orderWords(order: AgentOrder): string {
     case "pause":
       return `pause ${order.pauseMs} ms`;
     case "kill-processes":
-      return `kill ${order.service}`;
+      return order.resource === undefined
+        ? `kill ${order.service}`
+        : `kill ${order.resource} of ${order.service}`;
+    case "list-processes":
+      return `processes of ${order.service}`;
+    case "end-processes":
+      return `end ${order.service}`;
   }
 }
 
-/** Walks the call; `reports` answers the orders in turn, and must be just enough. */
+/** Of what is left, or whether there is anything. */
+export function looksAtProcesses({ type }: AgentOrder): boolean {
+  return type === "list-processes" || type === "end-processes";
+}
+
+/**
+ * Walks the call; `reports` answers the orders in turn, and must be just enough. A look at the
+ * processes that none of them answers finds none, and is not listed.
+ */
 export function walkCall(
   call: AgentCall,
   reports: readonly AgentReport[],
@@ -50,6 +64,10 @@ export function walkCall(
   const left = [...reports];
   let next = call.next();
   while (next.done !== true) {
+    if (looksAtProcesses(next.value) && left[0]?.type !== "processes") {
+      next = call.next(nothingLeft);
+      continue;
+    }
     orders.push(orderWords(next.value));
     const report = left.shift();
     if (report === undefined) throw new Error(`no report for ${orders.join("; ")}`);
@@ -65,3 +83,4 @@ export const exited = (code: number, output = ""): AgentReport => ({
   output,
 });
 export const done: AgentReport = { type: "done" };
+export const nothingLeft: AgentReport = { type: "processes", ended: [], left: [], unseen: [] };

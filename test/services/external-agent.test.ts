@@ -12,7 +12,15 @@ import { exited, nodeName, walkCall } from "./agent-driver.ts";
 
 const service = parseServiceName("service:web");
 if (service === null) throw new Error("no name");
-const place = { service, nodeName: nodeName(), trackingToken: "token", otherInstances: 2 };
+const place = {
+  service,
+  nodeName: nodeName(),
+  trackingToken: "token",
+  otherInstances: 2,
+  resource: "x:y",
+  patience: "short",
+  overdue: "left-to-caller",
+} as const;
 
 const rgmanager: AgentRun = { dialect: "rgmanager", file: "/opt/a/fs.sh", directory: "/opt/a" };
 const heartbeat: AgentRun = {
@@ -82,6 +90,7 @@ test("rgmanager's dialect: the file, the action, and exactly this environment", 
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "40"],
     ["OCF_CHECK_LEVEL", "20"],
     ["CLUSTERD_SERVICE", "service:web"],
+    ["CLUSTERD_RESOURCE", "x:y"],
     ["CLUSTERD_NODE", nodeName()],
     ["CLUSTERD_TRACK", "token"],
   ]);
@@ -106,6 +115,7 @@ test("Heartbeat's dialect: monitor for status, names and times of Pacemaker", as
     ["OCF_RESKEY_CRM_meta_on_node", nodeName()],
     ["OCF_CHECK_LEVEL", "0"],
     ["CLUSTERD_SERVICE", "service:web"],
+    ["CLUSTERD_RESOURCE", "x:y"],
     ["CLUSTERD_NODE", nodeName()],
     ["CLUSTERD_TRACK", "token"],
   ]);
@@ -193,4 +203,24 @@ test("addresses of OCF agents are known, and what outlives its processes", async
   t.equal(outlivesProcesses(external(heartbeat)), false);
   const agent = { runs: heartbeat, actions, children: [], holds: true } as const;
   t.equal(outlivesProcesses(external(heartbeat, { agent })), true);
+});
+
+test("Z1: a stop over its limit is killed and called again; only its word counts", (t) => {
+  const one = external(heartbeat);
+  const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here" } as const;
+  const late: AgentReport = { type: "timed-out", output: "" };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
+  const { orders, verdict: ended } = walkCall(callAgent(one, "stop", own), [
+    late,
+    killed,
+    exited(1),
+    exited(7),
+  ]);
+  const { file } = heartbeat;
+  const words = ["stop", "stop", "monitor"].map((word) => `run ${file} ${word}`);
+  t.same(orders, [words[0], "kill x:y of service:web", words[1], words[2]]);
+  t.equal(ended.code, 0);
+  const alive = walkCall(callAgent(one, "stop", own), [late, killed, late, exited(1)]);
+  t.equal(alive.verdict.code, 1);
+  t.end();
 });

@@ -63,7 +63,7 @@ test("a kill is over when the agents say that what they hold is released", async
   const holding = external("fs");
   const agent = holding.agent === undefined ? {} : { agent: { ...holding.agent, holds: true } };
   const one = worker(external("web"), { ...holding, ...agent } as ResourceConf);
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict } = walkCall(one.kill(), [killed, exited(1), done, killed, exited(0)]);
   t.same(orders, [
     "kill service:web",

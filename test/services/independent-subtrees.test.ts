@@ -13,7 +13,7 @@ import { Cluster, service } from "../sim/cluster.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
-import { exited } from "./agent-driver.ts";
+import { exited, looksAtProcesses, nothingLeft } from "./agent-driver.ts";
 import { TableDriver } from "./table-driver.ts";
 
 const independent: SubtreeConf = { kind: "independent", restarts: null };
@@ -94,6 +94,10 @@ class Host {
     let next = call.next();
     while (next.done !== true) {
       const order = next.value;
+      if (looksAtProcesses(order)) {
+        next = call.next(nothingLeft);
+        continue;
+      }
       if (order.type !== "run-process") throw new Error(`unexpected ${order.type}`);
       const [file, verb] = order.argv;
       const name = file.slice(file.lastIndexOf("/") + 1);

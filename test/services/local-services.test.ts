@@ -1,122 +1,23 @@
 /** The services on one node: operations, checks, and the proof that nothing is left. */
 import { test } from "tap";
-import type { AgentReport } from "../../src/model/agent-orders.ts";
-import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
 import { BrokenInvariant } from "../../src/model/outcome.ts";
-import type { LocalInput, LocalOutput } from "../../src/services/local-events.ts";
+import type { LocalInput } from "../../src/services/local-events.ts";
 import { LocalServices } from "../../src/services/local-services.ts";
-import { emptyChain, type Operation } from "../../src/services/service-state.ts";
+import { emptyChain } from "../../src/services/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
-import { exited, orderWords } from "./agent-driver.ts";
-
-type Act = Extract<LocalOutput, { readonly type: "act" }>;
-
-function nodeName(): NodeName {
-  const name = parseNodeName("node1");
-  if (name === null) throw new Error("name");
-  return name;
-}
-
-class Place {
-  readonly local: LocalServices;
-  /** Orders under way, oldest first. */
-  readonly acts: Act[] = [];
-  readonly said: string[] = [];
-  nowMs = 0;
-  #lastOp = 0;
-
-  constructor(names: readonly string[] = ["web", "mail"], statusChildMax = 5) {
-    const sample = sampleConf();
-    const services = names.map((name) => sampleService(name, [script(name)]));
-    const conf = { ...sample, services: { ...sample.services, services, statusChildMax } };
-    this.local = new LocalServices(conf, { nodeName: nodeName(), trackingToken: "token" });
-  }
-
-  step(input: LocalInput): this {
-    for (const output of this.local.step(input, this.nowMs)) this.#note(output);
-    return this;
-  }
-
-  operate(kind: "start" | "stop", name: string, opId = this.#lastOp + 1): this {
-    this.#lastOp = opId;
-    const shared = { id: opId, node: id(1), life: 1, chain: emptyChain };
-    const operation: Operation =
-      kind === "start"
-        ? { kind, ...shared }
-        : { kind, ...shared, goal: { type: "rest", state: "stopped" }, cleanup: "no" };
-    return this.step({ type: "run", service: service(name), operation });
-  }
-
-  /** Answers the oldest order. */
-  report(report: AgentReport): this {
-    const act = this.acts.shift();
-    if (act === undefined) throw new Error("nothing is under way");
-    return this.step({ type: "report", action: act.action, report });
-  }
-
-  /** Scripts exit 0, kills leave nothing, until nothing is under way. */
-  succeed(): this {
-    while (this.acts.length > 0) {
-      const killing = this.acts[0]?.order.type === "kill-processes";
-      this.report(killing ? { type: "killed", survivors: 0 } : exited(0));
-    }
-    return this;
-  }
-
-  underWay(): readonly string[] {
-    return this.acts.map((act) => orderWords(act.order).replace("/etc/init.d/", ""));
-  }
-
-  take(): readonly string[] {
-    return this.said.splice(0);
-  }
-
-  #note(output: LocalOutput): void {
-    switch (output.type) {
-      case "act":
-        this.acts.push(output);
-        return;
-      case "cancel": {
-        const at = this.acts.findIndex((act) => act.action === output.action);
-        const [cancelled] = this.acts.splice(at, 1);
-        this.said.push(`cancel ${cancelled === undefined ? "?" : orderWords(cancelled.order)}`);
-        return;
-      }
-      case "result":
-        this.said.push(`${output.op} ${output.outcome}`);
-        return;
-      case "status-failed":
-      case "part-failed":
-        this.said.push(`${output.service} (start ${output.startOp}) failed its check`);
-        return;
-      case "clean":
-        this.said.push("clean");
-        return;
-      case "initialised":
-        this.said.push(`initialised ${output.version}`);
-        return;
-      case "notice":
-        this.said.push(output.text);
-        return;
-    }
-  }
-}
-
-function clean(place = new Place()): Place {
-  place.step({ type: "clean-up" }).succeed().take();
-  return place;
-}
+import { exited, looksAtProcesses, nodeName, nothingLeft } from "./agent-driver.ts";
+import { cleanPlace, LocalPlace, processEnded } from "./local-place.ts";
 
 test("at first nothing is known: the clean-up stops and kills every service", async (t) => {
-  const place = new Place();
+  const place = new LocalPlace();
   t.equal(place.local.clean, false);
   t.equal(place.local.mayRun, true);
   place.step({ type: "clean-up" });
   t.same(place.underWay(), ["run web stop", "run mail stop"]);
   place.report(exited(1)).report(exited(0));
   t.same(place.underWay(), ["kill service:web", "kill service:mail"], "whatever the scripts said");
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(place.take(), [], "one is not done yet");
   place.succeed();
   t.same(place.take(), ["clean"]);
@@ -124,7 +25,7 @@ test("at first nothing is known: the clean-up stops and kills every service", as
 });
 
 test("operations are answered once, with the number they came with", async (t) => {
-  const place = clean().operate("start", "web", 7);
+  const place = cleanPlace().operate("start", "web", 7);
   t.same(place.underWay(), ["run web start"]);
   const [act] = place.acts;
   place.report(exited(0));
@@ -136,21 +37,21 @@ test("operations are answered once, with the number they came with", async (t) =
 });
 
 test("L1: the same operation twice is impossible, in one life", async (t) => {
-  const place = clean().operate("start", "web", 7).succeed();
+  const place = cleanPlace().operate("start", "web", 7).succeed();
   t.throws(() => place.operate("stop", "web", 7), BrokenInvariant);
   place.step({ type: "new-life" }).operate("stop", "web", 2).succeed();
   t.same(place.take(), ["7 ok", "2 ok"]);
 });
 
 test("L2: nothing is begun before everything is verified gone", async (t) => {
-  const place = new Place().operate("start", "web");
+  const place = new LocalPlace().operate("start", "web");
   t.same(place.acts, []);
   place.step({ type: "clean-up" }).operate("start", "web");
   t.same(place.underWay(), ["run web stop", "run mail stop"]);
 });
 
 test("a failed check names the start that it checked", async (t) => {
-  const place = clean().operate("start", "web", 3).succeed();
+  const place = cleanPlace().operate("start", "web", 3).succeed();
   place.nowMs = 1000;
   place.step({ type: "poll", frozen: [] }).report(exited(3));
   t.same(place.take(), ["3 ok", "service:web (start 3) failed its check"]);
@@ -161,7 +62,7 @@ test("a failed check names the start that it checked", async (t) => {
 });
 
 test("a hanging check does not delay the stop, and its late report is not believed", async (t) => {
-  const place = clean().operate("start", "web").succeed();
+  const place = cleanPlace().operate("start", "web").succeed();
   place.take();
   place.nowMs = 1000;
   place.step({ type: "poll", frozen: [] });
@@ -177,7 +78,7 @@ test("a hanging check does not delay the stop, and its late report is not believ
 });
 
 test("one hanging check delays no other service's, and status_child_max limits them", async (t) => {
-  const place = clean(new Place(["a", "b", "c"], 2));
+  const place = cleanPlace(new LocalPlace(["a", "b", "c"], 2));
   for (const name of ["a", "b", "c"]) place.operate("start", name).succeed();
   place.nowMs = 1000;
   place.step({ type: "poll", frozen: [] });
@@ -188,7 +89,7 @@ test("one hanging check delays no other service's, and status_child_max limits t
 });
 
 test("L3: more services than status_child_max are all checked, one after the other", async (t) => {
-  const place = clean(new Place(["a", "b", "c"], 1));
+  const place = cleanPlace(new LocalPlace(["a", "b", "c"], 1));
   for (const name of ["a", "b", "c"]) place.operate("start", name).succeed();
   place.nowMs = 1000;
   place.step({ type: "poll", frozen: [] });
@@ -201,32 +102,34 @@ test("L3: more services than status_child_max are all checked, one after the oth
   t.same(place.underWay(), ["run a status"]);
 });
 
-test("the end of a service's last process checks that service, if it is started", async (t) => {
-  const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
+test("the end of a process checks its service first, then the others", async (t) => {
+  const place = cleanPlace().operate("start", "web").succeed().operate("start", "mail").succeed();
   place.take();
-  const ended = (name: string) =>
-    ({ type: "check-now", why: "it ended", service: service(name), frozen: [] }) as const;
-  place.step(ended("mail"));
-  t.same(place.underWay(), ["run mail status"]);
+  place.step(processEnded("mail"));
+  t.same(place.underWay(), ["run mail status", "run web status"]);
+  place.succeed();
+  place.nowMs += 4000;
+  place.step(processEnded("mail"));
+  t.same(place.underWay(), ["run mail status"], "the others not again and again");
   place.succeed().operate("stop", "mail").succeed().take();
-  place.step(ended("mail"));
+  place.step(processEnded("mail"));
   t.same(place.underWay(), []);
-  t.same(place.take(), []);
+  t.same(place.take(), [], "what is not started ends for no bad reason");
 });
 
 test("a service that fails its check has the others checked at once", async (t) => {
-  const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
+  const place = cleanPlace().operate("start", "web").succeed().operate("start", "mail").succeed();
   place.take();
-  place.step({ type: "check-now", why: "it ended", service: service("mail"), frozen: [] });
-  t.same(place.underWay(), ["run mail status"]);
-  place.report(exited(3));
+  place.step(processEnded("mail")).report(exited(3));
   t.same(place.underWay(), ["run web status"]);
+  place.report(exited(0));
+  t.same(place.underWay(), ["run web status"], "it may have looked too early");
   place.report(exited(0));
   t.same(place.underWay(), [], "one that is well asks for nothing");
 });
 
 test("an event on the machine checks everything at once", async (t) => {
-  const place = clean().operate("start", "web").succeed();
+  const place = cleanPlace().operate("start", "web").succeed();
   place.take();
   place.nowMs = 10;
   place.step({ type: "check-now", why: "eth0 has no link", service: null, frozen: [] });
@@ -235,7 +138,7 @@ test("an event on the machine checks everything at once", async (t) => {
 });
 
 test("an event during a check is looked at again when the check has ended well", async (t) => {
-  const place = clean().operate("start", "web").succeed();
+  const place = cleanPlace().operate("start", "web").succeed();
   const event = { type: "check-now", why: "a process ended", service: null, frozen: [] } as const;
   place.step(event);
   place.take();
@@ -250,7 +153,7 @@ test("an event during a check is looked at again when the check has ended well",
 });
 
 test("after a failed stop something may still run, until a stop or a kill has ended well", (t) => {
-  const place = clean();
+  const place = cleanPlace();
   t.equal(place.local.mayRun, false);
   place.operate("start", "web").succeed();
   t.equal(place.local.mayRun, true);
@@ -266,7 +169,7 @@ test("after a failed stop something may still run, until a stop or a kill has en
 });
 
 test("what is frozen is not checked, whatever the occasion", async (t) => {
-  const place = clean().operate("start", "web").succeed().operate("start", "mail").succeed();
+  const place = cleanPlace().operate("start", "web").succeed().operate("start", "mail").succeed();
   place.take();
   place.nowMs = 99_000;
   const frozen = [service("web")];
@@ -279,21 +182,22 @@ test("what is frozen is not checked, whatever the occasion", async (t) => {
 });
 
 test("a kill cancels what is under way, and runs no scripts", async (t) => {
-  const place = clean().operate("start", "web").operate("start", "mail");
+  const place = cleanPlace().operate("start", "web").operate("start", "mail");
   place.report(exited(0)).take();
   place.step({ type: "kill" });
   t.same(place.take(), ["cancel run /etc/init.d/mail start"]);
   t.same(place.underWay(), ["kill service:web", "kill service:mail"]);
-  place.report({ type: "killed", survivors: 1 });
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 1, unseen: [] });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(place.underWay(), ["pause 500 ms"]);
   t.equal(place.local.clean, false);
+  t.same(place.take(), ["service:web: not off yet, trying on: 1 processes survive SIGKILL"]);
   place.report({ type: "done" }).succeed();
   t.same(place.take(), ["clean"]);
 });
 
 test("a kill during the clean-up takes its place", async (t) => {
-  const place = new Place(["web"]).step({ type: "clean-up" }).step({ type: "kill" });
+  const place = new LocalPlace(["web"]).step({ type: "clean-up" }).step({ type: "kill" });
   t.same(place.take(), ["cancel run /etc/init.d/web stop"]);
   place.succeed();
   t.same(place.take(), ["clean"]);
@@ -311,9 +215,13 @@ test("resource case 10: a second place of one resource on the node is counted", 
       if (output.type !== "act") continue;
       action = output.action;
       const { order } = output;
+      if (looksAtProcesses(order)) {
+        step({ type: "report", action, report: nothingLeft });
+        continue;
+      }
       const environment = new Map(order.type === "run-process" ? order.environment : []);
       counts.push(environment.get("OCF_RESKEY_RGMANAGER_meta_refcnt") ?? order.type);
-      const killed = { type: "killed", survivors: 0 } as const;
+      const killed = { type: "killed", survivors: 0, unseen: [] } as const;
       step({ type: "report", action, report: order.type === "run-process" ? exited(0) : killed });
     }
   };
@@ -339,7 +247,7 @@ function configuration(version: number, ...names: readonly string[]) {
 }
 
 test("what is new with a configuration is stopped once, what is gone is dropped", async (t) => {
-  const place = clean();
+  const place = cleanPlace();
   const conf = configuration(19, "web", "new");
   place.step({ type: "reconfigure", conf, clean: [service("new")] });
   t.same(place.underWay(), ["run new stop"]);
@@ -351,7 +259,7 @@ test("what is new with a configuration is stopped once, what is gone is dropped"
 });
 
 test("another configuration does not make the first stop of what is new forgotten", async (t) => {
-  const place = clean();
+  const place = cleanPlace();
   const conf = configuration(19, "web", "new");
   place.step({ type: "reconfigure", conf, clean: [service("new")] });
   place.step({ type: "reconfigure", conf: configuration(20, "web", "new"), clean: [] });
@@ -361,19 +269,19 @@ test("another configuration does not make the first stop of what is new forgotte
 });
 
 test("nothing new: it says so at once", async (t) => {
-  const place = clean();
+  const place = cleanPlace();
   place.step({ type: "reconfigure", conf: configuration(19, "web"), clean: [] });
   t.same(place.take(), ["initialised 19"]);
 });
 
 test("L3: a configuration during a clean-up is followed by another clean-up", async (t) => {
-  const place = new Place(["web"]);
+  const place = new LocalPlace(["web"]);
   place.step({ type: "clean-up" });
   t.same(place.underWay(), ["run web stop"]);
   place.step({ type: "reconfigure", conf: configuration(19, "other"), clean: [] });
   t.same(place.underWay(), ["run web stop"], "what the old one has is stopped to the end");
   place.report(exited(0));
-  place.report({ type: "killed", survivors: 0 });
+  place.report({ type: "killed", survivors: 0, unseen: [] });
   t.equal(place.local.clean, false);
   t.same(place.underWay(), ["run other stop"]);
   place.succeed();
@@ -381,7 +289,7 @@ test("L3: a configuration during a clean-up is followed by another clean-up", as
 });
 
 test("a service that is busy takes its new definition when that has ended", async (t) => {
-  const place = clean();
+  const place = cleanPlace();
   place.operate("start", "web");
   const same = configuration(19, "web", "mail");
   place.step({ type: "reconfigure", conf: same, clean: [] }).succeed();
@@ -396,7 +304,7 @@ test("a service that is busy takes its new definition when that has ended", asyn
 const many = Array.from({ length: 50 }, (_, index) => `app${index}`);
 
 test("L6: a clean-up begins sixteen services in each step and ends after the last", async (t) => {
-  const place = new Place(many).step({ type: "clean-up" });
+  const place = new LocalPlace(many).step({ type: "clean-up" });
   t.equal(place.acts.length, 16);
   place.succeed();
   t.same(place.take(), [], "the others have not been looked at");
@@ -411,7 +319,7 @@ test("L6: a clean-up begins sixteen services in each step and ends after the las
 });
 
 test("L6: a kill begins with all services at once, also after a clean-up has begun", async (t) => {
-  const place = new Place(many).step({ type: "clean-up" }).step({ type: "kill" });
+  const place = new LocalPlace(many).step({ type: "clean-up" }).step({ type: "kill" });
   t.equal(place.local.hurried, false);
   place.step({ type: "continue" });
   t.equal(place.underWay().filter((word) => word.startsWith("kill")).length, 50);

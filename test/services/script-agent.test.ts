@@ -1,19 +1,33 @@
 /** The script resource: what its exit means, and what is said about it. */
 import { test } from "tap";
 import type { AgentReport } from "../../src/model/agent-orders.ts";
+import { parseServiceName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { callScript } from "../../src/services/script-agent.ts";
-import { exited, walkCall } from "./agent-driver.ts";
+import { done, exited, walkCall } from "./agent-driver.ts";
 
 const file = "/etc/init.d/qpidd";
 
+const place = {
+  service: parseServiceName("service:web") ?? never(),
+  resource: "script:qpidd",
+  patience: "short",
+  overdue: "left-to-caller",
+} as const;
+
+function never(): never {
+  throw new Error("web is no name");
+}
+
 function verdict(action: "start" | "stop" | "status", report: AgentReport) {
-  return walkCall(callScript({ file, action, environment: [], timeoutMs: null }), [report]).verdict;
+  return walkCall(callScript({ file, action, environment: [], timeoutMs: ms(300_000), place }), [
+    report,
+  ]).verdict;
 }
 
 test("the script is called with the action and nothing else", async (t) => {
   const environment = [["LC_ALL", "C"]] as const;
-  const call = callScript({ file, action: "stop", environment, timeoutMs: ms(30_000) });
+  const call = callScript({ file, action: "stop", environment, timeoutMs: ms(30_000), place });
   t.same(call.next().value, {
     type: "run-process",
     argv: [file, "stop"],
@@ -50,7 +64,65 @@ test("killed and timed-out scripts failed", async (t) => {
   const killed = verdict("start", { type: "signalled", signal: "SIGKILL", output: "" });
   t.same(killed, { code: 1, text: `start of ${file} was killed by SIGKILL` });
   const late = verdict("stop", { type: "timed-out", output: "waiting" });
-  t.same(late, { code: 1, text: `stop of ${file} timed out: waiting` });
+  t.same(late, { code: 1, text: `stop of ${file} timed out after 300 s: waiting` });
+});
+
+const timedOut: AgentReport = { type: "timed-out", output: "" };
+const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn /bin/sh EAGAIN" };
+
+function walk(
+  action: "start" | "stop" | "status",
+  patience: "lasting" | "short",
+  reports: readonly AgentReport[],
+) {
+  const own = { ...place, patience, overdue: "ended-here" } as const;
+  return walkCall(
+    callScript({ file, action, environment: [], timeoutMs: ms(300_000), place: own }),
+    reports,
+  );
+}
+
+test("Z1: a stop over its limit is killed, and asked once more", (t) => {
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
+  const { orders, verdict } = walk("stop", "lasting", [timedOut, killed, exited(0)]);
+  t.same(orders, [`run ${file} stop`, "kill script:qpidd of service:web", `run ${file} stop`]);
+  t.equal(verdict.code, 0);
+  t.match(verdict.text, /timed out, and succeeded once its processes were killed/);
+  const dead = walk("stop", "lasting", [timedOut, killed, exited(1), exited(3)]);
+  t.equal(dead.verdict.code, 0, "its status says that it does not run");
+  for (const answer of [exited(0), exited(1), exited(4), timedOut]) {
+    const unclear = walk("stop", "lasting", [timedOut, killed, timedOut, answer]);
+    t.equal(unclear.verdict.code, 1, "what it does may be done by a process of another resource");
+  }
+  const immortal = walk("stop", "lasting", [
+    timedOut,
+    { type: "killed", survivors: 1, unseen: [] },
+  ]);
+  t.equal(immortal.verdict.code, 1);
+  t.end();
+});
+
+test("E1: what there was no room for is tried again, and is no verdict", (t) => {
+  const { orders, verdict } = walk("status", "lasting", [noRoom, done, noRoom, done, exited(0)]);
+  t.same(orders, [
+    `run ${file} status`,
+    "pause 500 ms",
+    `run ${file} status`,
+    "pause 1000 ms",
+    `run ${file} status`,
+  ]);
+  t.equal(verdict.code, 0);
+  const forkless = exited(2, "/etc/init.d/qpidd: 3: Cannot fork");
+  t.equal(walk("status", "lasting", [forkless, done, exited(3)]).verdict.code, 1);
+  t.equal(walk("status", "lasting", [forkless, done, exited(0)]).verdict.code, 0);
+  t.end();
+});
+
+test("E1: a start without room ends untried after a while, for another node to try", (t) => {
+  const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
+  const { verdict } = walk("start", "short", [...tries, noRoom]);
+  t.match(verdict, { code: 1, untried: true });
+  t.end();
 });
 
 test("the end of the output is quoted in one line", async (t) => {

@@ -98,11 +98,14 @@ test("the clean-up limits each stop script, and kills whatever its result", asyn
     type: "kill-processes",
     service: web,
   });
-  t.match(call.next({ type: "killed", survivors: 0 }), { done: true, value: { code: 0 } });
+  t.match(call.next({ type: "killed", survivors: 0, unseen: [] }), {
+    done: true,
+    value: { code: 0 },
+  });
 });
 
 test("survivors of SIGKILL are killed again, until none is left", async (t) => {
-  const killed = (survivors: number): AgentReport => ({ type: "killed", survivors });
+  const killed = (survivors: number): AgentReport => ({ type: "killed", survivors, unseen: [] });
   const { orders, verdict } = walkCall(worker(script("a")).kill(), [
     killed(2),
     done,
@@ -121,7 +124,8 @@ test("a kill takes the address away first, and runs no script", async (t) => {
     done,
     interfaces(),
     done,
-    { type: "killed", survivors: 0 },
+    { type: "killed", survivors: 0, unseen: [] },
+    interfaces(),
   ]);
   t.same(orders, [
     "list",
@@ -129,21 +133,25 @@ test("a kill takes the address away first, and runs no script", async (t) => {
     "list",
     "release 10.0.0.5",
     "kill service:web",
+    "list",
   ]);
 });
 
 test("a kill that cannot list processes or remove the address is not believed", async (t) => {
   const failed: AgentReport = { type: "failed", cause: "EPERM" };
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const address = walkCall(worker(ip("10.0.0.5")).kill(), [
     interfaces("10.0.0.5"),
     failed,
     killed,
+    interfaces("10.0.0.5"),
+    failed,
     done,
     interfaces(),
     killed,
+    interfaces(),
   ]);
-  t.equal(address.orders.at(3), "pause 500 ms");
+  t.equal(address.orders.at(5), "pause 500 ms");
   const listing = walkCall(worker(script("a")).kill(), [failed, done, killed]);
   t.equal(listing.orders.length, 3);
 });
@@ -151,7 +159,7 @@ test("a kill that cannot list processes or remove the address is not believed", 
 test("checks go in start order, and the first failure is the result", async (t) => {
   const two = worker(script("a"), script("b"));
   walkCall(two.start(), [exited(0), exited(0)]);
-  t.equal(two.check(0, "all"), null, "nothing to check before checks began");
+  t.equal(two.check(0, "event"), null, "nothing to check before checks began");
   two.beginChecks(0, ms(1000));
   t.equal(two.check(500, "due"), null);
   const check = two.check(1000, "due");
@@ -160,7 +168,7 @@ test("checks go in start order, and the first failure is the result", async (t) 
   t.same(orders, ["run /etc/init.d/a status"]);
   t.equal(verdict.code, 1);
   two.endChecks();
-  t.equal(two.check(99_000, "all"), null);
+  t.equal(two.check(99_000, "event"), null);
 });
 
 test("resource case 17: two failures a minute are tolerated, the third counts", (t) => {
@@ -203,14 +211,19 @@ test("time-outs are limits where they are enforced, and hints elsewhere", (t) =>
     script("a", { actions, enforceTimeouts: true }),
     script("b", { actions }),
   ];
-  t.same(limits(worker(enforced, hinted).start()), [60_000, null]);
-  t.same(limits(worker(enforced, hinted).stop()), [null, null], "0 is no limit");
-  t.same(limits(worker(enforced, hinted).stop(ms(5000))), [5000, 5000], "a given limit wins");
+  t.same(limits(worker(enforced, hinted).start()), [60_000, 300_000]);
+  const own = "0 is no limit but the last one";
+  t.same(limits(worker(enforced, hinted).stop()), [300_000, 300_000], own);
+  const slow = script("c", { actions: [action("start", 1000)] });
+  t.same(limits(worker(slow).start()), [2_000_000], "the last one is beyond every hint");
+  const cleanUp = worker(enforced, hinted).cleanUp();
+  t.match(cleanUp.next().value, { timeoutMs: 30_000 }, "a given limit wins");
+  t.match(cleanUp.next(exited(0)).value, { timeoutMs: 30_000 });
   t.end();
 });
 
 test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {
-  const killed: AgentReport = { type: "killed", survivors: 0 };
+  const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const failing = walkCall(worker(script("a")).stopAgain(), [exited(1), killed]);
   t.same(failing.orders, ["run /etc/init.d/a stop", "kill service:web"]);
   t.match(failing.verdict, { code: 1, text: /what was left has been killed$/ });

@@ -9,7 +9,15 @@ import { done, exited, nodeName, walkCall } from "./agent-driver.ts";
 
 const service = parseServiceName('service:50% "off"');
 if (service === null) throw new Error("no name");
-const place = { service, nodeName: nodeName(), trackingToken: "token", otherInstances: 0 };
+const place = {
+  service,
+  nodeName: nodeName(),
+  trackingToken: "token",
+  otherInstances: 0,
+  resource: "x:y",
+  patience: "short",
+  overdue: "left-to-caller",
+} as const;
 const unit: ResourceConf = {
   ...resource("systemd", "p"),
   agent: { runs: { dialect: "systemd", unit: "p.service" }, actions: [], children: [] },
@@ -54,6 +62,7 @@ test("the drop-in turns restarts off, asserts the permit, and marks the processe
   t.same(value.argv[5]?.split("\n"), [
     "# Written by clusterd while its service runs here.",
     '# CLUSTERD_SERVICE=service:50% "off"',
+    "# CLUSTERD_RESOURCE=x:y",
     `# CLUSTERD_NODE=${nodeName()}`,
     "# CLUSTERD_TRACK=token",
     "[Unit]",
@@ -61,7 +70,7 @@ test("the drop-in turns restarts off, asserts the permit, and marks the processe
     "[Service]",
     "Restart=no",
     'Environment="CLUSTERD_SERVICE=service:50%% \\"off\\"" ' +
-      `"CLUSTERD_NODE=${nodeName()}" "CLUSTERD_TRACK=token"`,
+      `"CLUSTERD_RESOURCE=x:y" "CLUSTERD_NODE=${nodeName()}" "CLUSTERD_TRACK=token"`,
     "",
   ]);
 });

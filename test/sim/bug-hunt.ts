@@ -17,6 +17,8 @@ export type Mutant = {
   readonly prey: Prey;
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** The first seed whose faults can show it. */
+  readonly from: number;
 };
 
 export type Hunt = {
@@ -37,7 +39,12 @@ const hunters: Readonly<Record<Prey, string>> = {
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 export function mutant(prey: Prey, name: string, edits: readonly Edit[]): Mutant {
-  return { prey, name, edits };
+  return { prey, name, edits, from: 1 };
+}
+
+/** Its faults happen from that seed on. */
+export function since(from: number, ...mutants: readonly Mutant[]): readonly Mutant[] {
+  return mutants.map((one) => ({ ...one, from }));
 }
 
 /** Throws when a mutation does not fit the compiled text exactly once. */

@@ -3,7 +3,9 @@
  * bug-hunt.ts. Each is the absence of a rule that keeps two nodes from running one service, or of
  * what a user was promised.
  */
-import { type Mutant, mutant } from "./bug-hunt.ts";
+import { type Mutant, mutant, since } from "./bug-hunt.ts";
+import { blindLeaseSeedMin } from "./lease-schedule.ts";
+import { blindServiceSeedMin } from "./service-schedule.ts";
 
 const leaseMutants: readonly Mutant[] = [
   mutant("lease", "the lease counts from the token's return", [
@@ -44,11 +46,58 @@ const leaseMutants: readonly Mutant[] = [
   mutant("lease", "something starts under a lease that nobody guards", [
     {
       file: "node/lease-clock.js",
-      find: "return this.held(nowMs) && nowMs < this.#guardedUntilMs;",
+      find: "return this.held(nowMs) && guarded;",
       replace: "return this.held(nowMs);",
     },
   ]),
 ];
+
+const blindLeaseMutants = since(
+  blindLeaseSeedMin,
+  mutant("lease", "a look that failed counts as clean", [
+    {
+      file: "services/service-worker.js",
+      find: "if (report.unseen.length > 0)",
+      replace: "if (false)",
+    },
+    {
+      file: "vip/ip-agent.js",
+      find: `function* dropAddress(ip) {
+    const report = yield { type: "list-interfaces" };
+    if (report.type !== "interfaces")
+        return problem("cannot list the interfaces", report);`,
+      replace: `function* dropAddress(ip) {
+    const report = yield { type: "list-interfaces" };
+    if (report.type !== "interfaces")
+        return good;`,
+    },
+  ]),
+  mutant("lease", "what the guard could not look at counts as gone", [
+    {
+      file: "guard/lease-guard.js",
+      find: "if (rest.length > 0) {",
+      replace: 'if (rest.some((one) => !one.startsWith("EMFILE"))) {',
+    },
+  ]),
+);
+
+const blindServiceMutants = since(
+  blindServiceSeedMin,
+  mutant("services", "a stop that nobody could look at has succeeded", [
+    {
+      file: "services/leftovers.js",
+      find: "if (report.unseen.length === 0)",
+      replace: "if (true)",
+    },
+  ]),
+  mutant("services", "a stop is believed though its processes live", [
+    {
+      file: "services/leftovers.js",
+      find: "if (!runsProcesses(conf))",
+      replace: "if (!doubtful)",
+    },
+  ]),
+);
 
 const serviceMutants: readonly Mutant[] = [
   mutant("services", "an address is put up that nobody has claimed", [
@@ -77,6 +126,25 @@ const serviceMutants: readonly Mutant[] = [
       file: "services/table-draft.js",
       find: 'return phase === "lost" || phase === "joined" ? holder : null;',
       replace: "return null;",
+    },
+  ]),
+  mutant("services", "the end of any node frees what could not be stopped on another", [
+    {
+      file: "services/lost-node.js",
+      find: 'service.state !== "failed" || service.lastOwner !== node',
+      replace: 'service.state !== "failed"',
+    },
+  ]),
+  mutant("services", "a stop that there was no room for counts as a stop", [
+    {
+      file: "services/service-worker.js",
+      find: 'patience: stops || action === "status" ? "lasting" : "short"',
+      replace: 'patience: "short"',
+    },
+    {
+      file: "services/service-worker.js",
+      find: "(nothing && !this.#started.has(resource))",
+      replace: "nothing",
     },
   ]),
   mutant("services", "a restricted domain is only preferred", [
@@ -198,6 +266,8 @@ const outageMutants: readonly Mutant[] = [
 
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
+  ...blindLeaseMutants,
+  ...blindServiceMutants,
   ...serviceMutants,
   ...outageMutants,
 ];

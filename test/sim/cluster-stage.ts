@@ -84,6 +84,16 @@ export class ClusterStage {
     if (!cluster.isPaused(node)) cluster.terminate(node);
   }
 
+  /** For a while they cannot look at anything on the machine, for want of descriptors. */
+  blind(node: number, who: "daemon" | "guard too"): void {
+    const { cluster, random } = this.#parts;
+    const host = cluster.host(node);
+    host.blind = who;
+    this.later(random.between(500, 20_000), () => {
+      host.blind = "nobody";
+    });
+  }
+
   changeWeather(): void {
     const { network, random } = this.#parts;
     network.weather = {
@@ -138,14 +148,27 @@ export class ClusterStage {
   killProcess(node: number): void {
     const { cluster, random } = this.#parts;
     const { running } = cluster.host(node);
-    if (running.size > 0) running.delete(random.pick([...running]));
+    if (running.size === 0) return;
+    const process = random.pick([...running]);
+    running.delete(process);
+    // Every other node has cgroups; on the others it is noticed by polling.
+    if (node % 2 === 0) cluster.checkNow(node, process.split(" ", 1)[0] ?? "");
+  }
+
+  /** For a while the machine has no room for another process. */
+  exhaust(node: number): void {
+    const { cluster, random } = this.#parts;
+    cluster.host(node).exhausted = true;
+    this.later(random.between(500, 30_000), () => {
+      cluster.host(node).exhausted = false;
+    });
   }
 
   toggleLink(node: number): void {
     const { cluster } = this.#parts;
     const host = cluster.host(node);
     host.linkUp = !host.linkUp;
-    cluster.networkChanged(node);
+    cluster.checkNow(node, null);
   }
 
   play(acts: readonly Act[], pace: Pace = usualPace): void {
@@ -197,6 +220,8 @@ export class ClusterStage {
       host.killStuck();
       host.linkUp = true;
       host.undying = false;
+      host.exhausted = false;
+      host.blind = "nobody";
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);

@@ -12,52 +12,21 @@ import {
 } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
+import type { CarriedOver } from "../../src/node/carried-over.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
-import type { CarriedOver, NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
+import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
+import type { Daemon, Machine } from "./machine.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
-import { type Timeline, VirtualTimers } from "./virtual-time.ts";
+import { VirtualTimers } from "./virtual-time.ts";
 
 export type Answer = { readonly accepted: boolean; readonly text: string };
 export type Reply = { readonly code: number; readonly owner: NodeId | null };
-
-type Machine = {
-  readonly host: VirtualHost;
-  readonly clock: Timeline;
-  /** What the machine's wall clock adds to its other one. */
-  wallOffsetMs: number;
-  daemon: Daemon | null;
-  incarnation: number;
-  paused: boolean;
-  /** How the last daemon ended, and since when it could not have heard anything. */
-  end: "none" | "crash" | "left" | "fenced";
-  silentAtMs: number;
-  pausedAtMs: number;
-  guard: VirtualGuard | null;
-  readonly watchdog: VirtualWatchdog | null;
-  /** How often its power went off: what ran on it then has not gone on. */
-  powerCuts: number;
-  /** The text of the configuration file. */
-  file: string;
-};
-
-type Daemon = {
-  readonly node: ClusterNode;
-  readonly timers: VirtualTimers<NodeTimer>;
-  readonly replies: Map<number, (reply: Reply) => void>;
-  readonly answers: Map<number, (answer: Answer) => void>;
-  /** Inputs that came while the process was stopped. */
-  backlog: NodeInput[];
-  /** Texts for which the machine has been asked for what they suppose. */
-  readonly prepared: Set<string>;
-  /** Tells the actions of this daemon from those of earlier ones on the same machine. */
-  readonly firstAction: number;
-};
 
 export function id(value: number): NodeId {
   const parsed = parseNodeId(value);
@@ -320,12 +289,7 @@ export class Cluster {
 
   /** Locks or unlocks all services; the answer appears in the returned box. */
   lock(node: number, operation: "lock" | "unlock"): { reply: Reply | null } {
-    const box: { reply: Reply | null } = { reply: null };
-    this.#requests += 1;
-    const number = this.#requests;
-    this.#machine(node).daemon?.replies.set(number, (reply) => {
-      box.reply = reply;
-    });
+    const { box, number } = this.#expectReply(node);
     this.#step(id(node), { type: "request", number, operation });
     return box;
   }
@@ -358,8 +322,10 @@ export class Cluster {
     return text === firstText ? conf : (texts[text] ?? null);
   }
 
-  networkChanged(node: number): this {
-    this.#step(id(node), { type: "check-now", why: "link", service: null });
+  /** A link has changed, or the last process of a service has ended. */
+  checkNow(node: number, name: string | null): this {
+    const which = name === null ? null : service(name);
+    this.#step(id(node), { type: "check-now", why: name ?? "link", service: which });
     return this;
   }
 
@@ -539,13 +505,9 @@ export class Cluster {
         machine.end = "left";
         membership.leave(node);
         return;
-      case "restart": {
-        const carried = daemon.node.carryOver();
-        this.#kill(machine);
-        membership.crash(node);
-        this.#boot(node, "kept", carried);
+      case "restart":
+        this.#restart(node, daemon);
         return;
-      }
       case "killed":
         this.log.push(`${time.nowMs} node${node} crit: ${output.text}`);
         this.killDaemon(node);
@@ -554,6 +516,13 @@ export class Cluster {
         this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);
         return;
     }
+  }
+
+  #restart(node: NodeId, daemon: Daemon): void {
+    const carried = daemon.node.carryOver();
+    this.#kill(this.#machine(node));
+    this.#options.membership.crash(node);
+    this.#boot(node, "kept", carried);
   }
 
   #readLater(node: NodeId, daemon: Daemon, text: string): void {

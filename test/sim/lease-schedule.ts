@@ -24,6 +24,8 @@ export type LeaseOptions = {
 };
 
 const driftMax = 0.01;
+/** From here on machines are blind for a while; the seeds that failed are older. */
+export const blindLeaseSeedMin = 10_000;
 const primary = "qpidd-primary-service";
 const primaryScript = "/etc/init.d/qpidd-primary";
 const scripts = ["/etc/init.d/qpidd", primaryScript];
@@ -54,7 +56,10 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
     fenceAgent: () => (random.chance(works) ? "success" : "failure"),
   });
   const stage = new ClusterStage({ cluster, random, time, network });
-  const acts = new Ambush(stage, cluster, random).acts(fencing.watchdog !== null);
+  const acts = new Ambush(stage, cluster, random).acts({
+    watchdogs: fencing.watchdog !== null,
+    blind: seed >= blindLeaseSeedMin,
+  });
   return verdictOf(seed, { cluster, time }, () => {
     stage.play(acts);
     judge.finish(cluster);
@@ -101,11 +106,24 @@ class Ambush {
     this.#random = random;
   }
 
-  acts(watchdogs: boolean): readonly Act[] {
+  acts({
+    watchdogs,
+    blind,
+  }: {
+    readonly watchdogs: boolean;
+    readonly blind: boolean;
+  }): readonly Act[] {
     const weight = (scale: number): number =>
       this.#random.chance(0.3) ? 0 : this.#random.next() * scale;
     const stage = this.#stage;
     const cluster = this.#cluster;
+    const later: readonly Act[] = blind
+      ? [
+          [weight(0.7), (node) => stage.blind(this.#prey(node), "daemon")],
+          [weight(0.5), (node) => this.#cutOffBlind(this.#prey(node), "daemon")],
+          [watchdogs ? weight(0.7) : 0, (node) => this.#cutOffBlind(this.#prey(node), "guard too")],
+        ]
+      : [];
     return [
       [0.2 + weight(1), (node) => this.#cutOff(this.#prey(node))],
       [weight(1), (node) => this.#stopThenCut(this.#prey(node))],
@@ -126,6 +144,7 @@ class Ambush {
       // Only a watchdog ends what nobody is left to end, or what cannot be killed.
       [watchdogs ? weight(0.7) : 0, (node) => this.#killBoth(this.#prey(node))],
       [watchdogs ? weight(0.4) : 0, (node) => this.#makeUndying(this.#prey(node))],
+      ...later,
     ];
   }
 
@@ -140,6 +159,12 @@ class Ambush {
       this.#hang(node);
     }
     this.#stage.isolate(node);
+  }
+
+  /** Cut off, and whoever has to end its services cannot look at them for a while. */
+  #cutOffBlind(node: NodeId, who: "daemon" | "guard too"): void {
+    this.#cutOff(node);
+    this.#stage.blind(node, who);
   }
 
   /** The process stands still while the token is on its way, and wakes up behind a cut. */

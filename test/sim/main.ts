@@ -142,15 +142,16 @@ async function runInProcesses(): Promise<Tally> {
 /** How many mutants no seed has found. */
 async function runMutants(): Promise<number> {
   const count = numberOf(values.seeds, 2000);
-  const seeds = Array.from({ length: count }, (_, index) => from + index);
   let survivors = 0;
   const word = positionals[0] ?? "";
   const mutants = [...ringMutants, ...clusterMutants];
   for (const mutant of mutants.filter(({ prey, name }) => `${prey}: ${name}`.includes(word))) {
     const began = performance.now();
+    const first = Math.max(from, mutant.from);
+    const seeds = Array.from({ length: count }, (_, index) => first + index);
     const { seed, breach } = await hunt(mutant, seeds);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    const found = seed === null ? `SURVIVES ${count}` : `${seed - from + 1}`;
+    const found = seed === null ? `SURVIVES ${count}` : `${seed - first + 1}`;
     process.stdout.write(
       `${found} seeds, ${seconds} s: ${mutant.prey}: ${mutant.name}: ${breach}\n`,
     );

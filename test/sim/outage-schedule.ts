@@ -1,6 +1,6 @@
 /**
- * One random run of faults that no broker dies of by itself: networks that are away as a whole or in
- * parts, and machines that are starved. Between two of them the brokers are in step again, so that
+ * One random run of faults that no broker dies of by itself: networks that are away as a whole or
+ * in parts, and machines that are starved. Between two of them the brokers are in step again, so that
  * no acknowledged message may be lost, whatever clusterd stops.
  */
 import type { NodeId } from "../../src/model/ids.ts";

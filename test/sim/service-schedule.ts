@@ -27,6 +27,9 @@ const operations: readonly ServiceOperation[] = [
   "convalesce",
 ];
 
+/** From here on machines are blind for a while, and stops lie; the seeds that failed are older. */
+export const blindServiceSeedMin = 400_000;
+
 export function runServiceSchedule(seed: number): ClusterVerdict {
   const random = new Random(seed);
   const time = new VirtualTime();
@@ -46,7 +49,7 @@ export function runServiceSchedule(seed: number): ClusterVerdict {
   });
   const stage = new ClusterStage({ cluster, random, time, network });
   const services = conf.services.services.map(({ name }) => name);
-  const acts = actsOf(stage, { cluster, random, services, scripts: scriptsOf(conf) });
+  const acts = actsOf(stage, { cluster, random, services, scripts: scriptsOf(conf), seed });
   return verdictOf(seed, { cluster, time }, () => {
     stage.play(acts);
     judge.finish(cluster);
@@ -60,11 +63,19 @@ function actsOf(
     readonly random: Random;
     readonly services: readonly string[];
     readonly scripts: readonly string[];
+    readonly seed: number;
   },
 ): readonly Act[] {
-  const { cluster, random, services, scripts } = parts;
+  const { cluster, random, services, scripts, seed } = parts;
   const weight = (scale: number): number => (random.chance(0.35) ? 0 : random.next() * scale);
   const choices = { operations, services };
+  const later: readonly Act[] =
+    seed < blindServiceSeedMin
+      ? []
+      : [
+          [weight(0.5), (node) => stage.blind(node, "daemon")],
+          [weight(0.7), (node, other) => moveBadly(stage, parts, { node, other, lies: true })],
+        ];
   return [
     [weight(0.6), () => stage.partition()],
     [weight(0.3), (node, other) => stage.oneWay(node, other)],
@@ -78,25 +89,43 @@ function actsOf(
     [0.6, () => cluster.heal()],
     [weight(2), (node) => spoilScript(stage, random, { host: cluster.host(node), scripts })],
     [weight(3), (node, other) => stage.request(node, other, choices)],
-    [weight(1), (node, other) => moveBadly(stage, parts, { node, other })],
+    [weight(1), (node, other) => moveBadly(stage, parts, { node, other, lies: false })],
     [weight(0.3), (node) => stage.lock(node)],
     [weight(2), (node) => stage.killProcess(node)],
+    [weight(0.3), (node) => stage.exhaust(node)],
+    [weight(0.5), (node, other) => moveWithoutRoom(stage, parts, { node, other })],
     [weight(0.2), (node) => stage.toggleLink(node)],
+    ...later,
   ];
 }
 
-/** Somebody wants a service of the node elsewhere, and its stop fails. */
+/** Somebody wants a service of the node elsewhere, and its stop fails, or says wrongly done. */
 function moveBadly(
   stage: ClusterStage,
   parts: { readonly cluster: Cluster; readonly random: Random },
-  place: { readonly node: NodeId; readonly other: NodeId },
+  place: { readonly node: NodeId; readonly other: NodeId; readonly lies: boolean },
 ): void {
   const { running, behaviours } = parts.cluster.host(place.node);
   if (running.size === 0) return;
   const [service = "", file = ""] = parts.random.pick([...running]).split(" ");
-  behaviours.set(`${file} stop`, { code: 1, takesMs: 5 });
+  const lie: ScriptBehaviour = { code: 0, takesMs: 5, effect: "nothing" };
+  behaviours.set(`${file} stop`, place.lies ? lie : { code: 1, takesMs: 5 });
   stage.later(parts.random.between(500, 20_000), () => behaviours.delete(`${file} stop`));
   const choices = { operations: ["relocate", "relocate", "stop"] as const, services: [service] };
+  stage.request(parts.random.pick(parts.cluster.nodes), place.other, choices);
+}
+
+/** Somebody wants a service of the node elsewhere, and there its stop cannot even be called. */
+function moveWithoutRoom(
+  stage: ClusterStage,
+  parts: { readonly cluster: Cluster; readonly random: Random },
+  place: { readonly node: NodeId; readonly other: NodeId },
+): void {
+  const { running } = parts.cluster.host(place.node);
+  if (running.size === 0) return;
+  const [service = ""] = parts.random.pick([...running]).split(" ");
+  stage.exhaust(place.node);
+  const choices = { operations: ["relocate", "restart"] as const, services: [service] };
   stage.request(parts.random.pick(parts.cluster.nodes), place.other, choices);
 }
 

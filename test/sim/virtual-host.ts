@@ -14,6 +14,8 @@ export type ScriptBehaviour = {
   readonly effect?: "done" | "nothing";
 };
 
+const blindness = ["EMFILE: too many open files"] as const;
+
 /** A set that says when it has changed. */
 class ProcessSet extends Set<string> {
   /** Grows with each change. */
@@ -53,6 +55,13 @@ export class VirtualHost {
   linkUp = true;
   /** Processes cannot be killed: they hang in the kernel. */
   undying = false;
+  /** No program can be started: processes or descriptors are used up. */
+  exhausted = false;
+  /**
+   * Who can look at nothing and kill nothing: no descriptor is to be had. The guard has a reserve;
+   * where that is not enough either, only a watchdog keeps the promise.
+   */
+  blind: "nobody" | "daemon" | "guard too" = "nobody";
   /** `file action` → how it behaves. */
   readonly behaviours = new Map<string, ScriptBehaviour>();
   /** What a script finds out by itself: its exit code, or null where nothing is special. */
@@ -79,18 +88,22 @@ export class VirtualHost {
     this.addresses.clear();
     this.claimed.clear();
     this.undying = false;
+    this.exhausted = false;
+    this.blind = "nobody";
   }
 
   /** The guard: no service is left, and no script of any goes on. Returns what is left. */
   sweep(): readonly string[] {
+    if (this.blind === "guard too") return blindness;
     for (const action of [...this.#scripts.keys()]) this.kill(action);
     for (const address of this.claimed) this.addresses.delete(address);
     if (!this.undying) this.running.clear();
     return this.left();
   }
 
-  /** Of the services. */
+  /** Of the services, as far as the guard can see. */
   left(): readonly string[] {
+    if (this.blind === "guard too") return blindness;
     return [...this.running, ...[...this.addresses].filter((one) => this.claimed.has(one))];
   }
 
@@ -100,7 +113,10 @@ export class VirtualHost {
         this.#runScript(action, order, report);
         return;
       case "list-interfaces":
-        this.#soon(1, () => report({ type: "interfaces", interfaces: [this.#eth0()] }));
+        this.#soon(1, () => {
+          if (this.blind !== "nobody") report({ type: "failed", cause: blindness[0] });
+          else report({ type: "interfaces", interfaces: [this.#eth0()] });
+        });
         return;
       case "claim-address":
         this.#soon(1, () => {
@@ -140,17 +156,66 @@ export class VirtualHost {
         this.#soon(order.pauseMs, () => report({ type: "done" }));
         return;
       case "kill-processes":
+        this.#soon(1, () => this.#killProcesses(order, report));
+        return;
+      case "list-processes":
         this.#soon(1, () => {
-          for (const process of [...this.running]) {
-            if (process.startsWith(`${order.service} `)) this.running.delete(process);
-          }
-          for (const [script, { service }] of this.#scripts) {
-            if (service === order.service) this.kill(script);
-          }
-          report({ type: "killed", survivors: 0 });
+          const left = this.#processesOf(order.service);
+          report(
+            this.blind !== "nobody"
+              ? { type: "processes", ended: [], left: [], unseen: blindness }
+              : { type: "processes", ended: [], left, unseen: [] },
+          );
         });
         return;
+      case "end-processes":
+        this.#soon(1, () => this.#endProcesses(order, report));
+        return;
     }
+  }
+
+  #killProcesses(
+    { service, resource = "" }: Extract<AgentOrder, { readonly type: "kill-processes" }>,
+    report: (report: AgentReport) => void,
+  ): void {
+    if (this.blind !== "nobody") {
+      report({ type: "killed", survivors: 0, unseen: blindness });
+      return;
+    }
+    const [type, name] = resource.split(":");
+    const which = type === "script" ? `${service} /etc/init.d/${name}` : null;
+    for (const process of this.#processesOf(service)) {
+      if (which === null || process === which) this.running.delete(process);
+    }
+    for (const [script, { service: owner }] of this.#scripts) {
+      if (owner === service) this.kill(script);
+    }
+    report({ type: "killed", survivors: 0, unseen: [] });
+  }
+
+  #endProcesses(
+    order: Extract<AgentOrder, { readonly type: "end-processes" }>,
+    report: (report: AgentReport) => void,
+  ): void {
+    if (this.blind !== "nobody") {
+      report({ type: "processes", ended: [], left: [], unseen: blindness });
+      return;
+    }
+    const found = this.#processesOf(order.service);
+    if (found.length === 0) {
+      report({ type: "processes", ended: [], left: [], unseen: [] });
+      return;
+    }
+    this.#soon(order.settleMs + 50, () => {
+      const left = this.undying ? found.filter((process) => this.running.has(process)) : [];
+      const ended = found.filter((process) => !left.includes(process));
+      for (const process of ended) this.running.delete(process);
+      report({ type: "processes", ended, left, unseen: [] });
+    });
+  }
+
+  #processesOf(service: string): readonly string[] {
+    return [...this.running].filter((process) => process.startsWith(`${service} `));
   }
 
   /** SIGKILL to a script that is under way. */
@@ -170,6 +235,11 @@ export class VirtualHost {
     order: Extract<AgentOrder, { readonly type: "run-process" }>,
     report: (report: AgentReport) => void,
   ): void {
+    if (this.exhausted) {
+      const cause = "spawn /bin/sh EAGAIN";
+      this.#soon(1, () => report({ type: "not-started", absent: false, cause }));
+      return;
+    }
     const [file, verb] = order.argv;
     const service = new Map(order.environment).get("CLUSTERD_SERVICE") ?? "";
     const process = `${service} ${file}`;

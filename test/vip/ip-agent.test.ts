@@ -207,3 +207,16 @@ test("from depth 10 on the address must answer", async (t) => {
     text: "10.0.0.5 on eth0: no answer to a ping",
   });
 });
+
+test("E1: an address that could not be looked at is neither there nor gone", async (t) => {
+  const noRoom: AgentReport = { type: "failed", cause: "spawn ip EMFILE" };
+  const check = walkCall(checkAddress(ip, 0), [noRoom, done, listing(["10.0.0.5"])]);
+  t.same(check.orders, ["list", "pause 500 ms", "list"]);
+  t.equal(check.verdict.code, 0);
+  const stop = walkCall(stopAddress(ip, "lasting"), [noRoom, done, listing()]);
+  t.equal(stop.verdict.code, 0, "a stop goes on until it is done");
+  t.equal(walkCall(stopAddress(ip, "short"), [noRoom]).verdict.code, 1, "a clean-up kills instead");
+  const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
+  const start = walkCall(startAddress(ip), [...tries, noRoom]);
+  t.match(start.verdict, { code: 1, untried: true }, "another node may have room");
+});

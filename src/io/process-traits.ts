@@ -1,0 +1,41 @@
+/**
+ * What one line of the kernel says of a process. Reads no file.
+ * Source: proc(5), /proc/PID/stat; include/linux/sched.h for PF_FORKNOEXEC and PF_KTHREAD.
+ */
+import type { KernelLook } from "./kernel-files.ts";
+
+export type ProcessTraits = {
+  readonly parent: number;
+  /** With the process id it names the process for as long as the machine runs. */
+  readonly started: string;
+  /** It was forked and has run no program of its own yet. */
+  readonly forkedOnly: boolean;
+  readonly kernelThread: boolean;
+};
+
+/** Fields after the name in parentheses, counted from the state. */
+const flagsField = 6;
+const threadsField = 17;
+const startTimeField = 19;
+const forkedNoExec = 0x40;
+const kernelThread = 0x200000;
+
+/** Absent: it has ended, also when nobody has asked for its exit status yet. */
+export function traitsIn(line: string): KernelLook<ProcessTraits> {
+  // The name in parentheses may hold anything.
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  const [state = "", parent = ""] = fields;
+  const threads = Number(fields[threadsField] ?? "0");
+  // The first thread may end before the others.
+  if (state === "" || state === "X" || (state === "Z" && threads <= 1)) return { type: "absent" };
+  const flags = Number(fields[flagsField] ?? "0");
+  return {
+    type: "seen",
+    value: {
+      parent: Number(parent),
+      started: fields[startTimeField] ?? "",
+      forkedOnly: (flags & forkedNoExec) !== 0,
+      kernelThread: (flags & kernelThread) !== 0,
+    },
+  };
+}

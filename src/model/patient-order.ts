@@ -1,0 +1,75 @@
+/**
+ * An order that the machine had no room for: nothing was tried, so nothing has failed and nothing
+ * was seen. It is given again after a pause that grows.
+ * Source: fork(2), execve(2), pipe(2) and open(2) for the errors; dash and bash for the words of a
+ * script that could not fork.
+ * E1  Exhaustion is not a verdict: a look that was not made says neither good nor bad.
+ */
+import type { AgentOrder, AgentReport, AgentVerdict } from "./agent-orders.ts";
+import { type Ms, ms } from "./time.ts";
+
+/**
+ * `lasting`: until there is room, for what cannot be done without; `short`: for a quarter of a
+ * minute, where another node can do it instead.
+ */
+export type Patience = "lasting" | "short";
+
+const firstPauseMs = 500;
+const pauseMsMax = 5000;
+/** 0.5 + 1 + 2 + 4 + 5 s. */
+const shortTries = 5;
+/** A script that could not fork may say so for another reason, too: then it counts. */
+const forklessTries = 7;
+
+/** Whether the cause of a failure is that descriptors, processes or memory were used up. */
+export function isExhaustion(cause: string): boolean {
+  return /\b(EAGAIN|EMFILE|ENFILE|ENOMEM)\b/.test(cause);
+}
+
+/** The pause before the next try, after so many. */
+export function patiencePauseMs(tries: number): Ms {
+  return ms(Math.min(firstPauseMs * 2 ** tries, pauseMsMax));
+}
+
+/** The report of the first try for which there was room; with short patience also one without. */
+export function* performPatiently(
+  order: AgentOrder,
+  how: { readonly patience: Patience; readonly what: string },
+): Generator<AgentOrder, AgentReport, AgentReport> {
+  for (let tries = 0; ; tries += 1) {
+    const report = yield order;
+    const cause = wantOfRoom(report, tries);
+    if (cause === null || (how.patience === "short" && tries >= shortTries)) return report;
+    const pauseMs = patiencePauseMs(tries);
+    const why = `${how.what} could not be tried (${cause}): again in ${pauseMs / 1000} s`;
+    yield { type: "pause", pauseMs, why };
+  }
+}
+
+/** The verdict of an agent that was not started. */
+export function notStarted(
+  what: string,
+  { absent, cause }: Extract<AgentReport, { readonly type: "not-started" }>,
+): AgentVerdict {
+  const verdict = { code: absent ? notInstalled : 1, text: `${what} impossible: ${cause}` };
+  return isExhaustion(cause) ? { ...verdict, untried: true } : verdict;
+}
+
+const notInstalled = 5;
+
+/** Why nothing was done; null: something was. */
+function wantOfRoom(report: AgentReport, tries: number): string | null {
+  switch (report.type) {
+    case "not-started":
+    case "failed":
+      return isExhaustion(report.cause) ? report.cause : null;
+    case "exited":
+      if (report.code === 0 || tries >= forklessTries) return null;
+      return forkless.exec(report.output)?.[0] ?? null;
+    default:
+      return null;
+  }
+}
+
+const forkless =
+  /cannot fork|fork: (retry: )?(resource temporarily unavailable|cannot allocate memory)/i;
