@@ -136,14 +136,16 @@ export class LeaseGuard {
 
   #onLooked(rest: readonly string[]): void {
     const state = this.#state;
-    if (state.type !== "idle" || state.clean) return;
+    if (state.type !== "idle") return;
     if (rest.length === 0) {
       this.#state = { ...state, clean: true };
       return;
     }
+    // Also of a look that began before the sweep that found nothing: the next one says which of
+    // them was right.
+    this.#state = { ...state, clean: false, told: true };
     this.#out.push({ type: "look", afterMs: lookAgainMs });
     if (state.told) return;
-    this.#state = { ...state, told: true };
     const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
     this.#report({ type: "watchdog", state: "waiting", text });
     this.#report({ type: "ready" });
