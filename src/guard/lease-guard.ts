@@ -52,7 +52,13 @@ type Lease = { readonly leaseEndMs: number; readonly atEnd: LeaseEnd };
 type State =
   | { readonly type: "fresh" }
   /** `told`: clusterd knows that the guard is ready. */
-  | { readonly type: "idle"; readonly clean: boolean; readonly told: boolean }
+  | {
+      readonly type: "idle";
+      readonly clean: boolean;
+      readonly told: boolean;
+      /** What must not be here: after a lease that spared them processes may be. */
+      readonly looksFor: "everything" | "addresses";
+    }
   | { readonly type: "armed"; readonly leaseEndMs: number; readonly atEnd: LeaseEnd }
   /** The lease has ended; it is looked whether an address is here. */
   | { readonly type: "sparing" }
@@ -136,7 +142,7 @@ export class LeaseGuard {
       this.#onGone("clusterd told twice what to watch", nowMs);
       return;
     }
-    this.#state = { type: "idle", clean: false, told: !watchdog };
+    this.#state = { type: "idle", clean: false, told: !watchdog, looksFor: "everything" };
     if (watchdog) {
       this.#feeder.use();
       this.#out.push({ type: "look", afterMs: 0, what: "everything" });
@@ -156,17 +162,19 @@ export class LeaseGuard {
     if (state.type === "sparing") {
       const why = `${leaseOver}, and not only what is bound to this node is here`;
       if (rest.length > 0) this.#sweep(`${why} (${rest.join(", ")})`, { nowMs, next: "wait" });
-      else this.#state = { type: "idle", clean: true, told: true };
+      else this.#state = { type: "idle", clean: true, told: true, looksFor: "addresses" };
       return;
     }
-    if (state.type !== "idle" || state.clean) return;
+    if (state.type !== "idle") return;
     if (rest.length === 0) {
       this.#state = { ...state, clean: true };
       return;
     }
-    this.#out.push({ type: "look", afterMs: lookAgainMs, what: "everything" });
+    // Also of a look that began before the sweep that found nothing: the next one says which of
+    // them was right.
+    this.#state = { ...state, clean: false, told: true };
+    this.#out.push({ type: "look", afterMs: lookAgainMs, what: state.looksFor });
     if (state.told) return;
-    this.#state = { ...state, told: true };
     const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
     this.#report({ type: "watchdog", state: "waiting", text });
     this.#report({ type: "ready" });
@@ -273,7 +281,7 @@ export class LeaseGuard {
     const text = `clean after ${tookMs} ms: no process and no address of any service is left`;
     this.#out.push({ type: "log", level: "notice", text });
     this.#report({ type: "clean" });
-    this.#state = { type: "idle", clean: true, told: true };
+    this.#state = { type: "idle", clean: true, told: true, looksFor: "everything" };
     if (state.next === "end") this.#finish();
     else if (state.lease !== null) this.#arm(state.lease);
   }

@@ -50,7 +50,7 @@ test("the daemon: no stop, relocation, disable or enable starts it twice", { ski
   const daemon = cluster.daemon(owner).pid;
   const watch = new scripts.TwiceWatch(cluster, "web");
   t.teardown(() => watch.stop());
-  limit(scripts.useUpDescriptors(daemon));
+  limit(await scripts.useUpDescriptors(daemon));
   await cluster.command(witness, "clusvcadm-ts", "-r", "web");
   await cluster.command(witness, "clusvcadm-ts", "-d", "web");
   await cluster.command(witness, "clusvcadm-ts", "-e", "web", "-m", `node${witness}.example.com`);
@@ -73,7 +73,7 @@ test("the guard: it ends the services of a daemon that was killed", { skip }, as
   const watch = new scripts.TwiceWatch(cluster, "web");
   t.teardown(() => watch.stop());
   const guard = cluster.guard(owner);
-  limit(scripts.useUpDescriptors(guard));
+  limit(await scripts.useUpDescriptors(guard));
   const killedMs = performance.now();
   cluster.daemon(owner).kill("SIGKILL");
   await cluster.until("the guard ends", () => cluster.guard(owner) !== guard);

@@ -85,12 +85,20 @@ export class TwiceWatch {
   }
 }
 
-/** The process may open nothing more than it has open now. */
-export function useUpDescriptors(pid: number): readonly string[] {
-  const open = readdirSync(`/proc/${pid}/fd`).map(Number);
-  let free = 0;
-  while (open.includes(free)) free += 1;
-  return ["prlimit", `--pid=${pid}`, `--nofile=${free}:`];
+const samples = 50;
+
+/** The process may open nothing more than it always has open. */
+export async function useUpDescriptors(pid: number): Promise<readonly string[]> {
+  let least = Number.POSITIVE_INFINITY;
+  // At any one time it may hold some for a moment, such as those of a command.
+  for (let sample = 0; sample < samples; sample += 1) {
+    const open = readdirSync(`/proc/${pid}/fd`).map(Number);
+    let free = 0;
+    while (open.includes(free)) free += 1;
+    least = Math.min(least, free);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return ["prlimit", `--pid=${pid}`, `--nofile=${least}:`];
 }
 
 export function giveBackDescriptors(pid: number): readonly string[] {

@@ -127,6 +127,19 @@ test("what cannot be disarmed is fed on, until another guard wants it", async (t
   t.notMatch(early.join(), /end|close/, "a guard at work does not hear it");
 });
 
+test("a look that found something is not overruled by a sweep that came before it", async (t) => {
+  const late: readonly Step[] = [
+    [0, watch],
+    [0, arm(0)],
+    [1, clean],
+    [1, opened(false)],
+    [500, found],
+  ];
+  t.same(story(...late).slice(-1), ["500 look"]);
+  t.notMatch(story(...late, [3000, time]).slice(-1), ["3000 feed"]);
+  t.same(story(...late, [600, bare], [3000, time]).slice(-1), ["3000 feed"]);
+});
+
 test("a device that cannot be fed any more is told of", async (t) => {
   const failing = story(...ready, [2000, { type: "feeding-failed", why: "EIO" }], [9000, time]);
   t.same(failing.slice(-1), ["2000 says refused"]);

@@ -1,7 +1,7 @@
 /**
  * One random run of faults that no broker dies of by itself: networks that are away as a whole or
- * in parts, and machines that are starved. Between two of them the brokers are in step again, so that
- * no acknowledged message may be lost, whatever clusterd stops.
+ * in parts, and machines that are starved. Between two of them the brokers are in step again, so
+ * that no acknowledged message may be lost, whatever clusterd stops.
  */
 import type { NodeId } from "../../src/model/ids.ts";
 import { BrokerModel } from "./broker-model.ts";
