@@ -92,7 +92,7 @@ export class OwnServices {
       this.#deferred.push(output);
       return;
     }
-    this.step({ type: "run", service: output.service, operation: output.operation });
+    this.step(output);
   }
 
   /** The lease is held, or guarded, or something has ended: some of what waited for it begins. */

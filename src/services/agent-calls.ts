@@ -10,7 +10,7 @@ import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { checkAddress, ipSettings, startAddress, stopAddress } from "../vip/ip-agent.ts";
-import { trackingMarks } from "./agent-marks.ts";
+import { knownOff, trackingMarks } from "./agent-marks.ts";
 import { callExternal } from "./external-agent.ts";
 import { callScript } from "./script-agent.ts";
 import { callUnit } from "./systemd-agent.ts";
@@ -25,6 +25,8 @@ export type CallPlace = {
   readonly trackingToken: string;
   /** Other running occurrences of the same resource on this node. */
   readonly otherInstances: number;
+  /** Nodes that were known to run nothing when this was decided; a check knows of none. */
+  readonly nodesOff: readonly NodeName[];
   readonly depth: number;
   /** Null: no limit, as with the original, whose time-outs are hints. */
   readonly limitMs: Ms | null;
@@ -110,6 +112,7 @@ function agentEnvironment(
     ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "0"],
     ["SYSTEMCTL_SKIP_REDIRECT", "1"],
+    ...knownOff(place),
     ...trackingMarks(place),
   ];
 }

@@ -13,6 +13,7 @@ import { invariant } from "../model/outcome.ts";
 import { mayLeaveNode } from "./recovery-policy.ts";
 import {
   emptyChain,
+  type Operation,
   type RequestRef,
   type ServiceRecord,
   type StartChain,
@@ -59,7 +60,7 @@ export function beginStart(
     op: operation,
   });
   draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, looked);
-  draft.emit({ type: "run", service: name, operation });
+  order(draft, name, operation);
 }
 
 /** Stops the service where it is, or runs its stop agents on `node` when nobody owns it. */
@@ -95,7 +96,7 @@ export function beginStop(
     op: operation,
   });
   draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
-  draft.emit({ type: "run", service: name, operation });
+  order(draft, name, operation);
 }
 
 /** Works on parts of a started service where it runs; it stays started meanwhile. */
@@ -117,7 +118,16 @@ export function beginRepair(
   const operation = { kind, parts, id: draft.nextOp++, node: owner, life, chain };
   draft.put({ ...service, op: operation });
   draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`);
-  draft.emit({ type: "run", service: name, operation });
+  order(draft, name, operation);
+}
+
+/** To be performed by the node that the operation names. */
+function order(draft: TableDraft, service: ServiceName, operation: Operation): void {
+  const off = draft.conf.nodes.flatMap(({ id, name }) => {
+    const { phase, knowledge } = draft.node(id);
+    return phase === "absent" && knowledge === "known" ? [name] : [];
+  });
+  draft.emit({ type: "run", service, operation, off });
 }
 
 /** Of a service that has been running: a soft dependency counts for its first start only. */

@@ -12,7 +12,7 @@ import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
 import type { AgentConf, AgentRun, ResourceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { AgentAction, CallPlace } from "./agent-calls.ts";
-import { trackingMarks } from "./agent-marks.ts";
+import { knownOff, trackingMarks } from "./agent-marks.ts";
 import { effectiveIntervalMs, timeoutOf } from "./status-checks.ts";
 
 export type ExternalRun = AgentRun & { readonly dialect: "rgmanager" | "ocf" };
@@ -124,6 +124,7 @@ function environmentOf(
     ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     ...variables,
     ["OCF_CHECK_LEVEL", String(place.depth)],
+    ...knownOff(place),
     ...trackingMarks(place),
   ];
 }

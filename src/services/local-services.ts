@@ -81,7 +81,7 @@ export class LocalServices {
     this.#nowMs = nowMs;
     switch (input.type) {
       case "run":
-        this.#onRun(input.service, input.operation);
+        this.#onRun(input);
         break;
       case "report":
         this.#onReport(input.action, input.report);
@@ -117,7 +117,7 @@ export class LocalServices {
     return this.#out;
   }
 
-  #onRun(name: ServiceName, op: Operation): void {
+  #onRun({ service: name, operation: op, off }: Extract<LocalInput, { type: "run" }>): void {
     const place = this.#places.get(name);
     invariant(place !== undefined, `operation for unknown ${name}`);
     invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
@@ -135,6 +135,7 @@ export class LocalServices {
     place.again = false;
     place.ill = false;
     place.remains = true;
+    place.worker.nodesOff = off;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
     this.#begin(place, { kind: op.kind, call, op });

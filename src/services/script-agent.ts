@@ -1,8 +1,9 @@
 /**
  * The script resource: an LSB init script.
  * Source: resource-agents script.sh; LSB 3.1, init script actions.
- * Deviations: the meaning of an LSB status code is logged; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts
- * of hosts with systemd from handing the action to systemctl.
+ * Deviations: the meaning of an LSB status code is logged where the script says nothing itself,
+ * since what it says is nearer to the truth; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts of hosts with
+ * systemd from handing the action to systemctl.
  */
 import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
 import type { Ms } from "../model/time.ts";
@@ -37,7 +38,7 @@ export function* callScript(call: ScriptCall): AgentCall {
   switch (report.type) {
     case "exited":
       if (report.code === 0) return { code: 0, text: "" };
-      return failed(`${what} returned ${report.code}${meaning(call, report.code)}`, report.output);
+      return failed(`${what} returned ${report.code}`, report.output, meaning(call, report.code));
     case "signalled":
       return failed(`${what} was killed by ${report.signal}`, report.output);
     case "timed-out":
@@ -54,7 +55,7 @@ function meaning(call: ScriptCall, code: number): string {
   return words === undefined ? "" : ` (${words})`;
 }
 
-function failed(text: string, output: string): AgentVerdict {
+function failed(text: string, output: string, silent = ""): AgentVerdict {
   const shown = output.trim().slice(-outputShownMax).replaceAll(/\s+/g, " ");
-  return { code: 1, text: shown === "" ? text : `${text}: ${shown}` };
+  return { code: 1, text: shown === "" ? `${text}${silent}` : `${text}: ${shown}` };
 }

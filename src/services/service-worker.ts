@@ -8,6 +8,7 @@
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../model/conf.ts";
+import type { NodeName } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { dropAddress } from "../vip/ip-agent.ts";
 import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
@@ -26,7 +27,7 @@ import { compareTrees } from "./tree-delta.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
-type WorkPlace = Omit<CallPlace, "depth" | "limitMs" | "otherInstances">;
+type WorkPlace = Omit<CallPlace, "depth" | "limitMs" | "otherInstances" | "nodesOff">;
 
 /** Time a stop script gets during the clean-up before a start; then its processes are killed. */
 const cleanupStopMs = ms(30_000);
@@ -36,6 +37,8 @@ export class ServiceWorker {
   #conf: ServiceConf;
   readonly #place: WorkPlace;
   readonly #started: StartedResources;
+  /** Known to run nothing when the last operation was decided. */
+  nodesOff: readonly NodeName[] = [];
   /** In start order. */
   #clocks = new Map<ResourceConf, CheckClock>();
   readonly #failures = new Map<ResourceConf, FailureMemory>();
@@ -329,7 +332,9 @@ export class ServiceWorker {
   ): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
     const otherInstances = this.#started.otherInstances(resource);
-    const place = { ...this.#place, ...limits, limitMs, otherInstances };
+    // What was known at the last operation is too old for a check.
+    const nodesOff = action === "status" ? [] : this.nodesOff;
+    const place = { ...this.#place, ...limits, limitMs, otherInstances, nodesOff };
     return callAgent(resource, action, place);
   }
 }

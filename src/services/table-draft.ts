@@ -43,7 +43,13 @@ export type TableNotice = {
 
 export type TableOutput =
   /** To be performed by the named node and life, exactly once, whoever reads this. */
-  | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
+  | {
+      readonly type: "run";
+      readonly service: ServiceName;
+      readonly operation: Operation;
+      /** Nodes that were known to run nothing when it was decided. */
+      readonly off: readonly NodeName[];
+    }
   | {
       readonly type: "reply";
       readonly ref: RequestRef;

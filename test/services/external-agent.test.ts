@@ -52,7 +52,7 @@ type Given = { readonly depth?: number; readonly limitMs?: Ms | null };
 function call(one: ResourceConf, name: AgentAction, given: Given = {}) {
   const { depth = 0 } = given;
   const limitMs = given.limitMs === undefined ? enforcedLimitMs(one, name, depth) : given.limitMs;
-  return callAgent(one, name, { ...place, depth, limitMs });
+  return callAgent(one, name, { ...place, nodesOff: [], depth, limitMs });
 }
 
 function order(one: ResourceConf, name: AgentAction, given: Given = {}) {

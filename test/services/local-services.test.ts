@@ -45,7 +45,7 @@ class Place {
       kind === "start"
         ? { kind, ...shared }
         : { kind, ...shared, goal: { type: "rest", state: "stopped" }, cleanup: "no" };
-    return this.step({ type: "run", service: service(name), operation });
+    return this.step({ type: "run", service: service(name), operation, off: [] });
   }
 
   /** Answers the oldest order. */
@@ -327,9 +327,25 @@ test("resource case 10: a second place of one resource on the node is counted", 
       life: 1,
       chain: emptyChain,
     } as const;
-    step({ type: "run", service: service(name), operation });
+    step({ type: "run", service: service(name), operation, off: [] });
   }
   t.same(counts, ["0", "1"]);
+});
+
+test("the agents of an operation hear which nodes were off when it was decided", async (t) => {
+  const place = new Place(["web"]).step({ type: "clean-up" }).succeed();
+  const operation = { kind: "start", id: 1, node: id(1), life: 1, chain: emptyChain } as const;
+  place.step({ type: "run", service: service("web"), operation, off: [nodeName()] });
+  const environment = () => {
+    const order = place.acts[0]?.order;
+    return new Map(order?.type === "run-process" ? order.environment : []);
+  };
+  t.equal(environment().get("CLUSTERD_NODES_OFF"), "node1");
+  place.succeed();
+  place.nowMs = 3_600_000;
+  place.step({ type: "poll", frozen: [] });
+  t.ok(environment().has("CLUSTERD_NODE"), "a check");
+  t.notOk(environment().has("CLUSTERD_NODES_OFF"), "by now that may be wrong");
 });
 
 function configuration(version: number, ...names: readonly string[]) {

@@ -91,6 +91,30 @@ test("case 18: an ordered domain is followed down, and back up", async (t) => {
   t.equal(driver.shown("p"), "started 1");
 });
 
+test("only a node that is fenced, or has left, is off when a start is ordered", async (t) => {
+  const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3).succeed();
+  const off: (readonly string[])[] = [];
+  driver.onStep = (_, outputs) => {
+    for (const one of outputs) if (one.type === "run") off.push(one.off);
+  };
+  const restart = () => {
+    driver.request(1, "relocate", {
+      service: "p",
+      target: driver.record("p").owner === id(1) ? 2 : 1,
+    });
+    driver.succeed();
+    return off.splice(0).at(-1);
+  };
+  t.same(restart(), []);
+  driver.view(1, 2);
+  t.same(restart(), [], "lost");
+  t.same(driver.fenced(3) && restart(), ["node3.example.com"]);
+  t.same(driver.view(1, 2, 3) && restart(), [], "back, but it has not said what it runs");
+  driver.ready(3).leaving(3);
+  t.same(restart(), [], "leaving");
+  t.same(driver.left(3).view(1, 2) && restart(), ["node3.example.com"]);
+});
+
 test("case 18: with nofailback it stays, but a fresh start takes the best", async (t) => {
   const driver = inOrder(true).view(1, 2, 3).ready(1, 2, 3).succeed();
   t.equal(driver.shown("p"), "started 1");

@@ -31,6 +31,11 @@ test("resource case 14: exit 0 is success; every other code is failure 1", async
   }
 });
 
+test("what a script says of its status counts for more than the code", async (t) => {
+  const { text } = verdict("status", exited(1, "broker (pid 7) runs, but does not answer\n"));
+  t.equal(text, `status of ${file} returned 1: broker (pid 7) runs, but does not answer`);
+});
+
 test("the meaning of a status code is said, for status only", async (t) => {
   const text = (code: number) => verdict("status", exited(code)).text;
   t.equal(text(1), `status of ${file} returned 1 (dead, and its pid file exists)`);
