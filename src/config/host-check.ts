@@ -54,6 +54,8 @@ export type HostFacts = LocalFacts & {
   readonly scripts: ReadonlyMap<string, FileFact>;
   /** Null when the configuration names no key file. */
   readonly keyFile: KeyFileFact | null;
+  /** Why the log file cannot be written; null or absent: it can, or there is none. */
+  readonly logFile?: string | null;
   /** By name of the agent; an agent that is missing here is not checked. */
   readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
   /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
@@ -77,6 +79,7 @@ export function checkHost(
   check.families();
   check.localNode();
   check.keyFile();
+  check.logFile();
   check.agents();
   check.scripts();
   check.units();
@@ -194,6 +197,14 @@ class HostCheck {
     if (problem === null) return;
     const allowed = `a regular file, mode 0600 or 0400, at least ${keyFileBytesMin} bytes`;
     this.#report.error(place, { type: "host", problem: `key file ${path} ${problem}`, allowed });
+  }
+
+  logFile(): void {
+    const { logFile: cause = null } = this.#host;
+    if (cause === null) return;
+    const problem = `log file ${this.#conf.logging.logFile ?? ""}: ${cause}`;
+    const allowed = "until it can be written, lines go to standard output only";
+    this.#report.warning(this.#places.logging, { type: "host", problem, allowed });
   }
 
   agents(): void {

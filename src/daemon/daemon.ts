@@ -8,6 +8,7 @@
 
 import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { systemClock } from "../io/clock.ts";
+import type { LogFormat } from "../io/log-lines.ts";
 import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
@@ -34,6 +35,8 @@ export type DaemonOptions = {
   readonly stateDirectory: string;
   readonly runDirectory: string;
   readonly log: LogSink;
+  /** Of what the guard says on standard error. */
+  readonly guardFormat: LogFormat;
   readonly supervisor: SupervisorLine;
   /** The process may end now, with this exit status. */
   readonly onExit: (status: number) => void;
@@ -168,10 +171,11 @@ export class Daemon {
   }
 
   #startGuard(): void {
-    const { log, stateDirectory } = this.#options;
+    const { log, stateDirectory, guardFormat: logFormat } = this.#options;
     const { trackingToken: token, cgroups } = this.#ports;
     this.#guard = new GuardLink({
       stateDirectory,
+      logFormat,
       duty: {
         token,
         addresses: this.#live.addresses,

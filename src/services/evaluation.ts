@@ -59,7 +59,7 @@ export function beginStart(
     crowdedOut: false,
     op: operation,
   });
-  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, looked);
+  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, { nodes: looked });
   order(draft, name, operation);
 }
 
@@ -73,6 +73,8 @@ export function beginStop(
     readonly chain?: StartChain;
     readonly cleanup?: "yes" | "no";
     readonly why: string;
+    /** Something is wrong, which is why it is stopped. */
+    readonly level?: "warning";
   },
 ): void {
   const service = draft.service(name);
@@ -95,7 +97,8 @@ export function beginStop(
     crowdedOut: false,
     op: operation,
   });
-  draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
+  const { level = "notice" } = stop;
+  draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`, { level });
   order(draft, name, operation);
 }
 
@@ -107,6 +110,7 @@ export function beginRepair(
     readonly parts: "failed" | "left-out" | "gone" | "fresh";
     readonly chain: StartChain;
     readonly why: string;
+    readonly level?: "warning";
   },
 ): void {
   const service = draft.service(name);
@@ -117,7 +121,8 @@ export function beginRepair(
   const kind = "repair" as const;
   const operation = { kind, parts, id: draft.nextOp++, node: owner, life, chain };
   draft.put({ ...service, op: operation });
-  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`);
+  const { level = "notice" } = repair;
+  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`, { level });
   order(draft, name, operation);
 }
 
@@ -174,7 +179,8 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
     });
   } else if (draft.crowdedNodes(name).length > 0 && !service.crowdedOut) {
     draft.put({ ...service, crowdedOut: true });
-    draft.decide(name, "not started: no node is free for it", draft.verdicts(name, []));
+    const nodes = draft.verdicts(name, []);
+    draft.decide(name, "not started: no node is free for it", { nodes, level: "warning" });
   }
 }
 
@@ -298,7 +304,7 @@ function endChain(
   draft.reply(end.chain.requests, -1);
   if (confined) {
     rest(draft, service, "disabled");
-    draft.decide(name, "disabled: the restart in place failed (restart-disable)");
+    draft.decide(name, "disabled: the restart in place failed (restart-disable)", { level: "err" });
     return;
   }
   const delayMs = retryDelayMs(draft, service);
@@ -315,7 +321,10 @@ function endChain(
   const retry = conf.retryDelayMs > 0 ? `next attempt in ${delayMs / 1000} s` : "no retry";
   const why = end.why === null ? "" : `; ${end.why}`;
   const refused = draft.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
-  draft.decide(name, `stopped: no node could start it, ${retry}${why}`, refused);
+  // The first time; while it is tried again and again that is no news.
+  const level = service.retryCount === 0 ? "alert" : "err";
+  const text = `stopped: no node could start it, ${retry}${why}`;
+  draft.decide(name, text, { nodes: refused, level });
 }
 
 /** Puts a service to rest without an owner. */

@@ -346,8 +346,8 @@ function relocateStarted(
       why: "relocate to its own node: restart in place",
     });
   } else if (draft.candidates(service.name, [owner]).length === 0) {
-    const looked = draft.verdicts(service.name, chain.tried);
-    draft.decide(service.name, "not relocated: no other node could take it", looked);
+    const nodes = draft.verdicts(service.name, chain.tried);
+    draft.decide(service.name, "not relocated: no other node could take it", { nodes });
     draft.reply(chain.requests, -17, owner);
   } else {
     beginStop(draft, service.name, {

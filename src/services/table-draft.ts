@@ -92,6 +92,8 @@ export type Decision = {
   readonly nodes: readonly NodeVerdict[];
 };
 
+type Circumstances = Partial<Pick<Decision, "nodes"> & Pick<TableNotice, "level">>;
+
 const decisionsMax = 16;
 
 /** A configuration on its way; see conf-change.ts. */
@@ -279,13 +281,17 @@ export class TableDraft {
   }
 
   /** Remembers why something was done to a service, and says so in the log. */
-  decide(name: ServiceName, text: string, nodes: readonly NodeVerdict[] = []): void {
+  decide(
+    name: ServiceName,
+    text: string,
+    { nodes = [], level = "notice" }: Circumstances = {},
+  ): void {
     const at = Math.floor(this.nowMs / 1000);
     const decisions = [...this.decisionsOf(name), { at, text, nodes }];
     this.#decisions.set(name, decisions.slice(-decisionsMax));
     const looked = nodes.map(({ node, reason }) => `${this.nameOf(node)}: ${reason}`);
     const why = looked.length === 0 ? "" : `; ${looked.join("; ")}`;
-    this.emit({ type: "notice", level: "notice", text: `${name}: ${text}${why}` });
+    this.emit({ type: "notice", level, text: `${name}: ${text}${why}` });
   }
 
   reply(refs: readonly RequestRef[], code: RequestCode, owner: NodeId | null = null): void {

@@ -91,6 +91,24 @@ test("case 18: an ordered domain is followed down, and back up", async (t) => {
   t.equal(driver.shown("p"), "started 1");
 });
 
+test("what goes wrong is more than a notice", async (t) => {
+  const relocate = conf([plain("p", { recovery: "relocate", retryDelayMs: ms(30_000) })]);
+  const driver = new TableDriver(relocate).view(1, 2, 3).ready(1, 2, 3).succeed();
+  const said = () => driver.notices.splice(0);
+  said();
+  driver.checkFails("p");
+  t.match(said()[0], /^warning: service:p: stopping on .*: status check failed: dead/);
+  driver.answer();
+  said();
+  while (driver.operations[0]?.operation.kind === "start") {
+    said();
+    driver.answer("failed");
+    t.match(said()[0], /^warning: service:p: stopping on .*: start failed: agent says no/);
+    driver.answer();
+  }
+  t.match(said().at(-1), /^alert: service:p: stopped: no node could start it/);
+});
+
 test("only a node that is fenced, or has left, is off when a start is ordered", async (t) => {
   const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3).succeed();
   const off: (readonly string[])[] = [];
