@@ -228,15 +228,9 @@ class HostCheck {
 
   scripts(): void {
     for (const [path, place] of this.#places.scripts) {
-      const fact = this.#host.scripts.get(path);
-      if (fact === undefined) continue;
-      const problem =
-        fact.type === "absent"
-          ? `${path}: ${fact.cause}`
-          : !fact.regular
-            ? `${path} is not a regular file`
-            : `${path} is not executable`;
-      if (fact.type === "present" && fact.regular && fact.executable) continue;
+      const cause = scriptProblem(this.#host.scripts.get(path));
+      if (cause === null) continue;
+      const problem = `${path}${cause.startsWith("is ") ? " " : ": "}${cause}`;
       const allowed = "its service cannot run on this node";
       this.#report.warning(place, { type: "host", problem, allowed });
     }
@@ -285,6 +279,20 @@ class HostCheck {
   #placeOf(node: NodeConf): Place {
     return this.#places.nodes.get(node.name) ?? whole;
   }
+}
+
+/** Why a script cannot be run here, or null; what was not looked at is no problem. */
+function scriptProblem(fact: FileFact | undefined): string | null {
+  if (fact === undefined) return null;
+  if (fact.type === "absent") return fact.cause;
+  if (!fact.regular) return "is not a regular file";
+  return fact.executable ? null : "is not executable";
+}
+
+/** By path, those that cannot be run here. */
+export function scriptProblems(facts: ReadonlyMap<string, FileFact>): ReadonlyMap<string, string> {
+  const problems = [...facts].map(([path, fact]) => [path, scriptProblem(fact)] as const);
+  return new Map(problems.flatMap(([path, why]) => (why === null ? [] : [[path, why] as const])));
 }
 
 function unitFinding(unit: string, fact: UnitFact): Finding | null {

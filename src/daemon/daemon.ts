@@ -150,16 +150,9 @@ export class Daemon {
     else this.#life.shutdown(remove);
   }
 
-  /** SIGHUP: the log file was moved away, or the configuration file has changed. */
-  hangUp(): Promise<void> {
-    return this.#supervisor.reloading(() => this.#openAnew());
-  }
-
-  async #openAnew(): Promise<void> {
-    const { log } = this.#options;
-    log.reopen();
-    const { accepted, text } = await this.reload();
-    if (!accepted) log.write("services", "err", { text: `SIGHUP: ${text}` });
+  /** SIGHUP: the log file was moved away. Whoever rotates logs wants no other configuration. */
+  hangUp(): void {
+    this.#options.log.reopen();
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -323,12 +316,13 @@ export class Daemon {
       const text = `this node is not counted (${refusal}): ask a node that is`;
       return { accepted: false, text };
     }
-    return await this.#live.reload(async ({ conf, hash, text }) => {
+    const propose = async ({ conf, hash, text }: Configuration) => {
       const loop = this.#life?.loop ?? null;
       const code = (await loop?.propose({ version: conf.version, hash, text })) ?? -9;
       const last = this.#life?.node?.snapshot.table?.change.last ?? null;
       return { code, text: last?.version === conf.version ? last.text : "" };
-    });
+    };
+    return await this.#supervisor.reloading(() => this.#live.reload(propose));
   }
 
   /** The guard knows of new addresses before anything can be started that has them. */

@@ -184,7 +184,7 @@ function formatOf({ logFormat }: Arguments, descriptor: 1 | 2): LogFormat {
 function obeySignals(daemon: Daemon, log: LineLog): void {
   process.on("SIGTERM", () => daemon.shutdown());
   process.on("SIGINT", () => daemon.shutdown());
-  process.on("SIGHUP", () => void daemon.hangUp());
+  process.on("SIGHUP", () => daemon.hangUp());
   process.on("uncaughtException", (error) => {
     log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
     log.flush();

@@ -36,7 +36,7 @@ export type LifeParts = {
   readonly configHash: string;
   readonly configText: string;
   readonly readText: ReadText;
-  readonly prepareText: (text: string) => Promise<void>;
+  readonly prepareText: (text: string) => Promise<string | null>;
   readonly onConfiguration: (configuration: Configuration) => void;
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
