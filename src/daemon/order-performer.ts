@@ -2,14 +2,16 @@
  * Performs the orders of agents through the ports and reports what came of them.
  * Chooses nothing: each order holds everything. Does not know services' states.
  */
-import { agentLimitMs, agentRun, maskSecrets } from "../fencing/fence-agent.ts";
+import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
 import type { Network, ProcessResult, ProcessRunner, Stop } from "../io/ports.ts";
 import { noFile } from "../io/process-runner.ts";
 import type { AddressOrder, AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { maskSecrets } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { visibleLines } from "../model/visible-text.ts";
 
 export type PerformerPorts = {
   readonly processes: ProcessRunner;
@@ -165,7 +167,8 @@ export class OrderPerformer {
     this.#questions.delete(limit);
     const late = limit.signal.aborted ? why : null;
     const text = `${who}: ${late ?? describeResult(result)}`;
-    const output = result.type === "not-started" ? "" : maskSecrets(use, result.output).trim();
+    const printed = result.type === "not-started" ? "" : result.output;
+    const output = visibleLines(maskSecrets(use.parameters, printed).trim());
     const exitCode = late === null && result.type === "exited" ? result.code : null;
     return { outcome: exitCode === 0 ? "success" : "failure", exitCode, text, output };
   }

@@ -7,7 +7,7 @@
  */
 import { fstatSync } from "node:fs";
 import type { LogChannel, LogPriority } from "../model/conf.ts";
-import { visible } from "../model/visible-text.ts";
+import { visibleLines } from "../model/visible-text.ts";
 import type { LogLine } from "./ports.ts";
 
 /** `journal`: each line begins with `<N>`, and the journal knows the time by itself. */
@@ -31,8 +31,8 @@ export function formatLogText(record: LogRecord, format: "text" | "journal"): st
     format === "journal"
       ? `<${priorities.indexOf(priority)}>${channel}: `
       : `${new Date(record.wallMs).toISOString()} ${priority} ${channel}: `;
-  const lines = text.split("\n").map((line) => `${front}${visible(line)}\n`);
-  return lines.join("");
+  const lines = visibleLines(text).split("\n");
+  return lines.map((line) => `${front}${line}\n`).join("");
 }
 
 /** For whoever reads the descriptor: the system's journal, a person, or a program. */

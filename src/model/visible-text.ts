@@ -18,3 +18,8 @@ export function visible(text: string): string {
     return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`;
   });
 }
+
+/** The same for several lines. */
+export function visibleLines(text: string): string {
+  return text.split("\n").map(visible).join("\n");
+}

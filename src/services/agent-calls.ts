@@ -54,6 +54,7 @@ export function* callAgent(
     file: attributes.get("file") ?? "",
     action,
     environment: agentEnvironment(resource, place),
+    parameters: resource.attributes,
     timeoutMs: place.limitMs,
   });
 }

@@ -13,6 +13,7 @@ import type { AgentConf, AgentRun, ResourceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { AgentAction, CallPlace } from "./agent-calls.ts";
 import { knownOff, trackingMarks } from "./agent-marks.ts";
+import { printableOutput } from "./agent-output.ts";
 import { effectiveIntervalMs, timeoutOf } from "./status-checks.ts";
 
 export type ExternalRun = AgentRun & { readonly dialect: "rgmanager" | "ocf" };
@@ -65,11 +66,13 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
   switch (report.type) {
     case "exited":
       if (isGood(runs, action, report.code)) return { code: 0, text: "" };
-      return failed(what, { code: report.code, output: report.output });
+      return failed(what, { code: report.code, output: printable(resource, report.output) });
     case "signalled":
-      return quoted(`${what} was killed by ${report.signal}`, report.output);
-    case "timed-out":
-      return quoted(`${what} timed out after ${limitMs / 1000} seconds`, report.output);
+      return quoted(`${what} was killed by ${report.signal}`, printable(resource, report.output));
+    case "timed-out": {
+      const late = `${what} timed out after ${limitMs / 1000} seconds`;
+      return quoted(late, printable(resource, report.output));
+    }
     case "not-started": {
       const code = report.absent ? notInstalled : 1;
       return { code, text: `${what} impossible: ${runs.file}: ${report.cause}` };
@@ -104,8 +107,11 @@ function failed(
   return { ...quoted(`${what} returned ${exit.code} (${words})`, exit.output), code: exit.code };
 }
 
-function quoted(text: string, output: string): AgentVerdict {
-  const shown = output.trim().slice(-outputShownMax).replaceAll(/\s+/g, " ");
+function printable({ attributes }: ResourceConf, output: string): string {
+  return printableOutput(attributes, output, outputShownMax);
+}
+
+function quoted(text: string, shown: string): AgentVerdict {
   return { code: 1, text: shown === "" ? text : `${text}: ${shown}` };
 }
 

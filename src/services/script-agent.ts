@@ -5,13 +5,17 @@
  * since what it says is nearer to the truth; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts of hosts with
  * systemd from handing the action to systemctl.
  */
-import type { AgentCall, AgentVerdict } from "../model/agent-orders.ts";
+import type { AgentCall, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
+import type { Parameters } from "../model/secrets.ts";
 import type { Ms } from "../model/time.ts";
+import { printableOutput } from "./agent-output.ts";
 
 export type ScriptCall = {
   readonly file: string;
   readonly action: "start" | "stop" | "status";
   readonly environment: readonly (readonly [string, string])[];
+  /** What must not be repeated of its output is in here. */
+  readonly parameters: Parameters;
   readonly timeoutMs: Ms | null;
 };
 
@@ -38,11 +42,11 @@ export function* callScript(call: ScriptCall): AgentCall {
   switch (report.type) {
     case "exited":
       if (report.code === 0) return { code: 0, text: "" };
-      return failed(`${what} returned ${report.code}`, report.output, meaning(call, report.code));
+      return failed(call, { text: `${what} returned ${report.code}`, report });
     case "signalled":
-      return failed(`${what} was killed by ${report.signal}`, report.output);
+      return failed(call, { text: `${what} was killed by ${report.signal}`, report });
     case "timed-out":
-      return failed(`${what} timed out`, report.output);
+      return failed(call, { text: `${what} timed out`, report });
     case "not-started":
       return { code: report.absent ? 5 : 1, text: `${what} impossible: ${report.cause}` };
     default:
@@ -50,12 +54,16 @@ export function* callScript(call: ScriptCall): AgentCall {
   }
 }
 
-function meaning(call: ScriptCall, code: number): string {
-  const words = call.action === "status" ? statusWords.get(code) : undefined;
-  return words === undefined ? "" : ` (${words})`;
-}
+type Ended = Extract<AgentReport, { readonly output: string }>;
 
-function failed(text: string, output: string, silent = ""): AgentVerdict {
-  const shown = output.trim().slice(-outputShownMax).replaceAll(/\s+/g, " ");
-  return { code: 1, text: shown === "" ? `${text}${silent}` : `${text}: ${shown}` };
+/** What the script says counts for more than the meaning of its code. */
+function failed(
+  call: ScriptCall,
+  { text, report }: { readonly text: string; readonly report: Ended },
+): AgentVerdict {
+  const shown = printableOutput(call.parameters, report.output, outputShownMax);
+  if (shown !== "") return { code: 1, text: `${text}: ${shown}` };
+  const words =
+    call.action === "status" && report.type === "exited" ? statusWords.get(report.code) : undefined;
+  return { code: 1, text: words === undefined ? text : `${text} (${words})` };
 }

@@ -8,12 +8,19 @@ import { exited, walkCall } from "./agent-driver.ts";
 const file = "/etc/init.d/qpidd";
 
 function verdict(action: "start" | "stop" | "status", report: AgentReport) {
-  return walkCall(callScript({ file, action, environment: [], timeoutMs: null }), [report]).verdict;
+  const call = { file, action, environment: [], timeoutMs: null };
+  return walkCall(callScript({ ...call, parameters: [["token", "hunter2"]] }), [report]).verdict;
 }
 
 test("the script is called with the action and nothing else", async (t) => {
   const environment = [["LC_ALL", "C"]] as const;
-  const call = callScript({ file, action: "stop", environment, timeoutMs: ms(30_000) });
+  const call = callScript({
+    file,
+    action: "stop",
+    environment,
+    parameters: [],
+    timeoutMs: ms(30_000),
+  });
   t.same(call.next().value, {
     type: "run-process",
     argv: [file, "stop"],
@@ -56,6 +63,11 @@ test("killed and timed-out scripts failed", async (t) => {
   t.same(killed, { code: 1, text: `start of ${file} was killed by SIGKILL` });
   const late = verdict("stop", { type: "timed-out", output: "waiting" });
   t.same(late, { code: 1, text: `stop of ${file} timed out: waiting` });
+});
+
+test("what is repeated of the output has no secret in it, and commands no terminal", async (t) => {
+  const { text } = verdict("start", exited(1, "no hunter2\u001b[2J"));
+  t.equal(text, `start of ${file} returned 1: no ***\\x1b[2J`);
 });
 
 test("the end of the output is quoted in one line", async (t) => {
