@@ -33,7 +33,8 @@ type Parts = {
 /** What the cluster made of a proposal. */
 export type ProposalEnd = { readonly code: RequestCode; readonly text: string };
 
-const fileMode = 0o640;
+/** Whoever has closed the file to others has his reasons. */
+const fileMode = { kept: true, otherwise: 0o640 } as const;
 /** A proposal, what a member that joins is told, and what this node's operators try meanwhile. */
 const textsMax = 16;
 export class LiveConfiguration {
@@ -149,7 +150,7 @@ export class LiveConfiguration {
     if (present.ok && present.value === text) return;
     if (present.ok && present.value !== before) {
       const aside = `${file}.replaced`;
-      const saved = await replaceWhole(aside, { text: present.value, mode: fileMode });
+      const saved = await replaceWhole(aside, { text: present.value, mode: 0o600 });
       const where = saved.ok ? aside : "nowhere";
       this.#say("warning", `${file} held something else, which is in ${where} now`);
     }
