@@ -24,7 +24,7 @@ import { GuardLink } from "./guard-link.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { operatorBackend } from "./operator-backend.ts";
-import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
+import { acknowledgeReply, killReply, leaveReply, serviceReplyText } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
 import { reportStatus } from "./status-report.ts";
 import { SupervisorDesk, type SupervisorLine } from "./supervisor-desk.ts";
@@ -290,7 +290,9 @@ export class Daemon {
   }> {
     const reply = await this.#life?.loop?.request(request);
     const code = codeOf(reply);
-    return { code, owner: reply?.owner ?? 0, text: requestText(code) };
+    const text =
+      "service" in request ? serviceReplyText(code, request, this.status()) : requestText(code);
+    return { code, owner: reply?.owner ?? 0, text };
   }
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
