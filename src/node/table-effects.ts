@@ -28,6 +28,9 @@ export function performTable(
     case "run":
       parts.own.run(output);
       return;
+    case "abort":
+      parts.own.abort(output);
+      return;
     case "reply":
       parts.own.reply(output);
       return;

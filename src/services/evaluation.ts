@@ -135,6 +135,12 @@ function order(draft: TableDraft, service: ServiceName, operation: Operation): v
   draft.emit({ type: "run", service, operation, off });
 }
 
+/** A start that is under way need not go on: as soon as it has ended, the service is stopped. */
+export function abortStart(draft: TableDraft, service: ServiceName): void {
+  const { op: operation } = draft.service(service);
+  if (operation?.kind === "start") draft.emit({ type: "abort", service, operation });
+}
+
 /** Of a service that has been running: a soft dependency counts for its first start only. */
 const continued: readonly StartChain["cause"][] = ["recovery", "relocate", "restart", "failback"];
 

@@ -9,6 +9,8 @@
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
+ * L7  A start that is given up is answered when its agent has ended: stop and start of a service
+ *     never run side by side.
  * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
@@ -21,7 +23,7 @@ import { assertNever, invariant } from "../model/outcome.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf } from "./operation-calls.ts";
-import type { Operation } from "./service-state.ts";
+import type { Operation, OperationAbort } from "./service-state.ts";
 import { compareServices } from "./tree-delta.ts";
 
 /** Clean-ups that are begun in one step; more would hold up everything else. */
@@ -38,6 +40,8 @@ export class LocalServices {
   /** Whose check is due, or asked for, and has not begun; the first has waited longest. */
   readonly #unchecked = new Map<ServiceName, "due" | "all">();
   #frozen: readonly ServiceName[] = [];
+  /** Starts that need not go on, by operation. */
+  readonly #aborted = new Set<number>();
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   /** Of a clean-up: those whose turn has not come (L6). */
   #uncleaned: Place[] = [];
@@ -83,6 +87,9 @@ export class LocalServices {
       case "run":
         this.#onRun(input);
         break;
+      case "abort":
+        this.#onAbort(input);
+        break;
       case "report":
         this.#onReport(input.action, input.report);
         break;
@@ -100,6 +107,7 @@ export class LocalServices {
         break;
       case "new-life":
         for (const place of this.#places.all()) place.lastOp = 0;
+        this.#aborted.clear();
         break;
       case "clean-up":
         this.#cleanAll("clean-up");
@@ -141,6 +149,14 @@ export class LocalServices {
     this.#begin(place, { kind: op.kind, call, op });
   }
 
+  /** Its agent is told to end, and waited for: stop and start must not run side by side. */
+  #onAbort({ service, operation }: OperationAbort): void {
+    const job = this.#places.get(service)?.job ?? null;
+    if (job?.op?.id !== operation.id || this.#aborted.has(operation.id)) return;
+    this.#aborted.add(operation.id);
+    this.#out.push({ type: "cancel", action: job.action });
+  }
+
   #begin(place: Place, job: Omit<Job, "action">): void {
     this.#resume(place, { ...job, action: 0 }, null);
   }
@@ -150,6 +166,12 @@ export class LocalServices {
     if (next.done === true) {
       this.#places.setJob(place, null);
       this.#finish(place, job, next.value);
+      this.#takeNext(place);
+      return;
+    }
+    if (job.op !== null && this.#aborted.has(job.op.id)) {
+      this.#places.setJob(place, null);
+      this.#finish(place, job, { code: 1, text: "" });
       this.#takeNext(place);
       return;
     }
@@ -249,12 +271,14 @@ export class LocalServices {
     end: { readonly outcome: "ok" | "failed"; readonly text: string },
   ): void {
     const { worker } = place;
+    const aborted = this.#aborted.delete(op.id) && end.outcome === "failed";
     if (op.kind === "start" && end.outcome === "ok") place.startOp = op.id;
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
     }
     if (op.kind === "stop" && end.outcome === "ok") place.remains = false;
-    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
+    const text = aborted ? "given up: it is to be stopped" : end.text;
+    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end, text });
   }
 
   #finishCheck(

@@ -10,6 +10,7 @@
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import {
+  abortStart,
   beginRepair,
   beginStart,
   beginStop,
@@ -112,6 +113,7 @@ function desire(
       requests: [...(service.desired?.requests ?? []), wish.request.ref],
     },
   });
+  abortStart(draft, service.name);
 }
 
 function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {

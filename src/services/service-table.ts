@@ -27,6 +27,7 @@ import {
   settleChange,
 } from "./conf-change.ts";
 import {
+  abortStart,
   beginStop,
   evaluateAll,
   evaluateCrowdedOut,
@@ -336,9 +337,10 @@ export class ServiceTable {
     const name = draft.nameOf(node.id);
     draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
     for (const service of draft.inOrder()) {
-      if (service.owner !== node.id || service.state !== "started") continue;
+      if (service.owner !== node.id) continue;
+      abortStart(draft, service.name);
       // Under repair it is stopped when that has ended.
-      if (service.op !== null) continue;
+      if (service.state !== "started" || service.op !== null) continue;
       beginStop(draft, service.name, {
         node: node.id,
         goal: { type: "exit" },

@@ -14,7 +14,8 @@ import { ServiceIndex } from "./service-index.ts";
 import {
   checkRecord,
   holderOf,
-  type Operation,
+  type OperationAbort,
+  type OperationOrder,
   type RequestRef,
   requestRef,
   type ServiceRecord,
@@ -42,14 +43,8 @@ export type TableNotice = {
 };
 
 export type TableOutput =
-  /** To be performed by the named node and life, exactly once, whoever reads this. */
-  | {
-      readonly type: "run";
-      readonly service: ServiceName;
-      readonly operation: Operation;
-      /** Nodes that were known to run nothing when it was decided. */
-      readonly off: readonly NodeName[];
-    }
+  | OperationOrder
+  | OperationAbort
   | {
       readonly type: "reply";
       readonly ref: RequestRef;

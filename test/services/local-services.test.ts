@@ -332,6 +332,46 @@ test("resource case 10: a second place of one resource on the node is counted", 
   t.same(counts, ["0", "1"]);
 });
 
+test("a start that is given up is told to end, waited for, and not gone on with", async (t) => {
+  const conf = { ...sampleConf() };
+  const services = [sampleService("web", [script("one"), script("two")])];
+  const local = new LocalServices(
+    { ...conf, services: { ...conf.services, services } },
+    { nodeName: nodeName(), trackingToken: "token" },
+  );
+  let outputs: readonly LocalOutput[] = [];
+  const step = (input: LocalInput) => {
+    outputs = local.step(input, 0);
+    return outputs.find((one): one is Act => one.type === "act");
+  };
+  let act = step({ type: "clean-up" });
+  while (act !== undefined) {
+    const killing = act.order.type === "kill-processes";
+    const report = killing ? ({ type: "killed", survivors: 0 } as const) : exited(0);
+    act = step({ type: "report", action: act.action, report });
+  }
+  const start = { kind: "start", id: 7, node: id(1), life: 1, chain: emptyChain } as const;
+  const first = step({ type: "run", service: service("web"), operation: start, off: [] });
+  if (first === undefined) throw new Error("no script");
+  step({ type: "abort", service: service("web"), operation: start });
+  t.same(outputs, [{ type: "cancel", action: first.action }]);
+  step({ type: "abort", service: service("web"), operation: start });
+  t.same(outputs, [], "once");
+  // A script may end well when it is told to end; the next one is not begun.
+  step({ type: "report", action: first.action, report: exited(0) });
+  const text = "given up: it is to be stopped";
+  t.same(outputs, [{ type: "result", op: 7, outcome: "failed", partial: false, text }]);
+  const stop = {
+    goal: { type: "rest", state: "stopped" },
+    cleanup: "no",
+    chain: emptyChain,
+  } as const;
+  const operation = { kind: "stop", id: 8, node: id(1), life: 1, ...stop } as const;
+  t.ok(step({ type: "run", service: service("web"), operation, off: [] }), "and it can be stopped");
+  step({ type: "abort", service: service("web"), operation: start });
+  t.same(outputs, [], "an order that comes too late");
+});
+
 test("the agents of an operation hear which nodes were off when it was decided", async (t) => {
   const place = new Place(["web"]).step({ type: "clean-up" }).succeed();
   const operation = { kind: "start", id: 1, node: id(1), life: 1, chain: emptyChain } as const;

@@ -109,6 +109,27 @@ test("what goes wrong is more than a notice", async (t) => {
   t.match(said().at(-1), /^alert: service:p: stopped: no node could start it/);
 });
 
+test("a start that never ends holds neither a disable nor the end of its node back", async (t) => {
+  const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3);
+  const started = driver.operations[0]?.operation;
+  t.equal(started?.kind, "start");
+  const disabled = driver.request(1, "disable", { service: "p" });
+  t.same(driver.aborted, [started?.id]);
+  driver.answer("failed");
+  t.equal(driver.operations[0]?.operation.kind, "stop", "not before the start has ended");
+  driver.answer();
+  t.equal(driver.shown("p"), "disabled (1)");
+  t.equal(code(driver, disabled), 0);
+
+  driver.aborted.length = 0;
+  driver.request(1, "enable", { service: "p", target: 1 });
+  const again = driver.operations[0]?.operation.id;
+  driver.leaving(1);
+  t.same(driver.aborted, [again]);
+  driver.answer("failed").answer();
+  t.equal(driver.operations[0]?.operation.node, 2, "another node takes it");
+});
+
 test("only a node that is fenced, or has left, is off when a start is ordered", async (t) => {
   const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3).succeed();
   const off: (readonly string[])[] = [];

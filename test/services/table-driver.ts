@@ -17,6 +17,8 @@ export class TableDriver {
   readonly table: ServiceTable;
   /** Operations that no agent has answered, oldest first. */
   readonly operations: Awaited[] = [];
+  /** Starts that need not go on. */
+  readonly aborted: number[] = [];
   readonly notices: string[] = [];
   readonly granted: NodeId[] = [];
   /** Number of a request → its code. */
@@ -209,6 +211,9 @@ export class TableDriver {
     switch (output.type) {
       case "run":
         this.operations.push(output);
+        return;
+      case "abort":
+        this.aborted.push(output.operation.id);
         return;
       case "reply":
         if (this.codes.has(output.ref.number)) throw new Error("a request was answered twice");
