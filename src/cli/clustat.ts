@@ -132,8 +132,8 @@ async function report(options: Options, terminal: Terminal): Promise<number> {
   const { out, err, exit } = status.ok
     ? format(status.value, options, terminal.columns())
     : { out: "", err: formatProblem(status.problem, options.socketPath), exit: 1 };
-  const clear = options.everySeconds !== null && terminal.isTty ? "\u001b[H\u001b[2J" : "";
-  terminal.out(clear + out);
+  if (options.everySeconds !== null) terminal.clear();
+  terminal.out(out);
   terminal.err(err);
   return exit;
 }

@@ -45,8 +45,20 @@ export function formatStatus(status: ClusterStatus, query: StatusQuery): Report 
     ...members,
     "",
     ...serviceLines(status, sortedServices(status), query),
+    ...(query.long ? [] : lostOwnerNotes(status)),
   ];
   return { out: joined(out), err: "", exit: 0 };
+}
+
+/**
+ * A service whose owner is lost is shown as before, as the original does, until that node is
+ * fenced; below the table it says so. The long form has a line of each service for that.
+ */
+function lostOwnerNotes(status: ClusterStatus): readonly string[] {
+  const notes = sortedServices(status).flatMap(({ name, waitingFor, wait }) =>
+    wait?.kind === "fencing" ? [`Note: ${name} waits for ${waitingFor}`] : [],
+  );
+  return notes.length === 0 ? [] : ["", ...notes];
 }
 
 /** `-s`, text: 0 while the service is starting, started or stopping, otherwise its state number. */

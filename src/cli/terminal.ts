@@ -1,7 +1,9 @@
 /**
  * The outside of a command: its two outputs, its environment, the width of the terminal.
  * Does not know what is printed.
+ * T2  Nothing that comes from a daemon can command the terminal of whoever asks it.
  */
+import { visibleLines } from "../model/visible-text.ts";
 
 export type Terminal = {
   readonly out: (text: string) => void;
@@ -10,6 +12,8 @@ export type Terminal = {
   /** Of the terminal; 80 when standard output is none. */
   readonly columns: () => number;
   readonly isTty: boolean;
+  /** Empties the screen; nothing happens where standard output is none. */
+  readonly clear: () => void;
   /** Aborted by SIGINT and SIGTERM, if the command asked for it. */
   readonly untilSignal: () => AbortSignal;
   /** Resolves after the time, or at once when the signal is or gets aborted. */
@@ -37,11 +41,13 @@ export function processTerminal(): Terminal {
     process.exit("code" in error && error.code === "EPIPE" ? 0 : 1);
   });
   return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    // Programs get what there is: they may have a use for it, as JSON has for its own escapes.
+    out: (text) => void process.stdout.write(process.stdout.isTTY ? visibleLines(text) : text),
+    err: (text) => void process.stderr.write(process.stderr.isTTY ? visibleLines(text) : text),
     env: process.env,
     columns: () => (process.stdout.isTTY ? process.stdout.columns || 80 : 80),
     isTty: process.stdout.isTTY === true,
+    clear: () => void (process.stdout.isTTY && process.stdout.write("\u001b[H\u001b[2J")),
     untilSignal: () => {
       const ended = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => ended.abort());

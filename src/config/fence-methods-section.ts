@@ -6,6 +6,7 @@
  * obsolete `option` becomes `action`; `nodename` is added; a second method of one name is refused.
  */
 import type { FenceDeviceUse, FenceMethodConf } from "../model/conf.ts";
+import { isSecret } from "../model/secrets.ts";
 import type { Report } from "./complaint.ts";
 import { fenceDevicesMax, fenceMethodsMax } from "./defaults.ts";
 import {
@@ -17,7 +18,7 @@ import {
   type Section,
   sectionsNamed,
 } from "./section.ts";
-import { isSecret, nameList, quoted } from "./value-text.ts";
+import { nameList, quoted } from "./value-text.ts";
 
 /** The agent name that stands for waiting until the victim has fenced itself. */
 export const selfAgent = "self";

@@ -55,6 +55,8 @@ export type HostFacts = LocalFacts & {
   readonly scripts: ReadonlyMap<string, FileFact>;
   /** Null when the configuration names no key file. */
   readonly keyFile: KeyFileFact | null;
+  /** Why the log file cannot be written; null or absent: it can, or there is none. */
+  readonly logFile?: string | null;
   /** By name of the agent; an agent that is missing here is not checked. */
   readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
   /** Addresses that clusterd has put up on this machine; null: it cannot be known. */
@@ -81,6 +83,7 @@ export function checkHost(
   checkServiceAddresses(conf, { host, places }, report);
   check.localNode();
   check.keyFile();
+  check.logFile();
   check.agents();
   check.scripts();
   check.units();
@@ -200,6 +203,14 @@ class HostCheck {
     this.#report.error(place, { type: "host", problem: `key file ${path} ${problem}`, allowed });
   }
 
+  logFile(): void {
+    const { logFile: cause = null } = this.#host;
+    if (cause === null) return;
+    const problem = `log file ${this.#conf.logging.logFile ?? ""}: ${cause}`;
+    const allowed = "until it can be written, lines go to standard output only";
+    this.#report.warning(this.#places.logging, { type: "host", problem, allowed });
+  }
+
   agents(): void {
     for (const [agent, place] of this.#places.agents) {
       const fact = this.#host.fenceAgents.get(agent);
@@ -221,15 +232,9 @@ class HostCheck {
 
   scripts(): void {
     for (const [path, place] of this.#places.scripts) {
-      const fact = this.#host.scripts.get(path);
-      if (fact === undefined) continue;
-      const problem =
-        fact.type === "absent"
-          ? `${path}: ${fact.cause}`
-          : !fact.regular
-            ? `${path} is not a regular file`
-            : `${path} is not executable`;
-      if (fact.type === "present" && fact.regular && fact.executable) continue;
+      const cause = scriptProblem(this.#host.scripts.get(path));
+      if (cause === null) continue;
+      const problem = `${path}${cause.startsWith("is ") ? " " : ": "}${cause}`;
       const allowed = "its service cannot run on this node";
       this.#report.warning(place, { type: "host", problem, allowed });
     }
@@ -278,6 +283,20 @@ class HostCheck {
   #placeOf(node: NodeConf): Place {
     return this.#places.nodes.get(node.name) ?? whole;
   }
+}
+
+/** Why a script cannot be run here, or null; what was not looked at is no problem. */
+function scriptProblem(fact: FileFact | undefined): string | null {
+  if (fact === undefined) return null;
+  if (fact.type === "absent") return fact.cause;
+  if (!fact.regular) return "is not a regular file";
+  return fact.executable ? null : "is not executable";
+}
+
+/** By path, those that cannot be run here. */
+export function scriptProblems(facts: ReadonlyMap<string, FileFact>): ReadonlyMap<string, string> {
+  const problems = [...facts].map(([path, fact]) => [path, scriptProblem(fact)] as const);
+  return new Map(problems.flatMap(([path, why]) => (why === null ? [] : [[path, why] as const])));
 }
 
 function unitFinding(unit: string, fact: UnitFact): Finding | null {

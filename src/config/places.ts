@@ -29,6 +29,7 @@ export type ConfPlaces = {
   /** By key of the account. */
   readonly accounts: ReadonlyMap<string, Place>;
   readonly keyFile: Place | null;
+  readonly logging: Place;
   /** Null: the address was computed, and may be computed again for another family. */
   readonly multicast: Place | null;
   /** Parameters of fence devices as written, for comparison with the agent's metadata. */
@@ -61,6 +62,7 @@ export function collectPlaces(root: Section, file: string): ConfPlaces {
     units: unitPlaces(sectionsOf("systemd", onlySection(root, "rm"))),
     accounts: accountPlaces(sectionsNamed(root, "uidgid")),
     keyFile: optionalPlace(holder, "keyfile"),
+    logging: placeOfAttribute(onlySection(root, "logging"), "logfile"),
     multicast: optionalPlace(multicast, "addr"),
     parameters: [...ownParameters(devices), ...usedParameters(nodes, devices)],
   };

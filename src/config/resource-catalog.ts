@@ -25,7 +25,7 @@ import {
   placeOfAttribute,
   type Section,
 } from "./section.ts";
-import { nameList, quoted } from "./value-text.ts";
+import { nameList, quoted, quotedUnlessSecret } from "./value-text.ts";
 
 export type Definition = {
   readonly rule: AgentRule;
@@ -144,12 +144,13 @@ export class ResourceCatalog {
   ): void {
     const { section, parameter, value, first } = taken;
     const { line } = first.element;
+    const shown = quotedUnlessSecret(parameter.name, value);
     const problem =
       rule.type === "service"
         ? `service ${quoted(value)} is already defined, first at line ${line}`
         : rule.instancesMax === 1
           ? `${rule.type} ${value} may be used once, first at line ${line}`
-          : `${parameter.name} ${quoted(value)} is already used by <${rule.type}> at line ${line}`;
+          : `${parameter.name} ${shown} is already used by <${rule.type}> at line ${line}`;
     const shareable = rule.instancesMax === null;
     this.#report.error(placeOfAttribute(section, parameter.name), {
       type: "duplicate",

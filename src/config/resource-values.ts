@@ -20,7 +20,7 @@ import {
   parseDuration,
   parseFlag,
   parseInteger,
-  quoted,
+  quotedUnlessSecret,
 } from "./value-text.ts";
 
 /** Complains about the attributes of a definition; true when it can be used. */
@@ -78,7 +78,8 @@ export function checkValue(
 ): boolean {
   const value = attributeOf(section, parameter.name) ?? "";
   if (fits(value, parameter.kind)) return true;
-  const problem = `${quoted(value)} is not ${kindName(parameter.kind)}`;
+  const shown = quotedUnlessSecret(parameter.name, value);
+  const problem = `${shown} is not ${kindName(parameter.kind)}`;
   const allowed = allowedFor(parameter.kind);
   report.error(placeOfAttribute(section, parameter.name), {
     type: "bad-value",
@@ -93,7 +94,8 @@ function doubtValue(section: Section, parameter: AgentParameter, report: Report)
   const value = attributeOf(section, parameter.name) ?? "";
   if (fits(value, parameter.kind)) return;
   const expected = parameter.kind.type === "flag" ? "a boolean" : "an integer";
-  const problem = `${quoted(value)} is not ${expected}, which the agent's metadata ask for`;
+  const shown = quotedUnlessSecret(parameter.name, value);
+  const problem = `${shown} is not ${expected}, which the agent's metadata ask for`;
   const place = placeOfAttribute(section, parameter.name);
   report.warning(place, { type: "bad-value", problem });
 }

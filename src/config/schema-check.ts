@@ -8,7 +8,7 @@ import type { Place, Report } from "./complaint.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { AttributeRules, ElementRule } from "./schema.ts";
 import { childSections, placeOf, placeOfAttribute, type Section } from "./section.ts";
-import { nameList, quoted } from "./value-text.ts";
+import { nameList, quotedUnlessSecret } from "./value-text.ts";
 
 /** Complains about everything at and below `section` that `rule` does not let pass. */
 export function checkSchema(section: Section, rule: ElementRule, report: Report): void {
@@ -57,7 +57,7 @@ export function checkCharacters(section: Section, report: Report): void {
     if (hasControlCharacter(value)) {
       report.error(placeOfAttribute(section, name), {
         type: "bad-value",
-        problem: `${quoted(value)} contains a line break or control character`,
+        problem: `${quotedUnlessSecret(name, value)} contains a line break or control character`,
         allowed: "one line of text",
       });
     }

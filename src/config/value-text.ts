@@ -2,6 +2,7 @@
  * Attribute values as text → numbers, switches, durations, and their quotation in messages.
  * Does not know where a value stands nor what it is for; null always means "not of this kind".
  */
+import { isSecret } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { durationSecondsMax } from "./defaults.ts";
 
@@ -55,9 +56,9 @@ export function quoted(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
-/** A parameter whose value must not be repeated in a message. */
-export function isSecret(parameter: string): boolean {
-  return /passw|passphrase|secret|community/i.test(parameter);
+/** The value of this parameter, unless it is a secret. */
+export function quotedUnlessSecret(parameter: string, value: string): string {
+  return isSecret(parameter) ? "its value (a secret)" : quoted(value);
 }
 
 /** Names for a sentence; a long list is cut. */

@@ -17,6 +17,7 @@ import type { Duplex } from "node:stream";
 import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
+import { limitConnections } from "./connection-room.ts";
 import { type ControlError, httpStatus } from "./control-error.ts";
 import { GroupRequests } from "./control-groups.ts";
 import { type ControlLimits, controlLimits } from "./control-limits.ts";
@@ -156,7 +157,7 @@ class Listener implements ControlServer {
       },
       (request, response) => void this.#serve(request, response),
     );
-    this.#server.maxConnections = limits.connectionsMax;
+    limitConnections(this.#server, limits.connectionsMax);
     // A second request on a connection would be carried out with nobody left to hear its reply.
     this.#server.maxRequestsPerSocket = 1;
     this.#server.on("clientError", (error, socket) => {
@@ -182,10 +183,7 @@ class Listener implements ControlServer {
     for (const stream of this.#streams) stream.end();
     const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.replyMs);
     return new Promise((resolve) => {
-      this.#server.close(() => {
-        clearTimeout(deadline);
-        resolve();
-      });
+      this.#server.close(() => resolve(clearTimeout(deadline)));
     });
   }
 

@@ -8,6 +8,7 @@
 
 import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { systemClock } from "../io/clock.ts";
+import type { LogFormat } from "../io/log-lines.ts";
 import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -24,7 +25,7 @@ import { GuardLink } from "./guard-link.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { operatorBackend } from "./operator-backend.ts";
-import { acknowledgeReply, killReply, leaveReply } from "./operator-replies.ts";
+import { acknowledgeReply, killReply, leaveReply, serviceReplyText } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
 import type { RingThreadProblem } from "./ring-port.ts";
 import { reportStatus } from "./status-report.ts";
@@ -36,6 +37,8 @@ export type DaemonOptions = {
   readonly stateDirectory: string;
   readonly runDirectory: string;
   readonly log: LogSink;
+  /** Of what the guard says on standard error. */
+  readonly guardFormat: LogFormat;
   readonly supervisor: SupervisorLine;
   /** The process may end now, with this exit status. */
   readonly onExit: (status: number) => void;
@@ -152,16 +155,9 @@ export class Daemon {
     else this.#life.shutdown(remove);
   }
 
-  /** SIGHUP: the log file was moved away, or the configuration file has changed. */
-  hangUp(): Promise<void> {
-    return this.#supervisor.reloading(() => this.#openAnew());
-  }
-
-  async #openAnew(): Promise<void> {
-    const { log } = this.#options;
-    log.reopen();
-    const { accepted, text } = await this.reload();
-    if (!accepted) log.write("services", "err", { text: `SIGHUP: ${text}` });
+  /** SIGHUP: the log file was moved away. Whoever rotates logs wants no other configuration. */
+  hangUp(): void {
+    this.#options.log.reopen();
   }
 
   /** Something is broken: kill what runs, then end. */
@@ -178,10 +174,11 @@ export class Daemon {
   }
 
   #startGuard(): void {
-    const { log, stateDirectory } = this.#options;
+    const { log, stateDirectory, guardFormat: logFormat } = this.#options;
     const { trackingToken: token, cgroups, claims } = this.#ports;
     this.#guard = new GuardLink({
       stateDirectory,
+      logFormat,
       duty: {
         token,
         addresses: claims.all,
@@ -306,7 +303,9 @@ export class Daemon {
   }> {
     const reply = await this.#life?.loop?.request(request);
     const code = codeOf(reply);
-    return { code, owner: reply?.owner ?? 0, text: requestText(code) };
+    const text =
+      "service" in request ? serviceReplyText(code, request, this.status()) : requestText(code);
+    return { code, owner: reply?.owner ?? 0, text };
   }
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
@@ -332,12 +331,13 @@ export class Daemon {
       const text = `this node is not counted (${refusal}): ask a node that is`;
       return { accepted: false, text };
     }
-    return await this.#live.reload(async ({ conf, hash, text }) => {
+    const propose = async ({ conf, hash, text }: Configuration) => {
       const loop = this.#life?.loop ?? null;
       const code = (await loop?.propose({ version: conf.version, hash, text })) ?? -9;
       const last = this.#life?.node?.snapshot.table?.change.last ?? null;
       return { code, text: last?.version === conf.version ? last.text : "" };
-    });
+    };
+    return await this.#supervisor.reloading(() => this.#live.reload(propose));
   }
 
   #onConfiguration(configuration: Configuration): void {

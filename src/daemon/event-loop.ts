@@ -49,8 +49,8 @@ export type LoopParts = {
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Another configuration is in force. */
   readonly onConfiguration: (configuration: Configuration) => void;
-  /** Gathers what it takes to read a configuration's text. */
-  readonly prepareText: (text: string) => Promise<void>;
+  /** Gathers what it takes to read a configuration's text; returns what is wrong with it here. */
+  readonly prepareText: (text: string) => Promise<string | null>;
   /** The lease lasts longer; the guard has to hear of it. */
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
@@ -246,8 +246,8 @@ export class EventLoop {
   }
 
   async #read(text: string): Promise<void> {
-    await this.#parts.prepareText(text);
-    this.push({ type: "read-done", text });
+    const objection = await this.#parts.prepareText(text);
+    this.push({ type: "read-done", text, objection });
   }
 
   #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {

@@ -17,6 +17,7 @@ import {
   type WatchOrder,
 } from "../guard/guard-messages.ts";
 import { readJsonLines } from "../io/json-text.ts";
+import type { LogFormat } from "../io/log-lines.ts";
 import type { LogSink } from "../io/ports.ts";
 import { toolEnvironment } from "../io/tool.ts";
 import type { LogPriority } from "../model/conf.ts";
@@ -30,6 +31,8 @@ export type WatchdogReport = Omit<
 
 export type GuardLinkOptions = {
   readonly stateDirectory: string;
+  /** Of what it says on standard error. */
+  readonly logFormat: LogFormat;
   readonly duty: Omit<Bare<WatchOrder>, "type">;
   readonly log: LogSink;
   /** The first guard is there, and that of an earlier life of this daemon is not. */
@@ -103,7 +106,8 @@ export class GuardLink {
   }
 
   #start(): void {
-    const child = spawn(process.execPath, [program, this.#options.stateDirectory], {
+    const { stateDirectory, logFormat } = this.#options;
+    const child = spawn(process.execPath, [program, stateDirectory, logFormat], {
       cwd: "/",
       detached: true,
       env: toolEnvironment,

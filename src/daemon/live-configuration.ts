@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import type { FoundAgents } from "../config/found-agents.ts";
-import { checkHost } from "../config/host-check.ts";
+import { checkHost, scriptProblems } from "../config/host-check.ts";
 import type { AcknowledgeReply } from "../control/protocol.ts";
 import { replaceWhole } from "../io/atomic-file.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
@@ -18,6 +18,7 @@ import { readText } from "../io/text-file.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestText } from "../model/request-codes.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
+import { missingScript } from "../services/missing-scripts.ts";
 import { searchAgents } from "./agent-search.ts";
 import { type LoadedConfiguration, loadConfiguration } from "./configuration.ts";
 
@@ -30,7 +31,8 @@ type Parts = {
 /** What the cluster made of a proposal. */
 export type ProposalEnd = { readonly code: RequestCode; readonly text: string };
 
-const fileMode = 0o640;
+/** Whoever has closed the file to others has his reasons. */
+const fileMode = { kept: true, otherwise: 0o640 } as const;
 /** A proposal, what a member that joins is told, and what this node's operators try meanwhile. */
 const textsMax = 16;
 export class LiveConfiguration {
@@ -55,15 +57,16 @@ export class LiveConfiguration {
 
   /**
    * Before `read`, and asynchronous: this machine is asked for whatever the text supposes. What is
-   * missing here, such as a script, is said; it does not keep the others from their configuration.
+   * missing here, such as a script, is said. Returns what this node has against the text, if a
+   * service would be stopped for it that could not be started again here.
    */
-  async prepare(text: string): Promise<void> {
-    const { file, local, hash } = this.#loaded;
+  async prepare(text: string): Promise<string | null> {
+    const { file, local, hash, conf } = this.#loaded;
     const { agents, units } = await searchAgents(text);
     this.#remember(text, agents);
     const parsed = parseClusterConf(text, { file, agents });
-    if (parsed.conf === null || parsed.places === null) return;
-    if (createHash("sha256").update(text).digest("hex") === hash) return;
+    if (parsed.conf === null || parsed.places === null) return null;
+    if (createHash("sha256").update(text).digest("hex") === hash) return null;
     const facts = {
       ...(await gatherHostFacts(parsed.conf, {
         nodeName: local.name,
@@ -75,6 +78,8 @@ export class LiveConfiguration {
     for (const each of checkHost(parsed.conf, facts, parsed.places)) {
       this.#say("warning", formatComplaint(each));
     }
+    const change = { old: conf.services, next: parsed.conf.services };
+    return missingScript(change, local.id, scriptProblems(facts.scripts));
   }
 
   /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
@@ -98,7 +103,7 @@ export class LiveConfiguration {
     const { file, local, hash } = this.#loaded;
     const content = await readText(file);
     if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
-    await this.prepare(content.value);
+    const objection = await this.prepare(content.value);
     const next = this.read(content.value);
     if (!next.ok) return invalid(next.problem);
     if (next.value.hash === hash) return { accepted: true, text: "it is in force already" };
@@ -106,6 +111,7 @@ export class LiveConfiguration {
     if (problem !== null) return { accepted: false, text: problem };
     const checked = await loadConfiguration(file, local.name, this.#stateDirectory);
     if (checked.loaded === null) return invalid(firstError(checked.complaints));
+    if (objection !== null) return { accepted: false, text: `${local.name}: ${objection}` };
     const { code, text } = await propose(next.value);
     if (code === 0) return { accepted: true, text: "" };
     return { accepted: false, text: text === "" ? requestText(code) : text };
@@ -136,7 +142,7 @@ export class LiveConfiguration {
     if (present.ok && present.value === text) return;
     if (present.ok && present.value !== before) {
       const aside = `${file}.replaced`;
-      const saved = await replaceWhole(aside, { text: present.value, mode: fileMode });
+      const saved = await replaceWhole(aside, { text: present.value, mode: 0o600 });
       const where = saved.ok ? aside : "nowhere";
       this.#say("warning", `${file} held something else, which is in ${where} now`);
     }

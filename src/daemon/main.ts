@@ -11,7 +11,8 @@ import { causeCode, causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { lockInstance } from "../io/instance-lock.ts";
 import { writeNewKey } from "../io/key-file.ts";
-import { JsonLog } from "../io/log-sink.ts";
+import { formatFor, type LogFormat } from "../io/log-lines.ts";
+import { LineLog } from "../io/log-sink.ts";
 import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { loadConfiguration } from "./configuration.ts";
@@ -39,6 +40,7 @@ type Arguments = {
   readonly stateDir: string;
   readonly runDir: string;
   readonly logLevel?: LogPriority;
+  readonly logFormat?: LogFormat;
 };
 
 function parseArguments(argv: readonly string[]): Arguments {
@@ -52,6 +54,7 @@ function parseArguments(argv: readonly string[]): Arguments {
     .option("--state-dir <directory>", "what must survive a restart", "/var/lib/clusterd")
     .option("--run-dir <directory>", "control socket", "/run/clusterd")
     .option("--log-level <level>", `least important level that is logged: ${levels.join(", ")}`)
+    .option("--log-format <format>", "json or text; otherwise by who reads the standard output")
     .version(version, "-v, --version")
     .helpOption("-h, --help")
     .allowExcessArguments(false);
@@ -59,6 +62,9 @@ function parseArguments(argv: readonly string[]): Arguments {
   const options = command.opts<Arguments>();
   if (options.logLevel !== undefined && !levels.includes(options.logLevel)) {
     command.error(`error: --log-level ${options.logLevel}: one of ${levels.join(", ")}`);
+  }
+  if (options.logFormat !== undefined && !["json", "text"].includes(options.logFormat)) {
+    command.error(`error: --log-format ${options.logFormat}: json or text`);
   }
   if (options.config === undefined && options.keygen === undefined) {
     command.error("error: required option '-c, --config <file>' not specified");
@@ -75,8 +81,11 @@ function usesOcfAgents({ services }: ClusterConf): boolean {
   return services.services.some(({ tree }) => uses(tree));
 }
 
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+/** Before there is a log; the journal hears of it with the right priority. */
+function say(text: string, priority: "err" | "warning" = "err"): void {
+  const { isTTY: isTerminal } = process.stderr;
+  const journal = formatFor(2, { environment: process.env, isTerminal }) === "journal";
+  process.stderr.write(`${journal ? (priority === "err" ? "<3>" : "<4>") : ""}${text}\n`);
 }
 
 /** Only the last level: a missing parent is a typing error, and Node hangs on one in /proc. */
@@ -107,9 +116,11 @@ async function run(options: Arguments): Promise<number | null> {
     options.name ?? null,
     options.stateDir,
   );
-  for (const complaint of complaints) say(formatComplaint(complaint));
+  for (const complaint of complaints) {
+    say(formatComplaint(complaint), complaint.severity === "error" ? "err" : "warning");
+  }
   const strictly = options.strict === true && complaints.length > 0;
-  if (complaints.length > 0) say(formatCount(complaints));
+  if (complaints.length > 0) say(formatCount(complaints), "warning");
   if (loaded === null || strictly) return 1;
   if (options.check === true) {
     tellQuorumLoss(loaded.conf);
@@ -135,13 +146,7 @@ async function run(options: Arguments): Promise<number | null> {
     );
     return 1;
   }
-  const { logging } = loaded.conf;
-  const { logLevel } = options;
-  const priority =
-    logLevel === undefined
-      ? logging.priority
-      : { totem: logLevel, quorum: logLevel, fencing: logLevel, services: logLevel };
-  const log = new JsonLog({ ...logging, priority, clock: systemClock(), output: 1 });
+  const log = openLog(options, loaded.conf.logging);
   for (const text of startupWarnings(loaded.conf)) log.write("services", "warning", { text });
   const supervisor = await openSupervisorLine(process.env, (text) =>
     log.write("services", "warning", { text }),
@@ -151,6 +156,7 @@ async function run(options: Arguments): Promise<number | null> {
     stateDirectory: options.stateDir,
     runDirectory: options.runDir,
     log,
+    guardFormat: formatOf(options, 2),
     supervisor,
     onExit: (status) => {
       log.flush();
@@ -173,10 +179,25 @@ function tellQuorumLoss({ services, nodes }: ClusterConf): void {
   for (const line of quorumLossLines(services, nameOf)) process.stdout.write(`${line}\n`);
 }
 
-function obeySignals(daemon: Daemon, log: JsonLog): void {
+function openLog(options: Arguments, logging: ClusterConf["logging"]): LineLog {
+  const { logLevel } = options;
+  const priority =
+    logLevel === undefined
+      ? logging.priority
+      : { totem: logLevel, quorum: logLevel, fencing: logLevel, services: logLevel };
+  const format = formatOf(options, 1);
+  return new LineLog({ ...logging, priority, clock: systemClock(), output: 1, format });
+}
+
+function formatOf({ logFormat }: Arguments, descriptor: 1 | 2): LogFormat {
+  const { isTTY } = descriptor === 1 ? process.stdout : process.stderr;
+  return logFormat ?? formatFor(descriptor, { environment: process.env, isTerminal: isTTY });
+}
+
+function obeySignals(daemon: Daemon, log: LineLog): void {
   process.on("SIGTERM", () => daemon.shutdown());
   process.on("SIGINT", () => daemon.shutdown());
-  process.on("SIGHUP", () => void daemon.hangUp());
+  process.on("SIGHUP", () => daemon.hangUp());
   process.on("uncaughtException", (error) => {
     log.write("services", "emerg", { text: `broken: ${error.stack ?? error.message}` });
     log.flush();

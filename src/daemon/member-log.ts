@@ -1,5 +1,6 @@
 /**
- * When each member of the present configuration joined, as this node saw it.
+ * When each member of the present configuration joined, as this node saw it, and who came back as
+ * it was although it had been fenced.
  * Knows configurations and lives; does not know votes.
  * Source: cman commands.c: add_ais_node (incarnation and join time of a node).
  * Deviation: a member that was restarted within one change of configuration has joined anew.
@@ -22,9 +23,20 @@ export type JoinRecord = {
 
 export class MemberLog {
   #joined = new Map<NodeId, JoinRecord>();
+  /** Of nodes that are away: the life that went, and the time of its fencing before that, or 0. */
+  readonly #gone = new Map<NodeId, { readonly incarnation: number; readonly fencedAt: number }>();
 
-  /** A regular configuration, installed now. */
-  note({ ring, members, incarnations }: Membership, nowSeconds: number): void {
+  /**
+   * A regular configuration, installed now; `fencedAt` has when agents last fenced a node. Returns
+   * the members that were fenced while they were away, and are back with the same life: whatever
+   * fenced them did not switch them off.
+   */
+  note(
+    { ring, members, incarnations }: Membership,
+    nowSeconds: number,
+    fencedAt: ReadonlyMap<NodeId, number>,
+  ): readonly NodeId[] {
+    const survivors: NodeId[] = [];
     const lives = new Map(incarnations);
     const joined = new Map<NodeId, JoinRecord>();
     for (const node of members) {
@@ -33,7 +45,18 @@ export class MemberLog {
       const same = before !== undefined && before.incarnation === incarnation;
       joined.set(node, same ? before : { incarnation, generation: ring.seq, at: nowSeconds });
     }
+    for (const [node, { incarnation }] of this.#joined) {
+      if (joined.has(node)) continue;
+      this.#gone.set(node, { incarnation, fencedAt: fencedAt.get(node) ?? 0 });
+    }
+    for (const [node, { incarnation }] of joined) {
+      const gone = this.#gone.get(node);
+      this.#gone.delete(node);
+      if (gone === undefined || gone.incarnation !== incarnation) continue;
+      if ((fencedAt.get(node) ?? 0) !== gone.fencedAt) survivors.push(node);
+    }
     this.#joined = joined;
+    return survivors;
   }
 
   /** Null for a node that is not in the last configuration. */

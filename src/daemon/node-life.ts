@@ -38,7 +38,7 @@ export type LifeParts = {
   readonly configHash: string;
   readonly configText: string;
   readonly readText: ReadText;
-  readonly prepareText: (text: string) => Promise<void>;
+  readonly prepareText: (text: string) => Promise<string | null>;
   readonly onConfiguration: (configuration: Configuration) => void;
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
@@ -152,7 +152,8 @@ export class NodeLife {
         if (configuration.kind === "regular") {
           this.#see("operational");
           const nowSeconds = Math.floor(systemClock().wallMs() / 1000);
-          this.#members.note({ ...configuration, incarnations }, nowSeconds);
+          const seen = { ...configuration, incarnations };
+          this.#accuse(this.#members.note(seen, nowSeconds, this.#fencedAt()));
         }
         this.#loop?.push({ type: "configuration", configuration, heardAt });
         this.#groups.push({ type: "configuration", configuration });
@@ -225,6 +226,25 @@ export class NodeLife {
     if (this.#ended) return;
     this.#finish();
     this.#parts.onEnd(end);
+  }
+
+  /** When agents have fenced each node last. */
+  #fencedAt(): ReadonlyMap<NodeId, number> {
+    const fenced = this.#node?.snapshot.fence.snapshot().fenced ?? [];
+    const agents = fenced.filter(({ how }) => how === "agent" || how === "external");
+    return new Map(agents.map(({ node, at }) => [node, at]));
+  }
+
+  /** A node that is cut off from its disks only, and let in again, lives on. */
+  #accuse(survivors: readonly NodeId[]): void {
+    const { nodes } = this.#parts.conf;
+    for (const { id, name, unfence } of nodes) {
+      if (!survivors.includes(id) || unfence.length > 0) continue;
+      const text =
+        `${name} was fenced and is back with the same life: its fence device has not switched it ` +
+        "off, and services may have run twice; try it with fence_check-ts and fence_node-ts";
+      this.#parts.log.write("fencing", "alert", { text });
+    }
   }
 
   #see(state: RingView["state"]): void {

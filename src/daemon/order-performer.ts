@@ -5,7 +5,7 @@
  * O2  A kill is over only when no earlier order for the service can do anything any more: what is
  *     under way counts as alive until it was seen to end.
  */
-import { agentLimitMs, agentRun, maskSecrets } from "../fencing/fence-agent.ts";
+import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
 import type { AddressClaims } from "../io/address-claims.ts";
 import type {
   DoneFor,
@@ -27,7 +27,9 @@ import type {
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { maskSecrets } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { visibleLines } from "../model/visible-text.ts";
 
 export type PerformerPorts = {
   readonly processes: ProcessRunner;
@@ -309,7 +311,8 @@ export class OrderPerformer {
     this.#questions.delete(limit);
     const late = limit.signal.aborted ? why : null;
     const text = `${who}: ${late ?? describeResult(result)}`;
-    const output = result.type === "not-started" ? "" : maskSecrets(use, result.output).trim();
+    const printed = result.type === "not-started" ? "" : result.output;
+    const output = visibleLines(maskSecrets(use.parameters, printed).trim());
     const exitCode = late === null && result.type === "exited" ? result.code : null;
     return { outcome: exitCode === 0 ? "success" : "failure", exitCode, text, output };
   }

@@ -50,12 +50,14 @@ export class SupervisorDesk {
     this.#timers = [shows, setInterval(() => say("WATCHDOG=1"), everyMs)];
   }
 
-  /** Around what SIGHUP does. */
-  async reloading(act: () => unknown): Promise<void> {
+  /** While another configuration is brought in, whoever has asked for it. */
+  async reloading<Value>(act: () => Promise<Value>): Promise<Value> {
     const { say, monotonicUs } = this.#options;
+    if (this.#timers.length === 0) return await act();
     say?.("RELOADING=1", `MONOTONIC_USEC=${monotonicUs()}`);
-    await act();
+    const value = await act();
     say?.("READY=1");
+    return value;
   }
 
   stopping(): void {

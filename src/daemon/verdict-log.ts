@@ -1,8 +1,8 @@
 /**
  * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
  * Does not know frames or nodes beyond what a verdict names.
- * V1  One notice for each cause in ten seconds, with the source of one frame; the counters have the
- *     true numbers.
+ * V1  One notice for each cause in ten seconds, with the source of one frame, and while it goes on
+ *     less and less often; the counters have the true numbers.
  */
 import type { DropCause, SealVerdict } from "../io/ports.ts";
 import type { RingNotice } from "../membership/ring-events.ts";
@@ -10,6 +10,11 @@ import { assertNever } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 
 const quietMs = 10_000;
+/** Often enough to be found by whoever looks for the cause, a hundred and fifty lines a day. */
+const quietMsMax = 600_000;
+
+/** A late or repeated frame is no fault of the configuration. */
+const harmless: readonly DropCause[] = ["replay", "old-incarnation"];
 
 /** What an operator can do about it; null: normal in a running cluster. */
 const remedies: Readonly<Record<DropCause, string | null>> = {
@@ -24,7 +29,9 @@ const remedies: Readonly<Record<DropCause, string | null>> = {
   "unknown-node": "from a node id that is not configured",
   "address-mismatch": "from the address of another node: do the names resolve alike everywhere?",
   muted: "too many failures from there: ignored for a second",
-  "old-incarnation": "from an earlier life of a node: late, or replayed",
+  "old-incarnation":
+    "from an earlier life of a node: late, or replayed; if it goes on, that node has lost its " +
+    "state directory and its clock is behind: set the clock, then restart clusterd there",
   replay: "seen before: duplicated by the network, or replayed",
   authentication: "not authentic: is the key file the same on all nodes?",
   unproven: null,
@@ -33,7 +40,7 @@ const remedies: Readonly<Record<DropCause, string | null>> = {
 
 export class VerdictLog {
   readonly #notice: (notice: RingNotice) => void;
-  readonly #saidAtMs = new Map<string, Ms>();
+  readonly #said = new Map<string, { readonly atMs: Ms; readonly quietMs: number }>();
 
   constructor(notice: (notice: RingNotice) => void) {
     this.#notice = notice;
@@ -48,7 +55,8 @@ export class VerdictLog {
         const remedy = remedies[verdict.cause];
         if (remedy === null || !this.#due(verdict.cause, nowMs)) return;
         const text = `frames from ${address} dropped (${verdict.cause}): ${remedy}`;
-        this.#notice({ level: "notice", text });
+        const level = harmless.includes(verdict.cause) ? "notice" : "warning";
+        this.#notice({ level, text });
         return;
       }
       case "hello":
@@ -71,9 +79,12 @@ export class VerdictLog {
   }
 
   #due(what: string, nowMs: Ms): boolean {
-    const saidAtMs = this.#saidAtMs.get(what);
-    if (saidAtMs !== undefined && nowMs - saidAtMs < quietMs) return false;
-    this.#saidAtMs.set(what, nowMs);
+    const said = this.#said.get(what);
+    const passedMs = said === undefined ? Number.POSITIVE_INFINITY : nowMs - said.atMs;
+    if (said !== undefined && passedMs < said.quietMs) return false;
+    const goesOn = said !== undefined && passedMs < 4 * said.quietMs;
+    const next = goesOn ? Math.min(2 * said.quietMs, quietMsMax) : quietMs;
+    this.#said.set(what, { atMs: nowMs, quietMs: next });
     return true;
   }
 }

@@ -15,11 +15,6 @@ export type AgentRun = {
 
 export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
 
-/** Fewer characters of a secret say nothing, and would mask the beginning of words. */
-const restMin = 3;
-
-const secretNames: ReadonlySet<string> = new Set(["passwd", "password", "snmp_priv_passwd"]);
-
 /** The agent is found through `agentPath` by env(1); exit 127 means that it is not installed. */
 export function agentRun(
   use: FenceDeviceUse,
@@ -52,21 +47,4 @@ export function agentLimitMs(use: FenceDeviceUse, agentTimeoutMs: Ms): Ms {
 /** What an agent's exit says of a device that was asked for its state, and nothing else. */
 export function deviceState(exitCode: number | null): "on" | "off" | "error" {
   return exitCode === 0 ? "on" : exitCode === 2 ? "off" : "error";
-}
-
-/**
- * Agent output as it may be logged: the device's secrets are masked wherever they stand, also what
- * is left of one at the beginning, where the output was cut.
- */
-export function maskSecrets(use: FenceDeviceUse, output: string): string {
-  // The longest first: a secret that begins with another one would leave its rest behind.
-  const secrets = use.parameters
-    .flatMap(([name, value]) => (secretNames.has(name) && value !== "" ? [value] : []))
-    .toSorted((a, b) => b.length - a.length);
-  const masked = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), output);
-  const rests = secrets.flatMap((secret) =>
-    Array.from({ length: Math.max(0, secret.length - restMin) }, (_, at) => secret.slice(at + 1)),
-  );
-  const rest = rests.find((each) => masked.startsWith(each));
-  return rest === undefined ? masked : `***${masked.slice(rest.length)}`;
 }

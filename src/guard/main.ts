@@ -15,7 +15,8 @@ import { readJsonLines } from "../io/json-text.ts";
 import { KernelFiles } from "../io/kernel-files.ts";
 import { addressMeansText, openAddresses } from "../io/linux-network.ts";
 import { LinuxWatchdog } from "../io/linux-watchdog.ts";
-import { JsonLog } from "../io/log-sink.ts";
+import { logFormats } from "../io/log-lines.ts";
+import { LineLog } from "../io/log-sink.ts";
 import type { Addresses, Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { ServiceCgroups } from "../io/service-cgroups.ts";
@@ -53,7 +54,8 @@ const deafSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUS
 
 const clock = systemClock();
 const levels = { totem: "info", quorum: "info", fencing: "info", services: "info" } as const;
-const log = new JsonLog({ priority: levels, logFile: null, clock, output: 2 });
+const format = logFormats.find((one) => one === process.argv[3]) ?? "json";
+const log = new LineLog({ priority: levels, logFile: null, clock, output: 2, format });
 
 function say(level: LogPriority, text: string): void {
   log.write("fencing", level, { text: `guard: ${text}` });

@@ -3,8 +3,9 @@
  * Does not know what the files hold. Source: rename(2), fsync(2) (a rename is durable only once its
  * directory was synced).
  */
-import { open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { randomBytes } from "node:crypto";
+import { constants, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
 import type { StoreProblem } from "./ports.ts";
@@ -19,25 +20,40 @@ export async function readWhole(path: string): Promise<Result<string | null, Sto
   }
 }
 
+export type FileContent = {
+  readonly text: string;
+  /** Permission bits; `kept`: those of the file that is replaced, and its owner. */
+  readonly mode: number | { readonly kept: true; readonly otherwise: number };
+};
+
 /**
- * Durable when it returns. One writer for each path at a time: the content goes through
- * `path.new`, and what an interrupted write left there is overwritten.
+ * Durable when it returns. The content goes through a file of its own beside it, with a name that
+ * nobody can have prepared: whatever stands there, a link to another file too, is not followed.
  */
 export async function replaceWhole(
   path: string,
-  content: { readonly text: string; readonly mode: number },
+  { text, mode }: FileContent,
 ): Promise<Result<null, StoreProblem>> {
   try {
-    const fresh = `${path}.new`;
-    const file = await open(fresh, "w", content.mode);
+    const kept = typeof mode === "number" ? null : await presentFile(path);
+    // A link to the file stays one.
+    const target = kept?.path ?? path;
+    const bits = typeof mode === "number" ? mode : (kept?.mode ?? mode.otherwise);
+    const fresh = join(dirname(target), `.${basename(target)}.${randomBytes(8).toString("hex")}`);
+    const file = await open(fresh, freshFlags, 0o600);
     try {
-      await file.writeFile(content.text);
+      if (kept !== null) await file.chown(kept.uid, kept.gid);
+      await file.chmod(bits);
+      await file.writeFile(text);
       await file.sync();
+      await rename(fresh, target);
+    } catch (error) {
+      await unlink(fresh).catch(() => undefined);
+      throw error;
     } finally {
       await file.close();
     }
-    await rename(fresh, path);
-    const directory = await open(dirname(path), "r");
+    const directory = await open(dirname(target), "r");
     try {
       await directory.sync();
     } finally {
@@ -46,5 +62,23 @@ export async function replaceWhole(
     return accept(null);
   } catch (error) {
     return refuse({ type: "unwritable", path, cause: causeText(error) });
+  }
+}
+
+const freshFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+async function presentFile(path: string): Promise<{
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+} | null> {
+  try {
+    const target = await realpath(path);
+    const { mode, uid, gid } = await stat(target);
+    return { path: target, mode: mode & 0o777, uid, gid };
+  } catch (error) {
+    if (causeCode(error) === "ENOENT") return null;
+    throw error;
   }
 }

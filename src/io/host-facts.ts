@@ -6,11 +6,12 @@ import { lookup } from "node:dns/promises";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
+import { dirname } from "node:path";
 import type { FenceAgentFact, FileFact, HostFacts, KeyFileFact } from "../config/host-check.ts";
 import type { ResolvedName } from "../config/local-node.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { AddressClaims } from "./address-claims.ts";
-import { causeText } from "./cause.ts";
+import { causeCode, causeText } from "./cause.ts";
 import { NetlinkAddresses } from "./netlink-addresses.ts";
 
 const agentDirectories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"];
@@ -43,6 +44,7 @@ export async function gatherHostFacts(
     if (agent !== "self") fenceAgents.set(agent, await agentFact(agent));
   }
   const { keyFile } = conf.totem;
+  const { logFile } = conf.logging;
   return {
     nodeName,
     uname: hostname(),
@@ -53,6 +55,7 @@ export async function gatherHostFacts(
     claimed: await claimedAddresses(stateDirectory),
     scripts,
     keyFile: keyFile === null ? null : await keyFileFact(keyFile),
+    logFile: logFile === null ? null : await logFileProblem(logFile),
     fenceAgents,
     accounts: await accountFacts(conf.accounts),
     searchPath: agentDirectories,
@@ -145,6 +148,21 @@ async function keyFileFact(path: string): Promise<KeyFileFact> {
     };
   } catch (error) {
     return { type: "absent", cause: causeText(error) };
+  }
+}
+
+/** Why lines cannot be appended to the file, or null; it need not be there yet. */
+async function logFileProblem(path: string): Promise<string | null> {
+  try {
+    const found = await stat(path).catch((error: unknown) => {
+      if (causeCode(error) === "ENOENT") return null;
+      throw error;
+    });
+    if (found?.isDirectory() === true) return "it is a directory";
+    await access(found === null ? dirname(path) : path, constants.W_OK);
+    return null;
+  } catch (error) {
+    return causeText(error);
   }
 }
 

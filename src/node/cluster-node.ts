@@ -194,7 +194,7 @@ export class ClusterNode {
         this.#stepOwn({ ...input, frozen: this.#replica.frozen });
         break;
       case "read-done":
-        this.#onRead(input.text);
+        this.#onRead(input);
         break;
       case "shutdown":
         this.#onShutdown(input.remove);
@@ -297,9 +297,11 @@ export class ClusterNode {
   }
 
   /** What it takes to read the text is known: for a vote, or for a snapshot that waits. */
-  #onRead(text: string): void {
+  #onRead({ text, objection }: Extract<NodeInput, { readonly type: "read-done" }>): void {
     const proposal = this.#configurations.takeProposal(text);
-    if (proposal !== null) this.#own.vote(proposal.hash, this.#configurations.examine(proposal));
+    if (proposal !== null) {
+      this.#own.vote(proposal.hash, this.#configurations.examine(proposal) ?? objection);
+    }
     this.#snapshot?.noteRead(text);
     this.#takeSnapshot();
   }

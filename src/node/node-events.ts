@@ -113,7 +113,12 @@ export type NodeInput =
   /** An operator wants another configuration; answered like a request. */
   | ({ readonly type: "propose" } & Proposal)
   /** The order `read` for this text is carried out. */
-  | { readonly type: "read-done"; readonly text: string }
+  | {
+      readonly type: "read-done";
+      readonly text: string;
+      /** What this machine has against it as a new configuration. */
+      readonly objection: string | null;
+    }
   /** Something happened on this machine that may have hurt a service. */
   /** Of one service, or of all. */
   | { readonly type: "check-now"; readonly why: string; readonly service: ServiceName | null }

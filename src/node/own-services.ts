@@ -133,7 +133,26 @@ export class OwnServices {
       this.#deferred.push(output);
       return;
     }
-    this.step({ type: "run", service: output.service, operation: output.operation });
+    this.step(output);
+  }
+
+  /** A start that is to be stopped: given up, or not begun. Either way it is answered. */
+  abort(output: Extract<TableOutput, { readonly type: "abort" }>): void {
+    const { id, node, life } = output.operation;
+    if (node !== this.#identity.self || life !== this.life) return;
+    const waiting = this.#deferred.some(({ operation }) => operation.id === id);
+    if (!waiting) {
+      this.step(output);
+      return;
+    }
+    this.#deferred = this.#deferred.filter(({ operation }) => operation.id !== id);
+    const end = {
+      outcome: "failed",
+      partial: false,
+      text: "not begun: it is to be stopped",
+    } as const;
+    const body = { type: "op-result" as const, ...this.#signature(), op: id, ...end };
+    this.#outbox.submit("app", { layer: "services", body });
   }
 
   /** The lease is held, or guarded, or something has ended: some of what waited for it begins. */

@@ -220,7 +220,9 @@ export class QuorumDesk {
     step();
     const { quorate, reason } = this.#quorum.snapshot();
     if (quorate === before.quorate && reason === before.reason) return;
-    this.#outbox.notice("quorum", "notice", `${quorate ? "quorate" : "inquorate"}: ${reason}`);
+    // Losing it stops services; not having it yet is how every cluster starts.
+    const level = before.quorate && !quorate ? "alert" : "notice";
+    this.#outbox.notice("quorum", level, `${quorate ? "quorate" : "inquorate"}: ${reason}`);
   }
 
   #propose(ring: RingId, rest: Pick<QuorumProposal, "change" | "who" | "forced" | "number">): void {

@@ -31,6 +31,9 @@ export function performTable(
     case "adopt":
       parts.own.adopt(output);
       return;
+    case "abort":
+      parts.own.abort(output);
+      return;
     case "reply":
       parts.own.reply(output);
       return;

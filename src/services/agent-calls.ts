@@ -18,7 +18,7 @@ import {
   startAddress,
   stopAddress,
 } from "../vip/ip-agent.ts";
-import { trackingMarks } from "./agent-marks.ts";
+import { knownOff, trackingMarks } from "./agent-marks.ts";
 import { callExternal } from "./external-agent.ts";
 import { heldAddress } from "./held-things.ts";
 import { callScript } from "./script-agent.ts";
@@ -35,6 +35,8 @@ export type CallPlace = {
   readonly trackingToken: string;
   /** Other running occurrences of the same resource on this node. */
   readonly otherInstances: number;
+  /** Nodes that were known to run nothing when this was decided; a check knows of none. */
+  readonly nodesOff: readonly NodeName[];
   readonly depth: number;
   /** Null: the agent's own last limit; time-outs of the original are hints. */
   readonly limitMs: Ms | null;
@@ -69,6 +71,7 @@ export function* callAgent(
     file: attributes.get("file") ?? "",
     action,
     environment: agentEnvironment(resource, place),
+    parameters: resource.attributes,
     timeoutMs: place.limitMs ?? lastLimitMs(resource, last),
     place,
   });
@@ -153,6 +156,7 @@ function agentEnvironment(
     ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "0"],
     ["SYSTEMCTL_SKIP_REDIRECT", "1"],
+    ...knownOff(place),
     ...trackingMarks(place),
   ];
 }

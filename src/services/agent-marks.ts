@@ -1,6 +1,6 @@
 /**
- * What every process of a service carries in its environment: by it its descendants are found
- * again, however they detach.
+ * What agents of all dialects find in their environment besides their parameters: marks, by which
+ * their descendants are found again however they detach, and what is known of the other nodes.
  */
 import type { ResourceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
@@ -22,4 +22,14 @@ export function trackingMarks(place: {
     ["CLUSTERD_NODE", place.nodeName],
     ["CLUSTERD_TRACK", place.trackingToken],
   ];
+}
+
+/**
+ * For agents that must know whether somebody who does not answer may be alive: a node that is not
+ * named here may be.
+ */
+export function knownOff(place: {
+  readonly nodesOff: readonly NodeName[];
+}): readonly (readonly [string, string])[] {
+  return place.nodesOff.length === 0 ? [] : [["CLUSTERD_NODES_OFF", place.nodesOff.join(" ")]];
 }

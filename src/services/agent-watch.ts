@@ -47,8 +47,12 @@ export class AgentWatch {
     if (place.job?.check != null && overdueWork(place, nowMs) !== null) this.#overdueChecks += 1;
   }
 
-  /** What is to be said of a pause, if it is for want of room. */
-  untriedNow(service: ServiceName, { why }: Pause, nowMs: number): readonly string[] {
+  /** What is to be said of a pause: it is for want of room, or something does not go away. */
+  pausing(service: ServiceName, { why, waitsFor }: Pause, nowMs: number): readonly string[] {
+    if (waitsFor !== undefined) {
+      const text = `${service}: not off yet, trying on: ${waitsFor}`;
+      return this.#atTimes(`waits ${service}`, text, nowMs);
+    }
     if (why === undefined) return [];
     this.#untried += 1;
     return this.#atTimes(`untried ${service}`, `${service}: ${why}`, nowMs);

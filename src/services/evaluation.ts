@@ -14,6 +14,7 @@ import { mayLeaveNode } from "./recovery-policy.ts";
 import { postponeStart, retryDelayMs } from "./retries.ts";
 import {
   emptyChain,
+  type Operation,
   type RequestRef,
   type ServiceRecord,
   type StartChain,
@@ -57,39 +58,8 @@ export function beginStart(
     crowdedOut: false,
     op: operation,
   });
-  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, looked);
-  draft.emit({ type: "run", service: name, operation });
-}
-
-/**
- * The node has kept a service without quorum that only it may run: it is started, unless it was to
- * rest or is new; then it is stopped now.
- */
-export function adoptKept(draft: TableDraft, name: ServiceName, node: NodeId): void {
-  const service = draft.services.get(name);
-  if (service === undefined || service.op !== null || service.owner !== null) return;
-  const { boundTo } = draft.serviceConf(name);
-  const { state, pendingInit } = service;
-  if (state !== "stopped" || boundTo !== node || pendingInit.includes(node)) {
-    const goal = { type: "rest", state: state === "disabled" ? state : "stopped" } as const;
-    beginStop(draft, name, { node, goal, why: `${draft.nameOf(node)} went on with it` });
-    return;
-  }
-  const startOp = draft.nextOp++;
-  draft.put({
-    ...service,
-    state: "started",
-    owner: node,
-    startOp,
-    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
-    retryAt: null,
-    retryCount: 0,
-    crowdedOut: false,
-  });
-  draft.decide(name, `started on ${draft.nameOf(node)}, where it went on without quorum`);
-  const { life } = draft.node(node);
-  draft.emit({ type: "adopt", service: name, node, life, startOp });
-  followDependency(draft, name);
+  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, { nodes: looked });
+  order(draft, name, operation);
 }
 
 /** Stops the service where it is, or runs its stop agents on `node` when nobody owns it. */
@@ -102,6 +72,8 @@ export function beginStop(
     readonly chain?: StartChain;
     readonly cleanup?: "yes" | "no";
     readonly why: string;
+    /** Something is wrong, which is why it is stopped. */
+    readonly level?: "warning";
   },
 ): void {
   const service = draft.service(name);
@@ -124,8 +96,9 @@ export function beginStop(
     crowdedOut: false,
     op: operation,
   });
-  draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`);
-  draft.emit({ type: "run", service: name, operation });
+  const { level = "notice" } = stop;
+  draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`, { level });
+  order(draft, name, operation);
 }
 
 /** Works on parts of a started service where it runs; it stays started meanwhile. */
@@ -136,6 +109,7 @@ export function beginRepair(
     readonly parts: "failed" | "left-out" | "gone" | "fresh";
     readonly chain: StartChain;
     readonly why: string;
+    readonly level?: "warning";
   },
 ): void {
   const service = draft.service(name);
@@ -146,8 +120,24 @@ export function beginRepair(
   const kind = "repair" as const;
   const operation = { kind, parts, id: draft.nextOp++, node: owner, life, chain };
   draft.put({ ...service, op: operation });
-  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`);
-  draft.emit({ type: "run", service: name, operation });
+  const { level = "notice" } = repair;
+  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`, { level });
+  order(draft, name, operation);
+}
+
+/** To be performed by the node that the operation names. */
+function order(draft: TableDraft, service: ServiceName, operation: Operation): void {
+  const off = draft.conf.nodes.flatMap(({ id, name }) => {
+    const { phase, knowledge } = draft.node(id);
+    return phase === "absent" && knowledge === "known" ? [name] : [];
+  });
+  draft.emit({ type: "run", service, operation, off });
+}
+
+/** A start that is under way need not go on: as soon as it has ended, the service is stopped. */
+export function abortStart(draft: TableDraft, service: ServiceName): void {
+  const { op: operation } = draft.service(service);
+  if (operation?.kind === "start") draft.emit({ type: "abort", service, operation });
 }
 
 /** Of a service that has been running: a soft dependency counts for its first start only. */
@@ -194,7 +184,8 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
     });
   } else if (draft.crowdedNodes(name).length > 0 && !service.crowdedOut) {
     draft.put({ ...service, crowdedOut: true });
-    draft.decide(name, "not started: no node is free for it", draft.verdicts(name, []));
+    const nodes = draft.verdicts(name, []);
+    draft.decide(name, "not started: no node is free for it", { nodes, level: "warning" });
   }
 }
 
@@ -313,7 +304,7 @@ function endChain(
   draft.reply(end.chain.requests, -1);
   if (confined) {
     rest(draft, service, "disabled");
-    draft.decide(name, "disabled: the restart in place failed (restart-disable)");
+    draft.decide(name, "disabled: the restart in place failed (restart-disable)", { level: "err" });
     return;
   }
   rest(draft, service, "stopped");
@@ -323,7 +314,10 @@ function endChain(
   const retry = delayMs === null ? "no retry" : `next attempt in ${delayMs / 1000} s`;
   const why = end.why === null ? "" : `; ${end.why}`;
   const refused = draft.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
-  draft.decide(name, `stopped: no node could start it, ${retry}${why}`, refused);
+  // The first time; while it is tried again and again that is no news.
+  const level = service.retryCount === 0 ? "alert" : "err";
+  const text = `stopped: no node could start it, ${retry}${why}`;
+  draft.decide(name, text, { nodes: refused, level });
 }
 
 /** Puts a service to rest without an owner. */

@@ -13,7 +13,8 @@ import type { AgentConf, AgentRun, ResourceConf } from "../model/conf.ts";
 import { notStarted, performPatiently } from "../model/patient-order.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { AgentAction, CallPlace } from "./agent-calls.ts";
-import { trackingMarks } from "./agent-marks.ts";
+import { knownOff, trackingMarks } from "./agent-marks.ts";
+import { printableOutput } from "./agent-output.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
 import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "./status-checks.ts";
 
@@ -63,17 +64,19 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
   switch (report.type) {
     case "exited":
       if (isGood(runs, action, report.code)) return { code: 0, text: "" };
-      return failed(what, { code: report.code, output: report.output });
+      return failed(what, { code: report.code, output: printable(resource, report.output) });
     case "signalled":
-      return quoted(`${what} was killed by ${report.signal}`, report.output);
-    case "timed-out":
+      return quoted(`${what} was killed by ${report.signal}`, printable(resource, report.output));
+    case "timed-out": {
       if (action === "stop" && place.overdue === "ended-here") {
         const status = runOrder(resource, { ...call, action: "status", limitMs });
         const scope = { service: place.service, resource: place.resource };
         const offCode = notRunning;
         return yield* endOverdueStop({ what, ...scope, stop: order, status, offCode });
       }
-      return quoted(`${what} timed out after ${limitMs / 1000} seconds`, report.output);
+      const late = `${what} timed out after ${limitMs / 1000} seconds`;
+      return quoted(late, printable(resource, report.output));
+    }
     case "not-started":
       return notStarted(what, { ...report, cause: `${runs.file}: ${report.cause}` });
     default:
@@ -111,8 +114,11 @@ function failed(
   return { ...quoted(`${what} returned ${exit.code} (${words})`, exit.output), code: exit.code };
 }
 
-function quoted(text: string, output: string): AgentVerdict {
-  const shown = output.trim().slice(-outputShownMax).replaceAll(/\s+/g, " ");
+function printable({ attributes }: ResourceConf, output: string): string {
+  return printableOutput(attributes, output, outputShownMax);
+}
+
+function quoted(text: string, shown: string): AgentVerdict {
   return { code: 1, text: shown === "" ? text : `${text}: ${shown}` };
 }
 
@@ -131,6 +137,7 @@ function environmentOf(
     ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     ...variables,
     ["OCF_CHECK_LEVEL", String(place.depth)],
+    ...knownOff(place),
     ...trackingMarks(place),
   ];
 }

@@ -4,10 +4,11 @@
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
-import type { Operation } from "./service-state.ts";
+import type { OperationAbort, OperationOrder } from "./service-state.ts";
 
 export type LocalInput =
-  | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
+  | OperationOrder
+  | OperationAbort
   | { readonly type: "report"; readonly action: number; readonly report: AgentReport }
   /** The scan period is over. Nobody acts on a check of a frozen service, so there is none. */
   | { readonly type: "poll"; readonly frozen: readonly ServiceName[] }

@@ -44,8 +44,6 @@ export type Place = {
   again: CheckCause | null;
   /** Its last check has failed, and nothing was done about it yet. */
   ill: boolean;
-  /** When it was last said that the job does not come to its end; null: not yet. */
-  waitSaidMs: number | null;
   /** Starts of another service may have waited for the guard meanwhile. */
   lastOp: number;
 };
@@ -78,7 +76,7 @@ export class LocalPlaces {
     const place = { ...this.#identity, service: conf.name };
     const worker = new ServiceWorker(conf, place, this.#running);
     const idle = { job: null, startOp: null, remains: false, kept: false, again: null };
-    const made = { worker, ...idle, ill: false, next: null, waitSaidMs: null, lastOp: 0 };
+    const made = { worker, ...idle, ill: false, next: null, lastOp: 0 };
     this.#places.set(conf.name, made);
     return made;
   }
@@ -138,6 +136,12 @@ export class LocalPlaces {
   /** Whether any job is under way. */
   get busy(): boolean {
     return this.#byAction.size > 0;
+  }
+
+  /** Whether anything may be here of any service. */
+  get remain(): boolean {
+    for (const { remains } of this.#places.values()) if (remains) return true;
+    return false;
   }
 
   /** With a job. */

@@ -8,6 +8,8 @@
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
+ * L8  A start that is given up is answered when its agent has ended: stop and start of a service
+ *     never run side by side.
  */
 import type { AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
@@ -20,10 +22,7 @@ import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf } from "./operation-calls.ts";
-import type { Operation } from "./service-state.ts";
-
-/** Of a stop or a kill that does not come to its end. */
-const waitSaidEveryMs = 30_000;
+import type { Operation, OperationAbort } from "./service-state.ts";
 
 export class LocalServices {
   #conf: ClusterConf;
@@ -31,11 +30,11 @@ export class LocalServices {
   #next: ClusterConf | null = null;
   /** Comes into force when the clean-up has ended (L4). */
   #deferred: ClusterConf | null = null;
-  /** New services whose first stop is under way. */
-  readonly #initialising = new Set<ServiceName>();
   readonly #checks: CheckSchedule;
   readonly #watch = new AgentWatch();
   readonly #cleanUp = new CleanUp();
+  /** Starts that need not go on, by operation. */
+  readonly #aborted = new Set<number>();
   #lastAction = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
@@ -67,9 +66,7 @@ export class LocalServices {
 
   /** Whether anything may be running here; false only when it is verified that nothing is. */
   get mayRun(): boolean {
-    if (!this.#cleanUp.clean || this.#places.busy) return true;
-    for (const { remains } of this.#places.all()) if (remains) return true;
-    return false;
+    return !this.#cleanUp.clean || this.#places.busy || this.#places.remain;
   }
 
   /** Whether this new service is being stopped for the first time (L5). */
@@ -93,7 +90,10 @@ export class LocalServices {
     this.#nowMs = nowMs;
     switch (input.type) {
       case "run":
-        this.#onRun(input.service, input.operation);
+        this.#onRun(input);
+        break;
+      case "abort":
+        this.#onAbort(input);
         break;
       case "report":
         this.#onReport(input.action, input.report);
@@ -112,6 +112,7 @@ export class LocalServices {
         break;
       case "new-life":
         for (const place of this.#places.all()) place.lastOp = 0;
+        this.#aborted.clear();
         break;
       case "clean-up":
       case "stand-down":
@@ -131,7 +132,7 @@ export class LocalServices {
     return this.#out;
   }
 
-  #onRun(name: ServiceName, op: Operation): void {
+  #onRun({ service: name, operation: op, off }: Extract<LocalInput, { type: "run" }>): void {
     const place = this.#places.get(name);
     invariant(place !== undefined, `operation for unknown ${name}`);
     invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
@@ -150,23 +151,32 @@ export class LocalServices {
     place.ill = false;
     place.kept = false;
     this.#places.setRemains(place, true);
+    place.worker.nodesOff = off;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
     this.#begin(place, { kind: op.kind, call, op });
   }
 
+  /** Its agent is told to end, and waited for (L8). */
+  #onAbort({ service, operation }: OperationAbort): void {
+    const job = this.#places.get(service)?.job ?? null;
+    if (job?.op?.id !== operation.id || this.#aborted.has(operation.id)) return;
+    this.#aborted.add(operation.id);
+    this.#out.push({ type: "cancel", action: job.action });
+  }
+
   #begin(place: Place, begun: Pick<Job, "kind" | "call" | "op">, check: CheckCause | null = null) {
-    place.waitSaidMs = null;
     const times = { beganMs: this.#nowMs, orderMs: this.#nowMs };
     this.#resume(place, { ...begun, ...times, check, order: null, action: 0 }, null);
   }
 
   #resume(place: Place, job: Job, report: AgentReport | null): void {
     const next = report === null ? job.call.next() : job.call.next(report);
-    if (next.done === true) {
+    const aborted = job.op !== null && this.#aborted.has(job.op.id);
+    if (next.done === true || aborted) {
       this.#watch.ended(place, this.#nowMs);
       this.#places.setJob(place, null);
-      this.#finish(place, job, next.value);
+      this.#finish(place, job, next.done === true ? next.value : { code: 1, text: "" });
       this.#takeNext(place);
       return;
     }
@@ -175,17 +185,9 @@ export class LocalServices {
     this.#places.setJob(place, { ...job, order, orderMs: this.#nowMs, action: this.#lastAction });
     const service = place.worker.conf.name;
     if (order.type === "pause") {
-      for (const text of this.#watch.untriedNow(service, order, this.#nowMs)) this.#say(text);
-      if (order.waitsFor !== undefined) this.#sayWait(place, order.waitsFor);
+      for (const text of this.#watch.pausing(service, order, this.#nowMs)) this.#say(text);
     }
     this.#out.push({ type: "act", action: this.#lastAction, service, order });
-  }
-
-  #sayWait(place: Place, waitsFor: string): void {
-    const saidMs = place.waitSaidMs;
-    if (saidMs !== null && this.#nowMs - saidMs < waitSaidEveryMs) return;
-    place.waitSaidMs = this.#nowMs;
-    this.#warn(place, `not off yet, trying on: ${waitsFor}`);
   }
 
   #onReport(action: number, report: AgentReport): void {
@@ -207,7 +209,7 @@ export class LocalServices {
         return;
       case "clean":
         this.#places.setRemains(place, false);
-        this.#finishInitialising(place.worker.conf.name);
+        this.#finishInitialising();
         this.#finishCleaning();
         return;
       default:
@@ -222,16 +224,12 @@ export class LocalServices {
       return;
     }
     this.#adopt(conf);
-    for (const name of this.#initialising) {
-      if (this.#places.get(name)?.job?.kind !== "clean") this.#initialising.delete(name);
-    }
-    for (const name of clean) this.#initialising.add(name);
     for (const name of clean) {
       const place = this.#places.get(name);
       invariant(place !== undefined, `${name} is new and not there`);
       this.#begin(place, { kind: "clean", call: place.worker.cleanUp(), op: null });
     }
-    if (clean.length === 0) this.#finishInitialising(null);
+    if (clean.length === 0) this.#finishInitialising();
   }
 
   #adopt(conf: ClusterConf): void {
@@ -257,9 +255,10 @@ export class LocalServices {
     this.#places.recount(place);
   }
 
-  #finishInitialising(name: ServiceName | null): void {
-    const was = name === null || this.#initialising.delete(name);
-    if (!was || this.#initialising.size > 0 || !this.#cleanUp.clean) return;
+  /** L5: what is new has been stopped once, unless some of it still is being stopped. */
+  #finishInitialising(): void {
+    if (!this.#cleanUp.clean) return;
+    for (const { job } of this.#places.busyPlaces()) if (job?.kind === "clean") return;
     this.#out.push({ type: "initialised", version: this.#conf.version });
   }
 
@@ -269,6 +268,7 @@ export class LocalServices {
     end: { readonly outcome: "ok" | "failed"; readonly text: string },
   ): void {
     const { worker } = place;
+    const aborted = this.#aborted.delete(op.id) && end.outcome === "failed";
     if (op.kind === "start" && end.outcome === "ok") place.startOp = op.id;
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
@@ -277,7 +277,8 @@ export class LocalServices {
       this.#places.setRemains(place, false);
       if (end.text !== "") this.#warn(place, end.text);
     }
-    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
+    const text = aborted ? "given up: it is to be stopped" : end.text;
+    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end, text });
   }
 
   #finishCheck(
@@ -360,7 +361,6 @@ export class LocalServices {
   #cleanAll(how: CleanUpKind): void {
     const touched = this.#cleanUp.begin(how, [...this.#places.all()]);
     this.#checks.clear();
-    this.#initialising.clear();
     for (const place of touched) {
       this.#cancel(place);
       if (place.kept) continue;

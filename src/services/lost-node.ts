@@ -65,7 +65,8 @@ function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rest
   draft.put(freed);
   if (op === null || (op.kind === "repair" && desired === null)) {
     draft.reply(op?.chain.requests ?? [], -1);
-    draft.decide(service.name, `stopped: ${name}, which ran it, is known to be off`);
+    const text = `stopped: ${name}, which ran it, is known to be off`;
+    draft.decide(service.name, text, { level: "warning" });
     return "goes on";
   }
   const resting = op.kind === "stop" && op.goal.type === "rest" ? op.goal.state : null;

@@ -126,7 +126,10 @@ function onRepaired(
   const end = good ? "complete" : `failed: ${text}`;
   const left = partial ? `; partial, clusvcadm-ts -c ${service.name} starts what is left out` : "";
   const warned = good && text !== "" ? `: ${text}` : "";
-  draft.decide(service.name, `${what} on ${draft.nameOf(op.node)} ${end}${warned}${left}`);
+  const level = good && text === "" && !partial ? "notice" : "warning";
+  draft.decide(service.name, `${what} on ${draft.nameOf(op.node)} ${end}${warned}${left}`, {
+    level,
+  });
   draft.reply(op.chain.requests, good ? 0 : -1, op.node);
   if (op.parts === "gone" && !good) giveUp(draft, `parts of ${service.name} cannot be stopped`);
   if (draft.service(service.name).op !== null) return;
@@ -144,6 +147,7 @@ function onRepaired(
     node: op.node,
     goal: { type: "recover" },
     why: `${what} failed: ${text}`,
+    level: "warning",
   });
 }
 
@@ -160,6 +164,7 @@ function onStartFailed(
     goal: { type: "next" },
     chain: { ...op.chain, tried, fallback },
     why: `start failed: ${failure.text}`,
+    level: "warning",
   });
 }
 
@@ -261,7 +266,7 @@ function recover(draft: TableDraft, name: ServiceName, op: StopOp): void {
     case "disable":
       draft.put({ ...service, restartLog: [] });
       rest(draft, draft.service(name), "disabled");
-      draft.decide(name, `disabled by its recovery policy (${conf.recovery})`);
+      draft.decide(name, `disabled by its recovery policy (${conf.recovery})`, { level: "err" });
       draft.reply(chain.requests, -1);
       return;
     default:
@@ -315,6 +320,7 @@ export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
       parts: "failed",
       chain: { ...emptyChain, cause: "recovery" },
       why: `some independent resources failed, inline recovery: ${message.text}`,
+      level: "warning",
     });
     return;
   }
@@ -322,5 +328,6 @@ export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
     node: message.node,
     goal: draft.node(message.node).phase === "ready" ? { type: "recover" } : { type: "exit" },
     why: `status check failed: ${message.text}`,
+    level: "warning",
   });
 }

@@ -10,6 +10,7 @@
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import {
+  abortStart,
   beginRepair,
   beginStart,
   beginStop,
@@ -112,6 +113,7 @@ function desire(
       requests: [...(service.desired?.requests ?? []), wish.request.ref],
     },
   });
+  abortStart(draft, service.name);
 }
 
 function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
@@ -346,8 +348,8 @@ function relocateStarted(
       why: "relocate to its own node: restart in place",
     });
   } else if (draft.candidates(service.name, [owner]).length === 0) {
-    const looked = draft.verdicts(service.name, chain.tried);
-    draft.decide(service.name, "not relocated: no other node could take it", looked);
+    const nodes = draft.verdicts(service.name, chain.tried);
+    draft.decide(service.name, "not relocated: no other node could take it", { nodes });
     draft.reply(chain.requests, -17, owner);
   } else {
     beginStop(draft, service.name, {

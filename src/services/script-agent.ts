@@ -1,19 +1,24 @@
 /**
  * The script resource: an LSB init script.
  * Source: resource-agents script.sh; LSB 3.1, init script actions.
- * Deviations: the meaning of an LSB status code is logged; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts
- * of hosts with systemd from handing the action to systemctl.
+ * Deviations: the meaning of an LSB status code is logged where the script says nothing itself,
+ * since what it says is nearer to the truth; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts of hosts with
+ * systemd from handing the action to systemctl.
  */
-import type { AgentCall, AgentVerdict, RunOrder } from "../model/agent-orders.ts";
+import type { AgentCall, AgentReport, AgentVerdict, RunOrder } from "../model/agent-orders.ts";
 import { notStarted, performPatiently } from "../model/patient-order.ts";
+import type { Parameters } from "../model/secrets.ts";
 import type { Ms } from "../model/time.ts";
 import type { CallPlace } from "./agent-calls.ts";
+import { printableOutput } from "./agent-output.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
 
 export type ScriptCall = {
   readonly file: string;
   readonly action: "start" | "stop" | "status";
   readonly environment: readonly (readonly [string, string])[];
+  /** What must not be repeated of its output is in here. */
+  readonly parameters: Parameters;
   readonly timeoutMs: Ms;
   readonly place: Pick<CallPlace, "service" | "resource" | "patience" | "overdue">;
 };
@@ -41,18 +46,18 @@ export function* callScript(call: ScriptCall): AgentCall {
     case "exited":
       if (report.code === 0) return { code: 0, text: "" };
       return {
-        ...failed(`${what} returned ${report.code}${meaning(call, report.code)}`, report.output),
+        ...failed(call, { text: `${what} returned ${report.code}`, report }),
         exitStatus: report.code,
       };
     case "signalled":
-      return failed(`${what} was killed by ${report.signal}`, report.output);
+      return failed(call, { text: `${what} was killed by ${report.signal}`, report });
     case "timed-out":
       if (call.action === "stop" && overdue === "ended-here") {
         const status = runOrder(call, "status");
         const offCode = notRunning;
         return yield* endOverdueStop({ what, service, resource, stop: order, status, offCode });
       }
-      return failed(`${what} timed out after ${call.timeoutMs / 1000} s`, report.output);
+      return failed(call, { text: `${what} timed out after ${call.timeoutMs / 1000} s`, report });
     case "not-started":
       return notStarted(what, report);
     default:
@@ -73,12 +78,16 @@ function runOrder(
   };
 }
 
-function meaning(call: ScriptCall, code: number): string {
-  const words = call.action === "status" ? statusWords.get(code) : undefined;
-  return words === undefined ? "" : ` (${words})`;
-}
+type Ended = Extract<AgentReport, { readonly output: string }>;
 
-function failed(text: string, output: string): AgentVerdict {
-  const shown = output.trim().slice(-outputShownMax).replaceAll(/\s+/g, " ");
-  return { code: 1, text: shown === "" ? text : `${text}: ${shown}` };
+/** What the script says counts for more than the meaning of its code. */
+function failed(
+  call: ScriptCall,
+  { text, report }: { readonly text: string; readonly report: Ended },
+): AgentVerdict {
+  const shown = printableOutput(call.parameters, report.output, outputShownMax);
+  if (shown !== "") return { code: 1, text: `${text}: ${shown}` };
+  const words =
+    call.action === "status" && report.type === "exited" ? statusWords.get(report.code) : undefined;
+  return { code: 1, text: words === undefined ? text : `${text} (${words})` };
 }

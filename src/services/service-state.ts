@@ -16,7 +16,7 @@
  *      └───── stop ok ◄── stopping ◄── stop, relocate, restart, exit ── started │
  *   failed ◄── stop failed ── stopping, recoverable;  disabled ◄── stop ok ◄────┘
  */
-import type { NodeId, ServiceName } from "../model/ids.ts";
+import type { NodeId, NodeName, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import {
   count,
@@ -107,6 +107,31 @@ const operation = either(
   }),
 );
 export type Operation = Shaped<typeof operation>;
+
+/** To be performed by the named node and life, exactly once, whoever reads this. */
+export type OperationOrder = {
+  readonly type: "run";
+  readonly service: ServiceName;
+  readonly operation: Operation;
+  /** Nodes that were known to run nothing when it was decided. */
+  readonly off: readonly NodeName[];
+};
+
+/** What went on without quorum is started, as if by this operation of the node's life. */
+export type AdoptOrder = {
+  readonly type: "adopt";
+  readonly service: ServiceName;
+  readonly node: NodeId;
+  readonly life: number;
+  readonly startOp: number;
+};
+
+/** The named node need not go on with this start: it is to be stopped. It still answers for it. */
+export type OperationAbort = {
+  readonly type: "abort";
+  readonly service: ServiceName;
+  readonly operation: Operation;
+};
 
 /** What a user asked of a service that is busy; carried out when the operation ends. */
 const desiredEnd = record({ end: restState, requests: list(requestRef) });

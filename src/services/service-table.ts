@@ -28,7 +28,7 @@ import {
   settleChange,
 } from "./conf-change.ts";
 import {
-  adoptKept,
+  abortStart,
   beginStop,
   evaluateAll,
   evaluateCrowdedOut,
@@ -36,6 +36,7 @@ import {
   failBackAll,
 } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
+import { adoptKept } from "./kept-services.ts";
 import { releaseServices, resolveFailed } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
@@ -314,12 +315,7 @@ export class ServiceTable {
     }
   }
 
-  *#onReady(message: {
-    readonly node: NodeId;
-    readonly life: number;
-    readonly hosts: boolean;
-    readonly kept: readonly ServiceName[];
-  }): TableWork {
+  *#onReady(message: Extract<ServiceMessage, { readonly type: "ready" }>): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(message.node);
     // Only the life that is in the view can say so; an earlier one has been voided since.
@@ -346,9 +342,10 @@ export class ServiceTable {
     const name = draft.nameOf(node.id);
     draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
     for (const service of draft.inOrder()) {
-      if (service.owner !== node.id || service.state !== "started") continue;
+      if (service.owner !== node.id) continue;
+      abortStart(draft, service.name);
       // Under repair it is stopped when that has ended.
-      if (service.op !== null) continue;
+      if (service.state !== "started" || service.op !== null) continue;
       beginStop(draft, service.name, {
         node: node.id,
         goal: { type: "exit" },

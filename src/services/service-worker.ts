@@ -8,6 +8,7 @@
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../model/conf.ts";
+import type { NodeName } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { dropAddress } from "../vip/ip-agent.ts";
 import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
@@ -36,6 +37,7 @@ import { compareTrees } from "./tree-delta.ts";
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
 type WorkPlace = Pick<CallPlace, "service" | "nodeName" | "trackingToken">;
+type Limits = Pick<CallPlace, "depth" | "limitMs">;
 
 /** Time a stop script gets during the clean-up before a start; then its processes are killed. */
 const cleanupStopMs = ms(30_000);
@@ -45,6 +47,8 @@ export class ServiceWorker {
   #conf: ServiceConf;
   readonly #place: WorkPlace;
   readonly #started: StartedResources;
+  /** Known to run nothing when the last operation was decided. */
+  nodesOff: readonly NodeName[] = [];
   /** In start order. */
   #clocks = new Map<ResourceConf, CheckClock>();
   readonly #failures = new Map<ResourceConf, FailureMemory>();
@@ -269,11 +273,7 @@ export class ServiceWorker {
   }
 
   *#checkAll(
-    due: readonly {
-      readonly resource: ResourceConf;
-      readonly depth: number;
-      readonly limitMs: Ms | null;
-    }[],
+    due: readonly (Limits & { readonly resource: ResourceConf })[],
     nowMs: number,
   ): AgentCall {
     const tolerated: string[] = [];
@@ -377,11 +377,7 @@ export class ServiceWorker {
     return problems;
   }
 
-  #call(
-    resource: ResourceConf,
-    action: AgentAction,
-    limits: { readonly depth: number; readonly limitMs: Ms | null },
-  ): AgentCall {
+  #call(resource: ResourceConf, action: AgentAction, limits: Limits): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
     // Another node can start it; what was never begun here needs no stop, or is killed.
     const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
@@ -392,6 +388,8 @@ export class ServiceWorker {
       limitMs,
       resource: resourceMark(resource),
       otherInstances: this.#started.otherInstances(resource),
+      // What was known at the last operation is too old for a check.
+      nodesOff: action === "status" ? [] : this.nodesOff,
       patience: stops || action === "status" ? "lasting" : "short",
       overdue,
     });

@@ -14,6 +14,7 @@ import { isExhaustion, performPatiently } from "../model/patient-order.ts";
 import { ms } from "../model/time.ts";
 import type { AgentAction, CallPlace } from "./agent-calls.ts";
 import { trackingMarks } from "./agent-marks.ts";
+import { printableOutput } from "./agent-output.ts";
 
 type Unit = { readonly unit: string; readonly place: CallPlace };
 
@@ -210,8 +211,8 @@ function absentSystemd(unit: string): AgentVerdict {
 }
 
 function problem(what: string, report: AgentReport): AgentVerdict {
-  const output = "output" in report ? report.output.trim().replaceAll(/\s+/g, " ") : "";
-  const shown = output.slice(-outputShownMax);
+  // systemctl is not told the parameters of the resource.
+  const shown = printableOutput([], "output" in report ? report.output : "", outputShownMax);
   const how = report.type === "exited" ? `exit ${report.code}` : outcomeWords(report);
   const text = `${what}: ${how}${shown === "" ? "" : `: ${shown}`}`;
   const untried = report.type === "not-started" && isExhaustion(report.cause);

@@ -12,9 +12,11 @@ import { count, flag, list, nodeId, oneOf, record, type Shaped, text } from "../
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import {
+  type AdoptOrder,
   checkRecord,
   holderOf,
-  type Operation,
+  type OperationAbort,
+  type OperationOrder,
   type RequestRef,
   requestRef,
   type ServiceRecord,
@@ -42,16 +44,9 @@ export type TableNotice = {
 };
 
 export type TableOutput =
-  /** To be performed by the named node and life, exactly once, whoever reads this. */
-  | { readonly type: "run"; readonly service: ServiceName; readonly operation: Operation }
-  /** What went on without quorum is started, as if by this operation of the node's life. */
-  | {
-      readonly type: "adopt";
-      readonly service: ServiceName;
-      readonly node: NodeId;
-      readonly life: number;
-      readonly startOp: number;
-    }
+  | OperationOrder
+  | OperationAbort
+  | AdoptOrder
   | {
       readonly type: "reply";
       readonly ref: RequestRef;
@@ -93,6 +88,8 @@ export type Decision = {
   /** The nodes that were looked at; `fit`: the one that was taken. */
   readonly nodes: readonly NodeVerdict[];
 };
+
+type Circumstances = Partial<Pick<Decision, "nodes"> & Pick<TableNotice, "level">>;
 
 const decisionsMax = 16;
 
@@ -282,13 +279,17 @@ export class TableDraft {
   }
 
   /** Remembers why something was done to a service, and says so in the log. */
-  decide(name: ServiceName, text: string, nodes: readonly NodeVerdict[] = []): void {
+  decide(
+    name: ServiceName,
+    text: string,
+    { nodes = [], level = "notice" }: Circumstances = {},
+  ): void {
     const at = Math.floor(this.nowMs / 1000);
     const decisions = [...this.decisionsOf(name), { at, text, nodes }];
     this.#decisions.set(name, decisions.slice(-decisionsMax));
     const looked = nodes.map(({ node, reason }) => `${this.nameOf(node)}: ${reason}`);
     const why = looked.length === 0 ? "" : `; ${looked.join("; ")}`;
-    this.emit({ type: "notice", level: "notice", text: `${name}: ${text}${why}` });
+    this.emit({ type: "notice", level, text: `${name}: ${text}${why}` });
   }
 
   reply(refs: readonly RequestRef[], code: RequestCode, owner: NodeId | null = null): void {

@@ -107,7 +107,11 @@ function report(
   late: readonly number[],
 ): void {
   const sorted = late.toSorted((a, b) => Math.abs(a) - Math.abs(b));
-  const p99 = sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
+  const p99 = sorted[Math.floor(sorted.length * 0.99)];
+  if (p99 === undefined) {
+    say("no service was checked twice: no figures");
+    return;
+  }
   const within = late.filter((each) => Math.abs(each) <= intervalSeconds / 10).length;
   say(
     `${serviceCount} script services, status every ${intervalSeconds} s: ${late.length} intervals`,

@@ -23,11 +23,16 @@ export async function findCorosync(): Promise<Programs | string> {
   return `no comparison: ${corosync === null ? "corosync" : "cpgbench"} is not installed`;
 }
 
-/** Ordered messages per second for each size of `cpgbenchSizes` that came to its end. */
+export type CorosyncFigures = {
+  /** Ordered messages per second for each size of `cpgbenchSizes` that came to its end. */
+  readonly rates: ReadonlyMap<number, number>;
+  readonly lastWords: string;
+};
+
 export async function corosyncRates(
   net: TestNet,
   { corosync, cpgbench }: Programs,
-): Promise<ReadonlyMap<number, number>> {
+): Promise<CorosyncFigures> {
   const key = randomBytes(256);
   const daemons = net.nodes.map((node) => {
     writeConfiguration(net, node, key);
@@ -43,7 +48,7 @@ export async function corosyncRates(
   await until(enough, { timeoutMs: cpgbenchSizes.length * sizeMs * 2, describe });
   for (const child of [client, ...daemons]) child.kill("SIGKILL");
   await Promise.all([client, ...daemons].map(({ exited }) => exited));
-  return rows(client);
+  return { rates: rows(client), lastWords: client.output().trim().split("\n").at(-1) ?? "" };
 }
 
 function rows(client: Child): ReadonlyMap<number, number> {

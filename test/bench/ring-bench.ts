@@ -56,7 +56,8 @@ export async function runRingBench(options: RingBenchOptions): Promise<void> {
     const raw = await new RawBench(net, options.runMs).run();
     const ring = new RingBench(net, options);
     const own = await ring.run();
-    const share = percent((own.rates.get(1024) ?? Number.NaN) / (raw.rates.get(1024) ?? 1));
+    const [ordered, sent] = [own.rates.get(1024), raw.rates.get(1024)];
+    const share = ordered === undefined || sent === undefined ? "?" : percent(ordered / sent);
     const hops = own.rotationUs / (raw.hopUs * net.nodes.length);
     say(
       `1024 B ordered: ${share} of the raw one-way rate; a token hop: ${hops.toFixed(1)} raw hops`,
@@ -81,9 +82,11 @@ async function compare(net: TestNet, ring: RingBench): Promise<void> {
   await ring.stop();
   const theirs = await corosyncRates(net, programs);
   for (const bytes of cpgbenchSizes) {
-    const [ours, rate] = [own.get(bytes) ?? 0, theirs.get(bytes) ?? Number.NaN];
-    say(row(`${bytes} B`, [count(ours), count(rate), (ours / rate).toFixed(2)]));
+    const [ours, rate] = [own.get(bytes) ?? 0, theirs.rates.get(bytes)];
+    const cells = rate === undefined ? ["none", ""] : [count(rate), (ours / rate).toFixed(2)];
+    say(row(`${bytes} B`, [count(ours), ...cells]));
   }
+  if (theirs.rates.size < cpgbenchSizes.length) say(`its benchmark: ${theirs.lastWords}`);
 }
 
 class RawBench {

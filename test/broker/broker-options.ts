@@ -24,6 +24,8 @@ export type BrokerOptions = {
   readonly directory: string | null;
   readonly daemon: boolean;
   readonly pidFile: string | null;
+  /** Of the daemon's own pid file; null: below the home folder. */
+  readonly pidDirectory: string | null;
   readonly closeFd: number | null;
   readonly logFile: string | null;
   readonly version: boolean;
@@ -37,7 +39,7 @@ const optionNames = new Set(
   [
     "port interface auth ha-cluster ha-brokers-url ha-replicate ha-username ha-password",
     "ha-mechanism ha-backup-timeout link-maintenance-interval link-heartbeat-interval data-dir",
-    "no-data-dir daemon pidfile close-fd log-to-file version config catchup-rate",
+    "no-data-dir daemon pidfile pid-dir close-fd log-to-file version config catchup-rate",
   ].flatMap((line) => line.split(" ")),
 );
 
@@ -53,16 +55,22 @@ const disregardedNames = new Set(
   ].flatMap((line) => line.split(" ")),
 );
 
-/** The file's `name=value` lines; `#` begins a comment. */
-export function parseConfigFile(text: string): ReadonlyMap<string, string> {
+/** The file's `name=value` lines, each name once; `#` begins a comment. */
+export function parseConfigFile(text: string): Result<ReadonlyMap<string, string>, string> {
   const settings = new Map<string, string>();
   for (const line of text.split("\n")) {
     const content = line.replace(/#.*/, "").trim();
     if (content === "") continue;
     const [name = "", ...rest] = content.split("=");
+    if (settings.has(name.trim())) return refuse(repeated(name.trim()));
     settings.set(name.trim(), rest.join("=").trim());
   }
-  return settings;
+  return accept(settings);
+}
+
+/** What the real broker says, and does not start. */
+function repeated(name: string): string {
+  return `option '--${name}' cannot be specified more than once`;
 }
 
 /** `--name value`, `--name=value`, `-p value`, `-d`. */
@@ -78,6 +86,7 @@ export function parseCommandLine(
     if (!optionNames.has(name) && !disregardedNames.has(name)) {
       return refuse(`unrecognised option '${word}'`);
     }
+    if (settings.has(name)) return refuse(repeated(name));
     if (flagNames.has(name)) {
       settings.set(name, "yes");
       continue;
@@ -151,6 +160,7 @@ export function parseBrokerOptions(
     directory: flag("no-data-dir", "no") ? null : optional("data-dir"),
     daemon: flag("daemon", "no"),
     pidFile: optional("pidfile"),
+    pidDirectory: optional("pid-dir"),
     closeFd: settings.has("close-fd") ? Number(text("close-fd")) : null,
     logFile: optional("log-to-file"),
     version: flag("version", "no"),

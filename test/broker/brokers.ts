@@ -41,6 +41,15 @@ export class Broker {
     await until(() => answers(this.port), { describe: () => this.log() });
   }
 
+  /** Another value for a setting that the file has. */
+  reconfigure(name: string, value: string): void {
+    const text = readFileSync(this.configFile, "utf8");
+    writeFileSync(
+      this.configFile,
+      text.replace(new RegExp(`^${name}=.*$`, "m"), `${name}=${value}`),
+    );
+  }
+
   /** Ends the process at once, and waits until it has gone. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");

@@ -20,12 +20,14 @@ function readSettings(argv: readonly string[]): BrokerOptions {
   const commandLine = parseCommandLine(argv);
   if (!commandLine.ok) return usageError(commandLine.problem);
   const configFile = commandLine.value.get("config");
-  const file = configFile === undefined ? new Map<string, string>() : readConfig(configFile);
+  const none = { ok: true, value: new Map<string, string>() } as const;
+  const read = configFile === undefined ? none : readConfig(configFile);
+  const file = read.ok ? read.value : usageError(read.problem);
   const options = parseBrokerOptions(new Map([...file, ...commandLine.value]));
   return options.ok ? options.value : usageError(options.problem);
 }
 
-function readConfig(path: string): ReadonlyMap<string, string> {
+function readConfig(path: string): ReturnType<typeof parseConfigFile> {
   try {
     return parseConfigFile(readFileSync(path, "utf8"));
   } catch (error) {

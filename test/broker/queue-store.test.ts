@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { test } from "tap";
-import { parseBrokersUrl, parseConfigFile, parseIntervalMs } from "./broker-options.ts";
+import {
+  parseBrokersUrl,
+  parseCommandLine,
+  parseConfigFile,
+  parseIntervalMs,
+} from "./broker-options.ts";
 import { matchesTopic } from "./qmf-exchanges.ts";
 import { MessageQueue, type StoredMessage } from "./queue-store.ts";
 
@@ -87,10 +92,13 @@ test("settings of the broker", async (t) => {
   ]);
   const settings = parseConfigFile("# broker\nport=5001 # ours\n\nha-brokers-url=a=b\n");
   t.same(
-    [...settings],
+    [...(settings.ok ? settings.value : [])],
     [
       ["port", "5001"],
       ["ha-brokers-url", "a=b"],
     ],
   );
+  const twice = "option '--port' cannot be specified more than once";
+  t.match(parseConfigFile("port=1\nport=2\n"), { ok: false, problem: twice });
+  t.match(parseCommandLine(["--port", "1", "--port=1"]), { ok: false, problem: twice });
 });

@@ -21,6 +21,7 @@ export function fakeTerminal(env: Readonly<Record<string, string>> = {}): FakeTe
     env,
     columns: () => 80,
     isTty: false,
+    clear: () => undefined,
     untilSignal: () => AbortSignal.abort(),
     pause: () => Promise.resolve(),
   };

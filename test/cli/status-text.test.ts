@@ -57,6 +57,20 @@ function stateOf(name: string): ServiceState {
   return states.find((state) => state === name) ?? "uninitialized";
 }
 
+test("a service whose owner is lost is not quietly shown as started", async (t) => {
+  const wait = { kind: "fencing", nodes: [2], at: null, remedy: "" };
+  const waitingFor = "node2.example.com to be fenced or proven clean";
+  const services = [
+    exampleService("web", { owner: 2, waitingFor, wait }),
+    exampleService("mail", { owner: 1 }),
+  ];
+  const { out } = formatStatus(exampleStatus({ services }), everything);
+  t.match(out, /^ service:web +node2\.example\.com +started/m, "the original's row");
+  t.ok(out.endsWith(`\n\nNote: service:web waits for ${waitingFor}\n`), out);
+  const { out: quiet } = formatStatus(exampleStatus(), everything);
+  t.notMatch(quiet, /Note:/);
+});
+
 test("the whole status is byte-exact at several widths", (t) => {
   for (const columns of [40, 80, 81, 132, 250]) {
     const query = { ...everything, columns };

@@ -55,6 +55,16 @@ function facts(change: Partial<HostFacts> = {}): HostFacts {
   };
 }
 
+test("a log file that cannot be written is said, and is no error", async (t) => {
+  const logging = '<logging to_logfile="yes"\n logfile="/nowhere/clusterd.log"/>';
+  const cluster = load(three, logging);
+  t.same(check(cluster, facts({ logFile: null })), []);
+  t.same(check(cluster, facts({ logFile: "ENOENT: no such directory" })), [
+    "c:7: warning: /cluster/logging/@logfile: log file /nowhere/clusterd.log: " +
+      "ENOENT: no such directory; until it can be written, lines go to standard output only",
+  ]);
+});
+
 function resolvedTo(...addresses: readonly (string | null)[]): HostFacts["resolved"] {
   return new Map(
     addresses.map((address, index) => [

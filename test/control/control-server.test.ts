@@ -146,6 +146,25 @@ test("more than the maximum of connections are turned away", async (t) => {
   await stillServes(t, served);
 });
 
+test("slow clients, however many, keep nobody out", async (t) => {
+  const served = await serve(t);
+  const stream = open(t, served.socketPath);
+  stream.socket.write(get("/v1/events"));
+  await until("the stream", () => stream.text().includes("status"));
+  const slow = Array.from({ length: 80 }, () => open(t, served.socketPath));
+  for (const [at, { socket }] of slow.entries()) {
+    const body = "POST /v1/services/web/stop HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    socket.write(at % 2 === 0 ? "GET /v1/status HTTP/1.1\r\nHost:" : body);
+  }
+  await until("all are there", () => slow.filter((each) => each.ended()).length >= 17);
+  t.match(await exchange(t, served.socketPath, get("/v1/status")), /^HTTP\/1.1 200/);
+  t.match(
+    await exchange(t, served.socketPath, post("/v1/services/web/stop", "")),
+    /^HTTP\/1.1 200/,
+  );
+  t.notOk(stream.ended(), "a stream stays");
+});
+
 test("requests whose clients have gone are carried out, and count until they end", async (t) => {
   const served = await serve(t, { requestsPendingMax: 2 });
   const { backend, socketPath } = served;

@@ -14,6 +14,7 @@ test("a watchdog that was refused is not opened by the next guard", async (t) =>
   let ready = 0;
   const link = new GuardLink({
     stateDirectory,
+    logFormat: "json",
     duty: {
       token: `guard-link-test-${process.pid}`,
       addresses: [],

@@ -26,16 +26,44 @@ function ring(seq: number): RingId {
   return { rep: node(1), seq };
 }
 
+test("a node that was fenced and is back with the same life was not switched off", (t) => {
+  const log = new MemberLog();
+  const lives = (third: number) =>
+    [
+      [node(1), life(101)],
+      [node(3), life(third)],
+    ] as const;
+  const both = (third: number) => ({ members: [node(1), node(3)], incarnations: lives(third) });
+  const alone = { members: [node(1)], incarnations: lives(103) };
+  const note = (seen: typeof alone, fenced: number) =>
+    log.note({ ring: ring(4), ...seen }, 1000, new Map(fenced === 0 ? [] : [[node(3), fenced]]));
+  t.same(note(both(103), 0), []);
+  t.same(note(alone, 0), []);
+  t.same(note(both(103), 0), [], "nobody has fenced it");
+  t.same(note(alone, 0), []);
+  t.same(note(both(103), 2000), [node(3)], "fenced while it was away");
+  t.same(note(both(103), 2000), [], "said once");
+  t.same(note(alone, 2000), []);
+  t.same(note(both(103), 2000), [], "that was another time");
+  t.same(note(alone, 2000), []);
+  t.same(note(both(203), 3000), [], "it has started anew");
+  t.end();
+});
+
 test("a member keeps the time of its joining until it leaves or begins a new life", (t) => {
   const log = new MemberLog();
   const lives = (third: number) =>
     [1, 2, 3].map((id) => [node(id), life(id === 3 ? third : 100 + id)] as const);
   const three = { members: [1, 2, 3].map(node), incarnations: lives(103) };
-  log.note({ ring: ring(4), ...three }, 1000);
-  log.note({ ring: ring(8), members: [node(1), node(3)], incarnations: lives(103) }, 2000);
+  log.note({ ring: ring(4), ...three }, 1000, new Map());
+  log.note(
+    { ring: ring(8), members: [node(1), node(3)], incarnations: lives(103) },
+    2000,
+    new Map(),
+  );
   t.same(log.find(node(1)), { incarnation: 101, generation: 4, at: 1000 });
   t.equal(log.find(node(2)), null);
-  log.note({ ring: ring(12), members: three.members, incarnations: lives(203) }, 3000);
+  log.note({ ring: ring(12), members: three.members, incarnations: lives(203) }, 3000, new Map());
   t.same(log.find(node(1)), { incarnation: 101, generation: 4, at: 1000 });
   t.same(log.find(node(2)), { incarnation: 102, generation: 12, at: 3000 });
   t.same(log.find(node(3)), { incarnation: 203, generation: 12, at: 3000 });

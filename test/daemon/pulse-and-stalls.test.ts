@@ -92,6 +92,17 @@ test("an attacker cannot fill the log: one line for each cause in ten seconds", 
       "frames from 10.0.0.3 dropped (magic)",
     ],
   );
-  t.ok(notices.every(({ level }) => level === "notice"));
+  t.ok(
+    notices.every(({ level }) => level === "warning"),
+    "a wrong key is a fault",
+  );
+  notices.length = 0;
+  for (let nowMs = 10_000; nowMs <= 3_610_000; nowMs += 1000) dropped("authentication", nowMs);
+  t.equal(notices.length, 9, "after 20, 40, 80, … s, at last every ten minutes");
+  dropped("authentication", 9_000_000);
+  dropped("authentication", 9_010_000);
+  t.equal(notices.length, 11, "a new one, after it was quiet");
+  dropped("replay", 9_010_000);
+  t.equal(notices.at(-1)?.level, "notice", "late or repeated frames are none");
   t.end();
 });

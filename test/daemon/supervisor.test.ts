@@ -74,7 +74,7 @@ test("systemd finds nothing wrong with the unit", { skip }, async (t) => {
   t.teardown(() => rmSync(directory, { recursive: true }));
   const unit = join(directory, "clusterd.service");
   const text = readFileSync(join(project, "conf/systemd/clusterd.service"), "utf8");
-  const here = text.replace("/usr/bin/clusterd", join(project, "bin/clusterd"));
+  const here = text.replaceAll("=/usr/bin/", `=${join(project, "bin")}/`);
   t.not(here, text);
   const verify = (content: string) => {
     writeFileSync(unit, content);
@@ -89,6 +89,8 @@ test("the unit lets the guard survive and waits for the daemon", async (t) => {
   const text = readFileSync(join(project, "conf/systemd/clusterd.service"), "utf8");
   const settings = [
     ...["Type=notify", "NotifyAccess=main", "WatchdogSec=10", "KillMode=process", "Delegate=yes"],
+    // Its exit status says whether the file was accepted.
+    "ExecReload=/usr/bin/cman_tool-ts version -r",
     ...["OOMPolicy=continue", "RuntimeDirectory=clusterd", "StateDirectory=clusterd"],
   ];
   for (const setting of settings) t.ok(text.split("\n").includes(setting), setting);

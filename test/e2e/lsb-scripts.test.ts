@@ -76,7 +76,7 @@ test("case 14: a daemon that has died is missed by its status", { skip }, async 
     return service?.state === "started" && service.owner !== owner;
   });
   const said = cluster.daemon(owner).output();
-  t.match(said, /status of \/etc\/init\.d\/haproxy returned 1 \(dead, and its pid file exists\)/);
+  t.match(said, /status of \/etc\/init\.d\/haproxy returned 1: .*dead/);
 });
 
 test("disabled, it is stopped", { skip }, async (t) => {

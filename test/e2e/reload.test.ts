@@ -64,11 +64,15 @@ test("a new service comes into force on all nodes, the others go on", { skip }, 
   t.same(cluster.net.holders(serviceAddress), [before?.owner]);
 });
 
-test("SIGHUP does the same; what is removed is stopped", { skip }, async (t) => {
+test("SIGHUP is for logs; a reload stops what is removed", { skip }, async (t) => {
   // A service that is busy would have it refused.
   await cluster.allStarted([1, 2, 3]);
   writeFileSync(fileOf(3), edited(101));
   cluster.daemon(3).kill("SIGHUP");
+  // A question after it has been answered after it.
+  t.equal((await cluster.status(3))?.cluster.configVersion, 100);
+  t.not(await cluster.service(1, "service:extra"), null, "a file that may be half edited");
+  t.match(await cluster.command(3, "cman_tool-ts", "version", "-r"), { code: 0 });
   await cluster.until("version 101 everywhere", async () => {
     const all = await Promise.all([1, 2, 3].map((node) => cluster.status(node)));
     return all.every((status) => status?.cluster.configVersion === 101);
@@ -93,6 +97,14 @@ test("what is wrong, old or cannot change is refused, and nothing changes", { sk
   t.match(bad.stderr, /Not reloading, configuration is not valid: .*cluster\.conf:\d+: error/);
   const old = await reload(edited(50, withExtra));
   t.match(old.stderr, /Not reloading, config version older or equal the running config/);
+  const other = readFileSync(`${cluster.net.rootOf(1)}/etc/init.d/qpidd-primary`, "utf8");
+  writeFileSync(`${cluster.net.rootOf(1)}/etc/init.d/other`, other, { mode: 0o755 });
+  const lacking = await reload(edited(102, [/init\.d\/qpidd-primary/, "init.d/other"]));
+  t.equal(lacking.code, 1);
+  t.match(
+    lacking.stderr,
+    /node[23]\.example\.com: service:qpidd-primary-service would be stopped, and .*other cannot/,
+  );
   const fixed = await reload(
     edited(103, [/<clusternode name="node1/, '<clusternode votes="2" name="node1']),
   );

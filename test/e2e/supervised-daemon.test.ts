@@ -33,6 +33,12 @@ test("the supervisor is told what the daemon does", { skip }, async (t) => {
   cluster.startDaemon(2);
   await cluster.until("the state is told", () => count("STATUS=quorate, 2 of 3 nodes") > 0);
   daemon.kill("SIGHUP");
+  await cluster.until(
+    "it is a member",
+    async () => (await cluster.status(1))?.quorum.quorate === true,
+  );
+  t.equal(count("RELOADING"), 0, "logs are opened anew in no time");
+  t.match(await cluster.command(1, "cman_tool-ts", "version", "-r"), { code: 0 });
   await cluster.until("a reload", () => count("READY=1") > 1);
   t.match(heard().join("\n"), /'RELOADING=1\\nMONOTONIC_USEC=\d+'/);
   const uptimeUs = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1e6;

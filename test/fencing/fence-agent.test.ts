@@ -1,13 +1,7 @@
-/** What a fence agent is told on standard input, and what of its output may be logged. */
+/** What a fence agent is told on standard input, and for how long it may run. */
 import fc from "fast-check";
 import { test } from "tap";
-import {
-  agentLimitMs,
-  agentPath,
-  agentRun,
-  deviceState,
-  maskSecrets,
-} from "../../src/fencing/fence-agent.ts";
+import { agentLimitMs, agentPath, agentRun, deviceState } from "../../src/fencing/fence-agent.ts";
 import type { FenceDeviceUse } from "../../src/model/conf.ts";
 import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
@@ -60,29 +54,6 @@ test("each key is written exactly once, and its last value wins", async (t) => {
     return new Set(told).size === told.length && right && told.includes("nodename");
   });
   t.doesNotThrow(() => fc.assert(property, { numRuns: 300, seed: 5 }));
-});
-
-test("secrets are masked wherever they stand", async (t) => {
-  const secret = use(["passwd", "hunter2"], ["login", "admin"], ["ipaddr", "10.0.0.9"]);
-  t.equal(
-    maskSecrets(secret, "login admin:hunter2 at 10.0.0.9 failed (hunter2)"),
-    "login admin:*** at 10.0.0.9 failed (***)",
-  );
-});
-
-test("an empty secret masks nothing", async (t) => {
-  t.equal(maskSecrets(use(["passwd", ""]), "no answer"), "no answer");
-});
-
-test("a secret that begins with another one is masked as a whole", async (t) => {
-  const secrets = use(["passwd", "winter"], ["snmp_priv_passwd", "winter2013"]);
-  t.equal(maskSecrets(secrets, "key winter2013 refused"), "key *** refused");
-});
-
-test("what is left of a secret where the output was cut is masked, too", async (t) => {
-  const secret = use(["passwd", "hunter2"]);
-  t.equal(maskSecrets(secret, "nter2 refused, hunter2"), "*** refused, ***");
-  t.equal(maskSecrets(secret, "r2 is no word"), "r2 is no word");
 });
 
 test("case 15: with the action off everywhere a check tells the agent status, once", async (t) => {

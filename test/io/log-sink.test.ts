@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { fstatSync, openSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/io/clock.ts";
-import { JsonLog, type LogOptions } from "../../src/io/log-sink.ts";
+import { formatFor, formatLogText } from "../../src/io/log-lines.ts";
+import { LineLog, type LogOptions } from "../../src/io/log-sink.ts";
+import { ms } from "../../src/model/time.ts";
 import { until } from "./waiting.ts";
 
 const priority = {
@@ -22,8 +25,10 @@ async function directory(t: Test): Promise<string> {
   return path;
 }
 
-function options(output: string, logFile: string | null = null): LogOptions {
-  return { priority, logFile, output, clock: systemClock() };
+function options(output: string, rest: Partial<LogOptions> = {}): LogOptions {
+  const descriptor = openSync(output, "a");
+  const clock = systemClock();
+  return { priority, logFile: null, output: descriptor, format: "json", clock, ...rest };
 }
 
 async function lines(path: string): Promise<readonly Record<string, unknown>[]> {
@@ -34,7 +39,7 @@ async function lines(path: string): Promise<readonly Record<string, unknown>[]> 
 
 test("each channel keeps what is at or above its priority", async (t) => {
   const path = join(await directory(t), "out");
-  const log = new JsonLog(options(path));
+  const log = new LineLog(options(path));
   for (const channel of ["totem", "quorum", "fencing", "services"] as const) {
     for (const level of ["debug", "info", "notice", "err", "emerg"] as const) {
       log.write(channel, level, { text: "x" });
@@ -48,7 +53,7 @@ test("each channel keeps what is at or above its priority", async (t) => {
 
 test("a line is one JSON object with level, time, channel, facts and text", async (t) => {
   const path = join(await directory(t), "out");
-  const log = new JsonLog(options(path));
+  const log = new LineLog(options(path));
   log.write("quorum", "warning", { text: "two\nlines", facts: { votes: 2, quorate: false } });
   await until("it is written", async () => (await lines(path)).length === 1);
   const [line] = await lines(path);
@@ -60,7 +65,7 @@ test("a line is one JSON object with level, time, channel, facts and text", asyn
 test("with a file the lines go to both places, and a rotated file is opened anew", async (t) => {
   const path = await directory(t);
   const [out, file] = [join(path, "out"), join(path, "file")];
-  const log = new JsonLog(options(out, file));
+  const log = new LineLog(options(out, { logFile: file }));
   log.write("quorum", "err", { text: "before" });
   await until("it is in both", async () => {
     return (await lines(out)).length === 1 && (await lines(file)).length === 1;
@@ -76,6 +81,65 @@ test("with a file the lines go to both places, and a rotated file is opened anew
     (await lines(file)).some(({ msg }) => msg === "before"),
     false,
   );
+});
+
+test("a file that cannot be opened costs no line, and is opened when it can be", async (t) => {
+  const path = await directory(t);
+  const [out, folder] = [join(path, "out"), join(path, "cluster")];
+  const logFile = join(folder, "clusterd.log");
+  const log = new LineLog(options(out, { logFile, lookEveryMs: ms(20) }));
+  const say = (text: string) => log.write("quorum", "err", { text });
+  say("first");
+  const said = async (file: string, pattern: RegExp) => {
+    return (await lines(file)).some(({ msg }) => pattern.test(String(msg)));
+  };
+  await until("it is said", () =>
+    said(out, /log file .*cluster\/clusterd\.log cannot be opened: .*ENOENT/),
+  );
+  say("second");
+  await mkdir(folder);
+  await until("it is open", () => said(logFile, /second/));
+  t.ok(await said(logFile, /first/), "what was written before it was there");
+  await until("that is said", () => said(out, /is open again/));
+  await rename(folder, `${folder}.gone`);
+  await until("a vanished folder is said", () => said(out, /go to the file that was open/));
+  say("third");
+  await until("it goes on", () => said(join(`${folder}.gone`, "clusterd.log"), /third/));
+  await mkdir(folder);
+  await until("there is a new file", async () => {
+    say("fourth");
+    return said(logFile, /fourth/);
+  });
+});
+
+test("the journal hears priorities, and nobody commands a terminal", async (t) => {
+  const record = {
+    channel: "services",
+    priority: "alert",
+    wallMs: 0,
+    text: "agent: \u001b[2Jgone\n<0>forged\u009b1m",
+    facts: { node: 3 },
+  } as const;
+  t.equal(
+    formatLogText(record, "journal"),
+    "<1>services: agent: \\x1b[2Jgone\n<1>services: <0>forged\\x9b1m (node=3)\n",
+  );
+  t.equal(
+    formatLogText({ ...record, text: "here" }, "text"),
+    "1970-01-01T00:00:00.000Z alert services: here (node=3)\n",
+  );
+});
+
+test("the format follows the reader", async (t) => {
+  const path = join(await directory(t), "out");
+  const descriptor = openSync(path, "a");
+  const { dev, ino } = fstatSync(descriptor);
+  const format = (stream: string, isTerminal = false) =>
+    formatFor(descriptor, { environment: { JOURNAL_STREAM: stream }, isTerminal });
+  t.equal(format(`${dev}:${ino}`), "journal");
+  t.equal(format("8:1"), "json", "the variable came from a parent");
+  t.equal(format(""), "json");
+  t.equal(format("", true), "text");
 });
 
 /** A whole program, since the end of a process is what matters. */

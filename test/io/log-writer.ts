@@ -1,9 +1,15 @@
 /** Writes the log in ways that are told on the command line; run by the log's tests. */
 import { systemClock } from "../../src/io/clock.ts";
-import { JsonLog } from "../../src/io/log-sink.ts";
+import { LineLog } from "../../src/io/log-sink.ts";
 
 const priority = { totem: "debug", quorum: "debug", fencing: "debug", services: "debug" } as const;
-const log = new JsonLog({ priority, logFile: null, output: 1, clock: systemClock() });
+const log = new LineLog({
+  priority,
+  logFile: null,
+  output: 1,
+  format: "json",
+  clock: systemClock(),
+});
 
 // The end of the test ends this program too, however it came about.
 process.stdin.on("end", () => process.exit(1)).resume();

@@ -60,7 +60,7 @@ type Given = { readonly depth?: number; readonly limitMs?: Ms | null };
 function call(one: ResourceConf, name: AgentAction, given: Given = {}) {
   const { depth = 0 } = given;
   const limitMs = given.limitMs === undefined ? enforcedLimitMs(one, name, depth) : given.limitMs;
-  return callAgent(one, name, { ...place, depth, limitMs });
+  return callAgent(one, name, { ...place, nodesOff: [], depth, limitMs });
 }
 
 function order(one: ResourceConf, name: AgentAction, given: Given = {}) {
@@ -207,7 +207,7 @@ test("addresses of OCF agents are known, and what outlives its processes", async
 
 test("Z1: a stop over its limit is killed and called again; only its word counts", (t) => {
   const one = external(heartbeat);
-  const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here" } as const;
+  const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here", nodesOff: [] } as const;
   const late: AgentReport = { type: "timed-out", output: "" };
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict: ended } = walkCall(callAgent(one, "stop", own), [

@@ -1,7 +1,7 @@
 /** The services on one node: operations, checks, and the proof that nothing is left. */
 import { test } from "tap";
 import { BrokenInvariant } from "../../src/model/outcome.ts";
-import type { LocalInput } from "../../src/services/local-events.ts";
+import type { LocalInput, LocalOutput } from "../../src/services/local-events.ts";
 import { LocalServices } from "../../src/services/local-services.ts";
 import { emptyChain } from "../../src/services/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
@@ -235,9 +235,68 @@ test("resource case 10: a second place of one resource on the node is counted", 
       life: 1,
       chain: emptyChain,
     } as const;
-    step({ type: "run", service: service(name), operation });
+    step({ type: "run", service: service(name), operation, off: [] });
   }
   t.same(counts, ["0", "1"]);
+});
+
+type Act = Extract<LocalOutput, { readonly type: "act" }>;
+
+test("L8: a start that is given up is told to end, waited for, and not gone on with", async (t) => {
+  const conf = { ...sampleConf() };
+  const services = [sampleService("web", [script("one"), script("two")])];
+  const local = new LocalServices(
+    { ...conf, services: { ...conf.services, services } },
+    { nodeName: nodeName(), trackingToken: "token" },
+  );
+  let outputs: readonly LocalOutput[] = [];
+  const step = (input: LocalInput) => {
+    outputs = local.step(input, 0);
+    return outputs.find((one): one is Act => one.type === "act");
+  };
+  let act = step({ type: "clean-up" });
+  while (act !== undefined) {
+    const killed = { type: "killed", survivors: 0, unseen: [] } as const;
+    const looked = looksAtProcesses(act.order) ? nothingLeft : exited(0);
+    const report = act.order.type === "kill-processes" ? killed : looked;
+    act = step({ type: "report", action: act.action, report });
+  }
+  const start = { kind: "start", id: 7, node: id(1), life: 1, chain: emptyChain } as const;
+  const first = step({ type: "run", service: service("web"), operation: start, off: [] });
+  if (first === undefined) throw new Error("no script");
+  step({ type: "abort", service: service("web"), operation: start });
+  t.same(outputs, [{ type: "cancel", action: first.action }]);
+  step({ type: "abort", service: service("web"), operation: start });
+  t.same(outputs, [], "once");
+  // A script may end well when it is told to end; the next one is not begun.
+  step({ type: "report", action: first.action, report: exited(0) });
+  const text = "given up: it is to be stopped";
+  t.same(outputs, [{ type: "result", op: 7, outcome: "failed", partial: false, text }]);
+  const stop = {
+    goal: { type: "rest", state: "stopped" },
+    cleanup: "no",
+    chain: emptyChain,
+  } as const;
+  const operation = { kind: "stop", id: 8, node: id(1), life: 1, ...stop } as const;
+  t.ok(step({ type: "run", service: service("web"), operation, off: [] }), "and it can be stopped");
+  step({ type: "abort", service: service("web"), operation: start });
+  t.same(outputs, [], "an order that comes too late");
+});
+
+test("the agents of an operation hear which nodes were off when it was decided", async (t) => {
+  const place = new LocalPlace(["web"]).step({ type: "clean-up" }).succeed();
+  const operation = { kind: "start", id: 1, node: id(1), life: 1, chain: emptyChain } as const;
+  place.step({ type: "run", service: service("web"), operation, off: [nodeName()] });
+  const environment = () => {
+    const order = place.acts[0]?.order;
+    return new Map(order?.type === "run-process" ? order.environment : []);
+  };
+  t.equal(environment().get("CLUSTERD_NODES_OFF"), "node1");
+  place.succeed();
+  place.nowMs = 3_600_000;
+  place.step({ type: "poll", frozen: [] });
+  t.ok(environment().has("CLUSTERD_NODE"), "a check");
+  t.notOk(environment().has("CLUSTERD_NODES_OFF"), "by now that may be wrong");
 });
 
 function configuration(version: number, ...names: readonly string[]) {

@@ -49,7 +49,8 @@ class Node {
   start(name: typeof broker): this {
     this.#lastOp += 1;
     const shared = { id: this.#lastOp, node: id(1), life: 1, chain: emptyChain };
-    return this.step({ type: "run", service: name, operation: { kind: "start", ...shared } });
+    const operation = { kind: "start", ...shared } as const;
+    return this.step({ type: "run", service: name, operation, off: [] });
   }
 
   succeed(code = 0): this {
@@ -111,7 +112,10 @@ test("L7: nobody is asked to stop what is known not to be here", async (t) => {
   const stop = { type: "rest", state: "stopped" } as const;
   const shared = { id: 9, node: id(1), life: 1, chain: emptyChain, goal: stop };
   const operation = { kind: "stop", cleanup: "no", ...shared } as const;
-  node.step({ type: "run", service: web, operation }).succeed().step({ type: "stand-down" });
+  node
+    .step({ type: "run", service: web, operation, off: [] })
+    .succeed()
+    .step({ type: "stand-down" });
   t.same(node.acts, []);
   t.equal(node.local.clean, true);
 });

@@ -91,6 +91,69 @@ test("case 18: an ordered domain is followed down, and back up", async (t) => {
   t.equal(driver.shown("p"), "started 1");
 });
 
+test("what goes wrong is more than a notice", async (t) => {
+  const relocate = conf([plain("p", { recovery: "relocate", retryDelayMs: ms(30_000) })]);
+  const driver = new TableDriver(relocate).view(1, 2, 3).ready(1, 2, 3).succeed();
+  const said = () => driver.notices.splice(0);
+  said();
+  driver.checkFails("p");
+  t.match(said()[0], /^warning: service:p: stopping on .*: status check failed: dead/);
+  driver.answer();
+  said();
+  while (driver.operations[0]?.operation.kind === "start") {
+    said();
+    driver.answer("failed");
+    t.match(said()[0], /^warning: service:p: stopping on .*: start failed: agent says no/);
+    driver.answer();
+  }
+  t.match(said().at(-1), /^alert: service:p: stopped: no node could start it/);
+});
+
+test("a start that never ends holds neither a disable nor the end of its node back", async (t) => {
+  const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3);
+  const started = driver.operations[0]?.operation;
+  t.equal(started?.kind, "start");
+  const disabled = driver.request(1, "disable", { service: "p" });
+  t.same(driver.aborted, [started?.id]);
+  driver.answer("failed");
+  t.equal(driver.operations[0]?.operation.kind, "stop", "not before the start has ended");
+  driver.answer();
+  t.equal(driver.shown("p"), "disabled (1)");
+  t.equal(code(driver, disabled), 0);
+
+  driver.aborted.length = 0;
+  driver.request(1, "enable", { service: "p", target: 1 });
+  const again = driver.operations[0]?.operation.id;
+  driver.leaving(1);
+  t.same(driver.aborted, [again]);
+  driver.answer("failed").answer();
+  t.equal(driver.operations[0]?.operation.node, 2, "another node takes it");
+});
+
+test("only a node that is fenced, or has left, is off when a start is ordered", async (t) => {
+  const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3).succeed();
+  const off: (readonly string[])[] = [];
+  driver.onStep = (_, outputs) => {
+    for (const one of outputs) if (one.type === "run") off.push(one.off);
+  };
+  const restart = () => {
+    driver.request(1, "relocate", {
+      service: "p",
+      target: driver.record("p").owner === id(1) ? 2 : 1,
+    });
+    driver.succeed();
+    return off.splice(0).at(-1);
+  };
+  t.same(restart(), []);
+  driver.view(1, 2);
+  t.same(restart(), [], "lost");
+  t.same(driver.fenced(3) && restart(), ["node3.example.com"]);
+  t.same(driver.view(1, 2, 3) && restart(), [], "back, but it has not said what it runs");
+  driver.ready(3).leaving(3);
+  t.same(restart(), [], "leaving");
+  t.same(driver.left(3).view(1, 2) && restart(), ["node3.example.com"]);
+});
+
 test("case 18: with nofailback it stays, but a fresh start takes the best", async (t) => {
   const driver = inOrder(true).view(1, 2, 3).ready(1, 2, 3).succeed();
   t.equal(driver.shown("p"), "started 1");

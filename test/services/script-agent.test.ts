@@ -20,14 +20,20 @@ function never(): never {
 }
 
 function verdict(action: "start" | "stop" | "status", report: AgentReport) {
-  return walkCall(callScript({ file, action, environment: [], timeoutMs: ms(300_000), place }), [
-    report,
-  ]).verdict;
+  const call = { file, action, environment: [], timeoutMs: ms(300_000), place };
+  return walkCall(callScript({ ...call, parameters: [["token", "hunter2"]] }), [report]).verdict;
 }
 
 test("the script is called with the action and nothing else", async (t) => {
   const environment = [["LC_ALL", "C"]] as const;
-  const call = callScript({ file, action: "stop", environment, timeoutMs: ms(30_000), place });
+  const call = callScript({
+    file,
+    action: "stop",
+    environment,
+    parameters: [],
+    timeoutMs: ms(30_000),
+    place,
+  });
   t.same(call.next().value, {
     type: "run-process",
     argv: [file, "stop"],
@@ -43,6 +49,11 @@ test("resource case 14: exit 0 is success; every other code is failure 1", async
       t.equal(verdict(action, exited(code)).code, 1, `${action} ${code}`);
     }
   }
+});
+
+test("what a script says of its status counts for more than the code", async (t) => {
+  const { text } = verdict("status", exited(1, "broker (pid 7) runs, but does not answer\n"));
+  t.equal(text, `status of ${file} returned 1: broker (pid 7) runs, but does not answer`);
 });
 
 test("the meaning of a status code is said, for status only", async (t) => {
@@ -77,7 +88,10 @@ function walk(
 ) {
   const own = { ...place, patience, overdue: "ended-here" } as const;
   return walkCall(
-    callScript({ file, action, environment: [], timeoutMs: ms(300_000), place: own }),
+    callScript({
+      ...{ file, action, environment: [], parameters: [] },
+      ...{ timeoutMs: ms(300_000), place: own },
+    }),
     reports,
   );
 }
@@ -123,6 +137,11 @@ test("E1: a start without room ends untried after a while, for another node to t
   const { verdict } = walk("start", "short", [...tries, noRoom]);
   t.match(verdict, { code: 1, untried: true });
   t.end();
+});
+
+test("what is repeated of the output has no secret in it, and commands no terminal", async (t) => {
+  const { text } = verdict("start", exited(1, "no hunter2\u001b[2J"));
+  t.equal(text, `start of ${file} returned 1: no ***\\x1b[2J`);
 });
 
 test("the end of the output is quoted in one line", async (t) => {

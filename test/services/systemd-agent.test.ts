@@ -25,7 +25,7 @@ const unit: ResourceConf = {
 
 /** Orders in few words: the drop-in's text is looked at elsewhere. */
 function walk(action: AgentAction, reports: readonly AgentReport[]) {
-  const call = callAgent(unit, action, { ...place, depth: 0, limitMs: null });
+  const call = callAgent(unit, action, { ...place, nodesOff: [], depth: 0, limitMs: null });
   const { orders, verdict } = walkCall(call, reports);
   const words = orders.map((order) => {
     if (order.startsWith("pause")) return "pause";
@@ -55,7 +55,7 @@ test("start: permit, start, and wait until it is active", async (t) => {
 });
 
 test("the drop-in turns restarts off, asserts the permit, and marks the processes", async (t) => {
-  const call = callAgent(unit, "start", { ...place, depth: 0, limitMs: null });
+  const call = callAgent(unit, "start", { ...place, nodesOff: [], depth: 0, limitMs: null });
   const { value } = call.next();
   if (!("type" in value) || value.type !== "run-process") throw new Error("no process");
   t.equal(value.argv[4], "/run/systemd/system/p.service.d");

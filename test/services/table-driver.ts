@@ -17,6 +17,8 @@ export class TableDriver {
   readonly table: ServiceTable;
   /** Operations that no agent has answered, oldest first. */
   readonly operations: Awaited[] = [];
+  /** Starts that need not go on. */
+  readonly aborted: number[] = [];
   readonly notices: string[] = [];
   readonly granted: NodeId[] = [];
   /** Number of a request → its code. */
@@ -216,6 +218,9 @@ export class TableDriver {
         return;
       case "adopt":
         this.adopted.push(`${output.service} on ${output.node}`);
+        return;
+      case "abort":
+        this.aborted.push(output.operation.id);
         return;
       case "reply":
         if (this.codes.has(output.ref.number)) throw new Error("a request was answered twice");

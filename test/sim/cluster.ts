@@ -2,7 +2,6 @@
  * A simulated cluster: cluster nodes on virtual time, over any membership layer, with virtual
  * machines below. Judges look at the machines after every step; they know no internals.
  */
-
 import type { ClusterConf } from "../../src/model/conf.ts";
 import {
   type NodeId,
@@ -528,7 +527,8 @@ export class Cluster {
   #readLater(node: NodeId, daemon: Daemon, text: string): void {
     this.#options.time.after(this.#options.readMs?.(node) ?? 1, () => {
       daemon.prepared.add(text);
-      if (this.#machine(node).daemon === daemon) this.#step(node, { type: "read-done", text });
+      const done = { type: "read-done", text, objection: null } as const;
+      if (this.#machine(node).daemon === daemon) this.#step(node, done);
     });
   }
 
