@@ -112,10 +112,11 @@ class FloodBench {
     const changes = after.map(({ count }, index) => count - (before[index]?.count ?? 0));
     const ordered = ((to.messages - from.messages) / (to.atMs - from.atMs)) * 1000;
     const read = received(status) - received(readFrom);
+    const rotation = status.rotation.meanMs.toFixed(2);
     const rate = kind === null || kind.rate > 0 ? "" : " max";
     say(
       `  ${(name + rate).padEnd(36)}${count((sent / ms) * 1000)}${count((read / ms) * 1000)}` +
-        `${count(ordered)}  ${status.rotation.meanMs.toFixed(2).padStart(6)} ms  ${changes.join(" ")}`,
+        `${count(ordered)}  ${rotation.padStart(6)} ms  ${changes.join(" ")}`,
     );
   }
 

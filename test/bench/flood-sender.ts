@@ -2,7 +2,7 @@
  * Somebody on the ring's network without its key: sends one node frames with right headers and
  * random lives, as fast as it can or at a rate.
  *
- *   flood-sender.js '{"target":…,"port":…,"tag":…,"sender":…,"source":…,"frames":…,"rate":…,"ms":…}'
+ *   flood-sender.js FLOOD, as JSON
  *
  * `source`: the address it sends from, which need not be its own; `rate`: datagrams a second, 0 for
  * as many as there can be. Prints how many it has sent.

@@ -1,8 +1,8 @@
 /**
  * Benchmarks: prints figures with the limits they are measured against; asserts nothing.
  * `npm run bench -- ring [--transport udpu] [--seconds N] [--sizes 64,1024] [--normal-priority]`
- * `npm run bench -- flood [--transport udpu] [--seconds N]`: the ring while somebody without the key
- * sends one node all it can
+ * `npm run bench -- flood [--transport udpu] [--seconds N]`: the ring while a stranger sends one
+ * node all it can
  * `npm run bench -- services`: the table with 500 services, and the checks of 200 real ones
  * Exit status 77 where namespaces are missing.
  */
