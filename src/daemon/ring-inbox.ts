@@ -12,6 +12,7 @@ import type { RingMessage, TokenMessage } from "../membership/wire.ts";
 import { type Incarnation, type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever, type Result } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
+import { type PathProbe, probeKind, readProbe } from "./path-probe.ts";
 
 /** The event loop reads that many datagrams of one socket in one turn. */
 const datagramsPerTurn = 32;
@@ -41,6 +42,8 @@ export type RingInboxOptions = {
   readonly currentRing: () => RingId | null;
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onReply: (reply: SealReply) => void;
+  /** Not a message of the ring. */
+  readonly onProbe: (from: NodeId, probe: PathProbe) => void;
   /** An authentic frame of a node arrived. */
   readonly onHeard: (from: NodeId, source: DatagramSource) => void;
   readonly onVerdict: (
@@ -119,6 +122,12 @@ export class RingInbox {
 
   #opened(opened: Extract<SealVerdict, { readonly type: "opened" }>): void {
     const { from, incarnation, kind, payload } = opened;
+    if (kind === probeKind) {
+      const probe = readProbe(payload);
+      if (probe === null) this.#undecodable += 1;
+      else this.#options.onProbe(from, probe);
+      return;
+    }
     const decoded = this.#options.codec.decode(kind, payload);
     if (!decoded.ok) {
       this.#undecodable += 1;

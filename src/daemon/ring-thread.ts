@@ -115,7 +115,9 @@ async function startRing(
   const { tokenMs, consensusMs, transport: kind, multicast } = options.totem;
   const group = kind === "udp" ? multicast.address : null;
   const ports = { clock, transport, seal, codec, store, ring, post, onEnd };
-  driver = new RingDriver({ ...options, incarnation, tokenMs, consensusMs, group }, ports);
+  const lengths = { packetBytesMax: options.totem.netmtuBytes, ipBytes: ipBytesOf(options) };
+  const timing = { incarnation, tokenMs, consensusMs };
+  driver = new RingDriver({ ...options, ...timing, ...lengths, group }, ports);
   driver.start(scheduling);
   return driver;
 }
@@ -202,15 +204,19 @@ function ownAddress({ nodes, self }: RingThreadOptions): string {
   return nodes.find(({ id }) => id === self)?.address ?? "";
 }
 
+/** Headers of IP and UDP. */
+function ipBytesOf(options: RingThreadOptions): number {
+  return ownAddress(options).includes(":") ? ipv6HeaderBytes : ipv4HeaderBytes;
+}
+
 function ringOptions(options: RingThreadOptions, life: NodeLife, wallMs: Ms): RingOptions {
   const { totem, self, nodes, configHash } = options;
-  const ipBytes = ownAddress(options).includes(":") ? ipv6HeaderBytes : ipv4HeaderBytes;
   return {
     ...totem,
     self,
     incarnation: life.incarnation,
     nodes: nodes.map(({ id }) => id),
-    chunkRoomBytes: totem.netmtuBytes - ipBytes - envelopeBytes - 2 * orderedHeaderBytes,
+    chunkRoomBytes: totem.netmtuBytes - ipBytesOf(options) - envelopeBytes - 2 * orderedHeaderBytes,
     ringSeqStart: life.ringSeqStart,
     ringSeqDurable: life.ringSeqDurable,
     wallMs,

@@ -114,7 +114,7 @@ export class FileStore implements Store {
   /** Somebody has told it to this node; all nodes that heard it have it. */
   #absurd(ringSeq: number): StoreProblem {
     const cause =
-      `ring sequence ${ringSeq} is beyond any clock: a node with the cluster's key has made it up. ` +
+      `ring sequence ${ringSeq} is beyond any clock: somebody with the key has made it up. ` +
       "Stop clusterd on all nodes, remove this file on each of them, then start them again";
     return { type: "unreadable", path: this.#ringPath, cause };
   }

@@ -36,6 +36,8 @@ import { ReplayWindow } from "./replay-window.ts";
 import { StrangerBudget } from "./stranger-budget.ts";
 
 const helloKind = 7;
+/** Kinds above hello are their owner's business, too. */
+const kindMax = 8;
 /** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
 const challengeIntervalMs = 50;
 
@@ -182,7 +184,7 @@ export class SealedFrames implements FrameSeal {
     if (header.magic === otherMagic) return "other-mode";
     if (header.magic !== this.#magic) return "magic";
     if (header.version !== envelopeVersion) return "version";
-    if (header.kind < 1 || header.kind > helloKind) return "kind";
+    if (header.kind < 1 || header.kind > kindMax) return "kind";
     if (header.clusterTag !== this.#options.clusterTag) return "other-cluster";
     return null;
   }

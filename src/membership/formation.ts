@@ -115,7 +115,7 @@ export class Formation {
   consider(from: NodeId, reason: string): void {
     const { agreement } = this.#gathering;
     if (this.#step.type !== "gather" || agreement.proc.has(from)) return;
-    if (this.#parts.gate.differs(from)) return;
+    if (this.#parts.gate.differs(from) || this.#parts.gate.keepsOut(from)) return;
     this.begin(reason, this.#restarted(considering(agreement, from)));
   }
 

@@ -6,7 +6,8 @@
  * F1  Whatever an authentic frame says, it ends no process: what follows from it elsewhere is
  *     either a value in range, or a new ring.
  */
-import { type NodeId, ringSeqMax } from "../model/ids.ts";
+import type { NodeId } from "../model/ids.ts";
+import type { MergeGate } from "./merge-gate.ts";
 import type { RingEffects } from "./ring-effects.ts";
 import type { RingOptions } from "./ring-events.ts";
 import type { RingSequence } from "./ring-sequence.ts";
@@ -16,6 +17,7 @@ export type ScreenParts = {
   readonly options: RingOptions;
   readonly effects: RingEffects;
   readonly sequence: RingSequence;
+  readonly gate: MergeGate;
 };
 
 export class FrameScreen {
@@ -32,9 +34,8 @@ export class FrameScreen {
     if (from === this.#parts.options.self) return true;
     const seq = ringSeqOf(message);
     if (seq !== null && !this.#parts.sequence.isExplained(seq)) {
-      const date = seq >= ringSeqMax ? "" : `, as of ${new Date(seq / 1000).toISOString()}`;
       const remedy = "check its clock; if ours is right, remove its ring.json while it is stopped";
-      const text = `ring sequence ${seq}${date} is ahead of every clock: ${remedy}`;
+      const text = `ring sequence ${seq} is ahead of every clock: ${remedy}`;
       this.#parts.effects.refuse("ring sequence", { from, text });
       return false;
     }
@@ -43,6 +44,17 @@ export class FrameScreen {
     const text = `it names node ${stranger}, which is not configured`;
     this.#parts.effects.refuse("unknown node", { from, text });
     return false;
+  }
+
+  /** Whether a node goes by the same configuration of the ring; said when that changes. */
+  sharesConfiguration(from: NodeId, configHash: number): boolean {
+    const { options, gate, effects } = this.#parts;
+    const equal = configHash === options.configHash;
+    if (gate.noteConfiguration(from, equal)) {
+      const text = equal ? "has our configuration again" : "has another configuration: not merging";
+      effects.notice(equal ? "notice" : "err", `node ${from} ${text}`);
+    }
+    return equal;
   }
 
   /** Nodes that would be reckoned with; another configuration is refused as such, elsewhere. */

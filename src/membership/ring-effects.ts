@@ -28,11 +28,15 @@ const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
   hello: "received hello",
 };
 
+/** A minute, with the usual merge interval. */
+const agesOfSilence = 120;
+
 export class RingEffects {
   readonly #counts = new Map<string, { value: number }>();
   #outputs: RingOutput[] = [];
-  /** Refusals that were told since the last `forgive`. */
+  /** Refusals that were told lately. */
   readonly #told = new Set<string>();
+  #ages = 0;
 
   /** The outputs since the last call. */
   take(): readonly RingOutput[] {
@@ -47,7 +51,13 @@ export class RingEffects {
 
   multicast(message: RingMessage): void {
     this.count(sentNames[message.type]);
-    this.emit({ type: "multicast", message });
+    this.emit({ type: "multicast", message, full: false });
+  }
+
+  /** Makes this node known, to whoever will get its longest messages too. */
+  announce(message: RingMessage): void {
+    this.count(sentNames[message.type]);
+    this.emit({ type: "multicast", message, full: true });
   }
 
   unicast(to: NodeId, message: RingMessage): void {
@@ -73,7 +83,7 @@ export class RingEffects {
     else counter.value += 1;
   }
 
-  /** What a peer says cannot be: counted, and told once for each peer until `forgive`. */
+  /** What a peer says cannot be: counted, and told once in a while for each peer. */
   refuse(what: string, { from, text }: { readonly from: NodeId; readonly text: string }): void {
     this.count(`refused: ${what}`);
     const key = `${from} ${what}`;
@@ -82,9 +92,10 @@ export class RingEffects {
     this.notice("err", `frame of node ${from} refused: ${text}`);
   }
 
-  /** Refusals are told anew: what is wrong for long must not be forgotten. */
-  forgive(): void {
-    this.#told.clear();
+  /** An age of the merge gate is over: what is refused for long is told anew. */
+  age(): void {
+    this.#ages += 1;
+    if (this.#ages % agesOfSilence === 0) this.#told.clear();
   }
 
   countReceived(message: RingMessage): void {

@@ -70,7 +70,11 @@ export type RingConfiguration = {
 };
 
 export type RingOutput =
-  | { readonly type: "multicast"; readonly message: RingMessage }
+  /**
+   * `full`: in a datagram as long as any that this node will ever send. Where such ones are lost,
+   * its sender must not be heard, since its messages would be lost as well.
+   */
+  | { readonly type: "multicast"; readonly message: RingMessage; readonly full: boolean }
   | { readonly type: "unicast"; readonly to: NodeId; readonly message: RingMessage }
   | { readonly type: "arm"; readonly timer: RingTimer; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly timer: RingTimer }

@@ -45,9 +45,6 @@ type Phase =
 
 type Input<Type extends RingInput["type"]> = Extract<RingInput, { readonly type: Type }>;
 
-/** Refusals are told once in so many ages of the gate: with the usual merge interval, a minute. */
-const agesOfSilence = 120;
-
 const receptionHint =
   'check multicast: IGMP querier and snooping, firewall, MTU; transport="udpu" does without';
 
@@ -65,7 +62,6 @@ export class Ring {
   #leavers = new Set<NodeId>();
   /** We may have been absent for the others; cleared by the next token. */
   #stalled = false;
-  #ages = 0;
 
   constructor(options: RingOptions) {
     const { self } = options;
@@ -137,8 +133,10 @@ export class Ring {
     }
     this.#effects.countReceived(message);
     if (!this.#screen.admits(message, from)) return;
-    if (message.type !== "token" && message.type !== "commit") this.#gate.hear(from);
-    if ("heard" in message) this.#gate.noteHearing(from, message.heard);
+    if ("heard" in message) {
+      this.#gate.hear(from);
+      this.#gate.noteHearing(from, message.heard);
+    }
     switch (message.type) {
       case "mcast":
         this.#onMcast(message, from);
@@ -190,8 +188,7 @@ export class Ring {
         break;
       case "heard":
         this.#gate.age();
-        this.#ages += 1;
-        if (this.#ages % agesOfSilence === 0) this.#effects.forgive();
+        this.#effects.age();
         this.#effects.arm("heard", this.#heardMs());
         break;
       default:
@@ -304,7 +301,7 @@ export class Ring {
   #onJoin(join: JoinMessage, from: NodeId): void {
     this.#formation.observe(join.ringSeq);
     const echo = join.leave && from === this.#options.self;
-    if (echo || !this.#sharesConfiguration(from, join.configHash)) return;
+    if (echo || !this.#screen.sharesConfiguration(from, join.configHash)) return;
     if (join.leave) this.#leavers.add(from);
     if (this.#phase.type !== "operational") {
       this.#formation.onJoin(join, from);
@@ -317,19 +314,10 @@ export class Ring {
     this.#formation.beginWithJoin(join, from);
   }
 
-  #sharesConfiguration(from: NodeId, configHash: number): boolean {
-    const equal = configHash === this.#options.configHash;
-    if (this.#gate.noteConfiguration(from, equal)) {
-      const text = equal ? "has our configuration again" : "has another configuration: not merging";
-      this.#effects.notice(equal ? "notice" : "err", `node ${from} ${text}`);
-    }
-    return equal;
-  }
-
   #onMergeDetect(message: MergeDetectMessage, from: NodeId): void {
     const own = this.#installed !== null && sameRing(message.ring, this.#installed.rotation.id);
     if (own || from === this.#options.self) return;
-    if (!this.#sharesConfiguration(from, message.configHash)) return;
+    if (!this.#screen.sharesConfiguration(from, message.configHash)) return;
     if (this.#phase.type !== "operational") {
       this.#formation.consider(from, "merge detect");
       return;
@@ -352,18 +340,26 @@ export class Ring {
       this.#leaveDeaf();
     } else if (deafness.type === "other-deaf") {
       const { node } = deafness;
-      this.#effects.notice("warning", `node ${node} does not receive messages; ${receptionHint}`);
+      const outside = this.#outside(node);
+      const text = `node ${node} does not receive messages; ${outside}; ${receptionHint}`;
+      this.#effects.notice("warning", text);
       const agreement = failing(this.#formation.agreement, [node]);
       this.#regather(`node ${node} failed to receive`, agreement);
     }
   }
 
   #leaveDeaf(): void {
-    const text = `failed to receive: tokens arrive, messages do not; ${receptionHint}`;
-    this.#effects.notice("err", text);
+    const outside = this.#outside(this.#options.self);
+    const text = "failed to receive: tokens arrive, messages do not";
+    this.#effects.notice("err", `${text}; ${outside}; ${receptionHint}`);
     this.#formation.sendLeave();
-    this.#gate.forget();
     this.#regather("failed to receive", agreementOf([this.#options.self]));
+  }
+
+  /** Keeps the node out, for longer each time; for how long, in words. */
+  #outside(node: NodeId): string {
+    const seconds = (this.#gate.keepOut(node) * this.#heardMs()) / 1000;
+    return `not let in for ${seconds} s`;
   }
 
   #onStall(lateMs: Ms): void {

@@ -38,14 +38,9 @@ type RingFields = {
 /** The ring id, or null when a part is absent or out of range. */
 export function parseRing(frame: RingFields): RingId | null {
   const rep = parseNodeId(frame.ringRep);
-  const seq = parseRingSeq(frame.ringSeq);
-  return rep === null || seq === null || seq < 1 ? null : { rep, seq };
-}
-
-/** The ring sequence, 0 when absent, or null when it is beyond `ringSeqMax`. */
-export function parseRingSeq(value: WireCount): number | null {
-  const seq = parseCount(value);
-  return seq === null || seq > ringSeqMax ? null : seq;
+  const seq = parseCount(frame.ringSeq);
+  const inRange = seq !== null && seq >= 1 && seq <= ringSeqMax;
+  return rep === null || !inRange ? null : { rep, seq };
 }
 
 /** Node ids, strictly ascending and at most `nodesMax`, or null. */

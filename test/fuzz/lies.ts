@@ -88,7 +88,7 @@ function mcastLie(random: Random, ground: Ground): RingMessage {
 
 function commitLie(random: Random, ground: Ground): RingMessage {
   const nodes = random.chance(0.6) ? ground.members : ids(random, ground);
-  const index = random.below(nodes.length + 1);
+  const index = random.chance(0.5) ? nodes.length : random.below(nodes.length + 1);
   const members: readonly CommitEntry[] = nodes.map((one, at) => {
     if (at >= index) return { node: one, state: null };
     const { seq: aru, aru: highDelivered } = tokenSeqs(random, ground.high);

@@ -1,7 +1,7 @@
 /**
- * Decoder fuzzing: `npm run fuzz -- [--minutes M] [--seed N]`. Damages real datagrams and throws
- * random bytes at seal, codec and ring, in every state of the ring; then lies as a member with the
- * key, to the ring and, as ordered messages and snapshots, to a whole node. Exit status 1 when anything
+ * Fuzzing: `npm run fuzz -- [--minutes M] [--seed N]`. Damages real datagrams and throws random
+ * bytes at seal, codec and ring, in every state of the ring; then lies as a member with the key: to
+ * the ring and, by ordered messages and snapshots, to a whole node. Exit status 1 when anything
  * breaks; the seeds that did are kept in fuzz-failures.txt.
  */
 import { appendFileSync } from "node:fs";

@@ -178,7 +178,10 @@ export class Onslaught {
 
   #lieToRing(): void {
     const victim = this.#random.pick(this.#members);
-    const { ring, members, counters } = victim.ring.snapshot();
+    const { ring: installed, members, counters, state } = victim.ring.snapshot();
+    // The ring being formed: its representative is the lowest of whoever takes part.
+    const forming = { rep: this.#random.pick(ids), seq: counters["ring seq"] ?? 1 };
+    const ring = state !== "operational" && this.#random.chance(0.6) ? forming : installed;
     const ground = { ring, members, nodes: ids, high: counters["high seq"] ?? 0 };
     const message = lie(this.#random, ground);
     const decoded = decodeMessage(frameKinds[message.type], encodeMessage(message));

@@ -215,7 +215,7 @@ test("each cause of a drop is counted under its name", (t) => {
   const otherVersion = Buffer.from(frame);
   otherVersion[2] = 9;
   const otherKind = Buffer.from(frame);
-  otherKind[3] = 8;
+  otherKind[3] = 9;
   const unknownNode = Buffer.from(frame);
   unknownNode.writeUInt32BE(77, 10);
   const cases: readonly (readonly [string, Uint8Array, string])[] = [

@@ -1,6 +1,6 @@
 /**
- * A member that has the key says what cannot be: it is refused, and no process ends of it. At random:
- * test/fuzz.
+ * A member that has the key says what cannot be: it is refused, and no process ends of it.
+ * At random: test/fuzz.
  */
 import { test } from "tap";
 import { RingSequence } from "../../src/membership/ring-sequence.ts";
@@ -23,7 +23,7 @@ function bounds(outputs: ReturnType<RingDriver["step"]>): readonly number[] {
   return outputs.flatMap((output) => (output.type === "persist" ? [output.ringSeq] : []));
 }
 
-test("a ring sequence that no clock explains is refused, told with its sender, not kept", async (t) => {
+test("a ring sequence that no clock explains is refused and not kept", async (t) => {
   const driver = started();
   const claims = [explained + 1_000_000_000, ringSeqMax];
   for (const ringSeq of claims) {
@@ -65,7 +65,7 @@ test("the clock goes on, and what it explains with it", async (t) => {
   t.ok(sequence.isExplained(later), "a clock that is set back takes nothing away");
 });
 
-test("a node whose sequence is ahead of its clock goes on with those that are like it", async (t) => {
+test("a node whose sequence is ahead of its clock goes on with its like", async (t) => {
   const ahead = ringSeqMax / 2;
   const sequence = new RingSequence(node(1), ahead, ahead);
   sequence.clock(1000);
@@ -98,7 +98,7 @@ test("nodes that nobody has configured are not reckoned with", async (t) => {
   }
 });
 
-test("whoever takes the place of a node's next message breaks the ring, not the node", async (t) => {
+test("whoever takes the place of a node's message breaks the ring, not the node", async (t) => {
   const driver = operational();
   const seq = (driver.token?.seq ?? 0) + 1;
   driver.receive(2, mcast({ ring: driver.ringId, seq, origin: node(2) }));
@@ -150,7 +150,7 @@ test("a recovery that comes to no end, since somebody says so, is begun anew", a
   t.equal(driver.state, "gather");
 });
 
-test("a complete commit token must have the members and the entry that were passed on", async (t) => {
+test("a complete commit token has the members and the entry that were passed on", async (t) => {
   for (const change of ["members", "entry"] as const) {
     const { driver, commit } = committed();
     const whole = completed(commit);

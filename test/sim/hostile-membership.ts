@@ -222,7 +222,8 @@ export class HostileMembership implements Membership {
         this.#feed(from, { type: "frame", ...frame });
         continue;
       }
-      for (const delayMs of this.network.arrivals(from.id, node, message)) {
+      const packet = { message, frame: { bytes: Buffer.alloc(0) }, full: false };
+      for (const delayMs of this.network.arrivals(from.id, node, packet)) {
         this.#time.after(delayMs, () => {
           const station = this.#up.get(node);
           if (station === undefined) return;

@@ -122,6 +122,19 @@ export const ringMutants: readonly Mutant[] = [
     find: "if (message.safe && message.seq > safeUpTo)",
     replace: "if (false)",
   }),
+  bug("joins reach whoever will not get longer messages", "gathering.js", {
+    find: "this.#effects.announce(",
+    replace: "this.#effects.multicast(",
+  }),
+  bug("merge detects reach whoever will not get longer messages", "operational.js", {
+    find: "effects.announce(",
+    replace: "effects.multicast(",
+  }),
+  bug("whoever is heard in short messages counts as heard", "ring.js", {
+    find: 'if ("heard" in message) {',
+    replace: `if (message.type === "mcast" || message.type === "hold-cancel") this.#gate.hear(from);
+      if ("heard" in message) {`,
+  }),
   liar("ring sequences that no clock explains are taken over", "frame-screen.js", {
     find: "!this.#parts.sequence.isExplained(seq)",
     replace: "false",
@@ -137,14 +150,6 @@ export const ringMutants: readonly Mutant[] = [
   liar("the place of an own message may be taken", "rotation.js", {
     find: "if (this.queue.has(after + sent + 1))",
     replace: "if (false)",
-  }),
-  liar("nobody doubts a token that lets nobody send", "rotation.js", {
-    find: "backlog > 0 && allowed === 0",
-    replace: "false",
-  }),
-  liar("a complete commit token may have other members", "formation.js", {
-    find: "keepsFilling(commit, step.passed.message, self)",
-    replace: "true",
   }),
 ];
 
