@@ -123,10 +123,7 @@ export class ServiceTable {
     snapshot: TableSnapshot,
     readConf: ReadConf = () => null,
   ): ServiceTable | null {
-    const nodes = new Set(conf.nodes.map(({ id }) => id));
-    if (snapshotProblem(snapshot, nodes) !== null) return null;
-    const configured = new Set(conf.services.services.map(({ name }) => name));
-    if (snapshot.services.some(({ name }) => !configured.has(name))) return null;
+    if (snapshotProblem(snapshot, conf) !== null) return null;
     const draft = new TableDraft(conf, readConf);
     draft.change = snapshot.change;
     const stopping = snapshot.change?.stage === "stopping" ? snapshot.change : null;

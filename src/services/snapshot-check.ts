@@ -1,9 +1,10 @@
 /**
  * Whether the state that another node sends can be one: every record in itself, what it refers to,
- * and numbers that leave room to go on. Knows the configured nodes; does not know what the state
+ * and numbers that leave room to go on. Knows the configuration; does not know what the state
  * means.
  * Source: the rules S1 to S6 of service-state.ts.
  */
+import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { brokenRule, type Operation, type ServiceRecord } from "./service-state.ts";
 import type { ConfChange, NodeRecord } from "./table-draft.ts";
@@ -18,11 +19,15 @@ export type CheckedSnapshot = {
   readonly services: readonly ServiceRecord[];
 };
 
-/** Why this is no state of a cluster of these nodes, in words; null: it may be one. */
+/** Why this is no state of such a cluster, in words; null: it may be one. */
 export function snapshotProblem(
   { nextOp, change, nodes, services }: CheckedSnapshot,
-  configured: ReadonlySet<NodeId>,
+  conf: ClusterConf,
 ): string | null {
+  const configured = new Set(conf.nodes.map(({ id }) => id));
+  const names = new Set(conf.services.services.map(({ name }) => name));
+  const foreign = services.find(({ name }) => !names.has(name));
+  if (foreign !== undefined) return `${foreign.name} is not configured`;
   const operations = services.flatMap(({ op }) => (op === null ? [] : [op]));
   const named = [
     ...nodes.map(({ id }) => id),
