@@ -20,6 +20,9 @@ export type RingDriverOptions = {
   readonly tokenMs: Ms;
   readonly consensusMs: Ms;
   readonly leaseMs: Ms;
+  /** Of the longest packets, headers of IP and UDP included, and of those headers. */
+  readonly packetBytesMax: number;
+  readonly ipBytes: number;
   /** The multicast group; null when every node gets a copy of its own. */
   readonly group: string | null;
 };

@@ -19,6 +19,7 @@ import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { LeasePost } from "./lease-post.ts";
 import { MainPulse } from "./main-pulse.ts";
+import { PathProber } from "./path-prober.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
 import { type DatagramSource, RingInbox } from "./ring-inbox.ts";
 import { Outbox } from "./ring-outbox.ts";
@@ -54,6 +55,7 @@ export class RingDriver {
   readonly #verdicts: VerdictLog;
   readonly #rotation = new TokenMeter();
   readonly #watch: TransportWatch;
+  readonly #prober: PathProber;
   readonly #startedAtMs: Ms;
   readonly #intervals: NodeJS.Timeout[] = [];
   #queue: Entry[] = [];
@@ -96,12 +98,16 @@ export class RingDriver {
       onFailure: ({ path, cause }) =>
         this.#notice({ level: "err", text: `${path} not written: ${cause}; trying again` }),
     });
+    const { packetBytesMax, ipBytes } = options;
+    const notice = (said: RingNotice): void => this.#notice(said);
+    this.#prober = new PathProber({ ...ports, packetBytesMax, ipBytes, notice });
     this.#inbox = new RingInbox({
       seal: ports.seal,
       codec: ports.codec,
       currentRing: () => ports.ring.snapshot().ring,
       onFrame: (frame) => this.#enqueue(frame),
       onReply: ({ address, frame }) => ports.transport.unicast(address, frame),
+      onProbe: (from, probe) => this.#prober.heard(from, probe),
       onHeard: (from, source) => this.#watch.heard(from, source),
       onVerdict: (verdict, source) => this.#onVerdict(verdict, source),
     });
@@ -185,7 +191,7 @@ export class RingDriver {
   #perform(output: RingOutput): void {
     switch (output.type) {
       case "multicast":
-        this.#multicast(output.message);
+        this.#multicast(output.message, output.full);
         return;
       case "unicast":
         this.#unicast(output.to, output.message);
@@ -229,10 +235,11 @@ export class RingDriver {
     }
   }
 
-  #multicast(message: RingMessage): void {
+  #multicast(message: RingMessage, full: boolean): void {
     this.#inbox.note(message);
     this.#watch.sent();
-    this.#ports.transport.multicast(this.#sealed(message));
+    const frame = this.#sealed(message);
+    this.#ports.transport.multicast(full ? this.#prober.filled(frame) : frame);
     this.#loop(message);
   }
 
@@ -324,6 +331,8 @@ export class RingDriver {
 
   #watchTransport(): void {
     const { transport, seal, clock } = this.#ports;
+    this.#prober.announce();
+    this.#enqueue({ type: "wall-clock", wallMs: clock.wallMs() });
     const { notices, probe } = this.#watch.step(clock.monotonicMs(), transport.counters());
     for (const notice of notices) this.#notice(notice);
     for (const node of probe) {

@@ -6,6 +6,8 @@
  * Deviations: joins are spaced, however fast others answer; a node that starts listens first
  * before it settles for being alone.
  * G1  Two joins of one node are at least `joinGapMs` apart, leaving apart.
+ * G2  A join is as long as the longest message, but for that of a node that leaves: a path that
+ *     loses long frames must not lead into a ring, and leaving must be heard all the same.
  */
 import type { NodeId } from "../model/ids.ts";
 import { ms } from "../model/time.ts";
@@ -95,7 +97,7 @@ export class Gathering {
     this.#quiet = true;
     this.#due = false;
     this.#effects.arm("join", ms(joinGapMs));
-    this.#effects.multicast(this.#join(this.#agreement, false));
+    this.#effects.announce(this.#join(this.#agreement, false));
   }
 
   /** Tells the others to go on without us, at once. */

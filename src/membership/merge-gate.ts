@@ -6,9 +6,12 @@
  * Deviation from corosync, where any foreign packet starts a gather: with one-way or
  * non-transitive links that never ends. What the two that meet hear is not enough either: a cut
  * from the stranger to a third member would dissolve the ring in every consensus period. Only
- * multicasts count as heard, since a node that gets tokens but no multicasts cannot take part.
+ * what makes nodes known counts as heard: it is multicast, since a node that gets tokens but no
+ * multicasts cannot take part, and as long as any message, since long ones may be lost alone.
+ * M1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";
+import { KeptOut } from "./kept-out.ts";
 import { ascending, contains, union } from "./node-sets.ts";
 import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
 
@@ -25,6 +28,7 @@ export class MergeGate {
   readonly #self: NodeId;
   readonly #incarnations = new Map<NodeId, Incarnation>();
   readonly #differing = new Set<NodeId>();
+  readonly #keptOut = new KeptOut();
   #heardNow = new Set<NodeId>();
   #heardBefore = new Set<NodeId>();
   /** Whom the others said they hear. */
@@ -61,16 +65,23 @@ export class MergeGate {
     this.#heardNow = new Set();
     this.#hearingBefore = this.#hearingNow;
     this.#hearingNow = new Map();
+    this.#keptOut.age();
   }
 
-  forget(): void {
-    this.#heardNow.clear();
-    this.#heardBefore.clear();
+  /** A node, or this one, gets tokens but no messages. Returns for how many ages it is outside. */
+  keepOut(node: NodeId): number {
+    return this.#keptOut.add(node);
+  }
+
+  keepsOut(node: NodeId): boolean {
+    return this.#keptOut.has(node);
   }
 
   /** Nodes heard lately, ascending. */
   heard(): readonly NodeId[] {
-    return ascending(union(this.#heardNow, this.#heardBefore));
+    if (this.#keptOut.has(this.#self)) return [];
+    const heard = union(this.#heardNow, this.#heardBefore);
+    return ascending([...heard].filter((node) => !this.#keptOut.has(node)));
   }
 
   /** What a join means for a working ring. */
@@ -104,6 +115,7 @@ export class MergeGate {
   /** Whom the node hears, as far as is known; itself included. */
   #heardBy(node: NodeId): ReadonlySet<NodeId> {
     if (node === this.#self) return union(this.heard(), [node]);
+    if (this.#keptOut.has(node)) return new Set([node]);
     return union(this.#hearingNow.get(node) ?? this.#hearingBefore.get(node) ?? [], [node]);
   }
 

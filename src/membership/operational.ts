@@ -118,7 +118,7 @@ export class Operational {
     this.#announced = union(this.#announced ?? [], heard);
     const { id, members } = this.installed.rotation;
     const { configHash } = options;
-    effects.multicast({ type: "merge-detect", ring: id, heard, members, configHash });
+    effects.announce({ type: "merge-detect", ring: id, heard, members, configHash });
   }
 
   /** Says once that the token is late; measured in merge intervals, to cost tokens nothing. */

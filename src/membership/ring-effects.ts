@@ -28,9 +28,15 @@ const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
   hello: "received hello",
 };
 
+/** A minute, with the usual merge interval. */
+const agesOfSilence = 120;
+
 export class RingEffects {
   readonly #counts = new Map<string, { value: number }>();
   #outputs: RingOutput[] = [];
+  /** Refusals that were told lately. */
+  readonly #told = new Set<string>();
+  #ages = 0;
 
   /** The outputs since the last call. */
   take(): readonly RingOutput[] {
@@ -45,7 +51,13 @@ export class RingEffects {
 
   multicast(message: RingMessage): void {
     this.count(sentNames[message.type]);
-    this.emit({ type: "multicast", message });
+    this.emit({ type: "multicast", message, full: false });
+  }
+
+  /** Makes this node known, to whoever will get its longest messages too. */
+  announce(message: RingMessage): void {
+    this.count(sentNames[message.type]);
+    this.emit({ type: "multicast", message, full: true });
   }
 
   unicast(to: NodeId, message: RingMessage): void {
@@ -69,6 +81,21 @@ export class RingEffects {
     const counter = this.#counts.get(what);
     if (counter === undefined) this.#counts.set(what, { value: 1 });
     else counter.value += 1;
+  }
+
+  /** What a peer says cannot be: counted, and told once in a while for each peer. */
+  refuse(what: string, { from, text }: { readonly from: NodeId; readonly text: string }): void {
+    this.count(`refused: ${what}`);
+    const key = `${from} ${what}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.notice("err", `frame of node ${from} refused: ${text}`);
+  }
+
+  /** An age of the merge gate is over: what is refused for long is told anew. */
+  age(): void {
+    this.#ages += 1;
+    if (this.#ages % agesOfSilence === 0) this.#told.clear();
   }
 
   countReceived(message: RingMessage): void {

@@ -18,6 +18,7 @@ import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { type Agreement, agreementOf, considering, failing, restartConsent } from "./consensus.ts";
 import { Formation } from "./formation.ts";
+import { FrameScreen } from "./frame-screen.ts";
 import { Delivery } from "./installation.ts";
 import { Lanes } from "./lanes.ts";
 import { MergeGate } from "./merge-gate.ts";
@@ -27,6 +28,7 @@ import { RingEffects } from "./ring-effects.ts";
 import type { RingInput, RingOptions, RingOutput, RingSnapshot, RingTimer } from "./ring-events.ts";
 import type { InstalledRing, Recovery } from "./ring-recovery.ts";
 import { RingSequence } from "./ring-sequence.ts";
+import { snapshotOf } from "./ring-snapshot.ts";
 import type { Rotation } from "./rotation.ts";
 import type {
   HoldCancelMessage,
@@ -52,6 +54,7 @@ export class Ring {
   readonly #gate: MergeGate;
   readonly #lanes: Lanes;
   readonly #formation: Formation;
+  readonly #screen: FrameScreen;
   readonly #parts: OperationalParts;
   #phase: Phase = { type: "stopped" };
   #installed: InstalledRing | null = null;
@@ -67,7 +70,9 @@ export class Ring {
     this.#options = options;
     this.#gate = new MergeGate(self);
     this.#lanes = new Lanes(options.chunkRoomBytes);
+    sequence.clock(options.wallMs);
     const shared = { options, effects, sequence, gate: this.#gate };
+    this.#screen = new FrameScreen(shared);
     this.#formation = new Formation(shared);
     const delivery = new Delivery(new Assembler(), effects);
     this.#parts = { ...shared, lanes: this.#lanes, delivery };
@@ -81,24 +86,8 @@ export class Ring {
   }
 
   snapshot(): RingSnapshot {
-    const rotation = this.#installed?.rotation ?? null;
-    return {
-      state: this.#phase.type === "stopped" ? "stopped" : this.#formation.state,
-      ring: rotation?.id ?? null,
-      members: rotation?.members ?? [],
-      counters: {
-        ...this.#effects.counts(),
-        aru: rotation?.queue.aru ?? 0,
-        "high seq": rotation?.queue.high ?? 0,
-        "delivered seq": rotation?.queue.delivered ?? 0,
-        "released seq": rotation?.queue.released ?? 0,
-        "held messages": rotation?.queue.size ?? 0,
-        "queued messages": this.#lanes.messages,
-        "queued bytes": this.#lanes.bytes,
-        "ring seq": this.#parts.sequence.ring.seq,
-        "token visits": rotation?.visits ?? 0,
-      },
-    };
+    const state = this.#phase.type === "stopped" ? "stopped" : this.#formation.state;
+    return snapshotOf(state, this.#installed?.rotation ?? null, this.#parts);
   }
 
   #onInput(input: Exclude<RingInput, { readonly type: "start" }>): void {
@@ -118,6 +107,9 @@ export class Ring {
       case "persisted":
         this.#parts.sequence.persisted(input.ringSeq);
         this.#formation.tryCommit();
+        break;
+      case "wall-clock":
+        this.#parts.sequence.clock(input.wallMs);
         break;
       case "stall":
         this.#onStall(input.lateMs);
@@ -140,14 +132,17 @@ export class Ring {
       return;
     }
     this.#effects.countReceived(message);
-    if (message.type !== "token" && message.type !== "commit") this.#gate.hear(from);
-    if ("heard" in message) this.#gate.noteHearing(from, message.heard);
+    if (!this.#screen.admits(message, from)) return;
+    if ("heard" in message) {
+      this.#gate.hear(from);
+      this.#gate.noteHearing(from, message.heard);
+    }
     switch (message.type) {
       case "mcast":
         this.#onMcast(message, from);
         break;
       case "token":
-        this.#onToken(message);
+        this.#onToken(message, from);
         break;
       case "join":
         this.#onJoin(message, from);
@@ -193,6 +188,7 @@ export class Ring {
         break;
       case "heard":
         this.#gate.age();
+        this.#effects.age();
         this.#effects.arm("heard", this.#heardMs());
         break;
       default:
@@ -228,10 +224,14 @@ export class Ring {
     else this.#formation.onMcast(message, from);
   }
 
-  #onToken(token: TokenMessage): void {
+  #onToken(token: TokenMessage, from: NodeId): void {
     const phase = this.#phase;
     const rotation = this.#rotating();
     if (rotation === null || !sameRing(token.ring, rotation.id)) return;
+    if (token.aruNode !== null && !rotation.members.includes(token.aruNode)) {
+      this.#effects.refuse("token", { from, text: `node ${token.aruNode} is not in the ring` });
+      return;
+    }
     if (rotation.isDuplicate(token)) {
       this.#effects.count("duplicate token");
       return;
@@ -243,9 +243,20 @@ export class Ring {
     if (phase.type === "operational") {
       phase.operational.onToken(token);
     } else {
-      const complete = this.#formation.onToken(token);
-      if (complete !== null) this.#install(complete);
+      const ended = this.#formation.onToken(token);
+      if (ended?.complete === true && ended.whole) this.#install(ended);
+      else if (ended !== null) this.#contradict("its recovery comes to no end, or to a false one");
     }
+    if (rotation.contradiction !== null) this.#contradict(rotation.contradiction);
+  }
+
+  /** A member has lied: no ring goes on with what it said. */
+  #contradict(text: string): void {
+    this.#effects.count("contradictions");
+    this.#effects.notice("err", `the ring contradicts itself: ${text}; forming a new one`);
+    const { agreement } = this.#formation;
+    if (this.#phase.type === "operational") this.#regather("contradiction", agreement);
+    else this.#formation.begin("contradiction", restartConsent(agreement, this.#options.self));
   }
 
   #install(recovery: Recovery): void {
@@ -290,7 +301,7 @@ export class Ring {
   #onJoin(join: JoinMessage, from: NodeId): void {
     this.#formation.observe(join.ringSeq);
     const echo = join.leave && from === this.#options.self;
-    if (echo || !this.#sharesConfiguration(from, join.configHash)) return;
+    if (echo || !this.#screen.sharesConfiguration(from, join.configHash)) return;
     if (join.leave) this.#leavers.add(from);
     if (this.#phase.type !== "operational") {
       this.#formation.onJoin(join, from);
@@ -303,19 +314,10 @@ export class Ring {
     this.#formation.beginWithJoin(join, from);
   }
 
-  #sharesConfiguration(from: NodeId, configHash: number): boolean {
-    const equal = configHash === this.#options.configHash;
-    if (this.#gate.noteConfiguration(from, equal)) {
-      const text = equal ? "has our configuration again" : "has another configuration: not merging";
-      this.#effects.notice(equal ? "notice" : "err", `node ${from} ${text}`);
-    }
-    return equal;
-  }
-
   #onMergeDetect(message: MergeDetectMessage, from: NodeId): void {
     const own = this.#installed !== null && sameRing(message.ring, this.#installed.rotation.id);
     if (own || from === this.#options.self) return;
-    if (!this.#sharesConfiguration(from, message.configHash)) return;
+    if (!this.#screen.sharesConfiguration(from, message.configHash)) return;
     if (this.#phase.type !== "operational") {
       this.#formation.consider(from, "merge detect");
       return;
@@ -338,18 +340,26 @@ export class Ring {
       this.#leaveDeaf();
     } else if (deafness.type === "other-deaf") {
       const { node } = deafness;
-      this.#effects.notice("warning", `node ${node} does not receive messages; ${receptionHint}`);
+      const outside = this.#outside(node);
+      const text = `node ${node} does not receive messages; ${outside}; ${receptionHint}`;
+      this.#effects.notice("warning", text);
       const agreement = failing(this.#formation.agreement, [node]);
       this.#regather(`node ${node} failed to receive`, agreement);
     }
   }
 
   #leaveDeaf(): void {
-    const text = `failed to receive: tokens arrive, messages do not; ${receptionHint}`;
-    this.#effects.notice("err", text);
+    const outside = this.#outside(this.#options.self);
+    const text = "failed to receive: tokens arrive, messages do not";
+    this.#effects.notice("err", `${text}; ${outside}; ${receptionHint}`);
     this.#formation.sendLeave();
-    this.#gate.forget();
     this.#regather("failed to receive", agreementOf([this.#options.self]));
+  }
+
+  /** Keeps the node out, for longer each time; for how long, in words. */
+  #outside(node: NodeId): string {
+    const seconds = (this.#gate.keepOut(node) * this.#heardMs()) / 1000;
+    return `not let in for ${seconds} s`;
   }
 
   #onStall(lateMs: Ms): void {

@@ -3,7 +3,7 @@
  * Knows ranges; does not know the messages. Source: ring.proto.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
-import { parseNodeId } from "../model/ids.ts";
+import { parseNodeId, ringSeqMax } from "../model/ids.ts";
 
 /** The most node ids in any list of a frame. */
 export const nodesMax = 64;
@@ -39,7 +39,8 @@ type RingFields = {
 export function parseRing(frame: RingFields): RingId | null {
   const rep = parseNodeId(frame.ringRep);
   const seq = parseCount(frame.ringSeq);
-  return rep === null || seq === null || seq < 1 ? null : { rep, seq };
+  const inRange = seq !== null && seq >= 1 && seq <= ringSeqMax;
+  return rep === null || !inRange ? null : { rep, seq };
 }
 
 /** Node ids, strictly ascending and at most `nodesMax`, or null. */

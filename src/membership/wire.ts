@@ -4,8 +4,7 @@
  * Source: ring.proto. Counters beyond 2^53 - 1 are refused, since they could not be compared.
  * Payloads are views of the bytes they were decoded from, not copies.
  */
-import type { NodeId, RingId } from "../model/ids.ts";
-import { parseNodeId } from "../model/ids.ts";
+import { type NodeId, parseNodeId, type RingId, ringSeqMax } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
 import { accept, assertNever, refuse } from "../model/outcome.ts";
 import { clusterd } from "./ring-codec.js";
@@ -319,7 +318,7 @@ function decodeToken(frame: clusterd.totem.v1.Token.$Properties): Decoded<TokenM
 
 function decodeJoin(frame: clusterd.totem.v1.Join.$Properties): Decoded<JoinMessage> {
   const ringSeq = parseCount(frame.ringSeq);
-  if (ringSeq === null) return outOfRange("ring_seq");
+  if (ringSeq === null || ringSeq > ringSeqMax) return outOfRange("ring_seq");
   const proc = parseNodes(frame.proc);
   const failed = parseNodes(frame.failed);
   const heard = parseNodes(frame.heard);

@@ -16,12 +16,12 @@ import type { LocalInput } from "../services/local-events.ts";
 import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
 import type { CarriedOver } from "./carried-over.ts";
 import { type Configuration, Configurations } from "./configurations.ts";
-import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { FenceBoard } from "./fence-board.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
+import { MessageReader } from "./message-check.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { type OrderedParts, passOrder } from "./operator-orders.ts";
@@ -53,6 +53,7 @@ export class ClusterNode {
   readonly #presence: Presence;
   readonly #standing: Standing;
   readonly #work: ReplicaWork;
+  readonly #reader: MessageReader;
   readonly #timed: TimedParts & OrderedParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
@@ -66,6 +67,7 @@ export class ClusterNode {
     const { configHash: hash, configText: text } = identity;
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
+    this.#reader = new MessageReader(conf, this.#outbox);
     this.quorum = new Quorum(conf.quorum, conf.nodes, carried?.lastQuorate ?? null);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     const services = carried?.configHash === hash ? carried.services : null;
@@ -117,6 +119,7 @@ export class ClusterNode {
       clean: this.#own.clean,
       refusal: this.#desk.refusal,
       agents: this.#own.agents,
+      refused: this.#reader.refused,
     };
   }
 
@@ -225,12 +228,8 @@ export class ClusterNode {
   }
 
   #onDeliver(from: NodeId, payload: unknown): void {
-    const parsed = envelope(payload);
-    if (parsed === null) {
-      this.#outbox.notice("services", "err", `message from node ${from} is not understood`);
-      return;
-    }
-    const { value } = parsed;
+    const value = this.#reader.read(payload, from);
+    if (value === null) return;
     if (value.layer === "sync" || value.layer === "quorum") this.#work.finish();
     if (value.layer === "sync") {
       const exchange = this.#exchange;
@@ -323,7 +322,11 @@ export class ClusterNode {
     }
     const result = this.#exchange?.result ?? null;
     invariant(result !== null, "a snapshot without an exchange");
-    if (result.winner !== null) this.#replica.adopt(body);
+    if (result.winner !== null && !this.#replica.adopt(body)) {
+      // Until the next configuration this node takes no part.
+      this.#reader.refuse(result.authority, "its snapshot cannot be a state of this cluster");
+      return;
+    }
     this.#activate(result);
     for (const message of later) this.#apply(message);
   }

@@ -53,7 +53,7 @@ export class Standing {
     const { replica, outbox, own, presence, stepOwn } = this.#parts;
     if (!replica.end()) return;
     outbox.emit({ type: "stand-down" });
-    own.endLife(why);
+    if (own.endLife(why)) presence.beginAnew("its histories have ended too often");
     const ends = presence.ending === "shutdown";
     if (own.mayRun) {
       stepOwn({ type: ends ? "clean-up" : "stand-down" });
@@ -79,7 +79,7 @@ export class Standing {
     const kills = own.mayFloat;
     this.endHistory(why);
     // The ring still knows the life that has ended; only a new one can take part again.
-    if (ringGoesOn && presence.ending === "no") presence.ending = "restart";
+    if (ringGoesOn) presence.beginAnew("the lease ended although the ring went on");
     if (kills) {
       outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
       stepOwn({ type: "kill" });

@@ -21,7 +21,7 @@ import { CheckSchedule } from "./check-schedule.ts";
 import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
-import { callOf } from "./operation-calls.ts";
+import { callOf, refusedRun } from "./operation-calls.ts";
 import type { Operation, OperationAbort } from "./service-state.ts";
 
 export class LocalServices {
@@ -134,15 +134,15 @@ export class LocalServices {
 
   #onRun({ service: name, operation: op, off }: Extract<LocalInput, { type: "run" }>): void {
     const place = this.#places.get(name);
-    invariant(place !== undefined, `operation for unknown ${name}`);
-    invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
+    if (place === undefined || op.id <= place.lastOp) return; // L1
     place.lastOp = op.id;
     if (!this.#cleanUp.clean) return;
-    if (place.job !== null) {
-      // Only a check can be under way; it has no effect that would have to be waited for.
-      invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
-      this.#cancel(place);
+    // Only a check can be under way; it has no effect that would have to be waited for.
+    if (place.job !== null && place.job.kind !== "status") {
+      this.#out.push(...refusedRun(name, op, place.job.kind));
+      return;
     }
+    this.#cancel(place);
     if (op.kind !== "repair") {
       place.worker.endChecks();
       place.startOp = null;

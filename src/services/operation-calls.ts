@@ -3,7 +3,9 @@
  */
 import type { AgentCall } from "../model/agent-orders.ts";
 import type { ServiceConf } from "../model/conf.ts";
+import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import type { LocalOutput } from "./local-events.ts";
 import type { Operation } from "./service-state.ts";
 import type { ServiceWorker } from "./service-worker.ts";
 
@@ -30,4 +32,16 @@ export function callOf(
     }
   }
   return op.cleanup === "yes" ? worker.stopAgain() : worker.stop();
+}
+
+/**
+ * An operation in the middle of a `job`: whoever had it ordered was told what this node has not
+ * said.
+ */
+export function refusedRun(name: ServiceName, op: Operation, job: string): readonly LocalOutput[] {
+  const text = `${name} is busy with ${job}`;
+  return [
+    { type: "notice", level: "warning", text: `${op.kind} refused: ${text}` },
+    { type: "result", op: op.id, outcome: "failed", partial: false, text },
+  ];
 }

@@ -112,7 +112,7 @@ const noDrops: ReturnType<FrameSeal["drops"]> = {
   "unlisted-address": 0,
   "unknown-node": 0,
   "address-mismatch": 0,
-  muted: 0,
+  "too-many-strangers": 0,
   "old-incarnation": 0,
   replay: 0,
   authentication: 0,
@@ -146,6 +146,8 @@ class Bench {
       tokenMs,
       consensusMs,
       leaseMs,
+      packetBytesMax: 1500,
+      ipBytes: 28,
       group: null,
     };
     this.driver = new RingDriver(options, {
@@ -248,8 +250,8 @@ test("own multicasts come back behind what is queued already, and go to the netw
   const bench = new Bench((input) =>
     input.type === "submit"
       ? [
-          { type: "multicast", message: mcast(1) },
-          { type: "multicast", message: mcast(2) },
+          { type: "multicast", message: mcast(1), full: false },
+          { type: "multicast", message: mcast(2), full: false },
           { type: "unicast", to: node(3), message: token(1) },
         ]
       : [],
@@ -361,7 +363,7 @@ function tokens(bench: Bench): number {
 
 test("frames that this node sent need not be waited for", (t) => {
   const bench = new Bench((input) =>
-    input.type === "submit" ? [{ type: "multicast", message: mcast(1) }] : [],
+    input.type === "submit" ? [{ type: "multicast", message: mcast(1), full: false }] : [],
   );
   bench.driver.input({ type: "submit", lane: "app", payload: Buffer.from("x"), safe: true });
   bench.arrive(token(1, 1));

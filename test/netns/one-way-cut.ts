@@ -1,6 +1,6 @@
 /**
- * Commands of tc(8) that let a device send nothing, or nothing of some senders: cuts that work in
- * one direction only. Needs the kernel's tbf, htb and u32, nothing else.
+ * Commands of tc(8) that let a device send nothing, nothing of some senders, or nothing long: cuts
+ * that work in one direction only. Needs the kernel's tbf, htb and u32, nothing else.
  */
 
 /** Its burst is smaller than any frame, so that every frame is dropped. */
@@ -30,7 +30,14 @@ export function silenceSource(device: string, address: string): readonly (readon
   ];
 }
 
-/** Undoes both; fails when there was nothing to undo. */
+/** The device sends no packet of more than so many bytes, IP header included, any more. */
+export function narrow(device: string, bytesMax: number): readonly (readonly string[])[] {
+  // A packet that never fits into the burst is dropped. It counts with its Ethernet header.
+  const burst = ["burst", String(bytesMax + 14), "limit", "4000000"];
+  return [["tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", "900mbit", ...burst]];
+}
+
+/** Undoes them; fails when there was nothing to undo. */
 export function unsilence(device: string): readonly string[] {
   return ["tc", "qdisc", "del", "dev", device, "root"];
 }

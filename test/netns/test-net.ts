@@ -21,7 +21,7 @@ import {
   viewScript,
   writeNodeFiles,
 } from "./node-files.ts";
-import { silence, silenceSource, unsilence } from "./one-way-cut.ts";
+import { narrow, silence, silenceSource, unsilence } from "./one-way-cut.ts";
 
 export type TestNetOptions = {
   readonly nodes: number;
@@ -167,6 +167,11 @@ export class TestNet {
     }
   }
 
+  /** Packets of more than so many bytes do not reach the node any more. */
+  async narrow(node: number, bytesMax: number): Promise<void> {
+    for (const command of narrow(portName(node), bytesMax)) await this.#mustRun(command);
+  }
+
   /** Nobody hears the node; it hears as before. */
   async mute(node: number): Promise<void> {
     for (const command of silence("eth0")) {
@@ -185,7 +190,7 @@ export class TestNet {
     return null;
   }
 
-  /** Undoes `cut`, `partition`, `deafen` and `mute` for one node. */
+  /** Undoes `cut`, `partition`, `deafen`, `narrow` and `mute` for one node. */
   async heal(node: number): Promise<void> {
     await this.#command(unsilence(portName(node)));
     await this.#execOn(node, unsilence("eth0"), {});

@@ -81,6 +81,7 @@ export class HostileMembership implements Membership {
       nodes: this.#nodes,
       ringSeqStart: durable + 1,
       ringSeqDurable: durable,
+      wallMs: ms(0),
     });
     const clock = this.#clocks.get(node) ?? this.#time;
     const station: Station = {
@@ -221,7 +222,8 @@ export class HostileMembership implements Membership {
         this.#feed(from, { type: "frame", ...frame });
         continue;
       }
-      for (const delayMs of this.network.arrivals(from.id, node, message)) {
+      const packet = { message, frame: { bytes: Buffer.alloc(0) }, full: false };
+      for (const delayMs of this.network.arrivals(from.id, node, packet)) {
         this.#time.after(delayMs, () => {
           const station = this.#up.get(node);
           if (station === undefined) return;

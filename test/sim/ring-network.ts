@@ -20,6 +20,18 @@ const straggleMsMax = 2000;
 
 const fairWeather: Weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
 
+/** Of the longest packet, headers included. */
+const netmtuBytes = 1500;
+/** IP, UDP, header and tag. */
+const envelopeBytes = 28 + 46;
+
+type Packet = {
+  readonly message: RingMessage;
+  readonly frame: { readonly bytes: Uint8Array };
+  /** As long as any. */
+  readonly full: boolean;
+};
+
 /** Decides about one packet in a directed test: false drops it. */
 type PacketFilter = (from: number, to: number, message: RingMessage) => boolean;
 
@@ -27,6 +39,8 @@ export class RingNetwork {
   readonly #random: Random;
   readonly #cuts = new Set<string>();
   readonly #unplugged = new Set<number>();
+  /** The longest packet that passes, where not all do. */
+  readonly #narrow = new Map<string, number>();
   weather: Weather = fairWeather;
   filter: PacketFilter | null = null;
 
@@ -37,6 +51,11 @@ export class RingNetwork {
   /** Nothing from `from` reaches `to` any more. */
   cut(from: number, to: number): void {
     this.#cuts.add(`${from}>${to}`);
+  }
+
+  /** Longer packets from `from` to `to` are lost. */
+  narrow(from: number, to: number, bytesMax: number): void {
+    this.#narrow.set(`${from}>${to}`, bytesMax);
   }
 
   /** Cuts both ways between the groups. */
@@ -60,6 +79,7 @@ export class RingNetwork {
 
   heal(): void {
     this.#cuts.clear();
+    this.#narrow.clear();
     this.#unplugged.clear();
   }
 
@@ -70,7 +90,9 @@ export class RingNetwork {
   }
 
   /** After how many milliseconds the packet arrives; more than once, or never. */
-  arrivals(from: number, to: number, message: RingMessage): readonly number[] {
+  arrivals(from: number, to: number, { message, frame, full }: Packet): readonly number[] {
+    const bytes = full ? netmtuBytes : frame.bytes.length + envelopeBytes;
+    if (bytes > (this.#narrow.get(`${from}>${to}`) ?? bytes)) return [];
     if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return [];
     if (this.#unplugged.has(from) || this.#unplugged.has(to)) return [];
     if (this.filter !== null && !this.filter(from, to, message)) return [];

@@ -7,6 +7,15 @@ import type { Lane } from "../../src/membership/ring-events.ts";
 import { Random } from "./random.ts";
 import type { Weather } from "./ring-network.ts";
 
+/** Packets of more than so many bytes are lost on the way. */
+export type NarrowLink = {
+  readonly type: "narrow";
+  readonly from: number;
+  readonly to: number;
+  readonly both: boolean;
+  readonly bytes: number;
+};
+
 export type RingAct =
   | {
       readonly type: "send";
@@ -26,6 +35,7 @@ export type RingAct =
   | { readonly type: "clock"; readonly node: number; readonly stepMs: number }
   | { readonly type: "link"; readonly node: number; readonly forMs: number }
   | { readonly type: "cut"; readonly from: number; readonly to: number; readonly both: boolean }
+  | NarrowLink
   | { readonly type: "partition"; readonly side: readonly number[] }
   | { readonly type: "weather"; readonly weather: Weather }
   | { readonly type: "disk"; readonly persistMsMax: number }
@@ -37,6 +47,10 @@ export type Finale = {
   readonly islands: readonly (readonly number[])[];
   /** A steady fault of links: the rings that it leaves must not flap. */
   readonly cut: { readonly from: number; readonly to: number; readonly both: boolean } | null;
+  /** The same, of long packets only, while all have much to say. */
+  readonly narrow: NarrowLink | null;
+  /** The node at its end starts when the link is narrow already. */
+  readonly late: boolean;
 };
 
 export type RingPlan = {
@@ -52,6 +66,7 @@ export type RingPlan = {
 const faults = [
   "partition",
   "cut",
+  "narrow",
   "deaf",
   "pause",
   "crash",
@@ -70,6 +85,7 @@ type Fault = (typeof faults)[number];
 /** Faults that are drawn less often than the others when they are drawn at all. */
 const rare: Partial<Record<Fault, number>> = {
   deaf: 0.3,
+  narrow: 0.4,
   leave: 0.3,
   ambush: 0.5,
   "last-words": 0.5,
@@ -194,6 +210,8 @@ function drawFault(
       return { type: fault, side: ids.filter(() => random.chance(0.5)) };
     case "cut":
       return { type: fault, from: node, to: random.pick(ids), both: random.chance(0.3) };
+    case "narrow":
+      return drawNarrow(random, node, ids);
     case "pause":
       return { type: fault, node, forMs: random.between(10, random.chance(0.5) ? 600 : 4000) };
     case "clock":
@@ -232,11 +250,20 @@ function drawFinale(random: Random, ids: readonly number[]): Finale {
   return {
     islands: parted ? islands.filter((island) => island.length > 0) : [],
     cut: random.chance(0.2) ? { from, to, both } : null,
+    narrow: random.chance(0.1) ? drawNarrow(random, from, ids) : null,
+    late: random.chance(0.5),
   };
+}
+
+/** Of a tunnel, of a switch without jumbo frames, or of something that is broken. */
+function drawNarrow(random: Random, from: number, ids: readonly number[]): NarrowLink {
+  const to = random.pick(ids.filter((id) => id !== from));
+  const bytes = random.pick([1400, 1400, 1280, 600]);
+  return { type: "narrow", from, to, both: random.chance(0.3), bytes };
 }
 
 /** Whether an act concerns one of these nodes only. */
 export function actsOnOnly(act: RingAct, ids: ReadonlySet<number>): boolean {
-  if (act.type === "cut") return ids.has(act.from) && ids.has(act.to);
+  if (act.type === "cut" || act.type === "narrow") return ids.has(act.from) && ids.has(act.to);
   return !("node" in act) || act.node === "first" || ids.has(act.node);
 }

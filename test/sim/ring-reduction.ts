@@ -24,9 +24,10 @@ function sizeOf(plan: RingPlan): number {
 function withoutFinale(plan: RingPlan, fails: Fails): RingPlan {
   let smallest = plan;
   for (const finale of [
-    { islands: [], cut: null },
+    { islands: [], cut: null, narrow: null, late: false },
     { ...plan.finale, islands: [] },
     { ...plan.finale, cut: null },
+    { ...plan.finale, narrow: null },
   ]) {
     const smaller = { ...smallest, finale };
     if (fails(smaller)) smallest = smaller;
@@ -39,7 +40,7 @@ function withFewerNodes(plan: RingPlan, fails: Fails): RingPlan {
   let smallest = plan;
   for (let nodes = plan.nodes - 1; nodes > 0; nodes -= 1) {
     const ids = new Set(Array.from({ length: nodes }, (_, index) => index + 1));
-    const { islands, cut } = smallest.finale;
+    const { islands, cut, narrow, late } = smallest.finale;
     const smaller = {
       ...smallest,
       nodes,
@@ -49,6 +50,8 @@ function withFewerNodes(plan: RingPlan, fails: Fails): RingPlan {
           .map((island) => island.filter((id) => ids.has(id)))
           .filter((island) => island.length > 0),
         cut: cut !== null && ids.has(cut.from) && ids.has(cut.to) ? cut : null,
+        late,
+        narrow: narrow !== null && ids.has(narrow.from) && ids.has(narrow.to) ? narrow : null,
       },
     };
     if (!fails(smaller)) break;

@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { judge, judgeStability, judgeStorms } from "./ring-judges.ts";
-import { drawPlan, type RingAct, type RingPlan } from "./ring-plan.ts";
+import { drawPlan, type NarrowLink, type RingAct, type RingPlan } from "./ring-plan.ts";
 import { RingSimulation } from "./ring-simulation.ts";
 import type { Life } from "./ring-trace.ts";
 import { tuningDefaults } from "./ring-tuning.ts";
@@ -27,6 +27,9 @@ const convergenceMs = 3 * (tokenMs + consensusMs) + mergeMs;
 /** Long enough to see a ring flap: it would in every consensus period. */
 const quietMs = 3000;
 const steadyMs = 12_000;
+/** Long enough to see a node come back, be found deaf, and go, several times. */
+const narrowMs = 24_000;
+const narrowSpeechMs = 100;
 /** Twenty times what a run takes: more is a storm. */
 const stepsMax = 4_000_000;
 
@@ -78,6 +81,9 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
     case "cut":
       sim.network.cut(act.from, act.to);
       if (act.both) sim.network.cut(act.to, act.from);
+      break;
+    case "narrow":
+      narrow(sim, act);
       break;
     case "deaf":
       sim.network.filter = (_from, to, message) => {
@@ -155,7 +161,7 @@ function heal(sim: RingSimulation): void {
 /** I12, and the stability of I14: islands first, then everybody, then under a steady cut. */
 function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
   const breaches: string[] = [];
-  const { islands, cut } = plan.finale;
+  const { islands, cut, narrow: path } = plan.finale;
   sim.ambushes.clear();
   heal(sim);
   sim.network.weather = { loss: 0, duplication: 0, delayMs: plan.delayMs, jitterMs: 0 };
@@ -168,13 +174,51 @@ function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
   heal(sim);
   if (!settle(sim, sim.nodeIds)) return [...breaches, "I12: no settled ring in time after healing"];
   breaches.push(...watch(sim, { forMs: quietMs, changesMax: 0, restMs: quietMs }));
-  if (cut === null) return breaches;
-  sim.network.cut(cut.from, cut.to);
-  if (cut.both) sim.network.cut(cut.to, cut.from);
-  // One change of either side, and one more where the first verdicts crossed.
-  breaches.push(...watch(sim, { forMs: steadyMs, changesMax: 2, restMs: steadyMs / 2 }));
+  if (cut !== null) {
+    sim.network.cut(cut.from, cut.to);
+    if (cut.both) sim.network.cut(cut.to, cut.from);
+    // One change of either side, and one more where the first verdicts crossed.
+    breaches.push(...watch(sim, { forMs: steadyMs, changesMax: 2, restMs: steadyMs / 2 }));
+    heal(sim);
+    if (!settle(sim, sim.nodeIds)) breaches.push("I12: no settled ring after a steady cut");
+  }
+  if (path !== null) breaches.push(...watchNarrow(sim, path, plan.finale.late));
+  return breaches;
+}
+
+function narrow(sim: RingSimulation, { from, to, both, bytes }: NarrowLink): void {
+  sim.network.narrow(from, to, bytes);
+  if (both) sim.network.narrow(to, from, bytes);
+}
+
+/** A link loses long packets for good, and everybody has long messages: whoever can, goes on. */
+function watchNarrow(sim: RingSimulation, path: NarrowLink, late: boolean): readonly string[] {
+  const rest = sim.nodeIds.filter((id) => id !== path.to);
+  if (late) {
+    sim.crash(path.to);
+    if (!settle(sim, rest)) return ["I12: no settled ring before a narrow link"];
+  }
+  const endMs = sim.now + narrowMs;
+  narrow(sim, path);
+  if (late) sim.start(path.to);
+  const speak = (): void => {
+    if (sim.now >= endMs) return;
+    for (const node of sim.nodeIds) sim.submit(node, { bytes: 3000, safe: true, lane: "app" });
+    sim.schedule(narrowSpeechMs, speak);
+  };
+  speak();
+  // Whoever has been in a ring is found deaf; whoever starts does not come so far.
+  const limits = { changesMax: late ? 1 : 3, restMs: narrowMs / 2 };
+  const breaches = [...watch(sim, { forMs: narrowMs, ...limits })];
+  const larger = sim.nodeIds.filter(
+    (id) => sim.snapshot(id).members.length >= sim.nodeIds.length - 1,
+  );
+  if (larger.length < sim.nodeIds.length - 1)
+    breaches.push("I12: the healthy do not stay together");
   heal(sim);
-  if (!settle(sim, sim.nodeIds)) breaches.push("I12: no settled ring after a steady cut");
+  // Whoever was found deaf is outside for a while.
+  sim.run({ forMs: aftermathMs });
+  if (!settle(sim, sim.nodeIds)) breaches.push("I12: no settled ring after a narrow link");
   return breaches;
 }
 

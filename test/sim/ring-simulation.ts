@@ -2,7 +2,6 @@
  * Whole rings on virtual time: every node runs the real machine and the real codec.
  * Crashes lose what was not durable; a paused node finds its packets and its late timers again.
  */
-
 import { Ring } from "../../src/membership/ring.ts";
 import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
 import type { CommitMessage, RingMessage } from "../../src/membership/wire.ts";
@@ -130,6 +129,7 @@ export class RingSimulation {
       nodes: this.nodeIds,
       ringSeqStart: durable + 1,
       ringSeqDurable: durable,
+      wallMs: ms(this.wallMs(id)),
     });
     const node: SimulatedNode = {
       notices: [],
@@ -454,7 +454,7 @@ export class RingSimulation {
   #carryOut(node: SimulatedNode, output: RingOutput): void {
     switch (output.type) {
       case "multicast":
-        this.#multicast(node, output.message);
+        this.#multicast(node, output.message, output.full);
         break;
       case "unicast":
         this.#unicast(node, output.to, output.message);
@@ -541,11 +541,11 @@ export class RingSimulation {
     this.#events.add(this.now + afterMs, { type: "timer", on: node, timer, generation });
   }
 
-  #multicast(node: SimulatedNode, message: RingMessage): void {
+  #multicast(node: SimulatedNode, message: RingMessage, full: boolean): void {
     if (message.type === "join") node.life.events.push({ type: "join-sent", at: this.now });
     const frame = this.#seal(node, message);
     for (const other of this.#alive.values()) {
-      if (other !== node) this.#carry(node, other, { frame, message });
+      if (other !== node) this.#carry(node, other, { frame, message, full });
     }
     this.#echo(node, frame);
   }
@@ -556,7 +556,7 @@ export class RingSimulation {
     const frame = this.#seal(node, message);
     const other = this.#alive.get(to);
     if (other === node) this.#echo(node, frame);
-    else if (other !== undefined) this.#carry(node, other, { frame, message });
+    else if (other !== undefined) this.#carry(node, other, { frame, message, full: false });
   }
 
   #recordObligations(node: SimulatedNode, commit: CommitMessage): void {
@@ -580,10 +580,10 @@ export class RingSimulation {
   #carry(
     from: SimulatedNode,
     to: SimulatedNode,
-    packet: { readonly frame: SealedFrame; readonly message: RingMessage },
+    packet: { readonly frame: SealedFrame; readonly message: RingMessage; readonly full: boolean },
   ): void {
     this.packets += 1;
-    for (const delay of this.network.arrivals(from.id, to.id, packet.message)) {
+    for (const delay of this.network.arrivals(from.id, to.id, packet)) {
       this.#events.add(this.now + delay, { type: "frame", to, frame: packet.frame });
     }
   }
