@@ -16,6 +16,12 @@ import type { Ms } from "../model/time.ts";
 /** The event loop reads that many datagrams of one socket in one turn. */
 const datagramsPerTurn = 32;
 const tokenTurnsMax = 4;
+/**
+ * A datagram in which so many frames are forged is not read to its end: 30 of them fit into one.
+ * More than one, since the kernel may join a forged datagram with frames of a member.
+ */
+const forgedFramesMax = 2;
+const forged: ReadonlySet<string> = new Set(["authentication", "too-many-strangers"]);
 
 export type ReceivedFrame = {
   readonly type: "frame";
@@ -63,11 +69,16 @@ export class RingInbox {
   }
 
   datagram(bytes: Uint8Array, source: DatagramSource): void {
-    for (const frame of this.#options.seal.frames(bytes)) this.#frame(frame, source);
+    let forgeries = 0;
+    for (const frame of this.#options.seal.frames(bytes)) {
+      const verdict = this.#frame(frame, source);
+      if (verdict.type === "dropped" && forged.has(verdict.cause)) forgeries += 1;
+      if (forgeries >= forgedFramesMax) break;
+    }
     this.#passComplete();
   }
 
-  #frame(bytes: Uint8Array, source: DatagramSource): void {
+  #frame(bytes: Uint8Array, source: DatagramSource): SealVerdict {
     const verdict = this.#options.seal.open(bytes, source);
     if (verdict.type === "opened" || verdict.type === "hello") {
       this.#options.onHeard(verdict.from, source);
@@ -75,15 +86,15 @@ export class RingInbox {
     switch (verdict.type) {
       case "opened":
         this.#opened(verdict);
-        return;
+        return verdict;
       case "dropped":
       case "hello":
       case "duplicate-node":
         if (verdict.reply !== null) this.#options.onReply(verdict.reply);
         this.#options.onVerdict(verdict, source);
-        return;
+        return verdict;
       default:
-        assertNever(verdict);
+        return assertNever(verdict);
     }
   }
 

@@ -23,7 +23,8 @@ const remedies: Readonly<Record<DropCause, string | null>> = {
   "unlisted-address": "from an address of no configured node",
   "unknown-node": "from a node id that is not configured",
   "address-mismatch": "from the address of another node: do the names resolve alike everywhere?",
-  muted: "too many failures from there: ignored for a second",
+  "too-many-strangers":
+    "more frames of unknown senders than are looked into: a node with another key, or a flood",
   "old-incarnation": "from an earlier life of a node: late, or replayed",
   replay: "seen before: duplicated by the network, or replayed",
   authentication: "not authentic: is the key file the same on all nodes?",

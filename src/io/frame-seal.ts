@@ -6,13 +6,17 @@
  * F2  A life of a node is accepted once it has answered a challenge made here, and then only a
  *     later life of that node replaces it. So recorded frames of an earlier life are worthless.
  * F3  A frame of an accepted life is opened at most once.
- * Deviation: a muted source still gets frames of its accepted life opened. Else anybody who forges
- * source addresses could silence a member with a hundred frames a second.
+ * F4  A frame of any other life is opened only within a budget, which is the same for all of them.
+ *     Frames of accepted lives are not in it, so no flood can silence a member. A new life gets in
+ *     under a flood: its node is challenged every 50 ms while frames in its name are dropped, so it
+ *     sends at least 20 frames a second, and among f forged ones it is opened after f / 10,000 s in
+ *     the mean. One such frame is enough, since the key is kept then.
+ * F5  A key is derived only for a sender whose address is the source's, or for this node's own id;
+ *     what was derived in vain is kept as well, in a number that is bounded.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { type Incarnation, type NodeId, parseIncarnation } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
-import { FailureMeter } from "./failure-meter.ts";
 import type { CipherSource, FrameCipher } from "./frame-cipher.ts";
 import {
   decodeHeader,
@@ -29,10 +33,20 @@ import {
 import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-payload.ts";
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
 import { ReplayWindow } from "./replay-window.ts";
+import { StrangerBudget } from "./stranger-budget.ts";
 
 const helloKind = 7;
 /** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
 const challengeIntervalMs = 50;
+
+/** For nodes without an accepted life, or with a silent one: they may have begun another. */
+const absentRate = { perSecond: 500, atOnce: 250 };
+/** For nodes that are heard, and for this node's own id: another life of those is no news. */
+const presentRate = { perSecond: 50, atOnce: 120 };
+/** A node that was heard within this time is there. */
+const presenceMs = 1000;
+/** Unknown lives of one node whose keys are kept: a node with a wrong key sends many frames. */
+const strangersKept = 8;
 
 export type FrameSealOptions = {
   readonly clusterTag: number;
@@ -55,8 +69,11 @@ type Peer = {
   readonly id: NodeId;
   readonly address: string;
   accepted: Life | null;
+  heardAtMs: number;
   /** The last unproven life whose frames were authentic: saves deriving its key again. */
   candidate: Life | null;
+  /** Lives of which no frame was authentic so far, the oldest first. */
+  readonly strangers: Map<Incarnation, Life>;
   /** Made when first needed, kept until answered. */
   challenge: Uint8Array | null;
   challengedAtMs: number;
@@ -78,7 +95,8 @@ export class SealedFrames implements FrameSeal {
   readonly #header: Uint8Array;
   readonly #peers: ReadonlyMap<number, Peer>;
   readonly #addresses: ReadonlySet<string>;
-  readonly #failures = new FailureMeter();
+  readonly #absent = new StrangerBudget(absentRate);
+  readonly #present = new StrangerBudget(presentRate);
   readonly #drops = noDrops();
   #counter = 0;
 
@@ -120,18 +138,19 @@ export class SealedFrames implements FrameSeal {
     const peer = this.#peers.get(header.sender);
     const incarnation = parseIncarnation(header.incarnation);
     if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
-    const life = this.#lifeOf(peer, incarnation);
-    const stale = this.#lifeProblem({ peer, life, header, source });
+    const stale = lifeProblem(peer, { incarnation, counter: header.counter });
     if (stale !== null) return this.#drop(stale);
+    const known = knownLife(peer, incarnation);
+    if (known === null && !this.#affords(peer, source)) {
+      return this.#drop("too-many-strangers", this.#challengeUnseen(peer, source));
+    }
+    const life = known ?? this.#stranger(peer, incarnation);
     const payload = life.cipher.unprotect({
       header: frame.subarray(0, headerBytes),
       counter: header.counter,
       body: frame.subarray(headerBytes),
     });
-    if (payload === null) {
-      this.#failures.failed(source.address, source.nowMs);
-      return this.#drop("authentication");
-    }
+    if (payload === null) return this.#drop("authentication");
     return this.#authentic({ peer, life, header, source }, payload);
   }
 
@@ -178,25 +197,46 @@ export class SealedFrames implements FrameSeal {
     return peer.address === source.address ? null : "address-mismatch";
   }
 
-  #lifeOf(peer: Peer, incarnation: Incarnation): Life {
-    for (const life of [peer.accepted, peer.candidate]) {
-      if (life !== null && life.incarnation === incarnation) return life;
-    }
-    const cipher = this.#options.ciphers({ node: peer.id, incarnation });
-    return { incarnation, cipher, window: new ReplayWindow() };
+  /** F4. */
+  #affords(peer: Peer, { nowMs }: Source): boolean {
+    const own = peer.id === this.#options.self;
+    const present = own || nowMs - peer.heardAtMs < presenceMs;
+    return (present ? this.#present : this.#absent).spend(nowMs);
   }
 
-  #lifeProblem({ peer, life, header, source }: Arrival): DropCause | null {
-    if (peer.accepted === life) return life.window.admits(header.counter) ? null : "replay";
-    const accepted = peer.accepted;
-    if (accepted !== null && life.incarnation < accepted.incarnation) return "old-incarnation";
-    return this.#failures.muted(source.address, source.nowMs) ? "muted" : null;
+  /** F5. */
+  #stranger(peer: Peer, incarnation: Incarnation): Life {
+    const known = peer.strangers.get(incarnation);
+    if (known !== undefined) return known;
+    const oldest = peer.strangers.keys().next();
+    if (peer.strangers.size >= strangersKept && oldest.done !== true) {
+      peer.strangers.delete(oldest.value);
+    }
+    const cipher = this.#options.ciphers({ node: peer.id, incarnation });
+    const life = { incarnation, cipher, window: new ReplayWindow() };
+    peer.strangers.set(incarnation, life);
+    return life;
+  }
+
+  /** Makes a node that may have begun a new life send more of it (F4). */
+  #challengeUnseen(peer: Peer, source: Source): SealReply | null {
+    const { nowMs } = source;
+    if (peer.id === this.#options.self || nowMs - peer.heardAtMs < presenceMs) return null;
+    if (nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
+    peer.challengedAtMs = nowMs;
+    peer.challenge ??= randomBytes(challengeBytes);
+    return this.probe(peer.id);
   }
 
   #authentic(arrival: Arrival, payload: Uint8Array): SealVerdict {
     const { peer, life, header } = arrival;
-    if (peer.accepted === life) life.window.record(header.counter);
-    else peer.candidate = life;
+    if (peer.accepted === life) {
+      life.window.record(header.counter);
+      peer.heardAtMs = arrival.source.nowMs;
+    } else {
+      peer.candidate = life;
+      peer.strangers.delete(life.incarnation);
+    }
     if (header.kind === helloKind) return this.#onHello(arrival, payload);
     if (peer.accepted !== life) {
       return this.#drop("unproven", this.#greet(arrival, { challenge: null, answer: null }));
@@ -214,7 +254,9 @@ export class SealedFrames implements FrameSeal {
     if (proven) {
       life.window.record(arrival.header.counter);
       peer.accepted = life;
+      peer.heardAtMs = arrival.source.nowMs;
       peer.candidate = null;
+      peer.strangers.clear();
       peer.challenge = null;
       peer.challengedAtMs = Number.NEGATIVE_INFINITY;
     }
@@ -257,6 +299,21 @@ export class SealedFrames implements FrameSeal {
   }
 }
 
+/** The life, when its frames cost no more than any member's. */
+function knownLife({ accepted, candidate }: Peer, incarnation: Incarnation): Life | null {
+  if (accepted?.incarnation === incarnation) return accepted;
+  return candidate?.incarnation === incarnation ? candidate : null;
+}
+
+function lifeProblem(
+  { accepted }: Peer,
+  frame: { readonly incarnation: Incarnation; readonly counter: number },
+): DropCause | null {
+  if (accepted === null || frame.incarnation > accepted.incarnation) return null;
+  if (frame.incarnation < accepted.incarnation) return "old-incarnation";
+  return accepted.window.admits(frame.counter) ? null : "replay";
+}
+
 function answers(peer: Peer, hello: Hello): boolean {
   const { challenge } = peer;
   return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
@@ -267,7 +324,9 @@ function newPeer({ id, address }: { readonly id: NodeId; readonly address: strin
     id,
     address,
     accepted: null,
+    heardAtMs: Number.NEGATIVE_INFINITY,
     candidate: null,
+    strangers: new Map(),
     challenge: null,
     challengedAtMs: Number.NEGATIVE_INFINITY,
   };
@@ -285,7 +344,7 @@ function noDrops(): Record<DropCause, number> {
     "unlisted-address": 0,
     "unknown-node": 0,
     "address-mismatch": 0,
-    muted: 0,
+    "too-many-strangers": 0,
     "old-incarnation": 0,
     replay: 0,
     authentication: 0,

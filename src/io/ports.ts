@@ -95,7 +95,8 @@ export type DropCause =
   | "unlisted-address"
   | "unknown-node"
   | "address-mismatch"
-  | "muted"
+  /** Of a life that is not accepted, when too many such frames come to look into all of them. */
+  | "too-many-strangers"
   | "old-incarnation"
   | "replay"
   | "authentication"

@@ -1,6 +1,8 @@
 /**
  * Benchmarks: prints figures with the limits they are measured against; asserts nothing.
  * `npm run bench -- ring [--transport udpu] [--seconds N] [--sizes 64,1024] [--normal-priority]`
+ * `npm run bench -- flood [--transport udpu] [--seconds N]`: the ring while somebody without the key
+ * sends one node all it can
  * `npm run bench -- services`: the table with 500 services, and the checks of 200 real ones
  * Exit status 77 where namespaces are missing.
  */
@@ -21,10 +23,12 @@ const { values, positionals } = parseArgs({
 });
 const [what = ""] = positionals;
 if (
-  !["ring", "services"].includes(what) ||
+  !["ring", "flood", "services"].includes(what) ||
   !["udp", "udpu", undefined].includes(values.transport)
 ) {
-  process.stderr.write("usage: npm run bench -- ring|services [options, see test/bench/main.ts]\n");
+  process.stderr.write(
+    "usage: npm run bench -- ring|flood|services [options, see test/bench/main.ts]\n",
+  );
   process.exit(1);
 }
 await enterOrSkip();
@@ -38,6 +42,13 @@ if (what === "services") {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+} else if (what === "flood") {
+  const { runFloodBench } = await import("./flood-bench.ts");
+  await runFloodBench({
+    transport: values.transport === "udpu" ? "udpu" : "udp",
+    realtime: values["normal-priority"] !== true,
+    runMs: Math.max(1, Number(values.seconds ?? "3")) * 1000,
+  });
 } else {
   const { runRingBench, sizesDefault } = await import("./ring-bench.ts");
   await runRingBench({

@@ -12,6 +12,7 @@ import { TestNet } from "../netns/test-net.ts";
 import { until } from "../netns/until.ts";
 import { ask } from "./bench-socket.ts";
 import { corosyncRates, cpgbenchSizes, findCorosync } from "./corosync-bench.ts";
+import { ringNodeOptions } from "./ring-node-options.ts";
 
 export type RingBenchOptions = {
   readonly transport: "udp" | "udpu";
@@ -187,33 +188,10 @@ class RingBench {
     this.#started += 1;
     const stateDirectory = `${this.#net.rootOf(node)}/run/ring`;
     await mkdir(stateDirectory, { recursive: true });
-    const options = JSON.stringify(this.#threadOptions(node));
+    const options = JSON.stringify(ringNodeOptions(node, this.#net.nodes, this.#options));
     // As bin/clusterd starts it.
     const argv = [process.execPath, "--single-threaded-gc", join(here, "ring-node.js"), options];
     this.#children.set(node, this.#net.spawnOnNode(node, argv));
-  }
-
-  #threadOptions(self: number): object {
-    return {
-      clusterName: "bench",
-      clusterId: 3000,
-      self,
-      nodes: this.#net.nodes.map((id) => ({ id, address: `20.0.20.${id}` })),
-      totem: {
-        transport: this.#options.transport,
-        port: 5405,
-        multicast: { address: "239.192.11.184", ttl: 1 },
-        ...{ tokenMs: 1000, tokenRetransmitMs: 238, holdMs: 180, joinMs: 50, consensusMs: 1200 },
-        ...{ mergeMs: 200, failRecvMs: 2000, seqnoUnchangedVisits: 30, missCountVisits: 5 },
-        ...{ windowFrames: 50, maxFramesPerVisit: 17, widens: true, netmtuBytes: 1500 },
-        ...{ secauth: true, keyFile: null },
-      },
-      configHash: 1,
-      stateDirectory: "/run/ring",
-      leaseMs: 4400,
-      realtime: this.#options.realtime,
-      nativeCalls: true,
-    };
   }
 
   /** Until the compiler has done its work; a daemon runs for weeks. */

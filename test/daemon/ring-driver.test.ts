@@ -112,7 +112,7 @@ const noDrops: ReturnType<FrameSeal["drops"]> = {
   "unlisted-address": 0,
   "unknown-node": 0,
   "address-mismatch": 0,
-  muted: 0,
+  "too-many-strangers": 0,
   "old-incarnation": 0,
   replay: 0,
   authentication: 0,

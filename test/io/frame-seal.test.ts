@@ -12,6 +12,7 @@ import {
   parseNodeId,
 } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
+import { Random } from "../sim/random.ts";
 
 function node(value: number): NodeId {
   const id = parseNodeId(value);
@@ -291,18 +292,110 @@ test("an unproven sender is challenged at most every 50 ms", (t) => {
   t.end();
 });
 
-test("a source of forgeries is muted for a second, but not the node it pretends to be", (t) => {
+test("forged frames of one unknown life are bounded, its node is not silenced", (t) => {
   const [one, two] = [seal(1), seal(2)];
   introduce(one, two, oneToTwo);
   const forger = seal(1, { key: "guess", incarnation: 9999 });
-  const causes = Array.from({ length: 120 }, () =>
+  const causes = Array.from({ length: 130 }, () =>
     cause(two.open(datagram(forger.seal(joinKind, hello)), at("10.0.0.1", 10))),
   );
-  t.equal(causes.filter((drop) => drop === "authentication").length, 100);
-  t.equal(causes.filter((drop) => drop === "muted").length, 20);
+  t.equal(causes.filter((drop) => drop === "authentication").length, 120);
+  t.equal(causes.filter((drop) => drop === "too-many-strangers").length, 10);
   t.equal(cause(two.open(datagram(one.seal(joinKind, hello)), at("10.0.0.1", 20))), "opened");
   const later = two.open(datagram(forger.seal(joinKind, hello)), at("10.0.0.1", 1011));
-  t.equal(cause(later), "authentication", "heard again after a second");
+  t.equal(cause(later), "authentication", "looked into again later");
+  t.end();
+});
+
+/** A frame that only says whose it is: what a forger without the key can make. */
+function forgedFrame(sender: number, incarnation: number): Buffer {
+  const header = encodeHeader({
+    ...decodeHeader(datagram(seal(sender).seal(joinKind, hello))),
+    ...{ incarnation, counter: 1, length: 46 },
+  });
+  return Buffer.concat([header, Buffer.alloc(16, 7)]);
+}
+
+/** A seal of node 2 that counts the keys it derives. */
+function countingSeal(): { readonly seal: SealedFrames; readonly derived: () => number } {
+  let derivations = 0;
+  const ciphers = gcmCiphers(keyFromName("secret"), "qpid-test", null);
+  const counting = new SealedFrames({
+    clusterTag: clusterTag("qpid-test", 55_582),
+    self: node(2),
+    incarnation: life(1002),
+    nodes,
+    sealed: true,
+    ciphers: (owner) => {
+      derivations += 1;
+      return ciphers(owner);
+    },
+  });
+  return { seal: counting, derived: () => derivations - 1 };
+}
+
+test("a flood in whatever names derives keys within the budget only", (t) => {
+  const { seal: two, derived } = countingSeal();
+  const secondMs = 1000;
+  const claims = [1, 2, 3].map((sender) => forgedFrame(sender, 1));
+  for (let sent = 0; sent < 60_000; sent += 1) {
+    const frame = claims[sent % 3] ?? claims[0];
+    frame?.writeUInt32BE(2000 + sent, 18);
+    const address = addresses[sent % 3] ?? "";
+    two.open(frame ?? Buffer.alloc(0), at(address, Math.floor(sent / 60)));
+  }
+  const budget = 250 + 120 + ((500 + 50) * secondMs) / 1000;
+  t.ok(derived() <= budget, `${derived()} keys for 60000 frames`);
+  t.equal(two.drops().authentication, derived());
+  t.end();
+});
+
+test("frames that cannot be a node's derive no key", (t) => {
+  const { seal: two, derived } = countingSeal();
+  const one = seal(1, { incarnation: 5000 });
+  introduce(one, two, oneToTwo);
+  const before = derived();
+  for (let incarnation = 1; incarnation < 100; incarnation += 1) {
+    t.equal(cause(two.open(forgedFrame(1, incarnation), at("10.0.0.1"))), "old-incarnation");
+    t.equal(cause(two.open(forgedFrame(1, 6000), at("10.0.0.9"))), "unlisted-address");
+    t.equal(cause(two.open(forgedFrame(3, 6000), at("10.0.0.1"))), "address-mismatch");
+  }
+  t.equal(derived(), before);
+  t.end();
+});
+
+test("a new life gets in while 100,000 frames a second are forged in its name", (t) => {
+  const { seal: two } = countingSeal();
+  introduce(seal(1, { incarnation: 1500 }), two, oneToTwo);
+  const restarted = seal(1, { incarnation: 1600 });
+  const forgery = forgedFrame(1, 1);
+  const random = new Random(1);
+  const perMs = 100;
+  const fromMs = 3000;
+  /** When the node's answers arrive: among which of the forged frames of that millisecond. */
+  let answers: { readonly atMs: number; readonly among: number; readonly frame: Buffer }[] = [];
+  let acceptedMs = Number.POSITIVE_INFINITY;
+  const take = (verdict: SealVerdict, nowMs: number): void => {
+    if (verdict.type === "hello" && verdict.proven === 1600) acceptedMs = nowMs;
+    if (verdict.type === "opened" || verdict.reply === null) return;
+    const answer = restarted.open(datagram(verdict.reply.frame), at("10.0.0.2", nowMs));
+    if (answer.type === "opened" || answer.reply === null) return;
+    const frame = datagram(answer.reply.frame);
+    answers.push({ atMs: nowMs + 1 + random.below(10), among: random.below(perMs), frame });
+  };
+  for (let nowMs = fromMs; nowMs < fromMs + 60_000 && acceptedMs > nowMs; nowMs += 1) {
+    const due = answers.filter(({ atMs }) => atMs === nowMs);
+    answers = answers.filter(({ atMs }) => atMs > nowMs);
+    for (let sent = 0; sent < perMs; sent += 1) {
+      const source = at("10.0.0.1", nowMs + sent / perMs);
+      for (const { among, frame } of due) {
+        if (among === sent) take(two.open(frame, source), nowMs);
+      }
+      forgery.writeUInt32BE(2000 + nowMs * perMs + sent, 18);
+      take(two.open(forgery, source), nowMs);
+    }
+  }
+  t.ok(acceptedMs < fromMs + 40_000, `accepted after ${acceptedMs - fromMs} ms`);
   t.end();
 });
 
