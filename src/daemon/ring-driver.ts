@@ -324,6 +324,7 @@ export class RingDriver {
 
   #watchTransport(): void {
     const { transport, seal, clock } = this.#ports;
+    this.#enqueue({ type: "wall-clock", wallMs: clock.wallMs() });
     const { notices, probe } = this.#watch.step(clock.monotonicMs(), transport.counters());
     for (const notice of notices) this.#notice(notice);
     for (const node of probe) {

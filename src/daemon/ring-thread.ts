@@ -18,8 +18,10 @@ import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { isLocalAddress, UdpTransport } from "../io/udp-transport.ts";
 import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
+import { explainedByClock } from "../membership/ring-sequence.ts";
 import { decodeMessage, encodeMessage } from "../membership/wire.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
 import { RingDriver } from "./ring-driver.ts";
 import type { PostBatch } from "./ring-outbox.ts";
 import type {
@@ -92,6 +94,7 @@ async function startRing(
     return fail({ type: "store", text: `${path} is ${type}: ${cause}` });
   }
   if (life.value.first) notice("warning", "no stored ring sequence; starting at the wall clock");
+  warnOfSequence(life.value, { wallMs: clock.wallMs(), notice });
   const scheduling = requestRealtime(options, calls, notice);
   const transport = new UdpTransport(transportOptions(options), calls.ok ? calls.value : null);
   let driver: RingDriver | null = null;
@@ -107,7 +110,7 @@ async function startRing(
     sealed: options.totem.secauth,
     ciphers: await cipherSource(options, key.value),
   });
-  const ring = new Ring(ringOptions(options, life.value));
+  const ring = new Ring(ringOptions(options, life.value, clock.wallMs()));
   const codec = { encode: encodeMessage, decode: decodeMessage };
   const { tokenMs, consensusMs, transport: kind, multicast } = options.totem;
   const group = kind === "udp" ? multicast.address : null;
@@ -158,6 +161,16 @@ function requestRealtime(
   return "default";
 }
 
+function warnOfSequence(
+  { ringSeqStart }: NodeLife,
+  { wallMs, notice }: { readonly wallMs: Ms; readonly notice: Notice },
+): void {
+  if (ringSeqStart <= explainedByClock(wallMs)) return;
+  const text = `the stored ring sequence ${ringSeqStart} is ahead of this node's clock`;
+  const remedy = "if the clock is right, stop all nodes, remove their ring.json, start them again";
+  notice("warning", `${text}: nodes without a past will refuse it; ${remedy}`);
+}
+
 function warnOfBuffers(opened: TransportOpened, notice: Notice): void {
   const { receiveBufferBytes: granted, receiveBufferWantedBytes: wanted } = opened;
   if (granted >= wanted) return;
@@ -189,7 +202,7 @@ function ownAddress({ nodes, self }: RingThreadOptions): string {
   return nodes.find(({ id }) => id === self)?.address ?? "";
 }
 
-function ringOptions(options: RingThreadOptions, life: NodeLife): RingOptions {
+function ringOptions(options: RingThreadOptions, life: NodeLife, wallMs: Ms): RingOptions {
   const { totem, self, nodes, configHash } = options;
   const ipBytes = ownAddress(options).includes(":") ? ipv6HeaderBytes : ipv4HeaderBytes;
   return {
@@ -200,6 +213,7 @@ function ringOptions(options: RingThreadOptions, life: NodeLife): RingOptions {
     chunkRoomBytes: totem.netmtuBytes - ipBytes - envelopeBytes - 2 * orderedHeaderBytes,
     ringSeqStart: life.ringSeqStart,
     ringSeqDurable: life.ringSeqDurable,
+    wallMs,
     configHash,
   };
 }

@@ -10,11 +10,12 @@
  *     where that is lost, above all that the clock permitted them.
  * S2  Incarnations rise with every start, even if the wall clock was set back.
  * S3  A damaged file is refused, never taken for a missing one: S1 would not hold.
+ * S4  What would be refused at the next start is never written.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { parseIncarnation } from "../model/ids.ts";
+import { parseIncarnation, ringSeqMax } from "../model/ids.ts";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
@@ -50,6 +51,7 @@ export class FileStore implements Store {
     if (!text.ok) return text;
     const last = text.value === null ? recordWithoutFile(wallMs) : parseRecord(text.value);
     if (last === null) return refuse(this.#damaged(this.#ringPath));
+    if (last.ringSeq > ringSeqMax - ringSeqLease) return refuse(this.#absurd(last.ringSeq));
     const incarnation = parseIncarnation(Math.max(last.incarnation + 1, Math.floor(wallMs)));
     if (incarnation === null) return refuse(this.#damaged(this.#ringPath));
     const record = { ringSeq: last.ringSeq + ringSeqLease, incarnation };
@@ -87,6 +89,7 @@ export class FileStore implements Store {
     const durable = this.#durable;
     invariant(durable !== null, "S1: the life has begun before its bound is raised");
     if (bound <= durable.ringSeq) return accept(durable.ringSeq);
+    if (!(bound <= ringSeqMax)) return refuse(this.#absurd(bound));
     const written = await this.#write({ ...durable, ringSeq: bound });
     return written.ok ? accept(bound) : written;
   }
@@ -108,6 +111,14 @@ export class FileStore implements Store {
     }
   }
 
+  /** Somebody has told it to this node; all nodes that heard it have it. */
+  #absurd(ringSeq: number): StoreProblem {
+    const cause =
+      `ring sequence ${ringSeq} is beyond any clock: a node with the cluster's key has made it up. ` +
+      "Stop clusterd on all nodes, remove this file on each of them, then start them again";
+    return { type: "unreadable", path: this.#ringPath, cause };
+  }
+
   #damaged(path: string): StoreProblem {
     return { type: "unreadable", path, cause: "the content is damaged" };
   }
@@ -115,7 +126,7 @@ export class FileStore implements Store {
 
 function recordWithoutFile(wallMs: Ms): RingRecord {
   const ringSeq = Math.floor(wallMs) * ringSeqsPerMs;
-  return { ringSeq: Math.min(ringSeq, Number.MAX_SAFE_INTEGER / 2), incarnation: 0 };
+  return { ringSeq: Math.min(ringSeq, ringSeqMax / 2), incarnation: 0 };
 }
 
 function parseRecord(text: string): RingRecord | null {
@@ -123,10 +134,16 @@ function parseRecord(text: string): RingRecord | null {
   if (typeof record !== "object" || record === null) return null;
   if (!("ringSeq" in record) || !("incarnation" in record)) return null;
   const { ringSeq, incarnation } = record;
-  if (!isCount(ringSeq) || !isCount(incarnation)) return null;
+  // Beyond exact numbers it is refused as absurd, not as damaged.
+  if (!isCount(ringSeq) && !isBeyond(ringSeq)) return null;
+  if (!isCount(incarnation)) return null;
   return { ringSeq, incarnation };
 }
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isBeyond(value: unknown): value is number {
+  return typeof value === "number" && value > Number.MAX_SAFE_INTEGER;
 }

@@ -39,3 +39,19 @@ export function fillCommit(commit: CommitMessage, state: CommitEntry["state"]): 
 export function isComplete(commit: CommitMessage): boolean {
   return commit.index === commit.members.length;
 }
+
+/** Whether the complete token has the members of the one that `self` passed on, and its entry. */
+export function keepsFilling(commit: CommitMessage, passed: CommitMessage, self: NodeId): boolean {
+  const own = passed.members.findIndex(({ node }) => node === self);
+  const kept = commit.members[own]?.state ?? null;
+  const filled = passed.members[own]?.state ?? null;
+  if (kept === null || filled === null) return false;
+  return (
+    commit.members.length === passed.members.length &&
+    commit.members.every(({ node }, at) => node === passed.members[at]?.node) &&
+    kept.aru === filled.aru &&
+    kept.highDelivered === filled.highDelivered &&
+    kept.oldRing?.rep === filled.oldRing?.rep &&
+    kept.oldRing?.seq === filled.oldRing?.seq
+  );
+}

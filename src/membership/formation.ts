@@ -9,7 +9,7 @@
  * F2  The ring committed to never goes back, so late commit tokens are refused.
  */
 import { formatRing, type NodeId, type RingId, sameRing } from "../model/ids.ts";
-import { createCommit, fillCommit, isComplete, mayFill } from "./commit-token.ts";
+import { createCommit, fillCommit, isComplete, keepsFilling, mayFill } from "./commit-token.ts";
 import { type Agreement, considering, liveNodes, restartConsent } from "./consensus.ts";
 import { Gathering, type GatheringParts } from "./gathering.ts";
 import type { RingState } from "./ring-events.ts";
@@ -136,12 +136,12 @@ export class Formation {
     }
   }
 
-  /** Handles a token of the ring in recovery; the recovery when it is complete. */
+  /** Handles a token of the ring in recovery; the recovery when it is at its end, or at none. */
   onToken(token: TokenMessage): Recovery | null {
     if (this.#step.type !== "recovery") return null;
     const { recovery } = this.#step;
     recovery.rotation.pass(recovery.visit(token));
-    return recovery.complete ? recovery : null;
+    return recovery.complete || recovery.stuck ? recovery : null;
   }
 
   onTokenLoss(): void {
@@ -199,7 +199,7 @@ export class Formation {
   }
 
   onCommit(commit: CommitMessage): void {
-    const { sequence, options } = this.#parts;
+    const { sequence, options, effects } = this.#parts;
     const { self } = options;
     const step = this.#step;
     this.observe(commit.ring.seq);
@@ -207,7 +207,9 @@ export class Formation {
       const newer = commit.ring.seq > sequence.ring.seq && sequence.isCovered(commit.ring.seq);
       if (newer && mayFill(commit, self, liveNodes(this.agreement))) this.#enterCommit(commit);
     } else if (step.type === "commit" && isComplete(commit)) {
-      if (sameRing(commit.ring, sequence.ring)) this.#enterRecovery(commit);
+      if (!sameRing(commit.ring, sequence.ring)) return;
+      if (keepsFilling(commit, step.passed.message, self)) this.#enterRecovery(commit);
+      else effects.count("refused: commit token");
     } else if (step.type === "recovery" && commit.ring.rep === self) {
       const first = sameRing(commit.ring, sequence.ring)
         ? step.recovery.takeFirstToken(self)

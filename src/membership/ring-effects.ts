@@ -31,6 +31,8 @@ const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
 export class RingEffects {
   readonly #counts = new Map<string, { value: number }>();
   #outputs: RingOutput[] = [];
+  /** Refusals that were told since the last `forgive`. */
+  readonly #told = new Set<string>();
 
   /** The outputs since the last call. */
   take(): readonly RingOutput[] {
@@ -69,6 +71,20 @@ export class RingEffects {
     const counter = this.#counts.get(what);
     if (counter === undefined) this.#counts.set(what, { value: 1 });
     else counter.value += 1;
+  }
+
+  /** What a peer says cannot be: counted, and told once for each peer until `forgive`. */
+  refuse(what: string, { from, text }: { readonly from: NodeId; readonly text: string }): void {
+    this.count(`refused: ${what}`);
+    const key = `${from} ${what}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.notice("err", `frame of node ${from} refused: ${text}`);
+  }
+
+  /** Refusals are told anew: what is wrong for long must not be forgotten. */
+  forgive(): void {
+    this.#told.clear();
   }
 
   countReceived(message: RingMessage): void {

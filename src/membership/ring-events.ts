@@ -53,6 +53,8 @@ export type RingInput =
   /** The event loop did not run for `lateMs`. */
   | { readonly type: "stall"; readonly lateMs: Ms }
   | { readonly type: "link"; readonly up: boolean }
+  /** What this node's wall clock shows, about once a second. */
+  | { readonly type: "wall-clock"; readonly wallMs: Ms }
   | { readonly type: "leave" };
 
 export type RingConfiguration = {
@@ -128,6 +130,8 @@ export type RingOptions = {
   /** First ring sequence this life may use; the durable bound is at least this. */
   readonly ringSeqStart: number;
   readonly ringSeqDurable: number;
+  /** This node's wall clock at the start: what ring sequences of others can be. */
+  readonly wallMs: Ms;
   /** Equal on all members, or they refuse to merge. */
   readonly configHash: number;
 };

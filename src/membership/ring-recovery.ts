@@ -94,6 +94,17 @@ export class Recovery implements FrameSource {
     return this.#stableVisits >= 2;
   }
 
+  /** Nobody has anything to send any more, and yet the token says that somebody has. */
+  get stuck(): boolean {
+    return !this.complete && this.rotation.isStuck();
+  }
+
+  /** V1; only what a member has made up can bring a recovery to its end without it. */
+  get whole(): boolean {
+    const { aru, high } = this.rotation.queue;
+    return aru === high;
+  }
+
   /** The first token of the ring, once; null after that. */
   takeFirstToken(self: NodeId): TokenMessage | null {
     if (this.#started) return null;
@@ -176,8 +187,7 @@ export class Recovery implements FrameSource {
     readonly regular: readonly McastMessage[];
     readonly transitional: readonly McastMessage[];
   } {
-    const { aru, high } = this.rotation.queue;
-    invariant(aru === high, `V1: installing ring with aru ${aru} below ${high}`);
+    invariant(this.whole, "V1: installing a ring of which something is missing");
     if (this.#old === null) return { regular: [], transitional: [] };
     const { queue } = this.#old.rotation;
     const knownSafe = Math.max(...this.#entries.map((entry) => entry.state.highDelivered));

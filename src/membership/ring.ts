@@ -18,6 +18,7 @@ import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { type Agreement, agreementOf, considering, failing, restartConsent } from "./consensus.ts";
 import { Formation } from "./formation.ts";
+import { FrameScreen } from "./frame-screen.ts";
 import { Delivery } from "./installation.ts";
 import { Lanes } from "./lanes.ts";
 import { MergeGate } from "./merge-gate.ts";
@@ -27,6 +28,7 @@ import { RingEffects } from "./ring-effects.ts";
 import type { RingInput, RingOptions, RingOutput, RingSnapshot, RingTimer } from "./ring-events.ts";
 import type { InstalledRing, Recovery } from "./ring-recovery.ts";
 import { RingSequence } from "./ring-sequence.ts";
+import { snapshotOf } from "./ring-snapshot.ts";
 import type { Rotation } from "./rotation.ts";
 import type {
   HoldCancelMessage,
@@ -43,6 +45,9 @@ type Phase =
 
 type Input<Type extends RingInput["type"]> = Extract<RingInput, { readonly type: Type }>;
 
+/** Refusals are told once in so many ages of the gate: with the usual merge interval, a minute. */
+const agesOfSilence = 120;
+
 const receptionHint =
   'check multicast: IGMP querier and snooping, firewall, MTU; transport="udpu" does without';
 
@@ -52,6 +57,7 @@ export class Ring {
   readonly #gate: MergeGate;
   readonly #lanes: Lanes;
   readonly #formation: Formation;
+  readonly #screen: FrameScreen;
   readonly #parts: OperationalParts;
   #phase: Phase = { type: "stopped" };
   #installed: InstalledRing | null = null;
@@ -59,6 +65,7 @@ export class Ring {
   #leavers = new Set<NodeId>();
   /** We may have been absent for the others; cleared by the next token. */
   #stalled = false;
+  #ages = 0;
 
   constructor(options: RingOptions) {
     const { self } = options;
@@ -67,7 +74,9 @@ export class Ring {
     this.#options = options;
     this.#gate = new MergeGate(self);
     this.#lanes = new Lanes(options.chunkRoomBytes);
+    sequence.clock(options.wallMs);
     const shared = { options, effects, sequence, gate: this.#gate };
+    this.#screen = new FrameScreen(shared);
     this.#formation = new Formation(shared);
     const delivery = new Delivery(new Assembler(), effects);
     this.#parts = { ...shared, lanes: this.#lanes, delivery };
@@ -81,24 +90,8 @@ export class Ring {
   }
 
   snapshot(): RingSnapshot {
-    const rotation = this.#installed?.rotation ?? null;
-    return {
-      state: this.#phase.type === "stopped" ? "stopped" : this.#formation.state,
-      ring: rotation?.id ?? null,
-      members: rotation?.members ?? [],
-      counters: {
-        ...this.#effects.counts(),
-        aru: rotation?.queue.aru ?? 0,
-        "high seq": rotation?.queue.high ?? 0,
-        "delivered seq": rotation?.queue.delivered ?? 0,
-        "released seq": rotation?.queue.released ?? 0,
-        "held messages": rotation?.queue.size ?? 0,
-        "queued messages": this.#lanes.messages,
-        "queued bytes": this.#lanes.bytes,
-        "ring seq": this.#parts.sequence.ring.seq,
-        "token visits": rotation?.visits ?? 0,
-      },
-    };
+    const state = this.#phase.type === "stopped" ? "stopped" : this.#formation.state;
+    return snapshotOf(state, this.#installed?.rotation ?? null, this.#parts);
   }
 
   #onInput(input: Exclude<RingInput, { readonly type: "start" }>): void {
@@ -118,6 +111,9 @@ export class Ring {
       case "persisted":
         this.#parts.sequence.persisted(input.ringSeq);
         this.#formation.tryCommit();
+        break;
+      case "wall-clock":
+        this.#parts.sequence.clock(input.wallMs);
         break;
       case "stall":
         this.#onStall(input.lateMs);
@@ -140,6 +136,7 @@ export class Ring {
       return;
     }
     this.#effects.countReceived(message);
+    if (!this.#screen.admits(message, from)) return;
     if (message.type !== "token" && message.type !== "commit") this.#gate.hear(from);
     if ("heard" in message) this.#gate.noteHearing(from, message.heard);
     switch (message.type) {
@@ -147,7 +144,7 @@ export class Ring {
         this.#onMcast(message, from);
         break;
       case "token":
-        this.#onToken(message);
+        this.#onToken(message, from);
         break;
       case "join":
         this.#onJoin(message, from);
@@ -193,6 +190,8 @@ export class Ring {
         break;
       case "heard":
         this.#gate.age();
+        this.#ages += 1;
+        if (this.#ages % agesOfSilence === 0) this.#effects.forgive();
         this.#effects.arm("heard", this.#heardMs());
         break;
       default:
@@ -228,10 +227,14 @@ export class Ring {
     else this.#formation.onMcast(message, from);
   }
 
-  #onToken(token: TokenMessage): void {
+  #onToken(token: TokenMessage, from: NodeId): void {
     const phase = this.#phase;
     const rotation = this.#rotating();
     if (rotation === null || !sameRing(token.ring, rotation.id)) return;
+    if (token.aruNode !== null && !rotation.members.includes(token.aruNode)) {
+      this.#effects.refuse("token", { from, text: `node ${token.aruNode} is not in the ring` });
+      return;
+    }
     if (rotation.isDuplicate(token)) {
       this.#effects.count("duplicate token");
       return;
@@ -243,9 +246,20 @@ export class Ring {
     if (phase.type === "operational") {
       phase.operational.onToken(token);
     } else {
-      const complete = this.#formation.onToken(token);
-      if (complete !== null) this.#install(complete);
+      const ended = this.#formation.onToken(token);
+      if (ended?.complete === true && ended.whole) this.#install(ended);
+      else if (ended !== null) this.#contradict("its recovery comes to no end, or to a false one");
     }
+    if (rotation.contradiction !== null) this.#contradict(rotation.contradiction);
+  }
+
+  /** A member has lied: no ring goes on with what it said. */
+  #contradict(text: string): void {
+    this.#effects.count("contradictions");
+    this.#effects.notice("err", `the ring contradicts itself: ${text}; forming a new one`);
+    const { agreement } = this.#formation;
+    if (this.#phase.type === "operational") this.#regather("contradiction", agreement);
+    else this.#formation.begin("contradiction", restartConsent(agreement, this.#options.self));
   }
 
   #install(recovery: Recovery): void {

@@ -4,8 +4,10 @@
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token,
  * orf_token_send_initial, timer_function_token_hold_retransmit_timeout.
  * R1  The token is passed on before anything is delivered, to keep it moving.
+ * R2  What this node has ordered is known to it: a message in its name that it does not know is
+ *     refused, and where its next one should be, there is none.
  */
-import type { NodeId, RingId } from "../model/ids.ts";
+import { formatRing, type NodeId, type RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { Draft } from "./packing.ts";
 import type { RingEffects } from "./ring-effects.ts";
@@ -31,6 +33,9 @@ export type FrameSource = {
   takeDraft(): Draft | null;
 };
 
+/** Rotations without anything new after which a ring is idle for sure, with a few to be certain. */
+const stuckVisits = 20;
+
 export class Rotation {
   readonly id: RingId;
   /** Ascending; the token follows this order. */
@@ -46,6 +51,8 @@ export class Rotation {
   /** The last token as passed on, or as it waits while we hold it. */
   #stored: TokenMessage | null = null;
   #holding = false;
+  /** Why this ring cannot go on: somebody lies. */
+  #contradiction: string | null = null;
 
   constructor(
     ring: { readonly id: RingId; readonly members: readonly NodeId[] },
@@ -97,7 +104,22 @@ export class Rotation {
     return this.#memory.unchanged >= this.#options.seqnoUnchangedVisits;
   }
 
+  /** Nothing was ordered for so long that whoever had something to send would have sent it. */
+  isStuck(): boolean {
+    return this.#memory.unchanged >= this.#options.seqnoUnchangedVisits + stuckVisits;
+  }
+
+  get contradiction(): string | null {
+    return this.#contradiction;
+  }
+
+  /** A message that somebody has sent, be it ourselves. */
   insert(message: McastMessage): boolean {
+    const { origin, seq } = message;
+    if (origin === this.#options.self && !this.queue.has(seq)) {
+      this.#effects.count("refused: forged originator");
+      return false;
+    }
     return this.members.includes(message.origin) && this.queue.insert(message);
   }
 
@@ -116,6 +138,9 @@ export class Rotation {
       this.#effects.multicast(message);
     }
     const originated = this.#originate(token.seq, service.originate, source);
+    if (backlog > 0 && allowed === 0 && this.isStuck()) {
+      this.#contradiction = "the token says that others send, and nobody does";
+    }
     const closed = closeVisit(token, this.#memory, {
       self: this.#options.self,
       aru: this.queue.aru,
@@ -130,6 +155,11 @@ export class Rotation {
 
   #originate(after: number, framesMax: number, source: FrameSource): number {
     for (let sent = 0; sent < framesMax; sent += 1) {
+      if (this.queue.has(after + sent + 1)) {
+        const place = `${after + sent + 1} of ring ${formatRing(this.id)}`;
+        this.#contradiction = `place ${place} was taken while we had the token`;
+        return sent;
+      }
       const draft = source.takeDraft();
       if (draft === null) return sent;
       const origin = this.#options.self;

@@ -115,7 +115,7 @@ export function serveRetransmits(
   for (const seq of token.rtr) {
     const message = retransmit.length < visit.allowed ? queue.find(seq) : null;
     if (message !== null) retransmit.push(message);
-    else if (seq > queue.released) rtr.push(seq);
+    else if (seq > queue.released && seq <= token.seq) rtr.push(seq);
   }
   addMisses(rtr, queue, missedSince(visit.memory, visit.limits.missCountVisits));
   const allowed = visit.allowed - retransmit.length;

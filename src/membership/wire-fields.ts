@@ -3,7 +3,7 @@
  * Knows ranges; does not know the messages. Source: ring.proto.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
-import { parseNodeId } from "../model/ids.ts";
+import { parseNodeId, ringSeqMax } from "../model/ids.ts";
 
 /** The most node ids in any list of a frame. */
 export const nodesMax = 64;
@@ -38,8 +38,14 @@ type RingFields = {
 /** The ring id, or null when a part is absent or out of range. */
 export function parseRing(frame: RingFields): RingId | null {
   const rep = parseNodeId(frame.ringRep);
-  const seq = parseCount(frame.ringSeq);
+  const seq = parseRingSeq(frame.ringSeq);
   return rep === null || seq === null || seq < 1 ? null : { rep, seq };
+}
+
+/** The ring sequence, 0 when absent, or null when it is beyond `ringSeqMax`. */
+export function parseRingSeq(value: WireCount): number | null {
+  const seq = parseCount(value);
+  return seq === null || seq > ringSeqMax ? null : seq;
 }
 
 /** Node ids, strictly ascending and at most `nodesMax`, or null. */

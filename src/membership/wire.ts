@@ -9,7 +9,14 @@ import { parseNodeId } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
 import { accept, assertNever, refuse } from "../model/outcome.ts";
 import { clusterd } from "./ring-codec.js";
-import { nodesMax, parseCount, parseCounts, parseNodes, parseRing } from "./wire-fields.ts";
+import {
+  nodesMax,
+  parseCount,
+  parseCounts,
+  parseNodes,
+  parseRing,
+  parseRingSeq,
+} from "./wire-fields.ts";
 import { frameShapes, hasShape } from "./wire-shape.ts";
 
 export type RingMessage =
@@ -318,7 +325,7 @@ function decodeToken(frame: clusterd.totem.v1.Token.$Properties): Decoded<TokenM
 }
 
 function decodeJoin(frame: clusterd.totem.v1.Join.$Properties): Decoded<JoinMessage> {
-  const ringSeq = parseCount(frame.ringSeq);
+  const ringSeq = parseRingSeq(frame.ringSeq);
   if (ringSeq === null) return outOfRange("ring_seq");
   const proc = parseNodes(frame.proc);
   const failed = parseNodes(frame.failed);

@@ -15,7 +15,7 @@ export type NodeId = number & { readonly [nodeIdBrand]: true };
 export type NodeName = string & { readonly [nodeNameBrand]: true };
 /** `type:name`, for example `service:web`; at most 63 bytes. */
 export type ServiceName = string & { readonly [serviceNameBrand]: true };
-/** One process life of a node: strictly larger at each start of its daemon. At most 2^53 - 1. */
+/** One process life of a node: strictly larger at each start of its daemon. */
 export type Incarnation = number & { readonly [incarnationBrand]: true };
 /** Name of a process group: 1 to 128 bytes of UTF-8. */
 export type GroupName = string & { readonly [groupNameBrand]: true };
@@ -46,11 +46,26 @@ export function parseGroupName(text: string): GroupName | null {
     : null;
 }
 
+/**
+ * Milliseconds since 1970 until 2248. A node counts up to 1024 lives in each of them, and must not
+ * leave exact numbers with that, or nobody understands what it says.
+ */
+export const incarnationMax = 2 ** 43 - 1;
+
 export function parseIncarnation(value: unknown): Incarnation | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1
+  return typeof value === "number" &&
+    Number.isInteger(value) &&
+    value >= 1 &&
+    value <= incarnationMax
     ? (value as Incarnation)
     : null;
 }
+
+/**
+ * The highest ring sequence there can be. They begin at microseconds since 1970, so this is the
+ * year 2112; a few more, or a bound written ahead of them, are still exact numbers.
+ */
+export const ringSeqMax = 2 ** 52;
 
 /** One installed configuration of Totem: the representative and a sequence that never repeats. */
 export type RingId = { readonly rep: NodeId; readonly seq: number };

@@ -1,8 +1,9 @@
 /**
  * Three rings over real seals on a network of their own, and an attacker from one seed: without the
- * key at the seal, and, as a broken member would, behind it at codec and ring.
- * Broken are: an exception other than a broken invariant behind the seal, any exception before it,
- * a step that takes long, more messages held than the window permits.
+ * key at the seal, and, as a broken member would, behind it at codec and ring, with damaged frames
+ * and with lies of the right shape.
+ * Broken are: any exception, a step that takes long, more messages held than the window permits,
+ * and a ring that is not formed when the attacker has gone.
  */
 import { gcmCiphers } from "../../src/io/frame-cipher.ts";
 import { SealedFrames } from "../../src/io/frame-seal.ts";
@@ -17,11 +18,11 @@ import {
   type RingMessage,
 } from "../../src/membership/wire.ts";
 import type { NodeId } from "../../src/model/ids.ts";
-import { BrokenInvariant } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 import { node } from "../membership/frames.ts";
 import { incarnation, optionsOf } from "../membership/ring-driver.ts";
 import { Random } from "../sim/random.ts";
+import { lie } from "./lies.ts";
 import { mutated, randomBytes } from "./mutation.ts";
 
 export type OnslaughtTally = ReadonlyMap<string, number>;
@@ -29,6 +30,8 @@ export type OnslaughtTally = ReadonlyMap<string, number>;
 const stepsMax = 4000;
 const stepMsMax = 1000;
 const capturedMax = 200;
+/** Twenty times what three nodes need to form a ring, whatever state they are in. */
+const recoveryStepsMax = 20_000;
 const ids = [1, 2, 3].map(node);
 const ciphers = gcmCiphers(keyFromName("fuzz"), "fuzz", null);
 
@@ -63,7 +66,10 @@ export class Onslaught {
   readonly #captured: Captured[] = [];
   readonly #datagrams: Buffer[] = [];
   #flying: Datagram[] = [];
+  /** Tokens of nodes that are alone. */
+  #lone: { readonly member: Member; readonly message: RingMessage }[] = [];
   #nowMs = 0;
+  #attacking = true;
   /** An insider's message was accepted somewhere. */
   #deceived = false;
   /** How much of what happens is an attack: some runs are nearly peaceful, to get far. */
@@ -84,30 +90,46 @@ export class Onslaught {
       // Time of this process: a busy machine is no fault of the ring.
       const began = process.cpuUsage();
       const problem = this.#attempt();
-      if (problem === "ended") return null;
       if (problem !== null) return problem;
       const tookMs = process.cpuUsage(began).user / 1000;
       if (tookMs > stepMsMax) return `a step took ${Math.round(tookMs)} ms`;
       const excess = this.#members.find((each) => held(each) > retransmitWindow);
       if (excess !== undefined) return `node ${excess.id} holds ${held(excess)} messages`;
     }
-    return null;
+    return this.#recover();
+  }
+
+  /** The attacker has gone: one ring of all three again. */
+  #recover(): string | null {
+    this.#attacking = false;
+    for (let step = 0; step < recoveryStepsMax; step += 1) {
+      const problem = this.#attempt();
+      if (problem !== null) return problem;
+      if (this.#isWhole()) return null;
+    }
+    const states = this.#members.map(({ ring }) => JSON.stringify(ring.snapshot()));
+    return `no ring of all after the attack: ${states.join(" ")}`;
+  }
+
+  #isWhole(): boolean {
+    const views = this.#members.map(({ ring }) => ring.snapshot());
+    const rings = new Set(views.map(({ ring }) => `${ring?.rep}.${ring?.seq}`));
+    const operational = views.every(
+      ({ state, counters }) => state === "operational" && counters["queued messages"] === 0,
+    );
+    return operational && rings.size === 1 && views[0]?.members.length === ids.length;
   }
 
   #attempt(): string | null {
-    const hostile = this.#random.chance(this.#hostility);
+    const hostile = this.#attacking && this.#random.chance(this.#hostility);
     const behindSeal = hostile && this.#insider && this.#random.chance(0.5);
     try {
-      if (behindSeal) this.#attackRing();
+      if (behindSeal && this.#random.chance(0.5)) this.#lieToRing();
+      else if (behindSeal) this.#attackRing();
       else if (hostile) this.#attackSeal();
       else this.#goOn();
       return null;
     } catch (error) {
-      // A member that lies may break an invariant, which ends the process; nobody else may.
-      if (this.#deceived && error instanceof BrokenInvariant) {
-        this.#count(`ended by an insider: ${error.message}`);
-        return "ended";
-      }
       return error instanceof Error ? (error.stack ?? error.message) : String(error);
     }
   }
@@ -146,17 +168,32 @@ export class Onslaught {
     const decoded = decodeMessage(kind, payload);
     this.#count(`codec: ${decoded.ok ? "accepted" : decoded.problem.type}`);
     if (!decoded.ok) return;
+    this.#deceive(victim, decoded.value);
+  }
+
+  #lieToRing(): void {
+    const victim = this.#random.pick(this.#members);
+    const { ring, members, counters } = victim.ring.snapshot();
+    const ground = { ring, members, nodes: ids, high: counters["high seq"] ?? 0 };
+    const message = lie(this.#random, ground);
+    const decoded = decodeMessage(frameKinds[message.type], encodeMessage(message));
+    this.#count(`lies: ${decoded.ok ? "accepted" : decoded.problem.type}`);
+    if (decoded.ok) this.#deceive(victim, decoded.value);
+  }
+
+  #deceive(victim: Member, message: RingMessage): void {
     const { state } = victim.ring.snapshot();
-    this.#count(`ring attacked in ${state}: ${decoded.value.type}`);
+    this.#count(`ring attacked in ${state}: ${message.type}`);
     this.#deceived = true;
-    const from = this.#random.pick(ids);
+    // A node takes nothing from itself but what it has sent.
+    const from = this.#random.pick(ids.filter((id) => id !== victim.id));
     const frame = { type: "frame", from, incarnation: incarnation(1000 + from) } as const;
-    this.#step(victim, { ...frame, message: decoded.value });
+    this.#step(victim, { ...frame, message });
   }
 
   /** The cluster's own life: a datagram arrives, a timer comes due, somebody sends. */
   #goOn(): void {
-    if (this.#random.chance(0.1)) {
+    if (this.#attacking && this.#random.chance(0.1)) {
       const payload = Buffer.alloc(this.#random.below(3000), 7);
       const member = this.#random.pick(this.#members);
       this.#step(member, { type: "submit", lane: "app", payload, safe: this.#random.chance(0.5) });
@@ -164,7 +201,9 @@ export class Onslaught {
       const datagram = this.#flying.shift();
       if (datagram !== undefined && !this.#random.chance(0.01)) this.#arrive(datagram);
     } else {
-      this.#nextTimer();
+      const lone = this.#lone.shift();
+      if (lone === undefined) this.#nextTimer();
+      else this.#step(lone.member, ownFrame(lone.member.id, lone.message));
     }
   }
 
@@ -225,6 +264,8 @@ export class Onslaught {
       case "unicast":
         if (output.to !== member.id) this.#send(member, output.to, output.message);
         else if (output.message.type !== "token") return ownFrame(member.id, output.message);
+        // Later, so that others get their turn.
+        else this.#lone.push({ member, message: output.message });
         return null;
       case "arm":
         member.timers.set(output.timer, this.#nowMs + output.afterMs);

@@ -81,6 +81,30 @@ test("a damaged file is refused, never taken for a missing one", async (t) => {
   t.match(await new FileStore(path).trackingToken(), { ok: false });
 });
 
+test("a ring sequence beyond any clock is told with its remedy, and never written", async (t) => {
+  const path = await directory(t);
+  const file = join(path, "ring.json");
+  for (const ringSeq of [2 ** 52, Number.MAX_SAFE_INTEGER, 9_007_199_254_744_991, 1e300]) {
+    await writeFile(file, JSON.stringify({ ringSeq, incarnation: 7 }));
+    const life = await new FileStore(path).beginLife(ms(1000));
+    t.match(life, { ok: false, problem: { path: file } });
+    t.match(
+      life.ok ? "" : life.problem.cause,
+      /beyond any clock.*remove this file on each/,
+      `${ringSeq}`,
+    );
+  }
+  await rm(file);
+  const store = new FileStore(path);
+  await store.beginLife(ms(1000));
+  const before = await readFile(file, "utf8");
+  for (const bound of [2 ** 52 + 1, Number.MAX_SAFE_INTEGER, Number.NaN]) {
+    t.match(await store.raiseRingSeq(bound), { ok: false }, `${bound}`);
+  }
+  t.equal(await readFile(file, "utf8"), before);
+  t.match(await new FileStore(path).beginLife(ms(2000)), { ok: true });
+});
+
 test("what an interrupted write left behind is overwritten", async (t) => {
   const path = await directory(t);
   await new FileStore(path).beginLife(ms(0));

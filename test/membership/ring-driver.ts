@@ -28,6 +28,7 @@ export function optionsOf(self: NodeId): RingOptions {
     chunkRoomBytes: 1364,
     ringSeqStart: 1,
     ringSeqDurable: 10_000,
+    wallMs: ms(1_000_000),
     configHash: 7,
   };
 }

@@ -6,7 +6,7 @@ import {
   frameKinds,
   type RingMessage,
 } from "../../src/membership/wire.ts";
-import type { NodeId } from "../../src/model/ids.ts";
+import { type NodeId, ringSeqMax } from "../../src/model/ids.ts";
 import { join, mcast, mergeDetect, node, nodes, ringOne, token } from "./frames.ts";
 
 const filledEntry = {
@@ -119,25 +119,34 @@ const nodeIds: fc.Arbitrary<readonly NodeId[]> = fc
   .uniqueArray(fc.integer({ min: 1, max: 4095 }), { maxLength: 20 })
   .map((ids) => nodes(...ids.sort((a, b) => a - b)));
 const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const ringSeqs = fc.integer({ min: 1, max: ringSeqMax });
 
 test("whatever is encoded decodes to itself", async (t) => {
   const rtr = fc.uniqueArray(count, { maxLength: 30 });
   fc.assert(
-    fc.property(count, nodeIds, nodeIds, rtr, fc.uint8Array(), (seq, a, b, list, bytes) => {
-      const ring = { rep: node(7), seq };
-      const messages: readonly RingMessage[] = [
-        mcast({ ring, seq, chunks: [Buffer.from(bytes), Buffer.from("x")] }),
-        token({ ring, seq, aru: seq, rtr: list, tokenSeq: seq }),
-        join({ ringSeq: seq, proc: a, failed: b, heard: a }),
-        mergeDetect({ ring, heard: a, members: b }),
-      ];
-      for (const message of messages) {
-        const decoded = decodeMessage(frameKinds[message.type], encodeMessage(message));
-        if (!decoded.ok) return false;
-        t.same(decoded.value, message);
-      }
-      return true;
-    }),
+    fc.property(
+      count,
+      ringSeqs,
+      nodeIds,
+      nodeIds,
+      rtr,
+      fc.uint8Array(),
+      (seq, ringSeq, a, b, list, bytes) => {
+        const ring = { rep: node(7), seq: ringSeq };
+        const messages: readonly RingMessage[] = [
+          mcast({ ring, seq, chunks: [Buffer.from(bytes), Buffer.from("x")] }),
+          token({ ring, seq, aru: seq, rtr: list, tokenSeq: seq }),
+          join({ ringSeq, proc: a, failed: b, heard: a }),
+          mergeDetect({ ring, heard: a, members: b }),
+        ];
+        for (const message of messages) {
+          const decoded = decodeMessage(frameKinds[message.type], encodeMessage(message));
+          if (!decoded.ok) return false;
+          t.same(decoded.value, message);
+        }
+        return true;
+      },
+    ),
     { numRuns: 50 },
   );
 });

@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
 /** Which random runs must find the bug. */
-export type Prey = "ring" | "lease" | "services";
+export type Prey = "ring" | "lease" | "services" | "liar";
 
 export type Mutant = {
   readonly prey: Prey;
@@ -30,6 +30,7 @@ const hunters: Readonly<Record<Prey, string>> = {
   ring: "ring-schedule.js",
   lease: "lease-schedule.js",
   services: "service-schedule.js",
+  liar: "../fuzz/onslaught.js",
 };
 
 /** Seen from build/test/sim. */
@@ -59,7 +60,7 @@ export async function hunt(prey: Mutant, seeds: Iterable<number>): Promise<Hunt>
   const files = mutatedFiles(prey);
   const copy = mkdtempSync(join(tmpdir(), "clusterd-mutant-"));
   try {
-    for (const part of ["src", "test/sim", "test/guard", "test/membership"]) {
+    for (const part of ["src", "test/sim", "test/fuzz", "test/guard", "test/membership"]) {
       cpSync(join(root, "build", part), join(copy, "build", part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
@@ -86,6 +87,10 @@ async function searchIn(copy: string, prey: Prey): Promise<(seed: number) => str
   if (prey === "lease") {
     const { runLeaseSchedule }: typeof import("./lease-schedule.ts") = await import(address);
     return (seed) => runLeaseSchedule(seed).breach;
+  }
+  if (prey === "liar") {
+    const { Onslaught }: typeof import("../fuzz/onslaught.ts") = await import(address);
+    return (seed) => new Onslaught(seed).run();
   }
   const { runServiceSchedule }: typeof import("./service-schedule.ts") = await import(address);
   return (seed) => runServiceSchedule(seed).breach;

@@ -81,6 +81,7 @@ export class HostileMembership implements Membership {
       nodes: this.#nodes,
       ringSeqStart: durable + 1,
       ringSeqDurable: durable,
+      wallMs: ms(0),
     });
     const clock = this.#clocks.get(node) ?? this.#time;
     const station: Station = {

@@ -23,12 +23,19 @@ export const ringMutants: readonly Mutant[] = [
     find: "return token.tokenSeq <= this.#memory.tokenSeq;",
     replace: "return false;",
   }),
-  bug(
-    "recovery counters are kept from an abandoned attempt",
-    "ring-recovery.js",
-    { find: "#clearVisits = 0;", replace: "#clearVisits = 2;" },
-    { find: "invariant(aru === high,", replace: "invariant(true," },
-  ),
+  mutant("ring", "recovery counters are kept from an abandoned attempt", [
+    {
+      file: "membership/ring-recovery.js",
+      find: "#clearVisits = 0;",
+      replace: "#clearVisits = 2;",
+    },
+    {
+      file: "membership/ring-recovery.js",
+      find: "invariant(this.whole,",
+      replace: "invariant(true,",
+    },
+    { file: "membership/ring.js", find: "true && ended.whole)", replace: "true)" },
+  ]),
   bug("nothing of the old ring is exchanged", "ring-recovery.js", {
     find: "return equal ? [] :",
     replace: "return true ? [] :",
@@ -115,12 +122,47 @@ export const ringMutants: readonly Mutant[] = [
     find: "if (message.safe && message.seq > safeUpTo)",
     replace: "if (false)",
   }),
+  liar("ring sequences that no clock explains are taken over", "frame-screen.js", {
+    find: "!this.#parts.sequence.isExplained(seq)",
+    replace: "false",
+  }),
+  liar("nodes that nobody has configured are reckoned with", "frame-screen.js", {
+    find: "=> !this.#nodes.has(node)",
+    replace: "=> false",
+  }),
+  liar("a recovery ends when the token says so", "ring.js", {
+    find: "true && ended.whole)",
+    replace: "true)",
+  }),
+  liar("a recovery that comes to no end goes on", "formation.js", {
+    find: "recovery.complete || recovery.stuck",
+    replace: "recovery.complete",
+  }),
+  liar("the place of an own message may be taken", "rotation.js", {
+    find: "if (this.queue.has(after + sent + 1))",
+    replace: "if (false)",
+  }),
+  liar("nobody doubts a token that lets nobody send", "rotation.js", {
+    find: "backlog > 0 && allowed === 0",
+    replace: "false",
+  }),
+  liar("a complete commit token may have other members", "formation.js", {
+    find: "keepsFilling(commit, step.passed.message, self)",
+    replace: "true",
+  }),
 ];
 
-function bug(name: string, file: string, ...edits: readonly Omit<Edit, "file">[]): Mutant {
-  return mutant(
-    "ring",
-    name,
-    edits.map((edit) => ({ file: `membership/${file}`, ...edit })),
-  );
+type Change = Omit<Edit, "file">;
+
+function bug(name: string, file: string, ...edits: readonly Change[]): Mutant {
+  return mutant("ring", name, inFile(file, edits));
+}
+
+/** To be found by a member that lies. */
+function liar(name: string, file: string, ...edits: readonly Change[]): Mutant {
+  return mutant("liar", name, inFile(file, edits));
+}
+
+function inFile(file: string, edits: readonly Change[]): readonly Edit[] {
+  return edits.map((edit) => ({ file: `membership/${file}`, ...edit }));
 }

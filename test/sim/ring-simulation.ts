@@ -130,6 +130,7 @@ export class RingSimulation {
       nodes: this.nodeIds,
       ringSeqStart: durable + 1,
       ringSeqDurable: durable,
+      wallMs: ms(this.wallMs(id)),
     });
     const node: SimulatedNode = {
       notices: [],

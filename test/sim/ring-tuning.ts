@@ -3,7 +3,7 @@ import type { RingOptions } from "../../src/membership/ring-events.ts";
 import { ms } from "../../src/model/time.ts";
 
 export type Tuning = Partial<
-  Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable">
+  Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable" | "wallMs">
 >;
 
 /** The defaults of a cluster: token 1000 ms, consensus 1.2 times that. */
