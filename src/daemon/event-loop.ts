@@ -6,6 +6,7 @@
 import { encodePayload } from "../io/payload-codec.ts";
 import type { Clock, Firing, LogSink } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
+import { messageBytesMax } from "../membership/ring-events.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -251,6 +252,13 @@ export class EventLoop {
 
   #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {
     const payload = encodePayload(envelope);
+    if (payload.length > messageBytesMax) {
+      // It is missing from the history of all: this life cannot go on.
+      const text = `a message of ${payload.length} bytes cannot be sent; starting anew`;
+      this.#parts.log.write("services", "err", { text });
+      this.#parts.onEnd({ type: "restart" });
+      return;
+    }
     this.#parts.postToRing({ type: "submit", lane, payload, safe: true });
   }
 

@@ -125,3 +125,12 @@ export class FenceRegister {
 function newVictim(node: NodeId, cause: Victim["cause"], since: number): Victim {
   return { node, cause, since, by: null, rounds: 0, lastText: "", byHand: null, heldReady: null };
 }
+
+/** Every node that the snapshot names. */
+export function nodesIn({ members, victims, fenced, lives }: FenceSnapshot): readonly NodeId[] {
+  const by = [...victims.map((one) => one.byHand?.by ?? one.node), ...fenced.map((one) => one.by)];
+  const doubted = victims.map((one) => one.by ?? one.node);
+  const vouched = lives.map((one) => one.byHand?.by ?? one.node);
+  const named = [...victims, ...fenced, ...lives].map(({ node }) => node);
+  return [...members, ...named, ...by, ...doubted, ...vouched];
+}

@@ -16,12 +16,12 @@ import { Quorum } from "../quorum/quorum.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import { concludeExchange, type ExchangeResult, type Hello } from "../services/table-sync.ts";
 import { type Configuration, Configurations } from "./configurations.ts";
-import { envelope } from "./envelope.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
 import { FenceBoard } from "./fence-board.ts";
 import { LastSigns } from "./last-signs.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
+import { MessageReader } from "./message-check.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { type OrderedParts, passOrder } from "./operator-orders.ts";
@@ -51,6 +51,7 @@ export class ClusterNode {
   readonly #signs: LastSigns;
   readonly #presence: Presence;
   readonly #work: ReplicaWork;
+  readonly #reader: MessageReader;
   readonly #timed: TimedParts & OrderedParts;
   #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
   #suspended = true;
@@ -63,6 +64,7 @@ export class ClusterNode {
     const { configHash: hash, configText: text } = identity;
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
+    this.#reader = new MessageReader(conf, this.#outbox);
     this.quorum = new Quorum(conf.quorum, conf.nodes);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     this.#own = new OwnServices(conf, identity, { outbox: this.#outbox, lease: this.lease });
@@ -110,6 +112,7 @@ export class ClusterNode {
       life: this.#own.life,
       clean: this.#own.clean,
       refusal: this.#desk.refusal,
+      refused: this.#reader.refused,
     };
   }
 
@@ -210,12 +213,8 @@ export class ClusterNode {
   }
 
   #onDeliver(from: NodeId, payload: unknown): void {
-    const parsed = envelope(payload);
-    if (parsed === null) {
-      this.#outbox.notice("services", "err", `message from node ${from} is not understood`);
-      return;
-    }
-    const { value } = parsed;
+    const value = this.#reader.read(payload, from);
+    if (value === null) return;
     if (value.layer === "sync" || value.layer === "quorum") this.#work.finish();
     if (value.layer === "sync") {
       const exchange = this.#exchange;
@@ -302,7 +301,11 @@ export class ClusterNode {
     }
     const result = this.#exchange?.result ?? null;
     invariant(result !== null, "a snapshot without an exchange");
-    if (result.winner !== null) this.#replica.adopt(body);
+    if (result.winner !== null && !this.#replica.adopt(body)) {
+      // Until the next configuration this node takes no part.
+      this.#reader.refuse(result.authority, "its snapshot cannot be a state of this cluster");
+      return;
+    }
     this.#activate(result);
     for (const message of later) this.#apply(message);
   }
@@ -355,7 +358,7 @@ export class ClusterNode {
   #endHistory(why: string): void {
     if (!this.#replica.end()) return;
     this.#outbox.emit({ type: "stand-down" });
-    this.#own.endLife(why);
+    if (this.#own.endLife(why)) this.#presence.beginAnew("its histories have ended too often");
     if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
     else if (this.#presence.ending === "shutdown") this.#outbox.emit({ type: "leave" });
   }
@@ -373,7 +376,7 @@ export class ClusterNode {
     this.#phase = "apart";
     this.#snapshot = null;
     // The ring still knows the life that has ended; only a new one can take part again.
-    if (ringGoesOn && this.#presence.ending === "no") this.#presence.ending = "restart";
+    if (ringGoesOn) this.#presence.beginAnew("the lease ended although the ring went on");
     if (running) {
       this.#outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
       this.#stepOwn({ type: "kill" });

@@ -25,8 +25,10 @@ type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
 type Request = Extract<NodeInput, { readonly type: "request" | "propose" }>;
 type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
-/** Lives of one process; more would mean a node that flaps for ever, which a restart must end. */
+/** Lives of one incarnation. */
 const livesMax = 1024;
+/** A node that flaps so often takes another incarnation, before its lives are used up. */
+const livesUsual = 1000;
 
 /** Starts that were waiting and are begun in one step; more would hold up everything else. */
 const startsAtOnce = 16;
@@ -195,8 +197,11 @@ export class OwnServices {
     this.#outbox.emit({ type: "reply", number: ref.number, code, owner });
   }
 
-  /** O2; what is still running is stopped by the caller's next step. */
-  endLife(why: string): void {
+  /**
+   * O2; what is still running is stopped by the caller's next step. Returns whether another
+   * incarnation is needed soon.
+   */
+  endLife(why: string): boolean {
     this.#lives += 1;
     invariant(this.#lives < livesMax, "too many lives of one process");
     this.#deferred = [];
@@ -207,6 +212,7 @@ export class OwnServices {
       this.#outbox.emit({ type: "reply", number, code: -9, owner: null });
     }
     this.#requests.clear();
+    return this.#lives >= livesUsual;
   }
 
   /** Says something of this life in the total order. */

@@ -22,6 +22,7 @@ export class Presence {
   departing = false;
   /** What was announced last, in which ring: to say it once. */
   #announced = "";
+  #why = "";
 
   constructor(
     self: NodeId,
@@ -63,6 +64,13 @@ export class Presence {
     return true;
   }
 
+  /** As soon as nothing of any service is left here this node takes a new incarnation. */
+  beginAnew(why: string): void {
+    if (this.ending !== "no") return;
+    this.ending = "restart";
+    this.#why = why;
+  }
+
   /** Nothing of any service is left here; `remembers`: there is a replicated history. */
   onClean(remembers: boolean): void {
     this.#outbox.notice("services", "info", "nothing of any service is left on this node");
@@ -71,8 +79,7 @@ export class Presence {
       this.#own.announce("left");
     }
     if (this.ending === "restart") {
-      const why = "the lease ended although the ring went on";
-      this.#outbox.emit({ type: "restart", why });
+      this.#outbox.emit({ type: "restart", why: this.#why });
     } else if (this.ending === "shutdown" && !remembers) {
       this.#outbox.emit({ type: "leave" });
     }

@@ -11,6 +11,7 @@
 import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
+import { nodesIn } from "../fencing/fence-register.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { ServiceTable, type TableInput, tableSnapshot } from "../services/service-table.ts";
@@ -88,15 +89,20 @@ export class Replica {
     this.#history = { ...history, ringSeq };
   }
 
-  adopt(state: { readonly table: unknown; readonly fence: unknown }): void {
+  /** False, and nothing is adopted, when the state cannot be one of this configuration. */
+  adopt(state: { readonly table: unknown; readonly fence: unknown }): boolean {
     const table = tableSnapshot(state.table);
     const fence = fenceSnapshot(state.fence);
-    invariant(table !== null && fence !== null, "snapshot of another version");
+    if (table === null || fence === null) return false;
     const { conf } = this.#configurations.settled;
     const read = (text: string) => this.#configurations.valuesOf(text);
-    this.#table = ServiceTable.adopt(conf, table.value, read);
-    invariant(this.#table !== null, "snapshot of another configuration");
+    const adopted = ServiceTable.adopt(conf, table.value, read);
+    const configured = new Set(conf.nodes.map(({ id }) => id));
+    const known = nodesIn(fence.value).every((node) => configured.has(node));
+    if (adopted === null || !known) return false;
     this.fence.adopt(fence.value);
+    this.#table = adopted;
+    return true;
   }
 
   /** Void: nothing is remembered. Returns whether there was a history. */

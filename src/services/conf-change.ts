@@ -136,7 +136,10 @@ export function* settleChange(draft: TableDraft): TableWork {
   if (change === null || next === null) return;
   const held = [...heldByChange(draft).keys()].map((name) => draft.service(name));
   if (held.some(({ op, name }) => op !== null || draft.awaitedNode(name) !== null)) return;
-  const failed = held.find(({ state }) => state === "failed");
+  const failed = held.find(({ state, name, owner }) => {
+    const goes = draft.deltas.get(name) !== "parts";
+    return state === "failed" || (goes && owner !== null);
+  });
   if (failed !== undefined) giveUp(draft, `${failed.name} could not be stopped`);
   else yield* switchOver(draft, next);
 }

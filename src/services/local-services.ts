@@ -119,15 +119,20 @@ export class LocalServices {
 
   #onRun(name: ServiceName, op: Operation): void {
     const place = this.#places.get(name);
-    invariant(place !== undefined, `operation for unknown ${name}`);
-    invariant(op.id > place.lastOp, `L1: operation ${op.id} twice`);
+    if (place === undefined) {
+      this.#refuse(op, `there is no ${name} here`);
+      return;
+    }
+    // L1; whoever lets it be ordered again has made up how the others stand.
+    if (op.id <= place.lastOp) return;
     place.lastOp = op.id;
     if (this.#state !== "clean") return;
-    if (place.job !== null) {
-      // Only a check can be under way; it has no effect that would have to be waited for.
-      invariant(place.job.kind === "status", `L1: ${name} is busy with ${place.job.kind}`);
-      this.#cancel(place);
+    // Only a check can be under way; it has no effect that would have to be waited for.
+    if (place.job !== null && place.job.kind !== "status") {
+      this.#refuse(op, `${name} is busy with ${place.job.kind}, which somebody has called ended`);
+      return;
     }
+    this.#cancel(place);
     if (op.kind !== "repair") {
       place.worker.endChecks();
       place.startOp = null;
@@ -138,6 +143,12 @@ export class LocalServices {
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
     this.#begin(place, { kind: op.kind, call, op });
+  }
+
+  /** L1. Whatever asks for it has been told what this node has not said. */
+  #refuse(op: Operation, text: string): void {
+    this.#out.push({ type: "notice", level: "warning", text: `${op.kind} refused: ${text}` });
+    this.#out.push({ type: "result", op: op.id, outcome: "failed", partial: false, text });
   }
 
   #begin(place: Place, job: Omit<Job, "action">): void {

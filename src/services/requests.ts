@@ -28,6 +28,9 @@ import {
 } from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
 
+/** Users who wait for one operation; more would make the state too large to travel. */
+const waitingMax = 256;
+
 export function onRequest(draft: TableDraft, request: ServiceRequest): void {
   const origin = draft.nodes.get(request.ref.node);
   // A request of an earlier life was already answered there when that life ended.
@@ -48,8 +51,13 @@ export function onRequest(draft: TableDraft, request: ServiceRequest): void {
   if (operation === "migrate") draft.reply([request.ref], -8);
   else if (current.frozen && !aboutFreezing) draft.reply([request.ref], -11);
   else if (awaited && operation !== "freeze") draft.reply([request.ref], -13);
+  else if (waitersOf(current) >= waitingMax) draft.reply([request.ref], -5);
   else if (current.op !== null) onBusy(draft, current, { request, op: current.op });
   else onResting(draft, current, request);
+}
+
+function waitersOf({ op, desired }: ServiceRecord): number {
+  return (op?.chain.requests.length ?? 0) + (desired?.requests.length ?? 0);
 }
 
 function onBusy(

@@ -182,7 +182,8 @@ export function checkRecord(service: ServiceRecord): ServiceRecord {
   return service;
 }
 
-function brokenRule(service: ServiceRecord): string | null {
+/** The first of S1 to S6 that the record breaks, or null. */
+export function brokenRule(service: ServiceRecord): string | null {
   const { state, owner, op } = service;
   const busy = busyStates.includes(state);
   const fitting = op?.kind === "repair" ? state === "started" : busy === (op !== null);

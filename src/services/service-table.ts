@@ -39,6 +39,7 @@ import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./service-state.ts";
+import { snapshotProblem } from "./snapshot-check.ts";
 import {
   type ConfChange,
   confChange,
@@ -112,12 +113,14 @@ export class ServiceTable {
     return new ServiceTable(draft);
   }
 
-  /** Null when the snapshot is not of this configuration. */
+  /** Null when the snapshot is not of this configuration, or cannot be one. */
   static adopt(
     conf: ClusterConf,
     snapshot: TableSnapshot,
     readConf: ReadConf = () => null,
   ): ServiceTable | null {
+    const nodes = new Set(conf.nodes.map(({ id }) => id));
+    if (snapshotProblem(snapshot, nodes) !== null) return null;
     const configured = new Set(conf.services.services.map(({ name }) => name));
     if (snapshot.services.some(({ name }) => !configured.has(name))) return null;
     const draft = new TableDraft(conf, readConf);

@@ -1,12 +1,14 @@
 /**
  * Decoder fuzzing: `npm run fuzz -- [--minutes M] [--seed N]`. Damages real datagrams and throws
- * random bytes at seal, codec and ring, in every state of the ring. Exit status 1 when anything
+ * random bytes at seal, codec and ring, in every state of the ring; then lies as a member with the
+ * key, to the ring and, as ordered messages and snapshots, to a whole node. Exit status 1 when anything
  * breaks; the seeds that did are kept in fuzz-failures.txt.
  */
 import { appendFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Onslaught, type OnslaughtTally } from "./onslaught.ts";
+import { OrderedOnslaught } from "./ordered-onslaught.ts";
 
 const { values } = parseArgs({
   options: { minutes: { type: "string" }, seed: { type: "string" } },
@@ -28,9 +30,9 @@ function add(tally: OnslaughtTally): void {
 }
 
 function runOne(seed: number): boolean {
-  const onslaught = new Onslaught(seed);
-  const problem = onslaught.run();
-  add(onslaught.tally);
+  const onslaughts = [new Onslaught(seed), new OrderedOnslaught(seed)];
+  const problem = onslaughts.map((each) => each.run()).find((found) => found !== null) ?? null;
+  for (const { tally } of onslaughts) add(tally);
   if (problem === null) return true;
   process.stdout.write(`seed ${seed}: ${problem}\n`);
   appendFileSync(kept, `${seed} ${problem.split("\n")[0]}\n`);

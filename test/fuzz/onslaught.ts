@@ -17,7 +17,7 @@ import {
   frameKinds,
   type RingMessage,
 } from "../../src/membership/wire.ts";
-import type { NodeId } from "../../src/model/ids.ts";
+import { formatRing, type NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { node } from "../membership/frames.ts";
 import { incarnation, optionsOf } from "../membership/ring-driver.ts";
@@ -102,13 +102,18 @@ export class Onslaught {
   /** The attacker has gone: one ring of all three again. */
   #recover(): string | null {
     this.#attacking = false;
+    const last = { type: "submit" as const, lane: "app" as const, safe: true };
+    for (const member of this.#members) this.#step(member, { ...last, payload: Buffer.from("x") });
     for (let step = 0; step < recoveryStepsMax; step += 1) {
       const problem = this.#attempt();
       if (problem !== null) return problem;
       if (this.#isWhole()) return null;
     }
-    const states = this.#members.map(({ ring }) => JSON.stringify(ring.snapshot()));
-    return `no ring of all after the attack: ${states.join(" ")}`;
+    const states = this.#members.map(({ ring }) => {
+      const { state, ring: id, members } = ring.snapshot();
+      return `${state} in ${id === null ? "none" : formatRing(id)} of ${members.join(" ")}`;
+    });
+    return `no ring of all after the attack: ${states.join("; ")}`;
   }
 
   #isWhole(): boolean {

@@ -126,10 +126,6 @@ export const ringMutants: readonly Mutant[] = [
     find: "!this.#parts.sequence.isExplained(seq)",
     replace: "false",
   }),
-  liar("nodes that nobody has configured are reckoned with", "frame-screen.js", {
-    find: "=> !this.#nodes.has(node)",
-    replace: "=> false",
-  }),
   liar("a recovery ends when the token says so", "ring.js", {
     find: "true && ended.whole)",
     replace: "true)",
