@@ -4,8 +4,11 @@
  * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
  * F1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
  * F2  A life of a node is accepted once it has answered a challenge made here, and then only a
- *     later life of that node replaces it. So recorded frames of an earlier life are worthless.
+ *     later life of that node replaces it, or another one when it has been silent for the safe
+ *     wait. So recorded frames of an earlier life are worthless.
  * F3  A frame of an accepted life is opened at most once.
+ * F4  Of a node whose id two processes use nothing is opened (io/life-contest.ts). Processes that
+ *     were given the same incarnation differ in the upper bits of their counters.
  * Deviation: a muted source still gets frames of its accepted life opened. Else anybody who forges
  * source addresses could silence a member with a hundred frames a second.
  */
@@ -27,12 +30,18 @@ import {
   tagBytes,
 } from "./frame-header.ts";
 import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-payload.ts";
+import { type ContestedLife, LifeContest } from "./life-contest.ts";
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
 const helloKind = 7;
 /** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
 const challengeIntervalMs = 50;
+/** Ten years of frames at full load. */
+const framesPerLifeBits = 42;
+const framesPerLife = 2 ** framesPerLifeBits;
+/** Counters have 53 bits: what is left tells processes of one incarnation from each other. */
+export const instancesMax = 2 ** (53 - framesPerLifeBits);
 
 export type FrameSealOptions = {
   readonly clusterTag: number;
@@ -42,10 +51,15 @@ export type FrameSealOptions = {
   /** False: secauth is off; `ciphers` then protects nothing. */
   readonly sealed: boolean;
   readonly ciphers: CipherSource;
+  /** Drawn at random for each process, below `instancesMax`. */
+  readonly instance: number;
+  /** After this time a node that was not heard cannot have a lease any more. */
+  readonly safeWaitMs: Ms;
 };
 
-type Life = {
+type Life = ContestedLife & {
   readonly incarnation: Incarnation;
+  readonly instance: number;
   readonly cipher: FrameCipher;
   readonly window: ReplayWindow;
 };
@@ -54,9 +68,11 @@ type Life = {
 type Peer = {
   readonly id: NodeId;
   readonly address: string;
-  accepted: Life | null;
+  readonly contest: LifeContest<Life>;
   /** The last unproven life whose frames were authentic: saves deriving its key again. */
   candidate: Life | null;
+  /** When frames of an unknown life before the accepted one were last looked at. */
+  earlierAtMs: number;
   /** Made when first needed, kept until answered. */
   challenge: Uint8Array | null;
   challengedAtMs: number;
@@ -80,7 +96,7 @@ export class SealedFrames implements FrameSeal {
   readonly #addresses: ReadonlySet<string>;
   readonly #failures = new FailureMeter();
   readonly #drops = noDrops();
-  #counter = 0;
+  #counter: number;
 
   constructor(options: FrameSealOptions) {
     this.#options = options;
@@ -95,8 +111,11 @@ export class SealedFrames implements FrameSeal {
       incarnation: options.incarnation,
       counter: 0,
     });
+    this.#counter = options.instance * framesPerLife;
     this.#cipher = options.ciphers({ node: options.self, incarnation: options.incarnation });
-    this.#peers = new Map(options.nodes.map((node) => [node.id, newPeer(node)]));
+    this.#peers = new Map(
+      options.nodes.map((node) => [node.id, newPeer(node, options.safeWaitMs)]),
+    );
     this.#addresses = new Set(options.nodes.map((node) => node.address));
   }
 
@@ -120,7 +139,12 @@ export class SealedFrames implements FrameSeal {
     const peer = this.#peers.get(header.sender);
     const incarnation = parseIncarnation(header.incarnation);
     if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
-    const life = this.#lifeOf(peer, incarnation);
+    const instance = instanceOf(header);
+    const known = knownLife(peer, incarnation, instance);
+    if (known === null && tooManyEarlier(peer, incarnation, source.nowMs)) {
+      return this.#drop("old-incarnation");
+    }
+    const life = known ?? this.#newLife(peer, incarnation, instance);
     const stale = this.#lifeProblem({ peer, life, header, source });
     if (stale !== null) return this.#drop(stale);
     const payload = life.cipher.unprotect({
@@ -139,7 +163,7 @@ export class SealedFrames implements FrameSeal {
     const peer = this.#peers.get(node);
     if (peer === undefined || node === this.#options.self) return null;
     // The answer of an accepted life proves nothing new, so its challenge need not be kept.
-    if (peer.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
+    if (peer.contest.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
     const challenge = peer.challenge ?? randomBytes(challengeBytes);
     const frame = this.seal(helloKind, encodeHello({ challenge, answer: null }));
     return { address: peer.address, frame };
@@ -147,11 +171,17 @@ export class SealedFrames implements FrameSeal {
 
   incarnations(): readonly (readonly [NodeId, Incarnation])[] {
     const known: (readonly [NodeId, Incarnation])[] = [];
-    for (const { id, accepted } of this.#peers.values()) {
+    for (const { id, contest } of this.#peers.values()) {
+      const { accepted } = contest;
       if (id === this.#options.self) known.push([id, this.#options.incarnation]);
       else if (accepted !== null) known.push([id, accepted.incarnation]);
     }
     return known;
+  }
+
+  contested(nowMs: Ms): readonly NodeId[] {
+    const peers = [...this.#peers.values()];
+    return peers.filter(({ contest }) => contest.contested(nowMs)).map(({ id }) => id);
   }
 
   drops(): Readonly<Record<DropCause, number>> {
@@ -169,67 +199,77 @@ export class SealedFrames implements FrameSeal {
   }
 
   #senderProblem(header: FrameHeader, source: Source): DropCause | null {
-    const { self, incarnation } = this.#options;
+    const { self, incarnation, instance } = this.#options;
     // A process that shares this node's id may be anywhere: its address proves nothing.
-    if (header.sender === self) return header.incarnation === incarnation ? "own-copy" : null;
+    if (header.sender === self) {
+      const own = header.incarnation === incarnation && instanceOf(header) === instance;
+      return own ? "own-copy" : null;
+    }
     if (!this.#addresses.has(source.address)) return "unlisted-address";
     const peer = this.#peers.get(header.sender);
     if (peer === undefined) return "unknown-node";
     return peer.address === source.address ? null : "address-mismatch";
   }
 
-  #lifeOf(peer: Peer, incarnation: Incarnation): Life {
-    for (const life of [peer.accepted, peer.candidate]) {
-      if (life !== null && life.incarnation === incarnation) return life;
-    }
+  #newLife(peer: Peer, incarnation: Incarnation, instance: number): Life {
     const cipher = this.#options.ciphers({ node: peer.id, incarnation });
-    return { incarnation, cipher, window: new ReplayWindow() };
+    const window = new ReplayWindow();
+    return { incarnation, instance, cipher, window, heardAtMs: 0, againAtMs: null };
   }
 
   #lifeProblem({ peer, life, header, source }: Arrival): DropCause | null {
-    if (peer.accepted === life) return life.window.admits(header.counter) ? null : "replay";
-    const accepted = peer.accepted;
-    if (accepted !== null && life.incarnation < accepted.incarnation) return "old-incarnation";
+    if (!life.window.admits(header.counter)) return "replay";
+    if (peer.contest.accepted === life) return null;
     return this.#failures.muted(source.address, source.nowMs) ? "muted" : null;
   }
 
   #authentic(arrival: Arrival, payload: Uint8Array): SealVerdict {
-    const { peer, life, header } = arrival;
-    if (peer.accepted === life) life.window.record(header.counter);
-    else peer.candidate = life;
+    const { peer, life, header, source } = arrival;
+    const { contest } = peer;
+    life.window.record(header.counter);
+    contest.heard(life, source.nowMs);
+    if (contest.accepted !== life) peer.candidate = life;
     if (header.kind === helloKind) return this.#onHello(arrival, payload);
-    if (peer.accepted !== life) {
-      return this.#drop("unproven", this.#greet(arrival, { challenge: null, answer: null }));
+    if (contest.contested(source.nowMs)) return this.#drop("contested");
+    if (contest.accepted !== life) {
+      const cause = isEarlier(life, contest.accepted) ? "old-incarnation" : "unproven";
+      return this.#drop(cause, this.#greet(arrival, { challenge: null, answer: null }));
     }
     const { kind } = header;
     return { type: "opened", from: peer.id, incarnation: life.incarnation, kind, payload };
   }
 
   #onHello(arrival: Arrival, payload: Uint8Array): SealVerdict {
-    const { peer, life } = arrival;
+    const { peer, life, source } = arrival;
     const hello = decodeHello(payload);
     if (!hello.ok) return this.#drop("hello-malformed");
-    const proven = answers(peer, hello.value) && peer.accepted !== life;
-    if (proven && peer.id === this.#options.self) return this.#onDuplicate(arrival, hello.value);
-    if (proven) {
-      life.window.record(arrival.header.counter);
-      peer.accepted = life;
-      peer.candidate = null;
-      peer.challenge = null;
-      peer.challengedAtMs = Number.NEGATIVE_INFINITY;
-    }
+    const answered = answers(peer, hello.value) && peer.contest.accepted !== life;
+    if (answered && peer.id === this.#options.self) return this.#onDuplicate(arrival, hello.value);
+    const proven = answered && this.#accepts(peer, life, source.nowMs);
     const reply = this.#greet(arrival, hello.value);
     return { type: "hello", from: peer.id, proven: proven ? life.incarnation : null, reply };
   }
 
+  #accepts(peer: Peer, life: Life, nowMs: Ms): boolean {
+    peer.challenge = null;
+    peer.challengedAtMs = Number.NEGATIVE_INFINITY;
+    const later = !isEarlier(life, peer.contest.accepted);
+    if (peer.contest.answered(life, later, nowMs) === "contested") return false;
+    peer.contest.accept(life, nowMs);
+    peer.candidate = null;
+    return true;
+  }
+
   #onDuplicate(arrival: Arrival, hello: Hello): SealVerdict {
     const { peer, life, source } = arrival;
+    const { incarnation, instance } = this.#options;
+    const namesake = life.incarnation === incarnation;
     peer.challenge = null;
     return {
       type: "duplicate-node",
       address: source.address,
       incarnation: life.incarnation,
-      later: this.#options.incarnation > life.incarnation,
+      later: namesake ? instance > life.instance : incarnation > life.incarnation,
       reply: this.#greet(arrival, hello),
     };
   }
@@ -244,7 +284,7 @@ export class SealedFrames implements FrameSeal {
   }
 
   #challengeDue({ peer, life, source }: Arrival): Uint8Array | null {
-    if (peer.accepted === life) return null;
+    if (peer.contest.accepted === life) return null;
     if (source.nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
     peer.challengedAtMs = source.nowMs;
     peer.challenge ??= randomBytes(challengeBytes);
@@ -262,12 +302,44 @@ function answers(peer: Peer, hello: Hello): boolean {
   return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
 }
 
-function newPeer({ id, address }: { readonly id: NodeId; readonly address: string }): Peer {
+function instanceOf({ counter }: FrameHeader): number {
+  return Math.floor(counter / framesPerLife);
+}
+
+function knownLife(peer: Peer, incarnation: Incarnation, instance: number): Life | null {
+  const is = (life: Life | null): life is Life =>
+    life !== null && life.incarnation === incarnation && life.instance === instance;
+  const { accepted, rivals } = peer.contest;
+  if (is(accepted)) return accepted;
+  if (is(peer.candidate)) return peer.candidate;
+  for (const rival of rivals) if (is(rival)) return rival;
+  return null;
+}
+
+/** Of lives before the accepted one, which recorded frames are of, few are looked at. */
+function tooManyEarlier(peer: Peer, incarnation: Incarnation, nowMs: Ms): boolean {
+  const { accepted } = peer.contest;
+  if (accepted === null || incarnation > accepted.incarnation) return false;
+  if (nowMs - peer.earlierAtMs < challengeIntervalMs) return true;
+  peer.earlierAtMs = nowMs;
+  return false;
+}
+
+/** Two processes of one incarnation: whichever was accepted first was there first. */
+function isEarlier(life: Life, accepted: Life | null): boolean {
+  return accepted !== null && life.incarnation <= accepted.incarnation;
+}
+
+function newPeer(
+  { id, address }: { readonly id: NodeId; readonly address: string },
+  safeWaitMs: Ms,
+): Peer {
   return {
     id,
     address,
-    accepted: null,
+    contest: new LifeContest(safeWaitMs),
     candidate: null,
+    earlierAtMs: Number.NEGATIVE_INFINITY,
     challenge: null,
     challengedAtMs: Number.NEGATIVE_INFINITY,
   };
@@ -290,6 +362,7 @@ function noDrops(): Record<DropCause, number> {
     replay: 0,
     authentication: 0,
     unproven: 0,
+    contested: 0,
     "hello-malformed": 0,
   };
 }

@@ -53,6 +53,8 @@ export type RingInput =
   /** The event loop did not run for `lateMs`. */
   | { readonly type: "stall"; readonly lateMs: Ms }
   | { readonly type: "link"; readonly up: boolean }
+  /** Another process of the node has been accepted, be it an earlier one than before. */
+  | { readonly type: "forget-life"; readonly node: NodeId }
   | { readonly type: "leave" };
 
 export type RingConfiguration = {

@@ -4,8 +4,10 @@
  * S1  `ready` is said once for each life and ring, when nothing of an earlier life is left; before
  *     the node is unfenced only for others' sake, who must know that it runs nothing.
  */
+import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { ServiceTable } from "../services/service-table.ts";
+import { ContestedIds } from "./contested-ids.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OwnServices } from "./own-services.ts";
 import type { QuorumDesk } from "./quorum-desk.ts";
@@ -17,6 +19,7 @@ export class Presence {
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
   readonly #unfencing: Unfencing;
+  readonly contested: ContestedIds;
   ending: "no" | "shutdown" | "restart" = "no";
   /** The others have agreed to this node's departure. */
   departing = false;
@@ -34,13 +37,18 @@ export class Presence {
   ) {
     this.#self = self;
     this.#outbox = shared.outbox;
+    this.contested = new ContestedIds(self, shared.outbox);
     this.#own = shared.own;
     this.#desk = shared.desk;
     this.#unfencing = shared.unfencing;
   }
 
-  /** Says `ready` after clean-up, again after unfencing; `leaving` once the end was asked for. */
-  announce(table: ServiceTable | null, ringSeq: number): void {
+  /**
+   * Says `ready` after clean-up, again after unfencing; `leaving` once the end was asked for; and
+   * whose id is contested. `table` is null while this node takes part in no history.
+   */
+  announce(table: ServiceTable | null, fence: FenceDomain, ringSeq: number): void {
+    if (table !== null) this.contested.tell(fence, ringSeq);
     const node = table?.node(this.#self);
     if (node === undefined || !this.#own.clean || node.life !== this.#own.life) return;
     const hosts = this.#unfencing.done;

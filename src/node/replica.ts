@@ -179,6 +179,16 @@ export class Replica {
     }
   }
 
+  /** A new configuration of a history that goes on; what moved members ran is not known. */
+  view(
+    fence: Omit<Extract<FenceInput, { readonly type: "view" }>, "type">,
+    table: Omit<Extract<TableInput, { readonly type: "view" }>, "type" | "moved">,
+  ): void {
+    this.stepFence({ type: "view", ...fence });
+    const victims = this.fence.view.victims.filter(({ moved }) => moved);
+    this.stepTable({ type: "view", ...table, moved: victims.map(({ node }) => node) });
+  }
+
   /** At once. */
   stepTable(input: TableInput): void {
     this.#complete(this.#tableSteps(input));

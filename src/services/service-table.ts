@@ -72,6 +72,8 @@ export type TableInput =
       readonly members: readonly { readonly node: NodeId; readonly life: number }[];
       /** Members whose history is this table's; the others have lost theirs. */
       readonly continuing: readonly NodeId[];
+      /** Members that were on other machines before, where something may run. */
+      readonly moved: readonly NodeId[];
     }
   | { readonly type: "message"; readonly message: ServiceMessage }
   /** The node runs nothing any more; `text` says how that is known. */
@@ -158,7 +160,7 @@ export class ServiceTable {
   *#apply(input: TableInput): TableWork {
     switch (input.type) {
       case "view":
-        this.#onView(input.members, input.continuing);
+        this.#onView(input);
         break;
       case "message":
         yield* this.#onMessage(input.message);
@@ -248,10 +250,7 @@ export class ServiceTable {
     return this.#draft.verdicts(name, []);
   }
 
-  #onView(
-    members: readonly { readonly node: NodeId; readonly life: number }[],
-    continuing: readonly NodeId[],
-  ): void {
+  #onView({ members, continuing, moved }: Extract<TableInput, { readonly type: "view" }>): void {
     const draft = this.#draft;
     for (const node of [...draft.nodes.values()]) {
       const member = members.find((one) => one.node === node.id);
@@ -262,6 +261,7 @@ export class ServiceTable {
       } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost" });
       initialised(draft, node.id);
     }
+    for (const id of moved) draft.putNode({ ...draft.node(id), knowledge: "unknown" });
     onOtherView(draft);
   }
 
@@ -359,7 +359,14 @@ export class ServiceTable {
   *#onFenced(id: NodeId): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(id);
-    if (node === undefined || ["clean", "ready", "leaving"].includes(node.phase)) return;
+    if (node === undefined) return;
+    if (["clean", "ready", "leaving"].includes(node.phase)) {
+      // What it runs is its own; what another machine with its id ran has ended.
+      if (node.knowledge === "known") return;
+      draft.putNode({ ...node, knowledge: "known" });
+      yield* evaluateAll(draft, new Set());
+      return;
+    }
     const phase = node.phase === "joined" ? "joined" : "absent";
     const after: NodeRecord = { ...node, phase, knowledge: "known" };
     yield* evaluateAll(draft, yield* releaseAs(draft, id, after));

@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
 /** Which random runs must find the bug. */
-export type Prey = "ring" | "lease" | "services";
+export type Prey = "ring" | "lease" | "services" | "clones";
 
 export type Mutant = {
   readonly prey: Prey;
@@ -30,6 +30,7 @@ const hunters: Readonly<Record<Prey, string>> = {
   ring: "ring-schedule.js",
   lease: "lease-schedule.js",
   services: "service-schedule.js",
+  clones: "cluster-schedule.js",
 };
 
 /** Seen from build/test/sim. */
@@ -86,6 +87,10 @@ async function searchIn(copy: string, prey: Prey): Promise<(seed: number) => str
   if (prey === "lease") {
     const { runLeaseSchedule }: typeof import("./lease-schedule.ts") = await import(address);
     return (seed) => runLeaseSchedule(seed).breach;
+  }
+  if (prey === "clones") {
+    const schedule: typeof import("./cluster-schedule.ts") = await import(address);
+    return (seed) => schedule.runClusterSchedule(schedule.cloneSeedMin + seed).breach;
   }
   const { runServiceSchedule }: typeof import("./service-schedule.ts") = await import(address);
   return (seed) => runServiceSchedule(seed).breach;
