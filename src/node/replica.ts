@@ -172,6 +172,8 @@ export class Replica {
     } else if (message.body.type === "ready") {
       const { type, ...ready } = message.body;
       yield* this.#fenceSteps({ type, ready });
+    } else if (message.body.type === "services-off" && this.#holds(message.body.node)) {
+      return;
     } else {
       yield* this.#tableSteps({ type: "message", message: message.body });
       const { type } = message.body;
@@ -192,6 +194,12 @@ export class Replica {
   /** At once. */
   stepTable(input: TableInput): void {
     this.#complete(this.#tableSteps(input));
+  }
+
+  /** Its word waits for its devices, or for its other machine; its `ready` settles it. */
+  #holds(node: NodeId): boolean {
+    const victim = this.fence.view.victims.find((one) => one.node === node);
+    return victim !== undefined && (victim.by !== null || victim.moved);
   }
 
   /** At once. */

@@ -34,7 +34,7 @@ import {
   failBackAll,
 } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
-import { releaseServices } from "./lost-node.ts";
+import { releaseServices, releaseVerified } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
@@ -107,6 +107,7 @@ export class ServiceTable {
         life: 0,
         phase: suspect ? "lost" : "absent",
         knowledge: suspect ? "unknown" : "known",
+        off: [],
         departureGranted: false,
       });
     }
@@ -257,8 +258,8 @@ export class ServiceTable {
       const { life } = member ?? node;
       if (member !== undefined && continuing.includes(node.id) && life === node.life) continue;
       if (member !== undefined) {
-        draft.putNode({ ...node, life, phase: "joined", departureGranted: false });
-      } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost" });
+        draft.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
+      } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost", off: [] });
       initialised(draft, node.id);
     }
     for (const id of moved) draft.putNode({ ...draft.node(id), knowledge: "unknown" });
@@ -271,6 +272,9 @@ export class ServiceTable {
     switch (message.type) {
       case "ready":
         yield* this.#onReady(message);
+        return;
+      case "services-off":
+        yield* evaluateAll(draft, yield* releaseVerified(draft, message));
         return;
       case "leaving":
         yield* this.#onLeaving(message);

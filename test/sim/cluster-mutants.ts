@@ -137,6 +137,16 @@ const serviceMutants: readonly Mutant[] = [
   ]),
 ];
 
+const cleanUpMutants: readonly Mutant[] = [
+  mutant("clones", "what is still being cleaned up is free for the others", [
+    {
+      file: "services/local-services.js",
+      find: "return place.job === null && !waiting.has(place);",
+      replace: "return true;",
+    },
+  ]),
+];
+
 const cloneMutants: readonly Mutant[] = [
   mutant("clones", "the clean-up of a copy proves that the original runs nothing", [
     {
@@ -171,5 +181,6 @@ const cloneMutants: readonly Mutant[] = [
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
   ...serviceMutants,
+  ...cleanUpMutants,
   ...cloneMutants,
 ];
