@@ -5,6 +5,7 @@
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { FileStore } from "../io/file-store.ts";
 import { LinuxNetwork } from "../io/linux-network.ts";
+import { machineName } from "../io/machine-name.ts";
 import type { LogSink, Network } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
@@ -20,6 +21,8 @@ export type DaemonPorts = {
   /** Null: the processes of services are found by their marks, and missed by polling. */
   readonly cgroups: ServiceCgroups | null;
   readonly trackingToken: string;
+  /** Of the kernel and the namespaces in which services are looked for. */
+  readonly machine: string;
   readonly performer: OrderPerformer;
 };
 
@@ -56,7 +59,8 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const cgroups = await openCgroups(options, trackingToken);
   const processes = new SystemProcesses(cgroups);
   const performer = new OrderPerformer({ processes, network, trackingToken });
-  return accept({ network, processes, cgroups, trackingToken, performer });
+  const machine = await machineName();
+  return accept({ network, processes, cgroups, trackingToken, machine, performer });
 }
 
 async function openCgroups(

@@ -203,7 +203,7 @@ export class Daemon {
   #beginLife(): void {
     const { log, stateDirectory } = this.#options;
     const { conf, local, addresses, hash, text } = this.#live.loaded;
-    const { performer, trackingToken } = this.#ports;
+    const { performer, trackingToken, machine } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
@@ -215,6 +215,7 @@ export class Daemon {
       onConfiguration: (configuration) => this.#onConfiguration(configuration),
       trackingToken,
       watchdog: this.#watchdog.counts,
+      machine,
       performer,
       log,
       ring: {
@@ -226,6 +227,7 @@ export class Daemon {
         configHash: ringConfigHash(conf.totem),
         stateDirectory,
         leaseMs: conf.fencing.leaseMs,
+        safeWaitMs: conf.fencing.watchdog?.safeWaitMs ?? conf.fencing.safeWaitMs,
         realtime: true,
         nativeCalls: true,
       },

@@ -41,6 +41,7 @@ export type LifeParts = {
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
   readonly watchdog: boolean;
+  readonly machine: string;
   readonly ring: RingThreadOptions;
   readonly performer: OrderPerformer;
   readonly log: LogSink;
@@ -162,6 +163,9 @@ export class NodeLife {
         this.#loop?.push({ type: "suspended", reason: output.reason });
         this.#say("notice", `the ring is suspended: ${output.reason}`);
         return;
+      case "contested":
+        this.#loop?.push(output);
+        return;
       case "queue":
         this.#onQueue(output.lane, output.state);
         return;
@@ -186,10 +190,11 @@ export class NodeLife {
   }
 
   #begin(incarnation: number): void {
-    const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
-    const { log, performer, readText, prepareText, onLease, onTurn } = this.#parts;
-    const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
-    this.#node = new ClusterNode(conf, identity, { read: readText });
+    const { conf, self, name, configHash, configText, trackingToken } = this.#parts;
+    const { watchdog, machine, log, performer, readText, prepareText, onLease, onTurn } =
+      this.#parts;
+    const identity = { self, name, incarnation, configHash, configText, trackingToken };
+    this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, { read: readText });
     this.#loop = new EventLoop({
       conf,
       node: this.#node,

@@ -71,12 +71,12 @@ export class ClusterNode {
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
     const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk };
-    const { unfencing } = this;
-    this.#presence = new Presence(identity.self, { ...shared, unfencing });
+    this.#presence = new Presence(identity.self, { ...shared, unfencing: this.unfencing });
     this.#replica = new Replica(this.#configurations, identity.self);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
-    this.#signs = new LastSigns(conf.fencing, identity.watchdog);
+    this.#signs = new LastSigns(conf.fencing, identity);
+    const { unfencing } = this;
     this.#timed = {
       ...{ lease: this.#leaseTimer, tick: this.#tick, unfencing, replica: this.#replica },
       ...{ desk: this.#desk, own: this.#own, poll: () => this.#poll() },
@@ -125,7 +125,7 @@ export class ClusterNode {
     const table = this.#phase === "active" ? this.#replica.table : null;
     this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
     if (complete) {
-      this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
+      this.#presence.announce(table, this.#replica.fence, this.#exchange?.ring.seq ?? 0);
       this.#tick.adjust(table);
     }
     return this.#outbox.take();
@@ -180,6 +180,9 @@ export class ClusterNode {
         break;
       case "check-now":
         this.#stepOwn({ ...input, frozen: this.#replica.frozen });
+        break;
+      case "contested":
+        this.#presence.contested.hear(input.nodes);
         break;
       case "read-done":
         this.#onRead(input.text);
@@ -239,6 +242,7 @@ export class ClusterNode {
     if (message.layer === "services" && message.body.type === "left") this.#work.finish();
     this.#replica.apply(message);
     if (message.layer === "services") this.#own.onOwnFarewell(message.body);
+    this.#signs.machines.apply(message, this.#accepted);
   }
 
   #onHello(from: NodeId, hello: Hello): void {
@@ -331,13 +335,9 @@ export class ClusterNode {
     this.#replica.release();
     this.#work.perform();
     const silentMs = exchange.silence(accepted);
-    const view = { type: "view" as const, ringSeq: ring.seq, members: accepted, silentMs, grown };
-    this.#replica.stepFence(view);
-    this.#replica.stepTable({
-      type: "view",
-      members: exchange.lives(accepted, continuing),
-      continuing,
-    });
+    const view = { ringSeq: ring.seq, members: accepted, silentMs, movedMs: exchange.moved() };
+    const lives = exchange.lives(accepted, continuing);
+    this.#replica.view({ ...view, grown }, { members: lives, continuing });
     if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });
     this.#onLease();
   }

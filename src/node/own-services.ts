@@ -66,6 +66,10 @@ export class OwnServices {
     return this.#local.clean;
   }
 
+  get cleanedUp(): readonly ServiceName[] {
+    return this.#local.cleanedUp;
+  }
+
   get mayRun(): boolean {
     return this.#local.mayRun;
   }
@@ -223,6 +227,12 @@ export class OwnServices {
   /** Nothing of any service is left here; `hosts`: and services may come. */
   announceReady(hosts: boolean): void {
     const body = { type: "ready" as const, ...this.#signature(), hosts };
+    this.#outbox.submit("app", { layer: "services", body });
+  }
+
+  /** The clean-up goes on; nothing is left of these. */
+  announceOff(services: readonly ServiceName[]): void {
+    const body = { type: "services-off" as const, ...this.#signature(), services };
     this.#outbox.submit("app", { layer: "services", body });
   }
 

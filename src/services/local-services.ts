@@ -65,6 +65,16 @@ export class LocalServices {
     return false;
   }
 
+  /** While everything is cleaned up: of which services it is verified that nothing is left. */
+  get cleanedUp(): readonly ServiceName[] {
+    if (this.#state !== "cleaning") return [];
+    const waiting = new Set(this.#uncleaned);
+    const done = [...this.#places.named()].filter(([, place]) => {
+      return place.job === null && !waiting.has(place);
+    });
+    return done.map(([name]) => name);
+  }
+
   /** Whether this new service is being stopped for the first time (L5). */
   initialises(name: ServiceName): boolean {
     return this.#state === "clean" && this.#places.get(name)?.job?.kind === "clean";

@@ -7,6 +7,7 @@
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { followDependency, rest, tryNext } from "./evaluation.ts";
+import type { ServicesOff } from "./service-messages.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
 import type { TableDraft, TableWork } from "./table-draft.ts";
 
@@ -17,8 +18,12 @@ import type { TableDraft, TableWork } from "./table-draft.ts";
 export function* releaseServices(
   draft: TableDraft,
   node: NodeId,
+  only: readonly ServiceName[] | null = null,
 ): TableWork<ReadonlySet<ServiceName>> {
-  const held = draft.inOrder().filter((service) => holderOf(service) === node);
+  const held = draft
+    .inOrder()
+    .filter((service) => holderOf(service) === node)
+    .filter(({ name }) => only === null || only.includes(name));
   const rested = new Set<ServiceName>();
   for (const service of held) {
     if (release(draft, service, node) === "rests") rested.add(service.name);
@@ -29,6 +34,18 @@ export function* releaseServices(
     yield;
   }
   return rested;
+}
+
+/** The same for services of which nothing is left on a node that is still cleaning up. */
+export function* releaseVerified(
+  draft: TableDraft,
+  { node: id, life, services }: ServicesOff,
+): TableWork<ReadonlySet<ServiceName>> {
+  const node = draft.nodes.get(id);
+  if (node === undefined || node.life !== life || node.phase !== "joined") return new Set();
+  const news = services.filter((name) => !node.off.includes(name));
+  draft.putNode({ ...node, off: [...node.off, ...news] });
+  return yield* releaseServices(draft, id, news);
 }
 
 /** What follows such a stop is evaluation; nobody waits for it. */

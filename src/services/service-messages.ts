@@ -7,6 +7,7 @@ import {
   count,
   either,
   flag,
+  list,
   literal,
   nodeId,
   nullable,
@@ -28,6 +29,14 @@ const ready = record({
   life: count,
   at: count,
   hosts: flag,
+});
+/** The node's clean-up goes on; of these services it is verified already that nothing runs there. */
+const servicesOff = record({
+  type: literal("services-off"),
+  node: nodeId,
+  life: count,
+  services: list(serviceName),
+  at: count,
 });
 /** The node wants to leave: its services are to be stopped. */
 const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });
@@ -130,6 +139,7 @@ const tick = record({ type: literal("tick"), at: count });
 
 export const serviceMessage = either(
   ready,
+  servicesOff,
   leaving,
   left,
   opResult,
@@ -143,6 +153,7 @@ export const serviceMessage = either(
   tick,
 );
 export type ServiceMessage = Shaped<typeof serviceMessage>;
+export type ServicesOff = Shaped<typeof servicesOff>;
 export type ServiceRequest = Shaped<typeof request>;
 export type LockRequest = Shaped<typeof lock>;
 export type ConfProposal = Shaped<typeof confPropose>;

@@ -8,7 +8,17 @@ import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
-import { count, flag, list, nodeId, oneOf, record, type Shaped, text } from "../model/shape.ts";
+import {
+  count,
+  flag,
+  list,
+  nodeId,
+  oneOf,
+  record,
+  type Shaped,
+  serviceName,
+  text,
+} from "../model/shape.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import {
@@ -31,6 +41,8 @@ export const nodeRecord = record({
   /** `clean`: it runs nothing, and may not yet. */
   phase: oneOf("absent", "joined", "clean", "ready", "leaving", "lost"),
   knowledge: oneOf("known", "unknown"),
+  /** While it cleans up: services of which nothing is left there, whatever `knowledge` says. */
+  off: list(serviceName),
   departureGranted: flag,
 });
 export type NodeRecord = Shaped<typeof nodeRecord>;
@@ -363,7 +375,8 @@ export class TableDraft {
     this.#unknown ??= [...this.nodes.values()]
       .filter((node) => node.knowledge === "unknown")
       .map((node) => node.id);
-    return this.#unknown.filter((node) => this.isLegal(name, node));
+    const unknown = this.#unknown.filter((node) => !this.node(node).off.includes(name));
+    return unknown.filter((node) => this.isLegal(name, node));
   }
 
   /** The node that must be fenced, or prove itself clean, before this service can be touched. */

@@ -137,4 +137,50 @@ const serviceMutants: readonly Mutant[] = [
   ]),
 ];
 
-export const clusterMutants: readonly Mutant[] = [...leaseMutants, ...serviceMutants];
+const cleanUpMutants: readonly Mutant[] = [
+  mutant("clones", "what is still being cleaned up is free for the others", [
+    {
+      file: "services/local-services.js",
+      find: "return place.job === null && !waiting.has(place);",
+      replace: "return true;",
+    },
+  ]),
+];
+
+const cloneMutants: readonly Mutant[] = [
+  mutant("clones", "the clean-up of a copy proves that the original runs nothing", [
+    {
+      file: "fencing/safe-waits.js",
+      find: "this.leftElsewhereMs(node) > 0",
+      replace: "false",
+    },
+  ]),
+  mutant("clones", "the word of a copy is not held back", [
+    {
+      file: "fencing/fence-register.js",
+      find: "(victim.by === null && !victim.moved)",
+      replace: "victim.by === null",
+    },
+  ]),
+  mutant("clones", "what is known of a member's other machine is forgotten with its history", [
+    {
+      file: "services/service-table.js",
+      find: 'draft.putNode({ ...draft.node(id), knowledge: "unknown" });',
+      replace: "draft.node(id);",
+    },
+  ]),
+  mutant("clones", "a machine that was copied is the same machine", [
+    {
+      file: "node/machines.js",
+      find: "claim.machine === machine",
+      replace: "true",
+    },
+  ]),
+];
+
+export const clusterMutants: readonly Mutant[] = [
+  ...leaseMutants,
+  ...serviceMutants,
+  ...cleanUpMutants,
+  ...cloneMutants,
+];

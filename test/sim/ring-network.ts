@@ -63,6 +63,12 @@ export class RingNetwork {
     this.#unplugged.clear();
   }
 
+  /** Whether frames would arrive at all. */
+  reaches(from: number, to: number): boolean {
+    const unplugged = this.#unplugged.has(from) || this.#unplugged.has(to);
+    return !unplugged && !this.#cuts.has(`${from}>${to}`);
+  }
+
   /** After how many milliseconds the packet arrives; more than once, or never. */
   arrivals(from: number, to: number, message: RingMessage): readonly number[] {
     if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return [];

@@ -1,0 +1,45 @@
+/** A machine of a simulated cluster, and the daemon on it. */
+import type { NodeId } from "../../src/model/ids.ts";
+import type { ClusterNode } from "../../src/node/cluster-node.ts";
+import type { NodeInput, NodeTimer } from "../../src/node/node-events.ts";
+import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
+import type { VirtualGuard } from "./virtual-guard.ts";
+import type { VirtualHost } from "./virtual-host.ts";
+import type { Timeline, VirtualTimers } from "./virtual-time.ts";
+
+export type Answer = { readonly accepted: boolean; readonly text: string };
+export type Reply = { readonly code: number; readonly owner: NodeId | null };
+
+export type Machine = {
+  readonly node: NodeId;
+  readonly host: VirtualHost;
+  readonly clock: Timeline;
+  /** What the machine's wall clock adds to its other one. */
+  wallOffsetMs: number;
+  daemon: Daemon | null;
+  incarnation: number;
+  paused: boolean;
+  /** How the last daemon ended, and since when it could not have heard anything. */
+  end: "none" | "crash" | "left" | "fenced";
+  silentAtMs: number;
+  pausedAtMs: number;
+  guard: VirtualGuard | null;
+  readonly watchdog: VirtualWatchdog | null;
+  /** How often its power went off: what ran on it then has not gone on. */
+  powerCuts: number;
+  /** The text of the configuration file. */
+  file: string;
+};
+
+export type Daemon = {
+  readonly node: ClusterNode;
+  readonly timers: VirtualTimers<NodeTimer>;
+  readonly replies: Map<number, (reply: Reply) => void>;
+  readonly answers: Map<number, (answer: Answer) => void>;
+  /** Inputs that came while the process was stopped. */
+  backlog: NodeInput[];
+  /** Texts for which the machine has been asked for what they suppose. */
+  readonly prepared: Set<string>;
+  /** Tells the actions of this daemon from those of earlier ones on the same machine. */
+  readonly firstAction: number;
+};
