@@ -1,7 +1,7 @@
 /**
- * A copy of a node's machine, with its address, its key and its state, is started while the original
- * runs, and while the original is cut off: real daemons, and a judge from outside. The copy is at
- * place 4 of the test network.
+ * A copy of a node's machine, with its address, its key and its state, is started while the
+ * original runs, and while the original is cut off: real daemons, and a judge from outside. The
+ * copy is at place 4 of the test network.
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { enterNamespaces } from "../netns/enter.ts";
