@@ -30,7 +30,7 @@ const ready = record({
   at: count,
   hosts: flag,
 });
-/** The node's clean-up goes on; of these services it is verified already that nothing runs there. */
+/** The node's clean-up goes on; nothing of these services runs there, which is verified. */
 const servicesOff = record({
   type: literal("services-off"),
   node: nodeId,

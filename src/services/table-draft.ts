@@ -375,8 +375,9 @@ export class TableDraft {
     this.#unknown ??= [...this.nodes.values()]
       .filter((node) => node.knowledge === "unknown")
       .map((node) => node.id);
-    const unknown = this.#unknown.filter((node) => !this.node(node).off.includes(name));
-    return unknown.filter((node) => this.isLegal(name, node));
+    return this.#unknown.filter(
+      (id) => !this.node(id).off.includes(name) && this.isLegal(name, id),
+    );
   }
 
   /** The node that must be fenced, or prove itself clean, before this service can be touched. */

@@ -1,7 +1,7 @@
 /**
- * A copy of a node's machine, with its address, its key and its state, is started while the original
- * runs, and while the original is cut off: real daemons, and a judge from outside. The copy is at
- * place 4 of the test network.
+ * A copy of a node's machine, with its address, its key and its state, is started while the
+ * original runs, and while the original is cut off: real daemons, and a judge from outside. The
+ * copy is at place 4 of the test network.
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { enterNamespaces } from "../netns/enter.ts";
@@ -36,14 +36,20 @@ suite.teardown(async () => {
   await cluster.stop();
 });
 
+/** Asked for again while the broker there is not ready to be promoted. */
 async function moveTo(node: number): Promise<void> {
-  if ((await cluster.service(2, primary))?.owner === node) return;
   const service = primary.replace("service:", "");
-  await cluster.command(2, "clusvcadm-ts", "-r", service, "-m", nodeName(node));
-  await cluster.until("it is where it is wanted", async () => {
-    const shown = await cluster.service(2, primary);
-    return shown?.state === "started" && shown.owner === node;
-  });
+  await cluster.until(
+    "it is where it is wanted",
+    async () => {
+      const shown = await cluster.service(2, primary);
+      if (shown?.state !== "started") return false;
+      if (shown.owner === node) return true;
+      await cluster.command(2, "clusvcadm-ts", "-r", service, "-m", nodeName(node));
+      return false;
+    },
+    60_000,
+  );
 }
 
 /** What the original's disk holds, at the other place of the network, under that address. */
