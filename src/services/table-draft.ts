@@ -147,7 +147,7 @@ export class TableDraft {
   /** Of the present node records, made when they are asked for. */
   #ready: readonly NodeId[] | null = null;
   #online: ReadonlySet<NodeId> | null = null;
-  #unknown: readonly NodeId[] | null = null;
+  #unknown: readonly NodeRecord[] | null = null;
   /** Not part of the replicated state: a joiner remembers what it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
@@ -372,12 +372,9 @@ export class TableDraft {
 
   /** Nodes that could be running the service unnoticed: not seen since this history began. */
   unknownHolders(name: ServiceName): readonly NodeId[] {
-    this.#unknown ??= [...this.nodes.values()]
-      .filter((node) => node.knowledge === "unknown")
-      .map((node) => node.id);
-    return this.#unknown.filter(
-      (id) => !this.node(id).off.includes(name) && this.isLegal(name, id),
-    );
+    this.#unknown ??= [...this.nodes.values()].filter(({ knowledge }) => knowledge === "unknown");
+    const mayRun = this.#unknown.filter(({ off }) => !off.includes(name)).map(({ id }) => id);
+    return mayRun.filter((node) => this.isLegal(name, node));
   }
 
   /** The node that must be fenced, or prove itself clean, before this service can be touched. */
