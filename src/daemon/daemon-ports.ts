@@ -7,6 +7,7 @@ import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
 import { FileStore } from "../io/file-store.ts";
 import { KernelFiles } from "../io/kernel-files.ts";
 import { addressMeansText, LinuxNetwork, openAddresses } from "../io/linux-network.ts";
+import { machineName } from "../io/machine-name.ts";
 import type { LogSink, Network } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
@@ -25,6 +26,8 @@ export type DaemonPorts = {
   /** The addresses that this node has put up, in this life and before. */
   readonly claims: AddressClaims;
   readonly trackingToken: string;
+  /** Of the kernel and the namespaces in which services are looked for. */
+  readonly machine: string;
   readonly performer: OrderPerformer;
 };
 
@@ -81,6 +84,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     cgroups,
     claims: claims.value,
     trackingToken,
+    machine: await machineName(),
     performer,
   });
 }

@@ -210,7 +210,7 @@ export class Daemon {
   #beginLife(carried: CarriedOver | null): void {
     const { log, stateDirectory } = this.#options;
     const { conf, local, addresses, hash, text } = this.#live.loaded;
-    const { performer, trackingToken } = this.#ports;
+    const { performer, trackingToken, machine } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
@@ -222,6 +222,7 @@ export class Daemon {
       onConfiguration: (configuration) => this.#onConfiguration(configuration),
       trackingToken,
       watchdog: this.#watchdog.counts,
+      machine,
       performer,
       log,
       ring: {
@@ -233,6 +234,7 @@ export class Daemon {
         configHash: ringConfigHash(conf.totem),
         stateDirectory,
         leaseMs: conf.fencing.leaseMs,
+        safeWaitMs: conf.fencing.watchdog?.safeWaitMs ?? conf.fencing.safeWaitMs,
         realtime: true,
         nativeCalls: true,
       },

@@ -43,6 +43,7 @@ export type LifeParts = {
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
   readonly watchdog: boolean;
+  readonly machine: string;
   readonly ring: RingThreadOptions;
   readonly performer: OrderPerformer;
   readonly log: LogSink;
@@ -167,6 +168,9 @@ export class NodeLife {
         this.#loop?.push({ type: "suspended", reason: output.reason });
         this.#say("notice", `the ring is suspended: ${output.reason}`);
         return;
+      case "contested":
+        this.#loop?.push(output);
+        return;
       case "queue":
         this.#onQueue(output.lane, output.state);
         return;
@@ -191,10 +195,12 @@ export class NodeLife {
   }
 
   #begin(incarnation: number): void {
-    const { conf, self, name, configHash, configText, trackingToken, watchdog } = this.#parts;
-    const { log, performer, readText, prepareText, onLease, onTurn, carried } = this.#parts;
-    const identity = { self, name, incarnation, configHash, configText, trackingToken, watchdog };
-    this.#node = new ClusterNode(conf, identity, { read: readText, carried });
+    const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
+    const { watchdog, machine, log, performer, readText, prepareText, onLease, onTurn } =
+      this.#parts;
+    const identity = { self, name, incarnation, configHash, configText, trackingToken };
+    const surroundings = { read: readText, carried };
+    this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, surroundings);
     this.#loop = new EventLoop({
       conf,
       node: this.#node,

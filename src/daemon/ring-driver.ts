@@ -63,6 +63,7 @@ export class RingDriver {
   #gathering = false;
   #ended = false;
   #tokens = 0;
+  #contested: readonly NodeId[] = [];
   /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
   #stepBoottimeMs: Ms | null = null;
   /** The token timer came due while only stale frames were being read. */
@@ -217,7 +218,7 @@ export class RingDriver {
       case "configuration":
         this.#outbox.add({
           ...output,
-          heardAt: this.#evidence.heardAt(),
+          heardAt: this.#evidence.heardAt(output.configuration.ring),
           incarnations: this.#ports.seal.incarnations(),
         });
         return;
@@ -335,6 +336,9 @@ export class RingDriver {
     this.#enqueue({ type: "wall-clock", wallMs: clock.wallMs() });
     const { notices, probe } = this.#watch.step(clock.monotonicMs(), transport.counters());
     for (const notice of notices) this.#notice(notice);
+    const nodes = seal.contested(clock.monotonicMs());
+    if (nodes.join() !== this.#contested.join()) this.#say({ type: "contested", nodes });
+    this.#contested = nodes;
     for (const node of probe) {
       const frame = seal.probe(node);
       if (frame !== null) transport.unicast(frame.address, frame.frame);
@@ -357,6 +361,10 @@ export class RingDriver {
           "and was there first; give one of the two another id",
       });
       return;
+    }
+    // After a contest whoever is left may be an earlier life than the ring knows.
+    if (verdict.type === "hello" && verdict.proven !== null) {
+      this.#enqueue({ type: "forget-life", node: verdict.from });
     }
     this.#verdicts.note(verdict, source);
   }

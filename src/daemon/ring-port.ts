@@ -8,6 +8,8 @@
  * membership/ring-events.ts and in the same order. `leave` ends in `stopped`. After `fatal` or
  * `stopped` nothing follows, the thread has ended and a new life needs a new thread.
  */
+
+import type { NodeHeard } from "../fencing/lease.ts";
 import type {
   Lane,
   RingConfiguration,
@@ -32,6 +34,8 @@ export type RingThreadOptions = {
   readonly stateDirectory: string;
   /** L: the ring stops taking part when no heartbeat was answered for this long. */
   readonly leaseMs: Ms;
+  /** After this time a node that was not heard cannot have a lease any more. */
+  readonly safeWaitMs: Ms;
   /** Ask for SCHED_RR; refusal is a notice. */
   readonly realtime: boolean;
   /** False: do as if koffi were not installed. */
@@ -73,7 +77,10 @@ export type RingThreadOutput =
   | {
       readonly type: "configuration";
       readonly configuration: RingConfiguration;
-      /** For every configured node, see NodeHeard. */
+      /**
+       * For every configured node; the start of this daemon where there was no token. The input of
+       * the safe wait before a lost node counts as fenced by itself.
+       */
       readonly heardAt: readonly NodeHeard[];
       /** The life of each node heard so far; a member that restarted shows here with a new one. */
       readonly incarnations: readonly (readonly [NodeId, Incarnation])[];
@@ -81,6 +88,8 @@ export type RingThreadOutput =
   /** At most one per 50 ms, always the newest. */
   | { readonly type: "lease"; readonly lease: LeaseProof }
   | { readonly type: "suspended"; readonly reason: string }
+  /** More than one process uses the ids of these nodes; said whenever it changes. */
+  | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
   | { readonly type: "queue"; readonly lane: Lane; readonly state: "full" | "writable" }
   | { readonly type: "notice"; readonly notice: RingNotice }
   /** Answer with the same number, from the loop that does the work. */
@@ -88,13 +97,6 @@ export type RingThreadOutput =
   | { readonly type: "snapshot"; readonly request: number; readonly status: RingThreadStatus }
   | { readonly type: "fatal"; readonly problem: RingThreadProblem }
   | { readonly type: "stopped" };
-
-/**
- * CLOCK_BOOTTIME of this node's last accepted token on a ring that contained the node, and the
- * start of this daemon if there was none: the input of the safe wait before a lost node counts as
- * fenced by itself.
- */
-export type NodeHeard = { readonly node: NodeId; readonly atMs: Ms };
 
 /**
  * Proof of membership: the token passed on at `startMs` (CLOCK_BOOTTIME of this node) came back on

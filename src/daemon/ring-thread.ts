@@ -5,12 +5,13 @@
  * Source: corosync exec/main.c asks for SCHED_RR in the same way.
  * Deviation: only this thread gets real-time priority, and memory is not locked.
  */
+import { randomInt } from "node:crypto";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
 import { type CipherSource, gcmCiphers, plainCiphers } from "../io/frame-cipher.ts";
 import { clusterTag, headerBytes, tagBytes } from "../io/frame-header.ts";
-import { SealedFrames } from "../io/frame-seal.ts";
+import { instancesMax, SealedFrames } from "../io/frame-seal.ts";
 import { keyFromFile, keyFromName } from "../io/key-file.ts";
 import { loadNativeGcm } from "../io/native-gcm.ts";
 import type { NodeLife, TransportOpened, TransportProblem } from "../io/ports.ts";
@@ -109,6 +110,8 @@ async function startRing(
     nodes: options.nodes,
     sealed: options.totem.secauth,
     ciphers: await cipherSource(options, key.value),
+    instance: randomInt(instancesMax),
+    safeWaitMs: options.safeWaitMs,
   });
   const ring = new Ring(ringOptions(options, life.value, clock.wallMs()));
   const codec = { encode: encodeMessage, decode: decodeMessage };

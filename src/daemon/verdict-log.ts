@@ -36,6 +36,7 @@ const remedies: Readonly<Record<DropCause, string | null>> = {
   replay: "seen before: duplicated by the network, or replayed",
   authentication: "not authentic: is the key file the same on all nodes?",
   unproven: null,
+  contested: null,
   "hello-malformed": "malformed hello: a peer runs another version",
 };
 

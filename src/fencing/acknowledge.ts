@@ -1,7 +1,8 @@
 /**
  * The acknowledgement of an operator that a victim is off: when it may be given, and its message.
  * Source: fence_ack_manual(8).
- * Deviation: it names the victim and is refused for whoever is not one, or is a member again.
+ * Deviation: it names the victim and is refused for whoever is not one, or is a member again,
+ * unless from another machine.
  */
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
@@ -23,7 +24,7 @@ export function acknowledge(
 ): Result<FenceMessage, "no-victim" | "member"> {
   const found = domain.victims.find((one) => one.node === victim);
   if (found === undefined) return refuse("no-victim");
-  if (domain.members.includes(victim)) return refuse("member");
+  if (domain.members.includes(victim) && !found.moved) return refuse("member");
   const text = `acknowledged by ${who}`;
   return accept({
     type: "fence-done",

@@ -7,7 +7,9 @@
  * F1  At most one member runs agents against a given victim at a time.
  * F2  While inquorate no victim is fenced or released.
  * F3  A node that fences itself is released no earlier than D after any member last heard it, and
- *     never while it is a member.
+ *     never while it is a member, unless from another machine than the one that is released.
+ * F4  The clean-up of a node proves nothing about another machine, or another kernel, that had its
+ *     id before: whatever ran there is released like that of a lost node.
  *
  *   member ──lost──► victim ──delay──► agents run ──success──► off
  *     ▲                │  ▲                └─failure─► pause, next round
@@ -22,10 +24,14 @@ import type { FenceInput, FenceOutput, ReadyNotice } from "./fence-events.ts";
 import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
 import { FenceRegister } from "./fence-register.ts";
 import { FenceRound } from "./fence-round.ts";
-import { describeFencing, type FenceView } from "./fence-view.ts";
+import { contestText, describeFencing, type FenceView, movedText } from "./fence-view.ts";
 import { FenceWays } from "./fence-ways.ts";
+import { SafeWaits } from "./safe-waits.ts";
 
 const pauseMaxMs = 60_000;
+
+type Message<Type extends FenceMessage["type"]> = Extract<FenceMessage, { readonly type: Type }>;
+type Input<Type extends FenceInput["type"]> = Extract<FenceInput, { readonly type: Type }>;
 
 export class FenceDomain {
   readonly #conf: ClusterConf;
@@ -34,7 +40,7 @@ export class FenceDomain {
   readonly #self: NodeId;
   #quorate = false;
   #delayMs: Ms | null = ms(0);
-  #silentMs: ReadonlyMap<NodeId, number> = new Map();
+  readonly #waits: SafeWaits;
   readonly #rounds = new Map<NodeId, FenceRound>();
   /** Of each victim, the number of the agent run whose verdict is awaited. */
   readonly #runs = new Map<NodeId, number>();
@@ -46,17 +52,14 @@ export class FenceDomain {
   constructor(conf: ClusterConf, self: NodeId) {
     this.#conf = conf;
     this.#ways = new FenceWays(conf);
+    this.#waits = new SafeWaits(conf.fencing.safeWaitMs);
     this.#self = self;
   }
 
   /** The first domain of a history: everybody is unseen until seen. */
   begin(ringSeq: number): void {
     this.#rounds.clear();
-    const { cleanStart, skipUndefined } = this.#conf.fencing;
-    const unseen = this.#conf.nodes
-      .map(({ id }) => id)
-      .filter((node) => !cleanStart && (!skipUndefined || this.#ways.fenceable(node)));
-    this.#register.begin(unseen, ringSeq);
+    this.#register.begin(this.#ways.unseen(), ringSeq);
   }
 
   adopt(snapshot: FenceSnapshot): void {
@@ -115,15 +118,17 @@ export class FenceDomain {
     return this.#register.mark(node);
   }
 
-  #onView(view: Extract<FenceInput, { readonly type: "view" }>): void {
+  #onView(view: Input<"view">): void {
     const { fencing } = this.#conf;
-    for (const node of this.#register.view(view.members, view.ringSeq)) {
+    this.#waits.view(view.silentMs, view.movedMs);
+    const moved = this.#waits.moved();
+    for (const node of moved) this.#say("warning", movedText(this.#ways, this.#waits, node));
+    for (const node of this.#register.view(view.members, view.ringSeq, moved)) {
       this.#rounds.delete(node);
       this.#say("warning", `${this.#ways.name(node)} is lost and must be fenced`);
     }
-    this.#executor = this.#chooseExecutor();
+    this.#executor = this.#register.executor();
     this.#quorate = true;
-    this.#silentMs = view.silentMs;
     this.#delayMs = view.grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
     for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
   }
@@ -146,6 +151,10 @@ export class FenceDomain {
       this.#out.push({ type: "arm", node, afterMs: ms(0) });
       return;
     }
+    if (this.#hasMoved(victim)) {
+      this.#out.push({ type: "arm", node, afterMs: ms(this.#waits.leftElsewhereMs(node)) });
+      return;
+    }
     if (delayMs === null) return;
     if (this.#ways.hasDevices(node)) {
       // A victim that is back needs time for its clean-up before it is shot for not being clean;
@@ -156,7 +165,7 @@ export class FenceDomain {
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
     } else if (this.#ways.fencesItself(node)) {
       if (this.#register.members.includes(node)) return;
-      const afterMs = Math.max(delayMs, this.#safeWaitLeftMs(node));
+      const afterMs = Math.max(delayMs, this.#waits.leftMs(node));
       this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
       const text = `${this.#ways.name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
       this.#say("notice", `${text}, when its lease must have ended (self-fencing)`);
@@ -165,18 +174,13 @@ export class FenceDomain {
     }
   }
 
+  /** A lease is all that the machine before can have: it does not hear that it was replaced. */
+  #hasMoved({ node, moved }: Victim): boolean {
+    return moved && this.#register.members.includes(node);
+  }
+
   #actsOn(victim: Victim): boolean {
     return (victim.by ?? this.#executor) === this.#self;
-  }
-
-  #chooseExecutor(): NodeId | null {
-    const others = this.#register.members.filter((node) => !this.#register.victims.has(node));
-    return others[0] ?? null;
-  }
-
-  #safeWaitLeftMs(node: NodeId): number {
-    const silentMs = this.#silentMs.get(node) ?? 0;
-    return Math.max(0, this.#conf.fencing.safeWaitMs - silentMs);
   }
 
   #onTimer(node: NodeId, wallSeconds: number): void {
@@ -192,6 +196,10 @@ export class FenceDomain {
       this.#submitDone(node, { how: "external", text: victim.byHand.text, wallSeconds });
       return;
     }
+    if (this.#hasMoved(victim)) {
+      this.#submitDone(node, { how: "self", text: "the other lease has ended", wallSeconds });
+      return;
+    }
     if (this.#ways.hasDevices(node)) {
       this.#submit({ type: "fence-begin", victim: node, since: victim.since, by: this.#self });
       return;
@@ -201,7 +209,7 @@ export class FenceDomain {
     this.#submitDone(node, { how: "self", text: "its lease has ended", wallSeconds });
   }
 
-  #onVerdict(verdict: Extract<FenceInput, { readonly type: "verdict" }>): void {
+  #onVerdict(verdict: Input<"verdict">): void {
     // The verdict of a run for an earlier loss says nothing about the present one.
     if (this.#runs.get(verdict.node) !== verdict.run) return;
     this.#runs.delete(verdict.node);
@@ -210,11 +218,7 @@ export class FenceDomain {
 
   #advance(
     node: NodeId,
-    verdict: {
-      readonly outcome: "success" | "failure";
-      readonly text: string;
-      readonly wallSeconds: number;
-    },
+    verdict: Pick<Input<"verdict">, "outcome" | "text" | "wallSeconds">,
   ): void {
     const round = this.#rounds.get(node);
     if (round === undefined) {
@@ -246,7 +250,7 @@ export class FenceDomain {
     const order = round.order();
     if (order.type === "self") {
       this.#runs.delete(node);
-      this.#out.push({ type: "arm", node, afterMs: ms(this.#safeWaitLeftMs(node)) });
+      this.#out.push({ type: "arm", node, afterMs: ms(this.#waits.leftMs(node)) });
     } else {
       this.#lastRun += 1;
       this.#runs.set(node, this.#lastRun);
@@ -255,10 +259,12 @@ export class FenceDomain {
   }
 
   #onMessage(message: FenceMessage): void {
-    if (message.type === "fence-external") {
-      this.#onExternal(message);
-      return;
-    }
+    if (message.type === "fence-external") this.#onExternal(message);
+    else if (message.type === "fence-contested") this.#onContested(message);
+    else this.#onProgress(message);
+  }
+
+  #onProgress(message: Message<"fence-begin" | "fence-failed" | "fence-done">): void {
     const victim = this.#register.victims.get(message.victim);
     if (victim === undefined || victim.since !== message.since) return;
     switch (message.type) {
@@ -277,13 +283,19 @@ export class FenceDomain {
   }
 
   /** An operator's agents have switched the node off: nobody has to do it again. */
-  #onExternal(message: Extract<FenceMessage, { readonly type: "fence-external" }>): void {
+  #onExternal(message: Message<"fence-external">): void {
     const name = this.#ways.name(message.victim);
     const by = this.#ways.name(message.by);
     const words = { begun: "is", success: "was", failure: "was not" }[message.outcome];
     this.#say("warning", `${name} ${words} fenced by hand on ${by}: ${message.text}`);
     if (this.#register.external(message)) this.#schedule(message.victim, this.#delayMs);
     else this.#say("notice", `${name} has begun a new life since: this says nothing about it`);
+  }
+
+  #onContested({ node, by, contested }: Message<"fence-contested">): void {
+    if (!this.#register.contest(node, by, contested)) return;
+    const level = contested ? "alert" : "notice";
+    this.#say(level, contestText(this.#ways.name(node), contested));
   }
 
   #onBegin(victim: Victim, by: NodeId): void {
@@ -300,34 +312,25 @@ export class FenceDomain {
     this.#perform(victim.node, round);
   }
 
-  #onFailed(
-    victim: Victim,
-    message: Extract<FenceMessage, { readonly type: "fence-failed" }>,
-  ): void {
+  #onFailed(victim: Victim, message: Message<"fence-failed">): void {
     if (victim.by !== message.by) return;
     const rounds = victim.rounds + 1;
-    this.#register.victims.set(victim.node, {
-      ...victim,
-      by: null,
-      rounds,
-      lastText: message.text,
-    });
-    this.#say(
-      "err",
-      `fence ${this.#ways.name(victim.node)} failed (round ${rounds}): ${message.text}`,
-    );
+    const { text: lastText } = message;
+    this.#register.victims.set(victim.node, { ...victim, by: null, rounds, lastText });
+    const name = this.#ways.name(victim.node);
+    this.#say("err", `fence ${name} failed (round ${rounds}): ${lastText}`);
     if (this.#releaseHeld(victim)) return;
     const pauseMs = Math.min(this.#conf.fencing.overrideTimeMs * 2 ** (rounds - 1), pauseMaxMs);
     this.#schedule(victim.node, ms(pauseMs));
   }
 
-  #onDone(victim: Victim, message: Extract<FenceMessage, { readonly type: "fence-done" }>): void {
+  #onDone(victim: Victim, message: Message<"fence-done">): void {
     const begun = message.how === "agent" || victim.by !== null;
     if (begun && message.how !== "override" && victim.by !== message.by) return;
     const { node } = victim;
     // A node that came back is not off: its own `ready` decides, or its devices.
     const agents = message.how === "agent" || message.how === "external";
-    if (!agents && this.#register.members.includes(node)) {
+    if (!agents && this.#register.members.includes(node) && !victim.moved) {
       if (message.how === "override") return;
       this.#register.victims.set(node, { ...victim, by: null });
       if (!this.#releaseHeld(victim)) this.#schedule(node, this.#delayMs);
@@ -360,7 +363,7 @@ export class FenceDomain {
   }
 
   #releaseHeld(victim: Victim): boolean {
-    if (victim.heldReady === null) return false;
+    if (victim.heldReady === null || victim.moved) return false;
     this.#clear({ node: victim.node, ...victim.heldReady });
     return true;
   }
@@ -373,7 +376,7 @@ export class FenceDomain {
     }
     this.#out.push({ type: "ready", ready });
     if (this.#executor !== null) return;
-    this.#executor = this.#chooseExecutor();
+    this.#executor = this.#register.executor();
     for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
   }
 
@@ -383,18 +386,14 @@ export class FenceDomain {
 
   #submitDone(
     victim: NodeId,
-    done: {
-      readonly how: "agent" | "self" | "external";
-      readonly text: string;
-      readonly wallSeconds: number;
-    },
+    done: Pick<Message<"fence-done">, "how" | "text"> & { readonly wallSeconds: number },
   ): void {
     const { how, text, wallSeconds: at } = done;
     const since = this.#register.victims.get(victim)?.since ?? 0;
     this.#submit({ type: "fence-done", victim, since, by: this.#self, how, text, at });
   }
 
-  #say(level: "notice" | "warning" | "err", text: string): void {
+  #say(level: "notice" | "warning" | "err" | "alert", text: string): void {
     this.#out.push({ type: "notice", level, text });
   }
 }

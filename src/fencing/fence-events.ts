@@ -26,6 +26,11 @@ export type FenceInput =
       readonly ringSeq: number;
       readonly members: readonly NodeId[];
       readonly silentMs: ReadonlyMap<NodeId, number>;
+      /**
+       * Members that are on another machine, or have another kernel, than when they were members
+       * before, and how long ago any member last heard them there.
+       */
+      readonly movedMs: ReadonlyMap<NodeId, number>;
       /** Somebody joined, or quorum was gained: the longer delay applies. */
       readonly grown: boolean;
     }
@@ -63,6 +68,6 @@ export type FenceOutput =
   | { readonly type: "ready"; readonly ready: ReadyNotice }
   | {
       readonly type: "notice";
-      readonly level: "notice" | "warning" | "err";
+      readonly level: "notice" | "warning" | "err" | "alert";
       readonly text: string;
     };

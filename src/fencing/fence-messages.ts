@@ -66,7 +66,21 @@ const fenceExternal = record({
   text,
 });
 
-export const fenceMessage = either(fenceBegin, fenceFailed, fenceDone, fenceExternal);
+/** More than one process uses the id of the node, as this member hears; or not any more. */
+const fenceContested = record({
+  type: literal("fence-contested"),
+  node: nodeId,
+  by: nodeId,
+  contested: flag,
+});
+
+export const fenceMessage = either(
+  fenceContested,
+  fenceBegin,
+  fenceFailed,
+  fenceDone,
+  fenceExternal,
+);
 export type FenceMessage = Shaped<typeof fenceMessage>;
 
 const byHand = record({ by: nodeId, outcome: oneOf("begun", "success"), text });
@@ -83,6 +97,11 @@ const victim = record({
   lastText: text,
   /** An operator has its agents run, or had with success, since or shortly before it was lost. */
   byHand: nullable(byHand),
+  /**
+   * It is a member from another machine than before, or with another kernel: its `ready` waits,
+   * since it says nothing about what ran there.
+   */
+  moved: flag,
   /** Life of a `ready` that waits for the agents' verdict. */
   heldReady: nullable(record({ life: count, at: count, hosts: flag, kept: list(serviceName) })),
 });
@@ -94,6 +113,8 @@ export const fenceSnapshot = record({
   members: list(nodeId),
   victims: list(victim),
   fenced: list(fenced),
+  /** Nodes whose id more than one process uses, and the members that hear it. */
+  contested: list(record({ node: nodeId, by: list(nodeId) })),
   /** The life that a node proved clean last, and what an operator's agents said of it since. */
   lives: list(record({ node: nodeId, life: count, byHand: nullable(byHand) })),
 });

@@ -14,6 +14,8 @@ export class FenceRegister {
   begun = false;
   readonly victims = new Map<NodeId, Victim>();
   readonly fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
+  /** Nodes whose id more than one process uses, and who says so. */
+  readonly contested = new Map<NodeId, ReadonlySet<NodeId>>();
   readonly #lives = new Map<NodeId, Pick<FenceSnapshot["lives"][number], "life" | "byHand">>();
 
   /** A new history, in which these nodes were not seen yet. */
@@ -27,6 +29,7 @@ export class FenceRegister {
     this.members = snapshot.members;
     for (const victim of snapshot.victims) this.victims.set(victim.node, victim);
     for (const fenced of snapshot.fenced) this.fenced.set(fenced.node, fenced);
+    for (const { node, by } of snapshot.contested) this.contested.set(node, new Set(by));
     for (const { node, ...life } of snapshot.lives) this.#lives.set(node, life);
   }
 
@@ -37,6 +40,9 @@ export class FenceRegister {
       members: this.members,
       victims: ascending(this.victims.values()),
       fenced: ascending(this.fenced.values()),
+      contested: ascending(
+        [...this.contested].map(([node, by]) => ({ node, by: [...by].toSorted((a, b) => a - b) })),
+      ),
       lives: ascending([...this.#lives].map(([node, life]) => ({ node, ...life }))),
     };
   }
@@ -47,8 +53,11 @@ export class FenceRegister {
     return { since: this.victims.get(node)?.since ?? 0, life };
   }
 
-  /** These are the members now. Returns who is lost. */
-  view(members: readonly NodeId[], ringSeq: number): readonly NodeId[] {
+  /**
+   * These are the members now, and those of them are on another machine than before. Returns who
+   * is lost.
+   */
+  view(members: readonly NodeId[], ringSeq: number, moved: Iterable<NodeId>): readonly NodeId[] {
     const lost = this.members.filter((node) => !members.includes(node));
     for (const node of lost) this.#lose(node, ringSeq);
     for (const victim of this.victims.values()) {
@@ -61,14 +70,42 @@ export class FenceRegister {
       const victim = this.victims.get(node);
       if (victim?.cause === "unseen" && victim.by === null) this.victims.delete(node);
     }
+    for (const node of moved) {
+      if (!members.includes(node)) continue;
+      const victim = this.victims.get(node) ?? newVictim(node, "lost", ringSeq);
+      this.victims.set(node, { ...victim, moved: true });
+    }
+    for (const [node, by] of this.contested) {
+      this.#setContested(node, new Set([...by].filter((one) => members.includes(one))));
+    }
     this.members = members;
     return lost;
   }
 
-  /** Somebody is at work on the node: its word waits. Null: nobody is. */
+  /** A member says whether it hears two processes of that id. Returns whether that is news. */
+  contest(node: NodeId, by: NodeId, contested: boolean): boolean {
+    const known = this.contested.get(node) ?? new Set();
+    const now = contested ? [...known, by] : [...known].filter((one) => one !== by);
+    this.#setContested(node, new Set(now));
+    return known.size > 0 !== now.length > 0;
+  }
+
+  #setContested(node: NodeId, by: ReadonlySet<NodeId>): void {
+    if (by.size === 0) this.contested.delete(node);
+    else this.contested.set(node, by);
+  }
+
+  /** Who acts on victims that nobody has begun with. */
+  executor(): NodeId | null {
+    const is = (node: NodeId) => this.victims.get(node)?.moved ?? true;
+    const [first = this.members.find(is)] = this.members.filter((node) => !this.victims.has(node));
+    return first ?? null;
+  }
+
+  /** Somebody is at work on the node, or it has moved: its word waits. Null: it need not. */
   hold({ node, ...heldReady }: ReadyNotice): Victim | null {
     const victim = this.victims.get(node);
-    if (victim === undefined || victim.by === null) return null;
+    if (victim === undefined || (victim.by === null && !victim.moved)) return null;
     const held = { ...victim, heldReady };
     this.victims.set(node, held);
     return held;
@@ -118,12 +155,14 @@ export class FenceRegister {
     this.members = [];
     this.victims.clear();
     this.fenced.clear();
+    this.contested.clear();
     this.#lives.clear();
   }
 }
 
 function newVictim(node: NodeId, cause: Victim["cause"], since: number): Victim {
-  return { node, cause, since, by: null, rounds: 0, lastText: "", byHand: null, heldReady: null };
+  const none = { by: null, rounds: 0, lastText: "", byHand: null, heldReady: null };
+  return { node, cause, since, ...none, moved: false };
 }
 
 /** Every node that the snapshot names. */

@@ -5,6 +5,7 @@
 import type { NodeId } from "../model/ids.ts";
 import type { FenceSnapshot } from "./fence-messages.ts";
 import type { FenceWays } from "./fence-ways.ts";
+import type { SafeWaits } from "./safe-waits.ts";
 
 export type FenceView = FenceSnapshot & {
   readonly quorate: boolean;
@@ -14,15 +15,36 @@ export type FenceView = FenceSnapshot & {
   readonly executor: NodeId | null;
 };
 
+/** Two processes use the id of the node, or not any more. */
+export function contestText(name: string, contested: boolean): string {
+  return contested
+    ? `${name} is there twice: more than one machine uses its id, and none of them takes part ` +
+        "until all but one have been stopped for the safe wait"
+    : `${name} is there only once again`;
+}
+
+/** What ran on the machine that the node had before counts as ended after some time. */
+export function movedText(ways: FenceWays, waits: SafeWaits, node: NodeId): string {
+  const seconds = Math.ceil(waits.leftElsewhereMs(node) / 100) / 10;
+  const text = `${ways.name(node)} is back on another machine, or was started anew`;
+  return `${text}: what ran there counts as ended in ${seconds} s`;
+}
+
 /** What fencing says of a node, in words. */
 export function describeFencing(view: FenceView, ways: FenceWays, node: NodeId): string {
   const victim = view.victims.find((one) => one.node === node);
   const past = view.fenced.find((one) => one.node === node);
+  const contest = view.contested.find((one) => one.node === node);
+  if (contest !== undefined) {
+    const by = contest.by.map((one) => ways.name(one)).join(", ");
+    return `CONTESTED: more than one machine uses its id (heard by ${by}); stop all but one`;
+  }
   if (victim === undefined) {
     const back = past === undefined || view.members.includes(node);
     return back ? "clean" : `fenced (${past.how}) by ${ways.name(past.by)}`;
   }
   if (!view.quorate) return `victim (${victim.cause}), waiting for quorum`;
+  if (victim.moved) return "back on another machine or kernel, waits for the lease of the other";
   if (victim.by !== null) return `victim (${victim.cause}), fenced by ${ways.name(victim.by)} now`;
   if (victim.rounds > 0) return `victim, failed ${victim.rounds} times: ${victim.lastText}`;
   return `victim (${victim.cause}), ${ways.inWords(node)}`;

@@ -38,6 +38,14 @@ export class FenceWays {
     return this.hasDevices(id) || this.fencesItself(id);
   }
 
+  /** Nodes that must be seen or fenced before a new history may do without them. */
+  unseen(): readonly NodeId[] {
+    const { cleanStart, skipUndefined } = this.#conf.fencing;
+    return this.#conf.nodes
+      .map(({ id }) => id)
+      .filter((node) => !cleanStart && (!skipUndefined || this.fenceable(node)));
+  }
+
   inWords(id: NodeId): string {
     if (this.hasDevices(id)) return "waiting for its fence devices";
     if (this.fencesItself(id)) return "waiting for its lease to end";

@@ -21,13 +21,25 @@ export type TokenAccepted = {
 /** Entitles to services until startMs + L, provided that the ring is quorate. */
 export type LeaseStart = { readonly ring: RingId; readonly startMs: Ms };
 
+/** When a token was accepted here on a ring that contained the node; boot time. */
+export type NodeHeard = {
+  readonly node: NodeId;
+  readonly atMs: Ms;
+  /** On a ring before the present one: whoever has the id now may be another machine. */
+  readonly beforeMs: Ms;
+};
+
 export class LeaseEvidence {
   #passed: LeaseStart | null = null;
+  #ring: RingId | null = null;
   readonly #heard: Map<NodeId, Ms>;
+  /** The same, on rings before the present one. */
+  #before: ReadonlyMap<NodeId, Ms>;
 
   /** A node never heard counts as heard when this daemon started: it may have been before. */
   constructor(nodes: readonly NodeId[], startedAtMs: Ms) {
     this.#heard = new Map(nodes.map((node) => [node, startedAtMs]));
+    this.#before = new Map(this.#heard);
   }
 
   /** The token was passed on, for the first time in this visit, on an operational ring. */
@@ -37,6 +49,10 @@ export class LeaseEvidence {
 
   /** Returns the new evidence, or null when this token proves nothing. */
   tokenAccepted(token: TokenAccepted): LeaseStart | null {
+    if (this.#ring === null || !sameRing(this.#ring, token.ring)) {
+      this.#before = new Map(this.#heard);
+      this.#ring = token.ring;
+    }
     for (const node of token.members) this.#heard.set(node, token.nowMs);
     const passed = this.#passed;
     this.#passed = null;
@@ -44,8 +60,12 @@ export class LeaseEvidence {
     return passed;
   }
 
-  /** For every node, ascending: the last token accepted here on a ring that contained it. */
-  heardAt(): readonly { readonly node: NodeId; readonly atMs: Ms }[] {
-    return [...this.#heard].sort(([a], [b]) => a - b).map(([node, atMs]) => ({ node, atMs }));
+  /** For every node, ascending; `ring` is about to be told to the layers above. */
+  heardAt(ring: RingId): readonly NodeHeard[] {
+    const present = this.#ring !== null && sameRing(this.#ring, ring);
+    const before = present ? this.#before : this.#heard;
+    return [...this.#heard]
+      .sort(([a], [b]) => a - b)
+      .map(([node, atMs]) => ({ node, atMs, beforeMs: before.get(node) ?? atMs }));
   }
 }

@@ -4,7 +4,8 @@
  * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
  * F1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
  * F2  A life of a node is accepted once it has answered a challenge made here, and then only a
- *     later life of that node replaces it. So recorded frames of an earlier life are worthless.
+ *     later life of that node replaces it, or another one when it has been silent for the safe
+ *     wait. So recorded frames of an earlier life are worthless.
  * F3  A frame of an accepted life is opened at most once.
  * F4  A frame of any other life is opened only within a budget, which is the same for all of them.
  *     Frames of accepted lives are not in it, so no flood can silence a member. A new life gets in
@@ -13,6 +14,8 @@
  *     the mean. One such frame is enough, since the key is kept then.
  * F5  A key is derived only for a sender whose address is the source's, or for this node's own id;
  *     what was derived in vain is kept as well, in a number that is bounded.
+ * F6  Of a node whose id two processes use nothing is opened (io/life-contest.ts). Processes that
+ *     were given the same incarnation differ in the upper bits of their counters.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { type Incarnation, type NodeId, parseIncarnation } from "../model/ids.ts";
@@ -31,6 +34,7 @@ import {
   tagBytes,
 } from "./frame-header.ts";
 import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-payload.ts";
+import { type ContestedLife, LifeContest } from "./life-contest.ts";
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
 import { ReplayWindow } from "./replay-window.ts";
 import { StrangerBudget } from "./stranger-budget.ts";
@@ -40,6 +44,11 @@ const helloKind = 7;
 const kindMax = 8;
 /** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
 const challengeIntervalMs = 50;
+/** Ten years of frames at full load. */
+const framesPerLifeBits = 42;
+const framesPerLife = 2 ** framesPerLifeBits;
+/** Counters have 53 bits: what is left tells processes of one incarnation from each other. */
+export const instancesMax = 2 ** (53 - framesPerLifeBits);
 
 /** For nodes without an accepted life, or with a silent one: they may have begun another. */
 const absentRate = { perSecond: 500, atOnce: 250 };
@@ -58,10 +67,15 @@ export type FrameSealOptions = {
   /** False: secauth is off; `ciphers` then protects nothing. */
   readonly sealed: boolean;
   readonly ciphers: CipherSource;
+  /** Drawn at random for each process, below `instancesMax`. */
+  readonly instance: number;
+  /** After this time a node that was not heard cannot have a lease any more. */
+  readonly safeWaitMs: Ms;
 };
 
-type Life = {
+type Life = ContestedLife & {
   readonly incarnation: Incarnation;
+  readonly instance: number;
   readonly cipher: FrameCipher;
   readonly window: ReplayWindow;
 };
@@ -70,12 +84,13 @@ type Life = {
 type Peer = {
   readonly id: NodeId;
   readonly address: string;
-  accepted: Life | null;
-  heardAtMs: number;
+  readonly contest: LifeContest<Life>;
   /** The last unproven life whose frames were authentic: saves deriving its key again. */
   candidate: Life | null;
   /** Lives of which no frame was authentic so far, the oldest first. */
-  readonly strangers: Map<Incarnation, Life>;
+  readonly strangers: Map<string, Life>;
+  /** When frames of an unknown life before the accepted one were last looked at. */
+  earlierAtMs: number;
   /** Made when first needed, kept until answered. */
   challenge: Uint8Array | null;
   challengedAtMs: number;
@@ -100,7 +115,7 @@ export class SealedFrames implements FrameSeal {
   readonly #absent = new StrangerBudget(absentRate);
   readonly #present = new StrangerBudget(presentRate);
   readonly #drops = noDrops();
-  #counter = 0;
+  #counter: number;
 
   constructor(options: FrameSealOptions) {
     this.#options = options;
@@ -115,8 +130,11 @@ export class SealedFrames implements FrameSeal {
       incarnation: options.incarnation,
       counter: 0,
     });
+    this.#counter = options.instance * framesPerLife;
     this.#cipher = options.ciphers({ node: options.self, incarnation: options.incarnation });
-    this.#peers = new Map(options.nodes.map((node) => [node.id, newPeer(node)]));
+    this.#peers = new Map(
+      options.nodes.map((node) => [node.id, newPeer(node, options.safeWaitMs)]),
+    );
     this.#addresses = new Set(options.nodes.map((node) => node.address));
   }
 
@@ -140,13 +158,16 @@ export class SealedFrames implements FrameSeal {
     const peer = this.#peers.get(header.sender);
     const incarnation = parseIncarnation(header.incarnation);
     if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
-    const stale = lifeProblem(peer, { incarnation, counter: header.counter });
-    if (stale !== null) return this.#drop(stale);
-    const known = knownLife(peer, incarnation);
+    const instance = instanceOf(header);
+    const known = knownLife(peer, incarnation, instance);
+    if (known?.window.admits(header.counter) === false) return this.#drop("replay");
+    if (known === null && tooManyEarlier(peer, incarnation, source.nowMs)) {
+      return this.#drop("old-incarnation");
+    }
     if (known === null && !this.#affords(peer, source)) {
       return this.#drop("too-many-strangers", this.#challengeUnseen(peer, source));
     }
-    const life = known ?? this.#stranger(peer, incarnation);
+    const life = known ?? this.#stranger(peer, incarnation, instance);
     const payload = life.cipher.unprotect({
       header: frame.subarray(0, headerBytes),
       counter: header.counter,
@@ -160,7 +181,7 @@ export class SealedFrames implements FrameSeal {
     const peer = this.#peers.get(node);
     if (peer === undefined || node === this.#options.self) return null;
     // The answer of an accepted life proves nothing new, so its challenge need not be kept.
-    if (peer.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
+    if (peer.contest.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
     const challenge = peer.challenge ?? randomBytes(challengeBytes);
     const frame = this.seal(helloKind, encodeHello({ challenge, answer: null }));
     return { address: peer.address, frame };
@@ -168,11 +189,17 @@ export class SealedFrames implements FrameSeal {
 
   incarnations(): readonly (readonly [NodeId, Incarnation])[] {
     const known: (readonly [NodeId, Incarnation])[] = [];
-    for (const { id, accepted } of this.#peers.values()) {
+    for (const { id, contest } of this.#peers.values()) {
+      const { accepted } = contest;
       if (id === this.#options.self) known.push([id, this.#options.incarnation]);
       else if (accepted !== null) known.push([id, accepted.incarnation]);
     }
     return known;
+  }
+
+  contested(nowMs: Ms): readonly NodeId[] {
+    const peers = [...this.#peers.values()];
+    return peers.filter(({ contest }) => contest.contested(nowMs)).map(({ id }) => id);
   }
 
   drops(): Readonly<Record<DropCause, number>> {
@@ -190,9 +217,12 @@ export class SealedFrames implements FrameSeal {
   }
 
   #senderProblem(header: FrameHeader, source: Source): DropCause | null {
-    const { self, incarnation } = this.#options;
+    const { self, incarnation, instance } = this.#options;
     // A process that shares this node's id may be anywhere: its address proves nothing.
-    if (header.sender === self) return header.incarnation === incarnation ? "own-copy" : null;
+    if (header.sender === self) {
+      const own = header.incarnation === incarnation && instanceOf(header) === instance;
+      return own ? "own-copy" : null;
+    }
     if (!this.#addresses.has(source.address)) return "unlisted-address";
     const peer = this.#peers.get(header.sender);
     if (peer === undefined) return "unknown-node";
@@ -202,28 +232,30 @@ export class SealedFrames implements FrameSeal {
   /** F4. */
   #affords(peer: Peer, { nowMs }: Source): boolean {
     const own = peer.id === this.#options.self;
-    const present = own || nowMs - peer.heardAtMs < presenceMs;
+    const present = own || isPresent(peer, nowMs);
     return (present ? this.#present : this.#absent).spend(nowMs);
   }
 
   /** F5. */
-  #stranger(peer: Peer, incarnation: Incarnation): Life {
-    const known = peer.strangers.get(incarnation);
+  #stranger(peer: Peer, incarnation: Incarnation, instance: number): Life {
+    const key = strangerKey(incarnation, instance);
+    const known = peer.strangers.get(key);
     if (known !== undefined) return known;
     const oldest = peer.strangers.keys().next();
     if (peer.strangers.size >= strangersKept && oldest.done !== true) {
       peer.strangers.delete(oldest.value);
     }
     const cipher = this.#options.ciphers({ node: peer.id, incarnation });
-    const life = { incarnation, cipher, window: new ReplayWindow() };
-    peer.strangers.set(incarnation, life);
+    const window = new ReplayWindow();
+    const life = { incarnation, instance, cipher, window, heardAtMs: 0, againAtMs: null };
+    peer.strangers.set(key, life);
     return life;
   }
 
   /** Makes a node that may have begun a new life send more of it (F4). */
   #challengeUnseen(peer: Peer, source: Source): SealReply | null {
     const { nowMs } = source;
-    if (peer.id === this.#options.self || nowMs - peer.heardAtMs < presenceMs) return null;
+    if (peer.id === this.#options.self || isPresent(peer, nowMs)) return null;
     if (nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
     peer.challengedAtMs = nowMs;
     peer.challenge ??= randomBytes(challengeBytes);
@@ -231,49 +263,56 @@ export class SealedFrames implements FrameSeal {
   }
 
   #authentic(arrival: Arrival, payload: Uint8Array): SealVerdict {
-    const { peer, life, header } = arrival;
-    if (peer.accepted === life) {
-      life.window.record(header.counter);
-      peer.heardAtMs = arrival.source.nowMs;
-    } else {
+    const { peer, life, header, source } = arrival;
+    const { contest } = peer;
+    life.window.record(header.counter);
+    contest.heard(life, source.nowMs);
+    if (contest.accepted !== life) {
       peer.candidate = life;
-      peer.strangers.delete(life.incarnation);
+      peer.strangers.delete(strangerKey(life.incarnation, life.instance));
     }
     if (header.kind === helloKind) return this.#onHello(arrival, payload);
-    if (peer.accepted !== life) {
-      return this.#drop("unproven", this.#greet(arrival, { challenge: null, answer: null }));
+    if (contest.contested(source.nowMs)) return this.#drop("contested");
+    if (contest.accepted !== life) {
+      const cause = isEarlier(life, contest.accepted) ? "old-incarnation" : "unproven";
+      return this.#drop(cause, this.#greet(arrival, { challenge: null, answer: null }));
     }
     const { kind } = header;
     return { type: "opened", from: peer.id, incarnation: life.incarnation, kind, payload };
   }
 
   #onHello(arrival: Arrival, payload: Uint8Array): SealVerdict {
-    const { peer, life } = arrival;
+    const { peer, life, source } = arrival;
     const hello = decodeHello(payload);
     if (!hello.ok) return this.#drop("hello-malformed");
-    const proven = answers(peer, hello.value) && peer.accepted !== life;
-    if (proven && peer.id === this.#options.self) return this.#onDuplicate(arrival, hello.value);
-    if (proven) {
-      life.window.record(arrival.header.counter);
-      peer.accepted = life;
-      peer.heardAtMs = arrival.source.nowMs;
-      peer.candidate = null;
-      peer.strangers.clear();
-      peer.challenge = null;
-      peer.challengedAtMs = Number.NEGATIVE_INFINITY;
-    }
+    const answered = answers(peer, hello.value) && peer.contest.accepted !== life;
+    if (answered && peer.id === this.#options.self) return this.#onDuplicate(arrival, hello.value);
+    const proven = answered && this.#accepts(peer, life, source.nowMs);
     const reply = this.#greet(arrival, hello.value);
     return { type: "hello", from: peer.id, proven: proven ? life.incarnation : null, reply };
   }
 
+  #accepts(peer: Peer, life: Life, nowMs: Ms): boolean {
+    peer.challenge = null;
+    peer.challengedAtMs = Number.NEGATIVE_INFINITY;
+    const later = !isEarlier(life, peer.contest.accepted);
+    if (peer.contest.answered(life, later, nowMs) === "contested") return false;
+    peer.contest.accept(life, nowMs);
+    peer.candidate = null;
+    peer.strangers.clear();
+    return true;
+  }
+
   #onDuplicate(arrival: Arrival, hello: Hello): SealVerdict {
     const { peer, life, source } = arrival;
+    const { incarnation, instance } = this.#options;
+    const namesake = life.incarnation === incarnation;
     peer.challenge = null;
     return {
       type: "duplicate-node",
       address: source.address,
       incarnation: life.incarnation,
-      later: this.#options.incarnation > life.incarnation,
+      later: namesake ? instance > life.instance : incarnation > life.incarnation,
       reply: this.#greet(arrival, hello),
     };
   }
@@ -288,7 +327,7 @@ export class SealedFrames implements FrameSeal {
   }
 
   #challengeDue({ peer, life, source }: Arrival): Uint8Array | null {
-    if (peer.accepted === life) return null;
+    if (peer.contest.accepted === life) return null;
     if (source.nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
     peer.challengedAtMs = source.nowMs;
     peer.challenge ??= randomBytes(challengeBytes);
@@ -301,34 +340,60 @@ export class SealedFrames implements FrameSeal {
   }
 }
 
-/** The life, when its frames cost no more than any member's. */
-function knownLife({ accepted, candidate }: Peer, incarnation: Incarnation): Life | null {
-  if (accepted?.incarnation === incarnation) return accepted;
-  return candidate?.incarnation === incarnation ? candidate : null;
-}
-
-function lifeProblem(
-  { accepted }: Peer,
-  frame: { readonly incarnation: Incarnation; readonly counter: number },
-): DropCause | null {
-  if (accepted === null || frame.incarnation > accepted.incarnation) return null;
-  if (frame.incarnation < accepted.incarnation) return "old-incarnation";
-  return accepted.window.admits(frame.counter) ? null : "replay";
-}
-
 function answers(peer: Peer, hello: Hello): boolean {
   const { challenge } = peer;
   return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
 }
 
-function newPeer({ id, address }: { readonly id: NodeId; readonly address: string }): Peer {
+function instanceOf({ counter }: FrameHeader): number {
+  return Math.floor(counter / framesPerLife);
+}
+
+/** The life, when its frames cost no more than any member's. */
+function knownLife(peer: Peer, incarnation: Incarnation, instance: number): Life | null {
+  const is = (life: Life | null): life is Life =>
+    life !== null && life.incarnation === incarnation && life.instance === instance;
+  const { accepted, rivals } = peer.contest;
+  if (is(accepted)) return accepted;
+  if (is(peer.candidate)) return peer.candidate;
+  for (const rival of rivals) if (is(rival)) return rival;
+  return null;
+}
+
+function strangerKey(incarnation: Incarnation, instance: number): string {
+  return `${incarnation} ${instance}`;
+}
+
+function isPresent({ contest }: Peer, nowMs: number): boolean {
+  const { accepted } = contest;
+  return accepted !== null && nowMs - accepted.heardAtMs < presenceMs;
+}
+
+/** Of lives before the accepted one, which recorded frames are of, few are looked at. */
+function tooManyEarlier(peer: Peer, incarnation: Incarnation, nowMs: Ms): boolean {
+  const { accepted } = peer.contest;
+  if (accepted === null || incarnation > accepted.incarnation) return false;
+  if (nowMs - peer.earlierAtMs < challengeIntervalMs) return true;
+  peer.earlierAtMs = nowMs;
+  return false;
+}
+
+/** Two processes of one incarnation: whichever was accepted first was there first. */
+function isEarlier(life: Life, accepted: Life | null): boolean {
+  return accepted !== null && life.incarnation <= accepted.incarnation;
+}
+
+function newPeer(
+  { id, address }: { readonly id: NodeId; readonly address: string },
+  safeWaitMs: Ms,
+): Peer {
   return {
     id,
     address,
-    accepted: null,
-    heardAtMs: Number.NEGATIVE_INFINITY,
+    contest: new LifeContest(safeWaitMs),
     candidate: null,
     strangers: new Map(),
+    earlierAtMs: Number.NEGATIVE_INFINITY,
     challenge: null,
     challengedAtMs: Number.NEGATIVE_INFINITY,
   };
@@ -351,6 +416,7 @@ function noDrops(): Record<DropCause, number> {
     replay: 0,
     authentication: 0,
     unproven: 0,
+    contested: 0,
     "hello-malformed": 0,
   };
 }

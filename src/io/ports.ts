@@ -101,6 +101,8 @@ export type DropCause =
   | "authentication"
   /** Authentic, but of a life of the sender that has not answered the challenge yet. */
   | "unproven"
+  /** Two processes use the sender's id. */
+  | "contested"
   | "hello-malformed";
 
 /** What the transport shall send for the seal itself (kind hello). */
@@ -145,6 +147,8 @@ export interface FrameSeal {
   probe(node: NodeId): SealReply | null;
   /** The accepted life of each node heard so far. */
   incarnations(): readonly (readonly [NodeId, Incarnation])[];
+  /** Nodes whose id more than one process uses, ascending. */
+  contested(nowMs: Ms): readonly NodeId[];
   drops(): Readonly<Record<DropCause, number>>;
 }
 

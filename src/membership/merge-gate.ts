@@ -50,6 +50,10 @@ export class MergeGate {
     return true;
   }
 
+  forgetLife(node: NodeId): void {
+    this.#incarnations.delete(node);
+  }
+
   hear(from: NodeId): void {
     if (from !== this.#self) this.#heardNow.add(from);
   }

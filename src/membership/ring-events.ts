@@ -55,6 +55,8 @@ export type RingInput =
   | { readonly type: "link"; readonly up: boolean }
   /** What this node's wall clock shows, about once a second. */
   | { readonly type: "wall-clock"; readonly wallMs: Ms }
+  /** Another process of the node has been accepted, be it an earlier one than before. */
+  | { readonly type: "forget-life"; readonly node: NodeId }
   | { readonly type: "leave" };
 
 export type RingConfiguration = {

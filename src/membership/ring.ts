@@ -117,6 +117,9 @@ export class Ring {
       case "link":
         this.#onLink(input.up);
         break;
+      case "forget-life":
+        this.#gate.forgetLife(input.node);
+        break;
       case "leave":
         this.#onLeave();
         break;

@@ -85,7 +85,7 @@ export class ClusterNode {
     this.#standing = new Standing({ ...shared, presence, replica }, services !== null);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
-    this.#signs = new LastSigns(conf.fencing, identity.watchdog);
+    this.#signs = new LastSigns(conf.fencing, identity);
     const due = { lease: this.#leaseTimer, tick: this.#tick, poll: () => this.#poll() };
     this.#timed = { ...shared, ...due, unfencing, replica };
     const parts = {
@@ -139,7 +139,7 @@ export class ClusterNode {
     this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
     this.#leaseTimer.adjust(this.#own.atLeaseEnd);
     if (complete) {
-      this.#presence.announce(table, this.#exchange?.ring.seq ?? 0);
+      this.#presence.announce(table, this.#replica.fence, this.#exchange?.ring.seq ?? 0);
       this.#tick.adjust(table);
     }
     return this.#outbox.take();
@@ -195,6 +195,9 @@ export class ClusterNode {
         break;
       case "check-now":
         this.#stepOwn({ ...input, frozen: this.#replica.frozen });
+        break;
+      case "contested":
+        this.#presence.contested.hear(input.nodes);
         break;
       case "read-done":
         this.#onRead(input);
@@ -254,6 +257,7 @@ export class ClusterNode {
     if (message.layer === "services" && message.body.type === "left") this.#work.finish();
     this.#replica.apply(message);
     if (message.layer === "services") this.#own.onOwnFarewell(message.body);
+    this.#signs.machines.apply(message, this.#accepted);
   }
 
   #onHello(from: NodeId, hello: Hello): void {
@@ -352,13 +356,9 @@ export class ClusterNode {
     this.#replica.release();
     this.#work.perform();
     const silentMs = exchange.silence(accepted);
-    const view = { type: "view" as const, ringSeq: ring.seq, members: accepted, silentMs, grown };
-    this.#replica.stepFence(view);
-    this.#replica.stepTable({
-      type: "view",
-      members: exchange.lives(accepted, continuing),
-      continuing,
-    });
+    const view = { ringSeq: ring.seq, members: accepted, silentMs, movedMs: exchange.moved() };
+    const lives = exchange.lives(accepted, continuing);
+    this.#replica.view({ ...view, grown }, { members: lives, continuing });
     if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });
     this.#leaseTimer.renewed();
     this.#own.runDeferred();

@@ -6,6 +6,7 @@ import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
 import type { LastSigns } from "./last-signs.ts";
+import { movedMembers } from "./machines.ts";
 import type { NodeInput } from "./node-events.ts";
 
 export type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
@@ -27,6 +28,7 @@ export class StateExchange {
     this.members = configured.configuration.members;
     this.first = first;
     this.#configured = configured;
+    signs.machines.configured(configured.heardAt);
   }
 
   /** Everybody speaks once more in the same ring. */
@@ -35,11 +37,12 @@ export class StateExchange {
   }
 
   /** What this node's own hello says of signs of life. */
-  signs(boottimeMs: number): Pick<Hello, "silent" | "watchdog"> {
+  signs(boottimeMs: number): Pick<Hello, "silent" | "watchdog" | "machine" | "machines"> {
     const silent = this.#configured.heardAt.map(({ node, atMs }) => {
       return { node, ms: this.#signs.waited(node, Math.max(0, boottimeMs - atMs)) };
     });
-    return { silent, watchdog: this.#signs.watchdog };
+    const { watchdog, machines } = this.#signs;
+    return { silent, watchdog, machine: machines.own, machines: this.#signs.claims(boottimeMs) };
   }
 
   /** All hellos in member order once the last one is in, else null. */
@@ -48,7 +51,9 @@ export class StateExchange {
     this.#hellos.set(from, hello);
     this.#signs.note(hello);
     const all = this.members.flatMap((member) => this.#hellos.get(member) ?? []);
-    return all.length === this.members.length ? all : null;
+    if (all.length < this.members.length) return null;
+    this.#signs.machines.note(all);
+    return all;
   }
 
   conclude(result: ExchangeResult): void {
@@ -68,6 +73,11 @@ export class StateExchange {
       }
     }
     return silence;
+  }
+
+  /** Members on other machines than before, with how long those have been waited for. */
+  moved(): ReadonlyMap<NodeId, number> {
+    return movedMembers([...this.#hellos.values()]);
   }
 
   /**

@@ -8,21 +8,33 @@
 import type { FencingConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Hello } from "../services/table-sync.ts";
+import { Machines } from "./machines.ts";
+import type { NodeIdentity } from "./node-events.ts";
 
 export class LastSigns {
   readonly watchdog: boolean;
+  readonly machines: Machines;
   readonly #longerMs: number;
   readonly #plain = new Set<NodeId>();
 
-  /** `watchdog`: this node may have one armed. */
-  constructor({ watchdog, safeWaitMs }: FencingConf, own: boolean) {
-    this.watchdog = own;
+  /** `identity.watchdog`: this node may have one armed. */
+  constructor(
+    { watchdog, safeWaitMs }: FencingConf,
+    identity: Pick<NodeIdentity, "self" | "machine" | "watchdog">,
+  ) {
+    this.watchdog = identity.watchdog;
+    this.machines = new Machines(identity.self, identity.machine, safeWaitMs);
     this.#longerMs = watchdog === null ? 0 : watchdog.safeWaitMs - safeWaitMs;
   }
 
   note({ node, watchdog }: Pick<Hello, "node" | "watchdog">): void {
     if (watchdog) this.#plain.delete(node);
     else this.#plain.add(node);
+  }
+
+  /** How long it was waited for what may run on each machine that had the id of a node. */
+  claims(boottimeMs: number): Hello["machines"] {
+    return this.machines.claims(boottimeMs, (node, silentMs) => this.waited(node, silentMs));
   }
 
   /** How long the wait for the node has lasted, after so long a silence; negative: not begun. */

@@ -75,7 +75,7 @@ function speakerOf({ layer, body }: Envelope): NodeId | null {
 function namedIn({ layer, body }: Envelope): readonly NodeId[] {
   switch (layer) {
     case "fencing":
-      return [body.victim, body.by];
+      return ["victim" in body ? body.victim : body.node, body.by];
     case "quorum":
       return namedInQuorum(body);
     case "services":

@@ -49,7 +49,12 @@ export type NodeInput =
       readonly type: "configuration";
       readonly configuration: RingConfiguration;
       /** Boot time (ms) of this node's last accepted token on a ring with the node. */
-      readonly heardAt: readonly { readonly node: NodeId; readonly atMs: number }[];
+      readonly heardAt: readonly {
+        readonly node: NodeId;
+        readonly atMs: number;
+        /** The same on rings before this one. */
+        readonly beforeMs: number;
+      }[];
     }
   /** An ordered message, decoded; `payload` is what some member submitted. */
   | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
@@ -95,6 +100,8 @@ export type NodeInput =
       readonly sentence: string | null;
       readonly who: string;
     }
+  /** More than one process uses the ids of these nodes. */
+  | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
   /** An operator has the agents of the node run; see the mark of the fence domain. */
   | {
       readonly type: "fenced-by-hand";
@@ -197,6 +204,8 @@ export type NodeIdentity = {
   readonly trackingToken: string;
   /** A watchdog ends this node's services, at the latest: the others wait for that. */
   readonly watchdog: boolean;
+  /** Of the kernel and the namespaces in which this node looks for what runs. */
+  readonly machine: string;
 };
 
 export type NodeSurroundings = {

@@ -86,6 +86,10 @@ export class OwnServices {
     return this.#local.agents;
   }
 
+  get cleanedUp(): readonly ServiceName[] {
+    return this.#local.cleanedUp;
+  }
+
   get mayRun(): boolean {
     return this.#local.mayRun;
   }
@@ -292,6 +296,12 @@ export class OwnServices {
   announceReady(hosts: boolean): void {
     const { kept } = this.#local;
     const body = { type: "ready" as const, ...this.#signature(), hosts, kept };
+    this.#outbox.submit("app", { layer: "services", body });
+  }
+
+  /** The clean-up goes on; nothing is left of these. */
+  announceOff(services: readonly ServiceName[]): void {
+    const body = { type: "services-off" as const, ...this.#signature(), services };
     this.#outbox.submit("app", { layer: "services", body });
   }
 

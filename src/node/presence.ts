@@ -3,13 +3,21 @@
  * and how its part ends. Does not know rings or votes.
  * S1  `ready` is said once for each life and ring, when nothing of an earlier life is left; before
  *     the node is unfenced only for others' sake, who must know that it runs nothing.
+ * S2  While a clean-up lasts long, what is verified is said of each service by itself: nobody waits
+ *     for the stop of another one.
  */
-import type { NodeId } from "../model/ids.ts";
+import type { FenceDomain } from "../fencing/fence-domain.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { holderOf } from "../services/service-state.ts";
 import type { ServiceTable } from "../services/service-table.ts";
+import { ContestedIds } from "./contested-ids.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OwnServices } from "./own-services.ts";
 import type { QuorumDesk } from "./quorum-desk.ts";
 import type { Unfencing } from "./unfencing.ts";
+
+/** A clean-up that ends within it is said as a whole. */
+const patienceMs = 500;
 
 export class Presence {
   readonly #self: NodeId;
@@ -17,9 +25,12 @@ export class Presence {
   readonly #own: OwnServices;
   readonly #desk: QuorumDesk;
   readonly #unfencing: Unfencing;
+  readonly contested: ContestedIds;
   ending: "no" | "shutdown" | "restart" = "no";
   /** The others have agreed to this node's departure. */
   departing = false;
+  /** Since when this life cleans up in this ring, and of which services it has said so. */
+  #cleaning = { of: "", sinceMs: 0, said: new Set<ServiceName>() };
   /** What was announced last, in which ring: to say it once. */
   #announced = "";
   #why = "";
@@ -35,14 +46,22 @@ export class Presence {
   ) {
     this.#self = self;
     this.#outbox = shared.outbox;
+    this.contested = new ContestedIds(self, shared.outbox);
     this.#own = shared.own;
     this.#desk = shared.desk;
     this.#unfencing = shared.unfencing;
   }
 
-  /** Says `ready` after clean-up, again after unfencing; `leaving` once the end was asked for. */
-  announce(table: ServiceTable | null, ringSeq: number): void {
+  /**
+   * Says `ready` after clean-up, again after unfencing; `leaving` once the end was asked for; and
+   * whose id is contested. `table` is null while this node takes part in no history.
+   */
+  announce(table: ServiceTable | null, fence: FenceDomain, ringSeq: number): void {
+    if (table !== null) this.contested.tell(fence, ringSeq);
     const node = table?.node(this.#self);
+    if (table !== null && node?.phase === "joined" && node.life === this.#own.life) {
+      this.#announceOff(table, ringSeq);
+    }
     if (node === undefined || !this.#own.clean || node.life !== this.#own.life) return;
     const hosts = this.#unfencing.done;
     const proven = node.phase === "ready" || node.phase === "clean";
@@ -54,6 +73,25 @@ export class Presence {
     this.#announced = once;
     if (going) this.#own.announce("leaving");
     else this.#own.announceReady(hosts);
+  }
+
+  /** S2. */
+  #announceOff(table: ServiceTable, ringSeq: number): void {
+    const { monotonicMs } = this.#outbox.now;
+    const cleaning = `${this.#own.life} ${ringSeq}`;
+    if (this.#cleaning.of !== cleaning) {
+      this.#cleaning = { of: cleaning, sinceMs: monotonicMs, said: new Set() };
+    }
+    const { sinceMs, said } = this.#cleaning;
+    if (this.#own.clean || monotonicMs - sinceMs < patienceMs) return;
+    const unknown = table.node(this.#self).knowledge === "unknown";
+    const news = this.#own.cleanedUp.filter((name) => {
+      const record = said.has(name) ? null : table.service(name);
+      return record !== null && (unknown || holderOf(record) === this.#self);
+    });
+    if (news.length === 0) return;
+    for (const name of news) said.add(name);
+    this.#own.announceOff(news);
   }
 
   /** The end was asked for, `remove`: for good. False: this part ends already. */

@@ -178,6 +178,8 @@ export class Replica {
     } else if (message.body.type === "ready") {
       const { type, ...ready } = message.body;
       yield* this.#fenceSteps({ type, ready });
+    } else if (message.body.type === "services-off" && this.#holds(message.body.node)) {
+      return;
     } else {
       yield* this.#tableSteps({ type: "message", message: message.body });
       const { type } = message.body;
@@ -185,9 +187,25 @@ export class Replica {
     }
   }
 
+  /** A new configuration of a history that goes on; what moved members ran is not known. */
+  view(
+    fence: Omit<Extract<FenceInput, { readonly type: "view" }>, "type">,
+    table: Omit<Extract<TableInput, { readonly type: "view" }>, "type" | "moved">,
+  ): void {
+    this.stepFence({ type: "view", ...fence });
+    const victims = this.fence.view.victims.filter(({ moved }) => moved);
+    this.stepTable({ type: "view", ...table, moved: victims.map(({ node }) => node) });
+  }
+
   /** At once. */
   stepTable(input: TableInput): void {
     this.#complete(this.#tableSteps(input));
+  }
+
+  /** Its word waits for its devices, or for its other machine; its `ready` settles it. */
+  #holds(node: NodeId): boolean {
+    const victim = this.fence.view.victims.find((one) => one.node === node);
+    return victim !== undefined && (victim.by !== null || victim.moved);
   }
 
   /** At once. */

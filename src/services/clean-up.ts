@@ -37,6 +37,12 @@ export class CleanUp {
     return this.#waiting.length > 0;
   }
 
+  /** While others are not gone yet: whether it is verified that nothing is left of this one. */
+  hasEnded(place: Place): boolean {
+    const { job, kept } = place;
+    return this.#state === "cleaning" && job === null && !kept && !this.#waiting.includes(place);
+  }
+
   /** Returns those whose jobs end now; what goes on of them is `kept`. */
   begin(how: CleanUpKind, all: readonly Place[]): readonly Place[] {
     const spares = how === "stand-down" && !this.dirty;

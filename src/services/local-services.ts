@@ -69,6 +69,12 @@ export class LocalServices {
     return !this.#cleanUp.clean || this.#places.busy || this.#places.remain;
   }
 
+  /** While everything is cleaned up: of which services it is verified that nothing is left. */
+  get cleanedUp(): readonly ServiceName[] {
+    const gone = [...this.#places.named()].filter(([, place]) => this.#cleanUp.hasEnded(place));
+    return gone.map(([name]) => name);
+  }
+
   /** Whether this new service is being stopped for the first time (L5). */
   initialises(name: ServiceName): boolean {
     return this.#cleanUp.clean && this.#places.get(name)?.job?.kind === "clean";

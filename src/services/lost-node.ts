@@ -8,6 +8,7 @@
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { followDependency, rest, tryNext } from "./evaluation.ts";
+import type { ServicesOff } from "./service-messages.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
 import type { TableDraft, TableWork } from "./table-draft.ts";
 
@@ -18,8 +19,12 @@ import type { TableDraft, TableWork } from "./table-draft.ts";
 export function* releaseServices(
   draft: TableDraft,
   node: NodeId,
+  only: readonly ServiceName[] | null = null,
 ): TableWork<ReadonlySet<ServiceName>> {
-  const held = draft.inOrder().filter((service) => holderOf(service) === node);
+  const held = draft
+    .inOrder()
+    .filter((service) => holderOf(service) === node)
+    .filter(({ name }) => only === null || only.includes(name));
   const rested = new Set<ServiceName>();
   for (const service of held) {
     if (release(draft, service, node) === "rests") rested.add(service.name);
@@ -36,14 +41,32 @@ export function* releaseServices(
  * The node was switched off, or has looked and found nothing: of what could not be stopped there
  * nothing is left. One that has left in an orderly way says less: its operator was asked to look.
  */
-export function* resolveFailed(draft: TableDraft, node: NodeId): TableWork {
+export function* resolveFailed(
+  draft: TableDraft,
+  node: NodeId,
+  only: readonly ServiceName[] | null = null,
+): TableWork {
   for (const service of draft.inOrder()) {
     if (service.state !== "failed" || service.lastOwner !== node) continue;
+    if (only !== null && !only.includes(service.name)) continue;
     rest(draft, service, "stopped");
     const where = `${draft.nameOf(node)}, where its stop failed`;
     draft.decide(service.name, `stopped: ${where}, is known to be off`);
     yield;
   }
+}
+
+/** The same for services of which nothing is left on a node that is still cleaning up. */
+export function* releaseVerified(
+  draft: TableDraft,
+  { node: id, life, services }: ServicesOff,
+): TableWork<ReadonlySet<ServiceName>> {
+  const node = draft.nodes.get(id);
+  if (node === undefined || node.life !== life || node.phase !== "joined") return new Set();
+  const news = services.filter((name) => !node.off.includes(name));
+  draft.putNode({ ...node, off: [...node.off, ...news] });
+  yield* resolveFailed(draft, id, news);
+  return yield* releaseServices(draft, id, news);
 }
 
 /** What follows such a stop is evaluation; nobody waits for it. */

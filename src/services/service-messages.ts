@@ -31,6 +31,14 @@ const ready = record({
   hosts: flag,
   kept: list(serviceName),
 });
+/** The node's clean-up goes on; nothing of these services runs there, which is verified. */
+const servicesOff = record({
+  type: literal("services-off"),
+  node: nodeId,
+  life: count,
+  services: list(serviceName),
+  at: count,
+});
 /** The node wants to leave: its services are to be stopped. */
 const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });
 /** Last message of a node that leaves cleanly. */
@@ -132,6 +140,7 @@ const tick = record({ type: literal("tick"), at: count });
 
 export const serviceMessage = either(
   ready,
+  servicesOff,
   leaving,
   left,
   opResult,
@@ -145,6 +154,7 @@ export const serviceMessage = either(
   tick,
 );
 export type ServiceMessage = Shaped<typeof serviceMessage>;
+export type ServicesOff = Shaped<typeof servicesOff>;
 export type ServiceRequest = Shaped<typeof request>;
 export type LockRequest = Shaped<typeof lock>;
 export type ConfProposal = Shaped<typeof confPropose>;

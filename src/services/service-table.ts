@@ -37,7 +37,7 @@ import {
 } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
 import { adoptKept } from "./kept-services.ts";
-import { releaseServices, resolveFailed } from "./lost-node.ts";
+import { releaseServices, releaseVerified, resolveFailed } from "./lost-node.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
@@ -78,6 +78,8 @@ export type TableInput =
       readonly members: readonly { readonly node: NodeId; readonly life: number }[];
       /** Members whose history is this table's; the others have lost theirs. */
       readonly continuing: readonly NodeId[];
+      /** Members that were on other machines before, where something may run. */
+      readonly moved: readonly NodeId[];
     }
   | { readonly type: "message"; readonly message: ServiceMessage }
   /** The node runs nothing any more; `text` says how that is known. */
@@ -111,6 +113,7 @@ export class ServiceTable {
         life: 0,
         phase: suspect ? "lost" : "absent",
         knowledge: suspect ? "unknown" : "known",
+        off: [],
         departureGranted: false,
       });
     }
@@ -164,7 +167,7 @@ export class ServiceTable {
   *#apply(input: TableInput): TableWork {
     switch (input.type) {
       case "view":
-        this.#onView(input.members, input.continuing);
+        this.#onView(input);
         break;
       case "message":
         yield* this.#onMessage(input.message);
@@ -255,20 +258,18 @@ export class ServiceTable {
     return this.#draft.verdicts(name, []);
   }
 
-  #onView(
-    members: readonly { readonly node: NodeId; readonly life: number }[],
-    continuing: readonly NodeId[],
-  ): void {
+  #onView({ members, continuing, moved }: Extract<TableInput, { readonly type: "view" }>): void {
     const draft = this.#draft;
     for (const node of [...draft.nodes.values()]) {
       const member = members.find((one) => one.node === node.id);
       const { life } = member ?? node;
       if (member !== undefined && continuing.includes(node.id) && life === node.life) continue;
       if (member !== undefined) {
-        draft.putNode({ ...node, life, phase: "joined", departureGranted: false });
-      } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost" });
+        draft.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
+      } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost", off: [] });
       initialised(draft, node.id);
     }
+    for (const id of moved) draft.putNode({ ...draft.node(id), knowledge: "unknown" });
     onOtherView(draft);
   }
 
@@ -278,6 +279,9 @@ export class ServiceTable {
     switch (message.type) {
       case "ready":
         yield* this.#onReady(message);
+        return;
+      case "services-off":
+        yield* evaluateAll(draft, yield* releaseVerified(draft, message));
         return;
       case "leaving":
         yield* this.#onLeaving(message);
@@ -366,7 +370,14 @@ export class ServiceTable {
   *#onFenced(id: NodeId): TableWork {
     const draft = this.#draft;
     const node = draft.nodes.get(id);
-    if (node === undefined || ["clean", "ready", "leaving"].includes(node.phase)) return;
+    if (node === undefined) return;
+    if (["clean", "ready", "leaving"].includes(node.phase)) {
+      // What it runs is its own; what another machine with its id ran has ended.
+      if (node.knowledge === "known") return;
+      draft.putNode({ ...node, knowledge: "known" });
+      yield* evaluateAll(draft, new Set());
+      return;
+    }
     const phase = node.phase === "joined" ? "joined" : "absent";
     const after: NodeRecord = { ...node, phase, knowledge: "known" };
     yield* evaluateAll(draft, yield* releaseAs(draft, id, after));

@@ -8,7 +8,17 @@ import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
-import { count, flag, list, nodeId, oneOf, record, type Shaped, text } from "../model/shape.ts";
+import {
+  count,
+  flag,
+  list,
+  nodeId,
+  oneOf,
+  record,
+  type Shaped,
+  serviceName,
+  text,
+} from "../model/shape.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import {
@@ -33,6 +43,8 @@ export const nodeRecord = record({
   /** `clean`: it runs nothing, and may not yet. */
   phase: oneOf("absent", "joined", "clean", "ready", "leaving", "lost"),
   knowledge: oneOf("known", "unknown"),
+  /** While it cleans up: services of which nothing is left there, whatever `knowledge` says. */
+  off: list(serviceName),
   departureGranted: flag,
 });
 export type NodeRecord = Shaped<typeof nodeRecord>;
@@ -141,7 +153,7 @@ export class TableDraft {
   /** Of the present node records, made when they are asked for. */
   #ready: readonly NodeId[] | null = null;
   #online: ReadonlySet<NodeId> | null = null;
-  #unknown: readonly NodeId[] | null = null;
+  #unknown: readonly NodeRecord[] | null = null;
   /** Not part of the replicated state: a joiner remembers what it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
@@ -370,10 +382,9 @@ export class TableDraft {
 
   /** Nodes that could be running the service unnoticed: not seen since this history began. */
   unknownHolders(name: ServiceName): readonly NodeId[] {
-    this.#unknown ??= [...this.nodes.values()]
-      .filter((node) => node.knowledge === "unknown")
-      .map((node) => node.id);
-    return this.#unknown.filter((node) => this.isLegal(name, node));
+    this.#unknown ??= [...this.nodes.values()].filter(({ knowledge }) => knowledge === "unknown");
+    const mayRun = this.#unknown.filter(({ off }) => !off.includes(name)).map(({ id }) => id);
+    return mayRun.filter((node) => this.isLegal(name, node));
   }
 
   /** The node that must be fenced, or prove itself clean, before this service can be touched. */

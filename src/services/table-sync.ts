@@ -54,6 +54,10 @@ export const hello = record({
    * token on a ring with it, in ms; negative where a watchdog needs longer.
    */
   silent: list(record({ node: nodeId, ms: number })),
+  /** What this member's kernel and namespaces are called. */
+  machine: text,
+  /** The same wait for each machine that had the id of a node on a ring with this member. */
+  machines: list(record({ node: nodeId, machine: text, ms: number })),
 });
 export type Hello = Shaped<typeof hello>;
 

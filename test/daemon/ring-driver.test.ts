@@ -66,6 +66,7 @@ const frameEnd = Uint8Array.of(0);
 /** Frames are the message as JSON, and a zero: what seal and codec do is tested elsewhere. */
 class OpenSeal implements FrameSeal {
   verdict: SealVerdict | null = null;
+  rivals: readonly NodeId[] = [];
 
   seal(kind: number, payload: Uint8Array): readonly Uint8Array[] {
     return [Uint8Array.of(kind), payload];
@@ -96,6 +97,10 @@ class OpenSeal implements FrameSeal {
     return [[node(1), life(10)]];
   }
 
+  contested(): readonly NodeId[] {
+    return this.rivals;
+  }
+
   drops(): ReturnType<FrameSeal["drops"]> {
     return { ...noDrops };
   }
@@ -103,6 +108,7 @@ class OpenSeal implements FrameSeal {
 
 const noDrops: ReturnType<FrameSeal["drops"]> = {
   short: 0,
+  contested: 0,
   magic: 0,
   "other-mode": 0,
   version: 0,

@@ -118,6 +118,7 @@ async function station(t: Test, self: number, variant: Variant = {}): Promise<St
     nodes: [1, 2, 3].map((id) => ({ id: nodeId(id), address: `127.0.0.${id}` })),
     totem: totem(transport),
     configHash: 7,
+    safeWaitMs: ms(7500),
     stateDirectory,
     leaseMs: ms(4400),
     realtime: false,

@@ -11,6 +11,7 @@ import { SealedFrames } from "../../src/io/frame-seal.ts";
 import { keyFromName } from "../../src/io/key-file.ts";
 import { encodeMessage } from "../../src/membership/wire.ts";
 import { parseIncarnation, parseNodeId } from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
 
 const [own = "", group = "", port = "0", rounds = "0", ...others] = process.argv.slice(2);
 const self = parseNodeId(Number(own.split(".").at(-1)));
@@ -29,6 +30,8 @@ const join = encodeMessage({
 
 function framesOf(cluster: { readonly name: string; readonly id: number; readonly key: string }) {
   return new SealedFrames({
+    instance: 0,
+    safeWaitMs: ms(7500),
     clusterTag: clusterTag(cluster.name, cluster.id),
     self: self ?? failNode(),
     incarnation: incarnation ?? failNode(),

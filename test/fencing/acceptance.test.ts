@@ -144,10 +144,26 @@ test("case 19: a node that returns during post_fail_delay is not fenced", async 
       return "success";
     },
   });
-  cluster.boot(1, 2, 3).run(10_000).crash(1).run(4000).boot(1).run(30_000);
+  cluster.boot(1, 2, 3).run(10_000).killDaemon(1).run(4000).boot(1).run(30_000);
   t.same(fenced, []);
   t.match(cluster.shown(2, P), /^started/);
   t.equal(logged(cluster, "node1.example.com is back and clean, not fenced"), 3);
+});
+
+test("a machine that is back before its lease has ended is waited for, not fenced", async (t) => {
+  const fenced: number[] = [];
+  const cluster = given({
+    fencing: { postFailDelayMs: ms(10_000) },
+    fenceAgent: (victim) => {
+      fenced.push(victim);
+      return "success";
+    },
+  });
+  cluster.boot(1, 2, 3).run(10_000).crash(1).run(4000).boot(1).run(30_000);
+  t.same(fenced, []);
+  t.match(cluster.shown(2, P), /^started/);
+  t.equal(logged(cluster, "node1.example.com is back on another machine, or was started anew"), 3);
+  t.equal(logged(cluster, "fence node1.example.com success (self): the other lease has ended"), 3);
 });
 
 test("case 20: inquorate: no agent; quorum returns: after post_join_delay", async (t) => {

@@ -79,7 +79,11 @@ export class FenceCluster {
   /** The history goes on with these members; newcomers take it over from one that knows it. */
   view(
     members: readonly number[],
-    rest: { readonly grown?: boolean; readonly silentMs?: Readonly<Record<number, number>> } = {},
+    rest: {
+      readonly grown?: boolean;
+      readonly silentMs?: Readonly<Record<number, number>>;
+      readonly movedMs?: Readonly<Record<number, number>>;
+    } = {},
   ): this {
     this.#ringSeq += 4;
     const knowing = members.find((node) => this.#members.includes(node));
@@ -87,13 +91,15 @@ export class FenceCluster {
       if (knowing !== undefined && !this.#members.includes(node)) this.adopt(node, knowing);
     }
     this.#members = members;
-    const silent = Object.entries(rest.silentMs ?? {});
+    const byNode = (times: Readonly<Record<number, number>> = {}) =>
+      new Map(Object.entries(times).map(([key, value]) => [id(Number(key)), value]));
     for (const node of members) {
       this.#step(node, {
         type: "view",
         ringSeq: this.#ringSeq,
         members: members.map(id),
-        silentMs: new Map(silent.map(([key, value]) => [id(Number(key)), value])),
+        silentMs: byNode(rest.silentMs),
+        movedMs: byNode(rest.movedMs),
         grown: rest.grown ?? false,
       });
     }

@@ -11,7 +11,7 @@ function node(value: number): NodeId {
 
 const [one, two, three] = [node(1), node(2), node(3)];
 const ring: RingId = { rep: one, seq: 8 };
-const next: RingId = { rep: one, seq: 12 };
+const next: RingId = { rep: one, seq: 9999 };
 const members = [one, two, three];
 const operational = true;
 
@@ -56,10 +56,12 @@ test("a node was heard at the last token of a ring that contained it, else at th
   const evidence = new LeaseEvidence([three, one, two], ms(7));
   evidence.tokenAccepted({ ring, members: [one, two], nowMs: ms(160), operational });
   evidence.tokenAccepted({ ring: next, members: [one], nowMs: ms(300), operational: false });
-  t.same(evidence.heardAt(), [
-    { node: 1, atMs: 300 },
-    { node: 2, atMs: 160 },
-    { node: 3, atMs: 7 },
+  t.same(evidence.heardAt(next), [
+    { node: 1, atMs: 300, beforeMs: 160 },
+    { node: 2, atMs: 160, beforeMs: 160 },
+    { node: 3, atMs: 7, beforeMs: 7 },
   ]);
+  const third = { rep: one, seq: 12 };
+  t.match(evidence.heardAt(third)[0], { node: 1, beforeMs: 300 }, "no token of it was accepted");
   t.end();
 });

@@ -49,6 +49,8 @@ class Member {
     const life = incarnation(1000 + id);
     this.ring = new Ring({ ...optionsOf(id), nodes: ids, incarnation: life });
     this.seal = new SealedFrames({
+      instance: 0,
+      safeWaitMs: ms(7500),
       clusterTag: 77,
       self: id,
       incarnation: life,

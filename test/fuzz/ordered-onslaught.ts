@@ -47,7 +47,8 @@ export class OrderedOnslaught {
     const name = this.#conf.nodes[0]?.name;
     if (name === undefined) throw new Error("no node");
     const told = { configHash: "hash", configText: "text", trackingToken: "t", watchdog: false };
-    const identity = { self, name, incarnation: 1000, ...told };
+    const machine = "machine";
+    const identity = { self, name, incarnation: 1000, machine, ...told };
     this.#node = new ClusterNode(this.#conf, identity, { read: () => refuse("no") });
   }
 
@@ -82,7 +83,7 @@ export class OrderedOnslaught {
     this.#ringSeq += 4;
     const ring = { rep: self, seq: this.#ringSeq };
     const some = this.#random.chance(0.7) ? members : members.slice(0, 2);
-    const heardAt = members.map((node) => ({ node, atMs: this.#nowMs }));
+    const heardAt = members.map((node) => ({ node, atMs: this.#nowMs, beforeMs: this.#nowMs }));
     const configuration = { kind: "regular", ring, members: some, left: [], joined: [] } as const;
     if (this.#ringSeq > 8) {
       const trans = { ...configuration, kind: "transitional", ring } as const;

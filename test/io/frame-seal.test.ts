@@ -31,7 +31,10 @@ const nodes = addresses.map((address, index) => ({ id: node(index + 1), address 
 const joinKind = 3;
 const hello = Buffer.from("join");
 
+const safeWaitMs = ms(7500);
+
 type Variant = {
+  readonly instance?: number;
   readonly incarnation?: number;
   readonly cluster?: string;
   readonly key?: string;
@@ -42,6 +45,8 @@ function seal(self: number, variant: Variant = {}): SealedFrames {
   const cluster = variant.cluster ?? "qpid-test";
   const sealed = variant.sealed ?? true;
   return new SealedFrames({
+    instance: variant.instance ?? 0,
+    safeWaitMs,
     clusterTag: clusterTag(cluster, 55_582),
     self: node(self),
     incarnation: life(variant.incarnation ?? 1000 + self),
@@ -268,7 +273,7 @@ test("case 25: recorded frames cannot answer the challenge of a restarted node",
   t.equal(cause(after.open(join, at("10.0.0.1"))), "unproven");
   const verdict = after.open(recorded, at("10.0.0.1"));
   t.match(verdict, { type: "hello", proven: null });
-  t.equal(cause(after.open(join, at("10.0.0.1"))), "unproven");
+  t.equal(cause(after.open(join, at("10.0.0.1"))), "replay", "each is looked at once");
   t.end();
 });
 
@@ -321,6 +326,8 @@ function countingSeal(): { readonly seal: SealedFrames; readonly derived: () => 
   let derivations = 0;
   const ciphers = gcmCiphers(keyFromName("secret"), "qpid-test", null);
   const counting = new SealedFrames({
+    instance: 0,
+    safeWaitMs,
     clusterTag: clusterTag("qpid-test", 55_582),
     self: node(2),
     incarnation: life(1002),
@@ -354,6 +361,8 @@ test("frames that cannot be a node's derive no key", (t) => {
   const { seal: two, derived } = countingSeal();
   const one = seal(1, { incarnation: 5000 });
   introduce(one, two, oneToTwo);
+  // An earlier life of a node may be another machine that is alive: one in 50 ms is looked at.
+  t.equal(cause(two.open(forgedFrame(1, 500), at("10.0.0.1"))), "authentication");
   const before = derived();
   for (let incarnation = 1; incarnation < 100; incarnation += 1) {
     t.equal(cause(two.open(forgedFrame(1, incarnation), at("10.0.0.1"))), "old-incarnation");

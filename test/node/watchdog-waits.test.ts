@@ -31,7 +31,8 @@ function takeoverAfterMs(cluster: Cluster, owner: number): number {
 }
 
 test("S1: who has not said that it has none may have a watchdog", async (t) => {
-  const signs = new LastSigns(sampleConf({ fencing: { watchdog } }).fencing, true);
+  const identity = { self: id(1), machine: "machine 1", watchdog: true };
+  const signs = new LastSigns(sampleConf({ fencing: { watchdog } }).fencing, identity);
   const say = (has: boolean): void => {
     const words: Pick<Hello, "node" | "watchdog"> = { node: id(2), watchdog: has };
     signs.note(words);
@@ -41,7 +42,7 @@ test("S1: who has not said that it has none may have a watchdog", async (t) => {
   t.equal(signs.waited(id(2), 5000), 5000);
   say(true);
   t.equal(signs.waited(id(2), 5000), 1970);
-  const plain = new LastSigns(sampleConf().fencing, false);
+  const plain = new LastSigns(sampleConf().fencing, { ...identity, watchdog: false });
   t.equal(plain.waited(id(2), 5000), 5000, "in software mode there are none");
 });
 

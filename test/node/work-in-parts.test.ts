@@ -41,10 +41,10 @@ class Teller {
     this.finish();
     const { ringSeq } = act;
     const members = act.members.map(id);
-    const view = { type: "view" as const, ringSeq, members, silentMs: new Map(), grown: true };
-    this.replica.stepFence(view);
+    const times = { silentMs: new Map(), movedMs: new Map() };
     const lives = members.map((node) => ({ node, life }));
-    this.replica.stepTable({ type: "view", members: lives, continuing: members });
+    const fence = { ringSeq, members, ...times, grown: true };
+    this.replica.view(fence, { members: lives, continuing: members });
     this.said.push(...this.replica.take());
   }
 

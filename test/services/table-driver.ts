@@ -62,6 +62,7 @@ export class TableDriver {
     this.#lives = new Map(members.map((node) => [node, before.get(node) ?? this.#nextLife()]));
     return this.step({
       type: "view",
+      moved: [],
       members: members.map((node) => ({ node: id(node), life: this.life(node) })),
       continuing: members.filter((node) => before.has(node)).map(id),
     });

@@ -27,6 +27,8 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
     quorate: known !== null,
     silent: [],
     watchdog: false,
+    machine: `machine ${node}`,
+    machines: [],
     ...rest,
   };
 }

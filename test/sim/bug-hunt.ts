@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
 /** Which random runs must find the bug. */
-export type Prey = "ring" | "lease" | "services" | "outage" | "liar";
+export type Prey = "ring" | "lease" | "services" | "outage" | "liar" | "clones";
 
 export type Mutant = {
   readonly prey: Prey;
@@ -34,6 +34,7 @@ const hunters: Readonly<Record<Prey, string>> = {
   services: "service-schedule.js",
   outage: "outage-schedule.js",
   liar: "../fuzz/onslaught.js",
+  clones: "cluster-schedule.js",
 };
 
 /** Seen from build/test/sim. */
@@ -103,6 +104,10 @@ async function searchIn(copy: string, prey: Prey): Promise<(seed: number) => str
   if (prey === "liar") {
     const { Onslaught }: typeof import("../fuzz/onslaught.ts") = await import(address);
     return (seed) => new Onslaught(seed).run();
+  }
+  if (prey === "clones") {
+    const schedule: typeof import("./cluster-schedule.ts") = await import(address);
+    return (seed) => schedule.runClusterSchedule(schedule.cloneSeedMin + seed).breach;
   }
   const { runServiceSchedule }: typeof import("./service-schedule.ts") = await import(address);
   return (seed) => runServiceSchedule(seed).breach;

@@ -264,10 +264,53 @@ const outageMutants: readonly Mutant[] = [
   ]),
 ];
 
+const cleanUpMutants: readonly Mutant[] = [
+  mutant("clones", "what is still being cleaned up is free for the others", [
+    {
+      file: "services/clean-up.js",
+      find: 'this.#state === "cleaning" && job === null && !kept && !this.#waiting.includes(place)',
+      replace: 'this.#state === "cleaning"',
+    },
+  ]),
+];
+
+const cloneMutants: readonly Mutant[] = [
+  mutant("clones", "the clean-up of a copy proves that the original runs nothing", [
+    {
+      file: "fencing/safe-waits.js",
+      find: "this.leftElsewhereMs(node) > 0",
+      replace: "false",
+    },
+  ]),
+  mutant("clones", "the word of a copy is not held back", [
+    {
+      file: "fencing/fence-register.js",
+      find: "(victim.by === null && !victim.moved)",
+      replace: "victim.by === null",
+    },
+  ]),
+  mutant("clones", "what is known of a member's other machine is forgotten with its history", [
+    {
+      file: "services/service-table.js",
+      find: 'draft.putNode({ ...draft.node(id), knowledge: "unknown" });',
+      replace: "draft.node(id);",
+    },
+  ]),
+  mutant("clones", "a machine that was copied is the same machine", [
+    {
+      file: "node/machines.js",
+      find: "claim.machine === machine",
+      replace: "true",
+    },
+  ]),
+];
+
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
   ...blindLeaseMutants,
   ...blindServiceMutants,
   ...serviceMutants,
   ...outageMutants,
+  ...cleanUpMutants,
+  ...cloneMutants,
 ];

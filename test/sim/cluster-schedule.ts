@@ -77,6 +77,8 @@ const reloadSeedMin = 4000;
  * to be asked what a text supposes, and nodes are unfenced first.
  */
 const slowReadSeedMin = 2_000_000;
+/** From here on machines are also copied with their state, and the copies started. */
+export const cloneSeedMin = 3_000_000;
 const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
@@ -94,7 +96,9 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
   const time = new VirtualTime();
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
-  const membership = new HostileMembership(time, nodes, { network });
+  const { safeWaitMs, watchdog } = conf.fencing;
+  const wait = { safeWaitMs: watchdog?.safeWaitMs ?? safeWaitMs };
+  const membership = new HostileMembership(time, nodes, { network, ...wait });
   // The judge holds the run against what safety needs, whatever the configuration says.
   const judge = new ClusterJudge(time, sampleConf().fencing);
   const texts = seed >= reloadSeedMin ? laterVersions(conf) : {};
@@ -173,6 +177,9 @@ function actsOf(
     acts.push([weight(0.8), (node) => cluster.killDaemon(node)]);
   }
   if (texts.length > 0) acts.push([weight(0.8), (node) => stage.reload(node, texts)]);
+  if (seed >= cloneSeedMin) {
+    acts.push([weight(0.6), (node) => stage.copyMachine(node, services[0] ?? "")]);
+  }
   if (watchdogs) acts.push([0.5, (node) => cluster.killGuard(node).killDaemon(node)]);
   return acts;
 }

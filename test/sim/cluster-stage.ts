@@ -20,6 +20,9 @@ export type StageParts = {
   readonly network: RingNetwork;
 };
 
+/** Until nobody's decisions hang on the copy any more. */
+const afterCopyMs = 20_000;
+
 export type Pace = {
   readonly faultsMs: number;
   /** From healing to rest: detection, safe wait, retries of 30 s, twice. */
@@ -36,6 +39,8 @@ export const usualPace: Pace = {
 export class ClusterStage {
   readonly #parts: StageParts;
   #healed = false;
+  /** A node has two machines, or had until shortly ago. */
+  #copying = false;
 
   constructor(parts: StageParts) {
     this.#parts = parts;
@@ -50,6 +55,7 @@ export class ClusterStage {
 
   partition(): void {
     const { cluster, random } = this.#parts;
+    if (this.#copying) return;
     const left = cluster.nodes.filter(() => random.chance(0.5));
     const right = cluster.nodes.filter((one) => !left.includes(one));
     cluster.cut(left, right);
@@ -64,7 +70,7 @@ export class ClusterStage {
   }
 
   oneWay(from: number, to: number): void {
-    if (from !== to) this.#parts.network.cut(from, to);
+    if (from !== to && !this.#copying) this.#parts.network.cut(from, to);
   }
 
   /** SIGSTOP to the daemon, and SIGCONT some time later. */
@@ -72,6 +78,32 @@ export class ClusterStage {
     const { cluster, random, time } = this.#parts;
     cluster.pause(node);
     time.after(random.between(...between), () => cluster.resume(node));
+  }
+
+  /**
+   * A copy of the node's machine is started beside it, of the owner of the service more often than
+   * of others; half of the time the original is cut off with what it runs. One at a time, and on
+   * the side of the others: with an original on each side both could have a majority, which no
+   * node can know.
+   */
+  copyMachine(otherwise: number, service: string): void {
+    const { cluster, random, time } = this.#parts;
+    if (this.#copying) return;
+    this.#copying = true;
+    cluster.heal();
+    const [owner = otherwise] = cluster.runningOn(service);
+    const node =
+      random.chance(0.7) && cluster.nodes.some((one) => one === owner) ? owner : otherwise;
+    if (random.chance(0.5)) this.isolate(node);
+    const startedMs = random.between(0, 5000);
+    this.later(startedMs, () => cluster.clone(node));
+    const endsMs = startedMs + random.between(500, 40_000);
+    const ends = random.pick(["copy", "copy", "original"] as const);
+    this.later(endsMs, () => (ends === "copy" ? cluster.removeClone(node) : cluster.crash(node)));
+    const aloneMs = endsMs + (ends === "copy" ? afterCopyMs : 0);
+    time.after(aloneMs, () => {
+      this.#copying = ends !== "copy";
+    });
   }
 
   boot(node: number): void {
@@ -215,6 +247,7 @@ export class ClusterStage {
     network.weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
     cluster.heal();
     for (const node of cluster.nodes) {
+      cluster.removeClone(node);
       const host = cluster.host(node);
       host.behaviours.clear();
       host.killStuck();

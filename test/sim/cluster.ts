@@ -18,14 +18,12 @@ import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
+import type { Answer, Daemon, Machine, Reply } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import type { Daemon, Machine } from "./machine.ts";
+import { clonePlaces } from "./hostile-membership.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { VirtualTimers } from "./virtual-time.ts";
-
-export type Answer = { readonly accepted: boolean; readonly text: string };
-export type Reply = { readonly code: number; readonly owner: NodeId | null };
 
 export function id(value: number): NodeId {
   const parsed = parseNodeId(value);
@@ -58,29 +56,47 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    for (const node of options.conf.nodes) {
-      const changed = () => options.judge?.(this);
-      const host = new VirtualHost(options.time, `20.0.20.${node.id}`, changed);
-      const blank = {
-        clock: options.clocks?.get(node.id) ?? options.time,
-        wallOffsetMs: 1e6,
-        daemon: null,
-        incarnation: 0,
-        paused: false,
-        end: "none" as const,
-        silentAtMs: 0,
-        pausedAtMs: 0,
-        guard: null,
-        watchdog: this.#newWatchdog(node.id),
-        powerCuts: 0,
-        file: firstText,
-      };
-      this.#machines.set(node.id, { host, ...blank });
-    }
+    for (const { id } of options.conf.nodes) this.#machines.set(id, this.#newMachine(id, id));
+  }
+
+  #newMachine(node: NodeId, place: NodeId): Machine {
+    const { time, clocks, judge } = this.#options;
+    return {
+      node,
+      host: new VirtualHost(time, `20.0.20.${node}`, () => judge?.(this)),
+      clock: clocks?.get(node) ?? time,
+      wallOffsetMs: 1e6,
+      daemon: null,
+      incarnation: 0,
+      paused: false,
+      end: "none",
+      silentAtMs: 0,
+      pausedAtMs: 0,
+      guard: null,
+      watchdog: this.#newWatchdog(place),
+      powerCuts: 0,
+      file: firstText,
+    };
+  }
+
+  /** A copy of the node's machine and of its state is started beside it. Returns its place. */
+  clone(node: number): NodeId {
+    const original = this.#machine(node);
+    const place = id(node + clonePlaces);
+    const copy = this.#machines.get(place) ?? this.#newMachine(original.node, place);
+    this.#machines.set(place, Object.assign(copy, { file: original.file }));
+    if (copy.daemon === null) this.#boot(place, "new");
+    return place;
+  }
+
+  /** Its power is off for good, until the node is copied again. */
+  removeClone(node: number): this {
+    const place = id(node + clonePlaces);
+    return this.#machines.has(place) ? this.crash(place) : this;
   }
 
   get nodes(): readonly NodeId[] {
-    return [...this.#machines.keys()];
+    return this.#options.conf.nodes.map((node) => node.id);
   }
 
   host(node: number): VirtualHost {
@@ -361,7 +377,8 @@ export class Cluster {
   }
 
   holders(address: string): readonly NodeId[] {
-    return this.nodes.filter((node) => this.host(node).addresses.has(address));
+    const places = [...this.#machines.keys()];
+    return places.filter((place) => this.host(place).addresses.has(address));
   }
 
   #machine(node: number): Machine {
@@ -381,19 +398,21 @@ export class Cluster {
       machine.guard?.end("work-done");
       this.startGuard(node);
     }
-    const name = conf.nodes.find((one) => one.id === node)?.name;
+    const { node: self } = machine;
+    const name = conf.nodes.find((one) => one.id === self)?.name;
     if (name === undefined) throw new Error(`no name of node ${node}`);
     const daemon: Daemon = {
       node: new ClusterNode(
         conf,
         {
-          self: node,
+          self,
           name,
           incarnation: machine.incarnation,
           configHash: hashOf(machine.file),
           configText: machine.file,
           trackingToken: "token",
           watchdog: machine.watchdog !== null,
+          machine: `machine ${node}, start ${machine.powerCuts}`,
         },
         {
           read: (text) => {
@@ -549,7 +568,8 @@ export class Cluster {
     time.after(this.#options.fenceTakesMs?.(output.node) ?? 20, () => {
       if (machine.powerCuts !== powerCuts) return;
       const outcome = fenceAgent?.(output.node) ?? "failure";
-      if (outcome === "success") this.crash(output.node, "fenced");
+      // Both are behind the same plug.
+      if (outcome === "success") this.removeClone(output.node).crash(output.node, "fenced");
       if (machine.daemon !== daemon) return;
       const { node: victim, run } = output;
       const text = `agent ${outcome}`;

@@ -14,19 +14,28 @@ import {
   sameRing,
 } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import { LifeFilter } from "./life-filter.ts";
 import type { Membership, MembershipEvent } from "./membership.ts";
 import type { RingNetwork } from "./ring-network.ts";
 import { tuningDefaults } from "./ring-tuning.ts";
+import { sampleConf } from "./sample-conf.ts";
 import { type Timeline, type VirtualTime, VirtualTimers } from "./virtual-time.ts";
 
 type Frame = {
   readonly from: NodeId;
+  /** The station that sent it, and how many it sent before. */
+  readonly by: Station;
+  readonly number: number;
   readonly incarnation: Incarnation;
   readonly message: RingMessage;
 };
 
 type Station = {
   readonly id: NodeId;
+  /** That of the node, unless it is a clone of it. */
+  readonly place: NodeId;
+  readonly lives: LifeFilter;
+  sent: number;
   readonly clock: Timeline;
   readonly incarnation: Incarnation;
   readonly ring: Ring;
@@ -42,11 +51,18 @@ type Station = {
 };
 
 const socketFramesMax = 400;
+const addressMovesMs = 3000;
+const usualSafeWaitMs = sampleConf().fencing.safeWaitMs;
+
+/** A second machine with the id of a node is at the place of that number. */
+export const clonePlaces = 100;
 
 export type HostileParts = {
   readonly network: RingNetwork;
   /** A node without a clock of its own has the true time. */
   readonly clocks?: ReadonlyMap<NodeId, Timeline>;
+  /** How long one of two lives must be silent; as the sample configuration has it unless given. */
+  readonly safeWaitMs?: number;
 };
 
 export class HostileMembership implements Membership {
@@ -56,24 +72,27 @@ export class HostileMembership implements Membership {
   readonly #clocks: ReadonlyMap<NodeId, Timeline>;
   readonly #up = new Map<NodeId, Station>();
   readonly #durable = new Map<NodeId, number>();
+  readonly #safeWaitMs: number;
   #lives = 0;
 
   constructor(
     time: VirtualTime,
     nodes: readonly NodeId[],
-    { network, clocks = new Map() }: HostileParts,
+    { network, clocks = new Map(), safeWaitMs = usualSafeWaitMs }: HostileParts,
   ) {
+    this.#safeWaitMs = safeWaitMs;
     this.#time = time;
     this.#nodes = nodes;
     this.network = network;
     this.#clocks = clocks;
   }
 
-  boot(node: NodeId, sink: (event: MembershipEvent) => void): void {
+  boot(place: NodeId, sink: (event: MembershipEvent) => void): void {
+    const node = this.#nodes.find((one) => one === place % clonePlaces) ?? place;
     this.#lives += 1;
     const incarnation = parseIncarnation(this.#lives);
     if (incarnation === null) throw new Error("no incarnation");
-    const durable = this.#durable.get(node) ?? 0;
+    const durable = this.#durable.get(place) ?? this.#durable.get(node) ?? 0;
     const ring = new Ring({
       ...tuningDefaults,
       self: node,
@@ -86,6 +105,9 @@ export class HostileMembership implements Membership {
     const clock = this.#clocks.get(node) ?? this.#time;
     const station: Station = {
       id: node,
+      place,
+      lives: new LifeFilter(this.#safeWaitMs),
+      sent: 0,
       clock,
       incarnation,
       ring,
@@ -102,7 +124,7 @@ export class HostileMembership implements Membership {
       due: [],
       ringId: null,
     };
-    this.#up.set(node, station);
+    this.#up.set(place, station);
     this.#feed(station, { type: "start" });
   }
 
@@ -131,7 +153,9 @@ export class HostileMembership implements Membership {
 
   connect(groups: readonly (readonly NodeId[])[]): void {
     this.network.heal();
-    this.network.partition(...groups);
+    const places = groups.map((group): readonly number[] => group);
+    const clones = this.#nodes.map((node) => node + clonePlaces);
+    this.network.partition(...places.slice(0, -1), [...(places.at(-1) ?? []), ...clones]);
   }
 
   pause(node: NodeId): void {
@@ -147,8 +171,10 @@ export class HostileMembership implements Membership {
     station.pausedAt = null;
     this.#feed(station, { type: "stall", lateMs: ms(lateMs) });
     for (const frame of station.arrived.splice(0)) {
+      if (!this.#admits(station, frame)) continue;
       const fresh = lateMs <= tuningDefaults.tokenMs / 2 || isOfRing(frame, station.ringId);
-      if (fresh) this.#feed(station, { type: "frame", ...frame });
+      const { from, incarnation, message } = frame;
+      if (fresh) this.#feed(station, { type: "frame", from, incarnation, message });
     }
     for (const timer of station.due.splice(0)) this.#feed(station, { type: "timer", timer });
   }
@@ -180,8 +206,8 @@ export class HostileMembership implements Membership {
         return;
       case "persist":
         this.#time.after(10, () => {
-          if (this.#up.get(station.id) !== station) return;
-          this.#durable.set(station.id, output.ringSeq);
+          if (this.#up.get(station.place) !== station) return;
+          this.#durable.set(station.place, output.ringSeq);
           this.#feed(station, { type: "persisted", ringSeq: output.ringSeq });
         });
         return;
@@ -195,7 +221,7 @@ export class HostileMembership implements Membership {
         station.sink({
           type: "configuration",
           configuration: output.configuration,
-          heardAt: station.evidence.heardAt(),
+          heardAt: station.evidence.heardAt(output.configuration.ring),
         });
         return;
       case "suspended":
@@ -216,22 +242,54 @@ export class HostileMembership implements Membership {
   }
 
   #send(from: Station, to: readonly NodeId[], message: RingMessage): void {
-    const frame: Frame = { from: from.id, incarnation: from.incarnation, message };
-    for (const node of to) {
-      if (node === from.id) {
-        this.#feed(from, { type: "frame", ...frame });
-        continue;
-      }
-      const packet = { message, frame: { bytes: Buffer.alloc(0) }, full: false };
-      for (const delayMs of this.network.arrivals(from.id, node, packet)) {
+    from.sent += 1;
+    const { id, incarnation, sent: number } = from;
+    const frame: Frame = { from: id, by: from, number, incarnation, message };
+    if (to.includes(id)) this.#feed(from, { type: "frame", from: id, incarnation, message });
+    const packet = { message, frame: { bytes: Buffer.alloc(0) }, full: false };
+    for (const place of this.#placesOf(to, message)) {
+      // A machine takes nothing that comes from its own address.
+      if (place % clonePlaces === id) continue;
+      for (const delayMs of this.network.arrivals(from.place, place, packet)) {
         this.#time.after(delayMs, () => {
-          const station = this.#up.get(node);
+          const station = this.#up.get(place);
           if (station === undefined) return;
-          if (station.pausedAt === null) this.#feed(station, { type: "frame", ...frame });
+          if (station.pausedAt === null) this.#arrive(station, frame);
           else if (station.arrived.length < socketFramesMax) station.arrived.push(frame);
         });
       }
     }
+  }
+
+  /** What is addressed to one of two machines with the same address reaches now this, now that. */
+  #placesOf(to: readonly NodeId[], message: RingMessage): readonly NodeId[] {
+    const places = [...this.#up.keys()].filter((place) => place >= clonePlaces);
+    if (places.length === 0) return to;
+    const unicast = message.type === "token" || message.type === "commit";
+    const takesTurns = Math.floor(this.#time.nowMs / addressMovesMs) % 2 === 0;
+    const clones = places.filter((place) => to.some((node) => node === place % clonePlaces));
+    if (!unicast || clones.length === 0) return [...to, ...clones];
+    return takesTurns ? clones : to;
+  }
+
+  #arrive(station: Station, frame: Frame): void {
+    if (!this.#admits(station, frame)) return;
+    const { from, incarnation, message } = frame;
+    this.#feed(station, { type: "frame", from, incarnation, message });
+  }
+
+  #admits(station: Station, { from, by, number, incarnation }: Frame): boolean {
+    const arrival = { from, incarnation, number, nowMs: station.clock.nowMs };
+    const { opened, news, accepted } = station.lives.take(arrival, () => {
+      const alive = this.#up.get(by.place) === by && by.pausedAt === null;
+      return alive && this.network.reaches(station.place, by.place);
+    });
+    if (news) {
+      const nodes = station.lives.contested();
+      station.sink({ type: "contested", nodes });
+    }
+    if (accepted) this.#feed(station, { type: "forget-life", node: from });
+    return opened;
   }
 }
 

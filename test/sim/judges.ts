@@ -6,6 +6,7 @@ import type { ServiceName } from "../../src/model/ids.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import type { ServiceTable } from "../../src/services/service-table.ts";
 import type { Cluster } from "./cluster.ts";
+import { clonePlaces } from "./hostile-membership.ts";
 import { virtualAddress } from "./sample-conf.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -35,7 +36,9 @@ export function judgeOwners(cluster: Cluster): void {
   const holders = cluster.holders(virtualAddress);
   if (holders.length > 1) throw new Violation(`address twice: nodes ${holders.join(", ")}`);
   for (const node of cluster.nodes) {
-    const astray = cluster.runningOn(`node${node}-qpidd-service`).filter((one) => one !== node);
+    const brokers = cluster.runningOn(`node${node}-qpidd-service`);
+    if (brokers.length > 1) throw new Violation(`broker of node${node} twice: ${brokers.join()}`);
+    const astray = brokers.filter((place) => place % clonePlaces !== node);
     if (astray.length > 0) throw new Violation(`broker of node${node} on ${astray.join(", ")}`);
   }
 }

@@ -9,10 +9,16 @@ export type MembershipEvent =
   | {
       readonly type: "configuration";
       readonly configuration: RingConfiguration;
-      readonly heardAt: readonly { readonly node: NodeId; readonly atMs: number }[];
+      readonly heardAt: readonly {
+        readonly node: NodeId;
+        readonly atMs: number;
+        readonly beforeMs: number;
+      }[];
     }
   | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
   | { readonly type: "suspended"; readonly reason: string }
+  /** More than one process uses the ids of these nodes. */
+  | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
   | { readonly type: "lease"; readonly ring: RingId; readonly startMs: number };
 
 export interface Membership {

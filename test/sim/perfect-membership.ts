@@ -16,6 +16,8 @@ type Member = {
   synced: boolean;
   paused: boolean;
   readonly heard: Map<NodeId, number>;
+  /** The same on rings before the present one. */
+  before: ReadonlyMap<NodeId, number>;
   queue: { readonly lane: Lane; readonly payload: unknown }[];
 };
 
@@ -48,6 +50,7 @@ export class PerfectMembership implements Membership {
       synced: false,
       paused: false,
       heard: new Map(this.#nodes.map((other) => [other, this.#time.nowMs])),
+      before: new Map(),
       queue: [],
     });
     this.#reform(joinMs);
@@ -168,14 +171,17 @@ export class PerfectMembership implements Membership {
         });
       }
       const joined = group.filter((id) => !together.includes(id));
-      Object.assign(member, { ring, members: group, operational: true, synced: false });
+      const state = { ring, members: group, operational: true, synced: false };
+      Object.assign(member, { ...state, before: new Map(member.heard) });
       this.#configure(member, { kind: "regular", ring, members: group, left: [], joined });
     }
     for (const member of members) this.#flush(member);
   }
 
   #configure(member: Member, configuration: RingConfiguration): void {
-    const heardAt = [...member.heard].map(([node, atMs]) => ({ node, atMs }));
+    const heardAt = [...member.heard].map(([node, atMs]) => {
+      return { node, atMs, beforeMs: member.before.get(node) ?? atMs };
+    });
     if (!member.paused) member.sink({ type: "configuration", configuration, heardAt });
   }
 

@@ -3,7 +3,8 @@
  * daemon are answered by asking again there; what was granted is not asked for twice, so that the
  * judges see when it had no effect.
  */
-import type { Cluster, Reply } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Reply } from "./cluster-machine.ts";
 import { Violation } from "./judges.ts";
 
 /** Forming a ring, a last stop on the way out: all that makes a healed node refuse is over then. */

@@ -85,8 +85,13 @@ export class RingNetwork {
 
   /** Whether a connection between the two would live: it needs both directions. */
   connects(one: number, other: number): boolean {
-    if (this.#unplugged.has(one) || this.#unplugged.has(other)) return false;
-    return !this.#cuts.has(`${one}>${other}`) && !this.#cuts.has(`${other}>${one}`);
+    return this.reaches(one, other) && this.reaches(other, one);
+  }
+
+  /** Whether frames would arrive at all. */
+  reaches(from: number, to: number): boolean {
+    const unplugged = this.#unplugged.has(from) || this.#unplugged.has(to);
+    return !unplugged && !this.#cuts.has(`${from}>${to}`);
   }
 
   /** After how many milliseconds the packet arrives; more than once, or never. */

@@ -1,13 +1,17 @@
 /** A machine of a simulated cluster, and the daemon on it. */
+import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeTimer } from "../../src/node/node-events.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
-import type { Answer, Reply } from "./cluster.ts";
 import type { VirtualGuard } from "./virtual-guard.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 import type { Timeline, VirtualTimers } from "./virtual-time.ts";
 
+export type Answer = { readonly accepted: boolean; readonly text: string };
+export type Reply = { readonly code: number; readonly owner: NodeId | null };
+
 export type Machine = {
+  readonly node: NodeId;
   readonly host: VirtualHost;
   readonly clock: Timeline;
   /** What the machine's wall clock adds to its other one. */

@@ -1,0 +1,58 @@
+/**
+ * The owner of the primary is back at once, and its clean-up waits for the stop of a service that
+ * was never started: the others must not wait for that. Real daemons, and a judge from outside.
+ */
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { enterNamespaces } from "../netns/enter.ts";
+
+const entry = await enterNamespaces();
+const { test, t: suite } = await import("tap");
+const { serviceAddress } = await import("../netns/node-files.ts");
+const { OutsideJudge } = await import("./outside-judge.ts");
+const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
+const skip = entry.type === "unsupported" ? entry.reason : false;
+
+suite.setTimeout(120_000);
+const conf = "/tmp/long-clean-up.conf";
+const cluster = new RealCluster({ conf });
+const judge = new OutsideJudge();
+const slowStop = '#!/bin/sh\n[ "$1" != stop ] || [ ! -e /run/slow ] || sleep 60\nexit 0\n';
+const slow =
+  '<service name="slow" autostart="0"><script name="slow" file="/etc/init.d/slow"/></service>';
+
+if (skip === false) {
+  const text = readFileSync(publishedConf, "utf8");
+  const made = text.replace("<rm", '<totem token="1000"/>\n  <rm').replace("</rm>", `${slow}</rm>`);
+  writeFileSync(conf, made);
+  await cluster.start();
+  for (const node of cluster.net.nodes) {
+    writeFileSync(cluster.net.path(node, "etc/init.d/slow"), slowStop);
+    chmodSync(cluster.net.path(node, "etc/init.d/slow"), 0o755);
+  }
+  judge.start(cluster.net, serviceAddress);
+  cluster.startAll();
+}
+suite.teardown(async () => {
+  await judge.stop();
+  await cluster.stop();
+});
+
+test("nobody waits for the stop of another service of a node that is back", { skip }, async (t) => {
+  const owner = await cluster.started(1, primary, 40_000);
+  const witness = owner === 1 ? 2 : 1;
+  await cluster.net.execOnNode(owner, ["touch", "/run/slow"]);
+  const sinceMs = judge.nowMs;
+  const before = cluster.daemon(owner);
+  before.kill("SIGKILL");
+  await before.exited;
+  cluster.startDaemon(owner);
+  await cluster.takenOver(witness, owner);
+  const shown = (await cluster.status(witness))?.nodes.find(({ id }) => id === owner);
+  t.equal(shown?.ready, false, "its clean-up goes on");
+  const tookMs = judge.nowMs - sinceMs;
+  await cluster.until("the judge has seen it", () => judge.sawUntil(sinceMs + tookMs));
+  t.comment(
+    `${judge.gapsInWords(sinceMs)}; started elsewhere ${tookMs.toFixed(0)} ms after the kill`,
+  );
+  t.same(judge.doubles(sinceMs), [], "never two owners");
+});
