@@ -89,7 +89,10 @@ const unfencing = { unfence: [{ device: "san", agent: "fence_test", parameters: 
 
 export function runClusterSchedule(seed: number, sample: SampleOptions = {}): ClusterVerdict {
   const random = new Random(seed);
-  const brokers = seed >= partsSeedMin ? { tree: brokerInParts } : {};
+  const parts = seed >= partsSeedMin ? { tree: brokerInParts } : {};
+  // In half of the runs with copied machines everything stops without quorum, and is judged.
+  const stopsAll = seed >= cloneSeedMin && seed % 4 >= 2;
+  const brokers = { ...parts, ...(stopsAll ? { boundTo: null } : {}) };
   const late = seed >= slowReadSeedMin;
   const unfence = late && seed % 2 === 0 ? unfencing : {};
   const conf = sampleConf({ nodes: 3 + (seed % 3), brokers, ...unfence, ...sample });

@@ -99,6 +99,10 @@ export class Cluster {
     return this.#options.conf.nodes.map((node) => node.id);
   }
 
+  get conf(): ClusterConf {
+    return this.#options.conf;
+  }
+
   host(node: number): VirtualHost {
     return this.#machine(node).host;
   }

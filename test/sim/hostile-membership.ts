@@ -190,6 +190,8 @@ export class HostileMembership implements Membership {
   }
 
   #perform(station: Station, output: RingOutput): void {
+    // The life may have ended by what was performed before.
+    if (this.#up.get(station.place) !== station) return;
     const nowMs = ms(station.clock.nowMs);
     switch (output.type) {
       case "multicast":
