@@ -44,6 +44,8 @@ const worksMax = [128, 1, 20, 3];
 
 export class Cluster {
   readonly log: string[] = [];
+  /** There was a second machine of one id. */
+  copied = false;
   /** How often a watchdog has reset its machine. */
   resets = 0;
   readonly #options: ClusterOptions;
@@ -81,6 +83,7 @@ export class Cluster {
 
   /** A copy of the node's machine and of its state is started beside it. Returns its place. */
   clone(node: number): NodeId {
+    this.copied = true;
     const original = this.#machine(node);
     const place = id(node + clonePlaces);
     const copy = this.#machines.get(place) ?? this.#newMachine(original.node, place);

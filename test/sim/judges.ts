@@ -91,14 +91,18 @@ export class TakeoverJudge {
   }
 }
 
-/** Members at the same point of the same history have the same table. */
+/**
+ * Members at the same point of the same history have the same table. With a copy on either side two
+ * rings of one identity may have had a majority: then only those of one ring are compared.
+ */
 export function judgeReplicas(cluster: Cluster): void {
   const seen = new Map<string, { readonly node: number; readonly digest: string }>();
   for (const node of cluster.nodes) {
     const snapshot = cluster.node(node)?.snapshot;
     if (snapshot?.table == null || snapshot.history === null) continue;
     const { ringSeq, version, digest } = snapshot.history;
-    const point = `${ringSeq} ${version}`;
+    const members = cluster.copied ? snapshot.members.join() : "";
+    const point = `${ringSeq} ${version} ${members}`.trim();
     const other = seen.get(point);
     if (other !== undefined && other.digest !== digest) {
       throw new Violation(`nodes ${other.node} and ${node} differ at ${point}`);
