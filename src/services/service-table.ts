@@ -18,7 +18,6 @@
 import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import { count, flag, list, nullable, number, record, type Shaped } from "../model/shape.ts";
 import {
   initialised,
   onInitDone,
@@ -41,55 +40,19 @@ import { releaseServices, releaseVerified, resolveFailed } from "./lost-node.ts"
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
-import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./service-state.ts";
+import { freshRecord, holderOf, type ServiceRecord } from "./service-state.ts";
 import { snapshotProblem } from "./snapshot-check.ts";
 import {
-  type ConfChange,
-  confChange,
   type Decision,
   type LastChange,
-  type NodeRecord,
   type NodeVerdict,
-  nodeRecord,
   type ReadConf,
   TableDraft,
-  type TableOutput,
   type TableWork,
 } from "./table-draft.ts";
+import type { TableInput, TableOutput } from "./table-events.ts";
+import type { ConfChange, NodeRecord, TableSnapshot } from "./table-snapshot.ts";
 import { type ServiceWait, waitOf } from "./waiting.ts";
-
-/** The table as it travels to a joiner. */
-export const tableSnapshot = record({
-  nowMs: number,
-  nextOp: count,
-  /** Starts that have ended well in this history. */
-  startsDone: count,
-  locked: flag,
-  change: nullable(confChange),
-  nodes: list(nodeRecord),
-  services: list(serviceRecord),
-});
-export type TableSnapshot = Shaped<typeof tableSnapshot>;
-
-export type TableInput =
-  /** A quorate configuration whose members have exchanged their state. */
-  | {
-      readonly type: "view";
-      readonly members: readonly { readonly node: NodeId; readonly life: number }[];
-      /** Members whose history is this table's; the others have lost theirs. */
-      readonly continuing: readonly NodeId[];
-      /** Members that were on other machines before, where something may run. */
-      readonly moved: readonly NodeId[];
-    }
-  | { readonly type: "message"; readonly message: ServiceMessage }
-  /** The node runs nothing any more; `text` says how that is known. */
-  | {
-      readonly type: "fenced";
-      readonly node: NodeId;
-      readonly text: string;
-      /** Milliseconds since 1970, as whoever fenced it says. */
-      readonly atMs: number;
-    };
 
 export class ServiceTable {
   readonly #draft: TableDraft;
