@@ -6,7 +6,8 @@
  */
 import type { AddressClaims } from "../io/address-claims.ts";
 import { placesOf } from "../io/interface-addresses.ts";
-import type { Addresses, LogSink } from "../io/ports.ts";
+import type { Addresses } from "../io/network-ports.ts";
+import type { LogSink } from "../io/ports.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 
 export type RemainsPorts = {

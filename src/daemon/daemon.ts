@@ -9,7 +9,8 @@
 import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log-lines.ts";
-import type { LinkEvent, LogSink, Stop } from "../io/ports.ts";
+import type { LinkEvent } from "../io/network-ports.ts";
+import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";

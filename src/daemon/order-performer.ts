@@ -7,15 +7,8 @@
  */
 import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
 import type { AddressClaims } from "../io/address-claims.ts";
-import type {
-  DoneFor,
-  Network,
-  NetworkInterface,
-  ProcessResult,
-  ProcessRunner,
-  Stop,
-  TrackedProcess,
-} from "../io/ports.ts";
+import type { Network, NetworkInterface } from "../io/network-ports.ts";
+import type { DoneFor, ProcessResult, ProcessRunner, Stop, TrackedProcess } from "../io/ports.ts";
 import { noFile } from "../io/process-runner.ts";
 import { trackingVariables } from "../io/tracked-processes.ts";
 import type {

@@ -7,7 +7,9 @@
  *     the old one would get lost for half a minute, and rings break up meanwhile.
  * L2  A warning about an MTU is given once for each value.
  */
-import type { LinkEvent, Network, NetworkInterface, Stop } from "../io/ports.ts";
+
+import type { LinkEvent, Network, NetworkInterface } from "../io/network-ports.ts";
+import type { Stop } from "../io/ports.ts";
 import { sameAddress } from "../vip/address.ts";
 
 export type RingLinkOptions = {

@@ -17,7 +17,8 @@ import { addressMeansText, openAddresses } from "../io/linux-network.ts";
 import { LinuxWatchdog } from "../io/linux-watchdog.ts";
 import { logFormats } from "../io/log-lines.ts";
 import { LineLog } from "../io/log-sink.ts";
-import type { Addresses, Stop, Watchdog } from "../io/ports.ts";
+import type { Addresses } from "../io/network-ports.ts";
+import type { Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { ServiceCgroups } from "../io/service-cgroups.ts";
 import {

@@ -8,7 +8,8 @@
 
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
-import type { Addresses, AddressOrder, DoneFor, ProbeResult, Stop } from "./ports.ts";
+import type { Addresses, AddressOrder, ProbeResult } from "./network-ports.ts";
+import type { DoneFor, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";
 

@@ -3,7 +3,7 @@
  * Does not know where the list comes from.
  */
 import { addressBytes } from "./neighbour-packets.ts";
-import type { AddressOrder, InterfaceAddress, NetworkInterface } from "./ports.ts";
+import type { AddressOrder, InterfaceAddress, NetworkInterface } from "./network-ports.ts";
 
 /** An address where it stands. */
 export type AddressPlace = AddressOrder & Pick<InterfaceAddress, "marked">;

@@ -5,7 +5,7 @@
  */
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { parseJson } from "./json-text.ts";
-import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./ports.ts";
+import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./network-ports.ts";
 import { addressProtocol } from "./rtnetlink.ts";
 
 /**

@@ -13,12 +13,11 @@ import type {
   AddAddressResult,
   Addresses,
   AddressOrder,
-  DoneFor,
   LinkEvent,
   NetworkInterface,
   RemoveAddressResult,
-  Stop,
-} from "./ports.ts";
+} from "./network-ports.ts";
+import type { DoneFor, Stop } from "./ports.ts";
 import { type RunServiceTool, runPlainly, toolEnvironment } from "./tool.ts";
 
 /** After the watch died: often enough to matter, too seldom to load a machine without memory. */

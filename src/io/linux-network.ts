@@ -11,14 +11,13 @@ import type {
   AddAddressResult,
   Addresses,
   AddressOrder,
-  DoneFor,
   LinkEvent,
   Network,
   NetworkInterface,
   ProbeResult,
   RemoveAddressResult,
-  Stop,
-} from "./ports.ts";
+} from "./network-ports.ts";
+import type { DoneFor, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";
 

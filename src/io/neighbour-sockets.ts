@@ -18,7 +18,7 @@ import {
   packetFamily,
   solicitedGroup,
 } from "./neighbour-packets.ts";
-import type { AddressFamily, ProbeResult } from "./ports.ts";
+import type { AddressFamily, ProbeResult } from "./network-ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 
 /** An address and the interface it is, or shall be, on. */

@@ -16,7 +16,7 @@ import type {
   AddressOrder,
   NetworkInterface,
   RemoveAddressResult,
-} from "./ports.ts";
+} from "./network-ports.ts";
 import {
   addressUnavailable,
   fileExists,

@@ -4,7 +4,9 @@
  * Source: rtnetlink(7), netlink(7): a listener that is too slow loses messages, and is told so.
  * V1  What may have been missed is said: `resync` follows every loss, and the first look.
  */
-import type { Addresses, LinkEvent, Stop } from "./ports.ts";
+
+import type { Addresses, LinkEvent } from "./network-ports.ts";
+import type { Stop } from "./ports.ts";
 import {
   changeGroups,
   decodeMessages,

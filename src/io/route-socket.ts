@@ -10,7 +10,7 @@
  * R3  What a change has come to is what the kernel said; where that was lost, it is unknown.
  */
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import type { AddressOrder, NetworkInterface } from "./ports.ts";
+import type { AddressOrder, NetworkInterface } from "./network-ports.ts";
 import {
   type AddressRecord,
   addAddressRequest,

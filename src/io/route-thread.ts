@@ -6,7 +6,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { type Result, refuse } from "../model/outcome.ts";
-import type { AddressOrder, NetworkInterface } from "./ports.ts";
+import type { AddressOrder, NetworkInterface } from "./network-ports.ts";
 import { type RouteProblem, RouteSocket } from "./route-socket.ts";
 import { loadSystemCalls } from "./system-calls.ts";
 

@@ -6,7 +6,12 @@
  */
 import { endianness } from "node:os";
 import { addressBytes, addressText, macText } from "./neighbour-packets.ts";
-import type { AddressOrder, InterfaceAddress, LinkEvent, NetworkInterface } from "./ports.ts";
+import type {
+  AddressOrder,
+  InterfaceAddress,
+  LinkEvent,
+  NetworkInterface,
+} from "./network-ports.ts";
 
 export const netlinkFamily = 16;
 export const netlinkRoute = 0;

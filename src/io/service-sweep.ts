@@ -9,7 +9,8 @@
  * W3  What could not be looked at is left, as far as anybody knows.
  */
 import { placesOf } from "./interface-addresses.ts";
-import type { Addresses, ProcessRunner, TrackedLook } from "./ports.ts";
+import type { Addresses } from "./network-ports.ts";
+import type { ProcessRunner, TrackedLook } from "./ports.ts";
 
 export type SweepPorts = {
   readonly addresses: Addresses;

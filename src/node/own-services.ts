@@ -16,7 +16,7 @@ import type { LocalInput, LocalOutput } from "../services/local-events.ts";
 import { LocalServices } from "../services/local-services.ts";
 import type { ServiceMessage } from "../services/service-messages.ts";
 import type { Operation } from "../services/service-state.ts";
-import type { TableOutput } from "../services/table-draft.ts";
+import type { TableOutput } from "../services/table-events.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";

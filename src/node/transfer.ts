@@ -7,7 +7,7 @@ import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { Shaped } from "../model/shape.ts";
 import type { Quorum } from "../quorum/quorum.ts";
-import { tableSnapshot } from "../services/service-table.ts";
+import { tableSnapshot } from "../services/table-snapshot.ts";
 import type { Hello, snapshot } from "../services/table-sync.ts";
 import { fixedDigest, travelling } from "./configurations.ts";
 import type { StateExchange } from "./exchange.ts";

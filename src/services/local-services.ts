@@ -8,21 +8,19 @@
  * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
- * L8  A start that is given up is answered when its agent has ended: stop and start of a service
- *     never run side by side.
  */
 import type { AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import { AgentWatch } from "./agent-watch.ts";
 import type { CheckCause } from "./check-queue.ts";
 import { CheckSchedule } from "./check-schedule.ts";
 import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput } from "./local-events.ts";
+import { type BegunJob, type JobStep, LocalJobs } from "./local-jobs.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf, refusedRun } from "./operation-calls.ts";
-import type { Operation, OperationAbort } from "./service-state.ts";
+import type { Operation } from "./service-state.ts";
 
 export class LocalServices {
   #conf: ClusterConf;
@@ -31,11 +29,8 @@ export class LocalServices {
   /** Comes into force when the clean-up has ended (L4). */
   #deferred: ClusterConf | null = null;
   readonly #checks: CheckSchedule;
-  readonly #watch = new AgentWatch();
+  readonly #jobs: LocalJobs;
   readonly #cleanUp = new CleanUp();
-  /** Starts that need not go on, by operation. */
-  readonly #aborted = new Set<number>();
-  #lastAction = 0;
   #nowMs = 0;
   #out: LocalOutput[] = [];
 
@@ -46,6 +41,7 @@ export class LocalServices {
     this.#conf = conf;
     this.#places = new LocalPlaces(identity);
     this.#checks = new CheckSchedule(this.#places);
+    this.#jobs = new LocalJobs(this.#places);
     for (const service of conf.services.services) this.#places.add(service);
   }
 
@@ -82,7 +78,7 @@ export class LocalServices {
 
   /** What takes too long at the moment, and how often that was so. */
   get agents() {
-    return this.#watch.report(this.#places.busyPlaces(), this.#nowMs);
+    return this.#jobs.report(this.#nowMs);
   }
 
   /** Whether a clean-up wants to `continue`. */
@@ -99,7 +95,7 @@ export class LocalServices {
         this.#onRun(input);
         break;
       case "abort":
-        this.#onAbort(input);
+        this.#out.push(...this.#jobs.abort(input));
         break;
       case "report":
         this.#onReport(input.action, input.report);
@@ -118,7 +114,7 @@ export class LocalServices {
         break;
       case "new-life":
         for (const place of this.#places.all()) place.lastOp = 0;
-        this.#aborted.clear();
+        this.#jobs.forgetAborts();
         break;
       case "clean-up":
       case "stand-down":
@@ -160,45 +156,26 @@ export class LocalServices {
     place.worker.nodesOff = off;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
-    this.#begin(place, { kind: op.kind, call, op });
+    this.#begin(place, { kind: op.kind, call, op, check: null });
   }
 
-  /** Its agent is told to end, and waited for (L8). */
-  #onAbort({ service, operation }: OperationAbort): void {
-    const job = this.#places.get(service)?.job ?? null;
-    if (job?.op?.id !== operation.id || this.#aborted.has(operation.id)) return;
-    this.#aborted.add(operation.id);
-    this.#out.push({ type: "cancel", action: job.action });
+  #begin(place: Place, begun: BegunJob): void {
+    this.#follow(place, this.#jobs.begin(place, begun, this.#nowMs));
   }
 
-  #begin(place: Place, begun: Pick<Job, "kind" | "call" | "op">, check: CheckCause | null = null) {
-    const times = { beganMs: this.#nowMs, orderMs: this.#nowMs };
-    this.#resume(place, { ...begun, ...times, check, order: null, action: 0 }, null);
-  }
-
-  #resume(place: Place, job: Job, report: AgentReport | null): void {
-    const next = report === null ? job.call.next() : job.call.next(report);
-    const aborted = job.op !== null && this.#aborted.has(job.op.id);
-    if (next.done === true || aborted) {
-      this.#watch.ended(place, this.#nowMs);
-      this.#places.setJob(place, null);
-      this.#finish(place, job, next.done === true ? next.value : { code: 1, text: "" });
-      this.#takeNext(place);
+  #follow(place: Place, step: JobStep): void {
+    if (step.type === "goes-on") {
+      this.#out.push(...step.outputs);
       return;
     }
-    this.#lastAction += 1;
-    const { value: order } = next;
-    this.#places.setJob(place, { ...job, order, orderMs: this.#nowMs, action: this.#lastAction });
-    const service = place.worker.conf.name;
-    if (order.type === "pause") {
-      for (const text of this.#watch.pausing(service, order, this.#nowMs)) this.#say(text);
-    }
-    this.#out.push({ type: "act", action: this.#lastAction, service, order });
+    this.#finish(place, step.job, step.verdict);
+    this.#takeNext(place);
   }
 
   #onReport(action: number, report: AgentReport): void {
     const place = this.#places.ofAction(action);
-    if (place?.job != null) this.#resume(place, place.job, report);
+    if (place?.job == null) return;
+    this.#follow(place, this.#jobs.resume(place, place.job, { report, nowMs: this.#nowMs }));
   }
 
   #finish(place: Place, job: Job, verdict: { readonly code: number; readonly text: string }): void {
@@ -233,7 +210,7 @@ export class LocalServices {
     for (const name of clean) {
       const place = this.#places.get(name);
       invariant(place !== undefined, `${name} is new and not there`);
-      this.#begin(place, { kind: "clean", call: place.worker.cleanUp(), op: null });
+      this.#begin(place, { kind: "clean", call: place.worker.cleanUp(), op: null, check: null });
     }
     if (clean.length === 0) this.#finishInitialising();
   }
@@ -274,7 +251,6 @@ export class LocalServices {
     end: { readonly outcome: "ok" | "failed"; readonly text: string },
   ): void {
     const { worker } = place;
-    const aborted = this.#aborted.delete(op.id) && end.outcome === "failed";
     if (op.kind === "start" && end.outcome === "ok") place.startOp = op.id;
     if (place.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
@@ -283,8 +259,7 @@ export class LocalServices {
       this.#places.setRemains(place, false);
       if (end.text !== "") this.#warn(place, end.text);
     }
-    const text = aborted ? "given up: it is to be stopped" : end.text;
-    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end, text });
+    this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 
   #finishCheck(
@@ -330,8 +305,7 @@ export class LocalServices {
   }
 
   #onPoll(frozen: readonly ServiceName[]): void {
-    const overdue = this.#watch.newlyOverdue(this.#places.busyPlaces(), this.#nowMs);
-    for (const text of overdue) this.#say(text);
+    for (const text of this.#jobs.newlyOverdue(this.#nowMs)) this.#say(text);
     if (this.#cleanUp.clean) this.#checks.poll(frozen);
   }
 
@@ -344,7 +318,7 @@ export class LocalServices {
 
   #check(place: Place, cause: CheckCause): void {
     const call = place.worker.check(this.#nowMs, cause);
-    if (call !== null) this.#begin(place, { kind: "status", call, op: null }, cause);
+    if (call !== null) this.#begin(place, { kind: "status", call, op: null, check: cause });
   }
 
   #checkAgain(place: Place): void {
@@ -380,7 +354,7 @@ export class LocalServices {
   #cleanMore(how: CleanUpKind): void {
     for (const place of this.#cleanUp.inTurn(how)) {
       const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
-      this.#begin(place, { kind: "clean", call, op: null });
+      this.#begin(place, { kind: "clean", call, op: null, check: null });
     }
     this.#finishCleaning();
   }
@@ -398,9 +372,7 @@ export class LocalServices {
 
   #cancel(place: Place): void {
     if (place.job === null) return;
-    this.#watch.ended(place, this.#nowMs);
-    this.#out.push({ type: "cancel", action: place.job.action });
-    this.#places.setJob(place, null);
+    this.#out.push(this.#jobs.cancel(place, place.job, this.#nowMs));
     this.#takeNext(place);
   }
 }

@@ -5,91 +5,35 @@
  * Knows no ring, no clock, no agents; time is what messages carry.
  * Source: rgmanager groups.c, rg_state.c, main.c: membership_update, as one decision sequence.
  * T1  A service starts only on a ready node, and only when its last holder is resolved.
- * T2  A lost node's services change only when it is fenced or has proven itself clean.
  * T3  A service whose unknown holder might run it does not start.
  * T4  What follows from an input is complete before the next one is taken, and before the table
  *     is handed on: in how many parts it is done changes nothing.
- * T5  What a node has kept without quorum is started there at its `ready`, or stopped.
- *
- *   node: absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
- *                            ▲                 └──not in view──► lost ──fenced──► absent
- *                            └───────── view, until proven clean ─┘
+ * The phases of the nodes, with T2 and T5, are in node-phases.ts.
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import { count, flag, list, nullable, number, record, type Shaped } from "../model/shape.ts";
-import {
-  initialised,
-  onInitDone,
-  onOtherView,
-  onProposal,
-  onVote,
-  settleChange,
-} from "./conf-change.ts";
-import {
-  abortStart,
-  beginStop,
-  evaluateAll,
-  evaluateCrowdedOut,
-  evaluateDue,
-  failBackAll,
-} from "./evaluation.ts";
+import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
+import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
-import { adoptKept } from "./kept-services.ts";
-import { releaseServices, releaseVerified, resolveFailed } from "./lost-node.ts";
+import { releaseVerified } from "./lost-node.ts";
+import { grantDepartures, onFenced, onLeaving, onLeft, onReady, onView } from "./node-phases.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
-import { freshRecord, holderOf, type ServiceRecord, serviceRecord } from "./service-state.ts";
+import { freshRecord, type ServiceRecord } from "./service-state.ts";
 import { snapshotProblem } from "./snapshot-check.ts";
 import {
-  type ConfChange,
-  confChange,
   type Decision,
   type LastChange,
-  type NodeRecord,
   type NodeVerdict,
-  nodeRecord,
   type ReadConf,
   TableDraft,
-  type TableOutput,
   type TableWork,
 } from "./table-draft.ts";
+import type { TableInput, TableOutput } from "./table-events.ts";
+import type { ConfChange, NodeRecord, TableSnapshot } from "./table-snapshot.ts";
 import { type ServiceWait, waitOf } from "./waiting.ts";
-
-/** The table as it travels to a joiner. */
-export const tableSnapshot = record({
-  nowMs: number,
-  nextOp: count,
-  /** Starts that have ended well in this history. */
-  startsDone: count,
-  locked: flag,
-  change: nullable(confChange),
-  nodes: list(nodeRecord),
-  services: list(serviceRecord),
-});
-export type TableSnapshot = Shaped<typeof tableSnapshot>;
-
-export type TableInput =
-  /** A quorate configuration whose members have exchanged their state. */
-  | {
-      readonly type: "view";
-      readonly members: readonly { readonly node: NodeId; readonly life: number }[];
-      /** Members whose history is this table's; the others have lost theirs. */
-      readonly continuing: readonly NodeId[];
-      /** Members that were on other machines before, where something may run. */
-      readonly moved: readonly NodeId[];
-    }
-  | { readonly type: "message"; readonly message: ServiceMessage }
-  /** The node runs nothing any more; `text` says how that is known. */
-  | {
-      readonly type: "fenced";
-      readonly node: NodeId;
-      readonly text: string;
-      /** Milliseconds since 1970, as whoever fenced it says. */
-      readonly atMs: number;
-    };
 
 export class ServiceTable {
   readonly #draft: TableDraft;
@@ -167,21 +111,21 @@ export class ServiceTable {
   *#apply(input: TableInput): TableWork {
     switch (input.type) {
       case "view":
-        this.#onView(input);
+        onView(this.#draft, input);
         break;
       case "message":
         yield* this.#onMessage(input.message);
         break;
       case "fenced":
         this.#draft.nowMs = Math.max(this.#draft.nowMs, input.atMs);
-        yield* this.#onFenced(input.node);
+        yield* onFenced(this.#draft, input.node);
         break;
       default:
         assertNever(input);
     }
     yield* evaluateCrowdedOut(this.#draft);
     yield* settleChange(this.#draft);
-    this.#grantDepartures();
+    grantDepartures(this.#draft);
   }
 
   snapshot(): TableSnapshot {
@@ -258,36 +202,21 @@ export class ServiceTable {
     return this.#draft.verdicts(name, []);
   }
 
-  #onView({ members, continuing, moved }: Extract<TableInput, { readonly type: "view" }>): void {
-    const draft = this.#draft;
-    for (const node of [...draft.nodes.values()]) {
-      const member = members.find((one) => one.node === node.id);
-      const { life } = member ?? node;
-      if (member !== undefined && continuing.includes(node.id) && life === node.life) continue;
-      if (member !== undefined) {
-        draft.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
-      } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost", off: [] });
-      initialised(draft, node.id);
-    }
-    for (const id of moved) draft.putNode({ ...draft.node(id), knowledge: "unknown" });
-    onOtherView(draft);
-  }
-
   *#onMessage(message: ServiceMessage): TableWork {
     const draft = this.#draft;
     draft.nowMs = Math.max(draft.nowMs, message.at);
     switch (message.type) {
       case "ready":
-        yield* this.#onReady(message);
+        yield* onReady(draft, message);
         return;
       case "services-off":
         yield* evaluateAll(draft, yield* releaseVerified(draft, message));
         return;
       case "leaving":
-        yield* this.#onLeaving(message);
+        yield* onLeaving(draft, message);
         return;
       case "left":
-        yield* this.#onLeft(message);
+        yield* onLeft(draft, message);
         return;
       case "op-result":
         onOpResult(draft, message);
@@ -318,91 +247,4 @@ export class ServiceTable {
         assertNever(message);
     }
   }
-
-  *#onReady(message: Extract<ServiceMessage, { readonly type: "ready" }>): TableWork {
-    const draft = this.#draft;
-    const node = draft.nodes.get(message.node);
-    // Only the life that is in the view can say so; an earlier one has been voided since.
-    if (node === undefined || node.life !== message.life) return;
-    if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
-    const phase = message.hosts ? "ready" : "clean";
-    const rested = yield* releaseAs(draft, node.id, { ...node, phase, knowledge: "known" });
-    const state = message.hosts ? "ready" : "clean, and not unfenced yet";
-    draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ${state}` });
-    if (message.hosts) {
-      for (const name of message.kept) adoptKept(draft, name, node.id);
-      yield* failBackAll(draft, node.id);
-    }
-    yield* evaluateAll(draft, rested);
-  }
-
-  *#onLeaving(message: { readonly node: NodeId; readonly life: number }): TableWork {
-    const draft = this.#draft;
-    const node = draft.nodes.get(message.node);
-    if (node === undefined || node.life !== message.life) return;
-    if (node.phase !== "ready" && node.phase !== "clean") return;
-    draft.putNode({ ...node, phase: "leaving", departureGranted: false });
-    initialised(draft, node.id);
-    const name = draft.nameOf(node.id);
-    draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
-    for (const service of draft.inOrder()) {
-      if (service.owner !== node.id) continue;
-      abortStart(draft, service.name);
-      // Under repair it is stopped when that has ended.
-      if (service.state !== "started" || service.op !== null) continue;
-      beginStop(draft, service.name, {
-        node: node.id,
-        goal: { type: "exit" },
-        why: `${name} is leaving`,
-      });
-      yield;
-    }
-  }
-
-  *#onLeft(message: { readonly node: NodeId; readonly life: number }): TableWork {
-    const draft = this.#draft;
-    const node = draft.nodes.get(message.node);
-    if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
-    draft.putNode({ ...node, phase: "absent", knowledge: "known" });
-    yield* evaluateAll(draft, yield* releaseServices(draft, node.id));
-  }
-
-  *#onFenced(id: NodeId): TableWork {
-    const draft = this.#draft;
-    const node = draft.nodes.get(id);
-    if (node === undefined) return;
-    if (["clean", "ready", "leaving"].includes(node.phase)) {
-      // What it runs is its own; what another machine with its id ran has ended.
-      if (node.knowledge === "known") return;
-      draft.putNode({ ...node, knowledge: "known" });
-      yield* evaluateAll(draft, new Set());
-      return;
-    }
-    const phase = node.phase === "joined" ? "joined" : "absent";
-    const after: NodeRecord = { ...node, phase, knowledge: "known" };
-    yield* evaluateAll(draft, yield* releaseAs(draft, id, after));
-  }
-
-  #grantDepartures(): void {
-    for (const node of this.#draft.nodes.values()) {
-      if (node.phase !== "leaving" || node.departureGranted) continue;
-      const held = [...this.#draft.services.values()].some((one) => holderOf(one) === node.id);
-      if (held) continue;
-      this.#draft.putNode({ ...node, departureGranted: true });
-      this.#draft.emit({ type: "departure-granted", node: node.id });
-    }
-  }
-}
-
-/** The node must not be a candidate while what it held is being released, so it changes first. */
-function* releaseAs(
-  draft: TableDraft,
-  id: NodeId,
-  after: NodeRecord,
-): TableWork<ReadonlySet<ServiceName>> {
-  draft.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
-  const rested = yield* releaseServices(draft, id);
-  yield* resolveFailed(draft, id);
-  draft.putNode(after);
-  return rested;
 }

@@ -7,7 +7,7 @@
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { brokenRule, type Operation, type ServiceRecord } from "./service-state.ts";
-import type { ConfChange, NodeRecord } from "./table-draft.ts";
+import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
 
 /** A history that orders a million operations a second would come to it after a century. */
 const opMax = 2 ** 52;

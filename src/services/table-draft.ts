@@ -8,83 +8,12 @@ import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { RequestCode } from "../model/request-codes.ts";
-import {
-  count,
-  flag,
-  list,
-  nodeId,
-  oneOf,
-  record,
-  type Shaped,
-  serviceName,
-  text,
-} from "../model/shape.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
-import {
-  type AdoptOrder,
-  checkRecord,
-  holderOf,
-  type OperationAbort,
-  type OperationOrder,
-  type RequestRef,
-  requestRef,
-  type ServiceRecord,
-} from "./service-state.ts";
+import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./service-state.ts";
+import type { TableNotice, TableOutput } from "./table-events.ts";
+import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
 import { compareServices, type ServiceDelta } from "./tree-delta.ts";
-
-/**
- * What a node may be running: what the table says (`known`), or anything it is allowed to run
- * (`unknown`: not seen since this history began).
- */
-export const nodeRecord = record({
-  id: nodeId,
-  life: count,
-  /** `clean`: it runs nothing, and may not yet. */
-  phase: oneOf("absent", "joined", "clean", "ready", "leaving", "lost"),
-  knowledge: oneOf("known", "unknown"),
-  /** While it cleans up: services of which nothing is left there, whatever `knowledge` says. */
-  off: list(serviceName),
-  departureGranted: flag,
-});
-export type NodeRecord = Shaped<typeof nodeRecord>;
-
-export type TableNotice = {
-  readonly type: "notice";
-  readonly level: "info" | "notice" | "warning" | "err" | "crit" | "alert";
-  readonly text: string;
-};
-
-export type TableOutput =
-  | OperationOrder
-  | OperationAbort
-  | AdoptOrder
-  | {
-      readonly type: "reply";
-      readonly ref: RequestRef;
-      readonly code: RequestCode;
-      readonly owner: NodeId | null;
-    }
-  /** To be judged by every member, who then says so. */
-  | {
-      readonly type: "examine";
-      readonly version: number;
-      readonly hash: string;
-      readonly text: string;
-    }
-  /** Operations on parts that are gone are by comparison with this configuration. */
-  | { readonly type: "prepare"; readonly conf: ClusterConf }
-  /** From here on this is the configuration; `clean`: to be stopped once on this node. */
-  | {
-      readonly type: "switch";
-      readonly conf: ClusterConf;
-      readonly hash: string;
-      readonly text: string;
-      readonly clean: readonly ServiceName[];
-    }
-  /** The leaving node runs nothing any more and may go. */
-  | { readonly type: "departure-granted"; readonly node: NodeId }
-  | TableNotice;
 
 /** Whether a node may run a service, with the reason; of a decision: whether it was taken. */
 export type NodeVerdict = {
@@ -104,17 +33,6 @@ export type Decision = {
 type Circumstances = Partial<Pick<Decision, "nodes"> & Pick<TableNotice, "level">>;
 
 const decisionsMax = 16;
-
-/** A configuration on its way; see conf-change.ts. */
-export const confChange = record({
-  ref: requestRef,
-  version: count,
-  hash: text,
-  text,
-  stage: oneOf("voting", "stopping"),
-  accepted: list(nodeId),
-});
-export type ConfChange = Shaped<typeof confChange>;
 
 export type LastChange = {
   readonly version: number;

@@ -2,13 +2,8 @@
 import { test } from "tap";
 import { OrderPerformer } from "../../src/daemon/order-performer.ts";
 import type { AddressClaims } from "../../src/io/address-claims.ts";
-import type {
-  AddAddressResult,
-  DoneFor,
-  Network,
-  ProcessRunner,
-  TrackedLook,
-} from "../../src/io/ports.ts";
+import type { AddAddressResult, Network } from "../../src/io/network-ports.ts";
+import type { DoneFor, ProcessRunner, TrackedLook } from "../../src/io/ports.ts";
 import type { AgentOrder } from "../../src/model/agent-orders.ts";
 import type { ServiceName } from "../../src/model/ids.ts";
 import { accept } from "../../src/model/outcome.ts";

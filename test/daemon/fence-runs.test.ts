@@ -6,7 +6,7 @@ import { type Test, test } from "tap";
 import { type AgentRunner, FenceDesk, unfence } from "../../src/daemon/fence-desk.ts";
 import { type FenceCall, OrderPerformer } from "../../src/daemon/order-performer.ts";
 import type { AddressClaims } from "../../src/io/address-claims.ts";
-import type { Network } from "../../src/io/ports.ts";
+import type { Network } from "../../src/io/network-ports.ts";
 import { SystemProcesses } from "../../src/io/process-runner.ts";
 import type { FenceDeviceUse, FenceMethodConf } from "../../src/model/conf.ts";
 import { parseNodeName } from "../../src/model/ids.ts";

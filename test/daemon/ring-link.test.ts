@@ -1,6 +1,6 @@
 import { test } from "tap";
 import { RingLink } from "../../src/daemon/ring-link.ts";
-import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/ports.ts";
+import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
 import { accept } from "../../src/model/outcome.ts";
 
 const ringAddress = "10.0.0.1";

@@ -18,7 +18,7 @@ import {
   inet6Address,
   linkAddress,
 } from "../../src/io/neighbour-packets.ts";
-import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/ports.ts";
+import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
 import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
 import { refuse } from "../../src/model/outcome.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";

@@ -1,6 +1,7 @@
 /** The order of a sweep, and what it believes. */
 import { test } from "tap";
-import type { Addresses, AddressOrder, TrackedLook } from "../../src/io/ports.ts";
+import type { Addresses, AddressOrder } from "../../src/io/network-ports.ts";
+import type { TrackedLook } from "../../src/io/ports.ts";
 import { lookForServices, sweepServices } from "../../src/io/service-sweep.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 

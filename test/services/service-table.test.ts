@@ -5,7 +5,8 @@
 import { test } from "tap";
 import type { FailoverDomainConf, ServiceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
-import { ServiceTable, tableSnapshot } from "../../src/services/service-table.ts";
+import { ServiceTable } from "../../src/services/service-table.ts";
+import { tableSnapshot } from "../../src/services/table-snapshot.ts";
 import { id, service } from "../sim/cluster.ts";
 import { type SampleOptions, sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { TableDriver } from "./table-driver.ts";

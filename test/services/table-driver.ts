@@ -7,8 +7,8 @@ import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
 import type { ServiceMessage, ServiceOperation } from "../../src/services/service-messages.ts";
 import type { Operation, ServiceRecord } from "../../src/services/service-state.ts";
-import { ServiceTable, type TableInput } from "../../src/services/service-table.ts";
-import type { TableOutput } from "../../src/services/table-draft.ts";
+import { ServiceTable } from "../../src/services/service-table.ts";
+import type { TableInput, TableOutput } from "../../src/services/table-events.ts";
 import { id, service } from "../sim/cluster.ts";
 
 type Awaited = { readonly service: ServiceName; readonly operation: Operation };

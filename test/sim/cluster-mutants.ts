@@ -291,7 +291,7 @@ const cloneMutants: readonly Mutant[] = [
   ]),
   mutant("clones", "what is known of a member's other machine is forgotten with its history", [
     {
-      file: "services/service-table.js",
+      file: "services/node-phases.js",
       find: 'draft.putNode({ ...draft.node(id), knowledge: "unknown" });',
       replace: "draft.node(id);",
     },

@@ -1,0 +1,97 @@
+/**
+ * What the shell offers to the loops of the machine's network interfaces and addresses, as
+ * interfaces with a real implementation here and a simulated one in the tests. Knows shapes only,
+ * as the other ports do (ports.ts).
+ * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
+ */
+import type { Result } from "../model/outcome.ts";
+import type { DoneFor, Stop } from "./ports.ts";
+
+export type AddressFamily = "ipv4" | "ipv6";
+
+export type InterfaceAddress = {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: AddressFamily;
+  /** IPv6: the kernel still asks whether the address is taken, or found that it is. */
+  readonly detection: "done" | "tentative" | "duplicate";
+  /** The kernel says that a clusterd has put it there. */
+  readonly marked: boolean;
+};
+
+export type NetworkInterface = {
+  readonly name: string;
+  readonly index: number;
+  /** Null for interfaces without a link-layer address. */
+  readonly mac: string | null;
+  /** Administratively up (IFF_UP). */
+  readonly up: boolean;
+  /** LOWER_UP: the cable is plugged in and the other end answers. */
+  readonly carrier: boolean;
+  /** As the kernel says it: up, down, unknown, dormant, lowerlayerdown, … in lower case. */
+  readonly operstate: string;
+  readonly loopback: boolean;
+  /** Null when the kernel does not say. */
+  readonly mtuBytes: number | null;
+  /** Member of a bond (IFF_SLAVE). */
+  readonly slave: boolean;
+  readonly addresses: readonly InterfaceAddress[];
+};
+
+export type AddressOrder = {
+  readonly interface: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: AddressFamily;
+};
+
+export type AddAddressResult =
+  | { readonly type: "added" }
+  /** The address was on that interface already (EEXIST). */
+  | { readonly type: "present" }
+  | { readonly type: "failed"; readonly cause: string };
+
+export type RemoveAddressResult =
+  | { readonly type: "removed" }
+  /** The address or its interface was not there. */
+  | { readonly type: "absent" }
+  | { readonly type: "failed"; readonly cause: string };
+
+export type ProbeResult =
+  | { readonly type: "free" }
+  | { readonly type: "taken"; readonly mac: string }
+  /** No means to ask: the caller decides what that is worth. */
+  | { readonly type: "unknown"; readonly cause: string };
+
+export type LinkEvent =
+  /** A link was created or changed; `gone` when it was deleted. */
+  | {
+      readonly type: "link";
+      readonly interface: string;
+      readonly up: boolean;
+      readonly carrier: boolean;
+      readonly gone: boolean;
+    }
+  | {
+      readonly type: "address";
+      readonly interface: string;
+      readonly address: string;
+      readonly prefix: number;
+      readonly gone: boolean;
+    }
+  /** The watch has begun, or began anew: look at all interfaces, changes may have been missed. */
+  | { readonly type: "resync" };
+
+export interface Addresses {
+  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>>;
+  addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult>;
+  removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult>;
+}
+
+export interface Network extends Addresses {
+  /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
+  announce(order: AddressOrder, by?: DoneFor): Stop;
+  /** Asks whether another host has the address; answers within 300 ms. */
+  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult>;
+  watch(onEvent: (event: LinkEvent) => void): Stop;
+}
