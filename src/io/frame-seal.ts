@@ -17,7 +17,7 @@
  * F6  Of a node whose id two processes use nothing is opened (io/life-contest.ts). Processes that
  *     were given the same incarnation differ in the upper bits of their counters.
  */
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type Incarnation, type NodeId, parseIncarnation } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
 import type { CipherSource, FrameCipher } from "./frame-cipher.ts";
@@ -34,30 +34,32 @@ import {
   tagBytes,
 } from "./frame-header.ts";
 import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-payload.ts";
-import { type ContestedLife, LifeContest } from "./life-contest.ts";
+import {
+  answers,
+  challengeDue,
+  framesPerLife,
+  instanceOf,
+  isEarlier,
+  isPresent,
+  knownLife,
+  type Life,
+  newPeer,
+  type Peer,
+  strangerKey,
+  strangerOf,
+  tooManyEarlier,
+} from "./peer-lives.ts";
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "./ports.ts";
-import { ReplayWindow } from "./replay-window.ts";
 import { StrangerBudget } from "./stranger-budget.ts";
 
 const helloKind = 7;
 /** Kinds above hello are their owner's business, too. */
 const kindMax = 8;
-/** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
-const challengeIntervalMs = 50;
-/** Ten years of frames at full load. */
-const framesPerLifeBits = 42;
-const framesPerLife = 2 ** framesPerLifeBits;
-/** Counters have 53 bits: what is left tells processes of one incarnation from each other. */
-export const instancesMax = 2 ** (53 - framesPerLifeBits);
 
 /** For nodes without an accepted life, or with a silent one: they may have begun another. */
 const absentRate = { perSecond: 500, atOnce: 250 };
 /** For nodes that are heard, and for this node's own id: another life of those is no news. */
 const presentRate = { perSecond: 50, atOnce: 120 };
-/** A node that was heard within this time is there. */
-const presenceMs = 1000;
-/** Unknown lives of one node whose keys are kept: a node with a wrong key sends many frames. */
-const strangersKept = 8;
 
 export type FrameSealOptions = {
   readonly clusterTag: number;
@@ -71,29 +73,6 @@ export type FrameSealOptions = {
   readonly instance: number;
   /** After this time a node that was not heard cannot have a lease any more. */
   readonly safeWaitMs: Ms;
-};
-
-type Life = ContestedLife & {
-  readonly incarnation: Incarnation;
-  readonly instance: number;
-  readonly cipher: FrameCipher;
-  readonly window: ReplayWindow;
-};
-
-/** What is known of one node; for this node's own id: of another process that uses it. */
-type Peer = {
-  readonly id: NodeId;
-  readonly address: string;
-  readonly contest: LifeContest<Life>;
-  /** The last unproven life whose frames were authentic: saves deriving its key again. */
-  candidate: Life | null;
-  /** Lives of which no frame was authentic so far, the oldest first. */
-  readonly strangers: Map<string, Life>;
-  /** When frames of an unknown life before the accepted one were last looked at. */
-  earlierAtMs: number;
-  /** Made when first needed, kept until answered. */
-  challenge: Uint8Array | null;
-  challengedAtMs: number;
 };
 
 type Source = { readonly address: string; readonly nowMs: Ms };
@@ -167,7 +146,8 @@ export class SealedFrames implements FrameSeal {
     if (known === null && !this.#affords(peer, source)) {
       return this.#drop("too-many-strangers", this.#challengeUnseen(peer, source));
     }
-    const life = known ?? this.#stranger(peer, incarnation, instance);
+    const { ciphers } = this.#options;
+    const life = known ?? strangerOf(peer, { incarnation, instance }, ciphers);
     const payload = life.cipher.unprotect({
       header: frame.subarray(0, headerBytes),
       counter: header.counter,
@@ -236,30 +216,10 @@ export class SealedFrames implements FrameSeal {
     return (present ? this.#present : this.#absent).spend(nowMs);
   }
 
-  /** F5. */
-  #stranger(peer: Peer, incarnation: Incarnation, instance: number): Life {
-    const key = strangerKey(incarnation, instance);
-    const known = peer.strangers.get(key);
-    if (known !== undefined) return known;
-    const oldest = peer.strangers.keys().next();
-    if (peer.strangers.size >= strangersKept && oldest.done !== true) {
-      peer.strangers.delete(oldest.value);
-    }
-    const cipher = this.#options.ciphers({ node: peer.id, incarnation });
-    const window = new ReplayWindow();
-    const life = { incarnation, instance, cipher, window, heardAtMs: 0, againAtMs: null };
-    peer.strangers.set(key, life);
-    return life;
-  }
-
   /** Makes a node that may have begun a new life send more of it (F4). */
-  #challengeUnseen(peer: Peer, source: Source): SealReply | null {
-    const { nowMs } = source;
+  #challengeUnseen(peer: Peer, { nowMs }: Source): SealReply | null {
     if (peer.id === this.#options.self || isPresent(peer, nowMs)) return null;
-    if (nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
-    peer.challengedAtMs = nowMs;
-    peer.challenge ??= randomBytes(challengeBytes);
-    return this.probe(peer.id);
+    return challengeDue(peer, nowMs) === null ? null : this.probe(peer.id);
   }
 
   #authentic(arrival: Arrival, payload: Uint8Array): SealVerdict {
@@ -319,84 +279,19 @@ export class SealedFrames implements FrameSeal {
 
   /** Answers the sender's challenge, and challenges it when it is unproven and one is due. */
   #greet(arrival: Arrival, hello: Hello): SealReply | null {
-    const challenge = this.#challengeDue(arrival);
+    const { peer, life, source } = arrival;
+    const unproven = peer.contest.accepted !== life;
+    const challenge = unproven ? challengeDue(peer, source.nowMs) : null;
     const answer = hello.challenge;
     if (challenge === null && answer === null) return null;
     const frame = this.seal(helloKind, encodeHello({ challenge, answer }));
-    return { address: arrival.source.address, frame };
-  }
-
-  #challengeDue({ peer, life, source }: Arrival): Uint8Array | null {
-    if (peer.contest.accepted === life) return null;
-    if (source.nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
-    peer.challengedAtMs = source.nowMs;
-    peer.challenge ??= randomBytes(challengeBytes);
-    return peer.challenge;
+    return { address: source.address, frame };
   }
 
   #drop(cause: DropCause, reply: SealReply | null = null): SealVerdict {
     this.#drops[cause] += 1;
     return { type: "dropped", cause, reply };
   }
-}
-
-function answers(peer: Peer, hello: Hello): boolean {
-  const { challenge } = peer;
-  return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
-}
-
-function instanceOf({ counter }: FrameHeader): number {
-  return Math.floor(counter / framesPerLife);
-}
-
-/** The life, when its frames cost no more than any member's. */
-function knownLife(peer: Peer, incarnation: Incarnation, instance: number): Life | null {
-  const is = (life: Life | null): life is Life =>
-    life !== null && life.incarnation === incarnation && life.instance === instance;
-  const { accepted, rivals } = peer.contest;
-  if (is(accepted)) return accepted;
-  if (is(peer.candidate)) return peer.candidate;
-  for (const rival of rivals) if (is(rival)) return rival;
-  return null;
-}
-
-function strangerKey(incarnation: Incarnation, instance: number): string {
-  return `${incarnation} ${instance}`;
-}
-
-function isPresent({ contest }: Peer, nowMs: number): boolean {
-  const { accepted } = contest;
-  return accepted !== null && nowMs - accepted.heardAtMs < presenceMs;
-}
-
-/** Of lives before the accepted one, which recorded frames are of, few are looked at. */
-function tooManyEarlier(peer: Peer, incarnation: Incarnation, nowMs: Ms): boolean {
-  const { accepted } = peer.contest;
-  if (accepted === null || incarnation > accepted.incarnation) return false;
-  if (nowMs - peer.earlierAtMs < challengeIntervalMs) return true;
-  peer.earlierAtMs = nowMs;
-  return false;
-}
-
-/** Two processes of one incarnation: whichever was accepted first was there first. */
-function isEarlier(life: Life, accepted: Life | null): boolean {
-  return accepted !== null && life.incarnation <= accepted.incarnation;
-}
-
-function newPeer(
-  { id, address }: { readonly id: NodeId; readonly address: string },
-  safeWaitMs: Ms,
-): Peer {
-  return {
-    id,
-    address,
-    contest: new LifeContest(safeWaitMs),
-    candidate: null,
-    strangers: new Map(),
-    earlierAtMs: Number.NEGATIVE_INFINITY,
-    challenge: null,
-    challengedAtMs: Number.NEGATIVE_INFINITY,
-  };
 }
 
 function noDrops(): Record<DropCause, number> {
