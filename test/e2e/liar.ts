@@ -34,6 +34,8 @@ const seal = new SealedFrames({
   self,
   incarnation,
   nodes,
+  instance: 0,
+  safeWaitMs: ms(7500),
   sealed: true,
   ciphers: gcmCiphers(keyFromName("qpid-test"), "qpid-test", null),
 });
