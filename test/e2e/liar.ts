@@ -41,14 +41,12 @@ const seal = new SealedFrames({
 });
 const random = new Random(1);
 const socket = createSocket("udp4");
-let proven = 0;
 /** Overheard. */
 let configHash = 0;
 
 socket.on("message", (bytes, source) => {
   for (const frame of seal.frames(bytes)) {
     const verdict = seal.open(frame, { address: source.address, nowMs: ms(performance.now()) });
-    if (verdict.type === "hello" && verdict.proven !== null) proven += 1;
     if (verdict.type === "opened") overhear(verdict.kind, verdict.payload);
     if (verdict.type === "opened" || verdict.reply === null) continue;
     socket.send(Buffer.concat([...verdict.reply.frame]), Number(port), verdict.reply.address);
@@ -90,7 +88,6 @@ socket.bind(Number(port), own, () => {
   }, 2);
   setTimeout(() => {
     clearInterval(timer);
-    process.stdout.write(`${proven}\n`);
     socket.close();
     groupSocket.close();
   }, Number(forMs));
