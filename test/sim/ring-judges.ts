@@ -310,6 +310,21 @@ export function judgeStability(
   return breaches;
 }
 
+/** I14: from an instant on no other node has a ring with a node that gets no long messages. */
+export function judgeOutside(
+  lives: readonly Life[],
+  who: { readonly fromMs: number; readonly outside: number },
+): readonly string[] {
+  const others = lives.filter(({ node }) => node !== who.outside);
+  return others.flatMap((life) => {
+    const rings = life.events.filter((event) => {
+      if (event.at < who.fromMs || event.type !== "configuration") return false;
+      return event.configuration.members.some((member) => member === who.outside);
+    });
+    return rings.length === 0 ? [] : [`I14: ${nameOf(life)} lets node ${who.outside} in`];
+  });
+}
+
 function isRegular(event: TraceEvent): boolean {
   return event.type === "configuration" && event.configuration.kind === "regular";
 }

@@ -7,10 +7,10 @@ import type { Lane } from "../../src/membership/ring-events.ts";
 import { Random } from "./random.ts";
 import type { Weather } from "./ring-network.ts";
 
-/** Packets of more than so many bytes are lost on the way. */
+/** Packets of more than so many bytes are lost on the way: from one node, or from all others. */
 export type NarrowLink = {
   readonly type: "narrow";
-  readonly from: number;
+  readonly from: number | "all";
   readonly to: number;
   readonly both: boolean;
   readonly bytes: number;
@@ -49,7 +49,7 @@ export type Finale = {
   readonly cut: { readonly from: number; readonly to: number; readonly both: boolean } | null;
   /** The same, of long packets only, while all have much to say. */
   readonly narrow: NarrowLink | null;
-  /** The node at its end starts when the link is narrow already. */
+  /** All nodes start when the link is narrow already. */
   readonly late: boolean;
 };
 
@@ -259,11 +259,13 @@ function drawFinale(random: Random, ids: readonly number[]): Finale {
 function drawNarrow(random: Random, from: number, ids: readonly number[]): NarrowLink {
   const to = random.pick(ids.filter((id) => id !== from));
   const bytes = random.pick([1400, 1400, 1280, 600]);
-  return { type: "narrow", from, to, both: random.chance(0.3), bytes };
+  const whence = random.chance(0.4) ? "all" : from;
+  return { type: "narrow", from: whence, to, both: random.chance(0.3), bytes };
 }
 
 /** Whether an act concerns one of these nodes only. */
 export function actsOnOnly(act: RingAct, ids: ReadonlySet<number>): boolean {
-  if (act.type === "cut" || act.type === "narrow") return ids.has(act.from) && ids.has(act.to);
+  if (act.type === "narrow") return ids.has(act.to) && (act.from === "all" || ids.has(act.from));
+  if (act.type === "cut") return ids.has(act.from) && ids.has(act.to);
   return !("node" in act) || act.node === "first" || ids.has(act.node);
 }

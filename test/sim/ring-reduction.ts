@@ -51,7 +51,7 @@ function withFewerNodes(plan: RingPlan, fails: Fails): RingPlan {
           .filter((island) => island.length > 0),
         cut: cut !== null && ids.has(cut.from) && ids.has(cut.to) ? cut : null,
         late,
-        narrow: narrow !== null && ids.has(narrow.from) && ids.has(narrow.to) ? narrow : null,
+        narrow: narrow !== null && actsOnOnly(narrow, ids) ? narrow : null,
       },
     };
     if (!fails(smaller)) break;

@@ -2,7 +2,7 @@
  * Carries out the plan of one run: a phase of faults, then healing in steps, then judgement.
  */
 import { createHash } from "node:crypto";
-import { judge, judgeStability, judgeStorms } from "./ring-judges.ts";
+import { judge, judgeOutside, judgeStability, judgeStorms } from "./ring-judges.ts";
 import { drawPlan, type NarrowLink, type RingAct, type RingPlan } from "./ring-plan.ts";
 import { RingSimulation } from "./ring-simulation.ts";
 import type { Life } from "./ring-trace.ts";
@@ -187,34 +187,36 @@ function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
 }
 
 function narrow(sim: RingSimulation, { from, to, both, bytes }: NarrowLink): void {
-  sim.network.narrow(from, to, bytes);
-  if (both) sim.network.narrow(to, from, bytes);
+  const ends = from === "all" ? sim.nodeIds.filter((id) => id !== to) : [from];
+  for (const end of ends) {
+    sim.network.narrow(end, to, bytes);
+    if (both) sim.network.narrow(to, end, bytes);
+  }
 }
 
 /** A link loses long packets for good, and everybody has long messages: whoever can, goes on. */
 function watchNarrow(sim: RingSimulation, path: NarrowLink, late: boolean): readonly string[] {
-  const rest = sim.nodeIds.filter((id) => id !== path.to);
-  if (late) {
-    sim.crash(path.to);
-    if (!settle(sim, rest)) return ["I12: no settled ring before a narrow link"];
-  }
-  const endMs = sim.now + narrowMs;
+  if (late) for (const node of sim.nodeIds) sim.crash(node);
+  const fromMs = sim.now;
   narrow(sim, path);
-  if (late) sim.start(path.to);
+  if (late) for (const node of sim.nodeIds) sim.start(node);
+  if (late) sim.run({ forMs: aftermathMs });
+  const endMs = sim.now + narrowMs;
   const speak = (): void => {
     if (sim.now >= endMs) return;
     for (const node of sim.nodeIds) sim.submit(node, { bytes: 3000, safe: true, lane: "app" });
     sim.schedule(narrowSpeechMs, speak);
   };
   speak();
-  // Whoever has been in a ring is found deaf; whoever starts does not come so far.
-  const limits = { changesMax: late ? 1 : 3, restMs: narrowMs / 2 };
+  const limits = { changesMax: 3, restMs: narrowMs / 2 };
   const breaches = [...watch(sim, { forMs: narrowMs, ...limits })];
-  const larger = sim.nodeIds.filter(
-    (id) => sim.snapshot(id).members.length >= sim.nodeIds.length - 1,
-  );
-  if (larger.length < sim.nodeIds.length - 1)
-    breaches.push("I12: the healthy do not stay together");
+  // Of the two ends of one link either may be the one that is left out.
+  const most = sim.nodeIds.length - 1;
+  const together = sim.nodeIds.filter((id) => sim.snapshot(id).members.length >= most);
+  if (together.length < most) breaches.push("I12: the healthy do not stay together");
+  // Whoever has been in the ring is found deaf; whoever starts does not come so far.
+  const outside = late && path.from === "all" ? path.to : null;
+  if (outside !== null) breaches.push(...judgeOutside(sim.lives, { fromMs, outside }));
   heal(sim);
   // Whoever was found deaf is outside for a while.
   sim.run({ forMs: aftermathMs });
