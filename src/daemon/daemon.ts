@@ -6,7 +6,7 @@
  * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
-import type { AcknowledgeReply, ControlEvent, LeaveBody, LeaveReply } from "../control/protocol.ts";
+import type { AcknowledgeReply, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log-lines.ts";
 import type { LinkEvent } from "../io/network-ports.ts";
@@ -29,6 +29,7 @@ import { operatorBackend } from "./operator-backend.ts";
 import { acknowledgeReply, killReply, leaveReply, serviceReplyText } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
 import type { RingThreadProblem } from "./ring-port.ts";
+import { StatusEvents } from "./status-events.ts";
 import { reportStatus } from "./status-report.ts";
 import { SupervisorDesk, type SupervisorLine } from "./supervisor-desk.ts";
 import { WatchdogDesk } from "./watchdog-desk.ts";
@@ -49,7 +50,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #ports: DaemonPorts;
   readonly #clock = systemClock();
-  readonly #listeners = new Set<(event: ControlEvent) => void>();
+  readonly #events = new StatusEvents();
   readonly #live: LiveConfiguration;
   readonly #ringLink: RingLink;
   readonly #watchdog: WatchdogDesk;
@@ -61,7 +62,6 @@ export class Daemon {
   #ending = false;
   /** Of an end that was asked for. */
   #exitStatus = 0;
-  #shown = { quorum: "", nodes: "", services: new Map<string, string>() };
 
   private constructor(options: DaemonOptions, ports: DaemonPorts) {
     this.#options = options;
@@ -104,10 +104,7 @@ export class Daemon {
         kill: (node, by) => daemon.#kill(node, by),
         reload: () => daemon.reload(),
         leave: (how) => daemon.#leaveAsAsked(how),
-        subscribe: (listener) => {
-          daemon.#listeners.add(listener);
-          return () => daemon.#listeners.delete(listener);
-        },
+        subscribe: (listener) => daemon.#events.subscribe(listener),
         groups: presentGroups(() => daemon.#life?.groups ?? null),
         operators: operatorBackend({
           conf: loaded.conf,
@@ -242,7 +239,7 @@ export class Daemon {
       carried,
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       onEnd: (end) => void this.#onLifeEnd(end),
-      onTurn: () => this.#publish(),
+      onTurn: () => this.#events.publish(() => this.status()),
     });
   }
 
@@ -369,30 +366,6 @@ export class Daemon {
       const why = `address ${event.address} is gone from ${event.interface}`;
       this.#life?.loop?.push({ type: "check-now", why, service: null });
     }
-  }
-
-  /** Tells the listeners what has changed since the last time. */
-  #publish(): void {
-    if (this.#listeners.size === 0) return;
-    const status = this.status();
-    const { now: at, quorum, nodes } = status;
-    const quorumText = JSON.stringify(quorum);
-    if (quorumText !== this.#shown.quorum) this.#tell({ type: "quorum", at, quorum });
-    const nodesText = JSON.stringify(nodes);
-    if (nodesText !== this.#shown.nodes) this.#tell({ type: "nodes", at, nodes });
-    const services = new Map<string, string>();
-    for (const service of status.services ?? []) {
-      const text = JSON.stringify(service);
-      services.set(service.name, text);
-      if (this.#shown.services.get(service.name) !== text) {
-        this.#tell({ type: "service", at, service });
-      }
-    }
-    this.#shown = { quorum: quorumText, nodes: nodesText, services };
-  }
-
-  #tell(event: ControlEvent): void {
-    for (const listener of this.#listeners) listener(event);
   }
 }
 

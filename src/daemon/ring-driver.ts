@@ -8,7 +8,6 @@
  * D4  After a pause longer than token and consensus the ring hears of it before anything else:
  *     the others may have replaced this node already.
  */
-import { LeaseEvidence } from "../fencing/lease.ts";
 import type { SealVerdict, Timers } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
 import type { RingInput, RingNotice, RingOutput, RingTimer } from "../membership/ring-events.ts";
@@ -17,7 +16,6 @@ import { frameKinds } from "../membership/wire.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { LeasePost } from "./lease-post.ts";
 import { MainPulse } from "./main-pulse.ts";
 import { PathProber } from "./path-prober.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
@@ -26,7 +24,7 @@ import { Outbox } from "./ring-outbox.ts";
 import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { SequenceKeeper } from "./sequence-keeper.ts";
 import { StallWatch } from "./stall-watch.ts";
-import { TokenMeter } from "./token-meter.ts";
+import { TokenEvidence } from "./token-evidence.ts";
 import { TransportWatch } from "./transport-watch.ts";
 import { VerdictLog } from "./verdict-log.ts";
 
@@ -47,25 +45,19 @@ export class RingDriver {
   readonly #timers: Timers<RingTimer>;
   readonly #outbox: Outbox;
   readonly #inbox: RingInbox;
-  readonly #evidence: LeaseEvidence;
-  readonly #lease: LeasePost;
+  readonly #evidence: TokenEvidence;
   readonly #keeper: SequenceKeeper;
   readonly #stalls: StallWatch;
   readonly #pulse: MainPulse;
   readonly #verdicts: VerdictLog;
-  readonly #rotation = new TokenMeter();
   readonly #watch: TransportWatch;
   readonly #prober: PathProber;
-  readonly #startedAtMs: Ms;
   readonly #intervals: NodeJS.Timeout[] = [];
   #queue: Entry[] = [];
   #stepping = false;
   #gathering = false;
   #ended = false;
-  #tokens = 0;
   #contested: readonly NodeId[] = [];
-  /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
-  #stepBoottimeMs: Ms | null = null;
   /** The token timer came due while only stale frames were being read. */
   #heldFiring: Entry | null = null;
 
@@ -74,19 +66,15 @@ export class RingDriver {
     const { tokenMs, leaseMs, nodes } = options;
     this.#options = options;
     this.#ports = ports;
-    this.#startedAtMs = clock.boottimeMs();
     this.#addresses = new Map(nodes.map(({ id, address }) => [id, address]));
-    this.#evidence = new LeaseEvidence(
-      nodes.map(({ id }) => id),
-      this.#startedAtMs,
-    );
+    const ids = nodes.map(({ id }) => id);
+    this.#evidence = new TokenEvidence(clock, ids, (lease) => this.#say({ type: "lease", lease }));
     this.#stalls = new StallWatch(ms(tokenMs / 2), clock.monotonicMs());
     const beat = { intervalMs: ms(leaseMs / beatsPerLease), limitMs: leaseMs };
     this.#pulse = new MainPulse(beat, clock.monotonicMs());
-    const others = nodes.map(({ id }) => id).filter((id) => id !== options.self);
+    const others = ids.filter((id) => id !== options.self);
     this.#watch = new TransportWatch({ group: options.group, others });
     this.#outbox = new Outbox(ports.post);
-    this.#lease = new LeasePost((lease) => this.#say({ type: "lease", lease }));
     this.#verdicts = new VerdictLog((notice) => this.#notice(notice));
     this.#timers = new NamedTimers({
       clock,
@@ -117,7 +105,7 @@ export class RingDriver {
   /** The transport is open; its datagrams go to `datagram`. */
   start(scheduling: "round-robin" | "default"): void {
     const { incarnation, tokenMs, leaseMs } = this.#options;
-    const startedAtMs = this.#startedAtMs;
+    const { startedAtMs } = this.#evidence;
     this.#say({ type: "started", incarnation, startedAtMs, scheduling });
     this.#intervals.push(setInterval(() => this.#turn(), tokenMs / turnsPerToken));
     this.#intervals.push(setInterval(() => this.#beat(), leaseMs / beatsPerLease));
@@ -185,7 +173,7 @@ export class RingDriver {
     if (entry.type === "firing" && !this.#timers.claim(entry)) return;
     const input: RingInput =
       entry.type === "input" ? entry.input : { type: "timer", timer: entry.timer };
-    this.#stepBoottimeMs = null;
+    this.#evidence.beginStep();
     for (const output of this.#ports.ring.step(input)) this.#perform(output);
   }
 
@@ -207,13 +195,10 @@ export class RingDriver {
         this.#keeper.raise(output.ringSeq);
         return;
       case "token-accepted":
-        this.#onTokenAccepted(output);
+        this.#evidence.accepted(output);
         return;
       case "token-passed":
-        if (output.operational) {
-          const nowMs = this.#stepBoottimeMs ?? this.#ports.clock.boottimeMs();
-          this.#evidence.tokenPassed(output.ring, nowMs);
-        }
+        this.#evidence.passed(output);
         return;
       case "configuration":
         this.#outbox.add({
@@ -223,7 +208,7 @@ export class RingDriver {
         });
         return;
       case "suspended":
-        this.#lease.release();
+        this.#evidence.release();
         this.#outbox.add(output);
         return;
       case "deliver":
@@ -265,16 +250,6 @@ export class RingDriver {
     else this.#queue.push({ type: "input", input });
   }
 
-  #onTokenAccepted(token: Extract<RingOutput, { readonly type: "token-accepted" }>): void {
-    this.#tokens += 1;
-    const { clock } = this.#ports;
-    if (token.operational) this.#rotation.accepted(token.ring, clock.monotonicMs());
-    const nowMs = clock.boottimeMs();
-    this.#stepBoottimeMs = nowMs;
-    const lease = this.#evidence.tokenAccepted({ ...token, nowMs });
-    if (lease !== null) this.#lease.offer(lease, nowMs);
-  }
-
   #onDue(firing: Extract<Entry, { readonly type: "firing" }>): void {
     this.#turn();
     if (firing.timer === "token") {
@@ -298,7 +273,7 @@ export class RingDriver {
     if (replaced) this.#enqueue({ type: "stall", lateMs });
     if (this.#inbox.staleOnly) return;
     this.#inbox.staleOnly = true;
-    const tokens = this.#tokens;
+    const { tokens } = this.#evidence;
     setImmediate(() => setImmediate(() => this.#caughtUp({ lateMs, told: replaced, tokens })));
   }
 
@@ -309,7 +284,7 @@ export class RingDriver {
     const held = this.#heldFiring;
     this.#heldFiring = null;
     if (this.#ended) return;
-    const silent = this.#tokens === stall.tokens && this.#timers.overdue("token");
+    const silent = this.#evidence.tokens === stall.tokens && this.#timers.overdue("token");
     if (silent && !stall.told) this.#enqueue({ type: "stall", lateMs: stall.lateMs });
     if (held === null) return;
     this.#queue.push(held);
@@ -375,7 +350,7 @@ export class RingDriver {
       drops: this.#inbox.drops(),
       transport: this.#ports.transport.counters(),
       stalls: this.#stalls.record(),
-      rotation: this.#rotation.record(),
+      rotation: this.#evidence.rotation(),
     };
   }
 
@@ -400,7 +375,7 @@ export class RingDriver {
     this.#outbox.flush();
     for (const interval of this.#intervals) clearInterval(interval);
     this.#timers.disarmAll();
-    this.#lease.stop();
+    this.#evidence.stop();
     this.#keeper.stop();
     void this.#ports.transport.close().then(() => this.#ports.onEnd());
   }

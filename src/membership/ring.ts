@@ -17,6 +17,7 @@ import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { type Agreement, agreementOf, considering, failing, restartConsent } from "./consensus.ts";
+import { keepOutDeaf } from "./deaf-nodes.ts";
 import { Formation } from "./formation.ts";
 import { FrameScreen } from "./frame-screen.ts";
 import { Delivery } from "./installation.ts";
@@ -44,9 +45,6 @@ type Phase =
   | { readonly type: "operational"; readonly operational: Operational };
 
 type Input<Type extends RingInput["type"]> = Extract<RingInput, { readonly type: Type }>;
-
-const receptionHint =
-  'check multicast: IGMP querier and snooping, firewall, MTU; transport="udpu" does without';
 
 export class Ring {
   readonly #options: RingOptions;
@@ -339,30 +337,16 @@ export class Ring {
   #onMergeTimer(): void {
     if (this.#phase.type !== "operational") return;
     const deafness = this.#phase.operational.onMergeTimer();
+    if (deafness.type === "hearing") return;
+    const { self } = this.#options;
+    const parts = { gate: this.#gate, effects: this.#effects, ageMs: this.#heardMs() };
+    const reason = keepOutDeaf(deafness, self, parts);
     if (deafness.type === "deaf") {
-      this.#leaveDeaf();
-    } else if (deafness.type === "other-deaf") {
-      const { node } = deafness;
-      const outside = this.#outside(node);
-      const text = `node ${node} does not receive messages; ${outside}; ${receptionHint}`;
-      this.#effects.notice("warning", text);
-      const agreement = failing(this.#formation.agreement, [node]);
-      this.#regather(`node ${node} failed to receive`, agreement);
+      this.#formation.sendLeave();
+      this.#regather(reason, agreementOf([self]));
+    } else {
+      this.#regather(reason, failing(this.#formation.agreement, [deafness.node]));
     }
-  }
-
-  #leaveDeaf(): void {
-    const outside = this.#outside(this.#options.self);
-    const text = "failed to receive: tokens arrive, messages do not";
-    this.#effects.notice("err", `${text}; ${outside}; ${receptionHint}`);
-    this.#formation.sendLeave();
-    this.#regather("failed to receive", agreementOf([this.#options.self]));
-  }
-
-  /** Keeps the node out, for longer each time; for how long, in words. */
-  #outside(node: NodeId): string {
-    const seconds = (this.#gate.keepOut(node) * this.#heardMs()) / 1000;
-    return `not let in for ${seconds} s`;
   }
 
   #onStall(lateMs: Ms): void {

@@ -22,7 +22,7 @@ import { requestRef, serviceRecord } from "./service-state.ts";
  * What a node may be running: what the table says (`known`), or anything it is allowed to run
  * (`unknown`: not seen since this history began).
  */
-export const nodeRecord = record({
+const nodeRecord = record({
   id: nodeId,
   life: count,
   /** `clean`: it runs nothing, and may not yet. */
@@ -35,7 +35,7 @@ export const nodeRecord = record({
 export type NodeRecord = Shaped<typeof nodeRecord>;
 
 /** A configuration on its way; see conf-change.ts. */
-export const confChange = record({
+const confChange = record({
   ref: requestRef,
   version: count,
   hash: text,

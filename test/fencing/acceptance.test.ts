@@ -135,7 +135,8 @@ test("case 18: two_node, cut, no device answers: nothing moves, requests are -13
   t.equal(logged(cluster, "success (agent)"), 0);
 });
 
-test("case 19: a node that returns during post_fail_delay is not fenced", async (t) => {
+/** Three nodes that wait ten seconds before they fence, and whom they have fenced. */
+function patient() {
   const fenced: number[] = [];
   const cluster = given({
     fencing: { postFailDelayMs: ms(10_000) },
@@ -144,6 +145,11 @@ test("case 19: a node that returns during post_fail_delay is not fenced", async 
       return "success";
     },
   });
+  return { cluster, fenced };
+}
+
+test("case 19: a node that returns during post_fail_delay is not fenced", async (t) => {
+  const { cluster, fenced } = patient();
   cluster.boot(1, 2, 3).run(10_000).killDaemon(1).run(4000).boot(1).run(30_000);
   t.same(fenced, []);
   t.match(cluster.shown(2, P), /^started/);
@@ -151,14 +157,7 @@ test("case 19: a node that returns during post_fail_delay is not fenced", async 
 });
 
 test("a machine that is back before its lease has ended is waited for, not fenced", async (t) => {
-  const fenced: number[] = [];
-  const cluster = given({
-    fencing: { postFailDelayMs: ms(10_000) },
-    fenceAgent: (victim) => {
-      fenced.push(victim);
-      return "success";
-    },
-  });
+  const { cluster, fenced } = patient();
   cluster.boot(1, 2, 3).run(10_000).crash(1).run(4000).boot(1).run(30_000);
   t.same(fenced, []);
   t.match(cluster.shown(2, P), /^started/);

@@ -1,0 +1,31 @@
+/**
+ * What becomes of a node that gets the token but not the messages: it is kept out, for longer each
+ * time, and the operator is told for how long and where to look.
+ * Does not know how it was found (receive-watch.ts), nor how the ring goes on.
+ */
+import type { NodeId } from "../model/ids.ts";
+import type { Ms } from "../model/time.ts";
+import type { MergeGate } from "./merge-gate.ts";
+import type { Deafness } from "./receive-watch.ts";
+import type { RingEffects } from "./ring-effects.ts";
+
+const receptionHint =
+  'check multicast: IGMP querier and snooping, firewall, MTU; transport="udpu" does without';
+
+/** `ageMs`: after which the gate ages. Returns why the ring ends. */
+export function keepOutDeaf(
+  deafness: Exclude<Deafness, { readonly type: "hearing" }>,
+  self: NodeId,
+  parts: { readonly gate: MergeGate; readonly effects: RingEffects; readonly ageMs: Ms },
+): string {
+  const { gate, effects, ageMs } = parts;
+  const node = deafness.type === "deaf" ? self : deafness.node;
+  const outside = `not let in for ${(gate.keepOut(node) * ageMs) / 1000} s`;
+  if (deafness.type === "deaf") {
+    const text = "failed to receive: tokens arrive, messages do not";
+    effects.notice("err", `${text}; ${outside}; ${receptionHint}`);
+    return "failed to receive";
+  }
+  effects.notice("warning", `node ${node} does not receive messages; ${outside}; ${receptionHint}`);
+  return `node ${node} failed to receive`;
+}
