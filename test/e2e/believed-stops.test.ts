@@ -3,7 +3,7 @@ import { enterNamespaces } from "../netns/enter.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
-const { mkdtempSync, rmSync, writeFileSync } = await import("node:fs");
+const { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = await import("node:fs");
 const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
 const scripts = await import("./process-scripts.ts");
@@ -41,35 +41,47 @@ suite.teardown(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Moves the service and returns its old owner; it must never run on both nodes. */
-async function relocated(name: string) {
-  const watch = new scripts.TwiceWatch(cluster, name);
+/** Where the daemon runs, and its process id, once it is itself and not a shell that starts it. */
+async function running(name: string): Promise<{ owner: number; pid: number }> {
   const owner = await cluster.started(1, `service:${name}`, 60_000);
-  const [pid = 0] = scripts.daemonsOn(owner, name);
-  if (name === "lost") rmSync(scripts.pidFileOf(cluster, owner, name));
+  await cluster.until(`${name} runs`, () => scripts.daemonsOn(owner, name).length > 0);
+  const pidFile = scripts.pidFileOf(cluster, owner, name);
+  return { owner, pid: Number(readFileSync(pidFile, "utf8")) };
+}
+
+function hasLeft(name: string, pid: number): RegExp {
+  return new RegExp(`service:${name}: its stop has left [^"]*\\b${pid} \\(sh\\)`);
+}
+
+test("a daemon that ignores SIGTERM is ended before it runs elsewhere", { skip }, async (t) => {
+  const watch = new scripts.TwiceWatch(cluster, "deaf");
+  t.teardown(() => watch.stop());
+  const { owner, pid } = await running("deaf");
   const other = owner === 1 ? 2 : 1;
   const target = `node${other}.example.com`;
-  const moved = await cluster.command(owner, "clusvcadm-ts", "-r", name, "-m", target);
-  await cluster.until("it runs on the other", () => scripts.daemonsOn(other, name).length > 0);
-  watch.stop();
-  return { moved, twice: watch.seen, pid, said: cluster.daemon(owner).output() };
-}
+  const moved = await cluster.command(owner, "clusvcadm-ts", "-r", "deaf", "-m", target);
+  t.equal(moved.code, 0, moved.stdout);
+  await cluster.until("it runs there", () => scripts.daemonsOn(other, "deaf").length > 0);
+  t.match(cluster.daemon(owner).output(), hasLeft("deaf", pid), "told by its process id");
+  t.same(watch.seen, [], "never on both nodes");
+});
 
-for (const [name, what] of [
-  ["deaf", "a daemon that ignores SIGTERM"],
-  ["lost", "a daemon whose pid file is lost"],
-] as const) {
-  test(`${what} is ended after its stop, and told by its process id`, { skip }, async (t) => {
-    const { moved, twice, pid, said } = await relocated(name);
-    t.equal(moved.code, 0, moved.stdout);
-    t.same(twice, [], "never on both nodes");
-    t.match(said, new RegExp(`service:${name}: its stop has left [^"]*\\b${pid} \\(sh\\)`));
-  });
-}
+test("a daemon whose pid file is lost is ended before another one runs", { skip }, async (t) => {
+  const watch = new scripts.TwiceWatch(cluster, "lost");
+  t.teardown(() => watch.stop());
+  const { owner, pid } = await running("lost");
+  const file = scripts.pidFileOf(cluster, owner, "lost");
+  // Its script calls it stopped from now on, and its stop ends nothing; a check finds that out.
+  rmSync(file);
+  await cluster.until("another one is started", () => existsSync(file));
+  t.notOk(scripts.daemonsOn(owner, "lost").includes(pid), "the first one is gone by then");
+  t.equal(await cluster.started(1, "service:lost"), owner);
+  t.match(cluster.daemon(owner).output(), hasLeft("lost", pid), "told by its process id");
+  t.same(watch.seen, [], "never on both nodes");
+});
 
 test("a stop that answers 1 is believed when nothing is left", { skip }, async (t) => {
-  const owner = await cluster.started(1, "service:strict", 60_000);
-  const [pid = 0] = scripts.daemonsOn(owner, "strict");
+  const { owner, pid } = await running("strict");
   process.kill(pid, "SIGKILL");
   await cluster.until("another one", () => {
     return scripts.daemonsOn(owner, "strict").some((one) => one !== pid);

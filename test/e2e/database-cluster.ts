@@ -212,10 +212,16 @@ export class RowWriter {
     await this.#done;
   }
 
-  /** Acknowledged rows that are not there. */
+  /** Acknowledged rows that are not there; what is not answered says nothing of any row. */
   async lost(): Promise<readonly number[]> {
-    const rows = new Set((await this.#cluster.ask("SELECT number FROM orders"))?.split("\n"));
-    return this.acknowledged.filter((number) => !rows.has(String(number)));
+    const acknowledged = [...this.acknowledged];
+    let answer: string | null = null;
+    await this.#cluster.cluster.until("all rows", async () => {
+      answer = await this.#cluster.ask("SELECT number FROM orders");
+      return answer !== null;
+    });
+    const rows = new Set((answer ?? "").split("\n"));
+    return acknowledged.filter((number) => !rows.has(String(number)));
   }
 
   async #write(): Promise<void> {

@@ -50,19 +50,31 @@ test("the daemon: no stop, relocation, disable or enable starts it twice", { ski
   const daemon = cluster.daemon(owner).pid;
   const watch = new scripts.TwiceWatch(cluster, "web");
   t.teardown(() => watch.stop());
+  const asked = (what: string) =>
+    cluster.until(what, () => cluster.daemon(witness).output().includes(`${web}: ${what}`));
   limit(await scripts.useUpDescriptors(daemon));
-  await cluster.command(witness, "clusvcadm-ts", "-r", "web");
-  await cluster.command(witness, "clusvcadm-ts", "-d", "web");
-  await cluster.command(witness, "clusvcadm-ts", "-e", "web", "-m", `node${witness}.example.com`);
-  limit(scripts.giveBackDescriptors(daemon));
-  await cluster.until(
-    "one owner in the end",
-    async () => {
-      const service = await cluster.service(witness, web);
-      return service?.state === "started" && scripts.runningOn(cluster, "web").length === 1;
-    },
-    60_000,
+  const relocated = cluster.command(witness, "clusvcadm-ts", "-r", "web");
+  await asked("relocate asked for");
+  const disabled = cluster.command(witness, "clusvcadm-ts", "-d", "web");
+  await asked("disable asked for");
+  const target = `node${witness}.example.com`;
+  const enabled = await cluster.command(witness, "clusvcadm-ts", "-e", "web", "-m", target);
+  t.not(enabled.code, 0, "what is being stopped is not started");
+  await cluster.until("the stop could not be tried", () =>
+    /stop of .* could not be tried \(.*EMFILE\)/.test(cluster.daemon(owner).output()),
   );
+  t.equal((await cluster.service(witness, web))?.state, "stopping", "no room is no verdict");
+  t.same(scripts.runningOn(cluster, "web"), [owner]);
+  limit(scripts.giveBackDescriptors(daemon));
+  t.equal((await disabled).code, 0, "the disable is carried out as soon as there is room");
+  t.not((await relocated).code, 0, "which comes instead of the relocation");
+  t.equal((await cluster.service(witness, web))?.state, "disabled");
+  t.same(scripts.runningOn(cluster, "web"), []);
+  const again = await cluster.command(witness, "clusvcadm-ts", "-e", "web", "-m", target);
+  t.equal(again.code, 0, again.stdout);
+  await cluster.until("one owner in the end", () => {
+    return scripts.runningOn(cluster, "web").join() === `${witness}`;
+  });
   t.same(watch.seen, []);
   t.comment(`${watch.samples} samples, owner ${owner}, then ${scripts.runningOn(cluster, "web")}`);
 });
