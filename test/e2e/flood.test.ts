@@ -18,17 +18,19 @@ const directory = mkdtempSync(join(tmpdir(), "flood-"));
 suite.teardown(() => rmSync(directory, { recursive: true, force: true }));
 
 const target = 1;
-const floodMs = 4000;
+const floodMs = 3000;
 const usualRate = 6000;
+/** More would starve this machine, which other tests use as well: `npm run bench -- flood` does. */
+const highRate = 20_000;
 const tag = clusterTag("qpid-test", 55_582);
 const client = "20.0.20.100";
 
 type Kind = Pick<Flood, "sender" | "source" | "frames" | "rate">;
 const kinds: readonly Kind[] = [
   { sender: target, source: client, frames: 1, rate: usualRate },
-  { sender: target, source: client, frames: 31, rate: 0 },
+  { sender: target, source: client, frames: 31, rate: highRate },
   { sender: 3, source: "20.0.20.3", frames: 1, rate: usualRate },
-  { sender: 3, source: "20.0.20.3", frames: 31, rate: 0 },
+  { sender: 3, source: "20.0.20.3", frames: 31, rate: highRate },
 ];
 
 /** The published configuration, with a key file or without. */
@@ -69,7 +71,8 @@ for (const keyed of [true, false]) {
       const after = await state();
       t.same(after.owners, before.owners, `${rate} datagrams/s: no service has moved`);
       // At full speed the sender alone keeps a small machine busy: `npm run bench -- flood`.
-      if (kind.rate > 0) t.equal(after.generation, before.generation, "the ring is the same");
+      if (kind.rate === usualRate)
+        t.equal(after.generation, before.generation, "the ring is the same");
       else t.comment(`the ring has changed: ${after.generation !== before.generation}`);
     }
     const counters = (await cluster.status(target))?.ring.counters ?? {};

@@ -74,14 +74,19 @@ test("a guard that stands still is replaced", { skip }, async (t) => {
   t.same(cluster.net.holders(serviceAddress), [owner]);
 });
 
-test("SIGKILL of clusterd: services and address are gone within a second", { skip }, async (t) => {
+/** K: what the others reckon with after the end of a lease. */
+const killTimeoutMs = 2000;
+
+test("SIGKILL of clusterd: services and address are gone within the kill timeout", {
+  skip,
+}, async (t) => {
   const { owner, witness, guard } = await scene();
   const killedMs = performance.now();
   cluster.daemon(owner).kill("SIGKILL");
   await cluster.until("nothing is left", () => bare(owner));
   const tookMs = performance.now() - killedMs;
   t.comment(`services and address were gone after ${Math.round(tookMs)} ms`);
-  t.ok(tookMs < 1000, `${Math.round(tookMs)} ms`);
+  t.ok(tookMs < killTimeoutMs, `${Math.round(tookMs)} ms`);
   await cluster.until("the guard ends", () => cluster.guard(owner) !== guard);
   const service = await cluster.service(witness, primary);
   t.equal(service?.owner, owner, "nobody has taken over yet");
