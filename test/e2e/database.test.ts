@@ -21,6 +21,9 @@ suite.teardown(async () => {
   await shop?.stop();
 });
 
+/** Each is a commit to a disk that other tests use as well. */
+const rowsWithinMs = 60_000;
+
 test("the whole service starts on one node, and takes clients", { skip }, async (t) => {
   if (shop === null || writer === null) return;
   const owner = await shop.cluster.started(1, database, 60_000);
@@ -29,7 +32,7 @@ test("the whole service starts on one node, and takes clients", { skip }, async 
   t.ok(shop.processes("haproxy", owner).length > 0);
   await shop.cluster.until("an answer", async () => (await shop.ask("SELECT 1")) === "1");
   writer.start();
-  await shop.cluster.until("rows", () => writer.acknowledged.length >= 20);
+  await shop.cluster.until("rows", () => writer.acknowledged.length >= 20, rowsWithinMs);
 });
 
 for (const program of ["haproxy", "mariadbd"]) {
@@ -40,7 +43,8 @@ for (const program of ["haproxy", "mariadbd"]) {
     shop.kill(program, owner);
     const next = await shop.movedFrom(owner, owner);
     t.not(next, owner);
-    await shop.cluster.until("more rows", () => writer.acknowledged.length >= before + 20);
+    const more = () => writer.acknowledged.length >= before + 20;
+    await shop.cluster.until("more rows", more, rowsWithinMs);
     t.same(shop.databaseNodes(), [next]);
     t.same(shop.processes("haproxy", owner), []);
     t.same(await writer.lost(), []);
@@ -64,7 +68,8 @@ test("a node without power loses the service, and no row", { skip }, async (t) =
   const before = writer.acknowledged.length;
   await shop.powerOff(owner);
   const next = await shop.movedFrom(owner, witness);
-  await shop.cluster.until("more rows", () => writer.acknowledged.length >= before + 20);
+  const more = () => writer.acknowledged.length >= before + 20;
+  await shop.cluster.until("more rows", more, rowsWithinMs);
   t.same(shop.databaseNodes(), [next]);
   await writer.stop();
   t.same(await writer.lost(), []);
