@@ -60,8 +60,14 @@ for (const keyed of [true, false]) {
       const owners = status?.services?.map(({ name, owner, restarts }) => [name, owner, restarts]);
       return { owners, generation: status?.generation };
     };
+    // Beside other tests a daemon may not be scheduled for longer than its token lasts.
+    const stalls = () => {
+      const outputs = [1, 2, 3].map((node) => cluster.daemon(node).output());
+      return outputs.join("").split("not scheduled for").length;
+    };
     for (const kind of kinds) {
       const before = await state();
+      const stallsBefore = stalls();
       const flood: Flood = { target: `20.0.20.${target}`, port: 5405, tag, ms: floodMs, ...kind };
       const sender = join(project, "build/test/bench/flood-sender.js");
       const sent = await cluster.net.execClient([process.execPath, sender, JSON.stringify(flood)]);
@@ -70,10 +76,9 @@ for (const keyed of [true, false]) {
       t.comment(`${rate} datagrams/s of ${kind.frames} frames in the name of node ${kind.sender}`);
       const after = await state();
       t.same(after.owners, before.owners, `${rate} datagrams/s: no service has moved`);
-      // At full speed the sender alone keeps a small machine busy: `npm run bench -- flood`.
-      if (kind.rate === usualRate)
-        t.equal(after.generation, before.generation, "the ring is the same");
-      else t.comment(`the ring has changed: ${after.generation !== before.generation}`);
+      const same = after.generation === before.generation;
+      t.ok(same || stalls() > stallsBefore, "the ring is the same, where daemons are scheduled");
+      t.comment(`the ring has changed: ${!same}`);
     }
     const counters = (await cluster.status(target))?.ring.counters ?? {};
     t.ok((counters["dropped_too-many-strangers"] ?? 0) > 0);
@@ -81,7 +86,7 @@ for (const keyed of [true, false]) {
     // And who starts meanwhile gets in.
     cluster.daemon(3).kill("SIGKILL");
     const flood: Flood = {
-      ...{ target: `20.0.20.${target}`, port: 5405, tag, ms: 30_000 },
+      ...{ target: `20.0.20.${target}`, port: 5405, tag, ms: 90_000 },
       ...{ sender: 3, source: "20.0.20.3", frames: 1, rate: usualRate },
     };
     const stranger = cluster.net.spawnClient([
@@ -94,7 +99,7 @@ for (const keyed of [true, false]) {
     await cluster.until("node 3 is gone", async () => (await online()) === false);
     const began = performance.now();
     cluster.startDaemon(3);
-    await cluster.until("node 3 is back", async () => (await online()) === true, 25_000);
+    await cluster.until("node 3 is back", async () => (await online()) === true, 80_000);
     t.comment(`under ${usualRate} datagrams/s in its name it was back after`);
     t.comment(`${Math.round(performance.now() - began)} ms`);
     stranger.kill("SIGKILL");
