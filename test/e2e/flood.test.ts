@@ -21,7 +21,7 @@ const target = 1;
 const floodMs = 3000;
 const usualRate = 6000;
 /** More would starve this machine, which other tests use as well: `npm run bench -- flood` does. */
-const highRate = 20_000;
+const highRate = 10_000;
 const tag = clusterTag("qpid-test", 55_582);
 const client = "20.0.20.100";
 
