@@ -27,7 +27,7 @@ export class PathProber {
     this.#parts = parts;
   }
 
-  /** The frame in a datagram as long as any of this node. */
+  /** The frame, filled up until its datagram has the length of the longest that this node sends. */
   filled(frame: SealedFrame): SealedFrame {
     const { packetBytesMax, ipBytes, seal } = this.#parts;
     const frameBytes = frame.reduce((sum, part) => sum + part.length, 0);

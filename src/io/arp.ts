@@ -6,9 +6,10 @@
  * outage as long as the neighbours' caches live.
  */
 
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
-import type { Addresses, AddressOrder, ProbeResult } from "./network-ports.ts";
+import type { Addresses, ProbeResult } from "./network-ports.ts";
 import type { DoneFor, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";

@@ -2,8 +2,10 @@
  * Finds addresses in a list of interfaces, however they are written.
  * Does not know where the list comes from.
  */
+
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { addressBytes } from "./neighbour-packets.ts";
-import type { AddressOrder, InterfaceAddress, NetworkInterface } from "./network-ports.ts";
+import type { InterfaceAddress, NetworkInterface } from "./network-ports.ts";
 
 /** An address where it stands. */
 export type AddressPlace = AddressOrder & Pick<InterfaceAddress, "marked">;

@@ -6,13 +6,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { type Result, refuse } from "../model/outcome.ts";
 import { holdsAddress } from "./interface-addresses.ts";
 import { parseInterfaces, parseMonitorLine } from "./interface-listing.ts";
 import type {
   AddAddressResult,
   Addresses,
-  AddressOrder,
   LinkEvent,
   NetworkInterface,
   RemoveAddressResult,

@@ -2,6 +2,8 @@
  * The network of this machine: by netlink where there are native calls, else by the command `ip`.
  * Does not know what belongs where.
  */
+
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { Announcer } from "./arp.ts";
 import { IpAddresses, watchByIp } from "./ip-addresses.ts";
@@ -10,7 +12,6 @@ import { watchByNetlink } from "./netlink-watch.ts";
 import type {
   AddAddressResult,
   Addresses,
-  AddressOrder,
   LinkEvent,
   Network,
   NetworkInterface,

@@ -3,6 +3,8 @@
  * to announce, nor what an answer means for the service.
  * Source: RFC 5227 section 2.1.1 (probe: sender address zero), RFC 4861 section 7.2.
  */
+
+import type { AddressFamily } from "../model/agent-orders.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import {
   addressBytes,
@@ -18,7 +20,7 @@ import {
   packetFamily,
   solicitedGroup,
 } from "./neighbour-packets.ts";
-import type { AddressFamily, ProbeResult } from "./network-ports.ts";
+import type { ProbeResult } from "./network-ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 
 /** An address and the interface it is, or shall be, on. */

@@ -7,13 +7,13 @@
  * T2  A thread that has ended is replaced with the next request; nothing is known of those before.
  */
 import { Worker } from "node:worker_threads";
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeText } from "./cause.ts";
 import { holdsAddress } from "./interface-addresses.ts";
 import type {
   AddAddressResult,
   Addresses,
-  AddressOrder,
   NetworkInterface,
   RemoveAddressResult,
 } from "./network-ports.ts";

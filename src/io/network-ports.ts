@@ -4,10 +4,9 @@
  * as the other ports do (ports.ts).
  * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
  */
+import type { AddressFamily, AddressOrder } from "../model/agent-orders.ts";
 import type { Result } from "../model/outcome.ts";
 import type { DoneFor, Stop } from "./ports.ts";
-
-export type AddressFamily = "ipv4" | "ipv6";
 
 export type InterfaceAddress = {
   readonly address: string;
@@ -36,13 +35,6 @@ export type NetworkInterface = {
   /** Member of a bond (IFF_SLAVE). */
   readonly slave: boolean;
   readonly addresses: readonly InterfaceAddress[];
-};
-
-export type AddressOrder = {
-  readonly interface: string;
-  readonly address: string;
-  readonly prefix: number;
-  readonly family: AddressFamily;
 };
 
 export type AddAddressResult =

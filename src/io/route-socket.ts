@@ -9,8 +9,10 @@
  * R2  An answer counts for the request whose sequence number it carries.
  * R3  What a change has come to is what the kernel said; where that was lost, it is unknown.
  */
+
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import type { AddressOrder, NetworkInterface } from "./network-ports.ts";
+import type { NetworkInterface } from "./network-ports.ts";
 import {
   type AddressRecord,
   addAddressRequest,

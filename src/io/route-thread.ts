@@ -5,8 +5,9 @@
  * B1  Requests are done one after the other: what was ordered last is what stands in the end.
  */
 import { parentPort } from "node:worker_threads";
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { type Result, refuse } from "../model/outcome.ts";
-import type { AddressOrder, NetworkInterface } from "./network-ports.ts";
+import type { NetworkInterface } from "./network-ports.ts";
 import { type RouteProblem, RouteSocket } from "./route-socket.ts";
 import { loadSystemCalls } from "./system-calls.ts";
 

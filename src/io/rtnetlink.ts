@@ -5,13 +5,9 @@
  * iproute2 ip/ipaddress.c for what `ip addr add` and `ip addr del` ask for.
  */
 import { endianness } from "node:os";
+import type { AddressOrder } from "../model/agent-orders.ts";
 import { addressBytes, addressText, macText } from "./neighbour-packets.ts";
-import type {
-  AddressOrder,
-  InterfaceAddress,
-  LinkEvent,
-  NetworkInterface,
-} from "./network-ports.ts";
+import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./network-ports.ts";
 
 export const netlinkFamily = 16;
 export const netlinkRoute = 0;

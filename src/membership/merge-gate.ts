@@ -7,7 +7,8 @@
  * non-transitive links that never ends. What the two that meet hear is not enough either: a cut
  * from the stranger to a third member would dissolve the ring in every consensus period. Only
  * what makes nodes known counts as heard: it is multicast, since a node that gets tokens but no
- * multicasts cannot take part, and as long as any message, since long ones may be lost alone.
+ * multicasts cannot take part, and has the length of the longest message, since long ones may be
+ * lost alone.
  * M1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";

@@ -73,7 +73,7 @@ export type RingConfiguration = {
 
 export type RingOutput =
   /**
-   * `full`: in a datagram as long as any that this node will ever send. Where such ones are lost,
+   * `full`: in a datagram of the length of the longest that this node sends. Where such are lost,
    * its sender must not be heard, since its messages would be lost as well.
    */
   | { readonly type: "multicast"; readonly message: RingMessage; readonly full: boolean }

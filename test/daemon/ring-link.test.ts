@@ -1,6 +1,7 @@
 import { test } from "tap";
 import { RingLink } from "../../src/daemon/ring-link.ts";
-import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
+import type { LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
+import type { AddressOrder } from "../../src/model/agent-orders.ts";
 import { accept } from "../../src/model/outcome.ts";
 
 const ringAddress = "10.0.0.1";

@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import { t as suite, test } from "tap";
 import { IpAddresses } from "../../src/io/ip-addresses.ts";
 import { NetlinkAddresses } from "../../src/io/netlink-addresses.ts";
-import type { Addresses, AddressOrder, NetworkInterface } from "../../src/io/network-ports.ts";
+import type { Addresses, NetworkInterface } from "../../src/io/network-ports.ts";
+import type { AddressOrder } from "../../src/model/agent-orders.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
 
 const vip: AddressOrder = { interface: "v0", address: "10.1.1.200", prefix: 24, family: "ipv4" };

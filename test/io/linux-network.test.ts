@@ -18,8 +18,9 @@ import {
   inet6Address,
   linkAddress,
 } from "../../src/io/neighbour-packets.ts";
-import type { AddressOrder, LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
+import type { LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
 import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
+import type { AddressOrder } from "../../src/model/agent-orders.ts";
 import { refuse } from "../../src/model/outcome.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
 import { until } from "./waiting.ts";

@@ -1,8 +1,9 @@
 /** The order of a sweep, and what it believes. */
 import { test } from "tap";
-import type { Addresses, AddressOrder } from "../../src/io/network-ports.ts";
+import type { Addresses } from "../../src/io/network-ports.ts";
 import type { TrackedLook } from "../../src/io/ports.ts";
 import { lookForServices, sweepServices } from "../../src/io/service-sweep.ts";
+import type { AddressOrder } from "../../src/model/agent-orders.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 
 const address = "20.0.20.200";
