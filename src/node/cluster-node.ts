@@ -270,7 +270,7 @@ export class ClusterNode {
       return;
     }
     if (!result.continuing.includes(this.identity.self)) {
-      this.#standing.beginAnew(this.#desk.noneQuorateSince);
+      this.#standing.beginAnew(this.#desk.missedNothing);
     }
     this.#proceed(result);
   }
@@ -346,7 +346,7 @@ export class ClusterNode {
     const exchange = this.#exchange;
     invariant(exchange !== null, "activation without a ring");
     const { ring } = exchange;
-    if (result.winner === null) this.#replica.begin(ring.seq);
+    if (result.winner === null) this.#replica.begin(ring.seq, this.#desk.followed);
     else this.#replica.continue(result.winner, ring.seq);
     const { accepted, continuing } = result;
     const grown = result.winner === null || accepted.some((node) => !this.#accepted.includes(node));

@@ -12,7 +12,7 @@ import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { noneQuorateSince } from "../quorum/last-quorate.ts";
+import { lastOfAll, missedNothing } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
@@ -36,8 +36,10 @@ export class QuorumDesk {
   readonly #orders = new Set<number>();
   /** This node is to leave for good. */
   removing = false;
-  /** By the last verdict: nobody can have been quorate since this node itself was. */
-  noneQuorateSince = false;
+  /** By the last verdict: nothing that floats can have been at work without this node. */
+  missedNothing = false;
+  /** By the last verdict: the ring of the last quorate membership, if no later one can have been. */
+  followed: number | null = null;
   /** Why the others do not count this node; null: they do, or there are none. */
   refusal: string | null = null;
 
@@ -102,14 +104,15 @@ export class QuorumDesk {
   }
 
   /** All members have spoken. */
-  judge(hellos: readonly Hello[], { accepted, refused }: ExchangeResult): QuorumVerdict {
+  judge(hellos: readonly Hello[], exchange: ExchangeResult): QuorumVerdict {
+    const { accepted, refused } = exchange;
     this.refusal = refused.find(({ node }) => node === this.#self)?.why ?? null;
     for (const { node, why } of refused) {
       this.#outbox.notice("quorum", "err", `node ${node} is not counted: ${why}`);
     }
     const counted = hellos.filter(({ node }) => accepted.includes(node));
     const ring = counted[0]?.ring ?? null;
-    this.noneQuorateSince = noneQuorateSince(this.#self, counted, this.#conf.nodes);
+    this.#compareMemories(counted, exchange);
     this.#judged = ring === null ? null : { ring, accepted };
     this.#tell(() => this.#quorum.step(counted, ring?.seq ?? 0));
     const afterMs = this.#conf.quorum.lastManStandingMs;
@@ -117,6 +120,13 @@ export class QuorumDesk {
       this.#outbox.emit({ type: "arm", timer: "quorum-window", afterMs });
     }
     return this.#quorum.snapshot();
+  }
+
+  #compareMemories(counted: readonly Hello[], { winner, continuing }: ExchangeResult): void {
+    const { nodes } = this.#conf;
+    const goingOn = winner === null ? null : { holders: continuing, floatedIn: winner.floatedIn };
+    this.followed = lastOfAll(counted, nodes);
+    this.missedNothing = missedNothing(this.#self, counted, { nodes, goingOn });
   }
 
   /** The window of last_man_standing has passed since the last change of the members. */

@@ -77,13 +77,13 @@ export class Replica {
     return this.#table?.frozen() ?? [];
   }
 
-  /** A new history: nothing is known of anybody. */
-  begin(ringSeq: number): void {
+  /** A new history: nothing is known of anybody, but in which ring there may have been services. */
+  begin(ringSeq: number, floatedIn: number | null): void {
     this.fence.begin(ringSeq);
     const suspects = this.fence.snapshot().victims.map((victim) => victim.node);
     const { conf } = this.#configurations.settled;
     this.#table = ServiceTable.fresh(conf, suspects, (text) => this.#configurations.valuesOf(text));
-    this.#history = { ringSeq, version: 0, digest: "" };
+    this.#history = { ringSeq, version: 0, digest: "", floatedIn };
   }
 
   /** The history goes on in the ring `ringSeq`. */
@@ -139,9 +139,9 @@ export class Replica {
   /** One ordered message of this history. What it does comes with `goOn`. */
   apply(message: Ordered): void {
     invariant(this.#history !== null, "message applied without a history");
-    const { ringSeq, version, digest } = this.#history;
-    const text = JSON.stringify(message);
-    this.#history = { ringSeq, version: version + 1, digest: extendDigest(digest, text) };
+    const { version, digest } = this.#history;
+    const extended = extendDigest(digest, JSON.stringify(message));
+    this.#history = { ...this.#history, version: version + 1, digest: extended };
     this.#waiting.push(message);
   }
 
@@ -228,6 +228,9 @@ export class Replica {
       }
       yield;
     }
+    const history = this.#history;
+    if (this.#table?.takeFloated() !== true || history === null) return;
+    this.#history = { ...history, floatedIn: history.ringSeq };
   }
 
   *#fenceSteps(input: FenceInput): TableWork {

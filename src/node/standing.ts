@@ -7,8 +7,8 @@
  * N3  At the end of the lease everything is killed, also what is bound: the work of a service that
  *     floats may live in its processes. Only a node that is sure of having nothing that floats
  *     leaves them alone.
- * N4  What went on without quorum goes on after it only if nobody can have been quorate meanwhile:
- *     otherwise what it holds may be stale.
+ * N4  What went on without quorum goes on after it only if nothing that floats can have been at work
+ *     without this node meanwhile: otherwise what it holds may be stale.
  */
 import type { QuorateView } from "../model/quorate-view.ts";
 import type { LocalInput } from "../services/local-events.ts";
@@ -62,12 +62,12 @@ export class Standing {
   }
 
   /** The history that goes on is not this node's, or a new one begins. */
-  beginAnew(noneQuorateSince: boolean): void {
+  beginAnew(missedNothing: boolean): void {
     const { outbox, own, stepOwn } = this.#parts;
     this.endHistory("the others went on without it");
     const { kept } = own;
-    if (noneQuorateSince || kept.length === 0) return;
-    const why = "others may have been quorate without this node, what went on here may be stale";
+    if (missedNothing || kept.length === 0) return;
+    const why = "services may have been at work without this node, what went on here may be stale";
     outbox.notice("services", "warning", `${kept.join(", ")}: stopped: ${why}`);
     stepOwn({ type: "clean-up" });
   }

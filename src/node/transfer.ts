@@ -43,7 +43,10 @@ export function composeHello(exchange: StateExchange, speaker: Speaker, boottime
 export function composeSnapshot(ring: RingId | undefined, replica: Replica): Snapshot {
   const { table, fence } = replica;
   invariant(ring !== undefined, "authority without a ring");
-  const history = replica.history ?? { ringSeq: ring.seq, version: 0, digest: "" };
+  const history = replica.history ?? {
+    ...{ ringSeq: ring.seq, version: 0, digest: "" },
+    floatedIn: null,
+  };
   const { conf, hash, text } = replica.configuration;
   const configuration = { version: conf.version, hash, text: travelling(text) };
   const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };

@@ -6,6 +6,8 @@
  * lowered, or a tie that was decided, must be outvoted by those who took part in it.
  * V1  Of two parts that follow one view, at most one goes on.
  * V2  A member of the last quorate membership is told from one that others went on without.
+ * V3  What a node has kept cannot be stale while nothing that floats has been at work without it:
+ *     any later quorate membership in which it was has a member in the majority that says no.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { QuorateView } from "../model/quorate-view.ts";
@@ -67,27 +69,62 @@ export function winsTie(view: QuorateView, { remembering, tie }: Side): boolean 
   });
 }
 
+export type Voice = {
+  readonly node: NodeId;
+  readonly votes: number;
+  /** The last quorate membership that it remembers; null: it has restarted. */
+  readonly last: Pick<QuorateView, "ring"> | null;
+};
+
+type Voter = { readonly id: NodeId; readonly votes: number };
+
 /**
- * Whether nobody can have been quorate since the node itself was: more than half of all votes
- * remember the node's own last quorate membership as their last one, so that a later one would have
- * to do without them. Who has restarted remembers nothing, and does not count.
+ * The ring of the last quorate membership that anybody can have been in: more than half of all
+ * votes remember it as their last one, so that a later one would have to do without them. Null:
+ * that many do not. Who has restarted remembers nothing, and does not count.
  */
-export function noneQuorateSince(
+export function lastOfAll(voices: readonly Voice[], nodes: readonly Voter[]): number | null {
+  const rings = voices.flatMap(({ last }) => last?.ring ?? []);
+  if (rings.length === 0) return null;
+  const ring = Math.max(...rings);
+  const knowing = voices.filter(({ last }) => last?.ring === ring);
+  return isMajority(knowing, voices, nodes) ? ring : null;
+}
+
+/** The history that goes on, as its holders have it. */
+export type GoingOn = {
+  readonly holders: readonly NodeId[];
+  /** The last quorate ring in which a member may have held what floats. */
+  readonly floatedIn: number | null;
+};
+
+/**
+ * Whether nothing that floats can have been at work without the node: nobody has been quorate since
+ * it was, or those who were, a majority that is still there, have seen nothing of the kind (V3).
+ */
+export function missedNothing(
   node: NodeId,
-  voices: readonly {
-    readonly node: NodeId;
-    readonly votes: number;
-    readonly last: QuorateView | null;
-  }[],
-  nodes: readonly { readonly id: NodeId; readonly votes: number }[],
+  voices: readonly Voice[],
+  { nodes, goingOn }: { readonly nodes: readonly Voter[]; readonly goingOn: GoingOn | null },
 ): boolean {
   const ring = voices.find((voice) => voice.node === node)?.last?.ring;
-  if (ring === undefined || latestView(voices.map(({ last }) => last))?.ring !== ring) return false;
+  if (ring === undefined) return false;
+  if (lastOfAll(voices, nodes) === ring) return true;
+  if (goingOn === null || goingOn.floatedIn === null || ring < goingOn.floatedIn) return false;
+  const knowing = voices.filter((voice) => goingOn.holders.includes(voice.node));
+  return isMajority(knowing, voices, nodes);
+}
+
+/** Of all votes; those who are there say how many are theirs. */
+function isMajority(
+  some: readonly Voice[],
+  voices: readonly Voice[],
+  nodes: readonly Voter[],
+): boolean {
   const votes = new Map(nodes.map((one) => [one.id, one.votes]));
   for (const voice of voices) votes.set(voice.node, voice.votes);
   const all = [...votes.values()].reduce((sum, each) => sum + each, 0);
-  const knowing = voices.filter(({ last }) => last?.ring === ring);
-  return 2 * knowing.reduce((sum, voice) => sum + voice.votes, 0) > all;
+  return 2 * some.reduce((sum, voice) => sum + voice.votes, 0) > all;
 }
 
 function votesGone({ members }: QuorateView, remembering: ReadonlySet<NodeId>): number {

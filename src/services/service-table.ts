@@ -88,6 +88,8 @@ export class ServiceTable {
       conf.services.services.every((service) => draft.services.has(service.name)) &&
       draft.nodes.size === conf.nodes.length &&
       draft.services.size === conf.services.services.length;
+    // The members held it before this ring: the first view of this node says what they hold in it.
+    draft.floated = false;
     return complete ? new ServiceTable(draft) : null;
   }
 
@@ -112,6 +114,7 @@ export class ServiceTable {
     switch (input.type) {
       case "view":
         onView(this.#draft, input);
+        this.#draft.floated ||= this.#draft.floats;
         break;
       case "message":
         yield* this.#onMessage(input.message);
@@ -139,6 +142,13 @@ export class ServiceTable {
       nodes: [...this.#draft.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
       services: this.#draft.conf.services.services.map((one) => this.#draft.service(one.name)),
     };
+  }
+
+  /** Whether a member has held what floats since this was asked last, at any moment. */
+  takeFloated(): boolean {
+    const { floated } = this.#draft;
+    this.#draft.floated = false;
+    return floated;
   }
 
   node(id: NodeId): NodeRecord {

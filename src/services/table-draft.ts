@@ -58,6 +58,8 @@ export class TableDraft {
   nowMs = 0;
   nextOp = 1;
   startsDone = 0;
+  /** A member has held what floats since this was taken last; see `History`. */
+  floated = false;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
   locked = false;
   /** Another configuration that is under way, and its values once all have accepted it. */
@@ -161,6 +163,19 @@ export class TableDraft {
   put(service: ServiceRecord): void {
     this.index.put(this.services.get(service.name), checkRecord(service));
     this.services.set(service.name, service);
+    this.floated ||= this.#floats(service);
+  }
+
+  /** Whether a member holds a service that floats. */
+  get floats(): boolean {
+    return [...this.services.values()].some((service) => this.#floats(service));
+  }
+
+  #floats(service: ServiceRecord): boolean {
+    const holder = holderOf(service);
+    if (holder === null || this.serviceConf(service.name).boundTo !== null) return false;
+    const { phase } = this.node(holder);
+    return phase !== "lost" && phase !== "absent";
   }
 
   putNode(node: NodeRecord): void {

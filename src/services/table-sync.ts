@@ -23,7 +23,13 @@ import {
 } from "../model/shape.ts";
 
 /** Identity of a replicated history: last quorate ring, number of messages, and their digest. */
-const history = record({ ringSeq: count, version: count, digest: text });
+const history = record({
+  ringSeq: count,
+  version: count,
+  digest: text,
+  /** The last quorate ring in which a member may have held what floats; null: nobody can tell. */
+  floatedIn: nullable(count),
+});
 export type History = Shaped<typeof history>;
 
 const ringId = record({ rep: nodeId, seq: count });

@@ -220,7 +220,7 @@ export class OrderedOnslaught {
       this.#queue.push({ type: "deliver", from: node, payload: hello });
     }
     const { ring } = envelope.body;
-    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d" };
+    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d", floatedIn: null };
     const configuration = { version: this.#conf.version, hash: "hash", text: "text" };
     for (const state of this.#snapshots) {
       const body = { type: "snapshot" as const, ring, history, configuration, ...state };

@@ -30,7 +30,7 @@ class Teller {
   constructor(conf: ClusterConf) {
     const configurations = new Configurations({ conf, hash: "hash", text: "" }, () => refuse(""));
     this.replica = new Replica(configurations, id(1));
-    this.replica.begin(4);
+    this.replica.begin(4, null);
   }
 
   take(act: Act): void {

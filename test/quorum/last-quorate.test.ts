@@ -1,7 +1,7 @@
-/** Whether anybody can have been quorate since a node itself was, by what the members remember. */
+/** Whether anything can have been at work without a node, by what the members remember. */
 import { test } from "tap";
 import type { QuorateView } from "../../src/model/quorate-view.ts";
-import { noneQuorateSince } from "../../src/quorum/last-quorate.ts";
+import { lastOfAll, missedNothing } from "../../src/quorum/last-quorate.ts";
 import { id } from "../sim/cluster.ts";
 
 function view(ring: number | null): QuorateView | null {
@@ -30,20 +30,58 @@ const cases: readonly Case[] = [
   { title: "three of four", rings: [8, 8, 8], nodes: 4, none: true },
 ];
 
+function voicesOf(rings: readonly (number | null)[]) {
+  return rings.map((ring, index) => ({ node: id(index + 1), votes: 1, last: view(ring) }));
+}
+
+function nodesUpTo(count: number) {
+  return Array.from({ length: count }, (_, index) => ({ id: id(index + 1), votes: 1 }));
+}
+
 for (const { title, rings, nodes, none } of cases) {
   test(`V2: ${title}`, async (t) => {
-    const voices = rings.map((ring, index) => ({
-      node: id(index + 1),
-      votes: 1,
-      last: view(ring),
-    }));
-    const all = Array.from({ length: nodes }, (_, index) => ({ id: id(index + 1), votes: 1 }));
-    t.equal(noneQuorateSince(id(1), voices, all), none);
+    const known = { nodes: nodesUpTo(nodes), goingOn: null };
+    t.equal(missedNothing(id(1), voicesOf(rings), known), none);
   });
 }
 
 test("V2: a node whose votes outweigh the others' decides alone", async (t) => {
-  const all = [1, 2, 3].map((node) => ({ id: id(node), votes: node === 1 ? 3 : 1 }));
+  const nodes = [1, 2, 3].map((node) => ({ id: id(node), votes: node === 1 ? 3 : 1 }));
   const voices = [{ node: id(1), votes: 3, last: view(8) }];
-  t.equal(noneQuorateSince(id(1), voices, all), true);
+  t.equal(missedNothing(id(1), voices, { nodes, goingOn: null }), true);
 });
+
+test("V2: the last one of all is what most votes remember, or nothing", async (t) => {
+  t.equal(lastOfAll(voicesOf([8, 8, null]), nodesUpTo(3)), 8);
+  t.equal(lastOfAll(voicesOf([8, 12, 12]), nodesUpTo(3)), 12);
+  t.equal(lastOfAll(voicesOf([8, 8, 12]), nodesUpTo(3)), null);
+  t.equal(lastOfAll(voicesOf([8, null, null]), nodesUpTo(3)), null);
+  t.equal(lastOfAll(voicesOf([null, null]), nodesUpTo(2)), null);
+});
+
+type Away = {
+  readonly title: string;
+  /** The others, 2 and 3, have been quorate in ring 12; in which ring did anything float? */
+  readonly floatedIn: number | null;
+  readonly holders: readonly number[];
+  readonly last: number | null;
+  readonly missedNothing: boolean;
+};
+
+const idle = { holders: [2, 3], floatedIn: 8, last: 8, missedNothing: true };
+const aways: readonly Away[] = [
+  { title: "nothing has floated since the node was there", ...idle },
+  { title: "something has, without the node", ...idle, floatedIn: 12, missedNothing: false },
+  { title: "nobody can tell", ...idle, floatedIn: null, missedNothing: false },
+  { title: "only one of three can tell", ...idle, holders: [2], missedNothing: false },
+  { title: "the node was away before that", ...idle, last: 4, missedNothing: false },
+  { title: "the node remembers nothing", ...idle, last: null, missedNothing: false },
+];
+
+for (const { title, floatedIn, holders, last, missedNothing: missed } of aways) {
+  test(`V3: ${title}`, async (t) => {
+    const goingOn = { holders: holders.map(id), floatedIn };
+    const known = { nodes: nodesUpTo(3), goingOn };
+    t.equal(missedNothing(id(1), voicesOf([last, 12, 12]), known), missed);
+  });
+}

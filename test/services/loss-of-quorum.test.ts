@@ -157,6 +157,31 @@ test("N4: who was away while others were quorate begins anew", async (t) => {
   );
 });
 
+/** As long as the lost node may be at work, nobody can start what it had. */
+test("N4: others were quorate meanwhile, but nothing that floats was at work", async (t) => {
+  const seen = cluster().cut([1], [2], [3]).run(20_000);
+  const before = seen.node(2)?.snapshot.life;
+  seen.cut([1], [2, 3]).run(1000);
+  t.same(seen.runningOn(P), []);
+  seen.heal().run(40_000);
+  t.same(
+    [1, 2, 3].map((node) => starts(seen, node)),
+    [1, 1, 1],
+  );
+  t.equal(seen.node(2)?.snapshot.life, before);
+  t.equal(seen.runningOn(P).length, 1);
+});
+
+test("N4: the others had begun to start something without the node", async (t) => {
+  const seen = cluster().cut([1], [2], [3]).run(20_000).cut([1], [2, 3]).run(20_000);
+  t.equal(seen.runningOn(P).length, 1);
+  seen.heal().run(40_000);
+  t.same(
+    [1, 2, 3].map((node) => starts(seen, node)),
+    [2, 1, 1],
+  );
+});
+
 test("N3: the lease of a node that owns what floats ends everything there", async (t) => {
   const seen = cluster();
   seen.host(1).behaviours.set("/etc/init.d/qpidd-primary stop", { takesMs: null });

@@ -244,8 +244,22 @@ const outageMutants: readonly Mutant[] = [
   mutant("outage", "what went on goes on, whoever was quorate meanwhile", [
     {
       file: "node/standing.js",
-      find: "if (noneQuorateSince || kept.length === 0)",
+      find: "if (missedNothing || kept.length === 0)",
       replace: "if (true)",
+    },
+  ]),
+  mutant("outage", "what floats leaves no trace in the history", [
+    {
+      file: "node/replica.js",
+      find: "this.#history = { ...history, floatedIn: history.ringSeq };",
+      replace: "return;",
+    },
+  ]),
+  mutant("outage", "whoever was quorate meanwhile had something that floats", [
+    {
+      file: "services/table-draft.js",
+      find: "this.floated ||= this.#floats(service);",
+      replace: "this.floated = true;",
     },
   ]),
   mutant("outage", "a new life of the process remembers no quorum", [

@@ -96,18 +96,22 @@ export class TakeoverJudge {
  * rings of one identity may have had a majority: then only those of one ring are compared.
  */
 export function judgeReplicas(cluster: Cluster): void {
-  const seen = new Map<string, { readonly node: number; readonly digest: string }>();
+  const seen = new Map<string, { readonly node: number; readonly fact: string }>();
   for (const node of cluster.nodes) {
     const snapshot = cluster.node(node)?.snapshot;
     if (snapshot?.table == null || snapshot.history === null) continue;
-    const { ringSeq, version, digest } = snapshot.history;
+    const { ringSeq, version, digest, floatedIn } = snapshot.history;
     const members = cluster.copied ? snapshot.members.join() : "";
     const point = `${ringSeq} ${version} ${members}`.trim();
-    const other = seen.get(point);
-    if (other !== undefined && other.digest !== digest) {
-      throw new Violation(`nodes ${other.node} and ${node} differ at ${point}`);
+    const facts = [[point, digest]];
+    if (snapshot.complete) facts.push([`${point}, done`, `${floatedIn}`]);
+    for (const [at = "", fact = ""] of facts) {
+      const other = seen.get(at);
+      if (other !== undefined && other.fact !== fact) {
+        throw new Violation(`nodes ${other.node} and ${node} differ at ${at}`);
+      }
+      seen.set(at, { node, fact });
     }
-    seen.set(point, { node, digest });
   }
 }
 
