@@ -2,12 +2,12 @@
  * The steps of the demonstration, each with its duration and what clustat-ts then shows.
  */
 import { endLoad, type LoadReport, startLoad } from "../e2e/message-load.ts";
-import { primary, RealCluster } from "../e2e/real-cluster.ts";
+import { primary, publishedConf, RealCluster } from "../e2e/real-cluster.ts";
 import { indent, perform, say, step } from "./stage.ts";
 
 /** Exit status: 0 when nothing acknowledged was lost. */
 export function runDemo(): Promise<number> {
-  const cluster = new RealCluster();
+  const cluster = new RealCluster({ conf: publishedConf });
   return perform(
     async () => {
       const began = performance.now();

@@ -5,6 +5,7 @@
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { enterNamespaces } from "../netns/enter.ts";
+import { calmed } from "./calm-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -13,7 +14,7 @@ const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(240_000);
+suite.setTimeout(600_000);
 const original = 1;
 const copy = 4;
 const state = "var/lib/clusterd";
@@ -23,7 +24,7 @@ const cluster = new RealCluster({ nodes: 4, conf });
 const judge = new OutsideJudge();
 
 if (skip === false) {
-  const text = readFileSync(publishedConf, "utf8");
+  const text = calmed(readFileSync(publishedConf, "utf8"));
   writeFileSync(conf, text.replace("<rm", '<totem token="1000"/>\n  <rm'));
   await cluster.start();
   for (const node of [1, 2, 3]) {

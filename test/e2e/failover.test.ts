@@ -7,11 +7,11 @@ import { enterNamespaces } from "../netns/enter.ts";
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
 const { serviceAddress } = await import("../netns/node-files.ts");
-const { primary, RealCluster } = await import("./real-cluster.ts");
+const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-const cluster = new RealCluster();
+const cluster = new RealCluster({ conf: publishedConf });
 const judge = new OutsideJudge();
 if (skip === false) {
   await cluster.start();

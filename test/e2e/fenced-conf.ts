@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { calmed } from "./calm-conf.ts";
 
 export type FencedParts = {
   /** Content of the node's `<fence>`. */
@@ -15,7 +16,7 @@ export type FencedParts = {
 
 export function fencedConf(project: string, { methods, devices, daemon }: FencedParts): string {
   const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8");
-  const plain = example.replace(/<!--[\s\S]*?-->/g, "");
+  const plain = calmed(example).replace(/<!--[\s\S]*?-->/g, "");
   const withMethods = plain.replace(
     /<clusternode name="(node\d)\.example\.com" nodeid="(\d)"\/>/g,
     (_, name: string, id: string) =>

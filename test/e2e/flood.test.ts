@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { clusterTag } from "../../src/io/frame-header.ts";
 import type { Flood } from "../bench/flood-sender.ts";
 import { enterNamespaces } from "../netns/enter.ts";
+import { calmed } from "./calm-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -35,7 +36,7 @@ const kinds: readonly Kind[] = [
 
 /** The published configuration, with a key file or without. */
 function confWith(keyed: boolean): string {
-  const text = readFileSync(publishedConf, "utf8");
+  const text = calmed(readFileSync(publishedConf, "utf8"));
   const file = join(directory, "key");
   writeFileSync(file, randomBytes(32), { mode: 0o600 });
   const conf = join(directory, `${keyed}.conf`);

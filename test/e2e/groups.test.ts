@@ -2,6 +2,7 @@
  * Process groups on three real daemons: clients that die, floods, partitions and killed daemons.
  */
 import { enterNamespaces } from "../netns/enter.ts";
+import { calmed } from "./calm-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -16,10 +17,10 @@ type Client = InstanceType<typeof GroupClient>;
 
 const directory = mkdtempSync(join(tmpdir(), "clusterd-groups-"));
 const conf = join(directory, "cluster.conf");
-const published = readFileSync(publishedConf, "utf8");
+const published = calmed(readFileSync(publishedConf, "utf8"));
 writeFileSync(conf, published.replace("</cluster>", '<uidgid uid="0" gid="no-such"/></cluster>'));
 
-suite.setTimeout(240_000);
+suite.setTimeout(600_000);
 const skip = entry.type === "unsupported" ? entry.reason : false;
 const cluster = new RealCluster({ conf });
 if (skip === false) {

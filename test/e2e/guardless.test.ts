@@ -12,7 +12,7 @@ const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, project, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(180_000);
+suite.setTimeout(600_000);
 const judge = new OutsideJudge();
 const cluster = new RealCluster();
 if (skip === false) {

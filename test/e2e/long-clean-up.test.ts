@@ -4,6 +4,7 @@
  */
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { enterNamespaces } from "../netns/enter.ts";
+import { calmed } from "./calm-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -12,7 +13,7 @@ const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(120_000);
+suite.setTimeout(600_000);
 const conf = "/tmp/long-clean-up.conf";
 const cluster = new RealCluster({ conf });
 const judge = new OutsideJudge();
@@ -21,7 +22,7 @@ const slow =
   '<service name="slow" autostart="0"><script name="slow" file="/etc/init.d/slow"/></service>';
 
 if (skip === false) {
-  const text = readFileSync(publishedConf, "utf8");
+  const text = calmed(readFileSync(publishedConf, "utf8"));
   const made = text.replace("<rm", '<totem token="1000"/>\n  <rm').replace("</rm>", `${slow}</rm>`);
   writeFileSync(conf, made);
   await cluster.start();

@@ -5,6 +5,7 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { enterNamespaces } from "../netns/enter.ts";
+import { calmed } from "./calm-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -36,7 +37,7 @@ if (skip === false) {
   await cluster.start();
   for (const node of [1, 2, 3]) {
     const root = cluster.net.rootOf(node);
-    const text = readFileSync(publishedConf, "utf8").replace(/<\/rm>/, service);
+    const text = calmed(readFileSync(publishedConf, "utf8")).replace(/<\/rm>/, service);
     writeFileSync(join(root, onNode), text);
     for (const name of ["main", "extra"]) {
       const path = join(root, "etc/init.d", name);

@@ -2,7 +2,8 @@
  * Real daemons on a test network: start, stop and kill them, ask their control sockets, and sample
  * who holds the address and which brokers are primary. To be used inside `enterNamespaces` only.
  */
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { controlClient } from "../../src/control/control-client.ts";
@@ -10,6 +11,7 @@ import type { ClusterStatus, ServiceStatus } from "../../src/model/status.ts";
 import type { Child, Result } from "../netns/child.ts";
 import { networkOf, TestNet } from "../netns/test-net.ts";
 import { until } from "../netns/until.ts";
+import { calmed } from "./calm-conf.ts";
 
 export const project = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const primary = "service:qpidd-primary-service";
@@ -17,31 +19,39 @@ export const publishedConf = join(project, "test/golden/qpid-manual-cluster.conf
 
 export type RealClusterOptions = {
   readonly nodes?: number;
-  /** Path of the configuration; the published one unless given. */
+  /** Path of the configuration; the calm one unless given. */
   readonly conf?: string;
   readonly directory?: string;
   readonly ipv6?: boolean;
 };
 
 const statusWithinMs = 2000;
+/** To answer costs a daemon a millisecond or two; three of them share a machine with their brokers. */
+const askEveryMs = 100;
 
 export class RealCluster {
   readonly net: TestNet;
   readonly #conf: string;
+  readonly #ownConf: string | null;
   readonly #daemons = new Map<number, Child>();
 
   constructor(options: RealClusterOptions = {}) {
     const { directory, nodes = 3, ipv6 = false } = options;
     this.net = new TestNet({ nodes, ipv6, ...(directory === undefined ? {} : { directory }) });
-    this.#conf = options.conf ?? publishedConf;
+    const made = join(tmpdir(), `clusterd-calm-${process.pid}.conf`);
+    this.#ownConf = options.conf === undefined ? made : null;
+    this.#conf = options.conf ?? made;
   }
 
   async start(): Promise<void> {
+    const published = readFileSync(publishedConf, "utf8");
+    if (this.#ownConf !== null) writeFileSync(this.#ownConf, calmed(published));
     await this.net.start();
   }
 
   async stop(): Promise<void> {
     await this.net.stop();
+    if (this.#ownConf !== null) rmSync(this.#ownConf, { force: true });
   }
 
   /** Starts clusterd on a node; further arguments follow `-c FILE`. */
@@ -142,7 +152,8 @@ export class RealCluster {
     condition: () => boolean | Promise<boolean>,
     timeoutMs = 20_000,
   ): Promise<void> {
-    await until(condition, { timeoutMs, describe: () => `${what}\n${this.logs()}` });
+    const describe = () => `${what}\n${this.logs()}`;
+    await until(condition, { timeoutMs, everyMs: askEveryMs, describe });
   }
 
   logs(): string {

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { enterNamespaces } from "../netns/enter.ts";
+import { calmed } from "./calm-conf.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
@@ -15,7 +16,7 @@ const skip = entry.type === "unsupported" ? entry.reason : false;
 /** Every node has a copy of its own, below its private /etc. */
 const onNode = "/etc/cluster/cluster.conf";
 const cluster = new RealCluster({ conf: onNode });
-const published = readFileSync(publishedConf, "utf8");
+const published = calmed(readFileSync(publishedConf, "utf8"));
 const second = serviceAddress.replace(/\d+$/, "201");
 
 function fileOf(node: number): string {
