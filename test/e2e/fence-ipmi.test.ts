@@ -98,7 +98,10 @@ test("the node is switched on again, its daemon comes back, and everything is wh
   skip,
 }, async (t) => {
   await cluster.allStarted([1, 2, 3], 60_000);
-  const acts = [1, 2, 3].map((node) => switches.get(node)?.acts ?? []);
+  // A datagram that the switch answers late is sent again: the same order twice in a row is one.
+  const acts = [1, 2, 3].map((node) => {
+    return (switches.get(node)?.acts ?? []).filter((act, at, all) => act !== all[at - 1]);
+  });
   t.same(
     acts.filter((one) => one.length > 0),
     [["off", "on"]],

@@ -2,7 +2,7 @@
  * Real daemons on a test network: start, stop and kill them, ask their control sockets, and sample
  * who holds the address and which brokers are primary. To be used inside `enterNamespaces` only.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,26 +32,27 @@ const askEveryMs = 100;
 export class RealCluster {
   readonly net: TestNet;
   readonly #conf: string;
-  readonly #ownConf: string | null;
+  readonly #ownFiles: string | null;
   readonly #daemons = new Map<number, Child>();
 
   constructor(options: RealClusterOptions = {}) {
     const { directory, nodes = 3, ipv6 = false } = options;
     this.net = new TestNet({ nodes, ipv6, ...(directory === undefined ? {} : { directory }) });
-    const made = join(tmpdir(), `clusterd-calm-${process.pid}.conf`);
-    this.#ownConf = options.conf === undefined ? made : null;
-    this.#conf = options.conf ?? made;
+    // A process id is no name: each test has the same one in its namespace.
+    const made = options.conf === undefined ? mkdtempSync(join(tmpdir(), "clusterd-calm-")) : null;
+    this.#ownFiles = made;
+    this.#conf = options.conf ?? join(made ?? "", "cluster.conf");
   }
 
   async start(): Promise<void> {
     const published = readFileSync(publishedConf, "utf8");
-    if (this.#ownConf !== null) writeFileSync(this.#ownConf, calmed(published));
+    if (this.#ownFiles !== null) writeFileSync(this.#conf, calmed(published));
     await this.net.start();
   }
 
   async stop(): Promise<void> {
     await this.net.stop();
-    if (this.#ownConf !== null) rmSync(this.#ownConf, { force: true });
+    if (this.#ownFiles !== null) rmSync(this.#ownFiles, { recursive: true, force: true });
   }
 
   /** Starts clusterd on a node; further arguments follow `-c FILE`. */
