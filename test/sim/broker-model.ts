@@ -21,11 +21,50 @@ const heartbeatMs = 12_000;
 type Broker = {
   readonly node: number;
   state: "joining" | "ready" | "active";
-  messages: Set<number>;
+  messages: Journal;
   /** When the active broker last had a connection to it, and since when it has had one. */
   heardAtMs: number;
   connectedAtMs: number | null;
 };
+
+/**
+ * Messages of one broker, in the order in which they were sent. Copies share the list as long as
+ * nobody goes on differently: a copy costs the same, however many there are.
+ */
+class Journal {
+  #list: number[];
+  #count: number;
+
+  constructor(list: number[] = [], count = list.length) {
+    this.#list = list;
+    this.#count = count;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  copy(): Journal {
+    return new Journal(this.#list, this.#count);
+  }
+
+  /** `message`: higher than all before. */
+  add(message: number): void {
+    if (this.#list.length > this.#count) this.#list = this.#list.slice(0, this.#count);
+    this.#list.push(message);
+    this.#count += 1;
+  }
+
+  has(message: number): boolean {
+    let [low, high] = [0, this.#count];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#list[middle] ?? 0) < message) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#count && this.#list[low] === message;
+  }
+}
 
 export type BrokerParts = {
   readonly cluster: Cluster;
@@ -88,7 +127,7 @@ export class BrokerModel {
     if (process === brokerProcess(node)) {
       this.#brokers.delete(node);
       if (what === "ends") return;
-      const fresh = { heardAtMs: time.nowMs, connectedAtMs: null, messages: new Set<number>() };
+      const fresh = { heardAtMs: time.nowMs, connectedAtMs: null, messages: new Journal() };
       this.#brokers.set(node, { node, state: "joining", ...fresh });
     }
     if (process !== primaryProcess) return;
@@ -149,7 +188,7 @@ export class BrokerModel {
       const has = one.state === "ready" && one.messages.size <= active.messages.size;
       if (!has && nowMs - one.connectedAtMs < catchUpMs) continue;
       one.state = "ready";
-      one.messages = new Set(active.messages);
+      one.messages = active.messages.copy();
       counted.push(one);
     }
     this.#sent += 1;
