@@ -47,15 +47,19 @@ export class AgentWatch {
     if (place.job?.check != null && overdueWork(place, nowMs) !== null) this.#overdueChecks += 1;
   }
 
-  /** What is to be said of a pause: it is for want of room, or something does not go away. */
-  pausing(service: ServiceName, { why, waitsFor }: Pause, nowMs: number): readonly string[] {
+  /**
+   * What is to be said of a pause: it is for want of room, or something does not go away. That a
+   * check waits for room says nothing of the stop that comes after it: that is told by itself.
+   */
+  pausing({ worker, job }: Place, { why, waitsFor }: Pause, nowMs: number): readonly string[] {
+    const service = worker.conf.name;
     if (waitsFor !== undefined) {
       const text = `${service}: not off yet, trying on: ${waitsFor}`;
       return this.#atTimes(`waits ${service}`, text, nowMs);
     }
     if (why === undefined) return [];
     this.#untried += 1;
-    return this.#atTimes(`untried ${service}`, `${service}: ${why}`, nowMs);
+    return this.#atTimes(`untried ${service} ${job?.kind}`, `${service}: ${why}`, nowMs);
   }
 
   #atTimes(what: string, text: string, nowMs: number): readonly string[] {

@@ -61,7 +61,7 @@ export class LocalJobs {
     const { value: order } = next;
     this.#places.setJob(place, { ...job, order, orderMs: nowMs, action });
     const service = place.worker.conf.name;
-    const said = order.type === "pause" ? this.#watch.pausing(service, order, nowMs) : [];
+    const said = order.type === "pause" ? this.#watch.pausing(place, order, nowMs) : [];
     const notices = said.map((text) => ({ type: "notice", level: "warning", text }) as const);
     return { type: "goes-on", outputs: [...notices, { type: "act", action, service, order }] };
   }

@@ -44,7 +44,7 @@ type Station = {
 const project = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 
 /** Commands that a test runs to their end get this long unless it says otherwise. */
-const commandTimeoutMs = 30_000;
+const commandTimeoutMs = 120_000;
 const startTimeoutMs = 10_000;
 const killPasses = 3;
 

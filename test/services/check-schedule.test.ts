@@ -148,6 +148,21 @@ test("what there is no room for is told, counted, and no failure", (t) => {
   t.end();
 });
 
+test("a stop that there is no room for is told although a check was, just before", (t) => {
+  const place = cleanPlace(new LocalPlace(["web"]))
+    .operate("start", "web")
+    .succeed();
+  place.take();
+  place.nowMs = 1000;
+  const noRoom = { type: "not-started", absent: false, cause: "spawn /bin/sh EMFILE" } as const;
+  place.step({ type: "poll", frozen: [] }).report(noRoom);
+  t.match(place.take(), [/status of .* could not be tried/]);
+  place.operate("stop", "web").take();
+  place.report(noRoom);
+  t.match(place.take(), [/stop of .* could not be tried/]);
+  t.end();
+});
+
 test("a process that ends during a repair is looked at after it", (t) => {
   const subtree = { kind: "independent", restarts: null } as const;
   const part = (name: string) => script(name, { subtree });

@@ -248,11 +248,11 @@ const outageMutants: readonly Mutant[] = [
       replace: "if (true)",
     },
   ]),
-  mutant("outage", "what floats leaves no trace in the history", [
+  mutant("outage", "what floats leaves a trace in its history only once", [
     {
       file: "node/replica.js",
-      find: "this.#history = { ...history, floatedIn: history.ringSeq };",
-      replace: "return;",
+      find: "floatedIn: history.ringSeq",
+      replace: "floatedIn: history.floatedIn ?? history.ringSeq",
     },
   ]),
   mutant("outage", "whoever was quorate meanwhile had something that floats", [
@@ -279,7 +279,7 @@ const outageMutants: readonly Mutant[] = [
 ];
 
 const cleanUpMutants: readonly Mutant[] = [
-  mutant("clones", "what is still being cleaned up is free for the others", [
+  mutant("outage", "what is still being cleaned up is free for the others", [
     {
       file: "services/clean-up.js",
       find: 'this.#state === "cleaning" && job === null && !kept && !this.#waiting.includes(place)',
