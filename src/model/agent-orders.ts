@@ -120,6 +120,8 @@ export type AgentVerdict = {
   readonly text: string;
   /** The machine had no room for it: nothing was done. */
   readonly untried?: true;
+  /** A start has failed in a word that says that nothing runs. */
+  readonly declined?: true;
   /** With what an init script has exited by itself, where that is not the code. */
   readonly exitStatus?: number;
 };

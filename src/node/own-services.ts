@@ -153,7 +153,7 @@ export class OwnServices {
     }
     this.#deferred = this.#deferred.filter(({ operation }) => operation.id !== id);
     const end = {
-      outcome: "failed",
+      outcome: "declined",
       partial: false,
       text: "not begun: it is to be stopped",
     } as const;

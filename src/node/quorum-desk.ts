@@ -38,7 +38,7 @@ export class QuorumDesk {
   removing = false;
   /** By the last verdict: nothing that floats can have been at work without this node. */
   missedNothing = false;
-  /** By the last verdict: the ring of the last quorate membership, if no later one can have been. */
+  /** By the last verdict: the ring of the last quorate membership, if there was no later one. */
   followed: number | null = null;
   /** Why the others do not count this node; null: they do, or there are none. */
   refusal: string | null = null;

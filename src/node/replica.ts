@@ -68,6 +68,12 @@ export class Replica {
     return this.#history;
   }
 
+  /** The history as this node tells of it: what floats may be at work just now. */
+  get testimony(): History | null {
+    if (this.#history === null || this.#table?.floats !== true) return this.#history;
+    return { ...this.#history, floatedIn: this.#history.ringSeq };
+  }
+
   get table(): ServiceTable | null {
     return this.#table;
   }

@@ -7,8 +7,8 @@
  * N3  At the end of the lease everything is killed, also what is bound: the work of a service that
  *     floats may live in its processes. Only a node that is sure of having nothing that floats
  *     leaves them alone.
- * N4  What went on without quorum goes on after it only if nothing that floats can have been at work
- *     without this node meanwhile: otherwise what it holds may be stale.
+ * N4  What went on without quorum goes on after it only if nothing that floats can have been at
+ *     work without this node meanwhile: otherwise what it holds may be stale.
  */
 import type { QuorateView } from "../model/quorate-view.ts";
 import type { LocalInput } from "../services/local-events.ts";

@@ -33,7 +33,7 @@ export function composeHello(exchange: StateExchange, speaker: Speaker, boottime
     configVersion: conf.version,
     configHash: hash,
     configFixed: fixedDigest(conf),
-    history: replica.history,
+    history: replica.testimony,
     ...quorum.voice(self, replica.history !== null),
     ...exchange.signs(boottimeMs),
   };
@@ -43,7 +43,7 @@ export function composeHello(exchange: StateExchange, speaker: Speaker, boottime
 export function composeSnapshot(ring: RingId | undefined, replica: Replica): Snapshot {
   const { table, fence } = replica;
   invariant(ring !== undefined, "authority without a ring");
-  const history = replica.history ?? {
+  const history = replica.testimony ?? {
     ...{ ringSeq: ring.seq, version: 0, digest: "" },
     floatedIn: null,
   };

@@ -41,6 +41,9 @@ export type LocalInput =
   /** The clean-up goes on with the next services. */
   | { readonly type: "continue" };
 
+/** `declined`: a start has failed, and nothing of it has been at work. */
+export type OperationOutcome = "ok" | "failed" | "declined";
+
 export type LocalOutput =
   | {
       readonly type: "act";
@@ -53,7 +56,7 @@ export type LocalOutput =
   | {
       readonly type: "result";
       readonly op: number;
-      readonly outcome: "ok" | "failed";
+      readonly outcome: OperationOutcome;
       /** Non-critical parts of the service are left out now. */
       readonly partial: boolean;
       readonly text: string;

@@ -5,7 +5,7 @@
  * L8  A start that is given up is answered when its agent has ended: stop and start of a service
  *     never run side by side.
  */
-import type { AgentReport } from "../model/agent-orders.ts";
+import type { AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import { type AgentCounts, AgentWatch, type OverdueWork } from "./agent-watch.ts";
 import type { LocalOutput } from "./local-events.ts";
 import type { Job, LocalPlaces, Place } from "./local-places.ts";
@@ -17,11 +17,7 @@ export type BegunJob = Pick<Job, "kind" | "call" | "op" | "check">;
 /** Its next order is on its way, or it has ended and its place is free. */
 export type JobStep =
   | { readonly type: "goes-on"; readonly outputs: readonly LocalOutput[] }
-  | {
-      readonly type: "ended";
-      readonly job: Job;
-      readonly verdict: { readonly code: number; readonly text: string };
-    };
+  | { readonly type: "ended"; readonly job: Job; readonly verdict: AgentVerdict };
 
 export class LocalJobs {
   readonly #places: LocalPlaces;
@@ -51,9 +47,9 @@ export class LocalJobs {
     if (next.done === true || aborted) {
       this.#watch.ended(place, nowMs);
       this.#places.setJob(place, null);
-      const { code, text } = next.done === true ? next.value : { code: 1, text: "" };
-      const givenUp = job.op !== null && this.#aborted.delete(job.op.id) && code !== 0;
-      const verdict = { code, text: givenUp ? "given up: it is to be stopped" : text };
+      const said: AgentVerdict = next.done === true ? next.value : { code: 1, text: "" };
+      const givenUp = job.op !== null && this.#aborted.delete(job.op.id) && said.code !== 0;
+      const verdict = givenUp ? { code: said.code, text: "given up: it is to be stopped" } : said;
       return { type: "ended", job, verdict };
     }
     this.#lastAction += 1;

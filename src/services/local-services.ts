@@ -9,14 +9,14 @@
  * L5  What is new with a configuration is stopped once before anything else is done with it: until
  *     then there must be no operation on it.
  */
-import type { AgentReport } from "../model/agent-orders.ts";
+import type { AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import type { CheckCause } from "./check-queue.ts";
 import { CheckSchedule } from "./check-schedule.ts";
 import { CleanUp, type CleanUpKind } from "./clean-up.ts";
-import type { LocalInput, LocalOutput } from "./local-events.ts";
+import type { LocalInput, LocalOutput, OperationOutcome } from "./local-events.ts";
 import { type BegunJob, type JobStep, LocalJobs } from "./local-jobs.ts";
 import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf, refusedRun } from "./operation-calls.ts";
@@ -178,14 +178,17 @@ export class LocalServices {
     this.#follow(place, this.#jobs.resume(place, place.job, { report, nowMs: this.#nowMs }));
   }
 
-  #finish(place: Place, job: Job, verdict: { readonly code: number; readonly text: string }): void {
+  #finish(place: Place, job: Job, verdict: AgentVerdict): void {
     const outcome = verdict.code === 0 ? "ok" : "failed";
     switch (job.kind) {
       case "start":
       case "stop":
       case "repair":
         invariant(job.op !== null, `${job.kind} without an operation`);
-        this.#finishOperation(place, job.op, { outcome, text: verdict.text });
+        this.#finishOperation(place, job.op, {
+          outcome: verdict.declined === true ? "declined" : outcome,
+          text: verdict.text,
+        });
         return;
       case "status":
         this.#finishCheck(place, { outcome, text: verdict.text });
@@ -248,7 +251,7 @@ export class LocalServices {
   #finishOperation(
     place: Place,
     op: Operation,
-    end: { readonly outcome: "ok" | "failed"; readonly text: string },
+    end: { readonly outcome: OperationOutcome; readonly text: string },
   ): void {
     const { worker } = place;
     if (op.kind === "start" && end.outcome === "ok") place.startOp = op.id;

@@ -48,6 +48,7 @@ export function onOpResult(draft: TableDraft, message: OpResult): void {
   if (op.kind === "repair") {
     onRepaired(draft, { service, op, message });
   } else if (op.kind === "start") {
+    if (message.outcome !== "declined") draft.noteWork(name);
     if (message.outcome === "ok") onStarted(draft, service, op);
     else onStartFailed(draft, service, { op, text: message.text });
   } else if (message.outcome === "ok") {

@@ -49,7 +49,8 @@ const opResult = record({
   node: nodeId,
   life: count,
   op: count,
-  outcome: oneOf("ok", "failed"),
+  /** `declined`: a start has failed, and nothing of it has been at work. */
+  outcome: oneOf("ok", "failed", "declined"),
   /** Non-critical parts of the service are left out now. */
   partial: flag,
   /** For the log and `--why`. */

@@ -88,8 +88,6 @@ export class ServiceTable {
       conf.services.services.every((service) => draft.services.has(service.name)) &&
       draft.nodes.size === conf.nodes.length &&
       draft.services.size === conf.services.services.length;
-    // The members held it before this ring: the first view of this node says what they hold in it.
-    draft.floated = false;
     return complete ? new ServiceTable(draft) : null;
   }
 
@@ -144,7 +142,12 @@ export class ServiceTable {
     };
   }
 
-  /** Whether a member has held what floats since this was asked last, at any moment. */
+  /** Whether what floats may be at work on a member. */
+  get floats(): boolean {
+    return this.#draft.floats;
+  }
+
+  /** Whether what floats has been at work on a member since this was asked last. */
   takeFloated(): boolean {
     const { floated } = this.#draft;
     this.#draft.floated = false;

@@ -14,6 +14,7 @@ import { dropAddress } from "../vip/ip-agent.ts";
 import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
 import { resourceMark } from "./agent-marks.ts";
 import type { CheckCause } from "./check-queue.ts";
+import { saysNotRunning, serves } from "./declined-starts.ts";
 import { heldAddress, outlivesProcesses } from "./held-things.ts";
 import {
   type FailedPart,
@@ -142,13 +143,15 @@ export class ServiceWorker {
   }
 
   *#startAll(tree: ResourceConf): AgentCall {
+    let works = false;
     for (const resource of startOrder(tree)) {
       const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
       if (verdict.code !== 0) {
         const begun = verdict.code !== 5 && verdict.untried !== true;
         if (begun) this.#started.add(resource);
-        return verdict;
+        return !works && saysNotRunning(verdict) ? { ...verdict, declined: true } : verdict;
       }
+      works ||= serves(resource);
       this.#started.add(resource);
       this.#begun.add(resource);
     }

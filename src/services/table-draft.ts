@@ -58,7 +58,7 @@ export class TableDraft {
   nowMs = 0;
   nextOp = 1;
   startsDone = 0;
-  /** A member has held what floats since this was taken last; see `History`. */
+  /** What floats has been at work on a member since this was taken last; see `History`. */
   floated = false;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
   locked = false;
@@ -163,19 +163,21 @@ export class TableDraft {
   put(service: ServiceRecord): void {
     this.index.put(this.services.get(service.name), checkRecord(service));
     this.services.set(service.name, service);
-    this.floated ||= this.#floats(service);
   }
 
-  /** Whether a member holds a service that floats. */
+  /** The service has been at work on a member. */
+  noteWork(name: ServiceName): void {
+    this.floated ||= this.serviceConf(name).boundTo === null;
+  }
+
+  /** Whether a member holds a service that floats, in whatever state: it may be at work. */
   get floats(): boolean {
-    return [...this.services.values()].some((service) => this.#floats(service));
-  }
-
-  #floats(service: ServiceRecord): boolean {
-    const holder = holderOf(service);
-    if (holder === null || this.serviceConf(service.name).boundTo !== null) return false;
-    const { phase } = this.node(holder);
-    return phase !== "lost" && phase !== "absent";
+    const members = this.members();
+    return [...this.services.values()].some((service) => {
+      const holder = holderOf(service);
+      if (holder === null || !members.includes(holder)) return false;
+      return this.serviceConf(service.name).boundTo === null;
+    });
   }
 
   putNode(node: NodeRecord): void {

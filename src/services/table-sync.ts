@@ -27,7 +27,7 @@ const history = record({
   ringSeq: count,
   version: count,
   digest: text,
-  /** The last quorate ring in which a member may have held what floats; null: nobody can tell. */
+  /** The last quorate ring in which what floats may have been at work; null: nobody can tell. */
   floatedIn: nullable(count),
 });
 export type History = Shaped<typeof history>;

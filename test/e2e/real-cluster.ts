@@ -26,12 +26,13 @@ export type RealClusterOptions = {
 };
 
 const statusWithinMs = 2000;
-/** To answer costs a daemon a millisecond or two; three of them share a machine with their brokers. */
+/** To answer costs a daemon time, and three of them share a machine with their brokers. */
 const askEveryMs = 100;
 
 export class RealCluster {
   readonly net: TestNet;
-  readonly #conf: string;
+  /** Path of the configuration of all daemons. */
+  readonly conf: string;
   readonly #ownFiles: string | null;
   readonly #daemons = new Map<number, Child>();
 
@@ -41,12 +42,12 @@ export class RealCluster {
     // A process id is no name: each test has the same one in its namespace.
     const made = options.conf === undefined ? mkdtempSync(join(tmpdir(), "clusterd-calm-")) : null;
     this.#ownFiles = made;
-    this.#conf = options.conf ?? join(made ?? "", "cluster.conf");
+    this.conf = options.conf ?? join(made ?? "", "cluster.conf");
   }
 
   async start(): Promise<void> {
     const published = readFileSync(publishedConf, "utf8");
-    if (this.#ownFiles !== null) writeFileSync(this.#conf, calmed(published));
+    if (this.#ownFiles !== null) writeFileSync(this.conf, calmed(published));
     await this.net.start();
   }
 
@@ -57,7 +58,7 @@ export class RealCluster {
 
   /** Starts clusterd on a node; further arguments follow `-c FILE`. */
   startDaemon(node: number, rest: readonly string[] = []): Child {
-    const argv = [join(project, "bin/clusterd"), "-c", this.#conf, ...rest];
+    const argv = [join(project, "bin/clusterd"), "-c", this.conf, ...rest];
     const child = this.net.spawnOnNode(node, argv);
     this.#daemons.set(node, child);
     return child;

@@ -6,7 +6,7 @@ const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
 const { join } = await import("node:path");
 const { listenerCommand, listenerProblem } = await import("../io/notify-listener.ts");
-const { project, publishedConf, RealCluster } = await import("./real-cluster.ts");
+const { project, RealCluster } = await import("./real-cluster.ts");
 const problem = entry.type === "unsupported" ? entry.reason : listenerProblem();
 const skip = problem ?? false;
 
@@ -22,7 +22,7 @@ test("the supervisor is told what the daemon does", { skip }, async (t) => {
   await cluster.until("it listens", () => listener.output().includes("listening"));
   const heard = () => listener.output().split("\n").slice(1, -1);
   const count = (word: string) => heard().filter((line) => line.includes(word)).length;
-  const argv = [join(project, "bin/clusterd"), "-c", publishedConf];
+  const argv = [join(project, "bin/clusterd"), "-c", cluster.conf];
   const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "600000" };
   const daemon = cluster.net.spawnOnNode(1, argv, env);
   cluster.adopt(1, daemon);
@@ -54,7 +54,7 @@ test("the supervisor is told what the daemon does", { skip }, async (t) => {
 test("a main thread that stands still gives no sign of life", { skip }, async (t) => {
   const before = cluster.net.spawnOnNode(3, listenerCommand(socket));
   await cluster.until("it listens", () => before.output().includes("listening"));
-  const argv = [join(project, "bin/clusterd"), "-c", publishedConf];
+  const argv = [join(project, "bin/clusterd"), "-c", cluster.conf];
   const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "600000" };
   const daemon = cluster.net.spawnOnNode(3, argv, env);
   cluster.adopt(3, daemon);
@@ -70,7 +70,7 @@ test("a main thread that stands still gives no sign of life", { skip }, async (t
 });
 
 test("a supervisor that cannot be told is named in the log", { skip }, async (t) => {
-  const argv = [join(project, "bin/clusterd"), "-c", publishedConf];
+  const argv = [join(project, "bin/clusterd"), "-c", cluster.conf];
   const daemon = cluster.net.spawnOnNode(1, argv, { NOTIFY_SOCKET: "vsock:2:1" });
   cluster.adopt(1, daemon);
   await cluster.until("a warning", () => daemon.output().includes("NOTIFY_SOCKET is set, but"));

@@ -234,7 +234,9 @@ export class OrderedOnslaught {
   /** What the others remember: mostly as this node does, sometimes more. */
   #past(): object {
     if (this.#random.chance(0.6)) return {};
-    return { history: { ringSeq: this.#ringSeq + 1, version: 9, digest: "d" }, life: 7 };
+    const floatedIn = this.#random.pick([null, 0, this.#ringSeq, Number.MAX_SAFE_INTEGER]);
+    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d", floatedIn };
+    return { history, life: 7 };
   }
 
   #report(order: AgentOrder): AgentReport {

@@ -182,6 +182,22 @@ test("N4: the others had begun to start something without the node", async (t) =
   );
 });
 
+for (const [exit, what, restarts] of [
+  [7, "nothing has run", 0],
+  [1, "anything", 1],
+] as const) {
+  test(`N4: the others could start nothing, and exit ${exit} says ${what}`, async (t) => {
+    const seen = cluster().cut([1], [2], [3]).run(20_000);
+    for (const node of [2, 3]) {
+      seen.host(node).behaviours.set("/etc/init.d/qpidd-primary start", { code: exit, takesMs: 5 });
+    }
+    seen.cut([1], [2, 3]).run(20_000);
+    t.same(seen.runningOn(P), []);
+    seen.heal().run(10_000);
+    t.equal(starts(seen, 1), 1 + restarts);
+  });
+}
+
 test("N3: the lease of a node that owns what floats ends everything there", async (t) => {
   const seen = cluster();
   seen.host(1).behaviours.set("/etc/init.d/qpidd-primary stop", { takesMs: null });

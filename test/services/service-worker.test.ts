@@ -64,6 +64,23 @@ test("resource case 23: a failing stop is not the end of the stop, but its resul
   t.match(stop.verdict.text, /stop of \/etc\/init\.d\/b returned 1/);
 });
 
+test("a start is declined when nothing works, and its failure says so", async (t) => {
+  const declined = (codes: readonly number[]) => {
+    const names = ["a", "b"].slice(0, codes.length);
+    const called = worker(...names.map((name) => script(name)));
+    return (
+      walkCall(
+        called.start(),
+        codes.map((code) => exited(code)),
+      ).verdict.declined === true
+    );
+  };
+  for (const code of [5, 6, 7]) t.ok(declined([code]), `exit ${code}`);
+  for (const code of [1, 8, 150]) t.notOk(declined([code]), `exit ${code} may leave anything`);
+  t.notOk(declined([0, 7]), "the first one works already");
+  t.ok(walkCall(worker(script("a")).start(), [absent]).verdict.declined);
+});
+
 test("resource case 12: a missing script fails to start, and needs no stop", async (t) => {
   const one = worker(script("a"));
   t.equal(walkCall(one.start(), [absent]).verdict.code, 5);

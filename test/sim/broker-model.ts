@@ -12,6 +12,8 @@ import type { VirtualTime } from "./virtual-time.ts";
 
 const primaryProcess = "service:qpidd-primary-service /etc/init.d/qpidd-primary";
 const primaryScript = "/etc/init.d/qpidd-primary";
+/** Of a start: it has failed, and nobody was primary in between. */
+const notRunning = 7;
 const stepMs = 25;
 /** From the first connection until a backup has everything. */
 const catchUpMs = 300;
@@ -149,10 +151,10 @@ export class BrokerModel {
     // A backup that has lost its primary may not answer, as a frozen primary does: it is ended.
     if (verb === "stop" && own !== undefined && !this.#serves(own)) this.#end(node);
     if (verb !== "start") return null;
-    if (own === undefined) return 1;
+    if (own === undefined) return notRunning;
     const seen = [...this.#brokers.values()].filter((one) => this.#connected(node, one.node));
     const others = seen.filter((one) => one.node !== node && one.state !== "joining");
-    return own.state === "ready" || others.length === 0 ? null : 1;
+    return own.state === "ready" || others.length === 0 ? null : notRunning;
   }
 
   #serves(one: Broker): boolean {

@@ -255,11 +255,18 @@ const outageMutants: readonly Mutant[] = [
       replace: "floatedIn: history.floatedIn ?? history.ringSeq",
     },
   ]),
-  mutant("outage", "whoever was quorate meanwhile had something that floats", [
+  mutant("outage", "whoever was quorate meanwhile had something that floats at work", [
     {
-      file: "services/table-draft.js",
-      find: "this.floated ||= this.#floats(service);",
-      replace: "this.floated = true;",
+      file: "services/service-table.js",
+      find: "this.#draft.floated ||= this.#draft.floats;",
+      replace: "this.#draft.floated = true;",
+    },
+  ]),
+  mutant("outage", "a start that was declined was at work", [
+    {
+      file: "services/operation-results.js",
+      find: 'if (message.outcome !== "declined")',
+      replace: "if (true)",
     },
   ]),
   mutant("outage", "a new life of the process remembers no quorum", [
