@@ -111,7 +111,7 @@ test("a primary that is slow to answer is one", async (t) => {
     [second]: "4 active",
     [third]: "0 ready",
   });
-  t.match(await start(), { code: 1, stdout: /FAILED.*there is a primary at 192\.0\.2\.2/ });
+  t.match(await start(), { code: 7, stdout: /FAILED.*there is a primary at 192\.0\.2\.2/ });
   t.notOk(promoted());
 });
 
@@ -122,7 +122,7 @@ test("nobody is promoted while a broker does not answer", async (t) => {
     [third]: "0 ready",
   });
   const end = await start({ QPID_PEER_WAIT: "3", QPID_HA_TIMEOUT: "1", QPID_PEER_TIMEOUT: "1" });
-  t.match(end, { code: 1, stdout: /FAILED.*192\.0\.2\.2:5672 may be a primary: Timeout/ });
+  t.match(end, { code: 7, stdout: /FAILED.*192\.0\.2\.2:5672 may be a primary: Timeout/ });
   t.notOk(promoted());
 });
 
@@ -133,7 +133,7 @@ test("an answer that nobody understands is none", async (t) => {
     [third]: "0 ready",
   });
   const end = await start({ QPID_PEER_WAIT: "1" });
-  t.match(end, { code: 1, stdout: /192\.0\.2\.2:5672 may be a primary: Authentication/ });
+  t.match(end, { code: 7, stdout: /192\.0\.2\.2:5672 may be a primary: Authentication/ });
   t.notOk(promoted());
 });
 
@@ -159,7 +159,7 @@ test("a broker with another address than its node is found by the operator's tab
   const { start } = prepare(t, silent);
   const settings = { QPID_PEER_WAIT: "2", QPID_PEER_TIMEOUT: "1", QPID_HA_TIMEOUT: "1" };
   const off = { CLUSTERD_NODES_OFF: "node2.cluster.invalid", ...settings };
-  t.match(await start(off), { code: 1, stdout: /QPID_BROKER_NODES/ });
+  t.match(await start(off), { code: 7, stdout: /QPID_BROKER_NODES/ });
   const table = "192.0.2.3=node3.cluster.invalid 192.0.2.2=node2.cluster.invalid";
   t.match(await start({ ...off, QPID_BROKER_NODES: table }), { code: 0 });
 });
@@ -170,7 +170,7 @@ test("a broker that is joining yields to one that has more", async (t) => {
     [second]: "0 ready",
     [third]: refused,
   });
-  t.match(await start(), { code: 1, stdout: /192\.0\.2\.2:5672 is ready, this one is joining/ });
+  t.match(await start(), { code: 7, stdout: /192\.0\.2\.2:5672 is ready, this one is joining/ });
   t.notOk(promoted());
 });
 
@@ -195,6 +195,6 @@ test("a broker that is no member of a cluster is not promoted", async (t) => {
     [second]: refused,
     [third]: refused,
   });
-  t.match(await start({ QPID_PEER_WAIT: "1" }), { code: 1, stdout: /standalone/ });
+  t.match(await start({ QPID_PEER_WAIT: "1" }), { code: 7, stdout: /standalone/ });
   t.notOk(promoted());
 });
