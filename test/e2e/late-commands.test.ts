@@ -62,8 +62,8 @@ suite.teardown(async () => {
 
 test("SIGKILL of the daemon while an address is being added", { skip }, async (t) => {
   await cluster.until("all are members", async () => {
-    const status = await cluster.status(1);
-    return status?.services?.length === 1;
+    const status = await cluster.status(2);
+    return status?.services?.length === 1 && status.nodes.every(({ ready }) => ready);
   });
   const enabled = cluster.command(2, "clusvcadm-ts", "-e", "web", "-m", "node1.example.com");
   await cluster.until("the address is being added, or is there", () => {
