@@ -93,9 +93,9 @@ export class Cluster {
   }
 
   /** Its power is off for good, until the node is copied again. */
-  removeClone(node: number): this {
+  removeClone(node: number, end: "crash" | "fenced" = "crash"): this {
     const place = id(node + clonePlaces);
-    return this.#machines.has(place) ? this.crash(place) : this;
+    return this.#machines.has(place) ? this.crash(place, end) : this;
   }
 
   get nodes(): readonly NodeId[] {
@@ -576,9 +576,9 @@ export class Cluster {
       if (machine.powerCuts !== powerCuts) return;
       const outcome = fenceAgent?.(output.node) ?? "failure";
       // Both are behind the same plug.
-      if (outcome === "success") this.removeClone(output.node).crash(output.node, "fenced");
-      if (machine.daemon !== daemon) return;
       const { node: victim, run } = output;
+      if (outcome === "success") this.removeClone(victim, "fenced").crash(victim, "fenced");
+      if (machine.daemon !== daemon) return;
       const text = `agent ${outcome}`;
       this.#step(node, { type: "fence-verdict", node: victim, run, outcome, text });
     });
