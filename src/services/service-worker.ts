@@ -28,6 +28,7 @@ import { startOrder, stopOrder } from "./resource-tree.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
 import {
   CheckClock,
+  cleanUpLimitMs,
   effectiveChecks,
   endedLimitMs,
   enforcedLimitMs,
@@ -40,8 +41,6 @@ export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs
 type WorkPlace = Pick<CallPlace, "service" | "nodeName" | "trackingToken">;
 type Limits = Pick<CallPlace, "depth" | "limitMs">;
 
-/** Time a stop script gets during the clean-up before a start; then its processes are killed. */
-const cleanupStopMs = ms(30_000);
 const killAgainMs = ms(500);
 
 export class ServiceWorker {
@@ -173,11 +172,12 @@ export class ServiceWorker {
 
   *#stopAll(
     tree: ResourceConf,
-    limitMs: Ms | null,
+    limitOf: ((resource: ResourceConf) => Ms) | null,
   ): Generator<AgentOrder, StopVerdict, AgentReport> {
     const problems: string[] = [];
     const doubtful: ResourceConf[] = [];
     for (const resource of stopOrder(tree)) {
+      const limitMs = limitOf?.(resource) ?? null;
       const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
       // Exit 5 of something that never ran: there is nothing to stop. The same when there was no
       // room to try it.
@@ -324,7 +324,7 @@ export class ServiceWorker {
   /** Stops by agents, then by force, until nothing of the service is left. */
   *cleanUp(): AgentCall {
     this.#failedParts = [];
-    yield* this.#stopAll(this.conf.tree, cleanupStopMs);
+    yield* this.#stopAll(this.conf.tree, cleanUpLimitMs);
     return yield* this.kill();
   }
 
@@ -373,7 +373,7 @@ export class ServiceWorker {
   *#release(): Generator<AgentOrder, readonly string[], AgentReport> {
     const problems: string[] = [];
     for (const resource of stopOrder(this.conf.tree).filter(outlivesProcesses)) {
-      const limits = { depth: 0, limitMs: cleanupStopMs };
+      const limits = { depth: 0, limitMs: cleanUpLimitMs(resource) };
       const { code, text } = yield* this.#call(resource, "stop", limits);
       if (code !== 0 && code !== 5) problems.push(text);
     }

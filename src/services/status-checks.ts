@@ -125,6 +125,16 @@ export function enforcedLimitMs(resource: ResourceConf, name: string, depth: num
 }
 
 /**
+ * What a stop gets in a clean-up, where nothing is known to run: what the agent asks for, or half a
+ * minute where it does not say. Then its processes are killed.
+ */
+export function cleanUpLimitMs(resource: ResourceConf): Ms {
+  return timeoutOf(resource, "stop", 0) ?? ms(cleanUpMs);
+}
+
+const cleanUpMs = 30_000;
+
+/**
  * The limit of a check that follows the end of a process: an agent that does not answer then must
  * not keep the service alive.
  */

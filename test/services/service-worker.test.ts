@@ -234,8 +234,13 @@ test("time-outs are limits where they are enforced, and hints elsewhere", (t) =>
   const slow = script("c", { actions: [action("start", 1000)] });
   t.same(limits(worker(slow).start()), [2_000_000], "the last one is beyond every hint");
   const cleanUp = worker(enforced, hinted).cleanUp();
-  t.match(cleanUp.next().value, { timeoutMs: 30_000 }, "a given limit wins");
+  t.match(cleanUp.next().value, { timeoutMs: 30_000 }, "what does not say gets half a minute");
   t.match(cleanUp.next(exited(0)).value, { timeoutMs: 30_000 });
+  for (const seconds of [5, 90]) {
+    const asks = script("d", { actions: [action("stop", seconds)] });
+    const said = "what its agent asks for, in a clean-up, too";
+    t.match(worker(asks).cleanUp().next().value, { timeoutMs: seconds * 1000 }, said);
+  }
   t.end();
 });
 
