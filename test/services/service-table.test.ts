@@ -217,6 +217,20 @@ test("T3: nothing starts that a node not seen yet might be running", async (t) =
   t.equal(driver.shown(web), "started 1");
 });
 
+test("T3: nothing starts that the other machine of a member might be running", async (t) => {
+  const driver = new TableDriver(conf([webService()])).view(1, 2, 3).ready(2).succeed();
+  t.equal(driver.shown(web), "started 2");
+  driver.view(2, 3).ready(3);
+  driver.moved = [1];
+  driver.view(1, 2, 3);
+  driver.request(3, "relocate", { service: web, target: 3 });
+  driver.succeed();
+  t.equal(driver.shown(web), "stopped (2)");
+  t.match(driver.table.waitingFor(service(web)), /node1\.example\.com might be running it/);
+  driver.fenced(1).succeed();
+  t.match(driver.shown(web), /^started/);
+});
+
 test("T1: a member is no candidate before it is ready", async (t) => {
   const driver = new TableDriver(conf([webService()])).view(1, 2, 3);
   t.same(driver.operations, []);

@@ -34,6 +34,8 @@ export class TableDriver {
   examined: string | null = null;
   /** What nodes say that they have kept when they are ready. */
   kept: readonly ServiceName[] = [];
+  /** Members on other machines than before, whose leases may not have ended. */
+  moved: readonly number[] = [];
   readonly adopted: string[] = [];
   /** Versions that the table has switched to. */
   readonly switched: number[] = [];
@@ -62,7 +64,7 @@ export class TableDriver {
     this.#lives = new Map(members.map((node) => [node, before.get(node) ?? this.#nextLife()]));
     return this.step({
       type: "view",
-      moved: [],
+      moved: this.moved.map(id),
       members: members.map((node) => ({ node: id(node), life: this.life(node) })),
       continuing: members.filter((node) => before.has(node)).map(id),
     });

@@ -310,13 +310,6 @@ const cloneMutants: readonly Mutant[] = [
       replace: "victim.by === null",
     },
   ]),
-  mutant("clones", "what is known of a member's other machine is forgotten with its history", [
-    {
-      file: "services/node-phases.js",
-      find: 'draft.putNode({ ...draft.node(id), knowledge: "unknown" });',
-      replace: "draft.node(id);",
-    },
-  ]),
   mutant("clones", "a machine that was copied is the same machine", [
     {
       file: "node/machines.js",
