@@ -74,6 +74,15 @@ test("an answer to no question changes nothing", (t) => {
   t.end();
 });
 
+test("frames of an earlier life that go on: the log says what the operator can do", (t) => {
+  const notices: RingNotice[] = [];
+  const log = new VerdictLog((notice) => notices.push(notice));
+  const late = { type: "dropped", cause: "old-incarnation", reply: null } as const;
+  log.note(late, { address: "10.0.0.3", nowMs: ms(0) });
+  t.match(notices[0]?.text ?? "", /10\.0\.0\.3.*lost its state directory.*set the clock/);
+  t.end();
+});
+
 test("an attacker cannot fill the log: one line for each cause in ten seconds", (t) => {
   const notices: RingNotice[] = [];
   const log = new VerdictLog((notice) => notices.push(notice));

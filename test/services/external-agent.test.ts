@@ -224,3 +224,24 @@ test("Z1: a stop over its limit is killed and called again; only its word counts
   t.equal(alive.verdict.code, 1);
   t.end();
 });
+
+test("E1: an agent that there was no room for has said nothing", async (t) => {
+  const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EAGAIN" };
+  const done: AgentReport = { type: "done" };
+  for (const runs of [rgmanager, heartbeat]) {
+    const patient = {
+      ...place,
+      patience: "lasting",
+      nodesOff: [],
+      depth: 0,
+      limitMs: null,
+    } as const;
+    const stop = callAgent(external(runs), "stop", patient);
+    const { orders, verdict: stopped } = walkCall(stop, [noRoom, done, noRoom, done, exited(0)]);
+    t.match(orders, [/ stop$/, "pause 500 ms", / stop$/, "pause 1000 ms", / stop$/]);
+    t.equal(stopped.code, 0);
+    const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
+    const start = walkCall(call(external(runs), "start"), [...tries, noRoom]);
+    t.match(start.verdict, { untried: true }, "another node can start it");
+  }
+});

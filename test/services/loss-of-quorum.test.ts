@@ -138,6 +138,8 @@ test("N4: an outage of the network restarts no broker, however long it lasts", a
   for (const awayMs of [3000, 20_000, 300_000]) {
     const seen = cluster().cut([1], [2], [3]).run(awayMs);
     t.same(seen.runningOn(P), []);
+    const alerts = seen.log.filter((line) => / alert: the lease has ended/.test(line));
+    t.same(alerts, [], "all has been stopped by then, and nothing is killed");
     seen.heal().run(40_000);
     t.equal(seen.runningOn(P).length, 1);
     for (const node of [1, 2, 3]) {

@@ -135,3 +135,15 @@ test("status by the unit's state", async (t) => {
     text: /systemctl show p.service failed: exit 1: Connection timed out/,
   });
 });
+
+test("E1: systemctl that there was no room for has said nothing", async (t) => {
+  const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EMFILE" };
+  const patient = { ...place, patience: "lasting", nodesOff: [], depth: 0, limitMs: null } as const;
+  const stop = callAgent(unit, "stop", patient);
+  const asked = [noRoom, done, good, noRoom, done, state("inactive"), good];
+  const { orders, verdict: stopped } = walkCall(stop, asked);
+  t.equal(orders.filter((one) => one.startsWith("pause")).length, 2);
+  t.equal(stopped.code, 0);
+  const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
+  t.match(walk("start", [...tries, noRoom]).verdict, { untried: true });
+});
