@@ -8,7 +8,8 @@
  *     floats may live in its processes. Only a node that is sure of having nothing that floats
  *     leaves them alone.
  * N4  What went on without quorum goes on after it only if nothing that floats can have been at
- *     work without this node meanwhile: otherwise what it holds may be stale.
+ *     work without this node meanwhile: otherwise what it holds may be stale. Where nothing is
+ *     configured to float, what is bound to other nodes counts instead.
  */
 import type { QuorateView } from "../model/quorate-view.ts";
 import type { LocalInput } from "../services/local-events.ts";

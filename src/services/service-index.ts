@@ -23,6 +23,7 @@ export class ServiceIndex {
   readonly order: readonly ServiceName[];
   readonly #confs: ReadonlyMap<ServiceName, ServiceConf>;
   readonly #domains: ReadonlyMap<ServiceName, FailoverDomainConf | null>;
+  readonly #nothingFloats: boolean;
   readonly #dependents = new Map<ServiceName, ServiceName[]>();
   readonly #holdings = new Map<NodeId, Holdings>();
   readonly #operations = new Map<number, ServiceName>();
@@ -32,6 +33,7 @@ export class ServiceIndex {
   constructor({ services: { services, domains } }: ClusterConf) {
     this.order = services.toSorted((a, b) => a.priority - b.priority).map(({ name }) => name);
     this.#confs = new Map(services.map((service) => [service.name, service]));
+    this.#nothingFloats = services.every(({ boundTo }) => boundTo !== null);
     const domainByName = new Map(domains.map((domain) => [domain.name, domain]));
     this.#domains = new Map(
       services.map(({ name, domain }) => [name, domainByName.get(domain ?? "") ?? null]),
@@ -50,6 +52,14 @@ export class ServiceIndex {
     const found = this.#confs.get(name);
     invariant(found !== undefined, `no configuration of ${name}`);
     return found;
+  }
+
+  /**
+   * Whether what is bound to other nodes may become stale while this service is at work. What
+   * floats makes use of what is bound; where nothing floats, what is bound works by itself.
+   */
+  outdates(name: ServiceName): boolean {
+    return this.#nothingFloats || this.conf(name).boundTo === null;
   }
 
   domainOf(name: ServiceName): FailoverDomainConf | null {

@@ -167,16 +167,15 @@ export class TableDraft {
 
   /** The service has been at work on a member. */
   noteWork(name: ServiceName): void {
-    this.floated ||= this.serviceConf(name).boundTo === null;
+    this.floated ||= this.index.outdates(name);
   }
 
-  /** Whether a member holds a service that floats, in whatever state: it may be at work. */
+  /** Whether a member holds what floats, in whatever state: it may be at work. */
   get floats(): boolean {
     const members = this.members();
     return [...this.services.values()].some((service) => {
       const holder = holderOf(service);
-      if (holder === null || !members.includes(holder)) return false;
-      return this.serviceConf(service.name).boundTo === null;
+      return holder !== null && members.includes(holder) && this.index.outdates(service.name);
     });
   }
 

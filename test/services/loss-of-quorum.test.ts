@@ -120,8 +120,7 @@ test("L7: nobody is asked to stop what is known not to be here", async (t) => {
   t.equal(node.local.clean, true);
 });
 
-function cluster(): Cluster {
-  const conf = sampleConf();
+function cluster(conf = sampleConf()): Cluster {
   const time = new VirtualTime();
   const nodes = conf.nodes.map((node) => node.id);
   const membership = new PerfectMembership(time, nodes);
@@ -178,6 +177,17 @@ test("N4: the others had begun to start something without the node", async (t) =
   const seen = cluster().cut([1], [2], [3]).run(20_000).cut([1], [2, 3]).run(20_000);
   t.equal(seen.runningOn(P).length, 1);
   seen.heal().run(40_000);
+  t.same(
+    [1, 2, 3].map((node) => starts(seen, node)),
+    [2, 1, 1],
+  );
+});
+
+test("N4: where nothing floats, what is bound to others counts as work", async (t) => {
+  const sample = sampleConf();
+  const services = sample.services.services.filter(({ boundTo }) => boundTo !== null);
+  const seen = cluster({ ...sample, services: { ...sample.services, services } });
+  seen.cut([1], [2, 3]).run(20_000).heal().run(20_000);
   t.same(
     [1, 2, 3].map((node) => starts(seen, node)),
     [2, 1, 1],
