@@ -79,6 +79,8 @@ const reloadSeedMin = 4000;
 const slowReadSeedMin = 2_000_000;
 /** From here on machines are also copied with their state, and the copies started. */
 export const cloneSeedMin = 3_000_000;
+/** From here on commands for addresses are also late, and machines have no room for processes. */
+const lateCommandSeedMin = 4_000_000;
 const allOperations = [...operations, "convalesce"] as const;
 const services = ["qpidd-primary-service", "node1-qpidd-service", "node2-qpidd-service"];
 const scripts = ["/etc/init.d/qpidd", "/etc/init.d/qpidd-primary"];
@@ -182,6 +184,10 @@ function actsOf(
   if (texts.length > 0) acts.push([weight(0.8), (node) => stage.reload(node, texts)]);
   if (seed >= cloneSeedMin) {
     acts.push([weight(0.6), (node) => stage.copyMachine(node, services[0] ?? "")]);
+  }
+  if (seed >= lateCommandSeedMin) {
+    acts.push([weight(0.8), (node) => stage.delayAddresses(node)]);
+    acts.push([weight(0.3), (node) => stage.exhaust(node)]);
   }
   if (watchdogs) acts.push([0.5, (node) => cluster.killGuard(node).killDaemon(node)]);
   return acts;

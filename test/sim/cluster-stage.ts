@@ -126,6 +126,16 @@ export class ClusterStage {
     });
   }
 
+  /** For a while what adds and removes addresses does its work late. */
+  delayAddresses(node: number): void {
+    const { cluster, random } = this.#parts;
+    const host = cluster.host(node);
+    host.addressMs = random.between(100, 5000);
+    this.later(random.between(500, 20_000), () => {
+      host.addressMs = 2;
+    });
+  }
+
   changeWeather(): void {
     const { network, random } = this.#parts;
     network.weather = {
@@ -255,6 +265,7 @@ export class ClusterStage {
       host.undying = false;
       host.exhausted = false;
       host.blind = "nobody";
+      host.addressMs = 2;
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);

@@ -53,6 +53,8 @@ export class VirtualHost {
   /** What clusterd has said to be its own, in this boot. */
   readonly claimed = new Set<string>();
   linkUp = true;
+  /** How long a command takes to add or remove an address. */
+  addressMs = 2;
   /** Processes cannot be killed: they hang in the kernel. */
   undying = false;
   /** No program can be started: processes or descriptors are used up. */
@@ -90,6 +92,7 @@ export class VirtualHost {
     this.undying = false;
     this.exhausted = false;
     this.blind = "nobody";
+    this.addressMs = 2;
   }
 
   /** The guard: no service is left, and no script of any goes on. Returns what is left. */
@@ -131,17 +134,13 @@ export class VirtualHost {
         });
         return;
       case "add-address":
-        this.#soon(2, () => {
+        this.#change(action, report, () => {
           this.addresses.add(order.address.address);
           this.#changed();
-          report({ type: "done" });
         });
         return;
       case "remove-address":
-        this.#soon(2, () => {
-          this.addresses.delete(order.address.address);
-          report({ type: "done" });
-        });
+        this.#change(action, report, () => this.addresses.delete(order.address.address));
         return;
       case "probe-address":
       case "ask-address":
@@ -172,6 +171,19 @@ export class VirtualHost {
         this.#soon(1, () => this.#endProcesses(order, report));
         return;
     }
+  }
+
+  /** Of an address, by a command: it ends with it when it is killed. */
+  #change(action: number, report: (report: AgentReport) => void, effect: () => void): void {
+    this.#scripts.set(action, { service: "" });
+    this.#soon(this.addressMs, () => {
+      if (!this.#scripts.delete(action)) {
+        report({ type: "failed", cause: "killed" });
+        return;
+      }
+      effect();
+      report({ type: "done" });
+    });
   }
 
   #killProcesses(
