@@ -22,3 +22,15 @@ export const quorateView = record({
 });
 export type QuorateView = Shaped<typeof quorateView>;
 export type QuorumDemand = QuorateView["demands"][number];
+
+/** A ring of which a node cannot say what it has received: its life ended during the exchange. */
+export const doubtfulRing = record({ ring: count, members: list(nodeId) });
+export type DoubtfulRing = Shaped<typeof doubtfulRing>;
+
+/** What a process remembers of quorate memberships, from one life to the next. */
+export type QuorumMemory = {
+  /** The last one that it took part in. */
+  readonly last: QuorateView | null;
+  /** Later than that one. */
+  readonly doubts: readonly DoubtfulRing[];
+};

@@ -1,7 +1,7 @@
 /**
  * What one life of the node hands to the next one of the same process.
  */
-import type { QuorateView } from "../model/quorate-view.ts";
+import type { QuorumMemory } from "../model/quorate-view.ts";
 import type { LocalServices } from "../services/local-services.ts";
 
 export type CarriedOver = {
@@ -9,5 +9,5 @@ export type CarriedOver = {
   readonly services: LocalServices | null;
   /** Hash of the configuration that they were made from. */
   readonly configHash: string;
-  readonly lastQuorate: QuorateView | null;
+  readonly memory: QuorumMemory;
 };

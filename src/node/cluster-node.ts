@@ -68,7 +68,7 @@ export class ClusterNode {
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
     this.#reader = new MessageReader(conf, this.#outbox);
-    this.quorum = new Quorum(conf.quorum, conf.nodes, carried?.lastQuorate ?? null);
+    this.quorum = new Quorum(conf.quorum, conf.nodes, carried?.memory ?? null);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     const services = carried?.configHash === hash ? carried.services : null;
     const held = { outbox: this.#outbox, lease: this.lease, carried: services };
@@ -125,8 +125,7 @@ export class ClusterNode {
 
   /** What goes on in the next life of this process. */
   carryOver(): CarriedOver {
-    const { last } = this.quorum.voice(this.identity.self, false);
-    return this.#standing.carryOver(this.#configurations.settled.hash, last);
+    return this.#standing.carryOver(this.#configurations.settled.hash, this.quorum.memory);
   }
 
   step(input: NodeInput, now: Now): readonly NodeOutput[] {
@@ -269,9 +268,8 @@ export class ClusterNode {
       this.#becomeInquorate();
       return;
     }
-    if (!result.continuing.includes(this.identity.self)) {
-      this.#standing.beginAnew(this.#desk.missedNothing);
-    }
+    const goesOn = result.continuing.includes(this.identity.self);
+    if (!goesOn) this.#standing.beginAnew(this.#desk.missedNothing);
     this.#proceed(result);
   }
 
@@ -378,6 +376,8 @@ export class ClusterNode {
 
   #onLeaseEnd(): void {
     const ringGoesOn = this.#phase !== "apart" && !this.#suspended;
+    const exchange = this.#phase === "exchanging" ? this.#exchange : null;
+    if (ringGoesOn && exchange !== null) this.quorum.doubt(exchange.place);
     this.#phase = "apart";
     this.#snapshot = null;
     this.#standing.leaseEnded(ringGoesOn);

@@ -4,6 +4,7 @@
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
+import type { DoubtfulRing } from "../model/quorate-view.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
 import type { LastSigns } from "./last-signs.ts";
 import { movedMembers } from "./machines.ts";
@@ -29,6 +30,10 @@ export class StateExchange {
     this.first = first;
     this.#configured = configured;
     signs.machines.configured(configured.heardAt);
+  }
+
+  get place(): DoubtfulRing {
+    return { ring: this.ring.seq, members: this.members };
   }
 
   /** Everybody speaks once more in the same ring. */

@@ -12,7 +12,7 @@ import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { lastOfAll, missedNothing } from "../quorum/last-quorate.ts";
+import { lastAtWork, missedNothing } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
@@ -38,7 +38,7 @@ export class QuorumDesk {
   removing = false;
   /** By the last verdict: nothing that floats can have been at work without this node. */
   missedNothing = false;
-  /** By the last verdict: the ring of the last quorate membership, if there was no later one. */
+  /** By the last verdict: the last quorate ring in which anything can have been at work. */
   followed: number | null = null;
   /** Why the others do not count this node; null: they do, or there are none. */
   refusal: string | null = null;
@@ -125,7 +125,7 @@ export class QuorumDesk {
   #compareMemories(counted: readonly Hello[], { winner, continuing }: ExchangeResult): void {
     const { nodes } = this.#conf;
     const goingOn = winner === null ? null : { holders: continuing, floatedIn: winner.floatedIn };
-    this.followed = lastOfAll(counted, nodes);
+    this.followed = lastAtWork(counted, nodes);
     this.missedNothing = missedNothing(this.#self, counted, { nodes, goingOn });
   }
 

@@ -11,7 +11,7 @@
  *     work without this node meanwhile: otherwise what it holds may be stale. Where nothing is
  *     configured to float, what is bound to other nodes counts instead.
  */
-import type { QuorateView } from "../model/quorate-view.ts";
+import type { QuorumMemory } from "../model/quorate-view.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import type { CarriedOver } from "./carried-over.ts";
 import type { Outbox } from "./outbox.ts";
@@ -88,10 +88,10 @@ export class Standing {
   }
 
   /** For the next life of this process. */
-  carryOver(configHash: string, lastQuorate: QuorateView | null): CarriedOver {
+  carryOver(configHash: string, memory: QuorumMemory): CarriedOver {
     const { own } = this.#parts;
     const services = own.mayFloat || !own.mayRun ? null : own.local;
-    return { services, configHash, lastQuorate };
+    return { services, configHash, memory };
   }
 
   #tellKept(): void {

@@ -5,12 +5,13 @@
  * Deviation: votequorum counts all who are present, also those that were outside. A quorum that was
  * lowered, or a tie that was decided, must be outvoted by those who took part in it.
  * V1  Of two parts that follow one view, at most one goes on.
- * V2  A member of the last quorate membership is told from one that others went on without.
+ * V2  A member of the last quorate membership that was at work is told from one that others went
+ *     on without.
  * V3  What a node has kept cannot be stale while nothing that floats has been at work without it:
  *     any later quorate membership in which it was has a member in the majority that says no.
  */
 import type { NodeId } from "../model/ids.ts";
-import type { QuorateView } from "../model/quorate-view.ts";
+import type { DoubtfulRing, QuorateView } from "../model/quorate-view.ts";
 
 /** The most recent one, with whatever any of its members may go by; null: nobody remembers any. */
 export function latestView(views: readonly (QuorateView | null)[]): QuorateView | null {
@@ -74,21 +75,50 @@ export type Voice = {
   readonly votes: number;
   /** The last quorate membership that it remembers; null: it has restarted. */
   readonly last: Pick<QuorateView, "ring"> | null;
+  readonly doubts: readonly DoubtfulRing[];
+  /** Null: nothing is remembered, or it was voided. */
+  readonly history: { readonly floatedIn: number | null } | null;
 };
 
 type Voter = { readonly id: NodeId; readonly votes: number };
 
 /**
- * The ring of the last quorate membership that anybody can have been in: more than half of all
- * votes remember it as their last one, so that a later one would have to do without them. Null:
- * that many do not. Who has restarted remembers nothing, and does not count.
+ * The last quorate ring in which anything can have been at work: more than half of all votes were
+ * in no later one, as they remember it. Null: that many do not remember; who has restarted does
+ * not. A later one has one of them as a member. It has not come to the end of the state exchange
+ * there, though whatever it receives it delivers: so nothing that was ordered after the exchange
+ * was ever safe, and nobody has acted on it, whatever else of its members remember it.
  */
-export function lastOfAll(voices: readonly Voice[], nodes: readonly Voter[]): number | null {
-  const rings = voices.flatMap(({ last }) => last?.ring ?? []);
-  if (rings.length === 0) return null;
-  const ring = Math.max(...rings);
-  const knowing = voices.filter(({ last }) => last?.ring === ring);
-  return isMajority(knowing, voices, nodes) ? ring : null;
+export function lastAtWork(voices: readonly Voice[], nodes: readonly Voter[]): number | null {
+  const rings = voices.flatMap(({ last }) => last?.ring ?? []).toSorted((a, b) => a - b);
+  const found = rings.find((ring) => {
+    const witnesses = upTo(ring, voices);
+    if (!isMajority(witnesses, voices, nodes)) return false;
+    const doubts = witnesses.flatMap((one) => one.doubts.filter((doubt) => doubt.ring > ring));
+    return doubts.every((doubt) => nothingWorkedIn(doubt, voices, ring));
+  });
+  return found ?? null;
+}
+
+function upTo(ring: number, voices: readonly Voice[]): readonly Voice[] {
+  return voices.filter(({ last }) => last !== null && last.ring <= ring);
+}
+
+/**
+ * Whoever doubts has received it may be everything, and delivered nothing. Another member has
+ * delivered what it received, and did not come to the end of the exchange; or all who could have
+ * acted are here, and say that nothing has been at work since.
+ */
+function nothingWorkedIn(doubt: DoubtfulRing, voices: readonly Voice[], since: number): boolean {
+  const doubts = (voice: Voice) => voice.doubts.some(({ ring }) => ring === doubt.ring);
+  const members = voices.filter(({ node }) => doubt.members.includes(node));
+  const witnesses = upTo(since, members);
+  if (witnesses.some((voice) => !doubts(voice))) return true;
+  if (members.length < doubt.members.length) return false;
+  return members.every((voice) => {
+    const floatedIn = voice.history?.floatedIn ?? null;
+    return witnesses.includes(voice) || (floatedIn !== null && floatedIn <= since);
+  });
 }
 
 /** The history that goes on, as its holders have it. */
@@ -100,7 +130,8 @@ export type GoingOn = {
 
 /**
  * Whether nothing that floats can have been at work without the node: nobody has been quorate since
- * it was, or those who were, a majority that is still there, have seen nothing of the kind (V3).
+ * it was, to the end of an exchange, or those who were, a majority that is still there, have seen
+ * nothing of the kind (V3).
  */
 export function missedNothing(
   node: NodeId,
@@ -109,7 +140,8 @@ export function missedNothing(
 ): boolean {
   const ring = voices.find((voice) => voice.node === node)?.last?.ring;
   if (ring === undefined) return false;
-  if (lastOfAll(voices, nodes) === ring) return true;
+  const workedIn = lastAtWork(voices, nodes);
+  if (workedIn !== null && workedIn <= ring) return true;
   if (goingOn === null || goingOn.floatedIn === null || ring < goingOn.floatedIn) return false;
   const knowing = voices.filter((voice) => goingOn.holders.includes(voice.node));
   return isMajority(knowing, voices, nodes);

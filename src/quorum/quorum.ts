@@ -16,7 +16,12 @@
 import type { NodeConf, QuorumConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import type { QuorateView, QuorumDemand } from "../model/quorate-view.ts";
+import type {
+  DoubtfulRing,
+  QuorateView,
+  QuorumDemand,
+  QuorumMemory,
+} from "../model/quorate-view.ts";
 import { goesOnElsewhere, latestView, type Side, tieNode, winsTie } from "./last-quorate.ts";
 import type { QuorumChange } from "./quorum-messages.ts";
 import { quorumOf } from "./votes.ts";
@@ -34,9 +39,7 @@ export type QuorumVoice = {
   readonly waitsForAll: boolean;
   /** It was quorate, or an operator has ended its waiting. */
   readonly quorate: boolean;
-  /** The last quorate membership that it took part in. */
-  readonly last: QuorateView | null;
-};
+} & QuorumMemory;
 
 export type QuorumVerdict = {
   readonly quorate: boolean;
@@ -58,11 +61,13 @@ export class Quorum {
   #waitsForAll: boolean;
   #waitCancelled = false;
   #last: QuorateView | null;
+  #doubts: readonly DoubtfulRing[];
   #verdict: QuorumVerdict;
 
-  /** `last`: what an earlier life of this process remembered. */
-  constructor(conf: QuorumConf, nodes: readonly NodeConf[], last: QuorateView | null = null) {
-    this.#last = last;
+  /** `memory`: that of an earlier life of this process. */
+  constructor(conf: QuorumConf, nodes: readonly NodeConf[], memory: QuorumMemory | null = null) {
+    this.#last = memory?.last ?? null;
+    this.#doubts = memory?.doubts ?? [];
     invariant(!conf.twoNode || nodes.length === 2, "Q1: two_node with other than two nodes");
     this.#conf = conf;
     this.#nodes = nodes;
@@ -208,8 +213,18 @@ export class Quorum {
       expected: this.#expected,
       waitsForAll: this.#waitsForAll,
       quorate: quorateBefore || this.#waitCancelled,
-      last: this.#last,
+      ...this.memory,
     };
+  }
+
+  get memory(): QuorumMemory {
+    const last = this.#last;
+    return { last, doubts: this.#doubts.filter(({ ring }) => last !== null && ring > last.ring) };
+  }
+
+  /** What was received of this ring goes with the life that ends: nobody can tell what it was. */
+  doubt(ring: DoubtfulRing): void {
+    this.#doubts = [...this.memory.doubts, ring];
   }
 
   snapshot(): QuorumVerdict {

@@ -7,7 +7,7 @@
  *     the cluster's is a later version takes that over with the snapshot.
  */
 import type { NodeId } from "../model/ids.ts";
-import { quorateView } from "../model/quorate-view.ts";
+import { doubtfulRing, quorateView } from "../model/quorate-view.ts";
 import {
   count,
   flag,
@@ -53,6 +53,8 @@ export const hello = record({
   waitsForAll: flag,
   quorate: flag,
   last: nullable(quorateView),
+  /** Later than the last one. */
+  doubts: list(doubtfulRing),
   /** A watchdog may end the services of this member, later than its guard would. */
   watchdog: flag,
   /**

@@ -1,12 +1,16 @@
 /** Whether anything can have been at work without a node, by what the members remember. */
 import { test } from "tap";
 import type { QuorateView } from "../../src/model/quorate-view.ts";
-import { lastOfAll, missedNothing } from "../../src/quorum/last-quorate.ts";
+import { lastAtWork, missedNothing, type Voice } from "../../src/quorum/last-quorate.ts";
 import { id } from "../sim/cluster.ts";
 
 function view(ring: number | null): QuorateView | null {
   const terms = { expected: 3, quorum: 2, quorumMost: 2, demands: [] };
   return ring === null ? null : { ring, members: [], ...terms };
+}
+
+function voice(node: number, ring: number | null, rest: Partial<Voice> = {}): Voice {
+  return { node: id(node), votes: 1, last: view(ring), doubts: [], history: null, ...rest };
 }
 
 type Case = {
@@ -21,7 +25,13 @@ type Case = {
 const cases: readonly Case[] = [
   { title: "all remember the same one", rings: [8, 8, 8], nodes: 3, none: true },
   { title: "two of three are enough", rings: [8, 8], nodes: 3, none: true },
-  { title: "one of the others was in a later one", rings: [8, 8, 12], nodes: 3, none: false },
+  {
+    title: "one concluded a later one without the others",
+    rings: [8, 8, 12],
+    nodes: 3,
+    none: true,
+  },
+  { title: "a majority was in later ones", rings: [8, 12, 16], nodes: 3, none: false },
   { title: "the node itself was in the later one", rings: [12, 12, 8], nodes: 3, none: true },
   { title: "the node remembers nothing", rings: [null, 8, 8], nodes: 3, none: false },
   { title: "one of the others has restarted", rings: [8, null, 8], nodes: 3, none: true },
@@ -31,7 +41,7 @@ const cases: readonly Case[] = [
 ];
 
 function voicesOf(rings: readonly (number | null)[]) {
-  return rings.map((ring, index) => ({ node: id(index + 1), votes: 1, last: view(ring) }));
+  return rings.map((ring, index) => voice(index + 1, ring));
 }
 
 function nodesUpTo(count: number) {
@@ -47,16 +57,17 @@ for (const { title, rings, nodes, none } of cases) {
 
 test("V2: a node whose votes outweigh the others' decides alone", async (t) => {
   const nodes = [1, 2, 3].map((node) => ({ id: id(node), votes: node === 1 ? 3 : 1 }));
-  const voices = [{ node: id(1), votes: 3, last: view(8) }];
+  const voices = [{ ...voice(1, 8), votes: 3 }];
   t.equal(missedNothing(id(1), voices, { nodes, goingOn: null }), true);
 });
 
-test("V2: the last one of all is what most votes remember, or nothing", async (t) => {
-  t.equal(lastOfAll(voicesOf([8, 8, null]), nodesUpTo(3)), 8);
-  t.equal(lastOfAll(voicesOf([8, 12, 12]), nodesUpTo(3)), 12);
-  t.equal(lastOfAll(voicesOf([8, 8, 12]), nodesUpTo(3)), null);
-  t.equal(lastOfAll(voicesOf([8, null, null]), nodesUpTo(3)), null);
-  t.equal(lastOfAll(voicesOf([null, null]), nodesUpTo(2)), null);
+test("V2: nothing was at work after what most votes remember at most", async (t) => {
+  t.equal(lastAtWork(voicesOf([8, 8, null]), nodesUpTo(3)), 8);
+  t.equal(lastAtWork(voicesOf([8, 12, 12]), nodesUpTo(3)), 12);
+  t.equal(lastAtWork(voicesOf([8, 8, 12]), nodesUpTo(3)), 8);
+  t.equal(lastAtWork(voicesOf([8, 12, 16]), nodesUpTo(3)), 12);
+  t.equal(lastAtWork(voicesOf([8, null, null]), nodesUpTo(3)), null);
+  t.equal(lastAtWork(voicesOf([null, null]), nodesUpTo(2)), null);
 });
 
 type Away = {
@@ -85,3 +96,17 @@ for (const { title, floatedIn, holders, last, missedNothing: missed } of aways) 
     t.equal(missedNothing(id(1), voicesOf([last, 12, 12]), known), missed);
   });
 }
+
+test("V2: rings of which nobody can say what was received need a witness", async (t) => {
+  const doubts = [{ ring: 12, members: [1, 2, 3].map(id) }];
+  const nodes = nodesUpTo(3);
+  const [one, two] = [voice(1, 8, { doubts }), voice(2, 8, { doubts })];
+  t.equal(lastAtWork([one, two], nodes), null, "the third may have acted");
+  t.equal(lastAtWork([one, two, voice(3, null)], nodes), null, "and nobody knows any more");
+  t.equal(lastAtWork([one, voice(2, 8)], nodes), 8, "one saw that the exchange had no end");
+  const idle = { history: { floatedIn: 8 } };
+  t.equal(lastAtWork([one, two, voice(3, 12, idle)], nodes), 8, "the third is here, and has not");
+  const worked = { history: { floatedIn: 12 } };
+  t.equal(lastAtWork([one, two, voice(3, 12, worked)], nodes), 12);
+  t.equal(lastAtWork([one, two, voice(3, 12)], nodes), 12, "it has lost its history since");
+});

@@ -31,7 +31,7 @@ test("Q2: a member that has a higher quorum in force raises that of the others",
   });
   const engine = new Quorum(conf, nodes);
   const voice = (node: number, quorum: number) => {
-    const rest = { votes: 1, waitsForAll: false, quorate: false, last: null };
+    const rest = { votes: 1, waitsForAll: false, quorate: false, last: null, doubts: [] };
     return { node: id(node), quorum, expected: 3, ...rest };
   };
   t.equal(engine.step([voice(1, 2), voice(2, 3)], 4).quorate, false, "2 votes of the 3 it saw");

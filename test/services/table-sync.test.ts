@@ -23,6 +23,7 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
     expected: 3,
     votes: 1,
     last: null,
+    doubts: [],
     waitsForAll: false,
     quorate: known !== null,
     silent: [],

@@ -272,8 +272,8 @@ const outageMutants: readonly Mutant[] = [
   mutant("outage", "a new life of the process remembers no quorum", [
     {
       file: "node/standing.js",
-      find: "return { services, configHash, lastQuorate };",
-      replace: "return { services, configHash, lastQuorate: null };",
+      find: "return { services, configHash, memory };",
+      replace: "return { services, configHash, memory: { last: null, doubts: [] } };",
     },
   ]),
   mutant("outage", "what goes on is lost with the life of its node", [

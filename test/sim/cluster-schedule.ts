@@ -114,7 +114,8 @@ export function runClusterSchedule(seed: number, sample: SampleOptions = {}): Cl
     membership,
     judge: (seen) => judge.look(seen),
     fenceAgent: () => (random.chance(0.8) ? "success" : "failure"),
-    unfenceAgent: () => (random.chance(0.7) ? "success" : "failure"),
+    // One that fails for ever keeps its node out, and that is right.
+    unfenceAgent: () => (random.chance(0.7) || stage.healed ? "success" : "failure"),
     ...(late ? { readMs: () => random.pick([1, 50, 400, 3000]) } : {}),
   });
   const stage = new ClusterStage({ cluster, random, time, network });

@@ -46,6 +46,10 @@ export class ClusterStage {
     this.#parts = parts;
   }
 
+  get healed(): boolean {
+    return this.#healed;
+  }
+
   /** Happens then, unless everything has been healed meanwhile. */
   later(delayMs: number, happen: () => void): void {
     this.#parts.time.after(delayMs, () => {
