@@ -125,6 +125,7 @@ export class ClusterNode {
 
   /** What goes on in the next life of this process. */
   carryOver(): CarriedOver {
+    if (this.#exchange?.open === true) this.quorum.doubt(this.#exchange.place);
     return this.#standing.carryOver(this.#configurations.settled.hash, this.quorum.memory);
   }
 
@@ -376,8 +377,6 @@ export class ClusterNode {
 
   #onLeaseEnd(): void {
     const ringGoesOn = this.#phase !== "apart" && !this.#suspended;
-    const exchange = this.#phase === "exchanging" ? this.#exchange : null;
-    if (ringGoesOn && exchange !== null) this.quorum.doubt(exchange.place);
     this.#phase = "apart";
     this.#snapshot = null;
     this.#standing.leaseEnded(ringGoesOn);

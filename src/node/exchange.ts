@@ -32,6 +32,14 @@ export class StateExchange {
     signs.machines.configured(configured.heardAt);
   }
 
+  /**
+   * This node may have spoken, and not heard everybody: whoever has can act in this ring. Nobody
+   * can where this node has not spoken.
+   */
+  get open(): boolean {
+    return this.#hellos.size < this.members.length;
+  }
+
   get place(): DoubtfulRing {
     return { ring: this.ring.seq, members: this.members };
   }

@@ -222,7 +222,7 @@ export class Quorum {
     return { last, doubts: this.#doubts.filter(({ ring }) => last !== null && ring > last.ring) };
   }
 
-  /** What was received of this ring goes with the life that ends: nobody can tell what it was. */
+  /** What was received of this ring goes with the life that ends. */
   doubt(ring: DoubtfulRing): void {
     this.#doubts = [...this.memory.doubts, ring];
   }
