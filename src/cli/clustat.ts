@@ -11,7 +11,7 @@ import { assertNever } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
 import { type Arg, formatMistake, type OptionTable, parseArgs } from "./args.ts";
-import { formatDecisions, formatStatus, type Report } from "./status-text.ts";
+import { formatDecisions, formatStatus, type Printed } from "./status-text.ts";
 import { formatXml } from "./status-xml.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -60,7 +60,7 @@ export async function clustat(words: readonly string[], terminal: Terminal): Pro
   return await reportAgain(options, options.everySeconds, terminal);
 }
 
-type Reading = ({ readonly type: "options" } & Options) | ({ readonly type: "ends" } & Report);
+type Reading = ({ readonly type: "options" } & Options) | ({ readonly type: "ends" } & Printed);
 
 function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   let options: Options = {
@@ -152,7 +152,7 @@ async function reportAgain(
   }
 }
 
-function format(status: ClusterStatus, options: Options, columns: number): Report {
+function format(status: ClusterStatus, options: Options, columns: number): Printed {
   const query = { ...options, columns };
   if (options.only === "quorum") return { out: "", err: "", exit: status.quorum.quorate ? 0 : 1 };
   if (options.only === "node-id") {

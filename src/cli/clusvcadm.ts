@@ -9,15 +9,11 @@ import {
   type ControlProblem,
   controlClient,
 } from "../control/control-client.ts";
-import {
-  type LockOperation,
-  type ServiceOperation,
-  type ServiceReply,
-  socketPathDefault,
-} from "../control/protocol.ts";
+import { type LockOperation, type ServiceReply, socketPathDefault } from "../control/protocol.ts";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { type RequestCode, requestCodes, requestText } from "../model/request-codes.ts";
+import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
 import { type Arg, formatMistake, type OptionTable, parseArgs } from "./args.ts";

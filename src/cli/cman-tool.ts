@@ -24,7 +24,7 @@ import {
   type NodeField,
   nodeFields,
 } from "./membership-text.ts";
-import type { Report } from "./status-text.ts";
+import type { Printed } from "./status-text.ts";
 import { operatorName, type Terminal } from "./terminal.ts";
 
 const table: OptionTable = {
@@ -111,7 +111,7 @@ export async function cmanTool(words: readonly string[], terminal: Terminal): Pr
   return exit;
 }
 
-type Reading = ({ readonly type: "options" } & Options) | ({ readonly type: "ends" } & Report);
+type Reading = ({ readonly type: "options" } & Options) | ({ readonly type: "ends" } & Printed);
 
 function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   let command: Command | null = null;
@@ -239,7 +239,7 @@ function foreignOption(command: Command, options: Omit<Options, "command">): str
 
 type Surroundings = { readonly terminal: Terminal; readonly began: number };
 
-async function run(options: Options, around: Surroundings): Promise<Report> {
+async function run(options: Options, around: Surroundings): Promise<Printed> {
   const client = controlClient(options.socketPath);
   switch (options.command) {
     case "status":
@@ -267,7 +267,7 @@ async function run(options: Options, around: Surroundings): Promise<Report> {
   }
 }
 
-function show(status: ClusterStatus, options: Options): Report {
+function show(status: ClusterStatus, options: Options): Printed {
   const known = new Set(status.nodes.map((node) => node.name));
   const stranger = options.names?.find((name) => !known.has(name));
   if (stranger !== undefined) {
@@ -293,7 +293,7 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-function shown(out: string): Report {
+function shown(out: string): Printed {
   return { out, err: "", exit: 0 };
 }
 
@@ -303,7 +303,7 @@ function awaited(status: ClusterStatus, quorate: boolean): boolean {
 }
 
 /** Says nothing when it is in force; the services it stops take as long as they take. */
-async function reload(client: ControlClient): Promise<Report> {
+async function reload(client: ControlClient): Promise<Printed> {
   const asked = await client.reload(reloadMs);
   if (!asked.ok) return failure(asked.problem);
   const { accepted, text } = asked.value;
@@ -315,7 +315,7 @@ async function leave(
   client: ControlClient,
   options: Options,
   around: Surroundings,
-): Promise<Report> {
+): Promise<Printed> {
   const { manner } = options;
   const how = { remove: manner.has("remove"), force: manner.has("force") };
   const asked = await client.leave(how, answerMs);
@@ -332,7 +332,7 @@ async function leave(
 }
 
 /** Each node is tried, whatever became of those before it. */
-async function kill(client: ControlClient, options: Options, terminal: Terminal): Promise<Report> {
+async function kill(client: ControlClient, options: Options, terminal: Terminal): Promise<Printed> {
   const by = operatorName(terminal);
   let err = "";
   for (const node of options.names ?? []) {
@@ -348,7 +348,7 @@ async function changeVotes(
   client: ControlClient,
   options: Options & { readonly command: "expected" | "votes" | "cancel-wait" },
   terminal: Terminal,
-): Promise<Report> {
+): Promise<Printed> {
   const { command, sentence, names } = options;
   const operators = operatorClient(options.socketPath);
   const by = operatorName(terminal);
@@ -376,7 +376,7 @@ async function poll(
   { timeoutMs }: Options,
   { terminal, began }: Surroundings,
   reached: () => Promise<boolean>,
-): Promise<Report> {
+): Promise<Printed> {
   const signal = terminal.untilSignal();
   while (!(await reached())) {
     const leftMs = timeoutMs === null ? pollMs : began + timeoutMs - performance.now();
@@ -389,7 +389,7 @@ async function poll(
   return shown("");
 }
 
-function failure(problem: ControlProblem): Report {
+function failure(problem: ControlProblem): Printed {
   const err =
     problem.type === "unreachable"
       ? "Cannot open connection to cman, is it running ?"

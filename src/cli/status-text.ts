@@ -22,7 +22,7 @@ export type StatusQuery = {
   readonly columns: number;
 };
 
-export type Report = { readonly out: string; readonly err: string; readonly exit: number };
+export type Printed = { readonly out: string; readonly err: string; readonly exit: number };
 
 /** Exit code for something that is not in the status: -1, as the original's shell sees it. */
 const exitUnknown = 255;
@@ -30,7 +30,7 @@ const exitUnknown = 255;
 const nameColumnsMax = 64;
 const stateColumns = 14;
 
-export function formatStatus(status: ClusterStatus, query: StatusQuery): Report {
+export function formatStatus(status: ClusterStatus, query: StatusQuery): Printed {
   if (query.member !== null) return memberReport(status, query.member, query.columns);
   if (query.service !== null) return serviceReport(status, query.service, query);
   const members = [
@@ -69,7 +69,7 @@ export function serviceExit(service: ServiceStatus): number {
 }
 
 /** What one service waits for, what would help, and the decisions about it, oldest first. */
-export function formatDecisions(status: ClusterStatus, name: string): Report {
+export function formatDecisions(status: ClusterStatus, name: string): Printed {
   if (status.services === null) {
     const { reason } = status.quorum;
     const err = `${servicesUnavailable(status)}\nWaiting for: ${waitForStates(status)}${reason}\n`;
@@ -171,14 +171,14 @@ export function formatTime(seconds: number): string {
   return `${day} ${month} ${String(at.getDate()).padStart(2)} ${clock} ${at.getFullYear()}`;
 }
 
-function memberReport(status: ClusterStatus, name: string, columns: number): Report {
+function memberReport(status: ClusterStatus, name: string, columns: number): Printed {
   const node = status.nodes.find((each) => each.name === name);
   if (node === undefined) return { out: "", err: "", exit: exitUnknown };
   const rows = node.online || !node.estranged ? [memberRow(node, columns, false)] : [];
   return { out: joined([...memberHeader(columns), ...rows]), err: "", exit: node.online ? 0 : 1 };
 }
 
-function serviceReport(status: ClusterStatus, name: string, query: StatusQuery): Report {
+function serviceReport(status: ClusterStatus, name: string, query: StatusQuery): Printed {
   if (status.services === null) return unavailableReport(status);
   const service = status.services.find((each) => each.name === name);
   const head = query.long ? longHeader() : [];
@@ -189,7 +189,7 @@ function serviceReport(status: ClusterStatus, name: string, query: StatusQuery):
   return { out: joined(out), err: "", exit: serviceExit(service) };
 }
 
-function unavailableReport(status: ClusterStatus): Report {
+function unavailableReport(status: ClusterStatus): Printed {
   return { out: "", err: `${servicesUnavailable(status)}\n`, exit: 1 };
 }
 

@@ -16,7 +16,7 @@ import {
   formatTime,
   managed,
   nodeName,
-  type Report,
+  type Printed,
   type StatusQuery,
   serviceExit,
   servicesUnavailable,
@@ -25,7 +25,7 @@ import {
 } from "./status-text.ts";
 
 /** Unlike the text form, an unknown member or service is an empty list and exit 0. */
-export function formatXml(status: ClusterStatus, query: StatusQuery): Report {
+export function formatXml(status: ClusterStatus, query: StatusQuery): Printed {
   const { member, service } = query;
   const all = member === null && service === null;
   const nodes = shownNodes(status).filter((node) => member === null || node.name === member);

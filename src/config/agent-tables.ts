@@ -39,8 +39,6 @@ export type AgentParameter = {
   readonly stated?: true;
 };
 
-export type AgentAction = AgentActionConf;
-
 export type AgentRule = {
   /** Element name. */
   readonly type: string;
@@ -48,7 +46,7 @@ export type AgentRule = {
   readonly instancesMax: number | null;
   /** Primary first. */
   readonly parameters: readonly AgentParameter[];
-  readonly actions: readonly AgentAction[];
+  readonly actions: readonly AgentActionConf[];
   /** Absent: built in. */
   readonly agent?: AgentConf;
   /** What becomes of an attribute without a parameter; absent: it is refused. */
@@ -165,7 +163,7 @@ function action(
   name: string,
   timeoutSeconds: number,
   check?: { readonly depth: number; readonly intervalSeconds: number },
-): AgentAction {
+): AgentActionConf {
   const timeoutMs = ms(timeoutSeconds * 1000);
   if (check === undefined) return { name, depth: 0, intervalMs: null, timeoutMs };
   return { name, depth: check.depth, intervalMs: ms(check.intervalSeconds * 1000), timeoutMs };

@@ -29,7 +29,7 @@ export type ComplaintType =
   | "too-many";
 
 /** A position in the file: the element path in the manner of XPath and a one-based line. */
-export type Place = { readonly path: string; readonly line: number };
+export type SourcePlace = { readonly path: string; readonly line: number };
 
 /** The part of a complaint that does not depend on where it is found. */
 export type Finding = {
@@ -108,12 +108,12 @@ export class Report {
     this.file = file;
   }
 
-  error(place: Place, finding: Finding): void {
+  error(place: SourcePlace, finding: Finding): void {
     if (finding.type !== "agent") this.#errors += 1;
     this.#add("error", place, finding);
   }
 
-  warning(place: Place, finding: Finding): void {
+  warning(place: SourcePlace, finding: Finding): void {
     this.#add("warning", place, finding);
   }
 
@@ -131,7 +131,7 @@ export class Report {
     return [...found, { type: "too-many", severity, file: this.file, line, path: "", problem }];
   }
 
-  #add(severity: Severity, place: Place, finding: Finding): void {
+  #add(severity: Severity, place: SourcePlace, finding: Finding): void {
     if (this.#complaints.length >= complaintsMax) {
       this.#omitted += 1;
       return;

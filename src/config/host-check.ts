@@ -6,7 +6,7 @@
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import { accountKey } from "./accounts-section.ts";
 import { multicastAddress } from "./cluster-id.ts";
-import { type Complaint, type Finding, type Place, Report } from "./complaint.ts";
+import { type Complaint, type Finding, Report, type SourcePlace } from "./complaint.ts";
 import { keyFileBytesMin } from "./defaults.ts";
 import { selfAgent } from "./fence-methods-section.ts";
 import {
@@ -97,7 +97,7 @@ export function multicastFor(conf: ClusterConf, places: ConfPlaces, family: Fami
   return multicastAddress(conf.clusterId, family);
 }
 
-const whole: Place = { path: "/cluster", line: 0 };
+const whole: SourcePlace = { path: "/cluster", line: 0 };
 
 class HostCheck {
   readonly #conf: ClusterConf;
@@ -280,7 +280,7 @@ class HostCheck {
     this.#report.error(this.#placeOf(node), finding);
   }
 
-  #placeOf(node: NodeConf): Place {
+  #placeOf(node: NodeConf): SourcePlace {
     return this.#places.nodes.get(node.name) ?? whole;
   }
 }

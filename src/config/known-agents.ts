@@ -3,8 +3,9 @@
  * tool that looks at a configuration knows their parameters, checks and instances.
  * Source: metadata of the resource agents of rgmanager (RHEL 6).
  */
+import type { AgentActionConf } from "../model/conf.ts";
 import { ms } from "../model/time.ts";
-import type { AgentAction, AgentParameter, AgentRule } from "./agent-tables.ts";
+import type { AgentParameter, AgentRule } from "./agent-tables.ts";
 
 /** Services, and what belongs to one service on one node at a time. */
 const once = 1;
@@ -109,7 +110,7 @@ function inheritanceOf(words: string): NonNullable<AgentParameter["inherit"]> {
 }
 
 /** `name/timeout/interval/depth`, seconds. */
-function actionOf(words: string): AgentAction {
+function actionOf(words: string): AgentActionConf {
   const [name = "", timeout = "0", interval, depth = "0"] = words.split("/");
   return {
     name,

@@ -3,7 +3,7 @@
  * Does not check anything.
  */
 import { accountKey } from "./accounts-section.ts";
-import type { Place } from "./complaint.ts";
+import type { SourcePlace } from "./complaint.ts";
 import { unitName } from "./foreign-names.ts";
 import {
   attributeOf,
@@ -17,21 +17,21 @@ import {
 export type ConfPlaces = {
   readonly file: string;
   /** By name of the node. */
-  readonly nodes: ReadonlyMap<string, Place>;
+  readonly nodes: ReadonlyMap<string, SourcePlace>;
   /** Second names of nodes. */
   readonly altnames: readonly { readonly node: string; readonly name: string }[];
   /** By name of the agent, where it is first named. */
-  readonly agents: ReadonlyMap<string, Place>;
+  readonly agents: ReadonlyMap<string, SourcePlace>;
   /** By path of the script, where it is first named. */
-  readonly scripts: ReadonlyMap<string, Place>;
+  readonly scripts: ReadonlyMap<string, SourcePlace>;
   /** By name of the unit with its suffix, where it is first named. */
-  readonly units: ReadonlyMap<string, Place>;
+  readonly units: ReadonlyMap<string, SourcePlace>;
   /** By key of the account. */
-  readonly accounts: ReadonlyMap<string, Place>;
-  readonly keyFile: Place | null;
-  readonly logging: Place;
+  readonly accounts: ReadonlyMap<string, SourcePlace>;
+  readonly keyFile: SourcePlace | null;
+  readonly logging: SourcePlace;
   /** Null: the address was computed, and may be computed again for another family. */
-  readonly multicast: Place | null;
+  readonly multicast: SourcePlace | null;
   /** Parameters of fence devices as written, for comparison with the agent's metadata. */
   readonly parameters: readonly FenceParameterPlace[];
 };
@@ -39,7 +39,7 @@ export type ConfPlaces = {
 export type FenceParameterPlace = {
   readonly agent: string;
   readonly parameter: string;
-  readonly place: Place;
+  readonly place: SourcePlace;
 };
 
 export function collectPlaces(root: Section, file: string): ConfPlaces {
@@ -68,8 +68,11 @@ export function collectPlaces(root: Section, file: string): ConfPlaces {
   };
 }
 
-function firstPlaces(sections: readonly Section[], attribute: string): ReadonlyMap<string, Place> {
-  const places = new Map<string, Place>();
+function firstPlaces(
+  sections: readonly Section[],
+  attribute: string,
+): ReadonlyMap<string, SourcePlace> {
+  const places = new Map<string, SourcePlace>();
   for (const section of sections) {
     const value = attributeOf(section, attribute);
     if (value === null || places.has(value)) continue;
@@ -78,7 +81,7 @@ function firstPlaces(sections: readonly Section[], attribute: string): ReadonlyM
   return places;
 }
 
-function accountPlaces(sections: readonly Section[]): ReadonlyMap<string, Place> {
+function accountPlaces(sections: readonly Section[]): ReadonlyMap<string, SourcePlace> {
   const of = (type: "uid" | "gid") =>
     [...firstPlaces(sections, type)].map(
       ([name, place]) => [accountKey({ type, name }), place] as const,
@@ -86,7 +89,7 @@ function accountPlaces(sections: readonly Section[]): ReadonlyMap<string, Place>
   return new Map([...of("uid"), ...of("gid")]);
 }
 
-function optionalPlace(section: Section, attribute: string): Place | null {
+function optionalPlace(section: Section, attribute: string): SourcePlace | null {
   return attributeOf(section, attribute) === null ? null : placeOfAttribute(section, attribute);
 }
 
@@ -99,7 +102,7 @@ function sectionsOf(name: string, section: Section): readonly Section[] {
 }
 
 /** A unit may be written with and without its suffix. */
-function unitPlaces(sections: readonly Section[]): ReadonlyMap<string, Place> {
+function unitPlaces(sections: readonly Section[]): ReadonlyMap<string, SourcePlace> {
   const written = [...firstPlaces(sections, "unit")].flatMap(([text, place]) => {
     const name = unitName(text);
     return name === null ? [] : [[name, place] as const];

@@ -8,7 +8,7 @@
 import type { QuorumConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
-import type { Place, Report } from "./complaint.ts";
+import type { Report, SourcePlace } from "./complaint.ts";
 import { flags, integers } from "./defaults.ts";
 import type { NodeEntry } from "./nodes-section.ts";
 import {
@@ -156,7 +156,7 @@ function readTieOrder(
 
 /** Who decides without a majority reckons with all votes there are. */
 function checkSum(
-  place: Place,
+  place: SourcePlace,
   { quorum, nodes }: { readonly quorum: QuorumConf; readonly nodes: readonly NodeEntry[] },
   report: Report,
 ): void {

@@ -6,7 +6,7 @@
  */
 import { assertNever } from "../model/outcome.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
-import type { Place, Report } from "./complaint.ts";
+import type { Report, SourcePlace } from "./complaint.ts";
 import { ocfAgentName, unitName } from "./foreign-names.ts";
 import { parseIpWithPrefix } from "./ip-text.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -123,7 +123,7 @@ function checkNames(section: Section, rule: AgentRule, report: Report): void {
 /** Metadata do not tell of everything that an agent reads. */
 function warnPassed(
   name: string,
-  where: { readonly place: Place; readonly known: readonly string[] },
+  where: { readonly place: SourcePlace; readonly known: readonly string[] },
   report: Report,
 ): void {
   const guess = nearestName(name, where.known);

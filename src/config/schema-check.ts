@@ -4,7 +4,7 @@
  * Source: cluster.conf(5); deviation: the original ignores every name it does not know.
  */
 import { assertNever } from "../model/outcome.ts";
-import type { Place, Report } from "./complaint.ts";
+import type { Report, SourcePlace } from "./complaint.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { AttributeRules, ElementRule } from "./schema.ts";
 import { childSections, placeOf, placeOfAttribute, type Section } from "./section.ts";
@@ -68,7 +68,7 @@ export function checkCharacters(section: Section, report: Report): void {
 /** The finding for a name that is not known where it stands, with the nearest known name. */
 export function complainUnknown(
   report: Report,
-  subject: { readonly place: Place; readonly severity: "error" | "warning" },
+  subject: { readonly place: SourcePlace; readonly severity: "error" | "warning" },
   name: { readonly kind: "attribute" | "element"; readonly of: string; readonly known: Names },
 ): void {
   const { kind, known } = name;

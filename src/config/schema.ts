@@ -20,10 +20,10 @@ export type ElementRule = {
   readonly unknownElement: "error" | "warning";
   /** Null: any attribute may stand here (parameters of agents). */
   readonly attributes: AttributeRules | null;
-  readonly children: Readonly<Record<string, ChildRule>>;
+  readonly children: Readonly<Record<string, ChildElementRule>>;
 };
 
-export type ChildRule =
+export type ChildElementRule =
   | { readonly type: "once"; readonly rule: ElementRule }
   | { readonly type: "repeated"; readonly rule: ElementRule }
   /** Checked by the section that reads it. */

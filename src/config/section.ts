@@ -3,7 +3,7 @@
  * Does not know which elements exist.
  */
 import { type Ms, ms } from "../model/time.ts";
-import type { Place, Report } from "./complaint.ts";
+import type { Report, SourcePlace } from "./complaint.ts";
 import type { FlagOption, IntegerOption, Unit } from "./defaults.ts";
 import { flagWords, nameList, parseFlag, parseInteger, quoted } from "./value-text.ts";
 import type { XmlAttribute, XmlElement } from "./xml.ts";
@@ -39,12 +39,12 @@ export function onlySection(parent: Section, name: string): Section {
   return { element, path: `${parent.path}/${name}` };
 }
 
-export function placeOf(section: Section): Place {
+export function placeOf(section: Section): SourcePlace {
   return { path: section.path, line: section.element.line };
 }
 
 /** The place of an attribute; of the element when the attribute is absent. */
-export function placeOfAttribute(section: Section, name: string): Place {
+export function placeOfAttribute(section: Section, name: string): SourcePlace {
   const found = findAttribute(section, name);
   return found === null ? placeOf(section) : { path: `${section.path}/@${name}`, line: found.line };
 }

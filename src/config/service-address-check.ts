@@ -8,7 +8,7 @@
  */
 import { writtenAddress } from "../model/address-holders.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
-import type { Place, Report } from "./complaint.ts";
+import type { Report, SourcePlace } from "./complaint.ts";
 import type { HostFacts } from "./host-check.ts";
 import { canonicalAddress } from "./ip-text.ts";
 import { addressesOf } from "./local-node.ts";
@@ -58,7 +58,7 @@ function nodeAddresses(conf: ClusterConf, { host, places }: Given): ReadonlyMap<
   return found;
 }
 
-type AddressHolder = { readonly address: string; readonly place: Place };
+type AddressHolder = { readonly address: string; readonly place: SourcePlace };
 
 function holders(resource: ResourceConf, service: string): readonly AddressHolder[] {
   const { type, key, line, children } = resource;

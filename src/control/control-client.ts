@@ -7,6 +7,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { getSystemErrorMap } from "node:util";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import {
   type AcknowledgeReply,
@@ -19,7 +20,6 @@ import {
   parseErrorText,
   parseLeaveReply,
   parseServiceReply,
-  type ServiceOperation,
   type ServiceReply,
   servicePath,
 } from "./protocol.ts";

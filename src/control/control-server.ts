@@ -16,6 +16,7 @@ import {
 import type { Duplex } from "node:stream";
 import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
+import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { limitConnections } from "./connection-room.ts";
 import { type ControlError, httpStatus } from "./control-error.ts";
@@ -44,13 +45,12 @@ import {
   parseLeaveBody,
   parseRoute,
   parseServiceBody,
-  type ServiceOperation,
   type ServiceReply,
 } from "./protocol.ts";
 import { readJsonBody } from "./request-body.ts";
 
 /** What a client asked of a service; the target is already a node of the configuration. */
-export type ServiceRequest = {
+export type ServiceCommand = {
   readonly service: ServiceName;
   readonly operation: ServiceOperation;
   readonly target: NodeId | null;
@@ -58,13 +58,13 @@ export type ServiceRequest = {
 };
 
 /** What a client asked of all services. */
-export type LockRequest = { readonly operation: LockOperation };
+export type LockCommand = { readonly operation: LockOperation };
 
 /** The daemon, as the control socket sees it. */
 export type ControlBackend = {
   status(): ClusterStatus;
   /** Settles when the operation has ended, however long that takes; never rejects. */
-  request(request: ServiceRequest | LockRequest): Promise<ServiceReply>;
+  request(request: ServiceCommand | LockCommand): Promise<ServiceReply>;
   /** The operator's word that a node is off; never rejects. */
   acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply>;
   /** Orders the end of a member; never rejects. */
@@ -265,7 +265,7 @@ class Listener implements ControlServer {
   }
 
   /** Hands the request to the backend, unless too many wait there, and sends its reply. */
-  async #sendReply(response: ServerResponse, wanted: ServiceRequest | LockRequest): Promise<void> {
+  async #sendReply(response: ServerResponse, wanted: ServiceCommand | LockCommand): Promise<void> {
     if (this.#pending >= this.#limits.requestsPendingMax) {
       const text = `${this.#pending} requests are waiting for their end already`;
       this.#sendError(response, { type: "busy", text });

@@ -46,7 +46,7 @@ export type VoteOrder = {
 };
 
 /** Agents to be run; `node` null: against all of them. */
-export type RunOrder = {
+export type AgentsOrder = {
   readonly type: "fence" | "unfence" | "device-status" | "check";
   readonly node: NodeId | null;
   readonly who: string;
@@ -67,7 +67,7 @@ export type RunReply = {
 export type OperatorBackend = {
   fencing(): FencingStatus;
   change(order: VoteOrder): Promise<OrderReply>;
-  run(order: RunOrder): Promise<RunReply>;
+  run(order: AgentsOrder): Promise<RunReply>;
 };
 
 /** Null: the path is none of these. */

@@ -27,6 +27,7 @@
 import { type NodeName, parseNodeName, parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { parseRequestCode, type RequestCode, requestCodes } from "../model/request-codes.ts";
+import { type ServiceOperation, serviceOperations } from "../model/service-operation.ts";
 import type {
   ClusterStatus,
   NodeStatus,
@@ -47,19 +48,6 @@ import { type JsonFields, readJson } from "./json-fields.ts";
 import { type OperatorRoute, parseOperatorRoute, parseOrderReply } from "./operator-protocol.ts";
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
-
-const operations = [
-  "enable",
-  "disable",
-  "stop",
-  "restart",
-  "relocate",
-  "freeze",
-  "unfreeze",
-  "convalesce",
-  "migrate",
-] as const;
-export type ServiceOperation = (typeof operations)[number];
 
 /** Holds all services as they are, and lets go of them. */
 export type LockOperation = "lock" | "unlock";
@@ -128,7 +116,7 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   const operators = parseOperatorRoute(method, url.split("/").slice(2));
   if (operators !== null) return operators;
   if (kind === "groups") return parseGroupRoute(method, url.split("/").slice(3));
-  const known = operations.find((each) => each === operation);
+  const known = serviceOperations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
     return refuse({ type: "not-found", text: `nothing is served at ${quoted(url)}` });
   }

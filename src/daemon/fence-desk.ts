@@ -6,7 +6,7 @@
  * refused on an inquorate node and while anybody is to be fenced, and asks each device but once.
  * H1  A check tells every agent the action `status`, whatever the file says, and nothing else.
  */
-import type { RunOrder, RunReply } from "../control/operator-protocol.ts";
+import type { AgentsOrder, RunReply } from "../control/operator-protocol.ts";
 import { deviceState } from "../fencing/fence-agent.ts";
 import { expandMethod } from "../fencing/fence-plan.ts";
 import { FenceRound } from "../fencing/fence-round.ts";
@@ -43,7 +43,7 @@ export class FenceDesk {
     this.#parts = parts;
   }
 
-  async run(order: RunOrder): Promise<RunReply> {
+  async run(order: AgentsOrder): Promise<RunReply> {
     switch (order.type) {
       case "check":
         return await this.#check();

@@ -2,15 +2,11 @@
  * What operators are told of their orders: whether they are accepted, and why not.
  * Does not know how orders are carried out.
  */
-import type {
-  AcknowledgeReply,
-  LeaveBody,
-  LeaveReply,
-  ServiceOperation,
-} from "../control/protocol.ts";
+import type { AcknowledgeReply, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import type { QuorumConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { type RequestCode, requestText } from "../model/request-codes.ts";
+import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 
 type ServiceOrder = {

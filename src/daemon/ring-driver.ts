@@ -20,7 +20,7 @@ import { MainPulse } from "./main-pulse.ts";
 import { PathProber } from "./path-prober.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
 import { type DatagramSource, RingInbox } from "./ring-inbox.ts";
-import { Outbox } from "./ring-outbox.ts";
+import { RingOutbox } from "./ring-outbox.ts";
 import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { SequenceKeeper } from "./sequence-keeper.ts";
 import { StallWatch } from "./stall-watch.ts";
@@ -43,7 +43,7 @@ export class RingDriver {
   readonly #ports: RingDriverPorts;
   readonly #addresses: ReadonlyMap<NodeId, string>;
   readonly #timers: Timers<RingTimer>;
-  readonly #outbox: Outbox;
+  readonly #outbox: RingOutbox;
   readonly #inbox: RingInbox;
   readonly #evidence: TokenEvidence;
   readonly #keeper: SequenceKeeper;
@@ -74,7 +74,7 @@ export class RingDriver {
     this.#pulse = new MainPulse(beat, clock.monotonicMs());
     const others = ids.filter((id) => id !== options.self);
     this.#watch = new TransportWatch({ group: options.group, others });
-    this.#outbox = new Outbox(ports.post);
+    this.#outbox = new RingOutbox(ports.post);
     this.#verdicts = new VerdictLog((notice) => this.#notice(notice));
     this.#timers = new NamedTimers({
       clock,

@@ -7,7 +7,7 @@ import type { RingThreadOutput } from "./ring-port.ts";
 /** Takes the batch before it returns: payloads may be views of frames that are used again. */
 export type PostBatch = (batch: readonly RingThreadOutput[]) => void;
 
-export class Outbox {
+export class RingOutbox {
   readonly #post: PostBatch;
   #batch: RingThreadOutput[] = [];
 

@@ -15,7 +15,7 @@ import { SealedFrames } from "../io/frame-seal.ts";
 import { keyFromFile, keyFromName } from "../io/key-file.ts";
 import { loadNativeGcm } from "../io/native-gcm.ts";
 import { instancesMax } from "../io/peer-lives.ts";
-import type { NodeLife, TransportOpened, TransportProblem } from "../io/ports.ts";
+import type { StoredLife, TransportOpened, TransportProblem } from "../io/ports.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { isLocalAddress, UdpTransport } from "../io/udp-transport.ts";
 import { Ring } from "../membership/ring.ts";
@@ -168,7 +168,7 @@ function requestRealtime(
 }
 
 function warnOfSequence(
-  { ringSeqStart }: NodeLife,
+  { ringSeqStart }: StoredLife,
   { wallMs, notice }: { readonly wallMs: Ms; readonly notice: Notice },
 ): void {
   if (ringSeqStart <= explainedByClock(wallMs)) return;
@@ -213,7 +213,7 @@ function ipBytesOf(options: RingThreadOptions): number {
   return ownAddress(options).includes(":") ? ipv6HeaderBytes : ipv4HeaderBytes;
 }
 
-function ringOptions(options: RingThreadOptions, life: NodeLife, wallMs: Ms): RingOptions {
+function ringOptions(options: RingThreadOptions, life: StoredLife, wallMs: Ms): RingOptions {
   const { totem, self, nodes, configHash } = options;
   return {
     ...totem,

@@ -7,7 +7,7 @@ import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
 
-export type AgentRun = {
+export type FenceAgentRun = {
   readonly argv: readonly [string, ...string[]];
   readonly environment: readonly (readonly [string, string])[];
   readonly stdin: string;
@@ -19,7 +19,7 @@ export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
 export function agentRun(
   use: FenceDeviceUse,
   order: { readonly victim: NodeName; readonly action: "off" | "on" | "status" | null },
-): AgentRun {
+): FenceAgentRun {
   const parameters = new Map(use.parameters);
   if (order.action !== null) parameters.set("action", order.action);
   if (!parameters.has("nodename")) parameters.set("nodename", order.victim);

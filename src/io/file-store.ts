@@ -21,7 +21,7 @@ import type { Ms } from "../model/time.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
 import { causeCode, causeText } from "./cause.ts";
 import { parseJson } from "./json-text.ts";
-import type { NodeLife, Store, StoreProblem } from "./ports.ts";
+import type { Store, StoredLife, StoreProblem } from "./ports.ts";
 
 /** How far ahead of use the bound is written: thousands of membership changes for one write. */
 export const ringSeqLease = 4000;
@@ -44,7 +44,7 @@ export class FileStore implements Store {
     this.#tokenPath = join(directory, "tracking-token");
   }
 
-  async beginLife(wallMs: Ms): Promise<Result<NodeLife, StoreProblem>> {
+  async beginLife(wallMs: Ms): Promise<Result<StoredLife, StoreProblem>> {
     const directory = await this.#directoryThere();
     if (!directory.ok) return directory;
     const text = await readWhole(this.#ringPath);

@@ -33,7 +33,7 @@ import {
   sealedMagic,
   tagBytes,
 } from "./frame-header.ts";
-import { challengeBytes, decodeHello, encodeHello, type Hello } from "./hello-payload.ts";
+import { challengeBytes, decodeHello, encodeHello, type SealHello } from "./hello-payload.ts";
 import {
   answers,
   challengeDue,
@@ -263,7 +263,7 @@ export class SealedFrames implements FrameSeal {
     return true;
   }
 
-  #onDuplicate(arrival: Arrival, hello: Hello): SealVerdict {
+  #onDuplicate(arrival: Arrival, hello: SealHello): SealVerdict {
     const { peer, life, source } = arrival;
     const { incarnation, instance } = this.#options;
     const namesake = life.incarnation === incarnation;
@@ -278,7 +278,7 @@ export class SealedFrames implements FrameSeal {
   }
 
   /** Answers the sender's challenge, and challenges it when it is unproven and one is due. */
-  #greet(arrival: Arrival, hello: Hello): SealReply | null {
+  #greet(arrival: Arrival, hello: SealHello): SealReply | null {
     const { peer, life, source } = arrival;
     const unproven = peer.contest.accepted !== life;
     const challenge = unproven ? challengeDue(peer, source.nowMs) : null;

@@ -1,5 +1,5 @@
 /**
- * The payload of kind hello: the Hello of ring.proto with fields of exactly 16 bytes.
+ * The payload of kind hello: the SealHello of ring.proto with fields of exactly 16 bytes.
  * Knows these bytes only. Strict where a general decoder is lenient: a hello is the one message
  * that is read before its sender is trusted.
  */
@@ -7,14 +7,17 @@ import { accept, type Result, refuse } from "../model/outcome.ts";
 
 export const challengeBytes = 16;
 
-export type Hello = { readonly challenge: Uint8Array | null; readonly answer: Uint8Array | null };
+export type SealHello = {
+  readonly challenge: Uint8Array | null;
+  readonly answer: Uint8Array | null;
+};
 
 /** Protobuf: field number times eight, plus two for bytes. */
 const challengeKey = 0x0a;
 const answerKey = 0x12;
 const fieldBytes = 2 + challengeBytes;
 
-export function encodeHello(hello: Hello): Uint8Array {
+export function encodeHello(hello: SealHello): Uint8Array {
   const parts: Uint8Array[] = [];
   if (hello.challenge !== null) {
     parts.push(Uint8Array.of(challengeKey, challengeBytes), hello.challenge);
@@ -23,7 +26,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   return Buffer.concat(parts);
 }
 
-export function decodeHello(bytes: Uint8Array): Result<Hello, "malformed"> {
+export function decodeHello(bytes: Uint8Array): Result<SealHello, "malformed"> {
   const challenge = fieldAt(bytes, { offset: 0, key: challengeKey });
   const offset = challenge === null ? 0 : fieldBytes;
   const answer = fieldAt(bytes, { offset, key: answerKey });

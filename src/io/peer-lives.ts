@@ -9,7 +9,7 @@ import type { Incarnation, NodeId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
 import type { CipherSource, FrameCipher } from "./frame-cipher.ts";
 import type { FrameHeader } from "./frame-header.ts";
-import { challengeBytes, type Hello } from "./hello-payload.ts";
+import { challengeBytes, type SealHello } from "./hello-payload.ts";
 import { type ContestedLife, LifeContest } from "./life-contest.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
@@ -137,7 +137,7 @@ export function challengeDue(peer: Peer, nowMs: Ms): Uint8Array | null {
 }
 
 /** Whether the hello holds the answer to the node's challenge. */
-export function answers(peer: Peer, hello: Hello): boolean {
+export function answers(peer: Peer, hello: SealHello): boolean {
   const { challenge } = peer;
   return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
 }

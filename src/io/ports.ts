@@ -279,7 +279,7 @@ export type StoreProblem =
   | { readonly type: "unwritable"; readonly path: string; readonly cause: string };
 
 /** One start of this node's daemon. */
-export type NodeLife = {
+export type StoredLife = {
   readonly incarnation: Incarnation;
   /** First ring sequence this life may use. */
   readonly ringSeqStart: number;
@@ -291,7 +291,7 @@ export type NodeLife = {
 
 export interface Store {
   /** Once per start; the new incarnation and bound are durable when it returns. */
-  beginLife(wallMs: Ms): Promise<Result<NodeLife, StoreProblem>>;
+  beginLife(wallMs: Ms): Promise<Result<StoredLife, StoreProblem>>;
   /** Never lowers the bound. Returns the durable bound. */
   raiseRingSeq(bound: number): Promise<Result<number, StoreProblem>>;
   /** Random, made at the first call ever, the same in all lives: marks the agents' processes. */

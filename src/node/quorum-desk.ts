@@ -124,7 +124,7 @@ export class QuorumDesk {
 
   #compareMemories(counted: readonly Hello[], { winner, continuing }: ExchangeResult): void {
     const { nodes } = this.#conf;
-    const goingOn = winner === null ? null : { holders: continuing, floatedIn: winner.floatedIn };
+    const goingOn = winner === null ? null : { holders: continuing, workedIn: winner.workedIn };
     this.followed = lastAtWork(counted, nodes);
     this.missedNothing = missedNothing(this.#self, counted, { nodes, goingOn });
   }

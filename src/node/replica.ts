@@ -18,7 +18,7 @@ import { ServiceTable } from "../services/service-table.ts";
 import type { TableWork } from "../services/table-draft.ts";
 import type { TableInput, TableOutput } from "../services/table-events.ts";
 import { tableSnapshot } from "../services/table-snapshot.ts";
-import type { History } from "../services/table-sync.ts";
+import { freshHistory, type History } from "../services/table-sync.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
 import { extendDigest } from "./digest.ts";
 import type { Envelope } from "./envelope.ts";
@@ -68,10 +68,10 @@ export class Replica {
     return this.#history;
   }
 
-  /** The history as this node tells of it: what floats may be at work just now. */
+  /** The history as this node tells of it: a service may be at work just now. */
   get testimony(): History | null {
-    if (this.#history === null || this.#table?.floats !== true) return this.#history;
-    return { ...this.#history, floatedIn: this.#history.ringSeq };
+    if (this.#history === null || this.#table?.mayWork !== true) return this.#history;
+    return { ...this.#history, workedIn: this.#history.ringSeq };
   }
 
   get table(): ServiceTable | null {
@@ -83,13 +83,13 @@ export class Replica {
     return this.#table?.frozen() ?? [];
   }
 
-  /** A new history: nothing is known of anybody, but in which ring there may have been services. */
-  begin(ringSeq: number, floatedIn: number | null): void {
+  /** A new history: nothing is known of anybody, but in which ring services were last at work. */
+  begin(ringSeq: number, workedIn: number | null): void {
     this.fence.begin(ringSeq);
     const suspects = this.fence.snapshot().victims.map((victim) => victim.node);
     const { conf } = this.#configurations.settled;
     this.#table = ServiceTable.fresh(conf, suspects, (text) => this.#configurations.valuesOf(text));
-    this.#history = { ringSeq, version: 0, digest: "", floatedIn };
+    this.#history = freshHistory(ringSeq, workedIn);
   }
 
   /** The history goes on in the ring `ringSeq`. */
@@ -235,8 +235,8 @@ export class Replica {
       yield;
     }
     const history = this.#history;
-    if (this.#table?.takeFloated() !== true || history === null) return;
-    this.#history = { ...history, floatedIn: history.ringSeq };
+    if (this.#table?.takeWorked() !== true || history === null) return;
+    this.#history = { ...history, workedIn: history.ringSeq };
   }
 
   *#fenceSteps(input: FenceInput): TableWork {

@@ -8,7 +8,7 @@ import { invariant } from "../model/outcome.ts";
 import type { Shaped } from "../model/shape.ts";
 import type { Quorum } from "../quorum/quorum.ts";
 import { tableSnapshot } from "../services/table-snapshot.ts";
-import type { Hello, snapshot } from "../services/table-sync.ts";
+import { freshHistory, type Hello, type snapshot } from "../services/table-sync.ts";
 import { fixedDigest, travelling } from "./configurations.ts";
 import type { StateExchange } from "./exchange.ts";
 import type { Ordered, Replica } from "./replica.ts";
@@ -43,10 +43,7 @@ export function composeHello(exchange: StateExchange, speaker: Speaker, boottime
 export function composeSnapshot(ring: RingId | undefined, replica: Replica): Snapshot {
   const { table, fence } = replica;
   invariant(ring !== undefined, "authority without a ring");
-  const history = replica.testimony ?? {
-    ...{ ringSeq: ring.seq, version: 0, digest: "" },
-    floatedIn: null,
-  };
+  const history = replica.testimony ?? freshHistory(ring.seq, null);
   const { conf, hash, text } = replica.configuration;
   const configuration = { version: conf.version, hash, text: travelling(text) };
   const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };

@@ -77,7 +77,7 @@ export type Voice = {
   readonly last: Pick<QuorateView, "ring"> | null;
   readonly doubts: readonly DoubtfulRing[];
   /** Null: nothing is remembered, or it was voided. */
-  readonly history: { readonly floatedIn: number | null } | null;
+  readonly history: { readonly workedIn: number | null } | null;
 };
 
 type Voter = { readonly id: NodeId; readonly votes: number };
@@ -116,16 +116,16 @@ function nothingWorkedIn(doubt: DoubtfulRing, voices: readonly Voice[], since: n
   if (witnesses.some((voice) => !doubts(voice))) return true;
   if (members.length < doubt.members.length) return false;
   return members.every((voice) => {
-    const floatedIn = voice.history?.floatedIn ?? null;
-    return witnesses.includes(voice) || (floatedIn !== null && floatedIn <= since);
+    const workedIn = voice.history?.workedIn ?? null;
+    return witnesses.includes(voice) || (workedIn !== null && workedIn <= since);
   });
 }
 
 /** The history that goes on, as its holders have it. */
 export type GoingOn = {
   readonly holders: readonly NodeId[];
-  /** The last quorate ring in which a member may have held what floats. */
-  readonly floatedIn: number | null;
+  /** The last quorate ring in which services may have been at work. */
+  readonly workedIn: number | null;
 };
 
 /**
@@ -142,7 +142,7 @@ export function missedNothing(
   if (ring === undefined) return false;
   const workedIn = lastAtWork(voices, nodes);
   if (workedIn !== null && workedIn <= ring) return true;
-  if (goingOn === null || goingOn.floatedIn === null || ring < goingOn.floatedIn) return false;
+  if (goingOn === null || goingOn.workedIn === null || ring < goingOn.workedIn) return false;
   const knowing = voices.filter((voice) => goingOn.holders.includes(voice.node));
   return isMajority(knowing, voices, nodes);
 }

@@ -3,6 +3,8 @@
  * them, on the sender too; `at` is the sender's wall clock in ms and only moves table time forward.
  * Source: the events of rgmanager groups.c and rg_thread.c, made explicit.
  */
+
+import { serviceOperations } from "../model/service-operation.ts";
 import {
   count,
   either,
@@ -79,23 +81,10 @@ const partFailed = record({
   at: count,
 });
 
-const serviceOperation = oneOf(
-  "enable",
-  "disable",
-  "stop",
-  "restart",
-  "relocate",
-  "freeze",
-  "unfreeze",
-  "convalesce",
-  "migrate",
-);
-export type ServiceOperation = Shaped<typeof serviceOperation>;
-
 const request = record({
   type: literal("request"),
   ref: requestRef,
-  operation: serviceOperation,
+  operation: oneOf(...serviceOperations),
   service: serviceName,
   target: nullable(nodeId),
   byDomain: flag,

@@ -112,7 +112,7 @@ export class ServiceTable {
     switch (input.type) {
       case "view":
         onView(this.#draft, input);
-        this.#draft.floated ||= this.#draft.floats;
+        this.#draft.worked ||= this.#draft.mayWork;
         break;
       case "message":
         yield* this.#onMessage(input.message);
@@ -142,16 +142,16 @@ export class ServiceTable {
     };
   }
 
-  /** Whether what floats may be at work on a member. */
-  get floats(): boolean {
-    return this.#draft.floats;
+  /** Whether a service that outdates others may be at work on a member. */
+  get mayWork(): boolean {
+    return this.#draft.mayWork;
   }
 
-  /** Whether what floats has been at work on a member since this was asked last. */
-  takeFloated(): boolean {
-    const { floated } = this.#draft;
-    this.#draft.floated = false;
-    return floated;
+  /** Whether such a service has been at work since this was asked last. */
+  takeWorked(): boolean {
+    const { worked } = this.#draft;
+    this.#draft.worked = false;
+    return worked;
   }
 
   node(id: NodeId): NodeRecord {

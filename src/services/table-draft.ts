@@ -58,8 +58,8 @@ export class TableDraft {
   nowMs = 0;
   nextOp = 1;
   startsDone = 0;
-  /** What floats has been at work on a member since this was taken last; see `History`. */
-  floated = false;
+  /** A service that outdates others has been at work since this was taken last; see `History`. */
+  worked = false;
   /** By a user: nothing is started or moved, what runs is looked after where it runs. */
   locked = false;
   /** Another configuration that is under way, and its values once all have accepted it. */
@@ -167,11 +167,11 @@ export class TableDraft {
 
   /** The service has been at work on a member. */
   noteWork(name: ServiceName): void {
-    this.floated ||= this.index.outdates(name);
+    this.worked ||= this.index.outdates(name);
   }
 
-  /** Whether a member holds what floats, in whatever state: it may be at work. */
-  get floats(): boolean {
+  /** Whether a member holds a service that outdates others, in whatever state. */
+  get mayWork(): boolean {
     const members = this.members();
     return [...this.services.values()].some((service) => {
       const holder = holderOf(service);

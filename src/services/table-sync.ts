@@ -27,10 +27,18 @@ const history = record({
   ringSeq: count,
   version: count,
   digest: text,
-  /** The last quorate ring in which what floats may have been at work; null: nobody can tell. */
-  floatedIn: nullable(count),
+  /**
+   * The last quorate ring in which a service may have been at work that outdates what is bound to
+   * nodes outside of it; null: nobody can tell.
+   */
+  workedIn: nullable(count),
 });
 export type History = Shaped<typeof history>;
+
+/** It begins in that ring. */
+export function freshHistory(ringSeq: number, workedIn: number | null): History {
+  return { ringSeq, version: 0, digest: "", workedIn };
+}
 
 const ringId = record({ rep: nodeId, seq: count });
 

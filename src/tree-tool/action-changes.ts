@@ -2,24 +2,25 @@
  * `<action>` elements inside a definition: how they change the actions of its agent.
  * Source: rgmanager reslist.c: _get_actions_ccs, store_action.
  */
-import type { AgentAction } from "../config/agent-tables.ts";
+
 import { attributeOf, type Section, sectionsNamed } from "../config/section.ts";
 import { parseDuration, parseInteger } from "../config/value-text.ts";
+import type { AgentActionConf } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";
 
 /** The actions in force; each change is said. What is no number or time is not given. */
 export function changedActions(
   definition: Section,
-  actions: readonly AgentAction[],
+  actions: readonly AgentActionConf[],
   say: (line: string) => void,
-): readonly AgentAction[] {
+): readonly AgentActionConf[] {
   let changed = actions;
   for (const section of sectionsNamed(definition, "action")) {
     const name = attributeOf(section, "name");
     const depth = parseInteger(attributeOf(section, "depth") ?? "*");
     const timeoutMs = durationOf(section, "timeout");
     const intervalMs = durationOf(section, "interval");
-    const fits = (one: AgentAction): boolean =>
+    const fits = (one: AgentActionConf): boolean =>
       one.name === name && (depth === null || one.depth === depth);
     if (name !== null && depth !== null && timeoutMs !== null && intervalMs !== null) {
       if (!changed.some(fits)) changed = [...changed, { name, depth, intervalMs, timeoutMs }];
@@ -43,7 +44,7 @@ function durationOf(section: Section, name: string): Ms | null {
   return parseDuration(attributeOf(section, name) ?? "");
 }
 
-function describeChange(before: AgentAction, after: AgentAction): string {
+function describeChange(before: AgentActionConf, after: AgentActionConf): string {
   const words = [];
   if (before.timeoutMs !== after.timeoutMs) {
     words.push(`timeout: ${before.timeoutMs / 1000}->${after.timeoutMs / 1000}`);

@@ -4,8 +4,10 @@
  * Source: rgmanager reslist.c: load_resources, load_resource, store_resource, load_defaults.
  * Deviation: an unusable element does not take those after it along.
  */
-import type { AgentAction, AgentParameter } from "../config/agent-tables.ts";
+
+import type { AgentParameter } from "../config/agent-tables.ts";
 import { attributeOf, childSections, onlySection, type Section } from "../config/section.ts";
+import type { AgentActionConf } from "../model/conf.ts";
 import { changedActions } from "./action-changes.ts";
 import type { TreeRule, TreeRules } from "./tree-rule.ts";
 
@@ -22,7 +24,7 @@ export type Resource = {
   readonly key: string;
   /** The primary one first, then in the order of the metadata. */
   readonly attributes: readonly Attribute[];
-  readonly actions: readonly AgentAction[];
+  readonly actions: readonly AgentActionConf[];
   readonly inline: boolean;
 };
 

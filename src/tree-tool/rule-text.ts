@@ -2,8 +2,8 @@
  * The rules of resource types as text.
  * Source: rgmanager resrules.c: print_resource_rule.
  */
-import type { AgentAction, AgentParameter } from "../config/agent-tables.ts";
-import type { ChildRule } from "../model/conf.ts";
+import type { AgentParameter } from "../config/agent-tables.ts";
+import type { AgentActionConf, ChildRule } from "../model/conf.ts";
 import { expressionOf } from "./resource-list.ts";
 import type { TreeRule } from "./tree-rule.ts";
 
@@ -48,7 +48,7 @@ function formatParameter(parameter: AgentParameter): string {
   return `  ${name}${bracket}${value === undefined ? "" : ` default="${value}"`}`;
 }
 
-function formatAction({ name, depth, intervalMs, timeoutMs }: AgentAction): readonly string[] {
+function formatAction({ name, depth, intervalMs, timeoutMs }: AgentActionConf): readonly string[] {
   const interval = intervalMs ?? 0;
   return [
     `  ${name}`,

@@ -1,13 +1,13 @@
 /** A daemon without a cluster: the published three-node example, and replies on demand. */
 import type {
   ControlBackend,
-  LockRequest,
-  ServiceRequest,
+  LockCommand,
+  ServiceCommand,
 } from "../../src/control/control-server.ts";
 import type {
+  AgentsOrder,
   OperatorBackend,
   OrderReply,
-  RunOrder,
   RunReply,
   VoteOrder,
 } from "../../src/control/operator-protocol.ts";
@@ -139,7 +139,7 @@ export function exampleFencing(changes: Partial<FencingStatus> = {}): FencingSta
 export class FakeBackend implements ControlBackend {
   shown: ClusterStatus = exampleStatus();
   reply: ServiceReply = { code: 0, owner: 1, text: "Success" };
-  readonly requests: (ServiceRequest | LockRequest)[] = [];
+  readonly requests: (ServiceCommand | LockCommand)[] = [];
   readonly acknowledged: string[] = [];
   readonly killed: string[] = [];
   reloads = 0;
@@ -156,7 +156,7 @@ export class FakeBackend implements ControlBackend {
     return this.shown;
   }
 
-  request(request: ServiceRequest | LockRequest): Promise<ServiceReply> {
+  request(request: ServiceCommand | LockCommand): Promise<ServiceReply> {
     this.requests.push(request);
     const held = this.#held;
     if (held === null) return Promise.resolve(this.reply);
@@ -187,7 +187,7 @@ export class FakeBackend implements ControlBackend {
     return { accepted, text: accepted ? "" : "it is not safe" };
   }
 
-  readonly ordered: (VoteOrder | RunOrder)[] = [];
+  readonly ordered: (VoteOrder | AgentsOrder)[] = [];
   answer: OrderReply = { accepted: true, text: "" };
   ran: RunReply = { result: "success", lines: [], text: "done" };
   shownFencing: FencingStatus = exampleFencing();

@@ -25,7 +25,6 @@ writeFileSync(
   <rm status_poll_interval="1">${services.join("")}</rm></cluster>\n`,
 );
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf, nodes: 2 });
 if (skip === false) {
   await cluster.start();

@@ -14,7 +14,6 @@ const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const original = 1;
 const copy = 4;
 const state = "var/lib/clusterd";

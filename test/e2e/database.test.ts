@@ -11,7 +11,6 @@ const { database, DatabaseCluster, databaseObstacle, RowWriter } = await import(
   "./database-cluster.ts"
 );
 
-suite.setTimeout(600_000);
 const skip = entry.type === "unsupported" ? entry.reason : (databaseObstacle() ?? false);
 const shop = skip === false ? new DatabaseCluster() : null;
 const writer = shop === null ? null : new RowWriter(shop);

@@ -19,7 +19,6 @@ const conf = join(directory, "cluster.conf");
 const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8");
 writeFileSync(conf, example.replace('status_poll_interval="1"', 'status_poll_interval="30"'));
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf });
 const judge = new OutsideJudge();
 let skip: string | false = entry.type === "unsupported" ? entry.reason : false;

@@ -27,7 +27,6 @@ writeFileSync(
   <script name="web" file="/etc/init.d/web"/></service></rm></cluster>\n`,
 );
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf });
 const web = "service:web";
 if (skip === false) {

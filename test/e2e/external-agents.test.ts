@@ -43,7 +43,6 @@ writeFileSync(
   </rm></cluster>\n`,
 );
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf, nodes: 2 });
 const skip = entry.type === "unsupported" ? entry.reason : false;
 const skipOcf = skip !== false || withDummy ? skip : "resource-agents is not installed";

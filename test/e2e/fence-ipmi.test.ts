@@ -17,7 +17,6 @@ const { SecretWatch } = await import("./secret-watch.ts");
 const problem = entry.type === "unsupported" ? entry.reason : powerSwitchProblem();
 const skip = problem ?? false;
 
-suite.setTimeout(600_000);
 const conf = fencedConf(project, {
   methods: (node) => `<method name="power"><device name="bmc${node}"/></method>`,
   devices: [1, 2, 3].map(bmcDevice).join(""),

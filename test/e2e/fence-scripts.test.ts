@@ -25,7 +25,6 @@ const lacking = existsSync(dummy) ? null : `${dummy} (package fence-agents) is n
 const problem = entry.type === "unsupported" ? entry.reason : lacking;
 const skip = problem ?? false;
 
-suite.setTimeout(600_000);
 const secret = "hunter2-script";
 /** When it is there, no device works. */
 const dead = "/var/log/fence-dead";

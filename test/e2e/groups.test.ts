@@ -20,7 +20,6 @@ const conf = join(directory, "cluster.conf");
 const published = calmed(readFileSync(publishedConf, "utf8"));
 writeFileSync(conf, published.replace("</cluster>", '<uidgid uid="0" gid="no-such"/></cluster>'));
 
-suite.setTimeout(600_000);
 const skip = entry.type === "unsupported" ? entry.reason : false;
 const cluster = new RealCluster({ conf });
 if (skip === false) {

@@ -12,7 +12,6 @@ const { primary, RealCluster } = await import("./real-cluster.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster();
 const judge = new OutsideJudge();
 if (skip === false) {

@@ -12,7 +12,6 @@ const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, project, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const judge = new OutsideJudge();
 const cluster = new RealCluster();
 if (skip === false) {

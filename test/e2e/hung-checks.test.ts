@@ -51,7 +51,6 @@ writeFileSync(
   </rm></cluster>\n`,
 );
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf, nodes: 2 });
 let skip: string | false = entry.type === "unsupported" ? entry.reason : false;
 const probe = createCgroupTree();

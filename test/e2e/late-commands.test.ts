@@ -30,7 +30,6 @@ writeFileSync(
   <ip address="${serviceAddress}" sleeptime="0"/></service></rm></cluster>\n`,
 );
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf });
 const begun = join(directory, "begun");
 const delaySeconds = 0.6;

@@ -13,7 +13,6 @@ const { OutsideJudge } = await import("./outside-judge.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const conf = "/tmp/long-clean-up.conf";
 const cluster = new RealCluster({ conf });
 const judge = new OutsideJudge();

@@ -45,7 +45,6 @@ listen echo
     server none 127.0.0.1:9
 `;
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster({ conf, nodes: 2 });
 if (skip === false) {
   await cluster.start();

@@ -13,7 +13,6 @@ const { primary, RealCluster } = await import("./real-cluster.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const skip = entry.type === "unsupported" ? entry.reason : (ProcessLimit.problem() ?? false);
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster();
 const judge = new OutsideJudge();
 let limit: InstanceType<typeof ProcessLimit> | null = null;

@@ -9,7 +9,6 @@ const { test, t: suite } = await import("tap");
 const { cuts, oneWayCuts, PartitionScenes, tellScene } = await import("./partition-scenes.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const stage = new PartitionScenes();
 let oneWay: string | null = null;
 if (skip === false) {

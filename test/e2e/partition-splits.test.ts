@@ -9,7 +9,6 @@ const { test, t: suite } = await import("tap");
 const { splits, PartitionScenes, tellScene } = await import("./partition-scenes.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const stage = new PartitionScenes();
 if (skip === false) await stage.start();
 suite.teardown(() => stage.stop());

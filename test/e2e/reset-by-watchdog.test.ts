@@ -17,7 +17,6 @@ const { watchedDevice, WatchedPower } = await import("./watched-power.ts");
 const problem = entry.type === "unsupported" ? entry.reason : standInProblem();
 const skip = problem ?? false;
 
-suite.setTimeout(600_000);
 const file = "etc/cluster/cluster.conf";
 const example = readFileSync(join(project, "conf/cluster.conf.example"), "utf8");
 

@@ -10,7 +10,6 @@ const { appendFileSync } = await import("node:fs");
 const { primary, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster();
 if (skip === false) {
   await cluster.start();

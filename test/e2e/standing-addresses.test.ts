@@ -12,7 +12,6 @@ const { nodeAddress, serviceAddress } = await import("../netns/node-files.ts");
 const { primary, project, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster();
 if (skip === false) await cluster.start();
 suite.teardown(() => cluster.stop());

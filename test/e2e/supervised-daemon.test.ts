@@ -10,7 +10,6 @@ const { project, RealCluster } = await import("./real-cluster.ts");
 const problem = entry.type === "unsupported" ? entry.reason : listenerProblem();
 const skip = problem ?? false;
 
-suite.setTimeout(600_000);
 const cluster = new RealCluster();
 if (skip === false) await cluster.start();
 suite.teardown(() => cluster.stop());

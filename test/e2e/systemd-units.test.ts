@@ -29,7 +29,6 @@ writeFileSync(
   </rm></cluster>\n`,
 );
 
-suite.setTimeout(600_000);
 const skip = entry.type === "unsupported" ? entry.reason : false;
 const cgroups = skip === false ? createCgroupTree() : null;
 if (cgroups !== null) removeCgroupTree(cgroups);

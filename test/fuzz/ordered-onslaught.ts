@@ -220,7 +220,7 @@ export class OrderedOnslaught {
       this.#queue.push({ type: "deliver", from: node, payload: hello });
     }
     const { ring } = envelope.body;
-    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d", floatedIn: null };
+    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d", workedIn: null };
     const configuration = { version: this.#conf.version, hash: "hash", text: "text" };
     for (const state of this.#snapshots) {
       const body = { type: "snapshot" as const, ring, history, configuration, ...state };
@@ -234,8 +234,8 @@ export class OrderedOnslaught {
   /** What the others remember: mostly as this node does, sometimes more. */
   #past(): object {
     if (this.#random.chance(0.6)) return {};
-    const floatedIn = this.#random.pick([null, 0, this.#ringSeq, Number.MAX_SAFE_INTEGER]);
-    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d", floatedIn };
+    const workedIn = this.#random.pick([null, 0, this.#ringSeq, Number.MAX_SAFE_INTEGER]);
+    const history = { ringSeq: this.#ringSeq + 1, version: 9, digest: "d", workedIn };
     return { history, life: 7 };
   }
 

@@ -72,26 +72,26 @@ test("V2: nothing was at work after what most votes remember at most", async (t)
 
 type Away = {
   readonly title: string;
-  /** The others, 2 and 3, have been quorate in ring 12; in which ring did anything float? */
-  readonly floatedIn: number | null;
+  /** The others, 2 and 3, have been quorate in ring 12; in which ring was anything at work? */
+  readonly workedIn: number | null;
   readonly holders: readonly number[];
   readonly last: number | null;
   readonly missedNothing: boolean;
 };
 
-const idle = { holders: [2, 3], floatedIn: 8, last: 8, missedNothing: true };
+const idle = { holders: [2, 3], workedIn: 8, last: 8, missedNothing: true };
 const aways: readonly Away[] = [
-  { title: "nothing has floated since the node was there", ...idle },
-  { title: "something has, without the node", ...idle, floatedIn: 12, missedNothing: false },
-  { title: "nobody can tell", ...idle, floatedIn: null, missedNothing: false },
+  { title: "nothing was at work since the node was there", ...idle },
+  { title: "something has, without the node", ...idle, workedIn: 12, missedNothing: false },
+  { title: "nobody can tell", ...idle, workedIn: null, missedNothing: false },
   { title: "only one of three can tell", ...idle, holders: [2], missedNothing: false },
   { title: "the node was away before that", ...idle, last: 4, missedNothing: false },
   { title: "the node remembers nothing", ...idle, last: null, missedNothing: false },
 ];
 
-for (const { title, floatedIn, holders, last, missedNothing: missed } of aways) {
+for (const { title, workedIn, holders, last, missedNothing: missed } of aways) {
   test(`V3: ${title}`, async (t) => {
-    const goingOn = { holders: holders.map(id), floatedIn };
+    const goingOn = { holders: holders.map(id), workedIn };
     const known = { nodes: nodesUpTo(3), goingOn };
     t.equal(missedNothing(id(1), voicesOf([last, 12, 12]), known), missed);
   });
@@ -104,9 +104,9 @@ test("V2: rings of which nobody can say what was received need a witness", async
   t.equal(lastAtWork([one, two], nodes), null, "the third may have acted");
   t.equal(lastAtWork([one, two, voice(3, null)], nodes), null, "and nobody knows any more");
   t.equal(lastAtWork([one, voice(2, 8)], nodes), 8, "one saw that the exchange had no end");
-  const idle = { history: { floatedIn: 8 } };
+  const idle = { history: { workedIn: 8 } };
   t.equal(lastAtWork([one, two, voice(3, 12, idle)], nodes), 8, "the third is here, and has not");
-  const worked = { history: { floatedIn: 12 } };
+  const worked = { history: { workedIn: 12 } };
   t.equal(lastAtWork([one, two, voice(3, 12, worked)], nodes), 12);
   t.equal(lastAtWork([one, two, voice(3, 12)], nodes), 12, "it has lost its history since");
 });

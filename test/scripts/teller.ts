@@ -4,8 +4,8 @@
  */
 import type { FenceMethodConf, RecoveryPolicy } from "../../src/model/conf.ts";
 import { parseRequestCode, requestText } from "../../src/model/request-codes.ts";
+import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import { ms } from "../../src/model/time.ts";
-import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import { Cluster, id } from "../sim/cluster.ts";
 import type { Reply } from "../sim/cluster-machine.ts";
 import { judgeOwners } from "../sim/judges.ts";

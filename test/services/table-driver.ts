@@ -5,7 +5,8 @@
 import { FenceDomain } from "../../src/fencing/fence-domain.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
-import type { ServiceMessage, ServiceOperation } from "../../src/services/service-messages.ts";
+import type { ServiceOperation } from "../../src/model/service-operation.ts";
+import type { ServiceMessage } from "../../src/services/service-messages.ts";
 import type { Operation, ServiceRecord } from "../../src/services/service-state.ts";
 import { ServiceTable } from "../../src/services/service-table.ts";
 import type { TableInput, TableOutput } from "../../src/services/table-events.ts";

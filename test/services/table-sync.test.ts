@@ -5,7 +5,7 @@ import { concludeExchange, type Hello, type History } from "../../src/services/t
 import { id } from "../sim/cluster.ts";
 
 function history(ringSeq: number, version: number, digest = "a"): History {
-  return { ringSeq, version, digest, floatedIn: null };
+  return { ringSeq, version, digest, workedIn: null };
 }
 
 function hello(node: number, known: History | null, rest: Partial<Hello> = {}): Hello {
@@ -129,7 +129,7 @@ test("every member concludes the same from the same hellos, in whatever order", 
       ringSeq: fc.integer({ min: 1, max: 2 }),
       version: fc.integer({ min: 1, max: 2 }),
       digest: fc.constantFrom("a", "b"),
-      floatedIn: fc.constantFrom(null, 1, 2),
+      workedIn: fc.constantFrom(null, 1, 2),
     }),
   );
   const hellos = fc

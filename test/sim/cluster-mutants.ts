@@ -251,15 +251,15 @@ const outageMutants: readonly Mutant[] = [
   mutant("outage", "what floats leaves a trace in its history only once", [
     {
       file: "node/replica.js",
-      find: "floatedIn: history.ringSeq",
-      replace: "floatedIn: history.floatedIn ?? history.ringSeq",
+      find: "workedIn: history.ringSeq",
+      replace: "workedIn: history.workedIn ?? history.ringSeq",
     },
   ]),
   mutant("outage", "whoever was quorate meanwhile had something that floats at work", [
     {
       file: "services/service-table.js",
-      find: "this.#draft.floated ||= this.#draft.floats;",
-      replace: "this.#draft.floated = true;",
+      find: "this.#draft.worked ||= this.#draft.mayWork;",
+      replace: "this.#draft.worked = true;",
     },
   ]),
   mutant("outage", "a start that was declined was at work", [
@@ -274,6 +274,13 @@ const outageMutants: readonly Mutant[] = [
       file: "node/standing.js",
       find: "return { services, configHash, memory };",
       replace: "return { services, configHash, memory: { last: null, doubts: [] } };",
+    },
+  ]),
+  mutant("outage", "every life that ends doubts the ring that it was in", [
+    {
+      file: "node/exchange.js",
+      find: "return this.#hellos.size < this.members.length;",
+      replace: "return true;",
     },
   ]),
   mutant("outage", "what goes on is lost with the life of its node", [

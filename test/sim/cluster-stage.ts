@@ -3,7 +3,7 @@
  * then everything is healed, nobody holds anything back, and the cluster must come to rest.
  */
 import type { NodeId } from "../../src/model/ids.ts";
-import type { ServiceOperation } from "../../src/services/service-messages.ts";
+import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Random } from "./random.ts";
 import { Release } from "./release.ts";

@@ -11,11 +11,11 @@ import {
 } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
+import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import type { CarriedOver } from "../../src/node/carried-over.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
-import type { ServiceOperation } from "../../src/services/service-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { Answer, Daemon, Machine, Reply } from "./cluster-machine.ts";

@@ -100,11 +100,11 @@ export function judgeReplicas(cluster: Cluster): void {
   for (const node of cluster.nodes) {
     const snapshot = cluster.node(node)?.snapshot;
     if (snapshot?.table == null || snapshot.history === null) continue;
-    const { ringSeq, version, digest, floatedIn } = snapshot.history;
+    const { ringSeq, version, digest, workedIn } = snapshot.history;
     const members = cluster.copied ? snapshot.members.join() : "";
     const point = `${ringSeq} ${version} ${members}`.trim();
     const facts = [[point, digest]];
-    if (snapshot.complete) facts.push([`${point}, done`, `${floatedIn}`]);
+    if (snapshot.complete) facts.push([`${point}, done`, `${workedIn}`]);
     for (const [at = "", fact = ""] of facts) {
       const other = seen.get(at);
       if (other !== undefined && other.fact !== fact) {

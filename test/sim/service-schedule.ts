@@ -4,7 +4,7 @@
  * healed and must come to rest.
  */
 import type { NodeId } from "../../src/model/ids.ts";
-import type { ServiceOperation } from "../../src/services/service-messages.ts";
+import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import { Cluster } from "./cluster.ts";
 import { type ClusterVerdict, verdictOf } from "./cluster-schedule.ts";
 import { type Act, ClusterStage } from "./cluster-stage.ts";

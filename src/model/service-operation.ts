@@ -1,0 +1,14 @@
+/** What operators can ask of a service, by the words of the control socket and of the ring. */
+
+export const serviceOperations = [
+  "enable",
+  "disable",
+  "stop",
+  "restart",
+  "relocate",
+  "freeze",
+  "unfreeze",
+  "convalesce",
+  "migrate",
+] as const;
+export type ServiceOperation = (typeof serviceOperations)[number];
