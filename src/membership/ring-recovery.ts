@@ -7,7 +7,8 @@
  * obligations travel in the commit token, so that all who come along deliver the same messages.
  * V1  At installation nothing of the new ring is missing: aru equals high.
  * V2  All members install within one rotation, before any new message is ordered.
- * V3  Who acknowledged an exchange delivers its messages later even if the attempt was abandoned.
+ * V3  Who acknowledged an exchange delivers its messages later even if the attempt was abandoned:
+ *     those of everybody to whom any member of it was obliged.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";
@@ -59,6 +60,8 @@ export class Recovery implements FrameSource {
   readonly trans: readonly NodeId[];
   readonly #old: InstalledRing | null;
   readonly #entries: readonly FilledEntry[];
+  /** Originators whose messages who installs this ring delivers even behind a gap. */
+  readonly #obliged: ReadonlySet<NodeId>;
   #copies: readonly McastMessage[];
   #nextCopy = 0;
   /** Sequence numbers of old messages that somebody has copied to the new ring already. */
@@ -82,6 +85,10 @@ export class Recovery implements FrameSource {
     this.#old = old;
     this.#entries = transEntries(commit, old?.rotation ?? null);
     this.trans = this.#entries.map((entry) => entry.node);
+    this.#obliged = this.#entries.reduce<ReadonlySet<NodeId>>(
+      (nodes, entry) => union(nodes, entry.state.obliged),
+      new Set(this.trans),
+    );
     this.#copies = old === null ? [] : copiesNeeded(old, this.#entries);
   }
 
@@ -174,7 +181,7 @@ export class Recovery implements FrameSource {
   /** From here on another member may install and rely on our delivering the exchange. */
   #acknowledge(): void {
     const received = this.#clearVisits >= 2 && this.#installSeq <= this.rotation.queue.aru;
-    if (received && this.#old !== null) this.#old.obliged = union(this.#old.obliged, this.trans);
+    if (received && this.#old !== null) this.#old.obliged = this.#obliged;
   }
 
   /**
@@ -191,12 +198,8 @@ export class Recovery implements FrameSource {
     if (this.#old === null) return { regular: [], transitional: [] };
     const { queue } = this.#old.rotation;
     const knownSafe = Math.max(...this.#entries.map((entry) => entry.state.highDelivered));
-    const obliged = this.#entries.reduce<ReadonlySet<NodeId>>(
-      (nodes, entry) => union(nodes, entry.state.obliged),
-      new Set(this.trans),
-    );
     const regular = queue.takeOrdered(knownSafe);
-    return { regular, transitional: queue.takeRest((message) => obliged.has(message.origin)) };
+    return { regular, transitional: queue.takeRest(({ origin }) => this.#obliged.has(origin)) };
   }
 }
 

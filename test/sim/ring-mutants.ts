@@ -41,8 +41,12 @@ export const ringMutants: readonly Mutant[] = [
     replace: "return true ? [] :",
   }),
   bug("what was acknowledged in an abandoned attempt is forgotten", "ring-recovery.js", {
-    find: "this.#old.obliged = union(this.#old.obliged, this.trans);",
+    find: "this.#old.obliged = this.#obliged;",
     replace: nothing,
+  }),
+  bug("who acknowledges an exchange takes over no obligation of the others", "ring-recovery.js", {
+    find: "this.#old.obliged = this.#obliged;",
+    replace: "this.#old.obliged = union(this.#old.obliged, this.trans);",
   }),
   bug("the old ring takes messages after the commit token", "formation.js", {
     find: "this.#installed.frozen = true;",
