@@ -184,9 +184,9 @@ export class Daemon {
         watchdog: this.#watchdog.wanted,
       },
       log,
-      onReady: () => {
+      onReady: (nothingLeft) => {
         if (this.#ending) return;
-        this.#beginLife(null);
+        this.#beginLife(null, nothingLeft);
         this.#supervisor.ready();
       },
       onGuarded: (untilMs, atEnd) => this.#life?.loop?.push({ type: "guarded", untilMs, atEnd }),
@@ -205,7 +205,7 @@ export class Daemon {
     this.shutdown();
   }
 
-  #beginLife(carried: CarriedOver | null): void {
+  #beginLife(carried: CarriedOver | null, nothingLeft: boolean): void {
     const { log, stateDirectory } = this.#options;
     const { conf, local, addresses, hash, text } = this.#live.loaded;
     const { performer, trackingToken, machine } = this.#ports;
@@ -237,6 +237,7 @@ export class Daemon {
         nativeCalls: true,
       },
       carried,
+      nothingLeft,
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
@@ -262,7 +263,7 @@ export class Daemon {
       log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
     }
     if (this.#ending) await this.#exit(again ? 0 : 1);
-    else if (again) this.#beginLife(carried);
+    else if (again) this.#beginLife(carried, false);
     else await this.#exit(1);
   }
 

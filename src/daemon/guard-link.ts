@@ -35,8 +35,11 @@ export type GuardLinkOptions = {
   readonly logFormat: LogFormat;
   readonly duty: Omit<Bare<WatchOrder>, "type">;
   readonly log: LogSink;
-  /** The first guard is there, and that of an earlier life of this daemon is not. */
-  readonly onReady: () => void;
+  /**
+   * The first guard is there, and that of an earlier life of this daemon is not; `nothingLeft`:
+   * that one has verified that nothing of any service is left, and so has this one.
+   */
+  readonly onReady: (nothingLeft: boolean) => void;
   /** Until when the guard leaves services alone (boot time, ms); 0: there is no guard. */
   readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
   /** Of the watchdog device: before `onReady`, and when it changes. */
@@ -143,7 +146,7 @@ export class GuardLink {
     }
     switch (report.type) {
       case "ready":
-        this.#onReady();
+        this.#onReady(report.nothingLeft);
         return;
       case "armed":
         this.#sweeping = false;
@@ -170,7 +173,7 @@ export class GuardLink {
     }
   }
 
-  #onReady(): void {
+  #onReady(nothingLeft: boolean): void {
     this.#ready = true;
     this.#pauseMs = restartMinMs;
     if (this.#missing !== null) clearTimeout(this.#missing);
@@ -179,7 +182,9 @@ export class GuardLink {
     if (this.#lease !== null) this.#tell({ type: "arm", ...this.#lease });
     if (this.#wasReady) return;
     this.#wasReady = true;
-    this.#options.onReady();
+    if (nothingLeft)
+      this.#say("info", "the earlier guard was done: nothing of any service is left");
+    this.#options.onReady(nothingLeft);
   }
 
   #onEnd(how: string): void {

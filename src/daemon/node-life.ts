@@ -50,6 +50,8 @@ export type LifeParts = {
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** Of the life before; null: nothing goes on. */
   readonly carried: CarriedOver | null;
+  /** No process and no address of any service is on this machine. */
+  readonly nothingLeft: boolean;
   readonly onEnd: (end: LifeEnd) => void;
   readonly onTurn: () => void;
 };
@@ -198,8 +200,9 @@ export class NodeLife {
     const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
     const { watchdog, machine, log, performer, readText, prepareText, onLease, onTurn } =
       this.#parts;
+    const { nothingLeft } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
-    const surroundings = { read: readText, carried };
+    const surroundings = { read: readText, carried, nothingLeft };
     this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, surroundings);
     this.#loop = new EventLoop({
       conf,

@@ -4,6 +4,7 @@
  */
 import {
   either,
+  flag,
   list,
   literal,
   nullable,
@@ -14,7 +15,7 @@ import {
   text,
 } from "../model/shape.ts";
 
-const protocol = "clusterd-guard-3";
+const protocol = "clusterd-guard-4";
 const addressesMax = 1024;
 
 /** What has to be taken off the machine; the first message, and once only. */
@@ -65,8 +66,11 @@ const watchdog = record({
 
 const report = either(
   watchdog,
-  /** It is the only guard here, and knows what to watch. */
-  record({ protocol: literal(protocol), type: literal("ready") }),
+  /**
+   * It is the only guard here, and knows what to watch. `nothingLeft`: the guard before it has
+   * verified in this boot that nothing of any service is left, and a look says the same now.
+   */
+  record({ protocol: literal(protocol), type: literal("ready"), nothingLeft: flag }),
   /** Until then it kills nothing, as long as the pipe is open. */
   record({ protocol: literal(protocol), type: literal("armed"), leaseEndMs: number, atEnd }),
   /** It is killing, or not done yet; the answer to `arm` meanwhile. */

@@ -11,6 +11,8 @@
  *
  * G4  Idle is clean only when somebody has looked; `armed` waits until it is known whether there is
  *     a watchdog.
+ * G5  A guard that ends after a sweep leaves that word behind; the next one passes it on only
+ *     where its own look finds nothing either.
  *
  *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
  *     └─gone─► ended  └──────gone─────┼───────gone──────────►│
@@ -20,11 +22,17 @@
  */
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
-import type { Bare, GuardOrder, GuardReport } from "./guard-messages.ts";
+import type { Bare, GuardOrder, GuardReport, WatchOrder } from "./guard-messages.ts";
 import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
 
 export type GuardInput =
-  | Exclude<Bare<GuardOrder>, { readonly type: "also-watch" }>
+  | Exclude<Bare<GuardOrder>, { readonly type: "also-watch" | "watch" }>
+  /** `swept`: the guard before this one has left word in this boot that it swept everything. */
+  | {
+      readonly type: "watch";
+      readonly watchdog: WatchOrder["watchdog"];
+      readonly swept: boolean;
+    }
   /** The pipe was closed, or what came out of it makes no sense: there is no clusterd. */
   | { readonly type: "gone"; readonly why: string }
   | { readonly type: "time" }
@@ -45,7 +53,8 @@ export type GuardOutput =
   | { readonly type: "look"; readonly afterMs: number; readonly what: "everything" | "addresses" }
   | FeederOutput
   | { readonly type: "log"; readonly level: "notice" | "alert"; readonly text: string }
-  | { readonly type: "end" };
+  /** `swept`: it has verified that nothing of any service is left (G5). */
+  | { readonly type: "end"; readonly swept: boolean };
 
 type Lease = { readonly leaseEndMs: number; readonly atEnd: LeaseEnd };
 
@@ -56,6 +65,8 @@ type State =
       readonly type: "idle";
       readonly clean: boolean;
       readonly told: boolean;
+      /** What the guard before this one has said of its sweep; unlike `clean` it is about all. */
+      readonly swept: boolean;
       /** What must not be here: after a lease that spared them processes may be. */
       readonly looksFor: "everything" | "addresses";
     }
@@ -72,7 +83,16 @@ type State =
       readonly lease: Lease | null;
       readonly next: "wait" | "end";
     }
-  | { readonly type: "retired" | "ended" };
+  | { readonly type: "retired"; readonly swept: boolean }
+  | { readonly type: "ended" };
+
+const cleanIdle = {
+  type: "idle",
+  clean: true,
+  told: true,
+  swept: false,
+  looksFor: "everything",
+} as const;
 
 const leaseOver = "the lease has ended";
 /** Before another try at what did not go away, or could not be looked at. */
@@ -91,7 +111,7 @@ export class LeaseGuard {
     this.#out = [];
     switch (input.type) {
       case "watch":
-        this.#onWatch(input.watchdog !== null, nowMs);
+        this.#onWatch(input, nowMs);
         break;
       case "arm":
         this.#onArm(input, nowMs);
@@ -117,7 +137,7 @@ export class LeaseGuard {
         this.#onFeedingFailed(input.why);
         break;
       case "knock":
-        if (this.#state.type === "retired") this.#end("armed");
+        if (this.#state.type === "retired") this.#end("armed", this.#state.swept);
         break;
       default:
         assertNever(input);
@@ -137,16 +157,19 @@ export class LeaseGuard {
     return state.type === "retired" || (state.type === "idle" && state.clean);
   }
 
-  #onWatch(watchdog: boolean, nowMs: number): void {
+  #onWatch(
+    { watchdog, swept }: Extract<GuardInput, { readonly type: "watch" }>,
+    nowMs: number,
+  ): void {
     if (this.#state.type !== "fresh") {
       this.#onGone("clusterd told twice what to watch", nowMs);
       return;
     }
-    this.#state = { type: "idle", clean: false, told: !watchdog, looksFor: "everything" };
-    if (watchdog) {
-      this.#feeder.use();
-      this.#out.push({ type: "look", afterMs: 0, what: "everything" });
-    } else this.#report({ type: "ready" });
+    const looks = watchdog !== null || swept;
+    this.#state = { type: "idle", clean: false, told: !looks, swept, looksFor: "everything" };
+    if (watchdog !== null) this.#feeder.use();
+    if (looks) this.#out.push({ type: "look", afterMs: 0, what: "everything" });
+    else this.#report({ type: "ready", nothingLeft: false });
   }
 
   /** G2. */
@@ -162,22 +185,30 @@ export class LeaseGuard {
     if (state.type === "sparing") {
       const why = `${leaseOver}, and not only what is bound to this node is here`;
       if (rest.length > 0) this.#sweep(`${why} (${rest.join(", ")})`, { nowMs, next: "wait" });
-      else this.#state = { type: "idle", clean: true, told: true, looksFor: "addresses" };
+      else this.#state = { ...cleanIdle, looksFor: "addresses" };
       return;
     }
     if (state.type !== "idle") return;
     if (rest.length === 0) {
       this.#state = { ...state, clean: true };
+      if (!state.told && !this.#feeder.used) this.#tellReady(state.swept);
       return;
     }
     // Also of a look that began before the sweep that found nothing: the next one says which of
     // them was right.
-    this.#state = { ...state, clean: false, told: true };
+    this.#state = { ...state, clean: false };
     this.#out.push({ type: "look", afterMs: lookAgainMs, what: state.looksFor });
     if (state.told) return;
-    const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
-    this.#report({ type: "watchdog", state: "waiting", text });
-    this.#report({ type: "ready" });
+    if (this.#feeder.used) {
+      const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
+      this.#report({ type: "watchdog", state: "waiting", text });
+    }
+    this.#tellReady(false);
+  }
+
+  #tellReady(nothingLeft: boolean): void {
+    if (this.#state.type === "idle") this.#state = { ...this.#state, told: true };
+    this.#report({ type: "ready", nothingLeft });
   }
 
   #onOpened(result: WatchdogOpened): void {
@@ -185,10 +216,8 @@ export class LeaseGuard {
     const text = result.ok ? result.value.text : result.problem;
     this.#report({ type: "watchdog", state: result.ok ? "armed" : "refused", text });
     const state = this.#state;
-    if (state.type === "idle" && !state.told) {
-      this.#state = { ...state, told: true };
-      this.#report({ type: "ready" });
-    } else if (state.type === "armed") this.#arm(state);
+    if (state.type === "idle" && !state.told) this.#tellReady(state.clean && state.swept);
+    else if (state.type === "armed") this.#arm(state);
   }
 
   #onFeedingFailed(why: string): void {
@@ -231,14 +260,14 @@ export class LeaseGuard {
 
   #onDisarm(): void {
     if (this.#state.type === "sweeping") this.#state = { ...this.#state, next: "end" };
-    else if (this.#state.type !== "retired") this.#finish();
+    else if (this.#state.type !== "retired") this.#finish(false);
   }
 
   #onGone(why: string, nowMs: number): void {
     const state = this.#state;
     switch (state.type) {
       case "fresh":
-        this.#end("armed");
+        this.#end("armed", false);
         return;
       case "idle":
       case "armed":
@@ -281,25 +310,25 @@ export class LeaseGuard {
     const text = `clean after ${tookMs} ms: no process and no address of any service is left`;
     this.#out.push({ type: "log", level: "notice", text });
     this.#report({ type: "clean" });
-    this.#state = { type: "idle", clean: true, told: true, looksFor: "everything" };
-    if (state.next === "end") this.#finish();
+    this.#state = cleanIdle;
+    if (state.next === "end") this.#finish(true);
     else if (state.lease !== null) this.#arm(state.lease);
   }
 
   /** The work is done, and nothing of the services is left. */
-  #finish(): void {
+  #finish(swept: boolean): void {
     if (!this.#feeder.nowayout) {
-      this.#end("disarmed");
+      this.#end("disarmed", swept);
       return;
     }
-    this.#state = { type: "retired" };
+    this.#state = { type: "retired", swept };
     const text = "the watchdog cannot be disarmed (nowayout): feeding it until the machine is off";
     this.#out.push({ type: "log", level: "notice", text });
   }
 
-  #end(how: "disarmed" | "armed"): void {
+  #end(how: "disarmed" | "armed", swept: boolean): void {
     this.#state = { type: "ended" };
-    this.#out.push(...this.#feeder.close(how), { type: "end" });
+    this.#out.push(...this.#feeder.close(how), { type: "end", swept });
   }
 
   #report(report: Bare<GuardReport>): void {

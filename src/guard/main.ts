@@ -17,6 +17,7 @@ import { addressMeansText, openAddresses } from "../io/linux-network.ts";
 import { LinuxWatchdog } from "../io/linux-watchdog.ts";
 import { logFormats } from "../io/log-lines.ts";
 import { LineLog } from "../io/log-sink.ts";
+import { machineName } from "../io/machine-name.ts";
 import type { Addresses } from "../io/network-ports.ts";
 import type { Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
@@ -27,9 +28,10 @@ import {
   type SweepScope,
   sweepServices,
 } from "../io/service-sweep.ts";
+import { leaveSweepNote, takeSweepNote } from "../io/sweep-note.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import type { LogPriority } from "../model/conf.ts";
-import { accept, assertNever } from "../model/outcome.ts";
+import { accept, assertNever, type Result } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import { formatMessage, parseOrder, type WatchOrder } from "./guard-messages.ts";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
@@ -40,6 +42,9 @@ type Parts = {
   readonly files: KernelFiles;
   /** The environment of clusterd, which what it has forked last still has; null: unknown. */
   readonly forker: string | null;
+  /** The guard before this one was done (sweep-note.ts). */
+  readonly swept: boolean;
+  readonly leaveNote: () => Result<null, string>;
   readonly unlock: Stop;
 };
 
@@ -98,7 +103,7 @@ class Guard {
       this.#scope = { ...this.#scope, addresses: [...addresses, ...order.addresses] };
       return;
     }
-    this.step(order);
+    this.step(order.type === "watch" ? { ...order, swept: this.#parts.swept } : order);
   }
 
   /** What comes while outputs are performed waits for its turn. */
@@ -141,6 +146,7 @@ class Guard {
         return;
       }
       case "end":
+        if (output.swept) this.#leaveNote();
         // Before the last words: their reader may hold this process up.
         this.#parts.unlock();
         log.flush();
@@ -149,6 +155,11 @@ class Guard {
       default:
         assertNever(output);
     }
+  }
+
+  #leaveNote(): void {
+    const left = this.#parts.leaveNote();
+    if (!left.ok) say("notice", `the next clusterd will not know of the sweep: ${left.problem}`);
   }
 
   #open(): void {
@@ -222,11 +233,16 @@ async function run(stateDirectory: string): Promise<void> {
   if (!addresses.ok) throw new Error(addresses.problem);
   say(addresses.value.type === "netlink" ? "info" : "warning", addressMeansText(addresses.value));
   const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "knock" }));
+  const machine = await machineName();
+  const swept = takeSweepNote(stateDirectory, machine);
+  if (!swept.ok) say("notice", `what the guard before has left is unknown: ${swept.problem}`);
   guard = new Guard({
     addresses: addresses.value.addresses,
     calls: calls.ok ? calls.value : null,
     files,
     // Without clusterd the parent is another process; it has forked nothing for services.
+    swept: swept.ok && swept.value,
+    leaveNote: () => leaveSweepNote(stateDirectory, machine),
     forker: environment.type === "seen" && environment.value !== "" ? environment.value : null,
     unlock,
   });

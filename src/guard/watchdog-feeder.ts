@@ -42,6 +42,11 @@ export class WatchdogFeeder {
     this.#state = { type: "shut" };
   }
 
+  /** There is a device to be used. */
+  get used(): boolean {
+    return this.#state.type !== "unused";
+  }
+
   /** It is to be used, and nobody knows yet whether it can be. */
   get undecided(): boolean {
     return this.#state.type === "shut" || this.#state.type === "asked";

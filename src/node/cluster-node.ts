@@ -63,7 +63,7 @@ export class ClusterNode {
   #snapshot: ArrivedSnapshot | null = null;
 
   constructor(conf: ClusterConf, identity: NodeIdentity, surroundings: NodeSurroundings) {
-    const { read, workMax, carried = null } = surroundings;
+    const { read, workMax, carried = null, nothingLeft = false } = surroundings;
     const { configHash: hash, configText: text } = identity;
     this.#configurations = new Configurations({ conf, hash, text }, read);
     this.identity = identity;
@@ -82,7 +82,8 @@ export class ClusterNode {
     const replica = new Replica(this.#configurations, identity.self);
     this.#presence = presence;
     this.#replica = replica;
-    this.#standing = new Standing({ ...shared, presence, replica }, services !== null);
+    const found = services !== null ? "what-goes-on" : nothingLeft ? "nothing" : "unknown";
+    this.#standing = new Standing({ ...shared, presence, replica }, found);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
     this.#signs = new LastSigns(conf.fencing, identity);

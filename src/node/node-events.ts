@@ -215,4 +215,6 @@ export type NodeSurroundings = {
   readonly workMax?: number;
   /** What goes on from the life before; null: there was none. */
   readonly carried?: CarriedOver | null;
+  /** Before this node began: no process and no address of any service is on this machine. */
+  readonly nothingLeft?: boolean;
 };

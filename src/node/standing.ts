@@ -27,21 +27,26 @@ export type StandingParts = {
   readonly stepOwn: (input: LocalInput) => void;
 };
 
+/**
+ * What earlier lives have left on this machine: `what-goes-on` of a life of this process, or, as
+ * was verified, `nothing`.
+ */
+export type FoundAtStart = "what-goes-on" | "nothing" | "unknown";
+
 export class Standing {
   readonly #parts: StandingParts;
-  readonly #carriesOn: boolean;
+  readonly #found: FoundAtStart;
 
-  /** `carriesOn`: an earlier life of this process has left services that go on. */
-  constructor(parts: StandingParts, carriesOn: boolean) {
+  constructor(parts: StandingParts, found: FoundAtStart) {
     this.#parts = parts;
-    this.#carriesOn = carriesOn;
+    this.#found = found;
   }
 
   /** The life begins: what an earlier one may have left is stopped, or goes on. */
   begin(): void {
     const { stepOwn } = this.#parts;
-    if (!this.#carriesOn) {
-      stepOwn({ type: "clean-up" });
+    if (this.#found !== "what-goes-on") {
+      stepOwn({ type: "clean-up", nothingLeft: this.#found === "nothing" });
       return;
     }
     stepOwn({ type: "new-life" });

@@ -6,12 +6,18 @@
  * L7  `stand-down` leaves alone what is started and bound to this node. It is checked, and nothing
  *     follows from that, until the table adopts it or orders something else. Agents are not asked
  *     to stop what is known not to be here: their stop may end what belongs to another service.
+ * L8  Where it was verified beforehand that no process and no address of any service is here, only
+ *     what can be held without them waits for its own stop; the others are verified already. That
+ *     must have been said of all of them at once: one may work in the processes of another.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *                                  ▲                         │
  *                                  └─clean-up, stand-down, kill
  */
+import type { ServiceConf } from "../model/conf.ts";
+import { outlivesProcesses } from "./held-things.ts";
 import type { Place } from "./local-places.ts";
+import { startOrder } from "./resource-tree.ts";
 
 export type CleanUpKind = "clean-up" | "stand-down" | "kill";
 
@@ -22,6 +28,8 @@ export class CleanUp {
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   /** Those whose turn has not come (L6). */
   #waiting: Place[] = [];
+  /** Verified before their stop (L8). */
+  #off: ReadonlySet<Place> = new Set();
 
   /** Nobody has looked yet. */
   get dirty(): boolean {
@@ -39,12 +47,16 @@ export class CleanUp {
 
   /** While others are not gone yet: whether it is verified that nothing is left of this one. */
   hasEnded(place: Place): boolean {
-    const { job, kept } = place;
-    return this.#state === "cleaning" && job === null && !kept && !this.#waiting.includes(place);
+    if (this.#state !== "cleaning" || place.kept) return false;
+    return this.#off.has(place) || (place.job === null && !this.#waiting.includes(place));
   }
 
   /** Returns those whose jobs end now; what goes on of them is `kept`. */
-  begin(how: CleanUpKind, all: readonly Place[]): readonly Place[] {
+  begin(
+    { how, nothingLeft }: { readonly how: CleanUpKind; readonly nothingLeft: boolean },
+    all: readonly Place[],
+  ): readonly Place[] {
+    this.#off = new Set(nothingLeft ? all.filter(({ worker }) => !holdsMore(worker.conf)) : []);
     const spares = how === "stand-down" && !this.dirty;
     for (const place of all) place.kept = spares && goesOn(place);
     const touched = spares ? all.filter(isHere) : all;
@@ -79,4 +91,8 @@ function goesOn({ worker, startOp, job, next }: Place): boolean {
 
 function isHere({ remains, job }: Place): boolean {
   return remains || job !== null;
+}
+
+function holdsMore({ tree }: ServiceConf): boolean {
+  return startOrder(tree).some(outlivesProcesses);
 }

@@ -30,8 +30,11 @@ export type LocalInput =
     }
   /** What follows belongs to a new life, perhaps of another history with its own numbers. */
   | { readonly type: "new-life" }
-  /** Stop everything by its agents, then make sure. */
-  | { readonly type: "clean-up" }
+  /**
+   * Stop everything by its agents, then make sure. `nothingLeft`: it was verified beforehand that
+   * no process and no address of any service is here.
+   */
+  | { readonly type: "clean-up"; readonly nothingLeft?: boolean }
   /** The same without quorum: what only this node may run, and is started, goes on. */
   | { readonly type: "stand-down" }
   /** The table has what went on as started by this operation. */

@@ -119,7 +119,7 @@ export class LocalServices {
       case "clean-up":
       case "stand-down":
       case "kill":
-        this.#cleanAll(input.type);
+        this.#cleanAll(input.type, input.type === "clean-up" && input.nothingLeft === true);
         break;
       case "adopt":
         this.#adoptKept(input.service, input.startOp);
@@ -341,8 +341,8 @@ export class LocalServices {
     for (const other of this.#checks.recheck(name)) this.#cancel(other);
   }
 
-  #cleanAll(how: CleanUpKind): void {
-    const touched = this.#cleanUp.begin(how, [...this.#places.all()]);
+  #cleanAll(how: CleanUpKind, nothingLeft = false): void {
+    const touched = this.#cleanUp.begin({ how, nothingLeft }, [...this.#places.all()]);
     this.#checks.clear();
     for (const place of touched) {
       this.#cancel(place);

@@ -1,8 +1,10 @@
 /**
- * The owner of the primary is back at once, and its clean-up waits for the stop of a service that
- * was never started: the others must not wait for that. Real daemons, and a judge from outside.
+ * The owner of the primary is back at once, and its clean-up waits for a stop, be it of a service
+ * that was never started or of the primary itself: the others must not wait for that, since its
+ * guard has verified that nothing is left. Real daemons, and a judge from outside.
  */
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { Test } from "tap";
 import { enterNamespaces } from "../netns/enter.ts";
 import { calmed } from "./calm-conf.ts";
 
@@ -16,7 +18,8 @@ const skip = entry.type === "unsupported" ? entry.reason : false;
 const conf = "/tmp/long-clean-up.conf";
 const cluster = new RealCluster({ conf });
 const judge = new OutsideJudge();
-const slowStop = '#!/bin/sh\n[ "$1" != stop ] || [ ! -e /run/slow ] || sleep 60\nexit 0\n';
+const slowly = (file: string, then: string) =>
+  `#!/bin/sh\n[ "$1" != stop ] || [ ! -e ${file} ] || sleep 60\n${then}\n`;
 const slow =
   '<service name="slow" autostart="0"><script name="slow" file="/etc/init.d/slow"/></service>';
 
@@ -26,8 +29,12 @@ if (skip === false) {
   writeFileSync(conf, made);
   await cluster.start();
   for (const node of cluster.net.nodes) {
-    writeFileSync(cluster.net.path(node, "etc/init.d/slow"), slowStop);
-    chmodSync(cluster.net.path(node, "etc/init.d/slow"), 0o755);
+    const script = (name: string) => cluster.net.path(node, `etc/init.d/${name}`);
+    writeFileSync(script("slow"), slowly("/run/slow", "exit 0"));
+    renameSync(script("qpidd-primary"), script("promote"));
+    const promote = slowly("/run/slow-primary", 'exec /etc/init.d/promote "$@"');
+    writeFileSync(script("qpidd-primary"), promote);
+    for (const name of ["slow", "qpidd-primary"]) chmodSync(script(name), 0o755);
   }
   judge.start(cluster.net, serviceAddress);
   cluster.startAll();
@@ -37,10 +44,10 @@ suite.teardown(async () => {
   await cluster.stop();
 });
 
-test("nobody waits for the stop of another service of a node that is back", { skip }, async (t) => {
+async function backAtOnce(t: Test, file: string): Promise<void> {
   const owner = await cluster.started(1, primary, 40_000);
   const witness = owner === 1 ? 2 : 1;
-  await cluster.net.execOnNode(owner, ["touch", "/run/slow"]);
+  await cluster.net.execOnNode(owner, ["touch", file]);
   const sinceMs = judge.nowMs;
   const before = cluster.daemon(owner);
   before.kill("SIGKILL");
@@ -51,8 +58,15 @@ test("nobody waits for the stop of another service of a node that is back", { sk
   t.equal(shown?.ready, false, "its clean-up goes on");
   const tookMs = judge.nowMs - sinceMs;
   await cluster.until("the judge has seen it", () => judge.sawUntil(sinceMs + tookMs));
-  t.comment(
-    `${judge.gapsInWords(sinceMs)}; started elsewhere ${tookMs.toFixed(0)} ms after the kill`,
-  );
+  const text = `started elsewhere ${tookMs.toFixed(0)} ms after the kill`;
+  t.comment(`${judge.gapsInWords(sinceMs)}; ${text}`);
   t.same(judge.doubles(sinceMs), [], "never two owners");
+}
+
+test("nobody waits for the stop of another service of a node that is back", { skip }, (t) => {
+  return backAtOnce(t, "/run/slow");
+});
+
+test("nor for that of the service itself, of which nothing is left", { skip }, (t) => {
+  return backAtOnce(t, "/run/slow-primary");
 });

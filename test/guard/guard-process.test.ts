@@ -3,7 +3,7 @@ import { t as suite, test } from "tap";
 import { systemClock } from "../../src/io/clock.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "../io/namespace.ts";
 import { until } from "../io/waiting.ts";
-import { guarded, held, processes, RunningGuard } from "./running-guard.ts";
+import { guarded, held, processes, RunningGuard, startService } from "./running-guard.ts";
 
 const clock = systemClock();
 const later = "192.0.2.201";
@@ -19,6 +19,33 @@ function insideLater(): void {
     t.same(await guard.ended, [0, null]);
     t.equal(held() || held(later), false);
     t.equal(await processes(at), 0);
+  });
+}
+
+function insideOneByOne(): void {
+  test("what one has verified the next one knows, once", async (t) => {
+    const { at, guard } = await guarded(t);
+    guard.child.stdin?.end();
+    await guard.ended;
+    const ready = async (nothingLeft: boolean): Promise<RunningGuard> => {
+      const next = new RunningGuard(at);
+      t.teardown(() => next.child.kill("SIGKILL"));
+      await until("the next is ready", () => next.heard("ready"));
+      t.match(next.said, `"nothingLeft":${nothingLeft}`);
+      return next;
+    };
+    const second = await ready(true);
+    second.child.kill("SIGKILL");
+    await second.ended;
+    const third = await ready(false);
+    third.child.stdin?.end();
+    await third.ended;
+    startService(at);
+    await until("the service runs", () => held());
+    const fourth = await ready(false);
+    fourth.child.stdin?.end();
+    await fourth.ended;
+    t.equal(held(), false);
   });
 }
 
@@ -92,4 +119,5 @@ if (!insideNamespace()) {
   cable("one", "other");
   inside();
   insideLater();
+  insideOneByOne();
 }

@@ -3,8 +3,11 @@ import { test } from "tap";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 
-const scope = { token: "t", addresses: [], cgroups: null };
-const watch: GuardInput = { type: "watch", ...scope, watchdog: null };
+const watch: GuardInput = { type: "watch", watchdog: null, swept: false };
+const ready = (nothingLeft: boolean) => ({
+  type: "report",
+  report: { type: "ready", nothingLeft },
+});
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const clean: GuardInput = { type: "swept", rest: [] };
@@ -28,7 +31,7 @@ function report(type: string): object {
 }
 
 test("it kills when the lease has ended, not before", async (t) => {
-  t.same(last([0, watch]), [report("ready")]);
+  t.same(last([0, watch]), [ready(false)]);
   t.same(last([0, watch], [0, arm(500)]), [
     { type: "report", report: { type: "armed", leaseEndMs: 500, atEnd: "kill" } },
   ]);
@@ -49,11 +52,22 @@ test("a lease that had ended when it was told is no lease", async (t) => {
 test("without clusterd it does not wait for the end of the lease", async (t) => {
   t.match(last([0, watch], [0, arm(500)], [1, gone]), [sweep, report("sweeping")]);
   t.match(last([0, watch], [1, gone]), [sweep, report("sweeping")], "not armed yet");
-  t.same(last([0, gone]), [{ type: "end" }], "nothing to watch");
+  t.same(last([0, gone]), [{ type: "end", swept: false }], "nothing to watch");
   t.same(last([0, watch], [0, arm(500)], [1, gone], [2, clean]), [
     report("clean"),
-    { type: "end" },
+    { type: "end", swept: true },
   ]);
+});
+
+test("G5: the word of the guard before counts when a look finds nothing either", async (t) => {
+  const told: GuardInput = { ...watch, swept: true };
+  const look = { type: "look", afterMs: 0, what: "everything" };
+  t.same(last([0, told]), [look], "not ready before it has looked");
+  t.same(last([0, told], [1, { type: "looked", rest: [] }]), [ready(true)]);
+  const found: GuardInput = { type: "looked", rest: ["process 7"] };
+  t.same(last([0, told], [1, found]), [{ ...look, afterMs: 100 }, ready(false)]);
+  t.same(last([0, told], [1, found], [2, { type: "looked", rest: [] }]), [], "said once");
+  t.same(last([0, watch], [1, { type: "looked", rest: [] }]), [], "nobody has left word");
 });
 
 test("a lease that spares ends without a kill, unless an address is here", async (t) => {
@@ -119,10 +133,10 @@ test("clusterd that goes during the work is missed at its end: the guard ends, t
   t.same(last(...begun, [510, { type: "swept", rest: ["something"] }]), [
     { type: "sweep", afterMs: 100 },
   ]);
-  t.same(last(...begun, [520, clean]), [report("clean"), { type: "end" }]);
+  t.same(last(...begun, [520, clean]), [report("clean"), { type: "end", swept: true }]);
   t.same(
     last(...begun, [505, arm(900)], [520, clean]),
-    [report("clean"), { type: "end" }],
+    [report("clean"), { type: "end", swept: true }],
     "whatever it had said last",
   );
 });
@@ -142,7 +156,7 @@ test("a new lease counts only after it has finished", async (t) => {
 });
 
 test("a dismissed guard ends, after its work if it has begun", async (t) => {
-  t.same(last([0, watch], [0, arm(500)], [1, { type: "disarm" }]), [{ type: "end" }]);
+  t.same(last([0, watch], [0, arm(500)], [1, { type: "disarm" }]), [{ type: "end", swept: false }]);
   const begun = [
     [0, watch],
     [0, arm(500)],
@@ -150,7 +164,7 @@ test("a dismissed guard ends, after its work if it has begun", async (t) => {
     [501, { type: "disarm" }],
   ] as const;
   t.same(last(...begun), []);
-  t.same(last(...begun, [510, clean]), [report("clean"), { type: "end" }]);
+  t.same(last(...begun, [510, clean]), [report("clean"), { type: "end", swept: true }]);
 });
 
 const anyInput = fc.oneof(

@@ -6,8 +6,7 @@ import { accept, refuse } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 
 const device = { device: "/dev/watchdog", timeoutMs: 5000 };
-const scope = { token: "t", addresses: [], cgroups: null };
-const watch: GuardInput = { type: "watch", ...scope, watchdog: device };
+const watch: GuardInput = { type: "watch", watchdog: device, swept: false };
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const disarm: GuardInput = { type: "disarm" };

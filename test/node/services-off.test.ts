@@ -9,6 +9,7 @@ import { sampleConf } from "../sim/sample-conf.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 
 const P = "qpidd-primary-service";
+const stopOfP = "/etc/init.d/qpidd-primary stop";
 
 function started(): Cluster {
   const conf = sampleConf();
@@ -34,6 +35,19 @@ test("S2: nobody waits for the stop of another service on a node that is back", 
   const [owner = 0] = cluster.runningOn(P);
   const stop = "/etc/init.d/qpidd stop";
   cluster.host(owner).behaviours.set(stop, { takesMs: null });
+  cluster.killGuard(owner).killDaemon(owner).run(500).boot(owner);
+  const waitedMs = takeoverAfterMs(cluster, owner);
+  t.ok(waitedMs < 8000, `${waitedMs} ms`);
+  t.equal(cluster.node(owner)?.snapshot.clean, false, "its clean-up goes on");
+  const own = `node${owner}-qpidd-service`;
+  cluster.run(60_000);
+  t.same(cluster.runningOn(own), [owner]);
+});
+
+test("nor for its own stop, where the guard has verified that nothing is left", async (t) => {
+  const cluster = started();
+  const [owner = 0] = cluster.runningOn(P);
+  cluster.host(owner).behaviours.set(stopOfP, { takesMs: null });
   cluster.killDaemon(owner).run(500).boot(owner);
   const waitedMs = takeoverAfterMs(cluster, owner);
   t.ok(waitedMs < 8000, `${waitedMs} ms`);
@@ -44,12 +58,24 @@ test("S2: nobody waits for the stop of another service on a node that is back", 
   t.same(cluster.runningOn(own), [owner]);
 });
 
-test("what is not verified is not free: its own stop hangs", async (t) => {
+test("what is not verified is not free: its own stop hangs, and no guard was there", async (t) => {
+  const cluster = started();
+  const [owner = 0] = cluster.runningOn(P);
+  cluster.host(owner).behaviours.set(stopOfP, { takesMs: null });
+  cluster.killGuard(owner).killDaemon(owner).run(500).boot(owner);
+  const waitedMs = takeoverAfterMs(cluster, owner);
+  t.ok(waitedMs > 29_000, `${waitedMs} ms`);
+});
+
+test("nor is what its guard could not look at", async (t) => {
   const cluster = started();
   const [owner = 0] = cluster.runningOn(P);
   const host = cluster.host(owner);
-  host.behaviours.set("/etc/init.d/qpidd-primary stop", { takesMs: null });
-  cluster.killDaemon(owner).run(500).boot(owner);
+  host.behaviours.set(stopOfP, { takesMs: null });
+  cluster.killDaemon(owner);
+  host.blind = "guard too";
+  cluster.run(500).boot(owner);
+  host.blind = "nobody";
   const waitedMs = takeoverAfterMs(cluster, owner);
   t.ok(waitedMs > 29_000, `${waitedMs} ms`);
 });

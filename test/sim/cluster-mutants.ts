@@ -50,6 +50,13 @@ const leaseMutants: readonly Mutant[] = [
       replace: "return this.held(nowMs);",
     },
   ]),
+  mutant("lease", "a daemon that starts takes for granted that a guard was done", [
+    {
+      file: "node/standing.js",
+      find: 'nothingLeft: this.#found === "nothing"',
+      replace: "nothingLeft: true",
+    },
+  ]),
 ];
 
 const blindLeaseMutants = since(

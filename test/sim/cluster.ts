@@ -186,7 +186,8 @@ export class Cluster {
     const { host, clock, watchdog } = machine;
     const onGuarded = (untilMs: number, atEnd: LeaseEnd): void =>
       time.after(0, () => this.#step(id(node), { type: "guarded", untilMs, atEnd }));
-    machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog });
+    const { swept = false } = machine.guard ?? {};
+    machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog, swept });
     return this;
   }
 
@@ -431,6 +432,7 @@ export class Cluster {
               : accept({ conf: read, hash: hashOf(text), text });
           },
           carried,
+          nothingLeft: guard === "new" && machine.guard?.nothingLeft === true,
           workMax: this.#options.workMax?.(node) ?? worksMax[node % worksMax.length] ?? 1,
         },
       ),

@@ -23,17 +23,23 @@ export type VirtualGuardParts = {
   readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
   /** Null: the machine has none. */
   readonly watchdog: VirtualWatchdog | null;
+  /** The word of the guard before. */
+  readonly swept: boolean;
 };
 
 export class VirtualGuard {
   readonly #parts: VirtualGuardParts;
   readonly #machine = new LeaseGuard();
   #ended = false;
+  /** Its last word to the next one. */
+  swept = false;
+  /** What it has said of this machine when it was ready; null: it is not. */
+  nothingLeft: boolean | null = null;
 
   constructor(parts: VirtualGuardParts) {
     this.#parts = parts;
     const watchdog = parts.watchdog === null ? null : virtualDevice;
-    this.#step({ type: "watch", token: "", addresses: [], cgroups: null, watchdog });
+    this.#step({ type: "watch", watchdog, swept: parts.swept });
     if (watchdog !== null) this.#tick();
   }
 
@@ -57,7 +63,9 @@ export class VirtualGuard {
     const { host, watchdog } = this.#parts;
     if (!this.#ended && how === "work-done" && host.sweep().length === 0) {
       watchdog?.close("disarmed");
+      this.swept = true;
     }
+    if (how === "power-off") this.swept = false;
     if (how === "power-off") watchdog?.powerOff();
     else if (!this.#ended) watchdog?.orphan();
     this.#ended = true;
@@ -82,18 +90,23 @@ export class VirtualGuard {
           onGuarded(output.report.leaseEndMs, output.report.atEnd);
         }
         if (output.report.type === "sweeping") onGuarded(0, "kill");
+        if (output.report.type === "ready") this.nothingLeft = output.report.nothingLeft;
         return;
       case "sweep":
         time.after(sweepMs, () => {
           if (!this.#ended) this.#step({ type: "swept", rest: host.sweep() });
         });
         return;
-      case "look":
-        time.after(output.afterMs, () => {
+      case "look": {
+        const look = (): void => {
           const rest = output.what === "addresses" ? [...host.addresses] : host.left();
           this.#step({ type: "looked", rest });
-        });
+        };
+        // The daemon waits for the first one, which takes no time here.
+        if (this.nothingLeft === null && output.afterMs === 0) look();
+        else time.after(output.afterMs, look);
         return;
+      }
       case "open": {
         const result = watchdog?.open(ms(virtualDevice.timeoutMs));
         if (result === undefined) return;
@@ -109,6 +122,7 @@ export class VirtualGuard {
         return;
       case "end":
         this.#ended = true;
+        this.swept = output.swept;
         return;
       case "log":
         return;
