@@ -1,7 +1,7 @@
 /**
- * What becomes of a node that gets the token but not the messages: it is kept out, for longer each
- * time, and the operator is told for how long and where to look.
- * Does not know how it was found (receive-watch.ts), nor how the ring goes on.
+ * What becomes of a node that gets the token but not the messages, or that keeps two rings apart:
+ * it is kept out, for longer each time, and the operator is told for how long and where to look.
+ * Does not know how it was found (receive-watch.ts, merge-gate.ts), nor how the ring goes on.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
@@ -19,12 +19,17 @@ export function keepOutDeaf(
   parts: { readonly gate: MergeGate; readonly effects: RingEffects; readonly ageMs: Ms },
 ): string {
   const { gate, effects, ageMs } = parts;
-  const node = deafness.type === "deaf" ? self : deafness.node;
+  const node = deafness.type === "other-deaf" ? deafness.node : self;
   const outside = `not let in for ${(gate.keepOut(node) * ageMs) / 1000} s`;
   if (deafness.type === "deaf") {
     const text = "failed to receive: tokens arrive, messages do not";
     effects.notice("err", `${text}; ${outside}; ${receptionHint}`);
     return "failed to receive";
+  }
+  if (deafness.type === "in-between") {
+    const text = "does not hear all of another ring, which could join the others without it";
+    effects.notice("warning", `this node ${text}; it leaves, ${outside}; ${receptionHint}`);
+    return "stands aside";
   }
   effects.notice("warning", `node ${node} does not receive messages; ${outside}; ${receptionHint}`);
   return `node ${node} failed to receive`;

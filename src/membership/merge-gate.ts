@@ -10,10 +10,13 @@
  * multicasts cannot take part, and has the length of the longest message, since long ones may be
  * lost alone.
  * M1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
+ * M2  A gate that stays closed between the same two rings does not stay so for ever: those who keep
+ *     it closed make way (standing-aside.ts).
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import { KeptOut } from "./kept-out.ts";
-import { ascending, contains, union } from "./node-sets.ts";
+import { ascending, contains, sameNodes, union } from "./node-sets.ts";
+import { whoStandsAside } from "./standing-aside.ts";
 import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
 
 /** The ring at stake, with the last sequence this node committed to. */
@@ -25,6 +28,9 @@ type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number }
  */
 export type GateVerdict = "admit" | "answer" | "drop" | "left-behind";
 
+/** A link that loses something now and then, or a node that is just joining, takes no longer. */
+const closedAgesMax = 4;
+
 export class MergeGate {
   readonly #self: NodeId;
   readonly #incarnations = new Map<NodeId, Incarnation>();
@@ -35,6 +41,11 @@ export class MergeGate {
   /** Whom the others said they hear. */
   #hearingNow = new Map<NodeId, readonly NodeId[]>();
   #hearingBefore = new Map<NodeId, readonly NodeId[]>();
+
+  /** The ring that was not admitted in this age, and for how many ages it was the same. */
+  #closedTo: ReadonlySet<NodeId> | null = null;
+  #closedBefore: ReadonlySet<NodeId> | null = null;
+  #closedAges = 0;
 
   constructor(self: NodeId) {
     this.#self = self;
@@ -71,6 +82,11 @@ export class MergeGate {
     this.#hearingBefore = this.#hearingNow;
     this.#hearingNow = new Map();
     this.#keptOut.age();
+    const [now, before] = [this.#closedTo, this.#closedBefore];
+    const same = now !== null && before !== null && sameNodes(now, before);
+    this.#closedAges = same ? this.#closedAges + 1 : 0;
+    this.#closedBefore = now;
+    this.#closedTo = null;
   }
 
   /** A node, or this one, gets tokens but no messages. Returns for how many ages it is outside. */
@@ -105,7 +121,20 @@ export class MergeGate {
     // A member that is ahead has left our ring; one that is behind sent this before it joined.
     if (ring.members.includes(from)) return message.ring.seq < ring.seq ? "drop" : "admit";
     const theirs = union(message.members, [from]);
-    return this.#allHear(theirs, ring.members) ? "admit" : "answer";
+    if (this.#allHear(theirs, ring.members)) return "admit";
+    this.#closedTo = theirs;
+    return "answer";
+  }
+
+  /** M2: this member of the ring makes way for the others. */
+  standsAside(members: readonly NodeId[]): boolean {
+    const theirs = this.#closedBefore;
+    if (theirs === null || this.#closedAges < closedAgesMax) return false;
+    const hears = (node: NodeId, other: NodeId): boolean | null => {
+      const heard = this.#hearing(node);
+      return heard === null ? null : heard.has(other);
+    };
+    return whoStandsAside(members, [...theirs], hears).includes(this.#self);
   }
 
   /** Every one of these hears every one of those, and the other way round. */
@@ -119,9 +148,15 @@ export class MergeGate {
 
   /** Whom the node hears, as far as is known; itself included. */
   #heardBy(node: NodeId): ReadonlySet<NodeId> {
+    return this.#hearing(node) ?? new Set([node]);
+  }
+
+  /** Null: it has not said so lately. */
+  #hearing(node: NodeId): ReadonlySet<NodeId> | null {
     if (node === this.#self) return union(this.heard(), [node]);
     if (this.#keptOut.has(node)) return new Set([node]);
-    return union(this.#hearingNow.get(node) ?? this.#hearingBefore.get(node) ?? [], [node]);
+    const said = this.#hearingNow.get(node) ?? this.#hearingBefore.get(node) ?? null;
+    return said === null ? null : union(said, [node]);
   }
 
   /** Companions of ours are in a newer ring that does not have us: we were absent for them. */

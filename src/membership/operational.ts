@@ -135,7 +135,7 @@ export class Operational {
 
   /** The merge interval: an idle ring makes itself known, and reception is checked. */
   onMergeTimer(): Deafness {
-    const { options, effects } = this.#parts;
+    const { options, effects, gate } = this.#parts;
     const { rotation } = this.installed;
     this.#announced = null;
     this.#watchToken();
@@ -143,6 +143,7 @@ export class Operational {
     effects.arm("merge", options.mergeMs);
     const token = rotation.passed;
     if (token === null) return { type: "hearing" };
+    if (gate.standsAside(rotation.members)) return { type: "in-between" };
     return this.#watch.observe({
       self: options.self,
       aru: rotation.queue.aru,

@@ -24,6 +24,8 @@ type Reception = {
 export type Deafness =
   | { readonly type: "hearing" }
   | { readonly type: "deaf" }
+  /** It hears its own ring, and keeps another ring from becoming one with it. */
+  | { readonly type: "in-between" }
   | { readonly type: "other-deaf"; readonly node: NodeId };
 
 export class ReceiveWatch {

@@ -341,7 +341,7 @@ export class Ring {
     const { self } = this.#options;
     const parts = { gate: this.#gate, effects: this.#effects, ageMs: this.#heardMs() };
     const reason = keepOutDeaf(deafness, self, parts);
-    if (deafness.type === "deaf") {
+    if (deafness.type !== "other-deaf") {
       this.#formation.sendLeave();
       this.#regather(reason, agreementOf([self]));
     } else {

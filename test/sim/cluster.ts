@@ -182,12 +182,10 @@ export class Cluster {
 
   startGuard(node: number): this {
     const machine = this.#machine(node);
-    const { time } = this.#options;
-    const { host, clock, watchdog } = machine;
+    const { host, clock, watchdog, guard: before } = machine;
     const onGuarded = (untilMs: number, atEnd: LeaseEnd): void =>
-      time.after(0, () => this.#step(id(node), { type: "guarded", untilMs, atEnd }));
-    const { swept = false } = machine.guard ?? {};
-    machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog, swept });
+      this.#options.time.after(0, () => this.#step(id(node), { type: "guarded", untilMs, atEnd }));
+    machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog, before });
     return this;
   }
 
@@ -406,7 +404,7 @@ export class Cluster {
       machine.guard?.end("work-done");
       this.startGuard(node);
     }
-    const { node: self } = machine;
+    const self = machine.node;
     const name = conf.nodes.find((one) => one.id === self)?.name;
     if (name === undefined) throw new Error(`no name of node ${node}`);
     const daemon: Daemon = {

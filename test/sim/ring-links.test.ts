@@ -60,6 +60,23 @@ test("case 15: a one-way cut costs one change per side, then nothing for a minut
   t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 2 * 200 + 300 }));
 });
 
+test("A1: two halves that one link keeps apart join without one end of it", async (t) => {
+  const sim = started(6, 16);
+  sim.network.partition([1, 2, 4], [3, 5, 6]);
+  sim.run({ forMs: 5000 });
+  sim.network.heal();
+  sim.network.cut(1, 5);
+  sim.run({ forMs: 10_000 });
+  for (const id of [1, 2, 3, 4, 6]) t.same(sim.snapshot(id).members, [1, 2, 3, 4, 6]);
+  t.same(sim.snapshot(5).members, [5]);
+  const calmAt = sim.now;
+  sim.run({ forMs: 60_000 });
+  for (const id of [1, 5]) t.same(since(sim, id, calmAt), [], "and so it stays");
+  sim.network.heal();
+  t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 2 * 200 + 300 }));
+  t.same(judge(sim.history), []);
+});
+
 for (const nodes of [3, 5]) {
   test(`case 15: any link of ${nodes} nodes cut one way: a change at most, calm`, async (t) => {
     for (let from = 1; from <= nodes; from += 1) {

@@ -3,7 +3,7 @@
  * Source: the mutation check of the specification's invariants; each bug was one of corosync or is
  * the absence of a rule.
  */
-import { type Edit, type Mutant, mutant } from "./bug-hunt.ts";
+import { type Edit, type Mutant, mutant, since } from "./bug-hunt.ts";
 
 const nothing = ";";
 
@@ -44,10 +44,20 @@ export const ringMutants: readonly Mutant[] = [
     find: "this.#old.obliged = this.#obliged;",
     replace: nothing,
   }),
-  bug("who acknowledges an exchange takes over no obligation of the others", "ring-recovery.js", {
-    find: "this.#old.obliged = this.#obliged;",
-    replace: "this.#old.obliged = union(this.#old.obliged, this.trans);",
-  }),
+  ...since(
+    3400,
+    bug("who acknowledges an exchange takes over no obligation of the others", "ring-recovery.js", {
+      find: "this.#old.obliged = this.#obliged;",
+      replace: "this.#old.obliged = union(this.#old.obliged, this.trans);",
+    }),
+  ),
+  ...since(
+    4500,
+    bug("nobody makes way for two rings that one link keeps apart", "merge-gate.js", {
+      find: "theirs === null || this.#closedAges < closedAgesMax",
+      replace: "true",
+    }),
+  ),
   bug("the old ring takes messages after the commit token", "formation.js", {
     find: "this.#installed.frozen = true;",
     replace: nothing,
@@ -83,7 +93,7 @@ export const ringMutants: readonly Mutant[] = [
     replace: "return true; const [one, other] =",
   }),
   bug("only the two that meet must hear each other", "merge-gate.js", {
-    find: "this.#hearingBefore.get(node) ?? []",
+    find: "this.#hearingBefore.get(node) ?? null",
     replace: "this.#hearingBefore.get(node) ?? [1, 2, 3, 4, 5, 6, 7]",
   }),
   bug("strangers are let in while others still install", "operational.js", {

@@ -23,8 +23,8 @@ export type VirtualGuardParts = {
   readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
   /** Null: the machine has none. */
   readonly watchdog: VirtualWatchdog | null;
-  /** The word of the guard before. */
-  readonly swept: boolean;
+  /** Whose word it passes on; null: there was none. */
+  readonly before: VirtualGuard | null;
 };
 
 export class VirtualGuard {
@@ -39,7 +39,7 @@ export class VirtualGuard {
   constructor(parts: VirtualGuardParts) {
     this.#parts = parts;
     const watchdog = parts.watchdog === null ? null : virtualDevice;
-    this.#step({ type: "watch", watchdog, swept: parts.swept });
+    this.#step({ type: "watch", watchdog, swept: parts.before?.swept === true });
     if (watchdog !== null) this.#tick();
   }
 
