@@ -297,7 +297,10 @@ export class OrderPerformer {
       limit.abort();
     };
     if (permit?.ends === true) permit.withdrawn.addEventListener("abort", onWithdrawn);
-    const order = { ...agentRun(use, call), timeoutMs: null };
+    const { environment, ...run } = agentRun(use, call);
+    // So it ends with this clusterd: nobody knows of its victim what the next one will know.
+    const marks = trackingVariables(this.#ports.trackingToken, null);
+    const order = { ...run, environment: [...environment, ...marks], timeoutMs: null };
     const result = await this.#ports.processes.run(order, limit.signal);
     clearTimeout(timer);
     permit?.withdrawn.removeEventListener("abort", onWithdrawn);

@@ -44,8 +44,10 @@ function performer(): OrderPerformer {
   const claims = {} as AddressClaims;
   const processes = new SystemProcesses(null);
   const onClaimed = (): void => undefined;
-  return new OrderPerformer({ processes, network, claims, onClaimed, trackingToken: "t" });
+  return new OrderPerformer({ processes, network, claims, onClaimed, trackingToken: token });
 }
+
+const token = `fence-runs-${process.pid}`;
 
 const call = (device: FenceDeviceUse): FenceCall => ({ victim, use: device, action: "off" });
 
@@ -56,6 +58,19 @@ test("case 10: an agent that sleeps for ever is killed at its limit, a failure",
   t.match(verdict, { outcome: "failure", exitCode: null, text: /killed after 0\.3 s$/ });
   const number = Number(readFileSync(pid, "utf8"));
   t.throws(() => process.kill(number, 0), { code: "ESRCH" }, "SIGTERM would not have ended it");
+});
+
+test("an agent that is under way ends with everything else of its clusterd", async (t) => {
+  const begun = join(directory(t), "begun");
+  const sleeper = agent(t, `trap '' TERM; touch ${begun}; setsid sleep 1000 & wait; sleep 1000`);
+  const verdict = performer().fence(call(use(sleeper)), ms(60_000));
+  await until("it runs", () => existsSync(begun));
+  const processes = new SystemProcesses(null);
+  const scope = { token, service: null };
+  const running = await processes.listTracked(scope);
+  t.ok(running.found.length >= 2 && running.found.every(({ service }) => service === null));
+  t.same((await processes.killTracked(scope)).found, []);
+  t.match(await verdict, { outcome: "failure", text: /killed by SIGKILL$/ });
 });
 
 test("case 11: an agent that prints 1 MiB is not blocked, and 4 KiB are kept", async (t) => {
