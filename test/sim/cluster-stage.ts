@@ -261,7 +261,8 @@ export class ClusterStage {
     network.weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
     cluster.heal();
     for (const node of cluster.nodes) {
-      cluster.removeClone(node);
+      // Whoever starts the originals now has switched it off: no node could know of it.
+      cluster.removeClone(node, "fenced");
       const host = cluster.host(node);
       host.behaviours.clear();
       host.killStuck();
