@@ -57,6 +57,24 @@ test("an owner that is cut off drops its address though nothing can be started",
   await recovered(owner);
 });
 
+test("checks and a stop that there is no room for are no failures", { skip }, async (t) => {
+  const { owner, witness } = await exhausted();
+  const sinceMs = judge.nowMs;
+  const said = (words: RegExp) => words.test(cluster.daemon(owner).output());
+  await cluster.until("a check has had no room", () => said(/status .* could not be tried/));
+  const asked = cluster.command(witness, "clusvcadm-ts", "-r", "qpidd-primary-service");
+  await cluster.until("a stop has had no room", () => said(/stop .* could not be tried/), 60_000);
+  const shown = await cluster.service(witness, primary);
+  t.equal(shown?.owner, owner, "it is not believed to be off");
+  t.not(shown?.state, "failed");
+  limit?.remove();
+  limit = null;
+  t.match(await asked, { code: 0 });
+  await cluster.takenOver(witness, owner);
+  t.same(judge.doubles(sinceMs), []);
+  await recovered(owner);
+});
+
 test("the guard of a killed clusterd drops the address though nothing can be started", {
   skip,
 }, async (t) => {

@@ -1,6 +1,6 @@
 /**
- * The whole network is away for a while, and nobody is quorate: the brokers that have the messages
- * go on, so that nothing acknowledged is lost. Real daemons, stand-in brokers that replicate in
+ * The whole network is away for a while, or all machines are starved, and nobody is quorate or has
+ * a lease: the brokers that have the messages go on, so that nothing acknowledged is lost. Real daemons, stand-in brokers that replicate in
  * memory, a client at the virtual address, and a judge from outside.
  */
 import { readFileSync } from "node:fs";
@@ -39,8 +39,48 @@ async function brokersInStep(): Promise<void> {
   });
 }
 
-for (const seconds of [3, 20]) {
-  const title = `all ports are down for ${seconds} s: no acknowledged message is lost`;
+/** What takes all nodes their quorum, or their leases, at once; and what ends it. */
+type Outage = {
+  readonly title: string;
+  readonly begin: () => Promise<void>;
+  readonly lasts: (sinceMs: number) => Promise<void>;
+  readonly end: () => Promise<void>;
+};
+
+function networkAway(seconds: number): Outage {
+  return {
+    title: `all ports are down for ${seconds} s`,
+    begin: async () => {
+      for (const node of nodes) await cluster.net.cut(node);
+    },
+    lasts: async (sinceMs) => {
+      await cluster.until("no node is quorate", async () => {
+        const seen = await Promise.all(nodes.map((node) => cluster.status(node)));
+        return seen.every((status) => status?.quorum.quorate === false);
+      });
+      const over = (): boolean => performance.now() - sinceMs > seconds * 1000;
+      await cluster.until(`${seconds} s`, over, 30_000);
+    },
+    end: async () => {
+      for (const node of nodes) await cluster.net.heal(node);
+    },
+  };
+}
+
+/** Their guards do not, and see all leases end. */
+const daemonsStandStill: Outage = {
+  title: "all daemons stand still beyond their leases",
+  begin: async () => {
+    for (const node of nodes) cluster.daemon(node).kill("SIGSTOP");
+  },
+  lasts: async () => undefined,
+  end: async () => {
+    for (const node of nodes) cluster.daemon(node).kill("SIGCONT");
+  },
+};
+
+for (const outage of [networkAway(3), networkAway(20), daemonsStandStill]) {
+  const title = `${outage.title}: no acknowledged message is lost`;
   test(title, { skip, timeout: 200_000 }, async (t) => {
     await brokersInStep();
     const load = startLoad(cluster, 200);
@@ -48,18 +88,13 @@ for (const seconds of [3, 20]) {
     await cluster.until("messages are acknowledged", () => /^[1-9]\d*$/m.test(load.output()));
     const backups = nodes.filter((node) => node !== owner);
     const before = backups.map((node) => cluster.brokers(node));
-    const began = performance.now();
-    for (const node of nodes) await cluster.net.cut(node);
-    await cluster.until("no node is quorate", async () => {
-      const seen = await Promise.all(nodes.map((node) => cluster.status(node)));
-      return seen.every((status) => status?.quorum.quorate === false);
-    });
-    const away = () => performance.now() - began > seconds * 1000;
-    await cluster.until(`${seconds} s`, away, 30_000);
+    const sinceMs = performance.now();
+    await outage.begin();
+    await outage.lasts(sinceMs);
     await cluster.until("nobody holds the address", () => {
       return cluster.net.holders(serviceAddress).length === 0;
     });
-    for (const node of nodes) await cluster.net.heal(node);
+    await outage.end();
     await cluster.allStarted(nodes, 90_000);
     // A backup that came back after the others had become quorate begins anew.
     const after = backups.map((node) => cluster.brokers(node));
