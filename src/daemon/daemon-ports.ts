@@ -51,6 +51,9 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
   const claims = await AddressClaims.open(options.stateDirectory);
   if (!claims.ok) return claims;
+  const placed = await claims.value.takePlace();
+  if (!placed.ok)
+    log.write("services", "err", { text: `no address can be put up: ${placed.problem}` });
   const calls = await loadSystemCalls();
   const trackingToken = token.value;
   const files = new KernelFiles();

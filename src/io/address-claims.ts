@@ -73,11 +73,29 @@ export class AddressClaims {
     this.#claimed = new Set([...this.#claimed].filter((one) => one !== name));
   }
 
+  /**
+   * The file is there from now on: a disk that is full when an address is to be put up has a place
+   * for it.
+   */
+  async takePlace(): Promise<Result<null, string>> {
+    return await this.#replace(this.#claimed);
+  }
+
   async #write(name: string): Promise<Result<null, string>> {
     if (this.#written.has(name)) return accept(null);
-    const addresses = new Set([...this.#claimed, name]);
+    const written = await this.#replace(new Set([...this.#claimed, name]));
+    // It is not put up, so it takes no room from the next one.
+    if (!written.ok) this.release(name);
+    return written;
+  }
+
+  async #replace(addresses: ReadonlySet<string>): Promise<Result<null, string>> {
     const record: ClaimRecord = { machine: this.#machine, addresses: [...addresses] };
-    const content = { text: `${JSON.stringify(record)}\n`, mode: 0o600 };
+    const content = {
+      text: `${JSON.stringify(record)}\n`,
+      mode: 0o600,
+      orWriteOver: true,
+    } as const;
     const written = await replaceWhole(this.#path, content);
     if (!written.ok) return refuse(`${written.problem.path}: ${written.problem.cause}`);
     this.#written = addresses;

@@ -2,6 +2,8 @@
  * Whole files, read or replaced: after a crash at any point the old or the new content is there.
  * Does not know what the files hold. Source: rename(2), fsync(2) (a rename is durable only once its
  * directory was synced).
+ * A1  Where the disk has no room for another file, a short one that is there already may be written
+ *     over: its block is its own. A sector is written or not, so one that fits in it stays whole.
  */
 import { randomBytes } from "node:crypto";
 import { constants, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
@@ -24,7 +26,12 @@ export type FileContent = {
   readonly text: string;
   /** Permission bits; `kept`: those of the file that is replaced, and its owner. */
   readonly mode: number | { readonly kept: true; readonly otherwise: number };
+  /** A1; longer than a sector the content may be damaged by a loss of power, then. */
+  readonly orWriteOver?: true;
 };
+
+/** The smallest block of usual file systems. */
+const writtenOverMax = 1024;
 
 /**
  * Durable when it returns. The content goes through a file of its own beside it, with a name that
@@ -32,7 +39,7 @@ export type FileContent = {
  */
 export async function replaceWhole(
   path: string,
-  { text, mode }: FileContent,
+  { text, mode, orWriteOver }: FileContent,
 ): Promise<Result<null, StoreProblem>> {
   try {
     const kept = typeof mode === "number" ? null : await presentFile(path);
@@ -61,7 +68,31 @@ export async function replaceWhole(
     }
     return accept(null);
   } catch (error) {
+    const noRoom = ["ENOSPC", "EDQUOT"].includes(causeCode(error) ?? "");
+    if (noRoom && orWriteOver === true && (await writeOver(path, text))) return accept(null);
     return refuse({ type: "unwritable", path, cause: causeText(error) });
+  }
+}
+
+/** A1: spaces take the place of what was there beyond the text. */
+async function writeOver(path: string, text: string): Promise<boolean> {
+  try {
+    const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+    try {
+      const { size } = await file.stat();
+      const bytes = Buffer.from(text.trimEnd());
+      const whole = Buffer.alloc(Math.max(size, bytes.length + 1), " ");
+      if (whole.length > writtenOverMax) return false;
+      bytes.copy(whole);
+      whole.write("\n", whole.length - 1);
+      const { bytesWritten } = await file.write(whole, 0, whole.length, 0);
+      await file.sync();
+      return bytesWritten === whole.length;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return false;
   }
 }
 

@@ -96,7 +96,11 @@ export class FileStore implements Store {
 
   async #write(record: RingRecord): Promise<Result<null, StoreProblem>> {
     const text = `${JSON.stringify(record)}\n`;
-    const written = await replaceWhole(this.#ringPath, { text, mode: 0o600 });
+    const written = await replaceWhole(this.#ringPath, {
+      text,
+      mode: 0o600,
+      orWriteOver: true,
+    });
     if (written.ok) this.#durable = record;
     return written;
   }

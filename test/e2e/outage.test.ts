@@ -1,7 +1,8 @@
 /**
- * The whole network is away for a while, or all machines are starved, and nobody is quorate or has
- * a lease: the brokers that have the messages go on, so that nothing acknowledged is lost. Real daemons, stand-in brokers that replicate in
- * memory, a client at the virtual address, and a judge from outside.
+ * The whole network is away for a while, or all machines are starved: nobody is quorate, or has a
+ * lease. The brokers that have the messages go on, so that nothing acknowledged is lost. Real
+ * daemons, stand-in brokers that replicate in memory, a client at the virtual address, and a judge
+ * from outside.
  */
 import { readFileSync } from "node:fs";
 import { enterNamespaces } from "../netns/enter.ts";
