@@ -1,11 +1,11 @@
 /**
- * The loop: takes one input at a time, steps the node, performs its outputs in order.
- * Decides nothing. Inputs that arrive while a step is being performed wait in one queue.
+ * The loop of the cluster node: its inputs, its timers, and what its outputs mean here.
+ * Decides nothing.
  */
-
 import { encodePayload } from "../io/payload-codec.ts";
 import type { Clock, Firing, LogSink } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
+import { StepLoop } from "../loop/step-loop.ts";
 import { messageBytesMax } from "../membership/ring-events.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -66,26 +66,31 @@ const slowTurnMs = 250;
 export class EventLoop {
   readonly #parts: LoopParts;
   readonly #timers: NamedTimers<NodeTimer>;
-  readonly #queue: Queued[] = [];
+  readonly #loop: StepLoop<Queued, NodeOutput>;
   readonly #replies = new Map<number, (reply: LoopReply) => void>();
   readonly #answers = new Map<number, (answer: LoopAnswer) => void>();
   #requests = 0;
   /** Of agents that run because this node is quorate. */
   #permit = new AbortController();
-  #busy = false;
-  #ended = false;
+  /** When the machine began with what waited; null: it is idle. */
+  #busySinceMs: number | null = null;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
+    this.#loop = new StepLoop({
+      step: (entry) => this.#step(entry),
+      perform: (output) => this.#perform(output),
+      onIdle: () => this.#onIdle(),
+    });
     this.#timers = new NamedTimers<NodeTimer>({
       clock: parts.clock,
       tentative: ["lease"],
-      onDue: (firing) => this.#enqueue({ type: "firing", firing }),
+      onDue: (firing) => this.#loop.push({ type: "firing", firing }),
     });
   }
 
   push(input: NodeInput): void {
-    this.#enqueue({ type: "input", input });
+    this.#loop.push({ type: "input", input });
   }
 
   /** Resolves when the request is answered; at the latest when this life of the node ends. */
@@ -109,7 +114,7 @@ export class EventLoop {
     readonly sentence: string | null;
     readonly who: string;
   }): Promise<LoopAnswer> {
-    if (this.#ended) return Promise.resolve(noAnswer);
+    if (this.#loop.ended) return Promise.resolve(noAnswer);
     this.#requests += 1;
     const number = this.#requests;
     return new Promise((resolve) => {
@@ -124,7 +129,7 @@ export class EventLoop {
   }
 
   #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
-    if (this.#ended) return Promise.resolve({ code: -9, owner: null });
+    if (this.#loop.ended) return Promise.resolve({ code: -9, owner: null });
     this.#requests += 1;
     const number = this.#requests;
     return new Promise((resolve) => {
@@ -135,7 +140,7 @@ export class EventLoop {
 
   /** Nothing is stepped or performed any more; waiting users are answered. */
   end(): void {
-    this.#ended = true;
+    this.#loop.end();
     this.#permit.abort();
     this.#timers.disarmAll();
     for (const resolve of this.#replies.values()) resolve({ code: -9, owner: null });
@@ -144,17 +149,10 @@ export class EventLoop {
     this.#answers.clear();
   }
 
-  #enqueue(entry: Queued): void {
-    if (this.#ended) return;
-    this.#queue.push(entry);
-    if (this.#busy) return;
-    this.#busy = true;
-    const beganMs = this.#parts.clock.monotonicMs();
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (!this.#ended) this.#turn(next);
-    }
-    this.#busy = false;
-    const tookMs = Math.round(this.#parts.clock.monotonicMs() - beganMs);
+  #onIdle(): void {
+    const { clock } = this.#parts;
+    const tookMs = Math.round(clock.monotonicMs() - (this.#busySinceMs ?? clock.monotonicMs()));
+    this.#busySinceMs = null;
     if (tookMs > slowTurnMs) {
       const text = `the main loop was held up for ${tookMs} ms`;
       this.#parts.log.write("services", "warning", { text });
@@ -162,9 +160,9 @@ export class EventLoop {
     this.#parts.onTurn();
   }
 
-  #turn(entry: Queued): void {
+  #step(entry: Queued): readonly NodeOutput[] {
     const { clock, node } = this.#parts;
-    if (entry.type === "firing" && !this.#timers.claim(entry.firing)) return;
+    if (entry.type === "firing" && !this.#timers.claim(entry.firing)) return [];
     const input: NodeInput =
       entry.type === "input" ? entry.input : { type: "timer", timer: entry.firing.timer };
     const now = {
@@ -172,14 +170,15 @@ export class EventLoop {
       boottimeMs: clock.boottimeMs(),
       wallMs: clock.wallMs(),
     };
-    for (const output of node.step(input, now)) this.#perform(output);
+    this.#busySinceMs ??= now.monotonicMs;
+    return node.step(input, now);
   }
 
   #perform(output: NodeOutput): void {
     const { performer, postToRing, log, onEnd, onLease } = this.#parts;
     switch (output.type) {
       case "continue":
-        setImmediate(() => this.push({ type: "continue" }));
+        this.#parts.clock.soon(() => this.push({ type: "continue" }));
         return;
       case "submit":
         this.#submit(output);

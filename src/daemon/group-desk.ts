@@ -16,6 +16,7 @@ import {
   type GroupPlace,
   type GroupStream,
 } from "../control/group-protocol.ts";
+import { StepLoop } from "../loop/step-loop.ts";
 import type {
   GroupAnswer,
   GroupEvent,
@@ -53,20 +54,22 @@ export class GroupDesk implements GroupBackend {
   readonly #seats = new Map<string, Seat>();
   readonly #tickets = new Map<number, string>();
   readonly #calls = new Map<number, (answer: GroupAnswer | "life-ended") => void>();
-  readonly #queue: GroupInput[] = [];
+  readonly #loop: StepLoop<GroupInput, GroupOutput>;
   #clients = 0;
   #callNumber = 0;
-  #busy = false;
-  #ended = false;
 
   constructor(parts: GroupDeskParts) {
     this.#parts = parts;
     this.#machine = new ProcessGroups(parts.self);
+    this.#loop = new StepLoop({
+      step: (input) => this.#machine.step(input),
+      perform: (output) => this.#perform(output),
+    });
   }
 
   /** What the ring says, in its order. */
   push(input: Extract<GroupInput, { readonly type: "deliver" | "configuration" | "exchanged" }>) {
-    this.#step(input);
+    this.#loop.push(input);
   }
 
   listing(): GroupListing {
@@ -78,14 +81,14 @@ export class GroupDesk implements GroupBackend {
     { group, process }: Parameters<GroupBackend["join"]>[0],
     stream: GroupStream,
   ): Result<string, ControlError> {
-    if (this.#ended) return refuse(noLife);
+    if (this.#loop.ended) return refuse(noLife);
     this.#clients += 1;
     const client = this.#clients;
     const connected = this.#call((call) => ({ type: "connect", client, call, process }));
     if (connected.type !== "connected") return refuse(refusalError(connected, group));
     const begun = this.#call((call) => ({ type: "join", client, call, group }));
     if (begun.type !== "begun") {
-      this.#step({ type: "disconnect", client });
+      this.#loop.push({ type: "disconnect", client });
       return refuse(refusalError(begun, group));
     }
     const ticket = randomBytes(ticketBytes).toString("hex");
@@ -120,7 +123,7 @@ export class GroupDesk implements GroupBackend {
         else if (answer.type === "ordered") resolve(accept(placeOf(answer.order)));
         else resolve(refuse(refusalError(answer, group)));
       });
-      this.#step({ type: "multicast", client, call, group, payload });
+      this.#loop.push({ type: "multicast", client, call, group, payload });
     });
   }
 
@@ -128,12 +131,12 @@ export class GroupDesk implements GroupBackend {
     const seat = this.#seats.get(ticket);
     if (seat === undefined) return;
     this.#forget(ticket, seat);
-    this.#step({ type: "disconnect", client: seat.client });
+    this.#loop.push({ type: "disconnect", client: seat.client });
   }
 
   /** K2. */
   end(): void {
-    this.#ended = true;
+    this.#loop.end();
     const text =
       "the node has ended its part in the ring: what is ordered from now on is missed; join again";
     for (const ticket of [...this.#seats.keys()]) this.#endStream(ticket, "life-ended", text);
@@ -143,27 +146,16 @@ export class GroupDesk implements GroupBackend {
 
   /** A call that is answered in its own step. */
   #call(input: (call: number) => GroupInput): GroupAnswer {
-    invariant(!this.#busy, "K1: a client's call in the middle of a step");
+    invariant(!this.#loop.running, "K1: a client's call in the middle of a step");
     this.#callNumber += 1;
     const answers: GroupAnswer[] = [];
     this.#calls.set(this.#callNumber, (answer) => {
       if (answer !== "life-ended") answers.push(answer);
     });
-    this.#step(input(this.#callNumber));
+    this.#loop.push(input(this.#callNumber));
     const [answer] = answers;
     invariant(answer !== undefined, "a call of a group client was not answered");
     return answer;
-  }
-
-  #step(input: GroupInput): void {
-    if (this.#ended) return;
-    this.#queue.push(input);
-    if (this.#busy) return;
-    this.#busy = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      for (const output of this.#machine.step(next)) this.#perform(output);
-    }
-    this.#busy = false;
   }
 
   #perform(output: GroupOutput): void {
@@ -213,7 +205,7 @@ export class GroupDesk implements GroupBackend {
     if (seat === undefined) return;
     this.#forget(ticket, seat);
     seat.stream.end(formatGroupLine({ type: "ended", reason, text }));
-    this.#step({ type: "disconnect", client: seat.client });
+    this.#loop.push({ type: "disconnect", client: seat.client });
   }
 
   #forget(ticket: string, { client }: Seat): void {

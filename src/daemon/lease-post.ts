@@ -2,6 +2,7 @@
  * Passes the newest proof of membership on, at most one in a span of time.
  * Does not know what a proof is worth. On a fast ring there are thousands a second.
  */
+import type { Clock, Stop } from "../io/ports.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { LeaseProof } from "./ring-port.ts";
 
@@ -12,9 +13,11 @@ export class LeasePost {
   readonly #post: (lease: LeaseProof) => void;
   #postedAtMs = Number.NEGATIVE_INFINITY;
   #held: LeaseProof | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #clock: Pick<Clock, "after">;
+  #timer: Stop | null = null;
 
-  constructor(post: (lease: LeaseProof) => void) {
+  constructor(clock: Pick<Clock, "after">, post: (lease: LeaseProof) => void) {
+    this.#clock = clock;
     this.#post = post;
   }
 
@@ -26,15 +29,15 @@ export class LeasePost {
       this.release();
       return;
     }
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= this.#clock.after(waitMs, () => {
       this.#postedAtMs = nowMs + waitMs;
       this.release();
-    }, waitMs);
+    });
   }
 
   /** What is held goes out now: something follows that must not overtake it. */
   release(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = null;
     const held = this.#held;
     this.#held = null;
@@ -42,7 +45,7 @@ export class LeasePost {
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = null;
     this.#held = null;
   }

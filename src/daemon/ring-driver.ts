@@ -8,8 +8,9 @@
  * D4  After a pause longer than token and consensus the ring hears of it before anything else:
  *     the others may have replaced this node already.
  */
-import type { SealVerdict, Timers } from "../io/ports.ts";
+import type { SealVerdict, Stop, Timers } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
+import { StepLoop } from "../loop/step-loop.ts";
 import type { RingInput, RingNotice, RingOutput, RingTimer } from "../membership/ring-events.ts";
 import type { RingMessage } from "../membership/wire.ts";
 import { frameKinds } from "../membership/wire.ts";
@@ -52,10 +53,8 @@ export class RingDriver {
   readonly #verdicts: VerdictLog;
   readonly #watch: TransportWatch;
   readonly #prober: PathProber;
-  readonly #intervals: NodeJS.Timeout[] = [];
-  #queue: Entry[] = [];
-  #stepping = false;
-  #gathering = false;
+  readonly #loop: StepLoop<Entry, RingOutput>;
+  #intervals: readonly Stop[] = [];
   #ended = false;
   #contested: readonly NodeId[] = [];
   /** The token timer came due while only stale frames were being read. */
@@ -75,6 +74,14 @@ export class RingDriver {
     const others = ids.filter((id) => id !== options.self);
     this.#watch = new TransportWatch({ group: options.group, others });
     this.#outbox = new RingOutbox(ports.post);
+    this.#loop = new StepLoop({
+      step: (entry) => this.#step(entry),
+      perform: (output) => this.#perform(output),
+      onIdle: () => {
+        ports.transport.flush();
+        this.#outbox.flush();
+      },
+    });
     this.#verdicts = new VerdictLog((notice) => this.#notice(notice));
     this.#timers = new NamedTimers({
       clock,
@@ -82,6 +89,7 @@ export class RingDriver {
       onDue: (firing) => this.#onDue({ type: "firing", ...firing }),
     });
     this.#keeper = new SequenceKeeper({
+      clock,
       store: ports.store,
       onDurable: (ringSeq) => this.#enqueue({ type: "persisted", ringSeq }),
       onFailure: ({ path, cause }) =>
@@ -91,6 +99,7 @@ export class RingDriver {
     const notice = (said: RingNotice): void => this.#notice(said);
     this.#prober = new PathProber({ ...ports, packetBytesMax, ipBytes, notice });
     this.#inbox = new RingInbox({
+      clock,
       seal: ports.seal,
       codec: ports.codec,
       currentRing: () => ports.ring.snapshot().ring,
@@ -107,9 +116,12 @@ export class RingDriver {
     const { incarnation, tokenMs, leaseMs } = this.#options;
     const { startedAtMs } = this.#evidence;
     this.#say({ type: "started", incarnation, startedAtMs, scheduling });
-    this.#intervals.push(setInterval(() => this.#turn(), tokenMs / turnsPerToken));
-    this.#intervals.push(setInterval(() => this.#beat(), leaseMs / beatsPerLease));
-    this.#intervals.push(setInterval(() => this.#watchTransport(), watchMs));
+    const { clock } = this.#ports;
+    this.#intervals = [
+      clock.every(tokenMs / turnsPerToken, () => this.#turn()),
+      clock.every(leaseMs / beatsPerLease, () => this.#beat()),
+      clock.every(watchMs, () => this.#watchTransport()),
+    ];
     this.#enqueue({ type: "start" });
   }
 
@@ -118,10 +130,7 @@ export class RingDriver {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#turn(nowMs);
     // The frames that came together are stepped together.
-    this.#gathering = true;
-    this.#inbox.datagram(bytes, { address, byGroup, nowMs });
-    this.#gathering = false;
-    this.#run();
+    this.#loop.pushTogether(() => this.#inbox.datagram(bytes, { address, byGroup, nowMs }));
   }
 
   /** What the main thread says, except `start`. */
@@ -152,29 +161,15 @@ export class RingDriver {
   }
 
   #enqueue(input: RingInput): void {
-    this.#queue.push({ type: "input", input });
-    this.#run();
+    this.#loop.push({ type: "input", input });
   }
 
-  #run(): void {
-    if (this.#stepping || this.#gathering || this.#ended) return;
-    this.#stepping = true;
-    while (this.#queue.length > 0) {
-      const batch = this.#queue;
-      this.#queue = [];
-      for (const entry of batch) this.#step(entry);
-    }
-    this.#stepping = false;
-    this.#ports.transport.flush();
-    this.#outbox.flush();
-  }
-
-  #step(entry: Entry): void {
-    if (entry.type === "firing" && !this.#timers.claim(entry)) return;
+  #step(entry: Entry): readonly RingOutput[] {
+    if (entry.type === "firing" && !this.#timers.claim(entry)) return [];
     const input: RingInput =
       entry.type === "input" ? entry.input : { type: "timer", timer: entry.timer };
     this.#evidence.beginStep();
-    for (const output of this.#ports.ring.step(input)) this.#perform(output);
+    return this.#ports.ring.step(input);
   }
 
   #perform(output: RingOutput): void {
@@ -226,12 +221,12 @@ export class RingDriver {
     this.#watch.sent();
     const frame = this.#sealed(message);
     this.#ports.transport.multicast(full ? this.#prober.filled(frame) : frame);
-    this.#loop(message);
+    this.#takeBack(message);
   }
 
   #unicast(to: NodeId, message: RingMessage): void {
     if (to === this.#options.self) {
-      this.#loop(message);
+      this.#takeBack(message);
       return;
     }
     const address = this.#addresses.get(to);
@@ -243,11 +238,11 @@ export class RingDriver {
   }
 
   /** D1. A lone node's token comes back this way too, one turn later so that others get theirs. */
-  #loop(message: RingMessage): void {
+  #takeBack(message: RingMessage): void {
     const { self: from, incarnation } = this.#options;
     const input: RingInput = { type: "frame", from, incarnation, message };
-    if (message.type === "token") setImmediate(() => this.#enqueue(input));
-    else this.#queue.push({ type: "input", input });
+    if (message.type === "token") this.#ports.clock.soon(() => this.#enqueue(input));
+    else this.#enqueue(input);
   }
 
   #onDue(firing: Extract<Entry, { readonly type: "firing" }>): void {
@@ -259,8 +254,7 @@ export class RingDriver {
         return;
       }
     }
-    this.#queue.push(firing);
-    this.#run();
+    this.#loop.push(firing);
   }
 
   /** Every turn of the loop that this thread notices; see StallWatch. */
@@ -274,7 +268,8 @@ export class RingDriver {
     if (this.#inbox.staleOnly) return;
     this.#inbox.staleOnly = true;
     const { tokens } = this.#evidence;
-    setImmediate(() => setImmediate(() => this.#caughtUp({ lateMs, told: replaced, tokens })));
+    const { clock } = this.#ports;
+    clock.soon(() => clock.soon(() => this.#caughtUp({ lateMs, told: replaced, tokens })));
   }
 
   /** One poll pass after a stall: all that had arrived meanwhile was read. */
@@ -286,9 +281,7 @@ export class RingDriver {
     if (this.#ended) return;
     const silent = this.#evidence.tokens === stall.tokens && this.#timers.overdue("token");
     if (silent && !stall.told) this.#enqueue({ type: "stall", lateMs: stall.lateMs });
-    if (held === null) return;
-    this.#queue.push(held);
-    this.#run();
+    if (held !== null) this.#loop.push(held);
   }
 
   #beat(): void {
@@ -361,7 +354,7 @@ export class RingDriver {
   #say(output: RingThreadOutput): void {
     if (this.#ended) return;
     this.#outbox.add(output);
-    if (!this.#stepping) this.#outbox.flush();
+    if (!this.#loop.running) this.#outbox.flush();
   }
 
   #fail(problem: RingThreadProblem): void {
@@ -373,7 +366,8 @@ export class RingDriver {
     this.#say(last);
     this.#ended = true;
     this.#outbox.flush();
-    for (const interval of this.#intervals) clearInterval(interval);
+    this.#loop.end();
+    for (const stop of this.#intervals) stop();
     this.#timers.disarmAll();
     this.#evidence.stop();
     this.#keeper.stop();

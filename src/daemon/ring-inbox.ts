@@ -7,7 +7,7 @@
  * yet waits until they have come, for up to four turns of the event loop in which they are read.
  */
 
-import type { FrameSeal, SealReply, SealVerdict } from "../io/ports.ts";
+import type { Clock, FrameSeal, SealReply, SealVerdict } from "../io/ports.ts";
 import type { RingMessage, TokenMessage } from "../membership/wire.ts";
 import { type Incarnation, type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever, type Result } from "../model/outcome.ts";
@@ -37,6 +37,7 @@ export type FrameCodec = {
 };
 
 export type RingInboxOptions = {
+  readonly clock: Pick<Clock, "soon">;
   readonly seal: FrameSeal;
   readonly codec: FrameCodec;
   readonly currentRing: () => RingId | null;
@@ -184,7 +185,7 @@ export class RingInbox {
   }
 
   #wait(frame: ReceivedFrame, turns: number): void {
-    setImmediate(() => {
+    this.#options.clock.soon(() => {
       if (!this.#waiting.has(frame)) return;
       if (turns > 1) this.#wait(frame, turns - 1);
       else this.#pass(frame);

@@ -3,12 +3,13 @@
  * Knows the store; does not know the ring. A write that fails is tried again, since the bound is
  * asked for long before it is needed: a disk that is full for a minute changes nothing.
  */
-import type { Store, StoreProblem } from "../io/ports.ts";
+import type { Clock, Stop, Store, StoreProblem } from "../io/ports.ts";
 
 const againMs = 1000;
 
 export type SequenceKeeperOptions = {
-  readonly store: Store;
+  readonly clock: Pick<Clock, "after">;
+  readonly store: Pick<Store, "raiseRingSeq">;
   readonly onDurable: (ringSeq: number) => void;
   readonly onFailure: (problem: StoreProblem) => void;
 };
@@ -18,7 +19,7 @@ export class SequenceKeeper {
   #wanted = 0;
   #busy = false;
   #stopped = false;
-  #again: NodeJS.Timeout | null = null;
+  #again: Stop | null = null;
 
   constructor(options: SequenceKeeperOptions) {
     this.#options = options;
@@ -31,7 +32,7 @@ export class SequenceKeeper {
 
   stop(): void {
     this.#stopped = true;
-    if (this.#again !== null) clearTimeout(this.#again);
+    this.#again?.();
   }
 
   async #write(): Promise<void> {
@@ -41,7 +42,7 @@ export class SequenceKeeper {
     if (this.#stopped) return;
     if (!raised.ok) {
       this.#options.onFailure(raised.problem);
-      this.#again = setTimeout(() => void this.#write(), againMs);
+      this.#again = this.#options.clock.after(againMs, () => void this.#write());
       return;
     }
     this.#busy = false;

@@ -29,7 +29,7 @@ export class TokenEvidence {
     this.#clock = clock;
     this.startedAtMs = clock.boottimeMs();
     this.#evidence = new LeaseEvidence(nodes, this.startedAtMs);
-    this.#lease = new LeasePost(post);
+    this.#lease = new LeasePost(clock, post);
   }
 
   /** The ring is about to take an input. */

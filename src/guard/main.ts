@@ -30,6 +30,7 @@ import {
 } from "../io/service-sweep.ts";
 import { leaveSweepNote, takeSweepNote } from "../io/sweep-note.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
+import { StepLoop } from "../loop/step-loop.ts";
 import type { LogPriority } from "../model/conf.ts";
 import { accept, assertNever, type Result } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
@@ -70,14 +71,17 @@ function say(level: LogPriority, text: string): void {
 class Guard {
   readonly #machine = new LeaseGuard();
   readonly #parts: Parts;
-  readonly #inputs: GuardInput[] = [];
-  #stepping = false;
+  readonly #loop: StepLoop<GuardInput, GuardOutput>;
   #processes: SystemProcesses;
   #scope: SweepScope = { token: "", addresses: [] };
   #watchdog: GuardedDevice | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#loop = new StepLoop({
+      step: (input) => this.#machine.step(input, clock.boottimeMs()),
+      perform: (output) => this.#perform(output),
+    });
     this.#processes = new SystemProcesses(null, parts);
   }
 
@@ -106,15 +110,8 @@ class Guard {
     this.step(order.type === "watch" ? { ...order, swept: this.#parts.swept } : order);
   }
 
-  /** What comes while outputs are performed waits for its turn. */
   step(input: GuardInput): void {
-    this.#inputs.push(input);
-    if (this.#stepping) return;
-    this.#stepping = true;
-    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-      for (const output of this.#machine.step(next, clock.boottimeMs())) this.#perform(output);
-    }
-    this.#stepping = false;
+    this.#loop.push(input);
   }
 
   #perform(output: GuardOutput): void {

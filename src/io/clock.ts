@@ -1,5 +1,5 @@
 /**
- * The machine's three clocks. Does not know what is timed.
+ * The machine's three clocks, and calls at their times. Does not know what is timed.
  * Source: clock_gettime(2), proc(5) uptime.
  */
 import { uptime } from "node:os";
@@ -16,6 +16,17 @@ export function systemClock(calls: Pick<SystemCalls, "boottimeMs"> | null = null
     // processes of a node must read the same, whichever way they do it.
     boottimeMs: () => ms(native === null ? Math.round(uptime() * 100) * 10 : tens(native())),
     wallMs: () => ms(Date.now()),
+    after: (delayMs, call) => {
+      const timeout = setTimeout(call, delayMs);
+      return () => clearTimeout(timeout);
+    },
+    every: (intervalMs, call) => {
+      const interval = setInterval(call, intervalMs);
+      return () => clearInterval(interval);
+    },
+    soon: (call) => {
+      setImmediate(call);
+    },
   };
 }
 

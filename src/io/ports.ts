@@ -20,6 +20,12 @@ export interface Clock {
   boottimeMs(): Ms;
   /** Wall clock, milliseconds since 1970; may jump. For display and for incarnations. */
   wallMs(): Ms;
+  /** Calls once, after that time; in milliseconds of the monotonic clock. */
+  after(delayMs: number, call: () => void): Stop;
+  /** Calls again and again, until it is stopped. */
+  every(intervalMs: number, call: () => void): Stop;
+  /** Calls once, when what has arrived was read: after a pass of the process's event loop. */
+  soon(call: () => void): void;
 }
 
 /** A timer that came due. Stale as soon as the timer is armed again or disarmed. */

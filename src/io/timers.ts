@@ -1,5 +1,5 @@
 /**
- * Named timers over setTimeout. Does not know what the names mean.
+ * Named timers over those of a clock. Does not know what the names mean.
  * Timers of a ring are armed again thousands of times before one comes due: a timeout that wakes
  * too early is kept and then set anew for the rest.
  * T1  A firing is claimed at most once, and never after its timer was armed again or disarmed.
@@ -7,7 +7,7 @@
  *     arrived while the process did not run is seen first, and may arm the timer again.
  */
 import type { Ms } from "../model/time.ts";
-import type { Clock, Firing, Timers } from "./ports.ts";
+import type { Clock, Firing, Stop, Timers } from "./ports.ts";
 
 export type TimersOptions<Name extends string> = {
   readonly clock: Clock;
@@ -18,7 +18,7 @@ export type TimersOptions<Name extends string> = {
 };
 
 type Armed = { readonly generation: number; readonly dueMs: number };
-type Wake = { readonly atMs: number; readonly timeout: NodeJS.Timeout };
+type Wake = { readonly atMs: number; readonly stop: Stop };
 
 export class NamedTimers<Name extends string> implements Timers<Name> {
   readonly #options: TimersOptions<Name>;
@@ -38,7 +38,7 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
     this.#armed.set(timer, { generation: this.#generation, dueMs });
     const wake = this.#wakes.get(timer);
     if (wake !== undefined && wake.atMs <= dueMs) return;
-    if (wake !== undefined) clearTimeout(wake.timeout);
+    wake?.stop();
     this.#sleep(timer, dueMs, nowMs);
   }
 
@@ -58,7 +58,7 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
   }
 
   disarmAll(): void {
-    for (const { timeout } of this.#wakes.values()) clearTimeout(timeout);
+    for (const { stop } of this.#wakes.values()) stop();
     this.#wakes.clear();
     this.#armed.clear();
   }
@@ -68,8 +68,9 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
   }
 
   #sleep(timer: Name, dueMs: number, nowMs: number): void {
-    const timeout = setTimeout(() => this.#wake(timer), Math.max(1, Math.ceil(dueMs - nowMs)));
-    this.#wakes.set(timer, { atMs: dueMs, timeout });
+    const delayMs = Math.max(1, Math.ceil(dueMs - nowMs));
+    const stop = this.#options.clock.after(delayMs, () => this.#wake(timer));
+    this.#wakes.set(timer, { atMs: dueMs, stop });
   }
 
   #wake(timer: Name): void {
@@ -87,9 +88,10 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
       return;
     }
     // Timers run before sockets are read when the process was stopped: let one poll pass by.
-    setImmediate(() =>
-      setImmediate(() => {
-        if (this.#current(firing)) this.#options.onDue(firing);
+    const { clock, onDue } = this.#options;
+    clock.soon(() =>
+      clock.soon(() => {
+        if (this.#current(firing)) onDue(firing);
       }),
     );
   }

@@ -4,6 +4,7 @@
  */
 import { LeaseEvidence } from "../../src/fencing/lease.ts";
 import { Ring } from "../../src/membership/ring.ts";
+import { StepLoop } from "../../src/loop/step-loop.ts";
 import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
 import type { RingMessage } from "../../src/membership/wire.ts";
 import {
@@ -42,8 +43,7 @@ type Station = {
   readonly timers: VirtualTimers<RingTimer>;
   readonly evidence: LeaseEvidence;
   readonly sink: (event: MembershipEvent) => void;
-  readonly inputs: RingInput[];
-  busy: boolean;
+  readonly loop: StepLoop<RingInput, RingOutput>;
   pausedAt: number | null;
   readonly arrived: Frame[];
   readonly due: RingTimer[];
@@ -117,8 +117,10 @@ export class HostileMembership implements Membership {
       }),
       evidence: new LeaseEvidence(this.#nodes, ms(clock.nowMs)),
       sink,
-      inputs: [],
-      busy: false,
+      loop: new StepLoop({
+        step: (input) => ring.step(input),
+        perform: (output) => this.#perform(station, output),
+      }),
       pausedAt: null,
       arrived: [],
       due: [],
@@ -129,7 +131,9 @@ export class HostileMembership implements Membership {
   }
 
   crash(node: NodeId): void {
-    this.#up.get(node)?.timers.disarmAll();
+    const station = this.#up.get(node);
+    station?.timers.disarmAll();
+    station?.loop.end();
     this.#up.delete(node);
   }
 
@@ -180,18 +184,10 @@ export class HostileMembership implements Membership {
   }
 
   #feed(station: Station, input: RingInput): void {
-    station.inputs.push(input);
-    if (station.busy) return;
-    station.busy = true;
-    for (let next = station.inputs.shift(); next !== undefined; next = station.inputs.shift()) {
-      for (const output of station.ring.step(next)) this.#perform(station, output);
-    }
-    station.busy = false;
+    station.loop.push(input);
   }
 
   #perform(station: Station, output: RingOutput): void {
-    // The life may have ended by what was performed before.
-    if (this.#up.get(station.place) !== station) return;
     const nowMs = ms(station.clock.nowMs);
     switch (output.type) {
       case "multicast":

@@ -2,6 +2,7 @@
  * The guard of a virtual machine: the real decisions, on virtual time, over virtual services.
  */
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import { StepLoop } from "../../src/loop/step-loop.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
@@ -29,8 +30,7 @@ export type VirtualGuardParts = {
 
 export class VirtualGuard {
   readonly #parts: VirtualGuardParts;
-  readonly #machine = new LeaseGuard();
-  #ended = false;
+  readonly #loop: StepLoop<GuardInput, GuardOutput>;
   /** Its last word to the next one. */
   swept = false;
   /** What it has said of this machine when it was ready; null: it is not. */
@@ -38,6 +38,11 @@ export class VirtualGuard {
 
   constructor(parts: VirtualGuardParts) {
     this.#parts = parts;
+    const machine = new LeaseGuard();
+    this.#loop = new StepLoop({
+      step: (input) => machine.step(input, parts.time.nowMs),
+      perform: (output) => this.#perform(output),
+    });
     const watchdog = parts.watchdog === null ? null : virtualDevice;
     this.#step({ type: "watch", watchdog, swept: parts.before?.swept === true });
     if (watchdog !== null) this.#tick();
@@ -61,25 +66,24 @@ export class VirtualGuard {
   /** The power is off, or it is killed, or a new daemon has waited for the end of its work. */
   end(how: "power-off" | "killed" | "work-done"): void {
     const { host, watchdog } = this.#parts;
-    if (!this.#ended && how === "work-done" && host.sweep().length === 0) {
+    if (!this.#loop.ended && how === "work-done" && host.sweep().length === 0) {
       watchdog?.close("disarmed");
       this.swept = true;
     }
     if (how === "power-off") this.swept = false;
     if (how === "power-off") watchdog?.powerOff();
-    else if (!this.#ended) watchdog?.orphan();
-    this.#ended = true;
+    else if (!this.#loop.ended) watchdog?.orphan();
+    this.#loop.end();
   }
 
   #tick(): void {
-    if (this.#ended) return;
+    if (this.#loop.ended) return;
     this.#step({ type: "time" });
     this.#parts.time.after(tickMs, () => this.#tick());
   }
 
   #step(input: GuardInput): void {
-    if (this.#ended) return;
-    for (const output of this.#machine.step(input, this.#parts.time.nowMs)) this.#perform(output);
+    this.#loop.push(input);
   }
 
   #perform(output: GuardOutput): void {
@@ -94,7 +98,7 @@ export class VirtualGuard {
         return;
       case "sweep":
         time.after(sweepMs, () => {
-          if (!this.#ended) this.#step({ type: "swept", rest: host.sweep() });
+          if (!this.#loop.ended) this.#step({ type: "swept", rest: host.sweep() });
         });
         return;
       case "look": {
@@ -121,7 +125,7 @@ export class VirtualGuard {
         watchdog?.close(output.how);
         return;
       case "end":
-        this.#ended = true;
+        this.#loop.end();
         this.swept = output.swept;
         return;
       case "log":
