@@ -4,9 +4,11 @@
  */
 import { AddressClaims } from "../io/address-claims.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
+import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/file-store.ts";
 import { KernelFiles } from "../io/kernel-files.ts";
 import { addressMeansText, LinuxNetwork, openAddresses } from "../io/linux-network.ts";
+import { MachineMemory } from "../io/machine-memory.ts";
 import { machineName } from "../io/machine-name.ts";
 import type { Network } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
@@ -29,6 +31,8 @@ export type DaemonPorts = {
   readonly trackingToken: string;
   /** Of the kernel and the namespaces in which services are looked for. */
   readonly machine: string;
+  /** On which machines earlier lives had the other nodes. */
+  readonly memory: MachineMemory;
   readonly performer: OrderPerformer;
 };
 
@@ -46,6 +50,7 @@ const reservedDescriptors = 4;
 /** The reason in words when something cannot be opened. */
 export async function openPorts(options: PortsOptions): Promise<Result<DaemonPorts, string>> {
   const { log } = options;
+  const self = options.loaded.local.id;
   const store = new FileStore(options.stateDirectory);
   const token = await store.trackingToken();
   if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
@@ -72,6 +77,13 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const remains = { addresses: port, claims: claims.value, log };
   const settled = await settleRemains(remains, serviceAddresses(options.loaded.conf));
   if (!settled.ok) return settled;
+  const machine = await machineName();
+  const memory = await MachineMemory.open(options.stateDirectory, {
+    machine,
+    nowMs: systemClock(calls.ok ? calls.value : null).boottimeMs(),
+    others: options.loaded.conf.nodes.map(({ id }) => id).filter((id) => id !== self),
+    warn: (text) => log.write("fencing", "err", { text }),
+  });
   const announcer = new Announcer({
     means,
     interfaces: () => port.interfaces(),
@@ -88,7 +100,8 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     cgroups,
     claims: claims.value,
     trackingToken,
-    machine: await machineName(),
+    machine,
+    memory,
     performer,
   });
 }

@@ -208,7 +208,7 @@ export class Daemon {
   #beginLife(carried: CarriedOver | null, nothingLeft: boolean): void {
     const { log, stateDirectory } = this.#options;
     const { conf, local, addresses, hash, text } = this.#live.loaded;
-    const { performer, trackingToken, machine } = this.#ports;
+    const { performer, trackingToken, machine, memory } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
@@ -238,6 +238,8 @@ export class Daemon {
       },
       carried,
       nothingLeft,
+      remembered: memory.knownAt(this.#clock.boottimeMs()),
+      onMachines: (known) => memory.remember(known),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),

@@ -15,6 +15,7 @@ import type { RequestCode } from "../model/request-codes.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration } from "../node/configurations.ts";
 import type {
+  KnownMachine,
   NodeInput,
   NodeOutput,
   NodeTimer,
@@ -50,6 +51,8 @@ export type LoopParts = {
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Another configuration is in force. */
   readonly onConfiguration: (configuration: Configuration) => void;
+  /** Where the other nodes are: to be kept for the next life. */
+  readonly onMachines: (known: readonly KnownMachine[]) => void;
   /** Gathers what it takes to read a configuration's text; returns what is wrong with it here. */
   readonly prepareText: (text: string) => Promise<string | null>;
   /** The lease lasts longer; the guard has to hear of it. */
@@ -175,7 +178,7 @@ export class EventLoop {
   }
 
   #perform(output: NodeOutput): void {
-    const { performer, postToRing, log, onEnd, onLease } = this.#parts;
+    const { performer, postToRing, log, onLease } = this.#parts;
     switch (output.type) {
       case "continue":
         this.#parts.clock.soon(() => this.push({ type: "continue" }));
@@ -224,24 +227,32 @@ export class EventLoop {
       case "read":
         void this.#read(output.text);
         return;
+      case "machines":
+        this.#parts.onMachines(output.known);
+        return;
       case "configuration":
         this.#parts.onConfiguration(output);
         return;
       case "leave":
-        onEnd({ type: "left" });
-        return;
       case "killed":
-        onEnd(output);
-        return;
       case "restart":
-        log.write("services", "err", { text: `starting anew: ${output.why}` });
-        onEnd({ type: "restart" });
+        this.#onEnd(output);
         return;
       case "notice":
         log.write(output.channel, output.level, { text: output.text });
         return;
       default:
         assertNever(output);
+    }
+  }
+
+  #onEnd(output: Extract<NodeOutput, { readonly type: "leave" | "killed" | "restart" }>): void {
+    const { log, onEnd } = this.#parts;
+    if (output.type === "killed") onEnd(output);
+    else if (output.type === "leave") onEnd({ type: "left" });
+    else {
+      log.write("services", "err", { text: `starting anew: ${output.why}` });
+      onEnd({ type: "restart" });
     }
   }
 

@@ -13,6 +13,7 @@ import { assertNever } from "../model/outcome.ts";
 import type { CarriedOver } from "../node/carried-over.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration, ReadText } from "../node/configurations.ts";
+import type { KnownMachine, RememberedMachine } from "../node/node-events.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupDesk } from "./group-desk.ts";
 import { MemberLog } from "./member-log.ts";
@@ -40,6 +41,9 @@ export type LifeParts = {
   readonly readText: ReadText;
   readonly prepareText: (text: string) => Promise<string | null>;
   readonly onConfiguration: (configuration: Configuration) => void;
+  /** On which machines earlier lives had the other nodes, and who is told when that changes. */
+  readonly remembered: readonly RememberedMachine[];
+  readonly onMachines: (known: readonly KnownMachine[]) => void;
   readonly trackingToken: string;
   /** This node may be reset by a watchdog, which the others must wait for. */
   readonly watchdog: boolean;
@@ -200,9 +204,9 @@ export class NodeLife {
     const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
     const { watchdog, machine, log, performer, readText, prepareText, onLease, onTurn } =
       this.#parts;
-    const { nothingLeft } = this.#parts;
+    const { nothingLeft, remembered, onConfiguration, onMachines } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
-    const surroundings = { read: readText, carried, nothingLeft };
+    const surroundings = { read: readText, carried, nothingLeft, remembered };
     this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, surroundings);
     this.#loop = new EventLoop({
       conf,
@@ -216,7 +220,8 @@ export class NodeLife {
         else this.#thread.post(input);
       },
       prepareText,
-      onConfiguration: this.#parts.onConfiguration,
+      onConfiguration,
+      onMachines,
       onLease,
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn,

@@ -75,20 +75,19 @@ export class ClusterNode {
     this.#own = new OwnServices(conf, identity, held);
     this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
-    const { unfencing } = this;
     const stepOwn = (input: LocalInput) => this.#stepOwn(input);
     const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, stepOwn };
-    const presence = new Presence(identity.self, { ...shared, unfencing });
+    const presence = new Presence(identity.self, { ...shared, unfencing: this.unfencing });
     const replica = new Replica(this.#configurations, identity.self);
     this.#presence = presence;
     this.#replica = replica;
-    const found = services !== null ? "what-goes-on" : nothingLeft ? "nothing" : "unknown";
+    const found = { carriesOn: services !== null, nothingLeft };
     this.#standing = new Standing({ ...shared, presence, replica }, found);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
-    this.#signs = new LastSigns(conf.fencing, identity);
+    this.#signs = new LastSigns(conf.fencing, identity, surroundings.remembered);
     const due = { lease: this.#leaseTimer, tick: this.#tick, poll: () => this.#poll() };
-    this.#timed = { ...shared, ...due, unfencing, replica };
+    this.#timed = { ...shared, ...due, unfencing: this.unfencing, replica };
     const parts = {
       ...{ self: identity.self, fenceBoard: this.fenceBoard, presence },
       ...shared,
@@ -355,8 +354,9 @@ export class ClusterNode {
     this.lease.confirm(ring);
     this.#replica.release();
     this.#work.perform();
-    const silentMs = exchange.silence(accepted);
-    const view = { ringSeq: ring.seq, members: accepted, silentMs, movedMs: exchange.moved() };
+    const waits = exchange.waits(accepted, result.winner === null);
+    const view = { ringSeq: ring.seq, members: accepted, ...waits };
+    this.#signs.takePart(this.#outbox);
     const lives = exchange.lives(accepted, continuing);
     this.#replica.view({ ...view, grown }, { members: lives, continuing });
     if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });

@@ -78,7 +78,7 @@ export class StateExchange {
   }
 
   /** For each node, how long the accepted member that heard it last has waited since. */
-  silence(accepted: readonly NodeId[]): ReadonlyMap<NodeId, number> {
+  #silence(accepted: readonly NodeId[]): ReadonlyMap<NodeId, number> {
     const silence = new Map<NodeId, number>();
     for (const member of accepted) {
       for (const { node, ms: silentMs } of this.#hellos.get(member)?.silent ?? []) {
@@ -88,9 +88,13 @@ export class StateExchange {
     return silence;
   }
 
-  /** Members on other machines than before, with how long those have been waited for. */
-  moved(): ReadonlyMap<NodeId, number> {
-    return movedMembers([...this.#hellos.values()]);
+  /**
+   * How long it was waited for each node, and for the machines that members had before; `anew`: no
+   * history goes on.
+   */
+  waits(accepted: readonly NodeId[], anew: boolean) {
+    const movedMs = movedMembers([...this.#hellos.values()], anew);
+    return { silentMs: this.#silence(accepted), movedMs };
   }
 
   /**

@@ -9,7 +9,8 @@ import type { FencingConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Hello } from "../services/table-sync.ts";
 import { Machines } from "./machines.ts";
-import type { NodeIdentity } from "./node-events.ts";
+import type { NodeIdentity, RememberedMachine } from "./node-events.ts";
+import type { Outbox } from "./outbox.ts";
 
 export class LastSigns {
   readonly watchdog: boolean;
@@ -21,10 +22,17 @@ export class LastSigns {
   constructor(
     { watchdog, safeWaitMs }: FencingConf,
     identity: Pick<NodeIdentity, "self" | "machine" | "watchdog">,
+    remembered: readonly RememberedMachine[] = [],
   ) {
     this.watchdog = identity.watchdog;
-    this.machines = new Machines(identity.self, identity.machine, safeWaitMs);
+    this.machines = new Machines(identity, safeWaitMs, remembered);
     this.#longerMs = watchdog === null ? 0 : watchdog.safeWaitMs - safeWaitMs;
+  }
+
+  /** This life takes part in a history. */
+  takePart(outbox: Outbox): void {
+    const known = this.machines.takePart();
+    if (known !== null) outbox.emit({ type: "machines", known });
   }
 
   note({ node, watchdog }: Pick<Hello, "node" | "watchdog">): void {

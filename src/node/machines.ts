@@ -4,10 +4,12 @@
  * before: that may be cut off and go on until its lease has ended.
  * Does not know what runs where, nor who is fenced.
  * Z1  What was last heard of a machine is reckoned too late rather than too early.
+ * Z2  What earlier lives of this node have seen counts only where a history begins with members
+ *     none of whom remembers anything: otherwise those who do know better what has become of it.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { Hello } from "../services/table-sync.ts";
-import type { NodeInput } from "./node-events.ts";
+import type { KnownMachine, NodeInput, RememberedMachine } from "./node-events.ts";
 import type { Ordered } from "./replica.ts";
 
 type Heard = Extract<NodeInput, { readonly type: "configuration" }>["heardAt"];
@@ -23,10 +25,19 @@ export class Machines {
   /** For each node the machines that had its id, and when they were last on a ring with us. */
   readonly #heard = new Map<NodeId, Map<string, number>>();
   readonly #present = new Map<NodeId, string>();
+  /** Of earlier lives, until this one has taken part in something. */
+  #stored: readonly RememberedMachine[];
+  /** What the next life is to know, as it was told last. */
+  #told = "";
 
-  constructor(self: NodeId, own: string, safeWaitMs: number) {
+  constructor(
+    { self, machine }: { readonly self: NodeId; readonly machine: string },
+    safeWaitMs: number,
+    stored: readonly RememberedMachine[],
+  ) {
     this.#self = self;
-    this.own = own;
+    this.own = machine;
+    this.#stored = stored;
     this.#keptMs = safeWaitsKept * safeWaitMs;
   }
 
@@ -47,10 +58,26 @@ export class Machines {
       for (const [machine, atMs] of machines) {
         const ms = waited(node, Math.max(0, boottimeMs - atMs));
         if (ms > this.#keptMs && this.#present.get(node) !== machine) machines.delete(machine);
-        else claims.push({ node, machine, ms });
+        else claims.push({ node, machine, ms, stored: false });
       }
     }
+    for (const { node, machine, atMs } of this.#stored) {
+      const ms = waited(node, Math.max(0, boottimeMs - atMs));
+      claims.push({ node, machine, ms, stored: true });
+    }
     return claims;
+  }
+
+  /** This life takes part. What the next one is to know, where that is news; else null. */
+  takePart(): readonly KnownMachine[] | null {
+    this.#stored = [];
+    const known = [...this.#heard].flatMap(([node, machines]) =>
+      [...machines.keys()].map((machine) => ({ node, machine })),
+    );
+    const text = JSON.stringify(known);
+    if (text === this.#told) return null;
+    this.#told = text;
+    return known;
   }
 
   /** All have spoken. From now on these are the machines. */
@@ -90,13 +117,13 @@ export class Machines {
 
 /**
  * Of the members that are on another machine than somebody remembers: how long that has been waited
- * for. A pure function of what all members say.
+ * for. `anew`: no history goes on (Z2). A pure function of what all members say.
  */
-export function movedMembers(hellos: readonly Hello[]): ReadonlyMap<NodeId, number> {
+export function movedMembers(hellos: readonly Hello[], anew: boolean): ReadonlyMap<NodeId, number> {
   const moved = new Map<NodeId, number>();
   for (const { node, machine } of hellos) {
     for (const claim of hellos.flatMap((one) => one.machines)) {
-      if (claim.node !== node || claim.machine === machine) continue;
+      if (claim.node !== node || claim.machine === machine || (claim.stored && !anew)) continue;
       moved.set(node, Math.min(claim.ms, moved.get(node) ?? Number.POSITIVE_INFINITY));
     }
   }

@@ -174,6 +174,8 @@ export type NodeOutput =
     }
   /** Gather what it takes to read this configuration here. */
   | { readonly type: "read"; readonly text: string }
+  /** On which machines the other nodes are: for the next life, as soon as can be. */
+  | { readonly type: "machines"; readonly known: readonly KnownMachine[] }
   /** In force from here on: to be kept for the next start. */
   | {
       readonly type: "configuration";
@@ -208,6 +210,12 @@ export type NodeIdentity = {
   readonly machine: string;
 };
 
+/** On which machine an earlier life had a node on its ring. */
+export type KnownMachine = { readonly node: NodeId; readonly machine: string };
+
+/** `atMs`: boot time; not later than that. */
+export type RememberedMachine = KnownMachine & { readonly atMs: number };
+
 export type NodeSurroundings = {
   /** As this node reads a configuration's text at its start. */
   readonly read: ReadText;
@@ -217,4 +225,6 @@ export type NodeSurroundings = {
   readonly carried?: CarriedOver | null;
   /** Before this node began: no process and no address of any service is on this machine. */
   readonly nothingLeft?: boolean;
+  /** By earlier lives of this node. */
+  readonly remembered?: readonly RememberedMachine[];
 };

@@ -27,11 +27,13 @@ export type StandingParts = {
   readonly stepOwn: (input: LocalInput) => void;
 };
 
-/**
- * What earlier lives have left on this machine: `what-goes-on` of a life of this process, or, as
- * was verified, `nothing`.
- */
-export type FoundAtStart = "what-goes-on" | "nothing" | "unknown";
+/** What earlier lives have left on this machine. */
+export type FoundAtStart = {
+  /** Of a life of this process: services that go on. */
+  readonly carriesOn: boolean;
+  /** It was verified. */
+  readonly nothingLeft: boolean;
+};
 
 export class Standing {
   readonly #parts: StandingParts;
@@ -45,8 +47,9 @@ export class Standing {
   /** The life begins: what an earlier one may have left is stopped, or goes on. */
   begin(): void {
     const { stepOwn } = this.#parts;
-    if (this.#found !== "what-goes-on") {
-      stepOwn({ type: "clean-up", nothingLeft: this.#found === "nothing" });
+    const { carriesOn, nothingLeft } = this.#found;
+    if (!carriesOn) {
+      stepOwn({ type: "clean-up", nothingLeft });
       return;
     }
     stepOwn({ type: "new-life" });

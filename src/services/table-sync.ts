@@ -72,8 +72,11 @@ export const hello = record({
   silent: list(record({ node: nodeId, ms: number })),
   /** What this member's kernel and namespaces are called. */
   machine: text,
-  /** The same wait for each machine that had the id of a node on a ring with this member. */
-  machines: list(record({ node: nodeId, machine: text, ms: number })),
+  /**
+   * The same wait for each machine that had the id of a node on a ring with this member. `stored`:
+   * in a life before this one.
+   */
+  machines: list(record({ node: nodeId, machine: text, ms: number, stored: flag })),
 });
 export type Hello = Shaped<typeof hello>;
 

@@ -1,11 +1,28 @@
 /** A machine of a simulated cluster, and the daemon on it. */
-import type { NodeId } from "../../src/model/ids.ts";
+import {
+  type NodeId,
+  parseNodeId,
+  parseServiceName,
+  type ServiceName,
+} from "../../src/model/ids.ts";
 import type { ClusterNode } from "../../src/node/cluster-node.ts";
-import type { NodeInput, NodeTimer } from "../../src/node/node-events.ts";
+import type { KnownMachine, NodeInput, NodeTimer } from "../../src/node/node-events.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { VirtualGuard } from "./virtual-guard.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 import type { Timeline, VirtualTimers } from "./virtual-time.ts";
+
+export function id(value: number): NodeId {
+  const parsed = parseNodeId(value);
+  if (parsed === null) throw new Error(`node id ${value}`);
+  return parsed;
+}
+
+export function service(name: string): ServiceName {
+  const parsed = parseServiceName(name);
+  if (parsed === null) throw new Error(`service ${name}`);
+  return parsed;
+}
 
 export type Answer = { readonly accepted: boolean; readonly text: string };
 export type Reply = { readonly code: number; readonly owner: NodeId | null };
@@ -29,7 +46,17 @@ export type Machine = {
   powerCuts: number;
   /** The text of the configuration file. */
   file: string;
+  /** Where it had the other nodes, and in which start of the machine. */
+  memory: { readonly known: readonly KnownMachine[]; readonly powerCuts: number };
+  /** When its power came on last, by its own clock. */
+  poweredAtMs: number;
 };
+
+/** What a life that begins now knows of earlier ones: as io/machine-memory.ts says. */
+export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine) {
+  const atMs = memory.powerCuts === powerCuts ? clock.nowMs : poweredAtMs;
+  return memory.known.map((one) => ({ ...one, atMs }));
+}
 
 export type Daemon = {
   readonly node: ClusterNode;

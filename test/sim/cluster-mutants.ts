@@ -53,8 +53,8 @@ const leaseMutants: readonly Mutant[] = [
   mutant("lease", "a daemon that starts takes for granted that a guard was done", [
     {
       file: "node/standing.js",
-      find: 'nothingLeft: this.#found === "nothing"',
-      replace: "nothingLeft: true",
+      find: 'stepOwn({ type: "clean-up", nothingLeft })',
+      replace: 'stepOwn({ type: "clean-up", nothingLeft: true })',
     },
   ]),
 ];
@@ -310,6 +310,16 @@ const cleanUpMutants: readonly Mutant[] = [
 ];
 
 const cloneMutants: readonly Mutant[] = [
+  ...since(
+    10_300,
+    mutant("clones", "where the others were is forgotten at every start", [
+      {
+        file: "node/machines.js",
+        find: "claims.push({ node, machine, ms, stored: true });",
+        replace: ";",
+      },
+    ]),
+  ),
   mutant("clones", "the clean-up of a copy proves that the original runs nothing", [
     {
       file: "fencing/safe-waits.js",

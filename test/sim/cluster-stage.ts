@@ -278,7 +278,8 @@ export class ClusterStage {
 
   /**
    * A newer file on some nodes than others have, after all were down, takes an operator: the file
-   * of the nodes that work, or the newest where two halves are too few to work.
+   * of the nodes that work, or the newest where two halves are too few to work. A node that was
+   * not counted for it is started anew also where the others have come to its file meanwhile.
    */
   #mendFiles(): void {
     const { cluster } = this.#parts;
@@ -287,9 +288,11 @@ export class ClusterStage {
     const holder = working ?? newest;
     if (holder === undefined) return;
     const file = cluster.file(holder);
-    const wrong = cluster.nodes.filter(
-      (node) => cluster.node(node)?.snapshot.table == null && cluster.file(node) !== file,
-    );
+    const wrong = cluster.nodes.filter((node) => {
+      const snapshot = cluster.node(node)?.snapshot;
+      const refused = (snapshot?.refusal ?? null) !== null;
+      return snapshot?.table == null && (refused || cluster.file(node) !== file);
+    });
     for (const node of wrong) cluster.crash(node).setFile(node, file).boot(node);
     if (wrong.length > 0) cluster.run(20_000);
   }

@@ -3,12 +3,7 @@
  * machines below. Judges look at the machines after every step; they know no internals.
  */
 import type { ClusterConf } from "../../src/model/conf.ts";
-import {
-  type NodeId,
-  parseNodeId,
-  parseServiceName,
-  type ServiceName,
-} from "../../src/model/ids.ts";
+import type { NodeId } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
@@ -19,23 +14,14 @@ import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { Answer, Daemon, Machine, Reply } from "./cluster-machine.ts";
+import { id, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./hostile-membership.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { VirtualTimers } from "./virtual-time.ts";
 
-export function id(value: number): NodeId {
-  const parsed = parseNodeId(value);
-  if (parsed === null) throw new Error(`node id ${value}`);
-  return parsed;
-}
-
-export function service(name: string): ServiceName {
-  const parsed = parseServiceName(name);
-  if (parsed === null) throw new Error(`service ${name}`);
-  return parsed;
-}
+export { id, service } from "./cluster-machine.ts";
 
 const firstText = "first";
 
@@ -78,6 +64,8 @@ export class Cluster {
       watchdog: this.#newWatchdog(place),
       powerCuts: 0,
       file: firstText,
+      memory: { known: [], powerCuts: 0 },
+      poweredAtMs: 0,
     };
   }
 
@@ -153,6 +141,7 @@ export class Cluster {
     this.#kill(machine);
     machine.end = end;
     machine.powerCuts += 1;
+    machine.poweredAtMs = machine.clock.nowMs;
     machine.guard?.end("power-off");
     machine.host.crash();
     this.#options.membership.crash(id(node));
@@ -430,6 +419,7 @@ export class Cluster {
               : accept({ conf: read, hash: hashOf(text), text });
           },
           carried,
+          remembered: rememberedBy(machine),
           nothingLeft: guard === "new" && machine.guard?.nothingLeft === true,
           workMax: this.#options.workMax?.(node) ?? worksMax[node % worksMax.length] ?? 1,
         },
@@ -475,7 +465,7 @@ export class Cluster {
   }
 
   #perform(node: NodeId, daemon: Daemon, output: NodeOutput): void {
-    const { membership, time } = this.#options;
+    const { membership } = this.#options;
     const machine = this.#machine(node);
     switch (output.type) {
       case "continue":
@@ -533,14 +523,20 @@ export class Cluster {
       case "restart":
         this.#restart(node, daemon);
         return;
-      case "killed":
-        this.log.push(`${time.nowMs} node${node} crit: ${output.text}`);
-        this.killDaemon(node);
+      case "machines":
+        machine.memory = { known: output.known, powerCuts: machine.powerCuts };
         return;
+      case "killed":
       case "notice":
-        this.log.push(`${time.nowMs} node${node} ${output.level}: ${output.text}`);
+        this.#tell(node, output);
         return;
     }
+  }
+
+  #tell(node: NodeId, output: Extract<NodeOutput, { readonly type: "killed" | "notice" }>): void {
+    const level = output.type === "killed" ? "crit" : output.level;
+    this.log.push(`${this.#options.time.nowMs} node${node} ${level}: ${output.text}`);
+    if (output.type === "killed") this.killDaemon(node);
   }
 
   #restart(node: NodeId, daemon: Daemon): void {

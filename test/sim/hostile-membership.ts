@@ -3,8 +3,8 @@
  * on virtual time, with leases computed from real token visits.
  */
 import { LeaseEvidence } from "../../src/fencing/lease.ts";
-import { Ring } from "../../src/membership/ring.ts";
 import { StepLoop } from "../../src/loop/step-loop.ts";
+import { Ring } from "../../src/membership/ring.ts";
 import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
 import type { RingMessage } from "../../src/membership/wire.ts";
 import {
