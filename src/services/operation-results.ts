@@ -208,7 +208,6 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
       return;
     case "exit":
       draft.decide(name, `stopped, ${draft.nameOf(op.node)} is leaving`);
-      draft.reply(op.chain.requests, -1);
       evaluate(draft, name);
       return;
     case "wait":
@@ -268,7 +267,6 @@ function recover(draft: TableDraft, name: ServiceName, op: StopOp): void {
       draft.put({ ...service, restartLog: [] });
       rest(draft, draft.service(name), "disabled");
       draft.decide(name, `disabled by its recovery policy (${conf.recovery})`, { level: "err" });
-      draft.reply(chain.requests, -1);
       return;
     default:
       assertNever(choice);
