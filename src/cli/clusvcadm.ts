@@ -10,9 +10,9 @@ import {
   controlClient,
 } from "../control/control-client.ts";
 import { type LockOperation, type ServiceReply, socketPathDefault } from "../control/protocol.ts";
+import { type RequestCode, requestCodes, requestText } from "../control/request-codes.ts";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
-import { type RequestCode, requestCodes, requestText } from "../model/request-codes.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";

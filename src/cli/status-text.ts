@@ -5,7 +5,7 @@
  * Deviations: where the original cannot reach its service states it exits 0 for `-s`, here it is 1;
  * the long form says what a service waits for, if it does.
  */
-import { requestCodes, requestText } from "../model/request-codes.ts";
+import { requestCodes, requestText } from "../control/request-codes.ts";
 import {
   type ClusterStatus,
   type NodeStatus,

@@ -26,7 +26,7 @@
 
 import { type NodeName, parseNodeName, parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { parseRequestCode, type RequestCode, requestCodes } from "../model/request-codes.ts";
+import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type ServiceOperation, serviceOperations } from "../model/service-operation.ts";
 import type {
   ClusterStatus,
@@ -46,6 +46,7 @@ import { type ControlError, percentDecoded, quoted, wrongMethod } from "./contro
 import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
 import { type OperatorRoute, parseOperatorRoute, parseOrderReply } from "./operator-protocol.ts";
+import { parseRequestCode, type RequestCode, requestCode, requestCodes } from "./request-codes.ts";
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
 
@@ -197,6 +198,10 @@ export function parseAcknowledgeBody(
 
 export function parseAcknowledgeReply(value: unknown): Result<AcknowledgeReply, string> {
   return parseOrderReply(value);
+}
+
+export function serviceReply(outcome: RequestOutcome, text: string): ServiceReply {
+  return { code: requestCode(outcome), owner: outcome.owner ?? 0, text };
 }
 
 /** The reply of a service request; the problem says which field does not fit. */

@@ -6,7 +6,14 @@
  * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
  */
 
-import type { AcknowledgeReply, LeaveBody, LeaveReply } from "../control/protocol.ts";
+import {
+  type AcknowledgeReply,
+  type LeaveBody,
+  type LeaveReply,
+  type ServiceReply,
+  serviceReply,
+} from "../control/protocol.ts";
+import { outcomeText } from "../control/request-codes.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log-lines.ts";
 import type { LinkEvent } from "../io/network-ports.ts";
@@ -14,10 +21,11 @@ import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
-import { requestText } from "../model/request-codes.ts";
+import { refused } from "../model/request-outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import type { CarriedOver } from "../node/carried-over.ts";
 import type { Configuration } from "../node/configurations.ts";
+import type { UserRequest } from "../node/node-events.ts";
 import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
@@ -45,6 +53,9 @@ export type DaemonOptions = {
   /** The process may end now, with this exit status. */
   readonly onExit: (status: number) => void;
 };
+
+/** Nobody is there to be asked. */
+const betweenLives = refused("between-lives");
 
 export class Daemon {
   readonly #options: DaemonOptions;
@@ -299,22 +310,16 @@ export class Daemon {
     return false;
   }
 
-  async #request(request: Parameters<NonNullable<NodeLife["loop"]>["request"]>[0]): Promise<{
-    readonly code: ReturnType<typeof codeOf>;
-    readonly owner: number;
-    readonly text: string;
-  }> {
-    const reply = await this.#life?.loop?.request(request);
-    const code = codeOf(reply);
-    const text =
-      "service" in request ? serviceReplyText(code, request, this.status()) : requestText(code);
-    return { code, owner: reply?.owner ?? 0, text };
+  async #request(request: UserRequest): Promise<ServiceReply> {
+    const outcome = (await this.#life?.loop?.request(request)) ?? betweenLives;
+    if (!("service" in request)) return serviceReply(outcome, outcomeText(outcome));
+    return serviceReply(outcome, serviceReplyText(outcome, request, this.status()));
   }
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
-    const code = (await this.#life?.loop?.acknowledge(node, by)) ?? -9;
+    const outcome = (await this.#life?.loop?.acknowledge(node, by)) ?? betweenLives;
     const name = this.#live.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
-    return acknowledgeReply(code, name);
+    return acknowledgeReply(outcome, name);
   }
 
   #leaveAsAsked(how: LeaveBody): LeaveReply {
@@ -324,7 +329,7 @@ export class Daemon {
   }
 
   async #kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
-    return killReply((await this.#life?.loop?.kill(node, by)) ?? -9);
+    return killReply((await this.#life?.loop?.kill(node, by)) ?? betweenLives);
   }
 
   /** The file's configuration, on all nodes; the refusal in words. */
@@ -336,9 +341,10 @@ export class Daemon {
     }
     const propose = async ({ conf, hash, text }: Configuration) => {
       const loop = this.#life?.loop ?? null;
-      const code = (await loop?.propose({ version: conf.version, hash, text })) ?? -9;
+      const asked = loop?.propose({ version: conf.version, hash, text });
+      const outcome = (await asked) ?? betweenLives;
       const last = this.#life?.node?.snapshot.table?.change.last ?? null;
-      return { code, text: last?.version === conf.version ? last.text : "" };
+      return { outcome, text: last?.version === conf.version ? last.text : "" };
     };
     return await this.#supervisor.reloading(() => this.#live.reload(propose));
   }
@@ -373,7 +379,3 @@ export class Daemon {
 }
 
 const wasSilent = ({ type }: RingThreadProblem) => type === "main-thread-silent";
-
-function codeOf(reply: { readonly code: Parameters<typeof requestText>[0] } | undefined) {
-  return reply?.code ?? -9;
-}

@@ -11,7 +11,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
-import type { RequestCode } from "../model/request-codes.ts";
+import { failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration } from "../node/configurations.ts";
 import type {
@@ -27,7 +27,6 @@ import { unfence } from "./fence-desk.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
-export type LoopReply = { readonly code: RequestCode; readonly owner: NodeId | null };
 export type LoopAnswer = { readonly accepted: boolean; readonly text: string };
 
 const noAnswer: LoopAnswer = { accepted: false, text: "this node is not a member" };
@@ -70,7 +69,7 @@ export class EventLoop {
   readonly #parts: LoopParts;
   readonly #timers: NamedTimers<NodeTimer>;
   readonly #loop: StepLoop<Queued, NodeOutput>;
-  readonly #replies = new Map<number, (reply: LoopReply) => void>();
+  readonly #replies = new Map<number, (outcome: RequestOutcome) => void>();
   readonly #answers = new Map<number, (answer: LoopAnswer) => void>();
   #requests = 0;
   /** Of agents that run because this node is quorate. */
@@ -97,18 +96,18 @@ export class EventLoop {
   }
 
   /** Resolves when the request is answered; at the latest when this life of the node ends. */
-  request(request: UserRequest): Promise<LoopReply> {
+  request(request: UserRequest): Promise<RequestOutcome> {
     return this.#ask((number) => ({ type: "request", number, ...request }));
   }
 
-  /** Orders the end of a member; resolves with the code of the answer. */
-  async kill(victim: NodeId, who: string): Promise<RequestCode> {
-    return (await this.#ask((number) => ({ type: "kill", number, victim, who }))).code;
+  /** Orders the end of a member. */
+  kill(victim: NodeId, who: string): Promise<RequestOutcome> {
+    return this.#ask((number) => ({ type: "kill", number, victim, who }));
   }
 
-  /** Passes an operator's word on; resolves with the code of the answer. */
-  async acknowledge(victim: NodeId, who: string): Promise<RequestCode> {
-    return (await this.#ask((number) => ({ type: "acknowledge", number, victim, who }))).code;
+  /** Passes an operator's word on. */
+  acknowledge(victim: NodeId, who: string): Promise<RequestOutcome> {
+    return this.#ask((number) => ({ type: "acknowledge", number, victim, who }));
   }
 
   /** Orders other votes; resolves when all members go by them, or with the refusal in words. */
@@ -126,13 +125,13 @@ export class EventLoop {
     });
   }
 
-  /** Orders another configuration; resolves with the code of the answer. */
-  async propose(wish: Omit<Proposal, "number">): Promise<RequestCode> {
-    return (await this.#ask((number) => ({ type: "propose", number, ...wish }))).code;
+  /** Orders another configuration. */
+  propose(wish: Omit<Proposal, "number">): Promise<RequestOutcome> {
+    return this.#ask((number) => ({ type: "propose", number, ...wish }));
   }
 
-  #ask(input: (number: number) => NodeInput): Promise<LoopReply> {
-    if (this.#loop.ended) return Promise.resolve({ code: -9, owner: null });
+  #ask(input: (number: number) => NodeInput): Promise<RequestOutcome> {
+    if (this.#loop.ended) return Promise.resolve(refused("between-lives"));
     this.#requests += 1;
     const number = this.#requests;
     return new Promise((resolve) => {
@@ -146,7 +145,7 @@ export class EventLoop {
     this.#loop.end();
     this.#permit.abort();
     this.#timers.disarmAll();
-    for (const resolve of this.#replies.values()) resolve({ code: -9, owner: null });
+    for (const resolve of this.#replies.values()) resolve(failed("life-ended"));
     this.#replies.clear();
     for (const resolve of this.#answers.values()) resolve(noAnswer);
     this.#answers.clear();
@@ -217,7 +216,7 @@ export class EventLoop {
         this.#permit = new AbortController();
         return;
       case "reply":
-        this.#replies.get(output.number)?.({ code: output.code, owner: output.owner });
+        this.#replies.get(output.number)?.(output.outcome);
         this.#replies.delete(output.number);
         return;
       case "answer":

@@ -11,12 +11,13 @@ import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import type { FoundAgents } from "../config/found-agents.ts";
 import { checkHost, scriptProblems } from "../config/host-check.ts";
 import type { AcknowledgeReply } from "../control/protocol.ts";
+import { outcomeText } from "../control/request-codes.ts";
 import { replaceWhole } from "../io/atomic-file.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
 import { accept, refuse } from "../model/outcome.ts";
-import { type RequestCode, requestText } from "../model/request-codes.ts";
+import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
 import { missingScript } from "../services/missing-scripts.ts";
 import { searchAgents } from "./agent-search.ts";
@@ -29,7 +30,7 @@ type Parts = {
 };
 
 /** What the cluster made of a proposal. */
-export type ProposalEnd = { readonly code: RequestCode; readonly text: string };
+export type ProposalEnd = { readonly outcome: RequestOutcome; readonly text: string };
 
 /** Whoever has closed the file to others has his reasons. */
 const fileMode = { kept: true, otherwise: 0o640 } as const;
@@ -112,9 +113,9 @@ export class LiveConfiguration {
     const checked = await loadConfiguration(file, local.name, this.#stateDirectory);
     if (checked.loaded === null) return invalid(firstError(checked.complaints));
     if (objection !== null) return { accepted: false, text: `${local.name}: ${objection}` };
-    const { code, text } = await propose(next.value);
-    if (code === 0) return { accepted: true, text: "" };
-    return { accepted: false, text: text === "" ? requestText(code) : text };
+    const { outcome, text } = await propose(next.value);
+    if (outcome.type === "done") return { accepted: true, text: "" };
+    return { accepted: false, text: text === "" ? outcomeText(outcome) : text };
   }
 
   /** It is in force from here on. */

@@ -3,9 +3,10 @@
  * Does not know how orders are carried out.
  */
 import type { AcknowledgeReply, LeaveBody, LeaveReply } from "../control/protocol.ts";
+import { outcomeText, saysOnlyFailure } from "../control/request-codes.ts";
 import type { QuorumConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
-import { type RequestCode, requestText } from "../model/request-codes.ts";
+import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 
@@ -15,13 +16,13 @@ type ServiceOrder = {
   readonly target: NodeId | null;
 };
 
-/** The code's text; of a failure that has a reason, the reason, for the node that was asked. */
+/** The outcome's text; where that says too little, the reason, for the node that was asked. */
 export function serviceReplyText(
-  code: RequestCode,
+  outcome: RequestOutcome,
   order: ServiceOrder,
   status: ClusterStatus,
 ): string {
-  if (code !== -1) return requestText(code);
+  if (!saysOnlyFailure(outcome)) return outcomeText(outcome);
   const service = status.services?.find(({ name }) => name === order.service);
   const asked = order.target ?? status.localNode;
   const name = status.nodes.find(({ id }) => id === asked)?.name ?? "";
@@ -29,7 +30,7 @@ export function serviceReplyText(
   if (order.operation === "enable" && verdict?.fit === false) {
     return `${name} cannot run it: ${verdict.reason}; try -m NODE, or -F for the best one`;
   }
-  return service?.decisions.at(-1)?.text ?? requestText(code);
+  return service?.decisions.at(-1)?.text ?? outcomeText(outcome);
 }
 
 /** A second quorate part is possible when fewer votes are expected, unless nodes wait for all. */
@@ -41,16 +42,25 @@ export function leaveReply({ remove, force }: LeaveBody, conf: QuorumConf): Leav
   return { accepted: false, text };
 }
 
-export function killReply(code: RequestCode): AcknowledgeReply {
-  if (code === 0) return { accepted: true, text: "" };
-  return { accepted: false, text: code === -8 ? "it is no member" : requestText(code) };
+export function killReply(outcome: RequestOutcome): AcknowledgeReply {
+  if (outcome.type === "done") return { accepted: true, text: "" };
+  const absent = outcome.why === "no-member";
+  return { accepted: false, text: absent ? "it is no member" : outcomeText(outcome) };
 }
 
-export function acknowledgeReply(code: RequestCode, name: string): AcknowledgeReply {
-  const texts = new Map<number, string>([
-    [0, `${name} counts as off; its services may start elsewhere`],
-    [-6, `${name} is a member again: it proves by itself that it is clean`],
-    [-8, `${name} is not waiting to be fenced`],
-  ]);
-  return { accepted: code === 0, text: texts.get(code) ?? requestText(code) };
+export function acknowledgeReply(outcome: RequestOutcome, name: string): AcknowledgeReply {
+  if (outcome.type === "done") {
+    const text = `${name} counts as off; its services may start elsewhere`;
+    return { accepted: true, text };
+  }
+  switch (outcome.why) {
+    case "member-again": {
+      const text = `${name} is a member again: it proves by itself that it is clean`;
+      return { accepted: false, text };
+    }
+    case "no-victim":
+      return { accepted: false, text: `${name} is not waiting to be fenced` };
+    default:
+      return { accepted: false, text: outcomeText(outcome) };
+  }
 }

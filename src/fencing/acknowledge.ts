@@ -17,14 +17,14 @@ export type Acknowledgement = {
   readonly at: number;
 };
 
-/** The message to be ordered; `member`: the node is back and proves itself. */
+/** The message to be ordered, or why an operator cannot vouch for that node. */
 export function acknowledge(
   domain: FenceSnapshot,
   { victim, by, who, at }: Acknowledgement,
-): Result<FenceMessage, "no-victim" | "member"> {
+): Result<FenceMessage, "no-victim" | "member-again"> {
   const found = domain.victims.find((one) => one.node === victim);
   if (found === undefined) return refuse("no-victim");
-  if (domain.members.includes(victim) && !found.moved) return refuse("member");
+  if (domain.members.includes(victim) && !found.moved) return refuse("member-again");
   const text = `acknowledged by ${who}`;
   return accept({
     type: "fence-done",

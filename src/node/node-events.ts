@@ -7,7 +7,7 @@ import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
-import type { RequestCode } from "../model/request-codes.ts";
+import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import type { Ms } from "../model/time.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
@@ -159,12 +159,7 @@ export type NodeOutput =
   | { readonly type: "unfence"; readonly run: number }
   /** Quorum is lost: no agent of fencing is begun any more, and this node is not unfenced. */
   | { readonly type: "stand-down" }
-  | {
-      readonly type: "reply";
-      readonly number: number;
-      readonly code: RequestCode;
-      readonly owner: NodeId | null;
-    }
+  | { readonly type: "reply"; readonly number: number; readonly outcome: RequestOutcome }
   /** To an order that is answered in words. */
   | {
       readonly type: "answer";

@@ -11,6 +11,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { done, failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
 import { ms } from "../model/time.ts";
 import type { LocalInput, LocalOutput } from "../services/local-events.ts";
 import { LocalServices } from "../services/local-services.ts";
@@ -211,11 +212,11 @@ export class OwnServices {
     const ref = { node: this.#identity.self, life: this.life, number };
     const at = this.#outbox.wallMs;
     if ("service" in request && !this.#known.has(request.service)) {
-      this.#outbox.emit({ type: "reply", number, code: -4, owner: null });
+      this.#outbox.emit({ type: "reply", number, outcome: refused("unknown-service") });
       return;
     }
     if (!historyKnown) {
-      this.#outbox.emit({ type: "reply", number, code: -9, owner: null });
+      this.#outbox.emit({ type: "reply", number, outcome: refused("no-quorum") });
       return;
     }
     this.#requests.add(number);
@@ -235,17 +236,18 @@ export class OwnServices {
 
   /** Orders an operator's word that a victim is off; null: there is no quorate history. */
   acknowledge(word: Word, domain: FenceDomain | null): void {
-    const { number, victim, who } = word;
+    const outcome = domain === null ? refused("no-quorum") : this.#acknowledge(word, domain);
+    this.#outbox.emit({ type: "reply", number: word.number, outcome });
+  }
+
+  #acknowledge({ victim, who }: Word, domain: FenceDomain): RequestOutcome {
     const at = Math.floor(this.#outbox.wallMs / 1000);
     const by = this.#identity.self;
-    const message =
-      domain === null ? null : acknowledge(domain.snapshot(), { victim, by, who, at });
-    if (message?.ok === true) {
-      this.#outbox.notice("fencing", "alert", `${who} says that node ${victim} is off`);
-      this.#outbox.submit("app", { layer: "fencing", body: message.value });
-    }
-    const code = message === null ? -9 : message.ok ? 0 : message.problem === "member" ? -6 : -8;
-    this.#outbox.emit({ type: "reply", number, code, owner: null });
+    const message = acknowledge(domain.snapshot(), { victim, by, who, at });
+    if (!message.ok) return refused(message.problem);
+    this.#outbox.notice("fencing", "alert", `${who} says that node ${victim} is off`);
+    this.#outbox.submit("app", { layer: "fencing", body: message.value });
+    return done();
   }
 
   /** Tells the others of agents that an operator has run here. */
@@ -257,9 +259,9 @@ export class OwnServices {
   }
 
   reply(output: ReplyOutput): void {
-    const { ref, code, owner } = output;
+    const { ref, outcome } = output;
     if (ref.node !== this.#identity.self || !this.#requests.delete(ref.number)) return;
-    this.#outbox.emit({ type: "reply", number: ref.number, code, owner });
+    this.#outbox.emit({ type: "reply", number: ref.number, outcome });
   }
 
   /**
@@ -274,7 +276,7 @@ export class OwnServices {
     this.step({ type: "new-life" });
     this.#outbox.notice("services", "warning", `services are stopped on this node: ${why}`);
     for (const number of this.#requests) {
-      this.#outbox.emit({ type: "reply", number, code: -9, owner: null });
+      this.#outbox.emit({ type: "reply", number, outcome: failed("life-ended") });
     }
     this.#requests.clear();
     return this.#lives >= livesUsual;

@@ -12,6 +12,7 @@ import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { done, type RequestOutcome, refused } from "../model/request-outcome.ts";
 import { lastAtWork, missedNothing } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
@@ -55,14 +56,11 @@ export class QuorumDesk {
   }
 
   /** Orders the end of a member; `members` is empty while nothing can be ordered. */
-  kill(
-    { number, victim, who }: Extract<NodeInput, { readonly type: "kill" }>,
-    members: readonly NodeId[],
-  ): void {
-    const known = members.includes(victim);
-    if (known) this.#submit({ type: "kill", victim, by: this.#self, who });
-    const code = known ? 0 : members.length === 0 ? -9 : -8;
-    this.#outbox.emit({ type: "reply", number, code, owner: null });
+  kill(order: Extract<NodeInput, { readonly type: "kill" }>, members: readonly NodeId[]): void {
+    const { number, victim, who } = order;
+    const outcome = killOutcome(victim, members);
+    if (outcome.type === "done") this.#submit({ type: "kill", victim, by: this.#self, who });
+    this.#outbox.emit({ type: "reply", number, outcome });
   }
 
   /** `fencing` knows which of the absent nodes may be running. */
@@ -252,4 +250,10 @@ export class QuorumDesk {
   #name(node: NodeId): string {
     return this.#conf.nodes.find(({ id }) => id === node)?.name ?? `node ${node}`;
   }
+}
+
+/** The order is all that is answered: the victim ends when it is delivered. */
+function killOutcome(victim: NodeId, members: readonly NodeId[]): RequestOutcome {
+  if (members.includes(victim)) return done();
+  return refused(members.length === 0 ? "no-quorum" : "no-member");
 }

@@ -18,6 +18,7 @@
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
+import { done, failed, refused } from "../model/request-outcome.ts";
 import { beginRepair, beginStop, evaluate, evaluateAll } from "./evaluation.ts";
 import { ServiceIndex } from "./service-index.ts";
 import type { ConfProposal, ConfVote, InitDone } from "./service-messages.ts";
@@ -29,7 +30,7 @@ export function onProposal(draft: TableDraft, proposal: ConfProposal): void {
   const { ref, version, hash, text } = proposal;
   if (draft.nodes.get(ref.node)?.life !== ref.life) return;
   if (draft.change !== null) {
-    draft.reply([ref], -5);
+    draft.reply([ref], refused("change-under-way"));
     return;
   }
   draft.change = { ref, version, hash, text, stage: "voting", accepted: [] };
@@ -172,7 +173,7 @@ function* switchOver(draft: TableDraft, next: ClusterConf): TableWork {
   draft.emit({ type: "switch", conf: next, hash, text, clean });
   say(draft, "notice", `configuration version ${version} is in force`);
   draft.lastChange = { version, accepted: true, text: "" };
-  draft.reply([ref], 0);
+  draft.reply([ref], done());
   for (const [name, delta] of deltas) if (delta === "parts") startFresh(draft, before, name);
   yield* evaluateAll(draft, new Set());
 }
@@ -201,7 +202,7 @@ export function giveUp(draft: TableDraft, why: string): void {
   draft.next = null;
   draft.lastChange = { version: change.version, accepted: false, text: why };
   say(draft, "err", `configuration version ${change.version} is refused: ${why}`);
-  draft.reply([change.ref], -1);
+  draft.reply([change.ref], failed("change-given-up"));
   for (const [name, delta] of held) {
     const { state, owner, op } = draft.service(name);
     const parted = delta === "parts" && next !== null && goneParts(draft, next, name) > 0;

@@ -10,6 +10,7 @@
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
+import { failed } from "../model/request-outcome.ts";
 import { mayLeaveNode } from "./recovery-policy.ts";
 import { postponeStart, retryDelayMs } from "./retries.ts";
 import {
@@ -256,7 +257,7 @@ export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain)
   if (draft.isHeld(name)) {
     rest(draft, draft.service(name), "stopped");
     draft.decide(name, "stopped until the configuration has changed");
-    draft.reply(chain.requests, -6);
+    draft.reply(chain.requests, failed("stopped-for-change"));
     return;
   }
   const obstacle = startObstacle(draft, name, chain.cause);
@@ -301,7 +302,7 @@ function endChain(
   const service = draft.service(name);
   const conf = draft.serviceConf(name);
   const confined = end.chain.only !== null && !mayLeaveNode(conf.recovery);
-  draft.reply(end.chain.requests, -1);
+  draft.reply(end.chain.requests, failed("no-node-started-it"));
   if (confined) {
     rest(draft, service, "disabled");
     draft.decide(name, "disabled: the restart in place failed (restart-disable)", { level: "err" });

@@ -6,6 +6,8 @@
  * a member that joins learns both flags with the table; a node that leaves stops its frozen
  * services, since it leaves nobody behind to look after them.
  */
+
+import { done, refused } from "../model/request-outcome.ts";
 import { evaluateAll, failBack, failBackAll, settleDependent } from "./evaluation.ts";
 import type { LockRequest } from "./service-messages.ts";
 import type { RequestRef, ServiceRecord } from "./service-state.ts";
@@ -13,26 +15,30 @@ import type { TableDraft, TableWork } from "./table-draft.ts";
 
 /** Of a service at rest: it stays as it is until it is unfrozen. */
 export function freeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+  if (service.state === "failed") {
+    draft.reply([ref], refused("freeze-of-failed"));
+    return;
+  }
   // A change of the configuration may have to start or stop it again.
-  if (service.state === "failed" || draft.isHeld(service.name)) {
-    draft.reply([ref], -6);
+  if (draft.isHeld(service.name)) {
+    draft.reply([ref], refused("held-by-change"));
     return;
   }
   draft.put({ ...service, frozen: true, retryAt: null });
   draft.decide(service.name, "frozen");
-  draft.reply([ref], 0);
+  draft.reply([ref], done());
 }
 
 /** A service that is not frozen is evaluated all the same. */
 export function unfreeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
   const { name } = service;
   if (service.state === "failed" && !service.frozen) {
-    draft.reply([ref], -6);
+    draft.reply([ref], refused("freeze-of-failed"));
     return;
   }
   draft.put({ ...service, frozen: false });
   draft.decide(name, "unfrozen");
-  draft.reply([ref], 0);
+  draft.reply([ref], done());
   settleDependent(draft, name);
   for (const node of draft.readyNodes()) failBack(draft, node, name);
 }
@@ -51,5 +57,5 @@ export function* onLock(draft: TableDraft, request: LockRequest): TableWork {
       yield* evaluateAll(draft, new Set());
     }
   }
-  draft.reply([ref], 0);
+  draft.reply([ref], done());
 }

@@ -7,6 +7,7 @@
  * there is stopped, since nothing of it can be left.
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
+import { done, failed } from "../model/request-outcome.ts";
 import { followDependency, rest, tryNext } from "./evaluation.ts";
 import type { ServicesOff } from "./service-messages.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
@@ -87,7 +88,7 @@ function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rest
   };
   draft.put(freed);
   if (op === null || (op.kind === "repair" && desired === null)) {
-    draft.reply(op?.chain.requests ?? [], -1);
+    draft.reply(op?.chain.requests ?? [], failed("owner-lost"));
     const text = `stopped: ${name}, which ran it, is known to be off`;
     draft.decide(service.name, text, { level: "warning" });
     return "goes on";
@@ -97,8 +98,8 @@ function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rest
   if (end !== null) {
     rest(draft, draft.service(service.name), end);
     draft.decide(service.name, `${end}: ${name}, where it was busy, is known to be off`);
-    draft.reply(desired?.requests ?? [], 0);
-    draft.reply(op.chain.requests, resting === null ? -1 : 0);
+    draft.reply(desired?.requests ?? [], done());
+    draft.reply(op.chain.requests, resting === null ? failed("overtaken") : done());
     return "rests";
   }
   if (op.kind === "stop" && goingOn.includes(op.goal.type)) return "goes on";

@@ -5,6 +5,7 @@
  */
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { done, failed } from "../model/request-outcome.ts";
 import { giveUp } from "./conf-change.ts";
 import {
   beginRepair,
@@ -71,7 +72,8 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
   draft.startsDone += 1;
   draft.decide(service.name, `started on ${draft.nameOf(op.node)}`);
   const returned = op.chain.returned && op.chain.cause === "relocate";
-  draft.reply(op.chain.requests, returned ? -17 : 0, op.node);
+  const outcome = returned ? failed("back-on-origin", op.node) : done(op.node);
+  draft.reply(op.chain.requests, outcome);
   catchUp(draft, service, op);
   // A better node that became ready while it was starting has not been considered yet.
   const { cause, tried } = op.chain;
@@ -120,8 +122,7 @@ function onRepaired(
 ): void {
   const { service, op, message } = repaired;
   const { outcome, partial, text } = message;
-  const done = { ...service, op: null, desired: null, partial };
-  draft.put(done);
+  draft.put({ ...service, op: null, desired: null, partial });
   const good = outcome === "ok";
   const what = repairWords[op.parts];
   const end = good ? "complete" : `failed: ${text}`;
@@ -131,7 +132,7 @@ function onRepaired(
   draft.decide(service.name, `${what} on ${draft.nameOf(op.node)} ${end}${warned}${left}`, {
     level,
   });
-  draft.reply(op.chain.requests, good ? 0 : -1, op.node);
+  draft.reply(op.chain.requests, good ? done(op.node) : failed("repair-failed", op.node));
   if (op.parts === "gone" && !good) giveUp(draft, `parts of ${service.name} cannot be stopped`);
   if (draft.service(service.name).op !== null) return;
   if (op.parts === "gone" && draft.change === null && service.desired === null) {
@@ -192,8 +193,9 @@ function onStopped(draft: TableDraft, service: ServiceRecord, op: StopOp): void 
   if (service.desired !== null) {
     rest(draft, draft.service(service.name), service.desired.end);
     draft.decide(service.name, `${service.desired.end}, as asked while it was busy`);
-    draft.reply(service.desired.requests, 0);
-    draft.reply(op.chain.requests, op.goal.type === "rest" ? 0 : -1);
+    draft.reply(service.desired.requests, done());
+    const overtaken = op.goal.type !== "rest";
+    draft.reply(op.chain.requests, overtaken ? failed("overtaken") : done());
     return;
   }
   followGoal(draft, service.name, op);
@@ -204,7 +206,7 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
     case "rest":
       rest(draft, draft.service(name), op.goal.state);
       draft.decide(name, op.goal.state);
-      draft.reply(op.chain.requests, 0);
+      draft.reply(op.chain.requests, done());
       return;
     case "exit":
       draft.decide(name, `stopped, ${draft.nameOf(op.node)} is leaving`);
@@ -290,7 +292,7 @@ function onStopFailed(
       level: "alert",
       text: `${service.name}: marked disabled although parts may still run on ${where} (${text})`,
     });
-    draft.reply(requests, -19);
+    draft.reply(requests, failed("disabled-unclean"));
     return;
   }
   rest(draft, { ...service, owner: service.owner ?? op.node }, "failed");
@@ -302,7 +304,7 @@ function onStopFailed(
       `${service.name}: stop failed on ${where} (${text}); state failed; ` +
       "repair by hand, then clusvcadm-ts -d and -e",
   });
-  draft.reply(requests, -2);
+  draft.reply(requests, failed("stop-failed"));
   followDependency(draft, service.name);
 }
 

@@ -1,24 +1,32 @@
 /**
- * Requests of users: who may do what in which state, and with which code it is answered.
+ * Requests of users: what each of them does to a service in which state, and how it is answered.
  * Source: rgmanager rg_state.c, rg_thread.c; clusvcadm(8).
- * Deviations: nothing is interrupted for a target that is not allowed (-15) or occupied (-7), nor
- * when no other node could take the service (-17); a restart never breaks the failover domain;
- * a failed service is cleaned up where it failed, by force if need be, not where it was asked;
- * a service whose node awaits fencing answers -13, one in recovery -6 instead of starting twice;
- * while services are locked nothing is stopped that could not be started again.
+ * Deviations: nothing is interrupted for a target that is not legal or occupied, nor when no other
+ * node could take the service; a restart never breaks the failover domain; a failed service is
+ * cleaned up where it failed, by force if need be, not where it was asked; what awaits fencing or
+ * is in recovery is refused instead of being started twice; while services are locked nothing is
+ * stopped that could not be started again.
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { done, refused } from "../model/request-outcome.ts";
 import {
   abortStart,
   beginRepair,
   beginStart,
   beginStop,
-  startObstacle,
   tryNext,
   userChain,
 } from "./evaluation.ts";
 import { freeze, unfreeze } from "./freeze-and-lock.ts";
+import {
+  busyRefusal,
+  generalRefusal,
+  relocateRefusal,
+  relocateStoppedRefusal,
+  standstillRefusal,
+  startRefusal,
+} from "./request-refusals.ts";
 import type { ServiceRequest } from "./service-messages.ts";
 import {
   emptyChain,
@@ -29,36 +37,23 @@ import {
 } from "./service-state.ts";
 import type { TableDraft } from "./table-draft.ts";
 
-/** Users who wait for one operation; more would make the state too large to travel. */
-const waitingMax = 256;
-
 export function onRequest(draft: TableDraft, request: ServiceRequest): void {
   const origin = draft.nodes.get(request.ref.node);
   // A request of an earlier life was already answered there when that life ended.
   if (origin === undefined || origin.life !== request.ref.life) return;
   const service = draft.services.get(request.service);
   if (service === undefined) {
-    draft.reply([request.ref], -4);
+    draft.reply([request.ref], refused("unknown-service"));
     return;
   }
   const asked = request.target === null ? "" : ` to ${draft.nameOf(request.target)}`;
   const by = draft.nameOf(request.ref.node);
   draft.decide(service.name, `${request.operation}${asked} asked for on ${by}`);
   const current = draft.service(service.name);
-  const { operation } = request;
-  const awaited = draft.awaitedNode(service.name) !== null;
-  const aboutFreezing = operation === "freeze" || operation === "unfreeze";
-  // No resource that clusterd runs can move while it is up, in whatever state it is.
-  if (operation === "migrate") draft.reply([request.ref], -8);
-  else if (current.frozen && !aboutFreezing) draft.reply([request.ref], -11);
-  else if (awaited && operation !== "freeze") draft.reply([request.ref], -13);
-  else if (waitersOf(current) >= waitingMax) draft.reply([request.ref], -5);
+  const refusal = generalRefusal(draft, current, request.operation);
+  if (refusal !== null) draft.reply([request.ref], refused(refusal));
   else if (current.op !== null) onBusy(draft, current, { request, op: current.op });
   else onResting(draft, current, request);
-}
-
-function waitersOf({ op, desired }: ServiceRecord): number {
-  return (op?.chain.requests.length ?? 0) + (desired?.requests.length ?? 0);
 }
 
 function onBusy(
@@ -75,33 +70,30 @@ function onBusy(
       desire(draft, service, { request, op, end: "stopped" });
       return;
     case "enable":
-      if (op.kind === "repair") draft.reply([request.ref], -10, service.owner);
+      if (op.kind === "repair")
+        draft.reply([request.ref], refused("already-started", service.owner));
       else if (op.kind === "start" && (request.target ?? request.ref.node) === op.node) {
         const chain = { ...op.chain, requests: [...op.chain.requests, request.ref] };
         draft.put({ ...service, op: { ...op, chain } });
       } else {
-        draft.reply([request.ref], relocating(op) || op.kind === "start" ? -5 : -6);
+        draft.reply([request.ref], refused(busyRefusal(op)));
       }
       return;
     case "relocate":
-      draft.reply([request.ref], relocating(op) || op.kind === "start" ? -5 : -6);
+      draft.reply([request.ref], refused(busyRefusal(op)));
       return;
     case "restart":
-      draft.reply([request.ref], op.kind === "start" ? -5 : -6);
+      draft.reply([request.ref], refused(op.kind === "start" ? busyRefusal(op) : "busy"));
       return;
     case "freeze":
     case "unfreeze":
     case "convalesce":
     case "migrate":
-      draft.reply([request.ref], -6);
+      draft.reply([request.ref], refused("busy"));
       return;
     default:
       assertNever(request.operation);
   }
-}
-
-function relocating(op: Operation): boolean {
-  return op.chain.cause === "relocate";
 }
 
 /** Remembers the wanted end; disabled beats stopped, whatever came first. */
@@ -151,7 +143,7 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
       convalesce(draft, service, request.ref);
       return;
     case "migrate":
-      draft.reply([request.ref], -8);
+      draft.reply([request.ref], refused("not-migratable"));
       return;
     default:
       assertNever(request.operation);
@@ -159,8 +151,9 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
 }
 
 function enable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
-  if (service.state === "started") draft.reply([request.ref], -10, service.owner);
-  else if (service.state === "failed") draft.reply([request.ref], -2);
+  const { state, owner } = service;
+  if (state === "started") draft.reply([request.ref], refused("already-started", owner));
+  else if (state === "failed") draft.reply([request.ref], refused("start-of-failed"));
   else startFor(draft, service, { request, cause: "enable" });
 }
 
@@ -172,20 +165,9 @@ function startFor(
 ): void {
   const { request } = start;
   const refs = [request.ref];
-  if (draft.locked) {
-    draft.reply(refs, -6);
-    return;
-  }
-  if (draft.unknownHolders(service.name).length > 0) {
-    draft.reply(refs, -13);
-    return;
-  }
-  if (draft.isHeld(service.name) || service.pendingInit.length > 0) {
-    draft.reply(refs, -6);
-    return;
-  }
-  if (startObstacle(draft, service.name) !== null) {
-    draft.reply(refs, -7);
+  const refusal = startRefusal(draft, service);
+  if (refusal !== null) {
+    draft.reply(refs, refused(refusal));
     return;
   }
   if (request.byDomain) {
@@ -195,12 +177,12 @@ function startFor(
   }
   const node = request.target ?? request.ref.node;
   if (!draft.isReady(node)) {
-    draft.reply(refs, -12);
+    draft.reply(refs, refused("start-node-not-ready"));
     return;
   }
   const legal = draft.score(service.name, node) > 0;
   if (start.cause === "enable" && !legal) {
-    draft.reply(refs, -1);
+    draft.reply(refs, refused("start-node-not-legal"));
     return;
   }
   const chain = userChain(start.cause, request.ref, { prefer: node, fallback: node });
@@ -219,14 +201,16 @@ function refuseUnplaceable(
   service: ServiceRecord,
   refs: readonly RequestRef[],
 ): void {
-  draft.reply(refs, draft.crowdedNodes(service.name).length > 0 ? -16 : -15);
+  const crowded = draft.crowdedNodes(service.name).length > 0;
+  draft.reply(refs, refused(crowded ? "no-empty-node" : "no-legal-node"));
 }
 
 function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
   const unclean = service.state === "failed" || service.state === "disabled";
   const node = service.owner ?? cleanupNode(draft, service) ?? request.ref.node;
   if (!draft.isReady(node)) {
-    draft.reply([request.ref], draft.node(node).phase === "leaving" ? -6 : -13);
+    const leaving = draft.node(node).phase === "leaving";
+    draft.reply([request.ref], refused(leaving ? "stop-node-leaving" : "stop-node-away"));
     return;
   }
   beginStop(draft, service.name, {
@@ -249,12 +233,12 @@ function cleanupNode(draft: TableDraft, service: ServiceRecord): NodeId | null {
 
 function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
   if (service.state === "failed") {
-    draft.reply([request.ref], -1);
+    draft.reply([request.ref], refused("stop-of-failed"));
   } else if (service.owner === null) {
     draft.put({ ...service, retryAt: null, crowdedOut: false });
-    draft.reply([request.ref], 0);
+    draft.reply([request.ref], done());
   } else if (!draft.isReady(service.owner)) {
-    draft.reply([request.ref], -6);
+    draft.reply([request.ref], refused("owner-not-ready"));
   } else {
     beginStop(draft, service.name, {
       node: service.owner,
@@ -267,9 +251,11 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
 
 /** Starts the non-critical parts that were left out. */
 function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
-  if (service.state !== "started" || service.owner === null) draft.reply([ref], -8);
-  else if (!service.partial) draft.reply([ref], -10, service.owner);
-  else if (draft.isHeld(service.name) || !draft.isReady(service.owner)) draft.reply([ref], -6);
+  const { name, state, owner } = service;
+  if (state !== "started" || owner === null) draft.reply([ref], refused("not-started"));
+  else if (!service.partial) draft.reply([ref], refused("nothing-left-out", owner));
+  else if (draft.isHeld(name)) draft.reply([ref], refused("held-by-change"));
+  else if (!draft.isReady(owner)) draft.reply([ref], refused("owner-not-ready"));
   else {
     beginRepair(draft, service.name, {
       parts: "left-out",
@@ -280,14 +266,16 @@ function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef):
 }
 
 function restart(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
-  if (service.state === "disabled") draft.reply([request.ref], -8);
-  else if (service.state === "failed") draft.reply([request.ref], -1);
-  else if (service.owner === null) startFor(draft, service, { request, cause: "restart" });
-  else if (draft.locked || draft.isHeld(service.name) || !draft.isReady(service.owner)) {
-    draft.reply([request.ref], -6);
-  } else {
+  const { state, owner } = service;
+  const refusal = standstillRefusal(draft, service);
+  if (state === "disabled") draft.reply([request.ref], refused("disabled"));
+  else if (state === "failed") draft.reply([request.ref], refused("stop-of-failed"));
+  else if (owner === null) startFor(draft, service, { request, cause: "restart" });
+  else if (refusal !== null) draft.reply([request.ref], refused(refusal));
+  else if (!draft.isReady(owner)) draft.reply([request.ref], refused("owner-not-ready"));
+  else {
     beginStop(draft, service.name, {
-      node: service.owner,
+      node: owner,
       goal: { type: "restart" },
       chain: userChain("restart", request.ref, {}),
       why: "restart",
@@ -296,23 +284,10 @@ function restart(draft: TableDraft, service: ServiceRecord, request: ServiceRequ
 }
 
 function relocate(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
-  const refs = [request.ref];
-  if (service.state === "disabled") {
-    draft.reply(refs, -8);
-    return;
-  }
-  if (service.state === "failed") {
-    draft.reply(refs, -2);
-    return;
-  }
-  if (draft.locked || draft.isHeld(service.name)) {
-    draft.reply(refs, -6);
-    return;
-  }
   const target = request.target !== null && draft.isReady(request.target) ? request.target : null;
-  const refusal = target === null ? null : targetRefusal(draft, service, target);
+  const refusal = relocateRefusal(draft, service, target);
   if (refusal !== null) {
-    draft.reply(refs, refusal);
+    draft.reply([request.ref], refused(refusal));
     return;
   }
   const origin = service.owner ?? request.ref.node;
@@ -330,9 +305,8 @@ function relocateStopped(
   service: ServiceRecord,
   move: { readonly request: ServiceRequest; readonly chain: typeof emptyChain },
 ): void {
-  const obstacle = startObstacle(draft, service.name);
-  if (draft.unknownHolders(service.name).length > 0) draft.reply([move.request.ref], -13);
-  else if (obstacle !== null) draft.reply([move.request.ref], -7);
+  const refusal = relocateStoppedRefusal(draft, service);
+  if (refusal !== null) draft.reply([move.request.ref], refused(refusal));
   else tryNext(draft, service.name, move.chain);
 }
 
@@ -347,7 +321,7 @@ function relocateStarted(
 ): void {
   const { owner, target, chain } = move;
   if (!draft.isReady(owner)) {
-    draft.reply(chain.requests, -6);
+    draft.reply(chain.requests, refused("owner-not-ready"));
   } else if (target === owner) {
     beginStop(draft, service.name, {
       node: owner,
@@ -358,7 +332,7 @@ function relocateStarted(
   } else if (draft.candidates(service.name, [owner]).length === 0) {
     const nodes = draft.verdicts(service.name, chain.tried);
     draft.decide(service.name, "not relocated: no other node could take it", { nodes });
-    draft.reply(chain.requests, -17, owner);
+    draft.reply(chain.requests, refused("no-other-node", owner));
   } else {
     beginStop(draft, service.name, {
       node: owner,
@@ -367,10 +341,4 @@ function relocateStarted(
       why: target === null ? "relocate" : `relocate to ${draft.nameOf(target)}`,
     });
   }
-}
-
-function targetRefusal(draft: TableDraft, service: ServiceRecord, target: NodeId): -7 | -15 | null {
-  if (draft.score(service.name, target) === 0) return -15;
-  if (target === service.owner) return null;
-  return draft.exclusivityConflict(service.name, target) === null ? null : -7;
 }

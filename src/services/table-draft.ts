@@ -7,7 +7,7 @@
 import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
-import type { RequestCode } from "../model/request-codes.ts";
+import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./service-state.ts";
@@ -238,8 +238,8 @@ export class TableDraft {
     this.emit({ type: "notice", level, text: `${name}: ${text}${why}` });
   }
 
-  reply(refs: readonly RequestRef[], code: RequestCode, owner: NodeId | null = null): void {
-    for (const ref of refs) this.emit({ type: "reply", ref, code, owner });
+  reply(refs: readonly RequestRef[], outcome: RequestOutcome): void {
+    for (const ref of refs) this.emit({ type: "reply", ref, outcome });
   }
 
   decisionsOf(name: ServiceName): readonly Decision[] {

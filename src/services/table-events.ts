@@ -3,7 +3,7 @@
  */
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
-import type { RequestCode } from "../model/request-codes.ts";
+import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import type { AdoptOrder, OperationAbort, OperationOrder, RequestRef } from "./service-state.ts";
 
@@ -37,12 +37,7 @@ export type TableOutput =
   | OperationOrder
   | OperationAbort
   | AdoptOrder
-  | {
-      readonly type: "reply";
-      readonly ref: RequestRef;
-      readonly code: RequestCode;
-      readonly owner: NodeId | null;
-    }
+  | { readonly type: "reply"; readonly ref: RequestRef; readonly outcome: RequestOutcome }
   /** To be judged by every member, who then says so. */
   | {
       readonly type: "examine";

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { clusvcadm, noticePace } from "../../src/cli/clusvcadm.ts";
-import { requestCodes, requestText } from "../../src/model/request-codes.ts";
+import { requestCodes, requestText } from "../../src/control/request-codes.ts";
 import { version } from "../../src/model/version.ts";
 import { exampleService, exampleStatus } from "../control/fake-backend.ts";
 import { serve, temporarySocket, until } from "../control/served.ts";

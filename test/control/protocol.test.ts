@@ -10,8 +10,8 @@ import {
   parseServiceReply,
   servicePath,
 } from "../../src/control/protocol.ts";
+import { requestCodes } from "../../src/control/request-codes.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
-import { requestCodes } from "../../src/model/request-codes.ts";
 import { serviceStateNumbers } from "../../src/model/status.ts";
 import { exampleService, exampleStatus } from "./fake-backend.ts";
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { serviceReplyText } from "../../src/daemon/operator-replies.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
+import { refused } from "../../src/model/request-outcome.ts";
 import { exampleService, exampleStatus } from "../control/fake-backend.ts";
 import { run } from "../netns/child.ts";
 
@@ -26,11 +27,14 @@ test("a service that may not run where it is asked for says why", async (t) => {
   const decisions = [{ at: 1, text: "stopped: no node could start it", nodes: [] }];
   const status = exampleStatus({ services: [exampleService("web", { candidates, decisions })] });
   const order = { service, operation: "enable", target: null } as const;
-  const text = serviceReplyText(-1, order, { ...status, localNode: 1 });
+  const text = serviceReplyText(refused("start-node-not-legal"), order, {
+    ...status,
+    localNode: 1,
+  });
   t.match(text, /^node1\.example\.com cannot run it: not allowed by its failover domain/);
   t.equal(
-    serviceReplyText(-1, order, { ...status, localNode: 2 }),
+    serviceReplyText(refused("start-node-not-legal"), order, { ...status, localNode: 2 }),
     "stopped: no node could start it",
   );
-  t.equal(serviceReplyText(-4, order, status), "Service does not exist");
+  t.equal(serviceReplyText(refused("unknown-service"), order, status), "Service does not exist");
 });

@@ -4,6 +4,7 @@
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
 import { Cluster, id } from "../sim/cluster.ts";
+import { outcomeWord } from "../sim/cluster-machine.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { sampleConf } from "../sim/sample-conf.ts";
@@ -32,15 +33,15 @@ test("two nodes: the survivor waits for the operator's word, then takes over", a
   t.match(cluster.node(2)?.snapshot.fence.describe(id(1)), /cannot be fenced/);
   const word = cluster.acknowledge(2, 1);
   cluster.run(1000);
-  t.equal(word.reply?.code, 0);
+  t.equal(word.reply?.type, "done");
   t.equal(cluster.shown(2, P), "started 2");
   t.match(cluster.node(2)?.snapshot.fence.describe(id(1)), /^fenced \(override\)/);
 });
 
 test("case 22: a member, and who is no victim, cannot be acknowledged", async (t) => {
   const cluster = twoNodes();
-  t.equal(cluster.acknowledge(2, 1).reply?.code, -8);
-  t.equal(cluster.acknowledge(1, 1).reply?.code, -8);
+  t.equal(outcomeWord(cluster.acknowledge(2, 1).reply), "no-victim");
+  t.equal(outcomeWord(cluster.acknowledge(1, 1).reply), "no-victim");
   cluster.run(1000);
   t.equal(cluster.shown(2, P), "started 1");
 });
@@ -50,7 +51,7 @@ test("a node that is back but not clean yet is not acknowledged: it proves itsel
   cluster.crash(1).run(10_000);
   cluster.host(1).behaviours.set("/etc/init.d/qpidd stop", { takesMs: 20_000 });
   cluster.boot(1).run(3000);
-  t.equal(cluster.acknowledge(2, 1).reply?.code, -6);
+  t.equal(outcomeWord(cluster.acknowledge(2, 1).reply), "member-again");
   cluster.run(30_000);
   t.match(cluster.shown(2, P), /^started/);
 });
@@ -69,5 +70,5 @@ test("without quorum nobody is acknowledged", async (t) => {
   const membership = new PerfectMembership(time, [id(1), id(2), id(3)]);
   const cluster = new Cluster({ conf, time, membership, judge: judgeOwners });
   cluster.boot(1, 2, 3).run(5000).crash(2).crash(3).run(5000);
-  t.equal(cluster.acknowledge(1, 2).reply?.code, -9);
+  t.equal(outcomeWord(cluster.acknowledge(1, 2).reply), "no-quorum");
 });

@@ -2,12 +2,13 @@
  * A story told to a simulated cluster: commands in, the compact state of all nodes out, with the
  * warnings and replies since the last time it was asked for.
  */
+
+import { outcomeText } from "../../src/control/request-codes.ts";
 import type { FenceMethodConf, RecoveryPolicy } from "../../src/model/conf.ts";
-import { parseRequestCode, requestText } from "../../src/model/request-codes.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import { ms } from "../../src/model/time.ts";
 import { Cluster, id } from "../sim/cluster.ts";
-import type { Reply } from "../sim/cluster-machine.ts";
+import type { ReplyBox } from "../sim/cluster-machine.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { type SampleOptions, sampleConf } from "../sim/sample-conf.ts";
@@ -15,7 +16,7 @@ import { VirtualTime } from "../sim/virtual-time.ts";
 
 type Asked = {
   readonly text: string;
-  readonly box: { readonly reply: Reply | null };
+  readonly box: ReplyBox;
   told: boolean;
 };
 
@@ -101,9 +102,8 @@ export class Story {
       const { reply } = asked.box;
       if (reply === null) return [`${asked.text}: no reply yet`];
       asked.told = true;
-      const code = parseRequestCode(reply.code);
       const where = reply.owner === null ? "" : `, on node${reply.owner}`;
-      return [`${asked.text}: ${code === null ? reply.code : requestText(code)}${where}`];
+      return [`${asked.text}: ${outcomeText(reply)}${where}`];
     });
     return [this.#state(), ...replies, ...notices].join("\n");
   }

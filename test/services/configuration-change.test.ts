@@ -7,6 +7,7 @@ import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
 import { changeProblem } from "../../src/node/configurations.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
+import { outcomeWord } from "../sim/cluster-machine.ts";
 import type { ClusterOptions } from "../sim/cluster-options.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
@@ -49,11 +50,11 @@ function fresh(seen: Cluster, node: number): readonly string[] {
   return seen.host(node).calls.splice(0);
 }
 
-function reload(seen: Cluster, text: string): number | null {
+function reload(seen: Cluster, text: string) {
   for (const node of [1, 2, 3]) fresh(seen, node);
   const box = seen.propose(2, text);
   seen.run(3000);
-  return box.reply?.code ?? null;
+  return outcomeWord(box.reply);
 }
 
 const versions = (seen: Cluster) => [1, 2, 3].map((node) => seen.node(node)?.conf.version);
@@ -70,7 +71,7 @@ test("case 28: a service goes, one comes, a policy changes: nothing else is touc
   const next = { ...old, version: 19, services: { ...old.services, services } };
   const seen = cluster(old, { next });
   t.equal(seen.shown(1, "node3-qpidd-service"), "started 3");
-  t.equal(reload(seen, "next"), 0);
+  t.equal(reload(seen, "next"), "done");
   t.equal(seen.record(1, "node3-qpidd-service"), null);
   t.same(seen.runningOn("node3-qpidd-service"), []);
   t.equal(seen.runningOn("n").length, 1);
@@ -87,7 +88,7 @@ test("case 28: a service goes, one comes, a policy changes: nothing else is touc
 
 test("case 28: a version that cannot be read leaves everything as it is", async (t) => {
   const seen = cluster(withServices(18, web(two)), {});
-  t.equal(reload(seen, "nonsense"), -1);
+  t.equal(reload(seen, "nonsense"), "change-given-up");
   t.same(versions(seen), [18, 18, 18]);
   t.same(files(seen), ["first", "first", "first"]);
   t.match(seen.node(1)?.snapshot.table?.change.last, { accepted: false, text: /no such text/ });
@@ -101,9 +102,9 @@ test("only services may change, and only to a later version", async (t) => {
     fencing: { ...first.fencing, cleanStart: true },
   };
   const seen = cluster(first, { older, fencing });
-  t.equal(reload(seen, "older"), -1);
+  t.equal(reload(seen, "older"), "change-given-up");
   t.match(seen.node(3)?.snapshot.table?.change.last?.text, /older or equal the running config/);
-  t.equal(reload(seen, "fencing"), -1);
+  t.equal(reload(seen, "fencing"), "change-given-up");
   t.match(seen.node(3)?.snapshot.table?.change.last?.text, /<fence_daemon> cannot change/);
   t.same(versions(seen), [18, 18, 18]);
   t.same(
@@ -123,7 +124,7 @@ test("a text that would not fit into a message is refused before it travels", (t
 test("G1: one member's refusal keeps the old one in force everywhere", async (t) => {
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web(two)), { next }, { cannotRead: [3] });
-  t.equal(reload(seen, "next"), -1);
+  t.equal(reload(seen, "next"), "change-given-up");
   t.match(seen.node(1)?.snapshot.table?.change.last?.text, /node3\.example\.com: .*no such text/);
   t.same(versions(seen), [18, 18, 18]);
 });
@@ -135,12 +136,12 @@ test("O3: a new service is stopped once before anything else is done with it", a
     seen.host(node).behaviours.set("/etc/init.d/n stop", { takesMs: 3000 });
   const box = seen.propose(2, "next");
   seen.run(1000);
-  t.equal(box.reply?.code, 0);
+  t.equal(box.reply?.type, "done");
   const disabled = seen.request(1, "disable", { service: "n" });
   seen.run(1000);
   t.equal(disabled.reply, null);
   seen.run(7000);
-  t.equal(disabled.reply?.code, 0);
+  t.equal(disabled.reply?.type, "done");
   t.equal(seen.shown(1, "n"), "disabled (none)");
   const stops = seen.host(1).calls.filter((call) => call === "service:n stop");
   t.equal(stops.length, 2, "one after the other");
@@ -151,7 +152,7 @@ test("resource case 24: a value that may change needs no stop and no start", asy
   const next = withServices(19, web(two, { domain: "node2-domain", recovery: "relocate" }));
   const seen = cluster(first, { next });
   t.equal(seen.shown(2, "web"), "started 1");
-  t.equal(reload(seen, "next"), 0);
+  t.equal(reload(seen, "next"), "done");
   t.same(
     fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
     [],
@@ -164,13 +165,13 @@ test("resource case 25: another attribute restarts the service, an interval noth
   const interval = withServices(19, web([script("b", { actions }), script("a")]));
   const domain = withServices(20, web(two, { domain: "node1-domain" }));
   const seen = cluster(withServices(18, web(two)), { interval, domain });
-  t.equal(reload(seen, "interval"), 0);
+  t.equal(reload(seen, "interval"), "done");
   t.same(
     fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
     [],
     "nor another order",
   );
-  t.equal(reload(seen, "domain"), 0);
+  t.equal(reload(seen, "domain"), "done");
   const calls = fresh(seen, 1).filter((call) => / (start|stop)$/.test(call));
   t.ok(calls.includes("service:web stop") && calls.includes("service:web start"));
   t.equal(seen.shown(2, "web"), "started 1");
@@ -179,7 +180,7 @@ test("resource case 25: another attribute restarts the service, an interval noth
 test("resource case 26: what is added to a running service starts, no more", async (t) => {
   const next = withServices(19, web([script("a"), script("b"), script("c"), ip("20.0.20.9")]));
   const seen = cluster(withServices(18, web(two)), { next });
-  t.equal(reload(seen, "next"), 0);
+  t.equal(reload(seen, "next"), "done");
   t.same(
     fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
     ["service:web start"],
@@ -192,7 +193,7 @@ test("what is taken out of a running service stops, the rest is untouched", asyn
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web([...two, ip("20.0.20.9")])), { next });
   t.same(seen.holders("20.0.20.9"), [1]);
-  t.equal(reload(seen, "next"), 0);
+  t.equal(reload(seen, "next"), "done");
   t.same(
     fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
     ["service:web stop"],
@@ -209,7 +210,7 @@ test("G2: a stop that fails keeps the old one, and what was stopped comes back",
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web(two), other), { next });
   seen.host(1).behaviours.set("/etc/init.d/b stop", { code: 1 });
-  t.equal(reload(seen, "next"), -1);
+  t.equal(reload(seen, "next"), "change-given-up");
   t.same(versions(seen), [18, 18, 18]);
   t.equal(seen.record(1, "web")?.state, "failed");
   t.equal(seen.runningOn("other").length, 1, "which the new one does not have");
@@ -220,12 +221,12 @@ test("an affected service that is failed, busy or frozen refuses the change", as
   const seen = cluster(withServices(18, web(two)), { next });
   seen.request(1, "freeze", { service: "web" });
   seen.run(500);
-  t.equal(reload(seen, "next"), -1);
+  t.equal(reload(seen, "next"), "change-given-up");
   t.match(seen.node(1)?.snapshot.table?.change.last?.text, /service:web is frozen/);
   seen.request(1, "unfreeze", { service: "web" });
   seen.lock(1, "lock");
   seen.run(500);
-  t.equal(reload(seen, "next"), -1);
+  t.equal(reload(seen, "next"), "change-given-up");
   t.match(seen.node(1)?.snapshot.table?.change.last?.text, /locked/);
 });
 
@@ -235,7 +236,7 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   seen.crash(3).run(9000);
   const box = seen.propose(1, "next");
   seen.run(3000);
-  t.equal(box.reply?.code, 0);
+  t.equal(box.reply?.type, "done");
   t.equal(seen.file(3), "first");
   seen.boot(3).run(5000);
   t.same(files(seen), ["next", "next", "next"]);
@@ -258,8 +259,8 @@ test("T1: what is ordered while a node reads a file is not lost on it", async (t
   ];
   seen.run(6000);
   t.same(
-    boxes.map(({ reply }) => reply?.code),
-    [0, 0],
+    boxes.map(({ reply }) => reply?.type),
+    ["done", "done"],
   );
   const tables = [1, 2, 3].map((node) => seen.node(node)?.snapshot.table?.snapshot());
   t.same(tables[2], tables[0]);
@@ -277,7 +278,7 @@ test("a node that joins while services are stopped for a change can read what co
   seen.run(1000).boot(3).run(4000);
   t.match(seen.node(3)?.snapshot.table?.change.pending, { stage: "stopping" });
   seen.run(9000);
-  t.equal(box.reply?.code, 0);
+  t.equal(box.reply?.type, "done");
   t.same(versions(seen), [19, 19, 19]);
   t.same(files(seen), ["next", "next", "next"]);
 });
@@ -314,7 +315,7 @@ test("the owner dies while its service is stopped for the change", async (t) => 
   t.equal(box.reply, null, "not while it might still be running");
   t.equal(seen.shown(2, "web"), "stopping 1");
   seen.run(9000);
-  t.equal(box.reply?.code, 0);
+  t.equal(box.reply?.type, "done");
   t.equal(seen.record(2, "web"), null);
   t.equal(seen.runningOn("n").length, 1);
 });
@@ -325,7 +326,8 @@ test("another membership during the vote ends it; two proposals at once do not m
   const first = seen.propose(1, "next");
   const second = seen.propose(2, "next");
   seen.run(3000);
-  t.same([first.reply?.code, second.reply?.code].toSorted(), [-5, 0]);
+  const answers = [first, second].map(({ reply }) => outcomeWord(reply));
+  t.same(answers.toSorted(), ["change-under-way", "done"]);
   t.equal(seen.record(1, service("web"))?.state, "started");
 });
 
@@ -356,20 +358,20 @@ test("G1: it is decided by the last vote; votes of others and of other lives do 
   driver.examined = "hash of next";
   driver.vote(3, true);
   t.same(driver.switched, [19]);
-  t.equal(driver.codes.get(number), 0);
+  t.equal(driver.outcome(number), "done");
   t.end();
 });
 
 test("another view during the vote ends it, in later stages it does not", (t) => {
   const early = voting(web(two), guest);
   early.driver.vote(1, true).view(1, 2).vote(1, true).vote(2, true);
-  t.equal(early.driver.codes.get(early.number), -1);
+  t.equal(early.driver.outcome(early.number), "change-given-up");
   t.match(early.driver.table.change.last?.text, /membership has changed/);
   const late = voting(guest);
   for (const node of [1, 2, 3]) late.driver.vote(node, true);
   t.equal(late.driver.awaited("web"), "stop on 1");
   late.driver.view(1, 2);
-  t.equal(late.driver.codes.has(late.number), false);
+  t.equal(late.driver.outcome(late.number), null);
   late.driver.answer();
   t.same(late.driver.switched, [19]);
   t.end();
@@ -380,7 +382,10 @@ test("what is new starts when every ready node has stopped it once, or is gone",
   for (const node of [1, 2, 3]) driver.vote(node, true);
   t.match(driver.table.waitingFor(service("guest")), /to have stopped it once/);
   t.match(driver.table.wait(service("guest")), { kind: "operation", nodes: [1, 2, 3], remedy: "" });
-  t.equal(driver.codes.get(driver.request(1, "enable", { service: "guest" })), -6);
+  const early = driver.request(1, "enable", { service: "guest" });
+  t.equal(driver.outcome(early), "start-before-first-stop");
+  const elsewhere = driver.request(1, "relocate", { service: "guest" });
+  t.equal(driver.outcome(elsewhere), "relocate-before-first-stop");
   driver.initDone(1, 19).initDone(2, 18).initDone(2, 19);
   t.equal(driver.record("guest").state, "stopped");
   driver.view(1, 2);
@@ -392,10 +397,10 @@ test("requests meanwhile: busy, or to be tried again; a disable holds", (t) => {
   const { driver } = voting(web(two, { priority: 7 }));
   for (const node of [1, 2, 3]) driver.vote(node, true);
   t.equal(driver.record("web").state, "stopping");
-  t.equal(driver.codes.get(driver.request(1, "enable", { service: "web" })), -6);
+  t.equal(driver.outcome(driver.request(1, "enable", { service: "web" })), "busy");
   const number = driver.request(1, "disable", { service: "web" });
   driver.succeed();
-  t.equal(driver.codes.get(number), 0);
+  t.equal(driver.outcome(number), "done");
   t.same(driver.switched, [19]);
   for (const node of [1, 2, 3]) driver.initDone(node, 19);
   t.equal(driver.record("web").state, "disabled", "an operator's word outlives its definition");
@@ -413,7 +418,7 @@ test("two services lose parts, one cannot: the other one is restarted whole", (t
   for (const node of [1, 2, 3]) driver.vote(node, true);
   t.same([driver.awaited("web"), driver.awaited("other")], ["repair on 1", "repair on 1"]);
   driver.answer("failed");
-  t.equal(driver.codes.get(number), -1);
+  t.equal(driver.outcome(number), "change-given-up");
   driver.succeed();
   t.same([driver.record("web").state, driver.record("other").state], ["started", "started"]);
   t.ok(
@@ -437,7 +442,7 @@ test("a service that a change works on cannot be frozen before that has ended", 
   const [repair] = driver.operations.splice(ended, 1);
   if (repair === undefined) throw new Error("no part is stopped");
   driver.result(repair.operation, "ok");
-  t.equal(driver.codes.get(driver.request(2, "freeze", { service: "web" })), -6);
+  t.equal(driver.outcome(driver.request(2, "freeze", { service: "web" })), "held-by-change");
   driver.answer("failed").succeed();
   t.equal(driver.record("web").state, "started", "restarted with all its parts");
   t.end();
@@ -456,7 +461,8 @@ test("G2: a part that fails during a change is not restarted with what is gone",
   const [repair] = driver.operations.splice(at, 1);
   if (repair === undefined) throw new Error("no part is stopped");
   driver.result(repair.operation, "ok", { partial: true });
-  t.equal(driver.codes.get(driver.request(2, "convalesce", { service: "web" })), -6);
+  const convalesce = driver.request(2, "convalesce", { service: "web" });
+  t.equal(driver.outcome(convalesce), "held-by-change");
   driver.checkFails("web", "part-failed");
   t.equal(driver.awaited("web"), "stop on 1");
   driver.succeed();
@@ -481,7 +487,7 @@ test("T3: a change does not hide a node that might be running a service", (t) =>
     t.match(driver.table.waitingFor(service("web")), /node3\S* might be running it/);
     const number = driver.propose(1, "next", 19);
     driver.vote(1, true).vote(2, true);
-    t.equal(driver.codes.get(number), -1);
+    t.equal(driver.outcome(number), "change-given-up");
     t.match(driver.table.change.last?.text, /node3\S* might be running service:web/);
     t.equal(driver.record("web").state, "stopped");
     driver.fenced(3).succeed();

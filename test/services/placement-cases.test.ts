@@ -33,10 +33,6 @@ function started(...services: readonly ServiceConf[]): TableDriver {
   return new TableDriver(conf(services)).view(1, 2, 3).ready(1, 2, 3).succeed();
 }
 
-function code(driver: TableDriver, number: number): number | undefined {
-  return driver.codes.get(number);
-}
-
 // --- recovery windows ---------------------------------------------------------------------------
 
 const window = { maxRestarts: 2, restartExpireMs: ms(300_000) };
@@ -119,7 +115,7 @@ test("a start that never ends holds neither a disable nor the end of its node ba
   t.equal(driver.operations[0]?.operation.kind, "stop", "not before the start has ended");
   driver.answer();
   t.equal(driver.shown("p"), "disabled (1)");
-  t.equal(code(driver, disabled), 0);
+  t.equal(driver.outcome(disabled), "done");
 
   driver.aborted.length = 0;
   driver.request(1, "enable", { service: "p", target: 1 });
@@ -190,7 +186,7 @@ test("case 20: nothing is placed beside an exclusive service, a target is refuse
   const driver = started(plain("x", { exclusive: true }), plain("p"));
   t.same([driver.shown("x"), driver.shown("p")], ["started 1", "started 2"]);
   const number = driver.request(3, "relocate", { service: "p", target: 1 });
-  t.equal(code(driver, number), -7);
+  t.equal(driver.outcome(number), "target-occupied");
   t.same(driver.operations, [], "untouched");
   driver.view(1, 3).fenced(2).succeed();
   t.equal(driver.shown("p"), "started 3", "never on node 1");
@@ -244,10 +240,11 @@ test("case 20: what a user has stopped does not start because a node is free", a
   t.equal(driver.succeed().shown("x"), "stopped (none)");
 });
 
-test("case 20: enabling an exclusive service without an empty node answers -16", async (t) => {
+test("case 20: enabling an exclusive service without an empty node is refused", async (t) => {
   const driver = crowded();
   for (const byDomain of [false, true]) {
-    t.equal(code(driver, driver.request(1, "enable", { service: "x", byDomain })), -16);
+    const number = driver.request(1, "enable", { service: "x", byDomain });
+    t.equal(driver.outcome(number), "no-empty-node");
   }
 });
 
@@ -263,7 +260,8 @@ test("case 21: enable is refused while the dependency is not started", async (t)
   driver.request(1, "disable", { service: "a" });
   driver.succeed();
   t.equal(driver.record("b").state, "stopped");
-  t.equal(code(driver, driver.request(2, "enable", { service: "b" })), -7);
+  const early = driver.request(2, "enable", { service: "b" });
+  t.equal(driver.outcome(early), "dependency-not-started");
   driver.request(1, "enable", { service: "a" });
   driver.succeed();
   t.equal(driver.shown("b"), "started 2", "it follows");
@@ -302,11 +300,12 @@ test("case 21: a soft dependent is recovered, restarted and moved without it", a
   t.equal(driver.record("b").state, "started", "recovered");
   for (const operation of ["restart", "relocate"] as const) {
     const number = driver.request(1, operation, { service: "b" });
-    t.equal(code(driver.succeed(), number), 0, operation);
+    t.equal(driver.succeed().outcome(number), "done", operation);
   }
   driver.request(1, "stop", { service: "b" });
   driver.succeed();
-  t.equal(code(driver, driver.request(1, "enable", { service: "b" })), -7, "a first start");
+  const first = driver.request(1, "enable", { service: "b" });
+  t.equal(driver.outcome(first), "dependency-not-started", "a first start");
 });
 
 // --- autostart ----------------------------------------------------------------------------------

@@ -87,155 +87,155 @@ const operations = [
   "convalesce",
 ] as const;
 
-/** At once: a code, an operation, or `waits`; then, when all succeeds: state and code. */
+/** At once: an answer, an operation, or `waits`; then, when all succeeds: state and answer. */
 type Row = Readonly<
   Record<(typeof operations)[number], readonly [atOnce: string, inTheEnd: string]>
 >;
 
 const pending: Row = {
-  enable: ["-13", "started 1"],
-  disable: ["-13", "started 1"],
-  stop: ["-13", "started 1"],
-  restart: ["-13", "started 1"],
-  relocate: ["-13", "started 1"],
-  freeze: ["0", "started 1"],
-  unfreeze: ["-13", "started 1"],
-  convalesce: ["-13", "started 1"],
+  enable: ["fencing-awaited", "started 1"],
+  disable: ["fencing-awaited", "started 1"],
+  stop: ["fencing-awaited", "started 1"],
+  restart: ["fencing-awaited", "started 1"],
+  relocate: ["fencing-awaited", "started 1"],
+  freeze: ["done", "started 1"],
+  unfreeze: ["fencing-awaited", "started 1"],
+  convalesce: ["fencing-awaited", "started 1"],
 };
 
 /** It is started, and busy. */
 const underRepair: Row = {
-  enable: ["-10", "started 1"],
-  disable: ["waits", "disabled (1), 0"],
-  stop: ["waits", "stopped (1), 0"],
-  restart: ["-6", "started 1"],
-  relocate: ["-6", "started 1"],
-  freeze: ["-6", "started 1"],
-  unfreeze: ["-6", "started 1"],
-  convalesce: ["-6", "started 1"],
+  enable: ["already-started", "started 1"],
+  disable: ["waits", "disabled (1), done"],
+  stop: ["waits", "stopped (1), done"],
+  restart: ["busy", "started 1"],
+  relocate: ["busy", "started 1"],
+  freeze: ["busy", "started 1"],
+  unfreeze: ["busy", "started 1"],
+  convalesce: ["busy", "started 1"],
 };
 
 const table: Readonly<Record<State, Row>> = {
   stopped: {
-    enable: ["start on 2", "started 2, 0"],
-    disable: ["stop on 2", "disabled (1), 0"],
-    stop: ["0", "stopped (1)"],
-    restart: ["start on 2", "started 2, 0"],
-    relocate: ["start on 1", "started 1, 0"],
-    freeze: ["0", "stopped (1)"],
-    unfreeze: ["0", "started 1"],
-    convalesce: ["-8", "stopped (1)"],
+    enable: ["start on 2", "started 2, done"],
+    disable: ["stop on 2", "disabled (1), done"],
+    stop: ["done", "stopped (1)"],
+    restart: ["start on 2", "started 2, done"],
+    relocate: ["start on 1", "started 1, done"],
+    freeze: ["done", "stopped (1)"],
+    unfreeze: ["done", "started 1"],
+    convalesce: ["not-started", "stopped (1)"],
   },
   disabled: {
-    enable: ["start on 2", "started 2, 0"],
-    disable: ["stop on 2", "disabled (1), 0"],
-    stop: ["0", "disabled (1)"],
-    restart: ["-8", "disabled (1)"],
-    relocate: ["-8", "disabled (1)"],
-    freeze: ["0", "disabled (1)"],
-    unfreeze: ["0", "disabled (1)"],
-    convalesce: ["-8", "disabled (1)"],
+    enable: ["start on 2", "started 2, done"],
+    disable: ["stop on 2", "disabled (1), done"],
+    stop: ["done", "disabled (1)"],
+    restart: ["disabled", "disabled (1)"],
+    relocate: ["disabled", "disabled (1)"],
+    freeze: ["done", "disabled (1)"],
+    unfreeze: ["done", "disabled (1)"],
+    convalesce: ["not-started", "disabled (1)"],
   },
   starting: {
-    enable: ["-5", "started 1"],
-    disable: ["waits", "disabled (1), 0"],
-    stop: ["waits", "stopped (1), 0"],
-    restart: ["-5", "started 1"],
-    relocate: ["-5", "started 1"],
-    freeze: ["-6", "started 1"],
-    unfreeze: ["-6", "started 1"],
-    convalesce: ["-6", "started 1"],
+    enable: ["being-started", "started 1"],
+    disable: ["waits", "disabled (1), done"],
+    stop: ["waits", "stopped (1), done"],
+    restart: ["being-started", "started 1"],
+    relocate: ["being-started", "started 1"],
+    freeze: ["busy", "started 1"],
+    unfreeze: ["busy", "started 1"],
+    convalesce: ["busy", "started 1"],
   },
   started: {
-    enable: ["-10", "started 1"],
-    disable: ["stop on 1", "disabled (1), 0"],
-    stop: ["stop on 1", "stopped (1), 0"],
-    restart: ["stop on 1", "started 1, 0"],
-    relocate: ["stop on 1", "started 2, 0"],
-    freeze: ["0", "started 1"],
-    unfreeze: ["0", "started 1"],
-    convalesce: ["-10", "started 1"],
+    enable: ["already-started", "started 1"],
+    disable: ["stop on 1", "disabled (1), done"],
+    stop: ["stop on 1", "stopped (1), done"],
+    restart: ["stop on 1", "started 1, done"],
+    relocate: ["stop on 1", "started 2, done"],
+    freeze: ["done", "started 1"],
+    unfreeze: ["done", "started 1"],
+    convalesce: ["nothing-left-out", "started 1"],
   },
   stopping: {
-    enable: ["-6", "started 1"],
-    disable: ["waits", "disabled (1), 0"],
-    stop: ["waits", "stopped (1), 0"],
-    restart: ["-6", "started 1"],
-    relocate: ["-6", "started 1"],
-    freeze: ["-6", "started 1"],
-    unfreeze: ["-6", "started 1"],
-    convalesce: ["-6", "started 1"],
+    enable: ["busy", "started 1"],
+    disable: ["waits", "disabled (1), done"],
+    stop: ["waits", "stopped (1), done"],
+    restart: ["busy", "started 1"],
+    relocate: ["busy", "started 1"],
+    freeze: ["busy", "started 1"],
+    unfreeze: ["busy", "started 1"],
+    convalesce: ["busy", "started 1"],
   },
   recoverable: {
-    enable: ["-6", "started 1"],
-    disable: ["waits", "disabled (1), 0"],
-    stop: ["waits", "stopped (1), 0"],
-    restart: ["-6", "started 1"],
-    relocate: ["-6", "started 1"],
-    freeze: ["-6", "started 1"],
-    unfreeze: ["-6", "started 1"],
-    convalesce: ["-6", "started 1"],
+    enable: ["busy", "started 1"],
+    disable: ["waits", "disabled (1), done"],
+    stop: ["waits", "stopped (1), done"],
+    restart: ["busy", "started 1"],
+    relocate: ["busy", "started 1"],
+    freeze: ["busy", "started 1"],
+    unfreeze: ["busy", "started 1"],
+    convalesce: ["busy", "started 1"],
   },
   failed: {
-    enable: ["-2", "failed (1)"],
-    disable: ["stop on 1", "disabled (1), 0"],
-    stop: ["-1", "failed (1)"],
-    restart: ["-1", "failed (1)"],
-    relocate: ["-2", "failed (1)"],
-    freeze: ["-6", "failed (1)"],
-    unfreeze: ["-6", "failed (1)"],
-    convalesce: ["-8", "failed (1)"],
+    enable: ["start-of-failed", "failed (1)"],
+    disable: ["stop on 1", "disabled (1), done"],
+    stop: ["stop-of-failed", "failed (1)"],
+    restart: ["stop-of-failed", "failed (1)"],
+    relocate: ["start-of-failed", "failed (1)"],
+    freeze: ["freeze-of-failed", "failed (1)"],
+    unfreeze: ["freeze-of-failed", "failed (1)"],
+    convalesce: ["not-started", "failed (1)"],
   },
   frozen: {
-    enable: ["-11", "started 1"],
-    disable: ["-11", "started 1"],
-    stop: ["-11", "started 1"],
-    restart: ["-11", "started 1"],
-    relocate: ["-11", "started 1"],
-    freeze: ["0", "started 1"],
-    unfreeze: ["0", "started 1"],
-    convalesce: ["-11", "started 1"],
+    enable: ["frozen", "started 1"],
+    disable: ["frozen", "started 1"],
+    stop: ["frozen", "started 1"],
+    restart: ["frozen", "started 1"],
+    relocate: ["frozen", "started 1"],
+    freeze: ["done", "started 1"],
+    unfreeze: ["done", "started 1"],
+    convalesce: ["frozen", "started 1"],
   },
   "started, all locked": {
-    enable: ["-10", "started 1"],
-    disable: ["stop on 1", "disabled (1), 0"],
-    stop: ["stop on 1", "stopped (1), 0"],
-    restart: ["-6", "started 1"],
-    relocate: ["-6", "started 1"],
-    freeze: ["0", "started 1"],
-    unfreeze: ["0", "started 1"],
-    convalesce: ["-10", "started 1"],
+    enable: ["already-started", "started 1"],
+    disable: ["stop on 1", "disabled (1), done"],
+    stop: ["stop on 1", "stopped (1), done"],
+    restart: ["locked", "started 1"],
+    relocate: ["locked", "started 1"],
+    freeze: ["done", "started 1"],
+    unfreeze: ["done", "started 1"],
+    convalesce: ["nothing-left-out", "started 1"],
   },
   "stopped, all locked": {
-    enable: ["-6", "stopped (1)"],
-    disable: ["stop on 2", "disabled (1), 0"],
-    stop: ["0", "stopped (1)"],
-    restart: ["-6", "stopped (1)"],
-    relocate: ["-6", "stopped (1)"],
-    freeze: ["0", "stopped (1)"],
-    unfreeze: ["0", "stopped (1)"],
-    convalesce: ["-8", "stopped (1)"],
+    enable: ["locked", "stopped (1)"],
+    disable: ["stop on 2", "disabled (1), done"],
+    stop: ["done", "stopped (1)"],
+    restart: ["locked", "stopped (1)"],
+    relocate: ["locked", "stopped (1)"],
+    freeze: ["done", "stopped (1)"],
+    unfreeze: ["done", "stopped (1)"],
+    convalesce: ["not-started", "stopped (1)"],
   },
   "owner lost": pending,
   "stopping on a lost owner": {
-    enable: ["-13", "stopping 1"],
-    disable: ["-13", "stopping 1"],
-    stop: ["-13", "stopping 1"],
-    restart: ["-13", "stopping 1"],
-    relocate: ["-13", "stopping 1"],
-    freeze: ["-6", "stopping 1"],
-    unfreeze: ["-13", "stopping 1"],
-    convalesce: ["-13", "stopping 1"],
+    enable: ["fencing-awaited", "stopping 1"],
+    disable: ["fencing-awaited", "stopping 1"],
+    stop: ["fencing-awaited", "stopping 1"],
+    restart: ["fencing-awaited", "stopping 1"],
+    relocate: ["fencing-awaited", "stopping 1"],
+    freeze: ["busy", "stopping 1"],
+    unfreeze: ["fencing-awaited", "stopping 1"],
+    convalesce: ["fencing-awaited", "stopping 1"],
   },
   partial: {
-    enable: ["-10", "started 1"],
-    disable: ["stop on 1", "disabled (1), 0"],
-    stop: ["stop on 1", "stopped (1), 0"],
-    restart: ["stop on 1", "started 1, 0"],
-    relocate: ["stop on 1", "started 2, 0"],
-    freeze: ["0", "started 1"],
-    unfreeze: ["0", "started 1"],
-    convalesce: ["repair on 1", "started 1, 0"],
+    enable: ["already-started", "started 1"],
+    disable: ["stop on 1", "disabled (1), done"],
+    stop: ["stop on 1", "stopped (1), done"],
+    restart: ["stop on 1", "started 1, done"],
+    relocate: ["stop on 1", "started 2, done"],
+    freeze: ["done", "started 1"],
+    unfreeze: ["done", "started 1"],
+    convalesce: ["repair on 1", "started 1, done"],
   },
   "under repair": underRepair,
   convalescing: underRepair,
@@ -277,22 +277,22 @@ for (const state of stateNames) {
       const driver = states[state]();
       const before = driver.operations.length;
       const number = driver.request(2, operation, { service: web });
-      const code = driver.codes.get(number);
+      const answer = driver.outcome(number);
       const begun = driver.operations.length > before ? driver.awaited(web) : "waits";
-      t.equal(code === undefined ? begun : String(code), atOnce, `${operation} at once`);
+      t.equal(answer ?? begun, atOnce, `${operation} at once`);
       if (!state.endsWith("lost owner")) driver.succeed();
-      const later = code === undefined ? `, ${driver.codes.get(number)}` : "";
+      const later = answer === null ? `, ${driver.outcome(number)}` : "";
       t.equal(`${driver.shown(web)}${later}`, inTheEnd, `${operation} in the end`);
     });
   }
 }
 
 for (const state of stateNames) {
-  test(`1.4 [${state}, -M]: -8, nothing here is a virtual machine`, async (t) => {
+  test(`1.4 [${state}, -M]: refused, nothing here is a virtual machine`, async (t) => {
     const driver = states[state]();
     const before = driver.shown(web);
     const number = driver.request(2, "migrate", { service: web, target: 3 });
-    t.equal(driver.codes.get(number), -8);
+    t.equal(driver.outcome(number), "not-migratable");
     t.equal(driver.shown(web), before);
   });
 }
@@ -300,7 +300,8 @@ for (const state of stateNames) {
 test("a service that does not exist", async (t) => {
   const driver = started();
   for (const operation of operations) {
-    t.equal(driver.codes.get(driver.request(2, operation, { service: "none" })), -4, operation);
+    const number = driver.request(2, operation, { service: "none" });
+    t.equal(driver.outcome(number), "unknown-service", operation);
   }
 });
 
@@ -311,7 +312,7 @@ test("a request of an earlier life of its node is not answered again", async (t)
   const at = driver.nowMs;
   const body = { service: driver.record(web).name, target: null, byDomain: false, at };
   driver.say({ type: "request", ref: { ...ref, node: ref.node }, operation: "disable", ...body });
-  t.equal(driver.codes.has(77), false);
+  t.equal(driver.outcome(77), null);
   t.same(driver.operations, []);
 });
 
@@ -320,22 +321,22 @@ test("an enable of what is starting on that very node joins it", async (t) => {
   const here = driver.request(1, "enable", { service: web });
   const named = driver.request(2, "enable", { service: web, target: 1 });
   const elsewhere = driver.request(1, "enable", { service: web, target: 3 });
-  t.equal(driver.codes.get(elsewhere), -5);
+  t.equal(driver.outcome(elsewhere), "being-started");
   driver.succeed();
   t.same(
-    [here, named].map((one) => driver.codes.get(one)),
-    [0, 0],
+    [here, named].map((one) => driver.outcome(one)),
+    ["done", "done"],
   );
-  t.equal(driver.owners.get(named), 1);
+  t.equal(driver.outcomes.get(named)?.owner, 1);
 });
 
 test("while a service is being relocated, enable and relocate would deadlock", async (t) => {
   const driver = started();
   driver.request(1, "relocate", { service: web });
-  const codes = (["enable", "relocate", "restart"] as const).map((operation) =>
-    driver.codes.get(driver.request(2, operation, { service: web })),
+  const answers = (["enable", "relocate", "restart"] as const).map((operation) =>
+    driver.outcome(driver.request(2, operation, { service: web })),
   );
-  t.same(codes, [-5, -5, -6]);
+  t.same(answers, ["being-relocated", "being-relocated", "busy"]);
 });
 
 test("a wanted end is reached though what goes on fails, and disabled beats stopped", async (t) => {
@@ -351,10 +352,10 @@ test("a wanted end is reached though what goes on fails, and disabled beats stop
     driver.succeed();
     t.equal(driver.shown(web), "disabled (1)", order.join(" before "));
     t.same(
-      numbers.map((one) => driver.codes.get(one)),
-      [0, 0],
+      numbers.map((one) => driver.outcome(one)),
+      ["done", "done"],
     );
-    t.equal(driver.codes.get(2), -1, "the enable was not carried out");
+    t.equal(driver.outcome(2), "overtaken", "the enable was not carried out");
   }
 });
 
@@ -364,7 +365,7 @@ test("a stop that was being disabled stays so when a stop is asked for", async (
   const stop = driver.request(2, "stop", { service: web });
   driver.succeed();
   t.equal(driver.shown(web), "disabled (1)");
-  t.equal(driver.codes.get(stop), 0);
+  t.equal(driver.outcome(stop), "done");
 });
 
 test("a disable while recovering finishes the clean-up and starts nothing", async (t) => {
@@ -375,15 +376,15 @@ test("a disable while recovering finishes the clean-up and starts nothing", asyn
   t.equal(driver.shown(web), "disabled (1)");
 });
 
-test("a failing stop answers everybody who waits with -2", async (t) => {
+test("a failing stop is the answer to everybody who waits", async (t) => {
   const driver = started();
   const relocate = driver.request(1, "relocate", { service: web });
   const disable = driver.request(2, "disable", { service: web });
   driver.answer("failed");
   t.equal(driver.shown(web), "failed (1)");
   t.same(
-    [relocate, disable].map((one) => driver.codes.get(one)),
-    [-2, -2],
+    [relocate, disable].map((one) => driver.outcome(one)),
+    ["stop-failed", "stop-failed"],
   );
   t.ok(driver.notices.some((one) => one.startsWith("alert:")));
 });
@@ -394,26 +395,29 @@ test("disabling what is failed or disabled ends disabled though its stop fails",
     const disable = driver.request(2, "disable", { service: web });
     driver.answer("failed");
     t.equal(driver.record(web).state, "disabled", state);
-    t.equal(driver.codes.get(disable), -19, state);
+    t.equal(driver.outcome(disable), "disabled-unclean", state);
     t.ok(driver.notices.some((one) => one.startsWith("alert:")));
   }
 });
 
 test("a failed service is cleaned up where it failed, as long as that node is there", async (t) => {
   const pending = states.failed().view(2, 3);
-  t.equal(pending.codes.get(pending.request(2, "disable", { service: web })), -13);
+  const number = pending.request(2, "disable", { service: web });
+  t.equal(pending.outcome(number), "stop-node-away");
   pending.fenced(1);
   t.equal(pending.awaited(web), "start on 2", "nothing is left on node 1");
 });
 
 test("enable on a node that is not ready, or that its domain forbids", async (t) => {
   const driver = states.stopped().view(1, 2);
-  t.equal(driver.codes.get(driver.request(2, "enable", { service: web, target: 3 })), -12);
+  const absent = driver.request(2, "enable", { service: web, target: 3 });
+  t.equal(driver.outcome(absent), "start-node-not-ready");
   const confined = new TableDriver(
     conf([sampleService(web, [script("web")], { domain: "node1-domain" })]),
   );
   confined.view(1, 2, 3).ready(2, 3);
-  t.equal(confined.codes.get(confined.request(2, "enable", { service: web })), -1);
+  const forbidden = confined.request(2, "enable", { service: web });
+  t.equal(confined.outcome(forbidden), "start-node-not-legal");
 });
 
 test("relocation to a forbidden or occupied node interrupts nothing", async (t) => {
@@ -429,15 +433,15 @@ test("relocation to a forbidden or occupied node interrupts nothing", async (t) 
   const illegal = confined.request(3, "relocate", { service: web, target: 2 });
   const occupied = confined.request(3, "relocate", { service: "free", target: 2 });
   t.same(
-    [illegal, occupied].map((one) => confined.codes.get(one)),
-    [-15, -7],
+    [illegal, occupied].map((one) => confined.outcome(one)),
+    ["target-not-legal", "target-occupied"],
   );
   t.same(confined.operations, []);
 });
 
-test("relocation without another node that could take it: -17, untouched", async (t) => {
+test("relocation without another node that could take it is refused, untouched", async (t) => {
   const driver = started({ domain: "node1-domain" });
-  t.equal(driver.codes.get(driver.request(2, "relocate", { service: web })), -17);
+  t.equal(driver.outcome(driver.request(2, "relocate", { service: web })), "no-other-node");
   t.same(driver.operations, []);
 });
 
@@ -446,16 +450,16 @@ test("relocation to the node it runs on restarts it there", async (t) => {
   const number = driver.request(2, "relocate", { service: web, target: 1 });
   driver.succeed();
   t.equal(driver.shown(web), "started 1");
-  t.equal(driver.codes.get(number), 0);
+  t.equal(driver.outcome(number), "done");
 });
 
 test("a restart that no ready node may carry out is not about exclusivity", async (t) => {
   const driver = started({ domain: "node1-domain" }).view(2, 3).fenced(1);
   t.equal(driver.shown(web), "stopped (1)");
-  t.equal(driver.codes.get(driver.request(2, "restart", { service: web })), -15);
+  t.equal(driver.outcome(driver.request(2, "restart", { service: web })), "no-legal-node");
 });
 
-test("an enabled service whose every node is occupied: -16", async (t) => {
+test("an enabled service whose every node is occupied is refused", async (t) => {
   const busy = (name: string, domain: string) => sampleService(name, [script(name)], { domain });
   const driver = new TableDriver(
     conf([
@@ -465,14 +469,15 @@ test("an enabled service whose every node is occupied: -16", async (t) => {
   );
   driver.view(1, 2, 3).ready(1, 2, 3).succeed();
   t.equal(driver.shown(web), "disabled (none)");
-  t.equal(driver.codes.get(driver.request(2, "enable", { service: web })), -16);
+  t.equal(driver.outcome(driver.request(2, "enable", { service: web })), "no-empty-node");
 });
 
-test("a dependency that is not started refuses the start with -7", async (t) => {
+test("a dependency that is not started refuses the start", async (t) => {
   const first = sampleService("first", [script("first")], { autostart: false });
   const second = sampleService("second", [script("second")], { depend: first.name });
   const driver = new TableDriver(conf([first, second])).view(1, 2, 3).ready(1, 2, 3);
-  t.equal(driver.codes.get(driver.request(2, "enable", { service: "second" })), -7);
+  const early = driver.request(2, "enable", { service: "second" });
+  t.equal(driver.outcome(early), "dependency-not-started");
   driver.request(2, "enable", { service: "first" });
   driver.succeed();
   t.equal(driver.record("second").state, "started", "it follows by itself");
@@ -494,4 +499,19 @@ test("a user's request begins the count of restarts and of attempts anew", async
     driver.succeed();
     t.same(driver.record(web).restartLog, [], operation);
   }
+});
+
+test("what would have to be done on a node that leaves is refused", async (t) => {
+  const driver = states.stopped().leaving(2);
+  t.equal(driver.outcome(driver.request(2, "disable", { service: web })), "stop-node-leaving");
+  const there = driver.request(1, "enable", { service: web, target: 2 });
+  t.equal(driver.outcome(there), "start-node-not-ready");
+});
+
+test("no more wait for one operation than the state has room for", async (t) => {
+  const driver = states.stopping();
+  for (let waiting = 1; waiting < 256; waiting += 1) {
+    t.equal(driver.outcome(driver.request(2, "stop", { service: web })), null);
+  }
+  t.equal(driver.outcome(driver.request(2, "stop", { service: web })), "too-many-waiting");
 });

@@ -6,6 +6,7 @@
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
+import { outcomeWord } from "../sim/cluster-machine.ts";
 import type { ClusterOptions } from "../sim/cluster-options.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
@@ -124,32 +125,32 @@ test("case 7: a failed stop ends in failed, which only disable leaves", async (t
   cluster.host(1).behaviours.set(`${primaryScript} stop`, { code: 1 });
   const relocate = cluster.request(2, "relocate", { service: P });
   cluster.run(1000);
-  t.equal(relocate.reply?.code, -2);
+  t.equal(outcomeWord(relocate.reply), "stop-failed");
   t.equal(cluster.shown(1, P), "failed (1)");
   const answers = (["enable", "relocate", "stop"] as const).map((operation) => {
     const box = cluster.request(1, operation, { service: P });
     cluster.run(500);
-    return box.reply?.code;
+    return outcomeWord(box.reply);
   });
-  t.same(answers, [-2, -2, -1]);
+  t.same(answers, ["start-of-failed", "start-of-failed", "stop-of-failed"]);
   cluster.host(1).behaviours.clear();
   const disable = cluster.request(1, "disable", { service: P });
   cluster.run(500);
-  t.equal(disable.reply?.code, 0);
+  t.equal(disable.reply?.type, "done");
   const enable = cluster.request(1, "enable", { service: P });
   cluster.run(500);
-  t.equal(enable.reply?.code, 0);
+  t.equal(enable.reply?.type, "done");
   t.equal(cluster.shown(1, P), "started 1");
 });
 
-test("case 8: disable of a failed service whose stop fails again ends disabled, -19", async (t) => {
+test("case 8: disable of a failed service whose stop fails again ends disabled", async (t) => {
   const cluster = started();
   cluster.host(1).behaviours.set(`${primaryScript} stop`, { code: 1 });
   cluster.request(2, "relocate", { service: P });
   cluster.run(1000);
   const disable = cluster.request(1, "disable", { service: P });
   cluster.run(500);
-  t.equal(disable.reply?.code, -19);
+  t.equal(outcomeWord(disable.reply), "disabled-unclean");
   t.equal(cluster.record(1, P)?.state, "disabled");
 });
 
@@ -157,12 +158,12 @@ test("case 9: relocate to a named node; to an absent one lands elsewhere", async
   const cluster = started();
   const moved = cluster.request(3, "relocate", { service: P, target: 2 });
   cluster.run(1000);
-  t.same(moved.reply, { code: 0, owner: 2 });
+  t.same(moved.reply, { type: "done", owner: 2 });
   t.equal(cluster.shown(1, P), "started 2");
   cluster.crash(3).run(12_000);
   const elsewhere = cluster.request(1, "relocate", { service: P, target: 3 });
   cluster.run(1000);
-  t.same(elsewhere.reply, { code: 0, owner: 1 });
+  t.same(elsewhere.reply, { type: "done", owner: 1 });
 });
 
 test("case 10: an illegal target interrupts nothing", async (t) => {
@@ -170,17 +171,17 @@ test("case 10: an illegal target interrupts nothing", async (t) => {
   const calls = cluster.host(1).calls.length;
   const refused = cluster.request(1, "relocate", { service: "node1-qpidd-service", target: 2 });
   cluster.run(200);
-  t.equal(refused.reply?.code, -15);
+  t.equal(outcomeWord(refused.reply), "target-not-legal");
   t.equal(cluster.host(1).calls.filter((one, at) => at >= calls && one.endsWith("stop")).length, 0);
 });
 
-test("case 11: a relocation that fails everywhere comes back, -17", async (t) => {
+test("case 11: a relocation that fails everywhere comes back", async (t) => {
   const cluster = started();
   for (const node of [2, 3])
     cluster.host(node).behaviours.set(`${primaryScript} start`, { code: 1 });
   const box = cluster.request(2, "relocate", { service: P });
   cluster.run(2000);
-  t.equal(box.reply?.code, -17);
+  t.equal(outcomeWord(box.reply), "back-on-origin");
   t.equal(cluster.shown(1, P), "started 1");
 });
 
@@ -191,32 +192,32 @@ test("case 12: enable where forbidden, by domain, when started, and of nothing",
   cluster.run(500);
   const forbidden = cluster.request(1, "enable", { service: q2 });
   cluster.run(500);
-  t.equal(forbidden.reply?.code, -1);
+  t.equal(outcomeWord(forbidden.reply), "start-node-not-legal");
   const byDomain = cluster.request(1, "enable", { service: q2, byDomain: true });
   cluster.run(500);
-  t.same(byDomain.reply, { code: 0, owner: 2 });
+  t.same(byDomain.reply, { type: "done", owner: 2 });
   const running = cluster.request(1, "enable", { service: P });
   const unknown = cluster.request(1, "enable", { service: "nosuch" });
   cluster.run(500);
-  t.equal(running.reply?.code, -10);
-  t.equal(unknown.reply?.code, -4);
+  t.equal(outcomeWord(running.reply), "already-started");
+  t.equal(outcomeWord(unknown.reply), "unknown-service");
 });
 
 test("case 13: disabled is left only by enable", async (t) => {
   const cluster = started();
   const disable = cluster.request(3, "disable", { service: P });
   cluster.run(500);
-  t.equal(disable.reply?.code, 0);
+  t.equal(disable.reply?.type, "done");
   t.equal(cluster.shown(2, P), "disabled (1)");
   t.same(cluster.runningOn(P), []);
   cluster.crash(2).run(12_000).boot(2).run(2000);
   t.equal(cluster.shown(1, P), "disabled (1)");
-  const codes = (["relocate", "restart", "stop"] as const).map((operation) => {
+  const answers = (["relocate", "restart", "stop"] as const).map((operation) => {
     const box = cluster.request(1, operation, { service: P });
     cluster.run(500);
-    return box.reply?.code;
+    return outcomeWord(box.reply);
   });
-  t.same(codes, [-8, -8, 0]);
+  t.same(answers, ["disabled", "disabled", "done"]);
   t.equal(cluster.record(1, P)?.state, "disabled");
 });
 
@@ -224,7 +225,7 @@ test("case 14: a stopped service starts again when a node joins", async (t) => {
   const cluster = started().crash(3).run(12_000);
   const stop = cluster.request(2, "stop", { service: P });
   cluster.run(500);
-  t.equal(stop.reply?.code, 0);
+  t.equal(stop.reply?.type, "done");
   t.equal(cluster.record(1, P)?.state, "stopped");
   cluster.boot(3).run(2000);
   t.equal(cluster.record(1, P)?.state, "started");
@@ -234,7 +235,7 @@ test("case 16: what is frozen is neither checked nor moved, unfrozen it starts",
   const cluster = started();
   const freeze = cluster.request(3, "freeze", { service: P });
   cluster.run(500);
-  t.equal(freeze.reply?.code, 0);
+  t.equal(freeze.reply?.type, "done");
   const checksBefore = cluster.host(1).calls.length;
   cluster.host(1).running.clear();
   cluster.run(70_000);
@@ -246,14 +247,14 @@ test("case 16: what is frozen is neither checked nor moved, unfrozen it starts",
   t.match(cluster.record(2, P), { state: "started", owner: 1, frozen: true });
   const disable = cluster.request(2, "disable", { service: P });
   cluster.run(500);
-  t.equal(disable.reply?.code, -11);
+  t.equal(outcomeWord(disable.reply), "frozen");
   cluster.crash(1).run(20_000);
   t.match(cluster.record(2, P), { state: "stopped", lastOwner: 1, frozen: true });
   t.same(cluster.runningOn(P), []);
   t.match(cluster.node(2)?.snapshot.table?.waitingFor(service(P)), /unfrozen/);
   const unfreeze = cluster.request(2, "unfreeze", { service: P });
   cluster.run(1000);
-  t.equal(unfreeze.reply?.code, 0);
+  t.equal(unfreeze.reply?.type, "done");
   t.match(cluster.record(3, P), { state: "started", frozen: false });
 });
 
@@ -261,19 +262,19 @@ test("case 17: while locked nothing is taken over, and unlocking starts it", asy
   const cluster = started();
   const lock = cluster.lock(2, "lock");
   cluster.run(500);
-  t.equal(lock.reply?.code, 0);
+  t.equal(lock.reply?.type, "done");
   cluster.crash(1).run(20_000);
   t.equal(cluster.shown(2, P), "stopped (1)");
   t.match(cluster.node(2)?.snapshot.table?.waitingFor(service(P)), /unlocked/);
   const enable = cluster.request(2, "enable", { service: P });
   cluster.boot(1).run(10_000);
-  t.equal(enable.reply?.code, -6);
+  t.equal(outcomeWord(enable.reply), "locked");
   t.equal(cluster.shown(1, "node1-qpidd-service"), "stopped (1)", "nor on a node that returns");
   for (const node of [1, 2, 3])
     t.equal(cluster.node(node)?.snapshot.table?.locked, true, `${node}`);
   const unlock = cluster.lock(3, "unlock");
   cluster.run(2000);
-  t.equal(unlock.reply?.code, 0);
+  t.equal(unlock.reply?.type, "done");
   t.equal(cluster.record(1, P)?.state, "started");
   t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
 });
@@ -294,7 +295,7 @@ test("without quorum a lock cannot be taken, and a new history begins unlocked",
   cluster.run(500).cut([1], [2], [3]).run(5000);
   const lock = cluster.lock(1, "lock");
   cluster.run(500);
-  t.equal(lock.reply?.code, -9);
+  t.equal(outcomeWord(lock.reply), "no-quorum");
   cluster.heal().run(20_000);
   t.equal(cluster.node(1)?.snapshot.table?.locked, false);
   t.equal(cluster.record(1, P)?.state, "started");
@@ -309,13 +310,13 @@ test("a node that leaves stops its frozen service, which then rests", async (t) 
   t.same(cluster.runningOn(P), []);
 });
 
-test("case 23: without quorum what could run elsewhere stops, requests answer -9", async (t) => {
+test("case 23: without quorum what could run elsewhere stops, requests are refused", async (t) => {
   const cluster = started().cut([1], [2, 3]).run(3000);
   t.same(cluster.runningOn(P), [], "node1 stopped it when it became inquorate");
   t.same(cluster.runningOn("node1-qpidd-service"), [1], "no other node may run it");
   const box = cluster.request(1, "enable", { service: P });
   cluster.run(100);
-  t.equal(box.reply?.code, -9);
+  t.equal(outcomeWord(box.reply), "no-quorum");
   t.equal(cluster.node(1)?.quorum.snapshot().quorate, false);
   t.equal(cluster.record(1, P), null);
   cluster.run(8000);
@@ -323,6 +324,14 @@ test("case 23: without quorum what could run elsewhere stops, requests answer -9
   cluster.heal().run(6000);
   t.equal(cluster.shown(1, P), "started 2");
   t.equal(cluster.shown(1, "node1-qpidd-service"), "started 1");
+});
+
+test("a request that waits when its node loses quorum ends with that life", async (t) => {
+  const cluster = started();
+  cluster.host(2).behaviours.set(`${primaryScript} start`, { takesMs: 60_000 });
+  const box = cluster.request(1, "relocate", { service: P, target: 2 });
+  cluster.run(500).cut([1], [2, 3]).run(3000);
+  t.equal(outcomeWord(box.reply), "life-ended");
 });
 
 test("case 23: with quorum_loss stop-all everything stops without quorum", async (t) => {
@@ -350,13 +359,14 @@ test("case 24: a stop that fails during the exit keeps the service from starting
   t.equal(cluster.shown(2, P), "failed (1)");
 });
 
-test("case 25: of two relocations at once one moves it, the other answers -5", async (t) => {
+test("case 25: of two relocations at once one moves it, the other is refused", async (t) => {
   const cluster = started();
   const starts = () => [1, 2, 3].flatMap((node) => cluster.host(node).calls).length;
   const first = cluster.request(2, "relocate", { service: P });
   const second = cluster.request(3, "relocate", { service: P });
   cluster.run(1000);
-  t.same([first.reply?.code, second.reply?.code].toSorted(), [-5, 0]);
+  const answers = [first, second].map(({ reply }) => outcomeWord(reply));
+  t.same(answers.toSorted(), ["being-relocated", "done"]);
   t.equal(cluster.runningOn(P).length, 1);
   t.ok(starts() > 0);
 });
@@ -366,7 +376,7 @@ test("case 26: the target dies while starting; the request ends on another node"
   cluster.host(2).behaviours.set(`${primaryScript} start`, { takesMs: 60_000 });
   const box = cluster.request(1, "relocate", { service: P, target: 2 });
   cluster.run(500).crash(2).run(12_000);
-  t.equal(box.reply?.code, 0);
+  t.equal(box.reply?.type, "done");
   t.equal(cluster.runningOn(P).length, 1);
 });
 
@@ -375,7 +385,7 @@ test("case 27: the owner dies while stopping for disable: disabled, never starte
   cluster.host(1).behaviours.set(`${primaryScript} stop`, { takesMs: 60_000 });
   const box = cluster.request(2, "disable", { service: P });
   cluster.run(500).crash(1).run(12_000);
-  t.equal(box.reply?.code, 0);
+  t.equal(box.reply?.type, "done");
   t.equal(cluster.record(2, P)?.state, "disabled");
 });
 

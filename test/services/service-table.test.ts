@@ -35,7 +35,7 @@ type Lost = {
   readonly what: string;
   readonly prepare: () => { readonly driver: TableDriver; readonly number: number | null };
   readonly after: string;
-  readonly code: number | null;
+  readonly answer: "done" | null;
 };
 
 function asked(
@@ -58,13 +58,13 @@ const lostTable: readonly Lost[] = [
     what: "started",
     prepare: () => ({ driver: started(), number: null }),
     after: "started 2",
-    code: null,
+    answer: null,
   },
   {
     what: "starting for an enable",
     prepare: () => asked("enable", stopped(), 1),
     after: "started 2",
-    code: 0,
+    answer: "done",
   },
   {
     what: "starting as the target of a relocation",
@@ -77,47 +77,47 @@ const lostTable: readonly Lost[] = [
       return moved;
     },
     after: "started 3",
-    code: 0,
+    answer: "done",
   },
   {
     what: "stopping for a relocation",
     prepare: () => asked("relocate", started()),
     after: "started 2",
-    code: 0,
+    answer: "done",
   },
   {
     what: "stopping for a restart",
     prepare: () => asked("restart", started()),
     after: "started 2",
-    code: 0,
+    answer: "done",
   },
   {
     what: "recoverable",
     prepare: () => ({ driver: started().checkFails(web), number: null }),
     after: "started 2",
-    code: null,
+    answer: null,
   },
   {
     what: "stopping for a disable",
     prepare: () => asked("disable", started()),
     after: "disabled (1)",
-    code: 0,
+    answer: "done",
   },
   {
     what: "recoverable, and to be disabled",
     prepare: () => asked("disable", started().checkFails(web)),
     after: "disabled (1)",
-    code: 0,
+    answer: "done",
   },
   {
     what: "stopping for a stop",
     prepare: () => asked("stop", started()),
     after: "stopped (1)",
-    code: 0,
+    answer: "done",
   },
 ];
 
-for (const { what, prepare, after, code } of lostTable) {
+for (const { what, prepare, after, answer } of lostTable) {
   test(`its node is lost while the service is ${what}`, async (t) => {
     const { driver, number } = prepare();
     const before = driver.shown(web);
@@ -128,7 +128,7 @@ for (const { what, prepare, after, code } of lostTable) {
     driver.fenced(1);
     driver.succeed();
     t.equal(driver.shown(web), after);
-    if (number !== null) t.equal(driver.codes.get(number), code);
+    if (number !== null) t.equal(driver.outcome(number), answer);
   });
 }
 
@@ -139,8 +139,8 @@ test("its node is lost while the service is starting, and a disable waits", asyn
   driver.view(2, 3).fenced(1);
   t.equal(driver.shown(web), "disabled (1)");
   t.same(
-    [enable, disable].map((one) => driver.codes.get(one)),
-    [-1, 0],
+    [enable, disable].map((one) => driver.outcome(one)),
+    ["overtaken", "done"],
   );
 });
 
@@ -212,7 +212,7 @@ test("T3: nothing starts that a node not seen yet might be running", async (t) =
   t.equal(driver.shown("two"), "started 2", "node3 may not run it");
   t.equal(driver.shown(web), "stopped (none)");
   t.match(driver.table.waitingFor(service(web)), /node3\.example\.com might be running it/);
-  t.equal(driver.codes.get(driver.request(1, "enable", { service: web })), -13);
+  t.equal(driver.outcome(driver.request(1, "enable", { service: web })), "holder-unseen");
   driver.fenced(3).succeed();
   t.equal(driver.shown(web), "started 1");
 });

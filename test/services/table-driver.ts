@@ -5,12 +5,14 @@
 import { FenceDomain } from "../../src/fencing/fence-domain.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
+import type { RequestOutcome } from "../../src/model/request-outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import type { ServiceMessage } from "../../src/services/service-messages.ts";
 import type { Operation, ServiceRecord } from "../../src/services/service-state.ts";
 import { ServiceTable } from "../../src/services/service-table.ts";
 import type { TableInput, TableOutput } from "../../src/services/table-events.ts";
 import { id, service } from "../sim/cluster.ts";
+import { outcomeWord } from "../sim/cluster-machine.ts";
 
 type Awaited = { readonly service: ServiceName; readonly operation: Operation };
 
@@ -22,9 +24,8 @@ export class TableDriver {
   readonly aborted: number[] = [];
   readonly notices: string[] = [];
   readonly granted: NodeId[] = [];
-  /** Number of a request → its code. */
-  readonly codes = new Map<number, number>();
-  readonly owners = new Map<number, NodeId | null>();
+  /** By the number of the request. */
+  readonly outcomes = new Map<number, RequestOutcome>();
   nowMs = 1_000_000;
   /** Told of every input and what came of it. */
   onStep: (input: TableInput, outputs: readonly TableOutput[]) => void = () => {};
@@ -198,6 +199,11 @@ export class TableDriver {
     return `${state} ${owner ?? `(${lastOwner ?? "none"})`}`;
   }
 
+  /** What has become of the request: `done`, or why not; null while it waits. */
+  outcome(number: number): ReturnType<typeof outcomeWord> {
+    return outcomeWord(this.outcomes.get(number) ?? null);
+  }
+
   /** The oldest awaited operation of the service: `stop on 1`, or `nothing`. */
   awaited(name: string): string {
     const found = this.operations.find((one) => one.service === service(name));
@@ -227,9 +233,8 @@ export class TableDriver {
         this.aborted.push(output.operation.id);
         return;
       case "reply":
-        if (this.codes.has(output.ref.number)) throw new Error("a request was answered twice");
-        this.codes.set(output.ref.number, output.code);
-        this.owners.set(output.ref.number, output.owner);
+        if (this.outcomes.has(output.ref.number)) throw new Error("a request was answered twice");
+        this.outcomes.set(output.ref.number, output.outcome);
         return;
       case "examine":
         this.examined = output.hash;

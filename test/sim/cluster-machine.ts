@@ -5,6 +5,7 @@ import {
   parseServiceName,
   type ServiceName,
 } from "../../src/model/ids.ts";
+import type { Failure, Refusal, RequestOutcome } from "../../src/model/request-outcome.ts";
 import type { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { KnownMachine, NodeInput, NodeTimer } from "../../src/node/node-events.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
@@ -25,7 +26,14 @@ export function service(name: string): ServiceName {
 }
 
 export type Answer = { readonly accepted: boolean; readonly text: string };
-export type Reply = { readonly code: number; readonly owner: NodeId | null };
+/** Null until the request is answered. */
+export type ReplyBox = { reply: RequestOutcome | null };
+
+/** The reason why it was not done, or `done`; null: there is no outcome yet. */
+export function outcomeWord(outcome: RequestOutcome | null): "done" | Refusal | Failure | null {
+  if (outcome === null) return null;
+  return outcome.type === "done" ? "done" : outcome.why;
+}
 
 export type Machine = {
   readonly node: NodeId;
@@ -61,7 +69,7 @@ export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine)
 export type Daemon = {
   readonly node: ClusterNode;
   readonly timers: VirtualTimers<NodeTimer>;
-  readonly replies: Map<number, (reply: Reply) => void>;
+  readonly replies: Map<number, (outcome: RequestOutcome) => void>;
   readonly answers: Map<number, (answer: Answer) => void>;
   /** Inputs that came while the process was stopped. */
   backlog: NodeInput[];

@@ -200,7 +200,7 @@ const serviceMutants: readonly Mutant[] = [
     {
       file: "node/own-services.js",
       find: "|| !this.#requests.delete(ref.number))",
-      replace: "|| code === 0 || !this.#requests.delete(ref.number))",
+      replace: "|| outcome.type === 'done' || !this.#requests.delete(ref.number))",
     },
   ]),
   mutant("services", "an ordered message overtakes those that wait", [

@@ -13,7 +13,7 @@ import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-event
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
-import type { Answer, Daemon, Machine, Reply } from "./cluster-machine.ts";
+import type { Answer, Daemon, Machine, ReplyBox } from "./cluster-machine.ts";
 import { id, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./hostile-membership.ts";
@@ -215,15 +215,15 @@ export class Cluster {
     return this;
   }
 
-  /** An operator on `node` wants the end of `victim`; the answer's code appears in the box. */
-  kill(node: number, victim: number): { reply: Reply | null } {
+  /** An operator on `node` wants the end of `victim`; the answer appears in the box. */
+  kill(node: number, victim: number): ReplyBox {
     const { box, number } = this.#expectReply(node);
     this.#step(id(node), { type: "kill", number, victim: id(victim), who: "operator" });
     return box;
   }
 
-  /** An operator says on `node` that `victim` is off; the answer's code appears in the box. */
-  acknowledge(node: number, victim: number): { reply: Reply | null } {
+  /** An operator says on `node` that `victim` is off; the answer appears in the box. */
+  acknowledge(node: number, victim: number): ReplyBox {
     const { box, number } = this.#expectReply(node);
     this.#step(id(node), { type: "acknowledge", number, victim: id(victim), who: "operator" });
     return box;
@@ -254,11 +254,11 @@ export class Cluster {
     return this;
   }
 
-  #expectReply(node: number): { readonly box: { reply: Reply | null }; readonly number: number } {
-    const box: { reply: Reply | null } = { reply: null };
+  #expectReply(node: number): { readonly box: ReplyBox; readonly number: number } {
+    const box: ReplyBox = { reply: null };
     this.#requests += 1;
-    this.#machine(node).daemon?.replies.set(this.#requests, (reply) => {
-      box.reply = reply;
+    this.#machine(node).daemon?.replies.set(this.#requests, (outcome) => {
+      box.reply = outcome;
     });
     return { box, number: this.#requests };
   }
@@ -284,7 +284,7 @@ export class Cluster {
     node: number,
     operation: ServiceOperation,
     options: { readonly service: string; readonly target?: number; readonly byDomain?: boolean },
-  ): { reply: Reply | null } {
+  ): ReplyBox {
     const { box, number } = this.#expectReply(node);
     this.#step(id(node), {
       type: "request",
@@ -298,14 +298,14 @@ export class Cluster {
   }
 
   /** Locks or unlocks all services; the answer appears in the returned box. */
-  lock(node: number, operation: "lock" | "unlock"): { reply: Reply | null } {
+  lock(node: number, operation: "lock" | "unlock"): ReplyBox {
     const { box, number } = this.#expectReply(node);
     this.#step(id(node), { type: "request", number, operation });
     return box;
   }
 
   /** Brings in the configuration of that text on all nodes; the answer appears in the box. */
-  propose(node: number, text: string): { reply: Reply | null } {
+  propose(node: number, text: string): ReplyBox {
     const { box, number } = this.#expectReply(node);
     const version = this.#read(text)?.version ?? 0;
     this.#step(id(node), { type: "propose", number, version, hash: hashOf(text), text });
@@ -505,7 +505,7 @@ export class Cluster {
         daemon.answers.get(output.number)?.(output);
         return;
       case "reply":
-        daemon.replies.get(output.number)?.({ code: output.code, owner: output.owner });
+        daemon.replies.get(output.number)?.(output.outcome);
         return;
       case "read":
         this.#readLater(node, daemon, output.text);

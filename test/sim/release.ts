@@ -4,7 +4,7 @@
  * judges see when it had no effect.
  */
 import type { Cluster } from "./cluster.ts";
-import type { Reply } from "./cluster-machine.ts";
+import { outcomeWord, type ReplyBox } from "./cluster-machine.ts";
 import { Violation } from "./judges.ts";
 
 /** Forming a ring, a last stop on the way out: all that makes a healed node refuse is over then. */
@@ -14,7 +14,7 @@ const askAgainMs = 2000;
 type Asked = {
   /** The life of the daemon that was asked. */
   readonly boots: number;
-  readonly box: { readonly reply: Reply | null };
+  readonly box: ReplyBox;
 };
 
 /** Unlocks the services and unfreezes them, all asked for on one node. */
@@ -37,7 +37,7 @@ export class Release {
       if (this.#frozen() !== null && this.#open().length === 0) return;
     }
     const answers = this.#open().map((wish) => {
-      return `${wish}: ${this.#asked.get(wish)?.box.reply?.code ?? "no answer"}`;
+      return `${wish}: ${outcomeWord(this.#asked.get(wish)?.box.reply ?? null) ?? "no answer"}`;
     });
     throw new Violation(`liveness: node ${this.#node} does not release: ${answers.join(", ")}`);
   }
@@ -49,7 +49,7 @@ export class Release {
 
   #open(): readonly string[] {
     const wishes = ["unlock", ...(this.#frozen() ?? [])];
-    return wishes.filter((wish) => this.#asked.get(wish)?.box.reply?.code !== 0);
+    return wishes.filter((wish) => this.#asked.get(wish)?.box.reply?.type !== "done");
   }
 
   #ask(wish: string): void {
