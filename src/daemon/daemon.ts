@@ -21,7 +21,7 @@ import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
-import { refused } from "../model/request-outcome.ts";
+import { type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import type { CarriedOver } from "../node/carried-over.ts";
 import type { Configuration } from "../node/configurations.ts";
@@ -29,6 +29,7 @@ import type { UserRequest } from "../node/node-events.ts";
 import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
+import type { NodeRequest } from "./event-loop.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardLink } from "./guard-link.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
@@ -310,14 +311,22 @@ export class Daemon {
     return false;
   }
 
+  #ask(request: NodeRequest): Promise<RequestOutcome> {
+    const loop = this.#life?.loop ?? null;
+    return new Promise((resolve) => {
+      if (loop === null) resolve(betweenLives);
+      else loop.ask(request, resolve);
+    });
+  }
+
   async #request(request: UserRequest): Promise<ServiceReply> {
-    const outcome = (await this.#life?.loop?.request(request)) ?? betweenLives;
+    const outcome = await this.#ask({ type: "request", ...request });
     if (!("service" in request)) return serviceReply(outcome, outcomeText(outcome));
     return serviceReply(outcome, serviceReplyText(outcome, request, this.status()));
   }
 
   async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
-    const outcome = (await this.#life?.loop?.acknowledge(node, by)) ?? betweenLives;
+    const outcome = await this.#ask({ type: "acknowledge", victim: node, who: by });
     const name = this.#live.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
     return acknowledgeReply(outcome, name);
   }
@@ -329,7 +338,7 @@ export class Daemon {
   }
 
   async #kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
-    return killReply((await this.#life?.loop?.kill(node, by)) ?? betweenLives);
+    return killReply(await this.#ask({ type: "kill", victim: node, who: by }));
   }
 
   /** The file's configuration, on all nodes; the refusal in words. */
@@ -340,9 +349,7 @@ export class Daemon {
       return { accepted: false, text };
     }
     const propose = async ({ conf, hash, text }: Configuration) => {
-      const loop = this.#life?.loop ?? null;
-      const asked = loop?.propose({ version: conf.version, hash, text });
-      const outcome = (await asked) ?? betweenLives;
+      const outcome = await this.#ask({ type: "propose", version: conf.version, hash, text });
       const last = this.#life?.node?.snapshot.table?.change.last ?? null;
       return { outcome, text: last?.version === conf.version ? last.text : "" };
     };

@@ -7,25 +7,27 @@ import type { Clock, Firing, LogSink } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import { messageBytesMax } from "../membership/ring-events.ts";
-import type { ClusterConf } from "../model/conf.ts";
-import type { NodeId } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import { failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration } from "../node/configurations.ts";
-import type {
-  KnownMachine,
-  NodeInput,
-  NodeOutput,
-  NodeTimer,
-  Proposal,
-  UserRequest,
-} from "../node/node-events.ts";
+import type { KnownMachine, NodeInput, NodeOutput, NodeTimer } from "../node/node-events.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
-import { unfence } from "./fence-desk.ts";
-import type { OrderPerformer } from "./order-performer.ts";
+import type { NodeAgents } from "./node-agents.ts";
 import type { RingThreadInput } from "./ring-port.ts";
+
+/** What somebody asks of the node, without the number by which it is answered. */
+export type NodeRequest = Unnumbered<
+  Extract<NodeInput, { readonly type: "request" | "kill" | "acknowledge" | "propose" }>
+>;
+type Unnumbered<Request> = Request extends unknown ? Omit<Request, "number"> : never;
+
+export type QuorumOrder = {
+  readonly change: QuorumChange;
+  readonly sentence: string | null;
+  readonly who: string;
+};
 
 export type LoopAnswer = { readonly accepted: boolean; readonly text: string };
 
@@ -42,18 +44,17 @@ export type NodeEnd =
   | { readonly type: "killed"; readonly text: string };
 
 export type LoopParts = {
-  readonly conf: ClusterConf;
-  readonly node: ClusterNode;
+  readonly node: Pick<ClusterNode, "step">;
   readonly clock: Clock;
   readonly log: LogSink;
-  readonly performer: OrderPerformer;
+  readonly agents: NodeAgents;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Another configuration is in force. */
   readonly onConfiguration: (configuration: Configuration) => void;
   /** Where the other nodes are: to be kept for the next life. */
   readonly onMachines: (known: readonly KnownMachine[]) => void;
   /** Gathers what it takes to read a configuration's text; returns what is wrong with it here. */
-  readonly prepareText: (text: string) => Promise<string | null>;
+  readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
   /** The lease lasts longer; the guard has to hear of it. */
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
@@ -95,49 +96,26 @@ export class EventLoop {
     this.#loop.push({ type: "input", input });
   }
 
-  /** Resolves when the request is answered; at the latest when this life of the node ends. */
-  request(request: UserRequest): Promise<RequestOutcome> {
-    return this.#ask((number) => ({ type: "request", number, ...request }));
-  }
-
-  /** Orders the end of a member. */
-  kill(victim: NodeId, who: string): Promise<RequestOutcome> {
-    return this.#ask((number) => ({ type: "kill", number, victim, who }));
-  }
-
-  /** Passes an operator's word on. */
-  acknowledge(victim: NodeId, who: string): Promise<RequestOutcome> {
-    return this.#ask((number) => ({ type: "acknowledge", number, victim, who }));
-  }
-
-  /** Orders other votes; resolves when all members go by them, or with the refusal in words. */
-  quorumOrder(order: {
-    readonly change: QuorumChange;
-    readonly sentence: string | null;
-    readonly who: string;
-  }): Promise<LoopAnswer> {
-    if (this.#loop.ended) return Promise.resolve(noAnswer);
+  /** `done` is called once: when the request is answered, or when this life of the node ends. */
+  ask(request: NodeRequest, done: (outcome: RequestOutcome) => void): void {
+    if (this.#loop.ended) {
+      done(refused("between-lives"));
+      return;
+    }
     this.#requests += 1;
-    const number = this.#requests;
-    return new Promise((resolve) => {
-      this.#answers.set(number, resolve);
-      this.push({ type: "quorum-order", number, ...order });
-    });
+    this.#replies.set(this.#requests, done);
+    this.push({ ...request, number: this.#requests });
   }
 
-  /** Orders another configuration. */
-  propose(wish: Omit<Proposal, "number">): Promise<RequestOutcome> {
-    return this.#ask((number) => ({ type: "propose", number, ...wish }));
-  }
-
-  #ask(input: (number: number) => NodeInput): Promise<RequestOutcome> {
-    if (this.#loop.ended) return Promise.resolve(refused("between-lives"));
+  /** Orders other votes; answered when all members go by them, or with the refusal in words. */
+  order(order: QuorumOrder, done: (answer: LoopAnswer) => void): void {
+    if (this.#loop.ended) {
+      done(noAnswer);
+      return;
+    }
     this.#requests += 1;
-    const number = this.#requests;
-    return new Promise((resolve) => {
-      this.#replies.set(number, resolve);
-      this.push(input(number));
-    });
+    this.#answers.set(this.#requests, done);
+    this.push({ type: "quorum-order", number: this.#requests, ...order });
   }
 
   /** Nothing is stepped or performed any more; waiting users are answered. */
@@ -177,7 +155,7 @@ export class EventLoop {
   }
 
   #perform(output: NodeOutput): void {
-    const { performer, postToRing, log, onLease } = this.#parts;
+    const { postToRing, log, onLease } = this.#parts;
     switch (output.type) {
       case "continue":
         this.#parts.clock.soon(() => this.push({ type: "continue" }));
@@ -198,18 +176,12 @@ export class EventLoop {
         this.#timers.disarm(output.timer);
         return;
       case "act":
-        void performer.perform(output.action, output.service, output.order).then((report) => {
-          this.push({ type: "report", action: output.action, report });
-        });
+      case "fence":
+      case "unfence":
+        this.#runAgents(output);
         return;
       case "cancel":
-        performer.cancel(output.action);
-        return;
-      case "fence":
-        this.#fence(output);
-        return;
-      case "unfence":
-        void this.#unfence(output.run);
+        this.#parts.agents.cancel(output.action);
         return;
       case "stand-down":
         this.#permit.abort();
@@ -224,7 +196,9 @@ export class EventLoop {
         this.#answers.delete(output.number);
         return;
       case "read":
-        void this.#read(output.text);
+        this.#parts.prepareText(output.text, (objection) => {
+          this.push({ type: "read-done", text: output.text, objection });
+        });
         return;
       case "machines":
         this.#parts.onMachines(output.known);
@@ -245,6 +219,32 @@ export class EventLoop {
     }
   }
 
+  #runAgents(output: Extract<NodeOutput, { readonly type: "act" | "fence" | "unfence" }>): void {
+    const { agents } = this.#parts;
+    switch (output.type) {
+      case "act":
+        agents.perform(output, (report) => {
+          this.push({ type: "report", action: output.action, report });
+        });
+        return;
+      case "fence": {
+        const { node, run, order } = output;
+        if (order.type !== "agent") return;
+        agents.fence(order, this.#permit.signal, (end) => {
+          this.push({ type: "fence-verdict", node, run, ...end });
+        });
+        return;
+      }
+      case "unfence":
+        agents.unfence(this.#permit.signal, (end) => {
+          this.push({ type: "unfence-verdict", run: output.run, ...end });
+        });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
   #onEnd(output: Extract<NodeOutput, { readonly type: "leave" | "killed" | "restart" }>): void {
     const { log, onEnd } = this.#parts;
     if (output.type === "killed") onEnd(output);
@@ -253,11 +253,6 @@ export class EventLoop {
       log.write("services", "err", { text: `starting anew: ${output.why}` });
       onEnd({ type: "restart" });
     }
-  }
-
-  async #read(text: string): Promise<void> {
-    const objection = await this.#parts.prepareText(text);
-    this.push({ type: "read-done", text, objection });
   }
 
   #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {
@@ -271,35 +266,4 @@ export class EventLoop {
     }
     this.#parts.postToRing({ type: "submit", lane, payload, safe: true });
   }
-
-  #fence(output: Extract<NodeOutput, { readonly type: "fence" }>): void {
-    const { performer, conf, log } = this.#parts;
-    const { node, run, order } = output;
-    if (order.type !== "agent") return;
-    // An agent at work may have switched something already: it goes on to its end.
-    const permit = { withdrawn: this.#permit.signal, ends: false };
-    void performer.fence(order, conf.fencing.agentTimeoutMs, permit).then((verdict) => {
-      const { outcome, output } = verdict;
-      const text = output === "" ? verdict.text : `${verdict.text}: ${lastLine(output)}`;
-      if (output !== "") log.write("fencing", "info", { text: verdict.text, facts: { output } });
-      this.push({ type: "fence-verdict", node, run, outcome, text });
-    });
-  }
-
-  async #unfence(run: number): Promise<void> {
-    const { conf, node } = this.#parts;
-    const own = conf.nodes.find(({ id }) => id === node.identity.self);
-    if (own === undefined) return;
-    const { result, text } = await unfence(this.#parts, own, {
-      withdrawn: this.#permit.signal,
-      ends: true,
-    });
-    const outcome = result === "success" ? "success" : "failure";
-    this.push({ type: "unfence-verdict", run, outcome, text });
-  }
-}
-
-/** What goes to the other nodes, and into their logs. */
-function lastLine(output: string): string {
-  return output.split("\n").at(-1)?.slice(-500) ?? "";
 }

@@ -17,6 +17,7 @@ import type { KnownMachine, RememberedMachine } from "../node/node-events.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupDesk } from "./group-desk.ts";
 import { MemberLog } from "./member-log.ts";
+import { nodeAgents } from "./node-agents.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 import type { RingThreadOptions, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { type RingThread, startRingThread } from "./ring-thread-start.ts";
@@ -209,17 +210,16 @@ export class NodeLife {
     const surroundings = { read: readText, carried, nothingLeft, remembered };
     this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, surroundings);
     this.#loop = new EventLoop({
-      conf,
       node: this.#node,
       clock: systemClock(),
       log,
-      performer,
+      agents: nodeAgents({ conf, self, performer, log }),
       postToRing: (input) => {
         // The ring waits for the groups' exchange too.
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
         else this.#thread.post(input);
       },
-      prepareText,
+      prepareText: (content, done) => void prepareText(content).then(done),
       onConfiguration,
       onMachines,
       onLease,

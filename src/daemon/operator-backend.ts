@@ -29,7 +29,13 @@ export function operatorBackend(parts: {
   const notMember = { accepted: false, text: "this node is not a member" };
   return {
     fencing: () => desk.status(),
-    change: async (order) => (await life()?.loop?.quorumOrder(order)) ?? notMember,
+    change: (order) => {
+      const loop = life()?.loop ?? null;
+      return new Promise((resolve) => {
+        if (loop === null) resolve(notMember);
+        else loop.order(order, resolve);
+      });
+    },
     run: (order) => desk.run(order),
   };
 }

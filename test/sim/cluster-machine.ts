@@ -1,4 +1,5 @@
 /** A machine of a simulated cluster, and the daemon on it. */
+import type { EventLoop } from "../../src/daemon/event-loop.ts";
 import {
   type NodeId,
   parseNodeId,
@@ -7,11 +8,12 @@ import {
 } from "../../src/model/ids.ts";
 import type { Failure, Refusal, RequestOutcome } from "../../src/model/request-outcome.ts";
 import type { ClusterNode } from "../../src/node/cluster-node.ts";
-import type { KnownMachine, NodeInput, NodeTimer } from "../../src/node/node-events.ts";
+import type { KnownMachine } from "../../src/node/node-events.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { VirtualGuard } from "./virtual-guard.ts";
 import type { VirtualHost } from "./virtual-host.ts";
-import type { Timeline, VirtualTimers } from "./virtual-time.ts";
+import type { VirtualProcess } from "./virtual-process.ts";
+import type { Timeline } from "./virtual-time.ts";
 
 export function id(value: number): NodeId {
   const parsed = parseNodeId(value);
@@ -43,7 +45,6 @@ export type Machine = {
   wallOffsetMs: number;
   daemon: Daemon | null;
   incarnation: number;
-  paused: boolean;
   /** How the last daemon ended, and since when it could not have heard anything. */
   end: "none" | "crash" | "left" | "fenced";
   silentAtMs: number;
@@ -68,13 +69,6 @@ export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine)
 
 export type Daemon = {
   readonly node: ClusterNode;
-  readonly timers: VirtualTimers<NodeTimer>;
-  readonly replies: Map<number, (outcome: RequestOutcome) => void>;
-  readonly answers: Map<number, (answer: Answer) => void>;
-  /** Inputs that came while the process was stopped. */
-  backlog: NodeInput[];
-  /** Texts for which the machine has been asked for what they suppose. */
-  readonly prepared: Set<string>;
-  /** Tells the actions of this daemon from those of earlier ones on the same machine. */
-  readonly firstAction: number;
+  readonly process: VirtualProcess;
+  readonly loop: EventLoop;
 };

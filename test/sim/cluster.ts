@@ -2,6 +2,9 @@
  * A simulated cluster: cluster nodes on virtual time, over any membership layer, with virtual
  * machines below. Judges look at the machines after every step; they know no internals.
  */
+import { EventLoop, type NodeEnd, type NodeRequest } from "../../src/daemon/event-loop.ts";
+import { decodePayload } from "../../src/io/payload-codec.ts";
+import type { LogSink } from "../../src/io/ports.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
@@ -9,17 +12,19 @@ import { accept, refuse } from "../../src/model/outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
 import type { CarriedOver } from "../../src/node/carried-over.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
-import type { NodeInput, NodeOutput, NodeTimer } from "../../src/node/node-events.ts";
+import type { NodeInput } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
-import type { Answer, Daemon, Machine, ReplyBox } from "./cluster-machine.ts";
+import type { Answer, Machine, ReplyBox } from "./cluster-machine.ts";
 import { id, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./hostile-membership.ts";
+import type { MembershipEvent } from "./membership.ts";
+import { virtualAgents } from "./virtual-agents.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
-import { VirtualTimers } from "./virtual-time.ts";
+import { VirtualProcess } from "./virtual-process.ts";
 
 export { id, service } from "./cluster-machine.ts";
 
@@ -36,7 +41,6 @@ export class Cluster {
   resets = 0;
   readonly #options: ClusterOptions;
   readonly #machines = new Map<NodeId, Machine>();
-  #requests = 0;
   #seen: { readonly changes: number; readonly owners: ReadonlyMap<string, readonly NodeId[]> } = {
     changes: -1,
     owners: new Map(),
@@ -56,7 +60,6 @@ export class Cluster {
       wallOffsetMs: 1e6,
       daemon: null,
       incarnation: 0,
-      paused: false,
       end: "none",
       silentAtMs: 0,
       pausedAtMs: 0,
@@ -121,7 +124,7 @@ export class Cluster {
   }
 
   isPaused(node: number): boolean {
-    return this.#machine(node).paused;
+    return this.#machine(node).daemon?.process.stopped === true;
   }
 
   boot(...nodes: readonly number[]): this {
@@ -137,7 +140,7 @@ export class Cluster {
   /** Power off: processes, addresses and daemon are gone. */
   crash(node: number, end: "crash" | "fenced" = "crash"): this {
     const machine = this.#machine(node);
-    machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
+    machine.silentAtMs = this.isPaused(node) ? machine.pausedAtMs : this.#options.time.nowMs;
     this.#kill(machine);
     machine.end = end;
     machine.powerCuts += 1;
@@ -152,7 +155,7 @@ export class Cluster {
   killDaemon(node: number): this {
     const machine = this.#machine(node);
     if (machine.daemon === null) return this;
-    machine.silentAtMs = machine.paused ? machine.pausedAtMs : this.#options.time.nowMs;
+    machine.silentAtMs = this.isPaused(node) ? machine.pausedAtMs : this.#options.time.nowMs;
     this.#kill(machine);
     machine.end = "crash";
     this.#options.membership.crash(id(node));
@@ -165,7 +168,7 @@ export class Cluster {
     const machine = this.#machine(node);
     machine.guard?.end("killed");
     machine.guard = null;
-    this.#step(id(node), { type: "guarded", untilMs: 0, atEnd: "kill" });
+    this.#push(node, { type: "guarded", untilMs: 0, atEnd: "kill" });
     return this;
   }
 
@@ -173,7 +176,7 @@ export class Cluster {
     const machine = this.#machine(node);
     const { host, clock, watchdog, guard: before } = machine;
     const onGuarded = (untilMs: number, atEnd: LeaseEnd): void =>
-      this.#options.time.after(0, () => this.#step(id(node), { type: "guarded", untilMs, atEnd }));
+      this.#options.time.after(0, () => this.#push(node, { type: "guarded", untilMs, atEnd }));
     machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog, before });
     return this;
   }
@@ -192,52 +195,45 @@ export class Cluster {
 
   pause(node: number): this {
     const machine = this.#machine(node);
-    if (machine.daemon === null || machine.paused) return this;
-    machine.paused = true;
+    if (machine.daemon === null || this.isPaused(node)) return this;
+    machine.daemon.process.stop();
     machine.pausedAtMs = this.#options.time.nowMs;
     this.#options.membership.pause(id(node));
     return this;
   }
 
   resume(node: number): this {
-    const machine = this.#machine(node);
-    if (!machine.paused) return this;
-    machine.paused = false;
-    const backlog = machine.daemon?.backlog ?? [];
-    if (machine.daemon !== null) machine.daemon.backlog = [];
-    for (const input of backlog) this.#step(id(node), input);
+    if (!this.isPaused(node)) return this;
+    this.#machine(node).daemon?.process.goOn();
     this.#options.membership.resume(id(node));
     return this;
   }
 
   terminate(node: number, { remove } = { remove: false }): this {
-    this.#step(id(node), { type: "shutdown", remove });
+    this.#push(node, { type: "shutdown", remove });
     return this;
   }
 
   /** An operator on `node` wants the end of `victim`; the answer appears in the box. */
   kill(node: number, victim: number): ReplyBox {
-    const { box, number } = this.#expectReply(node);
-    this.#step(id(node), { type: "kill", number, victim: id(victim), who: "operator" });
-    return box;
+    return this.#ask(node, { type: "kill", victim: id(victim), who: "operator" });
   }
 
   /** An operator says on `node` that `victim` is off; the answer appears in the box. */
   acknowledge(node: number, victim: number): ReplyBox {
-    const { box, number } = this.#expectReply(node);
-    this.#step(id(node), { type: "acknowledge", number, victim: id(victim), who: "operator" });
-    return box;
+    return this.#ask(node, { type: "acknowledge", victim: id(victim), who: "operator" });
   }
 
   /** An operator wants other votes; the answer appears in the box. */
   change(node: number, change: QuorumChange, sentence: string | null = null) {
     const box: { answer: Answer | null } = { answer: null };
-    this.#requests += 1;
-    const number = this.#requests;
-    this.#machine(node).daemon?.answers.set(number, ({ accepted, text }) => {
-      box.answer = { accepted, text };
-    });
-    this.#step(id(node), { type: "quorum-order", number, change, sentence, who: "operator" });
+    const daemon = this.#machine(node).daemon;
+    const order = { change, sentence, who: "operator" };
+    daemon?.process.enter(() =>
+      daemon.loop.order(order, ({ accepted, text }) => {
+        box.answer = { accepted, text };
+      }),
+    );
     return box;
   }
 
@@ -246,21 +242,23 @@ export class Cluster {
     const mark = this.node(node)?.snapshot.fence.mark(id(victim));
     if (mark === undefined) throw new Error(`no daemon on node ${node}`);
     const told = { type: "fenced-by-hand", victim: id(victim), mark, text: "by operator" } as const;
-    this.#step(id(node), { ...told, outcome: "begun" });
+    this.#push(node, { ...told, outcome: "begun" });
     this.#options.time.after(1000, () => {
       this.crash(victim, "fenced");
-      this.#step(id(node), { ...told, outcome: "success" });
+      this.#push(node, { ...told, outcome: "success" });
     });
     return this;
   }
 
-  #expectReply(node: number): { readonly box: ReplyBox; readonly number: number } {
+  #ask(node: number, request: NodeRequest): ReplyBox {
     const box: ReplyBox = { reply: null };
-    this.#requests += 1;
-    this.#machine(node).daemon?.replies.set(this.#requests, (outcome) => {
-      box.reply = outcome;
-    });
-    return { box, number: this.#requests };
+    const daemon = this.#machine(node).daemon;
+    daemon?.process.enter(() =>
+      daemon.loop.ask(request, (outcome) => {
+        box.reply = outcome;
+      }),
+    );
+    return box;
   }
 
   /** Somebody sets the machine's wall clock. */
@@ -285,31 +283,24 @@ export class Cluster {
     operation: ServiceOperation,
     options: { readonly service: string; readonly target?: number; readonly byDomain?: boolean },
   ): ReplyBox {
-    const { box, number } = this.#expectReply(node);
-    this.#step(id(node), {
+    return this.#ask(node, {
       type: "request",
-      number,
       operation,
       service: service(options.service),
       target: options.target === undefined ? null : id(options.target),
       byDomain: options.byDomain ?? false,
     });
-    return box;
   }
 
   /** Locks or unlocks all services; the answer appears in the returned box. */
   lock(node: number, operation: "lock" | "unlock"): ReplyBox {
-    const { box, number } = this.#expectReply(node);
-    this.#step(id(node), { type: "request", number, operation });
-    return box;
+    return this.#ask(node, { type: "request", operation });
   }
 
   /** Brings in the configuration of that text on all nodes; the answer appears in the box. */
   propose(node: number, text: string): ReplyBox {
-    const { box, number } = this.#expectReply(node);
     const version = this.#read(text)?.version ?? 0;
-    this.#step(id(node), { type: "propose", number, version, hash: hashOf(text), text });
-    return box;
+    return this.#ask(node, { type: "propose", version, hash: hashOf(text), text });
   }
 
   setFile(node: number, text: string): this {
@@ -335,7 +326,7 @@ export class Cluster {
   /** A link has changed, or the last process of a service has ended. */
   checkNow(node: number, name: string | null): this {
     const which = name === null ? null : service(name);
-    this.#step(id(node), { type: "check-now", why: name ?? "link", service: which });
+    this.#push(node, { type: "check-now", why: name ?? "link", service: which });
     return this;
   }
 
@@ -382,213 +373,177 @@ export class Cluster {
     return machine;
   }
 
-  #boot(node: NodeId, guard: "new" | "kept", carried: CarriedOver | null = null): void {
+  #boot(node: NodeId, begun: "new" | { readonly process: VirtualProcess; carried: CarriedOver }) {
     const machine = this.#machine(node);
-    const { membership } = this.#options;
-    const conf = this.#read(machine.file);
-    if (conf === null) throw new Error(`node ${node} cannot read ${machine.file}`);
     machine.incarnation += 1;
-    machine.paused = false;
-    if (guard === "new") {
+    if (begun === "new") {
       machine.guard?.end("work-done");
       this.startGuard(node);
     }
-    const self = machine.node;
-    const name = conf.nodes.find((one) => one.id === self)?.name;
-    if (name === undefined) throw new Error(`no name of node ${node}`);
-    const daemon: Daemon = {
-      node: new ClusterNode(
-        conf,
-        {
-          self,
-          name,
-          incarnation: machine.incarnation,
-          configHash: hashOf(machine.file),
-          configText: machine.file,
-          trackingToken: "token",
-          watchdog: machine.watchdog !== null,
-          machine: `machine ${node}, start ${machine.powerCuts}`,
-        },
-        {
-          read: (text) => {
-            const prepared = text === machine.file || daemon.prepared.has(text);
-            const blind = !prepared || this.#options.cannotRead?.includes(node) === true;
-            const read = blind ? null : this.#read(text);
-            return read === null
-              ? refuse("no such text")
-              : accept({ conf: read, hash: hashOf(text), text });
-          },
-          carried,
-          remembered: rememberedBy(machine),
-          nothingLeft: guard === "new" && machine.guard?.nothingLeft === true,
-          workMax: this.#options.workMax?.(node) ?? worksMax[node % worksMax.length] ?? 1,
-        },
-      ),
-      timers: new VirtualTimers<NodeTimer>(machine.clock, (timer) => {
-        if (machine.daemon === daemon) this.#step(node, { type: "timer", timer });
-      }),
-      replies: new Map(),
-      answers: new Map(),
-      backlog: [],
-      prepared: new Set(),
-      firstAction: machine.incarnation * 1e6,
-    };
-    machine.daemon = daemon;
-    membership.boot(node, (event) => {
-      if (machine.daemon === daemon) this.#step(node, event);
+    const process = begun === "new" ? this.#newProcess(machine, node) : begun.process;
+    const prepared = new Set<string>();
+    const clusterNode = this.#newNode(machine, node, {
+      prepared,
+      carried: begun === "new" ? null : begun.carried,
+      nothingLeft: begun === "new" && machine.guard?.nothingLeft === true,
     });
-    this.#step(node, { type: "begin" });
+    const loop = this.#newLoop({ machine, node, process, prepared }, clusterNode);
+    machine.daemon = { node: clusterNode, loop, process };
+    this.#options.membership.boot(node, (event) => process.enter(() => loop.push(decoded(event))));
+    process.enter(() => loop.push({ type: "begin" }));
   }
 
-  #kill(machine: Machine): void {
-    machine.daemon?.timers.disarmAll();
-    machine.daemon = null;
-    machine.paused = false;
+  #newNode(
+    machine: Machine,
+    node: NodeId,
+    begin: {
+      readonly prepared: ReadonlySet<string>;
+      readonly carried: CarriedOver | null;
+      readonly nothingLeft: boolean;
+    },
+  ): ClusterNode {
+    const conf = this.#read(machine.file);
+    const name = conf?.nodes.find((one) => one.id === machine.node)?.name;
+    if (conf === null || name === undefined) throw new Error(`node ${node}: ${machine.file}`);
+    const identity = {
+      ...{ self: machine.node, name, incarnation: machine.incarnation, trackingToken: "token" },
+      ...{ configHash: hashOf(machine.file), configText: machine.file },
+      watchdog: machine.watchdog !== null,
+      machine: `machine ${node}, start ${machine.powerCuts}`,
+    };
+    const { prepared, carried, nothingLeft } = begin;
+    return new ClusterNode(conf, identity, {
+      read: (text) => {
+        const prepares = text === machine.file || prepared.has(text);
+        const able = prepares && this.#options.cannotRead?.includes(node) !== true;
+        const known = able ? this.#read(text) : null;
+        if (known === null) return refuse("no such text");
+        return accept({ conf: known, hash: hashOf(text), text });
+      },
+      ...{ carried, nothingLeft, remembered: rememberedBy(machine) },
+      workMax: this.#options.workMax?.(node) ?? worksMax[node % worksMax.length] ?? 1,
+    });
   }
 
-  #step(node: NodeId, input: NodeInput): void {
-    const { judge, stepped } = this.#options;
-    const machine = this.#machine(node);
-    const { daemon, wallOffsetMs } = machine;
-    if (daemon === null) return;
-    if (machine.paused) {
-      daemon.backlog.push(input);
-      return;
-    }
-    const { nowMs } = machine.clock;
-    const now = { monotonicMs: nowMs, boottimeMs: nowMs, wallMs: nowMs + wallOffsetMs };
-    const beganMs = stepped === undefined ? 0 : performance.now();
-    const outputs = daemon.node.step(input, now);
-    stepped?.(node, input, { tookMs: performance.now() - beganMs, outputs });
-    for (const output of outputs) this.#perform(node, daemon, output);
-    judge?.(this);
-  }
-
-  #perform(node: NodeId, daemon: Daemon, output: NodeOutput): void {
+  #newLoop({ machine, node, process, prepared }: Begun, clusterNode: ClusterNode): EventLoop {
     const { membership } = this.#options;
-    const machine = this.#machine(node);
-    switch (output.type) {
-      case "continue":
-        this.#after(node % 2, { node, daemon, input: { type: "continue" } });
-        return;
-      case "submit":
-        membership.submit(node, output.lane, output.envelope);
-        return;
-      case "sync-done":
-        membership.syncDone(node, output.ring);
-        return;
-      case "lease":
-        machine.guard?.arm(output.endMs, output.atEnd);
-        return;
-      case "arm":
-        daemon.timers.arm(output.timer, output.afterMs);
-        return;
-      case "disarm":
-        daemon.timers.disarm(output.timer);
-        return;
-      case "act":
-        machine.host.perform(daemon.firstAction + output.action, output.order, (report) => {
-          if (machine.daemon !== daemon) return;
-          this.#step(node, { type: "report", action: output.action, report });
+    const { powerCuts, host } = machine;
+    const agents = virtualAgents({
+      ...{ conf: this.conf, place: node, host, process, options: this.#options },
+      firstAction: machine.incarnation * 1e6,
+      powered: () => machine.powerCuts === powerCuts,
+      // Both are behind the same plug.
+      onFenced: (victim) => this.removeClone(victim, "fenced").crash(victim, "fenced"),
+    });
+    return new EventLoop({
+      node: this.#watched(node, clusterNode),
+      clock: process.clock,
+      log: this.#logOf(node),
+      agents,
+      postToRing: (input) => {
+        if (input.type === "submit") membership.submit(node, input.lane, input.payload);
+        else if (input.type === "sync-done") membership.syncDone(node, input.ring);
+      },
+      onConfiguration: ({ text }) => {
+        machine.file = text;
+      },
+      onMachines: (known) => {
+        machine.memory = { known, powerCuts: machine.powerCuts };
+      },
+      prepareText: (text, done) => {
+        this.#options.time.after(this.#options.readMs?.(node) ?? 1, () => {
+          prepared.add(text);
+          process.enter(() => done(null));
         });
-        return;
-      case "cancel":
-        machine.host.kill(daemon.firstAction + output.action);
-        return;
-      case "fence":
-        this.#fence(node, daemon, output);
-        return;
-      case "unfence":
-        this.#unfence(node, daemon, output.run);
-        return;
-      case "answer":
-        daemon.answers.get(output.number)?.(output);
-        return;
-      case "reply":
-        daemon.replies.get(output.number)?.(output.outcome);
-        return;
-      case "read":
-        this.#readLater(node, daemon, output.text);
-        return;
-      case "stand-down":
-      case "configuration":
-        if (output.type === "configuration") machine.file = output.text;
-        return;
-      case "leave":
+      },
+      onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
+      onEnd: (end) => this.#onEnd(node, end),
+      onTurn: () => undefined,
+    });
+  }
+
+  #newProcess(machine: Machine, node: NodeId): VirtualProcess {
+    return new VirtualProcess({
+      time: machine.clock,
+      wallOffsetMs: () => machine.wallOffsetMs,
+      passMs: node % 2,
+      onTurn: () => this.#options.judge?.(this),
+    });
+  }
+
+  /** Whoever measures the steps sees each of them. */
+  #watched(node: NodeId, clusterNode: ClusterNode): Pick<ClusterNode, "step"> {
+    const { stepped } = this.#options;
+    if (stepped === undefined) return clusterNode;
+    return {
+      step: (input, now) => {
+        const beganMs = performance.now();
+        const outputs = clusterNode.step(input, now);
+        stepped(node, input, { tookMs: performance.now() - beganMs, outputs });
+        return outputs;
+      },
+    };
+  }
+
+  #logOf(node: NodeId): LogSink {
+    const { time } = this.#options;
+    return {
+      write: (_channel, level, { text }) => {
+        this.log.push(`${time.nowMs} node${node} ${level}: ${text}`);
+      },
+      reopen: () => undefined,
+      flush: () => undefined,
+    };
+  }
+
+  #onEnd(node: NodeId, end: NodeEnd): void {
+    const machine = this.#machine(node);
+    machine.daemon?.loop.end();
+    switch (end.type) {
+      case "left":
         machine.guard?.dismiss();
         this.#kill(machine);
         machine.end = "left";
-        membership.leave(node);
+        this.#options.membership.leave(node);
         return;
       case "restart":
-        this.#restart(node, daemon);
-        return;
-      case "machines":
-        machine.memory = { known: output.known, powerCuts: machine.powerCuts };
+        // The process goes on: whatever its earlier life has begun may still be answered.
+        this.#options.membership.crash(node);
+        if (machine.daemon !== null) {
+          const { process, node: ended } = machine.daemon;
+          this.#boot(node, { process, carried: ended.carryOver() });
+        }
         return;
       case "killed":
-      case "notice":
-        this.#tell(node, output);
+        this.log.push(`${this.#options.time.nowMs} node${node} crit: ${end.text}`);
+        this.killDaemon(node);
         return;
     }
   }
 
-  #tell(node: NodeId, output: Extract<NodeOutput, { readonly type: "killed" | "notice" }>): void {
-    const level = output.type === "killed" ? "crit" : output.level;
-    this.log.push(`${this.#options.time.nowMs} node${node} ${level}: ${output.text}`);
-    if (output.type === "killed") this.killDaemon(node);
+  #kill(machine: Machine): void {
+    machine.daemon?.process.end();
+    machine.daemon = null;
   }
 
-  #restart(node: NodeId, daemon: Daemon): void {
-    const carried = daemon.node.carryOver();
-    this.#kill(this.#machine(node));
-    this.#options.membership.crash(node);
-    this.#boot(node, "kept", carried);
+  #push(node: number, input: NodeInput): void {
+    const daemon = this.#machine(node).daemon;
+    daemon?.process.enter(() => daemon.loop.push(input));
   }
+}
 
-  #readLater(node: NodeId, daemon: Daemon, text: string): void {
-    this.#options.time.after(this.#options.readMs?.(node) ?? 1, () => {
-      daemon.prepared.add(text);
-      const done = { type: "read-done", text, objection: null } as const;
-      if (this.#machine(node).daemon === daemon) this.#step(node, done);
-    });
-  }
+type Begun = {
+  readonly machine: Machine;
+  readonly node: NodeId;
+  readonly process: VirtualProcess;
+  /** Texts for which the machine has been asked for what they suppose. */
+  readonly prepared: Set<string>;
+};
 
-  /** Unless that daemon has ended by then. */
-  #after(
-    delayMs: number,
-    to: { readonly node: NodeId; readonly daemon: Daemon; readonly input: NodeInput },
-  ): void {
-    this.#options.time.after(delayMs, () => {
-      if (this.#machine(to.node).daemon === to.daemon) this.#step(to.node, to.input);
-    });
-  }
-
-  #fence(node: NodeId, daemon: Daemon, output: Extract<NodeOutput, { type: "fence" }>): void {
-    const { time, fenceAgent } = this.#options;
-    const machine = this.#machine(node);
-    const { powerCuts } = machine;
-    time.after(this.#options.fenceTakesMs?.(output.node) ?? 20, () => {
-      if (machine.powerCuts !== powerCuts) return;
-      const outcome = fenceAgent?.(output.node) ?? "failure";
-      // Both are behind the same plug.
-      const { node: victim, run } = output;
-      if (outcome === "success") this.removeClone(victim, "fenced").crash(victim, "fenced");
-      if (machine.daemon !== daemon) return;
-      const text = `agent ${outcome}`;
-      this.#step(node, { type: "fence-verdict", node: victim, run, outcome, text });
-    });
-  }
-
-  #unfence(node: NodeId, daemon: Daemon, run: number): void {
-    const { time, unfenceAgent } = this.#options;
-    const machine = this.#machine(node);
-    time.after(20, () => {
-      const outcome = unfenceAgent?.(node) ?? "success";
-      if (machine.daemon !== daemon) return;
-      this.#step(node, { type: "unfence-verdict", run, outcome, text: `agent ${outcome}` });
-    });
-  }
+/** As the ring's end of the daemon does it. */
+function decoded(event: MembershipEvent): NodeInput {
+  if (event.type !== "deliver") return event;
+  return { ...event, payload: decodePayload(event.payload) };
 }
 
 function hashOf(text: string): string {

@@ -2,7 +2,9 @@
  * Process groups between a membership layer and the cluster nodes of a simulation, wired as in the
  * daemon. Who looks on is told everything that a node's groups were given and have said.
  */
+import { StepLoop } from "../../src/loop/step-loop.ts";
 import type { GroupAnswer, GroupInput, GroupOutput } from "../../src/membership/group-events.ts";
+import { isGroupFrame } from "../../src/membership/group-frames.ts";
 import { ProcessGroups } from "../../src/membership/process-groups.ts";
 import type { Lane } from "../../src/membership/ring-events.ts";
 import type { NodeId, RingId } from "../../src/model/ids.ts";
@@ -20,10 +22,7 @@ export class GroupLife {
   readonly node: NodeId;
   readonly answers = new Map<number, GroupAnswer>();
   readonly machine: ProcessGroups;
-  readonly #perform: (life: GroupLife, output: GroupOutput) => void;
-  readonly #witness: GroupWitness;
-  readonly #inputs: GroupInput[] = [];
-  #busy = false;
+  readonly #loop: StepLoop<GroupInput, GroupOutput>;
 
   constructor(
     node: NodeId,
@@ -32,27 +31,23 @@ export class GroupLife {
   ) {
     this.node = node;
     this.machine = new ProcessGroups(node);
-    this.#witness = witness;
-    this.#perform = perform;
+    this.#loop = new StepLoop({
+      step: (input) => {
+        witness.given(this, input);
+        return this.machine.step(input);
+      },
+      perform: (output) => {
+        witness.said(this, output);
+        if (output.type === "answer") this.answers.set(output.call, output.answer);
+        perform(this, output);
+      },
+    });
   }
 
   step(input: GroupInput): void {
-    this.#inputs.push(input);
-    if (this.#busy) return;
-    this.#busy = true;
-    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-      this.#witness.given(this, next);
-      for (const output of this.machine.step(next)) {
-        this.#witness.said(this, output);
-        if (output.type === "answer") this.answers.set(output.call, output.answer);
-        this.#perform(this, output);
-      }
-    }
-    this.#busy = false;
+    this.#loop.push(input);
   }
 }
-
-type Wrapped = { readonly group: string };
 
 export class GroupedMembership implements Membership {
   readonly #inner: Membership;
@@ -87,7 +82,7 @@ export class GroupedMembership implements Membership {
     this.#end(node);
   }
 
-  submit(node: NodeId, lane: Lane, payload: unknown): void {
+  submit(node: NodeId, lane: Lane, payload: Uint8Array): void {
     this.#inner.submit(node, lane, payload);
   }
 
@@ -114,9 +109,9 @@ export class GroupedMembership implements Membership {
   }
 
   #onEvent(life: GroupLife, event: MembershipEvent, sink: (event: MembershipEvent) => void): void {
-    if (event.type === "deliver" && isWrapped(event.payload)) {
-      const payload = Buffer.from(event.payload.group, "base64");
-      if (!this.lose(life.node)) life.step({ type: "deliver", from: event.from, payload });
+    if (event.type === "deliver" && isGroupFrame(event.payload)) {
+      const { from, payload } = event;
+      if (!this.lose(life.node)) life.step({ type: "deliver", from, payload });
       return;
     }
     if (event.type === "configuration") {
@@ -128,15 +123,9 @@ export class GroupedMembership implements Membership {
   #perform(life: GroupLife, output: GroupOutput): void {
     if (this.#lives.get(life.node) !== life) return;
     if (output.type === "submit") {
-      const group = Buffer.from(output.payload).toString("base64");
-      this.#inner.submit(life.node, output.lane, { group });
+      this.#inner.submit(life.node, output.lane, output.payload);
     } else if (output.type === "sync-done") {
       this.#inner.syncDone(life.node, output.ring);
     }
   }
-}
-
-function isWrapped(payload: unknown): payload is Wrapped {
-  const object = typeof payload === "object" && payload !== null ? payload : {};
-  return "group" in object && typeof object.group === "string";
 }

@@ -143,11 +143,10 @@ export class HostileMembership implements Membership {
     this.crash(node);
   }
 
-  submit(node: NodeId, lane: Lane, payload: unknown): void {
+  submit(node: NodeId, lane: Lane, payload: Uint8Array): void {
     const station = this.#up.get(node);
     if (station === undefined) return;
-    const bytes = Buffer.from(JSON.stringify(payload));
-    this.#feed(station, { type: "submit", lane, payload: bytes, safe: true });
+    this.#feed(station, { type: "submit", lane, payload, safe: true });
   }
 
   syncDone(node: NodeId, ring: RingId): void {
@@ -209,11 +208,9 @@ export class HostileMembership implements Membership {
           this.#feed(station, { type: "persisted", ringSeq: output.ringSeq });
         });
         return;
-      case "deliver": {
-        const payload: unknown = JSON.parse(Buffer.from(output.payload).toString());
-        station.sink({ type: "deliver", from: output.from, payload });
+      case "deliver":
+        station.sink({ type: "deliver", from: output.from, payload: output.payload });
         return;
-      }
       case "configuration":
         if (output.configuration.kind === "regular") station.ringId = output.configuration.ring;
         station.sink({

@@ -15,7 +15,7 @@ export type MembershipEvent =
         readonly beforeMs: number;
       }[];
     }
-  | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
+  | { readonly type: "deliver"; readonly from: NodeId; readonly payload: Uint8Array }
   | { readonly type: "suspended"; readonly reason: string }
   /** More than one process uses the ids of these nodes. */
   | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
@@ -25,7 +25,7 @@ export interface Membership {
   /** The node's ring starts; events go to `sink` until it crashes or leaves. */
   boot(node: NodeId, sink: (event: MembershipEvent) => void): void;
   crash(node: NodeId): void;
-  submit(node: NodeId, lane: Lane, payload: unknown): void;
+  submit(node: NodeId, lane: Lane, payload: Uint8Array): void;
   syncDone(node: NodeId, ring: RingId): void;
   leave(node: NodeId): void;
   /** Nodes hear each other inside a group only. */

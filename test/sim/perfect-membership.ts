@@ -18,7 +18,7 @@ type Member = {
   readonly heard: Map<NodeId, number>;
   /** The same on rings before the present one. */
   before: ReadonlyMap<NodeId, number>;
-  queue: { readonly lane: Lane; readonly payload: unknown }[];
+  queue: { readonly lane: Lane; readonly payload: Uint8Array }[];
 };
 
 const tokenLossMs = 1000;
@@ -86,10 +86,10 @@ export class PerfectMembership implements Membership {
     this.#reform(joinMs);
   }
 
-  submit(node: NodeId, lane: Lane, payload: unknown): void {
+  submit(node: NodeId, lane: Lane, payload: Uint8Array): void {
     const member = this.#up.get(node);
     if (member === undefined) return;
-    member.queue.push({ lane, payload: JSON.parse(JSON.stringify(payload)) });
+    member.queue.push({ lane, payload });
     this.#flush(member);
   }
 
