@@ -18,9 +18,11 @@ import {
   bannedIn,
   catches,
   coreComplaints,
+  exportedNames,
   exportedValues,
   headerComplaint,
   nameComplaints,
+  sharedNames,
   titlesOf,
 } from "./tidy/words.ts";
 
@@ -239,6 +241,12 @@ test("what is exported is used elsewhere", (t) => {
     }),
   );
   none(t, "dead exports", dead);
+  t.end();
+});
+
+test("an exported name says which thing is meant", (t) => {
+  const places = sources.map(({ path, masked }) => ({ path, names: exportedNames(masked) }));
+  none(t, "exported twice", sharedNames(places));
   t.end();
 });
 

@@ -149,7 +149,6 @@ export const xmlDepthMax = 32;
 /** An element with more than this many attributes is a mistake or an attack. */
 export const xmlAttributesMax = 256;
 export const clusterNameBytesMax = 15;
-export const nodesMax = 64;
 export const servicesMax = 1000;
 export const fenceMethodsMax = 8;
 export const fenceDevicesMax = 8;

@@ -17,10 +17,10 @@ import {
   isUnspecifiedOrBroadcast,
   parseIp,
 } from "./ip-text.ts";
-import { addressesOf, chooseLocalNode, isLocal, type LocalFacts } from "./local-node.ts";
+import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { ConfPlaces } from "./places.ts";
-import { checkServiceAddresses } from "./service-address-check.ts";
+import { type AddressFacts, checkServiceAddresses } from "./service-address-check.ts";
 
 export type FileFact =
   | { readonly type: "absent"; readonly cause: string }
@@ -50,7 +50,7 @@ export type UnitFact =
   | { readonly type: "failed"; readonly cause: string }
   | { readonly type: "known"; readonly loadState: string; readonly fileState: string };
 
-export type HostFacts = LocalFacts & {
+export type HostFacts = AddressFacts & {
   /** By path; a script that is missing here is not checked. */
   readonly scripts: ReadonlyMap<string, FileFact>;
   /** Null when the configuration names no key file. */
@@ -59,8 +59,6 @@ export type HostFacts = LocalFacts & {
   readonly logFile?: string | null;
   /** By name of the agent; an agent that is missing here is not checked. */
   readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
-  /** Addresses that clusterd has put up on this machine; null: it cannot be known. */
-  readonly claimed?: readonly string[] | null;
   /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
   readonly accounts: ReadonlyMap<string, number | null>;
   /** By name with suffix; a unit that is missing here is not checked. */

@@ -33,10 +33,6 @@ export function canonicalAddress(text: string): string {
   return parseIpWithPrefix(text)?.bytes.join(".") ?? text;
 }
 
-export function sameAddress(a: string, b: string): boolean {
-  return canonicalAddress(a) === canonicalAddress(b);
-}
-
 export function isLoopback({ family, bytes }: IpLiteral): boolean {
   if (family === "IPv4") return bytes[0] === 127;
   return bytes.slice(0, 15).every((byte) => byte === 0) && bytes[15] === 1;

@@ -7,7 +7,7 @@
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { Finding } from "./complaint.ts";
-import { isLoopback, parseIp, sameAddress } from "./ip-text.ts";
+import { canonicalAddress, isLoopback, parseIp } from "./ip-text.ts";
 import { nearestName } from "./nearest-name.ts";
 import { quoted } from "./value-text.ts";
 
@@ -61,7 +61,8 @@ export function addressesOf(host: LocalFacts, node: NodeConf): readonly string[]
 export function isLocal(host: LocalFacts, address: string): boolean {
   const literal = parseIp(address);
   if (literal !== null && isLoopback(literal)) return true;
-  return host.localAddresses.some((local) => sameAddress(local, address));
+  const canonical = canonicalAddress(address);
+  return host.localAddresses.some((local) => canonicalAddress(local) === canonical);
 }
 
 function chooseByOption(nodes: readonly NodeConf[], name: string): Result<NodeConf, Finding> {

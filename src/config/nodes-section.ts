@@ -5,9 +5,9 @@
  * Deviations: ids are mandatory, 1 to 4095, and unique; votes are 1 to 255; names are compared
  * without regard to case when duplicates are sought.
  */
-import { type NodeId, type NodeName, parseNodeId, parseNodeName } from "../model/ids.ts";
+import { type NodeId, type NodeName, nodesMax, parseNodeId, parseNodeName } from "../model/ids.ts";
 import type { Report } from "./complaint.ts";
-import { integers, nodesMax } from "./defaults.ts";
+import { integers } from "./defaults.ts";
 import {
   onlySection,
   placeOf,

@@ -9,12 +9,17 @@
 import { writtenAddress } from "../model/address-holders.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
-import type { HostFacts } from "./host-check.ts";
 import { canonicalAddress } from "./ip-text.ts";
-import { addressesOf } from "./local-node.ts";
+import { addressesOf, type LocalFacts } from "./local-node.ts";
 import type { ConfPlaces } from "./places.ts";
 
-type Given = { readonly host: HostFacts; readonly places: ConfPlaces };
+/** What must be known of this machine. */
+export type AddressFacts = LocalFacts & {
+  /** Addresses that clusterd has put up on this machine; null: it cannot be known. */
+  readonly claimed?: readonly string[] | null;
+};
+
+type Given = { readonly host: AddressFacts; readonly places: ConfPlaces };
 
 export function checkServiceAddresses(conf: ClusterConf, given: Given, report: Report): void {
   const nodes = nodeAddresses(conf, given);

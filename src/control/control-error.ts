@@ -38,7 +38,7 @@ export function wrongMethod(method: string, wanted: string): ControlError {
 }
 
 /** A stranger's text, short enough to be repeated to him and to a log. */
-export function quoted(text: string): string {
+export function echoed(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }
 

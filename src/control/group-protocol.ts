@@ -14,7 +14,7 @@
  */
 import { type GroupName, parseGroupName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
+import { type ControlError, echoed, percentDecoded, wrongMethod } from "./control-error.ts";
 import { readJson } from "./json-fields.ts";
 
 export type GroupRoute =
@@ -119,13 +119,13 @@ export function parseGroupRoute(
   const acts = (operation === "multicast" || operation === "leave") && rest.length === 2;
   if (!joins && !acts) {
     const served = "NAME/join, NAME/TICKET/multicast and NAME/TICKET/leave";
-    const text = `below /v1/groups/ there are ${served}, no ${quoted(parts.join("/"))}`;
+    const text = `below /v1/groups/ there are ${served}, no ${echoed(parts.join("/"))}`;
     return refuse({ type: "not-found", text });
   }
   if (method !== "POST") return refuse(wrongMethod(method, "POST"));
   const group = parseGroupName(percentDecoded(name));
   if (group === null) {
-    const text = `${quoted(name)} is not a group name: 1 to 128 bytes, percent-encoded`;
+    const text = `${echoed(name)} is not a group name: 1 to 128 bytes, percent-encoded`;
     return refuse({ type: "bad-request", text });
   }
   if (joins) return accept({ type: "group-join", group });
@@ -138,7 +138,7 @@ export function parseJoinBody(
 ): Result<{ readonly process: number | null }, ControlError> {
   const body = readJson(value, "body", (fields) => {
     for (const name of fields.names()) {
-      if (name !== "process") fields.reject(`has no field ${quoted(name)}`);
+      if (name !== "process") fields.reject(`has no field ${echoed(name)}`);
     }
     const process = fields.has("process") ? fields.number("process") : null;
     const fits = process === null || (Number.isInteger(process) && process >= 1);

@@ -15,7 +15,7 @@
 import type { DeviceListing, FencingStatus, NodeFencing } from "../model/fencing-status.ts";
 import { type NodeId, type NodeName, parseNodeName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
+import { type ControlError, echoed, percentDecoded, wrongMethod } from "./control-error.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
 
 const clusterOrders = {
@@ -127,10 +127,10 @@ export function parseOrderBody(
   const body = readJson(value, "body", (fields) => {
     const taken = fieldsOf[order];
     for (const name of fields.names()) {
-      if (name !== "by" && !taken.includes(name)) fields.reject(`has no field ${quoted(name)}`);
+      if (name !== "by" && !taken.includes(name)) fields.reject(`has no field ${echoed(name)}`);
     }
     if (order === "fence" && fields.text("confirm") !== node) {
-      fields.reject(`confirms ${quoted(fields.text("confirm"))}, not ${quoted(node ?? "")}`);
+      fields.reject(`confirms ${echoed(fields.text("confirm"))}, not ${echoed(node ?? "")}`);
     }
     const given = taken.includes("sentence") && fields.has("sentence");
     return {

@@ -42,7 +42,7 @@ import type {
 } from "../model/status.ts";
 import { serviceStateNumbers } from "../model/status.ts";
 import { readAgents } from "./agents-status.ts";
-import { type ControlError, percentDecoded, quoted, wrongMethod } from "./control-error.ts";
+import { type ControlError, echoed, percentDecoded, wrongMethod } from "./control-error.ts";
 import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type JsonFields, readJson } from "./json-fields.ts";
 import { type OperatorRoute, parseOperatorRoute, parseOrderReply } from "./operator-protocol.ts";
@@ -98,7 +98,7 @@ export type ControlEvent =
 export function parseRoute(method: string, url: string): Result<ControlRoute, ControlError> {
   const [, version, kind, name, operation, ...rest] = url.split("/");
   if (version !== "v1") {
-    const text = `this daemon speaks version 1: paths begin with /v1/, not ${quoted(url)}`;
+    const text = `this daemon speaks version 1: paths begin with /v1/, not ${echoed(url)}`;
     return refuse({ type: "unknown-version", text });
   }
   if ((kind === "status" || kind === "metrics" || kind === "events") && name === undefined) {
@@ -119,12 +119,12 @@ export function parseRoute(method: string, url: string): Result<ControlRoute, Co
   if (kind === "groups") return parseGroupRoute(method, url.split("/").slice(3));
   const known = serviceOperations.find((each) => each === operation);
   if (kind !== "services" || name === undefined || known === undefined || rest.length > 0) {
-    return refuse({ type: "not-found", text: `nothing is served at ${quoted(url)}` });
+    return refuse({ type: "not-found", text: `nothing is served at ${echoed(url)}` });
   }
   if (method !== "POST") return refuse(wrongMethod(method, "POST"));
   const service = parseServiceName(percentDecoded(name));
   if (service === null) {
-    return refuse({ type: "bad-request", text: `${quoted(name)} is not a service name` });
+    return refuse({ type: "bad-request", text: `${echoed(name)} is not a service name` });
   }
   return accept({ type: "service", service, operation: known });
 }
@@ -140,7 +140,7 @@ export function parseServiceBody(
 ): Result<ServiceRequestBody, ControlError> {
   const body = readJson(value, "body", (fields) => {
     for (const name of fields.names()) {
-      if (name !== "target" && name !== "byDomain") fields.reject(`has no field ${quoted(name)}`);
+      if (name !== "target" && name !== "byDomain") fields.reject(`has no field ${echoed(name)}`);
     }
     const target = fields.has("target") ? fields.textOrNull("target") : null;
     const byDomain = fields.has("byDomain") ? fields.flag("byDomain") : false;
@@ -169,7 +169,7 @@ export type LeaveReply = { readonly accepted: boolean; readonly text: string };
 export function parseLeaveBody(value: unknown): Result<LeaveBody, ControlError> {
   const body = readJson(value, "body", (fields) => {
     for (const name of fields.names()) {
-      if (name !== "remove" && name !== "force") fields.reject(`has no field ${quoted(name)}`);
+      if (name !== "remove" && name !== "force") fields.reject(`has no field ${echoed(name)}`);
     }
     const remove = fields.has("remove") && fields.flag("remove");
     const force = fields.has("force") && fields.flag("force");
@@ -190,7 +190,7 @@ export function parseAcknowledgeBody(
 ): Result<AcknowledgeBody, ControlError> {
   const body = readJson(value, "body", (fields) => {
     const confirm = fields.text("confirm");
-    if (confirm !== node) fields.reject(`confirms ${quoted(confirm)}, not ${quoted(node)}`);
+    if (confirm !== node) fields.reject(`confirms ${echoed(confirm)}, not ${echoed(node)}`);
     return { confirm, by: fields.text("by").slice(0, 64) };
   });
   return body.ok ? body : refuse({ type: "bad-request", text: body.problem });

@@ -3,10 +3,7 @@
  * Knows ranges; does not know the messages. Source: ring.proto.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
-import { parseNodeId, ringSeqMax } from "../model/ids.ts";
-
-/** The most node ids in any list of a frame. */
-export const nodesMax = 64;
+import { nodesMax, parseNodeId, ringSeqMax } from "../model/ids.ts";
 
 /** What the codec may hand over for a 64-bit field: absent, a number, or two 32-bit halves. */
 type WireCount = number | { readonly low: number; readonly high: number } | null | undefined;

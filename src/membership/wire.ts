@@ -4,11 +4,11 @@
  * Source: ring.proto. Counters beyond 2^53 - 1 are refused, since they could not be compared.
  * Payloads are views of the bytes they were decoded from, not copies.
  */
-import { type NodeId, parseNodeId, type RingId, ringSeqMax } from "../model/ids.ts";
+import { type NodeId, nodesMax, parseNodeId, type RingId, ringSeqMax } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
 import { accept, assertNever, refuse } from "../model/outcome.ts";
 import { clusterd } from "./ring-codec.js";
-import { nodesMax, parseCount, parseCounts, parseNodes, parseRing } from "./wire-fields.ts";
+import { parseCount, parseCounts, parseNodes, parseRing } from "./wire-fields.ts";
 import { frameShapes, hasShape } from "./wire-shape.ts";
 
 export type RingMessage =

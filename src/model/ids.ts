@@ -21,6 +21,8 @@ export type Incarnation = number & { readonly [incarnationBrand]: true };
 export type GroupName = string & { readonly [groupNameBrand]: true };
 
 export const nodeIdMax = 4095;
+/** Nodes of a configuration, and so node ids in any list of a frame. */
+export const nodesMax = 64;
 export const groupNameBytesMax = 128;
 
 export function parseNodeId(value: unknown): NodeId | null {

@@ -6,10 +6,8 @@
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { AgentConf, ResourceConf } from "../model/conf.ts";
-import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
-import type { Patience } from "../model/patient-order.ts";
-import { type Ms, ms } from "../model/time.ts";
+import { ms } from "../model/time.ts";
 import {
   checkAddress,
   claimForAgent,
@@ -19,34 +17,12 @@ import {
   stopAddress,
 } from "../vip/ip-agent.ts";
 import { knownOff, trackingMarks } from "./agent-marks.ts";
+import type { AgentAction, CallPlace } from "./call-place.ts";
 import { callExternal } from "./external-agent.ts";
 import { heldAddress } from "./held-things.ts";
 import { callScript } from "./script-agent.ts";
 import { lastLimitMs } from "./status-checks.ts";
 import { callUnit } from "./systemd-agent.ts";
-
-/** The last two are called where an agent lists them. */
-export type AgentAction = "start" | "stop" | "status" | "recover" | "reconfig";
-
-export type CallPlace = {
-  readonly service: ServiceName;
-  readonly nodeName: NodeName;
-  /** Marks every process of this node's services. */
-  readonly trackingToken: string;
-  /** Other running occurrences of the same resource on this node. */
-  readonly otherInstances: number;
-  /** Nodes that were known to run nothing when this was decided; a check knows of none. */
-  readonly nodesOff: readonly NodeName[];
-  readonly depth: number;
-  /** Null: the agent's own last limit; time-outs of the original are hints. */
-  readonly limitMs: Ms | null;
-  /** Marks the processes of the resource. */
-  readonly resource: string;
-  /** When the machine has no room for the call. */
-  readonly patience: Patience;
-  /** What becomes of a stop that is over its limit: it is for the caller to kill everything. */
-  readonly overdue: "ended-here" | "left-to-caller";
-};
 
 export function* callAgent(
   resource: ResourceConf,

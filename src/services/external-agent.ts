@@ -12,9 +12,9 @@ import type { AgentCall, AgentVerdict, RunOrder } from "../model/agent-orders.ts
 import type { AgentConf, AgentRun, ResourceConf } from "../model/conf.ts";
 import { notStarted, performPatiently } from "../model/patient-order.ts";
 import { type Ms, ms } from "../model/time.ts";
-import type { AgentAction, CallPlace } from "./agent-calls.ts";
 import { knownOff, trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
+import type { AgentAction, CallPlace } from "./call-place.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
 import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "./status-checks.ts";
 

@@ -9,8 +9,8 @@ import type { AgentCall, AgentReport, AgentVerdict, RunOrder } from "../model/ag
 import { notStarted, performPatiently } from "../model/patient-order.ts";
 import type { Parameters } from "../model/secrets.ts";
 import type { Ms } from "../model/time.ts";
-import type { CallPlace } from "./agent-calls.ts";
 import { printableOutput } from "./agent-output.ts";
+import type { CallPlace } from "./call-place.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
 
 export type ScriptCall = {

@@ -11,8 +11,9 @@ import type { ResourceConf, ServiceConf } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { dropAddress } from "../vip/ip-agent.ts";
-import { type AgentAction, type CallPlace, callAgent } from "./agent-calls.ts";
+import { callAgent } from "./agent-calls.ts";
 import { resourceMark } from "./agent-marks.ts";
+import type { AgentAction, CallPlace, WorkPlace } from "./call-place.ts";
 import type { CheckCause } from "./check-queue.ts";
 import { saysNotRunning, serves } from "./declined-starts.ts";
 import { heldAddress, outlivesProcesses } from "./held-things.ts";
@@ -38,7 +39,6 @@ import { compareTrees } from "./tree-delta.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
-type WorkPlace = Pick<CallPlace, "service" | "nodeName" | "trackingToken">;
 type Limits = Pick<CallPlace, "depth" | "limitMs">;
 
 const killAgainMs = ms(500);

@@ -12,9 +12,9 @@
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import { isExhaustion, performPatiently } from "../model/patient-order.ts";
 import { ms } from "../model/time.ts";
-import type { AgentAction, CallPlace } from "./agent-calls.ts";
 import { trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
+import type { AgentAction, CallPlace } from "./call-place.ts";
 
 type Unit = { readonly unit: string; readonly place: CallPlace };
 

@@ -83,7 +83,10 @@ export function staleRows(rows: readonly Row[], paths: readonly string[]): reado
     .filter((who) => paths.some((path) => posix.dirname(path) === posix.dirname(who)));
 }
 
-/** Files that import each other in a circle, types aside; each circle once, as a path. */
+/**
+ * Files that import each other in a circle, each circle once, as a path. An import of types counts:
+ * neither of two files that need each other's types can be understood before the other.
+ */
 export function findCircles(imports: ReadonlyMap<string, readonly Import[]>): readonly string[] {
   const done = new Set<string>();
   const circles: string[] = [];
@@ -95,9 +98,7 @@ export function findCircles(imports: ReadonlyMap<string, readonly Import[]>): re
     }
     if (done.has(path)) return;
     done.add(path);
-    for (const each of imports.get(path) ?? []) {
-      if (!each.typeOnly) visit(`${each.from}.ts`, [...trail, path]);
-    }
+    for (const { from } of imports.get(path) ?? []) visit(`${from}.ts`, [...trail, path]);
   };
   for (const path of imports.keys()) visit(path, []);
   return circles;

@@ -14,9 +14,11 @@ import {
   bannedIn,
   catches,
   coreComplaints,
+  exportedNames,
   exportedValues,
   headerComplaint,
   nameComplaints,
+  sharedNames,
   titlesOf,
 } from "./words.ts";
 
@@ -137,7 +139,7 @@ test("the table allows what it names and nothing else", (t) => {
   t.end();
 });
 
-test("circles are found unless they are made of types", (t) => {
+test("circles are found, those that types close as well", (t) => {
   const file = (from: string, typeOnly: boolean) => [{ from, typeOnly, names: [] }];
   const circle = new Map([
     ["a.ts", file("b", false)],
@@ -148,7 +150,12 @@ test("circles are found unless they are made of types", (t) => {
     ["a.ts", file("b", false)],
     ["b.ts", file("a", true)],
   ]);
-  t.same(findCircles(types), []);
+  t.same(findCircles(types), ["a.ts > b.ts > a.ts"]);
+  const chain = new Map([
+    ["a.ts", [...file("b", false), ...file("c", true)]],
+    ["b.ts", file("c", false)],
+  ]);
+  t.same(findCircles(chain), []);
   t.end();
 });
 
@@ -197,10 +204,27 @@ test("assertions of types and catching are seen, what looks alike is not", (t) =
   t.end();
 });
 
-test("exported values are listed, types are not", (t) => {
+test("exported values are listed, types among all exported names only", (t) => {
   const source =
     "export const a = 1;\nexport async function b() {}\nexport class C {}\nexport type D = 1;";
   t.same(exportedValues(source), ["a", "b", "C"]);
+  t.same(exportedNames(`${source}\nexport interface E {}\nconst f = 1;`), [
+    "a",
+    "b",
+    "C",
+    "D",
+    "E",
+  ]);
+  t.end();
+});
+
+test("what two files call by one name is told with both files", (t) => {
+  const places = [
+    { path: "a.ts", names: ["one", "two"] },
+    { path: "b.ts", names: ["two", "three"] },
+    { path: "c.ts", names: ["four"] },
+  ];
+  t.same(sharedNames(places), ["two: a.ts, b.ts"]);
   t.end();
 });
 

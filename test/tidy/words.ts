@@ -76,6 +76,25 @@ export function exportedValues(masked: string): readonly string[] {
   return [...masked.matchAll(pattern)].map((match) => match[1] ?? "");
 }
 
+/** Everything a file exports, types too. */
+export function exportedNames(masked: string): readonly string[] {
+  const pattern =
+    /^export\s+(?:async\s+)?(?:function\*?|const|let|class|type|interface)\s+([\w$]+)/gm;
+  return [...masked.matchAll(pattern)].map((match) => match[1] ?? "");
+}
+
+/** The names that more than one place has, each with its places. */
+export function sharedNames(
+  places: readonly { readonly path: string; readonly names: readonly string[] }[],
+): readonly string[] {
+  const byName = new Map<string, string[]>();
+  for (const { path, names } of places) {
+    for (const name of names) byName.set(name, [...(byName.get(name) ?? []), path]);
+  }
+  const shared = [...byName].filter(([, paths]) => paths.length > 1);
+  return shared.map(([name, paths]) => `${name}: ${paths.join(", ")}`);
+}
+
 /** Null, or what is wrong with the comment a file begins with. */
 export function headerComplaint(text: string): string | null {
   const header = /^\/\*\*.*?\*\//s.exec(text)?.[0];
