@@ -12,6 +12,13 @@ import {
   rowFor,
   staleRows,
 } from "./tidy/imports.ts";
+import {
+  assertedLabels,
+  commentsOf,
+  declaredLabels,
+  titlesOfTests,
+  unknownLabels,
+} from "./tidy/labels.ts";
 import { maskSource } from "./tidy/masked-source.ts";
 import {
   assertionsIn,
@@ -247,6 +254,29 @@ test("what is exported is used elsewhere", (t) => {
 test("an exported name says which thing is meant", (t) => {
   const places = sources.map(({ path, masked }) => ({ path, names: exportedNames(masked) }));
   none(t, "exported twice", sharedNames(places));
+  t.end();
+});
+
+test("a label says which invariant is meant", (t) => {
+  const places = sources.map(({ path, text }) => ({ path, names: declaredLabels(text) }));
+  none(t, "declared twice", sharedNames(places));
+  const declared = new Set(places.flatMap(({ names }) => names));
+  const asserted = each(sources, ({ text }) => {
+    const own = declaredLabels(text);
+    return assertedLabels(text).filter((label) => !own.includes(label));
+  });
+  none(t, "asserted without a line in the header", asserted);
+  const read = (path: string) => ({ path, prose: readFileSync(join(root, path), "utf8") });
+  const cited = [
+    ...sources.map(({ path, text }) => ({ path, prose: commentsOf(text) })),
+    ...tests.map(({ path, text }) => {
+      return { path, prose: `${commentsOf(text)}\n${titlesOfTests(text)}` };
+    }),
+    ...documents.map(read),
+  ].flatMap(({ path, prose }) => {
+    return unknownLabels(prose, declared).map((label) => `${path}: ${label}`);
+  });
+  none(t, "cited, and nowhere declared", cited);
   t.end();
 });
 

@@ -80,11 +80,11 @@ export const integers = {
     post_fail_delay: seconds({ default: 0, min: 0, source: "fenced(8)" }),
     override_time: seconds({ default: 3, min: 1, source: "fenced(8)" }),
     agent_timeout: { default: 60, min: 1, max: 3600, unit: "s", source: "clusterd" },
-    /** A longer lease keeps services of a lost node waiting; a shorter one is refused (I1). */
+    /** A longer lease keeps services of a lost node waiting; a shorter one is refused (TIMING1). */
     lease: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
     kill_timeout: { default: 2000, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
     safe_wait: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
-    /** The longer, the later others may take over; too short, and a slow kill is a reset (I2). */
+    /** The longer, the later others may take over; too short, a slow kill is a reset (TIMING2). */
     watchdog_timeout: { default: null, min: 1, max: 600, unit: "s", source: "clusterd" },
   },
   rm: {
@@ -135,13 +135,13 @@ export const logFileDefault = "/var/log/cluster/clusterd.log";
 /** Clock rate error (in percent) and margin of the self-fencing lease. */
 export const clockErrorPercent = 1;
 export const leaseMarginMs = 1000;
-/** Time the ring needs beyond token and consensus until it renews a lease again (I1). */
+/** Time the ring needs beyond token and consensus until it renews a lease again (TIMING1). */
 export const leaseRotationMs = 1000;
 
 /** sbd(8): SBD_WATCHDOG_TIMEOUT. */
 export const watchdogTimeoutSeconds = 5;
 export const watchdogDeviceDefault = "/dev/watchdog";
-/** Time for looking whether the kill has worked, before the reset (I2). */
+/** Time for looking whether the kill has worked, before the reset (TIMING2). */
 export const watchdogVerifyMs = 1000;
 
 export const xmlBytesMax = 1_048_576;

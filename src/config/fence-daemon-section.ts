@@ -4,10 +4,11 @@
  * Source: fenced(8); fence fenced/config.c.
  * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
  * attributes of self-fencing are additions of clusterd.
- * I1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one fails.
- * I3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms, and not less than
- *     x 1.01 / 0.99: the victim is surely dead.
- * I4  safe_wait in the file may only raise the computed value.
+ * TIMING1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one
+ *     fails.
+ * TIMING3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms, and not less
+ *     than x 1.01 / 0.99: the victim is surely dead.
+ * TIMING4  safe_wait in the file may only raise the computed value.
  */
 import type { FencingConf, SelfFenceMode, TotemConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -1,8 +1,8 @@
 /**
  * Warns where a service holds what does not end with its processes, and a node that holds it cannot
  * be fenced.
- * H1  A lease ends processes and addresses. Whatever else is held by a node that stands still is
- *     held still when the others take over; only power from outside ends it.
+ * HOLDER1  A lease ends processes and addresses. Whatever else is held by a node that stands still
+ *     is held still when the others take over; only power from outside ends it.
  */
 import type { NodeConf, ResourceConf, ServicesConf } from "../model/conf.ts";
 import type { Report } from "./complaint.ts";

@@ -2,8 +2,8 @@
  * The addresses of services against those of the nodes and of this machine.
  * Does not gather the facts; they come as values.
  * Source: rgmanager's ip.sh, which takes over what it finds, and takes a node off the network.
- * J1  No service has the address of a node: its first stop would take that node off the network.
- * J2  An address that stands here already, and that clusterd has not put up, is left alone: its
+ * HOST1  No service has the address of a node: its first stop would take that node off the network.
+ * HOST2  An address that stands here already, and that clusterd has not put up, is left alone: its
  *     service cannot start here, and whoever looks at the configuration should know.
  */
 import { writtenAddress } from "../model/address-holders.ts";

@@ -3,7 +3,7 @@
  * guard cannot end the services.
  * Does not know whether there is such a device; the guard finds out.
  * Source: sbd(8), SBD_WATCHDOG_TIMEOUT; clusterd.
- * I2  W >= kill timeout + feeding period + 1000 ms: killing normally comes before the reset.
+ * TIMING2  W >= kill timeout + feeding period + 1000 ms: killing normally comes before the reset.
  */
 import { feedEveryMs, type SelfFenceMode, type WatchdogConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
@@ -67,7 +67,7 @@ function readTimeout(
   return fallback;
 }
 
-/** I2, in the whole seconds that devices know. */
+/** TIMING2, in the whole seconds that devices know. */
 function leastTimeoutSeconds(killTimeoutMs: Ms): number {
   let seconds = 1;
   const short = (timeoutMs: Ms) =>

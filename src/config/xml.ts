@@ -4,7 +4,7 @@
  * Source: Extensible Markup Language 1.0; xml2js and its sax parser, made as strict as libxml2.
  * Deviations from a full parser: no document type, no entities but the predefined and numeric
  * ones, limits on size and depth.
- * X1  Elements and texts come out of xml2js in the order in which sax announced them; lines are
+ * XML1  Elements and texts come out of xml2js in the order in which sax announced them; lines are
  *     matched by that order.
  */
 import { Parser } from "xml2js";
@@ -270,7 +270,7 @@ const expectations: readonly (readonly [string, string])[] = [
   ["non-whitespace before first tag", "expected <"],
 ];
 
-/** Joins the result of xml2js with the lines of the trace (X1). */
+/** Joins the result of xml2js with the lines of the trace (XML1). */
 class Assembly {
   readonly #trace: Trace;
   readonly #warnings: XmlProblem[] = [];
@@ -289,7 +289,7 @@ class Assembly {
     invariant(isRecord(node) && typeof node["#name"] === "string", "xml2js yields named nodes");
     const start = this.#trace.starts[this.#elements];
     this.#elements += 1;
-    invariant(start !== undefined, "X1: an element without a start");
+    invariant(start !== undefined, "XML1: an element without a start");
     const values = isRecord(node["$"]) ? node["$"] : {};
     const attributes = start.attributes.map((source) => this.#attribute(source, values));
     const name = node["#name"];

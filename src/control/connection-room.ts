@@ -2,7 +2,8 @@
  * Who may stay connected when all places are taken: whoever has not said what he wants makes room
  * for the next one, the one who has waited longest first.
  * Knows connections and requests, not what is asked.
- * R1  Slow clients, however many, keep nobody out: a request that came whole, and a stream, stay.
+ * CONTROL5  Slow clients, however many, keep nobody out: a request that came whole, and a stream,
+ *     stay.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";

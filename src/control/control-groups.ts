@@ -1,9 +1,9 @@
 /**
  * Process groups for HTTP clients: streams with a bounded backlog, messages with a bounded body.
  * Knows requests, responses and the group protocol; does not know who is in which group.
- * P1  A stream whose client does not read is ended with a reason, and its member with it: nobody
- *     waits for a slow reader, nor keeps more for it than the limit.
- * P2  Group clients leave connections of the socket to the other requests.
+ * STREAM1  A stream whose client does not read is ended with a reason, and its member with it:
+ *     nobody waits for a slow reader, nor keeps more for it than the limit.
+ * STREAM2  Group clients leave connections of the socket to the other requests.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ControlError } from "./control-error.ts";

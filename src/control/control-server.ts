@@ -1,10 +1,10 @@
 /**
  * The control socket's server: HTTP requests on a UNIX socket → calls of the backend → replies.
  * Knows the protocol (protocol.ts) and its limits, no services; decides nothing.
- * C1  A client holds at most one connection's worth of memory: bounded headers, bounded body,
+ * CONTROL1  A client holds at most one connection's worth of memory: bounded headers, bounded body,
  *     bounded backlog of events, and a deadline for taking its reply.
- * C2  A request that was handed to the backend is carried out even if its client goes away.
- * C3  What a socket does not serve is refused whatever it says.
+ * CONTROL2  A request that was handed to the backend is carried out even if its client goes away.
+ * CONTROL3  What a socket does not serve is refused whatever it says.
  */
 import {
   createServer,

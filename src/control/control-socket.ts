@@ -1,8 +1,8 @@
 /**
  * The file of a control socket: makes way for it, and says who may connect.
  * Knows the file system; does not know what is served.
- * S1  A socket file is removed only when nobody answers there.
- * S2  Who may connect is a matter of owner, group and mode alone.
+ * SOCKET1  A socket file is removed only when nobody answers there.
+ * SOCKET2  Who may connect is a matter of owner, group and mode alone.
  */
 import { chown, lstat, readdir, readFile, unlink } from "node:fs/promises";
 import { connect } from "node:net";
@@ -83,7 +83,7 @@ async function groupOf(access: SocketAccess): Promise<number | null> {
   return Number.isNaN(id) ? null : id;
 }
 
-/** Removes the sockets whose names match, `kept` ones aside, as S1 permits. */
+/** Removes the sockets whose names match, `kept` ones aside, as SOCKET1 permits. */
 export async function removeStaleSockets(
   directory: string,
   pattern: RegExp,

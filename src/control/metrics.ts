@@ -2,7 +2,7 @@
  * The status as Prometheus text: one fixed list of metrics with their names and meaning.
  * Knows ClusterStatus and the process groups; does not know sockets or who asks.
  * Source: the Prometheus text exposition format, version 0.0.4.
- * M1  A name, its type and its labels never change; what is not known yet is left out.
+ * METRIC1  A name, its type and its labels never change; what is not known yet is left out.
  */
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";

@@ -1,8 +1,8 @@
 /**
  * What an earlier life of this clusterd has left of its addresses, before a new one begins.
  * Does not know services; those addresses that belong to one are taken off by its first stop.
- * E1  What carries clusterd's mark is its own though the record of it is lost.
- * E2  An address that the configuration has no longer is taken off here: nobody else would.
+ * REMAINS1  What carries clusterd's mark is its own though the record of it is lost.
+ * REMAINS2  An address that the configuration has no longer is taken off here: nobody else would.
  */
 import type { AddressClaims } from "../io/address-claims.ts";
 import { placesOf } from "../io/interface-addresses.ts";

@@ -1,9 +1,10 @@
 /**
  * The daemon: ports, control socket and the lives of this node, one after the other.
  * The composition of everything that `main.ts` starts; decides only how it ends.
- * D1  Whatever ends the process, nothing of the services is left behind: they are stopped, or, when
- *     something is broken, killed and their addresses removed; by the guard if not from here.
- * D2  No life begins before the guard of this process is there and that of an earlier one is gone.
+ * DAEMON1  Whatever ends the process, nothing of the services is left behind: they are stopped, or,
+ *     when something is broken, killed and their addresses removed; by the guard if not from here.
+ * DAEMON2  No life begins before the guard of this process is there and that of an earlier one is
+ *     gone.
  */
 
 import {

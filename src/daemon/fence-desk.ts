@@ -4,7 +4,7 @@
  * Source: fence_node(8), fence_check(8); cluster libfence/agent.c: fence_node, unfence_node.
  * Deviations: what was fenced by hand is told to the members as an ordered message; a check is
  * refused on an inquorate node and while anybody is to be fenced, and asks each device but once.
- * H1  A check tells every agent the action `status`, whatever the file says, and nothing else.
+ * DEVICE1  A check tells every agent the action `status`, whatever the file says, and nothing else.
  */
 import type { AgentsOrder, RunReply } from "../control/operator-protocol.ts";
 import { deviceState } from "../fencing/fence-agent.ts";
@@ -124,7 +124,7 @@ export class FenceDesk {
     return `${this.#nodeConf(victim.node).name} is being fenced`;
   }
 
-  /** Asks each device of these nodes for the state of its outlet (H1). */
+  /** Asks each device of these nodes for the state of its outlet (DEVICE1). */
   async #askAll(nodes: readonly NodeConf[]): Promise<RunReply> {
     const lines: string[] = [];
     const asked = new Set<string>();

@@ -1,8 +1,8 @@
 /**
  * The process groups of one life of this node: tickets and streams of clients around the machine.
  * Knows clients by ticket; decides nothing about membership.
- * K1  Inputs are taken one at a time, and the outputs of one are performed before the next.
- * K2  When the life ends, every stream is ended and every call answered: who stayed would have
+ * CLIENT1  Inputs are taken one at a time, and the outputs of one are performed before the next.
+ * CLIENT2  When the life ends, every stream is ended and every call answered: who stayed would have
  *     missed messages without knowing it.
  */
 import { randomBytes } from "node:crypto";
@@ -134,7 +134,7 @@ export class GroupDesk implements GroupBackend {
     this.#loop.push({ type: "disconnect", client: seat.client });
   }
 
-  /** K2. */
+  /** CLIENT2. */
   end(): void {
     this.#loop.end();
     const text =
@@ -146,7 +146,7 @@ export class GroupDesk implements GroupBackend {
 
   /** A call that is answered in its own step. */
   #call(input: (call: number) => GroupInput): GroupAnswer {
-    invariant(!this.#loop.running, "K1: a client's call in the middle of a step");
+    invariant(!this.#loop.running, "CLIENT1: a client's call in the middle of a step");
     this.#callNumber += 1;
     const answers: GroupAnswer[] = [];
     this.#calls.set(this.#callNumber, (answer) => {

@@ -2,9 +2,9 @@
  * The daemon's end of the pipe to its guard: starts it, starts it again, passes the lease on.
  * Knows that no service may be started without a guard; does not know services.
  * Source: rgmanager forks its watchdog in the same way, the other way round.
- * K1  Nothing counts as guarded but what the guard itself has confirmed.
- * K2  A guard that does not answer is killed and replaced; only one that is there can kill.
- * K3  A process that ends without `dismiss` leaves the guard behind, which then does its work.
+ * GUARD3  Nothing counts as guarded but what the guard itself has confirmed.
+ * GUARD4  A guard that does not answer is killed and replaced; only one that is there can kill.
+ * GUARD5  A process that ends without `dismiss` leaves the guard behind, which then does its work.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -213,7 +213,7 @@ export class GuardLink {
     }, answerWithinMs);
   }
 
-  /** K2. */
+  /** GUARD4. */
   #judge(): void {
     if (this.#unanswered === null) return;
     this.#say("err", `the guard did not answer for ${answerWithinMs} ms`);

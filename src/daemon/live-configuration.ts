@@ -2,8 +2,9 @@
  * The configuration of this process while it changes: the file it came from, the one in force, and
  * what is brought in on all nodes when the file has a newer one.
  * Decides nothing: whether a configuration may follow is judged by every member.
- * W1  The file is replaced only by what is in force, and whole.
- * W2  A text reads with what this machine has said of its agents when it was asked for that text.
+ * LIVE1  The file is replaced only by what is in force, and whole.
+ * LIVE2  A text reads with what this machine has said of its agents when it was asked for that
+ *     text.
  */
 import { createHash } from "node:crypto";
 import { parseClusterConf } from "../config/cluster-conf.ts";
@@ -137,7 +138,7 @@ export class LiveConfiguration {
     }
   }
 
-  /** W1. What somebody was writing there in the meantime is kept beside it. */
+  /** LIVE1. What somebody was writing there in the meantime is kept beside it. */
   async #keep({ file, text, conf }: LoadedConfiguration, before: string): Promise<void> {
     const present = await readText(file);
     if (present.ok && present.value === text) return;

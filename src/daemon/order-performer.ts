@@ -1,9 +1,10 @@
 /**
  * Performs the orders of agents through the ports and reports what came of them.
  * Chooses nothing: each order holds everything. Does not know services' states.
- * O1  An order that was cancelled is ended, and the next one for its service waits for that end.
- * O2  A kill is over only when no earlier order for the service can do anything any more: what is
- *     under way counts as alive until it was seen to end.
+ * PERFORM1  An order that was cancelled is ended, and the next one for its service waits for that
+ *     end.
+ * PERFORM2  A kill is over only when no earlier order for the service can do anything any more:
+ *     what is under way counts as alive until it was seen to end.
  */
 import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
 import type { AddressClaims } from "../io/address-claims.ts";
@@ -133,7 +134,7 @@ export class OrderPerformer {
     return await this.#endOfCancelled(null, anyWork);
   }
 
-  /** O1; null: of every service. */
+  /** PERFORM1; null: of every service. */
   async #endOfCancelled(
     service: ServiceName | null,
     work: (order: Pick<AgentOrder, "type">) => boolean,
@@ -230,7 +231,7 @@ export class OrderPerformer {
         const { resource } = order;
         const which = resource === undefined ? scope : { ...scope, resource };
         const { found, unseen } = await processes.killTracked(which);
-        // O2.
+        // PERFORM2.
         const late = await this.#endOfCancelled(order.service, anyWork);
         return { type: "killed", survivors: found.length, unseen: [...unseen, ...late] };
       }

@@ -2,8 +2,8 @@
  * Notices that long packets of a node do not arrive, while short ones do.
  * Knows what nodes say of their longest packets; does not know sockets, frames or the ring.
  * Source: RFC 4459 (tunnels and the path MTU), for the symptom.
- * X1  Nobody is accused who has not said three times in a row that it sent long packets.
- * X2  Each fault is told once, and once more when it is over.
+ * PATH1  Nobody is accused who has not said three times in a row that it sent long packets.
+ * PATH2  Each fault is told once, and once more when it is over.
  */
 import type { RingNotice } from "../membership/ring-events.ts";
 import type { NodeId } from "../model/ids.ts";

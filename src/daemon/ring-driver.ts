@@ -2,10 +2,11 @@
  * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order.
  * Knows the ring's contract and the ports; does not know what the messages are for, nor threads.
  * Source: Amir et al. 1995 for the ring; corosync exec/totemsrp.c and main.c for pauses.
- * D1  Outputs are performed in order; a multicast comes back as an input behind all that is queued.
- * D2  No timer firing is stepped that was overtaken by arming or disarming its timer.
- * D3  After the end nothing is posted and nothing is sent.
- * D4  After a pause longer than token and consensus the ring hears of it before anything else:
+ * DRIVER1  Outputs are performed in order; a multicast comes back as an input behind all that is
+ *     queued.
+ * DRIVER2  No timer firing is stepped that was overtaken by arming or disarming its timer.
+ * DRIVER3  After the end nothing is posted and nothing is sent.
+ * DRIVER4  After a pause longer than token and consensus the ring hears of it before anything else:
  *     the others may have replaced this node already.
  */
 import type { SealVerdict, Stop, Timers } from "../io/ports.ts";
@@ -237,7 +238,7 @@ export class RingDriver {
     return this.#ports.seal.seal(frameKinds[message.type], this.#ports.codec.encode(message));
   }
 
-  /** D1. A lone node's token comes back this way too, one turn later so that others get theirs. */
+  /** DRIVER1. A lone node's token comes back this way too, a turn later: others get theirs. */
   #takeBack(message: RingMessage): void {
     const { self: from, incarnation } = this.#options;
     const input: RingInput = { type: "frame", from, incarnation, message };

@@ -3,9 +3,9 @@
  * frames, and that the neighbours know where the address is.
  * Does not know sockets or the ring.
  * Source: corosync exec/totemip.c polls the interface; here the kernel tells.
- * L1  An address that comes back may be on another card: the neighbours are told, since frames to
- *     the old one would get lost for half a minute, and rings break up meanwhile.
- * L2  A warning about an MTU is given once for each value.
+ * LINK1  An address that comes back may be on another card: the neighbours are told, since frames
+ *     to the old one would get lost for half a minute, and rings break up meanwhile.
+ * LINK2  A warning about an MTU is given once for each value.
  */
 
 import type { LinkEvent, Network, NetworkInterface } from "../io/network-ports.ts";

@@ -1,7 +1,8 @@
 /**
  * Starts the ring thread and is the main thread's end of the conversation in ring-port.ts.
  * Does not know what is said.
- * W1  Whatever ends the thread, the last output is `stopped` or `fatal`, and nothing follows it.
+ * THREAD1  Whatever ends the thread, the last output is `stopped` or `fatal`, and nothing follows
+ *     it.
  */
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";

@@ -2,7 +2,7 @@
  * What the two threads hand each other, packed: all messages of a turn in one buffer.
  * Knows the layout; does not know what the messages say.
  * Cloning an object for each message, with a view of its own, costs more than ordering it.
- * P1  Unpacking gives the same values in the same order; payloads are views of one buffer.
+ * PARCEL1  Unpacking gives the same values in the same order; payloads are views of one buffer.
  */
 import type { Lane } from "../membership/ring-events.ts";
 import { type NodeId, parseNodeId, type RingId } from "../model/ids.ts";
@@ -153,6 +153,6 @@ function read(bytes: Uint8Array): readonly Message[] {
 
 function nodeOf(value: number): NodeId {
   const id = parseNodeId(value);
-  invariant(id !== null, "P1: a delivery without a sender");
+  invariant(id !== null, "PARCEL1: a delivery without a sender");
   return id;
 }

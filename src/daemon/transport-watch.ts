@@ -3,8 +3,10 @@
  * Knows who was heard by which way; does not know sockets, frames or the ring.
  * Source: corosync exec/main.c warns in general words when no ring can be formed; switches that
  * snoop IGMP without a querier are the usual cause.
- * X1  Nobody is accused of silence who was not heard by unicast: a node that is off is no fault.
- * X2  Each fault is told once, and once more when it is over; send errors once in ten seconds.
+ * TRANSPORT1  Nobody is accused of silence who was not heard by unicast: a node that is off is no
+ *     fault.
+ * TRANSPORT2  Each fault is told once, and once more when it is over; send errors once in ten
+ *     seconds.
  */
 import type { RingNotice } from "../membership/ring-events.ts";
 import type { NodeId } from "../model/ids.ts";

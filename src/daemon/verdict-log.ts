@@ -1,8 +1,8 @@
 /**
  * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
  * Does not know frames or nodes beyond what a verdict names.
- * V1  One notice for each cause in ten seconds, with the source of one frame, and while it goes on
- *     less and less often; the counters have the true numbers.
+ * VERDICT1  One notice for each cause in ten seconds, with the source of one frame, and while it
+ *     goes on less and less often; the counters have the true numbers.
  */
 import type { DropCause, SealVerdict } from "../io/ports.ts";
 import type { RingNotice } from "../membership/ring-events.ts";

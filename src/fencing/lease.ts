@@ -3,9 +3,9 @@
  * Knows rings, members and instants given by the caller. Does not know quorum, clocks or timers;
  * whether the ring is quorate, and what the evidence entitles to, is decided elsewhere.
  * Source: Gray and Cheriton 1989 (leases); sbd(8) for the use against split brain.
- * L1  The start of the evidence is the instant at which the token was passed on, not the one at
+ * LEASE1  The start of the evidence is the instant at which the token was passed on, not the one at
  *     which it came back: an old token found after a pause proves nothing about the present.
- * L2  Only a token that was passed on and accepted on the same operational ring counts, once.
+ * LEASE2  Only a token that was passed on and accepted on the same operational ring counts, once.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";

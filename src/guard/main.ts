@@ -3,8 +3,8 @@
  * ends, and at once when clusterd is gone, whatever became of it. Started by clusterd only:
  * `main.js STATE-DIRECTORY`, orders on standard input, reports on standard output.
  * Decides nothing: lease-guard.ts does.
- * P1  One guard for each state directory: the next one waits until this one has done its work.
- * P2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
+ * GUARD1  One guard for each state directory: the next one waits until this one has done its work.
+ * GUARD2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
  *     service, and waits for nobody who reads what it says.
  */
 import { isIP } from "node:net";
@@ -254,7 +254,7 @@ async function run(stateDirectory: string): Promise<void> {
   setInterval(() => setImmediate(() => started.step({ type: "time" })), lookEveryMs);
 }
 
-/** P1. */
+/** GUARD1. */
 async function lockAlone(stateDirectory: string, onKnock: () => void): Promise<Stop> {
   let waiting = false;
   for (;;) {

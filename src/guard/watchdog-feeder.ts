@@ -3,9 +3,10 @@
  * more, and cannot be ended, is reset by it.
  * Knows whether feeding is right at this instant, told by lease-guard.ts; does not know why.
  * Source: the kernel's watchdog-api.rst; sbd(8).
- * H1  It is fed only while the lease lasts, or while everything is verified to be gone.
- * H2  It is not even opened before: opening feeds it, and an earlier guard may have left it armed.
- * H3  It is disarmed only when everything is verified to be gone; where the driver cannot be
+ * WATCHDOG1  It is fed only while the lease lasts, or while everything is verified to be gone.
+ * WATCHDOG2  It is not even opened before: opening feeds it, and an earlier guard may have left it
+ *     armed.
+ * WATCHDOG3  It is disarmed only when everything is verified to be gone; where the driver cannot be
  *     disarmed, it is fed until the machine is off, or another guard wants the device.
  *
  *   shut ──fit──► asked ──opened──► open ──end──► closed, or fed on
@@ -57,7 +58,10 @@ export class WatchdogFeeder {
   }
 
   opened(result: WatchdogOpened): void {
-    invariant(this.#state.type === "asked", "H2: a watchdog was opened that nobody asked for");
+    invariant(
+      this.#state.type === "asked",
+      "WATCHDOG2: a watchdog was opened that nobody asked for",
+    );
     if (!result.ok) {
       this.#state = { type: "refused" };
       return;
@@ -71,7 +75,7 @@ export class WatchdogFeeder {
     this.#state = { type: "refused" };
   }
 
-  /** `fit`: H1 holds now. */
+  /** `fit`: WATCHDOG1 holds now. */
   tend(fit: boolean, nowMs: number): readonly FeederOutput[] {
     const state = this.#state;
     if (!fit) return [];

@@ -3,10 +3,11 @@
  * a list in `addresses.json` of the state directory, good for one run of one machine.
  * Does not know what stands on the interfaces.
  * Source: rgmanager's ip.sh takes over whatever address it finds, and removes it in the end.
- * Y1  An address is in the file before it is put up; whoever dies in between has claimed one that
- *     is not there, which harms nobody.
- * Y2  Of another boot, or another network namespace, nothing counts: those addresses went with it.
- * Y3  A damaged file is refused, never taken for a missing one: an address that is left from an
+ * CLAIM1  An address is in the file before it is put up; whoever dies in between has claimed one
+ *     that is not there, which harms nobody.
+ * CLAIM2  Of another boot, or another network namespace, nothing counts: those addresses went with
+ *     it.
+ * CLAIM3  A damaged file is refused, never taken for a missing one: an address that is left from an
  *     earlier life would be somebody else's, and stay.
  * The file is durable, since without that a loss of power could leave a damaged one behind.
  */
@@ -58,7 +59,7 @@ export class AddressClaims {
     return this.#claimed.has(canonical(address));
   }
 
-  /** Y1; refuses, with the reason, when it cannot be written. */
+  /** CLAIM1; refuses, with the reason, when it cannot be written. */
   async claim(address: string): Promise<Result<null, string>> {
     const name = canonical(address);
     this.#claimed = new Set([...this.#claimed, name]);

@@ -4,9 +4,9 @@
  * Does not read metadata, nor know what an agent is for.
  * Source: rgmanager resrules.c: load_resource_rules, read_resource_agent_metadata.
  * Deviations: a file is run only if a type is wanted that no file is named after; limits.
- * M0  What the package fence-agents puts beside agents is never run: its checks of reservations
- *     take any argument for an order, and may reboot the machine.
- * M1  Whatever a file does, its answer comes: it is ended with its process group.
+ * METADATA1  What the package fence-agents puts beside agents is never run: its checks of
+ *     reservations take any argument for an order, and may reboot the machine.
+ * METADATA2  Whatever a file does, its answer comes: it is ended with its process group.
  */
 import { spawn } from "node:child_process";
 import { readdir, stat } from "node:fs/promises";

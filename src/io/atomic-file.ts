@@ -2,8 +2,9 @@
  * Whole files, read or replaced: after a crash at any point the old or the new content is there.
  * Does not know what the files hold. Source: rename(2), fsync(2) (a rename is durable only once its
  * directory was synced).
- * A1  Where the disk has no room for another file, a short one that is there already may be written
- *     over: its block is its own. A sector is written or not, so one that fits in it stays whole.
+ * ATOMIC1  Where the disk has no room for another file, a short one that is there already may be
+ *     written over: its block is its own. A sector is written or not, so one that fits in it stays
+ *     whole.
  */
 import { randomBytes } from "node:crypto";
 import { constants, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
@@ -26,7 +27,7 @@ export type FileContent = {
   readonly text: string;
   /** Permission bits; `kept`: those of the file that is replaced, and its owner. */
   readonly mode: number | { readonly kept: true; readonly otherwise: number };
-  /** A1; longer than a sector the content may be damaged by a loss of power, then. */
+  /** ATOMIC1; longer than a sector the content may be damaged by a loss of power, then. */
   readonly orWriteOver?: true;
 };
 
@@ -74,7 +75,7 @@ export async function replaceWhole(
   }
 }
 
-/** A1: spaces take the place of what was there beyond the text. */
+/** ATOMIC1: spaces take the place of what was there beyond the text. */
 async function writeOver(path: string, text: string): Promise<boolean> {
   try {
     const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);

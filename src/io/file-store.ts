@@ -6,11 +6,11 @@
  * Deviations: the stored value is a bound far ahead, so no change of membership waits for a disk;
  * without a file ring sequences start at the wall clock, not at 1: a ring that an earlier life
  * represented may still be somebody's, and must not get a namesake.
- * S1  No ring sequence is used by two lives: a life starts above the bound of those before it, or,
- *     where that is lost, above all that the clock permitted them.
- * S2  Incarnations rise with every start, even if the wall clock was set back.
- * S3  A damaged file is refused, never taken for a missing one: S1 would not hold.
- * S4  What would be refused at the next start is never written.
+ * STORE1  No ring sequence is used by two lives: a life starts above the bound of those before it,
+ *     or, where that is lost, above all that the clock permitted them.
+ * STORE2  Incarnations rise with every start, even if the wall clock was set back.
+ * STORE3  A damaged file is refused, never taken for a missing one: STORE1 would not hold.
+ * STORE4  What would be refused at the next start is never written.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
@@ -87,7 +87,7 @@ export class FileStore implements Store {
 
   async #raise(bound: number): Promise<Result<number, StoreProblem>> {
     const durable = this.#durable;
-    invariant(durable !== null, "S1: the life has begun before its bound is raised");
+    invariant(durable !== null, "STORE1: the life has begun before its bound is raised");
     if (bound <= durable.ringSeq) return accept(durable.ringSeq);
     if (!(bound <= ringSeqMax)) return refuse(this.#absurd(bound));
     const written = await this.#write({ ...durable, ringSeq: bound });

@@ -3,12 +3,12 @@
  * Knows privileges, not services.
  * Source: proc(5) on /proc/PID/environ; ptrace(2), access mode checking; capabilities(7);
  * user_namespaces(7).
- * F1  A descendant has no capability that this process could not have given it, unless it made a
- *     user namespace of its own; and it is no thread of the kernel.
- * F2  With CAP_SYS_PTRACE all of the own user namespace can be read, and a descendant does not
- *     leave it for the one above. Where there is none above, a refusal has a reason that nobody
+ * FOREIGN1  A descendant has no capability that this process could not have given it, unless it
+ *     made a user namespace of its own; and it is no thread of the kernel.
+ * FOREIGN2  With CAP_SYS_PTRACE all of the own user namespace can be read, and a descendant does
+ *     not leave it for the one above. Where there is none above, a refusal has a reason that nobody
  *     knows.
- * F3  Without privileges a descendant keeps the user, unless it becomes one who has them.
+ * FOREIGN3  Without privileges a descendant keeps the user, unless it becomes one who has them.
  */
 import { stat } from "node:fs/promises";
 import type { KernelFiles } from "./kernel-files.ts";
@@ -66,7 +66,7 @@ export async function isForeign(
   return owner !== null && owner !== own.user;
 }
 
-/** F1. */
+/** FOREIGN1. */
 async function hasMore(files: KernelFiles, own: Privileges, pid: number): Promise<boolean> {
   const [status, users] = await Promise.all([
     files.text(`/proc/${pid}/status`),

@@ -3,8 +3,8 @@
  * Knows keys and bytes; does not know senders, replays or what is inside.
  * Source: NIST SP 800-38D (GCM), RFC 5869 (HKDF).
  * Both ways to do it give the same bytes; the native one is for speed and may be missing.
- * C1  A nonce is never used twice with one key: each life of a node has a key of its own, and the
- *     frames of a life are counted.
+ * CIPHER1  A nonce is never used twice with one key: each life of a node has a key of its own, and
+ *     the frames of a life are counted.
  */
 
 import type { KeyObject } from "node:crypto";

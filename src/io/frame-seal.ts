@@ -2,20 +2,20 @@
  * The ring's frame seal: who sent a datagram, is it authentic, new, and of a living process.
  * Knows envelopes, keys and the nodes' addresses; does not know ring messages, sockets or clocks.
  * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
- * F1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
- * F2  A life of a node is accepted once it has answered a challenge made here, and then only a
+ * SEAL1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
+ * SEAL2  A life of a node is accepted once it has answered a challenge made here, and then only a
  *     later life of that node replaces it, or another one when it has been silent for the safe
  *     wait. So recorded frames of an earlier life are worthless.
- * F3  A frame of an accepted life is opened at most once.
- * F4  A frame of any other life is opened only within a budget, which is the same for all of them.
- *     Frames of accepted lives are not in it, so no flood can silence a member. A new life gets in
- *     under a flood: its node is challenged every 50 ms while frames in its name are dropped, so it
- *     sends at least 20 frames a second, and among f forged ones it is opened after f / 10,000 s in
- *     the mean. One such frame is enough, since the key is kept then.
- * F5  A key is derived only for a sender whose address is the source's, or for this node's own id;
- *     what was derived in vain is kept as well, in a number that is bounded.
- * F6  Of a node whose id two processes use nothing is opened (io/life-contest.ts). Processes that
- *     were given the same incarnation differ in the upper bits of their counters.
+ * SEAL3  A frame of an accepted life is opened at most once.
+ * SEAL4  A frame of any other life is opened only within a budget, which is the same for all of
+ *     them. Frames of accepted lives are not in it, so no flood can silence a member. A new life
+ *     gets in under a flood: its node is challenged every 50 ms while frames in its name are
+ *     dropped, so it sends at least 20 frames a second, and among f forged ones it is opened after
+ *     f / 10,000 s in the mean. One such frame is enough, since the key is kept then.
+ * SEAL5  A key is derived only for a sender whose address is the source's, or for this node's own
+ *     id; what was derived in vain is kept as well, in a number that is bounded.
+ * SEAL6  Of a node whose id two processes use nothing is opened (io/life-contest.ts). Processes
+ *     that were given the same incarnation differ in the upper bits of their counters.
  */
 import { randomBytes } from "node:crypto";
 import { type Incarnation, type NodeId, parseIncarnation } from "../model/ids.ts";
@@ -209,14 +209,14 @@ export class SealedFrames implements FrameSeal {
     return peer.address === source.address ? null : "address-mismatch";
   }
 
-  /** F4. */
+  /** SEAL4. */
   #affords(peer: Peer, { nowMs }: Source): boolean {
     const own = peer.id === this.#options.self;
     const present = own || isPresent(peer, nowMs);
     return (present ? this.#present : this.#absent).spend(nowMs);
   }
 
-  /** Makes a node that may have begun a new life send more of it (F4). */
+  /** Makes a node that may have begun a new life send more of it (SEAL4). */
   #challengeUnseen(peer: Peer, { nowMs }: Source): SealReply | null {
     if (peer.id === this.#options.self || isPresent(peer, nowMs)) return null;
     return challengeDue(peer, nowMs) === null ? null : this.probe(peer.id);

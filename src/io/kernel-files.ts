@@ -2,10 +2,11 @@
  * Files that the kernel makes, below /proc and in cgroups, and how a look at them can end: it was
  * seen, it is not there, or nobody knows.
  * Does not know what the files mean. Source: proc(5), cgroups(7), open(2) for the errors.
- * E1  Only the answer "no such file or process" means that nothing is there. Whatever else went
- *     wrong says nothing about what is there.
- * E2  A look needs no free descriptor: a reserve is given back for it. That, the look and taking
- *     the reserve again are one stretch without a wait, so nothing else of this thread gets it.
+ * KERNEL1  Only the answer "no such file or process" means that nothing is there. Whatever else
+ *     went wrong says nothing about what is there.
+ * KERNEL2  A look needs no free descriptor: a reserve is given back for it. That, the look and
+ *     taking the reserve again are one stretch without a wait, so nothing else of this thread gets
+ *     it.
  */
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
@@ -87,7 +88,7 @@ export class KernelFiles {
     }
   }
 
-  /** E2. */
+  /** KERNEL2. */
   #fromReserve<Value>(look: () => Value): KernelLook<Value> {
     this.#refill();
     const lent = this.#reserve.pop();
@@ -122,7 +123,7 @@ export async function removeEmpty(path: string): Promise<void> {
   }
 }
 
-/** E1. */
+/** KERNEL1. */
 function verdictOn(error: unknown): KernelLook<never> {
   const code = causeCode(error);
   if (absentCodes.has(code)) return { type: "absent" };

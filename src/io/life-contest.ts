@@ -3,11 +3,11 @@
  * configuration. Knows the lives of one node and when each was heard; does not know frames, keys
  * or clocks.
  * Source: none; ISO/IEC 9798-2 for what counts as proof that a process is alive.
- * K1  A life that was replaced is no rival because of what was still on its way: only frames that
- *     begin a second after the replacement and go on for half a second count, or its answer to a
- *     challenge of the present.
- * K2  While two lives are heard neither is accepted, so neither can have a lease. It ends when all
- *     but one have been silent for the safe wait: whatever lease they had is over by then.
+ * CONTEST1  A life that was replaced is no rival because of what was still on its way: only frames
+ *     that begin a second after the replacement and go on for half a second count, or its answer to
+ *     a challenge of the present.
+ * CONTEST2  While two lives are heard neither is accepted, so neither can have a lease. It ends
+ *     when all but one have been silent for the safe wait: whatever lease they had is over by then.
  *
  *   sole ──another life is heard too──► contested ──all but one silent──► sole, to prove itself
  */
@@ -82,7 +82,7 @@ export class LifeContest<Life extends ContestedLife> {
     return "contested";
   }
 
-  /** K2. When the contest has ended nobody is accepted, and whoever is left may prove itself. */
+  /** CONTEST2. At the end of the contest nobody is accepted; whoever is left may prove itself. */
   contested(nowMs: number): boolean {
     if (!this.#contested) return false;
     const lives = this.#accepted === null ? [] : [this.#accepted];

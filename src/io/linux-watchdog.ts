@@ -3,9 +3,9 @@
  * Does not know when that is right. Source: the kernel's watchdog-api.rst; watchdog(4) drivers.
  * Without ioctl (no koffi, or a device that knows none) the driver's time-out is taken as it is,
  * and what is known of it comes from the device's directory in sysfs.
- * X1  Only a character device is opened, and never made.
- * X2  A device that would be disarmed by the death of its opener is refused: it has neither a magic
- *     close nor nowayout. So is one that does not take the time-out that was asked for.
+ * WATCHDOG4  Only a character device is opened, and never made.
+ * WATCHDOG5  A device that would be disarmed by the death of its opener is refused: it has neither
+ *     a magic close nor nowayout. So is one that does not take the time-out that was asked for.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { accept, type Result, refuse } from "../model/outcome.ts";
@@ -128,7 +128,7 @@ export class LinuxWatchdog implements Watchdog {
   }
 }
 
-/** X1. */
+/** WATCHDOG4. */
 function openDevice(
   path: string,
 ): Result<{ readonly fd: number; readonly numbers: string }, string> {
@@ -153,7 +153,7 @@ function numbersOf(fd: number): string {
   return `${major}:${minor}`;
 }
 
-/** X2. */
+/** WATCHDOG5. */
 function unfit(facts: Facts, timeoutMs: Ms): string | null {
   if (facts.timeoutMs !== timeoutMs) {
     const granted = `it grants ${facts.timeoutMs / 1000} s instead of ${timeoutMs / 1000} s`;

@@ -2,7 +2,7 @@
  * A line of the log as text: for the system's journal, or for people.
  * Knows neither where it goes nor what it means. Source: sd-daemon(3) for the priority in front;
  * systemd.exec(5), JOURNAL_STREAM.
- * T1  What comes from outside cannot command a terminal, nor begin a line of its own with another
+ * LOG5  What comes from outside cannot command a terminal, nor begin a line of its own with another
  *     priority.
  */
 import { fstatSync } from "node:fs";

@@ -1,12 +1,12 @@
 /**
  * Where lines of the log go: a descriptor that is there, or a file that may come and go.
  * Does not know what the lines mean.
- * L1  A call never waits for the reader of the log: beyond a megabyte lines are dropped, and
+ * LOG1  A call never waits for the reader of the log: beyond a megabyte lines are dropped, and
  *     counted.
- * L2  `flush` gives up on a destination that has made no progress for half a second: whoever fences
- *     himself must not wait for a stalled terminal.
- * L3  A file that cannot be opened, or whose folder has vanished, costs lines and never the daemon:
- *     it is said, and tried again.
+ * LOG2  `flush` gives up on a destination that has made no progress for half a second: whoever
+ *     fences himself must not wait for a stalled terminal.
+ * LOG3  A file that cannot be opened, or whose folder has vanished, costs lines and never the
+ *     daemon: it is said, and tried again.
  */
 import { close, constants, fstat, open, stat } from "node:fs";
 import { promisify } from "node:util";

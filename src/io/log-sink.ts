@@ -1,7 +1,7 @@
 /**
  * The log: a line for each event, to standard output and, if asked for, to a file.
  * Does not know what the lines mean. Source: syslog(3) for the priorities, pino for the JSON.
- * L4  Writing never fails: what cannot be written is counted, and the count is logged when the
+ * LOG4  Writing never fails: what cannot be written is counted, and the count is logged when the
  *     reader is back.
  */
 import { type Logger, pino } from "pino";

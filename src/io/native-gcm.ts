@@ -4,7 +4,7 @@
  * Knows keys and bytes; does not know frames. Without koffi, or where Node does not show its
  * OpenSSL, there is none and `node:crypto` does the same work.
  * Source: EVP_EncryptInit(3), sections on GCM.
- * G1  Nothing is kept between two calls: key and nonce are set each time, so that no frame of a
+ * GCM1  Nothing is kept between two calls: key and nonce are set each time, so that no frame of a
  *     stranger can make contexts pile up.
  */
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
@@ -56,7 +56,7 @@ function bindings(library: Library): NativeGcm {
         encryption.update(sealed, body, body.length) &&
         encryption.end(sealed) &&
         control(encryption.context, getTag, gcmTagBytes, sealed.subarray(body.length)) === 1;
-      invariant(done, "G1: OpenSSL refuses to encrypt");
+      invariant(done, "GCM1: OpenSSL refuses to encrypt");
       return sealed;
     },
     open: (input, sealed) => {
@@ -85,7 +85,7 @@ function direction(
   const final = library.func(`int EVP_${verb}Final_ex(void *, uint8_t *, int *)`);
   const written = new Int32Array(1);
   // The parameters of the algorithm once, then key and nonce alone for each frame.
-  invariant(init(context, algorithm, null, null, null) === 1, "G1: OpenSSL has no AES-256-GCM");
+  invariant(init(context, algorithm, null, null, null) === 1, "GCM1: OpenSSL has no AES-256-GCM");
   return {
     context,
     begin: ({ key, nonce, header }: GcmInput) =>

@@ -2,9 +2,10 @@
  * Interfaces and addresses of this machine, by netlink, in a thread that is started beforehand.
  * Does not know what belongs where.
  * Source: rtnetlink(7); ip(8), whose outcomes these are.
- * T1  Every request gets an answer in time: the kernel's, or that there was none. What the kernel
- *     does afterwards is done before all that is asked for later (B1).
- * T2  A thread that has ended is replaced with the next request; nothing is known of those before.
+ * NETLINK1  Every request gets an answer in time: the kernel's, or that there was none. What the
+ *     kernel does afterwards is done before all that is asked for later (ROUTE4).
+ * NETLINK2  A thread that has ended is replaced with the next request; nothing is known of those
+ *     before.
  */
 import { Worker } from "node:worker_threads";
 import type { AddressOrder } from "../model/agent-orders.ts";
@@ -102,7 +103,7 @@ export class NetlinkAddresses implements Addresses {
     return reply?.type === "changed" ? reply.result : null;
   }
 
-  /** T1: null when no answer came. */
+  /** NETLINK1: null when no answer came. */
   async #ask(body: RequestBody): Promise<RouteReply | null> {
     if (this.#worker === null && (await this.#begin()) !== null) return null;
     const worker = this.#worker;
@@ -146,7 +147,7 @@ export class NetlinkAddresses implements Addresses {
     else this.#waiting.get(reply.id)?.(reply);
   }
 
-  /** T2. */
+  /** NETLINK2. */
   #onEnd(worker: Worker): void {
     if (this.#worker !== worker) return;
     this.#worker = null;

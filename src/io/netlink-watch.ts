@@ -2,7 +2,7 @@
  * Tells of changes of links and addresses as the kernel reports them.
  * Does not know what they mean.
  * Source: rtnetlink(7), netlink(7): a listener that is too slow loses messages, and is told so.
- * V1  What may have been missed is said: `resync` follows every loss, and the first look.
+ * NETLINK3  What may have been missed is said: `resync` follows every loss, and the first look.
  */
 
 import type { Addresses, LinkEvent } from "./network-ports.ts";
@@ -128,7 +128,7 @@ class NetlinkWatch {
     return understood;
   }
 
-  /** V1; what is asked for while a look is under way is done after it, once. */
+  /** NETLINK3; what is asked for while a look is under way is done after it, once. */
   async #resync(): Promise<void> {
     if (this.#looking) {
       this.#lookAgain = true;

@@ -2,7 +2,7 @@
  * The socket of the service supervisor: a UNIX datagram socket that it names in the environment.
  * Does not know what is said. Node has no such sockets: koffi makes one, else systemd-notify runs.
  * Source: sd_notify(3), systemd-notify(1), unix(7).
- * O1  Messages keep their order, and one that finds the socket full is tried again.
+ * NOTIFY1  Messages keep their order, and one that finds the socket full is tried again.
  */
 import { execFile } from "node:child_process";
 import { accept, type Result, refuse } from "../model/outcome.ts";

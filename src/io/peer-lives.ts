@@ -2,7 +2,7 @@
  * The lives of one node as the seal knows them: which one is accepted, which ones contend for that,
  * which ones were seen without a proof, and how the node is challenged to give one.
  * Knows frames by their headers; does not open them, and decides about none.
- * Source: ISO/IEC 9798-2 (challenge and answer). The rules F2 to F6 are those of frame-seal.ts.
+ * Source: ISO/IEC 9798-2 (challenge and answer). SEAL2 to SEAL6 are rules of frame-seal.ts.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { Incarnation, NodeId } from "../model/ids.ts";
@@ -108,7 +108,7 @@ export function isEarlier(life: Life, accepted: Life | null): boolean {
   return accepted !== null && life.incarnation <= accepted.incarnation;
 }
 
-/** The life, with its key derived when it is not among those that are kept (F5). */
+/** The life, with its key derived when it is not among those that are kept (SEAL5). */
 export function strangerOf(
   peer: Peer,
   { incarnation, instance }: Pick<Life, "incarnation" | "instance">,

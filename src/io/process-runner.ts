@@ -2,9 +2,10 @@
  * Runs one program to its end: exact environment, own session, time limit, the tail of its output.
  * Does not know what the program is for, nor what its exit code means.
  * Source: setsid(2), credentials(7) for sessions and process groups; rgmanager restree.c: res_exec.
- * R1  The result never waits for output: a daemon that inherited the pipes may keep them for years.
- *     What it writes later is read and thrown away, so it gets neither a full pipe nor SIGPIPE.
- * R2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
+ * RUNNER1  The result never waits for output: a daemon that inherited the pipes may keep them for
+ *     years. What it writes later is read and thrown away, so it gets neither a full pipe nor
+ *     SIGPIPE.
+ * RUNNER2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
@@ -39,7 +40,7 @@ const terminateGraceMs = 5000;
 const killGraceMs = 1000;
 /** Turns of the loop without output after which all that the child wrote has been read. */
 const quietTurns = 2;
-/** Bound for R1 when something else keeps writing. */
+/** Bound for RUNNER1 when something else keeps writing. */
 const drainTurnsMax = 64;
 
 export type SystemParts = {

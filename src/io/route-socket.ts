@@ -4,10 +4,10 @@
  * Does not know what the addresses are for. Its calls return when the kernel has done the work, and
  * wait where it does for its lock of the network: they belong into a thread of their own.
  * Source: netlink(7), rtnetlink(7); libnetlink(3) for the repetition of interrupted listings.
- * R1  A list is whole: what was cut, interrupted, mixed or not understood is asked for again, and
- *     is a problem in the end, never a shorter list.
- * R2  An answer counts for the request whose sequence number it carries.
- * R3  What a change has come to is what the kernel said; where that was lost, it is unknown.
+ * ROUTE1  A list is whole: what was cut, interrupted, mixed or not understood is asked for again,
+ *     and is a problem in the end, never a shorter list.
+ * ROUTE2  An answer counts for the request whose sequence number it carries.
+ * ROUTE3  What a change has come to is what the kernel said; where that was lost, it is unknown.
  */
 
 import type { AddressOrder } from "../model/agent-orders.ts";
@@ -125,7 +125,7 @@ export class RouteSocket {
     return errno === 0 ? accept(null) : refuse({ type: "errno", errno });
   }
 
-  /** R1. */
+  /** ROUTE1. */
   #list<Row extends LinkRecord | AddressRecord>(
     request: (sequence: number) => Uint8Array,
     read: (message: RouteMessage) => Row | "unreadable" | null,
@@ -154,7 +154,7 @@ export class RouteSocket {
     return refuse(problem);
   }
 
-  /** R2: what is left of earlier requests is read and dropped on the way. */
+  /** ROUTE2: what is left of earlier requests is read and dropped on the way. */
   #collect(
     sequence: number,
     onMessage: (message: RouteMessage) => void = () => undefined,

@@ -4,8 +4,9 @@
  * Knows a socket and addresses; does not know what the frames are.
  * Source: udp(7); the kernel's net/ipv4/udp.c, udp_send_skb: only the last datagram of a run may be
  * shorter, and the size applies to the socket until it is set again.
- * S1  What the kernel refuses is handed back frame by frame, in order, with the socket's size off.
- * S2  A run has the bytes of a datagram at most, and 64 frames, the least that kernels allow.
+ * SEGMENT1  What the kernel refuses is handed back frame by frame, in order, with the socket's size
+ *     off.
+ * SEGMENT2  A run has the bytes of a datagram at most, and 64 frames, the least that kernels allow.
  */
 import type { SealedFrame } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";

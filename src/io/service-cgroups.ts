@@ -3,14 +3,14 @@
  * processes are found, killed and missed whatever they did to parent, session and environment.
  * Does not know what the services are, nor what their end means.
  * Source: cgroups(7); the kernel's cgroup v2 document for cgroup.kill and cgroup.events.
- * C1  A process enters its cgroup before it becomes the agent: what it starts is born inside.
- * C2  Status checks have a part of their own, which nobody watches: or each check would end in the
- *     news that something has ended, and that in another check.
- * C3  What start and stop of one resource leave is in a cgroup of that resource: the end of its
- *     last process is news, whatever else of the service goes on. It is made, and watched, before
- *     its first process. Where it cannot be made, the one above it takes its place.
- * C4  A cgroup that is not there had no process: the kernel removes none that has one. One that
- *     cannot be read may have any.
+ * CGROUP1  A process enters its cgroup before it becomes the agent: what it starts is born inside.
+ * CGROUP2  Status checks have a part of their own, which nobody watches: or each check would end in
+ *     the news that something has ended, and that in another check.
+ * CGROUP3  What start and stop of one resource leave is in a cgroup of that resource: the end of
+ *     its last process is news, whatever else of the service goes on. It is made, and watched,
+ *     before its first process. Where it cannot be made, the one above it takes its place.
+ * CGROUP4  A cgroup that is not there had no process: the kernel removes none that has one. One
+ *     that cannot be read may have any.
  *
  *   DIRECTORY/service:web/run/script%3Ahttpd   what its start and stop have left running
  *   DIRECTORY/service:web/check                status checks

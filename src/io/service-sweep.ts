@@ -3,10 +3,11 @@
  * is gone.
  * Does not know why, nor what the services are.
  * Source: sbd(8) and rgmanager's exit, for the order.
- * W1  Addresses go first: the holder of an address that lives a moment longer is the lesser evil.
- * W2  Clean is what was looked at afterwards, not what was done; addresses last, since a command
- *     that was killed may have put one there before it ended.
- * W3  What could not be looked at is left, as far as anybody knows.
+ * SWEEP1  Addresses go first: the holder of an address that lives a moment longer is the lesser
+ *     evil.
+ * SWEEP2  Clean is what was looked at afterwards, not what was done; addresses last, since a
+ *     command that was killed may have put one there before it ended.
+ * SWEEP3  What could not be looked at is left, as far as anybody knows.
  */
 import { placesOf } from "./interface-addresses.ts";
 import type { Addresses } from "./network-ports.ts";

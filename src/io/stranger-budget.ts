@@ -1,11 +1,11 @@
 /**
  * How many frames of unknown lives are looked into, so that forgers cannot buy this node's time.
  * Does not know frames, keys or clocks.
- * B1  The budget is one for all senders: it does not matter what a forger calls itself, or where
- *     its frames claim to come from.
- * B2  It fills evenly, not once a second. Whoever sends a share of the strangers' frames gets about
- *     that share of it, so a node that repeats itself is looked at in the end: of r frames among f
- *     forged ones each second, rate * r / (r + f) every second.
+ * BUDGET1  The budget is one for all senders: it does not matter what a forger calls itself, or
+ *     where its frames claim to come from.
+ * BUDGET2  It fills evenly, not once a second. Whoever sends a share of the strangers' frames gets
+ *     about that share of it, so a node that repeats itself is looked at in the end: of r frames
+ *     among f forged ones each second, rate * r / (r + f) every second.
  */
 import type { Ms } from "../model/time.ts";
 

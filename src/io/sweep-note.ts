@@ -3,8 +3,8 @@
  * machine, and that was verified. A file `swept` of the state directory with the name of the
  * machine (machine-name.ts), so it says nothing after a reboot, or in another container.
  * Does not know what a sweep is.
- * N1  A note counts once: it is gone before anything can be started again. What cannot be removed
- *     or read was not there.
+ * NOTE1  A note counts once: it is gone before anything can be started again. What cannot be
+ *     removed or read was not there.
  */
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

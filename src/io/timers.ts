@@ -2,8 +2,8 @@
  * Named timers over those of a clock. Does not know what the names mean.
  * Timers of a ring are armed again thousands of times before one comes due: a timeout that wakes
  * too early is kept and then set anew for the rest.
- * T1  A firing is claimed at most once, and never after its timer was armed again or disarmed.
- * T2  A tentative timer comes due only after one full poll pass of the event loop: what had
+ * TIMER1  A firing is claimed at most once, and never after its timer was armed again or disarmed.
+ * TIMER2  A tentative timer comes due only after one full poll pass of the event loop: what had
  *     arrived while the process did not run is seen first, and may arm the timer again.
  */
 import type { Ms } from "../model/time.ts";
@@ -13,7 +13,7 @@ export type TimersOptions<Name extends string> = {
   readonly clock: Clock;
   /** Queues the firing; it is claimed when its turn comes. */
   readonly onDue: (firing: Firing<Name>) => void;
-  /** Timers to which T2 applies: those whose expiry accuses somebody else of silence. */
+  /** Timers to which TIMER2 applies: those whose expiry accuses somebody else of silence. */
   readonly tentative: readonly Name[];
 };
 

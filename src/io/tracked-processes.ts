@@ -6,10 +6,10 @@
  * Source: proc(5), /proc/PID/environ and /proc/PID/stat.
  * Limit: a program that cleans its environment, as those do that `su -` and `runuser -` start, is
  * found by its cgroup, its own or that of its unit, or while its parent lives.
- * T1  Nothing is left only where everything could be looked at; of what is in /proc, only a
+ * TRACKED1  Nothing is left only where everything could be looked at; of what is in /proc, only a
  *     process that has ended meanwhile needs no look.
- * T2  What was found once is left until it was seen to have ended, though nothing tells any more
- *     whose it is.
+ * TRACKED2  What was found once is left until it was seen to have ended, though nothing tells any
+ *     more whose it is.
  */
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { isForeign, ownPrivileges, type Privileges } from "./foreign-processes.ts";
@@ -210,7 +210,7 @@ export class TrackedProcesses {
     }
   }
 
-  /** T2: what is found now, and what was found before and was not seen to have ended. */
+  /** TRACKED2: what is found now, and what was found before and was not seen to have ended. */
   async #remember(
     found: readonly TrackedProcess[],
     before: readonly Remembered[],

@@ -5,7 +5,7 @@
  * Deviations: a join that changes nothing never restarts agreement (no join storm); a sender whose
  * sets equal ours after the merge counts as agreeing at once; what a stranger says of other
  * strangers counts, or three lone nodes can refuse one another in turns for ever.
- * C1  Between two installed rings proc and failed only grow, so gather ends.
+ * CONSENSUS1  Between two installed rings proc and failed only grow, so gather ends.
  */
 import type { NodeId } from "../model/ids.ts";
 import { ascending, contains, sameNodes, union, without } from "./node-sets.ts";

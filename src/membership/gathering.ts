@@ -5,9 +5,9 @@
  * memb_join_message_send, memb_state_consensus_timeout_expired.
  * Deviations: joins are spaced, however fast others answer; a node that starts listens first
  * before it settles for being alone.
- * G1  Two joins of one node are at least `joinGapMs` apart, leaving apart.
- * G2  A join is as long as the longest message, but for that of a node that leaves: a path that
- *     loses long frames must not lead into a ring, and leaving must be heard all the same.
+ * GATHER1  Two joins of one node are at least `joinGapMs` apart, leaving apart.
+ * GATHER2  A join is as long as the longest message, but for that of a node that leaves: a path
+ *     that loses long frames must not lead into a ring, and leaving must be heard all the same.
  */
 import type { NodeId } from "../model/ids.ts";
 import { ms } from "../model/time.ts";

@@ -10,7 +10,7 @@
  *   4 list   ring representative 4, ring sequence 8 (double), count 2, that often process 4, name
  *
  * A name is its length, 1 byte, and that many bytes of UTF-8.
- * F1  What does not fit, or has bytes left over, is malformed as a whole.
+ * GROUP6  What does not fit, or has bytes left over, is malformed as a whole.
  */
 import { type GroupName, parseGroupName, parseNodeId, type RingId } from "../model/ids.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Parts of group messages → whole messages, for each sending node apart.
  * Knows the order of parts; does not know groups' members.
- * A1  A message is made of parts of one ring only: `reset` at each regular configuration.
+ * GROUP5  A message is made of parts of one ring only: `reset` at each regular configuration.
  */
 import type { GroupName, NodeId } from "../model/ids.ts";
 import { groupLimits } from "./group-events.ts";

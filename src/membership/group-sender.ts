@@ -2,11 +2,11 @@
  * The group messages of this node on their way into the ring: queue, credit, cutting.
  * Knows frames and what has come back; does not know groups' members.
  * Source: corosync lib/cpg.c for cutting long messages; the rest is this project's own.
- * Q1  What is with the ring and not delivered here yet stays within the credit, so the ring's queue
- *     always has room for the other layers.
- * Q2  The order of a client's messages is the order in which they were put in.
- * Q3  A message that is cut is delivered whole in one ring, or begun again in the next: nothing is
- *     submitted behind it until its last part has come back.
+ * GROUP7  What is with the ring and not delivered here yet stays within the credit, so the ring's
+ *     queue always has room for the other layers.
+ * GROUP8  The order of a client's messages is the order in which they were put in.
+ * GROUP9  A message that is cut is delivered whole in one ring, or begun again in the next: nothing
+ *     is submitted behind it until its last part has come back.
  */
 import type { GroupName } from "../model/ids.ts";
 import { groupLimits } from "./group-events.ts";
@@ -100,7 +100,7 @@ export class GroupSender {
     return begun.message;
   }
 
-  /** Q3. A regular configuration: whoever is new there has not seen the first parts. */
+  /** GROUP9. A regular configuration: whoever is new there has not seen the first parts. */
   beginConfiguration(): void {
     const long = this.#long;
     if (long === null || long.delivered === 0) return;

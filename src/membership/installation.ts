@@ -3,7 +3,7 @@
  * configuration, in one step.
  * Knows the order of these; does not know how the ring was formed.
  * Source: Moser et al. 1994; corosync exec/totemsrp.c: memb_state_operational_enter.
- * I1  Chains of fragments end with the ring they began in.
+ * INSTALL1  Chains of fragments end with the ring they began in.
  */
 import { formatRing, type NodeId, type RingId } from "../model/ids.ts";
 import { without } from "./node-sets.ts";

@@ -2,8 +2,8 @@
  * Who was found not to receive messages, and for how long it is to stay outside.
  * Knows ages, whose length is the owner's; does not know how anybody was found deaf.
  * Source: IEEE 802.3 (truncated exponential backoff), for the idea.
- * K1  Each time is twice as long as the one before, up to a limit, until a node has been in rings
- *     for four times as long as it was last outside.
+ * KEPTOUT1  Each time is twice as long as the one before, up to a limit, until a node has been in
+ *     rings for four times as long as it was last outside.
  * Deviation: corosync lets a node that has failed to receive back at once. Whatever keeps its
  * messages away is there still, and every attempt stops the others for the time that it takes to
  * find that out.

@@ -9,9 +9,9 @@
  * what makes nodes known counts as heard: it is multicast, since a node that gets tokens but no
  * multicasts cannot take part, and has the length of the longest message, since long ones may be
  * lost alone.
- * M1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
- * M2  A gate that stays closed between the same two rings does not stay so for ever: those who keep
- *     it closed make way (standing-aside.ts).
+ * MERGE1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
+ * MERGE2  A gate that stays closed between the same two rings does not stay so for ever: those who
+ *     keep it closed make way (standing-aside.ts).
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import { KeptOut } from "./kept-out.ts";
@@ -126,7 +126,7 @@ export class MergeGate {
     return "answer";
   }
 
-  /** M2: this member of the ring makes way for the others. */
+  /** MERGE2: this member of the ring makes way for the others. */
   standsAside(members: readonly NodeId[]): boolean {
     const theirs = this.#closedBefore;
     if (theirs === null || this.#closedAges < closedAgesMax) return false;

@@ -5,8 +5,8 @@
  * Deviations: nothing is staged, frames are built when the token is here; a message that would
  * fit a frame of its own is cut only where much room would stay empty; a broken chain costs its
  * own chunk only.
- * P1  A chain never spans two regular configurations: `restart` and `reset` at each one.
- * P2  A message leaves the queue exactly when its last fragment is put into a frame.
+ * PACKING1  A chain never spans two regular configurations: `restart` and `reset` at each one.
+ * PACKING2  A message leaves the queue exactly when its last fragment is put into a frame.
  */
 import type { NodeId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";

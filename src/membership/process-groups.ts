@@ -6,10 +6,10 @@
  * Deviations: a message is answered when it was delivered; what was cut is begun again in a new
  * ring; a list of processes counts until the next regular configuration, since whoever comes along
  * gets the same ones.
- * G1  Members that go together see the same changes and messages in the same order.
- * G2  Changes of a configuration come after the last message of the old ring and before the first
- *     of the new one: no message is ordered until all members have listed their processes.
- * G3  A member receives from its own join on to its own leave, its own messages included.
+ * GROUP1  Members that go together see the same changes and messages in the same order.
+ * GROUP2  Changes of a configuration come after the last message of the old ring and before the
+ *     first of the new one: no message is ordered until all members have listed their processes.
+ * GROUP3  A member receives from its own join on to its own leave, its own messages included.
  *
  *   unjoined ──join──► joining ──ordered──► joined ──leave──► leaving ──ordered──► unjoined
  *                         └──the group is full──► unjoined
@@ -374,7 +374,7 @@ function refused(refusal: GroupRefusal): GroupAnswer {
   return { type: "refused", refusal };
 }
 
-/** G3. */
+/** GROUP3. */
 function receives({ type }: ClientState): boolean {
   return type === "joined" || type === "leaving";
 }

@@ -5,10 +5,10 @@
  * sets); corosync exec/totemsrp.c: memb_state_recovery_enter, memb_state_operational_enter.
  * Deviations: counters belong to one attempt; copies of the old ring survive an abandoned attempt;
  * obligations travel in the commit token, so that all who come along deliver the same messages.
- * V1  At installation nothing of the new ring is missing: aru equals high.
- * V2  All members install within one rotation, before any new message is ordered.
- * V3  Who acknowledged an exchange delivers its messages later even if the attempt was abandoned:
- *     those of everybody to whom any member of it was obliged.
+ * RECOVERY1  At installation nothing of the new ring is missing: aru equals high.
+ * RECOVERY2  All members install within one rotation, before any new message is ordered.
+ * RECOVERY3  Who acknowledged an exchange delivers its messages later even if the attempt was
+ *     abandoned: those of everybody to whom any member of it was obliged.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";
@@ -106,7 +106,7 @@ export class Recovery implements FrameSource {
     return !this.complete && this.rotation.isStuck();
   }
 
-  /** V1; only what a member has made up can bring a recovery to its end without it. */
+  /** RECOVERY1; only what a member has made up can bring a recovery to its end without it. */
   get whole(): boolean {
     const { aru, high } = this.rotation.queue;
     return aru === high;
@@ -194,7 +194,7 @@ export class Recovery implements FrameSource {
     readonly regular: readonly McastMessage[];
     readonly transitional: readonly McastMessage[];
   } {
-    invariant(this.whole, "V1: installing a ring of which something is missing");
+    invariant(this.whole, "RECOVERY1: installing a ring of which something is missing");
     if (this.#old === null) return { regular: [], transitional: [] };
     const { queue } = this.#old.rotation;
     const knownSafe = Math.max(...this.#entries.map((entry) => entry.state.highDelivered));

@@ -4,13 +4,14 @@
  * corosync exec/totemsrp.c: memb_ring_id_set.
  * Deviation: the durable value is an upper bound written ahead, so that no disk is in the way of
  * the token.
- * Q1  A ring sequence never repeats: a restart begins above every sequence the last life used.
- * Q2  No sequence is taken over from others that no clock explains. Those of a cluster begin at the
- *     microseconds of a wall clock, and grow more slowly than that clock goes on: by 4 for a ring,
- *     which takes 5 ms at least, by 4001 for a restart. Whatever is above every clock, with a day
- *     for clocks that are wrong, is a lie. It would be kept by all nodes for good, so a few of them
- *     could use up all numbers. Where the sequence of this node is above its clock, since that was
- *     set back, the others may be ahead by as many rings as one life can see.
+ * SEQUENCE1  A ring sequence never repeats: a restart begins above every sequence the last life
+ *     used.
+ * SEQUENCE2  No sequence is taken over from others that no clock explains. Those of a cluster begin
+ *     at the microseconds of a wall clock, and grow more slowly than that clock goes on: by 4 for a
+ *     ring, which takes 5 ms at least, by 4001 for a restart. Whatever is above every clock, with a
+ *     day for clocks that are wrong, is a lie. It would be kept by all nodes for good, so a few of
+ *     them could use up all numbers. Where the sequence of this node is above its clock, since that
+ *     was set back, the others may be ahead by as many rings as one life can see.
  */
 
 import { type NodeId, type RingId, ringSeqMax } from "../model/ids.ts";
@@ -53,7 +54,7 @@ export class RingSequence {
     this.#ceiling = Math.max(this.#ceiling, explainedByClock(wallMs));
   }
 
-  /** Whether there can be such a ring sequence by now (Q2). */
+  /** Whether there can be such a ring sequence by now (SEQUENCE2). */
   isExplained(ringSeq: number): boolean {
     return ringSeq <= this.#ceiling;
   }
@@ -64,7 +65,10 @@ export class RingSequence {
 
   /** Commits to a ring; it never goes back, also when the ring is abandoned. */
   enter(ring: RingId): void {
-    invariant(ring.seq > this.#ring.seq && this.isCovered(ring.seq), "Q1: ring sequence repeats");
+    invariant(
+      ring.seq > this.#ring.seq && this.isCovered(ring.seq),
+      "SEQUENCE1: ring sequence repeats",
+    );
     this.#ring = ring;
     this.observe(ring.seq);
   }

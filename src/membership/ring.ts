@@ -5,8 +5,8 @@
  * Source: Amir et al. 1995; corosync exec/totemsrp.c.
  * Deviations: messages ordered as safe are delivered as safe; strangers dissolve the ring only
  * through the merge gate; a deaf node leaves by itself; interface changes never change addresses.
- * M1  Leaving operational is always announced by `suspended`.
- * M2  At most two rings are known: the installed one, and the one in recovery.
+ * RING1  Leaving operational is always announced by `suspended`.
+ * RING2  At most two rings are known: the installed one, and the one in recovery.
  *
  *   stopped ──start──► gather ──consensus, commit token──► commit ──second rotation──► recovery
  *                        ▲                                    │ token loss, join          │

@@ -3,9 +3,9 @@
  * Knows its neighbours, its queue and its last visit; does not know how rings form or end.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token,
  * orf_token_send_initial, timer_function_token_hold_retransmit_timeout.
- * R1  The token is passed on before anything is delivered, to keep it moving.
- * R2  What this node has ordered is known to it: a message in its name that it does not know is
- *     refused, and where its next one should be, there is none.
+ * ROTATION1  The token is passed on before anything is delivered, to keep it moving.
+ * ROTATION2  What this node has ordered is known to it: a message in its name that it does not know
+ *     is refused, and where its next one should be, there is none.
  */
 import { formatRing, type NodeId, type RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -165,7 +165,7 @@ export class Rotation {
       const origin = this.#options.self;
       const seq = after + sent + 1;
       const message: McastMessage = { type: "mcast", ring: this.id, seq, origin, ...draft };
-      invariant(this.queue.insert(message), "S2: an own message does not fit the queue");
+      invariant(this.queue.insert(message), "ROTATION2: an own message does not fit the queue");
       this.#effects.multicast(message);
     }
     return framesMax;

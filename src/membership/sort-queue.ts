@@ -3,8 +3,8 @@
  * Does not know the token, the members, nor what the messages carry.
  * Source: Amir et al. 1995, section 4 (my_aru, high delivered); corosync include/corosync/sq.h.
  * Deviation: 53-bit sequence numbers, so there is no wrap-around and no windowed comparison.
- * S1  released <= delivered <= aru <= high, except that delivery over gaps may pass the aru.
- * S2  Every message with released < seq <= aru is held.
+ * QUEUE1  released <= delivered <= aru <= high, except that delivery over gaps may pass the aru.
+ * QUEUE2  Every message with released < seq <= aru is held.
  */
 import { invariant } from "../model/outcome.ts";
 import type { McastMessage } from "./wire.ts";
@@ -69,7 +69,7 @@ export class SortQueue {
     const taken: McastMessage[] = [];
     while (this.#delivered < this.#aru) {
       const message = this.#messages.get(this.#delivered + 1);
-      invariant(message !== undefined, "S2: a message below the aru is not held");
+      invariant(message !== undefined, "QUEUE2: a message below the aru is not held");
       if (message.safe && message.seq > safeUpTo) break;
       this.#delivered += 1;
       taken.push(message);

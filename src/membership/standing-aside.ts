@@ -4,8 +4,8 @@
  * Knows two rings, and who hears whom; decides nothing about when.
  * Deviation: corosync has no such rule; one bad link may then keep two halves of a cluster apart,
  * neither of them quorate.
- * A1  The smaller ring gives way, and only if the ring that can be formed is larger than both. Of
- *     two equal ones that of which fewer have to leave, else the one without the lowest id: both
+ * ASIDE1  The smaller ring gives way, and only if the ring that can be formed is larger than both.
+ *     Of two equal ones that of which fewer have to leave, else the one without the lowest id: both
  *     sides come to the same answer.
  */
 import type { NodeId } from "../model/ids.ts";

@@ -5,10 +5,10 @@
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token.
  * Deviations: nothing is released or counted for a token that is a duplicate; the share of a node
  * follows its present backlog; subtraction is clamped at zero.
- * F1  While nothing had to be asked for again at the last hundred visits, of whichever member, all
- *     may send twice as much, unless the window was chosen by hand.
- * T1  A message is released only when the aru of two accepted tokens in a row has passed it.
- * T2  The token sequence rises by one per hop; a token not above the last one is a duplicate.
+ * TOKEN3  While nothing had to be asked for again at the last hundred visits, of whichever member,
+ *     all may send twice as much, unless the window was chosen by hand.
+ * TOKEN1  A message is released only when the aru of two accepted tokens in a row has passed it.
+ * TOKEN2  The token sequence rises by one per hop; a token not above the last one is a duplicate.
  */
 import type { NodeId } from "../model/ids.ts";
 import { retransmitWindow, type SortQueue } from "./sort-queue.ts";
@@ -52,14 +52,14 @@ type FlowLimits = {
 const calmVisitsMin = 100;
 const calmFactor = 2;
 
-/** What may be sent in calm (F1). */
+/** What may be sent in calm (TOKEN3). */
 export function calmLimits<Limits extends FlowLimits>(limits: Limits): Limits {
   if (!limits.widens) return limits;
   const windowFrames = limits.windowFrames * calmFactor;
   return { ...limits, windowFrames, maxFramesPerVisit: limits.maxFramesPerVisit * calmFactor };
 }
 
-/** Whether the network has lost nothing for long enough (F1). */
+/** Whether the network has lost nothing for long enough (TOKEN3). */
 export function isCalm(token: Pick<TokenMessage, "calm" | "rtr">): boolean {
   return token.calm >= calmVisitsMin && token.rtr.length === 0;
 }

@@ -3,7 +3,7 @@
  * Knows field numbers and wire types; does not know what the fields mean.
  * Source: the protobuf encoding specification; ring.proto for the fields.
  * Deviation: unknown fields are refused, since the envelope carries a version.
- * W1  The codec cannot throw on bytes that passed: every varint ends, every length is in bounds.
+ * WIRE1  The codec cannot throw on bytes that passed: every varint ends, every length is in bounds.
  */
 
 type FieldShape = "varint" | "bytes" | "fixed32" | "packed" | "entry";

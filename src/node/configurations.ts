@@ -5,7 +5,7 @@
  * `services/`.
  * Source: cluster.conf(5); cman commands.c: reload_config.
  * Deviation: nodes, quorum, fencing, ring and logging do not change while the daemon runs.
- * V1  The configuration in force here changes only with a history that goes on here.
+ * CHANGE4  The configuration in force here changes only with a history that goes on here.
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";

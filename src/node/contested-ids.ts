@@ -2,7 +2,7 @@
  * What this node hears of ids that more than one process uses, told to all members: whoever does
  * not hear both processes, or hears only the wrong one, has to know, too.
  * Does not know frames, nor what is done about it.
- * B1  What the members know and what is heard here are brought together again in every ring.
+ * CONTEST3  What the members know and what is heard here are brought together again in every ring.
  */
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { NodeId } from "../model/ids.ts";

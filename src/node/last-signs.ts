@@ -2,8 +2,8 @@
  * When the wait for a lost node begins: at its last sign of life, or later, where a watchdog may
  * end its services later than its guard would.
  * Knows what each node has said of its watchdog, here. Does not know who is lost.
- * S1  A node that has not said otherwise may have a watchdog: whoever was started anew, or never
- *     heard it, waits longer.
+ * SIGNS1  A node that has not said otherwise may have a watchdog: whoever was started anew, or
+ *     never heard it, waits longer.
  */
 import type { FencingConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

@@ -1,8 +1,8 @@
 /**
  * Wakes the node when its lease ends, and tells the guard how long it lasts.
  * Knows the lease, not what hangs on it.
- * T1  One timer for many renewals: when it is over it is armed again for what is left.
- * T2  The guard hears what it does at the end with every lease, and at once when that changes.
+ * LEASE3  One timer for many renewals: when it is over it is armed again for what is left.
+ * LEASE4  The guard hears what it does at the end with every lease, and at once when that changes.
  */
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { ms } from "../model/time.ts";

@@ -3,8 +3,8 @@
  * from another machine, or with another kernel, proves by its clean-up nothing about the one
  * before: that may be cut off and go on until its lease has ended.
  * Does not know what runs where, nor who is fenced.
- * Z1  What was last heard of a machine is reckoned too late rather than too early.
- * Z2  What earlier lives of this node have seen counts only where a history begins with members
+ * MACHINE1  What was last heard of a machine is reckoned too late rather than too early.
+ * MACHINE2  What earlier lives of this node have seen counts only where a history begins with members
  *     none of whom remembers anything: otherwise those who do know better what has become of it.
  */
 import type { NodeId } from "../model/ids.ts";
@@ -117,7 +117,7 @@ export class Machines {
 
 /**
  * Of the members that are on another machine than somebody remembers: how long that has been waited
- * for. `anew`: no history goes on (Z2). A pure function of what all members say.
+ * for. `anew`: no history goes on (MACHINE2). A pure function of what all members say.
  */
 export function movedMembers(hellos: readonly Hello[], anew: boolean): ReadonlyMap<NodeId, number> {
   const moved = new Map<NodeId, number>();

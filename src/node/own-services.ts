@@ -1,9 +1,10 @@
 /**
  * This node's own part: its life, its services, and the requests of its users that are waiting.
- * O1  A start, of a service or of a part, is begun only while the lease is held and guarded; until
- *     then it waits, and what has to be stopped meanwhile is stopped.
- * O3  An operation on a new service waits until that was stopped once.
- * O2  A life ends as a whole: waiting starts are dropped, waiting users answered, services stopped.
+ * OWN1  A start, of a service or of a part, is begun only while the lease is held and guarded;
+ *     until then it waits, and what has to be stopped meanwhile is stopped.
+ * OWN3  An operation on a new service waits until that was stopped once.
+ * OWN2  A life ends as a whole: waiting starts are dropped, waiting users answered, services
+ *     stopped.
  */
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
@@ -265,7 +266,7 @@ export class OwnServices {
   }
 
   /**
-   * O2; what is still running is stopped by the caller's next step. Returns whether another
+   * OWN2; what is still running is stopped by the caller's next step. Returns whether another
    * incarnation is needed soon.
    */
   endLife(why: string): boolean {

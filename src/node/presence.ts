@@ -1,10 +1,10 @@
 /**
  * What this node says of its own part in the total order: that it is ready, is leaving, has left;
  * and how its part ends. Does not know rings or votes.
- * S1  `ready` is said once for each life and ring, when nothing of an earlier life is left; before
- *     the node is unfenced only for others' sake, who must know that it runs nothing.
- * S2  While a clean-up lasts long, what is verified is said of each service by itself: nobody waits
- *     for the stop of another one.
+ * PRESENCE1  `ready` is said once for each life and ring, when nothing of an earlier life is left;
+ *     before the node is unfenced only for others' sake, who must know that it runs nothing.
+ * PRESENCE2  While a clean-up lasts long, what is verified is said of each service by itself:
+ *     nobody waits for the stop of another one.
  */
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
@@ -75,7 +75,7 @@ export class Presence {
     else this.#own.announceReady(hosts);
   }
 
-  /** S2. */
+  /** PRESENCE2. */
   #announceOff(table: ServiceTable, ringSeq: number): void {
     const { monotonicMs } = this.#outbox.now;
     const cleaning = `${this.#own.life} ${ringSeq}`;

@@ -1,7 +1,7 @@
 /**
  * Carries out what is ordered, a bounded part of it in each step of the node: whatever else there
  * is to do must not wait for a decision about every service. Decides nothing.
- * W1  What has been begun goes on without another event: the node asks for a step of its own.
+ * WORK1  What has been begun goes on without another event: the node asks for a step of its own.
  */
 import type { NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";

@@ -1,7 +1,7 @@
 /**
  * What a node says of itself in a state exchange, what the authority sends to those who lack the
  * state, and how that waits with them until they can read its configurations.
- * T1  What is ordered after a snapshot is applied after it, however long reading takes.
+ * TRANSFER1  What is ordered after a snapshot is applied after it, however long reading takes.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -50,7 +50,7 @@ export function composeSnapshot(ring: RingId | undefined, replica: Replica): Sna
   return { type: "snapshot", ring, history, configuration, ...state };
 }
 
-/** A snapshot that has arrived, and what was ordered after it (T1). */
+/** A snapshot that has arrived, and what was ordered after it (TRANSFER1). */
 export class ArrivedSnapshot {
   readonly body: Snapshot;
   readonly #unread: Set<string>;

@@ -3,8 +3,9 @@
  * Does not know agents, nor what the devices cut off.
  * Source: fenced(8); cman init.d/cman.in: unfence_self; fence_node(8).
  * Deviation: clusterd does it by itself when quorate, and again after each loss of quorum.
- * B1  A node that has devices to be unfenced hosts no services before all of them succeeded.
- * B2  Nothing is unfenced without quorum: the others may have cut this node off for good reason.
+ * UNFENCE1  A node that has devices to be unfenced hosts no services before all of them succeeded.
+ * UNFENCE2  Nothing is unfenced without quorum: the others may have cut this node off for good
+ *     reason.
  *
  *   idle ──quorate──► running ──success──► done ──history ended──► idle
  *     ▲                  └─failure─► pausing ──timer──┐
@@ -33,7 +34,7 @@ export class Unfencing {
     this.#pauseMs = conf.fencing.overrideTimeMs;
   }
 
-  /** B1. */
+  /** UNFENCE1. */
   get done(): boolean {
     return !this.#needed || this.#state === "done";
   }

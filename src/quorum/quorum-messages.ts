@@ -4,8 +4,9 @@
  * Source: cman commands.c: do_process_leave (removed), do_cmd_kill_node, do_cmd_set_expected,
  * do_cmd_set_votes; votequorum(5): last_man_standing.
  * Deviation: all travel in the total order, so that all members act at the same point.
- * M1  A change is proposed, then agreed. Whoever hears `agreed` knows that every member has heard,
- *     or will hear, the proposal: nobody goes by the new terms while another has no idea of them.
+ * AGREED1  A change is proposed, then agreed. Whoever hears `agreed` knows that every member has
+ *     heard, or will hear, the proposal: nobody goes by the new terms while another has no idea of
+ *     them.
  */
 import { count, either, flag, literal, nodeId, record, type Shaped, text } from "../model/shape.ts";
 

@@ -1,7 +1,7 @@
 /**
  * What an agent printed, as it is repeated in the log, the status and the decisions of its service.
  * Knows neither the agent nor what its words mean.
- * P1  No secret of the resource is in it, and nothing that a terminal would obey.
+ * OUTPUT1  No secret of the resource is in it, and nothing that a terminal would obey.
  */
 import { maskSecrets, type Parameters } from "../model/secrets.ts";
 import { visible } from "../model/visible-text.ts";

@@ -1,14 +1,15 @@
 /**
  * Which service on this node is checked next: those whose interval is over, and those that an event
  * may have hurt. Begins and ends nothing itself. Source: rgmanager's `status_child_max`.
- * L3  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
- * K1  An event does not wait for what is only due: it has as many places again, for itself alone.
- * K2  A check that has run for ten seconds gives its place up. It waits for something, so it costs
- *     nothing, and the others must not wait with it. As many may begin every ten seconds, and each
- *     ends by its limit: there is a bound to those that hang.
- * K3  A check that began before an event may have looked too early, or hang with what has ended: it
- *     is cancelled for a new one. One that an event of the same kind has begun is repeated instead,
- *     so that events without end cancel nothing again and again.
+ * CHECK4  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
+ * CHECK1  An event does not wait for what is only due: it has as many places again, for itself
+ *     alone.
+ * CHECK2  A check that has run for ten seconds gives its place up. It waits for something, so it
+ *     costs nothing, and the others must not wait with it. As many may begin every ten seconds, and
+ *     each ends by its limit: there is a bound to those that hang.
+ * CHECK3  A check that began before an event may have looked too early, or hang with what has
+ *     ended: it is cancelled for a new one. One that an event of the same kind has begun is
+ *     repeated instead, so that events without end cancel nothing again and again.
  */
 import type { ServiceName } from "../model/ids.ts";
 import { type CheckCause, CheckQueue } from "./check-queue.ts";
@@ -67,7 +68,7 @@ export class CheckSchedule {
     return this.#checkAtOnce(service, "event");
   }
 
-  /** Returns the service when its check that is under way is to be cancelled (K3). */
+  /** Returns the service when its check that is under way is to be cancelled (CHECK3). */
   #checkAtOnce(name: ServiceName, cause: "event" | "ended"): readonly Place[] {
     const place = this.#places.get(name);
     if (place === undefined || this.#frozen.includes(name)) return [];
@@ -95,7 +96,7 @@ export class CheckSchedule {
     }
   }
 
-  /** How many places of its kind are taken (K1, K2). */
+  /** How many places of its kind are taken (CHECK1, CHECK2). */
   #running(cause: CheckCause, nowMs: number): number {
     let running = 0;
     for (const { job } of this.#places.busyPlaces()) {

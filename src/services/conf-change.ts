@@ -7,9 +7,9 @@
  * Deviations: one refusal, one stop that fails, or a service that is busy, failed, frozen or lost
  * with its node leaves the old configuration in force as a whole; a service that an operator has
  * disabled stays disabled when its definition changes.
- * G1  The configuration changes only when every member of the view has accepted it.
- * G2  It changes only when nothing runs any more of what it does not contain.
- * G3  A node that might be running a service unseen is not made to look as if it could not.
+ * CHANGE1  The configuration changes only when every member of the view has accepted it.
+ * CHANGE2  It changes only when nothing runs any more of what it does not contain.
+ * CHANGE3  A node that might be running a service unseen is not made to look as if it could not.
  *
  *   none ──proposed──► voting ──all accepted──► stopping ──all stopped──► switched, none
  *     ▲                  └─refused, other view─┐    └─a stop failed─┐
@@ -110,7 +110,7 @@ function obstacleOf(draft: TableDraft, name: ServiceName): string | null {
   return null;
 }
 
-/** G3: somebody unseen may run what the next configuration says nothing of, or forbids there. */
+/** CHANGE3: somebody unseen may run what the next version says nothing of, or forbids there. */
 function hiddenHolder(draft: TableDraft, next: ClusterConf): string | null {
   const index = new ServiceIndex(next);
   for (const { name } of draft.inOrder()) {
@@ -131,7 +131,7 @@ function goneParts(draft: TableDraft, next: ClusterConf, name: ServiceName): num
     : compareTrees(draft.serviceConf(name).tree, after.tree).gone.length;
 }
 
-/** At the end of each step: switches when all that had to be stopped is stopped (G2). */
+/** At the end of each step: switches when all that had to be stopped is stopped (CHANGE2). */
 export function* settleChange(draft: TableDraft): TableWork {
   const { change, next } = draft;
   if (change === null || next === null) return;
@@ -158,7 +158,7 @@ function* switchOver(draft: TableDraft, next: ClusterConf): TableWork {
     const old = known.has(name);
     const owned = old && draft.service(name).owner !== null;
     const stays = delta === "same" || delta === "attributes" || delta === "parts";
-    invariant(stays || !owned, `G2: ${name} is ${delta} while it runs`);
+    invariant(stays || !owned, `CHANGE2: ${name} is ${delta} while it runs`);
     if (delta === "removed") draft.forget(name);
     else if (delta === "added" || delta === "replaced") {
       const record = old ? draft.service(name) : freshRecord(name);

@@ -4,7 +4,7 @@
  * Knows trees, limits and times; runs nothing.
  * Source: rgmanager restree.c: _res_op_internal, do_status; restart_counter.c.
  * Deviation: non-critical is a property of the occurrence, not of a shared definition.
- * P1  No part of one repair lies inside another one.
+ * SUBTREE1  No part of one repair lies inside another one.
  */
 import type { ResourceConf } from "../model/conf.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
@@ -19,7 +19,7 @@ export function within(root: ResourceConf, resource: ResourceConf): boolean {
   return root === resource || root.children.some((child) => within(child, resource));
 }
 
-/** Adds a part; those inside it are repaired with it (P1). */
+/** Adds a part; those inside it are repaired with it (SUBTREE1). */
 export function withPart(parts: readonly FailedPart[], part: FailedPart): readonly FailedPart[] {
   return [...parts.filter((one) => !within(part.root, one.root)), part];
 }

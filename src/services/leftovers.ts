@@ -3,12 +3,13 @@
  * Yields orders and reads reports; runs nothing itself.
  * Source: LSB 3.1, init script actions, for the exit status of a stop of what does not run.
  * Deviation: rgmanager believes its agents, and the next node starts beside what they have left.
- * S1  A stop has succeeded only when no process of the service was seen afterwards, and everything
- *     could be looked at. What is left is ended; what cannot be ended makes the stop a failure.
- * S2  A script that calls the stop of what does not run a failure is overruled, but only where the
- *     service had processes: of one that never had any, their absence says nothing.
- * S3  Spared is what has an owner of its own: units of systemd, and what agents that hold things
- *     have started, such as daemons that belong to the machine.
+ * LEFTOVER1  A stop has succeeded only when no process of the service was seen afterwards, and
+ *     everything could be looked at. What is left is ended; what cannot be ended makes the stop a
+ *     failure.
+ * LEFTOVER2  A script that calls the stop of what does not run a failure is overruled, but only
+ *     where the service had processes: of one that never had any, their absence says nothing.
+ * LEFTOVER3  Spared is what has an owner of its own: units of systemd, and what agents that hold
+ *     things have started, such as daemons that belong to the machine.
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../model/conf.ts";
@@ -38,7 +39,7 @@ export function isDoubtful({ type, agent }: ResourceConf, verdict: AgentVerdict)
   return script && verdict.code !== 0 && nothingToStop.includes(verdict.exitStatus);
 }
 
-/** Whether the service has processes now (S2); false also where that cannot be known. */
+/** Whether the service has processes now (LEFTOVER2); false also where that cannot be known. */
 export function* hasProcesses({
   name,
   tree,
@@ -50,7 +51,7 @@ export function* hasProcesses({
   return report.type === "processes" && report.left.length > 0;
 }
 
-/** `doubtful`: the stop has failed, and only by what S2 is about. */
+/** `doubtful`: the stop has failed, and only by what LEFTOVER2 is about. */
 export function* proveStopped(
   conf: ServiceConf,
   stopped: AgentVerdict,

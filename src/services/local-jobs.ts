@@ -2,7 +2,7 @@
  * The jobs of the places on one node: what is being done with a service, order by order. Each place
  * has one job at most.
  * Does not know when a job may begin, nor what follows from its end.
- * L8  A start that is given up is answered when its agent has ended: stop and start of a service
+ * JOB1  A start that is given up is answered when its agent has ended: stop and start of a service
  *     never run side by side.
  */
 import type { AgentReport, AgentVerdict } from "../model/agent-orders.ts";
@@ -62,7 +62,7 @@ export class LocalJobs {
     return { type: "goes-on", outputs: [...notices, { type: "act", action, service, order }] };
   }
 
-  /** L8: the agent of a start is told to end, and waited for. */
+  /** JOB1: the agent of a start is told to end, and waited for. */
   abort({ service, operation }: OperationAbort): readonly LocalOutput[] {
     const job = this.#places.get(service)?.job ?? null;
     if (job?.op?.id !== operation.id || this.#aborted.has(operation.id)) return [];

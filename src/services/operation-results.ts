@@ -42,7 +42,7 @@ export function onOpResult(draft: TableDraft, message: OpResult): void {
   if (name === null) return;
   const service = draft.service(name);
   const { op } = service;
-  invariant(op !== null, "X1: an operation of a service that has none");
+  invariant(op !== null, `operation ${message.op} of ${name}, which has none`);
   if (op.node !== message.node || op.life !== message.life) return;
   // A node that took a new life since has stopped everything; `ready` resolves what it held.
   if (draft.node(op.node).life !== op.life || draft.awaitedNode(service.name) !== null) return;

@@ -3,10 +3,10 @@
  * agent is asked once more, since the kill may have ended what it waited for.
  * Does not know which agent it is.
  * Source: LSB 3.1, exit status of `status`; the OCF resource agent API 1.1, 7 = not running.
- * Z1  The kill is no verdict. What the resource does may be done by a process of another one, as
- *     with a broker that one service starts and another promotes: an empty cgroup proves nothing.
- *     The resource is off when its stop then succeeds, or its status says so in a word that means
- *     nothing else.
+ * OVERDUE1  The kill is no verdict. What the resource does may be done by a process of another one,
+ *     as with a broker that one service starts and another promotes: an empty cgroup proves
+ *     nothing. The resource is off when its stop then succeeds, or its status says so in a word
+ *     that means nothing else.
  */
 import type {
   AgentCall,

@@ -3,8 +3,8 @@
  * another service has become started on a node that may run it, since its start may have failed for
  * want of that one.
  * Source: none in the original, where it rests until a node comes or a user asks.
- * Y1  What a neighbour hastens has pauses, too, which grow from a second on: one that starts and
- *     fails again and again causes no storm of attempts.
+ * RETRY1  What a neighbour hastens has pauses, too, which grow from a second on: one that starts
+ *     and fails again and again causes no storm of attempts.
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { ServiceRecord, StartChain } from "./service-state.ts";

@@ -1,7 +1,7 @@
 /**
  * Who holds what, and what is configured, by name: kept beside the table so that a step need not
  * walk through all services for each of them. Knows no rules; it repeats what the records say.
- * X1  After `put` every answer agrees with the records that were put last.
+ * INDEX1  After `put` every answer agrees with the records that were put last.
  */
 import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";

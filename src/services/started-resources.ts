@@ -1,7 +1,7 @@
 /**
  * Which resources run on this node, as far as the agents said: of each service, and counted over
  * all of them, so that a call need not look at every other service. Knows no agents.
- * X1  `others` agrees with the sets of the workers after each of their changes.
+ * STARTED1  `others` agrees with the sets of the workers after each of their changes.
  */
 import type { ResourceConf } from "../model/conf.ts";
 

@@ -3,10 +3,10 @@
  * Yields orders and reads reports; knows nothing of systemd but what systemctl prints.
  * Source: systemctl(1); systemd.unit(5) for drop-ins and AssertPathExists=; sd_booted(3);
  * Pacemaker lib/services/systemd.c for the drop-in.
- * U1  While a unit is not started from here it must not start: not by its own Restart=, and not by
- *     a job that was queued before the node had to let go of it. The drop-in turns the former off,
- *     and asserts a permit that is taken away together with the processes.
- * U2  The unit's processes are born outside of the service's cgroup. The drop-in gives them the
+ * UNIT1  While a unit is not started from here it must not start: not by its own Restart=, and not
+ *     by a job that was queued before the node had to let go of it. The drop-in turns the former
+ *     off, and asserts a permit that is taken away together with the processes.
+ * UNIT2  The unit's processes are born outside of the service's cgroup. The drop-in gives them the
  *     marks by which they are found, and says to whoever kills whose unit it is.
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
@@ -175,7 +175,7 @@ function dropInDirectory(unit: string): string {
   return `/run/systemd/system/${unit}.d`;
 }
 
-/** U1, U2. The service's name may hold blanks and what systemd would take for specifiers. */
+/** UNIT1, UNIT2. The service's name may hold blanks and what systemd would take for specifiers. */
 function dropIn({ unit, place }: Unit): string {
   const permit = `${dropInDirectory(unit)}/50-clusterd.permit`;
   const lines = [

@@ -2,9 +2,9 @@
  * After a configuration change: whose history counts, who must start anew, who sends the snapshot.
  * A pure function of what the members say of themselves; every member computes the same answer.
  * Source: cluster fence/fenced/cpg.c: receive_protocol (stateful merge); corosync sync.c.
- * Y1  A member whose history differs from the winner's has lost it: it must stop everything.
- * Y2  Members with another configuration are not counted, and learn why; but an older one of which
- *     the cluster's is a later version takes that over with the snapshot.
+ * SYNC1  A member whose history differs from the winner's has lost it: it must stop everything.
+ * SYNC2  Members with another configuration are not counted, and learn why; but an older one of
+ *     which the cluster's is a later version takes that over with the snapshot.
  */
 import type { NodeId } from "../model/ids.ts";
 import { doubtfulRing, quorateView } from "../model/quorate-view.ts";

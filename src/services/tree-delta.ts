@@ -6,7 +6,7 @@
  * Deviations: what is compared is what the file says, not what agents add to it; inherited values
  * are not compared where they arrive, since the giver is replaced with all that is below it;
  * `retry_delay` never restarts a service.
- * D1  The result does not depend on the agents of the node that computes it.
+ * DELTA1  The result does not depend on the agents of the node that computes it.
  */
 import type { ResourceConf, ServiceConf, ServicesConf } from "../model/conf.ts";
 import type { ServiceName } from "../model/ids.ts";

@@ -5,7 +5,7 @@
  * Deviations: another holder is found by an address probe instead of a ping; an address that no
  * interface can carry is explained; the announcement does not delay the start; an address that
  * somebody else has put on an interface of this node is neither adopted nor removed.
- * A1  An address is claimed before it is put up, and what is not claimed is never taken off.
+ * ADDRESS1  An address is claimed before it is put up, and what is not claimed is never taken off.
  */
 import type {
   AddressFamily,
@@ -145,7 +145,7 @@ export function* claimForAgent(ip: IpSettings): AgentCall {
   return yield* claim(ip);
 }
 
-/** A1. */
+/** ADDRESS1. */
 function* claim(ip: IpSettings): AgentCall {
   const claimed = yield { type: "claim-address", address: ip.address };
   return claimed.type === "done" ? good : problem(`cannot remember ${ip.address}`, claimed);

@@ -3,12 +3,13 @@
  * sends may be acknowledged. Knows no AMQP.
  * Source: qpid-cpp ha/Primary.cpp, ha/RemoteBackup.cpp, ha/QueueGuard.cpp.
  *
- * R1  A send is acknowledged when no attached and no expected backup has still to confirm it, or
- *     when it was consumed.
- * R2  A backup is listed ready only when it holds all messages of the moment of its attachment;
- *     later ones are guarded by R1. So a listed backup holds every acknowledged message.
- * R3  An expected backup that leaves while recovering stays expected, until it returns or time
- *     is up.
+ * BACKUP1  A send is acknowledged when no attached and no expected backup has still to confirm it,
+ *     or when it was consumed.
+ * BACKUP2  A backup is listed ready only when it holds all messages of the moment of its
+ *     attachment; later ones are guarded by BACKUP1. So a listed backup holds every acknowledged
+ *     message.
+ * BACKUP3  An expected backup that leaves while recovering stays expected, until it returns or
+ *     time is up.
  */
 import type { ReplicateLevel } from "./broker-options.ts";
 import type { Member } from "./ha-states.ts";

@@ -108,7 +108,7 @@ test("a watchdog's time-out is in whole seconds, and the safe wait covers it", a
   t.equal(strict.safeWaitMs, 13_524);
   const waiting = of('safe_wait="30000"');
   t.same(waiting.watchdog, { device, timeoutMs: 5000, safeWaitMs: 30_000 });
-  t.equal(of('kill_timeout="6000"').watchdog?.timeoutMs, 8000, "I2 raises the default");
+  t.equal(of('kill_timeout="6000"').watchdog?.timeoutMs, 8000, "TIMING2 raises the default");
   for (const mode of ["software", "no"]) t.equal(of(`self_fence="${mode}"`).watchdog, null);
 });
 

@@ -349,7 +349,7 @@ const addresses = (...texts: readonly string[]): string =>
     .map((one, index) => `<service name="s${index}">\n<ip address="${one}"/></service>`)
     .join("")}</rm>`;
 
-test("J1: a service with the address of a node is refused, by any name of the node", async (t) => {
+test("HOST1: a service with the address of a node is refused, by any of its names", async (t) => {
   const resolved = new Map([
     ["node1", at("10.0.0.1", "fd00::1")],
     ["node2", at("10.0.0.2")],
@@ -372,7 +372,7 @@ test("J1: a service with the address of a node is refused, by any name of the no
   t.match(found, [/10\.8\.8\.8 is the address of node1/, /10\.9\.9\.9 is the address of node1/]);
 });
 
-test("J1: so is one whose agent is a foreign one that puts addresses up", async (t) => {
+test("HOST1: so is one whose agent is a foreign one that puts addresses up", async (t) => {
   const said = parseMetadata(
     '<resource-agent name="IPaddr2"><parameters><parameter name="ip"/></parameters>' +
       '<actions><action name="start" timeout="20s"/></actions></resource-agent>',
@@ -393,7 +393,7 @@ test("J1: so is one whose agent is a foreign one that puts addresses up", async 
   );
 });
 
-test("J2: an address that stands here, and that clusterd has not put up, is told of", async (t) => {
+test("HOST2: an address that is here, and that clusterd has not put up, is told of", async (t) => {
   const localAddresses = ["127.0.0.1", "10.0.0.1", "10.0.0.9", "fd00::9"];
   const loaded = load(three, addresses("10.0.0.9", "10.0.0.8", "fd00:0::9/64"));
   t.match(check(loaded, facts({ localAddresses, claimed: [] })), [

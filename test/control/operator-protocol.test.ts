@@ -102,7 +102,7 @@ test("the client's orders reach the daemon, and an unknown node does not", async
   t.match(await nowhere.check(who), { ok: false, problem: { type: "unreachable" } });
 });
 
-test("O1: more orders than are carried out at once are refused", async (t) => {
+test("CONTROL4: more orders than are carried out at once are refused", async (t) => {
   const { backend, socketPath } = await serve(t, { ordersPendingMax: 1 });
   const client = operatorClient(socketPath);
   backend.holdRuns();

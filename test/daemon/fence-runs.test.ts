@@ -103,7 +103,7 @@ if mkdir ${place}/$device; then sleep 0.2; rmdir ${place}/$device; else exit 1; 
   t.same(outcomes, ["success", "success", "success", "success"]);
 });
 
-test("F2, B2: without quorum no agent is begun, and unfencing ends", async (t) => {
+test("F2, UNFENCE2: without quorum no agent is begun, and unfencing ends", async (t) => {
   const begun = join(directory(t), "begun");
   const slow = agent(t, `echo $$ >>${begun}; sleep 0.4`);
   const endless = agent(t, "sleep 1000");

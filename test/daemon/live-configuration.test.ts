@@ -65,7 +65,7 @@ test("each text reads with the agents that were found for it, whatever came late
   }
 });
 
-test("W1: of configurations that follow each other closely the last one is kept", async (t) => {
+test("LIVE1: of configurations that follow each other closely the last one is kept", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "clusterd-live-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const file = join(directory, "cluster.conf");

@@ -149,7 +149,7 @@ const anyInput = fc.oneof(
   ...[time, clean, stuck, bare, found, disarm, gone].map((input) => fc.constant(input)),
 );
 
-test("H1 and H3 hold for any course of events", async (t) => {
+test("WATCHDOG1 and WATCHDOG3 hold for any course of events", async (t) => {
   const course = fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), anyInput), { maxLength: 80 });
   fc.assert(
     fc.property(course, fc.boolean(), (steps, nowayout) => {

@@ -17,7 +17,7 @@ async function open(path: string): Promise<AddressClaims> {
   return opened.value;
 }
 
-test("Y1: a claim outlives the process, also when nobody says goodbye", async (t) => {
+test("CLAIM1: a claim outlives the process, also when nobody says goodbye", async (t) => {
   const path = directory(t);
   const first = await open(path);
   t.equal(first.has("10.0.0.5"), false);
@@ -49,7 +49,7 @@ test("claims at once are all in the file", async (t) => {
   t.same([...(await open(path)).all].sort(), [...wanted].sort());
 });
 
-test("Y2: what another boot or another network had is not here", async (t) => {
+test("CLAIM2: what another boot or another network had is not here", async (t) => {
   const path = directory(t);
   await (await open(path)).claim("10.0.0.5");
   const file = join(path, "addresses.json");
@@ -60,7 +60,7 @@ test("Y2: what another boot or another network had is not here", async (t) => {
   t.same((await open(path)).all, []);
 });
 
-test("Y3: a damaged file is refused", async (t) => {
+test("CLAIM3: a damaged file is refused", async (t) => {
   const path = directory(t);
   const file = join(path, "addresses.json");
   const whole = { machine: "m", addresses: ["10.0.0.5"] };

@@ -49,7 +49,7 @@ test("a type that no file is named after is looked for in all of them", async (t
   );
 });
 
-test("M0: what belongs to fence agents is not run, whatever is asked for", async (t) => {
+test("METADATA1: what belongs to fence agents is not run, whatever is asked for", async (t) => {
   const directory = agents(t, { fence_check: says("fence_check") });
   t.same(await askDirectory(directory, ["fence_check", "other"], typeOf), []);
   t.same(await askWholeDirectory(directory), []);

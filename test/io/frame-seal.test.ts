@@ -132,7 +132,7 @@ function introduceAfter(from: SealedFrames, to: SealedFrames, verdict: SealVerdi
   to.open(datagram(answer.frame), at("10.0.0.1"));
 }
 
-test("H1: frames that the kernel joined come apart again, whatever lies between them", (t) => {
+test("HEADER1: frames that the kernel joined come apart again, whatever lies between them", (t) => {
   const frames = [1, 2, 3].map((length) => datagram(seal(1).seal(2, Buffer.alloc(length * 100))));
   t.same(framesIn(datagram(frames)).map(bytesOf), frames.map(bytesOf));
   t.same(framesIn(frames[0] ?? Buffer.alloc(0)).map(bytesOf), frames.slice(0, 1).map(bytesOf));
@@ -150,7 +150,7 @@ test("H1: frames that the kernel joined come apart again, whatever lies between 
   t.end();
 });
 
-test("H1: one forged frame does not spoil those that the kernel joined with it", (t) => {
+test("HEADER1: one forged frame does not spoil those that the kernel joined with it", (t) => {
   const [one, two] = [seal(1), seal(2)];
   introduce(one, two, oneToTwo);
   const frames = ["a", "b", "c"].map((text) => datagram(one.seal(2, Buffer.from(text))));

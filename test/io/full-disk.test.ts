@@ -58,7 +58,7 @@ function inside(): void {
     t.ok(kept.length > 20 && kept.length < 201, "then as many as there is room for");
   });
 
-  test("A1: the file stays whole, shorter or longer; no other one is made", async (t) => {
+  test("ATOMIC1: the file stays whole, shorter or longer; no other one is made", async (t) => {
     const { path, fill } = disk(t);
     const file = join(path, "file");
     writeFileSync(file, "four\n");

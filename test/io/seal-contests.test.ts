@@ -62,7 +62,7 @@ test("a copy of a node that answers beside it: frames of neither are opened", (t
   t.end();
 });
 
-test("K1: an earlier life that is heard for longer than its last frames take is a rival", (t) => {
+test("CONTEST1: an earlier life that is heard after its last frames have come is a rival", (t) => {
   const [two, original, copy] = [seal(2, 1), seal(1, 50), seal(1, 60)];
   talk(two, original, 0);
   talk(two, copy, 100);
@@ -74,7 +74,7 @@ test("K1: an earlier life that is heard for longer than its last frames take is 
   t.end();
 });
 
-test("K1: a daemon that was started again at once is no rival of itself", (t) => {
+test("CONTEST1: a daemon that was started again at once is no rival of itself", (t) => {
   const [two, before, after] = [seal(2, 1), seal(1, 50), seal(1, 51)];
   talk(two, before, 0);
   const late = Array.from({ length: 20 }, () => Buffer.concat(before.seal(joinKind, payload)));
@@ -93,7 +93,7 @@ test("K1: a daemon that was started again at once is no rival of itself", (t) =>
   t.end();
 });
 
-test("K1: recorded frames of lives that were never accepted here are no rivals", (t) => {
+test("CONTEST1: recorded frames of lives that were never accepted here are no rivals", (t) => {
   const [two, present] = [seal(2, 1), seal(1, 60)];
   talk(two, present, 0);
   for (const life of [10, 20, 30]) {
@@ -105,7 +105,7 @@ test("K1: recorded frames of lives that were never accepted here are no rivals",
   t.end();
 });
 
-test("K2: whoever is left is accepted when the other was silent for the safe wait", (t) => {
+test("CONTEST2: whoever is left is accepted when the other was silent for the safe wait", (t) => {
   for (const left of ["original", "copy"] as const) {
     const [two, original, copy] = [seal(2, 1), seal(1, 50), seal(1, 60)];
     talk(two, original, 0);

@@ -70,7 +70,7 @@ test("what goes to one receiver comes behind what went to all, and is never cut"
   t.end();
 });
 
-test("S2: a run has 64 frames and 60,000 bytes at most", (t) => {
+test("SEGMENT2: a run has 64 frames and 60,000 bytes at most", (t) => {
   const many = bench();
   many.add(...Array.from({ length: 65 }, () => "x"));
   t.same(many.calls, ["size 1", `10.0.0.2 ${"x".repeat(64)}`]);
@@ -80,7 +80,7 @@ test("S2: a run has 64 frames and 60,000 bytes at most", (t) => {
   t.end();
 });
 
-test("S1: where the kernel cannot cut, frames come back in order and go one by one later", (t) => {
+test("SEGMENT1: where the kernel cannot cut, frames come back in order, and go one by one", (t) => {
   const { sender, calls, kernel, add } = bench();
   kernel.errno = inputOutput;
   add("aaa", "bbb", "c");
@@ -95,7 +95,7 @@ test("S1: where the kernel cannot cut, frames come back in order and go one by o
   t.end();
 });
 
-test("S1: a full buffer hands frames back and changes nothing for good", (t) => {
+test("SEGMENT1: a full buffer hands frames back and changes nothing for good", (t) => {
   const { sender, calls, kernel, add } = bench();
   kernel.errno = again;
   add("aaa", "bbb");

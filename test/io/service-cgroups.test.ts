@@ -121,7 +121,7 @@ test("the end of the last process is told, once; a status check is not", { skip 
   t.equal(ends, 1);
 });
 
-test("C3: the end of one of two resources is told by its name", { skip }, async (t) => {
+test("CGROUP3: the end of one of two resources is told by its name", { skip }, async (t) => {
   const { cgroups, processes } = await scene(t);
   const ended: string[] = [];
   t.teardown(cgroups.watch((name, resource) => ended.push(`${resource} of ${name}`)));

@@ -6,7 +6,7 @@ import { leaveSweepNote, takeSweepNote } from "../../src/io/sweep-note.ts";
 
 const none = { ok: true, value: false };
 
-test("N1: a note counts once, and on its own machine only", async (t) => {
+test("NOTE1: a note counts once, and on its own machine only", async (t) => {
   const directory = t.testdir();
   t.match(takeSweepNote(directory, "one"), none, "nobody has left any");
   t.match(leaveSweepNote(directory, "one"), { ok: true });
@@ -17,7 +17,7 @@ test("N1: a note counts once, and on its own machine only", async (t) => {
   t.equal(existsSync(join(directory, "swept")), false);
 });
 
-test("N1: what cannot be read or removed says nothing", async (t) => {
+test("NOTE1: what cannot be read or removed says nothing", async (t) => {
   const directory = t.testdir({ swept: {} });
   t.match(takeSweepNote(directory, "one"), { ok: false, problem: /EISDIR/ });
   t.match(leaveSweepNote(directory, "one"), { ok: false, problem: /EISDIR/ });

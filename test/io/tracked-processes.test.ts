@@ -116,7 +116,7 @@ test("a kill goes on until it could look", async (t) => {
   t.match(await never.tracked().kill(scope), { found: [], unseen: [/EMFILE/] });
 });
 
-test("T2: a child that nothing tells any more whose it is stays until it has ended", async (t) => {
+test("TRACKED2: a child of which nothing tells whose it is stays until it has ended", async (t) => {
   const files = proc({ 8: { environ: mark() } });
   let kills = 0;
   files.processes.set(9, {
@@ -143,7 +143,7 @@ test("T2: a child that nothing tells any more whose it is stays until it has end
   t.match(await forEver.tracked().kill(scope), { found: [{ pid: 9 }], unseen: [] });
 });
 
-test("T2: what was found and cannot be looked at afterwards is left", async (t) => {
+test("TRACKED2: what was found and cannot be looked at afterwards is left", async (t) => {
   const files = proc({ 8: { environ: mark(), dark: true, signalled: () => undefined } });
   t.match(await files.tracked().kill(scope), { found: [{ pid: 8 }] });
 });

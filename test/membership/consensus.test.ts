@@ -85,7 +85,7 @@ test("agreement starts over with oneself", async (t) => {
   t.same([...restarted.consent], [1]);
 });
 
-test("C1 the sets only grow and every change is a growth", async (t) => {
+test("CONSENSUS1 the sets only grow and every change is a growth", async (t) => {
   const some = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 6 });
   fc.assert(
     fc.property(some, some, some, some, fc.integer({ min: 2, max: 6 }), (p, f, jp, jf, from) => {

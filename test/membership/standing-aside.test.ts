@@ -10,19 +10,19 @@ function without(...links: readonly string[]): Hears {
   return (one, other) => !links.includes(`${other}-${one}`);
 }
 
-test("A1: of two equal halves the one without the lowest id gives way", async (t) => {
+test("ASIDE1: of two equal halves the one without the lowest id gives way", async (t) => {
   const hears = without("1-5", "5-1");
   t.same(whoStandsAside(nodes(3, 5, 6), nodes(1, 2, 4), hears), [5]);
   t.same(whoStandsAside(nodes(1, 2, 4), nodes(3, 5, 6), hears), []);
 });
 
-test("A1: unless more of it would have to leave", async (t) => {
+test("ASIDE1: unless more of it would have to leave", async (t) => {
   const hears = without("1-5", "1-6");
   t.same(whoStandsAside(nodes(3, 5, 6), nodes(1, 2, 4), hears), []);
   t.same(whoStandsAside(nodes(1, 2, 4), nodes(3, 5, 6), hears), [1]);
 });
 
-test("A1: a larger ring does not give way, nor a node alone", async (t) => {
+test("ASIDE1: a larger ring does not give way, nor a node alone", async (t) => {
   const hears = without("2-5");
   t.same(whoStandsAside(nodes(1, 2, 3), nodes(4, 5), hears), []);
   t.same(whoStandsAside(nodes(4, 5), nodes(1, 2, 3), hears), [5]);

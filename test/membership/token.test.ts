@@ -39,7 +39,7 @@ test("flow control: window, frames per visit and the share of the backlog", asyn
   }
 });
 
-test("F1: all send twice as much while nothing had to be asked for again", async (t) => {
+test("TOKEN3: all send twice as much while nothing had to be asked for again", async (t) => {
   const wide = { windowFrames: 100, maxFramesPerVisit: 34 };
   t.match(calmLimits(limits), wide);
   t.match(calmLimits({ ...limits, widens: false }), { windowFrames: 50, maxFramesPerVisit: 17 });
@@ -49,7 +49,7 @@ test("F1: all send twice as much while nothing had to be asked for again", async
   );
 });
 
-test("F1: one request anywhere ends the calm for a hundred visits", async (t) => {
+test("TOKEN3: one request anywhere ends the calm for a hundred visits", async (t) => {
   const visit = { self: node(1), aru: 0, seq: 0, rtr: [], sent: 0, backlog: 0 };
   const calmAfter = (before: Partial<TokenMessage>, rtr: readonly number[]): number =>
     closeVisit(token(before), firstVisit, { ...visit, rtr }).token.calm;

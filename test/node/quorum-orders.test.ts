@@ -128,7 +128,7 @@ test("do_cmd_set_votes: all members count the new votes", async (t) => {
   t.equal(verdict(cluster, 2)?.quorate, false);
 });
 
-test("K2: an order that a change of members overtakes is answered, and not done", async (t) => {
+test("ORDER2: an order that a change of members overtakes is answered, and not done", async (t) => {
   const cluster = clusterOf(3).boot(1, 2, 3).run(5000).cut([1, 2], [3]).run(1500);
   const order = cluster.change(1, { type: "expected", expected: 4 });
   cluster.run(2000);

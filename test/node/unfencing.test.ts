@@ -31,7 +31,7 @@ class Devices {
   }
 }
 
-test("B1: a node is ready for services when its devices have let it in", async (t) => {
+test("UNFENCE1: a node is ready for services when its devices have let it in", async (t) => {
   const { cluster, tries } = new Devices();
   cluster.boot(1, 2).run(10_000).boot(3).run(10_000);
   t.equal(tries.length, 1, "once, whoever joins later");
@@ -39,7 +39,7 @@ test("B1: a node is ready for services when its devices have let it in", async (
   t.match(cluster.log.join("\n"), /node2 notice: this node is unfenced: agent success/);
 });
 
-test("B1: while a device fails nothing starts there, and the log says why", async (t) => {
+test("UNFENCE1: while a device fails nothing starts there, and the log says why", async (t) => {
   const devices = new Devices();
   devices.working = false;
   const { cluster, tries } = devices;
@@ -60,7 +60,7 @@ test("B1: while a device fails nothing starts there, and the log says why", asyn
   t.equal(cluster.shown(1, broker), "started 2", "it succeeds later");
 });
 
-test("B2: nothing is unfenced without quorum, and after its loss again", async (t) => {
+test("UNFENCE2: nothing is unfenced without quorum, and after its loss again", async (t) => {
   const { cluster, tries } = new Devices();
   cluster.boot(2).run(10_000);
   t.equal(tries.length, 0);

@@ -30,7 +30,7 @@ function takeoverAfterMs(cluster: Cluster, owner: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
-test("S1: who has not said that it has none may have a watchdog", async (t) => {
+test("SIGNS1: who has not said that it has none may have a watchdog", async (t) => {
   const identity = { self: id(1), machine: "machine 1", watchdog: true };
   const signs = new LastSigns(sampleConf({ fencing: { watchdog } }).fencing, identity);
   const say = (has: boolean): void => {

@@ -175,7 +175,7 @@ test("V1: who left a shrunk membership does not outvote it with those outside", 
   t.equal(voters.meet(t, 1, 2).quorate, true);
 });
 
-test("M1: who has only heard of a lowered quorum reckons with it", async (t) => {
+test("AGREED1: who has only heard of a lowered quorum reckons with it", async (t) => {
   const voters = all(t, { votes: votes(5), ...standing });
   voters.meet(t, 1, 2, 3);
   voters.meet(t, 4, 5);

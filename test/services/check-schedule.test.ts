@@ -20,7 +20,7 @@ function hung() {
 
 const checks = (...of: readonly string[]) => of.map((name) => `run ${name} status`);
 
-test("K1: five checks that hang do not keep an event from being looked at", (t) => {
+test("CHECK1: five checks that hang do not keep an event from being looked at", (t) => {
   const place = hung();
   t.same(place.underWay(), checks("a", "b", "c", "d", "e"));
   place.step(processEnded("g"));
@@ -28,14 +28,14 @@ test("K1: five checks that hang do not keep an event from being looked at", (t) 
   t.end();
 });
 
-test("K1: events have no more places than the checks that are due", (t) => {
+test("CHECK1: events have no more places than the checks that are due", (t) => {
   const place = hung().step(linkEvent);
   t.equal(place.underWay().length, 5, "those of the event, the others were cancelled");
   t.equal(place.take().filter((line) => line.startsWith("cancel")).length, 5);
   t.end();
 });
 
-test("K2: checks that have run for ten seconds leave their places to others", (t) => {
+test("CHECK2: checks that have run for ten seconds leave their places to others", (t) => {
   const place = hung();
   place.nowMs += 9000;
   place.step({ type: "poll", frozen: [] });
@@ -58,7 +58,7 @@ test("a service whose processes have ended fails, though its check hangs", (t) =
   t.end();
 });
 
-test("K3: a service whose processes end all the time is checked to the end", (t) => {
+test("CHECK3: a service whose processes end all the time is checked to the end", (t) => {
   const place = hung().step(processEnded("a"));
   place.take();
   for (let times = 0; times < 5; times += 1) place.step(processEnded("a"));
@@ -73,7 +73,7 @@ test("K3: a service whose processes end all the time is checked to the end", (t)
   t.end();
 });
 
-test("K3: a check that began before another service's failure looks again", (t) => {
+test("CHECK3: a check that began before another service's failure looks again", (t) => {
   const place = hung();
   place.answer("e", exited(3));
   const cancelled = place.take().filter((line) => line.startsWith("cancel"));

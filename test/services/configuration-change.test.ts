@@ -121,7 +121,7 @@ test("a text that would not fit into a message is refused before it travels", (t
   t.end();
 });
 
-test("G1: one member's refusal keeps the old one in force everywhere", async (t) => {
+test("CHANGE1: one member's refusal keeps the old one in force everywhere", async (t) => {
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web(two)), { next }, { cannotRead: [3] });
   t.equal(reload(seen, "next"), "change-given-up");
@@ -129,7 +129,7 @@ test("G1: one member's refusal keeps the old one in force everywhere", async (t)
   t.same(versions(seen), [18, 18, 18]);
 });
 
-test("O3: a new service is stopped once before anything else is done with it", async (t) => {
+test("OWN3: a new service is stopped once before anything else is done with it", async (t) => {
   const next = withServices(19, web(two), sampleService("n", [script("n")]));
   const seen = cluster(withServices(18, web(two)), { next });
   for (const node of [1, 2])
@@ -205,7 +205,7 @@ test("what is taken out of a running service stops, the rest is untouched", asyn
   t.same([...seen.host(1).running], ["service:web /etc/init.d/a"], "it is looked after as before");
 });
 
-test("G2: a stop that fails keeps the old one, and what was stopped comes back", async (t) => {
+test("CHANGE2: a stop that fails keeps the old one, and what was stopped comes back", async (t) => {
   const other = sampleService("other", [script("o")]);
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web(two), other), { next });
@@ -244,7 +244,7 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
 });
 
-test("T1: what is ordered while a node reads a file is not lost on it", async (t) => {
+test("TRANSFER1: what is ordered while a node reads a file is not lost on it", async (t) => {
   const other = sampleService("other", [script("o")], { domain: "node1-domain" });
   const next = withServices(19, web([script("a")]), other);
   const slow = { readMs: (node: number) => (node === 3 ? 2000 : 1) };
@@ -347,7 +347,7 @@ function voting(...services: readonly ServiceConf[]): {
   return { driver, number: driver.propose(2, "next", 19) };
 }
 
-test("G1: it is decided by the last vote; votes of others and of other lives do not count", (t) => {
+test("CHANGE1: the last vote decides; votes of others and of other lives do not count", (t) => {
   const { driver, number } = voting(web(two), guest);
   driver.vote(1, true).vote(1, true).vote(2, true);
   t.same(driver.switched, []);
@@ -448,7 +448,7 @@ test("a service that a change works on cannot be frozen before that has ended", 
   t.end();
 });
 
-test("G2: a part that fails during a change is not restarted with what is gone", (t) => {
+test("CHANGE2: a part that fails during a change is not restarted with what is gone", (t) => {
   const other = sampleService("other", [script("o")], { domain: "node2-domain" });
   const first = withServices(18, web(two), other);
   const fencing = { ...first.fencing, cleanStart: true };
@@ -471,7 +471,7 @@ test("G2: a part that fails during a change is not restarted with what is gone",
   t.end();
 });
 
-test("T3: a change does not hide a node that might be running a service", (t) => {
+test("CHANGE3: a change does not hide a node that might be running a service", (t) => {
   const confined = { domain: "node1-domain" } as const;
   const first = { ...sampleConf(), version: 18 };
   const domains = first.services.domains.map((one) => {
@@ -510,7 +510,7 @@ test("its node leaves while parts are stopped: it is stopped, then all switch", 
   t.end();
 });
 
-test("G2: what fails while the others are stopped is not started with its old parts", (t) => {
+test("CHANGE2: what fails while the others are stopped is not started with its old parts", (t) => {
   const other = sampleService("other", [script("o")], { domain: "node2-domain" });
   const first = withServices(18, web(two), other);
   const fencing = { ...first.fencing, cleanStart: true };

@@ -206,7 +206,7 @@ test("addresses of OCF agents are known, and what outlives its processes", async
   t.equal(outlivesProcesses(external(heartbeat, { agent })), true);
 });
 
-test("Z1: a stop over its limit is killed and called again; only its word counts", (t) => {
+test("OVERDUE1: a stop over its limit is killed and called again; only its word counts", (t) => {
   const one = external(heartbeat);
   const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here", nodesOff: [] } as const;
   const late: AgentReport = { type: "timed-out", output: "" };
@@ -226,7 +226,7 @@ test("Z1: a stop over its limit is killed and called again; only its word counts
   t.end();
 });
 
-test("E1: an agent that there was no room for has said nothing", async (t) => {
+test("PATIENCE1: an agent that there was no room for has said nothing", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EAGAIN" };
   const done: AgentReport = { type: "done" };
   for (const runs of [rgmanager, heartbeat]) {

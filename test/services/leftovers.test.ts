@@ -28,19 +28,19 @@ function started(): ServiceWorker {
   return one;
 }
 
-test("S1: what a stop has left is ended, and told by its process id", async (t) => {
+test("LEFTOVER1: what a stop has left is ended, and told by its process id", async (t) => {
   const { orders, verdict } = walkCall(started().stop(), [exited(0), processes({ ended: broker })]);
   t.same(orders, ["run /etc/init.d/a stop", "end service:web"]);
   t.match(verdict, { code: 0, text: "its stop has left 4711 (qpidd), which has been ended" });
   t.same(walkCall(started().stop(), [exited(0), nothingLeft]).verdict, { code: 0, text: "" });
 });
 
-test("S1: what cannot be ended makes the stop a failure", async (t) => {
+test("LEFTOVER1: what cannot be ended makes the stop a failure", async (t) => {
   const { verdict } = walkCall(started().stop(), [exited(0), processes({ left: broker })]);
   t.match(verdict, { code: 1, text: "the stop has left 4711 (qpidd), which cannot be ended" });
 });
 
-test("S1: a stop is not over before somebody could look", async (t) => {
+test("LEFTOVER1: a stop is not over before somebody could look", async (t) => {
   const blind = processes({ unseen: ["/proc: EMFILE"] });
   const { orders, verdict } = walkCall(started().stop(), [
     exited(0),
@@ -54,7 +54,7 @@ test("S1: a stop is not over before somebody could look", async (t) => {
   t.equal(verdict.code, 0);
 });
 
-test("S2: a stop that answers 1 and leaves nothing has succeeded, with a warning", async (t) => {
+test("LEFTOVER2: a stop that answers 1 and leaves nothing succeeds, with a warning", async (t) => {
   for (const code of [1, 7]) {
     const { orders, verdict } = walkCall(started().stop(), [exited(code), nothingLeft]);
     t.same(orders, ["run /etc/init.d/a stop", "processes of service:web"]);
@@ -65,7 +65,7 @@ test("S2: a stop that answers 1 and leaves nothing has succeeded, with a warning
   t.match(left.verdict, { code: 1, text: /returned 1; it has left 4711 \(qpidd\)/ });
 });
 
-test("S2: other failures are what they say", async (t) => {
+test("LEFTOVER2: other failures are what they say", async (t) => {
   const reports: readonly AgentReport[] = [
     exited(4),
     { type: "signalled", signal: "SIGKILL", output: "" },
@@ -79,7 +79,7 @@ test("S2: other failures are what they say", async (t) => {
   t.equal(walkCall(started().stop(), late).verdict.code, 1, "timed-out");
 });
 
-test("S2: of a script that never had a process its absence says nothing", async (t) => {
+test("LEFTOVER2: of a script that never had a process its absence says nothing", async (t) => {
   const one = worker(script("a"));
   walkCall(one.start(), [exited(0), nothingLeft]);
   t.equal(walkCall(one.stop(), [exited(1)]).verdict.code, 1);
@@ -88,7 +88,7 @@ test("S2: of a script that never had a process its absence says nothing", async 
   t.equal(walkCall(unlooked.stop(), [exited(1)]).verdict.code, 1);
 });
 
-test("S3: units, and what holders have started, may live on", async (t) => {
+test("LEFTOVER3: units, and what holders have started, may live on", async (t) => {
   const holder = resource("fs", "data", {
     agent: {
       actions: [],

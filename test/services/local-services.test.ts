@@ -95,7 +95,7 @@ test("one hanging check delays no other service's, and status_child_max limits t
   t.same(place.underWay(), ["run a status", "run c status"], "the hanging one stays");
 });
 
-test("L3: more services than status_child_max are all checked, one after the other", async (t) => {
+test("CHECK4: more services than status_child_max are all checked, one by one", async (t) => {
   const place = cleanPlace(new LocalPlace(["a", "b", "c"], 1));
   for (const name of ["a", "b", "c"]) place.operate("start", name).succeed();
   place.nowMs = 1000;
@@ -249,7 +249,7 @@ test("resource case 10: a second place of one resource on the node is counted", 
 
 type Act = Extract<LocalOutput, { readonly type: "act" }>;
 
-test("L8: a start that is given up is told to end, waited for, and not gone on with", async (t) => {
+test("JOB1: a start that is given up is told to end, waited for, and not continued", async (t) => {
   const conf = { ...sampleConf() };
   const services = [sampleService("web", [script("one"), script("two")])];
   const local = new LocalServices(
@@ -341,7 +341,7 @@ test("nothing new: it says so at once", async (t) => {
   t.same(place.take(), ["initialised 19"]);
 });
 
-test("L3: a configuration during a clean-up is followed by another clean-up", async (t) => {
+test("L4: a configuration during a clean-up is followed by another clean-up", async (t) => {
   const place = new LocalPlace(["web"]);
   place.step({ type: "clean-up" });
   t.same(place.underWay(), ["run web stop"]);

@@ -59,7 +59,7 @@ test("a neighbour that started while the nodes were tried in turn counts as well
   t.end();
 });
 
-test("Y1: a neighbour that starts again and again hastens every attempt less", (t) => {
+test("RETRY1: a neighbour that starts again and again hastens every attempt less", (t) => {
   const table = brokers().ready(1, 2);
   const attempts: number[] = [];
   const beganMs = table.nowMs;

@@ -96,7 +96,7 @@ function walk(
   );
 }
 
-test("Z1: a stop over its limit is killed, and asked once more", (t) => {
+test("OVERDUE1: a stop over its limit is killed, and asked once more", (t) => {
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict } = walk("stop", "lasting", [timedOut, killed, exited(0)]);
   t.same(orders, [`run ${file} stop`, "kill script:qpidd of service:web", `run ${file} stop`]);
@@ -116,7 +116,7 @@ test("Z1: a stop over its limit is killed, and asked once more", (t) => {
   t.end();
 });
 
-test("E1: what there was no room for is tried again, and is no verdict", (t) => {
+test("PATIENCE1: what there was no room for is tried again, and is no verdict", (t) => {
   const { orders, verdict } = walk("status", "lasting", [noRoom, done, noRoom, done, exited(0)]);
   t.same(orders, [
     `run ${file} status`,
@@ -132,7 +132,7 @@ test("E1: what there was no room for is tried again, and is no verdict", (t) => 
   t.end();
 });
 
-test("E1: a start without room ends untried after a while, for another node to try", (t) => {
+test("PATIENCE1: a start without room ends untried after a while, for another node to try", (t) => {
   const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
   const { verdict } = walk("start", "short", [...tries, noRoom]);
   t.match(verdict, { code: 1, untried: true });

@@ -119,7 +119,7 @@ function toldBy({ index, conf }: TableDraft, operations: readonly number[]) {
   };
 }
 
-test("X1: the index agrees with the records", async (t) => {
+test("INDEX1: the index agrees with the records", async (t) => {
   const steps = fc.array(fc.oneof({ weight: 4, arbitrary: putting }, switching), { maxLength: 30 });
   const agrees = fc.check(
     fc.property(definitions, steps, (first, all) => {

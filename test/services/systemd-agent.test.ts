@@ -137,7 +137,7 @@ test("status by the unit's state", async (t) => {
   });
 });
 
-test("E1: systemctl that there was no room for has said nothing", async (t) => {
+test("PATIENCE1: systemctl that there was no room for has said nothing", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EMFILE" };
   const patient = { ...place, patience: "lasting", nodesOff: [], depth: 0, limitMs: null } as const;
   const stop = callAgent(unit, "stop", patient);

@@ -61,7 +61,7 @@ test("a joiner gets the snapshot of the lowest node that knows", async (t) => {
 test("the most recent quorate ring wins, whatever the others did meanwhile", async (t) => {
   const result = concludeExchange([hello(1, history(12, 900)), hello(2, history(16, 1))]);
   t.match(result.winner, history(16, 1));
-  t.same(result.continuing, [2], "Y1: node 1 has lost its history");
+  t.same(result.continuing, [2], "SYNC1: node 1 has lost its history");
 });
 
 test("in the same ring the one that has applied more wins", async (t) => {
@@ -77,7 +77,7 @@ test("histories that differ by digest: the one that most remember, then the lowe
   t.same(tie.continuing, [2]);
 });
 
-test("Y2: members with another configuration are refused, with what differs", async (t) => {
+test("SYNC2: members with another configuration are refused, with what differs", async (t) => {
   const other = { configVersion: 19 };
   const result = concludeExchange([hello(1, null), hello(2, null), hello(3, null, other)]);
   t.same(result.accepted, [1, 2]);
@@ -92,7 +92,7 @@ test("Y2: members with another configuration are refused, with what differs", as
   ]);
 });
 
-test("Y2: an older version that can be followed at once takes the cluster's over", async (t) => {
+test("SYNC2: an older version that can be followed at once takes the cluster's over", async (t) => {
   const known = history(16, 9);
   const next = { configVersion: 19, configHash: "ffff" };
   const running = concludeExchange([hello(1, null), hello(2, known, next)]);
@@ -108,7 +108,7 @@ test("Y2: an older version that can be followed at once takes the cluster's over
   t.same(concludeExchange([hello(1, null, lies), hello(2, known, next)]).accepted, [2]);
 });
 
-test("Y2: the configuration of a running cluster counts, not that of the majority", async (t) => {
+test("SYNC2: the configuration of a running cluster counts, not the majority's", async (t) => {
   const other = { configHash: "ffff" };
   const known = history(16, 9);
   const result = concludeExchange([hello(1, known), hello(2, null, other), hello(3, null, other)]);
@@ -116,7 +116,7 @@ test("Y2: the configuration of a running cluster counts, not that of the majorit
   t.same(result.continuing, [1]);
 });
 
-test("Y2: at a cold start the majority's configuration counts, then the lowest id's", async (t) => {
+test("SYNC2: at a cold start the majority's version counts, then the lowest id's", async (t) => {
   const other = { cluster: "other" };
   const majority = [hello(1, null), hello(2, null, other), hello(3, null, other)];
   t.same(concludeExchange(majority).accepted, [2, 3]);

@@ -64,7 +64,7 @@ function seen(old: string, next: string): readonly string[] {
   });
 }
 
-test("D1: nodes with other agents, or without, see the same change", async (t) => {
+test("DELTA1: nodes with other agents, or without, see the same change", async (t) => {
   const changes = [
     ['<lamp id="a"/>', '<lamp id="a" colour="white"/>', "parts 1 1"],
     ['<lamp id="a" colour="red"/>', '<lamp id="a"/>', "parts 1 1"],
@@ -90,7 +90,7 @@ test("D1: nodes with other agents, or without, see the same change", async (t) =
   }
 });
 
-test("D1: values of a service are the same on all nodes", async (t) => {
+test("DELTA1: values of a service are the same on all nodes", async (t) => {
   const fields = nodes.map((found) => {
     const { tree: _, ...rest } = read(service(""), found).services[0] ?? { tree: null };
     return rest;

@@ -261,7 +261,7 @@ test("case 12: a recovery abandoned twice ends without a gap", async (t) => {
   t.same(judge(sim.history), []);
 });
 
-test("V3 who acknowledged an exchange delivers it after an abandoned attempt", async (t) => {
+test("RECOVERY3 who acknowledged an exchange delivers it after an abandoned attempt", async (t) => {
   const sim = started(4, 31);
   const lost = sim.submit(4, { bytes: 1200, safe: false });
   sim.network.filter = (from, _to, message) => {

@@ -60,7 +60,7 @@ test("case 15: a one-way cut costs one change per side, then nothing for a minut
   t.ok(sim.runUntil(() => sim.isSettled(), { withinMs: 2 * 200 + 300 }));
 });
 
-test("A1: two halves that one link keeps apart join without one end of it", async (t) => {
+test("ASIDE1: two halves that one link keeps apart join without one end of it", async (t) => {
   const sim = started(6, 16);
   sim.network.partition([1, 2, 4], [3, 5, 6]);
   sim.run({ forMs: 5000 });

@@ -124,7 +124,7 @@ export const ringMutants: readonly Mutant[] = [
       replace: "while (this.#delivered < this.#high) {",
     },
     {
-      find: 'invariant(message !== undefined, "S2: a message below the aru is not held");',
+      find: 'invariant(message !== undefined, "QUEUE2: a message below the aru is not held");',
       replace: "if (message === undefined) { this.#delivered += 1; continue; }",
     },
   ),

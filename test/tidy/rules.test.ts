@@ -8,6 +8,13 @@ import {
   rowFor,
   staleRows,
 } from "./imports.ts";
+import {
+  assertedLabels,
+  commentsOf,
+  declaredLabels,
+  titlesOfTests,
+  unknownLabels,
+} from "./labels.ts";
 import { maskSource } from "./masked-source.ts";
 import {
   assertionsIn,
@@ -225,6 +232,35 @@ test("what two files call by one name is told with both files", (t) => {
     { path: "c.ts", names: ["four"] },
   ];
   t.same(sharedNames(places), ["two: a.ts, b.ts"]);
+  t.end();
+});
+
+const labelled = [
+  "/**",
+  " * The queue: holds what was received, as LATER9 of another file asks.",
+  " * HEAP1  What is held has a place",
+  " *     in the order.",
+  " * HEAP2  Nothing is held twice.",
+  " */",
+  'invariant(held, "HEAP2: held twice");',
+  'invariant(fits, "no label");',
+  "// HEAP3, as V8 does with SHA256.",
+  'test("HEAP4: a title", (t) => {',
+  '  t.equal(a, b, "a test(no title)");',
+].join("\n");
+
+test("labels are declared at the start of a rule in the header, and nowhere else", (t) => {
+  t.same(declaredLabels(labelled), ["HEAP1", "HEAP2"]);
+  t.same(declaredLabels("const a = 1;\n/**\n * A1  Late.\n */\n"), []);
+  t.same(assertedLabels(labelled), ["HEAP2", "HEAP4"]);
+  t.end();
+});
+
+test("labels that are cited and not declared are found in comments and titles", (t) => {
+  const declared = new Set(["HEAP1", "HEAP2", "V1"]);
+  t.same(unknownLabels(commentsOf(labelled), declared), ["HEAP3"]);
+  t.same(unknownLabels(titlesOfTests(labelled), declared), ["HEAP4"]);
+  t.same(unknownLabels("(HEAP5), HEAP6. HEAP1: HEAP12a FD00::1", declared), ["HEAP5", "HEAP6"]);
   t.end();
 });
 

@@ -65,7 +65,7 @@ test("start of what is here already: announced again, nothing probed", async (t)
   t.equal(verdict.code, 0);
 });
 
-test("A1: an address that is not remembered is not put up", async (t) => {
+test("ADDRESS1: an address that is not remembered is not put up", async (t) => {
   const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, failed]);
   t.same(orders, ["list", `probe ${on}`, "claim 10.0.0.5"]);
   t.same(verdict, { code: 1, text: "cannot remember 10.0.0.5: EPERM" });
@@ -73,7 +73,7 @@ test("A1: an address that is not remembered is not put up", async (t) => {
   t.same(here.verdict, { code: 1, text: "cannot remember 10.0.0.5: EPERM" });
 });
 
-test("A1: what somebody else has put up is neither adopted nor removed", async (t) => {
+test("ADDRESS1: what somebody else has put up is neither adopted nor removed", async (t) => {
   const own = settings({ address: "10.0.0.1", sleeptime: "0" });
   const started = walkCall(startAddress(own), [listing()]);
   t.same(started.orders, ["list"]);
@@ -208,7 +208,7 @@ test("from depth 10 on the address must answer", async (t) => {
   });
 });
 
-test("E1: an address that could not be looked at is neither there nor gone", async (t) => {
+test("PATIENCE1: an address that could not be looked at is neither there nor gone", async (t) => {
   const noRoom: AgentReport = { type: "failed", cause: "spawn ip EMFILE" };
   const check = walkCall(checkAddress(ip, 0), [noRoom, done, listing(["10.0.0.5"])]);
   t.same(check.orders, ["list", "pause 500 ms", "list"]);
