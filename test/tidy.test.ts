@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
+import { fragmentComplaint } from "./tidy/fragments.ts";
 import { findFunctions } from "./tidy/functions.ts";
 import {
   findCircles,
@@ -20,6 +21,7 @@ import {
   unknownLabels,
 } from "./tidy/labels.ts";
 import { maskSource } from "./tidy/masked-source.ts";
+import { testComplaint } from "./tidy/test-lines.ts";
 import {
   assertionsIn,
   bannedIn,
@@ -66,6 +68,19 @@ function load(paths: readonly string[]): readonly Source[] {
     return { path, text, masked: maskSource(text) };
   });
 }
+
+/** Fragments that stay, each with its reason. */
+const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
+  ["src/config/startup-warnings.ts", "main.ts, which prints them, judges no configuration"],
+  ["src/daemon/group-lives.ts", "stands in for the groups of a life while there is no life"],
+  ["src/daemon/operator-backend.ts", "daemon.ts has no room for the orders of operators"],
+  ["src/daemon/ring-driver-parts.ts", "ring-driver.ts has no room for the types of its parts"],
+  ["src/membership/deaf-nodes.ts", "ring.ts has no room for what operators are told"],
+  ["src/membership/ring-snapshot.ts", "ring.ts has no room for the figures of the status"],
+  ["src/node/fence-effects.ts", "is for the fence domain what table-effects.ts is for the table"],
+  ["src/node/node-timers.ts", "cluster-node.ts has no room for the list of its timers"],
+  ["src/node/replica-effects.ts", "performs what replica-work.ts only shares out over steps"],
+]);
 
 const isGenerated = (path: string): boolean => /\/ring-codec\.(?:d\.ts|js)$/.test(path);
 const sources = load(walk("src").filter((path) => path.endsWith(".ts") && !isGenerated(path)));
@@ -277,6 +292,38 @@ test("a label says which invariant is meant", (t) => {
     return unknownLabels(prose, declared).map((label) => `${path}: ${label}`);
   });
   none(t, "cited, and nowhere declared", cited);
+  t.end();
+});
+
+test("every source says where it is tested", (t) => {
+  const paths = tests.map(({ path }) => path);
+  const complaints = each(sources, (source) => {
+    const complaint = testComplaint(source, paths);
+    return complaint === null ? [] : [complaint];
+  });
+  none(t, "tests", complaints);
+  t.end();
+});
+
+test("a file is a concept, not what was left over of another one", (t) => {
+  const imports = sources.map(({ path, text }) => ({ path, imports: importsOf(path, text) }));
+  const paths = tests.map(({ path }) => path);
+  const complaints = sources.flatMap(({ path, text }) => {
+    const users = imports.filter((user) => user.imports.some(({ from }) => `${from}.ts` === path));
+    const importers = users.map((user) => user.path);
+    const complaint = fragmentComplaint({ path, text, importers }, paths);
+    return complaint === null ? [] : [{ path, complaint }];
+  });
+  const unexpected = complaints.filter(({ path }) => !fragmentsThatStay.has(path));
+  none(
+    t,
+    "fragments",
+    unexpected.map(({ path, complaint }) => `${path}: ${complaint}`),
+  );
+  const over = [...fragmentsThatStay.keys()].filter((stays) => {
+    return !complaints.some(({ path }) => path === stays);
+  });
+  none(t, "exceptions that are needed no longer", over);
   t.end();
 });
 

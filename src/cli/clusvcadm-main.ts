@@ -1,4 +1,7 @@
-/** The program clusvcadm-ts: connects the command to its process. Knows nothing of the cluster. */
+/**
+ * The program clusvcadm-ts: connects the command to its process. Knows nothing of the cluster.
+ * Tested in: test/cli/clusvcadm.test.ts
+ */
 import { clusvcadm, noticePace } from "./clusvcadm.ts";
 import { processTerminal } from "./terminal.ts";
 

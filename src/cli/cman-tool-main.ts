@@ -1,4 +1,7 @@
-/** The program cman_tool-ts: connects the command to its process. Knows nothing of the cluster. */
+/**
+ * The program cman_tool-ts: connects the command to its process. Knows nothing of the cluster.
+ * Tested in: test/cli/cman-tool.test.ts
+ */
 import { cmanTool } from "./cman-tool.ts";
 import { processTerminal } from "./terminal.ts";
 

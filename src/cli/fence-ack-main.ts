@@ -1,4 +1,7 @@
-/** The program fence_ack-ts: connects the command to its process. Knows nothing of the cluster. */
+/**
+ * The program fence_ack-ts: connects the command to its process. Knows nothing of the cluster.
+ * Tested in: test/e2e/fence-scripts.test.ts
+ */
 import { fenceAck } from "./fence-ack.ts";
 import { processTerminal, readLine } from "./terminal.ts";
 

@@ -1,4 +1,7 @@
-/** The program fence_check-ts: connects the command to its process. Knows no cluster. */
+/**
+ * The program fence_check-ts: connects the command to its process. Knows no cluster.
+ * Tested in: test/cli/fence-commands.test.ts
+ */
 import { fenceCheck } from "./fence-check.ts";
 import { processTerminal } from "./terminal.ts";
 

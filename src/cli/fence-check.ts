@@ -3,6 +3,7 @@
  * Knows exit codes; does not know devices.
  * Source: fence_check(8); cluster fence/fence_node/fence_check.c (exit codes).
  * Deviation: it may be run on every member: each has a way of its own to the devices.
+ * Tested in: test/cli/fence-commands.test.ts
  */
 import { problemText } from "../control/control-client.ts";
 import { operatorClient } from "../control/operator-client.ts";

@@ -4,6 +4,7 @@
  * Source: fence_node(8); cluster fence/fence_node/fence_node.c (texts, exit codes).
  * Deviation: the node's name has to be typed; the agents are run by the daemon, which tells the
  * other members when it has switched the node off.
+ * Tested in: test/cli/fence-commands.test.ts
  */
 import { type ControlProblem, problemText } from "../control/control-client.ts";
 import { type OperatorClient, operatorClient } from "../control/operator-client.ts";

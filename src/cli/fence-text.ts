@@ -2,6 +2,7 @@
  * The fence domain as text in the layout of fence_tool. Knows FencingStatus; does not know options,
  * sockets or where the text goes.
  * Source: cluster fence/fence_tool/fence_tool.c: do_list (lines, words).
+ * Tested in: test/cli/fence-commands.test.ts
  */
 import type { FencingStatus, MethodListing, NodeFencing } from "../model/fencing-status.ts";
 

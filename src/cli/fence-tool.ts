@@ -4,6 +4,7 @@
  * Source: fence_tool(8); cluster fence/fence_tool/fence_tool.c.
  * Deviations: a node is in the domain exactly while it is a quorate member, so there is nothing to
  * be joined or left; `ack` is that of fence_ack-ts; `dump` prints JSON.
+ * Tested in: test/cli/fence-commands.test.ts
  */
 import { problemText } from "../control/control-client.ts";
 import { operatorClient } from "../control/operator-client.ts";

@@ -5,6 +5,7 @@
  * Deviations: there are no subsystems and no ports, so these two lines are absent; five lines with
  * the ring's figures follow those of the original; one line tells of another configuration that
  * is under way, or was refused.
+ * Tested in: test/cli/cman-tool.test.ts
  */
 import type { ClusterStatus, NodeStatus, RingStatus } from "../model/status.ts";
 import { shownNodes } from "./status-text.ts";

@@ -3,6 +3,7 @@
  * Knows ClusterStatus; does not know options, sockets or where the text goes.
  * Source: rgmanager clustat.c (elements, attributes and their order, exit codes).
  * Deviation: text in attributes is escaped, so the document is well-formed whatever the names are.
+ * Tested in: test/cli/status-text.test.ts
  */
 import {
   type ClusterStatus,

@@ -1,6 +1,7 @@
 /**
  * The outside of a command: its two outputs, its environment, the width of the terminal.
  * Does not know what is printed.
+ * Tested in: test/cli/clustat.test.ts
  * TERMINAL1  Nothing that comes from a daemon can command the terminal of whoever asks it.
  */
 import { visibleLines } from "../model/visible-text.ts";

@@ -3,6 +3,7 @@
  * Does not know which of them this machine has.
  * Source: cluster.conf(5); corosync exec/ipc_glue.c (uidgid).
  * Deviation: they get sockets of their own, which serve nothing but process groups.
+ * Tested in: test/config/complaints.test.ts, test/config/host-check.test.ts
  */
 import type { AccountConf } from "../model/conf.ts";
 import type { Report } from "./complaint.ts";

@@ -3,6 +3,7 @@
  * Does not apply the overrides; which action an agent has is read from its rule.
  * Source: rgmanager reslist.c: _get_actions_ccs.
  * Deviation: also read inside references and `<resource-defaults>`.
+ * Tested in: test/config/agent-elements.test.ts, test/config/conf-values.test.ts
  */
 import type { ActionOverride } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";

@@ -4,6 +4,7 @@
  * Does not run agents; whether a resource is well defined is checked elsewhere.
  * Source: rgmanager resrules.c: load_resource_rules, store_rule; the OCF resource agent API 1.1.
  * Deviation: an agent that is there and cannot be used costs its resources, on this node only.
+ * Tested in: test/config/agent-elements.test.ts
  * RULE1  A resource whose agent cannot be used is still a resource: the services of a configuration
  *     do not depend on what is installed on the node that reads it.
  */

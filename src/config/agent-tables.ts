@@ -4,6 +4,7 @@
  * Does not know how an agent is run.
  * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
  * Deviations: `retry_delay` is an addition; values are checked by kind.
+ * Tested in: test/config/conf-values.test.ts
  */
 import type { AgentActionConf, AgentConf } from "../model/conf.ts";
 import { ms } from "../model/time.ts";

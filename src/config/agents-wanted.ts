@@ -2,6 +2,7 @@
  * Which external agents a configuration asks for, so that nothing else has to be run to be asked
  * for its metadata.
  * Complains about nothing: that is done when the configuration is read.
+ * Tested in: test/config/agent-elements.test.ts
  */
 import { builtInAgents, ocfRule, systemdRule } from "./agent-tables.ts";
 import { ocfAgentName, unitName } from "./foreign-names.ts";

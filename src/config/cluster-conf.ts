@@ -3,6 +3,7 @@
  * Does not read files, resolve names or look at the machine.
  * Source: cluster.conf(5), cman(5), fenced(8), rgmanager(8).
  * Deviation from the original: what cannot be honoured is refused or warned about, with its line.
+ * Tested in: test/config/complaints.test.ts, test/config/conf-values.test.ts
  * CONF1  There is a configuration exactly if there is no error among the complaints.
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";

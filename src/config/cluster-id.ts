@@ -4,6 +4,7 @@
  * Source: cman cman-preconfig.c: generate_cluster_id, default_mcast; fnvhash.c (FNV-1a, folded).
  * The low byte of the IPv4 address is the id modulo 255, not its low byte: published addresses of
  * running clusters depend on it.
+ * Tested in: test/config/timers.test.ts
  */
 import type { Family } from "./ip-text.ts";
 

@@ -2,6 +2,7 @@
  * The attributes of the root element: name and version of the configuration.
  * Source: cman-preconfig.c: get_cman_globals (15 bytes); cluster.conf(5).
  * Deviations: only letters, digits, dot, underline and hyphen; the version must be an integer.
+ * Tested in: test/config/complaints.test.ts
  */
 import type { Report } from "./complaint.ts";
 import { clusterNameBytesMax, integers } from "./defaults.ts";

@@ -2,6 +2,7 @@
  * Complaints about a configuration and their one-line form.
  * Knows neither the elements of the file nor where the file comes from.
  * Form: `FILE:LINE: error|warning: PATH: PROBLEM; ALLOWED`, sorted by line, then a count.
+ * Tested in: test/config/complaints.test.ts
  */
 
 export type Severity = "error" | "warning";

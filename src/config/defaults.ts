@@ -2,6 +2,7 @@
  * One table of the numbers, switches and limits of the configuration: default, range, unit, source.
  * Does not know how the file is read. Options whose default depends on others have null here; the
  * section that reads them computes it.
+ * Tested in: test/config/conf-values.test.ts, test/config/timers.test.ts
  */
 
 export type Unit = "ms" | "s" | "count" | "votes" | "bytes" | "id" | "port" | "hops" | "visits";

@@ -4,6 +4,7 @@
  * Source: rgmanager fo_domain.c: fod_get_domain, fod_get_node.
  * Deviations: duplicates and unknown nodes are errors; a node without priority in an ordered
  * domain ranks last, not first.
+ * Tested in: test/config/complaints.test.ts
  */
 import type { FailoverDomainConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

@@ -4,6 +4,7 @@
  * Source: fenced(8); fence fenced/config.c.
  * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
  * attributes of self-fencing are additions of clusterd.
+ * Tested in: test/config/timers.test.ts
  * TIMING1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one
  *     fails.
  * TIMING3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms, and not less

@@ -4,6 +4,7 @@
  * Source: cluster.conf(5); fence libfence/agent.c: make_args; FenceAgentAPI.
  * Deviations: a device's value beats its fencedevice's (the original: the other way round); the
  * obsolete `option` becomes `action`; `nodename` is added; a second method of one name is refused.
+ * Tested in: test/config/complaints.test.ts, test/config/quorum-conf.test.ts
  */
 import type { FenceDeviceUse, FenceMethodConf } from "../model/conf.ts";
 import { isSecret } from "../model/secrets.ts";

@@ -2,6 +2,7 @@
  * `<param name= value=/>` below an `ocf` element becomes an attribute of it, as if it had been
  * written there; a name that the element uses itself gets the prefix `param.`.
  * Complains about a param without name or value; what it means is the agent's matter.
+ * Tested in: test/config/agent-elements.test.ts
  */
 import type { Report } from "./complaint.ts";
 import type { XmlAttribute, XmlElement } from "./xml.ts";

@@ -1,6 +1,7 @@
 /**
  * Names that belong to others: of OCF agents and of systemd's units.
  * Source: systemd.unit(5); the OCF resource agent API 1.1.
+ * Tested in: test/config/agent-elements.test.ts, test/config/quorum-loss.test.ts
  */
 
 const unitTypes = ["service", "socket", "mount", "automount", "swap", "target", "path", "timer"];

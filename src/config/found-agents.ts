@@ -1,6 +1,7 @@
 /**
  * The external agents that this machine has, as far as the configuration asks for them.
  * Does not look for them, nor decide what a missing one means.
+ * Tested in: test/config/agent-elements.test.ts
  */
 import {
   type AgentDialect,

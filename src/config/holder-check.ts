@@ -1,6 +1,7 @@
 /**
  * Warns where a service holds what does not end with its processes, and a node that holds it cannot
  * be fenced.
+ * Tested in: test/config/agent-elements.test.ts
  * HOLDER1  A lease ends processes and addresses. Whatever else is held by a node that stands still
  *     is held still when the others take over; only power from outside ends it.
  */

@@ -2,6 +2,7 @@
  * Text of IPv4 and IPv6 addresses → bytes.
  * Does not know interfaces, networks or name resolution.
  * Source: RFC 4291, section 2.2.
+ * Tested in: test/config/conf-values.test.ts, test/config/host-check.test.ts
  */
 
 export type Family = "IPv4" | "IPv6";

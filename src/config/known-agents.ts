@@ -2,6 +2,7 @@
  * The metadata of rgmanager's further agents, in a short notation. clusterd does not run them; a
  * tool that looks at a configuration knows their parameters, checks and instances.
  * Source: metadata of the resource agents of rgmanager (RHEL 6).
+ * Tested in: test/rg-test/classic.test.ts
  */
 import type { AgentActionConf } from "../model/conf.ts";
 import { ms } from "../model/time.ts";

@@ -3,6 +3,7 @@
  * Does not resolve names; is told what they resolve to.
  * Source: cman cman-preconfig.c: verify_nodename.
  * Deviations: addresses before short names, both only if unique; never by reverse lookup.
+ * Tested in: test/config/host-check.test.ts
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";

@@ -4,6 +4,7 @@
  * Source: cluster.conf(5); libccsconfdb extras.c: ccs_read_logging.
  * Deviations: one process, so one file; syslog is reached through standard output; an unknown
  * priority is an error and not silently the default.
+ * Tested in: test/config/conf-values.test.ts
  */
 import type { LogChannel, LoggingConf, LogPriority } from "../model/conf.ts";
 import type { Report } from "./complaint.ts";

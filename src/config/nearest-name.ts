@@ -1,6 +1,7 @@
 /**
  * The known name that is nearest to a misspelt one.
  * Knows nothing of configurations.
+ * Tested in: test/config/timers.test.ts
  */
 
 /** Longer names are no typing errors, and comparing them would cost time. */

@@ -4,6 +4,7 @@
  * Source: cluster.conf(5); cman commands.c: add_new_node.
  * Deviations: ids are mandatory, 1 to 4095, and unique; votes are 1 to 255; names are compared
  * without regard to case when duplicates are sought.
+ * Tested in: test/config/complaints.test.ts
  */
 import { type NodeId, type NodeName, nodesMax, parseNodeId, parseNodeName } from "../model/ids.ts";
 import type { Report } from "./complaint.ts";

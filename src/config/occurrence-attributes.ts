@@ -4,6 +4,7 @@
  * tolerated, and whether time limits are enforced.
  * Source: rgmanager restree.c: do_load_resource, assign_restart_policy.
  * Deviation: what has no effect is warned about.
+ * Tested in: test/config/complaints.test.ts
  */
 import type { SubtreeConf, ToleranceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -1,6 +1,7 @@
 /**
  * What is known of single agents beyond their metadata.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
+ * Tested in: test/config/agent-elements.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
 import { attributeOf, type Section } from "./section.ts";

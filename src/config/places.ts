@@ -1,6 +1,7 @@
 /**
  * Where those things stand in the file that only the machine itself can check.
  * Does not check anything.
+ * Tested in: test/config/complaints.test.ts, test/config/host-check.test.ts
  */
 import { accountKey } from "./accounts-section.ts";
 import type { SourcePlace } from "./complaint.ts";

@@ -4,6 +4,7 @@
  * Does not compute quorum at run time.
  * Source: cman commands.c: calculate_quorum; cmanconfig.c: get_cman_join_info; votequorum(5).
  * Deviation: combinations that could make two parts of a cluster quorate, or none, are refused.
+ * Tested in: test/config/quorum-conf.test.ts
  */
 import type { QuorumConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

@@ -6,6 +6,7 @@
  * Deviations: a duplicate, an unusable definition or a dangling reference is an error, where the
  * original drops it and often its neighbours; `<resource-defaults>` apply to all definitions; an
  * address is found with and without its prefix.
+ * Tested in: test/config/complaints.test.ts, test/config/conf-values.test.ts
  */
 import type { ActionOverride } from "../model/conf.ts";
 import { readActions } from "./action-overrides.ts";

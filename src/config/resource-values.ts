@@ -3,6 +3,7 @@
  * Does not know references or the tree.
  * Source: rgmanager reslist.c: load_resource.
  * Deviations: unknown and empty attributes are complained about; values are checked by kind.
+ * Tested in: test/config/agent-elements.test.ts, test/config/complaints.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";

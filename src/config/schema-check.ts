@@ -2,6 +2,7 @@
  * Walks the file along the schema and complains about names: unknown, repeated, ignored, refused.
  * Does not look at values, except for line breaks in them.
  * Source: cluster.conf(5); deviation: the original ignores every name it does not know.
+ * Tested in: test/config/complaints.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
 import type { Report, SourcePlace } from "./complaint.ts";

@@ -4,6 +4,7 @@
  * Does not know values; does not know what stands inside services and resources.
  * Source: cluster.conf(5), cman(5), fenced(8), the cluster schema of the RHEL 6 High Availability
  * Add-On.
+ * Tested in: test/config/complaints.test.ts
  */
 
 export type AttributeRules = {

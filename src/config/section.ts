@@ -1,6 +1,7 @@
 /**
  * An element together with its path, and the readers of attributes that complain where they must.
  * Does not know which elements exist.
+ * Tested in: test/config/complaints.test.ts
  */
 import { type Ms, ms } from "../model/time.ts";
 import type { Report, SourcePlace } from "./complaint.ts";

@@ -2,6 +2,7 @@
  * What must hold between fence devices and the rest of the configuration.
  * Does not know how fencing is done.
  * Source: clusterd; a device with agent "self" waits until the victim has fenced itself.
+ * Tested in: test/config/complaints.test.ts
  */
 import type { FencingConf } from "../model/conf.ts";
 import type { Report } from "./complaint.ts";

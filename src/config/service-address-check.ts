@@ -2,6 +2,7 @@
  * The addresses of services against those of the nodes and of this machine.
  * Does not gather the facts; they come as values.
  * Source: rgmanager's ip.sh, which takes over what it finds, and takes a node off the network.
+ * Tested in: test/config/host-check.test.ts
  * HOST1  No service has the address of a node: its first stop would take that node off the network.
  * HOST2  An address that stands here already, and that clusterd has not put up, is left alone: its
  *     service cannot start here, and whoever looks at the configuration should know.

@@ -4,6 +4,7 @@
  * Source: rgmanager groups.c, restree.c: build_tree, do_load_resource; rgmanager(8).
  * Deviations: whatever the original skips with a message is an error; `depend` must name a service
  * of the file and must not lead back; `retry_delay` and `quorum_loss` are additions.
+ * Tested in: test/config/complaints.test.ts, test/config/quorum-loss.test.ts
  */
 import type {
   FailoverDomainConf,

@@ -1,6 +1,7 @@
 /**
  * Offsets of a text as lines and columns, and the attributes of a start tag with their lines.
  * Knows nothing of the parser and nothing of the cluster.
+ * Tested in: test/config/damaged-conf.test.ts
  */
 
 export type Position = { readonly line: number; readonly column: number };

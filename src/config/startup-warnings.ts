@@ -1,6 +1,7 @@
 /**
  * What an operator should know about a configuration at every start, though it is not wrong.
  * Does not know the machine; complains about nothing in the file.
+ * Tested in: test/config/host-check.test.ts
  */
 import type { ClusterConf } from "../model/conf.ts";
 

@@ -3,6 +3,7 @@
  * Does not know what the ring carries.
  * Source: corosync totemconfig.c and corosync.conf(5) for formulas and minima; cman(5) for names.
  * Deviation: a token of 1000 ms instead of cman's 10000, and 1.2 x token for consensus.
+ * Tested in: test/config/timers.test.ts
  */
 import type { TotemConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -1,6 +1,7 @@
 /**
  * Attribute values as text → numbers, switches, durations, and their quotation in messages.
  * Does not know where a value stands nor what it is for; null always means "not of this kind".
+ * Tested in: test/config/timers.test.ts
  */
 import { isSecret } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -3,6 +3,7 @@
  * guard cannot end the services.
  * Does not know whether there is such a device; the guard finds out.
  * Source: sbd(8), SBD_WATCHDOG_TIMEOUT; clusterd.
+ * Tested in: test/config/conf-values.test.ts, test/config/quorum-conf.test.ts
  * TIMING2  W >= kill timeout + feeding period + 1000 ms: killing normally comes before the reset.
  */
 import { feedEveryMs, type SelfFenceMode, type WatchdogConf } from "../model/conf.ts";

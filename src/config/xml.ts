@@ -4,6 +4,7 @@
  * Source: Extensible Markup Language 1.0; xml2js and its sax parser, made as strict as libxml2.
  * Deviations from a full parser: no document type, no entities but the predefined and numeric
  * ones, limits on size and depth.
+ * Tested in: test/config/damaged-conf.test.ts
  * XML1  Elements and texts come out of xml2js in the order in which sax announced them; lines are
  *     matched by that order.
  */

@@ -2,6 +2,7 @@
  * Who may stay connected when all places are taken: whoever has not said what he wants makes room
  * for the next one, the one who has waited longest first.
  * Knows connections and requests, not what is asked.
+ * Tested in: test/control/control-server.test.ts
  * CONTROL5  Slow clients, however many, keep nobody out: a request that came whole, and a stream,
  *     stay.
  */

@@ -2,6 +2,7 @@
  * The control socket's client: one call, one HTTP request, one parsed reply.
  * Knows the protocol; does not know what the commands print.
  * Every failure is a value: a command must be able to say what went wrong and where.
+ * Tested in: test/control/control-server.test.ts
  */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { getSystemErrorMap } from "node:util";

@@ -1,6 +1,7 @@
 /**
  * What one client of the control socket may make the daemon hold, and for how long.
  * Numbers only.
+ * Tested in: test/control/control-server.test.ts
  */
 
 export type ControlLimits = {

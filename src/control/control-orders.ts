@@ -1,6 +1,7 @@
 /**
  * The orders of operators over HTTP: what is asked → calls of the backend → replies.
  * Knows the operator protocol; does not know what a vote or a fence device is.
+ * Tested in: test/control/operator-protocol.test.ts
  * CONTROL4  At most a few runs of agents are awaited at once: each holds a connection for minutes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";

@@ -1,6 +1,7 @@
 /**
  * The file of a control socket: makes way for it, and says who may connect.
  * Knows the file system; does not know what is served.
+ * Tested in: test/control/control-server.test.ts, test/daemon/control-sockets.test.ts
  * SOCKET1  A socket file is removed only when nobody answers there.
  * SOCKET2  Who may connect is a matter of owner, group and mode alone.
  */

@@ -3,6 +3,7 @@
  * Knows JSON; does not know what the fields mean.
  * Every read returns a value of the asked type; after a misfit it is a placeholder, which
  * `readJson` never lets out.
+ * Tested in: test/control/protocol.test.ts
  */
 import { accept, type Result, refuse } from "../model/outcome.ts";
 

@@ -1,6 +1,7 @@
 /**
  * The client's side of the orders of operators: one call, one request, one parsed reply.
  * Knows the operator protocol; does not know what the commands print.
+ * Tested in: test/control/operator-protocol.test.ts
  */
 import type { FencingStatus } from "../model/fencing-status.ts";
 import type { Result } from "../model/outcome.ts";

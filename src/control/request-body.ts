@@ -1,5 +1,6 @@
 /**
  * The body of an HTTP request → bytes or JSON, within a limit. Does not know what it says.
+ * Tested in: test/control/control-server.test.ts
  */
 import type { IncomingMessage } from "node:http";
 import { accept, type Result, refuse } from "../model/outcome.ts";

@@ -1,6 +1,7 @@
 /**
  * What an earlier life of this clusterd has left of its addresses, before a new one begins.
  * Does not know services; those addresses that belong to one are taken off by its first stop.
+ * Tested in: test/e2e/standing-addresses.test.ts
  * REMAINS1  What carries clusterd's mark is its own though the record of it is lost.
  * REMAINS2  An address that the configuration has no longer is taken off here: nobody else would.
  */

@@ -1,5 +1,6 @@
 /**
  * Finds the external agents that a configuration asks for and reads their metadata.
+ * Tested in: test/e2e/external-agents.test.ts
  */
 import { parseMetadata } from "../config/agent-metadata.ts";
 import { agentsWanted } from "../config/agents-wanted.ts";

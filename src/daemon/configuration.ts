@@ -1,5 +1,6 @@
 /**
  * The configuration of this start: file → values, checked against this machine.
+ * Tested in: test/e2e/wrong-input.test.ts
  */
 import { createHash } from "node:crypto";
 import { accountKey } from "../config/accounts-section.ts";

@@ -1,6 +1,7 @@
 /**
  * Opens what the daemon works with: network, processes, cgroups, the mark of its agents.
  * Does not know what for.
+ * Tested in: test/e2e/failover.test.ts
  */
 import { AddressClaims } from "../io/address-claims.ts";
 import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";

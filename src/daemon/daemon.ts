@@ -1,6 +1,7 @@
 /**
  * The daemon: ports, control socket and the lives of this node, one after the other.
  * The composition of everything that `main.ts` starts; decides only how it ends.
+ * Tested in: test/e2e/failover.test.ts, test/e2e/death-events.test.ts
  * DAEMON1  Whatever ends the process, nothing of the services is left behind: they are stopped, or,
  *     when something is broken, killed and their addresses removed; by the guard if not from here.
  * DAEMON2  No life begins before the guard of this process is there and that of an earlier one is

@@ -4,6 +4,7 @@
  * Source: fence_node(8), fence_check(8); cluster libfence/agent.c: fence_node, unfence_node.
  * Deviations: what was fenced by hand is told to the members as an ordered message; a check is
  * refused on an inquorate node and while anybody is to be fenced, and asks each device but once.
+ * Tested in: test/daemon/fence-runs.test.ts
  * DEVICE1  A check tells every agent the action `status`, whatever the file says, and nothing else.
  */
 import type { AgentsOrder, RunReply } from "../control/operator-protocol.ts";

@@ -1,6 +1,7 @@
 /**
  * The process groups of one life of this node: tickets and streams of clients around the machine.
  * Knows clients by ticket; decides nothing about membership.
+ * Tested in: test/control/control-groups.test.ts
  * CLIENT1  Inputs are taken one at a time, and the outputs of one are performed before the next.
  * CLIENT2  When the life ends, every stream is ended and every call answered: who stayed would have
  *     missed messages without knowing it.

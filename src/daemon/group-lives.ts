@@ -1,6 +1,7 @@
 /**
  * The process groups of whichever life the node is in; between two lives there are none.
  * Passes on and remembers nothing.
+ * Tested in: test/e2e/groups.test.ts
  */
 import type { GroupBackend } from "../control/group-protocol.ts";
 import { refuse } from "../model/outcome.ts";

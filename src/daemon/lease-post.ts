@@ -1,6 +1,7 @@
 /**
  * Passes the newest proof of membership on, at most one in a span of time.
  * Does not know what a proof is worth. On a fast ring there are thousands a second.
+ * Tested in: test/daemon/ring-driver.test.ts
  */
 import type { Clock, Stop } from "../io/ports.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -2,6 +2,7 @@
  * Whether the main thread still answers: counts only the time during which this thread itself ran.
  * Does not know threads, ports or clocks.
  * Source: rgmanager's watchdog parent ends the node when its child dies; this is its counterpart.
+ * Tested in: test/daemon/pulse-and-stalls.test.ts
  * PULSE1  A machine that stood still as a whole accuses nobody: a step counts for one interval at
  *     most.
  */

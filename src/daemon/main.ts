@@ -1,6 +1,7 @@
 /**
  * clusterd: arguments → configuration → daemon; signals and exit statuses.
  * Exit status: 0 clean end or clean check, 1 refused or broken, 2 service management is disabled.
+ * Tested in: test/e2e/wrong-input.test.ts
  */
 import { mkdir } from "node:fs/promises";
 import { Command } from "commander";

@@ -1,6 +1,7 @@
 /**
  * One life of this node: ring thread, cluster node and loop from their start to their end.
  * Wires them together; decides nothing.
+ * Tested in: test/e2e/failover.test.ts, test/e2e/fencing.test.ts
  */
 import { systemClock } from "../io/clock.ts";
 import { decodePayload } from "../io/payload-codec.ts";

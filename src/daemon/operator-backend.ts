@@ -1,6 +1,7 @@
 /**
  * The orders of operators, as the control socket hands them over, for the present life of the node.
  * Passes on and decides nothing.
+ * Tested in: test/e2e/fence-tools.test.ts
  */
 import type { OperatorBackend } from "../control/operator-protocol.ts";
 import type { LogSink } from "../io/ports.ts";

@@ -1,6 +1,7 @@
 /**
  * What operators are told of their orders: whether they are accepted, and why not.
  * Does not know how orders are carried out.
+ * Tested in: test/daemon/start-limits.test.ts
  */
 import type { AcknowledgeReply, LeaveBody, LeaveReply } from "../control/protocol.ts";
 import { outcomeText, saysOnlyFailure } from "../control/request-codes.ts";

@@ -1,6 +1,7 @@
 /**
  * Performs the orders of agents through the ports and reports what came of them.
  * Chooses nothing: each order holds everything. Does not know services' states.
+ * Tested in: test/daemon/cancelled-orders.test.ts
  * PERFORM1  An order that was cancelled is ended, and the next one for its service waits for that
  *     end.
  * PERFORM2  A kill is over only when no earlier order for the service can do anything any more:

@@ -2,6 +2,7 @@
  * The frames that fill a datagram up to the longest there will be, and the short ones that say how
  * long those are: 2 bytes of length, big-endian, then zeros.
  * Knows these bytes only.
+ * Tested in: test/daemon/path-prober.test.ts
  * PROBE1  A filling frame follows the frame that makes a node known, in the same datagram: whoever
  *     cannot get long datagrams gets neither.
  */

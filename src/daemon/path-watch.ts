@@ -2,6 +2,7 @@
  * Notices that long packets of a node do not arrive, while short ones do.
  * Knows what nodes say of their longest packets; does not know sockets, frames or the ring.
  * Source: RFC 4459 (tunnels and the path MTU), for the symptom.
+ * Tested in: test/daemon/path-prober.test.ts
  * PATH1  Nobody is accused who has not said three times in a row that it sent long packets.
  * PATH2  Each fault is told once, and once more when it is over.
  */

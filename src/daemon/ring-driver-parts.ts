@@ -1,5 +1,6 @@
 /**
  * What the ring's event loop is told once, and what it works with. Types only.
+ * Tested in: test/daemon/ring-driver.test.ts
  */
 import type { Clock, FrameSeal, Store, Transport } from "../io/ports.ts";
 import type { RingInput, RingOutput, RingSnapshot } from "../membership/ring-events.ts";

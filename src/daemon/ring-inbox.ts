@@ -5,6 +5,7 @@
  * Source: corosync exec/totemnet.c recv_flush reads all waiting frames before a token is handled.
  * Deviation: the sockets cannot be read on demand here, so a token that announces frames not seen
  * yet waits until they have come, for up to four turns of the event loop in which they are read.
+ * Tested in: test/daemon/ring-driver.test.ts
  */
 
 import type { Clock, FrameSeal, SealReply, SealVerdict } from "../io/ports.ts";

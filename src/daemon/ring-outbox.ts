@@ -1,6 +1,7 @@
 /**
  * Collects what the ring thread tells the main thread, and hands it over in batches.
  * Does not know what is told, nor how it travels.
+ * Tested in: test/daemon/ring-driver.test.ts
  */
 import type { RingThreadOutput } from "./ring-port.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Starts the ring thread and is the main thread's end of the conversation in ring-port.ts.
  * Does not know what is said.
+ * Tested in: test/daemon/ring-thread.test.ts
  * THREAD1  Whatever ends the thread, the last output is `stopped` or `fatal`, and nothing follows
  *     it.
  */

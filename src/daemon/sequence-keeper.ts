@@ -2,6 +2,7 @@
  * Keeps the durable bound of the ring sequence ahead of the ring's wishes.
  * Knows the store; does not know the ring. A write that fails is tried again, since the bound is
  * asked for long before it is needed: a disk that is full for a minute changes nothing.
+ * Tested in: test/daemon/ring-driver.test.ts
  */
 import type { Clock, Stop, Store, StoreProblem } from "../io/ports.ts";
 

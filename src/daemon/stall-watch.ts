@@ -4,6 +4,7 @@
  * Source: corosync exec/totemsrp.c (pause detection) and main.c (scheduling warning).
  * Deviation: the lateness is reported when the loop turns again, whatever woke it, so that the
  * frames that waited meanwhile can be judged as what they are: old.
+ * Tested in: test/daemon/pulse-and-stalls.test.ts
  */
 import { type Ms, ms } from "../model/time.ts";
 

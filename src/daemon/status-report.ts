@@ -1,5 +1,6 @@
 /**
  * What the commands may show: the node's state and the ring's counters as one ClusterStatus.
+ * Tested in: test/node/fence-board.test.ts
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { formatRing, type NodeId } from "../model/ids.ts";

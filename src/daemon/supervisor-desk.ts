@@ -2,6 +2,7 @@
  * What the service supervisor is told of the daemon: ready, state in a line, alive, stopping.
  * Does not know sockets. Without a supervisor nothing is said.
  * Source: sd_notify(3), sd_watchdog_enabled(3).
+ * Tested in: test/daemon/supervisor.test.ts
  * SUPERVISOR1  Alive is said by the main thread only, so that one that stands still falls silent.
  */
 import { NotifySocket } from "../io/notify-socket.ts";

@@ -2,6 +2,7 @@
  * What the tokens of the ring prove while they go by: that this node belongs to its ring, when each
  * node was heard, and how long a rotation takes.
  * Reads the clock when a token is accepted, and passes leases on; does not know frames or timers.
+ * Tested in: test/daemon/ring-driver.test.ts
  */
 import { LeaseEvidence, type NodeHeard } from "../fencing/lease.ts";
 import type { Clock } from "../io/ports.ts";

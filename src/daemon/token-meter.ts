@@ -4,6 +4,7 @@
  * Source: corosync exec/totemstats.h (mean rotation over the last 100 tokens).
  * Deviation: what one rotation in a hundred exceeds is taken from the last thousand, of which that
  * is ten; of a hundred it would be their maximum.
+ * Tested in: test/daemon/member-log.test.ts
  */
 import { type RingId, sameRing } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -1,6 +1,7 @@
 /**
  * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
  * Does not know frames or nodes beyond what a verdict names.
+ * Tested in: test/daemon/pulse-and-stalls.test.ts
  * VERDICT1  One notice for each cause in ten seconds, with the source of one frame, and while it
  *     goes on less and less often; the counters have the true numbers.
  */

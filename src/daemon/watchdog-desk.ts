@@ -2,6 +2,7 @@
  * What the guard says of the watchdog device, for the status, the other nodes and the log.
  * Does not know the device. Decides only whether this node can do without it.
  * Source: cluster.conf(5), fence_daemon/self_fence.
+ * Tested in: test/e2e/reset-by-watchdog.test.ts
  */
 import type { LogSink } from "../io/ports.ts";
 import type { ClusterConf, WatchdogConf } from "../model/conf.ts";

@@ -1,6 +1,7 @@
 /**
  * What goes into and comes out of the fence domain. Carries no decision.
  * Source: fenced(8), made explicit as events.
+ * Tested in: test/fencing/fence-domain.test.ts
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";

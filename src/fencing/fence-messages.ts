@@ -1,5 +1,6 @@
 /**
  * The ordered messages of the fence domain and its state as it travels to a joiner.
+ * Tested in: test/fencing/fence-domain.test.ts, test/fencing/by-hand.test.ts
  */
 import {
   count,

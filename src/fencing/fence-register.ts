@@ -1,6 +1,7 @@
 /**
  * What all members remember of fencing: who is a member, who is a victim, who was fenced, and which
  * life of a node was proven clean. Decides nothing; does not know agents, delays or who acts.
+ * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/fence-domain.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import type { ReadyNotice } from "./fence-events.ts";

@@ -1,6 +1,7 @@
 /**
  * One round against one victim: walks its fence plan, one step at a time.
  * Knows the plan only; agents are run and verdicts brought by others.
+ * Tested in: test/fencing/fence-plan.test.ts
  */
 import type { FenceDeviceUse, FenceMethodConf, NodeConf } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";

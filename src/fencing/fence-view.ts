@@ -1,6 +1,7 @@
 /**
  * What may be said of the fence domain: of each node in words, and who may be running.
  * Pure functions of its state; decides nothing.
+ * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/acceptance.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import type { FenceSnapshot } from "./fence-messages.ts";

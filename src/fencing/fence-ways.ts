@@ -2,6 +2,7 @@
  * How each node can be fenced, as the configuration says: by its devices, by its own lease, or not
  * at all. Knows nothing of what is happening.
  * Source: cluster.conf(5): clusternode/fence, fence_daemon/self_fence.
+ * Tested in: test/fencing/fence-domain.test.ts
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

@@ -3,6 +3,7 @@
  * that is back on another machine. Knows what the members of the view said of their waits; does not
  * know clocks, nor what is done about it.
  * Source: the inequality of the lease (fencing/lease.ts).
+ * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/fence-domain.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 

@@ -3,6 +3,7 @@
  * ends, and at once when clusterd is gone, whatever became of it. Started by clusterd only:
  * `main.js STATE-DIRECTORY`, orders on standard input, reports on standard output.
  * Decides nothing: lease-guard.ts does.
+ * Tested in: test/guard/guard-process.test.ts
  * GUARD1  One guard for each state directory: the next one waits until this one has done its work.
  * GUARD2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
  *     service, and waits for nobody who reads what it says.

@@ -4,6 +4,7 @@
  * Source: rgmanager's ip.sh announces with arping; RFC 5227 for the probe.
  * Deviation: both forms at once and again after 1 s and 3 s, since a lost announcement means an
  * outage as long as the neighbours' caches live.
+ * Tested in: test/io/linux-network.test.ts
  */
 
 import type { AddressOrder } from "../model/agent-orders.ts";

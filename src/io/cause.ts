@@ -1,5 +1,6 @@
 /**
  * What the operating system's exceptions say: the code and a sentence. Knows nothing else.
+ * Tested in: test/io/atomic-file.test.ts
  */
 
 /** `ENOENT` and the like, or null. */

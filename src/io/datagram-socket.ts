@@ -3,6 +3,7 @@
  * that it can take joined datagrams (UDP_GRO) and send runs of them (see SegmentSender).
  * Source: ip(7), udp(7), socket(7).
  * Deviation: libuv lets every socket that it is given share its address; that is taken back.
+ * Tested in: test/io/udp-transport.test.ts
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";

@@ -3,6 +3,7 @@
  * Knows privileges, not services.
  * Source: proc(5) on /proc/PID/environ; ptrace(2), access mode checking; capabilities(7);
  * user_namespaces(7).
+ * Tested in: test/io/tracked-processes.test.ts
  * FOREIGN1  A descendant has no capability that this process could not have given it, unless it
  *     made a user namespace of its own; and it is no thread of the kernel.
  * FOREIGN2  With CAP_SYS_PTRACE all of the own user namespace can be read, and a descendant does

@@ -2,6 +2,7 @@
  * The 30 bytes before every frame, big-endian: magic 2, version 1, kind 1, length of the whole
  * frame 2, cluster tag 4, sender 4, incarnation 8, counter 8. Knows the layout; does not know keys
  * or what a kind means.
+ * Tested in: test/io/frame-seal.test.ts
  * HEADER1  A datagram is one frame or several, one behind the other: the kernel joins those that
  *     came together (UDP_GRO). Each is judged by itself.
  * Deviation: sealed and plain clusters differ in the magic, so neither takes the other's frames.

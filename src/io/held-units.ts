@@ -5,6 +5,7 @@
  * machine.
  * Source: systemd.unit(5); proc(5), /proc/PID/cgroup. The drop-ins are those of
  * services/systemd-agent.ts.
+ * Tested in: test/e2e/systemd-units.test.ts
  */
 import { join } from "node:path";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";

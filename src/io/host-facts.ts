@@ -1,6 +1,7 @@
 /**
  * Looks at this machine for what the configuration supposes: names, addresses, files, agents.
  * Gathers only; what is wrong is judged by config/host-check.ts.
+ * Tested in: test/e2e/wrong-input.test.ts, test/daemon/live-configuration.test.ts
  */
 import { lookup } from "node:dns/promises";
 import { access, constants, readFile, stat } from "node:fs/promises";

@@ -3,6 +3,7 @@
  * namespace, which the kernel gives up when the process ends, however it ends.
  * Does not know what they do. Source: unix(7), abstract socket addresses.
  * Limit: abstract names are per network namespace, so two namespaces may share a directory unseen.
+ * Tested in: test/io/file-store.test.ts
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";

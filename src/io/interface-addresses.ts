@@ -1,6 +1,7 @@
 /**
  * Finds addresses in a list of interfaces, however they are written.
  * Does not know where the list comes from.
+ * Tested in: test/io/service-sweep.test.ts
  */
 
 import type { AddressOrder } from "../model/agent-orders.ts";

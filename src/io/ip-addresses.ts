@@ -2,6 +2,7 @@
  * Interfaces and addresses of this machine, through the command `ip`: where there are no native
  * calls. Each act needs a process of its own. Does not know what belongs where.
  * Source: ip(8), ip-address(8), ip-monitor(8).
+ * Tested in: test/io/addresses.test.ts
  * IP1  The outcome of an order is read from the interface, not from the words of `ip`: those
  *     change.
  */

@@ -2,6 +2,7 @@
  * Files that the kernel makes, below /proc and in cgroups, and how a look at them can end: it was
  * seen, it is not there, or nobody knows.
  * Does not know what the files mean. Source: proc(5), cgroups(7), open(2) for the errors.
+ * Tested in: test/io/exhausted-looks.test.ts
  * KERNEL1  Only the answer "no such file or process" means that nothing is there. Whatever else
  *     went wrong says nothing about what is there.
  * KERNEL2  A look needs no free descriptor: a reserve is given back for it. That, the look and

@@ -3,6 +3,7 @@
  * configuration. Knows the lives of one node and when each was heard; does not know frames, keys
  * or clocks.
  * Source: none; ISO/IEC 9798-2 for what counts as proof that a process is alive.
+ * Tested in: test/io/seal-contests.test.ts
  * CONTEST1  A life that was replaced is no rival because of what was still on its way: only frames
  *     that begin a second after the replacement and go on for half a second count, or its answer to
  *     a challenge of the present.

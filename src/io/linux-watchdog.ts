@@ -3,6 +3,7 @@
  * Does not know when that is right. Source: the kernel's watchdog-api.rst; watchdog(4) drivers.
  * Without ioctl (no koffi, or a device that knows none) the driver's time-out is taken as it is,
  * and what is known of it comes from the device's directory in sysfs.
+ * Tested in: test/guard/watchdog.test.ts
  * WATCHDOG4  Only a character device is opened, and never made.
  * WATCHDOG5  A device that would be disarmed by the death of its opener is refused: it has neither
  *     a magic close nor nowayout. So is one that does not take the time-out that was asked for.

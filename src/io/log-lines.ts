@@ -2,6 +2,7 @@
  * A line of the log as text: for the system's journal, or for people.
  * Knows neither where it goes nor what it means. Source: sd-daemon(3) for the priority in front;
  * systemd.exec(5), JOURNAL_STREAM.
+ * Tested in: test/io/log-sink.test.ts
  * LOG5  What comes from outside cannot command a terminal, nor begin a line of its own with another
  *     priority.
  */

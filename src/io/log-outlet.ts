@@ -1,6 +1,7 @@
 /**
  * Where lines of the log go: a descriptor that is there, or a file that may come and go.
  * Does not know what the lines mean.
+ * Tested in: test/io/log-sink.test.ts
  * LOG1  A call never waits for the reader of the log: beyond a megabyte lines are dropped, and
  *     counted.
  * LOG2  `flush` gives up on a destination that has made no progress for half a second: whoever

@@ -4,6 +4,7 @@
  * that was started anew, its copy, or another container has not.
  * Does not know what it is used for. Source: random(4), boot_id; namespaces(7).
  * Limit: a copy of a running machine with its memory has the same kernel as the original.
+ * Tested in: test/e2e/cloned-node.test.ts
  */
 import { createHash, randomUUID } from "node:crypto";
 import { readFile, readlink } from "node:fs/promises";

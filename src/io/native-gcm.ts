@@ -4,6 +4,7 @@
  * Knows keys and bytes; does not know frames. Without koffi, or where Node does not show its
  * OpenSSL, there is none and `node:crypto` does the same work.
  * Source: EVP_EncryptInit(3), sections on GCM.
+ * Tested in: test/io/frame-cipher.test.ts
  * GCM1  Nothing is kept between two calls: key and nonce are set each time, so that no frame of a
  *     stranger can make contexts pile up.
  */

@@ -2,6 +2,7 @@
  * Announces and probes addresses with raw sockets. Knows interfaces and packets; does not know when
  * to announce, nor what an answer means for the service.
  * Source: RFC 5227 section 2.1.1 (probe: sender address zero), RFC 4861 section 7.2.
+ * Tested in: test/io/linux-network.test.ts
  */
 
 import type { AddressFamily } from "../model/agent-orders.ts";

@@ -2,6 +2,7 @@
  * Interfaces and addresses of this machine, by netlink, in a thread that is started beforehand.
  * Does not know what belongs where.
  * Source: rtnetlink(7); ip(8), whose outcomes these are.
+ * Tested in: test/io/addresses.test.ts
  * NETLINK1  Every request gets an answer in time: the kernel's, or that there was none. What the
  *     kernel does afterwards is done before all that is asked for later (ROUTE4).
  * NETLINK2  A thread that has ended is replaced with the next request; nothing is known of those

@@ -2,6 +2,7 @@
  * Tells of changes of links and addresses as the kernel reports them.
  * Does not know what they mean.
  * Source: rtnetlink(7), netlink(7): a listener that is too slow loses messages, and is told so.
+ * Tested in: test/io/linux-network.test.ts
  * NETLINK3  What may have been missed is said: `resync` follows every loss, and the first look.
  */
 

@@ -3,6 +3,7 @@
  * interfaces with a real implementation here and a simulated one in the tests. Knows shapes only,
  * as the other ports do (ports.ts).
  * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
+ * Tested in: test/io/addresses.test.ts, test/io/linux-network.test.ts
  */
 import type { AddressFamily, AddressOrder } from "../model/agent-orders.ts";
 import type { Result } from "../model/outcome.ts";

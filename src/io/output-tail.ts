@@ -1,5 +1,6 @@
 /**
  * The last bytes of a stream of output. Knows bytes only.
+ * Tested in: test/io/process-runner.test.ts
  */
 
 /** Enough for the message that explains a failure, little enough for the log. */

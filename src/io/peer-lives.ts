@@ -3,6 +3,7 @@
  * which ones were seen without a proof, and how the node is challenged to give one.
  * Knows frames by their headers; does not open them, and decides about none.
  * Source: ISO/IEC 9798-2 (challenge and answer). SEAL2 to SEAL6 are rules of frame-seal.ts.
+ * Tested in: test/io/frame-seal.test.ts
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { Incarnation, NodeId } from "../model/ids.ts";

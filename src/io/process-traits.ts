@@ -1,6 +1,7 @@
 /**
  * What one line of the kernel says of a process. Reads no file.
  * Source: proc(5), /proc/PID/stat; include/linux/sched.h for PF_FORKNOEXEC and PF_KTHREAD.
+ * Tested in: test/io/tracked-processes.test.ts
  */
 import type { KernelLook } from "./kernel-files.ts";
 

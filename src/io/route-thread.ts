@@ -2,6 +2,7 @@
  * The thread that asks the kernel about addresses: the kernel may hold a call up for as long as
  * another change of the network takes, and then nothing else waits with it.
  * Does what it is told, in that order; decides nothing.
+ * Tested in: test/io/addresses.test.ts
  * ROUTE4  Requests are done one after the other: what was ordered last is what stands in the end.
  */
 import { parentPort } from "node:worker_threads";

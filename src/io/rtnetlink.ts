@@ -3,6 +3,7 @@
  * Does not send them.
  * Source: netlink(7), rtnetlink(7); linux/netlink.h, linux/if_link.h, linux/if_addr.h;
  * iproute2 ip/ipaddress.c for what `ip addr add` and `ip addr del` ask for.
+ * Tested in: test/io/route-socket.test.ts
  */
 import { endianness } from "node:os";
 import type { AddressOrder } from "../model/agent-orders.ts";

@@ -2,6 +2,7 @@
  * struct sockaddr_in and sockaddr_in6 of a numeric address and a port.
  * Does not know interfaces: an address with a zone (`%eth0`) has none here.
  * Source: ip(7), ipv6(7).
+ * Tested in: test/io/udp-transport.test.ts
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { addressBytes, inet6Address, inet6Family } from "./neighbour-packets.ts";

@@ -1,6 +1,7 @@
 /**
  * How many frames of unknown lives are looked into, so that forgers cannot buy this node's time.
  * Does not know frames, keys or clocks.
+ * Tested in: test/io/frame-seal.test.ts
  * BUDGET1  The budget is one for all senders: it does not matter what a forger calls itself, or
  *     where its frames claim to come from.
  * BUDGET2  It fills evenly, not once a second. Whoever sends a share of the strangers' frames gets

@@ -5,6 +5,7 @@
  * do with less.
  * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
  * The process never locks its memory: V8 aborts when it cannot give locked pages back.
+ * Tested in: test/io/notify-socket.test.ts, test/io/udp-transport.test.ts
  */
 import type Koffi from "koffi";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";

@@ -1,5 +1,6 @@
 /**
  * Reads a whole text file, or says why not.
+ * Tested in: test/daemon/live-configuration.test.ts
  */
 import { readFile } from "node:fs/promises";
 import { accept, type Result, refuse } from "../model/outcome.ts";

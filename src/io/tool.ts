@@ -1,6 +1,7 @@
 /**
  * Short system commands: find one, run it to its end, return what it printed.
  * Does not know what the commands do. For resource and fence agents see process-runner.ts.
+ * Tested in: test/io/notify-socket.test.ts
  */
 import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";

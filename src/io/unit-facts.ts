@@ -1,6 +1,7 @@
 /**
  * What systemd says of units, if it runs here. Judges nothing.
  * Source: systemctl(1), show; sd_booted(3).
+ * Tested in: test/e2e/systemd-units.test.ts
  */
 import { access } from "node:fs/promises";
 import type { UnitFact } from "../config/host-check.ts";

@@ -1,5 +1,7 @@
 /**
  * What a look could not see, in few words however much it is. Does not know what was looked for.
+ * Tested in: test/io/tracked-processes.test.ts
+ * UNSEEN1  It is empty only when everything was seen.
  */
 
 /** The first of them say what is wrong; a thousand more would say it a thousand times. */
@@ -16,7 +18,7 @@ export class Unseen {
     }
   }
 
-  /** Empty only when everything was seen. */
+  /** UNSEEN1. */
   words(): readonly string[] {
     return this.#more === 0 ? [...this.#shown] : [...this.#shown, `and ${this.#more} more`];
   }

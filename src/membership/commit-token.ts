@@ -4,6 +4,7 @@
  * Knows members and their entries; does not know timers or states.
  * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_state_commit_token_create,
  * memb_state_commit_token_update.
+ * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import type { CommitEntry, CommitMessage } from "./wire.ts";

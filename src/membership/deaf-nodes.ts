@@ -2,6 +2,7 @@
  * What becomes of a node that gets the token but not the messages, or that keeps two rings apart:
  * it is kept out, for longer each time, and the operator is told for how long and where to look.
  * Does not know how it was found (receive-watch.ts, merge-gate.ts), nor how the ring goes on.
+ * Tested in: test/membership/totem-paper.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";

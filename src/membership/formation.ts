@@ -5,6 +5,7 @@
  * Source: Amir et al. 1995, sections 5 and 6; corosync exec/totemsrp.c: memb_state_*_enter.
  * Deviations: a join is judged after entering gather, once; nothing but the ring being formed is
  * listened to in commit and recovery; the commit token must name that ring.
+ * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  * FORMATION1  The old ring is frozen from commit on: what we hold is what we told the others.
  * FORMATION2  The ring committed to never goes back, so late commit tokens are refused.
  */

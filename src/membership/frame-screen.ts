@@ -3,6 +3,7 @@
  * no configuration, ring sequences that no clock explains.
  * Knows the configured nodes and the ring sequence; does not know states of the ring.
  * A refusal is counted, and told with its sender.
+ * Tested in: test/membership/lying-members.test.ts
  * SCREEN1  Whatever an authentic frame says, it ends no process: what follows from it elsewhere is
  *     either a value in range, or a new ring.
  */

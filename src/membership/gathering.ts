@@ -5,6 +5,7 @@
  * memb_join_message_send, memb_state_consensus_timeout_expired.
  * Deviations: joins are spaced, however fast others answer; a node that starts listens first
  * before it settles for being alone.
+ * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  * GATHER1  Two joins of one node are at least `joinGapMs` apart, leaving apart.
  * GATHER2  A join is as long as the longest message, but for that of a node that leaves: a path
  *     that loses long frames must not lead into a ring, and leaving must be heard all the same.

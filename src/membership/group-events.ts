@@ -3,6 +3,7 @@
  * Knows members, groups and the ring's configurations; does not know sockets, nor who the clients
  * are.
  * Source: corosync cpg.h for states, reasons and refusals.
+ * Tested in: test/membership/process-groups.test.ts
  */
 import type { GroupName, NodeId, RingId } from "../model/ids.ts";
 import type { Lane, RingConfiguration, RingNotice } from "./ring-events.ts";

@@ -1,6 +1,7 @@
 /**
  * Parts of group messages → whole messages, for each sending node apart.
  * Knows the order of parts; does not know groups' members.
+ * Tested in: test/membership/process-groups.test.ts
  * GROUP5  A message is made of parts of one ring only: `reset` at each regular configuration.
  */
 import type { GroupName, NodeId } from "../model/ids.ts";

@@ -2,6 +2,7 @@
  * The group messages of this node on their way into the ring: queue, credit, cutting.
  * Knows frames and what has come back; does not know groups' members.
  * Source: corosync lib/cpg.c for cutting long messages; the rest is this project's own.
+ * Tested in: test/membership/process-groups.test.ts
  * GROUP7  What is with the ring and not delivered here yet stays within the credit, so the ring's
  *     queue always has room for the other layers.
  * GROUP8  The order of a client's messages is the order in which they were put in.

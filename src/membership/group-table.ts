@@ -2,6 +2,7 @@
  * Who is in which group: a function of the ordered messages and the configurations.
  * Knows members of all nodes; does not know clients, nor what messages say.
  * Source: corosync exec/cpg.c (process_info, joinlist, downlist).
+ * Tested in: test/membership/process-groups.test.ts
  * GROUP4  Nodes that have come the same way through the same rings have the same table.
  */
 import type { GroupName, NodeId } from "../model/ids.ts";

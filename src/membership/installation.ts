@@ -3,6 +3,7 @@
  * configuration, in one step.
  * Knows the order of these; does not know how the ring was formed.
  * Source: Moser et al. 1994; corosync exec/totemsrp.c: memb_state_operational_enter.
+ * Tested in: test/membership/state-table.test.ts
  * INSTALL1  Chains of fragments end with the ring they began in.
  */
 import { formatRing, type NodeId, type RingId } from "../model/ids.ts";

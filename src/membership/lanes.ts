@@ -2,6 +2,7 @@
  * The two lanes of outgoing messages: state exchange before application after each configuration.
  * Knows queues and which lane may be ordered; does not know the token or the members.
  * Source: corosync exec/totempg.c (new_message_queue_trans, waiting_trans_ack) for the idea.
+ * Tested in: test/membership/packing.test.ts, test/membership/totem-paper.test.ts
  * LANE1  Between a regular configuration and the end of its state exchange only `sync` is ordered.
  */
 import { type Draft, LaneQueue } from "./packing.ts";

@@ -9,6 +9,7 @@
  * what makes nodes known counts as heard: it is multicast, since a node that gets tokens but no
  * multicasts cannot take part, and has the length of the longest message, since long ones may be
  * lost alone.
+ * Tested in: test/membership/kept-out.test.ts, test/membership/totem-paper.test.ts
  * MERGE1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
  * MERGE2  A gate that stays closed between the same two rings does not stay so for ever: those who
  *     keep it closed make way (standing-aside.ts).

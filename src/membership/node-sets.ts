@@ -1,5 +1,6 @@
 /**
  * Sets of nodes as sorted lists and back: the few set operations of the membership protocol.
+ * Tested in: test/membership/consensus.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import { compareIds } from "../model/ids.ts";

@@ -5,6 +5,7 @@
  * Deviation: strangers wait until all members have installed the ring. Otherwise the first one
  * could gather with them while the others, still in recovery, insist on their old verdicts; that
  * can repeat itself for ever.
+ * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  * SAFE1  A safe message is delivered only when two tokens in a row say that all members hold it.
  */
 import type { NodeId } from "../model/ids.ts";

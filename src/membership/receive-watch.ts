@@ -4,6 +4,7 @@
  * Source: corosync exec/totemsrp.c (fail_to_recv_const) for the symptom.
  * Deviation: measured by time, not by visits, and the deaf node leaves by itself; the others
  * exclude it only when it does not.
+ * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Collects what one step asks of the outside, in order, and counts what happened.
  * Knows the outputs of the ring; decides nothing.
+ * Tested in: test/membership/totem-paper.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";

@@ -2,6 +2,7 @@
  * What goes into the ring and what comes out of it.
  * Knows frames and members; does not know what the messages are for, nor sockets, clocks or files.
  * Source: Amir et al. 1995 (Totem single-ring protocol); corosync exec/totemsrp.c for the names.
+ * Tested in: test/membership/totem-paper.test.ts
  */
 import type { Incarnation, NodeId, RingId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";

@@ -5,6 +5,7 @@
  * sets); corosync exec/totemsrp.c: memb_state_recovery_enter, memb_state_operational_enter.
  * Deviations: counters belong to one attempt; copies of the old ring survive an abandoned attempt;
  * obligations travel in the commit token, so that all who come along deliver the same messages.
+ * Tested in: test/membership/state-table.test.ts, test/sim/ring-acceptance.test.ts
  * RECOVERY1  At installation nothing of the new ring is missing: aru equals high.
  * RECOVERY2  All members install within one rotation, before any new message is ordered.
  * RECOVERY3  Who acknowledged an exchange delivers its messages later even if the attempt was

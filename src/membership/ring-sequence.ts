@@ -4,6 +4,7 @@
  * corosync exec/totemsrp.c: memb_ring_id_set.
  * Deviation: the durable value is an upper bound written ahead, so that no disk is in the way of
  * the token.
+ * Tested in: test/membership/lying-members.test.ts
  * SEQUENCE1  A ring sequence never repeats: a restart begins above every sequence the last life
  *     used.
  * SEQUENCE2  No sequence is taken over from others that no clock explains. Those of a cluster begin

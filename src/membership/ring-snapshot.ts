@@ -1,5 +1,6 @@
 /**
  * The ring as the status shows it. Knows where the figures are; decides nothing.
+ * Tested in: test/membership/buffers.test.ts
  */
 import type { Lanes } from "./lanes.ts";
 import type { RingEffects } from "./ring-effects.ts";

@@ -3,6 +3,7 @@
  * Knows its neighbours, its queue and its last visit; does not know how rings form or end.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token,
  * orf_token_send_initial, timer_function_token_hold_retransmit_timeout.
+ * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  * ROTATION1  The token is passed on before anything is delivered, to keep it moving.
  * ROTATION2  What this node has ordered is known to it: a message in its name that it does not know
  *     is refused, and where its next one should be, there is none.

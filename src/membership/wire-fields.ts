@@ -1,6 +1,7 @@
 /**
  * Single fields of a frame as the codec hands them over → checked values.
  * Knows ranges; does not know the messages. Source: ring.proto.
+ * Tested in: test/membership/wire.test.ts
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { nodesMax, parseNodeId, ringSeqMax } from "../model/ids.ts";

@@ -3,6 +3,7 @@
  * Knows field numbers and wire types; does not know what the fields mean.
  * Source: the protobuf encoding specification; ring.proto for the fields.
  * Deviation: unknown fields are refused, since the envelope carries a version.
+ * Tested in: test/membership/wire.test.ts
  * WIRE1  The codec cannot throw on bytes that passed: every varint ends, every length is in bounds.
  */
 

@@ -2,6 +2,7 @@
  * Which resources put an address on an interface of their node.
  * Knows the configuration only; does not judge whether the address is one.
  * Source: rgmanager's ip.sh; IPaddr2, IPaddr and IPv6addr of ClusterLabs resource-agents 4.12.
+ * Tested in: test/config/host-check.test.ts, test/services/external-agent.test.ts
  */
 import type { ResourceConf } from "./conf.ts";
 

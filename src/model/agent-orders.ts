@@ -1,6 +1,7 @@
 /**
  * What resource agents ask of the operating system, and what comes back. An order holds everything:
  * whoever performs it chooses nothing, retries nothing and adds nothing.
+ * Tested in: test/vip/ip-agent.test.ts
  */
 import type { ServiceName } from "./ids.ts";
 import type { Ms } from "./time.ts";

@@ -1,6 +1,7 @@
 /**
  * The cluster configuration as plain, complete, validated values: what `config/` produces and every
  * machine receives. Defaults are already filled in; durations are already milliseconds.
+ * Tested in: test/config/conf-values.test.ts
  */
 import type { NodeId, NodeName, ServiceName } from "./ids.ts";
 import { type Ms, ms } from "./time.ts";

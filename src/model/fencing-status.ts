@@ -1,6 +1,7 @@
 /**
  * What the fence commands may show, as plain data: the fence domain, and how each node is fenced.
  * The daemon produces it, the control socket carries it. Times are seconds since 1970.
+ * Tested in: test/cli/fence-commands.test.ts
  */
 
 export type FencingStatus = {

@@ -1,6 +1,7 @@
 /**
  * The names of things: brands and their only parsers.
  * A brand is created here and nowhere else.
+ * Tested in: test/control/protocol.test.ts, test/membership/wire.test.ts
  */
 
 declare const nodeIdBrand: unique symbol;

@@ -1,6 +1,7 @@
 /**
  * The three kinds of outcome: a value, a refusal, or a broken invariant.
  * Knows nothing of the cluster.
+ * Tested in: test/node/work-in-parts.test.ts
  */
 
 /** A value, or the typed reason why there is none. */

@@ -1,6 +1,7 @@
 /**
  * A quorate membership as its members remember it and tell others. A shape, without meaning: what
  * follows from it is decided in `quorum/`.
+ * Tested in: test/quorum/last-quorate.test.ts
  */
 import { count, list, nodeId, record, type Shaped } from "./shape.ts";
 

@@ -1,4 +1,7 @@
-/** What operators can ask of a service, by the words of the control socket and of the ring. */
+/**
+ * What operators can ask of a service, by the words of the control socket and of the ring.
+ * Tested in: test/services/service-table.test.ts
+ */
 
 export const serviceOperations = [
   "enable",

@@ -1,6 +1,7 @@
 /**
  * Shapes: descriptions of plain values that turn `unknown` into a typed value or null.
  * Used wherever JSON comes in: ordered messages, snapshots, the control socket.
+ * Tested in: test/fuzz/onslaught.test.ts
  */
 import { type NodeId, parseNodeId, parseServiceName, type ServiceName } from "./ids.ts";
 

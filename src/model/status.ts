@@ -1,6 +1,7 @@
 /**
  * All that the commands may show, as plain data. The daemon produces it, the control socket carries
  * it as JSON, `cli/status-text.ts` prints it. Times are wall-clock seconds since 1970.
+ * Tested in: test/cli/status-text.test.ts, test/control/protocol.test.ts
  */
 
 export type ServiceState =

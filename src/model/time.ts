@@ -1,5 +1,6 @@
 /**
  * Durations and instants. The core counts in milliseconds; configuration counts in seconds.
+ * Tested in: test/config/timers.test.ts
  */
 
 declare const msBrand: unique symbol;

@@ -1,6 +1,7 @@
 /**
  * Text from outside, made fit for a terminal: what an agent prints, what a name in a frame holds.
  * Source: ECMA-48; Unicode TR9 for the marks that turn the order of what is read.
+ * Tested in: test/io/log-sink.test.ts
  */
 
 /** Controls, marks of direction and what cannot be seen, and separators that begin a line. */

@@ -1,5 +1,6 @@
 /**
  * What one life of the node hands to the next one of the same process.
+ * Tested in: test/sim/cluster.test.ts
  */
 import type { QuorumMemory } from "../model/quorate-view.ts";
 import type { LocalServices } from "../services/local-services.ts";

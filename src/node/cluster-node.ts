@@ -1,6 +1,6 @@
 /**
- * One node of the cluster: hands each machine's outputs to the next machine, and this only.
- * Ring events come in, agent orders and ordered messages go out; performs nothing itself.
+ * One node of the cluster: hands each machine's outputs to the next one, and performs nothing.
+ * Tested in: test/services/rgmanager.test.ts, test/scripts/transcripts.test.ts
  * N1  No service is started without a lease that the guard knows.
  * N2  A node whose history ended takes a new life and proves itself clean before it is ready.
  *

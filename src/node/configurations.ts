@@ -5,6 +5,7 @@
  * `services/`.
  * Source: cluster.conf(5); cman commands.c: reload_config.
  * Deviation: nodes, quorum, fencing, ring and logging do not change while the daemon runs.
+ * Tested in: test/services/configuration-change.test.ts
  * CHANGE4  The configuration in force here changes only with a history that goes on here.
  */
 import type { ClusterConf } from "../model/conf.ts";

@@ -2,6 +2,7 @@
  * What this node hears of ids that more than one process uses, told to all members: whoever does
  * not hear both processes, or hears only the wrong one, has to know, too.
  * Does not know frames, nor what is done about it.
+ * Tested in: test/e2e/cloned-node.test.ts
  * CONTEST3  What the members know and what is heard here are brought together again in every ring.
  */
 import type { FenceDomain } from "../fencing/fence-domain.ts";

@@ -2,6 +2,7 @@
  * A rolling digest of a history: equal histories have equal digests on all members.
  * Guards against divergence by accident, not against an adversary; frames are authenticated below.
  * Source: FNV-1a, run as two lanes of 32 bits with different offsets.
+ * Tested in: test/services/configuration-change.test.ts
  */
 
 const prime = 0x01000193;

@@ -1,5 +1,6 @@
 /**
  * Tags an ordered payload with the layer that owns it.
+ * Tested in: test/fuzz/onslaught.test.ts
  */
 import { fenceMessage } from "../fencing/fence-messages.ts";
 import { either, literal, record, type Shaped } from "../model/shape.ts";

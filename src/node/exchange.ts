@@ -1,6 +1,7 @@
 /**
  * The state exchange of one configuration: collects what every member says of itself.
  * Concludes nothing before all have spoken; what follows is decided by `services/table-sync.ts`.
+ * Tested in: test/node/guarded-starts.test.ts, test/node/quorum-orders.test.ts
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";

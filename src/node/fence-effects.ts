@@ -1,5 +1,6 @@
 /**
  * Turns what the fence domain asks for into outputs of the node, and notes it. Decides nothing.
+ * Tested in: test/fencing/acceptance.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
 import type { FenceBoard } from "./fence-board.ts";

@@ -2,6 +2,7 @@
  * When the wait for a lost node begins: at its last sign of life, or later, where a watchdog may
  * end its services later than its guard would.
  * Knows what each node has said of its watchdog, here. Does not know who is lost.
+ * Tested in: test/node/watchdog-waits.test.ts
  * SIGNS1  A node that has not said otherwise may have a watchdog: whoever was started anew, or
  *     never heard it, waits longer.
  */

@@ -1,6 +1,7 @@
 /**
  * Wakes the node when its lease ends, and tells the guard how long it lasts.
  * Knows the lease, not what hangs on it.
+ * Tested in: test/node/watchdog-waits.test.ts
  * LEASE3  One timer for many renewals: when it is over it is armed again for what is left.
  * LEASE4  The guard hears what it does at the end with every lease, and at once when that changes.
  */

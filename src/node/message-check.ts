@@ -3,6 +3,7 @@
  * configured, or larger than what can travel on. It is refused before it becomes part of a history.
  * Knows the configured nodes, which never change while the cluster runs: so every member refuses
  * the same messages, and histories stay equal.
+ * Tested in: test/fuzz/onslaught.test.ts
  */
 import type { FenceMessage } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";

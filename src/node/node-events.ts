@@ -1,5 +1,6 @@
 /**
  * What goes into a cluster node and what comes out of it: the border between core and shell.
+ * Tested in: test/node/work-in-parts.test.ts
  */
 import type { FenceOrder } from "../fencing/fence-round.ts";
 import type { RingConfiguration } from "../membership/ring-events.ts";

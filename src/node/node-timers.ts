@@ -1,5 +1,6 @@
 /**
  * Whom each timer of a node is for. Decides nothing.
+ * Tested in: test/node/quorum-orders.test.ts
  */
 import type { LeaseTimer } from "./lease-timer.ts";
 import type { NodeTimer } from "./node-events.ts";

@@ -1,5 +1,6 @@
 /**
  * Whom each wish of a user or operator of this node is for. Decides nothing.
+ * Tested in: test/node/quorum-orders.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";

@@ -1,5 +1,6 @@
 /**
  * The outputs of one step of a node, in order, with the clocks of the moment.
+ * Tested in: test/node/work-in-parts.test.ts
  */
 import type { LogPriority } from "../model/conf.ts";
 import type { Envelope } from "./envelope.ts";

@@ -1,5 +1,6 @@
 /**
  * This node's own part: its life, its services, and the requests of its users that are waiting.
+ * Tested in: test/services/rgmanager.test.ts, test/services/loss-of-quorum.test.ts
  * OWN1  A start, of a service or of a part, is begun only while the lease is held and guarded;
  *     until then it waits, and what has to be stopped meanwhile is stopped.
  * OWN3  An operation on a new service waits until that was stopped once.

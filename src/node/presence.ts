@@ -1,6 +1,7 @@
 /**
  * What this node says of its own part in the total order: that it is ready, is leaving, has left;
  * and how its part ends. Does not know rings or votes.
+ * Tested in: test/node/services-off.test.ts
  * PRESENCE1  `ready` is said once for each life and ring, when nothing of an earlier life is left;
  *     before the node is unfenced only for others' sake, who must know that it runs nothing.
  * PRESENCE2  While a clean-up lasts long, what is verified is said of each service by itself:

@@ -4,6 +4,7 @@
  * Source: cman commands.c: do_cmd_kill_node, do_process_leave, do_cmd_set_expected.
  * Deviation: fewer votes are expected only when who is absent is known to be off, or an operator
  * vouches for it in a whole sentence.
+ * Tested in: test/node/quorum-orders.test.ts
  * ORDER1  A kill is carried out by its victim alone; for the others it is lost like any that
  *     crashed, and fencing decides when its services may start elsewhere.
  * ORDER2  A change holds for the ring in which it was proposed, or not at all.

@@ -1,5 +1,6 @@
 /**
  * What the outputs of the replicated state come to on this node, in order. Decides nothing.
+ * Tested in: test/node/work-in-parts.test.ts
  */
 import type { FenceBoard } from "./fence-board.ts";
 import { performFence } from "./fence-effects.ts";

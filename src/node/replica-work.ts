@@ -1,6 +1,7 @@
 /**
  * Carries out what is ordered, a bounded part of it in each step of the node: whatever else there
  * is to do must not wait for a decision about every service. Decides nothing.
+ * Tested in: test/node/work-in-parts.test.ts
  * WORK1  What has been begun goes on without another event: the node asks for a step of its own.
  */
 import type { NodeInput } from "./node-events.ts";

@@ -1,6 +1,7 @@
 /**
  * The replicated state on this node: its history, the fence domain and the service table.
  * Applies ordered messages; does not know rings, leases or what this node runs itself.
+ * Tested in: test/node/work-in-parts.test.ts
  * R1  Outputs of what was delivered after a transitional configuration are held until the next
  *     exchange has shown that this history goes on; a history that ends takes them with it.
  * R2  `ready` passes the fence domain first, which holds it while agents are at work.

@@ -1,6 +1,7 @@
 /**
  * Moves table time on when the retry of a service falls due: the lowest ready node says so in the
  * total order. Knows the table's next instant only, not which service waits for it.
+ * Tested in: test/services/rgmanager.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import { ms } from "../model/time.ts";

@@ -4,6 +4,7 @@
  * Source: rgmanager rg_state.c: rg_inquorate stops everything.
  * Deviation: a service that no other node may run, and that holds nothing another one could hold,
  * goes on (bound): stopping it would protect nothing.
+ * Tested in: test/node/guarded-starts.test.ts, test/services/loss-of-quorum.test.ts
  * N3  At the end of the lease everything is killed, also what is bound: the work of a service that
  *     floats may live in its processes. Only a node that is sure of having nothing that floats
  *     leaves them alone.

@@ -1,5 +1,6 @@
 /**
  * What the service table's outputs come to on this node. Decides nothing.
+ * Tested in: test/services/rgmanager.test.ts
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";

@@ -1,6 +1,7 @@
 /**
  * What a node says of itself in a state exchange, what the authority sends to those who lack the
  * state, and how that waits with them until they can read its configurations.
+ * Tested in: test/services/configuration-change.test.ts
  * TRANSFER1  What is ordered after a snapshot is applied after it, however long reading takes.
  */
 import type { NodeId, RingId } from "../model/ids.ts";

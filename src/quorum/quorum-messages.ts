@@ -4,6 +4,7 @@
  * Source: cman commands.c: do_process_leave (removed), do_cmd_kill_node, do_cmd_set_expected,
  * do_cmd_set_votes; votequorum(5): last_man_standing.
  * Deviation: all travel in the total order, so that all members act at the same point.
+ * Tested in: test/quorum/decisions.test.ts
  * AGREED1  A change is proposed, then agreed. Whoever hears `agreed` knows that every member has
  *     heard, or will hear, the proposal: nobody goes by the new terms while another has no idea of
  *     them.

@@ -3,6 +3,7 @@
  * Source: rgmanager restree.c: res_exec, build_env, add_ocf_stuff.
  * Deviation: PATH and LC_ALL are set, and the processes carry marks by which their descendants are
  * found again, however they detach.
+ * Tested in: test/services/external-agent.test.ts, test/services/service-worker.test.ts
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { AgentConf, ResourceConf } from "../model/conf.ts";

@@ -1,6 +1,7 @@
 /**
  * What agents of all dialects find in their environment besides their parameters: marks, by which
  * their descendants are found again however they detach, and what is known of the other nodes.
+ * Tested in: test/services/external-agent.test.ts, test/services/external-worker.test.ts
  */
 import type { ResourceConf } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";

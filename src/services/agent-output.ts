@@ -1,6 +1,7 @@
 /**
  * What an agent printed, as it is repeated in the log, the status and the decisions of its service.
  * Knows neither the agent nor what its words mean.
+ * Tested in: test/model/secrets.test.ts
  * OUTPUT1  No secret of the resource is in it, and nothing that a terminal would obey.
  */
 import { maskSecrets, type Parameters } from "../model/secrets.ts";

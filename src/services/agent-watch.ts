@@ -1,6 +1,7 @@
 /**
  * What agents on this node have been doing for too long, and what there was no room for: in words,
  * as numbers, and now and then in the log. Ends nothing; the limits of the agents do.
+ * Tested in: test/services/check-schedule.test.ts
  */
 import type { AgentOrder } from "../model/agent-orders.ts";
 import type { ServiceName } from "../model/ids.ts";

@@ -1,6 +1,7 @@
 /**
  * What every dialect of agents is told of one call: the action, and where and for whom it is made.
  * Does not know which agent is called, nor how.
+ * Tested in: test/services/external-agent.test.ts, test/services/systemd-agent.test.ts
  */
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import type { Patience } from "../model/patient-order.ts";

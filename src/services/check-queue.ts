@@ -1,5 +1,6 @@
 /**
  * Services that wait to be checked, each once, for its most urgent cause. Knows no rules.
+ * Tested in: test/services/check-schedule.test.ts
  */
 import type { ServiceName } from "../model/ids.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Which services must be gone from this node before anything else begins, and how far that is.
  * Begins and ends nothing itself.
+ * Tested in: test/services/local-services.test.ts, test/services/loss-of-quorum.test.ts
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
  * L7  `stand-down` leaves alone what is started and bound to this node. It is checked, and nothing

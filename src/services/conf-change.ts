@@ -7,6 +7,7 @@
  * Deviations: one refusal, one stop that fails, or a service that is busy, failed, frozen or lost
  * with its node leaves the old configuration in force as a whole; a service that an operator has
  * disabled stays disabled when its definition changes.
+ * Tested in: test/services/configuration-change.test.ts
  * CHANGE1  The configuration changes only when every member of the view has accepted it.
  * CHANGE2  It changes only when nothing runs any more of what it does not contain.
  * CHANGE3  A node that might be running a service unseen is not made to look as if it could not.

@@ -2,6 +2,7 @@
  * What a start that failed has left behind, by its own word: nobody has been served by it, so that
  * what other nodes have kept meanwhile is as good as before.
  * Source: LSB 3.1, exit status of init scripts; OCF resource agent API 1.1: 5, 6 and 7.
+ * Tested in: test/services/loss-of-quorum.test.ts
  */
 import type { AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf } from "../model/conf.ts";

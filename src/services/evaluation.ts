@@ -7,6 +7,7 @@
  * could start is tried again after a growing pause; nothing starts while a node that might already
  * be running it is unaccounted for; while services are locked a service that had to be stopped is
  * started again where it was, and nowhere else.
+ * Tested in: test/services/service-table.test.ts, test/services/transitions.test.ts
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";

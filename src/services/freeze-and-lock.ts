@@ -5,6 +5,7 @@
  * Deviations: unfreezing and unlocking evaluate, so that nothing that happened meanwhile is lost;
  * a member that joins learns both flags with the table; a node that leaves stops its frozen
  * services, since it leaves nobody behind to look after them.
+ * Tested in: test/services/request-table.test.ts
  */
 
 import { done, refused } from "../model/request-outcome.ts";

@@ -3,6 +3,7 @@
  * without its agent, and things that only its agent can release.
  * Runs nothing.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
+ * Tested in: test/services/external-agent.test.ts, test/services/leftovers.test.ts
  */
 import { writtenAddress } from "../model/address-holders.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";

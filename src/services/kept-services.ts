@@ -1,6 +1,8 @@
 /**
  * What a node has kept without quorum, in the table to which it comes back.
  * Does not know why it was kept, nor whether it is current: the node says what may go on.
+ * Tested in: test/services/loss-of-quorum.test.ts
+ * T5  What a node has kept without quorum is started there at its `ready`, or stopped.
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { beginStop, followDependency } from "./evaluation.ts";

@@ -1,5 +1,6 @@
 /**
  * What goes into and comes out of the services of one node (local-services.ts).
+ * Tested in: test/services/local-services.test.ts
  */
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";

@@ -2,6 +2,7 @@
  * The jobs of the places on one node: what is being done with a service, order by order. Each place
  * has one job at most.
  * Does not know when a job may begin, nor what follows from its end.
+ * Tested in: test/services/local-services.test.ts
  * JOB1  A start that is given up is answered when its agent has ended: stop and start of a service
  *     never run side by side.
  */

@@ -1,6 +1,7 @@
 /**
  * The places of the services on one node: what is being done with each, and whose the report of an
  * action is. Knows no rules; it answers without a walk through all services.
+ * Tested in: test/services/local-services.test.ts
  * PLACES1  After `setJob` and `setRemains` the place of an action, and the numbers of jobs and of
  *     floating services, agree with the places.
  */

@@ -5,6 +5,7 @@
  * Deviations: a service that was being disabled ends disabled instead of being restarted elsewhere;
  * one that was recovering goes on with its chain instead of resting for ever; one whose stop failed
  * there is stopped, since nothing of it can be left.
+ * Tested in: test/services/service-table.test.ts, test/node/services-off.test.ts
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { done, failed } from "../model/request-outcome.ts";

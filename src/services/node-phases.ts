@@ -3,8 +3,8 @@
  * services when a node passes from one to the next.
  * Does not know how a node is fenced, nor how it finds out that it runs nothing.
  * Source: rgmanager groups.c, main.c: membership_update.
+ * Tested in: test/services/service-table.test.ts
  * T2  A lost node's services change only when it is fenced or has proven itself clean.
- * T5  What a node has kept without quorum is started there at its `ready`, or stopped.
  *
  *   absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
  *                      ▲  └─ready, not unfenced─► clean ──unfenced──► ready

@@ -1,5 +1,6 @@
 /**
  * Which call of a service's worker an operation of the table stands for.
+ * Tested in: test/services/local-services.test.ts
  */
 import type { AgentCall } from "../model/agent-orders.ts";
 import type { ServiceConf } from "../model/conf.ts";

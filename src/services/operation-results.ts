@@ -2,6 +2,7 @@
  * What follows when an operation of a service has ended, or when a status check failed.
  * Source: rgmanager rg_state.c: svc_start, _svc_stop_finish, handle_recover_req; rg_thread.c.
  * Deviation: the stop that a recovery has done is not done again by policy `disable`.
+ * Tested in: test/services/retries.test.ts, test/services/service-table.test.ts
  */
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";

@@ -3,6 +3,7 @@
  * agent is asked once more, since the kill may have ended what it waited for.
  * Does not know which agent it is.
  * Source: LSB 3.1, exit status of `status`; the OCF resource agent API 1.1, 7 = not running.
+ * Tested in: test/services/external-agent.test.ts, test/services/script-agent.test.ts
  * OVERDUE1  The kill is no verdict. What the resource does may be done by a process of another one,
  *     as with a broker that one service starts and another promotes: an empty cgroup proves
  *     nothing. The resource is off when its stop then succeeds, or its status says so in a word

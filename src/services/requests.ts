@@ -6,6 +6,7 @@
  * cleaned up where it failed, by force if need be, not where it was asked; what awaits fencing or
  * is in recovery is refused instead of being started twice; while services are locked nothing is
  * stopped that could not be started again.
+ * Tested in: test/services/request-table.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";

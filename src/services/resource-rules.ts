@@ -3,6 +3,7 @@
  * and the status checks with their intervals.
  * Source: resource-agents service.sh, script.sh, ip.sh, fs.sh, nfsserver.sh, nfsexport.sh, netfs.sh
  * (special/child, actions).
+ * Tested in: test/services/resource-tree.test.ts
  */
 import type { ChildRule } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";

@@ -2,6 +2,7 @@
  * The ordered messages of the service layer. Every change of the service table begins with one of
  * them, on the sender too; `at` is the sender's wall clock in ms and only moves table time forward.
  * Source: the events of rgmanager groups.c and rg_thread.c, made explicit.
+ * Tested in: test/services/service-table.test.ts
  */
 
 import { serviceOperations } from "../model/service-operation.ts";

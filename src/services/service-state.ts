@@ -3,6 +3,7 @@
  * Does not know agents, placement or messages.
  * Source: rgmanager include/resgroup.h: rg_state_t; rg_state.c: svc_start, _svc_stop_finish.
  * Deviation: `recovering` is passed through inside one step and never rests.
+ * Tested in: test/services/service-table.test.ts
  * S1  A service that is starting, stopping or recoverable has an operation; a started one may be
  *     under repair; no other state has one.
  * S2  While an operation runs on an owned service, its node is the owner.

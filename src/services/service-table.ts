@@ -8,7 +8,7 @@
  * T3  A service whose unknown holder might run it does not start.
  * T4  What follows from an input is complete before the next one is taken, and before the table
  *     is handed on: in how many parts it is done changes nothing.
- * The phases of the nodes, with T2 and T5, are in node-phases.ts.
+ * T2 is kept by node-phases.ts, T5 by kept-services.ts.
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../model/ids.ts";

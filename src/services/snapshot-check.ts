@@ -3,6 +3,7 @@
  * and numbers that leave room to go on. Knows the configuration; does not know what the state
  * means.
  * Source: the rules S1 to S6 of service-state.ts.
+ * Tested in: test/services/service-table.test.ts
  */
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

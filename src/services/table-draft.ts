@@ -3,6 +3,7 @@
  * rules ask (who is ready, who is legal, what does a service wait for).
  * Iteration is in configuration order for services and by id for nodes: every member computes the
  * same result from the same stream.
+ * Tested in: test/services/service-index.test.ts, test/services/service-table.test.ts
  */
 import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";

@@ -1,5 +1,6 @@
 /**
  * What goes into and comes out of the replicated service table (service-table.ts).
+ * Tested in: test/services/placement-cases.test.ts
  */
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";

@@ -2,6 +2,7 @@
  * The replicated state of the services, as every member has it and as it travels to a joiner: the
  * nodes, the services, and a configuration that is under way. Shapes only; what is true of them
  * together is checked in snapshot-check.ts.
+ * Tested in: test/services/service-table.test.ts
  */
 import {
   count,

@@ -1,6 +1,7 @@
 /**
  * `<action>` elements inside a definition: how they change the actions of its agent.
  * Source: rgmanager reslist.c: _get_actions_ccs, store_action.
+ * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 
 import { attributeOf, type Section, sectionsNamed } from "../config/section.ts";

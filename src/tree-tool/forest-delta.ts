@@ -2,6 +2,7 @@
  * What a change of the configuration asks for: which resources and which of their occurrences must
  * be stopped, started or reconfigured.
  * Source: rgmanager reslist.c: rescmp; restree.c: resource_delta, resource_tree_delta.
+ * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 import type { Forest, Occurrence } from "./forest.ts";
 import type { Resource } from "./resource-list.ts";

@@ -2,6 +2,7 @@
  * The trees of a configuration: every element below `<rm>` whose type is known is a tree of its
  * own. References are resolved, and what cannot be used is skipped with the original's message.
  * Source: rgmanager restree.c: build_tree, do_load_resource, assign_restart_policy.
+ * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 import { attributeOf, childSections, type Section } from "../config/section.ts";
 import type { Resource, ResourceList, Say } from "./resource-list.ts";

@@ -1,4 +1,7 @@
-/** The program rg_test-ts: connects the command to its process. Knows nothing of resources. */
+/**
+ * The program rg_test-ts: connects the command to its process. Knows nothing of resources.
+ * Tested in: test/tree-tool/rg-test.test.ts
+ */
 import { processTerminal } from "../cli/terminal.ts";
 import { askWholeDirectory } from "../io/agent-metadata-run.ts";
 import { readText } from "../io/text-file.ts";

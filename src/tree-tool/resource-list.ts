@@ -3,6 +3,7 @@
  * as the tree meets them. What cannot be used is left out with a message.
  * Source: rgmanager reslist.c: load_resources, load_resource, store_resource, load_defaults.
  * Deviation: an unusable element does not take those after it along.
+ * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 
 import type { AgentParameter } from "../config/agent-tables.ts";

@@ -16,7 +16,7 @@ import {
 import { parseXml } from "../config/xml.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { version } from "../model/version.ts";
-import { childRulesIn } from "./child-rules.ts";
+import type { RulesOf } from "../services/resource-tree.ts";
 import { type Forest, growForest } from "./forest.ts";
 import { compareForests, type Marks } from "./forest-delta.ts";
 import { type Resource, ResourceList, type Say } from "./resource-list.ts";
@@ -221,4 +221,9 @@ export function formatCalls(
   }[action];
   const calls = callsFor(trees, { action, type, key }, childRulesIn(rules));
   return [before, ...calls, after].map((line) => `${line}\n`).join("");
+}
+
+/** The child lists of these rules, as the order of a tree asks for them. */
+function childRulesIn(rules: TreeRules): RulesOf {
+  return (type) => rules.get(type)?.children ?? [];
 }

@@ -1,6 +1,7 @@
 /**
  * The rules of resource types as text.
  * Source: rgmanager resrules.c: print_resource_rule.
+ * Tested in: test/tree-tool/rg-test.test.ts
  */
 import type { AgentParameter } from "../config/agent-tables.ts";
 import type { AgentActionConf, ChildRule } from "../model/conf.ts";

@@ -1,6 +1,7 @@
 /**
  * What the tool knows of one resource type: its agent's metadata, file and child list.
  * Source: rgmanager resrules.c: load_resource_rulefile, print_resource_rule.
+ * Tested in: test/tree-tool/rg-test.test.ts
  */
 import { type AgentRule, builtInAgents, ocfRule, systemdRule } from "../config/agent-tables.ts";
 import { agentsByType, type MetadataAnswer } from "../config/found-agents.ts";

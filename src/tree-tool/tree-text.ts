@@ -2,6 +2,7 @@
  * A list of resources, their trees, failover domains and event triggers as text.
  * Source: rgmanager reslist.c: print_resource; restree.c: print_resource_tree; fo_domain.c:
  * print_domains; event.c: print_events.
+ * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 import { attributeOf, onlySection, type Section, sectionsNamed } from "../config/section.ts";
 import { parseFlag } from "../config/value-text.ts";

@@ -4,6 +4,7 @@
  * Source: rgmanager test.c; restree.c: res_start, res_stop, res_condstop, res_condstart.
  * The conditional walks go through siblings as the original's do: those without a level first, in
  * reverse, then the others by start level.
+ * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 import { inLevels, type RulesOf, startOrder, stopOrder } from "../services/resource-tree.ts";
 import type { Occurrence } from "./forest.ts";

@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { fragmentComplaint } from "./fragments.ts";
 import { findFunctions } from "./functions.ts";
 import {
   findCircles,
@@ -16,6 +17,7 @@ import {
   unknownLabels,
 } from "./labels.ts";
 import { maskSource } from "./masked-source.ts";
+import { testComplaint } from "./test-lines.ts";
 import {
   assertionsIn,
   bannedIn,
@@ -261,6 +263,35 @@ test("labels that are cited and not declared are found in comments and titles", 
   t.same(unknownLabels(commentsOf(labelled), declared), ["HEAP3"]);
   t.same(unknownLabels(titlesOfTests(labelled), declared), ["HEAP4"]);
   t.same(unknownLabels("(HEAP5), HEAP6. HEAP1: HEAP12a FD00::1", declared), ["HEAP5", "HEAP6"]);
+  t.end();
+});
+
+test("a source has a test of its name, or names tests that are there", (t) => {
+  const tests = ["test/io/queue.test.ts", "test/node/whole-node.test.ts"];
+  const of = (path: string, text = "/** A header. */\n") => testComplaint({ path, text }, tests);
+  t.equal(of("src/io/queue.ts"), null);
+  t.match(of("src/io/heap.ts"), /^has no heap.test.ts, and its header no line/);
+  const line = (paths: string) => `/**\n * A heap.\n * Tested in: ${paths}\n */\n`;
+  t.equal(of("src/io/heap.ts", line("test/io/queue.test.ts, test/node/whole-node.test.ts")), null);
+  t.match(of("src/io/heap.ts", line("test/io/queue.test.ts, test/io/gone.test.ts")), /: \S+gone/);
+  t.match(of("src/io/queue.ts", line("test/io/gone.test.ts")), /not there/);
+  t.match(of("src/io/heap.ts", `const a = 1;\n${line("test/io/queue.test.ts")}`), /has no/);
+  t.end();
+});
+
+test("what is short, has one importer and nothing to be known by is a fragment", (t) => {
+  const header = (line: string) => `/**\n * Half of a heap.\n${line} */\n`;
+  const of = (text: string, ...importers: readonly string[]) =>
+    fragmentComplaint({ path: "src/io/half.ts", text, importers }, ["test/io/queue.test.ts"]);
+  const short = `${header("")}const a = 1;\n`;
+  t.match(of(short, "src/io/heap.ts"), /^1 lines that only src\/io\/heap.ts needs/);
+  t.equal(of(short, "src/io/heap.ts", "src/io/queue.ts"), null, "two importers");
+  t.equal(of(short), null, "a program");
+  t.equal(of(header("") + "const a = 1;\n".repeat(40), "src/io/heap.ts"), null, "long");
+  t.equal(of(header(" * HEAP1  It is a heap.\n"), "src/io/heap.ts"), null, "an invariant");
+  t.equal(of(header(" * Source: Knuth.\n"), "src/io/heap.ts"), null, "a source");
+  const queue = { path: "src/io/queue.ts", text: short, importers: ["src/io/heap.ts"] };
+  t.equal(fragmentComplaint(queue, ["test/io/queue.test.ts"]), null, "a test");
   t.end();
 });
 
