@@ -1,5 +1,6 @@
 // Reads tap's stream: prints a line for each test file, every failed assertion with its diagnosis
-// and every skip with its reason, and counts.
+// and every skip with its reason, and counts. The line of a file is printed when the next one
+// begins, and names that as well: the last line of a run that hangs says where it hangs.
 //
 // A test's own line repeats the result of its assertions and is not counted; a file that fails
 // without a failed assertion (killed, hung, nothing found) counts as one failure.
@@ -18,9 +19,15 @@ export class TapReport {
   /** Indentation of the diagnosis that is being printed, or null. */
   #diagnosis = null;
   #mayDiagnose = null;
+  #files;
+  #filesDone = 0;
+  /** What became of the file before, until the next one begins. */
+  #fileBefore = null;
 
-  constructor(print) {
+  /** `files`: how many there are. */
+  constructor(print, files) {
     this.#print = print;
+    this.#files = files;
   }
 
   read(line) {
@@ -29,6 +36,7 @@ export class TapReport {
     if (subtest !== null) {
       this.#open.length = subtest[1].length / 4;
       this.#open.push(subtest[2]);
+      if (this.#open.length === 1) this.#printProgress(`now ${subtest[2]}`);
       return;
     }
     const result = resultLine.exec(line);
@@ -37,6 +45,7 @@ export class TapReport {
 
   /** What tap's exit code adds: a run that failed in a way no line told. */
   counts(exitCode) {
+    if (this.#fileBefore !== null) this.#printProgress(null);
     const silent = exitCode !== 0 && this.#failed === 0 ? 1 : 0;
     if (silent > 0) this.#print(`FAILED tap ended with exit code ${exitCode}`);
     const nothing = exitCode === 0 && this.#passed === 0 && this.#failed === 0 ? 1 : 0;
@@ -70,8 +79,17 @@ export class TapReport {
 
   #readFile({ failed, name, time, indent }) {
     if (failed && this.#failedInFile === 0) this.#fail(name, indent);
-    else if (!failed) this.#print(`ok ${name} (${(Number(time ?? 0) / 1000).toFixed(1)} s)`);
     this.#failedInFile = 0;
+    if (this.#filesDone === this.#files) return;
+    this.#filesDone += 1;
+    const seconds = (Number(time ?? 0) / 1000).toFixed(1);
+    this.#fileBefore = `${failed ? "failed" : "ok"} ${name} (${seconds} s)`;
+  }
+
+  #printProgress(next) {
+    const parts = [this.#fileBefore, next].filter((part) => part !== null);
+    this.#print(`[${this.#filesDone}/${this.#files}] ${parts.join("; ")}`);
+    this.#fileBefore = null;
   }
 
   #fail(path, indent) {

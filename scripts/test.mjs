@@ -1,13 +1,29 @@
-// `npm test`: builds, lints and runs the tests; prints failures as they come and a closing line.
+// `npm test`: builds, lints and runs the tests; prints failures as they come, a line for each test
+// file, which says how many are done and which one is next, and a closing line.
 // Usage: npm test [-- compiled test files or options of tap]. REWRITE=1 rewrites golden files.
+// `npm run test:unit` leaves out what starts daemons, brokers or guards, and long searches.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { TapReport } from "./tap-report.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const startedAt = performance.now();
+
+/** What waits for real processes, or searches for long: folders, and files of other folders. */
+const slowFolders = ["broker", "e2e", "fuzz", "netns"];
+const slowFiles = [
+  "daemon/guard-link",
+  "daemon/ring-thread",
+  "guard/guard-process",
+  "guard/guard-watchdog",
+  "sim/cluster",
+  "sim/group-runs",
+  "sim/quorum-options",
+  "sim/ring",
+  "sim/searches",
+];
 
 process.exitCode = await main();
 
@@ -17,7 +33,9 @@ async function main() {
   if (!testClassIsBuilt() && !step("tap build", "npx", ["tap", "build"])) {
     return close({ passed: 0, failed: 1 });
   }
-  const counts = await runTests(process.argv.slice(2));
+  const words = process.argv.slice(2);
+  const unit = words[0] === "--unit";
+  const counts = await runTests(unit ? words.slice(1) : words, unit ? quickTests() : allTests());
   return close({ ...counts, failed: counts.failed + (clean ? 0 : 1) });
 }
 
@@ -41,12 +59,27 @@ function testClassIsBuilt() {
   return existsSync(built) && !readFileSync(built, "utf8").includes("@tapjs/typescript");
 }
 
-async function runTests(words) {
-  const tap = spawn("npx", ["tap", "--reporter=tap", ...words], {
+/** As paths without ending; what is compiled and has no source any more is not run. */
+function allTests() {
+  const paths = readdirSync(`${root}test`, { recursive: true }).sort();
+  const endings = /\.test\.ts$/;
+  return paths.filter((path) => endings.test(path)).map((path) => path.replace(endings, ""));
+}
+
+function quickTests() {
+  const isSlow = (path) => slowFolders.includes(path.split("/")[0]) || slowFiles.includes(path);
+  return allTests().filter((path) => !isSlow(path));
+}
+
+/** `words` may name files; otherwise those of `tests` are run. */
+async function runTests(words, tests) {
+  const named = words.filter((word) => word.endsWith(".test.js"));
+  const files = named.length > 0 ? [] : tests.map((path) => `build/test/${path}.test.js`);
+  const tap = spawn("npx", ["tap", "--reporter=tap", ...words, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const report = new TapReport((text) => console.log(text));
+  const report = new TapReport((text) => console.log(text), named.length || files.length);
   const ended = new Promise((resolve) => {
     tap.on("close", (code) => resolve(code ?? 1));
   });
