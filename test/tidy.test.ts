@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
+import { citationComplaint, citationsIn, parseCases, uncitedCases } from "./tidy/cases.ts";
 import { fragmentComplaint } from "./tidy/fragments.ts";
 import { findFunctions } from "./tidy/functions.ts";
 import {
@@ -302,6 +303,18 @@ test("every source says where it is tested", (t) => {
     return complaint === null ? [] : [complaint];
   });
   none(t, "tests", complaints);
+  t.end();
+});
+
+test("every acceptance case is tested, and every title says what its case is", (t) => {
+  const cases = parseCases(readFileSync(join(root, "test/cases.txt"), "utf8"));
+  const citing = tests.filter(({ path }) => !path.startsWith("test/tidy/"));
+  const complaints = each(citing, ({ text }) =>
+    citationsIn(text).flatMap((citation) => citationComplaint(citation, cases) ?? []),
+  );
+  none(t, "citations", complaints);
+  const citations = citing.flatMap(({ text }) => citationsIn(text));
+  none(t, "cases that no title cites", uncitedCases(cases, citations));
   t.end();
 });
 

@@ -31,7 +31,7 @@ test("the launcher works through a chain of symbolic links", async (t) => {
   t.match(await run(join(directory, "clustat"), ["-v"]), { out: /version/, exit: 0 });
 });
 
-test("case 29: every option prints and exits as clustat does", async (t) => {
+test("every option prints and exits as clustat does", async (t) => {
   const { socketPath, backend } = await serve(t);
   const stopped = { owner: 0, lastOwner: 1 };
   backend.shown = exampleStatus({

@@ -1,3 +1,7 @@
+/**
+ * The command fence_ack-ts: what it asks, what it prints, and how it exits.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import { fenceAck } from "../../src/cli/fence-ack.ts";
 import { serve, temporarySocket } from "../control/served.ts";

@@ -82,7 +82,7 @@ test("the whole status is byte-exact at several widths", (t) => {
   t.end();
 });
 
-test("case 29: the status at 80 columns is what rgmanager's users know", (t) => {
+test("the status at 80 columns is what rgmanager's users know", (t) => {
   const lines = [
     "Cluster Status for qpid-test @ Mon Mar 10 10:00:00 2014",
     "Member Status: Quorate",
@@ -104,7 +104,7 @@ test("case 29: the status at 80 columns is what rgmanager's users know", (t) => 
   t.end();
 });
 
-test("case 29: the long form, the XML and the inquorate forms are byte-exact", (t) => {
+test("the long form, the XML and the inquorate forms are byte-exact", (t) => {
   const long = { ...everything, long: true };
   sameAsGolden(t, "clustat/states-long.txt", formatStatus(everyState, long).out);
   sameAsGolden(t, "clustat/example.xml", formatXml(exampleStatus(), everything).out);
@@ -127,7 +127,7 @@ test("without services there is no service table", (t) => {
   t.end();
 });
 
-test("case 29: a single service exits with its state", (t) => {
+test("a single service exits with its state", (t) => {
   const exits = Object.keys(serviceStateNumbers).map((name) => {
     const query = { ...everything, service: `service:${name}` };
     const { exit } = formatStatus(everyState, query);

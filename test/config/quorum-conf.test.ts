@@ -1,4 +1,7 @@
-/** What decides without a majority, as the file says it; and what agents are told by it. */
+/**
+ * What decides without a majority, as the file says it; and what agents are told by it.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { formatComplaints } from "../../src/config/complaint.ts";

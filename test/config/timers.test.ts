@@ -1,4 +1,7 @@
-/** Tables of the arithmetic: ids, addresses, ring timers, lease, durations, integers, names. */
+/**
+ * Tables of the arithmetic: ids, addresses, ring timers, lease, durations, integers, names.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import { test } from "tap";
 import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "../../src/config/cluster-id.ts";

@@ -1,4 +1,7 @@
-/** Real agents: what is killed, logged and told; and the desk that runs them by hand. */
+/**
+ * Real agents: what is killed, logged and told; and the desk that runs them by hand.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,7 @@
+/**
+ * The event loop of the ring's thread: inputs, timers, pauses, and what goes to the main thread.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import { test } from "tap";
 import { RingDriver } from "../../src/daemon/ring-driver.ts";
 import type { RingThreadOutput } from "../../src/daemon/ring-port.ts";

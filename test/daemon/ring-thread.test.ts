@@ -1,3 +1,7 @@
+/**
+ * The thread of the ring over real sockets: how it starts, whom it hears, how it ends.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
 /**
  * Three real daemons with the published configuration: what an operator does, and what goes wrong.
  * Meanwhile a judge from outside looks for a second holder of the address, or a second primary.
+ * Cases: those of the list "service" in test/cases.txt.
  */
 import { enterNamespaces } from "../netns/enter.ts";
 
@@ -160,7 +161,7 @@ test("cases 2, 3, 23: an isolated owner stops first, then others take over", {
   t.comment(judge.gapsInWords(sinceMs));
 });
 
-test("at no moment were there two holders of the address, or two primaries", {
+test("fencing case 23: at no moment were there two holders of the address, or two primaries", {
   skip,
 }, async (t) => {
   t.same(judge.doubles(), []);

@@ -1,6 +1,7 @@
 /**
  * Real daemons with fence devices: unfencing before services, the check of devices, fencing by
  * hand, and fewer expected votes afterwards. The agent of this test notes what it is told.
+ * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
  * Init scripts as they are installed: Debian's own of HAProxy as a `script` resource, and one that
  * is not there.
+ * Cases: those of the list "resource" in test/cases.txt.
  */
 import { enterNamespaces } from "../netns/enter.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Three real daemons with watchdogs, stand-ins that take the power of their node. A judge from
  * outside looks for a second owner all the time.
+ * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { standInProblem } from "../guard/stand-in-watchdog.ts";

@@ -1,4 +1,7 @@
-/** Acceptance cases of fencing on whole simulated clusters, by their number. */
+/**
+ * Acceptance cases of fencing on whole simulated clusters.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import { formatDomain } from "../../src/cli/fence-text.ts";
 import { FenceDesk } from "../../src/daemon/fence-desk.ts";

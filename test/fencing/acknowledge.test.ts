@@ -1,5 +1,6 @@
 /**
- * An operator's word that a node is off: case 22 and case 18 of quorum and fencing.
+ * An operator's word that a node is off: when it counts, and what follows.
+ * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";

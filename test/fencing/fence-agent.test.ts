@@ -1,4 +1,7 @@
-/** What a fence agent is told on standard input, and for how long it may run. */
+/**
+ * What a fence agent is told on standard input, and for how long it may run.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import fc from "fast-check";
 import { test } from "tap";
 import { agentLimitMs, agentPath, agentRun, deviceState } from "../../src/fencing/fence-agent.ts";

@@ -1,4 +1,7 @@
-/** The fence domain: victims, delays, who fences, what a failure leads to, and when one is off. */
+/**
+ * The fence domain: victims, delays, who fences, what a failure leads to, and when one is off.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
 import { id } from "../sim/cluster.ts";

@@ -1,4 +1,7 @@
-/** The fence plan: which step follows which verdict, in the words of the device calls. */
+/**
+ * The fence plan: which step follows which verdict, in the words of the device calls.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import {
   expandMethod,

@@ -1,3 +1,7 @@
+/**
+ * Damaged frames, and members that lie, against rings and whole nodes.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import { test } from "tap";
 import { Onslaught } from "./onslaught.ts";
 import { OrderedOnslaught } from "./ordered-onslaught.ts";

@@ -1,5 +1,6 @@
 /**
  * The guard as a process, with a watchdog: a stand-in, in a sysfs that only this namespace sees.
+ * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { execFileSync } from "node:child_process";
 import { t as suite, type Test, test } from "tap";

@@ -1,4 +1,7 @@
-/** The guard with a watchdog: when it is opened, fed, not fed, disarmed. */
+/**
+ * The guard with a watchdog: when it is opened, fed, not fed, disarmed.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import fc from "fast-check";
 import { test } from "tap";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";

@@ -1,3 +1,7 @@
+/**
+ * The seal of frames: what is opened, what is dropped, and how a life is accepted.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import fc from "fast-check";
 import { test } from "tap";
 import { gcmCiphers, plainCiphers } from "../../src/io/frame-cipher.ts";

@@ -1,4 +1,7 @@
-/** What operators, and the window of last_man_standing, change of the votes of a whole cluster. */
+/**
+ * What operators, and the window of last_man_standing, change of the votes of a whole cluster.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import type { QuorumConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";

@@ -1,4 +1,7 @@
-/** How long the others wait for a node with a watchdog, and what the watchdog is good for. */
+/**
+ * How long the others wait for a node with a watchdog, and what the watchdog is good for.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
 import { LastSigns } from "../../src/node/last-signs.ts";

@@ -1,4 +1,7 @@
-/** What decides without a majority: auto_tie_breaker, last_man_standing, an operator. */
+/**
+ * What decides without a majority: auto_tie_breaker, last_man_standing, an operator.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import fc from "fast-check";
 import { type Test, test } from "tap";
 import type { NodeId } from "../../src/model/ids.ts";

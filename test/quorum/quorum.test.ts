@@ -1,4 +1,7 @@
-/** The quorum engine: who is quorate, in words too, and never two sides of one cluster. */
+/**
+ * The quorum engine: who is quorate, in words too, and never two sides of one cluster.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import fc from "fast-check";
 import { type Test, test } from "tap";
 import { parseNodeName } from "../../src/model/ids.ts";

@@ -1,4 +1,7 @@
-/** The arithmetic of votes: the tables of cman's formula, row by row. */
+/**
+ * The arithmetic of votes: the tables of cman's formula, row by row.
+ * Cases: those of the list "fencing" in test/cases.txt.
+ */
 import { test } from "tap";
 import { quorumOf } from "../../src/quorum/votes.ts";
 

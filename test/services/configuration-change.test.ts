@@ -1,7 +1,7 @@
 /**
  * A new configuration in the running cluster: who has to accept it, what is stopped and started,
- * and what leaves the old one in force. Case numbers with `resource` are those of the resource
- * tree's specification, the others those of the service manager's.
+ * and what leaves the old one in force.
+ * Cases: those of the list "service" in test/cases.txt.
  */
 import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";

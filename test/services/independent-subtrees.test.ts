@@ -1,6 +1,6 @@
 /**
  * Independent and non-critical subtrees: which part a failed check concerns, what the repair calls,
- * and what becomes of the service. Case numbers are those of the resource tree's specification.
+ * and what becomes of the service.
  */
 import { test } from "tap";
 import type { AgentReport } from "../../src/model/agent-orders.ts";

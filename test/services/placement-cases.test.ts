@@ -1,7 +1,7 @@
 /**
  * Acceptance cases of the service manager about placement, dependencies, recovery windows and
- * checks. Case numbers are those of its specification. In most of them operations of the table
- * wait for the test's word; checks need machines.
+ * checks. In most of them operations of the table wait for the test's word; checks need machines.
+ * Cases: those of the list "service" in test/cases.txt.
  */
 import { test } from "tap";
 import type { FailoverDomainConf, ServiceConf } from "../../src/model/conf.ts";

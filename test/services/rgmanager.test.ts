@@ -1,7 +1,7 @@
 /**
  * Acceptance cases of the service manager, on simulated machines over a perfect membership layer.
- * Case numbers are those of the service manager's specification; P is the primary service, Qn the
- * broker service of node n.
+ * P is the primary service, Qn the broker service of node n.
+ * Cases: those of the list "service" in test/cases.txt.
  */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";

@@ -1,6 +1,7 @@
 /**
  * Whole clusters from seeds: the seeds that once failed, and new ones with each commit.
  * More of them: `npm run sim -- --seeds 1000`.
+ * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { readFileSync } from "node:fs";
 import { test } from "tap";

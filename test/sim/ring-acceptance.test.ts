@@ -1,3 +1,7 @@
+/**
+ * Acceptance cases of the ring on a simulated network: forming, losses, recovery.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import { test } from "tap";
 import { judge } from "./ring-judges.ts";
 import { RingSimulation } from "./ring-simulation.ts";

@@ -1,3 +1,7 @@
+/**
+ * Acceptance cases of the ring: links, nodes and settings that are not as they should be.
+ * Cases: those of the list "ring" in test/cases.txt.
+ */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
 import { judge, judgeStorms } from "./ring-judges.ts";

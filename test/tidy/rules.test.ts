@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { citationComplaint, citationsIn, parseCases, uncitedCases } from "./cases.ts";
 import { fragmentComplaint } from "./fragments.ts";
 import { findFunctions } from "./functions.ts";
 import {
@@ -276,6 +277,30 @@ test("a source has a test of its name, or names tests that are there", (t) => {
   t.match(of("src/io/heap.ts", line("test/io/queue.test.ts, test/io/gone.test.ts")), /: \S+gone/);
   t.match(of("src/io/queue.ts", line("test/io/gone.test.ts")), /not there/);
   t.match(of("src/io/heap.ts", `const a = 1;\n${line("test/io/queue.test.ts")}`), /has no/);
+  t.end();
+});
+
+test("cases are cited with their list, number and words, and all of them are", (t) => {
+  const cases = parseCases("Two lists.\n\nheap\n1  empty\n2   full\n\nqueue\n1  short\n");
+  t.same(
+    cases.map(({ list, number }) => `${list} ${number}`),
+    ["heap 1", "heap 2", "queue 1"],
+  );
+  const header = '/** A heap. Cases: those of the list "heap" in test/cases.txt. */\n';
+  const titles = 'test("case 1: nothing is in it");\ntest(`queue cases 1, 9: "short"`);\n';
+  const found = citationsIn(`${header}${titles}`);
+  t.match(found, [
+    { list: "heap", numbers: [1] },
+    { list: "queue", numbers: [1, 9] },
+  ]);
+  t.same(uncitedCases(cases, found), ["heap case 2"]);
+  const complaints = (text: string) =>
+    citationsIn(text).map((citation) => citationComplaint(citation, cases));
+  t.same(complaints(`${header}"case 2: it is full"`), [null]);
+  t.match(complaints('"case 2: it is full"'), [/does not say of which list/]);
+  t.match(complaints('"heap cases 2, 3: it is full"'), [/the list heap has no 3/]);
+  t.match(complaints('"heap case 2"'), [/does not say what it is/]);
+  t.same(complaints('"it is case 2" and case 3:'), []);
   t.end();
 });
 

@@ -57,7 +57,7 @@ const fs = (name: string, inside = "") =>
 const service = (inside: string, attributes = "") =>
   `<service name="s" ${attributes}>${inside}</service>`;
 
-test("resource case 1, case 2: the published example", async (t) => {
+test("resource cases 1, 2: the published example", async (t) => {
   const shown = await run("rg_test-ts", ["test", published]);
   t.equal(shown.exit, 0);
   t.match(shown.err, /^Running in test mode.\nLoaded 20 resource rules\n$/);
@@ -75,7 +75,7 @@ test("resource case 1, case 2: the published example", async (t) => {
   t.match(stop.out, /script:qpidd-primary\n.*ip:20.0.20.200\n.*service:qpidd-primary-service\n/);
 });
 
-test("resource case 3, case 4, case 5: typed children go by level", async (t) => {
+test("resource cases 3, 4, 5: typed children go by level", async (t) => {
   const apache = (name: string) => `<apache name="${name}"/>`;
   const mixed = service(`${script("x")}${apache("w1")}${apache("w2")}${ip("1.1.1.1")}${fs("f")}`);
   t.equal(await order("start", mixed), "s f 1.1.1.1 x w1 w2");
@@ -95,7 +95,7 @@ test("a forbidden child vanishes", async (t) => {
   t.equal(await order("start", inside), "s 1.1.1.1");
 });
 
-test("resource case 6, case 7: references by key and by file, else skipped", async (t) => {
+test("resource cases 6, 7: references by key and by file, else skipped", async (t) => {
   const resources = `<resources>${script("x")}${ip("1.1.1.1")}</resources>`;
   const byFile = resources + service(`<script ref="/etc/init.d/x"/>`);
   t.equal(await order("start", byFile), "s x");
@@ -131,7 +131,7 @@ test("resource case 9: a reference overrides nothing", async (t) => {
   t.match((await command("test a", { a: inside })).out, /\n {4}monitor_link = "1";\n/);
 });
 
-test("resource case 10, case 11: values come from the nearest giver", async (t) => {
+test("resource cases 10, 11: values come from the nearest giver", async (t) => {
   const inside =
     `<resources>${script("x")}</resources>${service(`<script ref="x"/>`)}` +
     `<service name="t">${fs("f", `<script ref="x"/><nfsexport name="e"/>`)}</service>` +
@@ -205,7 +205,7 @@ async function change(a: string, b: string): Promise<readonly string[]> {
 const down = "=== Operations (down-phase) ===";
 const up = "=== Operations (up-phase) ===";
 
-test("resource case 24, case 25: a changed child restarts, a value is set", async (t) => {
+test("resource cases 24, 25: a changed child restarts, a value is set", async (t) => {
   const before = service(script("x"), `domain="d"`);
   const file = service(`<script name="x" file="/other"/>`, `domain="d"`);
   t.same(await change(before, file), [
