@@ -1,8 +1,11 @@
-/** Waits for a condition, never for a duration; the limit only bounds a failing test. */
+/**
+ * Waits for a condition, never for a duration; the limit only bounds a failing test. It is far
+ * beyond what a machine under heavy load takes, since it says that nothing will come any more.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {

@@ -18,7 +18,7 @@ export async function until(
   condition: () => boolean | Promise<boolean>,
   options: UntilOptions = {},
 ): Promise<void> {
-  const timeoutMs = patience * (options.timeoutMs ?? 10_000);
+  const timeoutMs = patience * (options.timeoutMs ?? 15_000);
   const everyMs = options.everyMs ?? 5;
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
