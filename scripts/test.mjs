@@ -18,10 +18,13 @@ const slowFiles = [
   "daemon/ring-thread",
   "guard/guard-process",
   "guard/guard-watchdog",
+  "io/addresses",
+  "io/linux-network",
   "sim/cluster",
   "sim/group-runs",
   "sim/quorum-options",
   "sim/ring",
+  "sim/ring-links",
   "sim/searches",
 ];
 
