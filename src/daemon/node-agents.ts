@@ -2,6 +2,7 @@
  * What the cluster node has done by agents on this machine, with callbacks: resource agents through
  * the performer, fence agents of victims, and the unfence devices of this node.
  * Decides nothing; what agents print goes to the log, and its last line to the other nodes.
+ * Tested in: test/daemon/fence-runs.test.ts, test/e2e/fencing.test.ts
  */
 import type { LogSink } from "../io/ports.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";

@@ -2,9 +2,9 @@
  * On which machines the nodes of the cluster were when this one was last on a ring with them, as
  * `machines.json` of the state directory: after a start nobody may be left who remembers.
  * Does not know what it is for, nor who is a member.
- * Y1  The instant of a machine is never too early: for the next life of this process it is the
+ * MEMORY1  The instant of a machine is never too early: for the next life of this process it is the
  *     start of that life, after that of the process in the same boot, and later that of the boot.
- * Y2  A damaged or unreadable file says that every node was on some other machine.
+ * MEMORY2  A damaged or unreadable file says that every node was on some other machine.
  */
 import { join } from "node:path";
 import { type NodeId, parseNodeId } from "../model/ids.ts";

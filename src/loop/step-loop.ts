@@ -2,9 +2,9 @@
  * One machine and the queue before it: takes one input at a time, steps the machine, performs its
  * outputs in order. All loops of the daemon, of its threads and of the guard are this one.
  * Decides nothing, and does not know what the inputs and outputs are.
- * Q1  An input that comes while another one is stepped or performed waits for its turn.
- * Q2  The outputs of one step are performed in order, all of them before the next step.
- * Q3  After `end` nothing is stepped or performed, not even what the same step has put out.
+ * TURN1  An input that comes while another one is stepped or performed waits for its turn.
+ * TURN2  The outputs of one step are performed in order, all of them before the next step.
+ * TURN3  After `end` nothing is stepped or performed, not even what the same step has put out.
  */
 export type StepLoopParts<Input, Output> = {
   readonly step: (input: Input) => Iterable<Output>;
@@ -33,7 +33,7 @@ export class StepLoop<Input, Output> {
     return this.#ended;
   }
 
-  /** Q1. */
+  /** TURN1. */
   push(input: Input): void {
     if (this.#ended) return;
     this.#waiting.push(input);
@@ -48,7 +48,7 @@ export class StepLoop<Input, Output> {
     this.#run();
   }
 
-  /** Q3. */
+  /** TURN3. */
   end(): void {
     this.#ended = true;
     this.#waiting = [];

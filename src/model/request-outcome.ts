@@ -5,6 +5,7 @@
  * Source: rgmanager include/resgroup.h. Where one of its numbers stands for several reasons, each
  * reason has its own word here; where it answers one reason with several numbers, by what was
  * asked, the word says what was asked.
+ * Tested in: test/control/request-codes.test.ts, test/services/request-table.test.ts
  */
 import type { NodeId } from "./ids.ts";
 

@@ -3,10 +3,10 @@
  * from another machine, or with another kernel, proves by its clean-up nothing about the one
  * before: that may be cut off and go on until its lease has ended.
  * Does not know what runs where, nor who is fenced.
- * Tested in: test/node/fence-board.test.ts
+ * Tested in: test/node/remembered-machines.test.ts, test/fencing/moved-nodes.test.ts
  * MACHINE1  What was last heard of a machine is reckoned too late rather than too early.
- * MACHINE2  What earlier lives of this node have seen counts only where a history begins with members
- *     none of whom remembers anything: otherwise those who do know better what has become of it.
+ * MACHINE2  What earlier lives of this node have seen counts only where a history begins with
+ *     members none of whom remembers anything: otherwise those who do know better.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { Hello } from "../services/table-sync.ts";

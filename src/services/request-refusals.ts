@@ -2,6 +2,7 @@
  * Why requests of users are refused: what must not be begun, and the reason that is answered.
  * Changes nothing.
  * Source: rgmanager rg_state.c, rg_thread.c; the deviations are listed with the requests.
+ * Tested in: test/services/request-table.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 import type { Refusal } from "../model/request-outcome.ts";

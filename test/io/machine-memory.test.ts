@@ -13,7 +13,7 @@ const facts = (machine: string, nowMs: number, said: string[] = []): MemoryFacts
   warn: (text) => said.push(text),
 });
 
-test("Y1: what was seen is not older than the start of whoever asks", async (t) => {
+test("MEMORY1: what was seen is not older than the start of whoever asks", async (t) => {
   const directory = t.testdir();
   const memory = await MachineMemory.open(directory, facts("one", 100));
   t.same(memory.knownAt(ms(100)), [], "nothing yet");
@@ -34,7 +34,7 @@ test("the last of several is what stays", async (t) => {
   t.match(readFileSync(join(directory, "machines.json"), "utf8"), '"machine":"c"');
 });
 
-test("Y2: where the file cannot be read every node was somewhere else", async (t) => {
+test("MEMORY2: where the file cannot be read every node was somewhere else", async (t) => {
   for (const text of ["", "{", '{"writtenOn":1,"machines":[]}', '{"machines":[{"node":0}]}']) {
     const said: string[] = [];
     const directory = t.testdir();

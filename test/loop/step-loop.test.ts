@@ -24,7 +24,7 @@ function recorded(onOutput: (output: string) => void = () => undefined): {
   return { loop, seen };
 }
 
-test("Q1, Q2: what comes meanwhile waits until all of a step is performed", async (t) => {
+test("TURN1, TURN2: what comes meanwhile waits until all of a step is performed", async (t) => {
   const { loop, seen } = recorded();
   loop.push("aBc");
   loop.push("d");
@@ -41,7 +41,7 @@ test("what is pushed together is taken together, and is idle once", async (t) =>
   t.same(seen, ["take a", "a", "take b", "b", "idle"]);
 });
 
-test("Q3: after the end nothing is performed, not even of the same step", async (t) => {
+test("TURN3: after the end nothing is performed, not even of the same step", async (t) => {
   const { loop, seen } = recorded((output) => {
     if (output === "x") loop.end();
   });
@@ -52,7 +52,7 @@ test("Q3: after the end nothing is performed, not even of the same step", async 
   t.equal(loop.running, false);
 });
 
-test("Q1, Q2: whatever is pushed when, all of it is taken once and in order", async () => {
+test("TURN1, TURN2: whatever is pushed when, all of it is taken once and in order", async () => {
   const texts = fc.array(fc.string({ unit: fc.constantFrom("a", "b", "A", "B") }));
   fc.assert(
     fc.property(texts, (inputs) => {

@@ -22,7 +22,7 @@ function started(): { readonly cluster: Cluster; readonly owner: number } {
   return { cluster, owner: cluster.runningOn(P)[0] ?? 0 };
 }
 
-test("Z2: what earlier lives saw keeps them from starting what the original runs", async (t) => {
+test("MACHINE2: what earlier lives saw keeps them off what the original runs", async (t) => {
   const { cluster, owner } = started();
   const others = [1, 2, 3].filter((node) => node !== owner);
   for (const node of others) cluster.crash(node);
@@ -35,14 +35,14 @@ test("Z2: what earlier lives saw keeps them from starting what the original runs
   t.not(next, owner, "and nobody waits for ever");
 });
 
-test("Z2: where all start again on their machines nobody waits", async (t) => {
+test("MACHINE2: where all start again on their machines nobody waits", async (t) => {
   const { cluster } = started();
   for (const node of [1, 2, 3]) cluster.killDaemon(node);
   cluster.run(1000).boot(1, 2, 3).run(3000);
   t.equal(cluster.runningOn(P).length, 1);
 });
 
-test("Z2: where others remember nobody is held for what a newcomer does", async (t) => {
+test("MACHINE2: where others remember nobody is held for what a newcomer does", async (t) => {
   const { cluster, owner } = started();
   const [rebooted = 0, other = 0] = [1, 2, 3].filter((node) => node !== owner);
   cluster.killDaemon(other).crash(rebooted).run(200).boot(rebooted).run(12_000);
