@@ -59,7 +59,7 @@ const leaseMutants: readonly Mutant[] = [
   ]),
 ];
 
-/** Of the loop and its timers, and of lives that end in the middle of something. */
+/** Of the loop. */
 const loopMutants: readonly Mutant[] = [
   mutant("lease", "what a step puts out is performed in another order", [
     {
@@ -68,54 +68,11 @@ const loopMutants: readonly Mutant[] = [
       replace: "of [...this.#parts.step(input)].reverse())",
     },
   ]),
-  mutant("lease", "an input is stepped in the middle of another one", [
+  mutant("ring", "an input is stepped in the middle of another one", [
     {
       file: "loop/step-loop.js",
       find: "if (this.#running || this.#held || this.#ended)",
       replace: "if (this.#held || this.#ended)",
-    },
-  ]),
-  mutant("services", "a timer fires after it was disarmed, or armed again", [
-    {
-      file: "io/timers.js",
-      find: "return this.#armed.get(firing.timer)?.generation === firing.generation;",
-      replace: "return true;",
-    },
-    {
-      file: "io/timers.js",
-      find: `disarm(timer) {
-        this.#armed.delete(timer);`,
-      replace: "disarm(timer) {",
-    },
-  ]),
-  mutant("outage", "a life that has ended goes on with what its last step put out", [
-    {
-      file: "loop/step-loop.js",
-      find: `this.#parts.perform(output);
-            if (this.#ended)`,
-      replace: `this.#parts.perform(output);
-            if (false)`,
-    },
-  ]),
-  mutant("outage", "what an earlier life has begun is answered to it, and it acts", [
-    {
-      file: "loop/step-loop.js",
-      find: `if (this.#ended)
-            return;
-        this.#waiting.push(input);`,
-      replace: "this.#waiting.push(input);",
-    },
-    {
-      file: "loop/step-loop.js",
-      find: "if (this.#running || this.#held || this.#ended)",
-      replace: "if (this.#running || this.#held)",
-    },
-    {
-      file: "loop/step-loop.js",
-      find: `#take(input) {
-        if (this.#ended)
-            return;`,
-      replace: "#take(input) {",
     },
   ]),
 ];

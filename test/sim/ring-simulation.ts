@@ -2,6 +2,7 @@
  * Whole rings on virtual time: every node runs the real machine and the real codec.
  * Crashes lose what was not durable; a paused node finds its packets and its late timers again.
  */
+import { StepLoop } from "../../src/loop/step-loop.ts";
 import { Ring } from "../../src/membership/ring.ts";
 import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
 import type { CommitMessage, RingMessage } from "../../src/membership/wire.ts";
@@ -47,8 +48,10 @@ type SimulatedNode = {
   readonly life: Life;
   readonly notices: string[];
   readonly timers: Map<RingTimer, number>;
-  readonly inputs: RingInput[];
-  busy: boolean;
+  readonly loop: StepLoop<RingInput, RingOutput>;
+  /** The last one that was stepped, and whether it was refused. */
+  input: RingInput | null;
+  refused: boolean;
   paused: boolean;
   readonly arrived: SealedFrame[];
   readonly due: { readonly timer: RingTimer; readonly generation: number }[];
@@ -138,8 +141,12 @@ export class RingSimulation {
       ring,
       life,
       timers: new Map(),
-      inputs: [],
-      busy: false,
+      loop: new StepLoop({
+        step: (input) => this.#step(node, input),
+        perform: (output) => this.#carryOut(node, output),
+      }),
+      input: null,
+      refused: false,
       paused: false,
       arrived: [],
       due: [],
@@ -196,6 +203,7 @@ export class RingSimulation {
   #end(id: number, type: "crash" | "leave"): void {
     const node = this.#node(id);
     node.life.end = { type, at: this.now };
+    node.loop.end();
     this.#alive.delete(node.id);
   }
 
@@ -413,45 +421,37 @@ export class RingSimulation {
 
   /** True when the machine refused a message. */
   #feed(node: SimulatedNode, input: RingInput): boolean {
-    node.inputs.push(input);
-    if (node.busy) return false;
-    node.busy = true;
-    let refused = false;
-    for (let next = node.inputs.shift(); next !== undefined; next = node.inputs.shift()) {
-      const outputs = this.#step(node, next);
-      if (outputs.some(isInstallation)) this.#spring(node.id);
-      for (const output of outputs) {
-        refused ||= output.type === "queue" && output.state === "full";
-        if (output.type === "token-accepted") this.#tokenAccepted(node, next);
-        this.#carryOut(node, output);
-        // It died of what it did.
-        if (!this.#isLiving(node)) return refused;
-      }
-    }
-    node.busy = false;
-    return refused;
+    const first = !node.loop.running;
+    if (first) node.refused = false;
+    node.loop.push(input);
+    return first && node.refused;
   }
 
   /** A broken invariant ends the life, as it ends the daemon, and is a breach by itself. */
   #step(node: SimulatedNode, input: RingInput): readonly RingOutput[] {
+    node.input = input;
     try {
-      return node.ring.step(input);
+      const outputs = node.ring.step(input);
+      if (outputs.some(isInstallation)) this.#spring(node.id);
+      return outputs;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.observer.note(`invariant: node ${node.id} life ${node.life.number} ends: ${text}`);
       if (this.#isLiving(node)) this.#end(node.id, "crash");
-      node.inputs.length = 0;
       return [];
     }
   }
 
-  #tokenAccepted(node: SimulatedNode, input: RingInput): void {
+  #tokenAccepted(node: SimulatedNode): void {
+    const { input } = node;
     node.tokens += 1;
-    if (input.type !== "frame" || input.message.type !== "token") return;
+    if (input?.type !== "frame" || input.message.type !== "token") return;
     this.observer.tokenAccepted(node.id, input.message);
   }
 
   #carryOut(node: SimulatedNode, output: RingOutput): void {
+    node.refused ||= output.type === "queue" && output.state === "full";
+    if (output.type === "token-accepted") this.#tokenAccepted(node);
     switch (output.type) {
       case "multicast":
         this.#multicast(node, output.message, output.full);
