@@ -6,7 +6,7 @@
  * running clusters depend on it.
  * Tested in: test/config/timers.test.ts
  */
-import type { Family } from "./ip-text.ts";
+import type { AddressFamily } from "../model/numeric-address.ts";
 
 /** The id that cman computes unless told otherwise; 0 to 65535; many names share one id. */
 export function clusterIdFromName(name: string): number {
@@ -23,8 +23,8 @@ export function hashClusterId(name: string): number {
 }
 
 /** Address of the ring of cluster `id`; a second ring would use `id + 1`. */
-export function multicastAddress(id: number, family: Family): string {
+export function multicastAddress(id: number, family: AddressFamily): string {
   const id16 = id & 0xffff;
-  if (family === "IPv6") return `ff15::${id16.toString(16)}`;
+  if (family === "ipv6") return `ff15::${id16.toString(16)}`;
   return `239.192.${id16 >> 8}.${id16 % 255}`;
 }

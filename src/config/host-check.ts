@@ -4,19 +4,20 @@
  * Source: cman cman-preconfig.c: add_ifaddr, address_family; clusterd's own rules for files.
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import {
+  type AddressFamily,
+  canonicalAddress,
+  familyWords,
+  isLoopback,
+  isMulticast,
+  isUnspecifiedOrBroadcast,
+  parseAddress,
+} from "../model/numeric-address.ts";
 import { accountKey } from "./accounts-section.ts";
 import { multicastAddress } from "./cluster-id.ts";
 import { type Complaint, type Finding, Report, type SourcePlace } from "./complaint.ts";
 import { keyFileBytesMin } from "./defaults.ts";
 import { selfAgent } from "./fence-methods-section.ts";
-import {
-  canonicalAddress,
-  type Family,
-  isLoopback,
-  isMulticast,
-  isUnspecifiedOrBroadcast,
-  parseIp,
-} from "./ip-text.ts";
 import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { ConfPlaces } from "./places.ts";
@@ -90,7 +91,7 @@ export function checkHost(
 }
 
 /** The address to use: the file's, or the computed one of the family the nodes have. */
-export function multicastFor(conf: ClusterConf, places: ConfPlaces, family: Family): string {
+export function multicastFor(conf: ClusterConf, places: ConfPlaces, family: AddressFamily): string {
   if (places.multicast !== null) return conf.totem.multicast.address;
   return multicastAddress(conf.clusterId, family);
 }
@@ -156,24 +157,25 @@ class HostCheck {
 
   families(): void {
     const [first, ...others] = this.#conf.nodes.flatMap((node) => {
-      const literal = parseIp(addressesOf(this.#host, node)[0] ?? "");
+      const literal = parseAddress(addressesOf(this.#host, node)[0] ?? "");
       return literal === null ? [] : [{ node, family: literal.family }];
     });
     if (first === undefined) return;
     const other = others.find(({ family }) => family !== first.family);
     if (other !== undefined) {
       const problem =
-        `${first.node.name} has an ${first.family} address, ` +
-        `${other.node.name} an ${other.family} address`;
+        `${first.node.name} has an ${familyWords[first.family]} address, ` +
+        `${other.node.name} an ${familyWords[other.family]} address`;
       this.#error(other.node, { type: "host", problem, allowed: "all nodes need one family" });
       return;
     }
     const { transport, multicast } = this.#conf.totem;
     const place = this.#places.multicast;
-    const group = parseIp(multicast.address);
+    const group = parseAddress(multicast.address);
     if (transport !== "udp" || place === null || group?.family === first.family) return;
     const suggested = multicastAddress(this.#conf.clusterId, first.family);
-    const problem = `multicast address ${multicast.address}, but the nodes are ${first.family}`;
+    const family = familyWords[first.family];
+    const problem = `multicast address ${multicast.address}, but the nodes are ${family}`;
     this.#report.error(place, { type: "host", problem, allowed: `for example ${suggested}` });
   }
 
@@ -261,7 +263,7 @@ class HostCheck {
   }
 
   #address(node: NodeConf, address: string): void {
-    const literal = parseIp(address);
+    const literal = parseAddress(address);
     if (literal === null || isUnspecifiedOrBroadcast(literal) || isMulticast(literal)) {
       const problem = `${node.name} resolves to ${address}, which no node can have`;
       this.#error(node, { type: "host", problem, allowed: "give the node a network address" });

@@ -6,9 +6,9 @@
  * Tested in: test/config/host-check.test.ts
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import { isLoopback, parseAddress, sameAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { Finding } from "./complaint.ts";
-import { canonicalAddress, isLoopback, parseIp } from "./ip-text.ts";
 import { nearestName } from "./nearest-name.ts";
 import { quoted } from "./value-text.ts";
 
@@ -60,10 +60,9 @@ export function addressesOf(host: LocalFacts, node: NodeConf): readonly string[]
 
 /** All of 127.0.0.0/8 is local, whichever of it the interface lists. */
 export function isLocal(host: LocalFacts, address: string): boolean {
-  const literal = parseIp(address);
+  const literal = parseAddress(address);
   if (literal !== null && isLoopback(literal)) return true;
-  const canonical = canonicalAddress(address);
-  return host.localAddresses.some((local) => canonicalAddress(local) === canonical);
+  return host.localAddresses.some((local) => sameAddress(local, address));
 }
 
 function chooseByOption(nodes: readonly NodeConf[], name: string): Result<NodeConf, Finding> {
@@ -88,5 +87,5 @@ function nobody(conf: ClusterConf, host: LocalFacts): Finding {
 
 /** An address has no short form. */
 function shortName(name: string): string {
-  return parseIp(name) === null ? (name.split(".", 1)[0] ?? name) : name;
+  return parseAddress(name) === null ? (name.split(".", 1)[0] ?? name) : name;
 }

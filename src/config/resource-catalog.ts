@@ -9,12 +9,12 @@
  * Tested in: test/config/complaints.test.ts, test/config/conf-values.test.ts
  */
 import type { ActionOverride } from "../model/conf.ts";
+import { canonicalAddress } from "../model/numeric-address.ts";
 import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-rules.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
 import { unitName } from "./foreign-names.ts";
-import { canonicalAddress } from "./ip-text.ts";
 import { occurrenceAttributes, warnInDefinition } from "./occurrence-attributes.ts";
 import { checkDefinition, checkValue } from "./resource-values.ts";
 import { complainUnknown } from "./schema-check.ts";

@@ -5,11 +5,11 @@
  * Deviations: unknown and empty attributes are complained about; values are checked by kind.
  * Tested in: test/config/agent-elements.test.ts, test/config/complaints.test.ts
  */
+import { parseAddressWithPrefix } from "../model/numeric-address.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
 import { ocfAgentName, unitName } from "./foreign-names.ts";
-import { parseIpWithPrefix } from "./ip-text.ts";
 import { nearestName } from "./nearest-name.ts";
 import { occurrenceAttributes } from "./occurrence-attributes.ts";
 import { complainUnknown } from "./schema-check.ts";
@@ -50,9 +50,9 @@ export function checkDefinition(section: Section, rule: AgentRule, report: Repor
 /** `family` of an address says what the address itself says, or it is a mistake. */
 function checkFamily(section: Section, report: Report): void {
   const wanted = attributeOf(section, "family") ?? "auto";
-  const address = parseIpWithPrefix(attributeOf(section, "address") ?? "");
+  const address = parseAddressWithPrefix(attributeOf(section, "address") ?? "");
   if (address === null || wanted === "auto") return;
-  const family = (attributeOf(section, "address") ?? "").includes(":") ? "inet6" : "inet";
+  const family = address.family === "ipv6" ? "inet6" : "inet";
   if (wanted === family || !["inet", "inet6"].includes(wanted)) return;
   const problem = `family is ${wanted}, but the address is of ${family}`;
   const place = placeOfAttribute(section, "family");
@@ -146,7 +146,7 @@ function fits(value: string, kind: ValueKind): boolean {
     case "path":
       return value.startsWith("/");
     case "address":
-      return parseIpWithPrefix(value) !== null;
+      return parseAddressWithPrefix(value) !== null;
     case "integer": {
       const number = parseInteger(value);
       return number !== null && number >= kind.min && number <= kind.max;

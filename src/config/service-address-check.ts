@@ -9,8 +9,8 @@
  */
 import { writtenAddress } from "../model/address-holders.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
+import { canonicalAddress } from "../model/numeric-address.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
-import { canonicalAddress } from "./ip-text.ts";
 import { addressesOf, type LocalFacts } from "./local-node.ts";
 import type { ConfPlaces } from "./places.ts";
 

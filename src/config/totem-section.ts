@@ -6,11 +6,16 @@
  * Tested in: test/config/timers.test.ts
  */
 import type { TotemConf } from "../model/conf.ts";
+import {
+  type AddressFamily,
+  familyWords,
+  isMulticast,
+  parseAddress,
+} from "../model/numeric-address.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "./cluster-id.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers } from "./defaults.ts";
-import { type Family, isMulticast, parseIp } from "./ip-text.ts";
 import type { NodeEntry } from "./nodes-section.ts";
 import { onlySection, placeOfAttribute, type Section, SectionReader } from "./section.ts";
 import { quoted } from "./value-text.ts";
@@ -86,10 +91,10 @@ function readAddress(
   report: Report,
 ): string {
   const nodeFamily = literalFamily(cluster.nodes);
-  const suggested = multicastAddress(cluster.id, nodeFamily ?? "IPv4");
+  const suggested = multicastAddress(cluster.id, nodeFamily ?? "ipv4");
   const text = multicast.text("addr");
   if (text === null) return suggested;
-  const literal = parseIp(text);
+  const literal = parseAddress(text);
   const place = placeOfAttribute(multicast.section, "addr");
   const allowed = `for example ${suggested}`;
   if (literal === null || !isMulticast(literal)) {
@@ -99,16 +104,17 @@ function readAddress(
     const problem = `${quoted(text)} is in the local-control block`;
     report.error(place, { type: "bad-value", problem, allowed });
   } else if (nodeFamily !== null && nodeFamily !== literal.family) {
-    const problem = `${quoted(text)} is ${literal.family}, but the nodes are ${nodeFamily}`;
+    const [own, nodes] = [familyWords[literal.family], familyWords[nodeFamily]];
+    const problem = `${quoted(text)} is ${own}, but the nodes are ${nodes}`;
     report.error(place, { type: "conflict", problem, allowed });
   }
   return text;
 }
 
 /** The family of the first node that is named by its address; null when all are host names. */
-function literalFamily(nodes: readonly NodeEntry[]): Family | null {
+function literalFamily(nodes: readonly NodeEntry[]): AddressFamily | null {
   for (const { name } of nodes) {
-    const literal = parseIp(name);
+    const literal = parseAddress(name);
     if (literal !== null) return literal.family;
   }
   return null;

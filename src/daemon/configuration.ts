@@ -13,6 +13,7 @@ import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
 import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
+import { parseAddress } from "../model/numeric-address.ts";
 import { searchAgents } from "./agent-search.ts";
 
 export type LoadedConfiguration = {
@@ -62,11 +63,11 @@ export async function loadConfiguration(
     id: node.id,
     address: addressesOf(facts, node)[0] ?? "",
   }));
-  const family = addresses.some((one) => one.address.includes(":")) ? "IPv6" : "IPv4";
+  const ofIpv6 = addresses.some((one) => parseAddress(one.address)?.family === "ipv6");
   const { totem } = parsed.conf;
   const multicast = {
     ...totem.multicast,
-    address: multicastFor(parsed.conf, parsed.places, family),
+    address: multicastFor(parsed.conf, parsed.places, ofIpv6 ? "ipv6" : "ipv4"),
   };
   const conf = { ...parsed.conf, totem: { ...totem, multicast } };
   const hash = createHash("sha256").update(text.value).digest("hex");

@@ -10,7 +10,7 @@
 
 import type { LinkEvent, Network, NetworkInterface } from "../io/network-ports.ts";
 import type { Stop } from "../io/ports.ts";
-import { sameAddress } from "../vip/address.ts";
+import { sameAddress } from "../model/numeric-address.ts";
 
 export type RingLinkOptions = {
   readonly network: Pick<Network, "interfaces" | "announce">;

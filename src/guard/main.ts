@@ -8,7 +8,6 @@
  * GUARD2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
  *     service, and waits for nobody who reads what it says.
  */
-import { isIP } from "node:net";
 import { causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { knock, lockInstance } from "../io/instance-lock.ts";
@@ -33,6 +32,7 @@ import { leaveSweepNote, takeSweepNote } from "../io/sweep-note.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import type { LogPriority } from "../model/conf.ts";
+import { parseAddress } from "../model/numeric-address.ts";
 import { accept, assertNever, type Result } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import { formatMessage, parseOrder, type WatchOrder } from "./guard-messages.ts";
@@ -90,7 +90,7 @@ class Guard {
   read(value: unknown): void {
     const order = parseOrder(value);
     const named = order !== null && "addresses" in order ? order.addresses : [];
-    if (order === null || !named.every((one) => isIP(one))) {
+    if (order === null || !named.every((one) => parseAddress(one) !== null)) {
       this.step({ type: "gone", why: "clusterd said something that makes no sense" });
       return;
     }

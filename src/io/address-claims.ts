@@ -12,13 +12,12 @@
  * The file is durable, since without that a loss of power could leave a damaged one behind.
  */
 import { readFile, readlink } from "node:fs/promises";
-import { isIP } from "node:net";
 import { join } from "node:path";
+import { canonicalAddress, parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
 import { causeText } from "./cause.ts";
 import { parseJson } from "./json-text.ts";
-import { addressBytes, addressText } from "./neighbour-packets.ts";
 
 type ClaimRecord = { readonly machine: string; readonly addresses: readonly string[] };
 
@@ -56,12 +55,12 @@ export class AddressClaims {
   }
 
   has(address: string): boolean {
-    return this.#claimed.has(canonical(address));
+    return this.#claimed.has(canonicalAddress(address));
   }
 
   /** CLAIM1; refuses, with the reason, when it cannot be written. */
   async claim(address: string): Promise<Result<null, string>> {
-    const name = canonical(address);
+    const name = canonicalAddress(address);
     this.#claimed = new Set([...this.#claimed, name]);
     const turn = this.#writing.then(() => this.#write(name));
     this.#writing = turn;
@@ -70,7 +69,7 @@ export class AddressClaims {
 
   /** It was seen to be off. */
   release(address: string): void {
-    const name = canonical(address);
+    const name = canonicalAddress(address);
     this.#claimed = new Set([...this.#claimed].filter((one) => one !== name));
   }
 
@@ -114,16 +113,16 @@ async function thisMachine(): Promise<Result<string, string>> {
   }
 }
 
-function canonical(address: string): string {
-  return addressText(addressBytes(address));
-}
-
 function parseRecord(text: string): ClaimRecord | null {
   const record = parseJson(text);
   if (typeof record !== "object" || record === null) return null;
   if (!("machine" in record && "addresses" in record)) return null;
   const { machine, addresses } = record;
   if (typeof machine !== "string" || !Array.isArray(addresses)) return null;
-  const texts = addresses.filter((one): one is string => typeof one === "string" && isIP(one) > 0);
+  const texts = addresses.filter(isAddressText);
   return texts.length === addresses.length ? { machine, addresses: texts } : null;
+}
+
+function isAddressText(value: unknown): value is string {
+  return typeof value === "string" && parseAddress(value) !== null;
 }

@@ -7,7 +7,7 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { isIPv6 } from "node:net";
+import { parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
 import type { TransportProblem } from "./ports.ts";
@@ -67,7 +67,7 @@ export async function openDatagramSocket(
 }
 
 function newSocket({ address, shared, receiveBufferBytes }: DatagramSocketOptions): Socket {
-  const family = isIPv6(address) ? 6 : 4;
+  const family = parseAddress(address)?.family === "ipv6" ? 6 : 4;
   return createSocket({
     type: family === 6 ? "udp6" : "udp4",
     reuseAddr: shared,

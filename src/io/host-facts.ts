@@ -5,12 +5,12 @@
  */
 import { lookup } from "node:dns/promises";
 import { access, constants, readFile, stat } from "node:fs/promises";
-import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import type { FenceAgentFact, FileFact, HostFacts, KeyFileFact } from "../config/host-check.ts";
 import type { ResolvedName } from "../config/local-node.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
+import { parseAddress } from "../model/numeric-address.ts";
 import { AddressClaims } from "./address-claims.ts";
 import { causeCode, causeText } from "./cause.ts";
 import { NetlinkAddresses } from "./netlink-addresses.ts";
@@ -93,7 +93,9 @@ async function readHosts(): Promise<ReadonlySet<string>> {
 }
 
 async function resolveName(name: string, hosts: ReadonlySet<string>): Promise<ResolvedName> {
-  if (isIP(name) !== 0) return { type: "addresses", addresses: [name], source: "literal" };
+  if (parseAddress(name) !== null) {
+    return { type: "addresses", addresses: [name], source: "literal" };
+  }
   try {
     const found = await lookup(name, { all: true });
     const source = hosts.has(name.toLowerCase()) ? "hosts" : "dns";

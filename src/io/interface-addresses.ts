@@ -5,7 +5,7 @@
  */
 
 import type { AddressOrder } from "../model/agent-orders.ts";
-import { addressBytes } from "./neighbour-packets.ts";
+import { canonicalAddress } from "../model/numeric-address.ts";
 import type { InterfaceAddress, NetworkInterface } from "./network-ports.ts";
 
 /** An address where it stands. */
@@ -26,10 +26,10 @@ export function placesOf(
   interfaces: readonly NetworkInterface[],
   wanted: readonly string[],
 ): readonly AddressPlace[] {
-  const bytes = wanted.map(addressBytes);
+  const names = new Set(wanted.map(canonicalAddress));
   return interfaces.flatMap(({ name, addresses }) =>
     addresses
-      .filter(({ address }) => bytes.some((one) => one.equals(addressBytes(address))))
+      .filter(({ address }) => names.has(canonicalAddress(address)))
       .map(({ address, prefix, family, marked }) => {
         return { interface: name, address, prefix, family, marked };
       }),

@@ -3,6 +3,7 @@
  * Knows these two formats, does not run anything.
  * Source: ip-address(8), ip-monitor(8), as printed by iproute2 6.1.
  */
+import { parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { parseJson } from "./json-text.ts";
 import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./network-ports.ts";
@@ -44,7 +45,7 @@ function parseInterface(entry: unknown): NetworkInterface | null {
   const addresses: InterfaceAddress[] = [];
   for (const one of listed) {
     if (isEmpty(one) || isForeign(one)) continue;
-    const parsed = parseAddress(one);
+    const parsed = parseListed(one);
     if (parsed === null) return null;
     addresses.push(parsed);
   }
@@ -68,11 +69,12 @@ function isForeign(entry: unknown): boolean {
   return entry.family !== "inet" && entry.family !== "inet6";
 }
 
-function parseAddress(entry: unknown): InterfaceAddress | null {
+function parseListed(entry: unknown): InterfaceAddress | null {
   if (typeof entry !== "object" || entry === null) return null;
   if (!("local" in entry && "prefixlen" in entry && "family" in entry)) return null;
   const { local, prefixlen, family } = entry;
-  if (typeof local !== "string" || typeof prefixlen !== "number") return null;
+  if (typeof local !== "string" || parseAddress(local) === null) return null;
+  if (typeof prefixlen !== "number") return null;
   if (family !== "inet" && family !== "inet6") return null;
   return {
     address: local,
@@ -105,6 +107,7 @@ function parseAddressLine(line: string): LinkEvent | null {
     );
   const [, deleted, name, address, prefix] = match ?? [];
   if (name === undefined || address === undefined || prefix === undefined) return null;
+  if (parseAddress(address) === null) return null;
   const gone = deleted !== undefined;
   return { type: "address", interface: name, address, prefix: Number(prefix), gone };
 }

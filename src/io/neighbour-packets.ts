@@ -4,7 +4,8 @@
  * not send them.
  * Source: RFC 826, RFC 5227 (probe and announcement), RFC 4861 4.3 and 4.4, packet(7), ipv6(7).
  */
-import { isIPv4 } from "node:net";
+import { formatAddress, parseAddress } from "../model/numeric-address.ts";
+import { invariant } from "../model/outcome.ts";
 
 export const etherTypeArp = 0x0806;
 export const packetFamily = 17;
@@ -40,9 +41,9 @@ export function decodeArp(packet: Uint8Array): ArpParties | null {
   }
   return {
     senderMac: macText(bytes.subarray(8, 14)),
-    senderAddress: [...bytes.subarray(14, 18)].join("."),
+    senderAddress: formatAddress(bytes.subarray(14, 18)),
     targetMac: macText(bytes.subarray(18, 24)),
-    targetAddress: [...bytes.subarray(24, 28)].join("."),
+    targetAddress: formatAddress(bytes.subarray(24, 28)),
   };
 }
 
@@ -93,58 +94,11 @@ export function inet6Address(address: Uint8Array, interfaceIndex: number): Uint8
   return Buffer.concat([native16(inet6Family), Buffer.alloc(6), address, native32(interfaceIndex)]);
 }
 
-/** Four or sixteen bytes of a valid numeric address. */
+/** Four or sixteen bytes of an address, which must be valid and numeric. */
 export function addressBytes(address: string): Buffer {
-  if (isIPv4(address)) return Buffer.from(address.split(".").map(Number));
-  const [head = "", tail] = address.split("::");
-  const before = groups(head);
-  const after = tail === undefined ? [] : groups(tail);
-  const middle = new Array<number>(8 - before.length - after.length).fill(0);
-  const bytes = Buffer.alloc(16);
-  [...before, ...middle, ...after].forEach((group, index) => {
-    bytes.writeUInt16BE(group, index * 2);
-  });
-  return bytes;
-}
-
-/** An address of four or sixteen bytes as inet_ntop(3) writes it, and `ip` with it. */
-export function addressText(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join(".");
-  const parts = Array.from(
-    { length: 8 },
-    (_, at) => (bytes[at * 2] ?? 0) * 256 + (bytes[at * 2 + 1] ?? 0),
-  );
-  const { from, length } = longestZeros(parts);
-  const mapped = length === 5 && parts[5] === 0xffff;
-  if (from === 0 && (length === 6 || mapped)) {
-    return `::${mapped ? "ffff:" : ""}${bytes.subarray(12).join(".")}`;
-  }
-  const hex = (some: readonly number[]) => some.map((one) => one.toString(16)).join(":");
-  if (length < 2) return hex(parts);
-  return `${hex(parts.slice(0, from))}::${hex(parts.slice(from + length))}`;
-}
-
-/** The first of the longest runs. */
-function longestZeros(parts: readonly number[]): {
-  readonly from: number;
-  readonly length: number;
-} {
-  let longest = { from: 0, length: 0 };
-  for (let from = 0; from < parts.length; from += 1) {
-    const run = parts.slice(from).findIndex((one) => one !== 0);
-    const length = run < 0 ? parts.length - from : run;
-    if (length > longest.length) longest = { from, length };
-  }
-  return longest;
-}
-
-function groups(text: string): readonly number[] {
-  if (text === "") return [];
-  return text.split(":").flatMap((group) => {
-    if (!group.includes(".")) return [Number.parseInt(group, 16)];
-    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
-    return [a * 256 + b, c * 256 + d];
-  });
+  const parsed = parseAddress(address);
+  invariant(parsed !== null, "only numeric addresses are encoded");
+  return Buffer.from(parsed.bytes);
 }
 
 function macBytes(mac: string): Buffer {

@@ -5,7 +5,7 @@
  * Tested in: test/io/linux-network.test.ts
  */
 
-import type { AddressFamily } from "../model/agent-orders.ts";
+import type { AddressFamily } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import {
   addressBytes,

@@ -5,7 +5,8 @@
  * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
  * Tested in: test/io/addresses.test.ts, test/io/linux-network.test.ts
  */
-import type { AddressFamily, AddressOrder } from "../model/agent-orders.ts";
+import type { AddressOrder } from "../model/agent-orders.ts";
+import type { AddressFamily } from "../model/numeric-address.ts";
 import type { Result } from "../model/outcome.ts";
 import type { DoneFor, Stop } from "./ports.ts";
 

@@ -7,7 +7,8 @@
  */
 import { endianness } from "node:os";
 import type { AddressOrder } from "../model/agent-orders.ts";
-import { addressBytes, addressText, macText } from "./neighbour-packets.ts";
+import { formatAddress } from "../model/numeric-address.ts";
+import { addressBytes, macText } from "./neighbour-packets.ts";
 import type { InterfaceAddress, LinkEvent, NetworkInterface } from "./network-ports.ts";
 
 export const netlinkFamily = 16;
@@ -193,7 +194,7 @@ export function addressOf({ kind, payload }: RouteMessage): AddressRecord | "unr
   const wide = found.get(addressAttributes.flags);
   const flags = wide?.length === 4 ? viewOf(wide).getUint32(0, little) : head.getUint8(2);
   return {
-    address: addressText(bytes),
+    address: formatAddress(bytes),
     prefix: head.getUint8(1),
     family: family === inet ? "ipv4" : "ipv6",
     detection: detectionOf(flags),

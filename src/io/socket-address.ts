@@ -4,8 +4,8 @@
  * Source: ip(7), ipv6(7).
  * Tested in: test/io/udp-transport.test.ts
  */
-import { isIPv4, isIPv6 } from "node:net";
-import { addressBytes, inet6Address, inet6Family } from "./neighbour-packets.ts";
+import { parseAddress } from "../model/numeric-address.ts";
+import { inet6Address, inet6Family } from "./neighbour-packets.ts";
 
 export type SocketAddress = { readonly family: number; readonly bytes: Uint8Array };
 
@@ -15,15 +15,16 @@ const inetPadding = Buffer.alloc(8);
 
 /** Null for names and for addresses with a zone. */
 export function socketAddress(address: string, port: number): SocketAddress | null {
-  if (address.includes("%")) return null;
-  if (isIPv4(address)) {
+  const parsed = parseAddress(address);
+  if (parsed === null) return null;
+  const numeric = Buffer.from(parsed.bytes);
+  if (parsed.family === "ipv4") {
     const family = new Uint8Array(Uint16Array.of(inetFamily).buffer);
-    const bytes = Buffer.concat([family, Buffer.alloc(2), addressBytes(address), inetPadding]);
+    const bytes = Buffer.concat([family, Buffer.alloc(2), numeric, inetPadding]);
     bytes.writeUInt16BE(port, portOffset);
     return { family: inetFamily, bytes };
   }
-  if (!isIPv6(address)) return null;
-  const bytes = Buffer.from(inet6Address(addressBytes(address), 0));
+  const bytes = Buffer.from(inet6Address(numeric, 0));
   bytes.writeUInt16BE(port, portOffset);
   return { family: inet6Family, bytes };
 }

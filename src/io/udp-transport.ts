@@ -8,8 +8,8 @@
  * link goes down.
  */
 import type { Socket } from "node:dgram";
-import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
+import { isLoopback, parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { causeCode, causeText } from "./cause.ts";
 import { openDatagramSocket } from "./datagram-socket.ts";
@@ -216,7 +216,8 @@ export class UdpTransport implements Transport {
   /** IPv4 names the interface by its address, IPv6 by its name. */
   #interface(): string {
     const { ownAddress } = this.#options;
-    return isIPv6(ownAddress) ? `::%${interfaceOf(ownAddress) ?? ""}` : ownAddress;
+    const { family } = parseAddress(ownAddress) ?? { family: "ipv4" };
+    return family === "ipv6" ? `::%${interfaceOf(ownAddress) ?? ""}` : ownAddress;
   }
 
   #attempt(action: () => void): string | null {
@@ -235,7 +236,10 @@ export class UdpTransport implements Transport {
 
 /** Whether one of these addresses is on this machine. */
 export function isLocalAddress(addresses: readonly string[]): boolean {
-  return addresses.some((address) => interfaceOf(address) !== null || address.startsWith("127."));
+  return addresses.some((address) => {
+    const parsed = parseAddress(address);
+    return interfaceOf(address) !== null || (parsed?.family === "ipv4" && isLoopback(parsed));
+  });
 }
 
 function interfaceOf(address: string): string | null {

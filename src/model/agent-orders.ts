@@ -4,9 +4,8 @@
  * Tested in: test/vip/ip-agent.test.ts
  */
 import type { ServiceName } from "./ids.ts";
+import type { AddressFamily } from "./numeric-address.ts";
 import type { Ms } from "./time.ts";
-
-export type AddressFamily = "ipv4" | "ipv6";
 
 export type AddressOrder = {
   readonly interface: string;

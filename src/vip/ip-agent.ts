@@ -8,7 +8,6 @@
  * ADDRESS1  An address is claimed before it is put up, and what is not claimed is never taken off.
  */
 import type {
-  AddressFamily,
   AgentCall,
   AgentOrder,
   AgentReport,
@@ -16,13 +15,18 @@ import type {
   InterfaceReport,
 } from "../model/agent-orders.ts";
 import {
+  type AddressFamily,
+  parseAddressWithPrefix,
+  sameAddress,
+} from "../model/numeric-address.ts";
+import {
   isExhaustion,
   type Patience,
   patiencePauseMs,
   performPatiently,
 } from "../model/patient-order.ts";
 import { seconds, toMs } from "../model/time.ts";
-import { chooseInterface, parseAddress, parseAddressWithPrefix, sameAddress } from "./address.ts";
+import { chooseInterface } from "./interface-choice.ts";
 
 export type IpSettings = {
   readonly address: string;
@@ -45,12 +49,12 @@ const good: AgentVerdict = { code: 0, text: "" };
 export function ipSettings(attributes: ReadonlyMap<string, string>): IpSettings | null {
   const parsed = parseAddressWithPrefix(attributes.get("address") ?? "");
   if (parsed === null) return null;
-  const family = parseAddress(parsed.address)?.family ?? "ipv4";
   const monitor = (attributes.get("monitor_link") ?? "1").toLowerCase();
   const sleep = attributes.get("sleeptime") ?? "";
   return {
-    ...parsed,
-    family,
+    address: parsed.address,
+    prefix: parsed.prefix,
+    family: parsed.family,
     monitorLink: monitor !== "no" && monitor !== "0",
     disableRdisc: isYes(attributes.get("disable_rdisc")),
     nfsLock: isYes(attributes.get("nfslock")),

@@ -140,9 +140,9 @@ test("the multicast address follows the family unless it is written in the file"
   });
   const derived = load(three);
   t.same(check(derived, host), []);
-  t.equal(multicastFor(derived.conf, derived.places, "IPv6"), "ff15::308");
+  t.equal(multicastFor(derived.conf, derived.places, "ipv6"), "ff15::308");
   const written = load(three, "", '<cman><multicast addr="239.1.1.1"/></cman>');
-  t.equal(multicastFor(written.conf, written.places, "IPv6"), "239.1.1.1");
+  t.equal(multicastFor(written.conf, written.places, "ipv6"), "239.1.1.1");
   t.match(check(written, host), [
     /^c:1: error: .*multicast address 239\.1\.1\.1, but the nodes are IPv6; for example ff15::308/,
   ]);

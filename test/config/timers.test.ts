@@ -26,9 +26,9 @@ test("the cluster id is that of cman", async (t) => {
   ];
   for (const [name, id, ipv4, second, ipv6] of rows) {
     t.equal(clusterIdFromName(name), id, name);
-    t.equal(multicastAddress(id, "IPv4"), ipv4, name);
-    t.equal(multicastAddress(id + 1, "IPv4"), second, name);
-    t.equal(multicastAddress(id, "IPv6"), ipv6, name);
+    t.equal(multicastAddress(id, "ipv4"), ipv4, name);
+    t.equal(multicastAddress(id + 1, "ipv4"), second, name);
+    t.equal(multicastAddress(id, "ipv6"), ipv6, name);
   }
 });
 
@@ -37,11 +37,11 @@ test("names that collide in cman's id are known to collide", async (t) => {
 });
 
 test("published addresses of running clusters follow from their ids", async (t) => {
-  t.equal(multicastAddress(22265, "IPv4"), "239.192.86.80");
-  t.equal(multicastAddress(15354, "IPv4"), "239.192.59.54");
-  t.equal(multicastAddress(25554, "IPv4"), "239.192.99.54");
-  t.equal(multicastAddress(29348, "IPv4"), "239.192.114.23");
-  t.equal(multicastAddress(65536, "IPv4"), "239.192.0.0", "the id wraps at 16 bits");
+  t.equal(multicastAddress(22265, "ipv4"), "239.192.86.80");
+  t.equal(multicastAddress(15354, "ipv4"), "239.192.59.54");
+  t.equal(multicastAddress(25554, "ipv4"), "239.192.99.54");
+  t.equal(multicastAddress(29348, "ipv4"), "239.192.114.23");
+  t.equal(multicastAddress(65536, "ipv4"), "239.192.0.0", "the id wraps at 16 bits");
 });
 
 test("the hashed id is FNV-1a folded to 16 bits", async (t) => {
@@ -56,7 +56,7 @@ test("the hashed id is FNV-1a folded to 16 bits", async (t) => {
   ];
   for (const [name, id, address] of rows) {
     t.equal(hashClusterId(name), id, name);
-    t.equal(multicastAddress(id, "IPv4"), address, name);
+    t.equal(multicastAddress(id, "ipv4"), address, name);
   }
 });
 
