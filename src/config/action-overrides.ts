@@ -7,6 +7,7 @@
  */
 import type { ActionOverride } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { AgentRule } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
 import { integers } from "./defaults.ts";
@@ -20,7 +21,7 @@ import {
   SectionReader,
   sectionsNamed,
 } from "./section.ts";
-import { durationWords, nameList, parseDuration, quoted } from "./value-text.ts";
+import { durationWords, nameList, parseDuration } from "./value-text.ts";
 
 const actionAttributes = ["name", "depth", "interval", "timeout"];
 

@@ -9,6 +9,7 @@
 import type { AgentActionConf, ChildRule } from "../model/conf.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { AgentParameter, ValueKind } from "./agent-tables.ts";
 import {
   attributeOf,
@@ -18,7 +19,7 @@ import {
   type Section,
   sectionsNamed,
 } from "./section.ts";
-import { parseDuration, parseFlag, parseInteger, quoted } from "./value-text.ts";
+import { parseDuration, parseFlag, parseInteger } from "./value-text.ts";
 import { parseXml } from "./xml.ts";
 
 export type AgentDialect = "rgmanager" | "ocf";

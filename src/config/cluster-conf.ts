@@ -7,6 +7,7 @@
  * CONF1  There is a configuration exactly if there is no error among the complaints.
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import { quoted } from "../model/visible-text.ts";
 import { readAccounts } from "./accounts-section.ts";
 import { AgentRules } from "./agent-rules.ts";
 import { type AgentRule, builtInAgents } from "./agent-tables.ts";
@@ -35,7 +36,6 @@ import {
 import { checkSelfDevices } from "./self-devices.ts";
 import { readServices } from "./services-section.ts";
 import { readClusterId, readTotem } from "./totem-section.ts";
-import { quoted } from "./value-text.ts";
 import { parseXml, type XmlElement } from "./xml.ts";
 
 export type LoadOutcome = {

@@ -8,6 +8,7 @@
  */
 import type { FailoverDomainConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers } from "./defaults.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -22,7 +23,7 @@ import {
   SectionReader,
   sectionsNamed,
 } from "./section.ts";
-import { nameList, quoted } from "./value-text.ts";
+import { nameList } from "./value-text.ts";
 
 type DomainNode = FailoverDomainConf["nodes"][number];
 

@@ -8,6 +8,7 @@
  */
 import type { FenceDeviceUse, FenceMethodConf } from "../model/conf.ts";
 import { isSecret } from "../model/secrets.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Report } from "./complaint.ts";
 import { fenceDevicesMax, fenceMethodsMax } from "./defaults.ts";
 import {
@@ -19,7 +20,7 @@ import {
   type Section,
   sectionsNamed,
 } from "./section.ts";
-import { nameList, quoted } from "./value-text.ts";
+import { nameList } from "./value-text.ts";
 
 /** The agent name that stands for waiting until the victim has fenced itself. */
 export const selfAgent = "self";

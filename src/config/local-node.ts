@@ -8,9 +8,9 @@
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import { isLoopback, parseAddress, sameAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Finding } from "./complaint.ts";
 import { nearestName } from "./nearest-name.ts";
-import { quoted } from "./value-text.ts";
 
 /** What a node name resolves to; at least one address. */
 export type ResolvedName =

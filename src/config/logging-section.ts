@@ -7,6 +7,7 @@
  * Tested in: test/config/conf-values.test.ts
  */
 import type { LogChannel, LoggingConf, LogPriority } from "../model/conf.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Report } from "./complaint.ts";
 import { flags, logFileDefault } from "./defaults.ts";
 import {
@@ -17,7 +18,7 @@ import {
   SectionReader,
   sectionsNamed,
 } from "./section.ts";
-import { nameList, quoted } from "./value-text.ts";
+import { nameList } from "./value-text.ts";
 
 const priorities = [
   ...(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"] as const),

@@ -8,16 +8,10 @@
  */
 import type { SubtreeConf, ToleranceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Report } from "./complaint.ts";
 import { attributeOf, placeOfAttribute, type Section } from "./section.ts";
-import {
-  durationWords,
-  flagWords,
-  parseDuration,
-  parseFlag,
-  parseInteger,
-  quoted,
-} from "./value-text.ts";
+import { durationWords, flagWords, parseDuration, parseFlag, parseInteger } from "./value-text.ts";
 
 const subtreeAttributes = ["__independent_subtree", "__max_restarts", "__restart_expire_time"];
 

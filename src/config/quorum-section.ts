@@ -9,6 +9,7 @@
 import type { QuorumConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
 import { flags, integers } from "./defaults.ts";
 import type { NodeEntry } from "./nodes-section.ts";
@@ -19,7 +20,6 @@ import {
   SectionReader,
   sectionsNamed,
 } from "./section.ts";
-import { quoted } from "./value-text.ts";
 
 export function readQuorum(root: Section, nodes: readonly NodeEntry[], report: Report): QuorumConf {
   const section = onlySection(root, "cman");

@@ -10,6 +10,7 @@
  */
 import type { ActionOverride } from "../model/conf.ts";
 import { canonicalAddress } from "../model/numeric-address.ts";
+import { quoted } from "../model/visible-text.ts";
 import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-rules.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
@@ -26,7 +27,7 @@ import {
   placeOfAttribute,
   type Section,
 } from "./section.ts";
-import { nameList, quoted, quotedUnlessSecret } from "./value-text.ts";
+import { nameList, quotedUnlessSecret } from "./value-text.ts";
 
 export type Definition = {
   readonly rule: AgentRule;

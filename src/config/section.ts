@@ -4,9 +4,10 @@
  * Tested in: test/config/complaints.test.ts
  */
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
 import type { FlagOption, IntegerOption, Unit } from "./defaults.ts";
-import { flagWords, nameList, parseFlag, parseInteger, quoted } from "./value-text.ts";
+import { flagWords, nameList, parseFlag, parseInteger } from "./value-text.ts";
 import type { XmlAttribute, XmlElement } from "./xml.ts";
 
 export type Section = { readonly element: XmlElement; readonly path: string };

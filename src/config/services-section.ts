@@ -15,6 +15,7 @@ import type {
 } from "../model/conf.ts";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-rules.ts";
 import type { Report } from "./complaint.ts";
@@ -33,7 +34,7 @@ import {
   SectionReader,
   sectionsNamed,
 } from "./section.ts";
-import { nameList, parseDuration, parseFlag, parseInteger, quoted } from "./value-text.ts";
+import { nameList, parseDuration, parseFlag, parseInteger } from "./value-text.ts";
 
 export function readServices(
   root: Section,

@@ -13,12 +13,12 @@ import {
   parseAddress,
 } from "../model/numeric-address.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "./cluster-id.ts";
 import type { Report } from "./complaint.ts";
 import { flags, integers } from "./defaults.ts";
 import type { NodeEntry } from "./nodes-section.ts";
 import { onlySection, placeOfAttribute, type Section, SectionReader } from "./section.ts";
-import { quoted } from "./value-text.ts";
 
 export function readClusterId(root: Section, name: string, report: Report): number {
   const reader = new SectionReader(onlySection(root, "cman"), report);

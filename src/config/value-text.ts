@@ -5,6 +5,7 @@
  */
 import { isSecret } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import { durationSecondsMax } from "./defaults.ts";
 
 export const flagWords = "1 0 yes no on off true false";
@@ -51,11 +52,6 @@ export function parseDuration(text: string): Ms | null {
 }
 
 export const durationWords = `seconds, or digits with s m h d w y, at most ${durationSecondsMax} s`;
-
-/** The value between double quotes on one line, shortened, with control characters escaped. */
-export function quoted(value: string): string {
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-}
 
 /** The value of this parameter, unless it is a secret. */
 export function quotedUnlessSecret(parameter: string, value: string): string {

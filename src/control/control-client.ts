@@ -4,26 +4,25 @@
  * Every failure is a value: a command must be able to say what went wrong and where.
  * Tested in: test/control/control-server.test.ts
  */
+
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { getSystemErrorMap } from "node:util";
+import type { Acceptance } from "../model/acceptance.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import {
-  type AcknowledgeReply,
   type LeaveBody,
-  type LeaveReply,
   type LockOperation,
   nodePath,
-  parseAcknowledgeReply,
-  parseClusterStatus,
+  parseAcceptance,
   parseErrorText,
-  parseLeaveReply,
   parseServiceReply,
   type ServiceReply,
   servicePath,
 } from "./protocol.ts";
+import { parseClusterStatus } from "./status-shape.ts";
 
 export type ControlProblem =
   /** Nobody could be connected to; `text` is the system's, as perror(3) prints it. */
@@ -61,19 +60,15 @@ export type ControlClient = {
     node: string,
     by: string,
     afterMs: number,
-  ): Promise<Result<AcknowledgeReply, ControlProblem>>;
+  ): Promise<Result<Acceptance, ControlProblem>>;
   /** Locks or unlocks all services. */
   lock(operation: LockOperation, afterMs: number): Promise<Result<ServiceReply, ControlProblem>>;
   /** Orders the end of a member; `by` is who says so. Does not wait for it. */
-  kill(
-    node: string,
-    by: string,
-    afterMs: number,
-  ): Promise<Result<AcknowledgeReply, ControlProblem>>;
+  kill(node: string, by: string, afterMs: number): Promise<Result<Acceptance, ControlProblem>>;
   /** Asks the daemon to bring its file in on all nodes; waits until it is in force. */
-  reload(afterMs: number): Promise<Result<AcknowledgeReply, ControlProblem>>;
+  reload(afterMs: number): Promise<Result<Acceptance, ControlProblem>>;
   /** Asks the daemon to leave the cluster and end; does not wait for it. */
-  leave(how: LeaveBody, afterMs: number): Promise<Result<LeaveReply, ControlProblem>>;
+  leave(how: LeaveBody, afterMs: number): Promise<Result<Acceptance, ControlProblem>>;
 };
 
 /** The status of 1000 services on 16 nodes with all their decisions is a third of this. */
@@ -89,24 +84,24 @@ export function controlClient(socketPath: string): ControlClient {
       const body = JSON.stringify({ confirm: node, by });
       const path = nodePath(node, "acknowledge");
       const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
-      return parseReply(reply, parseAcknowledgeReply);
+      return parseReply(reply, parseAcceptance);
     },
     async reload(afterMs) {
       const reply = await exchange({ socketPath, method: "POST", path: "/v1/reload", afterMs });
-      return parseReply(reply, parseAcknowledgeReply);
+      return parseReply(reply, parseAcceptance);
     },
     async kill(node, by, afterMs) {
       const body = JSON.stringify({ by });
       const path = nodePath(node, "kill");
       const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
-      return parseReply(reply, parseAcknowledgeReply);
+      return parseReply(reply, parseAcceptance);
     },
     async leave(how, afterMs) {
       // Nothing is said that every version of the daemon takes for granted.
       const body = how.remove ? JSON.stringify(how) : "";
       const path = "/v1/leave";
       const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
-      return parseReply(reply, parseLeaveReply);
+      return parseReply(reply, parseAcceptance);
     },
     async lock(operation, afterMs) {
       const path = `/v1/${operation}`;

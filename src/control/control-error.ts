@@ -2,7 +2,6 @@
  * What is answered instead of a reply: `{"error": {"type", "text"}}`, with a status for each type.
  * Knows types and statuses; does not know what was asked.
  * The text names the cause and, where there is one, the remedy; programs look at the type alone.
- * Tested in: test/control/control-server.test.ts, test/control/protocol.test.ts
  */
 
 const errorStatuses = {
@@ -36,11 +35,6 @@ export function httpStatus(type: ControlErrorType): number {
 export function wrongMethod(method: string, wanted: string): ControlError {
   const text = `${method} is not possible here, only ${wanted}`;
   return { type: "method-not-allowed", text, allow: wanted };
-}
-
-/** A stranger's text, short enough to be repeated to him and to a log. */
-export function echoed(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }
 
 /** Never fails, unlike decodeURIComponent: what is no valid encoding becomes U+FFFD. */

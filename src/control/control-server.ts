@@ -6,6 +6,7 @@
  * CONTROL2  A request that was handed to the backend is carried out even if its client goes away.
  * CONTROL3  What a socket does not serve is refused whatever it says.
  */
+
 import {
   createServer,
   type IncomingMessage,
@@ -14,6 +15,7 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Acceptance } from "../model/acceptance.ts";
 import { type NodeId, parseNodeId, type ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
@@ -34,11 +36,9 @@ import type { GroupBackend } from "./group-protocol.ts";
 import { formatMetrics, metricsContentType } from "./metrics.ts";
 import type { OperatorBackend } from "./operator-protocol.ts";
 import {
-  type AcknowledgeReply,
   type ControlEvent,
   type ControlRoute,
   type LeaveBody,
-  type LeaveReply,
   type LockOperation,
   parseAcknowledgeBody,
   parseKillBody,
@@ -66,13 +66,13 @@ export type ControlBackend = {
   /** Settles when the operation has ended, however long that takes; never rejects. */
   request(request: ServiceCommand | LockCommand): Promise<ServiceReply>;
   /** The operator's word that a node is off; never rejects. */
-  acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply>;
+  acknowledge(node: NodeId, by: string): Promise<Acceptance>;
   /** Orders the end of a member; never rejects. */
-  kill(node: NodeId, by: string): Promise<AcknowledgeReply>;
+  kill(node: NodeId, by: string): Promise<Acceptance>;
   /** Brings the daemon's file in on all nodes; settles when it is in force; never rejects. */
-  reload(): Promise<AcknowledgeReply>;
+  reload(): Promise<Acceptance>;
   /** Begins to stop services, leave and end; asking twice changes nothing. */
-  leave(how: LeaveBody): LeaveReply;
+  leave(how: LeaveBody): Acceptance;
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
   readonly groups: GroupBackend;

@@ -1,7 +1,6 @@
 /**
  * Process groups on the control socket: requests, and the events of a stream as lines of JSON.
  * Knows the text of both; does not know sockets, nor who is in which group.
- * Tested in: test/control/control-groups.test.ts
  *
  *   GET  /v1/groups                          → 200, GroupListing
  *   POST /v1/groups/NAME/join                → 200, one GroupLine per line, until either side ends
@@ -15,8 +14,10 @@
  */
 import { type GroupName, parseGroupName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { type ControlError, echoed, percentDecoded, wrongMethod } from "./control-error.ts";
-import { readJson } from "./json-fields.ts";
+import { closedRecord, optional, wholeNumber } from "../model/shape.ts";
+import { quoted } from "../model/visible-text.ts";
+import { parseBody } from "./body-shape.ts";
+import { type ControlError, percentDecoded, wrongMethod } from "./control-error.ts";
 
 export type GroupRoute =
   | { readonly type: "groups" }
@@ -120,13 +121,13 @@ export function parseGroupRoute(
   const acts = (operation === "multicast" || operation === "leave") && rest.length === 2;
   if (!joins && !acts) {
     const served = "NAME/join, NAME/TICKET/multicast and NAME/TICKET/leave";
-    const text = `below /v1/groups/ there are ${served}, no ${echoed(parts.join("/"))}`;
+    const text = `below /v1/groups/ there are ${served}, no ${quoted(parts.join("/"))}`;
     return refuse({ type: "not-found", text });
   }
   if (method !== "POST") return refuse(wrongMethod(method, "POST"));
   const group = parseGroupName(percentDecoded(name));
   if (group === null) {
-    const text = `${echoed(name)} is not a group name: 1 to 128 bytes, percent-encoded`;
+    const text = `${quoted(name)} is not a group name: 1 to 128 bytes, percent-encoded`;
     return refuse({ type: "bad-request", text });
   }
   if (joins) return accept({ type: "group-join", group });
@@ -137,19 +138,10 @@ export function parseGroupRoute(
 export function parseJoinBody(
   value: unknown,
 ): Result<{ readonly process: number | null }, ControlError> {
-  const body = readJson(value, "body", (fields) => {
-    for (const name of fields.names()) {
-      if (name !== "process") fields.reject(`has no field ${echoed(name)}`);
-    }
-    const process = fields.has("process") ? fields.number("process") : null;
-    const fits = process === null || (Number.isInteger(process) && process >= 1);
-    if (!fits || (process ?? 0) > processMax) {
-      fields.reject(`has a process that is not 1 to ${processMax}`);
-    }
-    return { process };
-  });
-  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
+  return parseBody(joinBody, value);
 }
+
+const joinBody = closedRecord({ process: optional(wholeNumber(1, processMax), null) });
 
 export function formatGroupLine(line: GroupLine): Uint8Array {
   if (line.type !== "message") return Buffer.from(`${JSON.stringify(line)}\n`);

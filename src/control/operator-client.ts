@@ -3,6 +3,7 @@
  * Knows the operator protocol; does not know what the commands print.
  * Tested in: test/control/operator-protocol.test.ts
  */
+import type { Acceptance } from "../model/acceptance.ts";
 import type { FencingStatus } from "../model/fencing-status.ts";
 import type { Result } from "../model/outcome.ts";
 import { askControl, type ControlProblem } from "./control-client.ts";
@@ -10,12 +11,11 @@ import {
   clusterOrderPath,
   type NodeOrder,
   nodeOrderPath,
-  type OrderReply,
   parseFencingStatus,
-  parseOrderReply,
   parseRunReply,
   type RunReply,
 } from "./operator-protocol.ts";
+import { parseAcceptance } from "./protocol.ts";
 
 /** `by` is who orders it; a sentence is what the operator vouches for. */
 export type OperatorClient = {
@@ -25,9 +25,9 @@ export type OperatorClient = {
     votes: number,
     by: string,
     sentence: string | null,
-  ): Promise<Result<OrderReply, ControlProblem>>;
-  cancelWait(by: string, sentence: string | null): Promise<Result<OrderReply, ControlProblem>>;
-  votes(node: string, votes: number, by: string): Promise<Result<OrderReply, ControlProblem>>;
+  ): Promise<Result<Acceptance, ControlProblem>>;
+  cancelWait(by: string, sentence: string | null): Promise<Result<Acceptance, ControlProblem>>;
+  votes(node: string, votes: number, by: string): Promise<Result<Acceptance, ControlProblem>>;
   /** Runs agents against the node; waits for their end, without limit. */
   run(
     order: Exclude<NodeOrder, "votes">,
@@ -45,7 +45,7 @@ export function operatorClient(socketPath: string): OperatorClient {
   const post = { socketPath, method: "POST" } as const;
   const said = (sentence: string | null) => (sentence === null ? {} : { sentence });
   const vote = (path: string, body: object) =>
-    askControl({ ...post, path, body: JSON.stringify(body), afterMs: answerMs }, parseOrderReply);
+    askControl({ ...post, path, body: JSON.stringify(body), afterMs: answerMs }, parseAcceptance);
   return {
     fencing: (afterMs) =>
       askControl({ socketPath, method: "GET", path: "/v1/fencing", afterMs }, parseFencingStatus),

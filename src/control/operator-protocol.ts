@@ -4,19 +4,35 @@
  *
  *   GET  /v1/fencing                     → 200, FencingStatus
  *   POST /v1/fencing/check               → 200, RunReply: every device is asked for its state
- *   POST /v1/quorum/expected             → 200, OrderReply; body: {"expected": votes, "by": who,
+ *   POST /v1/quorum/expected             → 200, Acceptance; body: {"expected": votes, "by": who,
  *        "sentence": what the operator vouches for, optional}
- *   POST /v1/quorum/cancel-wait          → 200, OrderReply; body: {"by", "sentence"}
- *   POST /v1/nodes/NAME/votes            → 200, OrderReply; body: {"votes", "by"}
+ *   POST /v1/quorum/cancel-wait          → 200, Acceptance; body: {"by", "sentence"}
+ *   POST /v1/nodes/NAME/votes            → 200, Acceptance; body: {"votes", "by"}
  *   POST /v1/nodes/NAME/fence            → 200, RunReply: when its agents have ended
  *        body: {"confirm": NAME, "by"}
  *   POST /v1/nodes/NAME/unfence, POST /v1/nodes/NAME/device-status → 200, RunReply; body: {"by"}
  */
+import type { Acceptance } from "../model/acceptance.ts";
 import type { DeviceListing, FencingStatus, NodeFencing } from "../model/fencing-status.ts";
 import { type NodeId, type NodeName, parseNodeName } from "../model/ids.ts";
-import { accept, type Result, refuse } from "../model/outcome.ts";
-import { type ControlError, echoed, percentDecoded, wrongMethod } from "./control-error.ts";
-import { type JsonFields, readJson } from "./json-fields.ts";
+import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
+import {
+  closedRecord,
+  flag,
+  list,
+  mapped,
+  nullable,
+  number,
+  oneOf,
+  optional,
+  readAs,
+  record,
+  type Shape,
+  text,
+  wholeNumber,
+} from "../model/shape.ts";
+import { confirming, orderer, parseBody } from "./body-shape.ts";
+import { type ControlError, percentDecoded, wrongMethod } from "./control-error.ts";
 
 const clusterOrders = {
   "fencing/check": "check",
@@ -52,9 +68,6 @@ export type AgentsOrder = {
   readonly who: string;
 };
 
-/** `text` says why it was not accepted. */
-export type OrderReply = { readonly accepted: boolean; readonly text: string };
-
 export type RunReply = {
   /** `undefined`: there is nothing to be run; `refused`: it cannot be, for now; `busy`: it is. */
   readonly result: "success" | "failed" | "undefined" | "refused" | "busy";
@@ -66,7 +79,7 @@ export type RunReply = {
 /** The daemon, as operators order it. Nothing rejects. */
 export type OperatorBackend = {
   fencing(): FencingStatus;
-  change(order: VoteOrder): Promise<OrderReply>;
+  change(order: VoteOrder): Promise<Acceptance>;
   run(order: AgentsOrder): Promise<RunReply>;
 };
 
@@ -108,104 +121,77 @@ export type OrderBody = {
   readonly votes: number;
 };
 
-const fieldsOf: Readonly<Record<ClusterOrder | NodeOrder, readonly string[]>> = {
-  check: [],
-  expected: ["expected", "sentence"],
-  "cancel-wait": ["sentence"],
-  votes: ["votes"],
-  fence: ["confirm"],
-  unfence: [],
-  "device-status": [],
-};
+export function parseOrderBody(value: unknown, order: OrderKind): Result<OrderBody, ControlError> {
+  return parseBody(orderBody(order), value);
+}
+
+type OrderKind = { readonly order: ClusterOrder | NodeOrder; readonly node: NodeName | null };
 
 const votesMax = 16_320;
+const sentence = optional(nullable(text), null);
 
-export function parseOrderBody(
-  value: unknown,
-  { order, node }: { readonly order: ClusterOrder | NodeOrder; readonly node: NodeName | null },
-): Result<OrderBody, ControlError> {
-  const body = readJson(value, "body", (fields) => {
-    const taken = fieldsOf[order];
-    for (const name of fields.names()) {
-      if (name !== "by" && !taken.includes(name)) fields.reject(`has no field ${echoed(name)}`);
+function orderBody({ order, node }: OrderKind): Shape<OrderBody> {
+  const none = { sentence: null, votes: 0 };
+  switch (order) {
+    case "expected": {
+      const shape = closedRecord({ expected: wholeNumber(1, votesMax), sentence, by: orderer });
+      return mapped(shape, ({ expected, by, ...rest }) => ({ ...rest, who: by, votes: expected }));
     }
-    if (order === "fence" && fields.text("confirm") !== node) {
-      fields.reject(`confirms ${echoed(fields.text("confirm"))}, not ${echoed(node ?? "")}`);
+    case "cancel-wait": {
+      const shape = closedRecord({ sentence, by: orderer });
+      return mapped(shape, ({ by, ...rest }) => ({ ...none, ...rest, who: by }));
     }
-    const given = taken.includes("sentence") && fields.has("sentence");
-    return {
-      who: fields.text("by").slice(0, 64),
-      sentence: given ? fields.textOrNull("sentence") : null,
-      votes: order === "expected" || order === "votes" ? readVotes(fields, order) : 0,
-    };
-  });
-  return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
-}
-
-function readVotes(fields: JsonFields, name: string): number {
-  const votes = fields.number(name);
-  const least = name === "votes" ? 0 : 1;
-  if (Number.isInteger(votes) && votes >= least && votes <= votesMax) return votes;
-  fields.reject(`has ${name} that is not a whole number from ${least} to ${votesMax}`);
-  return least;
-}
-
-export function parseOrderReply(value: unknown): Result<OrderReply, string> {
-  return readJson(value, "reply", (fields) => ({
-    accepted: fields.flag("accepted"),
-    text: fields.text("text"),
-  }));
+    case "votes": {
+      const shape = closedRecord({ votes: wholeNumber(0, votesMax), by: orderer });
+      return mapped(shape, ({ votes, by }) => ({ ...none, who: by, votes }));
+    }
+    case "fence": {
+      const shape = confirming(closedRecord({ confirm: text, by: orderer }), node ?? "");
+      return mapped(shape, ({ by }) => ({ ...none, who: by }));
+    }
+    case "check":
+    case "unfence":
+    case "device-status":
+      return mapped(closedRecord({ by: orderer }), ({ by }) => ({ ...none, who: by }));
+    default:
+      return assertNever(order);
+  }
 }
 
 export function parseRunReply(value: unknown): Result<RunReply, string> {
-  return readJson(value, "reply", (fields) => ({
-    result: fields.parsed("result", parseResult, "refused"),
-    lines: fields.texts("lines"),
-    text: fields.text("text"),
-  }));
+  return readAs(runReply, value, "reply");
 }
+
+const runReply: Shape<RunReply> = record({
+  result: oneOf("success", "failed", "undefined", "refused", "busy"),
+  lines: list(text),
+  text,
+});
 
 export function parseFencingStatus(value: unknown): Result<FencingStatus, string> {
-  return readJson(value, "fencing", (fields) => ({
-    joined: fields.flag("joined"),
-    localNode: fields.number("localNode"),
-    master: fields.number("master"),
-    waitState: fields.parsed("waitState", parseWaitState, "none"),
-    victimNow: fields.number("victimNow"),
-    nodes: fields.objects("nodes").map(readNodeFencing),
-  }));
+  return readAs(fencingStatus, value, "fencing");
 }
 
-function readNodeFencing(fields: JsonFields): NodeFencing {
-  return {
-    id: fields.number("id"),
-    name: fields.text("name"),
-    member: fields.flag("member"),
-    victim: fields.flag("victim"),
-    lastMaster: fields.number("lastMaster"),
-    how: fields.parsed("how", parseHow, "none"),
-    at: fields.number("at"),
-    state: fields.text("state"),
-    methods: fields.objects("methods").map((method) => ({
-      name: method.text("name"),
-      devices: method.objects("devices").map(readDevice),
-    })),
-    unfence: fields.objects("unfence").map(readDevice),
-  };
-}
+const device: Shape<DeviceListing> = record({ device: text, agent: text, action: text });
 
-function readDevice(fields: JsonFields): DeviceListing {
-  return {
-    device: fields.text("device"),
-    agent: fields.text("agent"),
-    action: fields.text("action"),
-  };
-}
+const nodeFencing: Shape<NodeFencing> = record({
+  id: number,
+  name: text,
+  member: flag,
+  victim: flag,
+  lastMaster: number,
+  how: oneOf("none", "agent", "self", "override", "external"),
+  at: number,
+  state: text,
+  methods: list(record({ name: text, devices: list(device) })),
+  unfence: list(device),
+});
 
-function oneOf<Word extends string>(...words: readonly Word[]) {
-  return (value: unknown): Word | null => words.find((word) => word === value) ?? null;
-}
-
-const parseResult = oneOf("success", "failed", "undefined", "refused", "busy");
-const parseWaitState = oneOf("none", "quorum", "messages", "fencing");
-const parseHow = oneOf("none", "agent", "self", "override", "external");
+const fencingStatus: Shape<FencingStatus> = record({
+  joined: flag,
+  localNode: number,
+  master: number,
+  waitState: oneOf("none", "quorum", "messages", "fencing"),
+  victimNow: number,
+  nodes: list(nodeFencing),
+});

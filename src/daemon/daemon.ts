@@ -8,19 +8,14 @@
  *     gone.
  */
 
-import {
-  type AcknowledgeReply,
-  type LeaveBody,
-  type LeaveReply,
-  type ServiceReply,
-  serviceReply,
-} from "../control/protocol.ts";
+import { type LeaveBody, type ServiceReply, serviceReply } from "../control/protocol.ts";
 import { outcomeText } from "../control/request-codes.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log-lines.ts";
 import type { LinkEvent } from "../io/network-ports.ts";
 import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
+import type { Acceptance } from "../model/acceptance.ts";
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { type RequestOutcome, refused } from "../model/request-outcome.ts";
@@ -327,24 +322,24 @@ export class Daemon {
     return serviceReply(outcome, serviceReplyText(outcome, request, this.status()));
   }
 
-  async #acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
+  async #acknowledge(node: NodeId, by: string): Promise<Acceptance> {
     const outcome = await this.#ask({ type: "acknowledge", victim: node, who: by });
     const name = this.#live.loaded.conf.nodes.find((one) => one.id === node)?.name ?? "";
     return acknowledgeReply(outcome, name);
   }
 
-  #leaveAsAsked(how: LeaveBody): LeaveReply {
+  #leaveAsAsked(how: LeaveBody): Acceptance {
     const reply = leaveReply(how, this.#live.loaded.conf.quorum);
     if (reply.accepted) this.shutdown(how);
     return reply;
   }
 
-  async #kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
+  async #kill(node: NodeId, by: string): Promise<Acceptance> {
     return killReply(await this.#ask({ type: "kill", victim: node, who: by }));
   }
 
   /** The file's configuration, on all nodes; the refusal in words. */
-  async reload(): Promise<AcknowledgeReply> {
+  async reload(): Promise<Acceptance> {
     const refusal = this.#life?.node?.snapshot.refusal ?? null;
     if (refusal !== null) {
       const text = `this node is not counted (${refusal}): ask a node that is`;

@@ -8,6 +8,7 @@ import type { Clock, Firing, LogSink } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import { messageBytesMax } from "../membership/ring-events.ts";
+import type { Acceptance } from "../model/acceptance.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import { failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
@@ -16,6 +17,7 @@ import type { Configuration } from "../node/configurations.ts";
 import type { KnownMachine, NodeInput, NodeOutput, NodeTimer } from "../node/node-events.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import type { NodeAgents } from "./node-agents.ts";
+import { notMember } from "./operator-replies.ts";
 import type { RingThreadInput } from "./ring-port.ts";
 
 /** What somebody asks of the node, without the number by which it is answered. */
@@ -29,10 +31,6 @@ export type QuorumOrder = {
   readonly sentence: string | null;
   readonly who: string;
 };
-
-export type LoopAnswer = { readonly accepted: boolean; readonly text: string };
-
-const noAnswer: LoopAnswer = { accepted: false, text: "this node is not a member" };
 
 type Queued =
   | { readonly type: "input"; readonly input: NodeInput }
@@ -72,7 +70,7 @@ export class EventLoop {
   readonly #timers: NamedTimers<NodeTimer>;
   readonly #loop: StepLoop<Queued, NodeOutput>;
   readonly #replies = new Map<number, (outcome: RequestOutcome) => void>();
-  readonly #answers = new Map<number, (answer: LoopAnswer) => void>();
+  readonly #answers = new Map<number, (answer: Acceptance) => void>();
   #requests = 0;
   /** Of agents that run because this node is quorate. */
   #permit = new AbortController();
@@ -109,9 +107,9 @@ export class EventLoop {
   }
 
   /** Orders other votes; answered when all members go by them, or with the refusal in words. */
-  order(order: QuorumOrder, done: (answer: LoopAnswer) => void): void {
+  order(order: QuorumOrder, done: (answer: Acceptance) => void): void {
     if (this.#loop.ended) {
-      done(noAnswer);
+      done(notMember);
       return;
     }
     this.#requests += 1;
@@ -126,7 +124,7 @@ export class EventLoop {
     this.#timers.disarmAll();
     for (const resolve of this.#replies.values()) resolve(failed("life-ended"));
     this.#replies.clear();
-    for (const resolve of this.#answers.values()) resolve(noAnswer);
+    for (const resolve of this.#answers.values()) resolve(notMember);
     this.#answers.clear();
   }
 

@@ -6,17 +6,18 @@
  * LIVE2  A text reads with what this machine has said of its agents when it was asked for that
  *     text.
  */
+
 import { createHash } from "node:crypto";
 import { parseClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import type { FoundAgents } from "../config/found-agents.ts";
 import { checkHost, scriptProblems } from "../config/host-check.ts";
-import type { AcknowledgeReply } from "../control/protocol.ts";
 import { outcomeText } from "../control/request-codes.ts";
 import { replaceWhole } from "../io/atomic-file.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
+import type { Acceptance } from "../model/acceptance.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
@@ -101,7 +102,7 @@ export class LiveConfiguration {
   /** Reads the file and brings it in on all nodes, by way of `propose`. */
   async reload(
     propose: (configuration: Configuration) => Promise<ProposalEnd>,
-  ): Promise<AcknowledgeReply> {
+  ): Promise<Acceptance> {
     const { file, local, hash } = this.#loaded;
     const content = await readText(file);
     if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
@@ -165,7 +166,7 @@ export class LiveConfiguration {
   }
 }
 
-function invalid(problem: string): AcknowledgeReply {
+function invalid(problem: string): Acceptance {
   return { accepted: false, text: `Not reloading, configuration is not valid: ${problem}` };
 }
 

@@ -3,12 +3,14 @@
  * Passes on and decides nothing.
  * Tested in: test/e2e/fence-tools.test.ts
  */
+
 import type { OperatorBackend } from "../control/operator-protocol.ts";
 import type { LogSink } from "../io/ports.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { type AgentRunner, FenceDesk } from "./fence-desk.ts";
+import { notMember } from "./operator-replies.ts";
 
 type Life = { readonly node: ClusterNode | null; readonly loop: EventLoop | null };
 
@@ -27,7 +29,6 @@ export function operatorBackend(parts: {
     push: (input) => life()?.loop?.push(input),
     log: (level, text) => log.write("fencing", level, { text }),
   });
-  const notMember = { accepted: false, text: "this node is not a member" };
   return {
     fencing: () => desk.status(),
     change: (order) => {

@@ -3,13 +3,17 @@
  * Does not know how orders are carried out.
  * Tested in: test/daemon/start-limits.test.ts
  */
-import type { AcknowledgeReply, LeaveBody, LeaveReply } from "../control/protocol.ts";
+import type { LeaveBody } from "../control/protocol.ts";
 import { outcomeText, saysOnlyFailure } from "../control/request-codes.ts";
+import type { Acceptance } from "../model/acceptance.ts";
 import type { QuorumConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
+
+/** Of a node without a life, or between two. */
+export const notMember: Acceptance = { accepted: false, text: "this node is not a member" };
 
 type ServiceOrder = {
   readonly service: ServiceName;
@@ -35,7 +39,7 @@ export function serviceReplyText(
 }
 
 /** A second quorate part is possible when fewer votes are expected, unless nodes wait for all. */
-export function leaveReply({ remove, force }: LeaveBody, conf: QuorumConf): LeaveReply {
+export function leaveReply({ remove, force }: LeaveBody, conf: QuorumConf): Acceptance {
   if (!remove || force || conf.waitForAll) return { accepted: true, text: "" };
   const text =
     "removed nodes that start alone could become quorate beside the others; " +
@@ -43,13 +47,13 @@ export function leaveReply({ remove, force }: LeaveBody, conf: QuorumConf): Leav
   return { accepted: false, text };
 }
 
-export function killReply(outcome: RequestOutcome): AcknowledgeReply {
+export function killReply(outcome: RequestOutcome): Acceptance {
   if (outcome.type === "done") return { accepted: true, text: "" };
   const absent = outcome.why === "no-member";
   return { accepted: false, text: absent ? "it is no member" : outcomeText(outcome) };
 }
 
-export function acknowledgeReply(outcome: RequestOutcome, name: string): AcknowledgeReply {
+export function acknowledgeReply(outcome: RequestOutcome, name: string): Acceptance {
   if (outcome.type === "done") {
     const text = `${name} counts as off; its services may start elsewhere`;
     return { accepted: true, text };

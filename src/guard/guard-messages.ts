@@ -5,6 +5,7 @@
  */
 import {
   either,
+  fitting,
   flag,
   list,
   literal,
@@ -87,11 +88,11 @@ export type WatchOrder = Extract<GuardOrder, { readonly type: "watch" }>;
 export type Bare<Message> = Message extends unknown ? Omit<Message, "protocol"> : never;
 
 export function parseOrder(value: unknown): GuardOrder | null {
-  return order(value)?.value ?? null;
+  return fitting(order, value);
 }
 
 export function parseReport(value: unknown): GuardReport | null {
-  return report(value)?.value ?? null;
+  return fitting(report, value);
 }
 
 /** One line, with its end. */

@@ -1,84 +1,190 @@
 /**
- * Shapes: descriptions of plain values that turn `unknown` into a typed value or null.
- * Used wherever JSON comes in: ordered messages, snapshots, the control socket.
- * Tested in: test/fuzz/onslaught.test.ts
+ * Shapes: descriptions of plain values that turn `unknown` into a typed value, or say what in it
+ * does not fit. This is the only validator of JSON: ordered messages, snapshots, the guard's pipe
+ * and both ends of the control socket use it.
+ * Tested in: test/model/shape.test.ts, test/fuzz/onslaught.test.ts
  */
-import { type NodeId, parseNodeId, parseServiceName, type ServiceName } from "./ids.ts";
+import {
+  type NodeId,
+  type NodeName,
+  parseNodeId,
+  parseNodeName,
+  parseServiceName,
+  type ServiceName,
+} from "./ids.ts";
+import { accept, type Result, refuse } from "./outcome.ts";
+import { quoted } from "./visible-text.ts";
 
-/** Returns the value in a box when it has the shape, else null; the box tells null from absence. */
-export type Shape<Value> = (value: unknown) => { readonly value: Value } | null;
+/** The first thing that does not fit: its path from the whole value, and what is wrong with it. */
+export type Misfit = { readonly path: string; readonly text: string };
+
+export type Shape<Value> = (value: unknown) => Result<Value, Misfit>;
 
 export type Shaped<S> = S extends Shape<infer Value> ? Value : never;
 
+/** Null when the value does not have the shape. */
+export function fitting<Value>(shape: Shape<Value>, value: unknown): Value | null {
+  const read = shape(value);
+  return read.ok ? read.value : null;
+}
+
+/** `name` is what the whole value is called in the problem, as in `body.target is not a string`. */
+export function readAs<Value>(
+  shape: Shape<Value>,
+  value: unknown,
+  name: string,
+): Result<Value, string> {
+  const read = shape(value);
+  return read.ok ? read : refuse(`${name}${read.problem.path} ${read.problem.text}`);
+}
+
 export const number: Shape<number> = (value) =>
-  typeof value === "number" && Number.isFinite(value) ? { value } : null;
+  typeof value === "number" && Number.isFinite(value) ? accept(value) : misfit("is not a number");
 
 /** A whole number of at least 0 that counters and sequences use. */
 export const count: Shape<number> = (value) =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? { value } : null;
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0
+    ? accept(value)
+    : misfit("is not a whole number from 0 on");
 
-export const text: Shape<string> = (value) => (typeof value === "string" ? { value } : null);
+export function wholeNumber(least: number, most: number): Shape<number> {
+  return checked(number, (value) =>
+    Number.isInteger(value) && value >= least && value <= most
+      ? null
+      : `is not a whole number from ${least} to ${most}`,
+  );
+}
 
-export const flag: Shape<boolean> = (value) => (typeof value === "boolean" ? { value } : null);
+export const text: Shape<string> = (value) =>
+  typeof value === "string" ? accept(value) : misfit("is not a string");
+
+export const flag: Shape<boolean> = (value) =>
+  typeof value === "boolean" ? accept(value) : misfit("is not true or false");
 
 /** Anything; to be given a shape later, by whom it concerns. */
-export const unknown: Shape<unknown> = (value) => ({ value });
+export const unknown: Shape<unknown> = (value) => accept(value);
+
+/** What `parse` understands, which gives null for all else. */
+export function parsedBy<Value>(parse: (value: unknown) => Value | null): Shape<Value> {
+  return (value) => {
+    const parsed = parse(value);
+    return parsed === null ? misfit("is not a known value") : accept(parsed);
+  };
+}
 
 export const nodeId: Shape<NodeId> = (value) => {
   const id = parseNodeId(value);
-  return id === null ? null : { value: id };
+  return id === null ? misfit("is not a node id") : accept(id);
+};
+
+export const nodeName: Shape<NodeName> = (value) => {
+  const given = text(value);
+  if (!given.ok) return given;
+  const name = parseNodeName(given.value);
+  return name === null ? misfit("is not a node name") : accept(name);
 };
 
 export const serviceName: Shape<ServiceName> = (value) => {
-  const name = typeof value === "string" ? parseServiceName(value) : null;
-  return name === null ? null : { value: name };
+  const given = text(value);
+  if (!given.ok) return given;
+  const name = parseServiceName(given.value);
+  return name === null ? misfit("is not a service name") : accept(name);
 };
 
 export function oneOf<const Options extends readonly string[]>(
   ...options: Options
 ): Shape<Options[number]> {
-  return (value) => {
-    const found = options.find((option) => option === value);
-    return found === undefined ? null : { value: found };
-  };
+  return parsedBy((value) => options.find((option) => option === value) ?? null);
 }
 
 export function literal<const Text extends string>(expected: Text): Shape<Text> {
-  return (value) => (value === expected ? { value: expected } : null);
+  return (value) => (value === expected ? accept(expected) : misfit(`is not "${expected}"`));
 }
 
 export function nullable<Value>(of: Shape<Value>): Shape<Value | null> {
-  return (value) => (value === null ? { value: null } : of(value));
+  return (value) => (value === null ? accept(null) : of(value));
+}
+
+/** What is absent counts as `otherwise`. */
+export function optional<Value, Default>(
+  of: Shape<Value>,
+  otherwise: Default,
+): Shape<Value | Default> {
+  return (value) => (value === undefined ? accept(otherwise) : of(value));
+}
+
+/** `complain` says what is wrong with a value of the shape, or null. */
+export function checked<Value>(
+  of: Shape<Value>,
+  complain: (value: Value) => string | null,
+): Shape<Value> {
+  return (value) => {
+    const read = of(value);
+    const complaint = read.ok ? complain(read.value) : null;
+    return complaint === null ? read : misfit(complaint);
+  };
+}
+
+export function mapped<Value, Other>(of: Shape<Value>, to: (value: Value) => Other): Shape<Other> {
+  return (value) => {
+    const read = of(value);
+    return read.ok ? accept(to(read.value)) : read;
+  };
 }
 
 export function list<Value>(of: Shape<Value>, lengthMax = 4096): Shape<readonly Value[]> {
   return (value) => {
-    if (!Array.isArray(value) || value.length > lengthMax) return null;
+    if (!Array.isArray(value)) return misfit("is not a list");
+    if (value.length > lengthMax) return misfit(`has more than ${lengthMax} entries`);
     const parsed: Value[] = [];
-    for (const element of value) {
+    for (const [index, element] of value.entries()) {
       const one = of(element);
-      if (one === null) return null;
+      if (!one.ok) return within(`[${index}]`, one.problem);
       parsed.push(one.value);
     }
-    return { value: parsed };
+    return accept(parsed);
+  };
+}
+
+/** An object whose fields may have any name. */
+export function dictionary<Value>(of: Shape<Value>): Shape<Readonly<Record<string, Value>>> {
+  return (value) => {
+    if (!isObject(value)) return misfit("is not an object");
+    const parsed = new Map<string, Value>();
+    for (const [name, each] of Object.entries(value)) {
+      const one = of(each);
+      if (!one.ok) return within(`.${name}`, one.problem);
+      parsed.set(name, one.value);
+    }
+    return accept(Object.fromEntries(parsed));
   };
 }
 
 type Fields = Readonly<Record<string, Shape<unknown>>>;
 type Shaping<F extends Fields> = { readonly [K in keyof F]: Shaped<F[K]> };
 
-/** Every field must be present and fit; unknown fields are left out. */
+/** Every field must fit, and be present unless it is optional; unknown fields are left out. */
 export function record<F extends Fields>(fields: F): Shape<Shaping<F>> {
+  const shapes = Object.entries(fields);
   return (value) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+    if (!isObject(value)) return misfit("is not an object");
     const parsed: Record<string, unknown> = {};
-    const given = new Map(Object.entries(value));
-    for (const [name, shape] of Object.entries(fields)) {
-      const one = shape(given.get(name));
-      if (one === null) return null;
+    for (const [name, shape] of shapes) {
+      const one = shape(Object.hasOwn(value, name) ? value[name] : undefined);
+      if (!one.ok) return within(`.${name}`, one.problem);
       parsed[name] = one.value;
     }
-    return { value: parsed as Shaping<F> };
+    return accept(parsed as Shaping<F>);
+  };
+}
+
+/** A record that has no other fields: whoever misspells one is told so. */
+export function closedRecord<F extends Fields>(fields: F): Shape<Shaping<F>> {
+  const open = record(fields);
+  return (value) => {
+    const names = isObject(value) ? Object.keys(value) : [];
+    const strange = names.find((name) => !Object.hasOwn(fields, name));
+    return strange === undefined ? open(value) : misfit(`has no field ${quoted(strange)}`);
   };
 }
 
@@ -89,8 +195,20 @@ export function either<Options extends readonly Shape<unknown>[]>(
   return (value) => {
     for (const option of options) {
       const one = option(value);
-      if (one !== null) return { value: one.value as Shaped<Options[number]> };
+      if (one.ok) return accept(one.value as Shaped<Options[number]>);
     }
-    return null;
+    return misfit("is of no known kind");
   };
+}
+
+function misfit(text: string): Result<never, Misfit> {
+  return refuse({ path: "", text });
+}
+
+function within(step: string, { path, text }: Misfit): Result<never, Misfit> {
+  return refuse({ path: `${step}${path}`, text });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -20,7 +20,12 @@ export function visible(text: string): string {
   });
 }
 
-/** The same for several lines. */
+/** A stranger's text between double quotes on one line, shortened, with controls escaped. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+/** The same as `visible` for several lines. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");
 }

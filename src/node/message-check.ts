@@ -5,10 +5,12 @@
  * the same messages, and histories stay equal.
  * Tested in: test/fuzz/onslaught.test.ts
  */
+
 import type { FenceMessage } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { incarnationMax, type NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { fitting } from "../model/shape.ts";
 import type { QuorumMessage } from "../quorum/quorum-messages.ts";
 import type { ServiceMessage } from "../services/service-messages.ts";
 import { travelling } from "./configurations.ts";
@@ -37,7 +39,7 @@ export class MessageReader {
 
   /** The message that the payload is, or null when it is refused. */
   read(payload: unknown, from: NodeId): Envelope | null {
-    const value = envelope(payload)?.value ?? null;
+    const value = fitting(envelope, payload);
     const problem =
       value === null ? "it is not understood" : messageProblem(value, from, this.#nodes);
     if (problem === null) return value;

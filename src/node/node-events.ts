@@ -2,8 +2,10 @@
  * What goes into a cluster node and what comes out of it: the border between core and shell.
  * Tested in: test/node/work-in-parts.test.ts
  */
+
 import type { FenceOrder } from "../fencing/fence-round.ts";
 import type { RingConfiguration } from "../membership/ring-events.ts";
+import type { Acceptance } from "../model/acceptance.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
@@ -162,12 +164,7 @@ export type NodeOutput =
   | { readonly type: "stand-down" }
   | { readonly type: "reply"; readonly number: number; readonly outcome: RequestOutcome }
   /** To an order that is answered in words. */
-  | {
-      readonly type: "answer";
-      readonly number: number;
-      readonly accepted: boolean;
-      readonly text: string;
-    }
+  | ({ readonly type: "answer"; readonly number: number } & Acceptance)
   /** Gather what it takes to read this configuration here. */
   | { readonly type: "read"; readonly text: string }
   /** On which machines the other nodes are: for the next life, as soon as can be. */

@@ -9,12 +9,14 @@
  *     end of another waits. Whatever else looks at the replicated state finishes them first, so
  *     that it finds the same on every node, in however many parts they are done.
  */
+
 import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
 import { nodesIn } from "../fencing/fence-register.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
+import { fitting } from "../model/shape.ts";
 import { ServiceTable } from "../services/service-table.ts";
 import type { TableWork } from "../services/table-draft.ts";
 import type { TableInput, TableOutput } from "../services/table-events.ts";
@@ -100,16 +102,16 @@ export class Replica {
 
   /** False, and nothing is adopted, when the state cannot be one of this configuration. */
   adopt(state: { readonly table: unknown; readonly fence: unknown }): boolean {
-    const table = tableSnapshot(state.table);
-    const fence = fenceSnapshot(state.fence);
+    const table = fitting(tableSnapshot, state.table);
+    const fence = fitting(fenceSnapshot, state.fence);
     if (table === null || fence === null) return false;
     const { conf } = this.#configurations.settled;
     const read = (text: string) => this.#configurations.valuesOf(text);
-    const adopted = ServiceTable.adopt(conf, table.value, read);
+    const adopted = ServiceTable.adopt(conf, table, read);
     const configured = new Set(conf.nodes.map(({ id }) => id));
-    const known = nodesIn(fence.value).every((node) => configured.has(node));
+    const known = nodesIn(fence).every((node) => configured.has(node));
     if (adopted === null || !known) return false;
-    this.fence.adopt(fence.value);
+    this.fence.adopt(fence);
     this.#table = adopted;
     return true;
   }

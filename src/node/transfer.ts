@@ -6,7 +6,7 @@
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
-import type { Shaped } from "../model/shape.ts";
+import { fitting, type Shaped } from "../model/shape.ts";
 import type { Quorum } from "../quorum/quorum.ts";
 import { tableSnapshot } from "../services/table-snapshot.ts";
 import { freshHistory, type Hello, type snapshot } from "../services/table-sync.ts";
@@ -61,7 +61,7 @@ export class ArrivedSnapshot {
   constructor(body: Snapshot, settled: string) {
     this.body = body;
     const { hash, text } = body.configuration;
-    const change = tableSnapshot(body.table)?.value.change ?? null;
+    const change = fitting(tableSnapshot, body.table)?.change ?? null;
     this.#unread = new Set([
       ...(hash === settled ? [] : [text]),
       ...(change?.stage === "stopping" ? [change.text] : []),

@@ -5,6 +5,7 @@
  * same result from the same stream.
  * Tested in: test/services/service-index.test.ts, test/services/service-table.test.ts
  */
+import type { Acceptance } from "../model/acceptance.ts";
 import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../model/conf.ts";
 import { compareIds, type NodeId, type NodeName, type ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -35,12 +36,7 @@ type Circumstances = Partial<Pick<Decision, "nodes"> & Pick<TableNotice, "level"
 
 const decisionsMax = 16;
 
-export type LastChange = {
-  readonly version: number;
-  readonly accepted: boolean;
-  /** Why not. */
-  readonly text: string;
-};
+export type LastChange = Acceptance & { readonly version: number };
 
 /** The values of a configuration's text, or null; the same on every node that accepted it. */
 export type ReadConf = (text: string) => ClusterConf | null;

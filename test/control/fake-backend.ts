@@ -1,4 +1,5 @@
 /** A daemon without a cluster: the published three-node example, and replies on demand. */
+
 import type {
   ControlBackend,
   LockCommand,
@@ -7,17 +8,11 @@ import type {
 import type {
   AgentsOrder,
   OperatorBackend,
-  OrderReply,
   RunReply,
   VoteOrder,
 } from "../../src/control/operator-protocol.ts";
-import type {
-  AcknowledgeReply,
-  ControlEvent,
-  LeaveBody,
-  LeaveReply,
-  ServiceReply,
-} from "../../src/control/protocol.ts";
+import type { ControlEvent, LeaveBody, ServiceReply } from "../../src/control/protocol.ts";
+import type { Acceptance } from "../../src/model/acceptance.ts";
 import type { FencingStatus, NodeFencing } from "../../src/model/fencing-status.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
@@ -143,7 +138,7 @@ export class FakeBackend implements ControlBackend {
   readonly acknowledged: string[] = [];
   readonly killed: string[] = [];
   reloads = 0;
-  reloaded: AcknowledgeReply = { accepted: true, text: "" };
+  reloaded: Acceptance = { accepted: true, text: "" };
   leaves = 0;
   readonly lone = new LoneGroups();
   readonly groups = this.lone.desk;
@@ -165,22 +160,22 @@ export class FakeBackend implements ControlBackend {
     });
   }
 
-  acknowledge(node: NodeId, by: string): Promise<AcknowledgeReply> {
+  acknowledge(node: NodeId, by: string): Promise<Acceptance> {
     this.acknowledged.push(`${node} by ${by}`);
     return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
   }
 
-  reload(): Promise<AcknowledgeReply> {
+  reload(): Promise<Acceptance> {
     this.reloads += 1;
     return Promise.resolve(this.reloaded);
   }
 
-  kill(node: NodeId, by: string): Promise<AcknowledgeReply> {
+  kill(node: NodeId, by: string): Promise<Acceptance> {
     this.killed.push(`${node} by ${by}`);
     return Promise.resolve({ accepted: this.reply.code === 0, text: this.reply.text });
   }
 
-  leave(how: LeaveBody): LeaveReply {
+  leave(how: LeaveBody): Acceptance {
     this.left = how;
     this.leaves += 1;
     const accepted = !how.remove || how.force;
@@ -188,7 +183,7 @@ export class FakeBackend implements ControlBackend {
   }
 
   readonly ordered: (VoteOrder | AgentsOrder)[] = [];
-  answer: OrderReply = { accepted: true, text: "" };
+  answer: Acceptance = { accepted: true, text: "" };
   ran: RunReply = { result: "success", lines: [], text: "done" };
   shownFencing: FencingStatus = exampleFencing();
   readonly operators: OperatorBackend = {

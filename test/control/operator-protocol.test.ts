@@ -72,7 +72,10 @@ test("what is shown and answered survives the way through JSON", (t) => {
   t.match(parseFencingStatus({ ...fencing, waitState: "coffee" }), { ok: false });
   const reply = { result: "failed", lines: ["a", "b"], text: "no" };
   t.same(parseRunReply(reply), { ok: true, value: reply });
-  t.match(parseRunReply({ ...reply, lines: [1] }), { ok: false, problem: /lines is not a list/ });
+  t.match(parseRunReply({ ...reply, lines: [1] }), {
+    ok: false,
+    problem: /reply\.lines\[0\] is not a string/,
+  });
   t.end();
 });
 

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { test } from "tap";
 import {
-  parseClusterStatus,
   parseErrorText,
   parseKillBody,
   parseLeaveBody,
@@ -11,6 +10,7 @@ import {
   servicePath,
 } from "../../src/control/protocol.ts";
 import { requestCodes } from "../../src/control/request-codes.ts";
+import { parseClusterStatus } from "../../src/control/status-shape.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { serviceStateNumbers } from "../../src/model/status.ts";
 import { exampleService, exampleStatus } from "./fake-backend.ts";

@@ -2,8 +2,10 @@
  * The replicated service table, driven by views, messages and results: lost nodes, evaluation,
  * failback, recovery, retries, clean exits, and what must be ignored.
  */
+
 import { test } from "tap";
 import type { FailoverDomainConf, ServiceConf } from "../../src/model/conf.ts";
+import { fitting } from "../../src/model/shape.ts";
 import { ms } from "../../src/model/time.ts";
 import { ServiceTable } from "../../src/services/service-table.ts";
 import { tableSnapshot } from "../../src/services/table-snapshot.ts";
@@ -529,9 +531,9 @@ test("a snapshot adopted in the middle continues like the original", async (t) =
   const driver = started({ maxRestarts: 2, restartExpireMs: ms(60_000) });
   driver.checkFails(web).succeed().request(2, "relocate", { service: web });
   const text = JSON.stringify(driver.table.snapshot());
-  const parsed = tableSnapshot(JSON.parse(text));
+  const parsed = fitting(tableSnapshot, JSON.parse(text));
   const setup = conf([webService({ maxRestarts: 2, restartExpireMs: ms(60_000) })]);
-  const copy = parsed === null ? null : ServiceTable.adopt(setup, parsed.value);
+  const copy = parsed === null ? null : ServiceTable.adopt(setup, parsed);
   t.ok(copy);
   const at = driver.nowMs + 5000;
   const op = driver.operations[0]?.operation;

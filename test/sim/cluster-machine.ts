@@ -1,5 +1,7 @@
 /** A machine of a simulated cluster, and the daemon on it. */
+
 import type { EventLoop } from "../../src/daemon/event-loop.ts";
+import type { Acceptance } from "../../src/model/acceptance.ts";
 import {
   type NodeId,
   parseNodeId,
@@ -27,7 +29,8 @@ export function service(name: string): ServiceName {
   return parsed;
 }
 
-export type Answer = { readonly accepted: boolean; readonly text: string };
+/** Where the answer to an order appears. */
+export type AnswerBox = { answer: Acceptance | null };
 /** Null until the request is answered. */
 export type ReplyBox = { reply: RequestOutcome | null };
 

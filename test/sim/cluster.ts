@@ -16,7 +16,7 @@ import type { NodeInput } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
-import type { Answer, Machine, ReplyBox } from "./cluster-machine.ts";
+import type { AnswerBox, Machine, ReplyBox } from "./cluster-machine.ts";
 import { id, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./hostile-membership.ts";
@@ -226,7 +226,7 @@ export class Cluster {
 
   /** An operator wants other votes; the answer appears in the box. */
   change(node: number, change: QuorumChange, sentence: string | null = null) {
-    const box: { answer: Answer | null } = { answer: null };
+    const box: AnswerBox = { answer: null };
     const daemon = this.#machine(node).daemon;
     const order = { change, sentence, who: "operator" };
     daemon?.process.enter(() =>
