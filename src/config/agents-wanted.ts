@@ -9,7 +9,7 @@ import { ocfAgentName, unitName } from "./foreign-names.ts";
 import { agentDirectoryDefault } from "./found-agents.ts";
 import { attributeOf, childSections, onlySection, rootSection, type Section } from "./section.ts";
 import { parseFlag } from "./value-text.ts";
-import { parseXml } from "./xml.ts";
+import type { ParsedXml } from "./xml.ts";
 
 export type AgentsWanted = {
   readonly directory: string;
@@ -26,8 +26,8 @@ const none: AgentsWanted = { directory: agentDirectoryDefault, types: [], ocf: [
 /** Elements below `<rm>` that are no resources and hold none. */
 const notResources = ["failoverdomains", "events", "action", "param", "vm"];
 
-export function agentsWanted(text: string): AgentsWanted {
-  const parsed = parseXml(text);
+/** Of a text that is no XML: none. */
+export function agentsWanted(parsed: ParsedXml): AgentsWanted {
   if (!parsed.ok) return none;
   const rm = onlySection(rootSection(parsed.value.root), "rm");
   const native = parseFlag(attributeOf(rm, "native") ?? "") ?? true;

@@ -1,5 +1,5 @@
 /**
- * The text of the configuration file → a complete ClusterConf, or complaints; pure.
+ * The parsed configuration file → a complete ClusterConf, or complaints; pure.
  * Does not read files, resolve names or look at the machine.
  * Source: cluster.conf(5), cman(5), fenced(8), rgmanager(8).
  * Deviation from the original: what cannot be honoured is refused or warned about, with its line.
@@ -36,7 +36,7 @@ import {
 import { checkSelfDevices } from "./self-devices.ts";
 import { readServices } from "./services-section.ts";
 import { readClusterId, readTotem } from "./totem-section.ts";
-import { parseXml, type XmlElement } from "./xml.ts";
+import type { ParsedXml, XmlElement } from "./xml.ts";
 
 export type LoadOutcome = {
   /** Null if and only if there is an error among the complaints. */
@@ -51,8 +51,8 @@ export type LoadOutcome = {
  * Reads a configuration. `file` is only its name in complaints; `rmAgents` are the rules of further
  * resource agents, which replace built-in ones of the same type.
  */
-export function parseClusterConf(
-  text: string,
+export function readClusterConf(
+  parsed: ParsedXml,
   options: {
     readonly file: string;
     readonly rmAgents?: readonly AgentRule[];
@@ -62,7 +62,7 @@ export function parseClusterConf(
 ): LoadOutcome {
   const report = new Report(options.file);
   const builtIn = [...builtInAgents, ...(options.rmAgents ?? [])];
-  const root = readRoot(text, report);
+  const root = readRoot(parsed, report);
   const agents = { builtIn, found: options.agents ?? noAgents };
   const conf = root === null ? null : readCluster(root, agents, report);
   const refused = report.failed || conf === null || root === null;
@@ -73,8 +73,7 @@ export function parseClusterConf(
   };
 }
 
-function readRoot(text: string, report: Report): Section | null {
-  const parsed = parseXml(text);
+function readRoot(parsed: ParsedXml, report: Report): Section | null {
   if (!parsed.ok) {
     const { line, ...finding } = parsed.problem;
     report.error({ path: "", line }, finding);

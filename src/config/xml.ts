@@ -42,7 +42,10 @@ export type XmlProblem = {
 /** The root element, and a warning for each stretch of text between elements. */
 export type XmlDocument = { readonly root: XmlElement; readonly warnings: readonly XmlProblem[] };
 
-export function parseXml(source: string): Result<XmlDocument, XmlProblem> {
+/** What a text was parsed into; carried to whoever reads it, so that nobody parses it again. */
+export type ParsedXml = Result<XmlDocument, XmlProblem>;
+
+export function parseXml(source: string): ParsedXml {
   const text = source.startsWith("\ufeff") ? source.slice(1) : source;
   const lines = new LineIndex(text);
   const problem = unfitText(text, lines);

@@ -12,6 +12,7 @@ import {
   ocfRootDefault,
 } from "../config/found-agents.ts";
 import type { UnitFact } from "../config/host-check.ts";
+import type { ParsedXml } from "../config/xml.ts";
 import { askDirectory, askFile } from "../io/agent-metadata-run.ts";
 import { unitFact } from "../io/unit-facts.ts";
 
@@ -20,9 +21,9 @@ export type AgentSearch = {
   readonly units: ReadonlyMap<string, UnitFact>;
 };
 
-/** Runs no agent that the text does not ask for. */
-export async function searchAgents(text: string): Promise<AgentSearch> {
-  const wanted = agentsWanted(text);
+/** Runs no agent that the configuration does not ask for. */
+export async function searchAgents(parsed: ParsedXml): Promise<AgentSearch> {
+  const wanted = agentsWanted(parsed);
   const { directory } = wanted;
   const answers = await askDirectory(directory, wanted.types, (metadata) => {
     const parsed = parseMetadata(metadata, "rgmanager");

@@ -1,33 +1,43 @@
 /**
- * The configuration of this start: file → values, checked against this machine.
- * Tested in: test/e2e/wrong-input.test.ts
+ * A configuration's text → values, checked against this machine.
+ * READING1  A text is parsed once; its document goes along with it to whoever reads it. What was checked
+ *     is therefore what is used, whatever becomes of the file.
+ * Tested in: test/daemon/live-configuration.test.ts, test/e2e/wrong-input.test.ts
  */
 import { createHash } from "node:crypto";
 import { accountKey } from "../config/accounts-section.ts";
-import { parseClusterConf } from "../config/cluster-conf.ts";
+import { type LoadOutcome, readClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, refuses, unreadableFile } from "../config/complaint.ts";
-import type { FoundAgents } from "../config/found-agents.ts";
 import { checkHost, type HostFacts, multicastFor } from "../config/host-check.ts";
 import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
+import type { ConfPlaces } from "../config/places.ts";
+import { type ParsedXml, parseXml } from "../config/xml.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
 import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { parseAddress } from "../model/numeric-address.ts";
-import { searchAgents } from "./agent-search.ts";
+import { type AgentSearch, searchAgents } from "./agent-search.ts";
+
+/** A text and its document. */
+export type ConfContent = {
+  readonly text: string;
+  /** SHA-256 of the text, hexadecimal. */
+  readonly hash: string;
+  readonly xml: ParsedXml;
+};
+
+/** What the text says, given the agents and units that were found for it. */
+export type ConfReading = ConfContent & AgentSearch & { readonly outcome: LoadOutcome };
 
 export type LoadedConfiguration = {
   readonly conf: ClusterConf;
   readonly local: NodeConf;
   /** Numeric address of each node, ascending by id. */
   readonly addresses: readonly { readonly id: NodeId; readonly address: string }[];
-  /** SHA-256 of the file, hexadecimal. */
-  readonly hash: string;
-  readonly text: string;
+  readonly reading: ConfReading;
   /** Path of the file. */
   readonly file: string;
-  /** The resource agents that it asked for. */
-  readonly agents: FoundAgents;
   /** Numbers of the users and groups that get a socket for process groups, each once. */
   readonly accounts: readonly { readonly type: "uid" | "gid"; readonly id: number }[];
 };
@@ -46,36 +56,62 @@ export async function loadConfiguration(
 ): Promise<ConfigurationOutcome> {
   const text = await readText(file);
   if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
-  const { agents, units } = await searchAgents(text.value);
-  const parsed = parseClusterConf(text.value, { file, agents });
-  if (parsed.conf === null || parsed.places === null) {
-    return { complaints: parsed.complaints, loaded: null };
-  }
-  const altnames = parsed.places.altnames.map(({ name }) => name);
-  const asked = { nodeName, altnames, stateDirectory };
-  const facts = { ...(await gatherHostFacts(parsed.conf, asked)), units };
-  const complaints = [...parsed.complaints, ...checkHost(parsed.conf, facts, parsed.places)].sort(
-    (a, b) => a.line - b.line,
-  );
-  const local = chooseLocalNode(parsed.conf, facts);
-  if (!local.ok || refuses(complaints)) return { complaints, loaded: null };
-  const addresses = parsed.conf.nodes.map((node) => ({
+  const reading = await readHere(parseContent(text.value), file);
+  const { conf, places, complaints } = reading.outcome;
+  if (conf === null || places === null) return { complaints, loaded: null };
+  const checked = await checkHere(reading, { conf, places }, { file, nodeName, stateDirectory });
+  const all = [...complaints, ...checked.complaints].sort((a, b) => a.line - b.line);
+  return { complaints: all, loaded: checked.loaded };
+}
+
+/** The one place where the daemon parses a configuration (D1). */
+export function parseContent(text: string): ConfContent {
+  const hash = createHash("sha256").update(text).digest("hex");
+  return { text, hash, xml: parseXml(text) };
+}
+
+/** Asks this machine for what the text supposes. `file` is only its name in complaints. */
+export async function readHere(content: ConfContent, file: string): Promise<ConfReading> {
+  return readWith(content, await searchAgents(content.xml), file);
+}
+
+/** Reads a text with what was found already. */
+export function readWith(content: ConfContent, search: AgentSearch, file: string): ConfReading {
+  const outcome = readClusterConf(content.xml, { file, agents: search.agents });
+  const { text, hash, xml } = content;
+  return { text, hash, xml, agents: search.agents, units: search.units, outcome };
+}
+
+type Accepted = { readonly conf: ClusterConf; readonly places: ConfPlaces };
+
+/** What the machine has against a configuration that is right in itself. */
+export async function checkHere(
+  reading: ConfReading,
+  { conf, places }: Accepted,
+  asked: {
+    readonly file: string;
+    readonly nodeName: string | null;
+    readonly stateDirectory: string;
+  },
+): Promise<ConfigurationOutcome & { readonly facts: HostFacts }> {
+  const altnames = places.altnames.map(({ name }) => name);
+  const { file, nodeName, stateDirectory } = asked;
+  const questions = { nodeName, altnames, stateDirectory };
+  const facts = { ...(await gatherHostFacts(conf, questions)), units: reading.units };
+  const complaints = checkHost(conf, facts, places);
+  const local = chooseLocalNode(conf, facts);
+  if (!local.ok || refuses(complaints)) return { complaints, facts, loaded: null };
+  const addresses = conf.nodes.map((node) => ({
     id: node.id,
     address: addressesOf(facts, node)[0] ?? "",
   }));
   const ofIpv6 = addresses.some((one) => parseAddress(one.address)?.family === "ipv6");
-  const { totem } = parsed.conf;
-  const multicast = {
-    ...totem.multicast,
-    address: multicastFor(parsed.conf, parsed.places, ofIpv6 ? "ipv6" : "ipv4"),
-  };
-  const conf = { ...parsed.conf, totem: { ...totem, multicast } };
-  const hash = createHash("sha256").update(text.value).digest("hex");
-  const accounts = accountIds(conf, facts);
-  return {
-    complaints,
-    loaded: { conf, local: local.value, addresses, hash, text: text.value, file, agents, accounts },
-  };
+  const { totem } = conf;
+  const address = multicastFor(conf, places, ofIpv6 ? "ipv6" : "ipv4");
+  const inUse = { ...conf, totem: { ...totem, multicast: { ...totem.multicast, address } } };
+  const accounts = accountIds(inUse, facts);
+  const loaded = { conf: inUse, local: local.value, addresses, reading, file, accounts };
+  return { complaints, facts, loaded };
 }
 
 /** A name and a number may stand for the same account. */

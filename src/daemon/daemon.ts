@@ -132,7 +132,7 @@ export class Daemon {
   }
 
   status(): ClusterStatus {
-    const { conf, local, addresses, hash: configHash } = this.#live.loaded;
+    const { conf, local, addresses, reading } = this.#live.loaded;
     const life = this.#life;
     return reportStatus(
       conf,
@@ -142,7 +142,7 @@ export class Daemon {
         ring: life?.ringView ?? { state: "stopped", counters: {}, rotation: null },
         addresses: new Map(addresses.map(({ id, address }) => [id, address])),
         joined: (node) => life?.members.find(node) ?? null,
-        configHash,
+        configHash: reading.hash,
         tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
         watchdog: this.#watchdog.status,
       },
@@ -216,7 +216,8 @@ export class Daemon {
 
   #beginLife(carried: CarriedOver | null, nothingLeft: boolean): void {
     const { log, stateDirectory } = this.#options;
-    const { conf, local, addresses, hash, text } = this.#live.loaded;
+    const { conf, local, addresses, reading } = this.#live.loaded;
+    const { hash, text } = reading;
     const { performer, trackingToken, machine, memory } = this.#ports;
     this.#life = new NodeLife({
       conf,

@@ -7,14 +7,10 @@
  *     text.
  */
 
-import { createHash } from "node:crypto";
-import { parseClusterConf } from "../config/cluster-conf.ts";
-import { type Complaint, formatComplaint } from "../config/complaint.ts";
-import type { FoundAgents } from "../config/found-agents.ts";
-import { checkHost, scriptProblems } from "../config/host-check.ts";
+import { type Complaint, formatComplaint, refuses } from "../config/complaint.ts";
+import { scriptProblems } from "../config/host-check.ts";
 import { outcomeText } from "../control/request-codes.ts";
 import { replaceWhole } from "../io/atomic-file.ts";
-import { gatherHostFacts } from "../io/host-facts.ts";
 import type { LogSink } from "../io/ports.ts";
 import { readText } from "../io/text-file.ts";
 import type { Acceptance } from "../model/acceptance.ts";
@@ -22,8 +18,14 @@ import { accept, refuse } from "../model/outcome.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
 import { missingScript } from "../services/missing-scripts.ts";
-import { searchAgents } from "./agent-search.ts";
-import { type LoadedConfiguration, loadConfiguration } from "./configuration.ts";
+import {
+  type ConfReading,
+  checkHere,
+  type LoadedConfiguration,
+  parseContent,
+  readHere,
+  readWith,
+} from "./configuration.ts";
 
 type Parts = {
   readonly loaded: LoadedConfiguration;
@@ -41,15 +43,15 @@ const textsMax = 16;
 export class LiveConfiguration {
   readonly #log: LogSink;
   #loaded: LoadedConfiguration;
-  /** What was found for each text, the latest last. */
-  readonly #agents = new Map<string, FoundAgents>();
+  /** What each text reads as, the latest last. */
+  readonly #readings = new Map<string, ConfReading>();
   /** The file is written by one after the other. */
   #kept: Promise<void> = Promise.resolve();
   readonly #stateDirectory: string;
 
   constructor({ loaded, stateDirectory, log }: Parts) {
     this.#loaded = loaded;
-    this.#agents.set(loaded.text, loaded.agents);
+    this.#remember(loaded.reading);
     this.#log = log;
     this.#stateDirectory = stateDirectory;
   }
@@ -64,56 +66,36 @@ export class LiveConfiguration {
    * service would be stopped for it that could not be started again here.
    */
   async prepare(text: string): Promise<string | null> {
-    const { file, local, hash, conf } = this.#loaded;
-    const { agents, units } = await searchAgents(text);
-    this.#remember(text, agents);
-    const parsed = parseClusterConf(text, { file, agents });
-    if (parsed.conf === null || parsed.places === null) return null;
-    if (createHash("sha256").update(text).digest("hex") === hash) return null;
-    const facts = {
-      ...(await gatherHostFacts(parsed.conf, {
-        nodeName: local.name,
-        altnames: parsed.places.altnames.map(({ name }) => name),
-        stateDirectory: this.#stateDirectory,
-      })),
-      units,
-    };
-    for (const each of checkHost(parsed.conf, facts, parsed.places)) {
-      this.#say("warning", formatComplaint(each));
-    }
-    const change = { old: conf.services, next: parsed.conf.services };
-    return missingScript(change, local.id, scriptProblems(facts.scripts));
+    return (await this.#examine(text)).objection;
   }
 
   /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
   readonly read: ReadText = (text) => {
-    const { file, conf } = this.#loaded;
-    const agents = this.#agents.get(text) ?? this.#loaded.agents;
-    const parsed = parseClusterConf(text, { file, agents });
-    if (parsed.conf === null || parsed.places === null)
-      return refuse(firstError(parsed.complaints));
-    const { totem } = parsed.conf;
-    const { address } = parsed.places.multicast === null ? conf.totem.multicast : totem.multicast;
+    const { conf } = this.#loaded;
+    const { hash, outcome } = this.#readingOf(text);
+    if (outcome.conf === null || outcome.places === null) {
+      return refuse(firstError(outcome.complaints));
+    }
+    const { totem } = outcome.conf;
+    const { address } = outcome.places.multicast === null ? conf.totem.multicast : totem.multicast;
     const multicast = { ...totem.multicast, address };
-    const hash = createHash("sha256").update(text).digest("hex");
-    return accept({ conf: { ...parsed.conf, totem: { ...totem, multicast } }, hash, text });
+    return accept({ conf: { ...outcome.conf, totem: { ...totem, multicast } }, hash, text });
   };
 
-  /** Reads the file and brings it in on all nodes, by way of `propose`. */
+  /** Reads the file, once, and brings this text in on all nodes, by way of `propose`. */
   async reload(
     propose: (configuration: Configuration) => Promise<ProposalEnd>,
   ): Promise<Acceptance> {
-    const { file, local, hash } = this.#loaded;
+    const { file, local, reading } = this.#loaded;
     const content = await readText(file);
     if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
-    const objection = await this.prepare(content.value);
+    const { complaints, objection } = await this.#examine(content.value);
     const next = this.read(content.value);
     if (!next.ok) return invalid(next.problem);
-    if (next.value.hash === hash) return { accepted: true, text: "it is in force already" };
-    const problem = changeProblem(this.#loaded, next.value);
+    if (next.value.hash === reading.hash) return { accepted: true, text: "it is in force already" };
+    const problem = changeProblem(this.#inForce(), next.value);
     if (problem !== null) return { accepted: false, text: problem };
-    const checked = await loadConfiguration(file, local.name, this.#stateDirectory);
-    if (checked.loaded === null) return invalid(firstError(checked.complaints));
+    if (refuses(complaints)) return invalid(firstError(complaints));
     if (objection !== null) return { accepted: false, text: `${local.name}: ${objection}` };
     const { outcome, text } = await propose(next.value);
     if (outcome.type === "done") return { accepted: true, text: "" };
@@ -123,24 +105,60 @@ export class LiveConfiguration {
   /** It is in force from here on. */
   adopt({ conf, hash, text }: Configuration): void {
     const before = this.#loaded;
-    const agents = this.#agents.get(text) ?? before.agents;
-    this.#loaded = { ...before, conf, hash, text, agents };
+    this.#loaded = { ...before, conf, reading: this.#readingOf(text) };
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
     const loaded = this.#loaded;
-    this.#kept = this.#kept.then(() => this.#keep(loaded, before.text));
+    this.#kept = this.#kept.then(() => this.#keep(loaded, before.reading.text));
   }
 
-  #remember(text: string, agents: FoundAgents): void {
-    this.#agents.delete(text);
-    this.#agents.set(text, agents);
-    for (const oldest of this.#agents.keys()) {
-      if (this.#agents.size <= textsMax) return;
-      this.#agents.delete(oldest);
+  #inForce(): Configuration {
+    const { conf, reading } = this.#loaded;
+    return { conf, hash: reading.hash, text: reading.text };
+  }
+
+  /** Asks the machine anew, since it may have changed; the document stays what it is. */
+  async #examine(text: string): Promise<{
+    readonly complaints: readonly Complaint[];
+    readonly objection: string | null;
+  }> {
+    const { file, local, reading: present, conf: old } = this.#loaded;
+    const reading = await readHere(this.#readings.get(text) ?? parseContent(text), file);
+    this.#remember(reading);
+    const { conf, places } = reading.outcome;
+    if (conf === null || places === null || reading.hash === present.hash) {
+      return { complaints: [], objection: null };
+    }
+    const asked = { file, nodeName: local.name, stateDirectory: this.#stateDirectory };
+    const { complaints, facts } = await checkHere(reading, { conf, places }, asked);
+    for (const each of complaints) this.#say("warning", formatComplaint(each));
+    const change = { old: old.services, next: conf.services };
+    const objection = missingScript(change, local.id, scriptProblems(facts.scripts));
+    return { complaints, objection };
+  }
+
+  /** W2; a text that is not remembered reads with the agents of the one in force. */
+  #readingOf(text: string): ConfReading {
+    const known = this.#readings.get(text);
+    if (known !== undefined) return known;
+    const { reading, file } = this.#loaded;
+    const fresh = readWith(parseContent(text), reading, file);
+    this.#remember(fresh);
+    return fresh;
+  }
+
+  #remember(reading: ConfReading): void {
+    this.#readings.delete(reading.text);
+    this.#readings.set(reading.text, reading);
+    for (const oldest of this.#readings.keys()) {
+      if (this.#readings.size <= textsMax) return;
+      this.#readings.delete(oldest);
     }
   }
 
   /** LIVE1. What somebody was writing there in the meantime is kept beside it. */
-  async #keep({ file, text, conf }: LoadedConfiguration, before: string): Promise<void> {
+  async #keep(loaded: LoadedConfiguration, before: string): Promise<void> {
+    const { file, conf, reading } = loaded;
+    const { text } = reading;
     const present = await readText(file);
     if (present.ok && present.value === text) return;
     if (present.ok && present.value !== before) {

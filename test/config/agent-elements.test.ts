@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { agentsWanted } from "../../src/config/agents-wanted.ts";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { formatComplaint, refuses } from "../../src/config/complaint.ts";
 import {
   agentsByType,
@@ -12,8 +11,10 @@ import {
   type MetadataAnswer,
   noAgents,
 } from "../../src/config/found-agents.ts";
+import { parseXml } from "../../src/config/xml.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 const lamp = `<resource-agent name="lamp"><parameters>
   <parameter name="name" primary="1"/><parameter name="watt" required="1">
@@ -227,16 +228,16 @@ test("only what a configuration uses is asked for", async (t) => {
     '<resources><fs name="f"><action name="start"/></fs></resources><service name="s">' +
     '<ip address="1.1.1.1"><lamp><ocf agent="ocf:a:b"><param/></ocf></lamp></ip>' +
     '<systemd unit="u"/></service></rm></cluster>';
-  t.same(agentsWanted(text), {
+  t.same(agentsWanted(parseXml(text)), {
     directory: "/a",
     types: ["fs", "lamp"],
     ocf: ["a:b"],
     units: ["u.service"],
   });
-  t.same(agentsWanted(text.replace("<rm ", '<rm native="0" ')).types, [
+  t.same(agentsWanted(parseXml(text.replace("<rm ", '<rm native="0" '))).types, [
     ...["fs", "service", "ip", "lamp"],
   ]);
-  t.same(agentsWanted("<broken").types, []);
+  t.same(agentsWanted(parseXml("<broken")).types, []);
 });
 
 test("what outlives its processes is warned of without fence devices", async (t) => {

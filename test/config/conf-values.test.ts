@@ -1,7 +1,6 @@
 /** What accepted files become: fencing, logging, quorum, domains, services, resources, actions. */
 import { test } from "tap";
 import type { AgentRule } from "../../src/config/agent-tables.ts";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import {
   type Complaint,
   formatComplaint,
@@ -11,6 +10,7 @@ import {
 } from "../../src/config/complaint.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 type Parts = {
   readonly fence?: string;

@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { test } from "tap";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { complaintsMax, hasErrors } from "../../src/config/complaint.ts";
 import { parseXml, type XmlElement } from "../../src/config/xml.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 const example = readFileSync(
   fileURLToPath(new URL("../../../conf/cluster.conf.example", import.meta.url)),

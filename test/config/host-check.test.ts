@@ -1,7 +1,7 @@
 /** The configuration against the machine: every rule of names, files, agents and the local node. */
 import { test } from "tap";
 import { parseMetadata } from "../../src/config/agent-metadata.ts";
-import { type LoadOutcome, parseClusterConf } from "../../src/config/cluster-conf.ts";
+import type { LoadOutcome } from "../../src/config/cluster-conf.ts";
 import { formatComplaint } from "../../src/config/complaint.ts";
 import { noAgents } from "../../src/config/found-agents.ts";
 import {
@@ -12,6 +12,7 @@ import {
 } from "../../src/config/host-check.ts";
 import { chooseLocalNode, type ResolvedName } from "../../src/config/local-node.ts";
 import { startupWarnings } from "../../src/config/startup-warnings.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 type Loaded = {
   readonly conf: NonNullable<LoadOutcome["conf"]>;

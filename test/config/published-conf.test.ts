@@ -5,10 +5,10 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { formatComplaint } from "../../src/config/complaint.ts";
 import { startupWarnings } from "../../src/config/startup-warnings.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 const root = new URL("../../../", import.meta.url);
 const published = readFileSync(

@@ -1,7 +1,7 @@
 /** Which services go on when their node loses quorum, by what the file says of them. */
 import { test } from "tap";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { quorumLossLines } from "../../src/config/quorum-loss.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 type Case = {
   readonly title: string;

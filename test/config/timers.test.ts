@@ -3,13 +3,13 @@
  * Cases: those of the list "ring" in test/cases.txt.
  */
 import { test } from "tap";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "../../src/config/cluster-id.ts";
 import { defaultLeaseMs, safeWaitMsFor } from "../../src/config/fence-daemon-section.ts";
 import { editDistance, nearestName } from "../../src/config/nearest-name.ts";
 import { consensusMs, holdMs, retransmitMs } from "../../src/config/totem-section.ts";
 import { parseDuration, parseFlag, parseInteger } from "../../src/config/value-text.ts";
 import { ms } from "../../src/model/time.ts";
+import { parseClusterConf } from "./parsed-conf.ts";
 
 test("the cluster id is that of cman", async (t) => {
   const rows: readonly (readonly [string, number, string, string, string])[] = [

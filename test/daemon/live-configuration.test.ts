@@ -11,7 +11,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
+import { Parser } from "xml2js";
+import { formatComplaint } from "../../src/config/complaint.ts";
 import { noAgents } from "../../src/config/found-agents.ts";
+import { loadConfiguration, parseContent, readWith } from "../../src/daemon/configuration.ts";
 import { LiveConfiguration } from "../../src/daemon/live-configuration.ts";
 import type { LogSink } from "../../src/io/ports.ts";
 import { until } from "../io/waiting.ts";
@@ -23,9 +26,9 @@ function live(file = "/nonexistent/cluster.conf", text = ""): LiveConfiguration 
   const conf = sampleConf();
   const [local] = conf.nodes;
   if (local === undefined) throw new Error("no node");
-  const origin = { conf, local, file, hash: "", text, addresses: [], accounts: [] };
+  const reading = readWith(parseContent(text), { agents: noAgents, units: new Map() }, file);
   return new LiveConfiguration({
-    loaded: { ...origin, agents: noAgents },
+    loaded: { conf, local, file, reading, addresses: [], accounts: [] },
     stateDirectory: "/nonexistent",
     log: silent,
   });
@@ -77,3 +80,82 @@ test("LIVE1: of configurations that follow each other closely the last one is ke
   await until("it is written", () => readFileSync(file, "utf8") === "fourth");
   t.notOk(existsSync(`${file}.replaced`), "nobody else wrote there");
 });
+
+/** A cluster of this machine alone, whose lamp runs `then` when it is asked for its metadata. */
+function small(version: number, directory: string, then = ""): string {
+  const metadata =
+    '<resource-agent name="lamp"><parameters><parameter name="id" primary="1"/></parameters>' +
+    '<actions><action name="start"/></actions></resource-agent>';
+  const path = join(directory, "lamp.sh");
+  writeFileSync(path, `#!/bin/sh\n${then}\necho '${metadata}'\n`);
+  chmodSync(path, 0o755);
+  return (
+    `<cluster name="small" config_version="${version}"><totem secauth="off"/>` +
+    '<clusternodes><clusternode name="127.0.0.1" nodeid="1"/></clusternodes>' +
+    `<rm agent_path="${directory}"><service name="s${version}"><lamp id="a"/></service></rm>` +
+    "</cluster>"
+  );
+}
+
+async function loadedFrom(file: string, directory: string): Promise<LiveConfiguration> {
+  const { complaints, loaded } = await loadConfiguration(file, "127.0.0.1", directory);
+  if (loaded === null) throw new Error(complaints.map(formatComplaint).join("\n"));
+  return new LiveConfiguration({ loaded, stateDirectory: directory, log: silent });
+}
+
+function scratch(t: Test): { readonly directory: string; readonly file: string } {
+  const directory = mkdtempSync(join(tmpdir(), "clusterd-live-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return { directory, file: join(directory, "cluster.conf") };
+}
+
+/** How often a configuration was parsed since this was asked last; metadata does not count. */
+function parsesOf(t: Test): () => number {
+  const calls = t.capture(Parser.prototype, "parseString", Parser.prototype.parseString);
+  return () => calls().filter(({ args }) => String(args[0]).startsWith("<cluster")).length;
+}
+
+test("D1: a start and a reload parse a text once each, and so does whoever votes", async (t) => {
+  const { directory, file } = scratch(t);
+  const parses = parsesOf(t);
+  writeFileSync(file, small(1, directory));
+  const configuration = await loadedFrom(file, directory);
+  t.equal(parses(), 1, "the start");
+  t.match(await configuration.reload(fail), { accepted: true, text: /in force already/ });
+  t.equal(parses(), 0, "a file that has not changed");
+  const second = small(2, directory);
+  writeFileSync(file, second);
+  const reloaded = await configuration.reload(async (next) => {
+    t.equal(await configuration.prepare(next.text), null, "it comes back as an ordered message");
+    t.ok(configuration.read(next.text).ok, "for the vote");
+    t.ok(configuration.read(next.text).ok, "for the table");
+    configuration.adopt(next);
+    return { code: 0, text: "" };
+  });
+  t.same(reloaded, { accepted: true, text: "" });
+  t.equal(parses(), 1, "the reload");
+  const third = small(3, directory);
+  t.equal(await configuration.prepare(third), null, "proposed by another node");
+  t.ok(configuration.read(third).ok);
+  t.equal(parses(), 1, "the vote");
+});
+
+test("D1: what was checked is proposed, although the file has changed meanwhile", async (t) => {
+  const { directory, file } = scratch(t);
+  writeFileSync(file, small(1, directory));
+  const configuration = await loadedFrom(file, directory);
+  const second = small(2, directory, `echo '<cluster' > ${file}`);
+  writeFileSync(file, second);
+  const proposed: string[] = [];
+  const reloaded = await configuration.reload(async (next) => {
+    proposed.push(next.text);
+    return { code: 0, text: "" };
+  });
+  t.same(reloaded, { accepted: true, text: "" });
+  t.same(proposed, [second]);
+  t.equal(readFileSync(file, "utf8"), "<cluster\n", "it did change");
+});
+
+async function fail(): Promise<never> {
+  throw new Error("nothing was to be proposed");
+}

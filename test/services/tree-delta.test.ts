@@ -1,6 +1,5 @@
 /** What a new configuration changes, as nodes see it whose agents differ. */
 import { test } from "tap";
-import { parseClusterConf } from "../../src/config/cluster-conf.ts";
 import {
   agentsByType,
   type FoundAgents,
@@ -9,6 +8,7 @@ import {
 } from "../../src/config/found-agents.ts";
 import type { ServicesConf } from "../../src/model/conf.ts";
 import { compareServices, compareTrees } from "../../src/services/tree-delta.ts";
+import { parseClusterConf } from "../config/parsed-conf.ts";
 
 const metadata = (parameters: string) =>
   '<resource-agent name="lamp"><parameters><parameter name="id" primary="1"/>' +
