@@ -6,6 +6,7 @@
  * Deviations: `retry_delay` is an addition; values are checked by kind.
  * Tested in: test/config/conf-values.test.ts
  */
+import { builtInChecks, type CheckRule } from "../model/built-in-checks.ts";
 import type { AgentActionConf, AgentConf } from "../model/conf.ts";
 import { ms } from "../model/time.ts";
 
@@ -95,12 +96,7 @@ const script: AgentRule = {
     { name: "file", kind: { type: "path" }, unique: true, required: true },
     { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
   ],
-  actions: [
-    action("start", 0),
-    action("stop", 0),
-    action("status", 0, { depth: 0, intervalSeconds: 30 }),
-    action("monitor", 0, { depth: 0, intervalSeconds: 30 }),
-  ],
+  actions: [action("start", 0), action("stop", 0), ...checkActions("script", [0])],
 };
 
 const ip: AgentRule = {
@@ -115,14 +111,7 @@ const ip: AgentRule = {
     { name: "disable_rdisc", kind: flag },
     { name: "prefer_interface", kind: text },
   ],
-  actions: [
-    action("start", 20),
-    action("stop", 20),
-    action("status", 10, { depth: 0, intervalSeconds: 20 }),
-    action("status", 20, { depth: 10, intervalSeconds: 60 }),
-    action("monitor", 10, { depth: 0, intervalSeconds: 20 }),
-    action("monitor", 20, { depth: 10, intervalSeconds: 60 }),
-  ],
+  actions: [action("start", 20), action("stop", 20), ...checkActions("ip", [10, 20])],
 };
 
 /** In the order in which messages list them. */
@@ -152,7 +141,7 @@ export const systemdRule: AgentRule = {
   actions: [
     action("start", 100),
     action("stop", 100),
-    action("status", 10, { depth: 0, intervalSeconds: 10 }),
+    action("status", 10, { depth: 0, intervalMs: ms(10_000) }),
   ],
 };
 
@@ -160,12 +149,18 @@ export function primaryOf(rule: AgentRule): AgentParameter | null {
   return rule.parameters.find((parameter) => parameter.primary === true) ?? null;
 }
 
-function action(
-  name: string,
-  timeoutSeconds: number,
-  check?: { readonly depth: number; readonly intervalSeconds: number },
-): AgentActionConf {
+/** Both names of each check of a built-in type, with the time-outs of its depths. */
+function checkActions(
+  type: string,
+  timeoutsSeconds: readonly number[],
+): readonly AgentActionConf[] {
+  return ["status", "monitor"].flatMap((name) =>
+    builtInChecks(type).map((check, index) => action(name, timeoutsSeconds[index] ?? 0, check)),
+  );
+}
+
+function action(name: string, timeoutSeconds: number, check?: CheckRule): AgentActionConf {
   const timeoutMs = ms(timeoutSeconds * 1000);
-  if (check === undefined) return { name, depth: 0, intervalMs: null, timeoutMs };
-  return { name, depth: check.depth, intervalMs: ms(check.intervalSeconds * 1000), timeoutMs };
+  const { depth, intervalMs } = check ?? { depth: 0, intervalMs: null };
+  return { name, depth, intervalMs, timeoutMs };
 }

@@ -6,6 +6,7 @@
  * running clusters depend on it.
  * Tested in: test/config/timers.test.ts
  */
+import { fnvHash } from "../model/fnv.ts";
 import type { AddressFamily } from "../model/numeric-address.ts";
 
 /** The id that cman computes unless told otherwise; 0 to 65535; many names share one id. */
@@ -17,8 +18,7 @@ export function clusterIdFromName(name: string): number {
 
 /** The id with `hash_cluster_id`: collisions are as rare as 16 bits permit. */
 export function hashClusterId(name: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193);
+  const hash = fnvHash(name);
   return ((hash >>> 16) ^ hash) & 0xffff;
 }
 

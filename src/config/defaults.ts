@@ -145,6 +145,9 @@ export const watchdogDeviceDefault = "/dev/watchdog";
 /** Time for looking whether the kill has worked, before the reset (TIMING2). */
 export const watchdogVerifyMs = 1000;
 
+/** Long enough for what kept a service from starting to be over, short enough for a human. */
+export const retryDelaySecondsDefault = 30;
+
 export const xmlBytesMax = 1_048_576;
 export const xmlDepthMax = 32;
 /** An element with more than this many attributes is a mistake or an attack. */

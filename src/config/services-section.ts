@@ -14,12 +14,12 @@ import type {
   ServicesConf,
 } from "../model/conf.ts";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
-import { type Ms, ms } from "../model/time.ts";
+import { type Ms, ms, seconds, toMs } from "../model/time.ts";
 import { quoted } from "../model/visible-text.ts";
 import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-rules.ts";
 import type { Report } from "./complaint.ts";
-import { flags, integers, servicesMax } from "./defaults.ts";
+import { flags, integers, retryDelaySecondsDefault, servicesMax } from "./defaults.ts";
 import { occurrenceAttributes, readUpkeep } from "./occurrence-attributes.ts";
 import { boundNode, quorumLossWords } from "./quorum-loss.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
@@ -180,7 +180,7 @@ class ServiceReader {
       maxRestarts: parseInteger(values.get("max_restarts") ?? "") ?? 0,
       restartExpireMs: duration(values.get("restart_expire_time")),
       priority: parseInteger(values.get("priority") ?? "") ?? 0,
-      retryDelayMs: duration(values.get("retry_delay") ?? retryDelayDefault),
+      retryDelayMs: retryDelayOf(values),
       boundTo: exclusive || waits ? null : boundNode(where, tree),
       tree,
     };
@@ -222,8 +222,10 @@ class ServiceReader {
 
 const recoveries: readonly RecoveryPolicy[] = ["restart", "relocate", "disable", "restart-disable"];
 
-/** Long enough for what kept a service from starting to be over, short enough for a human. */
-const retryDelayDefault = "30";
+function retryDelayOf(values: ReadonlyMap<string, string>): Ms {
+  const text = values.get("retry_delay");
+  return text === undefined ? toMs(seconds(retryDelaySecondsDefault)) : duration(text);
+}
 
 function duration(text: string | undefined): Ms {
   return parseDuration(text ?? "") ?? ms(0);

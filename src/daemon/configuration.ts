@@ -4,6 +4,7 @@
  *     is therefore what is used, whatever becomes of the file.
  * Tested in: test/daemon/live-configuration.test.ts, test/e2e/wrong-input.test.ts
  */
+
 import { createHash } from "node:crypto";
 import { accountKey } from "../config/accounts-section.ts";
 import { type LoadOutcome, readClusterConf } from "../config/cluster-conf.ts";
@@ -15,6 +16,7 @@ import { type ParsedXml, parseXml } from "../config/xml.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
 import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
+import { fnvHash } from "../model/fnv.ts";
 import type { NodeId } from "../model/ids.ts";
 import { parseAddress } from "../model/numeric-address.ts";
 import { type AgentSearch, searchAgents } from "./agent-search.ts";
@@ -64,7 +66,7 @@ export async function loadConfiguration(
   return { complaints: all, loaded: checked.loaded };
 }
 
-/** The one place where the daemon parses a configuration (D1). */
+/** The one place where the daemon parses a configuration (READING1). */
 export function parseContent(text: string): ConfContent {
   const hash = createHash("sha256").update(text).digest("hex");
   return { text, hash, xml: parseXml(text) };
@@ -130,9 +132,5 @@ const exchangeVersion = 4;
 /** Settings that must be equal on all members of a ring, as one number. */
 export function ringConfigHash(totem: TotemConf): number {
   const { keyFile: _, multicast: __, ...shared } = totem;
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(JSON.stringify({ ...shared, exchangeVersion }))) {
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  }
-  return hash;
+  return fnvHash(JSON.stringify({ ...shared, exchangeVersion }));
 }

@@ -7,6 +7,7 @@
  * PERFORM2  A kill is over only when no earlier order for the service can do anything any more:
  *     what is under way counts as alive until it was seen to end.
  */
+
 import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
 import type { AddressClaims } from "../io/address-claims.ts";
 import type { Network, NetworkInterface } from "../io/network-ports.ts";
@@ -22,6 +23,7 @@ import type {
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
+import { searchPath } from "../model/search-path.ts";
 import { maskSecrets } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { visibleLines } from "../model/visible-text.ts";
@@ -58,12 +60,12 @@ export type FenceVerdict = {
   readonly output: string;
 };
 
-const searchPath = [
-  "PATH",
-  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-] as const;
 /** What `run-aside` runs belongs to the machine: it may be a daemon, and outlives the service. */
-const unmarked = { environment: [searchPath], stdin: null, timeoutMs: ms(30_000) } as const;
+const unmarked = {
+  environment: [["PATH", searchPath]],
+  stdin: null,
+  timeoutMs: ms(30_000),
+} as const;
 /** Exit status of ping(8) when nothing came back; any other one is about ping itself. */
 const pingSilent = 1;
 /** What SIGKILL does not end in this time hangs in the kernel: it is reported, not waited for. */
@@ -256,7 +258,7 @@ export class OrderPerformer {
     const marks = trackingVariables(this.#ports.trackingToken, by.service);
     const order = {
       ...unmarked,
-      environment: [searchPath, ...marks],
+      environment: [["PATH", searchPath], ...marks],
       argv: ["/usr/bin/env", ...words] as const,
       looks: true,
     } as const;

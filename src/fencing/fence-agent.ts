@@ -3,8 +3,10 @@
  * Source: fence-agents doc/FenceAgentAPI.md; cluster libfence/agent.c: make_args.
  * Deviation: each key is written once, the device's value over the fencedevice's.
  */
+
 import type { FenceDeviceUse } from "../model/conf.ts";
 import type { NodeName } from "../model/ids.ts";
+import { searchPath } from "../model/search-path.ts";
 import { type Ms, ms } from "../model/time.ts";
 
 export type FenceAgentRun = {
@@ -13,9 +15,7 @@ export type FenceAgentRun = {
   readonly stdin: string;
 };
 
-export const agentPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin";
-
-/** The agent is found through `agentPath` by env(1); exit 127 means that it is not installed. */
+/** The agent is found through `searchPath` by env(1); exit 127 means that it is not installed. */
 export function agentRun(
   use: FenceDeviceUse,
   order: { readonly victim: NodeName; readonly action: "off" | "on" | "status" | null },
@@ -27,7 +27,7 @@ export function agentRun(
   return {
     argv: ["/usr/bin/env", use.agent],
     environment: [
-      ["PATH", agentPath],
+      ["PATH", searchPath],
       ["LC_ALL", "C"],
     ],
     stdin: lines.join(""),

@@ -3,6 +3,7 @@
  * Gathers only; what is wrong is judged by config/host-check.ts.
  * Tested in: test/e2e/wrong-input.test.ts, test/daemon/live-configuration.test.ts
  */
+
 import { lookup } from "node:dns/promises";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
@@ -11,11 +12,10 @@ import type { FenceAgentFact, FileFact, HostFacts, KeyFileFact } from "../config
 import type { ResolvedName } from "../config/local-node.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { parseAddress } from "../model/numeric-address.ts";
+import { searchDirectories } from "../model/search-path.ts";
 import { AddressClaims } from "./address-claims.ts";
 import { causeCode, causeText } from "./cause.ts";
 import { NetlinkAddresses } from "./netlink-addresses.ts";
-
-const agentDirectories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin"];
 
 export type HostQuestions = {
   readonly nodeName: string | null;
@@ -59,7 +59,7 @@ export async function gatherHostFacts(
     logFile: logFile === null ? null : await logFileProblem(logFile),
     fenceAgents,
     accounts: await accountFacts(conf.accounts),
-    searchPath: agentDirectories,
+    searchPath: searchDirectories,
   };
 }
 
@@ -170,7 +170,7 @@ async function logFileProblem(path: string): Promise<string | null> {
 }
 
 async function agentFact(agent: string): Promise<FenceAgentFact> {
-  for (const directory of agentDirectories) {
+  for (const directory of searchDirectories) {
     const path = `${directory}/${agent}`;
     if (await accessible(path, constants.X_OK)) return { path, parameters: null };
   }

@@ -3,24 +3,25 @@
  * Does not know what the commands do. For resource and fence agents see process-runner.ts.
  * Tested in: test/io/notify-socket.test.ts
  */
+
 import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { searchDirectories, searchPath } from "../model/search-path.ts";
 import { causeText } from "./cause.ts";
 import type { DoneFor } from "./ports.ts";
 
-const systemDirectories = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 /** `ip` answers in milliseconds; a machine on which it takes longer than this is broken. */
 const timeLimitMs = 5000;
 /** Thousands of addresses as JSON. */
 const outputBytesMax = 16 * 1024 * 1024;
 
-export const toolEnvironment = { LC_ALL: "C", PATH: systemDirectories.join(":") };
+export const toolEnvironment = { LC_ALL: "C", PATH: searchPath };
 
-/** The full path, or null when no system directory has the program. */
+/** The full path, or null when no searched directory has the program. */
 export async function findTool(name: string): Promise<string | null> {
-  for (const directory of systemDirectories) {
+  for (const directory of searchDirectories) {
     const path = join(directory, name);
     if (await executable(path)) return path;
   }

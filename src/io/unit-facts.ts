@@ -3,12 +3,12 @@
  * Source: systemctl(1), show; sd_booted(3).
  * Tested in: test/e2e/systemd-units.test.ts
  */
+
 import { access } from "node:fs/promises";
 import type { UnitFact } from "../config/host-check.ts";
+import { searchPath } from "../model/search-path.ts";
 import { runTool } from "./tool.ts";
 
-/** As agents look for it: an administrator's own comes first. */
-const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Of env(1). */
 const noSuchProgram = 127;
 

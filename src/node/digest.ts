@@ -4,9 +4,9 @@
  * Source: FNV-1a, run as two lanes of 32 bits with different offsets.
  * Tested in: test/services/configuration-change.test.ts
  */
+import { fnvOffset, fnvStep } from "../model/fnv.ts";
 
-const prime = 0x01000193;
-const offsets = [0x811c9dc5, 0x9e3779b9] as const;
+const offsets = [fnvOffset, 0x9e3779b9] as const;
 
 /** The digest after `text` was appended to a history with digest `previous`. */
 export function extendDigest(previous: string, text: string): string {
@@ -16,7 +16,7 @@ export function extendDigest(previous: string, text: string): string {
 function lane(offset: number, text: string): string {
   let hash = offset;
   for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), prime) >>> 0;
+    hash = fnvStep(hash, text.charCodeAt(index));
   }
   return hash.toString(16).padStart(8, "0");
 }

@@ -5,9 +5,11 @@
  * found again, however they detach.
  * Tested in: test/services/external-agent.test.ts, test/services/service-worker.test.ts
  */
+
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { AgentConf, ResourceConf } from "../model/conf.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
+import { searchPath } from "../model/search-path.ts";
 import { ms } from "../model/time.ts";
 import {
   checkAddress,
@@ -121,7 +123,7 @@ function agentEnvironment(
     .filter(([name]) => !name.startsWith("__"))
     .map(([name, value]): readonly [string, string] => [`OCF_RESKEY_${name}`, value]);
   return [
-    ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    ["PATH", searchPath],
     ["LC_ALL", "C"],
     ...parameters,
     ["OCF_RESOURCE_INSTANCE", `${resource.type}:${resource.key}`],

@@ -8,9 +8,11 @@
  * time limit, after which its whole process group is ended; messages go to standard error, from
  * where they are quoted, and not to a log of the agent's own.
  */
+
 import type { AgentCall, AgentVerdict, RunOrder } from "../model/agent-orders.ts";
 import type { AgentConf, AgentRun, ResourceConf } from "../model/conf.ts";
 import { notStarted, performPatiently } from "../model/patient-order.ts";
+import { searchPath } from "../model/search-path.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { knownOff, trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
@@ -134,7 +136,7 @@ function environmentOf(
       ? ocfVariables(resource, runs, call)
       : rgmanagerVariables(resource, runs, call);
   return [
-    ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    ["PATH", searchPath],
     ...variables,
     ["OCF_CHECK_LEVEL", String(place.depth)],
     ...knownOff(place),

@@ -1,15 +1,11 @@
 /**
- * What is known of each resource type from its agent's metadata: typed children with their levels,
- * and the status checks with their intervals.
- * Source: resource-agents service.sh, script.sh, ip.sh, fs.sh, nfsserver.sh, nfsexport.sh, netfs.sh
- * (special/child, actions).
+ * The typed children of each resource type with their levels, as its agent's metadata has them.
+ * Does not know how the children of one level are ordered.
+ * Source: resource-agents service.sh, ip.sh, fs.sh, nfsserver.sh, nfsexport.sh, netfs.sh
+ * (special/child).
  * Tested in: test/services/resource-tree.test.ts
  */
 import type { ChildRule } from "../model/conf.ts";
-import type { Ms } from "../model/time.ts";
-import { ms } from "../model/time.ts";
-
-export type CheckRule = { readonly depth: number; readonly intervalMs: Ms };
 
 const serviceChildren: readonly ChildRule[] = [
   { type: "lvm", start: 1, stop: 9 },
@@ -55,20 +51,4 @@ export function childRulesOf(type: string): readonly ChildRule[] {
 
 function forbidden(type: string): ChildRule {
   return { type, start: 0, stop: 0, forbidden: true };
-}
-
-const checks: ReadonlyMap<string, readonly CheckRule[]> = new Map([
-  ["script", [{ depth: 0, intervalMs: ms(30_000) }]],
-  [
-    "ip",
-    [
-      { depth: 0, intervalMs: ms(20_000) },
-      { depth: 10, intervalMs: ms(60_000) },
-    ],
-  ],
-]);
-
-/** The status checks of a type; empty when it is never checked. */
-export function checksOf(type: string): readonly CheckRule[] {
-  return checks.get(type) ?? [];
 }

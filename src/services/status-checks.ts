@@ -6,9 +6,9 @@
  * that have no `<action>` of their own; the time of a check is its beginning, so that its duration
  * does not stretch the interval.
  */
+import { builtInChecks, type CheckRule } from "../model/built-in-checks.ts";
 import type { ResourceConf, ToleranceConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { type CheckRule, checksOf } from "./resource-rules.ts";
 
 /** Timers fire up to this much early relative to the clock that stamps them. */
 const earlyMsMax = 10;
@@ -89,7 +89,7 @@ export function effectiveIntervalMs(resource: ResourceConf, depth: number): Ms {
 const toldIntervalMs = 10_000;
 
 function knownChecks({ type, agent }: ResourceConf): readonly CheckRule[] {
-  if (agent === undefined) return checksOf(type);
+  if (agent === undefined) return builtInChecks(type);
   return agent.actions.flatMap(({ name, depth, intervalMs }) =>
     name === "status" && intervalMs !== null ? [{ depth, intervalMs }] : [],
   );

@@ -9,8 +9,10 @@
  * UNIT2  The unit's processes are born outside of the service's cgroup. The drop-in gives them the
  *     marks by which they are found, and says to whoever kills whose unit it is.
  */
+
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import { isExhaustion, performPatiently } from "../model/patient-order.ts";
+import { searchPath } from "../model/search-path.ts";
 import { ms } from "../model/time.ts";
 import { trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
@@ -153,7 +155,7 @@ function* run(
     type: "run-process",
     argv,
     environment: [
-      ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+      ["PATH", searchPath],
       ["LC_ALL", "C"],
       ["SYSTEMD_PAGER", ""],
       ["SYSTEMD_COLORS", "0"],

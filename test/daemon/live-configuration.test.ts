@@ -115,7 +115,7 @@ function parsesOf(t: Test): () => number {
   return () => calls().filter(({ args }) => String(args[0]).startsWith("<cluster")).length;
 }
 
-test("D1: a start and a reload parse a text once each, and so does whoever votes", async (t) => {
+test("READING1: a start and a reload parse a text once each, and so does whoever votes", async (t) => {
   const { directory, file } = scratch(t);
   const parses = parsesOf(t);
   writeFileSync(file, small(1, directory));
@@ -130,7 +130,7 @@ test("D1: a start and a reload parse a text once each, and so does whoever votes
     t.ok(configuration.read(next.text).ok, "for the vote");
     t.ok(configuration.read(next.text).ok, "for the table");
     configuration.adopt(next);
-    return { code: 0, text: "" };
+    return { outcome: { type: "done", owner: null }, text: "" };
   });
   t.same(reloaded, { accepted: true, text: "" });
   t.equal(parses(), 1, "the reload");
@@ -140,7 +140,7 @@ test("D1: a start and a reload parse a text once each, and so does whoever votes
   t.equal(parses(), 1, "the vote");
 });
 
-test("D1: what was checked is proposed, although the file has changed meanwhile", async (t) => {
+test("READING1: what was checked is proposed, although the file has changed meanwhile", async (t) => {
   const { directory, file } = scratch(t);
   writeFileSync(file, small(1, directory));
   const configuration = await loadedFrom(file, directory);
@@ -149,7 +149,7 @@ test("D1: what was checked is proposed, although the file has changed meanwhile"
   const proposed: string[] = [];
   const reloaded = await configuration.reload(async (next) => {
     proposed.push(next.text);
-    return { code: 0, text: "" };
+    return { outcome: { type: "done", owner: null }, text: "" };
   });
   t.same(reloaded, { accepted: true, text: "" });
   t.same(proposed, [second]);

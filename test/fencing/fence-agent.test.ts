@@ -4,9 +4,10 @@
  */
 import fc from "fast-check";
 import { test } from "tap";
-import { agentLimitMs, agentPath, agentRun, deviceState } from "../../src/fencing/fence-agent.ts";
+import { agentLimitMs, agentRun, deviceState } from "../../src/fencing/fence-agent.ts";
 import type { FenceDeviceUse } from "../../src/model/conf.ts";
 import { type NodeName, parseNodeName } from "../../src/model/ids.ts";
+import { searchPath } from "../../src/model/search-path.ts";
 import { ms } from "../../src/model/time.ts";
 
 function name(text: string): NodeName {
@@ -26,7 +27,7 @@ test("the agent gets one line for each key, and the victim's name", async (t) =>
   t.same(run.argv, ["/usr/bin/env", "fence_apc"]);
   t.equal(run.stdin, "ipaddr=10.0.0.9\npasswd=a = b\nnodename=node2.example.com\n");
   t.same(run.environment, [
-    ["PATH", agentPath],
+    ["PATH", searchPath],
     ["LC_ALL", "C"],
   ]);
 });

@@ -1,0 +1,25 @@
+/**
+ * The status checks of the built-in resource types: what their agents' metadata would say.
+ * Does not know overrides, nor when a check is due.
+ * Source: resource-agents script.sh, ip.sh (actions).
+ */
+import { type Ms, ms } from "./time.ts";
+
+export type CheckRule = { readonly depth: number; readonly intervalMs: Ms };
+
+const checks: ReadonlyMap<string, readonly CheckRule[]> = new Map([
+  ["script", [{ depth: 0, intervalMs: ms(30_000) }]],
+  [
+    "ip",
+    [
+      { depth: 0, intervalMs: ms(20_000) },
+      /** The address must answer, too. */
+      { depth: 10, intervalMs: ms(60_000) },
+    ],
+  ],
+]);
+
+/** By rising depth; empty when the type is never checked. */
+export function builtInChecks(type: string): readonly CheckRule[] {
+  return checks.get(type) ?? [];
+}
