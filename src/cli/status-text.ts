@@ -131,10 +131,9 @@ export function servicesUnavailable(status: ClusterStatus): string {
   return `Service states unavailable: ${requestText(code)}`;
 }
 
-/** By node id, without those that are neither configured nor there. */
+/** By node id. */
 export function shownNodes(status: ClusterStatus): readonly NodeStatus[] {
-  const known = status.nodes.filter((node) => node.online || !node.estranged);
-  return [...known].sort((a, b) => a.id - b.id);
+  return [...status.nodes].sort((a, b) => a.id - b.id);
 }
 
 /** By the bytes of the name; empty while the states are unknown. */
@@ -174,8 +173,8 @@ export function formatTime(seconds: number): string {
 function memberReport(status: ClusterStatus, name: string, columns: number): Printed {
   const node = status.nodes.find((each) => each.name === name);
   if (node === undefined) return { out: "", err: "", exit: exitUnknown };
-  const rows = node.online || !node.estranged ? [memberRow(node, columns, false)] : [];
-  return { out: joined([...memberHeader(columns), ...rows]), err: "", exit: node.online ? 0 : 1 };
+  const rows = [...memberHeader(columns), memberRow(node, columns, false)];
+  return { out: joined(rows), err: "", exit: node.online ? 0 : 1 };
 }
 
 function serviceReport(status: ClusterStatus, name: string, query: StatusQuery): Printed {
@@ -220,7 +219,6 @@ function memberRow(node: NodeStatus, columns: number, takesPart: boolean): strin
   const words = [
     node.online ? "Online" : "Offline",
     ...(node.local ? ["Local"] : []),
-    ...(node.estranged ? ["Estranged"] : []),
     ...(takesPart ? ["rgmanager"] : []),
   ];
   const name = field(node.name, memberColumns(columns));

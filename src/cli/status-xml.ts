@@ -84,7 +84,8 @@ function nodesElement(
       name: node.name,
       state: node.online,
       local: node.local,
-      estranged: node.estranged,
+      // Members that are not configured do not exist here, but parsers expect the attribute.
+      estranged: false,
       rgmanager: servicesAsked && managed(status, node),
       rgmanager_master: false,
       qdisk: false,

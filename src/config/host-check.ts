@@ -19,7 +19,6 @@ import { type Complaint, type Finding, Report, type SourcePlace } from "./compla
 import { keyFileBytesMin } from "./defaults.ts";
 import { selfAgent } from "./fence-methods-section.ts";
 import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
-import { nearestName } from "./nearest-name.ts";
 import type { ConfPlaces } from "./places.ts";
 import { type AddressFacts, checkServiceAddresses } from "./service-address-check.ts";
 
@@ -38,13 +37,6 @@ export type KeyFileFact =
       readonly sizeBytes: number;
     };
 
-export type FenceAgentFact = {
-  /** Null: not found in the searched directories. */
-  readonly path: string | null;
-  /** Names from the agent's metadata; null when they are not known. */
-  readonly parameters: readonly string[] | null;
-};
-
 /** What systemd says of a unit. */
 export type UnitFact =
   | { readonly type: "no-systemd" }
@@ -59,7 +51,8 @@ export type HostFacts = AddressFacts & {
   /** Why the log file cannot be written; null or absent: it can, or there is none. */
   readonly logFile?: string | null;
   /** By name of the agent; an agent that is missing here is not checked. */
-  readonly fenceAgents: ReadonlyMap<string, FenceAgentFact>;
+  /** By name: the path; null: not found in the searched directories. */
+  readonly fenceAgents: ReadonlyMap<string, string | null>;
   /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
   readonly accounts: ReadonlyMap<string, number | null>;
   /** By name with suffix; a unit that is missing here is not checked. */
@@ -213,20 +206,9 @@ class HostCheck {
 
   agents(): void {
     for (const [agent, place] of this.#places.agents) {
-      const fact = this.#host.fenceAgents.get(agent);
-      if (agent === selfAgent || fact === undefined || fact.path !== null) continue;
+      if (agent === selfAgent || this.#host.fenceAgents.get(agent) !== null) continue;
       const allowed = `searched: ${this.#host.searchPath.join(" ")}`;
       this.#report.error(place, { type: "host", problem: `${agent}: not found`, allowed });
-    }
-    for (const { agent, parameter, place } of this.#places.parameters) {
-      const known = this.#host.fenceAgents.get(agent)?.parameters ?? null;
-      // Agents treat hyphen and underline alike.
-      const spelling = parameter.replaceAll("-", "_");
-      if (known === null || known.some((each) => each.replaceAll("-", "_") === spelling)) continue;
-      const guess = nearestName(parameter, known);
-      const problem = `${agent} has no parameter "${parameter}"`;
-      const hint = guess === null ? {} : { allowed: `did you mean "${guess}"?` };
-      this.#report.warning(place, { type: "host", problem, ...hint });
     }
   }
 

@@ -33,14 +33,6 @@ export type ConfPlaces = {
   readonly logging: SourcePlace;
   /** Null: the address was computed, and may be computed again for another family. */
   readonly multicast: SourcePlace | null;
-  /** Parameters of fence devices as written, for comparison with the agent's metadata. */
-  readonly parameters: readonly FenceParameterPlace[];
-};
-
-export type FenceParameterPlace = {
-  readonly agent: string;
-  readonly parameter: string;
-  readonly place: SourcePlace;
 };
 
 export function collectPlaces(root: Section, file: string): ConfPlaces {
@@ -65,7 +57,6 @@ export function collectPlaces(root: Section, file: string): ConfPlaces {
     keyFile: optionalPlace(holder, "keyfile"),
     logging: placeOfAttribute(onlySection(root, "logging"), "logfile"),
     multicast: optionalPlace(multicast, "addr"),
-    parameters: [...ownParameters(devices), ...usedParameters(nodes, devices)],
   };
 }
 
@@ -109,29 +100,4 @@ function unitPlaces(sections: readonly Section[]): ReadonlyMap<string, SourcePla
     return name === null ? [] : [[name, place] as const];
   });
   return new Map(written.toReversed());
-}
-
-function ownParameters(devices: readonly Section[]): readonly FenceParameterPlace[] {
-  return devices.flatMap((device) => parametersOf(device, attributeOf(device, "agent") ?? ""));
-}
-
-function usedParameters(
-  nodes: readonly Section[],
-  devices: readonly Section[],
-): readonly FenceParameterPlace[] {
-  const agents = new Map(
-    devices.map((device) => [attributeOf(device, "name"), attributeOf(device, "agent") ?? ""]),
-  );
-  const methods = nodes.flatMap((node) => sectionsNamed(onlySection(node, "fence"), "method"));
-  return methods
-    .flatMap((method) => sectionsNamed(method, "device"))
-    .flatMap((use) => parametersOf(use, agents.get(attributeOf(use, "name")) ?? ""));
-}
-
-/** Without the names that clusterd itself understands. */
-function parametersOf(section: Section, agent: string): readonly FenceParameterPlace[] {
-  const own = ["name", "agent", "option", "nodename"];
-  return section.element.attributes
-    .filter(({ name }) => !own.includes(name))
-    .map(({ name }) => ({ agent, parameter: name, place: placeOfAttribute(section, name) }));
 }

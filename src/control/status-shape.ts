@@ -62,7 +62,6 @@ const node: Shape<NodeStatus> = record({
   joinedAt: number,
   online: flag,
   local: flag,
-  estranged: flag,
   ready: flag,
   fence: text,
 });

@@ -161,7 +161,6 @@ export class RingInbox {
       case "join":
       case "commit":
       case "merge-detect":
-      case "hello":
         return false;
       default:
         return assertNever(message);

@@ -94,7 +94,6 @@ function nodeStatus(
     joinedAt: joined?.at ?? 0,
     online,
     local: conf.id === parts.self,
-    estranged: false,
     ready: online && (phase === "ready" || phase === "leaving"),
     fence: parts.node === null ? "unknown" : fencingText(parts.node, conf.id, now),
   };

@@ -1,5 +1,5 @@
 /**
- * The payload of kind hello: the SealHello of ring.proto with fields of exactly 16 bytes.
+ * The payload of kind hello: the Hello of ring.proto with fields of exactly 16 bytes.
  * Knows these bytes only. Strict where a general decoder is lenient: a hello is the one message
  * that is read before its sender is trusted.
  * Tested in: test/io/frame-seal.test.ts

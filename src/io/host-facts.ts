@@ -8,7 +8,7 @@ import { lookup } from "node:dns/promises";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
-import type { FenceAgentFact, FileFact, HostFacts, KeyFileFact } from "../config/host-check.ts";
+import type { FileFact, HostFacts, KeyFileFact } from "../config/host-check.ts";
 import type { ResolvedName } from "../config/local-node.ts";
 import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { parseAddress } from "../model/numeric-address.ts";
@@ -40,9 +40,9 @@ export async function gatherHostFacts(
   const agents = conf.nodes.flatMap((node) =>
     node.fenceMethods.flatMap((method) => method.devices.map((use) => use.agent)),
   );
-  const fenceAgents = new Map<string, FenceAgentFact>();
+  const fenceAgents = new Map<string, string | null>();
   for (const agent of new Set(agents)) {
-    if (agent !== "self") fenceAgents.set(agent, await agentFact(agent));
+    if (agent !== "self") fenceAgents.set(agent, await agentPath(agent));
   }
   const { keyFile } = conf.totem;
   const { logFile } = conf.logging;
@@ -169,12 +169,13 @@ async function logFileProblem(path: string): Promise<string | null> {
   }
 }
 
-async function agentFact(agent: string): Promise<FenceAgentFact> {
+/** Null: no directory has it. */
+async function agentPath(agent: string): Promise<string | null> {
   for (const directory of searchDirectories) {
     const path = `${directory}/${agent}`;
-    if (await accessible(path, constants.X_OK)) return { path, parameters: null };
+    if (await accessible(path, constants.X_OK)) return path;
   }
-  return { path: null, parameters: null };
+  return null;
 }
 
 async function accessible(path: string, mode: number): Promise<boolean> {

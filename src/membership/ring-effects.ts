@@ -16,7 +16,6 @@ const sentNames: Readonly<Record<RingMessage["type"], string>> = {
   commit: "sent commit",
   "merge-detect": "sent merge-detect",
   "hold-cancel": "sent hold-cancel",
-  hello: "sent hello",
 };
 
 const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
@@ -26,7 +25,6 @@ const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
   commit: "received commit",
   "merge-detect": "received merge-detect",
   "hold-cancel": "received hold-cancel",
-  hello: "received hello",
 };
 
 /** A minute, with the usual merge interval. */

@@ -157,8 +157,6 @@ export class Ring {
       case "hold-cancel":
         this.#onHoldCancel(message);
         break;
-      case "hello":
-        break;
       default:
         assertNever(message);
     }

@@ -23,7 +23,6 @@ export const frameShapes: ReadonlyMap<number, FrameShape> = new Map([
   [4, shape({ varint: [1, 2, 3], entry: [4] })],
   [5, shape({ varint: [1, 2], packed: [3, 4], fixed32: [5] })],
   [6, shape({ varint: [1, 2] })],
-  [7, shape({ bytes: [1, 2] })],
 ]);
 
 const commitEntryShape = shape({ varint: [1, 2, 3, 4, 5, 6, 7], packed: [8] });

@@ -17,8 +17,7 @@ export type RingMessage =
   | JoinMessage
   | CommitMessage
   | MergeDetectMessage
-  | HoldCancelMessage
-  | HelloMessage;
+  | HoldCancelMessage;
 
 export type McastMessage = {
   readonly type: "mcast";
@@ -92,14 +91,7 @@ export type MergeDetectMessage = {
 
 export type HoldCancelMessage = { readonly type: "hold-cancel"; readonly ring: RingId };
 
-/** Challenge and answer for a first contact; handled below the ring, by the frame seal. */
-export type HelloMessage = {
-  readonly type: "hello";
-  readonly challenge: Uint8Array | null;
-  readonly answer: Uint8Array | null;
-};
-
-/** Kind byte of the envelope for each message type. */
+/** Kind byte of the envelope for each message type; 7 is that of the frame seal. */
 export const frameKinds = {
   mcast: 1,
   token: 2,
@@ -107,7 +99,6 @@ export const frameKinds = {
   commit: 4,
   "merge-detect": 5,
   "hold-cancel": 6,
-  hello: 7,
 } as const satisfies Record<RingMessage["type"], number>;
 
 /** Why bytes are not a message; `field` names the first one that is out of range. */
@@ -154,10 +145,6 @@ export function encodeMessage(message: RingMessage): Uint8Array {
       }).finish();
     case "hold-cancel":
       return codec.HoldCancel.encode(ringFields(message.ring)).finish();
-    case "hello": {
-      const { challenge, answer } = message;
-      return codec.Hello.encode({ challenge, answer }).finish();
-    }
     default:
       return assertNever(message);
   }
@@ -182,7 +169,7 @@ export function decodeMessage(kind: number, bytes: Uint8Array): Result<RingMessa
     case frameKinds["hold-cancel"]:
       return decodeHoldCancel(codec.HoldCancel.decode(bytes));
     default:
-      return decodeHello(codec.Hello.decode(bytes));
+      return refuse({ type: "unknown-kind", kind });
   }
 }
 
@@ -386,10 +373,4 @@ function decodeHoldCancel(
 ): Decoded<HoldCancelMessage> {
   const ring = parseRing(frame);
   return ring === null ? outOfRange("ring") : accept({ type: "hold-cancel", ring });
-}
-
-function decodeHello(frame: clusterd.totem.v1.Hello.$Properties): Decoded<HelloMessage> {
-  const challenge = frame.challenge?.length ? frame.challenge : null;
-  const answer = frame.answer?.length ? frame.answer : null;
-  return accept({ type: "hello", challenge, answer });
 }

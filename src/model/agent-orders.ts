@@ -73,7 +73,7 @@ export type AgentOrder =
 export type RunOrder = Extract<AgentOrder, { readonly type: "run-process" }>;
 
 /** Of the processes of a service, those that may outlive its stop. */
-export type SparedProcesses = {
+type SparedProcesses = {
   /** Units of systemd: it has ended their processes as their owner wants it. */
   readonly units: readonly string[];
   /** Resources by their OCF_RESOURCE_INSTANCE. */

@@ -17,7 +17,7 @@ export type FencingStatus = {
 };
 
 /** What fencing waits for: a quorum, the exchange of states, an agent or a lease. */
-export type WaitState = "none" | "quorum" | "messages" | "fencing";
+type WaitState = "none" | "quorum" | "messages" | "fencing";
 
 export type NodeFencing = {
   readonly id: number;

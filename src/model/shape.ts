@@ -16,7 +16,7 @@ import { accept, type Result, refuse } from "./outcome.ts";
 import { quoted } from "./visible-text.ts";
 
 /** The first thing that does not fit: its path from the whole value, and what is wrong with it. */
-export type Misfit = { readonly path: string; readonly text: string };
+type Misfit = { readonly path: string; readonly text: string };
 
 export type Shape<Value> = (value: unknown) => Result<Value, Misfit>;
 

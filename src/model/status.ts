@@ -100,7 +100,7 @@ export type RingStatus = {
   readonly counters: Readonly<Record<string, number>>;
 };
 
-export type TokenRotation = {
+type TokenRotation = {
   readonly minMs: number;
   readonly meanMs: number;
   readonly maxMs: number;
@@ -131,8 +131,6 @@ export type NodeStatus = {
   readonly joinedAt: number;
   readonly online: boolean;
   readonly local: boolean;
-  /** Online, but not in this node's configuration. */
-  readonly estranged: boolean;
   /** The service manager of the node takes part: its clean-up is done. */
   readonly ready: boolean;
   /** What fencing says of the node, in words: `clean`, `victim (delay 3 s)`, `fenced (self) …`. */
@@ -170,7 +168,7 @@ export type NodeVerdictStatus = {
   readonly reason: string;
 };
 
-export type ServiceWaitStatus = {
+type ServiceWaitStatus = {
   /** `fencing`, `unseen-node`, `operation`, `dependency`, `empty-node`, `retry` and so on. */
   readonly kind: string;
   readonly nodes: readonly number[];

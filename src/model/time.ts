@@ -22,8 +22,3 @@ export function seconds(value: number): Seconds {
 export function toMs(value: Seconds): Ms {
   return (value * 1000) as Ms;
 }
-
-/** Rounds down, as rgmanager's time stamps do. */
-export function toSeconds(value: Ms): Seconds {
-  return Math.floor(value / 1000) as Seconds;
-}

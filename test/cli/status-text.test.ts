@@ -23,8 +23,7 @@ const everyState = exampleStatus({
   nodes: [
     exampleNode(1),
     exampleNode(2, { name: "a-node-with-quite-a-long-name.in-a-long-domain.example.com" }),
-    exampleNode(7, { estranged: true, ready: false }),
-    exampleNode(8, { estranged: true, online: false }),
+    exampleNode(7, { ready: false }),
     exampleNode(4095, { name: "n", online: true, ready: false }),
   ],
   services: Object.keys(serviceStateNumbers).map((name, index) =>

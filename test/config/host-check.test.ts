@@ -267,40 +267,14 @@ const fenced =
 test("a fence agent that is not found is an error with the searched directories", async (t) => {
   const host = facts({
     fenceAgents: new Map([
-      ["fence_apc", { path: "/usr/sbin/fence_apc", parameters: null }],
-      ["fence_gone", { path: null, parameters: null }],
-      ["self", { path: null, parameters: null }],
+      ["fence_apc", "/usr/sbin/fence_apc"],
+      ["fence_gone", null],
+      ["self", null],
     ]),
   });
   t.match(check(load(three, fenced), host), [
     /^c:7: error: .*@agent: fence_gone: not found; searched: \/usr\/sbin \/sbin$/,
   ]);
-});
-
-test("a parameter that the agent does not have is a warning with the nearest one", async (t) => {
-  const parameters = ["ipaddr", "login", "power_wait"];
-  const host = facts({
-    fenceAgents: new Map([["fence_apc", { path: "/usr/sbin/fence_apc", parameters }]]),
-  });
-  t.match(check(load(three, fenced), host), [
-    /^c:6: warning: .*@logn: fence_apc has no parameter "logn"; did you mean "login"\?$/,
-  ]);
-  const hyphen = fenced.replace("logn", "power-wait");
-  t.same(check(load(three, hyphen), host), [], "hyphen and underline are alike");
-});
-
-test("the parameters of a device in a method are compared with its agent as well", async (t) => {
-  const text =
-    '<cluster name="w" config_version="1"><clusternodes><clusternode name="node1" nodeid="1">' +
-    '<fence><method name="m"><device name="a" plugg="1"/></method></fence></clusternode>' +
-    '</clusternodes><fencedevices><fencedevice name="a" agent="fence_apc"/></fencedevices>' +
-    "</cluster>";
-  const { conf, places } = parseClusterConf(text, { file: "c" });
-  if (conf === null || places === null) throw new Error("refused");
-  const host = facts({
-    fenceAgents: new Map([["fence_apc", { path: "/x", parameters: ["plug"] }]]),
-  });
-  t.match(check({ conf, places }, host), [/fence_apc has no parameter "plugg"/]);
 });
 
 test("a script that cannot run here is a warning, once for each file", async (t) => {

@@ -23,7 +23,7 @@ export const exampleNow = 1394445600;
 
 export function exampleNode(id: number, changes: Partial<NodeStatus> = {}): NodeStatus {
   const name = `node${id}.example.com`;
-  const up = { online: true, ready: true, estranged: false };
+  const up = { online: true, ready: true };
   const member = changes.online ?? true;
   return {
     id,
