@@ -1,18 +1,10 @@
 /**
- * Offsets of a text as lines and columns, and the attributes of a start tag with their lines.
- * Knows nothing of the parser and nothing of the cluster.
+ * Offsets of a text as lines and columns, and the characters that no XML may have.
+ * Knows nothing of elements.
  * Tested in: test/config/damaged-conf.test.ts
  */
 
 export type Position = { readonly line: number; readonly column: number };
-
-/** One attribute of a start tag as it stands in the source, entities not resolved. */
-export type SourceAttribute = {
-  readonly name: string;
-  readonly raw: string;
-  /** Offset of the first character of the name. */
-  readonly offset: number;
-};
 
 /** Finds lines by bisection; lines end with a line feed, which carriage returns may precede. */
 export class LineIndex {
@@ -35,25 +27,6 @@ export class LineIndex {
     }
     return { line: low + 1, column: offset - (this.#starts[low] ?? 0) + 1 };
   }
-}
-
-/** The attributes of the well-formed start tag `text[start..end)`, duplicates included. */
-export function sourceAttributes(
-  text: string,
-  start: number,
-  end: number,
-): readonly SourceAttribute[] {
-  const tag = text.slice(start, end);
-  const nameEnd = tag.search(/[\s/>]/);
-  if (nameEnd < 0) return [];
-  const pattern = /([^\s=/<>"']+)\s*=\s*("[^"]*"|'[^']*')/g;
-  pattern.lastIndex = nameEnd;
-  const found: SourceAttribute[] = [];
-  for (let match = pattern.exec(tag); match !== null; match = pattern.exec(tag)) {
-    const [, name = "", quoted = ""] = match;
-    found.push({ name, raw: quoted.slice(1, -1), offset: start + match.index });
-  }
-  return found;
 }
 
 /** Offset of the first character that XML does not allow, or -1. */

@@ -148,6 +148,11 @@ test("an attribute called __proto__ is an unknown attribute like any other", asy
   t.match(complaints, [{ type: "unknown-attribute", problem: /"__proto__"/ }]);
 });
 
+test("what only xml2js refuses is refused at its line", async (t) => {
+  const parsed = parseXml('<a>\n<b/>\n<b hasOwnProperty="1" c="2"/>\n</a>');
+  t.match(parsed, { ok: false, problem: { type: "not-well-formed", line: 3 } });
+});
+
 test("blanks of values are normalised, references to them are refused", async (t) => {
   const parsed = parseXml('<a b="1\n2\t3"/>');
   t.match(parsed, { ok: true, value: { root: { attributes: [{ value: "1 2 3" }] } } });
