@@ -61,12 +61,6 @@ export function formatComplaint(complaint: Complaint): string {
   return `${position}: ${severity}: ${subject}${problem}${remedy}`;
 }
 
-/** All lines, then the count line `2 errors, 1 warning`; empty text when there is no complaint. */
-export function formatComplaints(complaints: readonly Complaint[]): string {
-  if (complaints.length === 0) return "";
-  return `${[...complaints.map(formatComplaint), formatCount(complaints)].join("\n")}\n`;
-}
-
 /** `2 errors, 1 warning`; a kind that does not occur is left out; `no complaints` for none. */
 export function formatCount(complaints: readonly Complaint[]): string {
   const errors = complaints.filter((complaint) => complaint.severity === "error").length;

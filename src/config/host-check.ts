@@ -109,7 +109,10 @@ class HostCheck {
     this.#places = given.places;
     this.#report = report;
     const firsts = conf.nodes.map((node) => addressesOf(given.host, node)[0]);
-    this.#loopbackCluster = firsts.every((first) => first?.startsWith("127.") === true);
+    this.#loopbackCluster = firsts.every((first) => {
+      const address = parseAddress(first ?? "");
+      return address?.family === "ipv4" && isLoopback(address);
+    });
   }
 
   names(): void {

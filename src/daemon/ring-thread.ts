@@ -5,6 +5,7 @@
  * Source: corosync exec/main.c asks for SCHED_RR in the same way.
  * Deviation: only this thread gets real-time priority, and memory is not locked.
  */
+
 import { randomInt } from "node:crypto";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { systemClock } from "../io/clock.ts";
@@ -22,6 +23,7 @@ import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
 import { explainedByClock } from "../membership/ring-sequence.ts";
 import { decodeMessage, encodeMessage } from "../membership/wire.ts";
+import { parseAddress } from "../model/numeric-address.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { RingDriver } from "./ring-driver.ts";
@@ -210,7 +212,8 @@ function ownAddress({ nodes, self }: RingThreadOptions): string {
 
 /** Headers of IP and UDP. */
 function ipBytesOf(options: RingThreadOptions): number {
-  return ownAddress(options).includes(":") ? ipv6HeaderBytes : ipv4HeaderBytes;
+  const { family } = parseAddress(ownAddress(options)) ?? { family: "ipv4" };
+  return family === "ipv6" ? ipv6HeaderBytes : ipv4HeaderBytes;
 }
 
 function ringOptions(options: RingThreadOptions, life: StoredLife, wallMs: Ms): RingOptions {

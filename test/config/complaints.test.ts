@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { formatComplaints, formatCount, hasErrors } from "../../src/config/complaint.ts";
-import { parseClusterConf } from "./parsed-conf.ts";
+import { formatCount, hasErrors } from "../../src/config/complaint.ts";
+import { formatComplaints, parseClusterConf } from "./parsed-conf.ts";
 
 const folder = fileURLToPath(new URL("../../../test/golden/conf/", import.meta.url));
 const rewrite = process.env["REWRITE"] === "1";

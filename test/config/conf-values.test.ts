@@ -4,13 +4,12 @@ import type { AgentRule } from "../../src/config/agent-tables.ts";
 import {
   type Complaint,
   formatComplaint,
-  formatComplaints,
   formatCount,
   unreadableFile,
 } from "../../src/config/complaint.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
-import { parseClusterConf } from "./parsed-conf.ts";
+import { formatComplaints, parseClusterConf } from "./parsed-conf.ts";
 
 type Parts = {
   readonly fence?: string;

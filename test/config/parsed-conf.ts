@@ -1,5 +1,6 @@
-/** The text of a configuration → what it reads as. */
+/** The text of a configuration → what it reads as, and the complaints as `--check` prints them. */
 import { type LoadOutcome, readClusterConf } from "../../src/config/cluster-conf.ts";
+import { type Complaint, formatComplaint, formatCount } from "../../src/config/complaint.ts";
 import { parseXml } from "../../src/config/xml.ts";
 
 export function parseClusterConf(
@@ -7,4 +8,10 @@ export function parseClusterConf(
   options: Parameters<typeof readClusterConf>[1],
 ): LoadOutcome {
   return readClusterConf(parseXml(text), options);
+}
+
+/** All lines, then the count line `2 errors, 1 warning`; empty text when there is no complaint. */
+export function formatComplaints(complaints: readonly Complaint[]): string {
+  if (complaints.length === 0) return "";
+  return `${[...complaints.map(formatComplaint), formatCount(complaints)].join("\n")}\n`;
 }

@@ -3,9 +3,8 @@
  * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { test } from "tap";
-import { formatComplaints } from "../../src/config/complaint.ts";
 import { agentRun } from "../../src/fencing/fence-agent.ts";
-import { parseClusterConf } from "./parsed-conf.ts";
+import { formatComplaints, parseClusterConf } from "./parsed-conf.ts";
 
 function load(cman: string, nodes: number, fencing = { device: "", shared: "", unfence: "" }) {
   const { device, shared, unfence } = fencing;
