@@ -17,7 +17,7 @@ import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
 import { type Arg, formatMistake, type OptionTable, parseArgs } from "./args.ts";
-import { nodeName, servicesUnavailable } from "./status-text.ts";
+import { nameOfNode, servicesUnavailable } from "./status-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 const table: OptionTable = {
@@ -267,7 +267,7 @@ function formatReply(
   const exit = conclude(reply.code, terminal);
   const moved = wish.operation === "enable" || wish.operation === "relocate";
   if (reply.code === requestCodes.success && moved && reply.owner !== 0) {
-    const owner = nodeName(status, reply.owner);
+    const owner = nameOfNode(status, reply.owner);
     const warning = wish.target === null || wish.target === owner ? "" : "Warning: ";
     terminal.out(`${warning}${wish.service} is now running on ${owner}\n`);
   }
@@ -319,7 +319,7 @@ function formatWait(status: ClusterStatus, name: ServiceName): string {
   if (status.services === null) return servicesUnavailable(status);
   const service = status.services.find((each) => each.name === name);
   if (service === undefined) return `${name} is in no configuration`;
-  const place = service.owner === 0 ? "" : ` on ${nodeName(status, service.owner)}`;
+  const place = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
   const wait = service.waitingFor === null ? "" : `, waiting for ${service.waitingFor}`;
   return `${name} is ${service.state}${place}${wait}`;
 }

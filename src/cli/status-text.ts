@@ -83,7 +83,7 @@ export function formatDecisions(status: ClusterStatus, name: string): Printed {
       exit: exitUnknown,
     };
   }
-  const place = service.owner === 0 ? "" : ` on ${nodeName(status, service.owner)}`;
+  const place = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
   const lines = service.decisions.flatMap((each) => [
     `${formatTime(each.at)}  ${each.text}`,
     ...verdictLines(status, each.nodes, ["taken", "not taken"]),
@@ -121,7 +121,7 @@ function verdictLines(
   words: readonly [fit: string, unfit: string],
 ): readonly string[] {
   return nodes.map(({ node, fit, reason }) => {
-    return `  ${nodeName(status, node)} ${fit ? words[0] : words[1]}: ${reason}`;
+    return `  ${nameOfNode(status, node)} ${fit ? words[0] : words[1]}: ${reason}`;
   });
 }
 
@@ -147,7 +147,7 @@ export function managed(status: ClusterStatus, node: NodeStatus): boolean {
   return node.ready && status.services !== null;
 }
 
-export function nodeName(status: ClusterStatus, id: number): string {
+export function nameOfNode(status: ClusterStatus, id: number): string {
   if (id === 0) return "none";
   return status.nodes.find((node) => node.id === id)?.name ?? "unknown";
 }
@@ -240,8 +240,8 @@ function serviceRow(status: ClusterStatus, service: ServiceStatus, query: Status
   const resting = ["stopped", "disabled", "recoverable", "failed"].includes(service.state);
   const room = serviceColumns(query.columns) - 2;
   const owner = resting
-    ? `(${nodeName(status, service.lastOwner).slice(0, room)})`
-    : nodeName(status, service.owner);
+    ? `(${nameOfNode(status, service.lastOwner).slice(0, room)})`
+    : nameOfNode(status, service.owner);
   const letters = `${service.frozen ? "Z" : ""}${service.partial ? "P" : ""}`;
   const state =
     letters === ""
@@ -272,8 +272,8 @@ function longBlock(status: ClusterStatus, service: ServiceStatus): readonly stri
     `Service Name      : ${service.name}`,
     `  Current State   : ${service.state} (${serviceStateNumbers[service.state]})`,
     `  Flags           : ${flags} (${flagNumber(service)})`,
-    `  Owner           : ${nodeName(status, service.owner)}`,
-    `  Last Owner      : ${nodeName(status, service.lastOwner)}`,
+    `  Owner           : ${nameOfNode(status, service.owner)}`,
+    `  Last Owner      : ${nameOfNode(status, service.lastOwner)}`,
     `  Last Transition : ${formatTime(service.transition)}`,
     ...(service.waitingFor === null ? [] : [`  Waiting For     : ${service.waitingFor}`]),
     "",

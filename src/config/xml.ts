@@ -5,8 +5,8 @@
  * stands where and for what libxml2 refuses and xml2js does not.
  * Deviations from a full parser: no document type, no entities but the predefined and numeric
  * ones, limits on size and depth.
- * XML1  Both find the same elements with the same attributes in the same order. A text of which they
- *     differ is refused: what one of them makes of it may not be what its author meant.
+ * XML1  Both find the same elements with the same attributes in the same order. A text of which
+ *     they differ is refused: what one of them makes of it may not be what its author meant.
  * Tested in: test/config/damaged-conf.test.ts
  */
 import { Parser } from "xml2js";

@@ -1,6 +1,7 @@
 /**
  * What the bodies of requests on the control socket have in common.
  * Does not know what is asked.
+ * Tested in: test/control/protocol.test.ts, test/control/operator-protocol.test.ts
  */
 import { type Result, refuse } from "../model/outcome.ts";
 import { checked, mapped, readAs, type Shape, text } from "../model/shape.ts";

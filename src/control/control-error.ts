@@ -2,6 +2,7 @@
  * What is answered instead of a reply: `{"error": {"type", "text"}}`, with a status for each type.
  * Knows types and statuses; does not know what was asked.
  * The text names the cause and, where there is one, the remedy; programs look at the type alone.
+ * Tested in: test/control/protocol.test.ts, test/control/control-server.test.ts
  */
 
 const errorStatuses = {

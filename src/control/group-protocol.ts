@@ -1,6 +1,7 @@
 /**
  * Process groups on the control socket: requests, and the events of a stream as lines of JSON.
  * Knows the text of both; does not know sockets, nor who is in which group.
+ * Tested in: test/control/control-groups.test.ts
  *
  *   GET  /v1/groups                          → 200, GroupListing
  *   POST /v1/groups/NAME/join                → 200, one GroupLine per line, until either side ends

@@ -1,6 +1,7 @@
 /**
  * The reply of `/v1/status` as it is read from JSON.
  * Knows the fields of a ClusterStatus; does not know who asks for it.
+ * Tested in: test/control/protocol.test.ts
  */
 import type { Result } from "../model/outcome.ts";
 import {

@@ -1,7 +1,7 @@
 /**
  * A configuration's text → values, checked against this machine.
- * READING1  A text is parsed once; its document goes along with it to whoever reads it. What was checked
- *     is therefore what is used, whatever becomes of the file.
+ * READING1  A text is parsed once; its document goes along with it to whoever reads it. What was
+ *     checked is therefore what is used, whatever becomes of the file.
  * Tested in: test/daemon/live-configuration.test.ts, test/e2e/wrong-input.test.ts
  */
 

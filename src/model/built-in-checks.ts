@@ -2,6 +2,7 @@
  * The status checks of the built-in resource types: what their agents' metadata would say.
  * Does not know overrides, nor when a check is due.
  * Source: resource-agents script.sh, ip.sh (actions).
+ * Tested in: test/services/check-schedule.test.ts
  */
 import { type Ms, ms } from "./time.ts";
 

@@ -21,10 +21,10 @@ export type Incarnation = number & { readonly [incarnationBrand]: true };
 /** Name of a process group: 1 to 128 bytes of UTF-8. */
 export type GroupName = string & { readonly [groupNameBrand]: true };
 
-export const nodeIdMax = 4095;
+const nodeIdMax = 4095;
 /** Nodes of a configuration, and so node ids in any list of a frame. */
 export const nodesMax = 64;
-export const groupNameBytesMax = 128;
+const groupNameBytesMax = 128;
 
 export function parseNodeId(value: unknown): NodeId | null {
   const inRange =

@@ -1,6 +1,7 @@
 /**
  * Where the programs that clusterd runs are looked for.
  * Knows no programs.
+ * Tested in: test/fencing/fence-agent.test.ts
  */
 
 /** What an administrator has installed comes before what the system has. */

@@ -115,7 +115,7 @@ function parsesOf(t: Test): () => number {
   return () => calls().filter(({ args }) => String(args[0]).startsWith("<cluster")).length;
 }
 
-test("READING1: a start and a reload parse a text once each, and so does whoever votes", async (t) => {
+test("READING1: a start, a reload and a vote parse a text once each", async (t) => {
   const { directory, file } = scratch(t);
   const parses = parsesOf(t);
   writeFileSync(file, small(1, directory));
@@ -140,7 +140,7 @@ test("READING1: a start and a reload parse a text once each, and so does whoever
   t.equal(parses(), 1, "the vote");
 });
 
-test("READING1: what was checked is proposed, although the file has changed meanwhile", async (t) => {
+test("READING1: what was checked is proposed, whatever becomes of the file", async (t) => {
   const { directory, file } = scratch(t);
   writeFileSync(file, small(1, directory));
   const configuration = await loadedFrom(file, directory);
