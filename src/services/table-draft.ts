@@ -167,12 +167,16 @@ export class TableDraft {
     this.worked ||= this.index.outdates(name);
   }
 
-  /** Whether a member holds a service that outdates others, in whatever state. */
+  /**
+   * Whether a member holds a service that outdates others, in whatever state. What is in the name
+   * of a member that has not proven itself is of an earlier life, which has no part in this ring.
+   */
   get mayWork(): boolean {
     const members = this.members();
     return [...this.services.values()].some((service) => {
       const holder = holderOf(service);
-      return holder !== null && members.includes(holder) && this.index.outdates(service.name);
+      if (holder === null || !members.includes(holder)) return false;
+      return this.node(holder).phase !== "joined" && this.index.outdates(service.name);
     });
   }
 

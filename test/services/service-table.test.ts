@@ -31,6 +31,18 @@ function started(rest: Partial<ServiceConf> = {}): TableDriver {
   return new TableDriver(conf([webService(rest)])).view(1, 2, 3).ready(1, 2, 3).succeed();
 }
 
+test("what a member has of an earlier life is not at work in its next ring", async (t) => {
+  const driver = started();
+  t.equal(driver.table.mayWork, true, "its owner is ready");
+  driver.view(2, 3);
+  t.equal(driver.table.mayWork, false, "its owner is none of the members");
+  driver.view(1, 2, 3);
+  t.match(driver.table.service(service(web)), { owner: 1 }, "nobody knows yet what became of it");
+  t.equal(driver.table.mayWork, false, "but the life that had it takes no part");
+  driver.ready(1).succeed();
+  t.equal(driver.table.mayWork, true, "it is started again");
+});
+
 // --- a lost node --------------------------------------------------------------------------------
 
 type Lost = {

@@ -318,6 +318,16 @@ const outageMutants: readonly Mutant[] = [
 ];
 
 const cleanUpMutants: readonly Mutant[] = [
+  ...since(
+    30_400,
+    mutant("outage", "what a member had in an earlier life is at work in this ring", [
+      {
+        file: "services/table-draft.js",
+        find: 'this.node(holder).phase !== "joined" && ',
+        replace: "",
+      },
+    ]),
+  ),
   mutant("outage", "what is still being cleaned up is free for the others", [
     {
       file: "services/clean-up.js",
