@@ -14,7 +14,7 @@ const startedAt = performance.now();
 /** What waits for real processes, or searches for long: folders, and files of other folders. */
 const slowFolders = ["broker", "e2e", "fuzz", "netns"];
 const slowFiles = [
-  "daemon/guard-link",
+  "daemon/guard-process",
   "daemon/ring-thread",
   "guard/guard-process",
   "guard/guard-watchdog",

@@ -12,11 +12,11 @@ import type { AgentActionConf, AgentRun } from "../model/conf.ts";
 import { ms } from "../model/time.ts";
 import { type AgentRule, ocfRule, systemdRule } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
-import { reservedParameters } from "./folded-parameters.ts";
-import { ocfAgentName, unitName } from "./foreign-names.ts";
-import type { FoundAgent, FoundAgents } from "./found-agents.ts";
+import type { DiscoveredAgents, FoundAgent } from "./discovered-agents.ts";
 import { holdsMore, needsPacemaker, shareableAgents } from "./ocf-lists.ts";
+import { reservedParameters } from "./ocf-params.ts";
 import { attributeOf, placeOf, placeOfAttribute, type Section } from "./section.ts";
+import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 import { nameList, parseFlag } from "./value-text.ts";
 
 const ocfTimeoutMs = ms(20_000);
@@ -24,14 +24,14 @@ const ocfIntervalMs = ms(10_000);
 
 export class AgentRules {
   readonly #builtIn: ReadonlyMap<string, AgentRule>;
-  readonly #found: FoundAgents;
+  readonly #found: DiscoveredAgents;
   readonly #native: boolean;
   readonly #complained = new Set<string>();
 
   /** Not `native`: agents of the directory replace built-in ones. */
   constructor(
     builtIn: readonly AgentRule[],
-    found: FoundAgents,
+    found: DiscoveredAgents,
     options: { readonly native: boolean },
   ) {
     this.#builtIn = new Map(builtIn.map((rule) => [rule.type, rule]));

@@ -14,15 +14,14 @@ import { type AgentRule, builtInAgents } from "./agent-tables.ts";
 import { readIdentity } from "./cluster-identity.ts";
 import { type Complaint, Report } from "./complaint.ts";
 import { flags } from "./defaults.ts";
+import { agentDirectoryDefault, type DiscoveredAgents, noAgents } from "./discovered-agents.ts";
 import { readDomains } from "./domains-section.ts";
 import { readFencing } from "./fence-daemon-section.ts";
 import { readFenceDevices, readFenceMethods, readUnfence } from "./fence-methods-section.ts";
-import { foldParameters } from "./folded-parameters.ts";
-import { agentDirectoryDefault, type FoundAgents, noAgents } from "./found-agents.ts";
 import { warnUnfencedHolders } from "./holder-check.ts";
 import { readLogging } from "./logging-section.ts";
 import { readNodes } from "./nodes-section.ts";
-import { type ConfPlaces, collectPlaces } from "./places.ts";
+import { foldParameters } from "./ocf-params.ts";
 import { readLastManStanding, readQuorum } from "./quorum-section.ts";
 import { clusterRule } from "./schema.ts";
 import { checkCharacters, checkSchema } from "./schema-check.ts";
@@ -33,8 +32,9 @@ import {
   SectionReader,
   sectionsNamed,
 } from "./section.ts";
-import { checkSelfDevices } from "./self-devices.ts";
+import { checkSelfDevices } from "./self-fencing-check.ts";
 import { readServices } from "./services-section.ts";
+import { collectPlaces, type SourceLocations } from "./source-locations.ts";
 import { readClusterId, readTotem } from "./totem-section.ts";
 import type { ParsedXml, XmlElement } from "./xml.ts";
 
@@ -44,7 +44,7 @@ export type LoadOutcome = {
   /** In line order. */
   readonly complaints: readonly Complaint[];
   /** Where the things stand that only the machine can check; null together with `conf`. */
-  readonly places: ConfPlaces | null;
+  readonly places: SourceLocations | null;
 };
 
 /**
@@ -57,7 +57,7 @@ export function readClusterConf(
     readonly file: string;
     readonly rmAgents?: readonly AgentRule[];
     /** The external agents of this machine; none unless given. */
-    readonly agents?: FoundAgents;
+    readonly agents?: DiscoveredAgents;
   },
 ): LoadOutcome {
   const report = new Report(options.file);
@@ -91,7 +91,7 @@ function isCluster(root: XmlElement, report: Report): boolean {
   return false;
 }
 
-type Agents = { readonly builtIn: readonly AgentRule[]; readonly found: FoundAgents };
+type Agents = { readonly builtIn: readonly AgentRule[]; readonly found: DiscoveredAgents };
 
 function readCluster(root: Section, agents: Agents, report: Report): ClusterConf {
   checkSchema(root, clusterRule, report);

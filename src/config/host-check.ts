@@ -19,8 +19,8 @@ import { type Complaint, type Finding, Report, type SourcePlace } from "./compla
 import { keyFileBytesMin } from "./defaults.ts";
 import { selfAgent } from "./fence-methods-section.ts";
 import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
-import type { ConfPlaces } from "./places.ts";
 import { type AddressFacts, checkServiceAddresses } from "./service-address-check.ts";
+import type { SourceLocations } from "./source-locations.ts";
 
 export type FileFact =
   | { readonly type: "absent"; readonly cause: string }
@@ -65,7 +65,7 @@ export type HostFacts = AddressFacts & {
 export function checkHost(
   conf: ClusterConf,
   host: HostFacts,
-  places: ConfPlaces,
+  places: SourceLocations,
 ): readonly Complaint[] {
   const report = new Report(places.file);
   const check = new HostCheck(conf, { host, places }, report);
@@ -84,7 +84,11 @@ export function checkHost(
 }
 
 /** The address to use: the file's, or the computed one of the family the nodes have. */
-export function multicastFor(conf: ClusterConf, places: ConfPlaces, family: AddressFamily): string {
+export function multicastFor(
+  conf: ClusterConf,
+  places: SourceLocations,
+  family: AddressFamily,
+): string {
   if (places.multicast !== null) return conf.totem.multicast.address;
   return multicastAddress(conf.clusterId, family);
 }
@@ -94,14 +98,14 @@ const whole: SourcePlace = { path: "/cluster", line: 0 };
 class HostCheck {
   readonly #conf: ClusterConf;
   readonly #host: HostFacts;
-  readonly #places: ConfPlaces;
+  readonly #places: SourceLocations;
   readonly #report: Report;
   /** All names in 127.0.0.0/8: a test cluster on one machine. */
   readonly #loopbackCluster: boolean;
 
   constructor(
     conf: ClusterConf,
-    given: { readonly host: HostFacts; readonly places: ConfPlaces },
+    given: { readonly host: HostFacts; readonly places: SourceLocations },
     report: Report,
   ) {
     this.#conf = conf;

@@ -10,8 +10,8 @@
 import { addressAgents } from "../model/address-holders.ts";
 import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
-import { ocfAgentName, unitName } from "./foreign-names.ts";
 import { holdsMore } from "./ocf-lists.ts";
+import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 
 export const quorumLossWords = ["bound", "stop-all"] as const;
 

@@ -15,7 +15,6 @@ import { readActions } from "./action-overrides.ts";
 import type { AgentRules } from "./agent-rules.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
 import type { Report } from "./complaint.ts";
-import { unitName } from "./foreign-names.ts";
 import { occurrenceAttributes, warnInDefinition } from "./occurrence-attributes.ts";
 import { checkDefinition, checkValue } from "./resource-values.ts";
 import { complainUnknown } from "./schema-check.ts";
@@ -27,6 +26,7 @@ import {
   placeOfAttribute,
   type Section,
 } from "./section.ts";
+import { unitName } from "./unit-and-agent-names.ts";
 import { nameList, quotedUnlessSecret } from "./value-text.ts";
 
 export type Definition = {

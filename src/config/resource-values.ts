@@ -9,11 +9,11 @@ import { parseAddressWithPrefix } from "../model/numeric-address.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type AgentParameter, type AgentRule, primaryOf, type ValueKind } from "./agent-tables.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
-import { ocfAgentName, unitName } from "./foreign-names.ts";
 import { nearestName } from "./nearest-name.ts";
 import { occurrenceAttributes } from "./occurrence-attributes.ts";
 import { complainUnknown } from "./schema-check.ts";
 import { attributeOf, placeOf, placeOfAttribute, type Section } from "./section.ts";
+import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 import {
   durationWords,
   flagWords,

@@ -12,7 +12,7 @@ import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { canonicalAddress } from "../model/numeric-address.ts";
 import type { Report, SourcePlace } from "./complaint.ts";
 import { addressesOf, type LocalFacts } from "./local-node.ts";
-import type { ConfPlaces } from "./places.ts";
+import type { SourceLocations } from "./source-locations.ts";
 
 /** What must be known of this machine. */
 export type AddressFacts = LocalFacts & {
@@ -20,7 +20,7 @@ export type AddressFacts = LocalFacts & {
   readonly claimed?: readonly string[] | null;
 };
 
-type Given = { readonly host: AddressFacts; readonly places: ConfPlaces };
+type Given = { readonly host: AddressFacts; readonly places: SourceLocations };
 
 export function checkServiceAddresses(conf: ClusterConf, given: Given, report: Report): void {
   const nodes = nodeAddresses(conf, given);

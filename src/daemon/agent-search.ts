@@ -3,21 +3,21 @@
  * Tested in: test/e2e/external-agents.test.ts
  */
 import { parseMetadata } from "../config/agent-metadata.ts";
-import { agentsWanted } from "../config/agents-wanted.ts";
 import {
   agentsByType,
+  type DiscoveredAgents,
   type FoundAgent,
-  type FoundAgents,
   judgeAnswer,
   ocfRootDefault,
-} from "../config/found-agents.ts";
+} from "../config/discovered-agents.ts";
 import type { UnitFact } from "../config/host-check.ts";
+import { agentsWanted } from "../config/referenced-agents.ts";
 import type { ParsedXml } from "../config/xml.ts";
 import { askDirectory, askFile } from "../io/agent-metadata-run.ts";
 import { unitFact } from "../io/unit-facts.ts";
 
 export type AgentSearch = {
-  readonly agents: FoundAgents;
+  readonly agents: DiscoveredAgents;
   readonly units: ReadonlyMap<string, UnitFact>;
 };
 

@@ -11,7 +11,7 @@ import { type LoadOutcome, readClusterConf } from "../config/cluster-conf.ts";
 import { type Complaint, refuses, unreadableFile } from "../config/complaint.ts";
 import { checkHost, type HostFacts, multicastFor } from "../config/host-check.ts";
 import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
-import type { ConfPlaces } from "../config/places.ts";
+import type { SourceLocations } from "../config/source-locations.ts";
 import { type ParsedXml, parseXml } from "../config/xml.ts";
 import { gatherHostFacts } from "../io/host-facts.ts";
 import { readText } from "../io/text-file.ts";
@@ -84,7 +84,7 @@ export function readWith(content: ConfContent, search: AgentSearch, file: string
   return { text, hash, xml, agents: search.agents, units: search.units, outcome };
 }
 
-type Accepted = { readonly conf: ClusterConf; readonly places: ConfPlaces };
+type Accepted = { readonly conf: ClusterConf; readonly places: SourceLocations };
 
 /** What the machine has against a configuration that is right in itself. */
 export async function checkHere(

@@ -17,7 +17,7 @@ import { SystemProcesses } from "../io/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { serviceAddresses } from "../services/held-things.ts";
+import { serviceAddresses } from "../services/held-resources.ts";
 import { settleRemains } from "./address-remains.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
 import { OrderPerformer } from "./order-performer.ts";

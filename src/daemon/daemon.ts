@@ -28,7 +28,7 @@ import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import type { NodeRequest } from "./event-loop.ts";
 import { presentGroups } from "./group-lives.ts";
-import { GuardLink } from "./guard-link.ts";
+import { GuardProcess } from "./guard-process.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
 import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { operatorBackend } from "./operator-backend.ts";
@@ -37,8 +37,8 @@ import { RingLink } from "./ring-link.ts";
 import type { RingThreadProblem } from "./ring-port.ts";
 import { StatusEvents } from "./status-events.ts";
 import { reportStatus } from "./status-report.ts";
-import { SupervisorDesk, type SupervisorLine } from "./supervisor-desk.ts";
-import { WatchdogDesk } from "./watchdog-desk.ts";
+import { type SupervisorLine, SupervisorNotifier } from "./supervisor-notifier.ts";
+import { WatchdogState } from "./watchdog-state.ts";
 
 export type DaemonOptions = {
   readonly loaded: LoadedConfiguration;
@@ -62,9 +62,9 @@ export class Daemon {
   readonly #events = new StatusEvents();
   readonly #live: LiveConfiguration;
   readonly #ringLink: RingLink;
-  readonly #watchdog: WatchdogDesk;
-  readonly #supervisor: SupervisorDesk;
-  #guard: GuardLink | null = null;
+  readonly #watchdog: WatchdogState;
+  readonly #supervisor: SupervisorNotifier;
+  #guard: GuardProcess | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
   #watches: readonly Stop[] = [];
@@ -77,14 +77,14 @@ export class Daemon {
     this.#ports = ports;
     this.#live = new LiveConfiguration(options);
     const { conf, local, addresses } = options.loaded;
-    this.#watchdog = new WatchdogDesk({
+    this.#watchdog = new WatchdogState({
       conf,
       self: local.id,
       log: options.log,
       onMissing: () => this.#giveUp(),
     });
     const status = () => this.status();
-    this.#supervisor = new SupervisorDesk({ ...options.supervisor, status });
+    this.#supervisor = new SupervisorNotifier({ ...options.supervisor, status });
     this.#ringLink = new RingLink({
       network: ports.network,
       address: addresses.find(({ id }) => id === local.id)?.address ?? "",
@@ -183,7 +183,7 @@ export class Daemon {
   #startGuard(): void {
     const { log, stateDirectory, guardFormat: logFormat } = this.#options;
     const { trackingToken: token, cgroups, claims } = this.#ports;
-    this.#guard = new GuardLink({
+    this.#guard = new GuardProcess({
       stateDirectory,
       logFormat,
       duty: {

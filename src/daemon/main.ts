@@ -8,17 +8,17 @@ import { Command } from "commander";
 import { formatComplaint, formatCount, hasErrors } from "../config/complaint.ts";
 import { quorumLossLines } from "../config/quorum-loss.ts";
 import { startupWarnings } from "../config/startup-warnings.ts";
-import { causeCode, causeText } from "../io/cause.ts";
 import { systemClock } from "../io/clock.ts";
 import { lockInstance } from "../io/instance-lock.ts";
 import { writeNewKey } from "../io/key-file.ts";
 import { formatFor, type LogFormat } from "../io/log-lines.ts";
 import { LineLog } from "../io/log-sink.ts";
+import { causeCode, causeText } from "../io/os-error.ts";
 import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { loadConfiguration } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
-import { openSupervisorLine } from "./supervisor-desk.ts";
+import { openSupervisorLine } from "./supervisor-notifier.ts";
 
 const version = "0.1.0";
 const levels: readonly LogPriority[] = [

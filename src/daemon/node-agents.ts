@@ -9,7 +9,7 @@ import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { NodeOutput } from "../node/node-events.ts";
-import { unfence } from "./fence-desk.ts";
+import { unfence } from "./operator-fencing.ts";
 import type { OrderPerformer } from "./order-performer.ts";
 
 export type NodeAct = {

@@ -16,7 +16,7 @@ import { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration, ReadText } from "../node/configurations.ts";
 import type { KnownMachine, RememberedMachine } from "../node/node-events.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
-import { GroupDesk } from "./group-desk.ts";
+import { GroupClients } from "./group-clients.ts";
 import { MemberLog } from "./member-log.ts";
 import { nodeAgents } from "./node-agents.ts";
 import type { OrderPerformer } from "./order-performer.ts";
@@ -69,7 +69,7 @@ export class NodeLife {
   readonly #thread: RingThread;
   readonly #snapshots: NodeJS.Timeout;
   readonly #members = new MemberLog();
-  readonly #groups: GroupDesk;
+  readonly #groups: GroupClients;
   #loop: EventLoop | null = null;
   #node: ClusterNode | null = null;
   #ringView: RingView = { state: "gather", counters: {}, rotation: null };
@@ -82,7 +82,7 @@ export class NodeLife {
     this.#thread = startRingThread(parts.ring, (outputs) => {
       for (const output of outputs) this.#onRing(output);
     });
-    this.#groups = new GroupDesk({
+    this.#groups = new GroupClients({
       self: parts.self,
       postToRing: (input) => this.#thread.post(input),
       say: ({ level, text }) => this.#say(level, text),
@@ -98,7 +98,7 @@ export class NodeLife {
     return this.#loop;
   }
 
-  get groups(): GroupDesk {
+  get groups(): GroupClients {
     return this.#groups;
   }
 

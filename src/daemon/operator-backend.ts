@@ -9,7 +9,7 @@ import type { LogSink } from "../io/ports.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { EventLoop } from "./event-loop.ts";
-import { type AgentRunner, FenceDesk } from "./fence-desk.ts";
+import { type AgentRunner, OperatorFencing } from "./operator-fencing.ts";
 import { notMember } from "./operator-replies.ts";
 
 type Life = { readonly node: ClusterNode | null; readonly loop: EventLoop | null };
@@ -22,7 +22,7 @@ export function operatorBackend(parts: {
   readonly life: () => Life | null;
 }): OperatorBackend {
   const { conf, performer, log, life } = parts;
-  const desk = new FenceDesk({
+  const desk = new OperatorFencing({
     conf,
     performer,
     node: () => life()?.node ?? null,

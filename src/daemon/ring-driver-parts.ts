@@ -7,7 +7,7 @@ import type { RingInput, RingOutput, RingSnapshot } from "../membership/ring-eve
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
 import type { FrameCodec } from "./ring-inbox.ts";
-import type { PostBatch } from "./ring-outbox.ts";
+import type { PostBatch } from "./ring-output-batch.ts";
 
 export type RingMachine = {
   readonly step: (input: RingInput) => readonly RingOutput[];

@@ -18,17 +18,17 @@ import { frameKinds } from "../membership/wire.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { MainPulse } from "./main-pulse.ts";
+import { FrameDropLog } from "./frame-drop-log.ts";
+import { MainHeartbeat } from "./main-heartbeat.ts";
 import { PathProber } from "./path-prober.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
 import { type DatagramSource, RingInbox } from "./ring-inbox.ts";
-import { RingOutbox } from "./ring-outbox.ts";
+import { RingOutputBatch } from "./ring-output-batch.ts";
 import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
-import { SequenceKeeper } from "./sequence-keeper.ts";
+import { RingSequenceStore } from "./ring-sequence-store.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { TokenEvidence } from "./token-evidence.ts";
 import { TransportWatch } from "./transport-watch.ts";
-import { VerdictLog } from "./verdict-log.ts";
 
 type Entry =
   | { readonly type: "input"; readonly input: RingInput }
@@ -45,13 +45,13 @@ export class RingDriver {
   readonly #ports: RingDriverPorts;
   readonly #addresses: ReadonlyMap<NodeId, string>;
   readonly #timers: Timers<RingTimer>;
-  readonly #outbox: RingOutbox;
+  readonly #outbox: RingOutputBatch;
   readonly #inbox: RingInbox;
   readonly #evidence: TokenEvidence;
-  readonly #keeper: SequenceKeeper;
+  readonly #keeper: RingSequenceStore;
   readonly #stalls: StallWatch;
-  readonly #pulse: MainPulse;
-  readonly #verdicts: VerdictLog;
+  readonly #pulse: MainHeartbeat;
+  readonly #verdicts: FrameDropLog;
   readonly #watch: TransportWatch;
   readonly #prober: PathProber;
   readonly #loop: StepLoop<Entry, RingOutput>;
@@ -71,10 +71,10 @@ export class RingDriver {
     this.#evidence = new TokenEvidence(clock, ids, (lease) => this.#say({ type: "lease", lease }));
     this.#stalls = new StallWatch(ms(tokenMs / 2), clock.monotonicMs());
     const beat = { intervalMs: ms(leaseMs / beatsPerLease), limitMs: leaseMs };
-    this.#pulse = new MainPulse(beat, clock.monotonicMs());
+    this.#pulse = new MainHeartbeat(beat, clock.monotonicMs());
     const others = ids.filter((id) => id !== options.self);
     this.#watch = new TransportWatch({ group: options.group, others });
-    this.#outbox = new RingOutbox(ports.post);
+    this.#outbox = new RingOutputBatch(ports.post);
     this.#loop = new StepLoop({
       step: (entry) => this.#step(entry),
       perform: (output) => this.#perform(output),
@@ -83,13 +83,13 @@ export class RingDriver {
         this.#outbox.flush();
       },
     });
-    this.#verdicts = new VerdictLog((notice) => this.#notice(notice));
+    this.#verdicts = new FrameDropLog((notice) => this.#notice(notice));
     this.#timers = new NamedTimers({
       clock,
       tentative: ["token"],
       onDue: (firing) => this.#onDue({ type: "firing", ...firing }),
     });
-    this.#keeper = new SequenceKeeper({
+    this.#keeper = new RingSequenceStore({
       clock,
       store: ports.store,
       onDurable: (ringSeq) => this.#enqueue({ type: "persisted", ringSeq }),

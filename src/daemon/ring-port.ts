@@ -2,7 +2,7 @@
  * The conversation between the main thread and the ring thread: message unions, nothing else.
  * Main to ring: single RingThreadInput values. Ring to main: arrays of RingThreadOutput, never
  * empty, in the order in which they happened; the payloads of one array share one buffer.
- * Tested in: test/daemon/ring-thread.test.ts, test/daemon/thread-parcel.test.ts
+ * Tested in: test/daemon/ring-thread.test.ts, test/daemon/ring-port-codec.test.ts
  *
  * Course: main posts `start`; the ring thread answers `started` or `fatal`. Then `heartbeat`s come
  * and must be answered; `deliver`, `configuration`, `suspended` and `queue` come as in

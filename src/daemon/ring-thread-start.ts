@@ -14,7 +14,7 @@ import {
   packSubmissions,
   type Submission,
   unpackOutputs,
-} from "./thread-parcel.ts";
+} from "./ring-port-codec.ts";
 
 export type RingThread = {
   /** Has no effect after the end. A payload may be used again once the present turn is over. */

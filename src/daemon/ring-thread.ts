@@ -27,14 +27,14 @@ import { parseAddress } from "../model/numeric-address.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { RingDriver } from "./ring-driver.ts";
-import type { PostBatch } from "./ring-outbox.ts";
+import type { PostBatch } from "./ring-output-batch.ts";
 import type {
   RingThreadInput,
   RingThreadOptions,
   RingThreadOutput,
   RingThreadProblem,
 } from "./ring-port.ts";
-import { type InputParcel, packOutputs, unpackInput } from "./thread-parcel.ts";
+import { type InputParcel, packOutputs, unpackInput } from "./ring-port-codec.ts";
 
 /** Above ordinary real-time work, below the kernel's watchdog threads. */
 const realtimePriority = 50;

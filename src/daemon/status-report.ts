@@ -1,6 +1,6 @@
 /**
  * What the commands may show: the node's state and the ring's counters as one ClusterStatus.
- * Tested in: test/node/fence-board.test.ts
+ * Tested in: test/node/fencing-progress.test.ts
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { formatRing, type NodeId } from "../model/ids.ts";
@@ -105,7 +105,7 @@ function fencingText(node: ClusterNode, id: NodeId, now: StatusMoment): string {
   const text = fence.describe(id);
   const { victims, fenced } = fence.snapshot();
   if (victims.some((victim) => victim.node === id)) {
-    const progress = node.fenceBoard.describe(id, now.boottimeMs);
+    const progress = node.fencingProgress.describe(id, now.boottimeMs);
     return progress === null ? text : `${text}; ${progress}`;
   }
   const past = text.startsWith("fenced") ? fenced.find((one) => one.node === id) : undefined;

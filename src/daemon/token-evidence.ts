@@ -9,7 +9,7 @@ import type { Clock } from "../io/ports.ts";
 import type { RingOutput } from "../membership/ring-events.ts";
 import type { NodeId, RingId } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
-import { LeasePost } from "./lease-post.ts";
+import { LeaseThrottle } from "./lease-throttle.ts";
 import type { LeaseProof } from "./ring-port.ts";
 import { TokenMeter } from "./token-meter.ts";
 
@@ -18,7 +18,7 @@ type Output<Type extends RingOutput["type"]> = Extract<RingOutput, { readonly ty
 export class TokenEvidence {
   readonly #clock: Clock;
   readonly #evidence: LeaseEvidence;
-  readonly #lease: LeasePost;
+  readonly #lease: LeaseThrottle;
   readonly #meter = new TokenMeter();
   #tokens = 0;
   /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
@@ -30,7 +30,7 @@ export class TokenEvidence {
     this.#clock = clock;
     this.startedAtMs = clock.boottimeMs();
     this.#evidence = new LeaseEvidence(nodes, this.startedAtMs);
-    this.#lease = new LeasePost(clock, post);
+    this.#lease = new LeaseThrottle(clock, post);
   }
 
   /** The ring is about to take an input. */

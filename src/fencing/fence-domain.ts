@@ -20,13 +20,13 @@ import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { FenceCapability } from "./fence-capability.ts";
 import type { FenceInput, FenceOutput, ReadyNotice } from "./fence-events.ts";
 import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
-import { FenceRegister } from "./fence-register.ts";
 import { FenceRound } from "./fence-round.ts";
 import { contestText, describeFencing, type FenceView, movedText } from "./fence-view.ts";
-import { FenceWays } from "./fence-ways.ts";
 import { SafeWaits } from "./safe-waits.ts";
+import { VictimRegister } from "./victim-register.ts";
 
 const pauseMaxMs = 60_000;
 
@@ -35,8 +35,8 @@ type Input<Type extends FenceInput["type"]> = Extract<FenceInput, { readonly typ
 
 export class FenceDomain {
   readonly #conf: ClusterConf;
-  readonly #ways: FenceWays;
-  readonly #register = new FenceRegister();
+  readonly #ways: FenceCapability;
+  readonly #register = new VictimRegister();
   readonly #self: NodeId;
   #quorate = false;
   #delayMs: Ms | null = ms(0);
@@ -51,7 +51,7 @@ export class FenceDomain {
 
   constructor(conf: ClusterConf, self: NodeId) {
     this.#conf = conf;
-    this.#ways = new FenceWays(conf);
+    this.#ways = new FenceCapability(conf);
     this.#waits = new SafeWaits(conf.fencing.safeWaitMs);
     this.#self = self;
   }

@@ -4,8 +4,8 @@
  * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/acceptance.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
+import type { FenceCapability } from "./fence-capability.ts";
 import type { FenceSnapshot } from "./fence-messages.ts";
-import type { FenceWays } from "./fence-ways.ts";
 import type { SafeWaits } from "./safe-waits.ts";
 
 export type FenceView = FenceSnapshot & {
@@ -25,14 +25,14 @@ export function contestText(name: string, contested: boolean): string {
 }
 
 /** What ran on the machine that the node had before counts as ended after some time. */
-export function movedText(ways: FenceWays, waits: SafeWaits, node: NodeId): string {
+export function movedText(ways: FenceCapability, waits: SafeWaits, node: NodeId): string {
   const seconds = Math.ceil(waits.leftElsewhereMs(node) / 100) / 10;
   const text = `${ways.name(node)} is back on another machine, or was started anew`;
   return `${text}: what ran there counts as ended in ${seconds} s`;
 }
 
 /** What fencing says of a node, in words. */
-export function describeFencing(view: FenceView, ways: FenceWays, node: NodeId): string {
+export function describeFencing(view: FenceView, ways: FenceCapability, node: NodeId): string {
   const victim = view.victims.find((one) => one.node === node);
   const past = view.fenced.find((one) => one.node === node);
   const contest = view.contested.find((one) => one.node === node);

@@ -1,7 +1,7 @@
 /**
  * What clusterd and its guard say to each other: one JSON object in each line.
  * Knows shapes only. Anything else is null, and whoever reads it must not trust the other end.
- * Tested in: test/daemon/guard-link.test.ts
+ * Tested in: test/daemon/guard-process.test.ts
  */
 import {
   either,

@@ -3,12 +3,12 @@
  * ends, and at once when clusterd is gone, whatever became of it. Started by clusterd only:
  * `main.js STATE-DIRECTORY`, orders on standard input, reports on standard output.
  * Decides nothing: lease-guard.ts does.
- * Tested in: test/guard/guard-process.test.ts
+ * Tested in: test/guard/running-guard.test.ts
  * GUARD1  One guard for each state directory: the next one waits until this one has done its work.
  * GUARD2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
  *     service, and waits for nobody who reads what it says.
  */
-import { causeText } from "../io/cause.ts";
+
 import { systemClock } from "../io/clock.ts";
 import { knock, lockInstance } from "../io/instance-lock.ts";
 import { readJsonLines } from "../io/json-text.ts";
@@ -19,6 +19,7 @@ import { logFormats } from "../io/log-lines.ts";
 import { LineLog } from "../io/log-sink.ts";
 import { machineName } from "../io/machine-name.ts";
 import type { Addresses } from "../io/network-ports.ts";
+import { causeText } from "../io/os-error.ts";
 import type { Stop, Watchdog } from "../io/ports.ts";
 import { SystemProcesses } from "../io/process-runner.ts";
 import { ServiceCgroups } from "../io/service-cgroups.ts";

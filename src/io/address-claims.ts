@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { canonicalAddress, parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
-import { causeText } from "./cause.ts";
 import { parseJson } from "./json-text.ts";
+import { causeText } from "./os-error.ts";
 
 type ClaimRecord = { readonly machine: string; readonly addresses: readonly string[] };
 

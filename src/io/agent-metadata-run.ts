@@ -11,8 +11,8 @@
 import { spawn } from "node:child_process";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { causeCode, causeText } from "./cause.ts";
-import { executable, toolEnvironment } from "./tool.ts";
+import { causeCode, causeText } from "./os-error.ts";
+import { executable, toolEnvironment } from "./system-command.ts";
 
 const timeLimitMs = 10_000;
 const outputBytesMax = 262_144;

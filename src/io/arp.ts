@@ -13,7 +13,7 @@ import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighb
 import type { Addresses, ProbeResult } from "./network-ports.ts";
 import type { DoneFor, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
-import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";
+import { findTool, type RunServiceTool, runPlainly } from "./system-command.ts";
 
 /** When the announcement is sent, counted from the order. */
 const announceAtMs = [0, 1000, 3000];

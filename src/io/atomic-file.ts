@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import { constants, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type { StoreProblem } from "./ports.ts";
 
 /** The text, or null when there is no such file. */

@@ -9,7 +9,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type { TransportProblem } from "./ports.ts";
 import { type SocketAddress, socketAddress } from "./socket-address.ts";
 import type { SystemCalls } from "./system-calls.ts";

@@ -19,8 +19,8 @@ import { parseIncarnation, ringSeqMax } from "../model/ids.ts";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
-import { causeCode, causeText } from "./cause.ts";
 import { parseJson } from "./json-text.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type { Store, StoredLife, StoreProblem } from "./ports.ts";
 
 /** How far ahead of use the bound is written: thousands of membership changes for one write. */

@@ -14,8 +14,8 @@ import type { ClusterConf, ResourceConf } from "../model/conf.ts";
 import { parseAddress } from "../model/numeric-address.ts";
 import { searchDirectories } from "../model/search-path.ts";
 import { AddressClaims } from "./address-claims.ts";
-import { causeCode, causeText } from "./cause.ts";
 import { NetlinkAddresses } from "./netlink-addresses.ts";
+import { causeCode, causeText } from "./os-error.ts";
 
 export type HostQuestions = {
   readonly nodeName: string | null;

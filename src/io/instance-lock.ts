@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { resolve } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type { Stop } from "./ports.ts";
 
 export type LockProblem =

@@ -20,7 +20,7 @@ import type {
   RemoveAddressResult,
 } from "./network-ports.ts";
 import type { DoneFor, Stop } from "./ports.ts";
-import { type RunServiceTool, runPlainly, toolEnvironment } from "./tool.ts";
+import { type RunServiceTool, runPlainly, toolEnvironment } from "./system-command.ts";
 
 /** After the watch died: often enough to matter, too seldom to load a machine without memory. */
 const watchAgainMs = 1000;

@@ -1,7 +1,7 @@
 /**
  * JSON that came from outside: one text, or a stream with one value in each line.
  * Does not know what the values mean; whoever asked gives them a shape.
- * Tested in: test/daemon/guard-link.test.ts
+ * Tested in: test/daemon/guard-process.test.ts
  * JSON1  Nothing is kept beyond one line of bounded length; a longer one counts as unreadable.
  */
 import type { Readable } from "node:stream";

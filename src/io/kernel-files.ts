@@ -11,7 +11,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 
 export type KernelLook<Value> =
   | { readonly type: "seen"; readonly value: Value }

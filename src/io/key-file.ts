@@ -8,7 +8,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 
 /** As many bytes as the key of the cipher has. */
 const keyBytesMin = 32;

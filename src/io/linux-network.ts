@@ -20,7 +20,7 @@ import type {
 } from "./network-ports.ts";
 import type { DoneFor, Stop } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
-import { findTool, type RunServiceTool, runPlainly } from "./tool.ts";
+import { findTool, type RunServiceTool, runPlainly } from "./system-command.ts";
 
 /** How addresses are listed, added and removed. */
 export type AddressMeans =

@@ -11,7 +11,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type { Watchdog, WatchdogFacts } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 

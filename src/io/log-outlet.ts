@@ -13,7 +13,7 @@ import { close, constants, fstat, open, stat } from "node:fs";
 import { promisify } from "node:util";
 import { destination } from "pino";
 import type { Ms } from "../model/time.ts";
-import { causeText } from "./cause.ts";
+import { causeText } from "./os-error.ts";
 import type { Clock } from "./ports.ts";
 
 /** What is kept for a slow reader, per destination. */

@@ -9,7 +9,7 @@
  *     stranger can make contexts pile up.
  */
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
-import { causeText } from "./cause.ts";
+import { causeText } from "./os-error.ts";
 
 /** 32 bytes of key, 12 of nonce, and what is authenticated along with the body. */
 export type GcmInput = {

@@ -11,7 +11,6 @@
 import { Worker } from "node:worker_threads";
 import type { AddressOrder } from "../model/agent-orders.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeText } from "./cause.ts";
 import { holdsAddress } from "./interface-addresses.ts";
 import type {
   AddAddressResult,
@@ -19,6 +18,7 @@ import type {
   NetworkInterface,
   RemoveAddressResult,
 } from "./network-ports.ts";
+import { causeText } from "./os-error.ts";
 import {
   addressUnavailable,
   fileExists,

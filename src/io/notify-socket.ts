@@ -7,7 +7,7 @@
 import { execFile } from "node:child_process";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import type { SystemCalls } from "./system-calls.ts";
-import { findTool, toolEnvironment } from "./tool.ts";
+import { findTool, toolEnvironment } from "./system-command.ts";
 
 export type NotifySocketOptions = {
   /** Value of NOTIFY_SOCKET: a path, or a name after `@`. */

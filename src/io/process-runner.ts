@@ -12,8 +12,8 @@ import { stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { ServiceName } from "../model/ids.ts";
-import { causeText } from "./cause.ts";
 import { KernelFiles } from "./kernel-files.ts";
+import { causeText } from "./os-error.ts";
 import { OutputTail } from "./output-tail.ts";
 import type {
   EndedProcesses,
@@ -25,7 +25,7 @@ import type {
   TrackedScope,
 } from "./ports.ts";
 import { type CgroupPart, enterScript, type ServiceCgroups } from "./service-cgroups.ts";
-import { executable, type RunServiceTool, runTool, toolEnvironment } from "./tool.ts";
+import { executable, type RunServiceTool, runTool, toolEnvironment } from "./system-command.ts";
 import {
   markedResource,
   markedService,

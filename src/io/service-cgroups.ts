@@ -20,8 +20,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseServiceName, type ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
 import { KernelFiles, removeEmpty } from "./kernel-files.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type { Stop } from "./ports.ts";
 
 export type CgroupPart = "run" | "check";

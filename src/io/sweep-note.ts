@@ -9,7 +9,7 @@
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
+import { causeCode, causeText } from "./os-error.ts";
 
 /** The last act of a process: not durable, since no boot but this one may read it. */
 export function leaveSweepNote(stateDirectory: string, machine: string): Result<null, string> {

@@ -9,7 +9,7 @@
  */
 import type Koffi from "koffi";
 import { accept, invariant, type Result, refuse } from "../model/outcome.ts";
-import { causeText } from "./cause.ts";
+import { causeText } from "./os-error.ts";
 import type { Stop } from "./ports.ts";
 
 export type SocketKind = {

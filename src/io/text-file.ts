@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeText } from "./cause.ts";
+import { causeText } from "./os-error.ts";
 
 export async function readText(path: string): Promise<Result<string, string>> {
   try {

@@ -11,8 +11,8 @@ import type { Socket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import { isLoopback, parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { causeCode, causeText } from "./cause.ts";
 import { openDatagramSocket } from "./datagram-socket.ts";
+import { causeCode, causeText } from "./os-error.ts";
 import type {
   OnDatagram,
   SealedFrame,

@@ -7,7 +7,7 @@
 import { access } from "node:fs/promises";
 import type { UnitFact } from "../config/host-check.ts";
 import { searchPath } from "../model/search-path.ts";
-import { runTool } from "./tool.ts";
+import { runTool } from "./system-command.ts";
 
 /** Of env(1). */
 const noSuchProgram = 127;

@@ -10,8 +10,7 @@
  */
 import type { NodeId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";
-import type { Delivery } from "./installation.ts";
-import type { Lanes } from "./lanes.ts";
+import type { Delivery } from "./delivery.ts";
 import type { GateVerdict, MergeGate } from "./merge-gate.ts";
 import { contains, union } from "./node-sets.ts";
 import { type Deafness, ReceiveWatch } from "./receive-watch.ts";
@@ -19,6 +18,7 @@ import type { RingEffects } from "./ring-effects.ts";
 import type { Lane, RingOptions } from "./ring-events.ts";
 import type { InstalledRing } from "./ring-recovery.ts";
 import type { RingSequence } from "./ring-sequence.ts";
+import type { SendQueues } from "./send-queues.ts";
 import type { JoinMessage, McastMessage, MergeDetectMessage, TokenMessage } from "./wire.ts";
 
 /** A token that is later than this part of its time-out is worth a warning, as in corosync. */
@@ -29,7 +29,7 @@ export type OperationalParts = {
   readonly effects: RingEffects;
   readonly sequence: RingSequence;
   readonly gate: MergeGate;
-  readonly lanes: Lanes;
+  readonly lanes: SendQueues;
   readonly delivery: Delivery;
 };
 

@@ -2,11 +2,12 @@
  * The ring as the status shows it. Knows where the figures are; decides nothing.
  * Tested in: test/membership/buffers.test.ts
  */
-import type { Lanes } from "./lanes.ts";
+
 import type { RingEffects } from "./ring-effects.ts";
 import type { RingSnapshot, RingState } from "./ring-events.ts";
 import type { RingSequence } from "./ring-sequence.ts";
 import type { Rotation } from "./rotation.ts";
+import type { SendQueues } from "./send-queues.ts";
 
 /** `rotation`: that of the ring installed last, if any. */
 export function snapshotOf(
@@ -14,7 +15,7 @@ export function snapshotOf(
   rotation: Rotation | null,
   parts: {
     readonly effects: RingEffects;
-    readonly lanes: Lanes;
+    readonly lanes: SendQueues;
     readonly sequence: RingSequence;
   },
 ): RingSnapshot {

@@ -18,10 +18,9 @@ import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { type Agreement, agreementOf, considering, failing, restartConsent } from "./consensus.ts";
 import { keepOutDeaf } from "./deaf-nodes.ts";
+import { Delivery } from "./delivery.ts";
 import { Formation } from "./formation.ts";
 import { FrameScreen } from "./frame-screen.ts";
-import { Delivery } from "./installation.ts";
-import { Lanes } from "./lanes.ts";
 import { MergeGate } from "./merge-gate.ts";
 import { Operational, type OperationalParts } from "./operational.ts";
 import { Assembler } from "./packing.ts";
@@ -31,6 +30,7 @@ import type { InstalledRing, Recovery } from "./ring-recovery.ts";
 import { RingSequence } from "./ring-sequence.ts";
 import { snapshotOf } from "./ring-snapshot.ts";
 import type { Rotation } from "./rotation.ts";
+import { SendQueues } from "./send-queues.ts";
 import type {
   HoldCancelMessage,
   JoinMessage,
@@ -50,7 +50,7 @@ export class Ring {
   readonly #options: RingOptions;
   readonly #effects = new RingEffects();
   readonly #gate: MergeGate;
-  readonly #lanes: Lanes;
+  readonly #lanes: SendQueues;
   readonly #formation: Formation;
   readonly #screen: FrameScreen;
   readonly #parts: OperationalParts;
@@ -67,7 +67,7 @@ export class Ring {
     const sequence = new RingSequence(self, options.ringSeqStart, options.ringSeqDurable);
     this.#options = options;
     this.#gate = new MergeGate(self);
-    this.#lanes = new Lanes(options.chunkRoomBytes);
+    this.#lanes = new SendQueues(options.chunkRoomBytes);
     sequence.clock(options.wallMs);
     const shared = { options, effects, sequence, gate: this.#gate };
     this.#screen = new FrameScreen(shared);

@@ -17,21 +17,21 @@ import { concludeExchange, type ExchangeResult, type Hello } from "../services/t
 import type { CarriedOver } from "./carried-over.ts";
 import { type Configuration, Configurations } from "./configurations.ts";
 import { type Configured, StateExchange } from "./exchange.ts";
-import { FenceBoard } from "./fence-board.ts";
-import { LastSigns } from "./last-signs.ts";
+import { FencingProgress } from "./fencing-progress.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LeaseTimer } from "./lease-timer.ts";
+import { MembershipAnnouncements } from "./membership-announcements.ts";
 import { MessageReader } from "./message-check.ts";
 import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
+import { NodeServices } from "./node-services.ts";
 import { fireTimer, type TimedParts } from "./node-timers.ts";
 import { type OrderedParts, passOrder } from "./operator-orders.ts";
 import { Outbox } from "./outbox.ts";
-import { OwnServices } from "./own-services.ts";
-import { Presence } from "./presence.ts";
-import { QuorumDesk } from "./quorum-desk.ts";
+import { QuorumVoting } from "./quorum-voting.ts";
 import { type Ordered, Replica } from "./replica.ts";
 import { ReplicaWork, usualWorkMax } from "./replica-work.ts";
 import { RetryTick } from "./retry-tick.ts";
+import { SafeWaitStart } from "./safe-wait-start.ts";
 import { Standing } from "./standing.ts";
 import { ArrivedSnapshot, composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
 import { Unfencing } from "./unfencing.ts";
@@ -40,17 +40,17 @@ export class ClusterNode {
   readonly identity: NodeIdentity;
   readonly quorum: Quorum;
   readonly lease: LeaseClock;
-  readonly fenceBoard = new FenceBoard();
+  readonly fencingProgress = new FencingProgress();
   readonly unfencing: Unfencing;
   readonly #outbox = new Outbox();
-  readonly #own: OwnServices;
-  readonly #desk: QuorumDesk;
+  readonly #own: NodeServices;
+  readonly #desk: QuorumVoting;
   readonly #configurations: Configurations;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
-  readonly #signs: LastSigns;
-  readonly #presence: Presence;
+  readonly #signs: SafeWaitStart;
+  readonly #presence: MembershipAnnouncements;
   readonly #standing: Standing;
   readonly #work: ReplicaWork;
   readonly #reader: MessageReader;
@@ -72,12 +72,13 @@ export class ClusterNode {
     this.lease = new LeaseClock(conf.fencing.leaseMs);
     const services = carried?.configHash === hash ? carried.services : null;
     const held = { outbox: this.#outbox, lease: this.lease, carried: services };
-    this.#own = new OwnServices(conf, identity, held);
-    this.#desk = new QuorumDesk(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
+    this.#own = new NodeServices(conf, identity, held);
+    this.#desk = new QuorumVoting(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
     const stepOwn = (input: LocalInput) => this.#stepOwn(input);
     const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, stepOwn };
-    const presence = new Presence(identity.self, { ...shared, unfencing: this.unfencing });
+    const announced = { ...shared, unfencing: this.unfencing };
+    const presence = new MembershipAnnouncements(identity.self, announced);
     const replica = new Replica(this.#configurations, identity.self);
     this.#presence = presence;
     this.#replica = replica;
@@ -85,11 +86,11 @@ export class ClusterNode {
     this.#standing = new Standing({ ...shared, presence, replica }, found);
     this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
     this.#tick = new RetryTick(identity.self, this.#outbox);
-    this.#signs = new LastSigns(conf.fencing, identity, surroundings.remembered);
+    this.#signs = new SafeWaitStart(conf.fencing, identity, surroundings.remembered);
     const due = { lease: this.#leaseTimer, tick: this.#tick, poll: () => this.#poll() };
-    this.#timed = { ...shared, ...due, unfencing: this.unfencing, replica };
+    this.#timed = { ...announced, ...due, replica };
     const parts = {
-      ...{ self: identity.self, fenceBoard: this.fenceBoard, presence },
+      ...{ self: identity.self, fencingProgress: this.fencingProgress, presence },
       ...shared,
       configurations: this.#configurations,
       settle: (to: Configuration, clean: readonly ServiceName[]) => this.#settle(to, clean),
@@ -347,18 +348,18 @@ export class ClusterNode {
     const { ring } = exchange;
     if (result.winner === null) this.#replica.begin(ring.seq, this.#desk.followed);
     else this.#replica.continue(result.winner, ring.seq);
-    const { accepted, continuing } = result;
-    const grown = result.winner === null || accepted.some((node) => !this.#accepted.includes(node));
+    const { accepted, continuing, winner } = result;
+    const grown = winner === null || accepted.some((node) => !this.#accepted.includes(node));
     this.#phase = "active";
     this.#accepted = accepted;
     this.lease.confirm(ring);
     this.#replica.release();
     this.#work.perform();
-    const waits = exchange.waits(accepted, result.winner === null);
-    const view = { ringSeq: ring.seq, members: accepted, ...waits };
     this.#signs.takePart(this.#outbox);
-    const lives = exchange.lives(accepted, continuing);
-    this.#replica.view({ ...view, grown }, { members: lives, continuing });
+    const waits = exchange.waits(accepted, winner === null);
+    const view = { ringSeq: ring.seq, members: accepted, grown, ...waits };
+    const members = exchange.lives(accepted, continuing);
+    this.#replica.view(view, { members, continuing });
     if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });
     this.#leaseTimer.renewed();
     this.#own.runDeferred();
@@ -371,9 +372,8 @@ export class ClusterNode {
     this.#accepted = [];
     this.#replica.stepFence({ type: "inquorate" });
     this.#work.perform();
-    if (this.#exchange?.first === true) {
-      this.#outbox.emit({ type: "sync-done", ring: this.#exchange.ring });
-    }
+    const waiting = this.#exchange?.first === true ? this.#exchange.ring : null;
+    if (waiting !== null) this.#outbox.emit({ type: "sync-done", ring: waiting });
   }
 
   #onLeaseEnd(): void {

@@ -7,9 +7,9 @@ import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { DoubtfulRing } from "../model/quorate-view.ts";
 import type { ExchangeResult, Hello } from "../services/table-sync.ts";
-import type { LastSigns } from "./last-signs.ts";
 import { movedMembers } from "./machines.ts";
 import type { NodeInput } from "./node-events.ts";
+import type { SafeWaitStart } from "./safe-wait-start.ts";
 
 export type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
 
@@ -20,10 +20,10 @@ export class StateExchange {
   readonly first: boolean;
   readonly #configured: Configured;
   readonly #hellos = new Map<NodeId, Hello>();
-  readonly #signs: LastSigns;
+  readonly #signs: SafeWaitStart;
   #result: ExchangeResult | null = null;
 
-  constructor(configured: Configured, signs: LastSigns, first = true) {
+  constructor(configured: Configured, signs: SafeWaitStart, first = true) {
     this.#signs = signs;
     invariant(configured.configuration.kind === "regular", "exchange of a transitional ring");
     this.ring = configured.configuration.ring;

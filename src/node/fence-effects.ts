@@ -3,13 +3,13 @@
  * Tested in: test/fencing/acceptance.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
-import type { FenceBoard } from "./fence-board.ts";
+import type { FencingProgress } from "./fencing-progress.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ReplicaOutput } from "./replica.ts";
 
 type FenceEffect = Extract<ReplicaOutput, { readonly from: "fence" }>["output"];
 
-export function performFence(outbox: Outbox, board: FenceBoard, effect: FenceEffect): void {
+export function performFence(outbox: Outbox, board: FencingProgress, effect: FenceEffect): void {
   board.note(effect, outbox.now.boottimeMs);
   switch (effect.type) {
     case "submit":

@@ -4,7 +4,7 @@
  */
 import type { LeaseTimer } from "./lease-timer.ts";
 import type { NodeTimer } from "./node-events.ts";
-import type { QuorumDesk } from "./quorum-desk.ts";
+import type { QuorumVoting } from "./quorum-voting.ts";
 import type { Replica } from "./replica.ts";
 import type { RetryTick } from "./retry-tick.ts";
 import type { Unfencing } from "./unfencing.ts";
@@ -12,7 +12,7 @@ import type { Unfencing } from "./unfencing.ts";
 export type TimedParts = {
   readonly lease: LeaseTimer;
   readonly tick: RetryTick;
-  readonly desk: QuorumDesk;
+  readonly desk: QuorumVoting;
   readonly unfencing: Unfencing;
   readonly replica: Replica;
   /** The scan period of status checks is over. */

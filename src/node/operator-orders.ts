@@ -5,8 +5,8 @@
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { NodeInput } from "./node-events.ts";
-import type { OwnServices } from "./own-services.ts";
-import type { QuorumDesk } from "./quorum-desk.ts";
+import type { NodeServices } from "./node-services.ts";
+import type { QuorumVoting } from "./quorum-voting.ts";
 import type { Replica } from "./replica.ts";
 
 export type OperatorOrder = Extract<
@@ -23,8 +23,8 @@ export type OperatorOrder = Extract<
 >;
 
 export type OrderedParts = {
-  readonly own: OwnServices;
-  readonly desk: QuorumDesk;
+  readonly own: NodeServices;
+  readonly desk: QuorumVoting;
   readonly replica: Replica;
 };
 

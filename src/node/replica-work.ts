@@ -5,8 +5,8 @@
  * WORK1  What has been begun goes on without another event: the node asks for a step of its own.
  */
 import type { NodeInput } from "./node-events.ts";
+import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OwnServices } from "./own-services.ts";
 import type { Replica } from "./replica.ts";
 import { performReplica, type ReplicaParts } from "./replica-effects.ts";
 
@@ -19,7 +19,7 @@ export const usualWorkMax = 128;
 export class ReplicaWork {
   readonly #replica: Replica;
   readonly #parts: ReplicaParts;
-  readonly #own: OwnServices;
+  readonly #own: NodeServices;
   readonly #outbox: Outbox;
   readonly #workMax: number;
   /** The node has asked for a step, and it has not come. */

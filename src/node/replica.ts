@@ -13,14 +13,14 @@
 import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
-import { nodesIn } from "../fencing/fence-register.ts";
+import { nodesIn } from "../fencing/victim-register.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { fitting } from "../model/shape.ts";
 import { ServiceTable } from "../services/service-table.ts";
-import type { TableWork } from "../services/table-draft.ts";
 import type { TableInput, TableOutput } from "../services/table-events.ts";
 import { tableSnapshot } from "../services/table-snapshot.ts";
+import type { TableWork } from "../services/table-state.ts";
 import { freshHistory, type History } from "../services/table-sync.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
 import { extendDigest } from "./digest.ts";

@@ -15,15 +15,15 @@
 import type { QuorumMemory } from "../model/quorate-view.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import type { CarriedOver } from "./carried-over.ts";
+import type { MembershipAnnouncements } from "./membership-announcements.ts";
+import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OwnServices } from "./own-services.ts";
-import type { Presence } from "./presence.ts";
 import type { Replica } from "./replica.ts";
 
 export type StandingParts = {
   readonly outbox: Outbox;
-  readonly own: OwnServices;
-  readonly presence: Presence;
+  readonly own: NodeServices;
+  readonly presence: MembershipAnnouncements;
   readonly replica: Replica;
   readonly stepOwn: (input: LocalInput) => void;
 };

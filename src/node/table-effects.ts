@@ -6,16 +6,16 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { LocalInput } from "../services/local-events.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
+import type { MembershipAnnouncements } from "./membership-announcements.ts";
+import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OwnServices } from "./own-services.ts";
-import type { Presence } from "./presence.ts";
 import type { ReplicaOutput } from "./replica.ts";
 
 export type TableParts = {
   readonly self: NodeId;
-  readonly own: OwnServices;
+  readonly own: NodeServices;
   readonly outbox: Outbox;
-  readonly presence: Presence;
+  readonly presence: MembershipAnnouncements;
   readonly configurations: Configurations;
   readonly stepOwn: (input: LocalInput) => void;
   readonly settle: (configuration: Configuration, clean: readonly ServiceName[]) => void;

@@ -22,7 +22,7 @@ import {
 import { knownOff, trackingMarks } from "./agent-marks.ts";
 import type { AgentAction, CallPlace } from "./call-place.ts";
 import { callExternal } from "./external-agent.ts";
-import { heldAddress } from "./held-things.ts";
+import { heldAddress } from "./held-resources.ts";
 import { callScript } from "./script-agent.ts";
 import { lastLimitMs } from "./status-checks.ts";
 import { callUnit } from "./systemd-agent.ts";

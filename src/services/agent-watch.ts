@@ -5,7 +5,7 @@
  */
 import type { AgentOrder } from "../model/agent-orders.ts";
 import type { ServiceName } from "../model/ids.ts";
-import type { Place } from "./local-places.ts";
+import type { Place } from "./service-slots.ts";
 
 export type OverdueWork = {
   readonly service: ServiceName;

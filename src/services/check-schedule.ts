@@ -13,7 +13,7 @@
  */
 import type { ServiceName } from "../model/ids.ts";
 import { type CheckCause, CheckQueue } from "./check-queue.ts";
-import type { LocalPlaces, Place } from "./local-places.ts";
+import type { Place, ServiceSlots } from "./service-slots.ts";
 
 const hungMs = 10_000;
 
@@ -21,12 +21,12 @@ const hungMs = 10_000;
 const othersAgainMs = 5000;
 
 export class CheckSchedule {
-  readonly #places: LocalPlaces;
+  readonly #places: ServiceSlots;
   readonly #queue = new CheckQueue();
   #frozen: readonly ServiceName[] = [];
   #othersMs = Number.NEGATIVE_INFINITY;
 
-  constructor(places: LocalPlaces) {
+  constructor(places: ServiceSlots) {
     this.#places = places;
   }
 

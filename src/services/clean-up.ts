@@ -16,9 +16,9 @@
  *                                  └─clean-up, stand-down, kill
  */
 import type { ServiceConf } from "../model/conf.ts";
-import { outlivesProcesses } from "./held-things.ts";
-import type { Place } from "./local-places.ts";
+import { outlivesProcesses } from "./held-resources.ts";
 import { startOrder } from "./resource-tree.ts";
+import type { Place } from "./service-slots.ts";
 
 export type CleanUpKind = "clean-up" | "stand-down" | "kill";
 

@@ -24,10 +24,10 @@ import { beginRepair, beginStop, evaluate, evaluateAll } from "./evaluation.ts";
 import { ServiceIndex } from "./service-index.ts";
 import type { ConfProposal, ConfVote, InitDone } from "./service-messages.ts";
 import { emptyChain, freshRecord, type ServiceRecord } from "./service-state.ts";
-import type { TableDraft, TableWork } from "./table-draft.ts";
+import type { TableState, TableWork } from "./table-state.ts";
 import { compareServices, compareTrees, type ServiceDelta } from "./tree-delta.ts";
 
-export function onProposal(draft: TableDraft, proposal: ConfProposal): void {
+export function onProposal(draft: TableState, proposal: ConfProposal): void {
   const { ref, version, hash, text } = proposal;
   if (draft.nodes.get(ref.node)?.life !== ref.life) return;
   if (draft.change !== null) {
@@ -40,7 +40,7 @@ export function onProposal(draft: TableDraft, proposal: ConfProposal): void {
   draft.emit({ type: "examine", version, hash, text });
 }
 
-export function onVote(draft: TableDraft, vote: ConfVote): void {
+export function onVote(draft: TableState, vote: ConfVote): void {
   const { change } = draft;
   if (change === null || change.stage !== "voting" || change.hash !== vote.hash) return;
   const node = draft.nodes.get(vote.node);
@@ -55,12 +55,12 @@ export function onVote(draft: TableDraft, vote: ConfVote): void {
 }
 
 /** Another membership: those who came have not been asked. */
-export function onOtherView(draft: TableDraft): void {
+export function onOtherView(draft: TableState): void {
   if (draft.change?.stage === "voting") giveUp(draft, "the membership has changed; try again");
 }
 
 /** The services that the change stops or keeps from starting; empty: there is none under way. */
-function heldByChange(draft: TableDraft): ReadonlyMap<ServiceName, ServiceDelta> {
+function heldByChange(draft: TableState): ReadonlyMap<ServiceName, ServiceDelta> {
   const { change, next } = draft;
   if (change === null || change.stage !== "stopping" || next === null) return new Map();
   return affected([...draft.deltas]);
@@ -73,7 +73,7 @@ function affected(
   return new Map(deltas.filter(([, delta]) => stopping.includes(delta)));
 }
 
-function beginStopping(draft: TableDraft): void {
+function beginStopping(draft: TableState): void {
   const { change } = draft;
   const next = change === null ? null : draft.readConf(change.text);
   if (change === null || next === null) {
@@ -102,7 +102,7 @@ function beginStopping(draft: TableDraft): void {
   }
 }
 
-function obstacleOf(draft: TableDraft, name: ServiceName): string | null {
+function obstacleOf(draft: TableState, name: ServiceName): string | null {
   const { state, op, frozen } = draft.service(name);
   if (op !== null) return `${name} is ${state}: try again when it has ended`;
   if (draft.awaitedNode(name) !== null) return `${name} waits for the fencing of its node`;
@@ -112,7 +112,7 @@ function obstacleOf(draft: TableDraft, name: ServiceName): string | null {
 }
 
 /** CHANGE3: somebody unseen may run what the next version says nothing of, or forbids there. */
-function hiddenHolder(draft: TableDraft, next: ClusterConf): string | null {
+function hiddenHolder(draft: TableState, next: ClusterConf): string | null {
   const index = new ServiceIndex(next);
   for (const { name } of draft.inOrder()) {
     const stays = index.has(name);
@@ -125,7 +125,7 @@ function hiddenHolder(draft: TableDraft, next: ClusterConf): string | null {
   return null;
 }
 
-function goneParts(draft: TableDraft, next: ClusterConf, name: ServiceName): number {
+function goneParts(draft: TableState, next: ClusterConf, name: ServiceName): number {
   const after = next.services.services.find((one) => one.name === name);
   return after === undefined
     ? 0
@@ -133,7 +133,7 @@ function goneParts(draft: TableDraft, next: ClusterConf, name: ServiceName): num
 }
 
 /** At the end of each step: switches when all that had to be stopped is stopped (CHANGE2). */
-export function* settleChange(draft: TableDraft): TableWork {
+export function* settleChange(draft: TableState): TableWork {
   const { change, next } = draft;
   if (change === null || next === null) return;
   const held = [...heldByChange(draft).keys()].map((name) => draft.service(name));
@@ -146,7 +146,7 @@ export function* settleChange(draft: TableDraft): TableWork {
   else yield* switchOver(draft, next);
 }
 
-function* switchOver(draft: TableDraft, next: ClusterConf): TableWork {
+function* switchOver(draft: TableState, next: ClusterConf): TableWork {
   const { change } = draft;
   if (change === null) return;
   const deltas = compareServices(draft.conf.services, next.services);
@@ -185,7 +185,7 @@ function replaced(old: ServiceRecord): ServiceRecord {
   return { ...old, ...anew, transition: old.state === "stopped" ? 0 : old.transition };
 }
 
-function startFresh(draft: TableDraft, before: ClusterConf, name: ServiceName): void {
+function startFresh(draft: TableState, before: ClusterConf, name: ServiceName): void {
   const service = draft.service(name);
   const old = before.services.services.find((one) => one.name === name);
   if (service.state !== "started" || service.op !== null || old === undefined) return;
@@ -195,7 +195,7 @@ function startFresh(draft: TableDraft, before: ClusterConf, name: ServiceName): 
 }
 
 /** The old configuration stays; what was stopped for the new one is started again. */
-export function giveUp(draft: TableDraft, why: string): void {
+export function giveUp(draft: TableState, why: string): void {
   const { change, next } = draft;
   if (change === null) return;
   const held = heldByChange(draft);
@@ -215,12 +215,12 @@ export function giveUp(draft: TableDraft, why: string): void {
 }
 
 /** The node has stopped once what is new; a node that is no candidate need not. */
-export function onInitDone(draft: TableDraft, message: InitDone): void {
+export function onInitDone(draft: TableState, message: InitDone): void {
   if (draft.nodes.get(message.node)?.life !== message.life) return;
   if (message.version === draft.conf.version) initialised(draft, message.node);
 }
 
-export function initialised(draft: TableDraft, node: NodeId): void {
+export function initialised(draft: TableState, node: NodeId): void {
   for (const service of draft.inOrder()) {
     if (!service.pendingInit.includes(node)) continue;
     const pendingInit = service.pendingInit.filter((one) => one !== node);
@@ -229,6 +229,6 @@ export function initialised(draft: TableDraft, node: NodeId): void {
   }
 }
 
-function say(draft: TableDraft, level: "notice" | "err", text: string): void {
+function say(draft: TableState, level: "notice" | "err", text: string): void {
   draft.emit({ type: "notice", level, text });
 }

@@ -22,11 +22,11 @@ import {
   type StartChain,
   type StopGoal,
 } from "./service-state.ts";
-import type { TableDraft, TableWork } from "./table-draft.ts";
+import type { TableState, TableWork } from "./table-state.ts";
 
 /** Starts the service on a node: the only way to `starting`. */
 export function beginStart(
-  draft: TableDraft,
+  draft: TableState,
   name: ServiceName,
   start: { readonly node: NodeId; readonly chain: StartChain },
 ): void {
@@ -66,7 +66,7 @@ export function beginStart(
 
 /** Stops the service where it is, or runs its stop agents on `node` when nobody owns it. */
 export function beginStop(
-  draft: TableDraft,
+  draft: TableState,
   name: ServiceName,
   stop: {
     readonly node: NodeId;
@@ -105,7 +105,7 @@ export function beginStop(
 
 /** Works on parts of a started service where it runs; it stays started meanwhile. */
 export function beginRepair(
-  draft: TableDraft,
+  draft: TableState,
   name: ServiceName,
   repair: {
     readonly parts: "failed" | "left-out" | "gone" | "fresh";
@@ -128,7 +128,7 @@ export function beginRepair(
 }
 
 /** To be performed by the node that the operation names. */
-function order(draft: TableDraft, service: ServiceName, operation: Operation): void {
+function order(draft: TableState, service: ServiceName, operation: Operation): void {
   const off = draft.conf.nodes.flatMap(({ id, name }) => {
     const { phase, knowledge } = draft.node(id);
     return phase === "absent" && knowledge === "known" ? [name] : [];
@@ -137,7 +137,7 @@ function order(draft: TableDraft, service: ServiceName, operation: Operation): v
 }
 
 /** A start that is under way need not go on: as soon as it has ended, the service is stopped. */
-export function abortStart(draft: TableDraft, service: ServiceName): void {
+export function abortStart(draft: TableState, service: ServiceName): void {
   const { op: operation } = draft.service(service);
   if (operation?.kind === "start") draft.emit({ type: "abort", service, operation });
 }
@@ -147,7 +147,7 @@ const continued: readonly StartChain["cause"][] = ["recovery", "relocate", "rest
 
 /** Why a stopped service is not started now, or null when it may be. */
 export function startObstacle(
-  draft: TableDraft,
+  draft: TableState,
   name: ServiceName,
   cause: StartChain["cause"] = "evaluation",
 ): string | null {
@@ -168,7 +168,7 @@ export function startObstacle(
   return null;
 }
 
-export function evaluate(draft: TableDraft, name: ServiceName): void {
+export function evaluate(draft: TableState, name: ServiceName): void {
   const service = draft.service(name);
   if (service.state !== "stopped" || service.op !== null) return;
   if (service.frozen || draft.locked || draft.isHeld(name)) return;
@@ -192,7 +192,7 @@ export function evaluate(draft: TableDraft, name: ServiceName): void {
 }
 
 /** A node may have become free for what exclusive services have kept from starting. */
-export function* evaluateCrowdedOut(draft: TableDraft): TableWork {
+export function* evaluateCrowdedOut(draft: TableState): TableWork {
   if (draft.index.nobodyCrowdedOut) return;
   for (const { name, crowdedOut } of draft.inOrder()) {
     if (!crowdedOut) continue;
@@ -201,7 +201,7 @@ export function* evaluateCrowdedOut(draft: TableDraft): TableWork {
   }
 }
 
-export function* evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>): TableWork {
+export function* evaluateAll(draft: TableState, except: ReadonlySet<ServiceName>): TableWork {
   for (const service of draft.inOrder()) {
     if (except.has(service.name)) continue;
     evaluate(draft, service.name);
@@ -210,7 +210,7 @@ export function* evaluateAll(draft: TableDraft, except: ReadonlySet<ServiceName>
 }
 
 /** Retries that have fallen due; the others wait for an event or their time. */
-export function* evaluateDue(draft: TableDraft): TableWork {
+export function* evaluateDue(draft: TableState): TableWork {
   if (draft.locked) return;
   for (const { name, retryAt } of draft.inOrder()) {
     if (retryAt === null || retryAt > draft.nowMs) continue;
@@ -225,7 +225,7 @@ export function* evaluateDue(draft: TableDraft): TableWork {
 }
 
 /** A node became ready: services for which it is better than the present owner move there. */
-export function* failBackAll(draft: TableDraft, newcomer: NodeId): TableWork {
+export function* failBackAll(draft: TableState, newcomer: NodeId): TableWork {
   for (const { name } of draft.inOrder()) {
     failBack(draft, newcomer, name);
     yield;
@@ -233,7 +233,7 @@ export function* failBackAll(draft: TableDraft, newcomer: NodeId): TableWork {
 }
 
 /** The service moves to this ready node if that is better than its present owner. */
-export function failBack(draft: TableDraft, newcomer: NodeId, name: ServiceName): void {
+export function failBack(draft: TableState, newcomer: NodeId, name: ServiceName): void {
   const { state, owner, op, frozen } = draft.service(name);
   if (draft.locked || state !== "started" || owner === null || op !== null) return;
   if (frozen || !draft.isReady(owner)) return;
@@ -254,7 +254,7 @@ export function failBack(draft: TableDraft, newcomer: NodeId, name: ServiceName)
 }
 
 /** The next node of a chain after a clean stop, or the end of the chain. */
-export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain): void {
+export function tryNext(draft: TableState, name: ServiceName, chain: StartChain): void {
   if (draft.isHeld(name)) {
     rest(draft, draft.service(name), "stopped");
     draft.decide(name, "stopped until the configuration has changed");
@@ -275,7 +275,7 @@ export function tryNext(draft: TableDraft, name: ServiceName, chain: StartChain)
   });
 }
 
-function nextNode(draft: TableDraft, name: ServiceName, chain: StartChain): NodeId | null {
+function nextNode(draft: TableState, name: ServiceName, chain: StartChain): NodeId | null {
   const { lastOwner } = draft.service(name);
   const permitted = (except: readonly NodeId[]) =>
     draft
@@ -296,7 +296,7 @@ function nextNode(draft: TableDraft, name: ServiceName, chain: StartChain): Node
 
 /** Nobody could start it: stopped until an event or a retry, or disabled by restart-disable. */
 function endChain(
-  draft: TableDraft,
+  draft: TableState,
   name: ServiceName,
   end: { readonly chain: StartChain; readonly why: string | null },
 ): void {
@@ -324,7 +324,7 @@ function endChain(
 
 /** Puts a service to rest without an owner. */
 export function rest(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   state: "stopped" | "disabled" | "failed",
 ): void {
@@ -345,12 +345,12 @@ export function rest(
 }
 
 /** The service named by `depend` changed: dependents start, or stop when the dependency is hard. */
-export function followDependency(draft: TableDraft, changed: ServiceName): void {
+export function followDependency(draft: TableState, changed: ServiceName): void {
   for (const name of draft.index.dependentsOf(changed)) settleDependent(draft, name);
 }
 
 /** Starts or stops one service as its dependency asks for; without one it is evaluated. */
-export function settleDependent(draft: TableDraft, name: ServiceName): void {
+export function settleDependent(draft: TableState, name: ServiceName): void {
   const { depend, dependMode } = draft.serviceConf(name);
   const { state, owner, frozen, op } = draft.service(name);
   if (draft.dependencyMet(name)) {

@@ -12,10 +12,10 @@ import { done, refused } from "../model/request-outcome.ts";
 import { evaluateAll, failBack, failBackAll, settleDependent } from "./evaluation.ts";
 import type { LockRequest } from "./service-messages.ts";
 import type { RequestRef, ServiceRecord } from "./service-state.ts";
-import type { TableDraft, TableWork } from "./table-draft.ts";
+import type { TableState, TableWork } from "./table-state.ts";
 
 /** Of a service at rest: it stays as it is until it is unfrozen. */
-export function freeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+export function freeze(draft: TableState, service: ServiceRecord, ref: RequestRef): void {
   if (service.state === "failed") {
     draft.reply([ref], refused("freeze-of-failed"));
     return;
@@ -31,7 +31,7 @@ export function freeze(draft: TableDraft, service: ServiceRecord, ref: RequestRe
 }
 
 /** A service that is not frozen is evaluated all the same. */
-export function unfreeze(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+export function unfreeze(draft: TableState, service: ServiceRecord, ref: RequestRef): void {
   const { name } = service;
   if (service.state === "failed" && !service.frozen) {
     draft.reply([ref], refused("freeze-of-failed"));
@@ -44,7 +44,7 @@ export function unfreeze(draft: TableDraft, service: ServiceRecord, ref: Request
   for (const node of draft.readyNodes()) failBack(draft, node, name);
 }
 
-export function* onLock(draft: TableDraft, request: LockRequest): TableWork {
+export function* onLock(draft: TableState, request: LockRequest): TableWork {
   const { ref, locked } = request;
   // A request of an earlier life was already answered there when that life ended.
   if (draft.nodes.get(ref.node)?.life !== ref.life) return;

@@ -6,13 +6,13 @@
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { beginStop, followDependency } from "./evaluation.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableState } from "./table-state.ts";
 
 /**
  * The node has kept a service without quorum that only it may run: it is started, unless it was to
  * rest or is new; then it is stopped now.
  */
-export function adoptKept(draft: TableDraft, name: ServiceName, node: NodeId): void {
+export function adoptKept(draft: TableState, name: ServiceName, node: NodeId): void {
   const service = draft.services.get(name);
   if (service === undefined || service.op !== null || service.owner !== null) return;
   const { boundTo } = draft.serviceConf(name);

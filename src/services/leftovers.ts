@@ -14,7 +14,7 @@
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../model/conf.ts";
 import { ms } from "../model/time.ts";
-import { outlivesProcesses } from "./held-things.ts";
+import { outlivesProcesses } from "./held-resources.ts";
 import { startOrder } from "./resource-tree.ts";
 
 export type StopVerdict = AgentVerdict & {

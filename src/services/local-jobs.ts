@@ -9,7 +9,7 @@
 import type { AgentReport, AgentVerdict } from "../model/agent-orders.ts";
 import { type AgentCounts, AgentWatch, type OverdueWork } from "./agent-watch.ts";
 import type { LocalOutput } from "./local-events.ts";
-import type { Job, LocalPlaces, Place } from "./local-places.ts";
+import type { Job, Place, ServiceSlots } from "./service-slots.ts";
 import type { OperationAbort } from "./service-state.ts";
 
 /** What a job is begun with. */
@@ -21,13 +21,13 @@ export type JobStep =
   | { readonly type: "ended"; readonly job: Job; readonly verdict: AgentVerdict };
 
 export class LocalJobs {
-  readonly #places: LocalPlaces;
+  readonly #places: ServiceSlots;
   readonly #watch = new AgentWatch();
   /** Starts that need not go on, by operation. */
   readonly #aborted = new Set<number>();
   #lastAction = 0;
 
-  constructor(places: LocalPlaces) {
+  constructor(places: ServiceSlots) {
     this.#places = places;
   }
 

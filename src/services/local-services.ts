@@ -18,13 +18,13 @@ import { CheckSchedule } from "./check-schedule.ts";
 import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput, OperationOutcome } from "./local-events.ts";
 import { type BegunJob, type JobStep, LocalJobs } from "./local-jobs.ts";
-import { type Job, LocalPlaces, type Place } from "./local-places.ts";
 import { callOf, refusedRun } from "./operation-calls.ts";
+import { type Job, type Place, ServiceSlots } from "./service-slots.ts";
 import type { Operation } from "./service-state.ts";
 
 export class LocalServices {
   #conf: ClusterConf;
-  readonly #places: LocalPlaces;
+  readonly #places: ServiceSlots;
   #next: ClusterConf | null = null;
   /** Comes into force when the clean-up has ended (L4). */
   #deferred: ClusterConf | null = null;
@@ -39,7 +39,7 @@ export class LocalServices {
     identity: { readonly nodeName: NodeName; readonly trackingToken: string },
   ) {
     this.#conf = conf;
-    this.#places = new LocalPlaces(identity);
+    this.#places = new ServiceSlots(identity);
     this.#checks = new CheckSchedule(this.#places);
     this.#jobs = new LocalJobs(this.#places);
     for (const service of conf.services.services) this.#places.add(service);

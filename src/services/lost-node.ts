@@ -12,14 +12,14 @@ import { done, failed } from "../model/request-outcome.ts";
 import { followDependency, rest, tryNext } from "./evaluation.ts";
 import type { ServicesOff } from "./service-messages.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
-import type { TableDraft, TableWork } from "./table-draft.ts";
+import type { TableState, TableWork } from "./table-state.ts";
 
 /**
  * Resolves every service held by the node; the caller evaluates all services afterwards, except
  * those returned: a user wanted them to rest.
  */
 export function* releaseServices(
-  draft: TableDraft,
+  draft: TableState,
   node: NodeId,
   only: readonly ServiceName[] | null = null,
 ): TableWork<ReadonlySet<ServiceName>> {
@@ -44,7 +44,7 @@ export function* releaseServices(
  * nothing is left. One that has left in an orderly way says less: its operator was asked to look.
  */
 export function* resolveFailed(
-  draft: TableDraft,
+  draft: TableState,
   node: NodeId,
   only: readonly ServiceName[] | null = null,
 ): TableWork {
@@ -60,7 +60,7 @@ export function* resolveFailed(
 
 /** The same for services of which nothing is left on a node that is still cleaning up. */
 export function* releaseVerified(
-  draft: TableDraft,
+  draft: TableState,
   { node: id, life, services }: ServicesOff,
 ): TableWork<ReadonlySet<ServiceName>> {
   const node = draft.nodes.get(id);
@@ -74,7 +74,7 @@ export function* releaseVerified(
 /** What follows such a stop is evaluation; nobody waits for it. */
 const goingOn: readonly string[] = ["exit", "wait", "change"];
 
-function release(draft: TableDraft, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
+function release(draft: TableState, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
   const { op, desired } = service;
   const name = draft.nameOf(node);
   const freed: ServiceRecord = {

@@ -18,9 +18,9 @@ import { adoptKept } from "./kept-services.ts";
 import { releaseServices, resolveFailed } from "./lost-node.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import { holderOf } from "./service-state.ts";
-import type { TableDraft, TableWork } from "./table-draft.ts";
 import type { TableInput } from "./table-events.ts";
 import type { NodeRecord } from "./table-snapshot.ts";
+import type { TableState, TableWork } from "./table-state.ts";
 
 type Input<Type extends TableInput["type"]> = Extract<TableInput, { readonly type: Type }>;
 type Message<Type extends ServiceMessage["type"]> = Extract<
@@ -29,7 +29,7 @@ type Message<Type extends ServiceMessage["type"]> = Extract<
 >;
 
 /** Who is there, in which life, and who has kept this history. */
-export function onView(draft: TableDraft, { members, continuing, moved }: Input<"view">): void {
+export function onView(draft: TableState, { members, continuing, moved }: Input<"view">): void {
   for (const node of [...draft.nodes.values()]) {
     const member = members.find((one) => one.node === node.id);
     const { life } = member ?? node;
@@ -44,7 +44,7 @@ export function onView(draft: TableDraft, { members, continuing, moved }: Input<
 }
 
 /** The node has cleaned up; `hosts`: and may run services. */
-export function* onReady(draft: TableDraft, message: Message<"ready">): TableWork {
+export function* onReady(draft: TableState, message: Message<"ready">): TableWork {
   const node = draft.nodes.get(message.node);
   // Only the life that is in the view can say so; an earlier one has been voided since.
   if (node === undefined || node.life !== message.life) return;
@@ -61,7 +61,7 @@ export function* onReady(draft: TableDraft, message: Message<"ready">): TableWor
 }
 
 /** The node wants to leave: what it runs is stopped there. */
-export function* onLeaving(draft: TableDraft, message: Message<"leaving">): TableWork {
+export function* onLeaving(draft: TableState, message: Message<"leaving">): TableWork {
   const node = draft.nodes.get(message.node);
   if (node === undefined || node.life !== message.life) return;
   if (node.phase !== "ready" && node.phase !== "clean") return;
@@ -84,7 +84,7 @@ export function* onLeaving(draft: TableDraft, message: Message<"leaving">): Tabl
 }
 
 /** The node has left in an orderly way. */
-export function* onLeft(draft: TableDraft, message: Message<"left">): TableWork {
+export function* onLeft(draft: TableState, message: Message<"left">): TableWork {
   const node = draft.nodes.get(message.node);
   if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
   draft.putNode({ ...node, phase: "absent", knowledge: "known" });
@@ -92,7 +92,7 @@ export function* onLeft(draft: TableDraft, message: Message<"left">): TableWork 
 }
 
 /** The node, or whatever machine had its id before, runs nothing any more. */
-export function* onFenced(draft: TableDraft, id: NodeId): TableWork {
+export function* onFenced(draft: TableState, id: NodeId): TableWork {
   const node = draft.nodes.get(id);
   if (node === undefined) return;
   if (["clean", "ready", "leaving"].includes(node.phase)) {
@@ -108,7 +108,7 @@ export function* onFenced(draft: TableDraft, id: NodeId): TableWork {
 }
 
 /** Nodes that are leaving and hold nothing any more may go. */
-export function grantDepartures(draft: TableDraft): void {
+export function grantDepartures(draft: TableState): void {
   for (const node of draft.nodes.values()) {
     if (node.phase !== "leaving" || node.departureGranted) continue;
     const held = [...draft.services.values()].some((one) => holderOf(one) === node.id);
@@ -120,7 +120,7 @@ export function grantDepartures(draft: TableDraft): void {
 
 /** The node must not be a candidate while what it held is being released, so it changes first. */
 function* releaseAs(
-  draft: TableDraft,
+  draft: TableState,
   id: NodeId,
   after: NodeRecord,
 ): TableWork<ReadonlySet<ServiceName>> {

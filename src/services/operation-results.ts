@@ -29,7 +29,7 @@ import {
   type ServiceRecord,
   type StartChain,
 } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableState } from "./table-state.ts";
 
 type OpResult = Extract<ServiceMessage, { readonly type: "op-result" }>;
 type StatusFailed = Extract<ServiceMessage, { readonly type: "status-failed" | "part-failed" }>;
@@ -38,7 +38,7 @@ type RepairOp = Extract<Operation, { readonly kind: "repair" }>;
 export type StopOp = Extract<Operation, { readonly kind: "stop" }>;
 
 /** A result of an operation that is no longer awaited is ignored. */
-export function onOpResult(draft: TableDraft, message: OpResult): void {
+export function onOpResult(draft: TableState, message: OpResult): void {
   const name = draft.index.ofOperation(message.op);
   if (name === null) return;
   const service = draft.service(name);
@@ -60,7 +60,7 @@ export function onOpResult(draft: TableDraft, message: OpResult): void {
   }
 }
 
-function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void {
+function onStarted(draft: TableState, service: ServiceRecord, op: StartOp): void {
   draft.put({
     ...service,
     state: "started",
@@ -85,7 +85,7 @@ function onStarted(draft: TableDraft, service: ServiceRecord, op: StartOp): void
 }
 
 /** What came up while the service was busy: a user's wish, its node's end, its dependency's. */
-function catchUp(draft: TableDraft, busy: ServiceRecord, op: Operation): void {
+function catchUp(draft: TableState, busy: ServiceRecord, op: Operation): void {
   const { name, desired } = busy;
   if (desired !== null) {
     beginStop(draft, name, {
@@ -114,7 +114,7 @@ const repairWords: Readonly<Record<RepairOp["parts"], string>> = {
 
 /** Its parts were repaired where it runs: it goes on; else it is recovered as a whole. */
 function onRepaired(
-  draft: TableDraft,
+  draft: TableState,
   repaired: {
     readonly service: ServiceRecord;
     readonly op: RepairOp;
@@ -155,7 +155,7 @@ function onRepaired(
 }
 
 function onStartFailed(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   failure: { readonly op: StartOp; readonly text: string },
 ): void {
@@ -177,7 +177,7 @@ function originOf(chain: StartChain, op: StartOp): StartOp["node"] | null {
   return chain.tried[0] ?? op.node;
 }
 
-function onStopped(draft: TableDraft, service: ServiceRecord, op: StopOp): void {
+function onStopped(draft: TableState, service: ServiceRecord, op: StopOp): void {
   const held = service.owner;
   const stopped: ServiceRecord = {
     ...service,
@@ -202,7 +202,7 @@ function onStopped(draft: TableDraft, service: ServiceRecord, op: StopOp): void 
   followGoal(draft, service.name, op);
 }
 
-function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
+function followGoal(draft: TableState, name: ServiceName, op: StopOp): void {
   switch (op.goal.type) {
     case "rest":
       rest(draft, draft.service(name), op.goal.state);
@@ -243,7 +243,7 @@ function followGoal(draft: TableDraft, name: ServiceName, op: StopOp): void {
   }
 }
 
-function recover(draft: TableDraft, name: ServiceName, op: StopOp): void {
+function recover(draft: TableState, name: ServiceName, op: StopOp): void {
   const conf = draft.serviceConf(name);
   const service = draft.service(name);
   const choice = chooseRecovery(conf, service.restartLog, draft.nowMs);
@@ -277,7 +277,7 @@ function recover(draft: TableDraft, name: ServiceName, op: StopOp): void {
 }
 
 function onStopFailed(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   failure: { readonly op: StopOp; readonly text: string },
 ): void {
@@ -310,7 +310,7 @@ function onStopFailed(
 }
 
 /** A failed check counts only for the very start it checked. */
-export function onStatusFailed(draft: TableDraft, message: StatusFailed): void {
+export function onStatusFailed(draft: TableState, message: StatusFailed): void {
   const service = draft.services.get(message.service);
   if (service === undefined || service.state !== "started" || service.op !== null) return;
   if (service.frozen) return;

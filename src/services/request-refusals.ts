@@ -9,14 +9,14 @@ import type { Refusal } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import { startObstacle } from "./evaluation.ts";
 import type { Operation, ServiceRecord } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableState } from "./table-state.ts";
 
 /** Users who wait for one operation; more would make the state too large to travel. */
 const waitingMax = 256;
 
 /** Of any operation, whether the service is busy or not. */
 export function generalRefusal(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   operation: ServiceOperation,
 ): Refusal | null {
@@ -37,7 +37,7 @@ export function busyRefusal({ chain, kind }: Operation): Refusal {
 
 /** Of a start on whatever node. */
 export function startRefusal(
-  draft: TableDraft,
+  draft: TableState,
   { name, pendingInit }: ServiceRecord,
 ): Refusal | null {
   if (draft.locked) return "locked";
@@ -48,14 +48,14 @@ export function startRefusal(
 }
 
 /** Of a stop that is to be followed by a start, which would have to wait. */
-export function standstillRefusal(draft: TableDraft, { name }: ServiceRecord): Refusal | null {
+export function standstillRefusal(draft: TableState, { name }: ServiceRecord): Refusal | null {
   if (draft.locked) return "locked";
   return draft.isHeld(name) ? "held-by-change" : null;
 }
 
 /** Of a relocation; `target`: a ready node that was asked for. */
 export function relocateRefusal(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   target: NodeId | null,
 ): Refusal | null {
@@ -71,7 +71,7 @@ export function relocateRefusal(
 
 /** Of the relocation of what runs nowhere. */
 export function relocateStoppedRefusal(
-  draft: TableDraft,
+  draft: TableState,
   { name, pendingInit }: ServiceRecord,
 ): Refusal | null {
   if (draft.unknownHolders(name).length > 0) return "holder-unseen";

@@ -36,9 +36,9 @@ import {
   type RestState,
   type ServiceRecord,
 } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableState } from "./table-state.ts";
 
-export function onRequest(draft: TableDraft, request: ServiceRequest): void {
+export function onRequest(draft: TableState, request: ServiceRequest): void {
   const origin = draft.nodes.get(request.ref.node);
   // A request of an earlier life was already answered there when that life ended.
   if (origin === undefined || origin.life !== request.ref.life) return;
@@ -58,7 +58,7 @@ export function onRequest(draft: TableDraft, request: ServiceRequest): void {
 }
 
 function onBusy(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   busy: { readonly request: ServiceRequest; readonly op: Operation },
 ): void {
@@ -99,7 +99,7 @@ function onBusy(
 
 /** Remembers the wanted end; disabled beats stopped, whatever came first. */
 function desire(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   wish: { readonly request: ServiceRequest; readonly op: Operation; readonly end: RestState },
 ): void {
@@ -117,7 +117,7 @@ function desire(
   abortStart(draft, service.name);
 }
 
-function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
+function onResting(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
   switch (request.operation) {
     case "enable":
       enable(draft, service, request);
@@ -151,7 +151,7 @@ function onResting(draft: TableDraft, service: ServiceRecord, request: ServiceRe
   }
 }
 
-function enable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
+function enable(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const { state, owner } = service;
   if (state === "started") draft.reply([request.ref], refused("already-started", owner));
   else if (state === "failed") draft.reply([request.ref], refused("start-of-failed"));
@@ -160,7 +160,7 @@ function enable(draft: TableDraft, service: ServiceRecord, request: ServiceReque
 
 /** Starts a service at rest for a user: on the asked node, by domain rules, or where asked. */
 function startFor(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   start: { readonly request: ServiceRequest; readonly cause: "enable" | "restart" },
 ): void {
@@ -198,7 +198,7 @@ function startFor(
 
 /** Its failover domain or exclusive services leave it no node. */
 function refuseUnplaceable(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   refs: readonly RequestRef[],
 ): void {
@@ -206,7 +206,7 @@ function refuseUnplaceable(
   draft.reply(refs, refused(crowded ? "no-empty-node" : "no-legal-node"));
 }
 
-function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
+function disable(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const unclean = service.state === "failed" || service.state === "disabled";
   const node = service.owner ?? cleanupNode(draft, service) ?? request.ref.node;
   if (!draft.isReady(node)) {
@@ -227,12 +227,12 @@ function disable(draft: TableDraft, service: ServiceRecord, request: ServiceRequ
  * Where the stop of a failed service failed: only there can something be left of it. Null when that
  * node is known to run nothing any more.
  */
-function cleanupNode(draft: TableDraft, service: ServiceRecord): NodeId | null {
+function cleanupNode(draft: TableState, service: ServiceRecord): NodeId | null {
   if (service.state !== "failed" || service.lastOwner === null) return null;
   return draft.node(service.lastOwner).phase === "absent" ? null : service.lastOwner;
 }
 
-function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
+function stop(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
   if (service.state === "failed") {
     draft.reply([request.ref], refused("stop-of-failed"));
   } else if (service.owner === null) {
@@ -251,7 +251,7 @@ function stop(draft: TableDraft, service: ServiceRecord, request: ServiceRequest
 }
 
 /** Starts the non-critical parts that were left out. */
-function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef): void {
+function convalesce(draft: TableState, service: ServiceRecord, ref: RequestRef): void {
   const { name, state, owner } = service;
   if (state !== "started" || owner === null) draft.reply([ref], refused("not-started"));
   else if (!service.partial) draft.reply([ref], refused("nothing-left-out", owner));
@@ -266,7 +266,7 @@ function convalesce(draft: TableDraft, service: ServiceRecord, ref: RequestRef):
   }
 }
 
-function restart(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
+function restart(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const { state, owner } = service;
   const refusal = standstillRefusal(draft, service);
   if (state === "disabled") draft.reply([request.ref], refused("disabled"));
@@ -284,7 +284,7 @@ function restart(draft: TableDraft, service: ServiceRecord, request: ServiceRequ
   }
 }
 
-function relocate(draft: TableDraft, service: ServiceRecord, request: ServiceRequest): void {
+function relocate(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const target = request.target !== null && draft.isReady(request.target) ? request.target : null;
   const refusal = relocateRefusal(draft, service, target);
   if (refusal !== null) {
@@ -302,7 +302,7 @@ function relocate(draft: TableDraft, service: ServiceRecord, request: ServiceReq
 }
 
 function relocateStopped(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   move: { readonly request: ServiceRequest; readonly chain: typeof emptyChain },
 ): void {
@@ -312,7 +312,7 @@ function relocateStopped(
 }
 
 function relocateStarted(
-  draft: TableDraft,
+  draft: TableState,
   service: ServiceRecord,
   move: {
     readonly owner: NodeId;

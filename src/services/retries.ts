@@ -8,7 +8,7 @@
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { ServiceRecord, StartChain } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableState } from "./table-state.ts";
 
 const retryDelayMaxMs = 600_000;
 /** Pause before the first attempt that a neighbour hastens; doubled with each further one. */
@@ -17,14 +17,14 @@ const hastenedDelayMs = 1000;
 const retryCountMax = 20;
 
 /** The pause before the next attempt, by the configuration and the attempts so far. */
-export function retryDelayMs(draft: TableDraft, service: ServiceRecord): number {
+export function retryDelayMs(draft: TableState, service: ServiceRecord): number {
   const { retryDelayMs: firstMs } = draft.serviceConf(service.name);
   return Math.min(firstMs * 2 ** service.retryCount, retryDelayMaxMs);
 }
 
 /** Sets the time of the next attempt; returns the pause until then, or null: there is none. */
 export function postponeStart(
-  draft: TableDraft,
+  draft: TableState,
   name: ServiceName,
   chain: StartChain,
 ): number | null {
@@ -39,7 +39,7 @@ export function postponeStart(
 }
 
 /** A service has become started on the node: those that wait for their time may need it no more. */
-export function hastenRetries(draft: TableDraft, node: NodeId): void {
+export function hastenRetries(draft: TableState, node: NodeId): void {
   for (const name of [...draft.index.waiting]) {
     const service = draft.service(name);
     const { retryAt, retryCount, transition } = service;

@@ -23,23 +23,23 @@ import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
 import { freshRecord, type ServiceRecord } from "./service-state.ts";
 import { snapshotProblem } from "./snapshot-check.ts";
+import type { TableInput, TableOutput } from "./table-events.ts";
+import type { ConfChange, NodeRecord, TableSnapshot } from "./table-snapshot.ts";
 import {
   type Decision,
   type LastChange,
   type NodeVerdict,
   type ReadConf,
-  TableDraft,
+  TableState,
   type TableWork,
-} from "./table-draft.ts";
-import type { TableInput, TableOutput } from "./table-events.ts";
-import type { ConfChange, NodeRecord, TableSnapshot } from "./table-snapshot.ts";
+} from "./table-state.ts";
 import { type ServiceWait, waitOf } from "./waiting.ts";
 
 export class ServiceTable {
-  readonly #draft: TableDraft;
+  readonly #draft: TableState;
   #atRest = true;
 
-  private constructor(draft: TableDraft) {
+  private constructor(draft: TableState) {
     this.#draft = draft;
   }
 
@@ -49,7 +49,7 @@ export class ServiceTable {
     suspects: readonly NodeId[],
     readConf: ReadConf = () => null,
   ): ServiceTable {
-    const draft = new TableDraft(conf, readConf);
+    const draft = new TableState(conf, readConf);
     for (const node of conf.nodes) {
       const suspect = suspects.includes(node.id);
       draft.putNode({
@@ -72,7 +72,7 @@ export class ServiceTable {
     readConf: ReadConf = () => null,
   ): ServiceTable | null {
     if (snapshotProblem(snapshot, conf) !== null) return null;
-    const draft = new TableDraft(conf, readConf);
+    const draft = new TableState(conf, readConf);
     draft.change = snapshot.change;
     const stopping = snapshot.change?.stage === "stopping" ? snapshot.change : null;
     draft.next = stopping === null ? null : readConf(stopping.text);

@@ -16,7 +16,7 @@ import { resourceMark } from "./agent-marks.ts";
 import type { AgentAction, CallPlace, WorkPlace } from "./call-place.ts";
 import type { CheckCause } from "./check-queue.ts";
 import { saysNotRunning, serves } from "./declined-starts.ts";
-import { heldAddress, outlivesProcesses } from "./held-things.ts";
+import { heldAddress, outlivesProcesses } from "./held-resources.ts";
 import {
   type FailedPart,
   inTreeOrder,

@@ -7,7 +7,7 @@
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { startObstacle } from "./evaluation.ts";
 import type { ServiceRecord } from "./service-state.ts";
-import type { TableDraft } from "./table-draft.ts";
+import type { TableState } from "./table-state.ts";
 
 export type ServiceWait = {
   readonly kind:
@@ -34,7 +34,7 @@ export type ServiceWait = {
 const nobody = { nodes: [], at: null };
 
 /** Null: it waits for nothing. */
-export function waitOf(draft: TableDraft, name: ServiceName): ServiceWait | null {
+export function waitOf(draft: TableState, name: ServiceName): ServiceWait | null {
   const service = draft.service(name);
   const awaited = draft.awaitedNode(name);
   if (awaited !== null) {
@@ -55,7 +55,7 @@ export function waitOf(draft: TableDraft, name: ServiceName): ServiceWait | null
   return service.state === "stopped" ? whileStopped(draft, service) : null;
 }
 
-function whileStopped(draft: TableDraft, service: ServiceRecord): ServiceWait {
+function whileStopped(draft: TableState, service: ServiceRecord): ServiceWait {
   const { name } = service;
   if (service.frozen) {
     const text = "being unfrozen (clusvcadm-ts -U)";
@@ -96,7 +96,7 @@ function whileStopped(draft: TableDraft, service: ServiceRecord): ServiceWait {
   return { kind: "retry", text, nodes: [], at, remedy };
 }
 
-function withoutNode(draft: TableDraft, name: ServiceName): ServiceWait {
+function withoutNode(draft: TableState, name: ServiceName): ServiceWait {
   const crowded = draft.crowdedNodes(name);
   if (crowded.length > 0) {
     const names = crowded.map((node) => draft.nameOf(node)).join(", ");

@@ -5,7 +5,7 @@
  * Deviations: agents are never run, so `test` has no operations; a file that cannot be read or
  * parsed always ends with exit status 1.
  */
-import type { MetadataAnswer } from "../config/found-agents.ts";
+import type { MetadataAnswer } from "../config/discovered-agents.ts";
 import {
   attributeOf,
   onlySection,

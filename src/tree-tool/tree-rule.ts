@@ -4,7 +4,7 @@
  * Tested in: test/tree-tool/rg-test.test.ts
  */
 import { type AgentRule, builtInAgents, ocfRule, systemdRule } from "../config/agent-tables.ts";
-import { agentsByType, type MetadataAnswer } from "../config/found-agents.ts";
+import { agentsByType, type MetadataAnswer } from "../config/discovered-agents.ts";
 import { knownAgents } from "../config/known-agents.ts";
 import type { ChildRule } from "../model/conf.ts";
 import { childRulesOf } from "../services/resource-rules.ts";

@@ -2,15 +2,15 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { agentsWanted } from "../../src/config/agents-wanted.ts";
 import { formatComplaint, refuses } from "../../src/config/complaint.ts";
 import {
   agentsByType,
-  type FoundAgents,
+  type DiscoveredAgents,
   judgeAnswer,
   type MetadataAnswer,
   noAgents,
-} from "../../src/config/found-agents.ts";
+} from "../../src/config/discovered-agents.ts";
+import { agentsWanted } from "../../src/config/referenced-agents.ts";
 import { parseXml } from "../../src/config/xml.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
@@ -39,7 +39,7 @@ const printed = (file: string, text: string): MetadataAnswer => ({
 });
 const directory = "/opt/agents";
 
-const found: FoundAgents = {
+const found: DiscoveredAgents = {
   ...noAgents,
   directory,
   byType: agentsByType([

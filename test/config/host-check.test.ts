@@ -3,7 +3,7 @@ import { test } from "tap";
 import { parseMetadata } from "../../src/config/agent-metadata.ts";
 import type { LoadOutcome } from "../../src/config/cluster-conf.ts";
 import { formatComplaint } from "../../src/config/complaint.ts";
-import { noAgents } from "../../src/config/found-agents.ts";
+import { noAgents } from "../../src/config/discovered-agents.ts";
 import {
   checkHost,
   type HostFacts,

@@ -1,10 +1,10 @@
 /** The process groups of a node that is alone in its ring: what it submits comes back in order. */
-import { GroupDesk } from "../../src/daemon/group-desk.ts";
+import { GroupClients } from "../../src/daemon/group-clients.ts";
 import type { RingConfiguration } from "../../src/membership/ring-events.ts";
 import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
 
 export class LoneGroups {
-  readonly desk: GroupDesk;
+  readonly desk: GroupClients;
   readonly notices: string[] = [];
   readonly #self: NodeId;
   readonly #held: Uint8Array[] = [];
@@ -15,7 +15,7 @@ export class LoneGroups {
     const self = parseNodeId(1);
     if (self === null) throw new Error("no node id");
     this.#self = self;
-    this.desk = new GroupDesk({
+    this.desk = new GroupClients({
       self,
       postToRing: (input) => {
         if (input.type === "submit") this.#submit(input.payload);

@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import { type AgentRunner, FenceDesk, unfence } from "../../src/daemon/fence-desk.ts";
+import { type AgentRunner, OperatorFencing, unfence } from "../../src/daemon/operator-fencing.ts";
 import { type FenceCall, OrderPerformer } from "../../src/daemon/order-performer.ts";
 import type { AddressClaims } from "../../src/io/address-claims.ts";
 import type { Network } from "../../src/io/network-ports.ts";
@@ -194,7 +194,7 @@ function desk(exits: Readonly<Record<string, number>>, methods: readonly FenceMe
     push: (input: NodeInput) => pushed.push(input),
     log: () => undefined,
   };
-  return { cluster, called, pushed, runner, conf, desk: new FenceDesk(parts) };
+  return { cluster, called, pushed, runner, conf, desk: new OperatorFencing(parts) };
 }
 
 const methods: readonly FenceMethodConf[] = [

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { type Test, test } from "tap";
 import { Parser } from "xml2js";
 import { formatComplaint } from "../../src/config/complaint.ts";
-import { noAgents } from "../../src/config/found-agents.ts";
+import { noAgents } from "../../src/config/discovered-agents.ts";
 import { loadConfiguration, parseContent, readWith } from "../../src/daemon/configuration.ts";
 import { LiveConfiguration } from "../../src/daemon/live-configuration.ts";
 import type { LogSink } from "../../src/io/ports.ts";

@@ -1,7 +1,7 @@
 import { test } from "tap";
-import { MainPulse } from "../../src/daemon/main-pulse.ts";
+import { FrameDropLog } from "../../src/daemon/frame-drop-log.ts";
+import { MainHeartbeat } from "../../src/daemon/main-heartbeat.ts";
 import { StallWatch } from "../../src/daemon/stall-watch.ts";
-import { VerdictLog } from "../../src/daemon/verdict-log.ts";
 import type { DropCause } from "../../src/io/ports.ts";
 import type { RingNotice } from "../../src/membership/ring-events.ts";
 import { ms } from "../../src/model/time.ts";
@@ -16,12 +16,12 @@ test("a gap up to the limit is no stall, a longer one is told once", (t) => {
   t.end();
 });
 
-function pulse(): MainPulse {
-  return new MainPulse({ intervalMs: ms(100), limitMs: ms(800) }, ms(0));
+function pulse(): MainHeartbeat {
+  return new MainHeartbeat({ intervalMs: ms(100), limitMs: ms(800) }, ms(0));
 }
 
 /** Beats until the pulse gives up, at most `max`; returns the last instant. */
-function beatUntilSilent(watched: MainPulse, fromMs: number, max = 50): number {
+function beatUntilSilent(watched: MainHeartbeat, fromMs: number, max = 50): number {
   for (let step = 1; step <= max; step += 1) {
     if (watched.step(ms(fromMs + step * 100)) === null) return fromMs + step * 100;
   }
@@ -76,7 +76,7 @@ test("an answer to no question changes nothing", (t) => {
 
 test("frames of an earlier life that go on: the log says what the operator can do", (t) => {
   const notices: RingNotice[] = [];
-  const log = new VerdictLog((notice) => notices.push(notice));
+  const log = new FrameDropLog((notice) => notices.push(notice));
   const late = { type: "dropped", cause: "old-incarnation", reply: null } as const;
   log.note(late, { address: "10.0.0.3", nowMs: ms(0) });
   t.match(notices[0]?.text ?? "", /10\.0\.0\.3.*lost its state directory.*set the clock/);
@@ -85,7 +85,7 @@ test("frames of an earlier life that go on: the log says what the operator can d
 
 test("an attacker cannot fill the log: one line for each cause in ten seconds", (t) => {
   const notices: RingNotice[] = [];
-  const log = new VerdictLog((notice) => notices.push(notice));
+  const log = new FrameDropLog((notice) => notices.push(notice));
   const dropped = (cause: DropCause, nowMs: number): void =>
     log.note({ type: "dropped", cause, reply: null }, { address: "10.0.0.3", nowMs: ms(nowMs) });
   for (let nowMs = 0; nowMs <= 10_000; nowMs += 10) {

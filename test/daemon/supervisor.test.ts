@@ -8,16 +8,16 @@ import { test } from "tap";
 import {
   aliveWithinUs,
   openSupervisorLine,
-  SupervisorDesk,
+  SupervisorNotifier,
   statusText,
-} from "../../src/daemon/supervisor-desk.ts";
+} from "../../src/daemon/supervisor-notifier.ts";
 import { exampleStatus } from "../control/fake-backend.ts";
 
 const project = fileURLToPath(new URL("../../..", import.meta.url));
 
 test("it is told of beginning, reload and end", async (t) => {
   const said: string[] = [];
-  const desk = new SupervisorDesk({
+  const desk = new SupervisorNotifier({
     say: (...lines) => {
       said.push(lines.join(" "));
     },

@@ -4,7 +4,7 @@
  */
 import { test } from "tap";
 import { formatDomain } from "../../src/cli/fence-text.ts";
-import { FenceDesk } from "../../src/daemon/fence-desk.ts";
+import { OperatorFencing } from "../../src/daemon/operator-fencing.ts";
 import type { FencingConf, QuorumConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { Cluster, id } from "../sim/cluster.ts";
@@ -35,7 +35,7 @@ function given({ nodes = 3, quorum = {}, fencing = {}, ...agents }: Given): Clus
 }
 
 function listing(cluster: Cluster, node: number): string {
-  const desk = new FenceDesk({
+  const desk = new OperatorFencing({
     conf: sampleConf(),
     performer: { fence: () => Promise.reject(new Error("nothing is run")) },
     node: () => cluster.node(node),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Test, test } from "tap";
 import { NotifySocket } from "../../src/io/notify-socket.ts";
 import { loadSystemCalls } from "../../src/io/system-calls.ts";
-import { findTool } from "../../src/io/tool.ts";
+import { findTool } from "../../src/io/system-command.ts";
 import { listenerCommand, listenerProblem } from "./notify-listener.ts";
 import { until } from "./waiting.ts";
 

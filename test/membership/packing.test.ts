@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { test } from "tap";
-import { Lanes } from "../../src/membership/lanes.ts";
 import { Assembler, chunkCost, type Draft, LaneQueue } from "../../src/membership/packing.ts";
 import { messageBytesMax, queueBytesMax } from "../../src/membership/ring-events.ts";
+import { SendQueues } from "../../src/membership/send-queues.ts";
 import { mcast } from "./frames.ts";
 
 const roomBytes = 1364;
@@ -155,7 +155,7 @@ test("a chain longer than the longest message is dropped", async (t) => {
 });
 
 test("a full lane refuses, and is announced writable when half is sent", async (t) => {
-  const lanes = new Lanes(roomBytes);
+  const lanes = new SendQueues(roomBytes);
   lanes.endSync();
   const count = queueBytesMax / messageBytesMax;
   for (let sent = 0; sent < count; sent += 1) {
@@ -169,7 +169,7 @@ test("a full lane refuses, and is announced writable when half is sent", async (
 });
 
 test("between a configuration and the end of its exchange only sync messages leave", async (t) => {
-  const lanes = new Lanes(roomBytes);
+  const lanes = new SendQueues(roomBytes);
   lanes.submit("app", filled(10), false);
   lanes.submit("sync", filled(20), false);
   t.equal(lanes.takeDraft()?.lane, "sync");

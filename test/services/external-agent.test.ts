@@ -6,7 +6,7 @@ import { parseServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
 import { callAgent } from "../../src/services/agent-calls.ts";
 import type { AgentAction } from "../../src/services/call-place.ts";
-import { heldAddress, outlivesProcesses } from "../../src/services/held-things.ts";
+import { heldAddress, outlivesProcesses } from "../../src/services/held-resources.ts";
 import { enforcedLimitMs } from "../../src/services/status-checks.ts";
 import { resource } from "../sim/sample-conf.ts";
 import { exited, nodeName, walkCall } from "./agent-driver.ts";

@@ -4,7 +4,7 @@ import { test } from "tap";
 import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
 import type { ServiceName } from "../../src/model/ids.ts";
 import { emptyChain, freshRecord, type ServiceRecord } from "../../src/services/service-state.ts";
-import { TableDraft } from "../../src/services/table-draft.ts";
+import { TableState } from "../../src/services/table-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService } from "../sim/sample-conf.ts";
 
@@ -98,7 +98,7 @@ function answersOf(conf: ClusterConf, records: ReadonlyMap<ServiceName, ServiceR
 }
 
 /** The same answers of the index. */
-function toldBy({ index, conf }: TableDraft, operations: readonly number[]) {
+function toldBy({ index, conf }: TableState, operations: readonly number[]) {
   const { order } = index;
   return {
     order,
@@ -123,7 +123,7 @@ test("INDEX1: the index agrees with the records", async (t) => {
   const steps = fc.array(fc.oneof({ weight: 4, arbitrary: putting }, switching), { maxLength: 30 });
   const agrees = fc.check(
     fc.property(definitions, steps, (first, all) => {
-      const draft = new TableDraft(confOf(first), () => null);
+      const draft = new TableState(confOf(first), () => null);
       for (const { name: own } of first) draft.put(freshRecord(service(own)));
       const operations: number[] = [];
       for (const step of all) {

@@ -2,10 +2,10 @@
 import { test } from "tap";
 import {
   agentsByType,
-  type FoundAgents,
+  type DiscoveredAgents,
   judgeAnswer,
   noAgents,
-} from "../../src/config/found-agents.ts";
+} from "../../src/config/discovered-agents.ts";
 import type { ServicesConf } from "../../src/model/conf.ts";
 import { compareServices, compareTrees } from "../../src/services/tree-delta.ts";
 import { parseClusterConf } from "../config/parsed-conf.ts";
@@ -24,7 +24,7 @@ const serviceAgent =
   '<parameter name="autostart"><content default="0"/></parameter><parameter name="recovery">' +
   '<content default="relocate"/></parameter></parameters></resource-agent>';
 
-function agents(lamp: string | null, others: readonly string[] = []): FoundAgents {
+function agents(lamp: string | null, others: readonly string[] = []): DiscoveredAgents {
   const outcome =
     lamp === null
       ? ({ type: "failed", cause: "it does not end" } as const)
@@ -40,7 +40,7 @@ function agents(lamp: string | null, others: readonly string[] = []): FoundAgent
 
 const nodes = [agents(older), agents(newer), agents(null), agents(older, [serviceAgent])];
 
-function read(inside: string, found: FoundAgents): ServicesConf {
+function read(inside: string, found: DiscoveredAgents): ServicesConf {
   const text =
     '<cluster name="c" config_version="1"><clusternodes><clusternode name="n" nodeid="1"/>' +
     `</clusternodes><rm native="0">${inside}</rm></cluster>`;

@@ -148,7 +148,7 @@ const serviceMutants: readonly Mutant[] = [
   ]),
   mutant("services", "what a lost node holds may be touched before it is fenced", [
     {
-      file: "services/table-draft.js",
+      file: "services/table-state.js",
       find: 'return phase === "lost" || phase === "joined" ? holder : null;',
       replace: "return null;",
     },
@@ -181,7 +181,7 @@ const serviceMutants: readonly Mutant[] = [
   ]),
   mutant("services", "exclusive services share a node with others", [
     {
-      file: "services/table-draft.js",
+      file: "services/table-state.js",
       find: "const alone = !this.index.ownsOthers(node, name);",
       replace: "const alone = true;",
     },
@@ -216,7 +216,7 @@ const serviceMutants: readonly Mutant[] = [
   ]),
   mutant("services", "what was granted is not answered", [
     {
-      file: "node/own-services.js",
+      file: "node/node-services.js",
       find: "|| !this.#requests.delete(ref.number))",
       replace: "|| outcome.type === 'done' || !this.#requests.delete(ref.number))",
     },
@@ -254,14 +254,14 @@ const outageMutants: readonly Mutant[] = [
   ]),
   mutant("outage", "the guard kills everything at the end of each lease", [
     {
-      file: "node/own-services.js",
+      file: "node/node-services.js",
       find: 'this.mayFloat ? "kill" : "spare"',
       replace: 'this.mayFloat ? "kill" : "kill"',
     },
   ]),
   mutant("outage", "the guard spares also what floats", [
     {
-      file: "node/own-services.js",
+      file: "node/node-services.js",
       find: 'this.mayFloat ? "kill" : "spare"',
       replace: 'this.mayFloat ? "spare" : "spare"',
     },
@@ -322,7 +322,7 @@ const cleanUpMutants: readonly Mutant[] = [
     30_400,
     mutant("outage", "what a member had in an earlier life is at work in this ring", [
       {
-        file: "services/table-draft.js",
+        file: "services/table-state.js",
         find: 'this.node(holder).phase !== "joined" && ',
         replace: "",
       },
@@ -357,7 +357,7 @@ const cloneMutants: readonly Mutant[] = [
   ]),
   mutant("clones", "the word of a copy is not held back", [
     {
-      file: "fencing/fence-register.js",
+      file: "fencing/victim-register.js",
       find: "(victim.by === null && !victim.moved)",
       replace: "victim.by === null",
     },

@@ -109,10 +109,10 @@ export const ringMutants: readonly Mutant[] = [
     replace: "const echo = from",
   }),
   mutant("ring", "chains of fragments go on in the next configuration", [
-    { file: "membership/lanes.js", find: "this.#queues.app.restart();", replace: nothing },
-    { file: "membership/installation.js", find: "this.#assembler.reset();", replace: nothing },
+    { file: "membership/send-queues.js", find: "this.#queues.app.restart();", replace: nothing },
+    { file: "membership/delivery.js", find: "this.#assembler.reset();", replace: nothing },
   ]),
-  bug("a message in fragments is not sent again from its beginning", "lanes.js", {
+  bug("a message in fragments is not sent again from its beginning", "send-queues.js", {
     find: "this.#queues.app.restart();",
     replace: nothing,
   }),

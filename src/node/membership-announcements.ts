@@ -12,19 +12,19 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import { holderOf } from "../services/service-state.ts";
 import type { ServiceTable } from "../services/service-table.ts";
 import { ContestedIds } from "./contested-ids.ts";
+import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OwnServices } from "./own-services.ts";
-import type { QuorumDesk } from "./quorum-desk.ts";
+import type { QuorumVoting } from "./quorum-voting.ts";
 import type { Unfencing } from "./unfencing.ts";
 
 /** A clean-up that ends within it is said as a whole. */
 const patienceMs = 500;
 
-export class Presence {
+export class MembershipAnnouncements {
   readonly #self: NodeId;
   readonly #outbox: Outbox;
-  readonly #own: OwnServices;
-  readonly #desk: QuorumDesk;
+  readonly #own: NodeServices;
+  readonly #desk: QuorumVoting;
   readonly #unfencing: Unfencing;
   readonly contested: ContestedIds;
   ending: "no" | "shutdown" | "restart" = "no";
@@ -40,8 +40,8 @@ export class Presence {
     self: NodeId,
     shared: {
       readonly outbox: Outbox;
-      readonly own: OwnServices;
-      readonly desk: QuorumDesk;
+      readonly own: NodeServices;
+      readonly desk: QuorumVoting;
       readonly unfencing: Unfencing;
     },
   ) {

@@ -8,21 +8,21 @@ import type { Clock, Stop, Store, StoreProblem } from "../io/ports.ts";
 
 const againMs = 1000;
 
-export type SequenceKeeperOptions = {
+export type RingSequenceStoreOptions = {
   readonly clock: Pick<Clock, "after">;
   readonly store: Pick<Store, "raiseRingSeq">;
   readonly onDurable: (ringSeq: number) => void;
   readonly onFailure: (problem: StoreProblem) => void;
 };
 
-export class SequenceKeeper {
-  readonly #options: SequenceKeeperOptions;
+export class RingSequenceStore {
+  readonly #options: RingSequenceStoreOptions;
   #wanted = 0;
   #busy = false;
   #stopped = false;
   #again: Stop | null = null;
 
-  constructor(options: SequenceKeeperOptions) {
+  constructor(options: RingSequenceStoreOptions) {
     this.#options = options;
   }
 

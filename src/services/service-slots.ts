@@ -49,7 +49,7 @@ export type Place = {
   lastOp: number;
 };
 
-export class LocalPlaces {
+export class ServiceSlots {
   readonly #identity: { readonly nodeName: NodeName; readonly trackingToken: string };
   readonly #running = new RunningResources();
   readonly #byAction = new Map<number, Place>();

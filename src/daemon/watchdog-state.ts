@@ -9,9 +9,9 @@ import type { ClusterConf, WatchdogConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { WatchdogStatus } from "../model/status.ts";
-import type { WatchdogReport } from "./guard-link.ts";
+import type { WatchdogReport } from "./guard-process.ts";
 
-export type WatchdogDeskOptions = {
+export type WatchdogStateOptions = {
   readonly conf: ClusterConf;
   readonly self: NodeId;
   readonly log: LogSink;
@@ -19,13 +19,13 @@ export type WatchdogDeskOptions = {
   readonly onMissing: () => void;
 };
 
-export class WatchdogDesk {
+export class WatchdogState {
   /** Null: this node uses none. */
   readonly wanted: Pick<WatchdogConf, "device" | "timeoutMs"> | null;
-  readonly #options: WatchdogDeskOptions;
+  readonly #options: WatchdogStateOptions;
   #status: WatchdogStatus;
 
-  constructor(options: WatchdogDeskOptions) {
+  constructor(options: WatchdogStateOptions) {
     this.#options = options;
     const { conf, self } = options;
     const { watchdog } = conf.fencing;

@@ -19,7 +19,7 @@ import {
 import { readJsonLines } from "../io/json-text.ts";
 import type { LogFormat } from "../io/log-lines.ts";
 import type { LogSink } from "../io/ports.ts";
-import { toolEnvironment } from "../io/tool.ts";
+import { toolEnvironment } from "../io/system-command.ts";
 import type { LogPriority } from "../model/conf.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -29,7 +29,7 @@ export type WatchdogReport = Omit<
   "protocol" | "type"
 >;
 
-export type GuardLinkOptions = {
+export type GuardProcessOptions = {
   readonly stateDirectory: string;
   /** Of what it says on standard error. */
   readonly logFormat: LogFormat;
@@ -57,9 +57,9 @@ const missingMaxMs = 10_000;
 const dismissWithinMs = 1000;
 const program = fileURLToPath(new URL("../guard/main.js", import.meta.url));
 
-export class GuardLink {
-  readonly #options: GuardLinkOptions;
-  #duty: GuardLinkOptions["duty"];
+export class GuardProcess {
+  readonly #options: GuardProcessOptions;
+  #duty: GuardProcessOptions["duty"];
   #child: ChildProcess | null = null;
   #ready = false;
   #wasReady = false;
@@ -71,7 +71,7 @@ export class GuardLink {
   #dismissed = false;
   #sweeping = false;
 
-  constructor(options: GuardLinkOptions) {
+  constructor(options: GuardProcessOptions) {
     this.#options = options;
     this.#duty = options.duty;
     this.#start();

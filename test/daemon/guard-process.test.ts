@@ -3,20 +3,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "tap";
-import { GuardLink, type WatchdogReport } from "../../src/daemon/guard-link.ts";
+import { GuardProcess, type WatchdogReport } from "../../src/daemon/guard-process.ts";
 import { until } from "../io/waiting.ts";
 
 test("a watchdog that was refused is not opened by the next guard", async (t) => {
-  const stateDirectory = mkdtempSync(join(tmpdir(), "clusterd-guard-link-"));
+  const stateDirectory = mkdtempSync(join(tmpdir(), "clusterd-guard-process-"));
   t.teardown(() => rmSync(stateDirectory, { recursive: true, force: true }));
   const said: string[] = [];
   const reports: WatchdogReport[] = [];
   let ready = 0;
-  const link = new GuardLink({
+  const link = new GuardProcess({
     stateDirectory,
     logFormat: "json",
     duty: {
-      token: `guard-link-test-${process.pid}`,
+      token: `guard-process-test-${process.pid}`,
       addresses: [],
       cgroups: null,
       watchdog: { device: join(stateDirectory, "none"), timeoutMs: 5000 },

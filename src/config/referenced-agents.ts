@@ -5,9 +5,9 @@
  * Tested in: test/config/agent-elements.test.ts
  */
 import { builtInAgents, ocfRule, systemdRule } from "./agent-tables.ts";
-import { ocfAgentName, unitName } from "./foreign-names.ts";
-import { agentDirectoryDefault } from "./found-agents.ts";
+import { agentDirectoryDefault } from "./discovered-agents.ts";
 import { attributeOf, childSections, onlySection, rootSection, type Section } from "./section.ts";
+import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 import { parseFlag } from "./value-text.ts";
 import type { ParsedXml } from "./xml.ts";
 

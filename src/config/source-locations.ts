@@ -5,7 +5,6 @@
  */
 import { accountKey } from "./accounts-section.ts";
 import type { SourcePlace } from "./complaint.ts";
-import { unitName } from "./foreign-names.ts";
 import {
   attributeOf,
   childSections,
@@ -14,8 +13,9 @@ import {
   type Section,
   sectionsNamed,
 } from "./section.ts";
+import { unitName } from "./unit-and-agent-names.ts";
 
-export type ConfPlaces = {
+export type SourceLocations = {
   readonly file: string;
   /** By name of the node. */
   readonly nodes: ReadonlyMap<string, SourcePlace>;
@@ -35,7 +35,7 @@ export type ConfPlaces = {
   readonly multicast: SourcePlace | null;
 };
 
-export function collectPlaces(root: Section, file: string): ConfPlaces {
+export function collectPlaces(root: Section, file: string): SourceLocations {
   const cman = onlySection(root, "cman");
   const multicast = onlySection(cman, "multicast");
   const holder = attributeOf(cman, "keyfile") === null ? onlySection(root, "totem") : cman;

@@ -38,7 +38,7 @@ const livesUsual = 1000;
 /** Starts that were waiting and are begun in one step; more would hold up everything else. */
 const startsAtOnce = 16;
 
-export class OwnServices {
+export class NodeServices {
   readonly #identity: NodeIdentity;
   readonly #outbox: Outbox;
   readonly #lease: LeaseClock;

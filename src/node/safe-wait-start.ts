@@ -13,7 +13,7 @@ import { Machines } from "./machines.ts";
 import type { NodeIdentity, RememberedMachine } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
 
-export class LastSigns {
+export class SafeWaitStart {
   readonly watchdog: boolean;
   readonly machines: Machines;
   readonly #longerMs: number;

@@ -11,7 +11,7 @@ import { type Lane, queueBytesMax } from "./ring-events.ts";
 /** A refused lane is announced writable again below this much. */
 const writableBytes = queueBytesMax / 2;
 
-export class Lanes {
+export class SendQueues {
   readonly #queues: Readonly<Record<Lane, LaneQueue>>;
   readonly #refused = new Set<Lane>();
   #syncing = true;
@@ -53,7 +53,7 @@ export class Lanes {
     return this.#queues.app.takeDraft();
   }
 
-  /** Lanes that refused a message and have room again. */
+  /** SendQueues that refused a message and have room again. */
   takeWritable(): readonly Lane[] {
     const writable: Lane[] = [];
     for (const lane of this.#refused) {

@@ -41,7 +41,7 @@ const remedies: Readonly<Record<DropCause, string | null>> = {
   "hello-malformed": "malformed hello: a peer runs another version",
 };
 
-export class VerdictLog {
+export class FrameDropLog {
   readonly #notice: (notice: RingNotice) => void;
   readonly #said = new Map<string, { readonly atMs: Ms; readonly quietMs: number }>();
 

@@ -41,15 +41,15 @@ type Seat = {
   readonly stream: GroupStream;
 };
 
-export type GroupDeskParts = {
+export type GroupClientsParts = {
   readonly self: NodeId;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   readonly say: (notice: RingNotice) => void;
 };
 
 const ticketBytes = 16;
-export class GroupDesk implements GroupBackend {
-  readonly #parts: GroupDeskParts;
+export class GroupClients implements GroupBackend {
+  readonly #parts: GroupClientsParts;
   readonly #machine: ProcessGroups;
   /** By ticket. */
   readonly #seats = new Map<string, Seat>();
@@ -59,7 +59,7 @@ export class GroupDesk implements GroupBackend {
   #clients = 0;
   #callNumber = 0;
 
-  constructor(parts: GroupDeskParts) {
+  constructor(parts: GroupClientsParts) {
     this.#parts = parts;
     this.#machine = new ProcessGroups(parts.self);
     this.#loop = new StepLoop({

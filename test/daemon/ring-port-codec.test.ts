@@ -7,7 +7,7 @@ import {
   type Submission,
   unpackInput,
   unpackOutputs,
-} from "../../src/daemon/thread-parcel.ts";
+} from "../../src/daemon/ring-port-codec.ts";
 import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
 
 function node(value: number): NodeId {

@@ -8,7 +8,7 @@
  */
 import { type Ms, ms } from "../model/time.ts";
 
-export class MainPulse {
+export class MainHeartbeat {
   readonly #intervalMs: Ms;
   readonly #limitMs: Ms;
   #ranMs = 0;

@@ -27,7 +27,7 @@ export type AgentRunner = {
   ): Promise<FenceVerdict>;
 };
 
-export type FenceDeskParts = {
+export type OperatorFencingParts = {
   readonly conf: ClusterConf;
   readonly performer: AgentRunner;
   /** The cluster node of the present life, and how it is told; null between two lives. */
@@ -36,11 +36,11 @@ export type FenceDeskParts = {
   readonly log: (level: "notice" | "warning" | "err", text: string) => void;
 };
 
-export class FenceDesk {
-  readonly #parts: FenceDeskParts;
+export class OperatorFencing {
+  readonly #parts: OperatorFencingParts;
   #checking = false;
 
-  constructor(parts: FenceDeskParts) {
+  constructor(parts: OperatorFencingParts) {
     this.#parts = parts;
   }
 

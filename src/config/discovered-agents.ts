@@ -15,7 +15,7 @@ export type FoundAgent =
   /** `file` is null when there is none. */
   | { readonly type: "unusable"; readonly file: string | null; readonly problem: MetadataProblem };
 
-export type FoundAgents = {
+export type DiscoveredAgents = {
   /** Where agents of rgmanager's dialect were looked for. */
   readonly directory: string;
   /** By type; a type without a row has no agent there. */
@@ -38,7 +38,7 @@ export const agentDirectoryDefault = "/usr/share/cluster";
 export const ocfRootDefault = "/usr/lib/ocf";
 
 /** For whoever reads a configuration without a machine. */
-export const noAgents: FoundAgents = {
+export const noAgents: DiscoveredAgents = {
   directory: agentDirectoryDefault,
   byType: new Map(),
   ocfRoot: ocfRootDefault,

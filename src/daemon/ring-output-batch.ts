@@ -8,7 +8,7 @@ import type { RingThreadOutput } from "./ring-port.ts";
 /** Takes the batch before it returns: payloads may be views of frames that are used again. */
 export type PostBatch = (batch: readonly RingThreadOutput[]) => void;
 
-export class RingOutbox {
+export class RingOutputBatch {
   readonly #post: PostBatch;
   #batch: RingThreadOutput[] = [];
 

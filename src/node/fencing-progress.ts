@@ -10,7 +10,7 @@ type Entry =
   | { readonly type: "due"; readonly atMs: number }
   | { readonly type: "running"; readonly what: string; readonly sinceMs: number };
 
-export class FenceBoard {
+export class FencingProgress {
   readonly #entries = new Map<NodeId, Entry>();
 
   /** An order of the fence domain, given at this instant of the boot-time clock. */

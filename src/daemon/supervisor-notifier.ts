@@ -25,7 +25,7 @@ const statusEveryMs = 1000;
 /** Of the time that the supervisor allows: half is what systemd recommends; this is safer. */
 const aliveParts = 3;
 
-export class SupervisorDesk {
+export class SupervisorNotifier {
   readonly #options: SupervisorOptions;
   #timers: readonly NodeJS.Timeout[] = [];
   #shown = "";

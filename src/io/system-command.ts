@@ -9,7 +9,7 @@ import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { searchDirectories, searchPath } from "../model/search-path.ts";
-import { causeText } from "./cause.ts";
+import { causeText } from "./os-error.ts";
 import type { DoneFor } from "./ports.ts";
 
 /** `ip` answers in milliseconds; a machine on which it takes longer than this is broken. */

@@ -10,7 +10,7 @@ import type { LeaseProof } from "./ring-port.ts";
 /** A twentieth of the shortest lease; more often would only keep the main thread busy. */
 const leasePostIntervalMs = ms(50);
 
-export class LeasePost {
+export class LeaseThrottle {
   readonly #post: (lease: LeaseProof) => void;
   #postedAtMs = Number.NEGATIVE_INFINITY;
   #held: LeaseProof | null = null;

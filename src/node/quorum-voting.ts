@@ -28,7 +28,7 @@ export type Applied = "done" | "exchange-again";
 
 const window = "last_man_standing";
 
-export class QuorumDesk {
+export class QuorumVoting {
   readonly #conf: ClusterConf;
   readonly #self: NodeId;
   readonly #outbox: Outbox;

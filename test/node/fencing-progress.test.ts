@@ -2,7 +2,7 @@
 import { test } from "tap";
 import { reportStatus } from "../../src/daemon/status-report.ts";
 import { ms } from "../../src/model/time.ts";
-import { FenceBoard } from "../../src/node/fence-board.ts";
+import { FencingProgress } from "../../src/node/fencing-progress.ts";
 import { method } from "../fencing/fence-cluster.ts";
 import { Cluster, id } from "../sim/cluster.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
@@ -10,7 +10,7 @@ import { sampleConf } from "../sim/sample-conf.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 
 test("the board counts down to the next try, and says what runs", async (t) => {
-  const board = new FenceBoard();
+  const board = new FencingProgress();
   t.equal(board.describe(id(3), 0), null);
   board.note({ type: "arm", node: id(3), afterMs: ms(6000) }, 1000);
   t.equal(board.describe(id(3), 2500), "next in 5 s");

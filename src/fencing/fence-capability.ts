@@ -8,7 +8,7 @@ import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 
-export class FenceWays {
+export class FenceCapability {
   readonly #conf: ClusterConf;
 
   constructor(conf: ClusterConf) {

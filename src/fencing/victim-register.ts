@@ -9,7 +9,7 @@ import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
 
 type External = Extract<FenceMessage, { readonly type: "fence-external" }>;
 
-export class FenceRegister {
+export class VictimRegister {
   members: readonly NodeId[] = [];
   /** There was a history since this daemon started: something is known of others. */
   begun = false;

@@ -47,7 +47,7 @@ export type ReadConf = (text: string) => ClusterConf | null;
  */
 export type TableWork<Result = void> = Generator<void, Result, void>;
 
-export class TableDraft {
+export class TableState {
   #conf: ClusterConf;
   readonly nodes: Map<NodeId, NodeRecord>;
   readonly services: Map<ServiceName, ServiceRecord>;
