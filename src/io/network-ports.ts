@@ -1,7 +1,6 @@
 /**
  * What the shell offers to the loops of the machine's network interfaces and addresses, as
- * interfaces with a real implementation here and a simulated one in the tests. Knows shapes only,
- * as the other ports do (ports.ts).
+ * interfaces. Knows shapes only, as the other ports do (ports.ts).
  * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
  * Tested in: test/io/addresses.test.ts, test/io/linux-network.test.ts
  */

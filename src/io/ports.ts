@@ -1,6 +1,6 @@
 /**
- * What the shell offers to the loops, as interfaces with a real implementation here and a simulated
- * one in the tests. Knows shapes only: a port never decides, retries or fills in a default.
+ * What the shell offers to the loops, as interfaces: their real implementations are in this folder,
+ * others only in the tests. Knows shapes only: a port never decides, retries or fills in a default.
  * The ports to the machine's network interfaces are in network-ports.ts.
  * Tested in: test/io/process-runner.test.ts, test/io/udp-transport.test.ts
  */

@@ -176,7 +176,7 @@ export type NodeOutput =
       readonly hash: string;
       readonly text: string;
     }
-  /** Leave the ring; the node has nothing left to do. `clean`: nothing of any service is left. */
+  /** Leave the ring; nothing of any service is left, and the node has nothing left to do. */
   | { readonly type: "leave" }
   /** An operator has ended this node: the process must end at once, without leaving. */
   | { readonly type: "killed"; readonly text: string }
