@@ -150,3 +150,25 @@ test("a copy that is started while the original is cut off waits", { skip }, asy
   await wholeAgain();
   t.same(judge.doubles(sinceMs), [], "never two owners");
 });
+
+test("it waits also where all others have just started: they remember", { skip }, async (t) => {
+  await moveTo(original);
+  const sinceMs = judge.nowMs;
+  await cluster.net.heal(copy);
+  await cluster.net.partition([[1], [2, 3, "client", copy]]);
+  // Its guard keeps the promise of its lease; it cannot hand anything over.
+  cluster.daemon(original).kill("SIGSTOP");
+  for (const node of [2, 3]) cluster.daemon(node).kill("SIGKILL");
+  await startCopy(nodeAddress(original));
+  for (const node of [2, 3]) cluster.startDaemon(node);
+  await cluster.until(
+    "it runs elsewhere",
+    () => cluster.net.holders(serviceAddress).some((node) => node !== original),
+    60_000,
+  );
+  await cluster.until("the judge has seen it", () => judge.sawUntil(judge.nowMs - 100));
+  t.comment(judge.gapsInWords(sinceMs));
+  t.same(judge.doubles(sinceMs), [], "never two owners");
+  const said = [2, 3].map((node) => cluster.daemon(node).output()).join("\n");
+  t.match(said, /node1.example.com is back on another machine, or was started anew/);
+});
