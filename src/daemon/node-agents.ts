@@ -30,9 +30,12 @@ export type NodeAgents = {
   perform(act: NodeAct, done: (report: AgentReport) => void): void;
   /** The action's report is not wanted any more, nor anything that it would do. */
   cancel(action: number): void;
-  /** An agent at work may have switched something already: `withdrawn` only keeps it from it. */
+  /**
+   * `withdrawn` keeps an agent from being started. One that is at work goes on: it may have
+   * switched something already.
+   */
   fence(order: AgentFencing, withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;
-  /** All devices that let this node in; `withdrawn` ends what runs. */
+  /** Runs all devices that let this node in; `withdrawn` ends the one that runs. */
   unfence(withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;
 };
 

@@ -22,7 +22,7 @@ export function operatorBackend(parts: {
   readonly life: () => Life | null;
 }): OperatorBackend {
   const { conf, performer, log, life } = parts;
-  const desk = new OperatorFencing({
+  const operatorFencing = new OperatorFencing({
     conf,
     performer,
     node: () => life()?.node ?? null,
@@ -30,7 +30,7 @@ export function operatorBackend(parts: {
     log: (level, text) => log.write("fencing", level, { text }),
   });
   return {
-    fencing: () => desk.status(),
+    fencing: () => operatorFencing.status(),
     change: (order) => {
       const loop = life()?.loop ?? null;
       return new Promise((resolve) => {
@@ -38,6 +38,6 @@ export function operatorBackend(parts: {
         else loop.order(order, resolve);
       });
     },
-    run: (order) => desk.run(order),
+    run: (order) => operatorFencing.run(order),
   };
 }

@@ -197,9 +197,11 @@ export class LeaseGuard {
     // Also of a look that began before the sweep that found nothing: the next one says which of
     // them was right.
     this.#state = { ...state, clean: false };
-    this.#out.push({ type: "look", afterMs: lookAgainMs, what: state.looksFor });
+    // Only a watchdog waits for a look that finds nothing.
+    const waits = this.#feeder.used;
+    if (waits) this.#out.push({ type: "look", afterMs: lookAgainMs, what: state.looksFor });
     if (state.told) return;
-    if (this.#feeder.used) {
+    if (waits) {
       const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
       this.#report({ type: "watchdog", state: "waiting", text });
     }

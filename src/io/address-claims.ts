@@ -15,11 +15,14 @@ import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalAddress, parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { checked, fitting, list, record, type Shaped, text } from "../model/shape.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
 import { parseJson } from "./json-text.ts";
 import { causeText } from "./os-error.ts";
 
-type ClaimRecord = { readonly machine: string; readonly addresses: readonly string[] };
+const numeric = checked(text, (one) => (parseAddress(one) === null ? "is not an address" : null));
+const claimRecord = record({ machine: text, addresses: list(numeric) });
+type ClaimRecord = Shaped<typeof claimRecord>;
 
 export class AddressClaims {
   readonly #path: string;
@@ -29,10 +32,10 @@ export class AddressClaims {
   #written: ReadonlySet<string>;
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, record: ClaimRecord) {
+  private constructor(path: string, last: ClaimRecord) {
     this.#path = path;
-    this.#machine = record.machine;
-    this.#claimed = new Set(record.addresses);
+    this.#machine = last.machine;
+    this.#claimed = new Set(last.addresses);
     this.#written = this.#claimed;
   }
 
@@ -41,11 +44,11 @@ export class AddressClaims {
     const path = join(directory, "addresses.json");
     const machine = await thisMachine();
     if (!machine.ok) return machine;
-    const text = await readWhole(path);
-    if (!text.ok) return refuse(`${path}: ${text.problem.cause}`);
-    const record = text.value === null ? null : parseRecord(text.value);
-    if (text.value !== null && record === null) return refuse(`${path}: the content is damaged`);
-    const ours = record?.machine === machine.value ? record.addresses : [];
+    const content = await readWhole(path);
+    if (!content.ok) return refuse(`${path}: ${content.problem.cause}`);
+    const last = content.value === null ? null : fitting(claimRecord, parseJson(content.value));
+    if (content.value !== null && last === null) return refuse(`${path}: the content is damaged`);
+    const ours = last?.machine === machine.value ? last.addresses : [];
     return accept(new AddressClaims(path, { machine: machine.value, addresses: ours }));
   }
 
@@ -90,9 +93,9 @@ export class AddressClaims {
   }
 
   async #replace(addresses: ReadonlySet<string>): Promise<Result<null, string>> {
-    const record: ClaimRecord = { machine: this.#machine, addresses: [...addresses] };
+    const claims: ClaimRecord = { machine: this.#machine, addresses: [...addresses] };
     const content = {
-      text: `${JSON.stringify(record)}\n`,
+      text: `${JSON.stringify(claims)}\n`,
       mode: 0o600,
       orWriteOver: true,
     } as const;
@@ -111,18 +114,4 @@ async function thisMachine(): Promise<Result<string, string>> {
   } catch (error) {
     return refuse(causeText(error));
   }
-}
-
-function parseRecord(text: string): ClaimRecord | null {
-  const record = parseJson(text);
-  if (typeof record !== "object" || record === null) return null;
-  if (!("machine" in record && "addresses" in record)) return null;
-  const { machine, addresses } = record;
-  if (typeof machine !== "string" || !Array.isArray(addresses)) return null;
-  const texts = addresses.filter(isAddressText);
-  return texts.length === addresses.length ? { machine, addresses: texts } : null;
-}
-
-function isAddressText(value: unknown): value is string {
-  return typeof value === "string" && parseAddress(value) !== null;
 }

@@ -7,16 +7,20 @@
  * MEMORY2  A damaged or unreadable file says that every node was on some other machine.
  */
 import { join } from "node:path";
-import { type NodeId, parseNodeId } from "../model/ids.ts";
+import type { NodeId } from "../model/ids.ts";
+import { fitting, list, nodeId, record, type Shaped, text } from "../model/shape.ts";
 import type { Ms } from "../model/time.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
 import { parseJson } from "./json-text.ts";
 
-type Known = { readonly node: NodeId; readonly machine: string };
+const known = record({ node: nodeId, machine: text });
+const stored = record({ writtenOn: text, machines: list(known) });
+
+type Known = Shaped<typeof known>;
 type Remembered = Known & { readonly atMs: number };
 /** Null: it was seen by a life of this process. */
 type Stored = Known & { readonly atMs: number | null };
-type MemoryRecord = { readonly writtenOn: string; readonly machines: readonly Known[] };
+type MemoryRecord = Shaped<typeof stored>;
 
 export type MemoryFacts = {
   /** The name of this machine, see machine-name.ts. */
@@ -43,20 +47,19 @@ export class MachineMemory {
   static async open(directory: string, facts: MemoryFacts): Promise<MachineMemory> {
     const path = join(directory, "machines.json");
     const memory = new MachineMemory(path, facts);
-    const text = await readWhole(path);
-    if (text.ok && text.value === null) return memory;
-    const record = text.ok ? parseRecord(text.value ?? "") : null;
-    if (record === null) {
-      const cause = text.ok ? "the content is damaged" : text.problem.cause;
+    const content = await readWhole(path);
+    if (content.ok && content.value === null) return memory;
+    const last = content.ok ? fitting(stored, parseJson(content.value ?? "")) : null;
+    if (last === null) {
+      const cause = content.ok ? "the content is damaged" : content.problem.cause;
       const rule = "after a start of the whole cluster services wait for one lease";
       facts.warn(`${path}: ${cause}: where the other nodes were is unknown; ${rule}`);
-      memory.#known = facts.others.map((node) => ({
-        ...{ node, machine: unknownMachine, atMs: facts.nowMs },
-      }));
+      const somewhere = { machine: unknownMachine, atMs: facts.nowMs };
+      memory.#known = facts.others.map((node) => ({ node, ...somewhere }));
       return memory;
     }
-    const atMs = record.writtenOn === facts.machine ? facts.nowMs : 0;
-    memory.#known = record.machines.map((one) => ({ ...one, atMs }));
+    const atMs = last.writtenOn === facts.machine ? facts.nowMs : 0;
+    memory.#known = last.machines.map((one) => ({ ...one, atMs }));
     return memory;
   }
 
@@ -68,12 +71,12 @@ export class MachineMemory {
   /** From now on these are known, also to a later process. */
   remember(machines: readonly Known[]): void {
     this.#known = machines.map((one) => ({ ...one, atMs: null }));
-    const record: MemoryRecord = { writtenOn: this.#facts.machine, machines };
-    const content = { text: `${JSON.stringify(record)}\n`, mode: 0o600 };
+    const written: MemoryRecord = { writtenOn: this.#facts.machine, machines };
+    const content = { text: `${JSON.stringify(written)}\n`, mode: 0o600 };
     this.#writing = this.#writing.then(async () => {
-      const written = await replaceWhole(this.#path, content);
-      if (written.ok) return;
-      const { path, cause } = written.problem;
+      const replaced = await replaceWhole(this.#path, content);
+      if (replaced.ok) return;
+      const { path, cause } = replaced.problem;
       this.#facts.warn(`${path} not written: ${cause}; the next start will not know the others`);
     });
   }
@@ -82,24 +85,4 @@ export class MachineMemory {
   async settled(): Promise<void> {
     await this.#writing;
   }
-}
-
-function parseRecord(text: string): MemoryRecord | null {
-  const record = parseJson(text);
-  if (typeof record !== "object" || record === null) return null;
-  if (!("writtenOn" in record && "machines" in record)) return null;
-  const { writtenOn, machines } = record;
-  if (typeof writtenOn !== "string" || !Array.isArray(machines)) return null;
-  const known = machines.map(parseKnown);
-  const whole = known.filter((one) => one !== null);
-  return whole.length === known.length ? { writtenOn, machines: whole } : null;
-}
-
-function parseKnown(value: unknown): Known | null {
-  if (typeof value !== "object" || value === null) return null;
-  if (!("node" in value && "machine" in value)) return null;
-  const node = parseNodeId(value.node);
-  return node === null || typeof value.machine !== "string"
-    ? null
-    : { node, machine: value.machine };
 }

@@ -7,7 +7,7 @@
  *     evil.
  * SWEEP2  Clean is what was looked at afterwards, not what was done; addresses last, since a
  *     command that was killed may have put one there before it ended.
- * SWEEP3  What could not be looked at is left, as far as anybody knows.
+ * SWEEP3  What could not be looked at counts as still there.
  */
 import { placesOf } from "./interface-addresses.ts";
 import type { Addresses } from "./network-ports.ts";

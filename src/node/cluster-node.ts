@@ -44,7 +44,7 @@ export class ClusterNode {
   readonly unfencing: Unfencing;
   readonly #outbox = new Outbox();
   readonly #own: NodeServices;
-  readonly #desk: QuorumVoting;
+  readonly #voting: QuorumVoting;
   readonly #configurations: Configurations;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
@@ -73,10 +73,10 @@ export class ClusterNode {
     const services = carried?.configHash === hash ? carried.services : null;
     const held = { outbox: this.#outbox, lease: this.lease, carried: services };
     this.#own = new NodeServices(conf, identity, held);
-    this.#desk = new QuorumVoting(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
+    this.#voting = new QuorumVoting(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
     this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
     const stepOwn = (input: LocalInput) => this.#stepOwn(input);
-    const shared = { outbox: this.#outbox, own: this.#own, desk: this.#desk, stepOwn };
+    const shared = { outbox: this.#outbox, own: this.#own, voting: this.#voting, stepOwn };
     const announced = { ...shared, unfencing: this.unfencing };
     const presence = new MembershipAnnouncements(identity.self, announced);
     const replica = new Replica(this.#configurations, identity.self);
@@ -118,7 +118,7 @@ export class ClusterNode {
       history: this.#replica.history,
       life: this.#own.life,
       clean: this.#own.clean,
-      refusal: this.#desk.refusal,
+      refusal: this.#voting.refusal,
       agents: this.#own.agents,
       refused: this.#reader.refused,
     };
@@ -217,7 +217,7 @@ export class ClusterNode {
       return;
     }
     this.#suspended = false;
-    this.#desk.configurationChanged();
+    this.#voting.configurationChanged();
     this.#beginExchange(new StateExchange(input, this.#signs));
   }
 
@@ -244,7 +244,7 @@ export class ClusterNode {
     }
     const active = this.#phase === "active" && this.#replica.history !== null;
     if (value.layer === "quorum") {
-      const applied = this.#desk.apply(value.body, active || this.#snapshot !== null);
+      const applied = this.#voting.apply(value.body, active || this.#snapshot !== null);
       const again = applied === "exchange-again" && this.#phase === "apart";
       if (again && this.#exchange !== null) this.#beginExchange(this.#exchange.again());
       return;
@@ -265,13 +265,13 @@ export class ClusterNode {
     const hellos = this.#phase === "exchanging" ? this.#exchange?.collect(from, hello) : null;
     if (hellos === null || hellos === undefined) return;
     const result = concludeExchange(hellos);
-    const verdict = this.#desk.judge(hellos, result);
+    const verdict = this.#voting.judge(hellos, result);
     if (!verdict.quorate || !result.accepted.includes(this.identity.self)) {
       this.#becomeInquorate();
       return;
     }
     const goesOn = result.continuing.includes(this.identity.self);
-    if (!goesOn) this.#standing.beginAnew(this.#desk.missedNothing);
+    if (!goesOn) this.#standing.beginAnew(this.#voting.missedNothing);
     this.#proceed(result);
   }
 
@@ -346,7 +346,7 @@ export class ClusterNode {
     const exchange = this.#exchange;
     invariant(exchange !== null, "activation without a ring");
     const { ring } = exchange;
-    if (result.winner === null) this.#replica.begin(ring.seq, this.#desk.followed);
+    if (result.winner === null) this.#replica.begin(ring.seq, this.#voting.followed);
     else this.#replica.continue(result.winner, ring.seq);
     const { accepted, continuing, winner } = result;
     const grown = winner === null || accepted.some((node) => !this.#accepted.includes(node));

@@ -24,7 +24,7 @@ export class MembershipAnnouncements {
   readonly #self: NodeId;
   readonly #outbox: Outbox;
   readonly #own: NodeServices;
-  readonly #desk: QuorumVoting;
+  readonly #voting: QuorumVoting;
   readonly #unfencing: Unfencing;
   readonly contested: ContestedIds;
   ending: "no" | "shutdown" | "restart" = "no";
@@ -41,7 +41,7 @@ export class MembershipAnnouncements {
     shared: {
       readonly outbox: Outbox;
       readonly own: NodeServices;
-      readonly desk: QuorumVoting;
+      readonly voting: QuorumVoting;
       readonly unfencing: Unfencing;
     },
   ) {
@@ -49,7 +49,7 @@ export class MembershipAnnouncements {
     this.#outbox = shared.outbox;
     this.contested = new ContestedIds(self, shared.outbox);
     this.#own = shared.own;
-    this.#desk = shared.desk;
+    this.#voting = shared.voting;
     this.#unfencing = shared.unfencing;
   }
 
@@ -98,7 +98,7 @@ export class MembershipAnnouncements {
   /** The end was asked for, `remove`: for good. False: this part ends already. */
   beginEnd(remove: boolean): boolean {
     if (this.ending !== "no") return false;
-    this.#desk.removing = remove;
+    this.#voting.removing = remove;
     this.ending = "shutdown";
     return true;
   }
@@ -115,7 +115,7 @@ export class MembershipAnnouncements {
     const but = this.#own.kept.length === 0 ? "" : " but what no other node may run";
     this.#outbox.notice("services", "info", `nothing of any service is left on this node${but}`);
     if (this.departing && remembers) {
-      this.#desk.depart();
+      this.#voting.depart();
       this.#own.announce("left");
     }
     if (this.ending === "restart") {

@@ -12,7 +12,7 @@ import type { Unfencing } from "./unfencing.ts";
 export type TimedParts = {
   readonly lease: LeaseTimer;
   readonly tick: RetryTick;
-  readonly desk: QuorumVoting;
+  readonly voting: QuorumVoting;
   readonly unfencing: Unfencing;
   readonly replica: Replica;
   /** The scan period of status checks is over. */
@@ -31,7 +31,7 @@ export function fireTimer(timer: NodeTimer, parts: TimedParts, wallSeconds: numb
       parts.tick.fire();
       return;
     case "quorum-window":
-      parts.desk.onWindow();
+      parts.voting.onWindow();
       return;
     case "unfence":
       parts.unfencing.onTimer();

@@ -24,14 +24,14 @@ export type OperatorOrder = Extract<
 
 export type OrderedParts = {
   readonly own: NodeServices;
-  readonly desk: QuorumVoting;
+  readonly voting: QuorumVoting;
   readonly replica: Replica;
 };
 
 /** `members`: of the quorate membership; null: this node takes part in none. */
 export function passOrder(
   order: OperatorOrder,
-  { own, desk, replica }: OrderedParts,
+  { own, voting, replica }: OrderedParts,
   members: readonly NodeId[] | null,
 ): void {
   switch (order.type) {
@@ -43,10 +43,10 @@ export function passOrder(
       own.acknowledge(order, members === null ? null : replica.fence);
       return;
     case "kill":
-      desk.kill(order, members ?? []);
+      voting.kill(order, members ?? []);
       return;
     case "quorum-order":
-      desk.order(order, replica.fence.view);
+      voting.order(order, replica.fence.view);
       return;
     case "fenced-by-hand":
       if (replica.history !== null) own.fencedByHand(order);
