@@ -355,7 +355,7 @@ export class ClusterNode {
     this.lease.confirm(ring);
     this.#replica.release();
     this.#work.perform();
-    this.#signs.takePart(this.#outbox);
+    this.#signs.takePart(this.#outbox, winner === null);
     const waits = exchange.waits(accepted, winner === null);
     const view = { ringSeq: ring.seq, members: accepted, grown, ...waits };
     const members = exchange.lives(accepted, continuing);

@@ -69,8 +69,17 @@ export class Machines {
     return claims;
   }
 
-  /** This life takes part. What the next one is to know, where that is news; else null. */
-  takePart(): readonly KnownMachine[] | null {
+  /**
+   * This life takes part; `anew`: in a history that nobody remembers, where what is stored goes on
+   * counting for whoever comes later (MACHINE2). Returns what the next life is to know, where that
+   * is news; else null.
+   */
+  takePart(anew: boolean): readonly KnownMachine[] | null {
+    for (const { node, machine, atMs } of anew ? this.#stored : []) {
+      const heard = this.#heard.get(node) ?? new Map<string, number>();
+      if (!heard.has(machine)) heard.set(machine, atMs);
+      this.#heard.set(node, heard);
+    }
     this.#stored = [];
     const known = [...this.#heard].flatMap(([node, machines]) =>
       [...machines.keys()].map((machine) => ({ node, machine })),

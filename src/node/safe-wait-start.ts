@@ -30,9 +30,9 @@ export class SafeWaitStart {
     this.#longerMs = watchdog === null ? 0 : watchdog.safeWaitMs - safeWaitMs;
   }
 
-  /** This life takes part in a history. */
-  takePart(outbox: Outbox): void {
-    const known = this.machines.takePart();
+  /** This life takes part in a history, which may begin `anew`. */
+  takePart(outbox: Outbox, anew: boolean): void {
+    const known = this.machines.takePart(anew);
     if (known !== null) outbox.emit({ type: "machines", known });
   }
 

@@ -35,6 +35,21 @@ test("MACHINE2: what earlier lives saw keeps them off what the original runs", a
   t.not(next, owner, "and nobody waits for ever");
 });
 
+test("MACHINE2: nor is it forgotten with the history that they begin without it", async (t) => {
+  const { cluster, owner } = started();
+  const others = [1, 2, 3].filter((node) => node !== owner);
+  for (const node of others) cluster.killDaemon(node);
+  cluster.pause(owner).cut([owner], others);
+  cluster.boot(...others).run(600);
+  const [one = 0] = others;
+  t.equal(cluster.node(one)?.snapshot.phase, "active", "two of three have a history");
+  cluster.clone(owner);
+  cluster.run(3500);
+  t.same(cluster.runningOn(P), [owner], "the original has its lease still");
+  cluster.run(15_000);
+  t.not(cluster.runningOn(P)[0], owner, "and nobody waits for ever");
+});
+
 test("MACHINE2: where all start again on their machines nobody waits", async (t) => {
   const { cluster } = started();
   for (const node of [1, 2, 3]) cluster.killDaemon(node);

@@ -340,6 +340,12 @@ const cleanUpMutants: readonly Mutant[] = [
 const cloneMutants: readonly Mutant[] = [
   ...since(
     10_300,
+    mutant("clones", "what is stored of the others ends with the first history", [
+      { file: "node/machines.js", find: "of anew ? this.#stored : []", replace: "of []" },
+    ]),
+  ),
+  ...since(
+    10_300,
     mutant("clones", "where the others were is forgotten at every start", [
       {
         file: "node/machines.js",
