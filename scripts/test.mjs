@@ -15,7 +15,7 @@ const startedAt = performance.now();
 const slowFolders = ["broker", "e2e", "fuzz", "netns"];
 const slowFiles = [
   "daemon/guard-process",
-  "daemon/ring-thread",
+  "ring-thread/ring-thread",
   "guard/running-guard",
   "guard/guard-watchdog",
   "io/addresses",

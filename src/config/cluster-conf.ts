@@ -8,35 +8,43 @@
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import { quoted } from "../model/visible-text.ts";
-import { readAccounts } from "./accounts-section.ts";
-import { AgentRules } from "./agent-rules.ts";
-import { type AgentRule, builtInAgents } from "./agent-tables.ts";
-import { readIdentity } from "./cluster-identity.ts";
-import { type Complaint, Report } from "./complaint.ts";
-import { flags } from "./defaults.ts";
-import { agentDirectoryDefault, type DiscoveredAgents, noAgents } from "./discovered-agents.ts";
-import { readDomains } from "./domains-section.ts";
-import { readFencing } from "./fence-daemon-section.ts";
-import { readFenceDevices, readFenceMethods, readUnfence } from "./fence-methods-section.ts";
-import { warnUnfencedHolders } from "./holder-check.ts";
-import { readLogging } from "./logging-section.ts";
-import { readNodes } from "./nodes-section.ts";
-import { foldParameters } from "./ocf-params.ts";
-import { readLastManStanding, readQuorum } from "./quorum-section.ts";
-import { clusterRule } from "./schema.ts";
-import { checkCharacters, checkSchema } from "./schema-check.ts";
+import { AgentRules } from "./agents/agent-rules.ts";
+import { type AgentRule, builtInAgents } from "./agents/agent-tables.ts";
+import {
+  agentDirectoryDefault,
+  type DiscoveredAgents,
+  noAgents,
+} from "./agents/discovered-agents.ts";
+import { foldParameters } from "./agents/ocf-params.ts";
+import { warnUnfencedHolders } from "./resources/holder-check.ts";
+import { checkSelfDevices } from "./resources/self-fencing-check.ts";
+import { readServices } from "./resources/services-section.ts";
+import { readAccounts } from "./sections/accounts-section.ts";
+import { readIdentity } from "./sections/cluster-identity.ts";
+import { readDomains } from "./sections/domains-section.ts";
+import { readFencing } from "./sections/fence-daemon-section.ts";
+import {
+  readFenceDevices,
+  readFenceMethods,
+  readUnfence,
+} from "./sections/fence-methods-section.ts";
+import { readLogging } from "./sections/logging-section.ts";
+import { readNodes } from "./sections/nodes-section.ts";
+import { readLastManStanding, readQuorum } from "./sections/quorum-section.ts";
+import { clusterRule } from "./sections/schema.ts";
+import { checkCharacters, checkSchema } from "./sections/schema-check.ts";
+import { readClusterId, readTotem } from "./sections/totem-section.ts";
+import { collectPlaces, type SourceLocations } from "./source-locations.ts";
+import { type Complaint, Report } from "./text/complaint.ts";
+import { flags } from "./text/defaults.ts";
 import {
   placeOfAttribute,
   rootSection,
   type Section,
   SectionReader,
   sectionsNamed,
-} from "./section.ts";
-import { checkSelfDevices } from "./self-fencing-check.ts";
-import { readServices } from "./services-section.ts";
-import { collectPlaces, type SourceLocations } from "./source-locations.ts";
-import { readClusterId, readTotem } from "./totem-section.ts";
-import type { ParsedXml, XmlElement } from "./xml.ts";
+} from "./text/section.ts";
+import type { ParsedXml, XmlElement } from "./text/xml.ts";
 
 export type LoadOutcome = {
   /** Null if and only if there is an error among the complaints. */

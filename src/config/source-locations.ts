@@ -3,8 +3,10 @@
  * Does not check anything.
  * Tested in: test/config/complaints.test.ts, test/config/host-check.test.ts
  */
-import { accountKey } from "./accounts-section.ts";
-import type { SourcePlace } from "./complaint.ts";
+
+import { unitName } from "./agents/unit-and-agent-names.ts";
+import { accountKey } from "./sections/accounts-section.ts";
+import type { SourcePlace } from "./text/complaint.ts";
 import {
   attributeOf,
   childSections,
@@ -12,8 +14,7 @@ import {
   placeOfAttribute,
   type Section,
   sectionsNamed,
-} from "./section.ts";
-import { unitName } from "./unit-and-agent-names.ts";
+} from "./text/section.ts";
 
 export type SourceLocations = {
   readonly file: string;

@@ -5,8 +5,8 @@
  * REMAINS1  What carries clusterd's mark is its own though the record of it is lost.
  * REMAINS2  An address that the configuration has no longer is taken off here: nobody else would.
  */
-import type { AddressClaims } from "../io/address-claims.ts";
-import { placesOf } from "../io/interface-addresses.ts";
+import type { AddressClaims } from "../io/files/address-claims.ts";
+import { placesOf } from "../io/network/interface-addresses.ts";
 import type { Addresses } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";

@@ -2,19 +2,19 @@
  * Finds the external agents that a configuration asks for and reads their metadata.
  * Tested in: test/e2e/external-agents.test.ts
  */
-import { parseMetadata } from "../config/agent-metadata.ts";
+import { parseMetadata } from "../config/agents/agent-metadata.ts";
 import {
   agentsByType,
   type DiscoveredAgents,
   type FoundAgent,
   judgeAnswer,
   ocfRootDefault,
-} from "../config/discovered-agents.ts";
-import type { UnitFact } from "../config/host-check.ts";
-import { agentsWanted } from "../config/referenced-agents.ts";
-import type { ParsedXml } from "../config/xml.ts";
-import { askDirectory, askFile } from "../io/agent-metadata-run.ts";
-import { unitFact } from "../io/unit-facts.ts";
+} from "../config/agents/discovered-agents.ts";
+import { agentsWanted } from "../config/agents/referenced-agents.ts";
+import type { UnitFact } from "../config/host/host-check.ts";
+import type { ParsedXml } from "../config/text/xml.ts";
+import { unitFact } from "../io/host/unit-facts.ts";
+import { askDirectory, askFile } from "../io/processes/agent-metadata-run.ts";
 
 export type AgentSearch = {
   readonly agents: DiscoveredAgents;

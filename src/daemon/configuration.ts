@@ -6,15 +6,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { accountKey } from "../config/accounts-section.ts";
 import { type LoadOutcome, readClusterConf } from "../config/cluster-conf.ts";
-import { type Complaint, refuses, unreadableFile } from "../config/complaint.ts";
-import { checkHost, type HostFacts, multicastFor } from "../config/host-check.ts";
-import { addressesOf, chooseLocalNode } from "../config/local-node.ts";
+import { checkHost, type HostFacts, multicastFor } from "../config/host/host-check.ts";
+import { addressesOf, chooseLocalNode } from "../config/host/local-node.ts";
+import { accountKey } from "../config/sections/accounts-section.ts";
 import type { SourceLocations } from "../config/source-locations.ts";
-import { type ParsedXml, parseXml } from "../config/xml.ts";
-import { gatherHostFacts } from "../io/host-facts.ts";
-import { readText } from "../io/text-file.ts";
+import { type Complaint, refuses, unreadableFile } from "../config/text/complaint.ts";
+import { type ParsedXml, parseXml } from "../config/text/xml.ts";
+import { readText } from "../io/files/text-file.ts";
+import { gatherHostFacts } from "../io/host/host-facts.ts";
 import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
 import { fnvHash } from "../model/fnv.ts";
 import type { NodeId } from "../model/ids.ts";

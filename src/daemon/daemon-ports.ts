@@ -3,24 +3,25 @@
  * Does not know what for.
  * Tested in: test/e2e/failover.test.ts
  */
-import { AddressClaims } from "../io/address-claims.ts";
-import { Announcer, chooseAnnounceMeans } from "../io/arp.ts";
+
 import { systemClock } from "../io/clock.ts";
-import { FileStore } from "../io/file-store.ts";
-import { KernelFiles } from "../io/kernel-files.ts";
-import { addressMeansText, LinuxNetwork, openAddresses } from "../io/linux-network.ts";
-import { MachineMemory } from "../io/machine-memory.ts";
-import { machineName } from "../io/machine-name.ts";
+import { AddressClaims } from "../io/files/address-claims.ts";
+import { FileStore } from "../io/files/file-store.ts";
+import { MachineMemory } from "../io/files/machine-memory.ts";
+import { machineName } from "../io/host/machine-name.ts";
+import { Announcer, chooseAnnounceMeans } from "../io/network/arp.ts";
+import { addressMeansText, LinuxNetwork, openAddresses } from "../io/network/linux-network.ts";
 import type { Network } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
-import { SystemProcesses } from "../io/process-runner.ts";
-import { makeServiceCgroups, type ServiceCgroups } from "../io/service-cgroups.ts";
+import { KernelFiles } from "../io/processes/kernel-files.ts";
+import { SystemProcesses } from "../io/processes/process-runner.ts";
+import { makeServiceCgroups, type ServiceCgroups } from "../io/processes/service-cgroups.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
+import { OrderPerformer } from "../life/order-performer.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { serviceAddresses } from "../services/held-resources.ts";
+import { serviceAddresses } from "../services/tree/held-resources.ts";
 import { settleRemains } from "./address-remains.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
-import { OrderPerformer } from "./order-performer.ts";
 
 export type DaemonPorts = {
   readonly network: Network;

@@ -11,10 +11,19 @@
 import { type LeaveBody, type ServiceReply, serviceReply } from "../control/protocol.ts";
 import { outcomeText } from "../control/request-codes.ts";
 import { systemClock } from "../io/clock.ts";
-import type { LogFormat } from "../io/log-lines.ts";
+import type { LogFormat } from "../io/log/log-lines.ts";
 import type { LinkEvent } from "../io/network-ports.ts";
 import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
+import type { NodeRequest } from "../life/event-loop.ts";
+import { type LifeEnd, NodeLife } from "../life/node-life.ts";
+import {
+  acknowledgeReply,
+  killReply,
+  leaveReply,
+  serviceReplyText,
+} from "../life/operator-replies.ts";
+import { reportStatus } from "../life/status-report.ts";
 import type { Acceptance } from "../model/acceptance.ts";
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
@@ -23,20 +32,16 @@ import type { ClusterStatus } from "../model/status.ts";
 import type { CarriedOver } from "../node/carried-over.ts";
 import type { Configuration } from "../node/configurations.ts";
 import type { UserRequest } from "../node/node-events.ts";
+import type { RingThreadProblem } from "../ring-thread/ring-port.ts";
 import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
-import type { NodeRequest } from "./event-loop.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardProcess } from "./guard-process.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
-import { type LifeEnd, NodeLife } from "./node-life.ts";
 import { operatorBackend } from "./operator-backend.ts";
-import { acknowledgeReply, killReply, leaveReply, serviceReplyText } from "./operator-replies.ts";
 import { RingLink } from "./ring-link.ts";
-import type { RingThreadProblem } from "./ring-port.ts";
 import { StatusEvents } from "./status-events.ts";
-import { reportStatus } from "./status-report.ts";
 import { type SupervisorLine, SupervisorNotifier } from "./supervisor-notifier.ts";
 import { WatchdogState } from "./watchdog-state.ts";
 

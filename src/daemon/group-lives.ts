@@ -4,8 +4,8 @@
  * Tested in: test/e2e/groups.test.ts
  */
 import type { GroupBackend } from "../control/group-protocol.ts";
+import { noLife, unknownTicket } from "../life/group-refusals.ts";
 import { refuse } from "../model/outcome.ts";
-import { noLife, unknownTicket } from "./group-refusals.ts";
 
 export function presentGroups(present: () => GroupBackend | null): GroupBackend {
   return {

@@ -17,9 +17,9 @@ import {
   type WatchOrder,
 } from "../guard/guard-messages.ts";
 import { readJsonLines } from "../io/json-text.ts";
-import type { LogFormat } from "../io/log-lines.ts";
+import type { LogFormat } from "../io/log/log-lines.ts";
 import type { LogSink } from "../io/ports.ts";
-import { toolEnvironment } from "../io/system-command.ts";
+import { toolEnvironment } from "../io/processes/system-command.ts";
 import type { LogPriority } from "../model/conf.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";

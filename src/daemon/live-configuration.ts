@@ -7,17 +7,17 @@
  *     text.
  */
 
-import { type Complaint, formatComplaint, refuses } from "../config/complaint.ts";
-import { scriptProblems } from "../config/host-check.ts";
+import { scriptProblems } from "../config/host/host-check.ts";
+import { type Complaint, formatComplaint, refuses } from "../config/text/complaint.ts";
 import { outcomeText } from "../control/request-codes.ts";
-import { replaceWhole } from "../io/atomic-file.ts";
+import { replaceWhole } from "../io/files/atomic-file.ts";
+import { readText } from "../io/files/text-file.ts";
 import type { LogSink } from "../io/ports.ts";
-import { readText } from "../io/text-file.ts";
 import type { Acceptance } from "../model/acceptance.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
-import { missingScript } from "../services/missing-scripts.ts";
+import { missingScript } from "../services/tree/missing-scripts.ts";
 import {
   type ConfReading,
   checkHere,

@@ -5,14 +5,14 @@
  */
 import { mkdir } from "node:fs/promises";
 import { Command } from "commander";
-import { formatComplaint, formatCount, hasErrors } from "../config/complaint.ts";
-import { quorumLossLines } from "../config/quorum-loss.ts";
-import { startupWarnings } from "../config/startup-warnings.ts";
+import { startupWarnings } from "../config/host/startup-warnings.ts";
+import { quorumLossLines } from "../config/resources/quorum-loss.ts";
+import { formatComplaint, formatCount, hasErrors } from "../config/text/complaint.ts";
 import { systemClock } from "../io/clock.ts";
-import { lockInstance } from "../io/instance-lock.ts";
-import { writeNewKey } from "../io/key-file.ts";
-import { formatFor, type LogFormat } from "../io/log-lines.ts";
-import { LineLog } from "../io/log-sink.ts";
+import { lockInstance } from "../io/files/instance-lock.ts";
+import { writeNewKey } from "../io/frames/key-file.ts";
+import { formatFor, type LogFormat } from "../io/log/log-lines.ts";
+import { LineLog } from "../io/log/log-sink.ts";
 import { causeCode, causeText } from "../io/os-error.ts";
 import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

@@ -6,11 +6,11 @@
 
 import type { OperatorBackend } from "../control/operator-protocol.ts";
 import type { LogSink } from "../io/ports.ts";
+import type { EventLoop } from "../life/event-loop.ts";
+import { type AgentRunner, OperatorFencing } from "../life/operator-fencing.ts";
+import { notMember } from "../life/operator-replies.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
-import type { EventLoop } from "./event-loop.ts";
-import { type AgentRunner, OperatorFencing } from "./operator-fencing.ts";
-import { notMember } from "./operator-replies.ts";
 
 type Life = { readonly node: ClusterNode | null; readonly loop: EventLoop | null };
 

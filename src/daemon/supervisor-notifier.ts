@@ -5,7 +5,7 @@
  * Tested in: test/daemon/supervisor.test.ts
  * SUPERVISOR1  Alive is said by the main thread only, so that one that stands still falls silent.
  */
-import { NotifySocket } from "../io/notify-socket.ts";
+import { NotifySocket } from "../io/host/notify-socket.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import type { ClusterStatus } from "../model/status.ts";
 

@@ -10,26 +10,26 @@
  */
 
 import { systemClock } from "../io/clock.ts";
-import { knock, lockInstance } from "../io/instance-lock.ts";
+import { knock, lockInstance } from "../io/files/instance-lock.ts";
+import { leaveSweepNote, takeSweepNote } from "../io/files/sweep-note.ts";
+import { LinuxWatchdog } from "../io/host/linux-watchdog.ts";
+import { machineName } from "../io/host/machine-name.ts";
 import { readJsonLines } from "../io/json-text.ts";
-import { KernelFiles } from "../io/kernel-files.ts";
-import { addressMeansText, openAddresses } from "../io/linux-network.ts";
-import { LinuxWatchdog } from "../io/linux-watchdog.ts";
-import { logFormats } from "../io/log-lines.ts";
-import { LineLog } from "../io/log-sink.ts";
-import { machineName } from "../io/machine-name.ts";
+import { logFormats } from "../io/log/log-lines.ts";
+import { LineLog } from "../io/log/log-sink.ts";
+import { addressMeansText, openAddresses } from "../io/network/linux-network.ts";
 import type { Addresses } from "../io/network-ports.ts";
 import { causeText } from "../io/os-error.ts";
 import type { Stop, Watchdog } from "../io/ports.ts";
-import { SystemProcesses } from "../io/process-runner.ts";
-import { ServiceCgroups } from "../io/service-cgroups.ts";
+import { KernelFiles } from "../io/processes/kernel-files.ts";
+import { SystemProcesses } from "../io/processes/process-runner.ts";
+import { ServiceCgroups } from "../io/processes/service-cgroups.ts";
 import {
   lookForAddresses,
   lookForServices,
   type SweepScope,
   sweepServices,
 } from "../io/service-sweep.ts";
-import { leaveSweepNote, takeSweepNote } from "../io/sweep-note.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import type { LogPriority } from "../model/conf.ts";

@@ -1,6 +1,6 @@
 /**
  * Ordered payloads as bytes: JSON in UTF-8. Does not know what they say.
- * Tested in: test/membership/group-frames.test.ts
+ * Tested in: test/groups/group-frames.test.ts
  */
 
 export function encodePayload(value: unknown): Uint8Array {

@@ -9,7 +9,7 @@
  *     command that was killed may have put one there before it ended.
  * SWEEP3  What could not be looked at counts as still there.
  */
-import { placesOf } from "./interface-addresses.ts";
+import { placesOf } from "./network/interface-addresses.ts";
 import type { Addresses } from "./network-ports.ts";
 import type { ProcessRunner, TrackedLook } from "./ports.ts";
 

@@ -3,7 +3,7 @@
  * Tested in: test/sim/cluster.test.ts
  */
 import type { QuorumMemory } from "../model/quorate-view.ts";
-import type { LocalServices } from "../services/local-services.ts";
+import type { LocalServices } from "../services/local/local-services.ts";
 
 export type CarriedOver = {
   /** Null: nothing runs, or not only what is bound to this node. */

@@ -5,8 +5,8 @@
 import { fenceMessage } from "../fencing/fence-messages.ts";
 import { either, literal, record, type Shaped } from "../model/shape.ts";
 import { quorumMessage } from "../quorum/quorum-messages.ts";
-import { serviceMessage } from "../services/service-messages.ts";
-import { hello, snapshot } from "../services/table-sync.ts";
+import { serviceMessage } from "../services/table/service-messages.ts";
+import { hello, snapshot } from "../services/table/table-sync.ts";
 
 export const envelope = either(
   record({ layer: literal("sync"), body: either(hello, snapshot) }),

@@ -1,12 +1,13 @@
 /**
  * The state exchange of one configuration: collects what every member says of itself.
- * Concludes nothing before all have spoken; what follows is decided by `services/table-sync.ts`.
+ * Concludes nothing before all have spoken; `services/table/table-sync.ts` decides what
+ * follows.
  * Tested in: test/node/guarded-starts.test.ts, test/node/quorum-orders.test.ts
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import type { DoubtfulRing } from "../model/quorate-view.ts";
-import type { ExchangeResult, Hello } from "../services/table-sync.ts";
+import type { ExchangeResult, Hello } from "../services/table/table-sync.ts";
 import { movedMembers } from "./machines.ts";
 import type { NodeInput } from "./node-events.ts";
 import type { SafeWaitStart } from "./safe-wait-start.ts";

@@ -9,7 +9,7 @@
  *     members none of whom remembers anything: otherwise those who do know better.
  */
 import type { NodeId } from "../model/ids.ts";
-import type { Hello } from "../services/table-sync.ts";
+import type { Hello } from "../services/table/table-sync.ts";
 import type { KnownMachine, NodeInput, RememberedMachine } from "./node-events.ts";
 import type { Ordered } from "./replica.ts";
 

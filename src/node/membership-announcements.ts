@@ -9,8 +9,8 @@
  */
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
-import { holderOf } from "../services/service-state.ts";
-import type { ServiceTable } from "../services/service-table.ts";
+import { holderOf } from "../services/table/service-state.ts";
+import type { ServiceTable } from "../services/table/service-table.ts";
 import { ContestedIds } from "./contested-ids.ts";
 import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";

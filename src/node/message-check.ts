@@ -12,7 +12,7 @@ import { incarnationMax, type NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { fitting } from "../model/shape.ts";
 import type { QuorumMessage } from "../quorum/quorum-messages.ts";
-import type { ServiceMessage } from "../services/service-messages.ts";
+import type { ServiceMessage } from "../services/table/service-messages.ts";
 import { travelling } from "./configurations.ts";
 import { type Envelope, envelope } from "./envelope.ts";
 import type { Outbox } from "./outbox.ts";

@@ -17,7 +17,7 @@ import { done, type RequestOutcome, refused } from "../model/request-outcome.ts"
 import { lastAtWork, missedNothing } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
-import type { ExchangeResult, Hello } from "../services/table-sync.ts";
+import type { ExchangeResult, Hello } from "../services/table/table-sync.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { NodeId } from "../model/ids.ts";
 import { ms } from "../model/time.ts";
-import type { ServiceTable } from "../services/service-table.ts";
+import type { ServiceTable } from "../services/table/service-table.ts";
 import type { Outbox } from "./outbox.ts";
 
 export class RetryTick {

@@ -8,7 +8,7 @@
  */
 import type { FencingConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
-import type { Hello } from "../services/table-sync.ts";
+import type { Hello } from "../services/table/table-sync.ts";
 import { Machines } from "./machines.ts";
 import type { NodeIdentity, RememberedMachine } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";

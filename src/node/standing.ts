@@ -13,7 +13,7 @@
  *     configured to float, what is bound to other nodes counts instead.
  */
 import type { QuorumMemory } from "../model/quorate-view.ts";
-import type { LocalInput } from "../services/local-events.ts";
+import type { LocalInput } from "../services/local/local-events.ts";
 import type { CarriedOver } from "./carried-over.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
 import type { NodeServices } from "./node-services.ts";

@@ -4,7 +4,7 @@
  */
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import type { LocalInput } from "../services/local-events.ts";
+import type { LocalInput } from "../services/local/local-events.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
 import type { NodeServices } from "./node-services.ts";

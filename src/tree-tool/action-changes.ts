@@ -4,8 +4,8 @@
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 
-import { attributeOf, type Section, sectionsNamed } from "../config/section.ts";
-import { parseDuration, parseInteger } from "../config/value-text.ts";
+import { attributeOf, type Section, sectionsNamed } from "../config/text/section.ts";
+import { parseDuration, parseInteger } from "../config/text/value-text.ts";
 import type { AgentActionConf } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";
 

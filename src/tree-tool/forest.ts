@@ -4,7 +4,7 @@
  * Source: rgmanager restree.c: build_tree, do_load_resource, assign_restart_policy.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
-import { attributeOf, childSections, type Section } from "../config/section.ts";
+import { attributeOf, childSections, type Section } from "../config/text/section.ts";
 import type { Resource, ResourceList, Say } from "./resource-list.ts";
 import type { TreeRule } from "./tree-rule.ts";
 

@@ -3,8 +3,8 @@
  * Tested in: test/tree-tool/rg-test.test.ts
  */
 import { processTerminal } from "../cli/terminal.ts";
-import { askWholeDirectory } from "../io/agent-metadata-run.ts";
-import { readText } from "../io/text-file.ts";
+import { readText } from "../io/files/text-file.ts";
+import { askWholeDirectory } from "../io/processes/agent-metadata-run.ts";
 import { rgTest } from "./rg-test.ts";
 import { builtInRules } from "./tree-rule.ts";
 

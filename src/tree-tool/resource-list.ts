@@ -6,8 +6,8 @@
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 
-import type { AgentParameter } from "../config/agent-tables.ts";
-import { attributeOf, childSections, onlySection, type Section } from "../config/section.ts";
+import type { AgentParameter } from "../config/agents/agent-tables.ts";
+import { attributeOf, childSections, onlySection, type Section } from "../config/text/section.ts";
 import type { AgentActionConf } from "../model/conf.ts";
 import { changedActions } from "./action-changes.ts";
 import type { TreeRule, TreeRules } from "./tree-rule.ts";

@@ -5,18 +5,18 @@
  * Deviations: agents are never run, so `test` has no operations; a file that cannot be read or
  * parsed always ends with exit status 1.
  */
-import type { MetadataAnswer } from "../config/discovered-agents.ts";
+import type { MetadataAnswer } from "../config/agents/discovered-agents.ts";
 import {
   attributeOf,
   onlySection,
   rootSection,
   type Section,
   sectionsNamed,
-} from "../config/section.ts";
-import { parseXml } from "../config/xml.ts";
+} from "../config/text/section.ts";
+import { parseXml } from "../config/text/xml.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { version } from "../model/version.ts";
-import type { RulesOf } from "../services/resource-tree.ts";
+import type { RulesOf } from "../services/tree/resource-tree.ts";
 import { type Forest, growForest } from "./forest.ts";
 import { compareForests, type Marks } from "./forest-delta.ts";
 import { type Resource, ResourceList, type Say } from "./resource-list.ts";

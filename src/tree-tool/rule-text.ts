@@ -3,7 +3,7 @@
  * Source: rgmanager resrules.c: print_resource_rule.
  * Tested in: test/tree-tool/rg-test.test.ts
  */
-import type { AgentParameter } from "../config/agent-tables.ts";
+import type { AgentParameter } from "../config/agents/agent-tables.ts";
 import type { AgentActionConf, ChildRule } from "../model/conf.ts";
 import { expressionOf } from "./resource-list.ts";
 import type { TreeRule } from "./tree-rule.ts";

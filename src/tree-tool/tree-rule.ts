@@ -3,11 +3,16 @@
  * Source: rgmanager resrules.c: load_resource_rulefile, print_resource_rule.
  * Tested in: test/tree-tool/rg-test.test.ts
  */
-import { type AgentRule, builtInAgents, ocfRule, systemdRule } from "../config/agent-tables.ts";
-import { agentsByType, type MetadataAnswer } from "../config/discovered-agents.ts";
-import { knownAgents } from "../config/known-agents.ts";
+import {
+  type AgentRule,
+  builtInAgents,
+  ocfRule,
+  systemdRule,
+} from "../config/agents/agent-tables.ts";
+import { agentsByType, type MetadataAnswer } from "../config/agents/discovered-agents.ts";
+import { knownAgents } from "../config/agents/known-agents.ts";
 import type { ChildRule } from "../model/conf.ts";
-import { childRulesOf } from "../services/resource-rules.ts";
+import { childRulesOf } from "../services/tree/resource-rules.ts";
 
 export type TreeRule = {
   readonly agent: AgentRule;

@@ -4,8 +4,8 @@
  * print_domains; event.c: print_events.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
-import { attributeOf, onlySection, type Section, sectionsNamed } from "../config/section.ts";
-import { parseFlag } from "../config/value-text.ts";
+import { attributeOf, onlySection, type Section, sectionsNamed } from "../config/text/section.ts";
+import { parseFlag } from "../config/text/value-text.ts";
 import { type Forest, type Occurrence, valueIn } from "./forest.ts";
 import type { Marks } from "./forest-delta.ts";
 import type { Attribute, Resource } from "./resource-list.ts";

@@ -6,7 +6,7 @@
  * reverse, then the others by start level.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
-import { inLevels, type RulesOf, startOrder, stopOrder } from "../services/resource-tree.ts";
+import { inLevels, type RulesOf, startOrder, stopOrder } from "../services/tree/resource-tree.ts";
 import type { Occurrence } from "./forest.ts";
 import type { Marks } from "./forest-delta.ts";
 

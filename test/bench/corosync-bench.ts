@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { findTool } from "../../src/io/system-command.ts";
+import { findTool } from "../../src/io/processes/system-command.ts";
 import type { Child } from "../netns/child.ts";
 import { nodeAddress } from "../netns/node-files.ts";
 import type { TestNet } from "../netns/test-net.ts";

@@ -9,7 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { encodeHeader, envelopeVersion, sealedMagic } from "../../src/io/frame-header.ts";
+import { encodeHeader, envelopeVersion, sealedMagic } from "../../src/io/frames/frame-header.ts";
 
 export type Flood = {
   readonly target: string;

@@ -1,5 +1,5 @@
 /** What a ring thread of the benchmarks is told: the defaults of a cluster. */
-import { clusterTag } from "../../src/io/frame-header.ts";
+import { clusterTag } from "../../src/io/frames/frame-header.ts";
 
 const clusterName = "bench";
 const clusterId = 3000;

@@ -2,8 +2,8 @@
  * One node of the benchmark: a ring thread and nothing else, driven over the bench socket.
  * Loads the ring with a bounded amount of own messages under way, as a sane client does.
  */
-import type { RingThreadOptions, RingThreadOutput } from "../../src/daemon/ring-port.ts";
-import { startRingThread } from "../../src/daemon/ring-thread-start.ts";
+import type { RingThreadOptions, RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
+import { startRingThread } from "../../src/ring-thread/ring-thread-start.ts";
 import { answerQuestions } from "./bench-socket.ts";
 
 type Load = { readonly bytes: number; readonly outstandingMax: number };

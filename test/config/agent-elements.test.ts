@@ -2,16 +2,16 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { formatComplaint, refuses } from "../../src/config/complaint.ts";
 import {
   agentsByType,
   type DiscoveredAgents,
   judgeAnswer,
   type MetadataAnswer,
   noAgents,
-} from "../../src/config/discovered-agents.ts";
-import { agentsWanted } from "../../src/config/referenced-agents.ts";
-import { parseXml } from "../../src/config/xml.ts";
+} from "../../src/config/agents/discovered-agents.ts";
+import { agentsWanted } from "../../src/config/agents/referenced-agents.ts";
+import { formatComplaint, refuses } from "../../src/config/text/complaint.ts";
+import { parseXml } from "../../src/config/text/xml.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { parseClusterConf } from "./parsed-conf.ts";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { type AgentDialect, parseMetadata } from "../../src/config/agent-metadata.ts";
+import { type AgentDialect, parseMetadata } from "../../src/config/agents/agent-metadata.ts";
 import { ms } from "../../src/model/time.ts";
 
 const name = '<parameter name="name" primary="1"/>';

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { formatCount, hasErrors } from "../../src/config/complaint.ts";
+import { formatCount, hasErrors } from "../../src/config/text/complaint.ts";
 import { formatComplaints, parseClusterConf } from "./parsed-conf.ts";
 
 const folder = fileURLToPath(new URL("../../../test/golden/conf/", import.meta.url));

@@ -1,12 +1,12 @@
 /** What accepted files become: fencing, logging, quorum, domains, services, resources, actions. */
 import { test } from "tap";
-import type { AgentRule } from "../../src/config/agent-tables.ts";
+import type { AgentRule } from "../../src/config/agents/agent-tables.ts";
 import {
   type Complaint,
   formatComplaint,
   formatCount,
   unreadableFile,
-} from "../../src/config/complaint.ts";
+} from "../../src/config/text/complaint.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { formatComplaints, parseClusterConf } from "./parsed-conf.ts";

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { test } from "tap";
-import { complaintsMax, hasErrors } from "../../src/config/complaint.ts";
-import { parseXml, type XmlElement } from "../../src/config/xml.ts";
+import { complaintsMax, hasErrors } from "../../src/config/text/complaint.ts";
+import { parseXml, type XmlElement } from "../../src/config/text/xml.ts";
 import { parseClusterConf } from "./parsed-conf.ts";
 
 const example = readFileSync(

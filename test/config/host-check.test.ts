@@ -1,17 +1,17 @@
 /** The configuration against the machine: every rule of names, files, agents and the local node. */
 import { test } from "tap";
-import { parseMetadata } from "../../src/config/agent-metadata.ts";
+import { parseMetadata } from "../../src/config/agents/agent-metadata.ts";
+import { noAgents } from "../../src/config/agents/discovered-agents.ts";
 import type { LoadOutcome } from "../../src/config/cluster-conf.ts";
-import { formatComplaint } from "../../src/config/complaint.ts";
-import { noAgents } from "../../src/config/discovered-agents.ts";
 import {
   checkHost,
   type HostFacts,
   type KeyFileFact,
   multicastFor,
-} from "../../src/config/host-check.ts";
-import { chooseLocalNode, type ResolvedName } from "../../src/config/local-node.ts";
-import { startupWarnings } from "../../src/config/startup-warnings.ts";
+} from "../../src/config/host/host-check.ts";
+import { chooseLocalNode, type ResolvedName } from "../../src/config/host/local-node.ts";
+import { startupWarnings } from "../../src/config/host/startup-warnings.ts";
+import { formatComplaint } from "../../src/config/text/complaint.ts";
 import { parseClusterConf } from "./parsed-conf.ts";
 
 type Loaded = {

@@ -1,7 +1,7 @@
 /** The text of a configuration → what it reads as, and the complaints as `--check` prints them. */
 import { type LoadOutcome, readClusterConf } from "../../src/config/cluster-conf.ts";
-import { type Complaint, formatComplaint, formatCount } from "../../src/config/complaint.ts";
-import { parseXml } from "../../src/config/xml.ts";
+import { type Complaint, formatComplaint, formatCount } from "../../src/config/text/complaint.ts";
+import { parseXml } from "../../src/config/text/xml.ts";
 
 export function parseClusterConf(
   text: string,

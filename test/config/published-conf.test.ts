@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { formatComplaint } from "../../src/config/complaint.ts";
-import { startupWarnings } from "../../src/config/startup-warnings.ts";
+import { startupWarnings } from "../../src/config/host/startup-warnings.ts";
+import { formatComplaint } from "../../src/config/text/complaint.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { parseClusterConf } from "./parsed-conf.ts";
 

@@ -1,6 +1,6 @@
 /** Which services go on when their node loses quorum, by what the file says of them. */
 import { test } from "tap";
-import { quorumLossLines } from "../../src/config/quorum-loss.ts";
+import { quorumLossLines } from "../../src/config/resources/quorum-loss.ts";
 import { parseClusterConf } from "./parsed-conf.ts";
 
 type Case = {

@@ -3,11 +3,15 @@
  * Cases: those of the list "ring" in test/cases.txt.
  */
 import { test } from "tap";
-import { clusterIdFromName, hashClusterId, multicastAddress } from "../../src/config/cluster-id.ts";
-import { defaultLeaseMs, safeWaitMsFor } from "../../src/config/fence-daemon-section.ts";
-import { editDistance, nearestName } from "../../src/config/nearest-name.ts";
-import { consensusMs, holdMs, retransmitMs } from "../../src/config/totem-section.ts";
-import { parseDuration, parseFlag, parseInteger } from "../../src/config/value-text.ts";
+import {
+  clusterIdFromName,
+  hashClusterId,
+  multicastAddress,
+} from "../../src/config/sections/cluster-id.ts";
+import { defaultLeaseMs, safeWaitMsFor } from "../../src/config/sections/fence-daemon-section.ts";
+import { consensusMs, holdMs, retransmitMs } from "../../src/config/sections/totem-section.ts";
+import { editDistance, nearestName } from "../../src/config/text/nearest-name.ts";
+import { parseDuration, parseFlag, parseInteger } from "../../src/config/text/value-text.ts";
 import { ms } from "../../src/model/time.ts";
 import { parseClusterConf } from "./parsed-conf.ts";
 

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { test } from "tap";
 import { Parser } from "xml2js";
-import { LineIndex } from "../../src/config/source-positions.ts";
-import { scanXml, type XmlScan } from "../../src/config/xml-scan.ts";
+import { LineIndex } from "../../src/config/text/source-positions.ts";
+import { scanXml, type XmlScan } from "../../src/config/text/xml-scan.ts";
 
 const example = readFileSync(
   fileURLToPath(new URL("../../../conf/cluster.conf.example", import.meta.url)),

@@ -1,6 +1,6 @@
 /** Process groups over HTTP: streams, messages, refusals, and clients that misbehave. */
 import { type Test, test } from "tap";
-import { groupLimits } from "../../src/membership/group-events.ts";
+import { groupLimits } from "../../src/groups/group-events.ts";
 import { GroupClient, post } from "./group-client.ts";
 import { type Served, serve, until } from "./served.ts";
 

@@ -1,5 +1,5 @@
 /** The process groups of a node that is alone in its ring: what it submits comes back in order. */
-import { GroupClients } from "../../src/daemon/group-clients.ts";
+import { GroupClients } from "../../src/life/group-clients.ts";
 import type { RingConfiguration } from "../../src/membership/ring-events.ts";
 import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
 

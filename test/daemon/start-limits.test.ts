@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { serviceReplyText } from "../../src/daemon/operator-replies.ts";
+import { serviceReplyText } from "../../src/life/operator-replies.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { refused } from "../../src/model/request-outcome.ts";
 import { exampleService, exampleStatus } from "../control/fake-backend.ts";

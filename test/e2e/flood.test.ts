@@ -1,13 +1,13 @@
 /**
  * Somebody on the network of real daemons, without their key, sends one of them all it can: no
- * service moves, and at a usual rate the ring stays as it is. With a key file, and with the cluster's
- * name as key.
+ * service moves, and at a usual rate the ring stays as it is. With a key file, and with the name of
+ * the cluster as key.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clusterTag } from "../../src/io/frame-header.ts";
+import { clusterTag } from "../../src/io/frames/frame-header.ts";
 import type { Flood } from "../bench/flood-sender.ts";
 import { enterNamespaces } from "../netns/enter.ts";
 import { calmed } from "./calm-conf.ts";
@@ -23,9 +23,9 @@ const target = 1;
 const floodMs = 3000;
 const usualRate = 6000;
 /**
- * More would starve this machine, which other tests use as well: `npm run bench -- flood` does. While
- * those keep both cores busy the kernel throws away tokens among so many frames, and no daemon can
- * tell that from a lost token; so at this rate the ring may change, and the services may not move.
+ * More would starve this machine, which other tests use as well: `npm run bench -- flood` does.
+ * While those keep both cores busy the kernel throws away tokens among so many frames, and no
+ * daemon can tell that from a lost token; so the ring may change at this rate, and no service move.
  */
 const highRate = 10_000;
 const tag = clusterTag("qpid-test", 55_582);

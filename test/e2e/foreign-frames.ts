@@ -5,10 +5,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { gcmCiphers } from "../../src/io/frame-cipher.ts";
-import { clusterTag } from "../../src/io/frame-header.ts";
-import { SealedFrames } from "../../src/io/frame-seal.ts";
-import { keyFromName } from "../../src/io/key-file.ts";
+import { gcmCiphers } from "../../src/io/frames/frame-cipher.ts";
+import { clusterTag } from "../../src/io/frames/frame-header.ts";
+import { SealedFrames } from "../../src/io/frames/frame-seal.ts";
+import { keyFromName } from "../../src/io/frames/key-file.ts";
 import { encodeMessage } from "../../src/membership/wire.ts";
 import { parseIncarnation, parseNodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";

@@ -10,7 +10,7 @@ const { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } = await imp
 const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
 const { GroupClient, post } = await import("../control/group-client.ts");
-const { groupLimits } = await import("../../src/membership/group-events.ts");
+const { groupLimits } = await import("../../src/groups/group-events.ts");
 const { primary, project, publishedConf, RealCluster } = await import("./real-cluster.ts");
 
 type Client = InstanceType<typeof GroupClient>;

@@ -14,7 +14,7 @@ const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
 const { serviceAddress } = await import("../netns/node-files.ts");
 const { RealCluster } = await import("./real-cluster.ts");
-const { findTool } = await import("../../src/io/system-command.ts");
+const { findTool } = await import("../../src/io/processes/system-command.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
 const directory = mkdtempSync(join(tmpdir(), "clusterd-late-"));

@@ -3,10 +3,10 @@
  * `liar.js OWN-ADDRESS GROUP PORT MILLISECONDS NODE-ADDRESS…`
  */
 import { createSocket } from "node:dgram";
-import { gcmCiphers } from "../../src/io/frame-cipher.ts";
-import { clusterTag } from "../../src/io/frame-header.ts";
-import { SealedFrames } from "../../src/io/frame-seal.ts";
-import { keyFromName } from "../../src/io/key-file.ts";
+import { gcmCiphers } from "../../src/io/frames/frame-cipher.ts";
+import { clusterTag } from "../../src/io/frames/frame-header.ts";
+import { SealedFrames } from "../../src/io/frames/frame-seal.ts";
+import { keyFromName } from "../../src/io/frames/key-file.ts";
 import {
   decodeMessage,
   encodeMessage,

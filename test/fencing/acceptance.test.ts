@@ -4,7 +4,7 @@
  */
 import { test } from "tap";
 import { formatDomain } from "../../src/cli/fence-text.ts";
-import { OperatorFencing } from "../../src/daemon/operator-fencing.ts";
+import { OperatorFencing } from "../../src/life/operator-fencing.ts";
 import type { FencingConf, QuorumConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
 import { Cluster, id } from "../sim/cluster.ts";

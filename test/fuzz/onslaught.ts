@@ -5,9 +5,9 @@
  * Broken are: any exception, a step that takes long, more messages held than the window permits,
  * and a ring that is not formed when the attacker has gone.
  */
-import { gcmCiphers } from "../../src/io/frame-cipher.ts";
-import { SealedFrames } from "../../src/io/frame-seal.ts";
-import { keyFromName } from "../../src/io/key-file.ts";
+import { gcmCiphers } from "../../src/io/frames/frame-cipher.ts";
+import { SealedFrames } from "../../src/io/frames/frame-seal.ts";
+import { keyFromName } from "../../src/io/frames/key-file.ts";
 import { Ring } from "../../src/membership/ring.ts";
 import type { RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
 import { retransmitWindow } from "../../src/membership/sort-queue.ts";

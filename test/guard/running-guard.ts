@@ -12,8 +12,8 @@ import {
   type GuardOrder,
   type WatchOrder,
 } from "../../src/guard/guard-messages.ts";
-import { SystemProcesses } from "../../src/io/process-runner.ts";
-import { trackingVariables } from "../../src/io/tracked-processes.ts";
+import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
+import { trackingVariables } from "../../src/io/processes/tracked-processes.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { ip } from "../io/namespace.ts";
 import { until } from "../io/waiting.ts";

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import { LinuxWatchdog } from "../../src/io/linux-watchdog.ts";
+import { LinuxWatchdog } from "../../src/io/host/linux-watchdog.ts";
 import type { Watchdog } from "../../src/io/ports.ts";
 import { loadSystemCalls } from "../../src/io/system-calls.ts";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import { AddressClaims } from "../../src/io/address-claims.ts";
+import { AddressClaims } from "../../src/io/files/address-claims.ts";
 
 function directory(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), "clusterd-claims-"));

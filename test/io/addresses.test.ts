@@ -1,8 +1,8 @@
 /** The contract of `Addresses`, held against netlink and against the command `ip`. */
 import { writeFileSync } from "node:fs";
 import { t as suite, test } from "tap";
-import { IpAddresses } from "../../src/io/ip-addresses.ts";
-import { NetlinkAddresses } from "../../src/io/netlink-addresses.ts";
+import { IpAddresses } from "../../src/io/network/ip-addresses.ts";
+import { NetlinkAddresses } from "../../src/io/network/netlink-addresses.ts";
 import type { Addresses, NetworkInterface } from "../../src/io/network-ports.ts";
 import type { AddressOrder } from "../../src/model/agent-orders.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";

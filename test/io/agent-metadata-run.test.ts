@@ -2,7 +2,11 @@
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { askDirectory, askFile, askWholeDirectory } from "../../src/io/agent-metadata-run.ts";
+import {
+  askDirectory,
+  askFile,
+  askWholeDirectory,
+} from "../../src/io/processes/agent-metadata-run.ts";
 import { isAlive } from "../netns/child.ts";
 import { until } from "../netns/until.ts";
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import { replaceWhole } from "../../src/io/atomic-file.ts";
+import { replaceWhole } from "../../src/io/files/atomic-file.ts";
 
 async function directory(t: Test): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "clusterd-file-"));

@@ -1,8 +1,8 @@
 import { test } from "tap";
-import { type FrameCipher, gcmCiphers } from "../../src/io/frame-cipher.ts";
-import { headerBytes } from "../../src/io/frame-header.ts";
-import { keyFromName } from "../../src/io/key-file.ts";
-import { loadNativeGcm } from "../../src/io/native-gcm.ts";
+import { type FrameCipher, gcmCiphers } from "../../src/io/frames/frame-cipher.ts";
+import { headerBytes } from "../../src/io/frames/frame-header.ts";
+import { keyFromName } from "../../src/io/frames/key-file.ts";
+import { loadNativeGcm } from "../../src/io/frames/native-gcm.ts";
 
 const native = await loadNativeGcm();
 const owner = { node: 2, incarnation: 1000 };

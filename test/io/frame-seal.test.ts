@@ -4,10 +4,15 @@
  */
 import fc from "fast-check";
 import { test } from "tap";
-import { gcmCiphers, plainCiphers } from "../../src/io/frame-cipher.ts";
-import { clusterTag, decodeHeader, encodeHeader, framesIn } from "../../src/io/frame-header.ts";
-import { SealedFrames } from "../../src/io/frame-seal.ts";
-import { keyFromName } from "../../src/io/key-file.ts";
+import { gcmCiphers, plainCiphers } from "../../src/io/frames/frame-cipher.ts";
+import {
+  clusterTag,
+  decodeHeader,
+  encodeHeader,
+  framesIn,
+} from "../../src/io/frames/frame-header.ts";
+import { SealedFrames } from "../../src/io/frames/frame-seal.ts";
+import { keyFromName } from "../../src/io/frames/key-file.ts";
 import type { SealReply, SealVerdict } from "../../src/io/ports.ts";
 import {
   type Incarnation,

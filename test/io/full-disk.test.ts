@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { t as suite, type Test, test } from "tap";
-import { AddressClaims } from "../../src/io/address-claims.ts";
-import { replaceWhole } from "../../src/io/atomic-file.ts";
-import { FileStore } from "../../src/io/file-store.ts";
+import { AddressClaims } from "../../src/io/files/address-claims.ts";
+import { replaceWhole } from "../../src/io/files/atomic-file.ts";
+import { FileStore } from "../../src/io/files/file-store.ts";
 import { ms } from "../../src/model/time.ts";
 import { inNamespace, insideNamespace, namespaceProblem } from "./namespace.ts";
 

@@ -1,6 +1,6 @@
 /** The hello of the frame seal: its bytes are those of the protocol's description. */
 import { test } from "tap";
-import { challengeBytes, decodeHello, encodeHello } from "../../src/io/hello-payload.ts";
+import { challengeBytes, decodeHello, encodeHello } from "../../src/io/frames/hello-payload.ts";
 import { clusterd } from "../../src/membership/ring-codec.js";
 
 const challenge = Buffer.alloc(challengeBytes, "c");

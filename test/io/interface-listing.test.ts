@@ -1,5 +1,5 @@
 import { test } from "tap";
-import { parseInterfaces, parseMonitorLine } from "../../src/io/interface-listing.ts";
+import { parseInterfaces, parseMonitorLine } from "../../src/io/network/interface-listing.ts";
 
 const listing = JSON.stringify([
   {

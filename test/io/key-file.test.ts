@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import { keyFromFile, keyFromName, writeNewKey } from "../../src/io/key-file.ts";
+import { keyFromFile, keyFromName, writeNewKey } from "../../src/io/frames/key-file.ts";
 import { run } from "../cli/spawned.ts";
 
 async function directory(t: Test): Promise<string> {

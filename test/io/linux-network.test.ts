@@ -4,20 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Test, test } from "tap";
-import { type AnnounceMeans, Announcer, chooseAnnounceMeans } from "../../src/io/arp.ts";
-import { IpAddresses, listInterfaces } from "../../src/io/ip-addresses.ts";
+import { type AnnounceMeans, Announcer, chooseAnnounceMeans } from "../../src/io/network/arp.ts";
+import { IpAddresses, listInterfaces } from "../../src/io/network/ip-addresses.ts";
 import {
   type AddressMeans,
   addressMeansText,
   LinuxNetwork,
   openAddresses,
-} from "../../src/io/linux-network.ts";
+} from "../../src/io/network/linux-network.ts";
 import {
   advertisedMac,
   decodeArp,
   inet6Address,
   linkAddress,
-} from "../../src/io/neighbour-packets.ts";
+} from "../../src/io/network/neighbour-packets.ts";
 import type { LinkEvent, NetworkInterface } from "../../src/io/network-ports.ts";
 import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts";
 import type { AddressOrder } from "../../src/model/agent-orders.ts";

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
 import { systemClock } from "../../src/io/clock.ts";
-import { formatFor, formatLogText } from "../../src/io/log-lines.ts";
-import { LineLog, type LogOptions } from "../../src/io/log-sink.ts";
+import { formatFor, formatLogText } from "../../src/io/log/log-lines.ts";
+import { LineLog, type LogOptions } from "../../src/io/log/log-sink.ts";
 import { ms } from "../../src/model/time.ts";
 import { until } from "./waiting.ts";
 

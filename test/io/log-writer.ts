@@ -1,6 +1,6 @@
 /** Writes the log in ways that are told on the command line; run by the log's tests. */
 import { systemClock } from "../../src/io/clock.ts";
-import { LineLog } from "../../src/io/log-sink.ts";
+import { LineLog } from "../../src/io/log/log-sink.ts";
 
 const priority = { totem: "debug", quorum: "debug", fencing: "debug", services: "debug" } as const;
 const log = new LineLog({

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { MachineMemory, type MemoryFacts } from "../../src/io/machine-memory.ts";
+import { MachineMemory, type MemoryFacts } from "../../src/io/files/machine-memory.ts";
 import { ms } from "../../src/model/time.ts";
 import { node } from "../membership/frames.ts";
 

@@ -8,7 +8,7 @@ import {
   encodeSolicitation,
   linkAddress,
   solicitedGroup,
-} from "../../src/io/neighbour-packets.ts";
+} from "../../src/io/network/neighbour-packets.ts";
 
 const mac = "02:fc:00:00:00:01";
 const parties = {

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import { NotifySocket } from "../../src/io/notify-socket.ts";
+import { NotifySocket } from "../../src/io/host/notify-socket.ts";
+import { findTool } from "../../src/io/processes/system-command.ts";
 import { loadSystemCalls } from "../../src/io/system-calls.ts";
-import { findTool } from "../../src/io/system-command.ts";
 import { listenerCommand, listenerProblem } from "./notify-listener.ts";
 import { until } from "./waiting.ts";
 

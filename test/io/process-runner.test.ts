@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Test, test } from "tap";
 import type { ProcessOrder } from "../../src/io/ports.ts";
-import { SystemProcesses } from "../../src/io/process-runner.ts";
-import { trackingVariables } from "../../src/io/tracked-processes.ts";
+import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
+import { trackingVariables } from "../../src/io/processes/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
 import { until } from "./waiting.ts";

@@ -1,5 +1,5 @@
 import { test } from "tap";
-import { ReplayWindow, replayWindowFrames } from "../../src/io/replay-window.ts";
+import { ReplayWindow, replayWindowFrames } from "../../src/io/frames/replay-window.ts";
 
 test("counters below one, fractions and beyond 2^53 are never admitted", (t) => {
   const window = new ReplayWindow();

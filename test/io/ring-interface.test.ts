@@ -1,6 +1,6 @@
 import { test } from "tap";
+import { UdpTransport } from "../../src/io/network/udp-transport.ts";
 import type { SystemCalls } from "../../src/io/system-calls.ts";
-import { UdpTransport } from "../../src/io/udp-transport.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
 import { transportModes } from "./transport-modes.ts";
 import { until } from "./waiting.ts";

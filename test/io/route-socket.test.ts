@@ -1,6 +1,6 @@
 /** A kernel that answers badly: the list is whole in the end, or there is none. */
 import { test } from "tap";
-import { type RouteCalls, RouteSocket } from "../../src/io/route-socket.ts";
+import { type RouteCalls, RouteSocket } from "../../src/io/network/route-socket.ts";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";
 
 const [eintr, eagain, enobufs, ebusy] = [4, 11, 105, 16];

@@ -1,9 +1,9 @@
 /** Two processes with one node id, as the frame seal of a third node sees them. */
 import { test } from "tap";
-import { gcmCiphers } from "../../src/io/frame-cipher.ts";
-import { clusterTag } from "../../src/io/frame-header.ts";
-import { SealedFrames } from "../../src/io/frame-seal.ts";
-import { keyFromName } from "../../src/io/key-file.ts";
+import { gcmCiphers } from "../../src/io/frames/frame-cipher.ts";
+import { clusterTag } from "../../src/io/frames/frame-header.ts";
+import { SealedFrames } from "../../src/io/frames/frame-seal.ts";
+import { keyFromName } from "../../src/io/frames/key-file.ts";
 import type { SealVerdict } from "../../src/io/ports.ts";
 import { parseIncarnation } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";

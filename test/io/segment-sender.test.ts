@@ -1,5 +1,5 @@
 import { test } from "tap";
-import { SegmentSender } from "../../src/io/segment-sender.ts";
+import { SegmentSender } from "../../src/io/network/segment-sender.ts";
 import type { SystemCalls } from "../../src/io/system-calls.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 

@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import type { ProcessOrder } from "../../src/io/ports.ts";
-import { SystemProcesses } from "../../src/io/process-runner.ts";
-import { cgroupsAbove, makeServiceCgroups, ServiceCgroups } from "../../src/io/service-cgroups.ts";
-import { trackingVariables } from "../../src/io/tracked-processes.ts";
+import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
+import {
+  cgroupsAbove,
+  makeServiceCgroups,
+  ServiceCgroups,
+} from "../../src/io/processes/service-cgroups.ts";
+import { trackingVariables } from "../../src/io/processes/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { createCgroupTree, removeCgroupTree } from "../netns/node-cgroups.ts";

@@ -1,5 +1,5 @@
 /** Raises the bound without end and tells the parent each time it is durable; is killed. */
-import { FileStore } from "../../src/io/file-store.ts";
+import { FileStore } from "../../src/io/files/file-store.ts";
 import { ms } from "../../src/model/time.ts";
 
 const [, , directory = ""] = process.argv;

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
-import { leaveSweepNote, takeSweepNote } from "../../src/io/sweep-note.ts";
+import { leaveSweepNote, takeSweepNote } from "../../src/io/files/sweep-note.ts";
 
 const none = { ok: true, value: false };
 

@@ -1,9 +1,9 @@
 /** Who is found and killed, on a /proc that a test makes up: what no real one does on demand. */
 import { test } from "tap";
-import { isForeign, type Privileges } from "../../src/io/foreign-processes.ts";
-import { KernelFiles, type KernelLook } from "../../src/io/kernel-files.ts";
-import { traitsIn } from "../../src/io/process-traits.ts";
-import { TrackedProcesses } from "../../src/io/tracked-processes.ts";
+import { isForeign, type Privileges } from "../../src/io/processes/foreign-processes.ts";
+import { KernelFiles, type KernelLook } from "../../src/io/processes/kernel-files.ts";
+import { traitsIn } from "../../src/io/processes/process-traits.ts";
+import { TrackedProcesses } from "../../src/io/processes/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 

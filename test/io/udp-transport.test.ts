@@ -1,10 +1,10 @@
 import { test } from "tap";
-import type { SystemCalls } from "../../src/io/system-calls.ts";
 import {
   isLocalAddress,
   UdpTransport,
   type UdpTransportOptions,
-} from "../../src/io/udp-transport.ts";
+} from "../../src/io/network/udp-transport.ts";
+import type { SystemCalls } from "../../src/io/system-calls.ts";
 import { transportModes } from "./transport-modes.ts";
 import { until } from "./waiting.ts";
 

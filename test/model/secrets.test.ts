@@ -1,7 +1,7 @@
 /** Which names are secrets, and what of an agent's output may be repeated. */
 import { test } from "tap";
 import { isSecret, maskSecrets } from "../../src/model/secrets.ts";
-import { printableOutput } from "../../src/services/agent-output.ts";
+import { printableOutput } from "../../src/services/agents/agent-output.ts";
 
 test("the names of secrets of the agents that there are", async (t) => {
   const secrets = [

@@ -1,6 +1,6 @@
 /** What is shown of fencing while it goes on: rule 10. */
 import { test } from "tap";
-import { reportStatus } from "../../src/daemon/status-report.ts";
+import { reportStatus } from "../../src/life/status-report.ts";
 import { ms } from "../../src/model/time.ts";
 import { FencingProgress } from "../../src/node/fencing-progress.ts";
 import { method } from "../fencing/fence-cluster.ts";

@@ -5,7 +5,7 @@
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
 import { SafeWaitStart } from "../../src/node/safe-wait-start.ts";
-import type { Hello } from "../../src/services/table-sync.ts";
+import type { Hello } from "../../src/services/table/table-sync.ts";
 import { Cluster, id } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";

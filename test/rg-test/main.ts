@@ -1,5 +1,5 @@
 /** The classic format as a program: `test CONF`, `noop CONF ACTION TYPE NAME`, `delta OLD NEW`. */
-import { readText } from "../../src/io/text-file.ts";
+import { readText } from "../../src/io/files/text-file.ts";
 import { classicRgTest } from "./classic.ts";
 
 await classicRgTest(process.argv.slice(2), {

@@ -4,10 +4,10 @@ import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { AgentActionConf, AgentRun, ResourceConf } from "../../src/model/conf.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
-import { callAgent } from "../../src/services/agent-calls.ts";
-import type { AgentAction } from "../../src/services/call-place.ts";
-import { heldAddress, outlivesProcesses } from "../../src/services/held-resources.ts";
-import { enforcedLimitMs } from "../../src/services/status-checks.ts";
+import { callAgent } from "../../src/services/agents/agent-calls.ts";
+import type { AgentAction } from "../../src/services/agents/call-place.ts";
+import { heldAddress, outlivesProcesses } from "../../src/services/tree/held-resources.ts";
+import { enforcedLimitMs } from "../../src/services/tree/status-checks.ts";
 import { resource } from "../sim/sample-conf.ts";
 import { exited, nodeName, walkCall } from "./agent-driver.ts";
 

@@ -2,8 +2,8 @@
 import { test } from "tap";
 import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
-import { ServiceWorker } from "../../src/services/service-worker.ts";
-import { RunningResources } from "../../src/services/started-resources.ts";
+import { ServiceWorker } from "../../src/services/local/service-worker.ts";
+import { RunningResources } from "../../src/services/local/started-resources.ts";
 import { service } from "../sim/cluster.ts";
 import { ip, resource, sampleService, script } from "../sim/sample-conf.ts";
 import { done, exited, nodeName, nothingLeft, walkCall } from "./agent-driver.ts";

@@ -3,9 +3,9 @@
  */
 import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
-import type { LocalInput, LocalOutput } from "../../src/services/local-events.ts";
-import { LocalServices } from "../../src/services/local-services.ts";
-import { emptyChain, type Operation } from "../../src/services/service-state.ts";
+import type { LocalInput, LocalOutput } from "../../src/services/local/local-events.ts";
+import { LocalServices } from "../../src/services/local/local-services.ts";
+import { emptyChain, type Operation } from "../../src/services/table/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { exited, looksAtProcesses, nodeName, nothingLeft, orderWords } from "./agent-driver.ts";

@@ -1,8 +1,8 @@
 /** The services on one node: operations, checks, and the proof that nothing is left. */
 import { test } from "tap";
-import type { LocalInput, LocalOutput } from "../../src/services/local-events.ts";
-import { LocalServices } from "../../src/services/local-services.ts";
-import { emptyChain } from "../../src/services/service-state.ts";
+import type { LocalInput, LocalOutput } from "../../src/services/local/local-events.ts";
+import { LocalServices } from "../../src/services/local/local-services.ts";
+import { emptyChain } from "../../src/services/table/service-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { exited, looksAtProcesses, nodeName, nothingLeft } from "./agent-driver.ts";

@@ -1,9 +1,9 @@
 /** What goes on without quorum: on its node, and in the table to which the node comes back. */
 import { test } from "tap";
 import { parseNodeName } from "../../src/model/ids.ts";
-import type { LocalInput } from "../../src/services/local-events.ts";
-import { LocalServices } from "../../src/services/local-services.ts";
-import { emptyChain } from "../../src/services/service-state.ts";
+import type { LocalInput } from "../../src/services/local/local-events.ts";
+import { LocalServices } from "../../src/services/local/local-services.ts";
+import { emptyChain } from "../../src/services/table/service-state.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";

@@ -1,6 +1,6 @@
 import { test } from "tap";
 import type { FailoverDomainConf } from "../../src/model/conf.ts";
-import { missingScript } from "../../src/services/missing-scripts.ts";
+import { missingScript } from "../../src/services/tree/missing-scripts.ts";
 import { id } from "../sim/cluster.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 

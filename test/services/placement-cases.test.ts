@@ -6,8 +6,8 @@
 import { test } from "tap";
 import type { FailoverDomainConf, ServiceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
-import { ServiceTable } from "../../src/services/service-table.ts";
-import type { TableInput, TableOutput } from "../../src/services/table-events.ts";
+import { ServiceTable } from "../../src/services/table/service-table.ts";
+import type { TableInput, TableOutput } from "../../src/services/table/table-events.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";
 import { Random } from "../sim/random.ts";

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { test } from "tap";
 import type { FailoverDomainConf } from "../../src/model/conf.ts";
-import { rankCandidates, type Score, scoreNode } from "../../src/services/placement.ts";
+import { rankCandidates, type Score, scoreNode } from "../../src/services/table/placement.ts";
 import { id } from "../sim/cluster.ts";
 
 type Places = readonly (readonly [node: number, priority: number | null])[];

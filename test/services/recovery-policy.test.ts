@@ -6,7 +6,7 @@ import {
   chooseRecovery,
   mayLeaveNode,
   restartsInWindow,
-} from "../../src/services/recovery-policy.ts";
+} from "../../src/services/table/recovery-policy.ts";
 
 function policy(recovery: RecoveryPolicy, maxRestarts = 2, expireMs = 300_000) {
   return { recovery, maxRestarts, restartExpireMs: ms(expireMs) };

@@ -1,7 +1,7 @@
 /** The order of start and stop: the worked examples of rgmanager's agents, and its rules. */
 import { test } from "tap";
 import type { ResourceConf } from "../../src/model/conf.ts";
-import { startOrder, stopOrder } from "../../src/services/resource-tree.ts";
+import { startOrder, stopOrder } from "../../src/services/tree/resource-tree.ts";
 import { ip, resource, script } from "../sim/sample-conf.ts";
 
 function service(...children: readonly ResourceConf[]): ResourceConf {

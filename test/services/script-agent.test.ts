@@ -3,7 +3,7 @@ import { test } from "tap";
 import type { AgentReport } from "../../src/model/agent-orders.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
-import { callScript } from "../../src/services/script-agent.ts";
+import { callScript } from "../../src/services/agents/script-agent.ts";
 import { done, exited, walkCall } from "./agent-driver.ts";
 
 const file = "/etc/init.d/qpidd";

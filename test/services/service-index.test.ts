@@ -3,8 +3,12 @@ import fc from "fast-check";
 import { test } from "tap";
 import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
 import type { ServiceName } from "../../src/model/ids.ts";
-import { emptyChain, freshRecord, type ServiceRecord } from "../../src/services/service-state.ts";
-import { TableState } from "../../src/services/table-state.ts";
+import {
+  emptyChain,
+  freshRecord,
+  type ServiceRecord,
+} from "../../src/services/table/service-state.ts";
+import { TableState } from "../../src/services/table/table-state.ts";
 import { id, service } from "../sim/cluster.ts";
 import { sampleConf, sampleService } from "../sim/sample-conf.ts";
 

@@ -1,7 +1,7 @@
 /** What runs on a node is counted as a walk through all of its services would count it. */
 import fc from "fast-check";
 import { test } from "tap";
-import { RunningResources, StartedResources } from "../../src/services/started-resources.ts";
+import { RunningResources, StartedResources } from "../../src/services/local/started-resources.ts";
 import { script } from "../sim/sample-conf.ts";
 
 /** Two occurrences of one resource, and another one. */

@@ -2,7 +2,7 @@
 import { test } from "tap";
 import type { ActionOverride, ResourceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
-import { CheckClock, effectiveChecks } from "../../src/services/status-checks.ts";
+import { CheckClock, effectiveChecks } from "../../src/services/tree/status-checks.ts";
 import { ip, resource, script } from "../sim/sample-conf.ts";
 
 function status(rest: Partial<ActionOverride>): ActionOverride {

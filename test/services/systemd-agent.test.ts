@@ -3,8 +3,8 @@ import { test } from "tap";
 import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
-import { callAgent } from "../../src/services/agent-calls.ts";
-import type { AgentAction } from "../../src/services/call-place.ts";
+import { callAgent } from "../../src/services/agents/agent-calls.ts";
+import type { AgentAction } from "../../src/services/agents/call-place.ts";
 import { resource } from "../sim/sample-conf.ts";
 import { done, exited, nodeName, walkCall } from "./agent-driver.ts";
 

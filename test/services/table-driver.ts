@@ -7,10 +7,10 @@ import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
 import type { RequestOutcome } from "../../src/model/request-outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
-import type { ServiceMessage } from "../../src/services/service-messages.ts";
-import type { Operation, ServiceRecord } from "../../src/services/service-state.ts";
-import { ServiceTable } from "../../src/services/service-table.ts";
-import type { TableInput, TableOutput } from "../../src/services/table-events.ts";
+import type { ServiceMessage } from "../../src/services/table/service-messages.ts";
+import type { Operation, ServiceRecord } from "../../src/services/table/service-state.ts";
+import { ServiceTable } from "../../src/services/table/service-table.ts";
+import type { TableInput, TableOutput } from "../../src/services/table/table-events.ts";
 import { id, service } from "../sim/cluster.ts";
 import { outcomeWord } from "../sim/cluster-machine.ts";
 

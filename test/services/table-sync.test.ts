@@ -1,7 +1,7 @@
 /** Whose history counts after a configuration change, and who is not counted at all. */
 import fc from "fast-check";
 import { test } from "tap";
-import { concludeExchange, type Hello, type History } from "../../src/services/table-sync.ts";
+import { concludeExchange, type Hello, type History } from "../../src/services/table/table-sync.ts";
 import { id } from "../sim/cluster.ts";
 
 function history(ringSeq: number, version: number, digest = "a"): History {

@@ -5,9 +5,9 @@ import {
   type DiscoveredAgents,
   judgeAnswer,
   noAgents,
-} from "../../src/config/discovered-agents.ts";
+} from "../../src/config/agents/discovered-agents.ts";
 import type { ServicesConf } from "../../src/model/conf.ts";
-import { compareServices, compareTrees } from "../../src/services/tree-delta.ts";
+import { compareServices, compareTrees } from "../../src/services/tree/tree-delta.ts";
 import { parseClusterConf } from "../config/parsed-conf.ts";
 
 const metadata = (parameters: string) =>

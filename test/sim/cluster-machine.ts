@@ -1,6 +1,6 @@
 /** A machine of a simulated cluster, and the daemon on it. */
 
-import type { EventLoop } from "../../src/daemon/event-loop.ts";
+import type { EventLoop } from "../../src/life/event-loop.ts";
 import type { Acceptance } from "../../src/model/acceptance.ts";
 import {
   type NodeId,
@@ -64,7 +64,7 @@ export type Machine = {
   poweredAtMs: number;
 };
 
-/** What a life that begins now knows of earlier ones: as io/machine-memory.ts says. */
+/** What a life that begins now knows of earlier ones: as io/files/machine-memory.ts says. */
 export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine) {
   const atMs = memory.powerCuts === powerCuts ? clock.nowMs : poweredAtMs;
   return memory.known.map((one) => ({ ...one, atMs }));

@@ -81,7 +81,7 @@ const blindLeaseMutants = since(
   blindLeaseSeedMin,
   mutant("lease", "a look that failed counts as clean", [
     {
-      file: "services/service-worker.js",
+      file: "services/local/service-worker.js",
       find: "if (report.unseen.length > 0)",
       replace: "if (false)",
     },
@@ -110,14 +110,14 @@ const blindServiceMutants = since(
   blindServiceSeedMin,
   mutant("services", "a stop that nobody could look at has succeeded", [
     {
-      file: "services/leftovers.js",
+      file: "services/local/leftovers.js",
       find: "if (report.unseen.length === 0)",
       replace: "if (true)",
     },
   ]),
   mutant("services", "a stop is believed though its processes live", [
     {
-      file: "services/leftovers.js",
+      file: "services/local/leftovers.js",
       find: "if (!runsProcesses(conf))",
       replace: "if (!doubtful)",
     },
@@ -134,61 +134,61 @@ const serviceMutants: readonly Mutant[] = [
   ]),
   mutant("services", "nobody asks who might be running it unseen", [
     {
-      file: "services/evaluation.js",
+      file: "services/table/evaluation.js",
       find: "if (unknown.length > 0) {",
       replace: "if (false) {",
     },
   ]),
   mutant("services", "a failed stop counts as a stop", [
     {
-      file: "services/operation-results.js",
+      file: "services/table/operation-results.js",
       find: 'else if (message.outcome === "ok") {',
       replace: "else if (true) {",
     },
   ]),
   mutant("services", "what a lost node holds may be touched before it is fenced", [
     {
-      file: "services/table-state.js",
+      file: "services/table/table-state.js",
       find: 'return phase === "lost" || phase === "joined" ? holder : null;',
       replace: "return null;",
     },
   ]),
   mutant("services", "the end of any node frees what could not be stopped on another", [
     {
-      file: "services/lost-node.js",
+      file: "services/table/lost-node.js",
       find: 'service.state !== "failed" || service.lastOwner !== node',
       replace: 'service.state !== "failed"',
     },
   ]),
   mutant("services", "a stop that there was no room for counts as a stop", [
     {
-      file: "services/service-worker.js",
+      file: "services/local/service-worker.js",
       find: 'patience: stops || action === "status" ? "lasting" : "short"',
       replace: 'patience: "short"',
     },
     {
-      file: "services/service-worker.js",
+      file: "services/local/service-worker.js",
       find: "(nothing && !this.#started.has(resource))",
       replace: "nothing",
     },
   ]),
   mutant("services", "a restricted domain is only preferred", [
     {
-      file: "services/placement.js",
+      file: "services/table/placement.js",
       find: "if (domain.restricted)",
       replace: "if (false)",
     },
   ]),
   mutant("services", "exclusive services share a node with others", [
     {
-      file: "services/table-state.js",
+      file: "services/table/table-state.js",
       find: "const alone = !this.index.ownsOthers(node, name);",
       replace: "const alone = true;",
     },
   ]),
   mutant("services", "a start that failed is not cleaned up", [
     {
-      file: "services/operation-results.js",
+      file: "services/table/operation-results.js",
       find: "onStartFailed(draft, service, { op, text: message.text });",
       replace: "onStopped(draft, service, { ...op, goal: { type: 'next' } });",
     },
@@ -202,14 +202,14 @@ const serviceMutants: readonly Mutant[] = [
   ]),
   mutant("services", "an unlock is granted and forgotten", [
     {
-      file: "services/freeze-and-lock.js",
+      file: "services/table/freeze-and-lock.js",
       find: "draft.locked = locked;",
       replace: "draft.locked = true;",
     },
   ]),
   mutant("services", "an unfreeze is granted and forgotten", [
     {
-      file: "services/freeze-and-lock.js",
+      file: "services/table/freeze-and-lock.js",
       find: "frozen: false",
       replace: "frozen: service.frozen",
     },
@@ -282,14 +282,14 @@ const outageMutants: readonly Mutant[] = [
   ]),
   mutant("outage", "whoever was quorate meanwhile had something that floats at work", [
     {
-      file: "services/service-table.js",
+      file: "services/table/service-table.js",
       find: "this.#draft.worked ||= this.#draft.mayWork;",
       replace: "this.#draft.worked = true;",
     },
   ]),
   mutant("outage", "a start that was declined was at work", [
     {
-      file: "services/operation-results.js",
+      file: "services/table/operation-results.js",
       find: 'if (message.outcome !== "declined")',
       replace: "if (true)",
     },
@@ -322,7 +322,7 @@ const cleanUpMutants: readonly Mutant[] = [
     30_400,
     mutant("outage", "what a member had in an earlier life is at work in this ring", [
       {
-        file: "services/table-state.js",
+        file: "services/table/table-state.js",
         find: 'this.node(holder).phase !== "joined" && ',
         replace: "",
       },
@@ -330,7 +330,7 @@ const cleanUpMutants: readonly Mutant[] = [
   ),
   mutant("outage", "what is still being cleaned up is free for the others", [
     {
-      file: "services/clean-up.js",
+      file: "services/local/clean-up.js",
       find: "(place.job === null && !this.#waiting.includes(place))",
       replace: "true",
     },

@@ -2,9 +2,10 @@
  * A simulated cluster: cluster nodes on virtual time, over any membership layer, with virtual
  * machines below. Judges look at the machines after every step; they know no internals.
  */
-import { EventLoop, type NodeEnd, type NodeRequest } from "../../src/daemon/event-loop.ts";
+
 import { decodePayload } from "../../src/io/payload-codec.ts";
 import type { LogSink } from "../../src/io/ports.ts";
+import { EventLoop, type NodeEnd, type NodeRequest } from "../../src/life/event-loop.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
@@ -14,7 +15,7 @@ import type { CarriedOver } from "../../src/node/carried-over.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
-import type { ServiceRecord } from "../../src/services/service-state.ts";
+import type { ServiceRecord } from "../../src/services/table/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { AnswerBox, Machine, ReplyBox } from "./cluster-machine.ts";
 import { id, rememberedBy, service } from "./cluster-machine.ts";

@@ -2,9 +2,9 @@
  * Judges of process groups in a simulated cluster. They keep what each node's clients were told,
  * ring by ring, and hold the nodes against each other; they share no code with the groups.
  */
-import type { GroupEvent, GroupInput, GroupOutput } from "../../src/membership/group-events.ts";
+import type { GroupEvent, GroupInput, GroupOutput } from "../../src/groups/group-events.ts";
 import { formatRing } from "../../src/model/ids.ts";
-import { describeEvent } from "../membership/group-nodes.ts";
+import { describeEvent } from "../groups/group-nodes.ts";
 import type { GroupLife, GroupWitness } from "./grouped-membership.ts";
 import { Violation } from "./judges.ts";
 

@@ -3,8 +3,8 @@
  * one seed: clients come, send, leave and die while nodes and network fail; then all is healed, and
  * every node must know the same members, all of them alive.
  */
-import { groupLimits } from "../../src/membership/group-events.ts";
-import { group } from "../membership/group-nodes.ts";
+import { groupLimits } from "../../src/groups/group-events.ts";
+import { group } from "../groups/group-nodes.ts";
 import { Cluster } from "./cluster.ts";
 import { GroupJudge, observer, watched } from "./group-judge.ts";
 import { GroupedMembership, type GroupLife } from "./grouped-membership.ts";

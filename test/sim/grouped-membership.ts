@@ -2,10 +2,11 @@
  * Process groups between a membership layer and the cluster nodes of a simulation, wired as in the
  * daemon. Who looks on is told everything that a node's groups were given and have said.
  */
+
+import type { GroupAnswer, GroupInput, GroupOutput } from "../../src/groups/group-events.ts";
+import { isGroupFrame } from "../../src/groups/group-frames.ts";
+import { ProcessGroups } from "../../src/groups/process-groups.ts";
 import { StepLoop } from "../../src/loop/step-loop.ts";
-import type { GroupAnswer, GroupInput, GroupOutput } from "../../src/membership/group-events.ts";
-import { isGroupFrame } from "../../src/membership/group-frames.ts";
-import { ProcessGroups } from "../../src/membership/process-groups.ts";
 import type { Lane } from "../../src/membership/ring-events.ts";
 import type { NodeId, RingId } from "../../src/model/ids.ts";
 import type { Membership, MembershipEvent } from "./membership.ts";

@@ -3,8 +3,8 @@
  * change of a machine, and share no code with the core.
  */
 import type { ServiceName } from "../../src/model/ids.ts";
-import type { ServiceRecord } from "../../src/services/service-state.ts";
-import type { ServiceTable } from "../../src/services/service-table.ts";
+import type { ServiceRecord } from "../../src/services/table/service-state.ts";
+import type { ServiceTable } from "../../src/services/table/service-table.ts";
 import type { Cluster } from "./cluster.ts";
 import { clonePlaces } from "./hostile-membership.ts";
 import { virtualAddress } from "./sample-conf.ts";

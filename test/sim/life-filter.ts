@@ -1,9 +1,9 @@
 /**
  * What the seal does for a ring, on virtual frames: of which life of each node frames are let in.
- * The decisions are the real ones (io/life-contest.ts); that a life answers a challenge is given by
- * the caller.
+ * The decisions are the real ones (io/frames/life-contest.ts); the caller says whether a life
+ * answers a challenge.
  */
-import { type ContestedLife, LifeContest } from "../../src/io/life-contest.ts";
+import { type ContestedLife, LifeContest } from "../../src/io/frames/life-contest.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
-import type { ServiceRecord } from "../../src/services/service-state.ts";
+import type { ServiceRecord } from "../../src/services/table/service-state.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   judgeRecordAtRest,

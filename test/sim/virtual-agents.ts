@@ -1,5 +1,5 @@
 /** What a simulated node has done by agents: on its virtual host, and to its peers by fencing. */
-import type { NodeAgents } from "../../src/daemon/node-agents.ts";
+import type { NodeAgents } from "../../src/life/node-agents.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterOptions } from "./cluster-options.ts";

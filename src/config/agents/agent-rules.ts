@@ -1,0 +1,203 @@
+/**
+ * The rule of each resource element: built in, or made from the metadata of the agent that this
+ * machine has.
+ * Does not run agents; whether a resource is well defined is checked elsewhere.
+ * Source: rgmanager resrules.c: load_resource_rules, store_rule; the OCF resource agent API 1.1.
+ * Deviation: an agent that is there and cannot be used costs its resources, on this node only.
+ * Tested in: test/config/agent-elements.test.ts
+ * RULE1  A resource whose agent cannot be used is still a resource: the services of a configuration
+ *     do not depend on what is installed on the node that reads it.
+ */
+import type { AgentActionConf, AgentRun } from "../../model/conf.ts";
+import { ms } from "../../model/time.ts";
+import type { Report } from "../text/complaint.ts";
+import { attributeOf, placeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import { nameList, parseFlag } from "../text/value-text.ts";
+import { type AgentRule, ocfRule, systemdRule } from "./agent-tables.ts";
+import type { DiscoveredAgents, FoundAgent } from "./discovered-agents.ts";
+import { holdsMore, needsPacemaker, shareableAgents } from "./ocf-lists.ts";
+import { reservedParameters } from "./ocf-params.ts";
+import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
+
+const ocfTimeoutMs = ms(20_000);
+const ocfIntervalMs = ms(10_000);
+
+export class AgentRules {
+  readonly #builtIn: ReadonlyMap<string, AgentRule>;
+  readonly #found: DiscoveredAgents;
+  readonly #native: boolean;
+  readonly #complained = new Set<string>();
+
+  /** Not `native`: agents of the directory replace built-in ones. */
+  constructor(
+    builtIn: readonly AgentRule[],
+    found: DiscoveredAgents,
+    options: { readonly native: boolean },
+  ) {
+    this.#builtIn = new Map(builtIn.map((rule) => [rule.type, rule]));
+    this.#found = found;
+    this.#native = options.native;
+  }
+
+  /** Null: there is no agent of that type, which has been complained about. */
+  ruleFor(section: Section, report: Report): AgentRule | null {
+    const { name } = section.element;
+    if (name === ocfRule.type) return this.#ofOcf(section, report);
+    if (name === systemdRule.type) return ofSystemd(section);
+    const own = this.#builtIn.get(name);
+    const found = this.#found.byType.get(name);
+    if (own !== undefined && (this.#native || found === undefined)) return own;
+    if (found !== undefined) return this.#ofDirectory(section, found, report);
+    const known = [
+      ...this.#builtIn.keys(),
+      ocfRule.type,
+      systemdRule.type,
+      ...[...this.#found.byType.keys()].filter((type) => !this.#builtIn.has(type)),
+    ];
+    report.error(placeOf(section), {
+      type: "unknown-element",
+      problem: `no resource agent "${name}"`,
+      allowed: `known types: ${nameList(known)}; searched: ${this.#found.directory}`,
+    });
+    return null;
+  }
+
+  /** Those that clusterd has built in, whichever agent is used. */
+  ownDefaults(type: string): readonly (readonly [string, string])[] {
+    const parameters = this.#builtIn.get(type)?.parameters ?? [];
+    return parameters.flatMap((one) =>
+      one.default === undefined ? [] : [[one.name, one.default] as const],
+    );
+  }
+
+  #ofDirectory(section: Section, found: FoundAgent, report: Report): AgentRule {
+    const type = section.element.name;
+    if (found.type === "unusable") {
+      const why = this.#complain(section, { what: `resource agent "${type}"`, found }, report);
+      return unusable(section, why);
+    }
+    const { metadata, file } = found;
+    const { instancesMax, parameters, actions, children } = metadata;
+    const runs = { dialect: "rgmanager", file, directory: this.#found.directory } as const;
+    const agent = { runs, actions, children, ...holding({ dialect: "rgmanager", type }) };
+    const others = "ignored-with-warning";
+    return { type, instancesMax, parameters, actions, agent, others };
+  }
+
+  #ofOcf(section: Section, report: Report): AgentRule {
+    const name = ocfAgentName(attributeOf(section, "agent") ?? "");
+    // A reference, or a definition whose fault is complained about where values are checked.
+    if (name === null) return { ...ocfRule, ...without("no agent is named"), others: "passed" };
+    const searched = `${this.#found.ocfRoot}/resource.d`;
+    const found = this.#found.ocf.get(name) ?? {
+      type: "unusable",
+      file: null,
+      problem: {
+        cause: "it is not installed",
+        remedy: `install it on this node (Debian: package resource-agents); searched: ${searched}`,
+      },
+    };
+    const instancesMax = shareableAgents.includes(name) ? null : 1;
+    if (found.type === "unusable") {
+      const why = this.#complain(section, { what: `OCF agent ${name}`, found }, report);
+      return { ...ocfRule, ...without(why), instancesMax, others: "passed" };
+    }
+    const promotable = parseFlag(attributeOf(section, "allow_promotable") ?? "") === true;
+    const missing = promotable ? null : needsPacemaker(name, section);
+    if (missing !== null) {
+      const why = this.#refusePromotable(section, { name, missing }, report);
+      return { ...ocfRule, ...without(why), instancesMax, others: "passed" };
+    }
+    const { metadata, file } = found;
+    const [provider = "", type = ""] = name.split(":");
+    const runs = { dialect: "ocf", file, root: this.#found.ocfRoot, provider, type } as const;
+    const actions = ocfActions(metadata.actions);
+    const parameters = metadata.parameters.map((one) =>
+      reservedParameters.includes(one.name) ? { ...one, name: `param.${one.name}` } : one,
+    );
+    return {
+      type: ocfRule.type,
+      instancesMax,
+      parameters: [...ocfRule.parameters, ...parameters],
+      actions,
+      agent: { runs, actions, children: [], ...holding({ dialect: "ocf", name }) },
+      others: "passed-with-warning",
+    };
+  }
+
+  /** Once for each agent; returns what is said when the resource should be started. */
+  #complain(
+    section: Section,
+    about: { readonly what: string; readonly found: FoundAgent & { readonly type: "unusable" } },
+    report: Report,
+  ): string {
+    const { what, found } = about;
+    const { cause, remedy } = found.problem;
+    const where = found.file === null ? "" : `${found.file}: `;
+    const problem = `${what} cannot be used: ${where}${cause}`;
+    if (!this.#complained.has(what)) {
+      this.#complained.add(what);
+      const allowed = `${remedy}; until then its services cannot run on this node`;
+      report.error(placeOf(section), { type: "agent", problem, allowed });
+    }
+    return problem;
+  }
+
+  #refusePromotable(
+    section: Section,
+    about: { readonly name: string; readonly missing: string },
+    report: Report,
+  ): string {
+    const problem = `OCF agent ${about.name} ${about.missing}`;
+    const allowed = 'allow_promotable="1" runs it all the same';
+    report.error(placeOfAttribute(section, "agent"), { type: "agent", problem, allowed });
+    return problem;
+  }
+}
+
+function ofSystemd(section: Section): AgentRule {
+  const unit = unitName(attributeOf(section, "unit") ?? "") ?? "";
+  const runs: AgentRun = { dialect: "systemd", unit };
+  const { actions } = systemdRule;
+  const held = holding({ dialect: "systemd", unit });
+  return { ...systemdRule, agent: { runs, actions, children: [], ...held } };
+}
+
+function holding(of: Parameters<typeof holdsMore>[0]): { readonly holds?: true } {
+  return holdsMore(of) ? { holds: true } : {};
+}
+
+function without(why: string): Pick<AgentRule, "agent"> & { readonly agent: object } {
+  return { agent: { runs: { dialect: "none", why }, actions: [], children: [] } };
+}
+
+/** Without metadata nobody knows which attribute names the resource: it is called so mostly. */
+function unusable(section: Section, why: string): AgentRule {
+  const { attributes, name: type } = section.element;
+  const named = attributeOf(section, "name") !== null || attributeOf(section, "ref") !== null;
+  const primary = named ? "name" : (attributes[0]?.name ?? "name");
+  const parameters = [{ name: primary, kind: { type: "text" }, primary: true }] as const;
+  const rule = { type, instancesMax: null, parameters, actions: [], ...without(why) };
+  return { ...rule, others: "passed" };
+}
+
+/** `monitor` becomes `status`; every agent is checked, and every action has a time limit. */
+function ocfActions(actions: readonly AgentActionConf[]): readonly AgentActionConf[] {
+  const limited = actions.map((one) =>
+    one.timeoutMs > 0 ? one : { ...one, timeoutMs: ocfTimeoutMs },
+  );
+  const checks = limited
+    .filter(({ name }) => name === "monitor")
+    .map((one) => ({ ...one, name: "status" }));
+  const scheduled = checks.some(({ intervalMs }) => intervalMs !== null);
+  const standard = { name: "status", depth: 0, intervalMs: ocfIntervalMs, timeoutMs: ocfTimeoutMs };
+  const missing = ["start", "stop"]
+    .filter((name) => !limited.some((one) => one.name === name))
+    .map((name) => ({ name, depth: 0, intervalMs: null, timeoutMs: ocfTimeoutMs }));
+  const others = limited.filter(({ name }) => name !== "monitor" && name !== "status");
+  return [
+    ...others,
+    ...missing,
+    ...(scheduled ? checks : [...checks.filter(({ depth }) => depth !== 0), standard]),
+  ];
+}

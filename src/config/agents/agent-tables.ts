@@ -1,0 +1,166 @@
+/**
+ * The metadata of the agents that clusterd has built in: parameters and actions of `service`,
+ * `script`, `ip` and `systemd`, as tables, and what all `ocf` elements have in common.
+ * Does not know how an agent is run.
+ * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
+ * Deviations: `retry_delay` is an addition; values are checked by kind.
+ * Tested in: test/config/conf-values.test.ts
+ */
+import { builtInChecks, type CheckRule } from "../../model/built-in-checks.ts";
+import type { AgentActionConf, AgentConf } from "../../model/conf.ts";
+import { ms } from "../../model/time.ts";
+
+export type ValueKind =
+  | { readonly type: "text" }
+  | { readonly type: "flag" }
+  /** A boolean, or a number, of which any above zero means yes. */
+  | { readonly type: "flag-or-number" }
+  | { readonly type: "duration" }
+  | { readonly type: "path" }
+  | { readonly type: "address" }
+  | { readonly type: "integer"; readonly min: number; readonly max: number }
+  | { readonly type: "choice"; readonly words: readonly string[] }
+  /** `provider:type`. */
+  | { readonly type: "ocf-agent" }
+  /** Of systemd, with or without the suffix `.service`. */
+  | { readonly type: "unit" };
+
+export type AgentParameter = {
+  readonly name: string;
+  readonly kind: ValueKind;
+  /** The parameter that names the resource and that `ref` points to. */
+  readonly primary?: true;
+  readonly unique?: true;
+  readonly required?: true;
+  /** May change while the resource runs. */
+  readonly reconfig?: true;
+  readonly default?: string;
+  /** Unless given, taken from the nearest ancestor of that type; null: from the parent. */
+  readonly inherit?: { readonly type: string | null; readonly attribute: string };
+  /** The kind is what metadata state, which are often careless: a value of another is doubtful. */
+  readonly stated?: true;
+};
+
+export type AgentRule = {
+  /** Element name. */
+  readonly type: string;
+  /** How often one resource may be used in all services together; null: without limit. */
+  readonly instancesMax: number | null;
+  /** Primary first. */
+  readonly parameters: readonly AgentParameter[];
+  readonly actions: readonly AgentActionConf[];
+  /** Absent: built in. */
+  readonly agent?: AgentConf;
+  /** What becomes of an attribute without a parameter; absent: it is refused. */
+  readonly others?: "passed" | "passed-with-warning" | "ignored-with-warning";
+};
+
+const text: ValueKind = { type: "text" };
+const flag: ValueKind = { type: "flag" };
+
+const service: AgentRule = {
+  type: "service",
+  instancesMax: 1,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true, required: true },
+    { name: "domain", kind: text, reconfig: true },
+    { name: "autostart", kind: flag, reconfig: true, default: "1" },
+    { name: "exclusive", kind: { type: "flag-or-number" }, reconfig: true, default: "0" },
+    { name: "nfslock", kind: flag, default: "0" },
+    { name: "nfs_client_cache", kind: flag, default: "0" },
+    {
+      name: "recovery",
+      kind: { type: "choice", words: ["restart", "relocate", "disable", "restart-disable"] },
+      reconfig: true,
+      default: "restart",
+    },
+    { name: "depend", kind: text },
+    {
+      name: "depend_mode",
+      kind: { type: "choice", words: ["hard", "soft"] },
+      default: "hard",
+    },
+    { name: "max_restarts", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
+    { name: "restart_expire_time", kind: { type: "duration" }, default: "0" },
+    { name: "priority", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
+    { name: "retry_delay", kind: { type: "duration" } },
+  ],
+  actions: ["start", "stop", "reconfig", "recover", "reload"].map((name) => action(name, 5)),
+};
+
+const script: AgentRule = {
+  type: "script",
+  instancesMax: null,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true },
+    { name: "file", kind: { type: "path" }, unique: true, required: true },
+    { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
+  ],
+  actions: [action("start", 0), action("stop", 0), ...checkActions("script", [0])],
+};
+
+const ip: AgentRule = {
+  type: "ip",
+  instancesMax: 1,
+  parameters: [
+    { name: "address", kind: { type: "address" }, primary: true, unique: true },
+    { name: "family", kind: { type: "choice", words: ["auto", "inet", "inet6"] } },
+    { name: "monitor_link", kind: flag, default: "1" },
+    { name: "nfslock", kind: flag, inherit: { type: "service", attribute: "nfslock" } },
+    { name: "sleeptime", kind: { type: "integer", min: 0, max: 3600 } },
+    { name: "disable_rdisc", kind: flag },
+    { name: "prefer_interface", kind: text },
+  ],
+  actions: [action("start", 20), action("stop", 20), ...checkActions("ip", [10, 20])],
+};
+
+/** In the order in which messages list them. */
+export const builtInAgents: readonly AgentRule[] = [service, script, ip];
+
+/** An element of this type names its agent: its rule is made from that agent's metadata. */
+export const ocfRule: AgentRule = {
+  type: "ocf",
+  instancesMax: 1,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true },
+    { name: "agent", kind: { type: "ocf-agent" }, required: true },
+    { name: "allow_promotable", kind: flag },
+  ],
+  actions: [],
+};
+
+/** Of systemd the time-outs are limits. */
+export const systemdRule: AgentRule = {
+  type: "systemd",
+  instancesMax: null,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true },
+    { name: "unit", kind: { type: "unit" }, unique: true, required: true },
+    { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
+  ],
+  actions: [
+    action("start", 100),
+    action("stop", 100),
+    action("status", 10, { depth: 0, intervalMs: ms(10_000) }),
+  ],
+};
+
+export function primaryOf(rule: AgentRule): AgentParameter | null {
+  return rule.parameters.find((parameter) => parameter.primary === true) ?? null;
+}
+
+/** Both names of each check of a built-in type, with the time-outs of its depths. */
+function checkActions(
+  type: string,
+  timeoutsSeconds: readonly number[],
+): readonly AgentActionConf[] {
+  return ["status", "monitor"].flatMap((name) =>
+    builtInChecks(type).map((check, index) => action(name, timeoutsSeconds[index] ?? 0, check)),
+  );
+}
+
+function action(name: string, timeoutSeconds: number, check?: CheckRule): AgentActionConf {
+  const timeoutMs = ms(timeoutSeconds * 1000);
+  const { depth, intervalMs } = check ?? { depth: 0, intervalMs: null };
+  return { name, depth, intervalMs, timeoutMs };
+}

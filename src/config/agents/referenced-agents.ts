@@ -1,0 +1,70 @@
+/**
+ * Which external agents a configuration asks for, so that nothing else has to be run to be asked
+ * for its metadata.
+ * Complains about nothing: that is done when the configuration is read.
+ * Tested in: test/config/agent-elements.test.ts
+ */
+
+import {
+  attributeOf,
+  childSections,
+  onlySection,
+  rootSection,
+  type Section,
+} from "../text/section.ts";
+import { parseFlag } from "../text/value-text.ts";
+import type { ParsedXml } from "../text/xml.ts";
+import { builtInAgents, ocfRule, systemdRule } from "./agent-tables.ts";
+import { agentDirectoryDefault } from "./discovered-agents.ts";
+import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
+
+export type AgentsWanted = {
+  readonly directory: string;
+  /** Element names that are not built in. */
+  readonly types: readonly string[];
+  /** `provider:type`. */
+  readonly ocf: readonly string[];
+  /** Units of systemd, with suffix. */
+  readonly units: readonly string[];
+};
+
+const none: AgentsWanted = { directory: agentDirectoryDefault, types: [], ocf: [], units: [] };
+
+/** Elements below `<rm>` that are no resources and hold none. */
+const notResources = ["failoverdomains", "events", "action", "param", "vm"];
+
+/** Of a text that is no XML: none. */
+export function agentsWanted(parsed: ParsedXml): AgentsWanted {
+  if (!parsed.ok) return none;
+  const rm = onlySection(rootSection(parsed.value.root), "rm");
+  const native = parseFlag(attributeOf(rm, "native") ?? "") ?? true;
+  const given = attributeOf(rm, "agent_path") ?? "";
+  const known = [...(native ? builtInAgents : []), ocfRule, systemdRule].map(({ type }) => type);
+  const resources = resourcesBelow(rm);
+  const types = resources.map(({ element }) => element.name);
+  return {
+    directory: given.startsWith("/") ? given : agentDirectoryDefault,
+    types: distinct(types.filter((type) => !known.includes(type))),
+    ocf: distinct(valuesOf(resources, "ocf", "agent").map(ocfAgentName)),
+    units: distinct(valuesOf(resources, "systemd", "unit").map(unitName)),
+  };
+}
+
+function resourcesBelow(section: Section): readonly Section[] {
+  return childSections(section).flatMap((child) => {
+    const { name } = child.element;
+    if (notResources.includes(name)) return [];
+    const own = name === "resources" || name === "resource-defaults" ? [] : [child];
+    return [...own, ...resourcesBelow(child)];
+  });
+}
+
+function valuesOf(sections: readonly Section[], type: string, attribute: string) {
+  return sections
+    .filter(({ element }) => element.name === type)
+    .map((section) => attributeOf(section, attribute) ?? "");
+}
+
+function distinct(names: readonly (string | null)[]): readonly string[] {
+  return [...new Set(names.flatMap((name) => (name === null ? [] : [name])))];
+}

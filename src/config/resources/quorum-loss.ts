@@ -1,0 +1,59 @@
+/**
+ * What becomes of a service when its node loses quorum: whether another node could start it, or
+ * hold something of it, so that it must be stopped here.
+ * Looks at what the file says alone: all nodes must come to the same answer, whatever agents they
+ * have.
+ * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12, for what they hold.
+ * Deviation: rgmanager stops every service (`quorum_loss="stop-all"`). Where no other node may
+ * start a service, a stop protects nothing, and it destroys what a server has in memory only.
+ */
+import { addressAgents } from "../../model/address-holders.ts";
+import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../../model/conf.ts";
+import type { NodeId } from "../../model/ids.ts";
+import { holdsMore } from "../agents/ocf-lists.ts";
+import { ocfAgentName, unitName } from "../agents/unit-and-agent-names.ts";
+
+export const quorumLossWords = ["bound", "stop-all"] as const;
+
+/** The one node that may run the tree, which holds nothing exclusive; null: it floats. */
+export function boundNode(domain: FailoverDomainConf | null, tree: ResourceConf): NodeId | null {
+  if (domain === null || !domain.restricted) return null;
+  const [only, ...others] = domain.nodes;
+  if (only === undefined || others.length > 0) return null;
+  return tree.children.every(holdsNothing) ? only.node : null;
+}
+
+function holdsNothing(resource: ResourceConf): boolean {
+  return endsWithItsProcesses(resource) && resource.children.every(holdsNothing);
+}
+
+function endsWithItsProcesses({ type, written }: ResourceConf): boolean {
+  const values = new Map(written);
+  switch (type) {
+    case "script":
+      return true;
+    case "systemd": {
+      const unit = unitName(values.get("unit") ?? "");
+      return unit !== null && !holdsMore({ dialect: "systemd", unit });
+    }
+    case "ocf": {
+      const name = ocfAgentName(values.get("agent") ?? "");
+      if (name === null || holdsMore({ dialect: "ocf", name })) return false;
+      return !addressAgents.some((agent) => name === `heartbeat:${agent}`);
+    }
+    default:
+      return false;
+  }
+}
+
+/** For `--check`: what goes on and what is stopped, a line for each service. */
+export function quorumLossLines(
+  services: ServicesConf,
+  nameOf: (node: NodeId) => string,
+): readonly string[] {
+  return services.services.map(({ name, boundTo }) =>
+    boundTo === null
+      ? `${name} is stopped when its node loses quorum`
+      : `${name} goes on when ${nameOf(boundTo)} loses quorum: no other node may run it`,
+  );
+}

@@ -1,0 +1,222 @@
+/**
+ * The attributes of one resource element against the rule of its agent: kinds, required, unknown.
+ * Does not know references or the tree.
+ * Source: rgmanager reslist.c: load_resource.
+ * Deviations: unknown and empty attributes are complained about; values are checked by kind.
+ * Tested in: test/config/agent-elements.test.ts, test/config/complaints.test.ts
+ */
+import { parseAddressWithPrefix } from "../../model/numeric-address.ts";
+import { assertNever } from "../../model/outcome.ts";
+import {
+  type AgentParameter,
+  type AgentRule,
+  primaryOf,
+  type ValueKind,
+} from "../agents/agent-tables.ts";
+import { ocfAgentName, unitName } from "../agents/unit-and-agent-names.ts";
+import { complainUnknown } from "../sections/schema-check.ts";
+import type { Report, SourcePlace } from "../text/complaint.ts";
+import { nearestName } from "../text/nearest-name.ts";
+import { attributeOf, placeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import {
+  durationWords,
+  flagWords,
+  nameList,
+  parseDuration,
+  parseFlag,
+  parseInteger,
+  quotedUnlessSecret,
+} from "../text/value-text.ts";
+import { occurrenceAttributes } from "./occurrence-attributes.ts";
+
+/** Complains about the attributes of a definition; true when it can be used. */
+export function checkDefinition(section: Section, rule: AgentRule, report: Report): boolean {
+  let usable = true;
+  for (const parameter of rule.parameters) {
+    const value = attributeOf(section, parameter.name);
+    const needed = parameter.required === true || parameter.primary === true;
+    if (needed && (value === null || value === "")) {
+      const problem = `attribute ${parameter.name} is ${value === null ? "missing" : "empty"}`;
+      const allowed = `required; ${allowedFor(parameter.kind)}`;
+      const place = placeOfAttribute(section, parameter.name);
+      report.error(place, { type: "missing-attribute", problem, allowed });
+      usable = false;
+    } else if (value !== null && parameter.stated === true) {
+      doubtValue(section, parameter, report);
+    } else if (value !== null && !checkValue(section, parameter, report)) {
+      usable = false;
+    }
+  }
+  checkNames(section, rule, report);
+  if (rule.type === "ip" && rule.agent === undefined) checkFamily(section, report);
+  return usable;
+}
+
+/** `family` of an address says what the address itself says, or it is a mistake. */
+function checkFamily(section: Section, report: Report): void {
+  const wanted = attributeOf(section, "family") ?? "auto";
+  const address = parseAddressWithPrefix(attributeOf(section, "address") ?? "");
+  if (address === null || wanted === "auto") return;
+  const family = address.family === "ipv6" ? "inet6" : "inet";
+  if (wanted === family || !["inet", "inet6"].includes(wanted)) return;
+  const problem = `family is ${wanted}, but the address is of ${family}`;
+  const place = placeOfAttribute(section, "family");
+  report.error(place, { type: "conflict", problem, allowed: `family="auto" or "${family}"` });
+}
+
+/** Complains about everything beside `ref`: a reference cannot override its definition. */
+export function checkReference(section: Section, report: Report): void {
+  const beside = section.element.attributes.filter(
+    ({ name }) => name !== "ref" && !occurrenceAttributes.includes(name),
+  );
+  for (const { name } of beside) {
+    const problem = `${name} is ignored beside ref`;
+    const allowed = `define it with the <${section.element.name}> in <resources>`;
+    report.warning(placeOfAttribute(section, name), { type: "ignored", problem, allowed });
+  }
+}
+
+/** Checks the value of one attribute of a definition or of `<resource-defaults>`. */
+export function checkValue(
+  section: Section,
+  parameter: { readonly name: string; readonly kind: ValueKind },
+  report: Report,
+): boolean {
+  const value = attributeOf(section, parameter.name) ?? "";
+  if (fits(value, parameter.kind)) return true;
+  const shown = quotedUnlessSecret(parameter.name, value);
+  const problem = `${shown} is not ${kindName(parameter.kind)}`;
+  const allowed = allowedFor(parameter.kind);
+  report.error(placeOfAttribute(section, parameter.name), {
+    type: "bad-value",
+    problem,
+    allowed,
+  });
+  return false;
+}
+
+/** What the metadata state about a value is advice. */
+function doubtValue(section: Section, parameter: AgentParameter, report: Report): void {
+  const value = attributeOf(section, parameter.name) ?? "";
+  if (fits(value, parameter.kind)) return;
+  const expected = parameter.kind.type === "flag" ? "a boolean" : "an integer";
+  const shown = quotedUnlessSecret(parameter.name, value);
+  const problem = `${shown} is not ${expected}, which the agent's metadata ask for`;
+  const place = placeOfAttribute(section, parameter.name);
+  report.warning(place, { type: "bad-value", problem });
+}
+
+function checkNames(section: Section, rule: AgentRule, report: Report): void {
+  const known = rule.parameters.map((parameter) => parameter.name);
+  for (const { name } of section.element.attributes) {
+    if (known.includes(name) || occurrenceAttributes.includes(name)) continue;
+    const place = placeOfAttribute(section, name);
+    if (rule.others === "passed") continue;
+    if (rule.others === "passed-with-warning") {
+      warnPassed(name, { place, known }, report);
+      continue;
+    }
+    const kind = "attribute";
+    const severity = rule.others === undefined ? "error" : "warning";
+    complainUnknown(report, { place, severity }, { kind, of: name, known });
+  }
+  if (primaryOf(rule) === null) {
+    const problem = `the agent of <${rule.type}> has no primary parameter`;
+    report.error(placeOf(section), { type: "not-supported", problem });
+  }
+}
+
+/** Metadata do not tell of everything that an agent reads. */
+function warnPassed(
+  name: string,
+  where: { readonly place: SourcePlace; readonly known: readonly string[] },
+  report: Report,
+): void {
+  const guess = nearestName(name, where.known);
+  const problem = `the agent does not tell of a parameter "${name}"; it gets it all the same`;
+  const allowed = guess === null ? {} : { allowed: `did you mean "${guess}"?` };
+  report.warning(where.place, { type: "unknown-attribute", problem, ...allowed });
+}
+
+function fits(value: string, kind: ValueKind): boolean {
+  switch (kind.type) {
+    case "text":
+      return true;
+    case "flag":
+      return parseFlag(value) !== null;
+    case "flag-or-number":
+      return parseFlag(value) !== null || parseInteger(value) !== null;
+    case "duration":
+      return parseDuration(value) !== null;
+    case "path":
+      return value.startsWith("/");
+    case "address":
+      return parseAddressWithPrefix(value) !== null;
+    case "integer": {
+      const number = parseInteger(value);
+      return number !== null && number >= kind.min && number <= kind.max;
+    }
+    case "choice":
+      return kind.words.includes(value);
+    case "ocf-agent":
+      return ocfAgentName(value) !== null;
+    case "unit":
+      return unitName(value) !== null;
+    default:
+      return assertNever(kind);
+  }
+}
+
+function kindName(kind: ValueKind): string {
+  switch (kind.type) {
+    case "text":
+      return "text";
+    case "flag":
+      return "a boolean";
+    case "flag-or-number":
+      return "a boolean or a number";
+    case "duration":
+      return "a time";
+    case "path":
+      return "an absolute path";
+    case "address":
+      return "an address";
+    case "integer":
+      return "an integer in range";
+    case "choice":
+      return "known here";
+    case "ocf-agent":
+      return "the name of an OCF agent";
+    case "unit":
+      return "the name of a unit";
+    default:
+      return assertNever(kind);
+  }
+}
+
+function allowedFor(kind: ValueKind): string {
+  switch (kind.type) {
+    case "text":
+      return "a name";
+    case "flag":
+      return flagWords;
+    case "flag-or-number":
+      return `${flagWords}, or a number`;
+    case "duration":
+      return durationWords;
+    case "path":
+      return "an absolute path, starting with /";
+    case "address":
+      return "an IPv4 or IPv6 address, optionally /prefix";
+    case "integer":
+      return `${kind.min} to ${kind.max}`;
+    case "choice":
+      return nameList(kind.words);
+    case "ocf-agent":
+      return "provider:type, for example heartbeat:nginx";
+    case "unit":
+      return "for example haproxy.service";
+    default:
+      return assertNever(kind);
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * `<fence_daemon>`: delays, timeouts and the self-fencing lease.
+ * Does not know devices; does not renew the lease, only computes its lengths.
+ * Source: fenced(8); fence fenced/config.c.
+ * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
+ * attributes of self-fencing are additions of clusterd.
+ * Tested in: test/config/timers.test.ts
+ * TIMING1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one
+ *     fails.
+ * TIMING3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms, and not less
+ *     than x 1.01 / 0.99: the victim is surely dead.
+ * TIMING4  safe_wait in the file may only raise the computed value.
+ */
+import type { FencingConf, SelfFenceMode, TotemConf } from "../../model/conf.ts";
+import { type Ms, ms } from "../../model/time.ts";
+import type { Report } from "../text/complaint.ts";
+import {
+  clockErrorPercent,
+  flags,
+  integers,
+  leaseMarginMs,
+  leaseRotationMs,
+} from "../text/defaults.ts";
+import { onlySection, placeOfAttribute, type Section, SectionReader } from "../text/section.ts";
+import { readWatchdog } from "./watchdog-options.ts";
+
+type RingTimers = Pick<TotemConf, "tokenMs" | "consensusMs">;
+
+export function readFencing(
+  root: Section,
+  cluster: { readonly totem: RingTimers; readonly twoNode: boolean },
+  report: Report,
+): FencingConf {
+  const reader = new SectionReader(onlySection(root, "fence_daemon"), report);
+  const rows = integers.fence_daemon;
+  const postJoinMs = reader.duration("post_join_delay", rows.post_join_delay);
+  const killTimeoutMs = reader.duration("kill_timeout", rows.kill_timeout);
+  const leaseMs = readLease(reader, cluster.totem, report);
+  const selfFence = readSelfFence(reader, cluster.twoNode, report);
+  const device = readWatchdog(reader, { selfFence, killTimeoutMs }, report);
+  const resetMs = device === null ? null : safeWaitMsFor(leaseMs, device.timeoutMs);
+  const leastMs =
+    selfFence === "watchdog" && resetMs !== null ? resetMs : safeWaitMsFor(leaseMs, killTimeoutMs);
+  const safeWaitMs = readSafeWait(reader, leastMs, report);
+  return {
+    postJoinDelayMs: postJoinMs < 0 ? null : postJoinMs,
+    postFailDelayMs: reader.duration("post_fail_delay", rows.post_fail_delay),
+    overrideTimeMs: reader.duration("override_time", rows.override_time),
+    cleanStart: reader.flag("clean_start", flags.fence_daemon.clean_start),
+    skipUndefined: reader.flag("skip_undefined", flags.fence_daemon.skip_undefined),
+    agentTimeoutMs: reader.duration("agent_timeout", rows.agent_timeout),
+    selfFence,
+    leaseMs,
+    killTimeoutMs,
+    safeWaitMs,
+    watchdog:
+      device === null || resetMs === null
+        ? null
+        : { ...device, safeWaitMs: ms(Math.max(resetMs, safeWaitMs)) },
+  };
+}
+
+/** L: long enough that the failure of another node does not end the lease. */
+export function defaultLeaseMs({ tokenMs, consensusMs }: RingTimers): Ms {
+  return ms(Math.max(2 * (tokenMs + consensusMs), tokenMs + consensusMs + 2000));
+}
+
+/**
+ * D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. Of long
+ * leases the margin does not cover a clock there that is too slow and one here that is too fast.
+ */
+export function safeWaitMsFor(leaseMs: Ms, endWithinMs: Ms): Ms {
+  const lastsMs = leaseMs + endWithinMs;
+  const usual = (lastsMs * (100 + clockErrorPercent)) / 100 + leaseMarginMs;
+  const opposite = (lastsMs * (100 + clockErrorPercent)) / (100 - clockErrorPercent);
+  return ms(Math.ceil(Math.max(usual, opposite)));
+}
+
+function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms {
+  const fallback = defaultLeaseMs(totem);
+  if (reader.text("lease") === "auto") return fallback;
+  const leaseMs = reader.duration("lease", integers.fence_daemon.lease);
+  if (leaseMs === null) return fallback;
+  const least = totem.tokenMs + totem.consensusMs + leaseRotationMs;
+  if (leaseMs < least) {
+    report.error(placeOfAttribute(reader.section, "lease"), {
+      type: "unsafe",
+      problem: `lease ${leaseMs} ms is shorter than token + consensus + ${leaseRotationMs}`,
+      allowed: `at least ${least}, or auto (${fallback})`,
+    });
+  }
+  return leaseMs;
+}
+
+function readSafeWait(reader: SectionReader, least: Ms, report: Report): Ms {
+  if (reader.text("safe_wait") === "auto") return least;
+  const safeWaitMs = reader.duration("safe_wait", integers.fence_daemon.safe_wait);
+  if (safeWaitMs === null || safeWaitMs >= least) return safeWaitMs ?? least;
+  report.error(placeOfAttribute(reader.section, "safe_wait"), {
+    type: "unsafe",
+    problem: `safe_wait ${safeWaitMs} ms ends before a lost node has surely stopped`,
+    allowed: `at least ${least}, or auto`,
+  });
+  return least;
+}
+
+const modes = ["auto", "software", "no", "watchdog"] as const;
+
+/** With two_node both sides are quorate and a lease never ends: `auto` then means `no`. */
+function readSelfFence(reader: SectionReader, twoNode: boolean, report: Report): SelfFenceMode {
+  const mode = reader.choice("self_fence", modes) ?? "auto";
+  const place = placeOfAttribute(reader.section, "self_fence");
+  if ((mode === "software" || mode === "watchdog") && twoNode) {
+    const problem = "self-fencing cannot work with two_node: both sides stay quorate";
+    const allowed = "use fence devices, or a third node";
+    report.error(place, { type: "conflict", problem, allowed });
+  }
+  return mode === "auto" && twoNode ? "no" : mode;
+}

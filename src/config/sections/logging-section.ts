@@ -1,0 +1,123 @@
+/**
+ * `<logging>` and `<logging_daemon>` → one priority for each log channel, and the file.
+ * Does not write logs.
+ * Source: cluster.conf(5); libccsconfdb extras.c: ccs_read_logging.
+ * Deviations: one process, so one file; syslog is reached through standard output; an unknown
+ * priority is an error and not silently the default.
+ * Tested in: test/config/conf-values.test.ts
+ */
+import type { LogChannel, LoggingConf, LogPriority } from "../../model/conf.ts";
+import { quoted } from "../../model/visible-text.ts";
+import type { Report } from "../text/complaint.ts";
+import { flags, logFileDefault } from "../text/defaults.ts";
+import {
+  onlySection,
+  placeOfAttribute,
+  requiredText,
+  type Section,
+  SectionReader,
+  sectionsNamed,
+} from "../text/section.ts";
+import { nameList } from "../text/value-text.ts";
+
+const priorities = [
+  ...(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"] as const),
+];
+
+export function readLogging(root: Section, report: Report): LoggingConf {
+  const section = onlySection(root, "logging");
+  const reader = new SectionReader(section, report);
+  const general = readPriority(reader, report) ?? "info";
+  const priority: Record<LogChannel, LogPriority> = {
+    totem: general,
+    quorum: general,
+    fencing: general,
+    services: general,
+  };
+  // A subsystem is more specific than its daemon, wherever it stands.
+  const daemons = sectionsNamed(section, "logging_daemon").map(
+    (daemon) => new SectionReader(daemon, report),
+  );
+  for (const specific of [false, true]) {
+    for (const daemon of daemons.filter((each) => each.has("subsys") === specific)) {
+      const own = readPriority(daemon, report);
+      for (const channel of channelsOf(daemon)) if (own !== null) priority[channel] = own;
+    }
+  }
+  for (const daemon of daemons) {
+    requiredText(daemon.section, { name: "name", allowed: nameList(daemonNames) }, report);
+    warnIgnored(daemon, ["logfile", "to_logfile", ...syslogNames], report);
+  }
+  warnIgnored(reader, syslogNames, report);
+  return { priority, logFile: readLogFile(reader, report) };
+}
+
+const syslogNames = ["to_syslog", "syslog_facility", "syslog_priority"];
+const daemonNames = ["corosync", "fenced", "rgmanager"];
+
+function channelsOf(daemon: SectionReader): readonly LogChannel[] {
+  switch (daemon.text("name")) {
+    case "fenced":
+      return ["fencing"];
+    case "rgmanager":
+      return ["services"];
+    case "corosync":
+      return corosyncChannels(daemon.text("subsys"));
+    default:
+      return [];
+  }
+}
+
+function corosyncChannels(subsystem: string | null): readonly LogChannel[] {
+  switch (subsystem) {
+    case null:
+      return ["totem", "quorum"];
+    case "TOTEM":
+    case "MAIN":
+      return ["totem"];
+    case "CMAN":
+    case "QUORUM":
+      return ["quorum"];
+    default:
+      return [];
+  }
+}
+
+function readPriority(reader: SectionReader, report: Report): LogPriority | null {
+  const debug = reader.optionalFlag("debug");
+  const text = reader.text("logfile_priority");
+  if (debug === true) return "debug";
+  if (text === null) return null;
+  const priority = priorities.find((candidate) => candidate === text.toLowerCase());
+  if (priority !== undefined) return priority;
+  const problem = `${quoted(text)} is not a priority`;
+  const place = placeOfAttribute(reader.section, "logfile_priority");
+  report.error(place, { type: "bad-value", problem, allowed: nameList(priorities) });
+  return null;
+}
+
+/** Standard output alone unless the file asks for a log file. */
+function readLogFile(reader: SectionReader, report: Report): string | null {
+  const wanted = reader.flag("to_logfile", flags.logging.to_logfile);
+  const path = reader.text("logfile");
+  if (!wanted) return null;
+  if (path === null) return reader.has("to_logfile") ? logFileDefault : null;
+  if (path.startsWith("/")) return path;
+  const problem = `${quoted(path)} is not an absolute path`;
+  const place = placeOfAttribute(reader.section, "logfile");
+  report.error(place, { type: "bad-value", problem, allowed: "a path that starts with /" });
+  return null;
+}
+
+function warnIgnored(reader: SectionReader, names: readonly string[], report: Report): void {
+  const wantsSyslog = reader.flag("to_syslog", flags.logging.to_syslog);
+  for (const name of names) {
+    // Without syslog the rest of its options has nothing to configure anyway.
+    if (!reader.has(name) || (syslogNames.includes(name) && !wantsSyslog)) continue;
+    const allowed = syslogNames.includes(name)
+      ? "clusterd writes to standard output, which the system's journal collects"
+      : "clusterd writes one log file, set in <logging>";
+    const place = placeOfAttribute(reader.section, name);
+    report.warning(place, { type: "ignored", problem: `${name} is ignored`, allowed });
+  }
+}

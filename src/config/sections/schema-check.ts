@@ -1,0 +1,139 @@
+/**
+ * Walks the file along the schema and complains about names: unknown, repeated, ignored, refused.
+ * Does not look at values, except for line breaks in them.
+ * Source: cluster.conf(5); deviation: the original ignores every name it does not know.
+ * Tested in: test/config/complaints.test.ts
+ */
+import { assertNever } from "../../model/outcome.ts";
+import type { Report, SourcePlace } from "../text/complaint.ts";
+import { nearestName } from "../text/nearest-name.ts";
+import { childSections, placeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import { nameList, quotedUnlessSecret } from "../text/value-text.ts";
+import type { AttributeRules, ElementRule } from "./schema.ts";
+
+/** Complains about everything at and below `section` that `rule` does not let pass. */
+export function checkSchema(section: Section, rule: ElementRule, report: Report): void {
+  checkAttributes(section, rule, report);
+  const firstLines = new Map<string, number>();
+  for (const child of childSections(section)) {
+    const { name, line } = child.element;
+    const known = Object.hasOwn(rule.children, name) ? rule.children[name] : undefined;
+    if (known === undefined) {
+      unknownElement(child, rule, report);
+      continue;
+    }
+    const first = firstLines.get(name);
+    firstLines.set(name, first ?? line);
+    const once = known.type === "once" || (known.type === "opaque" && known.once);
+    if (once && first !== undefined) {
+      const problem = `<${name}> may stand here once only, first at line ${first}`;
+      report.error(placeOf(child), { type: "duplicate", problem });
+      continue;
+    }
+    switch (known.type) {
+      case "once":
+      case "repeated":
+        checkSchema(child, known.rule, report);
+        break;
+      case "opaque":
+      case "silent":
+        break;
+      case "ignored": {
+        const problem = `<${name}> is ignored`;
+        report.warning(placeOf(child), { type: "ignored", problem, allowed: known.reason });
+        break;
+      }
+      case "refused":
+        report.error(placeOf(child), { type: "not-supported", problem: known.reason });
+        break;
+      default:
+        assertNever(known);
+    }
+  }
+}
+
+/** No value may contain a line break or another control character: agents read lines. */
+export function checkCharacters(section: Section, report: Report): void {
+  for (const { name, value } of section.element.attributes) {
+    if (hasControlCharacter(value)) {
+      report.error(placeOfAttribute(section, name), {
+        type: "bad-value",
+        problem: `${quotedUnlessSecret(name, value)} contains a line break or control character`,
+        allowed: "one line of text",
+      });
+    }
+  }
+  for (const child of childSections(section)) checkCharacters(child, report);
+}
+
+/** The finding for a name that is not known where it stands, with the nearest known name. */
+export function complainUnknown(
+  report: Report,
+  subject: { readonly place: SourcePlace; readonly severity: "error" | "warning" },
+  name: { readonly kind: "attribute" | "element"; readonly of: string; readonly known: Names },
+): void {
+  const { kind, known } = name;
+  const guess = nearestName(name.of, known);
+  const shown = kind === "element" ? `<${name.of}>` : `"${name.of}"`;
+  const ignored = subject.severity === "warning" ? ", it is ignored" : "";
+  const finding = {
+    type: kind === "element" ? "unknown-element" : "unknown-attribute",
+    problem: `unknown ${kind} ${shown}${ignored}`,
+    allowed: guess === null ? knownNames(kind, known) : `did you mean "${guess}"?`,
+  } as const;
+  if (subject.severity === "error") report.error(subject.place, finding);
+  else report.warning(subject.place, finding);
+}
+
+type Names = readonly string[];
+
+function knownNames(kind: "attribute" | "element", known: Names): string {
+  return known.length === 0 ? `no ${kind} may stand here` : `known are ${nameList(known)}`;
+}
+
+function unknownElement(child: Section, rule: ElementRule, report: Report): void {
+  complainUnknown(
+    report,
+    { place: placeOf(child), severity: rule.unknownElement },
+    { kind: "element", of: child.element.name, known: Object.keys(rule.children) },
+  );
+}
+
+function checkAttributes(section: Section, rule: ElementRule, report: Report): void {
+  const { attributes } = rule;
+  if (attributes === null) return;
+  for (const { name } of section.element.attributes) {
+    const place = placeOfAttribute(section, name);
+    if (attributes.used?.includes(name) || attributes.silent?.includes(name)) continue;
+    const ignored = reasonFor(attributes.ignored, name);
+    const refused = reasonFor(attributes.refused, name);
+    if (ignored !== null) {
+      report.warning(place, { type: "ignored", problem: "is ignored", allowed: ignored });
+    } else if (refused !== null) {
+      report.error(place, { type: "not-supported", problem: "not allowed", allowed: refused });
+    } else {
+      const severity = rule.unknownAttribute;
+      const known = writableNames(attributes);
+      complainUnknown(report, { place, severity }, { kind: "attribute", of: name, known });
+    }
+  }
+}
+
+function reasonFor(
+  reasons: Readonly<Record<string, string>> | undefined,
+  name: string,
+): string | null {
+  return reasons !== undefined && Object.hasOwn(reasons, name) ? (reasons[name] ?? null) : null;
+}
+
+function writableNames(rules: AttributeRules): Names {
+  return [...(rules.used ?? []), ...(rules.silent ?? []), ...Object.keys(rules.ignored ?? {})];
+}
+
+function hasControlCharacter(value: string): boolean {
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}

@@ -1,0 +1,169 @@
+/**
+ * An element together with its path, and the readers of attributes that complain where they must.
+ * Does not know which elements exist.
+ * Tested in: test/config/complaints.test.ts
+ */
+import { type Ms, ms } from "../../model/time.ts";
+import { quoted } from "../../model/visible-text.ts";
+import type { Report, SourcePlace } from "./complaint.ts";
+import type { FlagOption, IntegerOption, Unit } from "./defaults.ts";
+import { flagWords, nameList, parseFlag, parseInteger } from "./value-text.ts";
+import type { XmlAttribute, XmlElement } from "./xml.ts";
+
+export type Section = { readonly element: XmlElement; readonly path: string };
+
+export function rootSection(element: XmlElement): Section {
+  return { element, path: `/${element.name}` };
+}
+
+/** All children with paths: `[n]` when the element repeats, `(name)` when it has a name. */
+export function childSections({ element, path }: Section): readonly Section[] {
+  const totals = new Map<string, number>();
+  for (const { name } of element.children) totals.set(name, (totals.get(name) ?? 0) + 1);
+  const counts = new Map<string, number>();
+  return element.children.map((child) => {
+    const count = (counts.get(child.name) ?? 0) + 1;
+    counts.set(child.name, count);
+    const index = (totals.get(child.name) ?? 0) > 1 ? `[${count}]` : "";
+    return { element: child, path: `${path}/${child.name}${index}${nameSuffix(child)}` };
+  });
+}
+
+export function sectionsNamed(parent: Section, name: string): readonly Section[] {
+  return childSections(parent).filter((child) => child.element.name === name);
+}
+
+/** The first child of that name; an empty one when there is none, so that defaults apply. */
+export function onlySection(parent: Section, name: string): Section {
+  const [first] = sectionsNamed(parent, name);
+  if (first !== undefined) return first;
+  const element = { name, line: parent.element.line, attributes: [], children: [] };
+  return { element, path: `${parent.path}/${name}` };
+}
+
+export function placeOf(section: Section): SourcePlace {
+  return { path: section.path, line: section.element.line };
+}
+
+/** The place of an attribute; of the element when the attribute is absent. */
+export function placeOfAttribute(section: Section, name: string): SourcePlace {
+  const found = findAttribute(section, name);
+  return found === null ? placeOf(section) : { path: `${section.path}/@${name}`, line: found.line };
+}
+
+export function attributeOf(section: Section, name: string): string | null {
+  return findAttribute(section, name)?.value ?? null;
+}
+
+/** The attribute's value; complains when it is absent or empty and returns null. */
+export function requiredText(
+  section: Section,
+  attribute: { readonly name: string; readonly allowed: string },
+  report: Report,
+): string | null {
+  const { name, allowed } = attribute;
+  const value = attributeOf(section, name);
+  if (value !== null && value !== "") return value;
+  const problem = `attribute ${name} is ${value === null ? "missing" : "empty"}`;
+  report.error(placeOfAttribute(section, name), { type: "missing-attribute", problem, allowed });
+  return null;
+}
+
+/** Readers of one section; each returns the default after a complaint. */
+export class SectionReader {
+  readonly section: Section;
+  readonly #report: Report;
+
+  constructor(section: Section, report: Report) {
+    this.section = section;
+    this.#report = report;
+  }
+
+  text(name: string): string | null {
+    return attributeOf(this.section, name);
+  }
+
+  /** True when the attribute is written in the file, whatever its value. */
+  has(name: string): boolean {
+    return this.text(name) !== null;
+  }
+
+  integer<Default extends number | null>(
+    name: string,
+    option: IntegerOption & { readonly default: Default },
+  ): number | Default {
+    const value = this.text(name);
+    if (value === null) return option.default;
+    const number = parseInteger(value);
+    const allowed = `${option.min} to ${option.max}${unitWords[option.unit]}`;
+    if (number === null) return this.#refuse(name, "an integer", allowed) ?? option.default;
+    if (number >= option.min && number <= option.max) return number;
+    const problem = `${quoted(value)} is out of range`;
+    this.#report.error(placeOfAttribute(this.section, name), {
+      type: "bad-value",
+      problem,
+      allowed,
+    });
+    return option.default;
+  }
+
+  duration<Default extends number | null>(
+    name: string,
+    option: IntegerOption & { readonly default: Default },
+  ): Default extends number ? Ms : Ms | null;
+  duration(name: string, option: IntegerOption): Ms | null {
+    const value = this.integer(name, option);
+    if (value === null) return null;
+    return ms(option.unit === "s" ? value * 1000 : value);
+  }
+
+  flag(name: string, option: FlagOption): boolean {
+    return this.optionalFlag(name) ?? option.default;
+  }
+
+  optionalFlag(name: string): boolean | null {
+    const value = this.text(name);
+    return value === null ? null : (parseFlag(value) ?? this.#refuse(name, "a boolean", flagWords));
+  }
+
+  /** One of the words, compared as given; null when absent or refused. */
+  choice<Word extends string>(name: string, words: readonly Word[]): Word | null {
+    const value = this.text(name);
+    if (value === null) return null;
+    const word = words.find((candidate) => candidate === value);
+    return word ?? this.#refuse(name, "known here", nameList(words));
+  }
+
+  #refuse(name: string, kind: string, allowed: string): null {
+    const problem = `${quoted(this.text(name) ?? "")} is not ${kind}`;
+    this.#report.error(placeOfAttribute(this.section, name), {
+      type: "bad-value",
+      problem,
+      allowed,
+    });
+    return null;
+  }
+}
+
+const unitWords: Readonly<Record<Unit, string>> = {
+  ms: " milliseconds",
+  s: " seconds",
+  count: "",
+  votes: "",
+  bytes: " bytes",
+  id: "",
+  port: "",
+  hops: "",
+  visits: "",
+};
+
+function findAttribute(section: Section, name: string): XmlAttribute | null {
+  return section.element.attributes.find((attribute) => attribute.name === name) ?? null;
+}
+
+function nameSuffix(element: XmlElement): string {
+  const name = element.attributes.find((attribute) => attribute.name === "name")?.value ?? "";
+  if (name === "") return "";
+  const printable = quoted(name).slice(1, -1);
+  return `(${printable})`;
+}

@@ -1,0 +1,117 @@
+/**
+ * Which addresses of this machine clusterd has put up, so that it takes off its own and no others:
+ * a list in `addresses.json` of the state directory, good for one run of one machine.
+ * Does not know what stands on the interfaces.
+ * Source: rgmanager's ip.sh takes over whatever address it finds, and removes it in the end.
+ * CLAIM1  An address is in the file before it is put up; whoever dies in between has claimed one
+ *     that is not there, which harms nobody.
+ * CLAIM2  Of another boot, or another network namespace, nothing counts: those addresses went with
+ *     it.
+ * CLAIM3  A damaged file is refused, never taken for a missing one: an address that is left from an
+ *     earlier life would be somebody else's, and stay.
+ * The file is durable, since without that a loss of power could leave a damaged one behind.
+ */
+import { readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalAddress, parseAddress } from "../../model/numeric-address.ts";
+import { accept, type Result, refuse } from "../../model/outcome.ts";
+import { checked, fitting, list, record, type Shaped, text } from "../../model/shape.ts";
+import { parseJson } from "../json-text.ts";
+import { causeText } from "../os-error.ts";
+import { readWhole, replaceWhole } from "./atomic-file.ts";
+
+const numeric = checked(text, (one) => (parseAddress(one) === null ? "is not an address" : null));
+const claimRecord = record({ machine: text, addresses: list(numeric) });
+type ClaimRecord = Shaped<typeof claimRecord>;
+
+export class AddressClaims {
+  readonly #path: string;
+  readonly #machine: string;
+  #claimed: ReadonlySet<string>;
+  /** What the file says; more than what is claimed, after something was released. */
+  #written: ReadonlySet<string>;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, last: ClaimRecord) {
+    this.#path = path;
+    this.#machine = last.machine;
+    this.#claimed = new Set(last.addresses);
+    this.#written = this.#claimed;
+  }
+
+  /** Refuses, with the reason, when an earlier life's list cannot be read. */
+  static async open(directory: string): Promise<Result<AddressClaims, string>> {
+    const path = join(directory, "addresses.json");
+    const machine = await thisMachine();
+    if (!machine.ok) return machine;
+    const content = await readWhole(path);
+    if (!content.ok) return refuse(`${path}: ${content.problem.cause}`);
+    const last = content.value === null ? null : fitting(claimRecord, parseJson(content.value));
+    if (content.value !== null && last === null) return refuse(`${path}: the content is damaged`);
+    const ours = last?.machine === machine.value ? last.addresses : [];
+    return accept(new AddressClaims(path, { machine: machine.value, addresses: ours }));
+  }
+
+  /** In canonical form. */
+  get all(): readonly string[] {
+    return [...this.#claimed];
+  }
+
+  has(address: string): boolean {
+    return this.#claimed.has(canonicalAddress(address));
+  }
+
+  /** CLAIM1; refuses, with the reason, when it cannot be written. */
+  async claim(address: string): Promise<Result<null, string>> {
+    const name = canonicalAddress(address);
+    this.#claimed = new Set([...this.#claimed, name]);
+    const turn = this.#writing.then(() => this.#write(name));
+    this.#writing = turn;
+    return await turn;
+  }
+
+  /** It was seen to be off. */
+  release(address: string): void {
+    const name = canonicalAddress(address);
+    this.#claimed = new Set([...this.#claimed].filter((one) => one !== name));
+  }
+
+  /**
+   * The file is there from now on: a disk that is full when an address is to be put up has a place
+   * for it.
+   */
+  async takePlace(): Promise<Result<null, string>> {
+    return await this.#replace(this.#claimed);
+  }
+
+  async #write(name: string): Promise<Result<null, string>> {
+    if (this.#written.has(name)) return accept(null);
+    const written = await this.#replace(new Set([...this.#claimed, name]));
+    // It is not put up, so it takes no room from the next one.
+    if (!written.ok) this.release(name);
+    return written;
+  }
+
+  async #replace(addresses: ReadonlySet<string>): Promise<Result<null, string>> {
+    const claims: ClaimRecord = { machine: this.#machine, addresses: [...addresses] };
+    const content = {
+      text: `${JSON.stringify(claims)}\n`,
+      mode: 0o600,
+      orWriteOver: true,
+    } as const;
+    const written = await replaceWhole(this.#path, content);
+    if (!written.ok) return refuse(`${written.problem.path}: ${written.problem.cause}`);
+    this.#written = addresses;
+    return accept(null);
+  }
+}
+
+/** The boot and the network namespace in words. */
+async function thisMachine(): Promise<Result<string, string>> {
+  try {
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+    return accept(`${boot.trim()} ${await readlink("/proc/self/ns/net")}`);
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}

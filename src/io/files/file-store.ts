@@ -1,0 +1,153 @@
+/**
+ * What a node must remember across starts, as files of its state directory: `ring.json` (upper
+ * bound of the ring sequence, last incarnation) and `tracking-token`.
+ * Does not know the ring or the services.
+ * Source: corosync exec/totemsrp.c keeps a ring sequence in stable storage at every change.
+ * Deviations: the stored value is a bound far ahead, so no change of membership waits for a disk;
+ * without a file ring sequences start at the wall clock, not at 1: a ring that an earlier life
+ * represented may still be somebody's, and must not get a namesake.
+ * STORE1  No ring sequence is used by two lives: a life starts above the bound of those before it,
+ *     or, where that is lost, above all that the clock permitted them.
+ * STORE2  Incarnations rise with every start, even if the wall clock was set back.
+ * STORE3  A damaged file is refused, never taken for a missing one: STORE1 would not hold.
+ * STORE4  What would be refused at the next start is never written.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseIncarnation, ringSeqMax } from "../../model/ids.ts";
+import { accept, invariant, type Result, refuse } from "../../model/outcome.ts";
+import type { Ms } from "../../model/time.ts";
+import { parseJson } from "../json-text.ts";
+import { causeCode, causeText } from "../os-error.ts";
+import type { Store, StoredLife, StoreProblem } from "../ports.ts";
+import { readWhole, replaceWhole } from "./atomic-file.ts";
+
+/** How far ahead of use the bound is written: thousands of membership changes for one write. */
+export const ringSeqLease = 4000;
+
+/** Microseconds run faster than rings can be formed and bounds be raised by restarts. */
+const ringSeqsPerMs = 1000;
+
+type RingRecord = { readonly ringSeq: number; readonly incarnation: number };
+
+export class FileStore implements Store {
+  readonly #directory: string;
+  readonly #ringPath: string;
+  readonly #tokenPath: string;
+  #durable: RingRecord | null = null;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#ringPath = join(directory, "ring.json");
+    this.#tokenPath = join(directory, "tracking-token");
+  }
+
+  async beginLife(wallMs: Ms): Promise<Result<StoredLife, StoreProblem>> {
+    const directory = await this.#directoryThere();
+    if (!directory.ok) return directory;
+    const text = await readWhole(this.#ringPath);
+    if (!text.ok) return text;
+    const last = text.value === null ? recordWithoutFile(wallMs) : parseRecord(text.value);
+    if (last === null) return refuse(this.#damaged(this.#ringPath));
+    if (last.ringSeq > ringSeqMax - ringSeqLease) return refuse(this.#absurd(last.ringSeq));
+    const incarnation = parseIncarnation(Math.max(last.incarnation + 1, Math.floor(wallMs)));
+    if (incarnation === null) return refuse(this.#damaged(this.#ringPath));
+    const record = { ringSeq: last.ringSeq + ringSeqLease, incarnation };
+    const written = await this.#write(record);
+    if (!written.ok) return written;
+    return accept({
+      incarnation,
+      ringSeqStart: last.ringSeq + 1,
+      ringSeqDurable: record.ringSeq,
+      first: text.value === null,
+    });
+  }
+
+  async raiseRingSeq(bound: number): Promise<Result<number, StoreProblem>> {
+    const turn = this.#writing.then(() => this.#raise(bound));
+    this.#writing = turn;
+    return turn;
+  }
+
+  async trackingToken(): Promise<Result<string, StoreProblem>> {
+    const directory = await this.#directoryThere();
+    if (!directory.ok) return directory;
+    const text = await readWhole(this.#tokenPath);
+    if (!text.ok) return text;
+    if (text.value !== null) {
+      const token = text.value.trim();
+      return /^[0-9a-f]{32}$/.test(token) ? accept(token) : refuse(this.#damaged(this.#tokenPath));
+    }
+    const token = randomBytes(16).toString("hex");
+    const written = await replaceWhole(this.#tokenPath, { text: `${token}\n`, mode: 0o600 });
+    return written.ok ? accept(token) : written;
+  }
+
+  async #raise(bound: number): Promise<Result<number, StoreProblem>> {
+    const durable = this.#durable;
+    invariant(durable !== null, "STORE1: the life has begun before its bound is raised");
+    if (bound <= durable.ringSeq) return accept(durable.ringSeq);
+    if (!(bound <= ringSeqMax)) return refuse(this.#absurd(bound));
+    const written = await this.#write({ ...durable, ringSeq: bound });
+    return written.ok ? accept(bound) : written;
+  }
+
+  async #write(record: RingRecord): Promise<Result<null, StoreProblem>> {
+    const text = `${JSON.stringify(record)}\n`;
+    const written = await replaceWhole(this.#ringPath, {
+      text,
+      mode: 0o600,
+      orWriteOver: true,
+    });
+    if (written.ok) this.#durable = record;
+    return written;
+  }
+
+  async #directoryThere(): Promise<Result<null, StoreProblem>> {
+    try {
+      await mkdir(this.#directory, { mode: 0o750 });
+      return accept(null);
+    } catch (error) {
+      if (causeCode(error) === "EEXIST") return accept(null);
+      return refuse({ type: "unwritable", path: this.#directory, cause: causeText(error) });
+    }
+  }
+
+  /** Somebody has told it to this node; all nodes that heard it have it. */
+  #absurd(ringSeq: number): StoreProblem {
+    const cause =
+      `ring sequence ${ringSeq} is beyond any clock: somebody with the key has made it up. ` +
+      "Stop clusterd on all nodes, remove this file on each of them, then start them again";
+    return { type: "unreadable", path: this.#ringPath, cause };
+  }
+
+  #damaged(path: string): StoreProblem {
+    return { type: "unreadable", path, cause: "the content is damaged" };
+  }
+}
+
+function recordWithoutFile(wallMs: Ms): RingRecord {
+  const ringSeq = Math.floor(wallMs) * ringSeqsPerMs;
+  return { ringSeq: Math.min(ringSeq, ringSeqMax / 2), incarnation: 0 };
+}
+
+function parseRecord(text: string): RingRecord | null {
+  const record = parseJson(text);
+  if (typeof record !== "object" || record === null) return null;
+  if (!("ringSeq" in record) || !("incarnation" in record)) return null;
+  const { ringSeq, incarnation } = record;
+  // Beyond exact numbers it is refused as absurd, not as damaged.
+  if (!isCount(ringSeq) && !isBeyond(ringSeq)) return null;
+  if (!isCount(incarnation)) return null;
+  return { ringSeq, incarnation };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isBeyond(value: unknown): value is number {
+  return typeof value === "number" && value > Number.MAX_SAFE_INTEGER;
+}

@@ -1,0 +1,60 @@
+/**
+ * One daemon and one guard for each state directory: the lock is a listening socket in the abstract
+ * namespace, which the kernel gives up when the process ends, however it ends.
+ * Does not know what they do. Source: unix(7), abstract socket addresses.
+ * Limit: abstract names are per network namespace, so two namespaces may share a directory unseen.
+ * Tested in: test/io/file-store.test.ts
+ */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { resolve } from "node:path";
+import { accept, type Result, refuse } from "../../model/outcome.ts";
+import { causeCode, causeText } from "../os-error.ts";
+import type { Stop } from "../ports.ts";
+
+export type LockProblem =
+  | { readonly type: "already-running"; readonly stateDirectory: string }
+  | { readonly type: "lock-failed"; readonly cause: string };
+
+/**
+ * Returns what releases the lock; the end of the process does so too. `onKnock`: somebody waits
+ * for it.
+ */
+export async function lockInstance(
+  stateDirectory: string,
+  role: "clusterd" | "guard",
+  onKnock: () => void = () => undefined,
+): Promise<Result<Stop, LockProblem>> {
+  const directory = resolve(stateDirectory);
+  const server = createServer((connection) => {
+    connection.destroy();
+    onKnock();
+  });
+  try {
+    const listening = once(server, "listening");
+    server.listen(lockName(directory, role));
+    await listening;
+  } catch (error) {
+    if (causeCode(error) === "EADDRINUSE") {
+      return refuse({ type: "already-running", stateDirectory: directory });
+    }
+    return refuse({ type: "lock-failed", cause: causeText(error) });
+  }
+  server.unref();
+  return accept(() => {
+    server.close();
+  });
+}
+
+/** Tells the holder that somebody waits. Nobody answers, and there may be no holder. */
+export function knock(stateDirectory: string, role: "clusterd" | "guard"): void {
+  const connection = connect(lockName(resolve(stateDirectory), role));
+  connection.on("error", () => undefined);
+  connection.on("connect", () => connection.destroy());
+}
+
+/** A digest, because a socket address holds no more than 108 bytes of path. */
+function lockName(directory: string, role: string): string {
+  return `\0${role}-${createHash("sha256").update(directory).digest("hex")}`;
+}

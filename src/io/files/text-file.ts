@@ -1,0 +1,15 @@
+/**
+ * Reads a whole text file, or says why not.
+ * Tested in: test/daemon/live-configuration.test.ts
+ */
+import { readFile } from "node:fs/promises";
+import { accept, type Result, refuse } from "../../model/outcome.ts";
+import { causeText } from "../os-error.ts";
+
+export async function readText(path: string): Promise<Result<string, string>> {
+  try {
+    return accept(await readFile(path, "utf8"));
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}

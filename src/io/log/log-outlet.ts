@@ -1,0 +1,216 @@
+/**
+ * Where lines of the log go: a descriptor that is there, or a file that may come and go.
+ * Does not know what the lines mean.
+ * Tested in: test/io/log-sink.test.ts
+ * LOG1  A call never waits for the reader of the log: beyond a megabyte lines are dropped, and
+ *     counted.
+ * LOG2  `flush` gives up on a destination that has made no progress for half a second: whoever
+ *     fences himself must not wait for a stalled terminal.
+ * LOG3  A file that cannot be opened, or whose folder has vanished, costs lines and never the
+ *     daemon: it is said, and tried again.
+ */
+import { close, constants, fstat, open, stat } from "node:fs";
+import { promisify } from "node:util";
+import { destination } from "pino";
+import type { Ms } from "../../model/time.ts";
+import { causeText } from "../os-error.ts";
+import type { Clock } from "../ports.ts";
+
+/** What is kept for a slow reader, per destination. */
+const backlogBytesMax = 1024 * 1024;
+const stalledMs = 500;
+
+export interface Outlet {
+  write(line: string): void;
+  /** Lines lost since the last call, once there is room to say so. */
+  takeDropped(): number;
+  /** After the file was renamed by log rotation. */
+  reopen(): void;
+  flush(): void;
+}
+
+export class DescriptorOutlet implements Outlet {
+  readonly #clock: Clock;
+  readonly #stream: ReturnType<typeof destination>;
+  #pendingBytes = 0;
+  #progressAtMs: Ms;
+  #dropped = 0;
+
+  constructor(descriptor: number, clock: Clock) {
+    this.#clock = clock;
+    this.#progressAtMs = clock.monotonicMs();
+    this.#stream = destination({
+      dest: descriptor,
+      sync: false,
+      minLength: 0,
+      maxLength: backlogBytesMax,
+    });
+    this.#stream.on("write", (bytes: number) => {
+      this.#pendingBytes = Math.max(0, this.#pendingBytes - bytes);
+      this.#progressAtMs = clock.monotonicMs();
+    });
+    this.#stream.on("drop", (line: string) => {
+      this.#pendingBytes = Math.max(0, this.#pendingBytes - Buffer.byteLength(line));
+      this.#dropped += 1;
+    });
+    // A full disk or a closed pipe costs log lines, never the daemon.
+    this.#stream.on("error", () => {
+      this.#dropped += 1;
+    });
+  }
+
+  write(line: string): void {
+    if (this.#pendingBytes === 0) this.#progressAtMs = this.#clock.monotonicMs();
+    this.#pendingBytes += Buffer.byteLength(line);
+    this.#stream.write(line);
+  }
+
+  takeDropped(): number {
+    if (this.#pendingBytes > backlogBytesMax / 2) return 0;
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  reopen(): void {}
+
+  flush(): void {
+    const waitedMs = this.#clock.monotonicMs() - this.#progressAtMs;
+    if (this.#pendingBytes > 0 && waitedMs > stalledMs) return;
+    try {
+      this.#stream.flushSync();
+      this.#pendingBytes = 0;
+    } catch {
+      this.#dropped += 1;
+    }
+  }
+
+  /** Writes what is left, and closes the descriptor. */
+  end(): void {
+    this.#stream.end();
+  }
+}
+
+export type FileOutletOptions = {
+  readonly clock: Clock;
+  /** How often it is looked whether the file is still the one of that name. */
+  readonly lookEveryMs: Ms;
+  /** In words: it cannot be opened, it is open again. */
+  readonly onNews: (text: string) => void;
+};
+
+export class FileOutlet implements Outlet {
+  readonly #path: string;
+  readonly #options: FileOutletOptions;
+  #open: { readonly descriptor: number; readonly outlet: DescriptorOutlet } | null = null;
+  /** Until it is open. */
+  #held: string[] = [];
+  #heldBytes = 0;
+  #dropped = 0;
+  #looking = false;
+  #wanted: "same" | "anew" = "same";
+  #problem: string | null = null;
+
+  constructor(path: string, options: FileOutletOptions) {
+    this.#path = path;
+    this.#options = options;
+    setInterval(() => this.#look("same"), options.lookEveryMs).unref();
+    this.#look("same");
+  }
+
+  write(line: string): void {
+    if (this.#open !== null) {
+      this.#open.outlet.write(line);
+      return;
+    }
+    const bytes = Buffer.byteLength(line);
+    if (this.#heldBytes + bytes > backlogBytesMax) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#held.push(line);
+    this.#heldBytes += bytes;
+  }
+
+  takeDropped(): number {
+    if (this.#open === null) return 0;
+    const dropped = this.#dropped + this.#open.outlet.takeDropped();
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  reopen(): void {
+    this.#look("anew");
+  }
+
+  flush(): void {
+    this.#open?.outlet.flush();
+  }
+
+  #look(wanted: "same" | "anew"): void {
+    if (wanted === "anew") this.#wanted = "anew";
+    if (this.#looking) return;
+    this.#looking = true;
+    const asked = this.#wanted;
+    this.#wanted = "same";
+    void this.#examine(asked).then(() => {
+      this.#looking = false;
+      if (this.#wanted === "anew") this.#look("anew");
+    });
+  }
+
+  async #examine(wanted: "same" | "anew"): Promise<void> {
+    if (this.#open !== null && wanted === "same" && (await this.#isSame(this.#open))) return;
+    const descriptor = await openLog(this.#path);
+    if (typeof descriptor === "string") {
+      if (descriptor !== this.#problem) this.#options.onNews(this.#describe(descriptor));
+      this.#problem = descriptor;
+      return;
+    }
+    this.#open?.outlet.end();
+    const outlet = new DescriptorOutlet(descriptor, this.#options.clock);
+    this.#open = { descriptor, outlet };
+    for (const line of this.#held) outlet.write(line);
+    this.#held = [];
+    this.#heldBytes = 0;
+    if (this.#problem !== null) this.#options.onNews(`the log file ${this.#path} is open again`);
+    this.#problem = null;
+  }
+
+  /** Somebody may have moved or removed the file, or its folder, without a word. */
+  async #isSame({ descriptor }: { readonly descriptor: number }): Promise<boolean> {
+    try {
+      const [there, ours] = await Promise.all([statOf(this.#path), fstatOf(descriptor)]);
+      return there.ino === ours.ino && there.dev === ours.dev;
+    } catch {
+      return false;
+    }
+  }
+
+  #describe(cause: string): string {
+    const where = this.#open === null ? "standard output" : "the file that was open";
+    const until = `lines go to ${where} until it can`;
+    return `the log file ${this.#path} cannot be opened: ${cause}; ${until}`;
+  }
+}
+
+const statOf = promisify(stat);
+const fstatOf = promisify(fstat);
+
+/** A pipe that nobody reads must not keep the call for ever, hence without waiting. */
+const openFlags =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+
+/** A descriptor, or why there is none. */
+function openLog(path: string): Promise<number | string> {
+  return new Promise((resolve) => {
+    open(path, openFlags, 0o644, (error, descriptor) => {
+      if (error !== null) return resolve(causeText(error));
+      fstat(descriptor, (_, found) => {
+        if (found?.isDirectory() !== true) return resolve(descriptor);
+        close(descriptor);
+        resolve("it is a directory");
+      });
+    });
+  });
+}

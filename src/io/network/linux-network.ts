@@ -1,0 +1,95 @@
+/**
+ * The network of this machine: by netlink where there are native calls, else by the command `ip`.
+ * Does not know what belongs where.
+ */
+
+import type { AddressOrder } from "../../model/agent-orders.ts";
+import { accept, type Result, refuse } from "../../model/outcome.ts";
+import type {
+  AddAddressResult,
+  Addresses,
+  LinkEvent,
+  Network,
+  NetworkInterface,
+  ProbeResult,
+  RemoveAddressResult,
+} from "../network-ports.ts";
+import type { DoneFor, Stop } from "../ports.ts";
+import { findTool, type RunServiceTool, runPlainly } from "../processes/system-command.ts";
+import type { SystemCalls } from "../system-calls.ts";
+import type { Announcer } from "./arp.ts";
+import { IpAddresses, watchByIp } from "./ip-addresses.ts";
+import { NetlinkAddresses } from "./netlink-addresses.ts";
+import { watchByNetlink } from "./netlink-watch.ts";
+
+/** How addresses are listed, added and removed. */
+export type AddressMeans =
+  | { readonly type: "netlink"; readonly addresses: Addresses; readonly calls: SystemCalls }
+  /** `why` there is no netlink. */
+  | {
+      readonly type: "ip";
+      readonly addresses: Addresses;
+      readonly program: string;
+      readonly why: string;
+    };
+
+/** All that is needed later is opened here; `run` as in IpAddresses. */
+export async function openAddresses(
+  calls: Result<SystemCalls, string>,
+  run: RunServiceTool = runPlainly,
+): Promise<Result<AddressMeans, string>> {
+  const netlink = calls.ok ? await NetlinkAddresses.open() : calls;
+  if (calls.ok && netlink.ok) {
+    return accept({ type: "netlink", addresses: netlink.value, calls: calls.value });
+  }
+  const why = netlink.ok ? "" : netlink.problem;
+  const program = await findTool("ip");
+  if (program !== null) {
+    return accept({ type: "ip", addresses: new IpAddresses(program, run), program, why });
+  }
+  return refuse(`there is neither netlink (${why}) nor the program ip (package iproute2)`);
+}
+
+/** For the log of the start. */
+export function addressMeansText(means: AddressMeans): string {
+  return means.type === "netlink"
+    ? "addresses are listed, added and removed by netlink"
+    : `addresses are listed, added and removed by the command ${means.program} (no netlink: ` +
+        `${means.why}): where no process can be started, none can be removed`;
+}
+
+export class LinuxNetwork implements Network {
+  readonly #means: AddressMeans;
+  readonly #announcer: Announcer;
+
+  constructor(means: AddressMeans, announcer: Announcer) {
+    this.#means = means;
+    this.#announcer = announcer;
+  }
+
+  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>> {
+    return this.#means.addresses.interfaces(by);
+  }
+
+  addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult> {
+    return this.#means.addresses.addAddress(order, by);
+  }
+
+  removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult> {
+    return this.#means.addresses.removeAddress(order, by);
+  }
+
+  announce(order: AddressOrder, by?: DoneFor): Stop {
+    return this.#announcer.announce(order, by);
+  }
+
+  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult> {
+    return this.#announcer.probe(order, by);
+  }
+
+  watch(onEvent: (event: LinkEvent) => void): Stop {
+    const means = this.#means;
+    if (means.type === "ip") return watchByIp(means.program, onEvent);
+    return watchByNetlink({ calls: means.calls, addresses: means.addresses, onEvent });
+  }
+}

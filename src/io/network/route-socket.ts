@@ -1,0 +1,254 @@
+/**
+ * Asks the kernel about interfaces and addresses, and changes addresses, over one netlink socket
+ * that is opened beforehand: no process, no descriptor and no buffer is needed later.
+ * Does not know what the addresses are for. Its calls return when the kernel has done the work, and
+ * wait where it does for its lock of the network: they belong into a thread of their own.
+ * Source: netlink(7), rtnetlink(7); libnetlink(3) for the repetition of interrupted listings.
+ * ROUTE1  A list is whole: what was cut, interrupted, mixed or not understood is asked for again,
+ *     and is a problem in the end, never a shorter list.
+ * ROUTE2  An answer counts for the request whose sequence number it carries.
+ * ROUTE3  What a change has come to is what the kernel said; where that was lost, it is unknown.
+ */
+
+import type { AddressOrder } from "../../model/agent-orders.ts";
+import { accept, type Result, refuse } from "../../model/outcome.ts";
+import type { NetworkInterface } from "../network-ports.ts";
+import type { SystemCalls } from "../system-calls.ts";
+import {
+  type AddressRecord,
+  addAddressRequest,
+  addressOf,
+  decodeMessages,
+  endOf,
+  type LinkRecord,
+  linkOf,
+  listAddressesRequest,
+  listLinksRequest,
+  netlinkFamily,
+  netlinkRoute,
+  type RouteMessage,
+  removeAddressRequest,
+  routeAddress,
+  wasInterrupted,
+} from "./rtnetlink.ts";
+
+export type RouteProblem =
+  /** The kernel refused, or a call failed. */
+  | { readonly type: "errno"; readonly errno: number }
+  | { readonly type: "no-interface"; readonly name: string }
+  /** No whole and consistent answer came, in all tries. */
+  | { readonly type: "unclear"; readonly why: string };
+
+export type RouteCalls = Pick<
+  SystemCalls,
+  "openSocket" | "setOption" | "sendTo" | "receiveInto" | "closeSocket"
+>;
+
+export const fileExists = 17;
+export const addressUnavailable = 99;
+const interruptedCall = 4;
+const tryAgain = 11;
+const noBufferSpace = 105;
+const noDevice = 19;
+const rawSocket = 3;
+const socketLevel = 1;
+const receiveBuffer = 8;
+/** More than the kernel joins into one answer; a single interface needs a few kilobytes. */
+const datagramBytesMax = 256 * 1024;
+/** Other programs change the network all the time; not during each of these. */
+const triesMax = 16;
+/** Of one answer: thousands of interfaces with thousands of addresses. */
+const datagramsMax = 100_000;
+
+export class RouteSocket {
+  readonly #calls: RouteCalls;
+  readonly #fd: number;
+  readonly #buffer = Buffer.alloc(datagramBytesMax);
+  readonly #kernel = routeAddress(0);
+  #sequence = 0;
+  /** An answer was not read to its end: the kernel takes no other request for a list until then. */
+  #unread = false;
+
+  private constructor(calls: RouteCalls, fd: number) {
+    this.#calls = calls;
+    this.#fd = fd;
+  }
+
+  /** Refuses with an errno. */
+  static open(calls: RouteCalls): Result<RouteSocket, number> {
+    const kind = { domain: netlinkFamily, type: rawSocket, protocol: netlinkRoute };
+    const opened = calls.openSocket(kind);
+    if (!opened.ok) return opened;
+    const size = { level: socketLevel, name: receiveBuffer, value: datagramBytesMax };
+    calls.setOption(opened.value, size);
+    return accept(new RouteSocket(calls, opened.value));
+  }
+
+  close(): void {
+    this.#calls.closeSocket(this.#fd);
+  }
+
+  interfaces(): Result<readonly NetworkInterface[], RouteProblem> {
+    let why = "";
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      const links = this.#list(listLinksRequest, linkOf);
+      if (!links.ok) return links;
+      const addresses = this.#list(listAddressesRequest, addressOf);
+      if (!addresses.ok) return addresses;
+      const joined = joinLists(links.value, addresses.value);
+      if (joined !== null) return accept(joined);
+      why = "interfaces come and go";
+    }
+    return refuse({ type: "unclear", why });
+  }
+
+  addAddress(order: AddressOrder): Result<null, RouteProblem> {
+    return this.#change(order, addAddressRequest);
+  }
+
+  removeAddress(order: AddressOrder): Result<null, RouteProblem> {
+    return this.#change(order, removeAddressRequest);
+  }
+
+  #change(order: AddressOrder, request: typeof addAddressRequest): Result<null, RouteProblem> {
+    const links = this.#list(listLinksRequest, linkOf);
+    if (!links.ok) return links;
+    const link = links.value.find(({ name }) => name === order.interface);
+    if (link === undefined) return refuse({ type: "no-interface", name: order.interface });
+    const sequence = this.#next();
+    const sent = this.#send(request(order, { interfaceIndex: link.index, sequence }));
+    if (!sent.ok) return sent;
+    const answer = this.#collect(sequence);
+    if (!answer.ok) return answer;
+    const { errno } = answer.value;
+    if (errno === noDevice) return refuse({ type: "no-interface", name: order.interface });
+    return errno === 0 ? accept(null) : refuse({ type: "errno", errno });
+  }
+
+  /** ROUTE1. */
+  #list<Row extends LinkRecord | AddressRecord>(
+    request: (sequence: number) => Uint8Array,
+    read: (message: RouteMessage) => Row | "unreadable" | null,
+  ): Result<readonly Row[], RouteProblem> {
+    let problem: RouteProblem = { type: "unclear", why: "" };
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      const sequence = this.#next();
+      const sent = this.#send(request(sequence));
+      if (!sent.ok) return sent;
+      const rows: Row[] = [];
+      let unreadable = false;
+      const answer = this.#collect(sequence, (message) => {
+        const row = read(message);
+        if (row === "unreadable") unreadable = true;
+        else if (row !== null) rows.push(row);
+      });
+      if (answer.ok && answer.value.errno !== 0) {
+        return refuse({ type: "errno", errno: answer.value.errno });
+      }
+      if (answer.ok && unreadable) {
+        return refuse({ type: "unclear", why: "the kernel's list is not understood" });
+      }
+      if (answer.ok && !answer.value.interrupted) return accept(rows);
+      problem = answer.ok ? { type: "unclear", why: "the list keeps changing" } : answer.problem;
+    }
+    return refuse(problem);
+  }
+
+  /** ROUTE2: what is left of earlier requests is read and dropped on the way. */
+  #collect(
+    sequence: number,
+    onMessage: (message: RouteMessage) => void = () => undefined,
+  ): Result<{ readonly errno: number; readonly interrupted: boolean }, RouteProblem> {
+    let interrupted = false;
+    this.#unread = true;
+    for (let datagrams = 0; datagrams < datagramsMax; datagrams += 1) {
+      const received = this.#calls.receiveInto(this.#fd, this.#buffer);
+      if (!received.ok && received.problem === interruptedCall) continue;
+      if (!received.ok) return refuse(receiveProblem(received.problem));
+      if (received.value > this.#buffer.length) {
+        return refuse({ type: "unclear", why: "an answer was cut" });
+      }
+      const messages = decodeMessages(this.#buffer.subarray(0, received.value));
+      if (messages === null) return refuse({ type: "unclear", why: "an answer makes no sense" });
+      for (const message of messages) {
+        if (message.sequence !== sequence) continue;
+        if (wasInterrupted(message)) interrupted = true;
+        const errno = endOf(message);
+        if (errno !== null) {
+          this.#unread = false;
+          return accept({ errno, interrupted });
+        }
+        onMessage(message);
+      }
+    }
+    return refuse({ type: "unclear", why: "an answer has no end" });
+  }
+
+  #send(request: Uint8Array): Result<null, RouteProblem> {
+    this.#readRest();
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      const sent = this.#calls.sendTo(this.#fd, request, this.#kernel);
+      if (sent.ok) return sent;
+      if (sent.problem !== interruptedCall) return refuse({ type: "errno", errno: sent.problem });
+    }
+    return refuse({ type: "errno", errno: interruptedCall });
+  }
+
+  #readRest(): void {
+    for (let datagrams = 0; this.#unread && datagrams < datagramsMax; datagrams += 1) {
+      const received = this.#calls.receiveInto(this.#fd, this.#buffer);
+      if (!received.ok && received.problem === tryAgain) this.#unread = false;
+    }
+  }
+
+  #next(): number {
+    this.#sequence = (this.#sequence + 1) >>> 0 || 1;
+    return this.#sequence;
+  }
+}
+
+/** Null when an address has no interface: one list is older than the other. */
+function joinLists(
+  links: readonly LinkRecord[],
+  addresses: readonly AddressRecord[],
+): readonly NetworkInterface[] | null {
+  const known = new Set(links.map(({ index }) => index));
+  if (!addresses.every(({ interfaceIndex }) => known.has(interfaceIndex))) return null;
+  return links.map(({ gone: _, ...link }) => ({
+    ...link,
+    addresses: addresses
+      .filter(({ interfaceIndex }) => interfaceIndex === link.index)
+      .map(({ interfaceIndex: _, gone: __, ...address }) => address),
+  }));
+}
+
+function receiveProblem(errno: number): RouteProblem {
+  if (errno === tryAgain) return { type: "unclear", why: "no answer" };
+  if (errno === noBufferSpace) return { type: "unclear", why: "answers were lost" };
+  return { type: "errno", errno };
+}
+
+export function routeProblemText(problem: RouteProblem): string {
+  switch (problem.type) {
+    case "errno":
+      return `netlink: ${errnoText(problem.errno)}`;
+    case "no-interface":
+      return `no interface ${problem.name}`;
+    default:
+      return `netlink: ${problem.why}`;
+  }
+}
+
+/** Those that an operator can do something about. */
+function errnoText(errno: number): string {
+  const names: Readonly<Record<number, string>> = {
+    1: "EPERM, the process may not administer the network (CAP_NET_ADMIN)",
+    12: "ENOMEM",
+    13: "EACCES",
+    [fileExists]: "EEXIST",
+    22: "EINVAL",
+    [addressUnavailable]: "EADDRNOTAVAIL",
+    [noBufferSpace]: "ENOBUFS",
+  };
+  return names[errno] ?? `errno ${errno}`;
+}

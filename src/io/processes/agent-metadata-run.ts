@@ -1,0 +1,183 @@
+/**
+ * Asks agents for their metadata: runs the files that are wanted with `meta-data`, each within
+ * limits of time and output, and returns what they printed.
+ * Does not read metadata, nor know what an agent is for.
+ * Source: rgmanager resrules.c: load_resource_rules, read_resource_agent_metadata.
+ * Deviations: a file is run only if a type is wanted that no file is named after; limits.
+ * METADATA1  What the package fence-agents puts beside agents is never run: its checks of
+ *     reservations take any argument for an order, and may reboot the machine.
+ * METADATA2  Whatever a file does, its answer comes: it is ended with its process group.
+ */
+import { spawn } from "node:child_process";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { causeCode, causeText } from "../os-error.ts";
+import { executable, toolEnvironment } from "./system-command.ts";
+
+const timeLimitMs = 10_000;
+const outputBytesMax = 262_144;
+const shownBytesMax = 300;
+/** After the file has ended, for output of what it has started. */
+const drainMs = 200;
+const atOnce = 4;
+const filesMax = 500;
+
+export type MetadataOutcome =
+  | { readonly type: "printed"; readonly text: string }
+  | { readonly type: "failed"; readonly cause: string };
+
+export type AskedFile = { readonly file: string; readonly outcome: MetadataOutcome };
+
+/** The agents of a directory, asked until each of these types has answered or all files have. */
+export async function askDirectory(
+  directory: string,
+  wanted: readonly string[],
+  typeOf: (text: string) => string | null,
+): Promise<readonly AskedFile[]> {
+  if (wanted.length === 0) return [];
+  const files = await agentFiles(directory);
+  const named = files.filter((file) => wanted.includes(nameWithoutSuffix(file)));
+  const first = await askAll(named, directory);
+  const answered = new Set(first.map(({ outcome }) => textType(outcome, typeOf)));
+  const complete = wanted.every(
+    (type) => answered.has(type) || named.some((file) => nameWithoutSuffix(file) === type),
+  );
+  if (complete) return first;
+  const others = files.filter((file) => !named.includes(file));
+  return [...first, ...(await askAll(others, directory))];
+}
+
+/** All agents of a directory; null when it is none. */
+export async function askWholeDirectory(directory: string): Promise<readonly AskedFile[] | null> {
+  try {
+    if (!(await stat(directory)).isDirectory()) return null;
+  } catch {
+    return null;
+  }
+  return await askAll(await agentFiles(directory), directory);
+}
+
+/** One file; its absence is an answer of null. */
+export async function askFile(file: string, root: string): Promise<MetadataOutcome | null> {
+  try {
+    if (!(await stat(file)).isFile()) return { type: "failed", cause: "it is no regular file" };
+  } catch (error) {
+    if (causeCode(error) === "ENOENT" || causeCode(error) === "ENOTDIR") return null;
+    return { type: "failed", cause: causeText(error) };
+  }
+  if (!(await executable(file))) return { type: "failed", cause: "it is not executable" };
+  return await ask(file, root);
+}
+
+function textType(
+  outcome: MetadataOutcome,
+  typeOf: (text: string) => string | null,
+): string | null {
+  return outcome.type === "printed" ? typeOf(outcome.text) : null;
+}
+
+async function askAll(files: readonly string[], root: string): Promise<readonly AskedFile[]> {
+  const answers: AskedFile[] = [];
+  for (let start = 0; start < files.length; start += atOnce) {
+    const batch = files.slice(start, start + atOnce);
+    const outcomes = await Promise.all(batch.map((file) => ask(file, root)));
+    answers.push(...batch.map((file, index) => ({ file, outcome: outcomes[index] ?? silent })));
+  }
+  return answers;
+}
+
+const silent: MetadataOutcome = { type: "failed", cause: "it was not asked" };
+
+/** Executable files, sorted, so that the same one of two counts on every node. */
+async function agentFiles(directory: string): Promise<readonly string[]> {
+  let names: readonly string[];
+  try {
+    names = await readdir(directory);
+  } catch {
+    return [];
+  }
+  const files: string[] = [];
+  for (const name of names.toSorted()) {
+    if (name.endsWith("~") || /\.rpm[^.]*$/i.test(name) || name.startsWith("fence_")) continue;
+    const path = join(directory, name);
+    if ((await isFile(path)) && (await executable(path))) files.push(path);
+  }
+  return files.slice(0, filesMax);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function nameWithoutSuffix(file: string): string {
+  return (file.split("/").at(-1) ?? "").replace(/\.[^.]*$/, "");
+}
+
+function ask(file: string, root: string): Promise<MetadataOutcome> {
+  return new Promise((resolve) => {
+    const child = spawn(file, ["meta-data"], {
+      cwd: "/",
+      env: { ...toolEnvironment, OCF_ROOT: root },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const chunks: Buffer[] = [];
+    const output = { chunks, bytes: 0, errors: "" };
+    let cause: string | null = null;
+    const end = (why: string): void => {
+      cause ??= why;
+      if (child.pid !== undefined) endGroup(child.pid);
+    };
+    const limit = setTimeout(() => {
+      end(`it does not end: no metadata within ${timeLimitMs / 1000} s`);
+    }, timeLimitMs);
+    child.stdout.on("data", (bytes: Buffer) => {
+      output.bytes += bytes.length;
+      if (output.bytes > outputBytesMax) end(`it prints more than ${outputBytesMax} bytes`);
+      else output.chunks.push(bytes);
+    });
+    child.stderr.on("data", (bytes: Buffer) => {
+      output.errors = (output.errors + bytes.toString("utf8")).slice(-shownBytesMax);
+    });
+    let settled = false;
+    const settle = (outcome: MetadataOutcome): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(limit);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve(outcome);
+    };
+    const finish = (): void => {
+      const text = Buffer.concat(output.chunks).toString("utf8");
+      if (cause === null && text.trim() !== "") settle({ type: "printed", text });
+      else settle({ type: "failed", cause: withErrors(cause ?? "it prints none", output.errors) });
+    };
+    child.once("error", (error) => settle({ type: "failed", cause: causeText(error) }));
+    child.once("close", finish);
+    child.once("exit", () => {
+      setTimeout(() => {
+        if (child.pid !== undefined) endGroup(child.pid);
+        finish();
+      }, drainMs);
+    });
+  });
+}
+
+function withErrors(cause: string, errors: string): string {
+  const words = errors.trim().replaceAll(/\s+/g, " ");
+  return words === "" ? cause : `${cause}: ${words}`;
+}
+
+/** A group that has gone already needs no signal. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    return;
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * Runs one program to its end: exact environment, own session, time limit, the tail of its output.
+ * Does not know what the program is for, nor what its exit code means.
+ * Source: setsid(2), credentials(7) for sessions and process groups; rgmanager restree.c: res_exec.
+ * RUNNER1  The result never waits for output: a daemon that inherited the pipes may keep them for
+ *     years. What it writes later is read and thrown away, so it gets neither a full pipe nor
+ *     SIGPIPE.
+ * RUNNER2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import type { ServiceName } from "../../model/ids.ts";
+import { causeText } from "../os-error.ts";
+import type {
+  EndedProcesses,
+  EndOrder,
+  ProcessOrder,
+  ProcessResult,
+  ProcessRunner,
+  TrackedLook,
+  TrackedScope,
+} from "../ports.ts";
+import { KernelFiles } from "./kernel-files.ts";
+import { OutputTail } from "./output-tail.ts";
+import { type CgroupPart, enterScript, type ServiceCgroups } from "./service-cgroups.ts";
+import { executable, type RunServiceTool, runTool, toolEnvironment } from "./system-command.ts";
+import {
+  markedResource,
+  markedService,
+  signalProcess,
+  TrackedProcesses,
+  trackingVariables,
+} from "./tracked-processes.ts";
+
+/** From SIGTERM to SIGKILL: what an init script needs to take its daemon down. */
+const terminateGraceMs = 5000;
+/** From SIGKILL to giving up: only a process in uninterruptible sleep takes this long. */
+const killGraceMs = 1000;
+/** Turns of the loop without output after which all that the child wrote has been read. */
+const quietTurns = 2;
+/** Bound for RUNNER1 when something else keeps writing. */
+const drainTurnsMax = 64;
+
+export type SystemParts = {
+  readonly files: KernelFiles;
+  /** As in TrackedParts. */
+  readonly forker: string | null;
+};
+
+export class SystemProcesses implements ProcessRunner {
+  readonly #cgroups: ServiceCgroups | null;
+  readonly #tracked: TrackedProcesses;
+
+  /** Without cgroups the processes of services are found by their marks alone. */
+  constructor(
+    cgroups: ServiceCgroups | null,
+    parts: SystemParts = { files: new KernelFiles(), forker: null },
+  ) {
+    this.#cgroups = cgroups;
+    this.#tracked = new TrackedProcesses({ ...parts, cgroups, signal: signalProcess });
+  }
+
+  async run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+    if (await isDirectory(order.argv[0])) return { type: "not-started", cause: noFile };
+    const { argv, environment, looks } = order;
+    const part = looks === true ? "check" : "run";
+    const [service, resource] = [markedService(environment), markedResource(environment)];
+    const entered = await this.#inCgroup(argv, { service, resource, part });
+    // Whoever has cancelled it looks for what is left of it soon.
+    if (cancelled?.aborted === true) return { type: "not-started", cause: "it was cancelled" };
+    const result = await begin({ ...order, argv: entered }, cancelled);
+    const late = result.type === "timed-out" && part === "check";
+    if (late && service !== null) await this.#cgroups?.killCheck(service);
+    return result;
+  }
+
+  listTracked(scope: TrackedScope, enough: "any" | "all" = "all"): Promise<TrackedLook> {
+    return this.#tracked.list(scope, enough);
+  }
+
+  killTracked(scope: TrackedScope): Promise<TrackedLook> {
+    return this.#tracked.kill(scope);
+  }
+
+  endTracked(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses> {
+    return this.#tracked.end(scope, order);
+  }
+
+  /**
+   * Runs short commands that belong to a service as its agents do, so that they are found and
+   * killed like them.
+   */
+  toolsOf(token: string): RunServiceTool {
+    return async (program, parameters, by) => {
+      if (by === undefined) return await runTool(program, parameters);
+      const { service, cancelled } = by;
+      // Not where the end of the last process is news: these end all the time.
+      const place = { service, resource: null, part: "check" } as const;
+      const [first, ...rest] = await this.#inCgroup([program, ...parameters], place);
+      const marks = Object.fromEntries(trackingVariables(token, service));
+      return await runTool(first, rest, {
+        environment: { ...toolEnvironment, ...marks },
+        cancelled,
+      });
+    };
+  }
+
+  /** The agent of a service, by way of its cgroup. What cannot be run fails as it would without. */
+  async #inCgroup(
+    argv: ProcessOrder["argv"],
+    place: {
+      readonly service: ServiceName | null;
+      readonly resource: string | null;
+      readonly part: CgroupPart;
+    },
+  ): Promise<ProcessOrder["argv"]> {
+    const { service, resource, part } = place;
+    if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
+    // A service may have come with a new configuration.
+    if (!(await this.#cgroups.ensure(service))) return argv;
+    const entry =
+      part === "check"
+        ? this.#cgroups.checkEntry(service)
+        : await this.#cgroups.runEntry(service, resource);
+    return ["/bin/sh", "-c", enterScript, entry, ...argv];
+  }
+}
+
+function begin(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+  return new Promise((resolve) => {
+    try {
+      const run = new Run(order, resolve);
+      cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
+    } catch (error) {
+      resolve({ type: "not-started", cause: causeText(error) });
+    }
+  });
+}
+
+/** The cause when a directory stands where a program should. */
+export const noFile = "it is a directory";
+
+class Run {
+  readonly #child: ChildProcess;
+  readonly #tail = new OutputTail();
+  readonly #resolve: (result: ProcessResult) => void;
+  #limit: NodeJS.Timeout | null = null;
+  #timedOut = false;
+  #ended = false;
+
+  constructor(order: ProcessOrder, resolve: (result: ProcessResult) => void) {
+    this.#resolve = resolve;
+    const [program, ...parameters] = order.argv;
+    this.#child = spawn(program, parameters, {
+      cwd: "/",
+      env: Object.fromEntries(order.environment),
+      detached: true,
+      stdio: [order.stdin === null ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+    this.#child.once("error", (error) => {
+      // Also emitted when a signal could not be sent; then there is a pid and an exit to come.
+      if (this.#child.pid === undefined) this.#end({ type: "not-started", cause: error.message });
+    });
+    this.#child.once("exit", (code, signal) => this.#onExit(code, signal));
+    this.#read(this.#child.stdout);
+    this.#read(this.#child.stderr);
+    this.#child.stdin?.on("error", () => this.#tail.note("[standard input was not read]\n"));
+    this.#child.stdin?.end(order.stdin ?? "");
+    if (order.timeoutMs !== null) this.#after(order.timeoutMs, () => this.#terminate());
+  }
+
+  /** Its result is not wanted any more, and nothing it does may be. */
+  cancel(): void {
+    if (!this.#ended) this.#kill();
+  }
+
+  #read(stream: Readable | null): void {
+    stream?.on("data", (bytes: Buffer) => this.#tail.append(bytes));
+    stream?.on("error", () => this.#tail.note("[output was not readable]\n"));
+  }
+
+  #terminate(): void {
+    this.#timedOut = true;
+    this.#signalGroup("SIGTERM");
+    this.#after(terminateGraceMs, () => this.#kill());
+  }
+
+  #kill(): void {
+    this.#signalGroup("SIGKILL");
+    this.#after(killGraceMs, () =>
+      this.#end({ type: "timed-out", gone: false, output: this.#tail.text() }),
+    );
+  }
+
+  #onExit(code: number | null, signal: string | null): void {
+    // The leader obeyed SIGTERM; what remains of its group had the same warning.
+    if (this.#timedOut) this.#signalGroup("SIGKILL");
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#drain({ turn: 0, quiet: 0, bytes: this.#tail.bytesSeen }, () => {
+      const output = this.#tail.text();
+      if (this.#timedOut) this.#end({ type: "timed-out", gone: true, output });
+      else if (signal !== null) this.#end({ type: "signalled", signal, output });
+      else this.#end({ type: "exited", code: code ?? 0, output });
+    });
+  }
+
+  #drain(
+    at: { readonly turn: number; readonly quiet: number; readonly bytes: number },
+    done: () => void,
+  ): void {
+    if (at.quiet >= quietTurns || at.turn >= drainTurnsMax) {
+      done();
+      return;
+    }
+    setImmediate(() => {
+      const bytes = this.#tail.bytesSeen;
+      const quiet = bytes === at.bytes ? at.quiet + 1 : 0;
+      this.#drain({ turn: at.turn + 1, quiet, bytes }, done);
+    });
+  }
+
+  #end(result: ProcessResult): void {
+    this.#ended = true;
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#tail.close();
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream instanceof Socket) stream.unref();
+    }
+    if (result.type === "timed-out" && !result.gone) this.#child.unref();
+    this.#resolve(result);
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#limit = setTimeout(action, delayMs);
+  }
+
+  #signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
+    if (this.#child.pid !== undefined) signalProcess(-this.#child.pid, signal);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}

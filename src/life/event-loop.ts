@@ -1,0 +1,268 @@
+/**
+ * The loop of the cluster node: its inputs, its timers, and what its outputs mean here.
+ * Decides nothing.
+ * Tested in: test/sim/searches.test.ts, test/e2e/failover.test.ts
+ */
+import { encodePayload } from "../io/payload-codec.ts";
+import type { Clock, Firing, LogSink } from "../io/ports.ts";
+import { NamedTimers } from "../io/timers.ts";
+import { StepLoop } from "../loop/step-loop.ts";
+import { messageBytesMax } from "../membership/ring-events.ts";
+import type { Acceptance } from "../model/acceptance.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
+import { assertNever } from "../model/outcome.ts";
+import { failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
+import type { ClusterNode } from "../node/cluster-node.ts";
+import type { Configuration } from "../node/configurations.ts";
+import type { KnownMachine, NodeInput, NodeOutput, NodeTimer } from "../node/node-events.ts";
+import type { QuorumChange } from "../quorum/quorum-messages.ts";
+import type { RingThreadInput } from "../ring-thread/ring-port.ts";
+import type { NodeAgents } from "./node-agents.ts";
+import { notMember } from "./operator-replies.ts";
+
+/** What somebody asks of the node, without the number by which it is answered. */
+export type NodeRequest = Unnumbered<
+  Extract<NodeInput, { readonly type: "request" | "kill" | "acknowledge" | "propose" }>
+>;
+type Unnumbered<Request> = Request extends unknown ? Omit<Request, "number"> : never;
+
+export type QuorumOrder = {
+  readonly change: QuorumChange;
+  readonly sentence: string | null;
+  readonly who: string;
+};
+
+type Queued =
+  | { readonly type: "input"; readonly input: NodeInput }
+  | { readonly type: "firing"; readonly firing: Firing<NodeTimer> };
+
+/** `killed`: by an operator, `text` says by whom. */
+export type NodeEnd =
+  | { readonly type: "left" }
+  | { readonly type: "restart" }
+  | { readonly type: "killed"; readonly text: string };
+
+export type LoopParts = {
+  readonly node: Pick<ClusterNode, "step">;
+  readonly clock: Clock;
+  readonly log: LogSink;
+  readonly agents: NodeAgents;
+  readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
+  /** Another configuration is in force. */
+  readonly onConfiguration: (configuration: Configuration) => void;
+  /** Where the other nodes are: to be kept for the next life. */
+  readonly onMachines: (known: readonly KnownMachine[]) => void;
+  /** Gathers what it takes to read a configuration's text; returns what is wrong with it here. */
+  readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
+  /** The lease lasts longer; the guard has to hear of it. */
+  readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
+  /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
+  readonly onEnd: (end: NodeEnd) => void;
+  /** Called after each turn: what is shown may have changed. */
+  readonly onTurn: () => void;
+};
+
+/** A turn that takes longer is reported: it holds up everything else. */
+const slowTurnMs = 250;
+
+export class EventLoop {
+  readonly #parts: LoopParts;
+  readonly #timers: NamedTimers<NodeTimer>;
+  readonly #loop: StepLoop<Queued, NodeOutput>;
+  readonly #replies = new Map<number, (outcome: RequestOutcome) => void>();
+  readonly #answers = new Map<number, (answer: Acceptance) => void>();
+  #requests = 0;
+  /** Of agents that run because this node is quorate. */
+  #permit = new AbortController();
+  /** When the machine began with what waited; null: it is idle. */
+  #busySinceMs: number | null = null;
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+    this.#loop = new StepLoop({
+      step: (entry) => this.#step(entry),
+      perform: (output) => this.#perform(output),
+      onIdle: () => this.#onIdle(),
+    });
+    this.#timers = new NamedTimers<NodeTimer>({
+      clock: parts.clock,
+      tentative: ["lease"],
+      onDue: (firing) => this.#loop.push({ type: "firing", firing }),
+    });
+  }
+
+  push(input: NodeInput): void {
+    this.#loop.push({ type: "input", input });
+  }
+
+  /** `done` is called once: when the request is answered, or when this life of the node ends. */
+  ask(request: NodeRequest, done: (outcome: RequestOutcome) => void): void {
+    if (this.#loop.ended) {
+      done(refused("between-lives"));
+      return;
+    }
+    this.#requests += 1;
+    this.#replies.set(this.#requests, done);
+    this.push({ ...request, number: this.#requests });
+  }
+
+  /** Orders other votes; answered when all members go by them, or with the refusal in words. */
+  order(order: QuorumOrder, done: (answer: Acceptance) => void): void {
+    if (this.#loop.ended) {
+      done(notMember);
+      return;
+    }
+    this.#requests += 1;
+    this.#answers.set(this.#requests, done);
+    this.push({ type: "quorum-order", number: this.#requests, ...order });
+  }
+
+  /** Nothing is stepped or performed any more; waiting users are answered. */
+  end(): void {
+    this.#loop.end();
+    this.#permit.abort();
+    this.#timers.disarmAll();
+    for (const resolve of this.#replies.values()) resolve(failed("life-ended"));
+    this.#replies.clear();
+    for (const resolve of this.#answers.values()) resolve(notMember);
+    this.#answers.clear();
+  }
+
+  #onIdle(): void {
+    const { clock } = this.#parts;
+    const tookMs = Math.round(clock.monotonicMs() - (this.#busySinceMs ?? clock.monotonicMs()));
+    this.#busySinceMs = null;
+    if (tookMs > slowTurnMs) {
+      const text = `the main loop was held up for ${tookMs} ms`;
+      this.#parts.log.write("services", "warning", { text });
+    }
+    this.#parts.onTurn();
+  }
+
+  #step(entry: Queued): readonly NodeOutput[] {
+    const { clock, node } = this.#parts;
+    if (entry.type === "firing" && !this.#timers.claim(entry.firing)) return [];
+    const input: NodeInput =
+      entry.type === "input" ? entry.input : { type: "timer", timer: entry.firing.timer };
+    const now = {
+      monotonicMs: clock.monotonicMs(),
+      boottimeMs: clock.boottimeMs(),
+      wallMs: clock.wallMs(),
+    };
+    this.#busySinceMs ??= now.monotonicMs;
+    return node.step(input, now);
+  }
+
+  #perform(output: NodeOutput): void {
+    const { postToRing, log, onLease } = this.#parts;
+    switch (output.type) {
+      case "continue":
+        this.#parts.clock.soon(() => this.push({ type: "continue" }));
+        return;
+      case "submit":
+        this.#submit(output);
+        return;
+      case "sync-done":
+        postToRing(output);
+        return;
+      case "lease":
+        onLease(output.endMs, output.atEnd);
+        return;
+      case "arm":
+        this.#timers.arm(output.timer, output.afterMs);
+        return;
+      case "disarm":
+        this.#timers.disarm(output.timer);
+        return;
+      case "act":
+      case "fence":
+      case "unfence":
+        this.#runAgents(output);
+        return;
+      case "cancel":
+        this.#parts.agents.cancel(output.action);
+        return;
+      case "stand-down":
+        this.#permit.abort();
+        this.#permit = new AbortController();
+        return;
+      case "reply":
+        this.#replies.get(output.number)?.(output.outcome);
+        this.#replies.delete(output.number);
+        return;
+      case "answer":
+        this.#answers.get(output.number)?.(output);
+        this.#answers.delete(output.number);
+        return;
+      case "read":
+        this.#parts.prepareText(output.text, (objection) => {
+          this.push({ type: "read-done", text: output.text, objection });
+        });
+        return;
+      case "machines":
+        this.#parts.onMachines(output.known);
+        return;
+      case "configuration":
+        this.#parts.onConfiguration(output);
+        return;
+      case "leave":
+      case "killed":
+      case "restart":
+        this.#onEnd(output);
+        return;
+      case "notice":
+        log.write(output.channel, output.level, { text: output.text });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #runAgents(output: Extract<NodeOutput, { readonly type: "act" | "fence" | "unfence" }>): void {
+    const { agents } = this.#parts;
+    switch (output.type) {
+      case "act":
+        agents.perform(output, (report) => {
+          this.push({ type: "report", action: output.action, report });
+        });
+        return;
+      case "fence": {
+        const { node, run, order } = output;
+        if (order.type !== "agent") return;
+        agents.fence(order, this.#permit.signal, (end) => {
+          this.push({ type: "fence-verdict", node, run, ...end });
+        });
+        return;
+      }
+      case "unfence":
+        agents.unfence(this.#permit.signal, (end) => {
+          this.push({ type: "unfence-verdict", run: output.run, ...end });
+        });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #onEnd(output: Extract<NodeOutput, { readonly type: "leave" | "killed" | "restart" }>): void {
+    const { log, onEnd } = this.#parts;
+    if (output.type === "killed") onEnd(output);
+    else if (output.type === "leave") onEnd({ type: "left" });
+    else {
+      log.write("services", "err", { text: `starting anew: ${output.why}` });
+      onEnd({ type: "restart" });
+    }
+  }
+
+  #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {
+    const payload = encodePayload(envelope);
+    if (payload.length > messageBytesMax) {
+      // It is missing from the history of all: this life cannot go on.
+      const text = `a message of ${payload.length} bytes cannot be sent; starting anew`;
+      this.#parts.log.write("services", "err", { text });
+      this.#parts.onEnd({ type: "restart" });
+      return;
+    }
+    this.#parts.postToRing({ type: "submit", lane, payload, safe: true });
+  }
+}

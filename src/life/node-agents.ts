@@ -1,0 +1,77 @@
+/**
+ * What the cluster node has done by agents on this machine, with callbacks: resource agents through
+ * the performer, fence agents of victims, and the unfence devices of this node.
+ * Decides nothing; what agents print goes to the log, and its last line to the other nodes.
+ * Tested in: test/life/fence-runs.test.ts, test/e2e/fencing.test.ts
+ */
+import type { LogSink } from "../io/ports.ts";
+import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import type { NodeOutput } from "../node/node-events.ts";
+import { unfence } from "./operator-fencing.ts";
+import type { OrderPerformer } from "./order-performer.ts";
+
+export type NodeAct = {
+  readonly action: number;
+  readonly service: ServiceName;
+  readonly order: AgentOrder;
+};
+
+export type AgentFencing = Extract<
+  Extract<NodeOutput, { readonly type: "fence" }>["order"],
+  { readonly type: "agent" }
+>;
+
+export type FenceOutcome = { readonly outcome: "success" | "failure"; readonly text: string };
+
+/** Each calls `done` once, and never before it has returned. */
+export type NodeAgents = {
+  perform(act: NodeAct, done: (report: AgentReport) => void): void;
+  /** The action's report is not wanted any more, nor anything that it would do. */
+  cancel(action: number): void;
+  /**
+   * `withdrawn` keeps an agent from being started. One that is at work goes on: it may have
+   * switched something already.
+   */
+  fence(order: AgentFencing, withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;
+  /** Runs all devices that let this node in; `withdrawn` ends the one that runs. */
+  unfence(withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;
+};
+
+export type NodeAgentsParts = {
+  readonly conf: ClusterConf;
+  readonly self: NodeId;
+  readonly performer: OrderPerformer;
+  readonly log: LogSink;
+};
+
+export function nodeAgents({ conf, self, performer, log }: NodeAgentsParts): NodeAgents {
+  return {
+    perform: ({ action, service, order }, done) => {
+      void performer.perform(action, service, order).then(done);
+    },
+    cancel: (action) => performer.cancel(action),
+    fence: (order, withdrawn, done) => {
+      const permit = { withdrawn, ends: false };
+      void performer.fence(order, conf.fencing.agentTimeoutMs, permit).then((verdict) => {
+        const { outcome, output } = verdict;
+        const text = output === "" ? verdict.text : `${verdict.text}: ${lastLine(output)}`;
+        if (output !== "") log.write("fencing", "info", { text: verdict.text, facts: { output } });
+        done({ outcome, text });
+      });
+    },
+    unfence: (withdrawn, done) => {
+      const own = conf.nodes.find(({ id }) => id === self);
+      if (own === undefined) return;
+      void unfence({ conf, performer }, own, { withdrawn, ends: true }).then((reply) => {
+        done({ outcome: reply.result === "success" ? "success" : "failure", text: reply.text });
+      });
+    },
+  };
+}
+
+/** What goes to the other nodes, and into their logs. */
+function lastLine(output: string): string {
+  return output.split("\n").at(-1)?.slice(-500) ?? "";
+}

@@ -1,0 +1,299 @@
+/**
+ * One life of this node: ring thread, cluster node and loop from their start to their end.
+ * Wires them together; decides nothing.
+ * Tested in: test/e2e/failover.test.ts, test/e2e/fencing.test.ts
+ */
+
+import { isGroupFrame } from "../groups/group-frames.ts";
+import { systemClock } from "../io/clock.ts";
+import { decodePayload } from "../io/payload-codec.ts";
+import type { LogSink } from "../io/ports.ts";
+import type { ClusterConf, LogPriority } from "../model/conf.ts";
+import type { NodeId, NodeName } from "../model/ids.ts";
+import type { LeaseEnd } from "../model/lease-end.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { CarriedOver } from "../node/carried-over.ts";
+import { ClusterNode } from "../node/cluster-node.ts";
+import type { Configuration, ReadText } from "../node/configurations.ts";
+import type { KnownMachine, RememberedMachine } from "../node/node-events.ts";
+import type {
+  RingThreadOptions,
+  RingThreadOutput,
+  RingThreadProblem,
+} from "../ring-thread/ring-port.ts";
+import { type RingThread, startRingThread } from "../ring-thread/ring-thread-start.ts";
+import type { RotationRecord } from "../ring-thread/token-meter.ts";
+import { EventLoop, type NodeEnd } from "./event-loop.ts";
+import { GroupClients } from "./group-clients.ts";
+import { MemberLog } from "./member-log.ts";
+import { nodeAgents } from "./node-agents.ts";
+import type { OrderPerformer } from "./order-performer.ts";
+import type { RingView } from "./status-report.ts";
+
+export type LifeEnd =
+  /** Everything was stopped and the ring was left. */
+  | { readonly type: "left" }
+  /** An operator has ended this node. */
+  | { readonly type: "killed"; readonly text: string }
+  /** The node must begin anew, with a new incarnation. */
+  | { readonly type: "restart" }
+  | { readonly type: "fatal"; readonly problem: RingThreadProblem };
+
+export type LifeParts = {
+  readonly conf: ClusterConf;
+  readonly self: NodeId;
+  readonly name: NodeName;
+  readonly configHash: string;
+  readonly configText: string;
+  readonly readText: ReadText;
+  readonly prepareText: (text: string) => Promise<string | null>;
+  readonly onConfiguration: (configuration: Configuration) => void;
+  /** On which machines earlier lives had the other nodes, and who is told when that changes. */
+  readonly remembered: readonly RememberedMachine[];
+  readonly onMachines: (known: readonly KnownMachine[]) => void;
+  readonly trackingToken: string;
+  /** This node may be reset by a watchdog, which the others must wait for. */
+  readonly watchdog: boolean;
+  readonly machine: string;
+  readonly ring: RingThreadOptions;
+  readonly performer: OrderPerformer;
+  readonly log: LogSink;
+  readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
+  /** Of the life before; null: nothing goes on. */
+  readonly carried: CarriedOver | null;
+  /** No process and no address of any service is on this machine. */
+  readonly nothingLeft: boolean;
+  readonly onEnd: (end: LifeEnd) => void;
+  readonly onTurn: () => void;
+};
+
+const snapshotEveryMs = 1000;
+
+export class NodeLife {
+  readonly #parts: LifeParts;
+  readonly #thread: RingThread;
+  readonly #snapshots: NodeJS.Timeout;
+  readonly #members = new MemberLog();
+  readonly #groups: GroupClients;
+  #loop: EventLoop | null = null;
+  #node: ClusterNode | null = null;
+  #ringView: RingView = { state: "gather", counters: {}, rotation: null };
+  #snapshotNumber = 0;
+  #shutdown: { readonly remove: boolean } | null = null;
+  #ended = false;
+
+  constructor(parts: LifeParts) {
+    this.#parts = parts;
+    this.#thread = startRingThread(parts.ring, (outputs) => {
+      for (const output of outputs) this.#onRing(output);
+    });
+    this.#groups = new GroupClients({
+      self: parts.self,
+      postToRing: (input) => this.#thread.post(input),
+      say: ({ level, text }) => this.#say(level, text),
+    });
+    this.#snapshots = setInterval(() => this.#askSnapshot(), snapshotEveryMs);
+  }
+
+  get node(): ClusterNode | null {
+    return this.#node;
+  }
+
+  get loop(): EventLoop | null {
+    return this.#loop;
+  }
+
+  get groups(): GroupClients {
+    return this.#groups;
+  }
+
+  get ringView(): RingView {
+    return this.#ringView;
+  }
+
+  get members(): MemberLog {
+    return this.#members;
+  }
+
+  /** Stops the services, hands them over, leaves, `remove`: for good; ends with `left`. */
+  shutdown(remove: boolean): void {
+    this.#shutdown = { remove };
+    this.#loop?.push({ type: "shutdown", remove });
+  }
+
+  linkChanged(up: boolean): void {
+    this.#thread.post({ type: "link", up });
+  }
+
+  /** Ends at once, without leaving. */
+  async kill(): Promise<void> {
+    this.#finish();
+    await this.#thread.kill();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    clearInterval(this.#snapshots);
+    this.#loop?.end();
+    this.#groups.end();
+  }
+
+  /** A message that was refused is missing from the history: this life cannot go on. */
+  #onQueue(lane: string, state: "full" | "writable"): void {
+    this.#say("err", `the send queue ${lane} is ${state}`);
+    if (state === "full") this.#close({ type: "restart" });
+  }
+
+  #askSnapshot(): void {
+    this.#snapshotNumber += 1;
+    this.#thread.post({ type: "snapshot", request: this.#snapshotNumber });
+  }
+
+  #onRing(output: RingThreadOutput): void {
+    if (this.#ended && output.type !== "stopped" && output.type !== "fatal") return;
+    switch (output.type) {
+      case "started":
+        this.#begin(output.incarnation);
+        return;
+      case "deliver": {
+        const { from, payload } = output;
+        if (isGroupFrame(payload)) this.#groups.push({ type: "deliver", from, payload });
+        else this.#loop?.push({ type: "deliver", from, payload: decodePayload(payload) });
+        return;
+      }
+      case "configuration": {
+        const { configuration, heardAt, incarnations } = output;
+        if (configuration.kind === "regular") {
+          this.#see("operational");
+          const nowSeconds = Math.floor(systemClock().wallMs() / 1000);
+          const seen = { ...configuration, incarnations };
+          this.#accuse(this.#members.note(seen, nowSeconds, this.#fencedAt()));
+        }
+        this.#loop?.push({ type: "configuration", configuration, heardAt });
+        this.#groups.push({ type: "configuration", configuration });
+        return;
+      }
+      case "lease":
+        this.#loop?.push({ type: "lease", ...output.lease });
+        return;
+      case "suspended":
+        this.#see("gather");
+        this.#loop?.push({ type: "suspended", reason: output.reason });
+        this.#say("notice", `the ring is suspended: ${output.reason}`);
+        return;
+      case "contested":
+        this.#loop?.push(output);
+        return;
+      case "queue":
+        this.#onQueue(output.lane, output.state);
+        return;
+      case "notice":
+        this.#say(output.notice.level, output.notice.text);
+        return;
+      case "heartbeat":
+        this.#thread.post({ type: "heartbeat-answer", beat: output.beat });
+        return;
+      case "snapshot":
+        this.#ringView = viewOf(output.status);
+        return;
+      case "fatal":
+        this.#close({ type: "fatal", problem: output.problem });
+        return;
+      case "stopped":
+        this.#close({ type: "left" });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #begin(incarnation: number): void {
+    const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
+    const { watchdog, machine, log, performer, readText, prepareText, onLease, onTurn } =
+      this.#parts;
+    const { nothingLeft, remembered, onConfiguration, onMachines } = this.#parts;
+    const identity = { self, name, incarnation, configHash, configText, trackingToken };
+    const surroundings = { read: readText, carried, nothingLeft, remembered };
+    this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, surroundings);
+    this.#loop = new EventLoop({
+      node: this.#node,
+      clock: systemClock(),
+      log,
+      agents: nodeAgents({ conf, self, performer, log }),
+      postToRing: (input) => {
+        // The ring waits for the groups' exchange too.
+        if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
+        else this.#thread.post(input);
+      },
+      prepareText: (content, done) => void prepareText(content).then(done),
+      onConfiguration,
+      onMachines,
+      onLease,
+      onEnd: (end) => this.#onNodeEnd(end),
+      onTurn,
+    });
+    this.#loop.push({ type: "begin" });
+    if (this.#shutdown !== null) this.#loop.push({ type: "shutdown", ...this.#shutdown });
+  }
+
+  #onNodeEnd(end: NodeEnd): void {
+    this.#loop?.end();
+    if (end.type === "left") this.#thread.post({ type: "leave" });
+    else this.#close(end);
+  }
+
+  #close(end: LifeEnd): void {
+    if (this.#ended) return;
+    this.#finish();
+    this.#parts.onEnd(end);
+  }
+
+  /** When agents have fenced each node last. */
+  #fencedAt(): ReadonlyMap<NodeId, number> {
+    const fenced = this.#node?.snapshot.fence.snapshot().fenced ?? [];
+    const agents = fenced.filter(({ how }) => how === "agent" || how === "external");
+    return new Map(agents.map(({ node, at }) => [node, at]));
+  }
+
+  /** A node that is cut off from its disks only, and let in again, lives on. */
+  #accuse(survivors: readonly NodeId[]): void {
+    const { nodes } = this.#parts.conf;
+    for (const { id, name, unfence } of nodes) {
+      if (!survivors.includes(id) || unfence.length > 0) continue;
+      const text =
+        `${name} was fenced and is back with the same life: its fence device has not switched it ` +
+        "off, and services may have run twice; try it with fence_check-ts and fence_node-ts";
+      this.#parts.log.write("fencing", "alert", { text });
+    }
+  }
+
+  #see(state: RingView["state"]): void {
+    this.#ringView = { ...this.#ringView, state };
+  }
+
+  #say(level: LogPriority, text: string): void {
+    this.#parts.log.write("totem", level, { text });
+  }
+}
+
+function viewOf(
+  status: Extract<RingThreadOutput, { readonly type: "snapshot" }>["status"],
+): RingView {
+  const named = (prefix: string, counters: Readonly<Record<string, number>>) =>
+    Object.entries(counters).map(([name, count]) => [`${prefix}${name}`, count] as const);
+  return {
+    state: status.ring.state,
+    rotation: rotationOf(status.rotation),
+    counters: Object.fromEntries([
+      ...named("", status.ring.counters),
+      ...named("dropped_", status.drops),
+      ...named("", status.transport),
+      ["stalls", status.stalls.count],
+      ["stall_worst_ms", Math.round(status.stalls.worstMs)],
+    ]),
+  };
+}
+
+function rotationOf({ rotations, ...figures }: RotationRecord): RingView["rotation"] {
+  return rotations === 0 ? null : figures;
+}

@@ -1,0 +1,48 @@
+/**
+ * Whether the main thread still answers: counts only the time during which this thread itself ran.
+ * Does not know threads, ports or clocks.
+ * Source: rgmanager's watchdog parent ends the node when its child dies; this is its counterpart.
+ * Tested in: test/ring-thread/pulse-and-stalls.test.ts
+ * PULSE1  A machine that stood still as a whole accuses nobody: a step counts for one interval at
+ *     most.
+ */
+import { type Ms, ms } from "../model/time.ts";
+
+export class MainHeartbeat {
+  readonly #intervalMs: Ms;
+  readonly #limitMs: Ms;
+  #ranMs = 0;
+  #answeredMs = 0;
+  #beat = 0;
+  #lastStepMs: Ms;
+  /** Beats not yet answered, oldest first, with the running time at which they were sent. */
+  #open: { readonly beat: number; readonly ranMs: number }[] = [];
+
+  constructor(limits: { readonly intervalMs: Ms; readonly limitMs: Ms }, nowMs: Ms) {
+    this.#intervalMs = limits.intervalMs;
+    this.#limitMs = limits.limitMs;
+    this.#lastStepMs = nowMs;
+  }
+
+  /** Once per interval: the number to ask with, or null when main was silent for too long. */
+  step(nowMs: Ms): number | null {
+    this.#ranMs += Math.min(nowMs - this.#lastStepMs, this.#intervalMs);
+    this.#lastStepMs = nowMs;
+    if (this.#ranMs - this.#answeredMs > this.#limitMs) return null;
+    this.#beat += 1;
+    this.#open.push({ beat: this.#beat, ranMs: this.#ranMs });
+    return this.#beat;
+  }
+
+  /** An answer proves life at the time of the question, not of the answer. */
+  answered(beat: number): void {
+    const asked = this.#open.find((open) => open.beat === beat);
+    if (asked === undefined) return;
+    this.#answeredMs = asked.ranMs;
+    this.#open = this.#open.filter((open) => open.beat > beat);
+  }
+
+  silentMs(): Ms {
+    return ms(this.#ranMs - this.#answeredMs);
+  }
+}

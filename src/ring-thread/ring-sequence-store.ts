@@ -1,0 +1,53 @@
+/**
+ * Keeps the durable bound of the ring sequence ahead of the ring's wishes.
+ * Knows the store; does not know the ring. A write that fails is tried again, since the bound is
+ * asked for long before it is needed: a disk that is full for a minute changes nothing.
+ * Tested in: test/ring-thread/ring-driver.test.ts
+ */
+import type { Clock, Stop, Store, StoreProblem } from "../io/ports.ts";
+
+const againMs = 1000;
+
+export type RingSequenceStoreOptions = {
+  readonly clock: Pick<Clock, "after">;
+  readonly store: Pick<Store, "raiseRingSeq">;
+  readonly onDurable: (ringSeq: number) => void;
+  readonly onFailure: (problem: StoreProblem) => void;
+};
+
+export class RingSequenceStore {
+  readonly #options: RingSequenceStoreOptions;
+  #wanted = 0;
+  #busy = false;
+  #stopped = false;
+  #again: Stop | null = null;
+
+  constructor(options: RingSequenceStoreOptions) {
+    this.#options = options;
+  }
+
+  raise(ringSeq: number): void {
+    this.#wanted = Math.max(this.#wanted, ringSeq);
+    if (!this.#busy) void this.#write();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#again?.();
+  }
+
+  async #write(): Promise<void> {
+    this.#busy = true;
+    const asked = this.#wanted;
+    const raised = await this.#options.store.raiseRingSeq(asked);
+    if (this.#stopped) return;
+    if (!raised.ok) {
+      this.#options.onFailure(raised.problem);
+      this.#again = this.#options.clock.after(againMs, () => void this.#write());
+      return;
+    }
+    this.#busy = false;
+    this.#options.onDurable(raised.value);
+    if (this.#wanted > raised.value) void this.#write();
+  }
+}

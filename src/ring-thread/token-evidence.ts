@@ -1,0 +1,77 @@
+/**
+ * What the tokens of the ring prove while they go by: that this node belongs to its ring, when each
+ * node was heard, and how long a rotation takes.
+ * Reads the clock when a token is accepted, and passes leases on; does not know frames or timers.
+ * Tested in: test/ring-thread/ring-driver.test.ts
+ */
+import { LeaseEvidence, type NodeHeard } from "../fencing/lease.ts";
+import type { Clock } from "../io/ports.ts";
+import type { RingOutput } from "../membership/ring-events.ts";
+import type { NodeId, RingId } from "../model/ids.ts";
+import type { Ms } from "../model/time.ts";
+import { LeaseThrottle } from "./lease-throttle.ts";
+import type { LeaseProof } from "./ring-port.ts";
+import { TokenMeter } from "./token-meter.ts";
+
+type Output<Type extends RingOutput["type"]> = Extract<RingOutput, { readonly type: Type }>;
+
+export class TokenEvidence {
+  readonly #clock: Clock;
+  readonly #evidence: LeaseEvidence;
+  readonly #lease: LeaseThrottle;
+  readonly #meter = new TokenMeter();
+  #tokens = 0;
+  /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
+  #stepBoottimeMs: Ms | null = null;
+  /** Boot time. */
+  readonly startedAtMs: Ms;
+
+  constructor(clock: Clock, nodes: readonly NodeId[], post: (lease: LeaseProof) => void) {
+    this.#clock = clock;
+    this.startedAtMs = clock.boottimeMs();
+    this.#evidence = new LeaseEvidence(nodes, this.startedAtMs);
+    this.#lease = new LeaseThrottle(clock, post);
+  }
+
+  /** The ring is about to take an input. */
+  beginStep(): void {
+    this.#stepBoottimeMs = null;
+  }
+
+  accepted(token: Output<"token-accepted">): void {
+    this.#tokens += 1;
+    if (token.operational) this.#meter.accepted(token.ring, this.#clock.monotonicMs());
+    const nowMs = this.#clock.boottimeMs();
+    this.#stepBoottimeMs = nowMs;
+    const lease = this.#evidence.tokenAccepted({ ...token, nowMs });
+    if (lease !== null) this.#lease.offer(lease, nowMs);
+  }
+
+  passed({ ring, operational }: Output<"token-passed">): void {
+    if (!operational) return;
+    this.#evidence.tokenPassed(ring, this.#stepBoottimeMs ?? this.#clock.boottimeMs());
+  }
+
+  /** For every node, ascending; `ring` is about to be told to the layers above. */
+  heardAt(ring: RingId): readonly NodeHeard[] {
+    return this.#evidence.heardAt(ring);
+  }
+
+  /** Tokens accepted so far. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  rotation(): ReturnType<TokenMeter["record"]> {
+    return this.#meter.record();
+  }
+
+  /** A lease that is held back goes out now: something follows that must not overtake it. */
+  release(): void {
+    this.#lease.release();
+  }
+
+  stop(): void {
+    this.#lease.stop();
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What agents of all dialects find in their environment besides their parameters: marks, by which
+ * their descendants are found again however they detach, and what is known of the other nodes.
+ * Tested in: test/services/external-agent.test.ts, test/services/external-worker.test.ts
+ */
+import type { ResourceConf } from "../../model/conf.ts";
+import type { NodeName, ServiceName } from "../../model/ids.ts";
+
+/** What the processes of a resource are marked with, `script:qpidd`. */
+export function resourceMark({ type, key }: ResourceConf): string {
+  return `${type}:${key}`;
+}
+
+export function trackingMarks(place: {
+  readonly service: ServiceName;
+  readonly resource: string;
+  readonly nodeName: NodeName;
+  readonly trackingToken: string;
+}): readonly (readonly [string, string])[] {
+  return [
+    ["CLUSTERD_SERVICE", place.service],
+    ["CLUSTERD_RESOURCE", place.resource],
+    ["CLUSTERD_NODE", place.nodeName],
+    ["CLUSTERD_TRACK", place.trackingToken],
+  ];
+}
+
+/**
+ * For agents that must know whether somebody who does not answer may be alive: a node that is not
+ * named here may be.
+ */
+export function knownOff(place: {
+  readonly nodesOff: readonly NodeName[];
+}): readonly (readonly [string, string])[] {
+  return place.nodesOff.length === 0 ? [] : [["CLUSTERD_NODES_OFF", place.nodesOff.join(" ")]];
+}

@@ -1,0 +1,191 @@
+/**
+ * A resource with an agent of its own: how the agent is called in either dialect of OCF, with which
+ * environment, and what its exit code means.
+ * Yields orders and reads reports; runs nothing itself.
+ * Source: rgmanager restree.c: res_exec, build_env, add_ocf_stuff; the OCF resource agent API 1.1;
+ * Pacemaker lib/services for the variables of the second dialect.
+ * Deviations: PATH is set; the exit code is kept apart from the result; a call always has a last
+ * time limit, after which its whole process group is ended; messages go to standard error, from
+ * where they are quoted, and not to a log of the agent's own.
+ */
+
+import type { AgentCall, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
+import type { AgentConf, AgentRun, ResourceConf } from "../../model/conf.ts";
+import { notStarted, performPatiently } from "../../model/patient-order.ts";
+import { searchPath } from "../../model/search-path.ts";
+import { type Ms, ms } from "../../model/time.ts";
+import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "../tree/status-checks.ts";
+import { knownOff, trackingMarks } from "./agent-marks.ts";
+import { printableOutput } from "./agent-output.ts";
+import type { AgentAction, CallPlace } from "./call-place.ts";
+import { endOverdueStop } from "./overdue-stop.ts";
+
+export type ExternalRun = AgentRun & { readonly dialect: "rgmanager" | "ocf" };
+
+export type ExternalCall = {
+  readonly agent: AgentConf;
+  readonly runs: ExternalRun;
+  readonly action: AgentAction;
+  readonly place: CallPlace;
+};
+
+/** Where time-outs are only hints: long after every sensible one, but not never. */
+const lastActionLimitMs = ms(1_800_000);
+const lastCheckLimitMs = ms(300_000);
+const outputShownMax = 500;
+const notRunning = 7;
+const runningPromoted = 8;
+
+/** What OCF calls its exit statuses, from 0. */
+const codeWords: readonly string[] = [
+  "success",
+  "generic error",
+  "invalid argument(s)",
+  "function not implemented",
+  "insufficient privileges",
+  "program not installed",
+  "program not configured",
+  "not running",
+  "running as promoted",
+  "failed as promoted",
+];
+
+/** Attributes of an `ocf` element that are not the agent's. */
+const elementAttributes: readonly string[] = ["name", "agent", "allow_promotable"];
+
+export function* callExternal(resource: ResourceConf, call: ExternalCall): AgentCall {
+  const { agent, runs, action, place } = call;
+  // What an agent does not list is nothing to do.
+  if (!agent.actions.some(({ name }) => name === action)) return { code: 0, text: "" };
+  const leastMs = action === "status" ? lastCheckLimitMs : lastActionLimitMs;
+  const limitMs =
+    place.limitMs ?? lastLimitMs(resource, { name: action, depth: place.depth, leastMs });
+  const what = `${action} on ${resource.type} "${resource.key}"`;
+  const order = runOrder(resource, { ...call, limitMs });
+  const report = yield* performPatiently(order, { patience: place.patience, what });
+  switch (report.type) {
+    case "exited":
+      if (isGood(runs, action, report.code)) return { code: 0, text: "" };
+      return failed(what, { code: report.code, output: printable(resource, report.output) });
+    case "signalled":
+      return quoted(`${what} was killed by ${report.signal}`, printable(resource, report.output));
+    case "timed-out": {
+      if (action === "stop" && place.overdue === "ended-here") {
+        const status = runOrder(resource, { ...call, action: "status", limitMs });
+        const scope = { service: place.service, resource: place.resource };
+        const offCode = notRunning;
+        return yield* endOverdueStop({ what, ...scope, stop: order, status, offCode });
+      }
+      const late = `${what} timed out after ${limitMs / 1000} seconds`;
+      return quoted(late, printable(resource, report.output));
+    }
+    case "not-started":
+      return notStarted(what, { ...report, cause: `${runs.file}: ${report.cause}` });
+    default:
+      return { code: 1, text: `${what}: unexpected report ${report.type}` };
+  }
+}
+
+function runOrder(resource: ResourceConf, call: ExternalCall & { readonly limitMs: Ms }): RunOrder {
+  const { runs, action, limitMs } = call;
+  return {
+    type: "run-process",
+    argv: [runs.file, wordFor(runs, action)],
+    environment: environmentOf(resource, call),
+    timeoutMs: limitMs,
+    ...(action === "status" ? { looks: true } : {}),
+  };
+}
+
+function wordFor(runs: ExternalRun, action: AgentAction): string {
+  return runs.dialect === "ocf" && action === "status" ? "monitor" : action;
+}
+
+/** To stop what does not run is success in the second dialect; the first knows only 0. */
+function isGood({ dialect }: ExternalRun, action: AgentAction, code: number): boolean {
+  if (code === 0) return true;
+  if (dialect === "rgmanager") return false;
+  return action === "status" ? code === runningPromoted : action === "stop" && code === notRunning;
+}
+
+function failed(
+  what: string,
+  exit: { readonly code: number; readonly output: string },
+): AgentVerdict {
+  const words = codeWords[exit.code] ?? "unspecified";
+  return { ...quoted(`${what} returned ${exit.code} (${words})`, exit.output), code: exit.code };
+}
+
+function printable({ attributes }: ResourceConf, output: string): string {
+  return printableOutput(attributes, output, outputShownMax);
+}
+
+function quoted(text: string, shown: string): AgentVerdict {
+  return { code: 1, text: shown === "" ? text : `${text}: ${shown}` };
+}
+
+type Variables = readonly (readonly [string, string])[];
+
+function environmentOf(
+  resource: ResourceConf,
+  call: ExternalCall & { readonly limitMs: Ms },
+): Variables {
+  const { runs, place } = call;
+  const variables =
+    runs.dialect === "ocf"
+      ? ocfVariables(resource, runs, call)
+      : rgmanagerVariables(resource, runs, call);
+  return [
+    ["PATH", searchPath],
+    ...variables,
+    ["OCF_CHECK_LEVEL", String(place.depth)],
+    ...knownOff(place),
+    ...trackingMarks(place),
+  ];
+}
+
+function rgmanagerVariables(
+  resource: ResourceConf,
+  runs: ExternalRun & { readonly dialect: "rgmanager" },
+  { action, place }: ExternalCall,
+): Variables {
+  const hintMs = timeoutOf(resource, action, place.depth) ?? 0;
+  // The original says 0 where the time-out is a limit.
+  const timeout = resource.enforceTimeouts === true ? 0 : Math.ceil(hintMs / 1000);
+  return [
+    ...resource.attributes
+      .filter(([name]) => !name.startsWith("__"))
+      .map(([name, value]) => [`OCF_RESKEY_${name}`, value] as const),
+    ["OCF_RESOURCE_INSTANCE", `${resource.type}:${resource.key}`],
+    ["OCF_RESOURCE_TYPE", resource.type],
+    ["OCF_ROOT", runs.directory],
+    ["OCF_RA_VERSION_MAJOR", "1"],
+    ["OCF_RA_VERSION_MINOR", "0"],
+    ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
+    ["OCF_RESKEY_RGMANAGER_meta_timeout", String(timeout)],
+  ];
+}
+
+function ocfVariables(
+  resource: ResourceConf,
+  runs: ExternalRun & { readonly dialect: "ocf" },
+  { action, place, limitMs }: ExternalCall & { readonly limitMs: Ms },
+): Variables {
+  // Without an interval a check counts as a probe, and is answered more kindly than it should.
+  const interval = action === "status" ? effectiveIntervalMs(resource, place.depth) : 0;
+  return [
+    ...resource.attributes
+      .filter(([name]) => !name.startsWith("__") && !elementAttributes.includes(name))
+      .map(([name, value]) => [`OCF_RESKEY_${name.replace(/^param\./, "")}`, value] as const),
+    ["OCF_ROOT", runs.root],
+    ["OCF_RESOURCE_INSTANCE", resource.key],
+    ["OCF_RESOURCE_TYPE", runs.type],
+    ["OCF_RESOURCE_PROVIDER", runs.provider],
+    ["OCF_RA_VERSION_MAJOR", "1"],
+    ["OCF_RA_VERSION_MINOR", "1"],
+    ["OCF_RESKEY_CRM_meta_timeout", String(limitMs)],
+    ["OCF_RESKEY_CRM_meta_interval", String(interval)],
+    ["OCF_RESKEY_CRM_meta_name", wordFor(runs, action)],
+    ["OCF_RESKEY_CRM_meta_on_node", place.nodeName],
+  ];
+}

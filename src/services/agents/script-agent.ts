@@ -1,0 +1,93 @@
+/**
+ * The script resource: an LSB init script.
+ * Source: resource-agents script.sh; LSB 3.1, init script actions.
+ * Deviations: the meaning of an LSB status code is logged where the script says nothing itself,
+ * since what it says is nearer to the truth; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts of hosts with
+ * systemd from handing the action to systemctl.
+ */
+import type { AgentCall, AgentReport, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
+import { notStarted, performPatiently } from "../../model/patient-order.ts";
+import type { Parameters } from "../../model/secrets.ts";
+import type { Ms } from "../../model/time.ts";
+import { printableOutput } from "./agent-output.ts";
+import type { CallPlace } from "./call-place.ts";
+import { endOverdueStop } from "./overdue-stop.ts";
+
+export type ScriptCall = {
+  readonly file: string;
+  readonly action: "start" | "stop" | "status";
+  readonly environment: readonly (readonly [string, string])[];
+  /** What must not be repeated of its output is in here. */
+  readonly parameters: Parameters;
+  readonly timeoutMs: Ms;
+  readonly place: Pick<CallPlace, "service" | "resource" | "patience" | "overdue">;
+};
+
+const statusWords: ReadonlyMap<number, string> = new Map([
+  [1, "dead, and its pid file exists"],
+  [2, "dead, and its lock file exists"],
+  [3, "stopped"],
+  [4, "state unknown"],
+  [5, "not installed"],
+]);
+
+const outputShownMax = 300;
+
+/** LSB: the program is not running. Others may mean that it cannot be told. */
+const notRunning = 3;
+
+/** Exit 0 is success, a missing file 5, anything else 1. */
+export function* callScript(call: ScriptCall): AgentCall {
+  const { service, resource, patience, overdue } = call.place;
+  const what = `${call.action} of ${call.file}`;
+  const order = runOrder(call, call.action);
+  const report = yield* performPatiently(order, { patience, what });
+  switch (report.type) {
+    case "exited":
+      if (report.code === 0) return { code: 0, text: "" };
+      return {
+        ...failed(call, { text: `${what} returned ${report.code}`, report }),
+        exitStatus: report.code,
+      };
+    case "signalled":
+      return failed(call, { text: `${what} was killed by ${report.signal}`, report });
+    case "timed-out":
+      if (call.action === "stop" && overdue === "ended-here") {
+        const status = runOrder(call, "status");
+        const offCode = notRunning;
+        return yield* endOverdueStop({ what, service, resource, stop: order, status, offCode });
+      }
+      return failed(call, { text: `${what} timed out after ${call.timeoutMs / 1000} s`, report });
+    case "not-started":
+      return notStarted(what, report);
+    default:
+      return { code: 1, text: `${what}: unexpected report ${report.type}` };
+  }
+}
+
+function runOrder(
+  { file, environment, timeoutMs }: ScriptCall,
+  action: ScriptCall["action"],
+): RunOrder {
+  return {
+    type: "run-process",
+    argv: [file, action],
+    environment,
+    timeoutMs,
+    ...(action === "status" ? { looks: true } : {}),
+  };
+}
+
+type Ended = Extract<AgentReport, { readonly output: string }>;
+
+/** What the script says counts for more than the meaning of its code. */
+function failed(
+  call: ScriptCall,
+  { text, report }: { readonly text: string; readonly report: Ended },
+): AgentVerdict {
+  const shown = printableOutput(call.parameters, report.output, outputShownMax);
+  if (shown !== "") return { code: 1, text: `${text}: ${shown}` };
+  const words =
+    call.action === "status" && report.type === "exited" ? statusWords.get(report.code) : undefined;
+  return { code: 1, text: words === undefined ? text : `${text} (${words})` };
+}

@@ -1,0 +1,228 @@
+/**
+ * A unit of systemd as a resource: started, stopped and looked at through systemctl.
+ * Yields orders and reads reports; knows nothing of systemd but what systemctl prints.
+ * Source: systemctl(1); systemd.unit(5) for drop-ins and AssertPathExists=; sd_booted(3);
+ * Pacemaker lib/services/systemd.c for the drop-in.
+ * UNIT1  While a unit is not started from here it must not start: not by its own Restart=, and not
+ *     by a job that was queued before the node had to let go of it. The drop-in turns the former
+ *     off, and asserts a permit that is taken away together with the processes.
+ * UNIT2  The unit's processes are born outside of the service's cgroup. The drop-in gives them the
+ *     marks by which they are found, and says to whoever kills whose unit it is.
+ */
+
+import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
+import { isExhaustion, performPatiently } from "../../model/patient-order.ts";
+import { searchPath } from "../../model/search-path.ts";
+import { ms } from "../../model/time.ts";
+import { trackingMarks } from "./agent-marks.ts";
+import { printableOutput } from "./agent-output.ts";
+import type { AgentAction, CallPlace } from "./call-place.ts";
+
+type Unit = { readonly unit: string; readonly place: CallPlace };
+
+const pollMs = ms(500);
+const pollsMax = 240;
+const defaultLimitMs = ms(100_000);
+const outputShownMax = 300;
+const notInstalled = 5;
+const notRunning = 7;
+
+/** Exit status of the first of the small scripts below. */
+const noSystemd = 3;
+/** Of a shell and of env(1). */
+const noSuchProgram = 127;
+
+/** Arguments: directory of drop-ins, text of the drop-in. */
+const permitScript =
+  `[ -d /run/systemd/system ] || exit ${noSystemd}; ` +
+  'mkdir -p "$1" && printf %s "$2" >"$1/50-clusterd.conf" && : >"$1/50-clusterd.permit" && ' +
+  "systemctl daemon-reload";
+
+/** Argument: directory of drop-ins. */
+const withdrawScript =
+  'rm -f "$1/50-clusterd.permit"; [ -e "$1/50-clusterd.conf" ] || exit 0; ' +
+  'rm -f "$1/50-clusterd.conf" && rmdir --ignore-fail-on-non-empty "$1" && ' +
+  "systemctl daemon-reload";
+
+export function* callUnit(
+  unit: string,
+  call: { readonly action: AgentAction; readonly place: CallPlace },
+): AgentCall {
+  const target = { unit, place: call.place };
+  if (call.action === "start") return yield* startUnit(target);
+  if (call.action === "stop") return yield* stopUnit(target);
+  return call.action === "status" ? yield* checkUnit(target) : { code: 0, text: "" };
+}
+
+function* startUnit(target: Unit): AgentCall {
+  const { unit } = target;
+  const words = [dropInDirectory(unit), dropIn(target)];
+  const permitted = yield* run(target, ["/bin/sh", "-c", permitScript, "sh", ...words]);
+  if (isAbsent(permitted)) return absentSystemd(unit);
+  if (!isGood(permitted)) return problem(`cannot prepare ${unit}`, permitted);
+  const started = yield* run(target, systemctl("start", "--no-ask-password", "--", unit));
+  for (let polls = 0; polls < pollsMax; polls += 1) {
+    const state = yield* stateOf(target);
+    if (state.type === "unknown") return state.verdict;
+    if (state.load !== "loaded") {
+      return { code: notInstalled, text: `systemd says of ${unit}: ${state.load}` };
+    }
+    const result = `${state.active} (${state.sub}), result ${state.result}`;
+    if (!isGood(started)) return problem(`start of ${unit} failed, it is ${result}`, started);
+    if (state.active === "active") return { code: 0, text: "" };
+    if (!["activating", "reloading"].includes(state.active)) {
+      return { code: 1, text: `${unit} is ${result} after its start` };
+    }
+    yield { type: "pause", pauseMs: pollMs };
+  }
+  return {
+    code: 1,
+    text: `${unit} is still activating ${(pollsMax * pollMs) / 1000} s after start`,
+  };
+}
+
+function* stopUnit(target: Unit): AgentCall {
+  const { unit } = target;
+  const stopped = yield* run(target, systemctl("stop", "--no-ask-password", "--", unit));
+  const state = yield* stateOf(target);
+  if (state.type === "unknown") return state.verdict;
+  if (state.load !== "loaded" && state.active === "inactive") {
+    yield* withdraw(target);
+    return { code: notInstalled, text: `systemd says of ${unit}: ${state.load}` };
+  }
+  if (state.active === "failed") {
+    const reset = yield* run(target, systemctl("reset-failed", "--", unit));
+    if (!isGood(reset)) return problem(`cannot reset ${unit}`, reset);
+  } else if (state.active !== "inactive") {
+    return problem(`${unit} is ${state.active} (${state.sub}) after its stop`, stopped);
+  }
+  return yield* withdraw(target);
+}
+
+function* withdraw(target: Unit): AgentCall {
+  const argv = ["/bin/sh", "-c", withdrawScript, "sh", dropInDirectory(target.unit)] as const;
+  const done = yield* run(target, argv);
+  return isGood(done) ? { code: 0, text: "" } : problem(`cannot release ${target.unit}`, done);
+}
+
+function* checkUnit(target: Unit): AgentCall {
+  const { unit } = target;
+  const state = yield* stateOf(target);
+  if (state.type === "unknown") return state.verdict;
+  if (state.active === "active" || state.active === "reloading") return { code: 0, text: "" };
+  const code = state.active === "inactive" ? notRunning : 1;
+  return { code, text: `${unit} is ${state.active} (${state.sub}), result ${state.result}` };
+}
+
+type UnitState =
+  | {
+      readonly type: "known";
+      readonly load: string;
+      readonly active: string;
+      readonly sub: string;
+      readonly result: string;
+    }
+  | { readonly type: "unknown"; readonly verdict: AgentVerdict };
+
+const properties = ["LoadState", "ActiveState", "SubState", "Result"];
+
+function* stateOf(target: Unit): Generator<AgentOrder, UnitState, AgentReport> {
+  const wanted = properties.map((name) => `--property=${name}`);
+  const shown = yield* run(target, systemctl("show", ...wanted, "--", target.unit), "looks");
+  const output = shown.type === "exited" ? shown.output : "";
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(output)?.[1]?.trim() ?? "";
+  if (!isGood(shown) || value("ActiveState") === "") {
+    if (isAbsent(shown)) {
+      return { type: "unknown", verdict: absentSystemd(target.unit) };
+    }
+    return { type: "unknown", verdict: problem(`systemctl show ${target.unit} failed`, shown) };
+  }
+  return {
+    type: "known",
+    load: value("LoadState"),
+    active: value("ActiveState"),
+    sub: value("SubState"),
+    result: value("Result"),
+  };
+}
+
+function* run(
+  { place }: Unit,
+  argv: readonly [string, ...string[]],
+  looks?: "looks",
+): Generator<AgentOrder, AgentReport, AgentReport> {
+  const order: AgentOrder = {
+    type: "run-process",
+    argv,
+    environment: [
+      ["PATH", searchPath],
+      ["LC_ALL", "C"],
+      ["SYSTEMD_PAGER", ""],
+      ["SYSTEMD_COLORS", "0"],
+      ...trackingMarks(place),
+    ],
+    timeoutMs: place.limitMs ?? defaultLimitMs,
+    ...(looks === undefined ? {} : { looks: true }),
+  };
+  const what = `${argv.slice(1, 4).join(" ")}`;
+  return yield* performPatiently(order, { patience: place.patience, what });
+}
+
+/** Found in PATH, as an administrator's own would be. */
+function systemctl(...words: readonly string[]): readonly [string, ...string[]] {
+  return ["/usr/bin/env", "systemctl", ...words];
+}
+
+function dropInDirectory(unit: string): string {
+  return `/run/systemd/system/${unit}.d`;
+}
+
+/** UNIT1, UNIT2. The service's name may hold blanks and what systemd would take for specifiers. */
+function dropIn({ unit, place }: Unit): string {
+  const permit = `${dropInDirectory(unit)}/50-clusterd.permit`;
+  const lines = [
+    "# Written by clusterd while its service runs here.",
+    ...trackingMarks(place).map(([name, value]) => `# ${name}=${value}`),
+    "[Unit]",
+    `AssertPathExists=${permit.replaceAll("%", "%%")}`,
+  ];
+  if (unit.endsWith(".service")) {
+    const marks = trackingMarks(place).map(([name, value]) => `"${name}=${escaped(value)}"`);
+    lines.push("[Service]", "Restart=no", `Environment=${marks.join(" ")}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%");
+}
+
+function isGood(report: AgentReport): boolean {
+  return report.type === "exited" && report.code === 0;
+}
+
+/** There is no systemd that could have started anything. */
+function isAbsent(report: AgentReport): boolean {
+  if (report.type !== "exited") return false;
+  if (report.code === noSystemd || report.code === noSuchProgram) return true;
+  return report.code !== 0 && /not been booted with systemd/i.test(report.output);
+}
+
+function absentSystemd(unit: string): AgentVerdict {
+  return { code: notInstalled, text: `systemd does not run on this node: no unit ${unit}` };
+}
+
+function problem(what: string, report: AgentReport): AgentVerdict {
+  // systemctl is not told the parameters of the resource.
+  const shown = printableOutput([], "output" in report ? report.output : "", outputShownMax);
+  const how = report.type === "exited" ? `exit ${report.code}` : outcomeWords(report);
+  const text = `${what}: ${how}${shown === "" ? "" : `: ${shown}`}`;
+  const untried = report.type === "not-started" && isExhaustion(report.cause);
+  return untried ? { code: 1, text, untried } : { code: 1, text };
+}
+
+function outcomeWords(report: AgentReport): string {
+  if (report.type === "signalled") return `killed by ${report.signal}`;
+  if (report.type === "timed-out") return "timed out";
+  return report.type === "not-started" ? report.cause : report.type;
+}

@@ -1,0 +1,107 @@
+/**
+ * What a stop has left: whether a service whose agents say that it is stopped has really ended.
+ * Yields orders and reads reports; runs nothing itself.
+ * Source: LSB 3.1, init script actions, for the exit status of a stop of what does not run.
+ * Deviation: rgmanager believes its agents, and the next node starts beside what they have left.
+ * LEFTOVER1  A stop has succeeded only when no process of the service was seen afterwards, and
+ *     everything could be looked at. What is left is ended; what cannot be ended makes the stop a
+ *     failure.
+ * LEFTOVER2  A script that calls the stop of what does not run a failure is overruled, but only
+ *     where the service had processes: of one that never had any, their absence says nothing.
+ * LEFTOVER3  Spared is what has an owner of its own: units of systemd, and what agents that hold
+ *     things have started, such as daemons that belong to the machine.
+ */
+import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
+import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
+import { ms } from "../../model/time.ts";
+import { outlivesProcesses } from "../tree/held-resources.ts";
+import { startOrder } from "../tree/resource-tree.ts";
+
+export type StopVerdict = AgentVerdict & {
+  /** What has failed to stop, where all of it may only have had nothing to stop; else empty. */
+  readonly doubtful: readonly ResourceConf[];
+};
+
+/** A daemon that was told to end, by a script that did not wait for it. */
+const settleMs = ms(1000);
+/** What a daemon needs that obeys SIGTERM. */
+const graceMs = ms(5000);
+/** Whatever SIGKILL does not end in this time hangs in the kernel. */
+const forceMs = ms(1000);
+const lookAgainMs = ms(500);
+
+/** LSB: unspecified error, and not running: what scripts say that find nothing to stop. */
+const nothingToStop: readonly (number | undefined)[] = [1, 7];
+
+/** Whether a failed stop may mean no more than that there was nothing to stop. */
+export function isDoubtful({ type, agent }: ResourceConf, verdict: AgentVerdict): boolean {
+  const script = type === "script" && agent === undefined;
+  return script && verdict.code !== 0 && nothingToStop.includes(verdict.exitStatus);
+}
+
+/** Whether the service has processes now (LEFTOVER2); false also where that cannot be known. */
+export function* hasProcesses({
+  name,
+  tree,
+}: ServiceConf): Generator<AgentOrder, boolean, AgentReport> {
+  if (!startOrder(tree).some(({ type, agent }) => type === "script" && agent === undefined)) {
+    return false;
+  }
+  const report = yield { type: "list-processes", service: name, enough: "any" };
+  return report.type === "processes" && report.left.length > 0;
+}
+
+/** `doubtful`: the stop has failed, and only by what LEFTOVER2 is about. */
+export function* proveStopped(
+  conf: ServiceConf,
+  stopped: AgentVerdict,
+  doubtful: boolean,
+): AgentCall {
+  if (stopped.code !== 0 && !doubtful) return stopped;
+  if (!runsProcesses(conf)) return stopped;
+  const ended: string[] = [];
+  for (;;) {
+    const report = yield doubtful ? listOf(conf) : endOf(conf);
+    if (report.type !== "processes") {
+      return { code: 1, text: `what the stop has left cannot be listed: ${report.type}` };
+    }
+    ended.push(...report.ended);
+    const left = report.left.join(", ");
+    if (left !== "" && doubtful) return { code: 1, text: `${stopped.text}; it has left ${left}` };
+    if (left !== "") return { code: 1, text: `the stop has left ${left}, which cannot be ended` };
+    if (report.unseen.length === 0) break;
+    const waitsFor = `what the stop has left cannot be looked at: ${report.unseen.join(", ")}`;
+    yield { type: "pause", pauseMs: lookAgainMs, waitsFor };
+  }
+  if (doubtful) {
+    const text = `${stopped.text}, but nothing of it is left: it has stopped`;
+    return { code: 0, text: `${text} (LSB: a stop of what does not run returns 0)` };
+  }
+  if (ended.length === 0) return stopped;
+  return { code: 0, text: `its stop has left ${ended.join(", ")}, which has been ended` };
+}
+
+function listOf({ name }: ServiceConf): AgentOrder {
+  return { type: "list-processes", service: name, enough: "all" };
+}
+
+function endOf({ name, tree }: ServiceConf): AgentOrder {
+  const all = startOrder(tree);
+  const units = all.flatMap(({ agent }) => {
+    return agent?.runs.dialect === "systemd" ? [agent.runs.unit] : [];
+  });
+  const instances = all.filter(outlivesProcesses).map(instanceOf);
+  const spared = { units, instances };
+  return { type: "end-processes", service: name, settleMs, graceMs, forceMs, spared };
+}
+
+/** As the two dialects call it in OCF_RESOURCE_INSTANCE. */
+function instanceOf({ type, key, agent }: ResourceConf): string {
+  return agent?.runs.dialect === "ocf" ? key : `${type}:${key}`;
+}
+
+function runsProcesses({ tree }: ServiceConf): boolean {
+  return startOrder(tree).some(
+    ({ type, agent }) => agent !== undefined || (type !== "service" && type !== "ip"),
+  );
+}

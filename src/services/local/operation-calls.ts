@@ -1,0 +1,48 @@
+/**
+ * Which call of a service's worker an operation of the table stands for.
+ * Tested in: test/services/local-services.test.ts
+ */
+import type { AgentCall } from "../../model/agent-orders.ts";
+import type { ServiceConf } from "../../model/conf.ts";
+import type { ServiceName } from "../../model/ids.ts";
+import { assertNever, invariant } from "../../model/outcome.ts";
+import type { Operation } from "../table/service-state.ts";
+import type { LocalOutput } from "./local-events.ts";
+import type { ServiceWorker } from "./service-worker.ts";
+
+/** `next`: the service in the configuration that is being prepared, if it is in there. */
+export function callOf(
+  worker: ServiceWorker,
+  op: Operation,
+  around: { readonly nowMs: number; readonly next: ServiceConf | null },
+): AgentCall {
+  if (op.kind === "start") return worker.start();
+  if (op.kind === "repair") {
+    switch (op.parts) {
+      case "failed":
+        return worker.repair(around.nowMs);
+      case "left-out":
+        return worker.convalesce();
+      case "gone":
+        invariant(around.next !== null, `${worker.conf.name} loses parts without a successor`);
+        return worker.stopGone(around.next);
+      case "fresh":
+        return worker.startFresh();
+      default:
+        return assertNever(op.parts);
+    }
+  }
+  return op.cleanup === "yes" ? worker.stopAgain() : worker.stop();
+}
+
+/**
+ * An operation in the middle of a `job`: whoever had it ordered was told what this node has not
+ * said.
+ */
+export function refusedRun(name: ServiceName, op: Operation, job: string): readonly LocalOutput[] {
+  const text = `${name} is busy with ${job}`;
+  return [
+    { type: "notice", level: "warning", text: `${op.kind} refused: ${text}` },
+    { type: "result", op: op.id, outcome: "failed", partial: false, text },
+  ];
+}

@@ -1,0 +1,400 @@
+/**
+ * The work on one service on this node: one job at a time, each a walk over its resource tree.
+ * Yields orders through the owner; knows nothing of the table or of other services' jobs.
+ * Source: rgmanager restree.c: _res_op, _res_op_internal; rg_thread.c (one worker per service);
+ * rg_state.c: handle_started_status, svc_convalesce.
+ * Deviations: a part that cannot be restarted in place is a failure of the service at once, a
+ * non-critical one is left out; a check visits what lies behind a failed part, too.
+ */
+import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
+import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
+import type { NodeName } from "../../model/ids.ts";
+import { type Ms, ms } from "../../model/time.ts";
+import { dropAddress } from "../../vip/ip-agent.ts";
+import { callAgent } from "../agents/agent-calls.ts";
+import { resourceMark } from "../agents/agent-marks.ts";
+import type { AgentAction, CallPlace, WorkPlace } from "../agents/call-place.ts";
+import { heldAddress, outlivesProcesses } from "../tree/held-resources.ts";
+import {
+  type FailedPart,
+  inTreeOrder,
+  PartRestarts,
+  within,
+  withPart,
+} from "../tree/independent-subtrees.ts";
+import { startOrder, stopOrder } from "../tree/resource-tree.ts";
+import {
+  CheckClock,
+  cleanUpLimitMs,
+  effectiveChecks,
+  endedLimitMs,
+  enforcedLimitMs,
+  FailureMemory,
+} from "../tree/status-checks.ts";
+import { compareTrees } from "../tree/tree-delta.ts";
+import type { CheckCause } from "./check-queue.ts";
+import { saysNotRunning, serves } from "./declined-starts.ts";
+import { hasProcesses, isDoubtful, proveStopped, type StopVerdict } from "./leftovers.ts";
+import { type RunningResources, StartedResources } from "./started-resources.ts";
+
+export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
+
+type Limits = Pick<CallPlace, "depth" | "limitMs">;
+
+const killAgainMs = ms(500);
+
+export class ServiceWorker {
+  #conf: ServiceConf;
+  readonly #place: WorkPlace;
+  readonly #started: StartedResources;
+  /** Known to run nothing when the last operation was decided. */
+  nodesOff: readonly NodeName[] = [];
+  /** In start order. */
+  #clocks = new Map<ResourceConf, CheckClock>();
+  readonly #failures = new Map<ResourceConf, FailureMemory>();
+  /** Started since checks began last. */
+  readonly #begun = new Set<ResourceConf>();
+  #restarts = new PartRestarts();
+  /** What the last check found that can be repaired by itself. */
+  #failedParts: readonly FailedPart[] = [];
+  /** Roots of the non-critical parts that were stopped for good. */
+  #leftOut = new Set<ResourceConf>();
+  /** Roots of what came new with the configuration and was not started yet. */
+  #fresh: readonly ResourceConf[] = [];
+  /** Its start has left processes. */
+  #hadProcesses = false;
+
+  constructor(conf: ServiceConf, place: WorkPlace, running: RunningResources) {
+    this.#conf = conf;
+    this.#place = place;
+    this.#started = new StartedResources(running);
+  }
+
+  get conf(): ServiceConf {
+    return this.#conf;
+  }
+
+  /** What is in both trees goes on as it is; counters and times of checks begin anew. */
+  reconfigure(conf: ServiceConf, now: CheckTimes): void {
+    const { kept, fresh } = compareTrees(this.#conf.tree, conf.tree);
+    const moved = (from: Iterable<ResourceConf>) =>
+      new Set([...from].flatMap((resource) => kept.get(resource) ?? []));
+    const checked = moved(this.#clocks.keys());
+    this.#conf = conf;
+    this.#started.move((resource) => kept.get(resource));
+    this.#leftOut = moved(this.#leftOut);
+    this.#restarts = new PartRestarts();
+    this.#failedParts = [];
+    this.#fresh = fresh;
+    this.#clocks = new Map();
+    this.#failures.clear();
+    this.#begun.clear();
+    for (const resource of startOrder(conf.tree)) {
+      if (checked.has(resource)) this.#begun.add(resource);
+    }
+    this.beginChecks(now.nowMs, now.statusPollIntervalMs);
+  }
+
+  /** Stops what the next configuration has not. */
+  *stopGone(next: ServiceConf): AgentCall {
+    const problems: string[] = [];
+    const { gone } = compareTrees(this.#conf.tree, next.tree);
+    for (const root of stopOrder(this.#conf.tree).filter((one) => gone.includes(one))) {
+      const stopped = yield* this.#stopAll(root, null);
+      if (stopped.code !== 0) problems.push(stopped.text);
+      for (const one of [...this.#clocks.keys()]) if (within(root, one)) this.#clocks.delete(one);
+      for (const one of [...this.#leftOut]) if (within(root, one)) this.#leftOut.delete(one);
+    }
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  /** Starts what came new with the configuration. */
+  *startFresh(): AgentCall {
+    const roots = startOrder(this.#conf.tree).filter((one) => this.#fresh.includes(one));
+    this.#fresh = [];
+    for (const root of roots) {
+      const started = yield* this.#startAll(root);
+      if (started.code !== 0) return started;
+    }
+    return { code: 0, text: "" };
+  }
+
+  /** The service is here no more: what ran of it counts for no other one. */
+  dismiss(): void {
+    this.#started.clear();
+  }
+
+  /** Whether the last check wants a repair. */
+  get wantsRepair(): boolean {
+    return this.#failedParts.length > 0;
+  }
+
+  /** Whether the service goes on without some of its parts. */
+  get partial(): boolean {
+    return this.#leftOut.size > 0;
+  }
+
+  /** Starts the tree; the first failure ends it. */
+  *start(): AgentCall {
+    const verdict = yield* this.#startAll(this.conf.tree);
+    this.#hadProcesses = verdict.code === 0 && (yield* hasProcesses(this.conf));
+    return verdict;
+  }
+
+  *#startAll(tree: ResourceConf): AgentCall {
+    let works = false;
+    for (const resource of startOrder(tree)) {
+      const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
+      if (verdict.code !== 0) {
+        const begun = verdict.code !== 5 && verdict.untried !== true;
+        if (begun) this.#started.add(resource);
+        return !works && saysNotRunning(verdict) ? { ...verdict, declined: true } : verdict;
+      }
+      works ||= serves(resource);
+      this.#started.add(resource);
+      this.#begun.add(resource);
+    }
+    return { code: 0, text: "" };
+  }
+
+  /** Stops the tree, never cut short by a failure, and looks whether it has ended. */
+  *stop(): AgentCall {
+    this.#failedParts = [];
+    const { doubtful, ...stopped } = yield* this.#stopAll(this.conf.tree, null);
+    this.#leftOut.clear();
+    const overruled = doubtful.length > 0 && this.#hadProcesses;
+    const verdict = yield* proveStopped(this.conf, stopped, overruled);
+    if (verdict.code !== 0) return verdict;
+    for (const resource of doubtful) this.#started.delete(resource);
+    this.#hadProcesses = false;
+    return verdict;
+  }
+
+  *#stopAll(
+    tree: ResourceConf,
+    limitOf: ((resource: ResourceConf) => Ms) | null,
+  ): Generator<AgentOrder, StopVerdict, AgentReport> {
+    const problems: string[] = [];
+    const doubtful: ResourceConf[] = [];
+    for (const resource of stopOrder(tree)) {
+      const limitMs = limitOf?.(resource) ?? null;
+      const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
+      // Exit 5 of something that never ran: there is nothing to stop. The same when there was no
+      // room to try it.
+      const nothing = verdict.code === 5 || verdict.untried === true;
+      const clean = verdict.code === 0 || (nothing && !this.#started.has(resource));
+      if (clean) this.#started.delete(resource);
+      else problems.push(verdict.text);
+      if (!clean && isDoubtful(resource, verdict)) doubtful.push(resource);
+    }
+    return {
+      code: problems.length === 0 ? 0 : 1,
+      text: problems.join("; "),
+      doubtful: doubtful.length === problems.length ? doubtful : [],
+    };
+  }
+
+  /** Stops the parts that failed, and starts again those that are not left out. */
+  *repair(nowMs: number): AgentCall {
+    const { tree } = this.conf;
+    const parts = this.#failedParts;
+    this.#failedParts = [];
+    const warnings: string[] = [];
+    for (const { root, remedy } of inTreeOrder(tree, parts, "stop")) {
+      if (remedy === "restart") this.#restarts.note(root, nowMs);
+      const stopped = yield* this.#stopAll(root, null);
+      for (const one of this.#leftOut) if (within(root, one)) this.#leftOut.delete(one);
+      if (remedy === "leave-out") this.#leftOut.add(root);
+      if (stopped.code === 0) continue;
+      if (remedy === "restart") return stopped;
+      warnings.push(stopped.text);
+    }
+    for (const { root, remedy } of inTreeOrder(tree, parts, "start")) {
+      if (remedy === "leave-out") continue;
+      const started = yield* this.#startAll(root);
+      if (started.code === 0) continue;
+      if (root.subtree?.kind !== "non-critical") return started;
+      warnings.push(yield* this.#leaveOut(root, started.text));
+    }
+    return { code: 0, text: warnings.join("; ") };
+  }
+
+  /** Starts what was left out; what cannot be started stays out. */
+  *convalesce(): AgentCall {
+    const roots = startOrder(this.conf.tree).filter((resource) => this.#leftOut.has(resource));
+    const problems: string[] = [];
+    for (const root of roots) {
+      const started = yield* this.#startAll(root);
+      if (started.code === 0) this.#leftOut.delete(root);
+      else problems.push(yield* this.#leaveOut(root, started.text));
+    }
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  /** Stops what a failed start of a non-critical part has left; returns what went wrong. */
+  *#leaveOut(root: ResourceConf, why: string): Generator<AgentOrder, string, AgentReport> {
+    const stopped = yield* this.#stopAll(root, null);
+    this.#leftOut.add(root);
+    return stopped.code === 0 ? why : `${why}; ${stopped.text}`;
+  }
+
+  /**
+   * Forgets earlier checks and failures of what was started since the last time: the first check
+   * is due an interval after the start.
+   */
+  beginChecks(nowMs: number, statusPollIntervalMs: Ms | null): void {
+    for (const resource of this.#begun) {
+      this.#failures.set(resource, new FailureMemory(resource));
+      const checks = effectiveChecks(resource, statusPollIntervalMs);
+      this.#clocks.set(resource, new CheckClock(checks, nowMs));
+    }
+    this.#begun.clear();
+  }
+
+  endChecks(): void {
+    this.#clocks.clear();
+  }
+
+  /** The shortest interval of its checks; null: it is never checked. */
+  get shortestIntervalMs(): Ms | null {
+    const intervals = [...this.#clocks.values()].flatMap((clock) => clock.shortestIntervalMs ?? []);
+    return intervals.length === 0 ? null : ms(Math.min(...intervals));
+  }
+
+  /** The checks to be made now in start order, or null when there is none. */
+  check(nowMs: number, cause: CheckCause): AgentCall | null {
+    this.#failedParts = [];
+    const due = [...this.#clocks].flatMap(([resource, clock]) => {
+      if ([...this.#leftOut].some((root) => within(root, resource))) return [];
+      const depth = cause === "due" ? clock.due(nowMs) : 0;
+      if (depth === null) return [];
+      clock.begin(depth, nowMs);
+      const limitMs = cause === "ended" ? endedLimitMs(resource, depth) : null;
+      return [{ resource, depth, limitMs }];
+    });
+    return due.length === 0 ? null : this.#checkAll(due, nowMs);
+  }
+
+  *#checkAll(
+    due: readonly (Limits & { readonly resource: ResourceConf })[],
+    nowMs: number,
+  ): AgentCall {
+    const tolerated: string[] = [];
+    const failed: string[] = [];
+    for (const { resource, ...limits } of due) {
+      // What is to be repaired needs no further look.
+      if (this.#failedParts.some((part) => within(part.root, resource))) continue;
+      const verdict = yield* this.#call(resource, "status", limits);
+      if (verdict.code === 0) continue;
+      if (this.#failures.get(resource)?.tolerates(nowMs) === true) {
+        tolerated.push(verdict.text);
+        continue;
+      }
+      if (yield* this.#recover(resource)) {
+        tolerated.push(`${verdict.text}; recovered by its agent`);
+        continue;
+      }
+      const part = this.#restarts.judge(this.conf.tree, resource, nowMs);
+      if (part === null) {
+        this.#failedParts = [];
+        return verdict;
+      }
+      this.#failedParts = withPart(this.#failedParts, part);
+      failed.push(verdict.text);
+    }
+    return { code: 0, text: [...failed, ...tolerated].join("; ") };
+  }
+
+  /** Where the agent can repair what its check has found; false: it cannot, or it did not. */
+  *#recover(resource: ResourceConf): Generator<AgentOrder, boolean, AgentReport> {
+    const able = resource.agent?.actions.some(({ name }) => name === "recover") === true;
+    if (!able) return false;
+    const verdict = yield* this.#call(resource, "recover", { depth: 0, limitMs: null });
+    return verdict.code === 0;
+  }
+
+  /** A stop after one that failed: what the agents leave is killed; still a failure to report. */
+  *stopAgain(): AgentCall {
+    const verdict = yield* this.stop();
+    if (verdict.code === 0) return verdict;
+    yield* this.kill();
+    return { code: verdict.code, text: `${verdict.text}; what was left has been killed` };
+  }
+
+  /** Stops by agents, then by force, until nothing of the service is left. */
+  *cleanUp(): AgentCall {
+    this.#failedParts = [];
+    yield* this.#stopAll(this.conf.tree, cleanUpLimitMs);
+    return yield* this.kill();
+  }
+
+  /** No scripts: addresses off, every process killed, again until it is verified. */
+  *kill(): AgentCall {
+    for (;;) {
+      const verdict = yield* this.#killOnce();
+      if (verdict.code === 0) {
+        this.#started.clear();
+        this.#leftOut.clear();
+        this.#hadProcesses = false;
+        return { code: 0, text: verdict.text };
+      }
+      yield { type: "pause", pauseMs: killAgainMs, waitsFor: verdict.text };
+    }
+  }
+
+  *#killOnce(): AgentCall {
+    // The holder of an address that lives a moment longer is the lesser evil.
+    yield* this.#dropAddresses();
+    const problems: string[] = [];
+    const report = yield { type: "kill-processes", service: this.conf.name };
+    if (report.type !== "killed") problems.push("processes cannot be listed");
+    else {
+      if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
+      if (report.unseen.length > 0) problems.push(`cannot look: ${report.unseen.join(", ")}`);
+    }
+    // What has just been killed may have put one there before it ended.
+    problems.push(...(yield* this.#dropAddresses()));
+    problems.push(...(yield* this.#release()));
+    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
+  }
+
+  *#dropAddresses(): Generator<AgentOrder, readonly string[], AgentReport> {
+    const problems: string[] = [];
+    for (const resource of stopOrder(this.conf.tree)) {
+      const ip = heldAddress(resource);
+      if (ip === null) continue;
+      const dropped: AgentVerdict = yield* dropAddress(ip);
+      if (dropped.code !== 0) problems.push(dropped.text);
+    }
+    return problems;
+  }
+
+  /** What only agents can release, such as a mounted file system, is not off until they say so. */
+  *#release(): Generator<AgentOrder, readonly string[], AgentReport> {
+    const problems: string[] = [];
+    for (const resource of stopOrder(this.conf.tree).filter(outlivesProcesses)) {
+      const limits = { depth: 0, limitMs: cleanUpLimitMs(resource) };
+      const { code, text } = yield* this.#call(resource, "stop", limits);
+      if (code !== 0 && code !== 5) problems.push(text);
+    }
+    return problems;
+  }
+
+  #call(resource: ResourceConf, action: AgentAction, limits: Limits): AgentCall {
+    const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
+    // Another node can start it; what was never begun here needs no stop, or is killed.
+    const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
+    const overdue = limits.limitMs === null ? "ended-here" : "left-to-caller";
+    return callAgent(resource, action, {
+      ...this.#place,
+      depth: limits.depth,
+      limitMs,
+      resource: resourceMark(resource),
+      otherInstances: this.#started.otherInstances(resource),
+      // What was known at the last operation is too old for a check.
+      nodesOff: action === "status" ? [] : this.nodesOff,
+      patience: stops || action === "status" ? "lasting" : "short",
+      overdue,
+    });
+  }
+}

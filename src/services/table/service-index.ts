@@ -1,0 +1,142 @@
+/**
+ * Who holds what, and what is configured, by name: kept beside the table so that a step need not
+ * walk through all services for each of them. Knows no rules; it repeats what the records say.
+ * INDEX1  After `put` every answer agrees with the records that were put last.
+ */
+import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../../model/conf.ts";
+import type { NodeId, ServiceName } from "../../model/ids.ts";
+import { invariant } from "../../model/outcome.ts";
+import { occupies, type ServiceRecord } from "./service-state.ts";
+
+/** What one node holds. */
+class Holdings {
+  /** Owned, whatever their state. */
+  readonly owned = new Set<ServiceName>();
+  /** Started or starting. */
+  readonly occupying = new Set<ServiceName>();
+  /** Those of the owned ones that are exclusive. */
+  readonly exclusive = new Set<ServiceName>();
+}
+
+export class ServiceIndex {
+  /** In configuration order, lower `priority` first. */
+  readonly order: readonly ServiceName[];
+  readonly #confs: ReadonlyMap<ServiceName, ServiceConf>;
+  readonly #domains: ReadonlyMap<ServiceName, FailoverDomainConf | null>;
+  readonly #nothingFloats: boolean;
+  readonly #dependents = new Map<ServiceName, ServiceName[]>();
+  readonly #holdings = new Map<NodeId, Holdings>();
+  readonly #operations = new Map<number, ServiceName>();
+  readonly #crowdedOut = new Set<ServiceName>();
+  readonly #waiting = new Set<ServiceName>();
+
+  constructor({ services: { services, domains } }: ClusterConf) {
+    this.order = services.toSorted((a, b) => a.priority - b.priority).map(({ name }) => name);
+    this.#confs = new Map(services.map((service) => [service.name, service]));
+    this.#nothingFloats = services.every(({ boundTo }) => boundTo !== null);
+    const domainByName = new Map(domains.map((domain) => [domain.name, domain]));
+    this.#domains = new Map(
+      services.map(({ name, domain }) => [name, domainByName.get(domain ?? "") ?? null]),
+    );
+    for (const { name, depend } of services) {
+      if (depend === null) continue;
+      this.#dependents.set(depend, [...(this.#dependents.get(depend) ?? []), name]);
+    }
+  }
+
+  has(name: ServiceName): boolean {
+    return this.#confs.has(name);
+  }
+
+  conf(name: ServiceName): ServiceConf {
+    const found = this.#confs.get(name);
+    invariant(found !== undefined, `no configuration of ${name}`);
+    return found;
+  }
+
+  /**
+   * Whether what is bound to other nodes may become stale while this service is at work. What
+   * floats makes use of what is bound; where nothing floats, what is bound works by itself.
+   */
+  outdates(name: ServiceName): boolean {
+    return this.#nothingFloats || this.conf(name).boundTo === null;
+  }
+
+  domainOf(name: ServiceName): FailoverDomainConf | null {
+    return this.#domains.get(name) ?? null;
+  }
+
+  /** Services whose `depend` names this one, in configuration order. */
+  dependentsOf(name: ServiceName): readonly ServiceName[] {
+    return this.#dependents.get(name) ?? [];
+  }
+
+  /** The record took the place of another one, or is the first. */
+  put(before: ServiceRecord | undefined, service: ServiceRecord): void {
+    const { name, owner, op } = service;
+    if (before !== undefined) this.#forget(before);
+    if (owner !== null) {
+      const holdings = this.#holdingsOf(owner);
+      holdings.owned.add(name);
+      if (occupies(service, owner)) holdings.occupying.add(name);
+      if (this.conf(name).exclusive) holdings.exclusive.add(name);
+    }
+    if (op !== null) this.#operations.set(op.id, name);
+    if (service.crowdedOut) this.#crowdedOut.add(name);
+    if (service.retryAt !== null) this.#waiting.add(name);
+  }
+
+  /** The service whose present operation has this number. */
+  ofOperation(id: number): ServiceName | null {
+    return this.#operations.get(id) ?? null;
+  }
+
+  /** Whether nobody is kept waiting by exclusive services. */
+  get nobodyCrowdedOut(): boolean {
+    return this.#crowdedOut.size === 0;
+  }
+
+  /** Services with a time for their next attempt. */
+  get waiting(): Iterable<ServiceName> {
+    return this.#waiting;
+  }
+
+  /** Services that are started or starting on the node, except one. */
+  loadOf(node: NodeId, except: ServiceName | null): number {
+    const { occupying } = this.#holdingsOf(node);
+    return occupying.size - (except !== null && occupying.has(except) ? 1 : 0);
+  }
+
+  /** Whether the node owns any other service, be it on its way out. */
+  ownsOthers(node: NodeId, name: ServiceName): boolean {
+    const { owned } = this.#holdingsOf(node);
+    return owned.size > (owned.has(name) ? 1 : 0);
+  }
+
+  /** Another service on the node that is exclusive; the first by name. */
+  rivalOn(node: NodeId, name: ServiceName): ServiceName | null {
+    const { exclusive } = this.#holdingsOf(node);
+    const rivals = [...exclusive].filter((one) => one !== name).toSorted();
+    return rivals[0] ?? null;
+  }
+
+  #forget({ name, owner, op }: ServiceRecord): void {
+    if (owner !== null) {
+      const holdings = this.#holdingsOf(owner);
+      holdings.owned.delete(name);
+      holdings.occupying.delete(name);
+      holdings.exclusive.delete(name);
+    }
+    if (op !== null) this.#operations.delete(op.id);
+    this.#crowdedOut.delete(name);
+    this.#waiting.delete(name);
+  }
+
+  #holdingsOf(node: NodeId): Holdings {
+    const known = this.#holdings.get(node);
+    if (known !== undefined) return known;
+    const none = new Holdings();
+    this.#holdings.set(node, none);
+    return none;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The ordered messages of the service layer. Every change of the service table begins with one of
+ * them, on the sender too; `at` is the sender's wall clock in ms and only moves table time forward.
+ * Source: the events of rgmanager groups.c and rg_thread.c, made explicit.
+ * Tested in: test/services/service-table.test.ts
+ */
+
+import { serviceOperations } from "../../model/service-operation.ts";
+import {
+  count,
+  either,
+  flag,
+  list,
+  literal,
+  nodeId,
+  nullable,
+  oneOf,
+  record,
+  type Shaped,
+  serviceName,
+  text,
+} from "../../model/shape.ts";
+import { requestRef } from "./service-state.ts";
+
+/**
+ * The node's clean-up stop is done: nothing of the configured services runs there, but what is
+ * `kept`, which only this node may run. `hosts`: and it may run services; said again when it may.
+ */
+const ready = record({
+  type: literal("ready"),
+  node: nodeId,
+  life: count,
+  at: count,
+  hosts: flag,
+  kept: list(serviceName),
+});
+/** The node's clean-up goes on; nothing of these services runs there, which is verified. */
+const servicesOff = record({
+  type: literal("services-off"),
+  node: nodeId,
+  life: count,
+  services: list(serviceName),
+  at: count,
+});
+/** The node wants to leave: its services are to be stopped. */
+const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });
+/** Last message of a node that leaves cleanly. */
+const left = record({ type: literal("left"), node: nodeId, life: count, at: count });
+
+const opResult = record({
+  type: literal("op-result"),
+  node: nodeId,
+  life: count,
+  op: count,
+  /** `declined`: a start has failed, and nothing of it has been at work. */
+  outcome: oneOf("ok", "failed", "declined"),
+  /** Non-critical parts of the service are left out now. */
+  partial: flag,
+  /** For the log and `--why`. */
+  text,
+  at: count,
+});
+
+const statusFailed = record({
+  type: literal("status-failed"),
+  node: nodeId,
+  life: count,
+  service: serviceName,
+  startOp: count,
+  text,
+  at: count,
+});
+
+/** Parts of the service failed that can be repaired by themselves; the node knows which. */
+const partFailed = record({
+  type: literal("part-failed"),
+  node: nodeId,
+  life: count,
+  service: serviceName,
+  startOp: count,
+  text,
+  at: count,
+});
+
+const request = record({
+  type: literal("request"),
+  ref: requestRef,
+  operation: oneOf(...serviceOperations),
+  service: serviceName,
+  target: nullable(nodeId),
+  byDomain: flag,
+  at: count,
+});
+
+/** A user locks or unlocks all services. */
+const lock = record({ type: literal("lock"), ref: requestRef, locked: flag, at: count });
+
+/** A user wants another configuration, whose whole text this is. */
+const confPropose = record({
+  type: literal("conf-propose"),
+  ref: requestRef,
+  version: count,
+  /** SHA-256 of the text, hexadecimal. */
+  hash: text,
+  text,
+  at: count,
+});
+
+/** What a member says of it; `text`: why not. */
+const confVote = record({
+  type: literal("conf-vote"),
+  node: nodeId,
+  life: count,
+  hash: text,
+  accepted: flag,
+  text,
+  at: count,
+});
+
+/** The node has stopped once everything that came new with the configuration of that version. */
+const initDone = record({
+  type: literal("init-done"),
+  node: nodeId,
+  life: count,
+  version: count,
+  at: count,
+});
+
+/** Advances table time, so that retries fall due; sent by the lowest ready node. */
+const tick = record({ type: literal("tick"), at: count });
+
+export const serviceMessage = either(
+  ready,
+  servicesOff,
+  leaving,
+  left,
+  opResult,
+  statusFailed,
+  partFailed,
+  request,
+  lock,
+  confPropose,
+  confVote,
+  initDone,
+  tick,
+);
+export type ServiceMessage = Shaped<typeof serviceMessage>;
+export type ServicesOff = Shaped<typeof servicesOff>;
+export type ServiceRequest = Shaped<typeof request>;
+export type LockRequest = Shaped<typeof lock>;
+export type ConfProposal = Shaped<typeof confPropose>;
+export type ConfVote = Shaped<typeof confVote>;
+export type InitDone = Shaped<typeof initDone>;

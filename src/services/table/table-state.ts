@@ -1,0 +1,344 @@
+/**
+ * The service table while one event is being applied: records, outputs, and the questions that all
+ * rules ask (who is ready, who is legal, what does a service wait for).
+ * Iteration is in configuration order for services and by id for nodes: every member computes the
+ * same result from the same stream.
+ * Tested in: test/services/service-index.test.ts, test/services/service-table.test.ts
+ */
+import type { Acceptance } from "../../model/acceptance.ts";
+import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../../model/conf.ts";
+import { compareIds, type NodeId, type NodeName, type ServiceName } from "../../model/ids.ts";
+import { invariant } from "../../model/outcome.ts";
+import type { RequestOutcome } from "../../model/request-outcome.ts";
+import { compareServices, type ServiceDelta } from "../tree/tree-delta.ts";
+import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
+import { ServiceIndex } from "./service-index.ts";
+import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./service-state.ts";
+import type { TableNotice, TableOutput } from "./table-events.ts";
+import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
+
+/** Whether a node may run a service, with the reason; of a decision: whether it was taken. */
+export type NodeVerdict = {
+  readonly node: NodeId;
+  readonly fit: boolean;
+  readonly reason: string;
+};
+
+/** Why something was done to a service; seconds since 1970. */
+export type Decision = {
+  readonly at: number;
+  readonly text: string;
+  /** The nodes that were looked at; `fit`: the one that was taken. */
+  readonly nodes: readonly NodeVerdict[];
+};
+
+type Circumstances = Partial<Pick<Decision, "nodes"> & Pick<TableNotice, "level">>;
+
+const decisionsMax = 16;
+
+export type LastChange = Acceptance & { readonly version: number };
+
+/** The values of a configuration's text, or null; the same on every node that accepted it. */
+export type ReadConf = (text: string) => ClusterConf | null;
+
+/**
+ * What follows from one input, one service after the other: it may rest after each of them, since
+ * nothing else is applied before its end.
+ */
+export type TableWork<Result = void> = Generator<void, Result, void>;
+
+export class TableState {
+  #conf: ClusterConf;
+  readonly nodes: Map<NodeId, NodeRecord>;
+  readonly services: Map<ServiceName, ServiceRecord>;
+  #index: ServiceIndex;
+  nowMs = 0;
+  nextOp = 1;
+  startsDone = 0;
+  /** A service that outdates others has been at work since this was taken last; see `History`. */
+  worked = false;
+  /** By a user: nothing is started or moved, what runs is looked after where it runs. */
+  locked = false;
+  /** Another configuration that is under way, and its values once all have accepted it. */
+  change: ConfChange | null = null;
+  #next: ClusterConf | null = null;
+  /** What became of the last one, as far as this node has seen it. */
+  lastChange: LastChange | null = null;
+  readonly readConf: ReadConf;
+  #outputs: TableOutput[] = [];
+  #deltas: ReadonlyMap<ServiceName, ServiceDelta> | null = null;
+  /** Of the present node records, made when they are asked for. */
+  #ready: readonly NodeId[] | null = null;
+  #online: ReadonlySet<NodeId> | null = null;
+  #unknown: readonly NodeRecord[] | null = null;
+  /** Not part of the replicated state: a joiner remembers what it has seen itself. */
+  readonly #decisions = new Map<ServiceName, readonly Decision[]>();
+
+  constructor(conf: ClusterConf, readConf: ReadConf) {
+    this.#conf = conf;
+    this.readConf = readConf;
+    this.nodes = new Map();
+    this.services = new Map();
+    this.#index = new ServiceIndex(conf);
+  }
+
+  get conf(): ClusterConf {
+    return this.#conf;
+  }
+
+  get index(): ServiceIndex {
+    return this.#index;
+  }
+
+  get next(): ClusterConf | null {
+    return this.#next;
+  }
+
+  set next(next: ClusterConf | null) {
+    this.#next = next;
+    this.#deltas = null;
+  }
+
+  /** What the next configuration changes; empty while there is none. */
+  get deltas(): ReadonlyMap<ServiceName, ServiceDelta> {
+    if (this.#next === null) return new Map();
+    this.#deltas ??= compareServices(this.#conf.services, this.#next.services);
+    return this.#deltas;
+  }
+
+  /** Another configuration; records of services that it does not have are to be forgotten. */
+  adoptConf(conf: ClusterConf): void {
+    this.#conf = conf;
+    this.#deltas = null;
+    this.#index = new ServiceIndex(conf);
+    for (const { name } of conf.services.services) {
+      const service = this.services.get(name);
+      if (service !== undefined) this.#index.put(undefined, service);
+    }
+  }
+
+  /** The service is in the configuration no more. */
+  forget(name: ServiceName): void {
+    this.services.delete(name);
+    this.#decisions.delete(name);
+  }
+
+  takeOutputs(): readonly TableOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+
+  emit(output: TableOutput): void {
+    this.#outputs.push(output);
+  }
+
+  service(name: ServiceName): ServiceRecord {
+    const found = this.services.get(name);
+    invariant(found !== undefined, `no record of ${name}`);
+    return found;
+  }
+
+  serviceConf(name: ServiceName): ServiceConf {
+    return this.index.conf(name);
+  }
+
+  domainOf(name: ServiceName): FailoverDomainConf | null {
+    return this.index.domainOf(name);
+  }
+
+  node(id: NodeId): NodeRecord {
+    const found = this.nodes.get(id);
+    invariant(found !== undefined, `no record of node ${id}`);
+    return found;
+  }
+
+  nameOf(id: NodeId | null): NodeName | "none" {
+    return this.conf.nodes.find((node) => node.id === id)?.name ?? "none";
+  }
+
+  put(service: ServiceRecord): void {
+    this.index.put(this.services.get(service.name), checkRecord(service));
+    this.services.set(service.name, service);
+  }
+
+  /** The service has been at work on a member. */
+  noteWork(name: ServiceName): void {
+    this.worked ||= this.index.outdates(name);
+  }
+
+  /**
+   * Whether a member holds a service that outdates others, in whatever state. What is in the name
+   * of a member that has not proven itself is of an earlier life, which has no part in this ring.
+   */
+  get mayWork(): boolean {
+    const members = this.members();
+    return [...this.services.values()].some((service) => {
+      const holder = holderOf(service);
+      if (holder === null || !members.includes(holder)) return false;
+      return this.node(holder).phase !== "joined" && this.index.outdates(service.name);
+    });
+  }
+
+  putNode(node: NodeRecord): void {
+    this.nodes.set(node.id, node);
+    this.#ready = null;
+    this.#online = null;
+    this.#unknown = null;
+  }
+
+  /** In configuration order, lower `priority` first. */
+  inOrder(): readonly ServiceRecord[] {
+    return this.index.order.map((name) => this.service(name));
+  }
+
+  readyNodes(): readonly NodeId[] {
+    this.#ready ??= [...this.nodes.values()]
+      .filter((node) => node.phase === "ready")
+      .map((node) => node.id)
+      .toSorted(compareIds);
+    return this.#ready;
+  }
+
+  #onlineNodes(): ReadonlySet<NodeId> {
+    this.#online ??= new Set(this.readyNodes());
+    return this.#online;
+  }
+
+  /** Those that have proven to run nothing but what the table says, ascending. */
+  provenNodes(): readonly NodeId[] {
+    return [...this.nodes.values()]
+      .filter(({ phase }) => phase === "ready" || phase === "clean")
+      .map(({ id }) => id)
+      .toSorted(compareIds);
+  }
+
+  /** Those of the present view. */
+  members(): readonly NodeId[] {
+    const there = ["joined", "clean", "ready", "leaving"];
+    return [...this.nodes.values()]
+      .filter(({ phase }) => there.includes(phase))
+      .map(({ id }) => id);
+  }
+
+  isReady(id: NodeId): boolean {
+    return this.nodes.get(id)?.phase === "ready";
+  }
+
+  /** Remembers why something was done to a service, and says so in the log. */
+  decide(
+    name: ServiceName,
+    text: string,
+    { nodes = [], level = "notice" }: Circumstances = {},
+  ): void {
+    const at = Math.floor(this.nowMs / 1000);
+    const decisions = [...this.decisionsOf(name), { at, text, nodes }];
+    this.#decisions.set(name, decisions.slice(-decisionsMax));
+    const looked = nodes.map(({ node, reason }) => `${this.nameOf(node)}: ${reason}`);
+    const why = looked.length === 0 ? "" : `; ${looked.join("; ")}`;
+    this.emit({ type: "notice", level, text: `${name}: ${text}${why}` });
+  }
+
+  reply(refs: readonly RequestRef[], outcome: RequestOutcome): void {
+    for (const ref of refs) this.emit({ type: "reply", ref, outcome });
+  }
+
+  decisionsOf(name: ServiceName): readonly Decision[] {
+    return this.#decisions.get(name) ?? [];
+  }
+
+  /** Services that are started or starting on a node, except one. */
+  loadOf(node: NodeId, except: ServiceName | null = null): number {
+    return this.index.loadOf(node, except);
+  }
+
+  /** Null when the node may run it as far as exclusive services go, else the reason. */
+  exclusivityConflict(name: ServiceName, node: NodeId): string | null {
+    // One that is being stopped there may be started there again, and is not gone yet.
+    if (this.serviceConf(name).exclusive) {
+      const alone = !this.index.ownsOthers(node, name);
+      return alone ? null : "runs services, and this one is exclusive";
+    }
+    const rival = this.index.rivalOn(node, name);
+    return rival === null ? null : `runs the exclusive ${rival}`;
+  }
+
+  score(name: ServiceName, node: NodeId): 0 | 1 | 2 | 3 {
+    const service = this.service(name);
+    const running = service.state === "started" || service.state === "starting";
+    return scoreNode(this.domainOf(name), node, {
+      online: this.#onlineNodes(),
+      current: running ? service.owner : null,
+    });
+  }
+
+  /** Ready nodes that may run the service, best first, without those of `except`. */
+  candidates(name: ServiceName, except: readonly NodeId[]): readonly Candidate[] {
+    const open = this.readyNodes().filter(
+      (node) => !except.includes(node) && this.exclusivityConflict(name, node) === null,
+    );
+    return rankCandidates(
+      open.map((node) => ({
+        node,
+        score: this.score(name, node),
+        load: this.loadOf(node, name),
+      })),
+    );
+  }
+
+  /** Ready nodes that might run the service, were it not for exclusive services. */
+  crowdedNodes(name: ServiceName): readonly NodeId[] {
+    return this.readyNodes().filter(
+      (node) => this.score(name, node) > 0 && this.exclusivityConflict(name, node) !== null,
+    );
+  }
+
+  /** Every node with the reason for or against it; `tried`: not again. */
+  verdicts(name: ServiceName, tried: readonly NodeId[]): readonly NodeVerdict[] {
+    return this.conf.nodes.map(({ id: node }) => {
+      const { phase } = this.node(node);
+      const refused = (reason: string): NodeVerdict => ({ node, fit: false, reason });
+      if (phase === "clean") return refused("not unfenced");
+      if (phase !== "ready") return refused(phase === "joined" ? "not ready" : phase);
+      if (tried.includes(node)) return refused("already tried");
+      const conflict = this.exclusivityConflict(name, node);
+      if (conflict !== null) return refused(conflict);
+      const score = this.score(name, node);
+      const reason = `${scoreWords[score]}, ${this.loadOf(node, name)} services`;
+      return { node, fit: score > 0, reason };
+    });
+  }
+
+  /** Whether its failover domain lets the node run the service, ready or not. */
+  isLegal(name: ServiceName, node: NodeId, domain = this.domainOf(name)): boolean {
+    const online = new Set(this.nodes.keys());
+    return scoreNode(domain, node, { online, current: null }) > 0;
+  }
+
+  /** Nodes that could be running the service unnoticed: not seen since this history began. */
+  unknownHolders(name: ServiceName): readonly NodeId[] {
+    this.#unknown ??= [...this.nodes.values()].filter(({ knowledge }) => knowledge === "unknown");
+    const mayRun = this.#unknown.filter(({ off }) => !off.includes(name)).map(({ id }) => id);
+    return mayRun.filter((node) => this.isLegal(name, node));
+  }
+
+  /** The node that must be fenced, or prove itself clean, before this service can be touched. */
+  awaitedNode(name: ServiceName): NodeId | null {
+    const holder = holderOf(this.service(name));
+    if (holder === null) return null;
+    const { phase } = this.node(holder);
+    return phase === "lost" || phase === "joined" ? holder : null;
+  }
+
+  /** A change of the configuration stops it, or keeps it from starting. */
+  isHeld(name: ServiceName): boolean {
+    if (this.change?.stage !== "stopping") return false;
+    const delta = this.deltas.get(name);
+    return delta === "removed" || delta === "replaced" || delta === "parts";
+  }
+
+  dependencyMet(name: ServiceName): boolean {
+    const { depend } = this.serviceConf(name);
+    return depend === null || this.services.get(depend)?.state === "started";
+  }
+}

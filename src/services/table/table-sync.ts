@@ -1,0 +1,197 @@
+/**
+ * After a configuration change: whose history counts, who must start anew, who sends the snapshot.
+ * A pure function of what the members say of themselves; every member computes the same answer.
+ * Source: cluster fence/fenced/cpg.c: receive_protocol (stateful merge); corosync sync.c.
+ * SYNC1  A member whose history differs from the winner's has lost it: it must stop everything.
+ * SYNC2  Members with another configuration are not counted, and learn why; but an older one of
+ *     which the cluster's is a later version takes that over with the snapshot.
+ */
+import type { NodeId } from "../../model/ids.ts";
+import { doubtfulRing, quorateView } from "../../model/quorate-view.ts";
+import {
+  count,
+  flag,
+  list,
+  literal,
+  nodeId,
+  nullable,
+  number,
+  record,
+  type Shaped,
+  text,
+  unknown,
+} from "../../model/shape.ts";
+
+/** Identity of a replicated history: last quorate ring, number of messages, and their digest. */
+const history = record({
+  ringSeq: count,
+  version: count,
+  digest: text,
+  /**
+   * The last quorate ring in which a service may have been at work that outdates what is bound to
+   * nodes outside of it; null: nobody can tell.
+   */
+  workedIn: nullable(count),
+});
+export type History = Shaped<typeof history>;
+
+/** It begins in that ring. */
+export function freshHistory(ringSeq: number, workedIn: number | null): History {
+  return { ringSeq, version: 0, digest: "", workedIn };
+}
+
+const ringId = record({ rep: nodeId, seq: count });
+
+/** First ordered message of every member of a new configuration. */
+export const hello = record({
+  type: literal("hello"),
+  ring: ringId,
+  node: nodeId,
+  life: count,
+  cluster: text,
+  configVersion: count,
+  configHash: text,
+  /** Digest of what cannot change while the cluster runs. */
+  configFixed: text,
+  /** Null: nothing is remembered, or it was voided. */
+  history: nullable(history),
+  votes: count,
+  quorum: count,
+  expected: count,
+  waitsForAll: flag,
+  quorate: flag,
+  last: nullable(quorateView),
+  /** Later than the last one. */
+  doubts: list(doubtfulRing),
+  /** A watchdog may end the services of this member, later than its guard would. */
+  watchdog: flag,
+  /**
+   * How long this member has waited for the end of the node's services since it last accepted a
+   * token on a ring with it, in ms; negative where a watchdog needs longer.
+   */
+  silent: list(record({ node: nodeId, ms: number })),
+  /** What this member's kernel and namespaces are called. */
+  machine: text,
+  /**
+   * The same wait for each machine that had the id of a node on a ring with this member. `stored`:
+   * in a life before this one.
+   */
+  machines: list(record({ node: nodeId, machine: text, ms: number, stored: flag })),
+});
+export type Hello = Shaped<typeof hello>;
+
+/** The authority's state for members that lack it. */
+export const snapshot = record({
+  type: literal("snapshot"),
+  ring: ringId,
+  history,
+  /** The configuration of this history. */
+  configuration: record({ version: count, hash: text, text }),
+  table: unknown,
+  fence: unknown,
+});
+
+export type ExchangeResult = {
+  /** Members with the reference configuration, ascending. */
+  readonly accepted: readonly NodeId[];
+  /** The others, with what differs. */
+  readonly refused: readonly { readonly node: NodeId; readonly why: string }[];
+  /** Null: nobody remembers anything, a new history begins. */
+  readonly winner: History | null;
+  /** Sends the snapshot when somebody needs it, be it only the configuration of a new history. */
+  readonly authority: NodeId | null;
+  /** Accepted members whose history is the winner's. */
+  readonly continuing: readonly NodeId[];
+  readonly snapshotNeeded: boolean;
+};
+
+/** Concludes an exchange in which every member has spoken. */
+export function concludeExchange(hellos: readonly Hello[]): ExchangeResult {
+  const reference = referenceConfiguration(hellos);
+  const accepted = hellos.filter((one) => agrees(one, reference));
+  const refused = hellos
+    .filter((one) => !agrees(one, reference))
+    .map((one) => ({ node: one.node, why: refusal(one, reference) }));
+  const winner = chooseHistory(accepted);
+  const continuing = accepted
+    .filter((one) => winner !== null && one.history !== null && sameHistory(one.history, winner))
+    .map((one) => one.node)
+    .toSorted((a, b) => a - b);
+  const holders = accepted
+    .filter((one) => configurationOf(one) === reference.text)
+    .map((one) => one.node)
+    .toSorted((a, b) => a - b);
+  const informed = winner === null ? holders : continuing;
+  const snapshotNeeded = informed.length < accepted.length;
+  return {
+    accepted: accepted.map((one) => one.node).toSorted((a, b) => a - b),
+    refused,
+    winner,
+    authority: winner !== null || snapshotNeeded ? (informed[0] ?? null) : null,
+    continuing,
+    snapshotNeeded,
+  };
+}
+
+function configurationOf(one: Hello): string {
+  return `${one.cluster} version ${one.configVersion} (${one.configHash.slice(0, 12)})`;
+}
+
+type Reference = {
+  readonly text: string;
+  /** A member that has it; null: there are no members. */
+  readonly holder: Hello | null;
+};
+
+/** The same configuration, or an earlier version of it that can be followed by it at once. */
+function agrees(one: Hello, { text: wanted, holder }: Reference): boolean {
+  if (configurationOf(one) === wanted) return true;
+  if (holder === null || one.cluster !== holder.cluster) return false;
+  return one.configFixed === holder.configFixed && one.configVersion < holder.configVersion;
+}
+
+function refusal(one: Hello, { text: wanted, holder }: Reference): string {
+  const differs = `configuration ${configurationOf(one)}, the others have ${wanted}`;
+  const newer = holder !== null && one.configVersion > holder.configVersion;
+  return newer ? `${differs}; a newer one is brought in by cman_tool-ts version -r` : differs;
+}
+
+/** That of the best history; without one, that of most members, then of the lowest node id. */
+function referenceConfiguration(hellos: readonly Hello[]): Reference {
+  const best = chooseHistory(hellos);
+  const byNode = hellos.toSorted((a, b) => a.node - b.node);
+  const holder = byNode.find(
+    (one) => best !== null && one.history !== null && sameHistory(one.history, best),
+  );
+  if (holder !== undefined) return { text: configurationOf(holder), holder };
+  const ranked = hellos
+    .map((one) => ({
+      text: configurationOf(one),
+      holder: one,
+      node: one.node,
+      votes: hellos.filter((other) => configurationOf(other) === configurationOf(one)).length,
+    }))
+    .toSorted((a, b) => b.votes - a.votes || a.node - b.node);
+  return { text: ranked[0]?.text ?? "", holder: ranked[0]?.holder ?? null };
+}
+
+function sameHistory(a: History, b: History): boolean {
+  return a.ringSeq === b.ringSeq && a.version === b.version && a.digest === b.digest;
+}
+
+/** The most recent quorate history; among equals the one that most, then the lowest, remember. */
+function chooseHistory(hellos: readonly Hello[]): History | null {
+  const known = hellos.flatMap((one) =>
+    one.history === null ? [] : [{ history: one.history, node: one.node }],
+  );
+  const holders = (wanted: History) =>
+    known.filter((one) => sameHistory(one.history, wanted)).length;
+  const ranked = known.toSorted(
+    (a, b) =>
+      b.history.ringSeq - a.history.ringSeq ||
+      b.history.version - a.history.version ||
+      holders(b.history) - holders(a.history) ||
+      a.node - b.node,
+  );
+  return ranked[0]?.history ?? null;
+}

@@ -1,0 +1,125 @@
+/**
+ * What a service that is not started, or busy, waits for: of which kind, in words, and what an
+ * operator can do about it.
+ * Knows the table's state only: how far the fencing of a node has come is said elsewhere.
+ * Source: none in the original, which has no such answer.
+ */
+import type { NodeId, ServiceName } from "../../model/ids.ts";
+import { startObstacle } from "./evaluation.ts";
+import type { ServiceRecord } from "./service-state.ts";
+import type { TableState } from "./table-state.ts";
+
+export type ServiceWait = {
+  readonly kind:
+    | "fencing"
+    | "unseen-node"
+    | "operation"
+    | "repair"
+    | "unfreeze"
+    | "unlock"
+    | "dependency"
+    | "empty-node"
+    | "node"
+    | "retry"
+    | "request";
+  readonly text: string;
+  /** Those that must do something, or of which something must become known. */
+  readonly nodes: readonly NodeId[];
+  /** Seconds since 1970 at which it is tried again by itself; null: that is not known. */
+  readonly at: number | null;
+  /** What an operator can do; empty: nothing but wait. */
+  readonly remedy: string;
+};
+
+const nobody = { nodes: [], at: null };
+
+/** Null: it waits for nothing. */
+export function waitOf(draft: TableState, name: ServiceName): ServiceWait | null {
+  const service = draft.service(name);
+  const awaited = draft.awaitedNode(name);
+  if (awaited !== null) {
+    const node = draft.nameOf(awaited);
+    const text = `${node} to be fenced or proven clean`;
+    return { kind: "fencing", text, nodes: [awaited], at: null, remedy: offRemedy(node) };
+  }
+  const { op } = service;
+  if (op !== null) {
+    const text = `${op.kind} on ${draft.nameOf(op.node)}`;
+    return { kind: "operation", text, nodes: [op.node], at: null, remedy: "" };
+  }
+  if (service.state === "failed") {
+    const text = "repair by hand, then disable and enable";
+    const remedy = `stop what is left of it by hand; clusvcadm-ts -d ${name}; -e ${name}`;
+    return { ...nobody, kind: "repair", text, remedy };
+  }
+  return service.state === "stopped" ? whileStopped(draft, service) : null;
+}
+
+function whileStopped(draft: TableState, service: ServiceRecord): ServiceWait {
+  const { name } = service;
+  if (service.frozen) {
+    const text = "being unfrozen (clusvcadm-ts -U)";
+    return { ...nobody, kind: "unfreeze", text, remedy: `clusvcadm-ts -U ${name}` };
+  }
+  if (draft.locked) {
+    const text = "the services to be unlocked (clusvcadm-ts -u)";
+    return { ...nobody, kind: "unlock", text, remedy: "clusvcadm-ts -u" };
+  }
+  const obstacle = startObstacle(draft, name);
+  const unseen = draft.unknownHolders(name);
+  if (obstacle !== null && unseen.length > 0) {
+    const names = unseen.map((node) => draft.nameOf(node)).join(", ");
+    const remedy = `start clusterd on ${names}, or: ${offRemedy(names)}`;
+    return { kind: "unseen-node", text: obstacle, nodes: unseen, at: null, remedy };
+  }
+  if (draft.isHeld(name)) {
+    const text = `configuration version ${draft.change?.version ?? 0} to come into force, or not`;
+    return { ...nobody, kind: "operation", text, remedy: "" };
+  }
+  const { pendingInit } = service;
+  if (obstacle !== null && pendingInit.length > 0) {
+    return { kind: "operation", text: obstacle, nodes: pendingInit, at: null, remedy: "" };
+  }
+  if (obstacle !== null) {
+    const remedy = `clustat-ts --why ${draft.serviceConf(name).depend ?? ""}`;
+    return { ...nobody, kind: "dependency", text: obstacle, remedy };
+  }
+  if (draft.candidates(name, []).length === 0) return withoutNode(draft, name);
+  if (service.retryAt === null) {
+    const text = "an event or a request: it was stopped";
+    return { ...nobody, kind: "request", text, remedy: `clusvcadm-ts -e ${name}` };
+  }
+  const seconds = Math.max(0, Math.ceil((service.retryAt - draft.nowMs) / 1000));
+  const text = `its next attempt, ${seconds} s after the last event`;
+  const at = Math.ceil(service.retryAt / 1000);
+  const remedy = `clusvcadm-ts -e ${name} tries at once`;
+  return { kind: "retry", text, nodes: [], at, remedy };
+}
+
+function withoutNode(draft: TableState, name: ServiceName): ServiceWait {
+  const crowded = draft.crowdedNodes(name);
+  if (crowded.length > 0) {
+    const names = crowded.map((node) => draft.nameOf(node)).join(", ");
+    const text = draft.serviceConf(name).exclusive
+      ? `a node that runs nothing else, since it is exclusive: one of ${names}`
+      : `a node without an exclusive service: one of ${names}`;
+    const remedy = "relocate or stop what runs on one of them";
+    return { kind: "empty-node", text, nodes: crowded, at: null, remedy };
+  }
+  const legal = draft.conf.nodes.map((node) => node.id).filter((id) => draft.isLegal(name, id));
+  const cutOff = legal.filter((node) => draft.node(node).phase === "clean");
+  if (cutOff.length > 0) {
+    const cut = cutOff.map((node) => draft.nameOf(node)).join(", ");
+    const text = `the unfencing of ${cut}`;
+    const remedy = "the log there says why it fails";
+    return { kind: "node", text, nodes: cutOff, at: null, remedy };
+  }
+  const names = legal.map((node) => draft.nameOf(node)).join(", ");
+  const text = "a ready node that may run it";
+  const remedy = legal.length === 0 ? "its failover domain has no node" : `start one of: ${names}`;
+  return { kind: "node", text, nodes: legal, at: null, remedy };
+}
+
+function offRemedy(names: string): string {
+  return `if fencing cannot succeed: make sure it is off, then fence_ack-ts ${names}`;
+}

@@ -1,0 +1,32 @@
+/**
+ * What a resource holds that does not end with its processes: addresses, which are taken away
+ * without its agent, and things that only its agent can release.
+ * Runs nothing.
+ * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
+ * Tested in: test/services/external-agent.test.ts, test/services/leftovers.test.ts
+ */
+import { writtenAddress } from "../../model/address-holders.ts";
+import type { ClusterConf, ResourceConf } from "../../model/conf.ts";
+import { type IpSettings, ipSettings } from "../../vip/ip-agent.ts";
+
+/** The address that a resource puts on an interface of this node; null: none. */
+export function heldAddress(resource: ResourceConf): IpSettings | null {
+  const written = writtenAddress(resource);
+  if (written === null) return null;
+  if (resource.type === "ip") return ipSettings(new Map(resource.attributes));
+  return ipSettings(new Map([["address", written.split("/")[0] ?? ""]]));
+}
+
+/** The addresses that services of this configuration put on interfaces. */
+export function serviceAddresses({ services }: ClusterConf): readonly string[] {
+  const below = (resource: ResourceConf): readonly string[] => {
+    const held = heldAddress(resource);
+    return [...(held === null ? [] : [held.address]), ...resource.children.flatMap(below)];
+  };
+  return [...new Set(services.services.flatMap(({ tree }) => below(tree)))];
+}
+
+/** True when killing every process leaves something of the resource behind. */
+export function outlivesProcesses({ agent }: ResourceConf): boolean {
+  return agent?.holds === true;
+}

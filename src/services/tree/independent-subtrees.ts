@@ -1,0 +1,75 @@
+/**
+ * Parts of a service that are repaired by themselves: which one a failed check concerns, and
+ * whether it is restarted in place, left out, or more than a part.
+ * Knows trees, limits and times; runs nothing.
+ * Source: rgmanager restree.c: _res_op_internal, do_status; restart_counter.c.
+ * Deviation: non-critical is a property of the occurrence, not of a shared definition.
+ * SUBTREE1  No part of one repair lies inside another one.
+ */
+import type { ResourceConf } from "../../model/conf.ts";
+import { startOrder, stopOrder } from "./resource-tree.ts";
+
+export type FailedPart = {
+  readonly root: ResourceConf;
+  readonly remedy: "restart" | "leave-out";
+};
+
+/** Whether the resource is the part's root, or below it. */
+export function within(root: ResourceConf, resource: ResourceConf): boolean {
+  return root === resource || root.children.some((child) => within(child, resource));
+}
+
+/** Adds a part; those inside it are repaired with it (SUBTREE1). */
+export function withPart(parts: readonly FailedPart[], part: FailedPart): readonly FailedPart[] {
+  return [...parts.filter((one) => !within(part.root, one.root)), part];
+}
+
+/** Parts in the order in which their stops, or starts, follow each other in the whole tree. */
+export function inTreeOrder(
+  tree: ResourceConf,
+  parts: readonly FailedPart[],
+  way: "start" | "stop",
+): readonly FailedPart[] {
+  const order = way === "start" ? startOrder(tree) : stopOrder(tree);
+  return order.flatMap((resource) => parts.filter((part) => part.root === resource));
+}
+
+/** The restarts in place of one service's parts that still count. */
+export class PartRestarts {
+  readonly #atMs = new Map<ResourceConf, readonly number[]>();
+
+  /** The part that a failed resource belongs to, or null: the service as a whole has failed. */
+  judge(tree: ResourceConf, failed: ResourceConf, nowMs: number): FailedPart | null {
+    for (const root of pathTo(tree, failed)) {
+      const kind = root.subtree?.kind;
+      if (kind === undefined) continue;
+      if (this.#mayRestart(root, nowMs)) return { root, remedy: "restart" };
+      // What comes next counts anew, whatever is done about it.
+      this.#atMs.delete(root);
+      if (kind === "non-critical") return { root, remedy: "leave-out" };
+    }
+    return null;
+  }
+
+  note(root: ResourceConf, nowMs: number): void {
+    if (root.subtree?.restarts == null) return;
+    this.#atMs.set(root, [...this.#counted(root, nowMs), nowMs]);
+  }
+
+  #mayRestart(root: ResourceConf, nowMs: number): boolean {
+    const restarts = root.subtree?.restarts ?? null;
+    if (restarts === null) return root.subtree?.kind === "independent";
+    return this.#counted(root, nowMs).length < restarts.max;
+  }
+
+  #counted(root: ResourceConf, nowMs: number): readonly number[] {
+    const expireMs = root.subtree?.restarts?.expireMs ?? 0;
+    return (this.#atMs.get(root) ?? []).filter((at) => nowMs - at < expireMs);
+  }
+}
+
+/** From the resource up to the child of the root; a service itself is no part of it. */
+function pathTo(tree: ResourceConf, resource: ResourceConf): readonly ResourceConf[] {
+  const below = tree.children.find((child) => within(child, resource));
+  return below === undefined ? [] : [...pathTo(below, resource), below];
+}

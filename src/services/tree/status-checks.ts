@@ -1,0 +1,166 @@
+/**
+ * Which status check of a resource is due, at which depth, and which failures are tolerated.
+ * Source: rgmanager restree.c: do_status; reslist.c: _get_actions_ccs for the overrides;
+ * restart_counter.c.
+ * Deviations: an explicit `status_poll_interval` lowers the interval of script and ip resources
+ * that have no `<action>` of their own; the time of a check is its beginning, so that its duration
+ * does not stretch the interval.
+ */
+import { builtInChecks, type CheckRule } from "../../model/built-in-checks.ts";
+import type { ResourceConf, ToleranceConf } from "../../model/conf.ts";
+import { type Ms, ms } from "../../model/time.ts";
+
+/** Timers fire up to this much early relative to the clock that stamps them. */
+const earlyMsMax = 10;
+
+const lowered: ReadonlySet<string> = new Set(["script", "ip"]);
+
+/** The checks of a resource with their intervals in force; an interval of 0 switches one off. */
+export function effectiveChecks(
+  resource: ResourceConf,
+  statusPollIntervalMs: Ms | null,
+): readonly CheckRule[] {
+  const overrides = resource.actions.filter((action) => action.name === "status");
+  const known = knownChecks(resource);
+  const added = overrides
+    .filter((one) => one.depth !== null && !known.some((rule) => rule.depth === one.depth))
+    .flatMap((one) =>
+      one.depth !== null && one.intervalMs !== null && one.timeoutMs !== null
+        ? [{ depth: one.depth, intervalMs: one.intervalMs }]
+        : [],
+    );
+  const checks = [...known, ...added].map((rule) => {
+    const own = overrides.findLast(
+      (one) => one.intervalMs !== null && (one.depth === null || one.depth === rule.depth),
+    );
+    if (own?.intervalMs !== undefined && own.intervalMs !== null) {
+      return { depth: rule.depth, intervalMs: own.intervalMs };
+    }
+    if (statusPollIntervalMs === null || !lowered.has(resource.type)) return rule;
+    return { depth: rule.depth, intervalMs: ms(Math.min(rule.intervalMs, statusPollIntervalMs)) };
+  });
+  return checks.filter((rule) => rule.intervalMs > 0);
+}
+
+/** When each check of one resource began last. */
+export class CheckClock {
+  readonly #checks: readonly CheckRule[];
+  readonly #beganMs = new Map<number, number>();
+
+  /** A successful start counts as a check of every depth. */
+  constructor(checks: readonly CheckRule[], startedMs: number) {
+    this.#checks = checks;
+    for (const rule of checks) this.#beganMs.set(rule.depth, startedMs);
+  }
+
+  /** The deepest check that is due, or null. */
+  due(nowMs: number): number | null {
+    const depths = this.#checks
+      .filter(
+        (rule) => nowMs - (this.#beganMs.get(rule.depth) ?? 0) >= rule.intervalMs - earlyMsMax,
+      )
+      .map((rule) => rule.depth);
+    return depths.length === 0 ? null : Math.max(...depths);
+  }
+
+  /** Null: it is never checked. */
+  get shortestIntervalMs(): Ms | null {
+    const intervals = this.#checks.map(({ intervalMs }) => intervalMs);
+    return intervals.length === 0 ? null : ms(Math.min(...intervals));
+  }
+
+  /** A check that begins late is not a reason for the next one to be later. */
+  begin(depth: number, nowMs: number): void {
+    const intervalMs = this.#checks.find((rule) => rule.depth === depth)?.intervalMs ?? 0;
+    const dueMs = (this.#beganMs.get(depth) ?? nowMs) + intervalMs;
+    const late = nowMs > dueMs && nowMs - dueMs < intervalMs;
+    this.#beganMs.set(depth, late ? dueMs : nowMs);
+  }
+}
+
+/** How often a resource is checked at this depth: what its agent is told. */
+export function effectiveIntervalMs(resource: ResourceConf, depth: number): Ms {
+  const checks = effectiveChecks(resource, null);
+  const own = checks.find((one) => one.depth === depth) ?? checks[0];
+  return own?.intervalMs ?? ms(toldIntervalMs);
+}
+
+/** For a check that is not scheduled, but made because something has happened. */
+const toldIntervalMs = 10_000;
+
+function knownChecks({ type, agent }: ResourceConf): readonly CheckRule[] {
+  if (agent === undefined) return builtInChecks(type);
+  return agent.actions.flatMap(({ name, depth, intervalMs }) =>
+    name === "status" && intervalMs !== null ? [{ depth, intervalMs }] : [],
+  );
+}
+
+/** The time-out of an action, from the configuration or the agent's metadata; null: none. */
+export function timeoutOf(resource: ResourceConf, name: string, depth: number): Ms | null {
+  const given = resource.actions.findLast(
+    (one) =>
+      one.name === name && one.timeoutMs !== null && (one.depth === null || one.depth === depth),
+  );
+  const own = resource.agent?.actions.find((one) => one.name === name && one.depth === depth);
+  const timeoutMs = given?.timeoutMs ?? own?.timeoutMs ?? null;
+  return timeoutMs === 0 ? null : timeoutMs;
+}
+
+/** Where a time-out is only a hint: at least twice what is thought to be needed. */
+export function lastLimitMs(
+  resource: ResourceConf,
+  call: { readonly name: string; readonly depth: number; readonly leastMs: Ms },
+): Ms {
+  return ms(Math.max(call.leastMs, 2 * (timeoutOf(resource, call.name, call.depth) ?? 0)));
+}
+
+/** Agents of the other dialects count on their time-outs. */
+const dialectsWithLimits: readonly string[] = ["ocf", "systemd"];
+
+/** The time-out of an action where it is a limit; null: none. */
+export function enforcedLimitMs(resource: ResourceConf, name: string, depth: number): Ms | null {
+  const limited = dialectsWithLimits.includes(resource.agent?.runs.dialect ?? "");
+  if (resource.enforceTimeouts !== true && !limited) return null;
+  return timeoutOf(resource, name, depth);
+}
+
+/**
+ * What a stop gets in a clean-up, where nothing is known to run: what the agent asks for, or half a
+ * minute where it does not say. Then its processes are killed.
+ */
+export function cleanUpLimitMs(resource: ResourceConf): Ms {
+  return timeoutOf(resource, "stop", 0) ?? ms(cleanUpMs);
+}
+
+const cleanUpMs = 30_000;
+
+/**
+ * The limit of a check that follows the end of a process: an agent that does not answer then must
+ * not keep the service alive.
+ */
+export function endedLimitMs(resource: ResourceConf, depth: number): Ms {
+  return timeoutOf(resource, "status", depth) ?? ms(answerMs);
+}
+
+/** What the status of an init script needs on a busy machine, and some more. */
+const answerMs = 10_000;
+
+/** The tolerated failures of one resource since its start. A success does not clear them. */
+export class FailureMemory {
+  readonly #tolerance: ToleranceConf | null;
+  #atMs: readonly number[] = [];
+
+  constructor(resource: ResourceConf) {
+    this.#tolerance = resource.tolerance ?? null;
+  }
+
+  /** Whether a failure at this time is tolerated; then it is remembered. */
+  tolerates(nowMs: number): boolean {
+    const tolerance = this.#tolerance;
+    if (tolerance === null) return false;
+    this.#atMs = this.#atMs.filter((at) => nowMs - at < tolerance.expireMs);
+    if (this.#atMs.length >= tolerance.failures) return false;
+    this.#atMs = [...this.#atMs, nowMs];
+    return true;
+  }
+}
