@@ -88,7 +88,7 @@ export interface Transport {
   rejoin(): void;
   /** Frames and bytes sent and received, send failures by error code, re-joins. */
   counters(): Readonly<Record<string, number>>;
-  close(): Promise<void>;
+  close(): PromiseLike<void>;
 }
 
 /** Why a frame was dropped by the seal; the names are the counters of the status. */
@@ -300,7 +300,7 @@ export interface Store {
   /** Once per start; the new incarnation and bound are durable when it returns. */
   beginLife(wallMs: Ms): Promise<Result<StoredLife, StoreProblem>>;
   /** Never lowers the bound. Returns the durable bound. */
-  raiseRingSeq(bound: number): Promise<Result<number, StoreProblem>>;
+  raiseRingSeq(bound: number): PromiseLike<Result<number, StoreProblem>>;
   /** Random, made at the first call ever, the same in all lives: marks the agents' processes. */
   trackingToken(): Promise<Result<string, StoreProblem>>;
 }

@@ -5,6 +5,7 @@
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { Clock, Stop, Store, StoreProblem } from "../io/ports.ts";
+import type { Result } from "../model/outcome.ts";
 
 const againMs = 1000;
 
@@ -28,7 +29,7 @@ export class RingSequenceStore {
 
   raise(ringSeq: number): void {
     this.#wanted = Math.max(this.#wanted, ringSeq);
-    if (!this.#busy) void this.#write();
+    if (!this.#busy) this.#write();
   }
 
   stop(): void {
@@ -36,18 +37,22 @@ export class RingSequenceStore {
     this.#again?.();
   }
 
-  async #write(): Promise<void> {
+  #write(): void {
     this.#busy = true;
     const asked = this.#wanted;
-    const raised = await this.#options.store.raiseRingSeq(asked);
-    if (this.#stopped) return;
+    void this.#options.store.raiseRingSeq(asked).then((raised) => {
+      if (!this.#stopped) this.#onRaised(raised);
+    });
+  }
+
+  #onRaised(raised: Result<number, StoreProblem>): void {
     if (!raised.ok) {
       this.#options.onFailure(raised.problem);
-      this.#again = this.#options.clock.after(againMs, () => void this.#write());
+      this.#again = this.#options.clock.after(againMs, () => this.#write());
       return;
     }
     this.#busy = false;
     this.#options.onDurable(raised.value);
-    if (this.#wanted > raised.value) void this.#write();
+    if (this.#wanted > raised.value) this.#write();
   }
 }

@@ -11,8 +11,6 @@ import { type MessagePort, parentPort } from "node:worker_threads";
 import { systemClock } from "../io/clock.ts";
 import { FileStore } from "../io/files/file-store.ts";
 import { type CipherSource, gcmCiphers, plainCiphers } from "../io/frames/frame-cipher.ts";
-import { clusterTag, headerBytes, tagBytes } from "../io/frames/frame-header.ts";
-import { SealedFrames } from "../io/frames/frame-seal.ts";
 import { keyFromFile, keyFromName } from "../io/frames/key-file.ts";
 import { loadNativeGcm } from "../io/frames/native-gcm.ts";
 import { instancesMax } from "../io/frames/peer-lives.ts";
@@ -22,11 +20,10 @@ import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
 import { explainedByClock } from "../membership/ring-sequence.ts";
-import { decodeMessage, encodeMessage } from "../membership/wire.ts";
-import { parseAddress } from "../model/numeric-address.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
-import { RingDriver } from "./ring-driver.ts";
+import { assembleRing, ownAddress } from "./ring-assembly.ts";
+import type { RingDriver } from "./ring-driver.ts";
 import type { PostBatch } from "./ring-output-batch.ts";
 import type {
   RingThreadInput,
@@ -38,11 +35,6 @@ import { type InputParcel, packOutputs, unpackInput } from "./ring-port-codec.ts
 
 /** Above ordinary real-time work, below the kernel's watchdog threads. */
 const realtimePriority = 50;
-/** With twice the largest header of an ordered frame: a recovery copy must fit too. */
-const envelopeBytes = headerBytes + tagBytes;
-const ipv4HeaderBytes = 28;
-const ipv6HeaderBytes = 48;
-const orderedHeaderBytes = 32;
 /** Decrypted frames are parts of such blocks: fewer things for the collector to find. */
 const frameBlockBytes = 64 * 1024;
 
@@ -105,25 +97,15 @@ async function startRing(
   const opened = await transport.open((...datagram) => driver?.datagram(...datagram));
   if (!opened.ok) return fail({ type: "transport", text: transportText(opened.problem) });
   warnOfBuffers(opened.value, notice);
-  const { incarnation } = life.value;
-  const seal = new SealedFrames({
-    clusterTag: clusterTag(options.clusterName, options.clusterId),
-    self: options.self,
-    incarnation,
-    nodes: options.nodes,
-    sealed: options.totem.secauth,
+  const parts = {
+    options,
+    life: life.value,
+    wallMs: clock.wallMs(),
     ciphers: await cipherSource(options, key.value),
     instance: randomInt(instancesMax),
-    safeWaitMs: options.safeWaitMs,
-  });
-  const ring = new Ring(ringOptions(options, life.value, clock.wallMs()));
-  const codec = { encode: encodeMessage, decode: decodeMessage };
-  const { tokenMs, consensusMs, transport: kind, multicast } = options.totem;
-  const group = kind === "udp" ? multicast.address : null;
-  const ports = { clock, transport, seal, codec, store, ring, post, onEnd };
-  const lengths = { packetBytesMax: options.totem.netmtuBytes, ipBytes: ipBytesOf(options) };
-  const timing = { incarnation, tokenMs, consensusMs };
-  driver = new RingDriver({ ...options, ...timing, ...lengths, group }, ports);
+  };
+  const makeRing = (settings: RingOptions) => new Ring(settings);
+  driver = assembleRing(parts, { clock, transport, store, makeRing, post, onEnd });
   driver.start(scheduling);
   return driver;
 }
@@ -203,31 +185,6 @@ function transportOptions(
             peerIsLocal: isLocalAddress(others),
           }
         : { type: "udpu", addresses: nodes.map(({ address }) => address) },
-  };
-}
-
-function ownAddress({ nodes, self }: RingThreadOptions): string {
-  return nodes.find(({ id }) => id === self)?.address ?? "";
-}
-
-/** Headers of IP and UDP. */
-function ipBytesOf(options: RingThreadOptions): number {
-  const { family } = parseAddress(ownAddress(options)) ?? { family: "ipv4" };
-  return family === "ipv6" ? ipv6HeaderBytes : ipv4HeaderBytes;
-}
-
-function ringOptions(options: RingThreadOptions, life: StoredLife, wallMs: Ms): RingOptions {
-  const { totem, self, nodes, configHash } = options;
-  return {
-    ...totem,
-    self,
-    incarnation: life.incarnation,
-    nodes: nodes.map(({ id }) => id),
-    chunkRoomBytes: totem.netmtuBytes - ipBytesOf(options) - envelopeBytes - 2 * orderedHeaderBytes,
-    ringSeqStart: life.ringSeqStart,
-    ringSeqDurable: life.ringSeqDurable,
-    wallMs,
-    configHash,
   };
 }
 

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
-import { FileStore, ringSeqLease } from "../../src/io/files/file-store.ts";
+import { FileStore } from "../../src/io/files/file-store.ts";
+import { ringSeqLease } from "../../src/io/files/ring-record.ts";
 import { lockInstance } from "../../src/io/files/instance-lock.ts";
 import { ms } from "../../src/model/time.ts";
 

@@ -15,21 +15,13 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { parseIncarnation, ringSeqMax } from "../../model/ids.ts";
+import { ringSeqMax } from "../../model/ids.ts";
 import { accept, invariant, type Result, refuse } from "../../model/outcome.ts";
 import type { Ms } from "../../model/time.ts";
-import { parseJson } from "../json-text.ts";
 import { causeCode, causeText } from "../os-error.ts";
 import type { Store, StoredLife, StoreProblem } from "../ports.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
-
-/** How far ahead of use the bound is written: thousands of membership changes for one write. */
-export const ringSeqLease = 4000;
-
-/** Microseconds run faster than rings can be formed and bounds be raised by restarts. */
-const ringSeqsPerMs = 1000;
-
-type RingRecord = { readonly ringSeq: number; readonly incarnation: number };
+import { isAbsurd, nextLife, parseRecord, type RingRecord } from "./ring-record.ts";
 
 export class FileStore implements Store {
   readonly #directory: string;
@@ -49,20 +41,14 @@ export class FileStore implements Store {
     if (!directory.ok) return directory;
     const text = await readWhole(this.#ringPath);
     if (!text.ok) return text;
-    const last = text.value === null ? recordWithoutFile(wallMs) : parseRecord(text.value);
-    if (last === null) return refuse(this.#damaged(this.#ringPath));
-    if (last.ringSeq > ringSeqMax - ringSeqLease) return refuse(this.#absurd(last.ringSeq));
-    const incarnation = parseIncarnation(Math.max(last.incarnation + 1, Math.floor(wallMs)));
-    if (incarnation === null) return refuse(this.#damaged(this.#ringPath));
-    const record = { ringSeq: last.ringSeq + ringSeqLease, incarnation };
-    const written = await this.#write(record);
-    if (!written.ok) return written;
-    return accept({
-      incarnation,
-      ringSeqStart: last.ringSeq + 1,
-      ringSeqDurable: record.ringSeq,
-      first: text.value === null,
-    });
+    const last = text.value === null ? null : parseRecord(text.value);
+    if (last === null && text.value !== null) return refuse(this.#damaged(this.#ringPath));
+    if (last !== null && isAbsurd(last)) return refuse(this.#absurd(last.ringSeq));
+    const life = nextLife(last, wallMs);
+    if (life === null) return refuse(this.#damaged(this.#ringPath));
+    const { incarnation, ringSeqDurable: ringSeq } = life;
+    const written = await this.#write({ ringSeq, incarnation });
+    return written.ok ? accept(life) : written;
   }
 
   async raiseRingSeq(bound: number): Promise<Result<number, StoreProblem>> {
@@ -126,28 +112,4 @@ export class FileStore implements Store {
   #damaged(path: string): StoreProblem {
     return { type: "unreadable", path, cause: "the content is damaged" };
   }
-}
-
-function recordWithoutFile(wallMs: Ms): RingRecord {
-  const ringSeq = Math.floor(wallMs) * ringSeqsPerMs;
-  return { ringSeq: Math.min(ringSeq, ringSeqMax / 2), incarnation: 0 };
-}
-
-function parseRecord(text: string): RingRecord | null {
-  const record = parseJson(text);
-  if (typeof record !== "object" || record === null) return null;
-  if (!("ringSeq" in record) || !("incarnation" in record)) return null;
-  const { ringSeq, incarnation } = record;
-  // Beyond exact numbers it is refused as absurd, not as damaged.
-  if (!isCount(ringSeq) && !isBeyond(ringSeq)) return null;
-  if (!isCount(incarnation)) return null;
-  return { ringSeq, incarnation };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-function isBeyond(value: unknown): value is number {
-  return typeof value === "number" && value > Number.MAX_SAFE_INTEGER;
 }
