@@ -75,7 +75,6 @@ const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
   ["src/config/host/startup-warnings.ts", "main.ts, which prints them, judges no configuration"],
   ["src/daemon/group-lives.ts", "stands in for the groups of a life while there is no life"],
   ["src/daemon/operator-backend.ts", "daemon.ts has no room for the orders of operators"],
-  ["src/ring-thread/ring-driver-parts.ts", "ring-driver.ts has no room for the types of its parts"],
   ["src/membership/deaf-nodes.ts", "ring.ts has no room for what operators are told"],
   ["src/membership/ring-snapshot.ts", "ring.ts has no room for the figures of the status"],
   ["src/node/fence-effects.ts", "is for the fence domain what table-effects.ts is for the table"],

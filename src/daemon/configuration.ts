@@ -19,6 +19,7 @@ import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
 import { fnvHash } from "../model/fnv.ts";
 import type { NodeId } from "../model/ids.ts";
 import { parseAddress } from "../model/numeric-address.ts";
+import type { RingThreadOptions } from "../ring-thread/ring-port.ts";
 import { type AgentSearch, searchAgents } from "./agent-search.ts";
 
 /** A text and its document. */
@@ -129,8 +130,28 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
 /** Members of another one would wait for each other's part of the state exchange in vain. */
 const exchangeVersion = 4;
 
+/** What the ring thread is started with. */
+export function ringThreadOptions(
+  { conf, local, addresses }: LoadedConfiguration,
+  stateDirectory: string,
+): RingThreadOptions {
+  return {
+    clusterName: conf.name,
+    clusterId: conf.clusterId,
+    self: local.id,
+    nodes: addresses,
+    totem: conf.totem,
+    configHash: ringConfigHash(conf.totem),
+    stateDirectory,
+    leaseMs: conf.fencing.leaseMs,
+    safeWaitMs: conf.fencing.watchdog?.safeWaitMs ?? conf.fencing.safeWaitMs,
+    realtime: true,
+    nativeCalls: true,
+  };
+}
+
 /** Settings that must be equal on all members of a ring, as one number. */
-export function ringConfigHash(totem: TotemConf): number {
+function ringConfigHash(totem: TotemConf): number {
   const { keyFile: _, multicast: __, ...shared } = totem;
   return fnvHash(JSON.stringify({ ...shared, exchangeVersion }));
 }

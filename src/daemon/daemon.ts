@@ -10,13 +10,16 @@
 
 import { type LeaveBody, type ServiceReply, serviceReply } from "../control/protocol.ts";
 import { outcomeText } from "../control/request-codes.ts";
+import { ProcessGroups } from "../groups/process-groups.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log/log-lines.ts";
 import type { LinkEvent } from "../io/network-ports.ts";
 import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import type { NodeRequest } from "../life/event-loop.ts";
-import { type LifeEnd, NodeLife } from "../life/node-life.ts";
+import { afterLife, type LifeEnd } from "../life/life-end.ts";
+import { nodeAgents } from "../life/node-agents.ts";
+import { type LifeMachines, NodeLife } from "../life/node-life.ts";
 import {
   acknowledgeReply,
   killReply,
@@ -30,10 +33,11 @@ import { accept, type Result } from "../model/outcome.ts";
 import { type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import type { CarriedOver } from "../node/carried-over.ts";
+import { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration } from "../node/configurations.ts";
 import type { UserRequest } from "../node/node-events.ts";
-import type { RingThreadProblem } from "../ring-thread/ring-port.ts";
-import { type LoadedConfiguration, ringConfigHash } from "./configuration.ts";
+import { startRingThread } from "../ring-thread/ring-thread-start.ts";
+import { type LoadedConfiguration, ringThreadOptions } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { presentGroups } from "./group-lives.ts";
@@ -55,6 +59,11 @@ export type DaemonOptions = {
   readonly supervisor: SupervisorLine;
   /** The process may end now, with this exit status. */
   readonly onExit: (status: number) => void;
+};
+
+const machines: LifeMachines = {
+  makeNode: (...given) => new ClusterNode(...given),
+  makeGroups: (self) => new ProcessGroups(self),
 };
 
 /** Nobody is there to be asked. */
@@ -221,8 +230,9 @@ export class Daemon {
 
   #beginLife(carried: CarriedOver | null, nothingLeft: boolean): void {
     const { log, stateDirectory } = this.#options;
-    const { conf, local, addresses, reading } = this.#live.loaded;
+    const { conf, local, reading } = this.#live.loaded;
     const { hash, text } = reading;
+    const ringOptions = ringThreadOptions(this.#live.loaded, stateDirectory);
     const { performer, trackingToken, machine, memory } = this.#ports;
     this.#life = new NodeLife({
       conf,
@@ -231,26 +241,16 @@ export class Daemon {
       configHash: hash,
       configText: text,
       readText: this.#live.read,
-      prepareText: (content) => this.#live.prepare(content),
+      prepareText: (content, done) => void this.#live.prepare(content).then(done),
       onConfiguration: (configuration) => this.#onConfiguration(configuration),
       trackingToken,
       watchdog: this.#watchdog.counts,
       machine,
-      performer,
+      clock: this.#clock,
+      startRing: (onOutputs) => startRingThread(ringOptions, onOutputs),
+      agents: nodeAgents({ conf, self: local.id, performer, log }),
+      machines,
       log,
-      ring: {
-        clusterName: conf.name,
-        clusterId: conf.clusterId,
-        self: local.id,
-        nodes: addresses,
-        totem: conf.totem,
-        configHash: ringConfigHash(conf.totem),
-        stateDirectory,
-        leaseMs: conf.fencing.leaseMs,
-        safeWaitMs: conf.fencing.watchdog?.safeWaitMs ?? conf.fencing.safeWaitMs,
-        realtime: true,
-        nativeCalls: true,
-      },
       carried,
       nothingLeft,
       remembered: memory.knownAt(this.#clock.boottimeMs()),
@@ -263,25 +263,25 @@ export class Daemon {
 
   async #onLifeEnd(end: LifeEnd): Promise<void> {
     const { log } = this.#options;
-    if (end.type === "left") {
+    const after = afterLife(end, this.#ending);
+    if (after.type === "leave") {
       await this.#leave();
       return;
     }
-    const again = end.type === "fatal" ? wasSilent(end.problem) : end.type === "restart";
-    const carried = again && !this.#ending ? (this.#life?.node?.carryOver() ?? null) : null;
+    const again = after.type === "begin-again";
+    const carried = again ? (this.#life?.node?.carryOver() ?? null) : null;
     await this.#life?.kill();
     if (carried?.services == null || this.#ending) await this.#killEverything();
     if (end.type === "killed") {
       log.write("quorum", "crit", { text: `${end.text}: this node ends at once` });
-      await this.#exit(1);
-      return;
     }
     if (end.type === "fatal") {
       log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
     }
-    if (this.#ending) await this.#exit(again ? 0 : 1);
-    else if (again) this.#beginLife(carried, false);
-    else await this.#exit(1);
+    // It may have been asked to end meanwhile.
+    const next = afterLife(end, this.#ending);
+    if (next.type === "exit") await this.#exit(next.status);
+    else this.#beginLife(carried, false);
   }
 
   /** The end that was asked for. */
@@ -387,5 +387,3 @@ export class Daemon {
     }
   }
 }
-
-const wasSilent = ({ type }: RingThreadProblem) => type === "main-thread-silent";

@@ -26,10 +26,10 @@ import type {
   GroupOutput,
 } from "../groups/group-events.ts";
 import { sameMember } from "../groups/group-events.ts";
-import { ProcessGroups } from "../groups/process-groups.ts";
+import type { ProcessGroups } from "../groups/process-groups.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import type { RingNotice } from "../membership/ring-events.ts";
-import { formatRing, type GroupName, type NodeId } from "../model/ids.ts";
+import { formatRing, type GroupName } from "../model/ids.ts";
 import { accept, assertNever, invariant, type Result, refuse } from "../model/outcome.ts";
 import type { RingThreadInput } from "../ring-thread/ring-port.ts";
 import { lifeEnded, noLife, refusalError, unknownTicket } from "./group-refusals.ts";
@@ -42,7 +42,7 @@ type Seat = {
 };
 
 export type GroupClientsParts = {
-  readonly self: NodeId;
+  readonly machine: ProcessGroups;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   readonly say: (notice: RingNotice) => void;
 };
@@ -61,7 +61,7 @@ export class GroupClients implements GroupBackend {
 
   constructor(parts: GroupClientsParts) {
     this.#parts = parts;
-    this.#machine = new ProcessGroups(parts.self);
+    this.#machine = parts.machine;
     this.#loop = new StepLoop({
       step: (input) => this.#machine.step(input),
       perform: (output) => this.#perform(output),

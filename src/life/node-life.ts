@@ -1,43 +1,31 @@
 /**
  * One life of this node: ring thread, cluster node and loop from their start to their end.
- * Wires them together; decides nothing.
- * Tested in: test/e2e/failover.test.ts, test/e2e/fencing.test.ts
+ * Wires them together over ports; the simulator runs the same lives on virtual time.
+ * Tested in: test/sim/searches.test.ts, test/e2e/failover.test.ts
+ * LIFE1  What the ring says after the end of a life, or its agents report then, changes nothing.
  */
 
 import { isGroupFrame } from "../groups/group-frames.ts";
-import { systemClock } from "../io/clock.ts";
+import type { ProcessGroups } from "../groups/process-groups.ts";
 import { decodePayload } from "../io/payload-codec.ts";
-import type { LogSink } from "../io/ports.ts";
+import type { Clock, LogSink, Stop } from "../io/ports.ts";
 import type { ClusterConf, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { CarriedOver } from "../node/carried-over.ts";
-import { ClusterNode } from "../node/cluster-node.ts";
+import type { ClusterNode } from "../node/cluster-node.ts";
 import type { Configuration, ReadText } from "../node/configurations.ts";
 import type { KnownMachine, RememberedMachine } from "../node/node-events.ts";
-import type {
-  RingThreadOptions,
-  RingThreadOutput,
-  RingThreadProblem,
-} from "../ring-thread/ring-port.ts";
-import { type RingThread, startRingThread } from "../ring-thread/ring-thread-start.ts";
+import type { RingThreadOutput } from "../ring-thread/ring-port.ts";
+import type { RingThread } from "../ring-thread/ring-thread-start.ts";
 import type { RotationRecord } from "../ring-thread/token-meter.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupClients } from "./group-clients.ts";
+import type { LifeEnd } from "./life-end.ts";
 import { MemberLog } from "./member-log.ts";
-import { nodeAgents } from "./node-agents.ts";
-import type { OrderPerformer } from "./order-performer.ts";
+import type { NodeAgents } from "./node-agents.ts";
 import type { RingView } from "./status-report.ts";
-
-export type LifeEnd =
-  /** Everything was stopped and the ring was left. */
-  | { readonly type: "left" }
-  /** An operator has ended this node. */
-  | { readonly type: "killed"; readonly text: string }
-  /** The node must begin anew, with a new incarnation. */
-  | { readonly type: "restart" }
-  | { readonly type: "fatal"; readonly problem: RingThreadProblem };
 
 export type LifeParts = {
   readonly conf: ClusterConf;
@@ -46,7 +34,7 @@ export type LifeParts = {
   readonly configHash: string;
   readonly configText: string;
   readonly readText: ReadText;
-  readonly prepareText: (text: string) => Promise<string | null>;
+  readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
   readonly onConfiguration: (configuration: Configuration) => void;
   /** On which machines earlier lives had the other nodes, and who is told when that changes. */
   readonly remembered: readonly RememberedMachine[];
@@ -55,8 +43,10 @@ export type LifeParts = {
   /** This node may be reset by a watchdog, which the others must wait for. */
   readonly watchdog: boolean;
   readonly machine: string;
-  readonly ring: RingThreadOptions;
-  readonly performer: OrderPerformer;
+  readonly clock: Clock;
+  readonly startRing: (onOutputs: (outputs: readonly RingThreadOutput[]) => void) => RingThread;
+  readonly agents: NodeAgents;
+  readonly machines: LifeMachines;
   readonly log: LogSink;
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** Of the life before; null: nothing goes on. */
@@ -67,12 +57,18 @@ export type LifeParts = {
   readonly onTurn: () => void;
 };
 
+/** Makes the machines that live in it. */
+export type LifeMachines = {
+  readonly makeNode: (...given: ConstructorParameters<typeof ClusterNode>) => ClusterNode;
+  readonly makeGroups: (self: NodeId) => ProcessGroups;
+};
+
 const snapshotEveryMs = 1000;
 
 export class NodeLife {
   readonly #parts: LifeParts;
   readonly #thread: RingThread;
-  readonly #snapshots: NodeJS.Timeout;
+  readonly #snapshots: Stop;
   readonly #members = new MemberLog();
   readonly #groups: GroupClients;
   #loop: EventLoop | null = null;
@@ -84,15 +80,15 @@ export class NodeLife {
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
-    this.#thread = startRingThread(parts.ring, (outputs) => {
+    this.#thread = parts.startRing((outputs) => {
       for (const output of outputs) this.#onRing(output);
     });
     this.#groups = new GroupClients({
-      self: parts.self,
+      machine: parts.machines.makeGroups(parts.self),
       postToRing: (input) => this.#thread.post(input),
       say: ({ level, text }) => this.#say(level, text),
     });
-    this.#snapshots = setInterval(() => this.#askSnapshot(), snapshotEveryMs);
+    this.#snapshots = parts.clock.every(snapshotEveryMs, () => this.#askSnapshot());
   }
 
   get node(): ClusterNode | null {
@@ -133,7 +129,7 @@ export class NodeLife {
 
   #finish(): void {
     this.#ended = true;
-    clearInterval(this.#snapshots);
+    this.#snapshots();
     this.#loop?.end();
     this.#groups.end();
   }
@@ -165,7 +161,7 @@ export class NodeLife {
         const { configuration, heardAt, incarnations } = output;
         if (configuration.kind === "regular") {
           this.#see("operational");
-          const nowSeconds = Math.floor(systemClock().wallMs() / 1000);
+          const nowSeconds = Math.floor(this.#parts.clock.wallMs() / 1000);
           const seen = { ...configuration, incarnations };
           this.#accuse(this.#members.note(seen, nowSeconds, this.#fencedAt()));
         }
@@ -209,23 +205,23 @@ export class NodeLife {
 
   #begin(incarnation: number): void {
     const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
-    const { watchdog, machine, log, performer, readText, prepareText, onLease, onTurn } =
-      this.#parts;
-    const { nothingLeft, remembered, onConfiguration, onMachines } = this.#parts;
+    const { watchdog, machine, log, agents, machines, readText, prepareText } = this.#parts;
+    const { nothingLeft, remembered, clock } = this.#parts;
+    const { onConfiguration, onMachines, onLease, onTurn } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
     const surroundings = { read: readText, carried, nothingLeft, remembered };
-    this.#node = new ClusterNode(conf, { ...identity, watchdog, machine }, surroundings);
+    this.#node = machines.makeNode(conf, { ...identity, watchdog, machine }, surroundings);
     this.#loop = new EventLoop({
       node: this.#node,
-      clock: systemClock(),
+      clock,
       log,
-      agents: nodeAgents({ conf, self, performer, log }),
+      agents,
       postToRing: (input) => {
         // The ring waits for the groups' exchange too.
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
         else this.#thread.post(input);
       },
-      prepareText: (content, done) => void prepareText(content).then(done),
+      prepareText,
       onConfiguration,
       onMachines,
       onLease,

@@ -1,6 +1,6 @@
 /**
- * Puts a ring together from its options: seal, codec, ring and the loop that drives them, over ports
- * that are open. Used by the ring thread and by the simulator.
+ * Puts a ring together from its options: seal, codec, ring and the loop that drives them, over
+ * ports that are open. The ring thread and the simulator use it.
  * Tested in: test/ring-thread/ring-thread.test.ts, test/sim/ring.test.ts
  */
 import type { CipherSource } from "../io/frames/frame-cipher.ts";

@@ -1,4 +1,5 @@
 /** The process groups of a node that is alone in its ring: what it submits comes back in order. */
+import { ProcessGroups } from "../../src/groups/process-groups.ts";
 import { GroupClients } from "../../src/life/group-clients.ts";
 import type { RingConfiguration } from "../../src/membership/ring-events.ts";
 import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
@@ -16,7 +17,7 @@ export class LoneGroups {
     if (self === null) throw new Error("no node id");
     this.#self = self;
     this.desk = new GroupClients({
-      self,
+      machine: new ProcessGroups(self),
       postToRing: (input) => {
         if (input.type === "submit") this.#submit(input.payload);
       },

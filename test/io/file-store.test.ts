@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
 import { FileStore } from "../../src/io/files/file-store.ts";
-import { ringSeqLease } from "../../src/io/files/ring-record.ts";
 import { lockInstance } from "../../src/io/files/instance-lock.ts";
+import { ringSeqLease } from "../../src/io/files/ring-record.ts";
 import { ms } from "../../src/model/time.ts";
 
 async function directory(t: Test): Promise<string> {
