@@ -1,6 +1,6 @@
 /** A machine of a simulated cluster, and the daemon on it. */
 
-import type { EventLoop } from "../../src/life/event-loop.ts";
+import type { NodeLife } from "../../src/life/node-life.ts";
 import type { Acceptance } from "../../src/model/acceptance.ts";
 import {
   type NodeId,
@@ -9,7 +9,6 @@ import {
   type ServiceName,
 } from "../../src/model/ids.ts";
 import type { Failure, Refusal, RequestOutcome } from "../../src/model/request-outcome.ts";
-import type { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { KnownMachine } from "../../src/node/node-events.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { VirtualGuard } from "./virtual-guard.ts";
@@ -47,7 +46,8 @@ export type Machine = {
   /** What the machine's wall clock adds to its other one. */
   wallOffsetMs: number;
   daemon: Daemon | null;
-  incarnation: number;
+  /** How many lives of the node have begun on it. */
+  lives: number;
   /** How the last daemon ended, and since when it could not have heard anything. */
   end: "none" | "crash" | "left" | "fenced";
   silentAtMs: number;
@@ -71,7 +71,8 @@ export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine)
 }
 
 export type Daemon = {
-  readonly node: ClusterNode;
+  life: NodeLife;
   readonly process: VirtualProcess;
-  readonly loop: EventLoop;
+  /** It was asked to end. */
+  ending: boolean;
 };

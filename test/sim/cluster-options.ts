@@ -1,4 +1,5 @@
 /** What a simulated cluster is made of. */
+import type { ProcessGroups } from "../../src/groups/process-groups.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { NodeInput, NodeOutput } from "../../src/node/node-events.ts";
@@ -34,4 +35,6 @@ export type ClusterOptions = {
   readonly fenceTakesMs?: (victim: NodeId) => number;
   /** Unfence devices of a node: whether they work. */
   readonly unfenceAgent?: (node: NodeId) => "success" | "failure";
+  /** Makes the process groups of a life; the daemon's unless given. */
+  readonly groups?: (self: NodeId) => ProcessGroups;
 };

@@ -112,7 +112,7 @@ export class ClusterStage {
 
   boot(node: number): void {
     const { cluster } = this.#parts;
-    if (cluster.node(node) === null) cluster.boot(node);
+    if (!cluster.isUp(node)) cluster.boot(node);
   }
 
   terminate(node: number): void {

@@ -3,25 +3,27 @@
  * machines below. Judges look at the machines after every step; they know no internals.
  */
 
-import { decodePayload } from "../../src/io/payload-codec.ts";
+import { ProcessGroups } from "../../src/groups/process-groups.ts";
 import type { LogSink } from "../../src/io/ports.ts";
-import { EventLoop, type NodeEnd, type NodeRequest } from "../../src/life/event-loop.ts";
+import type { NodeRequest } from "../../src/life/event-loop.ts";
+import type { GroupClients } from "../../src/life/group-clients.ts";
+import { afterLife, type LifeEnd } from "../../src/life/life-end.ts";
+import { type LifeMachines, NodeLife } from "../../src/life/node-life.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
+import { refused } from "../../src/model/request-outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
-import type { CarriedOver } from "../../src/node/carried-over.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
-import type { NodeInput } from "../../src/node/node-events.ts";
+import type { NodeInput, NodeOutput } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/table/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { AnswerBox, Machine, ReplyBox } from "./cluster-machine.ts";
 import { id, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import { clonePlaces } from "./hostile-membership.ts";
-import type { MembershipEvent } from "./membership.ts";
+import { clonePlaces } from "./membership.ts";
 import { virtualAgents } from "./virtual-agents.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
@@ -60,7 +62,7 @@ export class Cluster {
       clock: clocks?.get(node) ?? time,
       wallOffsetMs: 1e6,
       daemon: null,
-      incarnation: 0,
+      lives: 0,
       end: "none",
       silentAtMs: 0,
       pausedAtMs: 0,
@@ -80,7 +82,7 @@ export class Cluster {
     const place = id(node + clonePlaces);
     const copy = this.#machines.get(place) ?? this.#newMachine(original.node, place);
     this.#machines.set(place, Object.assign(copy, { file: original.file }));
-    if (copy.daemon === null) this.#boot(place, "new");
+    if (copy.daemon === null) this.#boot(place);
     return place;
   }
 
@@ -102,13 +104,23 @@ export class Cluster {
     return this.#machine(node).host;
   }
 
+  /** Null while there is no daemon, and while its ring thread starts. */
   node(node: number): ClusterNode | null {
-    return this.#machine(node).daemon?.node ?? null;
+    return this.#machine(node).daemon?.life.node ?? null;
   }
 
-  /** How often the node's daemon was started. */
+  isUp(node: number): boolean {
+    return this.#machine(node).daemon !== null;
+  }
+
+  /** The clients of process groups on a node that is up. */
+  groups(node: number): GroupClients | null {
+    return this.#machine(node).daemon?.life.groups ?? null;
+  }
+
+  /** How often a life of the node has begun. */
   boots(node: number): number {
-    return this.#machine(node).incarnation;
+    return this.#machine(node).lives;
   }
 
   /** When the crashed node's process last ran: it may have been stopped before. */
@@ -129,7 +141,7 @@ export class Cluster {
   }
 
   boot(...nodes: readonly number[]): this {
-    for (const node of nodes) this.#boot(id(node), "new");
+    for (const node of nodes) this.#boot(id(node));
     return this;
   }
 
@@ -211,7 +223,11 @@ export class Cluster {
   }
 
   terminate(node: number, { remove } = { remove: false }): this {
-    this.#push(node, { type: "shutdown", remove });
+    const daemon = this.#machine(node).daemon;
+    daemon?.process.enter(() => {
+      daemon.ending = true;
+      daemon.life.shutdown(remove);
+    });
     return this;
   }
 
@@ -231,7 +247,7 @@ export class Cluster {
     const daemon = this.#machine(node).daemon;
     const order = { change, sentence, who: "operator" };
     daemon?.process.enter(() =>
-      daemon.loop.order(order, ({ accepted, text }) => {
+      daemon.life.loop?.order(order, ({ accepted, text }) => {
         box.answer = { accepted, text };
       }),
     );
@@ -254,11 +270,13 @@ export class Cluster {
   #ask(node: number, request: NodeRequest): ReplyBox {
     const box: ReplyBox = { reply: null };
     const daemon = this.#machine(node).daemon;
-    daemon?.process.enter(() =>
-      daemon.loop.ask(request, (outcome) => {
+    daemon?.process.enter(() => {
+      const { loop } = daemon.life;
+      if (loop === null) box.reply = refused("between-lives");
+      loop?.ask(request, (outcome) => {
         box.reply = outcome;
-      }),
-    );
+      });
+    });
     return box;
   }
 
@@ -374,76 +392,44 @@ export class Cluster {
     return machine;
   }
 
-  #boot(node: NodeId, begun: "new" | { readonly process: VirtualProcess; carried: CarriedOver }) {
+  #boot(node: NodeId): void {
     const machine = this.#machine(node);
-    machine.incarnation += 1;
-    if (begun === "new") {
-      machine.guard?.end("work-done");
-      this.startGuard(node);
-    }
-    const process = begun === "new" ? this.#newProcess(machine, node) : begun.process;
-    const prepared = new Set<string>();
-    const clusterNode = this.#newNode(machine, node, {
-      prepared,
-      carried: begun === "new" ? null : begun.carried,
-      nothingLeft: begun === "new" && machine.guard?.nothingLeft === true,
-    });
-    const loop = this.#newLoop({ machine, node, process, prepared }, clusterNode);
-    machine.daemon = { node: clusterNode, loop, process };
-    this.#options.membership.boot(node, (event) => process.enter(() => loop.push(decoded(event))));
-    process.enter(() => loop.push({ type: "begin" }));
+    machine.guard?.end("work-done");
+    this.startGuard(node);
+    const process = this.#newProcess(machine, node);
+    const nothingLeft = machine.guard?.nothingLeft === true;
+    const life = this.#newLife({ machine, node, process }, { carried: null, nothingLeft });
+    machine.daemon = { life, process, ending: false };
   }
 
-  #newNode(
-    machine: Machine,
-    node: NodeId,
-    begin: {
-      readonly prepared: ReadonlySet<string>;
-      readonly carried: CarriedOver | null;
-      readonly nothingLeft: boolean;
-    },
-  ): ClusterNode {
+  #newLife({ machine, node, process }: Begun, from: Pick<LifeParts, "carried" | "nothingLeft">) {
+    const { membership, groups } = this.#options;
+    machine.lives += 1;
     const conf = this.#read(machine.file);
     const name = conf?.nodes.find((one) => one.id === machine.node)?.name;
     if (conf === null || name === undefined) throw new Error(`node ${node}: ${machine.file}`);
-    const identity = {
-      ...{ self: machine.node, name, incarnation: machine.incarnation, trackingToken: "token" },
+    const prepared = new Set<string>();
+    const life: NodeLife = new NodeLife({
+      ...{ conf, self: machine.node, name, trackingToken: "token" },
       ...{ configHash: hashOf(machine.file), configText: machine.file },
       watchdog: machine.watchdog !== null,
       machine: `machine ${node}, start ${machine.powerCuts}`,
-    };
-    const { prepared, carried, nothingLeft } = begin;
-    return new ClusterNode(conf, identity, {
-      read: (text) => {
-        const prepares = text === machine.file || prepared.has(text);
-        const able = prepares && this.#options.cannotRead?.includes(node) !== true;
-        const known = able ? this.#read(text) : null;
-        if (known === null) return refuse("no such text");
-        return accept({ conf: known, hash: hashOf(text), text });
-      },
-      ...{ carried, nothingLeft, remembered: rememberedBy(machine) },
-      workMax: this.#options.workMax?.(node) ?? worksMax[node % worksMax.length] ?? 1,
-    });
-  }
-
-  #newLoop({ machine, node, process, prepared }: Begun, clusterNode: ClusterNode): EventLoop {
-    const { membership } = this.#options;
-    const { powerCuts, host } = machine;
-    const agents = virtualAgents({
-      ...{ conf: this.conf, place: node, host, process, options: this.#options },
-      firstAction: machine.incarnation * 1e6,
-      powered: () => machine.powerCuts === powerCuts,
-      // Both are behind the same plug.
-      onFenced: (victim) => this.removeClone(victim, "fenced").crash(victim, "fenced"),
-    });
-    return new EventLoop({
-      node: this.#watched(node, clusterNode),
+      ...from,
+      remembered: rememberedBy(machine),
       clock: process.clock,
+      startRing: (onOutputs) => membership.start(node, process, onOutputs),
+      agents: this.#newAgents({ machine, node, process }),
+      machines: {
+        ...this.#machinesOf(node),
+        ...(groups === undefined ? {} : { makeGroups: groups }),
+      },
       log: this.#logOf(node),
-      agents,
-      postToRing: (input) => {
-        if (input.type === "submit") membership.submit(node, input.lane, input.payload);
-        else if (input.type === "sync-done") membership.syncDone(node, input.ring);
+      readText: (text) => this.#readOn(node, machine, { text, prepared }),
+      prepareText: (text, done) => {
+        this.#options.time.after(this.#options.readMs?.(node) ?? 1, () => {
+          prepared.add(text);
+          process.enter(() => done(null));
+        });
       },
       onConfiguration: ({ text }) => {
         machine.file = text;
@@ -451,16 +437,48 @@ export class Cluster {
       onMachines: (known) => {
         machine.memory = { known, powerCuts: machine.powerCuts };
       },
-      prepareText: (text, done) => {
-        this.#options.time.after(this.#options.readMs?.(node) ?? 1, () => {
-          prepared.add(text);
-          process.enter(() => done(null));
-        });
-      },
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
-      onEnd: (end) => this.#onEnd(node, end),
+      onEnd: (end) => this.#onEnd(node, life, end),
       onTurn: () => undefined,
     });
+    return life;
+  }
+
+  #readOn(
+    node: NodeId,
+    machine: Machine,
+    { text, prepared }: { readonly text: string; readonly prepared: ReadonlySet<string> },
+  ): ReturnType<LifeParts["readText"]> {
+    const prepares = text === machine.file || prepared.has(text);
+    const able = prepares && this.#options.cannotRead?.includes(node) !== true;
+    const known = able ? this.#read(text) : null;
+    if (known === null) return refuse("no such text");
+    return accept({ conf: known, hash: hashOf(text), text });
+  }
+
+  #newAgents({ machine, node, process }: Begun): LifeParts["agents"] {
+    const { powerCuts, host, lives } = machine;
+    return virtualAgents({
+      ...{ conf: this.conf, place: node, host, process, options: this.#options },
+      firstAction: lives * 1e6,
+      powered: () => machine.powerCuts === powerCuts,
+      // Both are behind the same plug.
+      onFenced: (victim) => this.removeClone(victim, "fenced").crash(victim, "fenced"),
+    });
+  }
+
+  /** What differs between nodes, and steps that somebody measures. */
+  #machinesOf(node: NodeId): LifeMachines {
+    const { stepped, workMax: given } = this.#options;
+    const workMax = given?.(node) ?? worksMax[node % worksMax.length] ?? 1;
+    return {
+      makeNode: (conf, identity, surroundings) => {
+        const of = { ...surroundings, workMax };
+        if (stepped === undefined) return new ClusterNode(conf, identity, of);
+        return new WatchedNode((...step) => stepped(node, ...step), [conf, identity, of]);
+      },
+      makeGroups: (self) => new ProcessGroups(self),
+    };
   }
 
   #newProcess(machine: Machine, node: NodeId): VirtualProcess {
@@ -470,20 +488,6 @@ export class Cluster {
       passMs: node % 2,
       onTurn: () => this.#options.judge?.(this),
     });
-  }
-
-  /** Whoever measures the steps sees each of them. */
-  #watched(node: NodeId, clusterNode: ClusterNode): Pick<ClusterNode, "step"> {
-    const { stepped } = this.#options;
-    if (stepped === undefined) return clusterNode;
-    return {
-      step: (input, now) => {
-        const beganMs = performance.now();
-        const outputs = clusterNode.step(input, now);
-        stepped(node, input, { tookMs: performance.now() - beganMs, outputs });
-        return outputs;
-      },
-    };
   }
 
   #logOf(node: NodeId): LogSink {
@@ -497,28 +501,35 @@ export class Cluster {
     };
   }
 
-  #onEnd(node: NodeId, end: NodeEnd): void {
+  /** As the daemon does it. */
+  #onEnd(node: NodeId, life: NodeLife, end: LifeEnd): void {
     const machine = this.#machine(node);
-    machine.daemon?.loop.end();
-    switch (end.type) {
-      case "left":
+    const { daemon } = machine;
+    if (daemon === null) return;
+    const after = afterLife(end, daemon.ending);
+    switch (after.type) {
+      case "leave":
         machine.guard?.dismiss();
         this.#kill(machine);
         machine.end = "left";
-        this.#options.membership.leave(node);
         return;
-      case "restart":
+      case "begin-again": {
         // The process goes on: whatever its earlier life has begun may still be answered.
-        this.#options.membership.crash(node);
-        if (machine.daemon !== null) {
-          const { process, node: ended } = machine.daemon;
-          this.#boot(node, { process, carried: ended.carryOver() });
-        }
+        const carried = life.node?.carryOver() ?? null;
+        void life.kill();
+        if (carried?.services == null) machine.host.sweep();
+        daemon.life = this.#newLife(
+          { machine, node, process: daemon.process },
+          { carried, nothingLeft: false },
+        );
         return;
-      case "killed":
-        this.log.push(`${this.#options.time.nowMs} node${node} crit: ${end.text}`);
+      }
+      case "exit": {
+        const why = end.type === "killed" ? end.text : end.type;
+        this.log.push(`${this.#options.time.nowMs} node${node} crit: ${why}`);
         this.killDaemon(node);
         return;
+      }
     }
   }
 
@@ -529,22 +540,36 @@ export class Cluster {
 
   #push(node: number, input: NodeInput): void {
     const daemon = this.#machine(node).daemon;
-    daemon?.process.enter(() => daemon.loop.push(input));
+    daemon?.process.enter(() => daemon.life.loop?.push(input));
   }
 }
 
+type LifeParts = ConstructorParameters<typeof NodeLife>[0];
 type Begun = {
   readonly machine: Machine;
   readonly node: NodeId;
   readonly process: VirtualProcess;
-  /** Texts for which the machine has been asked for what they suppose. */
-  readonly prepared: Set<string>;
 };
+type OnStep = (
+  input: NodeInput,
+  step: { readonly tookMs: number; readonly outputs: readonly NodeOutput[] },
+) => void;
 
-/** As the ring's end of the daemon does it. */
-function decoded(event: MembershipEvent): NodeInput {
-  if (event.type !== "deliver") return event;
-  return { ...event, payload: decodePayload(event.payload) };
+/** Tells how long each of its steps has taken. */
+class WatchedNode extends ClusterNode {
+  readonly #onStep: OnStep;
+
+  constructor(onStep: OnStep, given: ConstructorParameters<typeof ClusterNode>) {
+    super(...given);
+    this.#onStep = onStep;
+  }
+
+  override step(...[input, now]: Parameters<ClusterNode["step"]>): readonly NodeOutput[] {
+    const beganMs = performance.now();
+    const outputs = super.step(input, now);
+    this.#onStep(input, { tookMs: performance.now() - beganMs, outputs });
+    return outputs;
+  }
 }
 
 function hashOf(text: string): string {

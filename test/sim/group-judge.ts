@@ -5,14 +5,14 @@
 import type { GroupEvent, GroupInput, GroupOutput } from "../../src/groups/group-events.ts";
 import { formatRing } from "../../src/model/ids.ts";
 import { describeEvent } from "../groups/group-nodes.ts";
-import type { GroupLife, GroupWitness } from "./grouped-membership.ts";
 import { Violation } from "./judges.ts";
+import type { GroupWitness, WatchedGroups } from "./watched-groups.ts";
 
 type Told = { readonly number: number; readonly text: string; readonly event: GroupEvent };
 
 /** What one node was given and has told in one ring. */
 type Chapter = {
-  readonly life: GroupLife;
+  readonly life: WatchedGroups;
   readonly ring: string;
   /** The rings since the last exchange that had ended, and who came along. */
   readonly from: string;
@@ -29,20 +29,22 @@ type Chapter = {
   watchedFrom: number;
 };
 
-/** The group in which every node has a client, the observer. */
+/** The group in which every node has a process, the observer. */
 export const watched = "g";
 export const observer = 1;
 
 export class GroupJudge implements GroupWitness {
   readonly #chapters: Chapter[] = [];
-  readonly #current = new Map<GroupLife, Chapter>();
-  readonly #together = new Map<GroupLife, string>();
+  readonly #current = new Map<WatchedGroups, Chapter>();
+  readonly #together = new Map<WatchedGroups, string>();
   readonly #members = new Map<string, string>();
   readonly #tables = new Map<string, string>();
   /** By receiver and sender: the number of the last message, to see that none comes back. */
   readonly #last = new Map<string, number>();
   readonly #acknowledged: { readonly chapter: Chapter; readonly number: number }[] = [];
-  readonly #lives = new Map<GroupLife, number>();
+  readonly #lives = new Map<WatchedGroups, number>();
+  /** By number of the client: as which process it has joined. */
+  readonly #processes = new Map<WatchedGroups, Map<number, number>>();
   #messages = 0;
 
   /** Messages that were delivered to any client. */
@@ -54,14 +56,9 @@ export class GroupJudge implements GroupWitness {
     return new Set(this.#chapters.map(({ ring }) => ring)).size;
   }
 
-  began(): void {}
-
-  ended(life: GroupLife): void {
-    this.#current.delete(life);
-  }
-
-  given(life: GroupLife, input: GroupInput): void {
+  given(life: WatchedGroups, input: GroupInput): void {
     const chapter = this.#current.get(life);
+    if (input.type === "connect") this.#connected(life, input);
     if (input.type === "deliver" && chapter !== undefined) {
       chapter.delivered += 1;
       if (!chapter.transitional) chapter.regularEnd = chapter.delivered;
@@ -95,7 +92,7 @@ export class GroupJudge implements GroupWitness {
     this.#chapters.push(next);
   }
 
-  said(life: GroupLife, output: GroupOutput): void {
+  said(life: WatchedGroups, output: GroupOutput): void {
     const chapter = this.#current.get(life);
     if (output.type === "answer" && output.answer.type === "ordered" && chapter !== undefined) {
       this.#acknowledged.push({ chapter, number: output.answer.order.number });
@@ -106,8 +103,9 @@ export class GroupJudge implements GroupWitness {
       throw new Violation(`node ${life.node}: place ${event.order.number} of ${chapter.delivered}`);
     }
     if (event.type === "ring") this.#onRing(chapter, event.order.number);
-    for (const client of clients) this.#follow(life, client, event);
-    if (!clients.includes(observer)) return;
+    const processes = clients.map((client) => this.#processes.get(life)?.get(client) ?? 0);
+    for (const process of processes) this.#follow(life, process, event);
+    if (!processes.includes(observer)) return;
     const { number } = event.order;
     chapter.watchedFrom = Math.min(chapter.watchedFrom, number);
     chapter.told.push({ number, text: describeEvent(event), event });
@@ -123,17 +121,25 @@ export class GroupJudge implements GroupWitness {
     for (const { chapter, number } of this.#acknowledged) this.#judgeAcknowledged(chapter, number);
   }
 
+  #connected(
+    life: WatchedGroups,
+    { client, process }: { readonly client: number; readonly process: number | null },
+  ): void {
+    const known = this.#processes.get(life) ?? new Map<number, number>();
+    this.#processes.set(life, known.set(client, process ?? 0));
+  }
+
   #onRing(chapter: Chapter, number: number): void {
     chapter.activation = number;
-    const table = JSON.stringify(chapter.life.machine.snapshot().groups);
+    const table = JSON.stringify(chapter.life.snapshot().groups);
     const known = this.#tables.get(chapter.ring) ?? table;
     this.#tables.set(chapter.ring, table);
     if (known !== table) throw new Violation(`ring ${chapter.ring} has two tables of members`);
   }
 
   /** What one client sees is consistent in itself. */
-  #follow(life: GroupLife, client: number, event: GroupEvent): void {
-    const key = `${life.node} ${client} ${this.#lifeNumber(life)}`;
+  #follow(life: WatchedGroups, process: number, event: GroupEvent): void {
+    const key = `${life.node} ${process} ${this.#lifeNumber(life)}`;
     if (event.type === "message") {
       this.#messages += 1;
       this.#followMessage(key, event);
@@ -149,7 +155,7 @@ export class GroupJudge implements GroupWitness {
     if (before !== undefined && expected.join() !== [...after].sort().join()) {
       throw new Violation(`${key}: members ${after} follow ${before} by ${describeEvent(event)}`);
     }
-    const gone = left.includes(`${life.node}.${client}`);
+    const gone = left.includes(`${life.node}.${process}`);
     if (gone) this.#members.delete(key);
     else this.#members.set(key, after.join(" "));
   }
@@ -170,7 +176,7 @@ export class GroupJudge implements GroupWitness {
     this.#last.set(lastKey, Number(number));
   }
 
-  #lifeNumber(life: GroupLife): number {
+  #lifeNumber(life: WatchedGroups): number {
     const number = this.#lives.get(life) ?? this.#lives.size + 1;
     this.#lives.set(life, number);
     return number;

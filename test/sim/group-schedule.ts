@@ -4,16 +4,18 @@
  * every node must know the same members, all of them alive.
  */
 import { groupLimits } from "../../src/groups/group-events.ts";
+import type { GroupClients } from "../../src/life/group-clients.ts";
+import type { NodeId } from "../../src/model/ids.ts";
 import { group } from "../groups/group-nodes.ts";
 import { Cluster } from "./cluster.ts";
 import { GroupJudge, observer, watched } from "./group-judge.ts";
-import { GroupedMembership, type GroupLife } from "./grouped-membership.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { judgeOwners, Violation } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
 import { sampleConf } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
+import { WatchedGroups } from "./watched-groups.ts";
 
 export type GroupVerdict = {
   readonly breach: string | null;
@@ -30,7 +32,7 @@ const faultsMs = 20_000;
 const restMs = 15_000;
 const groups = [watched, "other"];
 
-type Client = { readonly number: number; readonly group: string };
+type Client = { readonly number: number; readonly group: string; readonly ticket: string };
 
 export function runGroupSchedule(seed: number, options: GroupRunOptions = {}): GroupVerdict {
   const random = new Random(seed);
@@ -39,11 +41,12 @@ export function runGroupSchedule(seed: number, options: GroupRunOptions = {}): G
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
   const judge = new GroupJudge();
-  const membership = new GroupedMembership(new HostileMembership(time, nodes, { network }), judge);
+  const membership = new HostileMembership(time, nodes, { network });
   const { deafness = 0 } = options;
-  if (deafness > 0) membership.lose = () => random.chance(deafness);
-  const cluster = new Cluster({ conf, time, membership, judge: judgeOwners });
-  const run = new Run({ cluster, random, time, network, membership });
+  const loses = () => deafness > 0 && random.chance(deafness);
+  const groups = (self: NodeId) => new WatchedGroups(self, { witness: judge, loses });
+  const cluster = new Cluster({ conf, time, membership, judge: judgeOwners, groups });
+  const run = new Run({ cluster, random, time, network });
   try {
     run.play();
     judge.finish();
@@ -60,14 +63,13 @@ type Parts = {
   readonly random: Random;
   readonly time: VirtualTime;
   readonly network: RingNetwork;
-  readonly membership: GroupedMembership;
 };
 
 class Run {
   readonly #parts: Parts;
-  readonly #clients = new Map<GroupLife, Client[]>();
+  readonly #clients = new Map<GroupClients, Client[]>();
   #numbers = observer;
-  #calls = 0;
+  #messages = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -88,29 +90,33 @@ class Run {
     cluster.heal();
     for (const node of cluster.nodes) {
       cluster.resume(node);
-      if (cluster.node(node) === null) cluster.boot(node);
+      if (!cluster.isUp(node)) cluster.boot(node);
     }
     cluster.run(restMs);
   }
 
   /** Every node knows the same members, and they are those that are there. */
   judgeRest(): void {
-    const { cluster, membership } = this.#parts;
-    const lives = cluster.nodes.flatMap((node) => membership.life(node) ?? []);
+    const { cluster } = this.#parts;
+    const lives = cluster.nodes.flatMap((node) => {
+      const clients = cluster.groups(node);
+      return clients === null ? [] : [{ node, clients }];
+    });
     if (lives.length < cluster.nodes.length) throw new Violation("not every node is there");
     const expected = groups.map((name) => ({
       name,
-      members: lives.flatMap((life) =>
-        (this.#clients.get(life) ?? [])
+      members: lives.flatMap(({ node, clients }) =>
+        (this.#clients.get(clients) ?? [])
           .filter((client) => client.group === name)
-          .map(({ number }) => ({ node: life.node, process: number })),
+          .map(({ number }) => ({ node, process: number })),
       ),
     }));
     const wanted = JSON.stringify(expected.filter(({ members }) => members.length > 0));
-    for (const { node, machine } of lives) {
-      const shown = JSON.stringify(machine.snapshot().groups);
+    for (const { node, clients } of lives) {
+      const listing = clients.listing();
+      const shown = JSON.stringify(listing.groups);
       if (shown !== wanted) throw new Violation(`node ${node} knows ${shown}, not ${wanted}`);
-      const { queuedBytes, malformed } = machine.snapshot().counters;
+      const { queuedBytes, malformed } = listing.counters;
       if (queuedBytes + malformed > 0) throw new Violation(`node ${node}: ${queuedBytes} queued`);
     }
   }
@@ -127,9 +133,9 @@ class Run {
   }
 
   #clientActs(): void {
-    const { cluster, random, membership } = this.#parts;
+    const { cluster, random } = this.#parts;
     for (const node of cluster.nodes) {
-      const life = membership.life(node);
+      const life = cluster.groups(node);
       if (life === null || cluster.isPaused(node) || cluster.node(node) === null) continue;
       const clients = this.#clients.get(life) ?? [];
       this.#clients.set(life, clients);
@@ -141,47 +147,42 @@ class Run {
       } else if (random.chance(0.03)) {
         this.#end(life, random.pick(clients));
       } else if (random.chance(0.5)) {
-        this.#send(life, random.pick(clients));
+        this.#send(life, { node, client: random.pick(clients) });
       }
     }
   }
 
-  #join(life: GroupLife, client: Client): void {
-    const { number, group: name } = client;
-    this.#calls += 2;
-    const call = this.#calls;
-    life.step({ type: "connect", client: number, call: call - 1, process: number });
-    life.step({ type: "join", client: number, call, group: group(name) });
-    if (life.answers.get(call)?.type === "begun") this.#clients.get(life)?.push(client);
-    else life.step({ type: "disconnect", client: number });
+  #join(life: GroupClients, { number, group: name }: Omit<Client, "ticket">): void {
+    const wanted = { group: group(name), process: number };
+    const joined = life.join(wanted, { write: () => undefined, end: () => undefined });
+    if (!joined.ok) return;
+    this.#clients.get(life)?.push({ number, group: name, ticket: joined.value });
   }
 
-  #end(life: GroupLife, client: Client): void {
-    const { number } = client;
+  #end(life: GroupClients, client: Client): void {
+    const { number, ticket } = client;
     if (number === observer) return;
-    const disconnect = () => life.step({ type: "disconnect", client: number });
-    if (this.#parts.random.chance(0.5)) {
-      disconnect();
-    } else {
-      this.#calls += 1;
-      const call = this.#calls;
-      life.step({ type: "leave", client: number, call, group: group(client.group) });
-      if (life.answers.get(call)?.type !== "begun") return;
-      this.#parts.time.after(5000, disconnect);
+    if (this.#parts.random.chance(0.5)) life.disconnect(ticket);
+    else {
+      // Its stream ends when the leave was ordered, or with the life.
+      const leaves = life.leave(group(client.group), ticket);
+      if (!leaves.ok) return;
     }
     const clients = this.#clients.get(life) ?? [];
     clients.splice(clients.indexOf(client), 1);
   }
 
-  #send(life: GroupLife, client: Client): void {
+  #send(
+    life: GroupClients,
+    { node, client }: { readonly node: NodeId; readonly client: Client },
+  ): void {
     const { random } = this.#parts;
-    this.#calls += 1;
+    this.#messages += 1;
     const long = groupLimits.partBytesMax * 2 + 1;
     const bytes = random.chance(0.03) ? long : random.pick([100, 3000]);
     const payload = Buffer.alloc(bytes, " ");
-    payload.write(`${life.node}/${client.number}#${this.#calls}#`);
-    const message = { client: client.number, group: group(client.group), payload };
-    life.step({ type: "multicast", call: this.#calls, ...message });
+    payload.write(`${node}/${client.number}#${this.#messages}#`);
+    void life.multicast(group(client.group), client.ticket, payload);
   }
 
   #fault(): void {
@@ -202,7 +203,7 @@ class Run {
         cluster.crash(node);
         return;
       case "boot":
-        if (cluster.node(node) === null) cluster.boot(node);
+        if (!cluster.isUp(node)) cluster.boot(node);
         return;
       case "pause":
         cluster.pause(node);

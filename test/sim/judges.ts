@@ -6,7 +6,7 @@ import type { ServiceName } from "../../src/model/ids.ts";
 import type { ServiceRecord } from "../../src/services/table/service-state.ts";
 import type { ServiceTable } from "../../src/services/table/service-table.ts";
 import type { Cluster } from "./cluster.ts";
-import { clonePlaces } from "./hostile-membership.ts";
+import { clonePlaces } from "./membership.ts";
 import { virtualAddress } from "./sample-conf.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -73,7 +73,7 @@ export class TakeoverJudge {
       this.#owner = owner;
       this.#diedAtMs = null;
     } else if (old !== null && this.#diedAtMs === null) {
-      if (cluster.node(old) === null && !cluster.endedCleanly(old)) {
+      if (!cluster.isUp(old) && !cluster.endedCleanly(old)) {
         this.#diedAtMs = cluster.silentAtMs(old);
         this.#lifeThen = cluster.boots(old);
       } else {

@@ -1,36 +1,25 @@
 /**
- * What a simulated cluster needs of a membership layer: implemented by a perfect one, for stories,
- * and by the real ring over a hostile network, for searches.
+ * What a simulated cluster needs below it: a ring thread for each process. Implemented by the real
+ * ring over a hostile network, for searches, and by a ring without faults, for stories.
  */
-import type { Lane, RingConfiguration } from "../../src/membership/ring-events.ts";
-import type { NodeId, RingId } from "../../src/model/ids.ts";
+import type { NodeId } from "../../src/model/ids.ts";
+import type { RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
+import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
+import type { VirtualProcess } from "./virtual-process.ts";
 
-export type MembershipEvent =
-  | {
-      readonly type: "configuration";
-      readonly configuration: RingConfiguration;
-      readonly heardAt: readonly {
-        readonly node: NodeId;
-        readonly atMs: number;
-        readonly beforeMs: number;
-      }[];
-    }
-  | { readonly type: "deliver"; readonly from: NodeId; readonly payload: Uint8Array }
-  | { readonly type: "suspended"; readonly reason: string }
-  /** More than one process uses the ids of these nodes. */
-  | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
-  | { readonly type: "lease"; readonly ring: RingId; readonly startMs: number };
+export type OnOutputs = (outputs: readonly RingThreadOutput[]) => void;
+
+/** A second machine with the id of a node is at the place of that number. */
+export const clonePlaces = 100;
 
 export interface Membership {
-  /** The node's ring starts; events go to `sink` until it crashes or leaves. */
-  boot(node: NodeId, sink: (event: MembershipEvent) => void): void;
-  crash(node: NodeId): void;
-  submit(node: NodeId, lane: Lane, payload: Uint8Array): void;
-  syncDone(node: NodeId, ring: RingId): void;
-  leave(node: NodeId): void;
+  /** Starts the ring thread of a process on the machine at that place. */
+  start(place: NodeId, process: VirtualProcess, onOutputs: OnOutputs): RingThread;
+  /** The process there has ended. */
+  crash(place: NodeId): void;
   /** Nodes hear each other inside a group only. */
   connect(groups: readonly (readonly NodeId[])[]): void;
-  /** The process is stopped: it neither sends nor receives, and its clock goes on. */
+  /** The process has been stopped: it neither sends nor receives, and its clock goes on. */
   pause(node: NodeId): void;
   resume(node: NodeId): void;
 }

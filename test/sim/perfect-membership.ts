@@ -1,15 +1,25 @@
 /**
- * A membership layer without faults of its own: configurations follow connectivity after the
- * detection time, messages are safe, leases flow. For stories about the layers above.
+ * A ring without faults of its own: configurations follow connectivity after the detection time,
+ * messages are safe, leases flow. For stories about the layers above.
  */
 import type { Lane, RingConfiguration } from "../../src/membership/ring-events.ts";
-import type { NodeId, RingId } from "../../src/model/ids.ts";
-import type { Membership, MembershipEvent } from "./membership.ts";
+import {
+  type Incarnation,
+  type NodeId,
+  parseIncarnation,
+  type RingId,
+} from "../../src/model/ids.ts";
+import { ms } from "../../src/model/time.ts";
+import type { RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
+import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
+import type { Membership, OnOutputs } from "./membership.ts";
+import type { VirtualProcess } from "./virtual-process.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 type Member = {
   readonly id: NodeId;
-  readonly sink: (event: MembershipEvent) => void;
+  readonly incarnation: Incarnation;
+  readonly say: (output: RingThreadOutput) => void;
   ring: RingId | null;
   members: readonly NodeId[];
   operational: boolean;
@@ -33,6 +43,7 @@ export class PerfectMembership implements Membership {
   #groups: readonly (readonly NodeId[])[];
   #ringSeq = 0;
   #change = 0;
+  #lives = 0;
 
   constructor(time: VirtualTime, nodes: readonly NodeId[]) {
     this.#time = time;
@@ -40,10 +51,16 @@ export class PerfectMembership implements Membership {
     this.#groups = [nodes];
   }
 
-  boot(node: NodeId, sink: (event: MembershipEvent) => void): void {
-    this.#up.set(node, {
+  start(node: NodeId, process: VirtualProcess, onOutputs: OnOutputs): RingThread {
+    this.#lives += 1;
+    const incarnation = parseIncarnation(this.#lives);
+    if (incarnation === null) throw new Error("no incarnation");
+    const say = (output: RingThreadOutput) => process.enter(() => ended || onOutputs([output]));
+    let ended = false;
+    const member: Member = {
       id: node,
-      sink,
+      incarnation,
+      say,
       ring: null,
       members: [],
       operational: false,
@@ -52,19 +69,33 @@ export class PerfectMembership implements Membership {
       heard: new Map(this.#nodes.map((other) => [other, this.#time.nowMs])),
       before: new Map(),
       queue: [],
-    });
+    };
+    this.#up.set(node, member);
+    const startedAtMs = ms(this.#time.nowMs);
+    this.#time.after(0, () =>
+      say({ type: "started", incarnation, startedAtMs, scheduling: "default" }),
+    );
     this.#reform(joinMs);
     this.#beat(node);
+    return {
+      post: (input) => {
+        if (this.#up.get(node) !== member) return;
+        if (input.type === "submit") this.#submit(member, input);
+        else if (input.type === "sync-done") this.#syncDone(member, input.ring);
+        else if (input.type === "leave") this.#leave(member);
+      },
+      kill: () => {
+        ended = true;
+        if (this.#up.get(node) === member) this.crash(node);
+        return Promise.resolve();
+      },
+      gone: Promise.resolve(),
+    };
   }
 
   crash(node: NodeId): void {
     this.#up.delete(node);
     this.#reform(detectionMs);
-  }
-
-  leave(node: NodeId): void {
-    this.#up.delete(node);
-    this.#reform(joinMs);
   }
 
   connect(groups: readonly (readonly NodeId[])[]): void {
@@ -86,16 +117,22 @@ export class PerfectMembership implements Membership {
     this.#reform(joinMs);
   }
 
-  submit(node: NodeId, lane: Lane, payload: Uint8Array): void {
-    const member = this.#up.get(node);
-    if (member === undefined) return;
+  #leave(member: Member): void {
+    this.#up.delete(member.id);
+    this.#reform(joinMs);
+    this.#time.after(0, () => member.say({ type: "stopped" }));
+  }
+
+  #submit(
+    member: Member,
+    { lane, payload }: { readonly lane: Lane; readonly payload: Uint8Array },
+  ): void {
     member.queue.push({ lane, payload });
     this.#flush(member);
   }
 
-  syncDone(node: NodeId, ring: RingId): void {
-    const member = this.#up.get(node);
-    if (member === undefined || member.ring?.seq !== ring.seq) return;
+  #syncDone(member: Member, ring: RingId): void {
+    if (member.ring?.seq !== ring.seq) return;
     member.synced = true;
     this.#flush(member);
   }
@@ -110,7 +147,9 @@ export class PerfectMembership implements Membership {
         for (const id of member.members) {
           const other = this.#up.get(id);
           if (other === undefined || other.ring !== ring || other.paused) continue;
-          other.sink({ type: "deliver", from: member.id, payload: one.payload });
+          const { lane, payload } = one;
+          const place = { ring: ring ?? { rep: member.id, seq: 0 }, seq: 0 };
+          other.say({ type: "deliver", ...place, from: member.id, lane, payload });
         }
       });
     }
@@ -132,7 +171,7 @@ export class PerfectMembership implements Membership {
         this.#time.after(Math.min(delayMs, tokenLossMs), () => {
           if (change !== this.#change || member.paused) return;
           member.operational = false;
-          member.sink({ type: "suspended", reason: "token lost" });
+          member.say({ type: "suspended", reason: "token lost" });
         });
       }
     }
@@ -180,9 +219,11 @@ export class PerfectMembership implements Membership {
 
   #configure(member: Member, configuration: RingConfiguration): void {
     const heardAt = [...member.heard].map(([node, atMs]) => {
-      return { node, atMs, beforeMs: member.before.get(node) ?? atMs };
+      return { node, atMs: ms(atMs), beforeMs: ms(member.before.get(node) ?? atMs) };
     });
-    if (!member.paused) member.sink({ type: "configuration", configuration, heardAt });
+    if (member.paused) return;
+    const incarnations = [...this.#up.values()].map((one) => [one.id, one.incarnation] as const);
+    member.say({ type: "configuration", configuration, heardAt, incarnations });
   }
 
   /** The token goes round: evidence for the lease while the whole ring hears each other. */
@@ -191,9 +232,9 @@ export class PerfectMembership implements Membership {
     if (member === undefined) return;
     const whole = member.members.every((id) => this.#reaches(node, id));
     if (member.operational && member.ring !== null && whole && !member.paused) {
-      const startMs = this.#time.nowMs - 10;
+      const startMs = ms(this.#time.nowMs - 10);
       for (const id of member.members) member.heard.set(id, this.#time.nowMs);
-      member.sink({ type: "lease", ring: member.ring, startMs });
+      member.say({ type: "lease", lease: { ring: member.ring, startMs } });
     }
     this.#time.after(leasePeriodMs, () => {
       if (this.#up.get(node) === member) this.#beat(node);

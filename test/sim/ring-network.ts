@@ -1,6 +1,6 @@
 /**
  * A hostile network on virtual time: loss, delay, reordering, duplicates, one-way cuts.
- * It carries sealed frames and does not look into them.
+ * It knows the length of each packet, and its message where a test filters by that.
  */
 import type { RingMessage } from "../../src/membership/wire.ts";
 import type { Random } from "./random.ts";
@@ -20,16 +20,14 @@ const straggleMsMax = 2000;
 
 const fairWeather: Weather = { loss: 0, duplication: 0, delayMs: 0.2, jitterMs: 0.1 };
 
-/** Of the longest packet, headers included. */
-const netmtuBytes = 1500;
-/** IP, UDP, header and tag. */
-const envelopeBytes = 28 + 46;
+/** Headers of IP and UDP. */
+const ipBytes = 28;
 
 type Packet = {
-  readonly message: RingMessage;
-  readonly frame: { readonly bytes: Uint8Array };
-  /** As long as any. */
-  readonly full: boolean;
+  /** Null: nobody filters by messages, or it is none. */
+  readonly message: RingMessage | null;
+  /** Of the datagram. */
+  readonly bytes: number;
 };
 
 /** Decides about one packet in a directed test: false drops it. */
@@ -95,12 +93,12 @@ export class RingNetwork {
   }
 
   /** After how many milliseconds the packet arrives; more than once, or never. */
-  arrivals(from: number, to: number, { message, frame, full }: Packet): readonly number[] {
-    const bytes = full ? netmtuBytes : frame.bytes.length + envelopeBytes;
-    if (bytes > (this.#narrow.get(`${from}>${to}`) ?? bytes)) return [];
+  arrivals(from: number, to: number, { message, bytes }: Packet): readonly number[] {
+    const packetBytes = bytes + ipBytes;
+    if (packetBytes > (this.#narrow.get(`${from}>${to}`) ?? packetBytes)) return [];
     if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return [];
     if (this.#unplugged.has(from) || this.#unplugged.has(to)) return [];
-    if (this.filter !== null && !this.filter(from, to, message)) return [];
+    if (this.filter !== null && message !== null && !this.filter(from, to, message)) return [];
     if (this.weather.loss > 0 && this.#random.chance(this.weather.loss)) return [];
     const twice = this.weather.duplication > 0 && this.#random.chance(this.weather.duplication);
     return twice ? [this.#delay(), this.#delay()] : [this.#delay()];

@@ -23,7 +23,7 @@ import { isOfRing, type SealedFrame } from "./sealed-frame.ts";
 
 /** A socket buffer holds about this many frames while its reader does not run. */
 const socketFramesMax = 400;
-/** Wall clocks begin here; a clock that is set back stays above zero. */
+/** Wall clocks begin here: one that is set back stays above zero. */
 const wallStartMs = 1_000_000_000;
 
 type Event =
@@ -379,8 +379,7 @@ export class RingSimulation {
       this.observer.note(`wire: node ${frame.from} sends what is refused: ${opened.problem.type}`);
       return;
     }
-    const { from, incarnation } = frame;
-    this.#feed(node, { type: "frame", from, incarnation, message: opened.value });
+    this.#feed(node, { type: "frame", ...frame, message: opened.value });
   }
 
   #expire(
@@ -583,7 +582,8 @@ export class RingSimulation {
     packet: { readonly frame: SealedFrame; readonly message: RingMessage; readonly full: boolean },
   ): void {
     this.packets += 1;
-    for (const delay of this.network.arrivals(from.id, to.id, packet)) {
+    const bytes = packet.full ? 1500 - 28 : packet.frame.bytes.length + 46;
+    for (const delay of this.network.arrivals(from.id, to.id, { ...packet, bytes })) {
       this.#events.add(this.now + delay, { type: "frame", to, frame: packet.frame });
     }
   }

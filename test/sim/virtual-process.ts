@@ -1,7 +1,9 @@
 /**
  * A process of a simulated machine: it can be stopped and go on, as by SIGSTOP and SIGCONT, and be
- * killed. Whatever calls into it comes through `enter`: while it is stopped the calls wait, in
- * their order. Its clock is the port of the real loops, on virtual time.
+ * killed. Whatever calls into one of its threads comes through `enter`: while the process is
+ * stopped the calls wait. When it goes on, timers that came due run first, as in the event loop of
+ * Node, and then what has arrived, in its order. The clock of a thread is the port of the real
+ * loops, on virtual time.
  */
 import type { Clock, Stop } from "../../src/io/ports.ts";
 import { ms } from "../../src/model/time.ts";
@@ -11,60 +13,48 @@ export type ProcessParts = {
   readonly time: Timeline;
   /** What the machine's wall clock adds to its other one. */
   readonly wallOffsetMs: () => number;
-  /** How long a pass of its event loop takes. */
+  /** How long a pass of the main thread's event loop takes. */
   readonly passMs: number;
-  /** It has done something. */
+  /** The main thread has done something. */
   readonly onTurn: () => void;
 };
 
+type Waiting = { readonly isTimer: boolean; readonly call: () => void };
+
 export class VirtualProcess {
-  readonly clock: Clock;
   readonly #parts: ProcessParts;
+  readonly #main: VirtualThread;
   #state: "runs" | "stopped" | "ended" = "runs";
-  #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
-    const { time, wallOffsetMs, passMs } = parts;
-    const after = (delayMs: number, call: () => void): Stop => {
-      let wanted = true;
-      time.after(delayMs, () => {
-        if (wanted) this.enter(() => wanted && call());
-      });
-      return () => {
-        wanted = false;
-      };
-    };
-    this.clock = {
-      monotonicMs: () => ms(time.nowMs),
-      boottimeMs: () => ms(time.nowMs),
-      wallMs: () => ms(time.nowMs + wallOffsetMs()),
-      after,
-      every: (intervalMs, call) => {
-        let stop = after(intervalMs, function again() {
-          stop = after(intervalMs, again);
-          call();
-        });
-        return () => stop();
-      },
-      soon: (call) => {
-        after(passMs, call);
-      },
-    };
+    this.#main = new VirtualThread(this, parts);
+  }
+
+  /** Of the main thread. */
+  get clock(): Clock {
+    return this.#main.clock;
   }
 
   get stopped(): boolean {
     return this.#state === "stopped";
   }
 
+  /** Calls into the main thread. */
   enter(call: () => void): void {
-    if (this.#state === "ended") return;
-    if (this.#state === "stopped") {
-      this.#waiting.push(call);
-      return;
-    }
-    call();
-    this.#parts.onTurn();
+    this.#main.enter(call);
+  }
+
+  /** Another thread, whose event loop takes `passMs`. */
+  startThread(passMs: number): VirtualThread {
+    return new VirtualThread(this, { ...this.#parts, passMs, onTurn: () => undefined });
+  }
+
+  /** For its threads. */
+  run(isTimer: boolean, call: () => void): void {
+    if (this.#state === "runs") call();
+    else if (this.#state === "stopped") this.#waiting.push({ isTimer, call });
   }
 
   stop(): void {
@@ -76,12 +66,76 @@ export class VirtualProcess {
     this.#state = "runs";
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const call of waiting) this.enter(call);
+    const timers = waiting.filter(({ isTimer }) => isTimer);
+    const others = waiting.filter(({ isTimer }) => !isTimer);
+    for (const { isTimer, call } of [...timers, ...others]) this.run(isTimer, call);
   }
 
   /** SIGKILL. */
   end(): void {
     this.#state = "ended";
     this.#waiting = [];
+  }
+}
+
+export class VirtualThread {
+  readonly clock: Clock;
+  readonly #process: VirtualProcess;
+  readonly #parts: ProcessParts;
+  #ended = false;
+
+  constructor(process: VirtualProcess, parts: ProcessParts) {
+    this.#process = process;
+    this.#parts = parts;
+    const { time, wallOffsetMs, passMs } = parts;
+    this.clock = {
+      monotonicMs: () => ms(time.nowMs),
+      boottimeMs: () => ms(time.nowMs),
+      wallMs: () => ms(time.nowMs + wallOffsetMs()),
+      after: (delayMs, call) => this.#after(delayMs, true, call),
+      every: (intervalMs, call) => {
+        const repeat = (): Stop =>
+          this.#after(intervalMs, true, () => {
+            stop = repeat();
+            call();
+          });
+        let stop = repeat();
+        return () => stop();
+      },
+      soon: (call) => {
+        this.#after(passMs, false, call);
+      },
+    };
+  }
+
+  get stopped(): boolean {
+    return this.#process.stopped;
+  }
+
+  enter(call: () => void): void {
+    this.#enter(false, call);
+  }
+
+  /** It is killed, and its process goes on. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  #enter(isTimer: boolean, call: () => void): void {
+    this.#process.run(isTimer, () => {
+      if (this.#ended) return;
+      call();
+      this.#parts.onTurn();
+    });
+  }
+
+  #after(delayMs: number, isTimer: boolean, call: () => void): Stop {
+    let wanted = true;
+    this.#parts.time.after(delayMs, () => {
+      if (wanted) this.#enter(isTimer, () => wanted && call());
+    });
+    return () => {
+      wanted = false;
+    };
   }
 }

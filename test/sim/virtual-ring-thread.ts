@@ -1,0 +1,129 @@
+/**
+ * The ring thread of a simulated process: the real assembly of seal, ring and driver, over a
+ * simulated network and disk. Messages between the threads take a turn of the event loop.
+ */
+
+import { nextLife, type RingRecord } from "../../src/io/files/ring-record.ts";
+import { plainCiphers } from "../../src/io/frames/frame-cipher.ts";
+import type { Store, StoreProblem } from "../../src/io/ports.ts";
+import { Ring } from "../../src/membership/ring.ts";
+import type { RingOptions } from "../../src/membership/ring-events.ts";
+import type { NodeId } from "../../src/model/ids.ts";
+import { accept, type Result, refuse } from "../../src/model/outcome.ts";
+import { assembleRing, ownAddress } from "../../src/ring-thread/ring-assembly.ts";
+import type { RingMachine } from "../../src/ring-thread/ring-driver-parts.ts";
+import type { RingThreadOptions } from "../../src/ring-thread/ring-port.ts";
+import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
+import { Later, settled } from "./later.ts";
+import type { OnOutputs } from "./membership.ts";
+import { type VirtualLan, VirtualTransport } from "./virtual-lan.ts";
+import type { VirtualProcess, VirtualThread } from "./virtual-process.ts";
+import type { Timeline } from "./virtual-time.ts";
+
+/** A pass of the thread's event loop: it does little, and does it soon. */
+const passMs = 0.02;
+
+export type VirtualRingParts = {
+  readonly options: RingThreadOptions;
+  readonly place: NodeId;
+  /** The machine's own clock. */
+  readonly time: Timeline;
+  readonly process: VirtualProcess;
+  readonly lan: VirtualLan;
+  readonly store: VirtualStore;
+  /** Tells processes of one incarnation from each other. */
+  readonly instance: number;
+  readonly onOutputs: OnOutputs;
+  readonly makeRing?: (options: RingOptions) => RingMachine;
+};
+
+export function startVirtualRing(parts: VirtualRingParts): RingThread {
+  const { options, place, time, process, lan, store, instance, onOutputs } = parts;
+  const { makeRing = (given: RingOptions) => new Ring(given) } = parts;
+  const thread = process.startThread(passMs);
+  const { clock } = thread;
+  const life = store.begin(clock.wallMs());
+  let killed = false;
+  const driver = assembleRing(
+    { options, life, wallMs: clock.wallMs(), ciphers: plainCiphers(), instance },
+    {
+      clock,
+      transport: new VirtualTransport({
+        ...{ lan, place, thread, address: ownAddress(options) },
+        onDatagram: (...datagram) => driver.datagram(...datagram),
+      }),
+      store: store.of(thread),
+      makeRing,
+      post: (batch) => {
+        time.after(0, () => process.enter(() => killed || onOutputs(batch)));
+      },
+      onEnd: () => thread.end(),
+    },
+  );
+  const call = (act: () => void) => time.after(0, () => thread.enter(act));
+  call(() => driver.start("default"));
+  return {
+    post: (input) => call(() => driver.input(input)),
+    kill: () => {
+      killed = true;
+      thread.end();
+      lan.detach(place);
+      return Promise.resolve();
+    },
+    gone: Promise.resolve(),
+  };
+}
+
+/** The state directory of a machine, as far as the ring has something in it. */
+export class VirtualStore {
+  readonly #time: Timeline;
+  /** How long a write takes. */
+  readonly #writeMs: () => number;
+  record: RingRecord | null;
+
+  constructor(
+    time: Timeline,
+    options: { readonly writeMs: () => number; readonly record: RingRecord | null },
+  ) {
+    this.#time = time;
+    this.#writeMs = options.writeMs;
+    this.record = options.record;
+  }
+
+  begin(wallMs: Parameters<typeof nextLife>[1]): NonNullable<ReturnType<typeof nextLife>> {
+    const life = nextLife(this.record, wallMs);
+    if (life === null) throw new Error("no life follows");
+    const { incarnation, ringSeqDurable: ringSeq } = life;
+    this.record = { incarnation, ringSeq };
+    return life;
+  }
+
+  /** The port of a thread. */
+  of(thread: VirtualThread): Store {
+    return {
+      beginLife: (wallMs) => Promise.resolve(accept(this.begin(wallMs))),
+      raiseRingSeq: (bound) => this.#raise(thread, bound),
+      trackingToken: () => Promise.resolve(refuse(noToken)),
+    };
+  }
+
+  #raise(thread: VirtualThread, bound: number): PromiseLike<Result<number, StoreProblem>> {
+    const { record } = this;
+    if (record !== null && bound <= record.ringSeq) return settled(accept(record.ringSeq));
+    const raised = new Later<Result<number, StoreProblem>>();
+    this.#time.after(this.#writeMs(), () => {
+      thread.enter(() => {
+        const incarnation = this.record?.incarnation ?? 0;
+        this.record = { incarnation, ringSeq: Math.max(bound, this.record?.ringSeq ?? 0) };
+        raised.settle(accept(this.record.ringSeq));
+      });
+    });
+    return raised;
+  }
+}
+
+const noToken: StoreProblem = {
+  type: "unreadable",
+  path: "tracking-token",
+  cause: "not simulated",
+};
