@@ -338,10 +338,15 @@ export class RingDriver {
     this.#verdicts.note(verdict, source);
   }
 
+  /** Frames that were not let in, by cause. */
+  drops(): Readonly<Record<string, number>> {
+    return this.#inbox.drops();
+  }
+
   #status(): Extract<RingThreadOutput, { readonly type: "snapshot" }>["status"] {
     return {
       ring: this.#ports.ring.snapshot(),
-      drops: this.#inbox.drops(),
+      drops: this.drops(),
       transport: this.#ports.transport.counters(),
       stalls: this.#stalls.record(),
       rotation: this.#evidence.rotation(),

@@ -2,12 +2,15 @@
  * The fence domains of a cluster over one virtual order of messages: what one node submits, all
  * present members apply. Agents answer when the test says so.
  */
+
 import { FenceDomain } from "../../src/fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../../src/fencing/fence-events.ts";
 import type { FenceMessage } from "../../src/fencing/fence-messages.ts";
+import { NamedTimers } from "../../src/io/timers.ts";
 import type { ClusterConf, FenceMethodConf } from "../../src/model/conf.ts";
 import { id } from "../sim/cluster.ts";
-import { VirtualTime, VirtualTimers } from "../sim/virtual-time.ts";
+import { VirtualProcess } from "../sim/virtual-process.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
 
 type RunOutput = Extract<FenceOutput, { readonly type: "run" }>;
 type Call = { readonly by: number; readonly output: RunOutput };
@@ -34,8 +37,14 @@ export class FenceCluster {
   readonly notices: string[] = [];
   readonly messages: FenceMessage[] = [];
   readonly #conf: ClusterConf;
+  readonly #clock = new VirtualProcess({
+    time: this.time,
+    wallOffsetMs: () => 0,
+    passMs: 0,
+    onTurn: () => undefined,
+  }).clock;
   readonly #domains = new Map<number, FenceDomain>();
-  readonly #timers = new Map<number, VirtualTimers<string>>();
+  readonly #timers = new Map<number, NamedTimers<string>>();
   readonly #order: FenceMessage[] = [];
   #members: readonly number[] = [];
   #ringSeq = 0;
@@ -50,9 +59,15 @@ export class FenceCluster {
     const domain = new FenceDomain(this.#conf, id(node));
     this.#domains.set(node, domain);
     this.#timers.get(node)?.disarmAll();
-    const timers = new VirtualTimers<string>(this.time, (victim) => {
-      this.#step(node, { type: "timer", node: id(Number(victim)), wallSeconds: this.wallSeconds });
-      this.#deliver();
+    const timers = new NamedTimers<string>({
+      clock: this.#clock,
+      tentative: [],
+      onDue: (firing) => {
+        if (!timers.claim(firing)) return;
+        const victim = id(Number(firing.timer));
+        this.#step(node, { type: "timer", node: victim, wallSeconds: this.wallSeconds });
+        this.#deliver();
+      },
     });
     this.#timers.set(node, timers);
     return domain;

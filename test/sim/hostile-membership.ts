@@ -4,10 +4,10 @@
 import { instancesMax } from "../../src/io/frames/peer-lives.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
-import type { RingThreadOptions } from "../../src/ring-thread/ring-port.ts";
 import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
 import { clonePlaces, type Membership, type OnOutputs } from "./membership.ts";
 import type { RingNetwork } from "./ring-network.ts";
+import { ringOptionsOf } from "./ring-tuning.ts";
 import { sampleConf } from "./sample-conf.ts";
 import { VirtualLan } from "./virtual-lan.ts";
 import type { VirtualProcess } from "./virtual-process.ts";
@@ -15,7 +15,7 @@ import { startVirtualRing, VirtualStore } from "./virtual-ring-thread.ts";
 import type { Timeline, VirtualTime } from "./virtual-time.ts";
 
 const writeMs = 10;
-const sample = sampleConf();
+const usualSafeWaitMs = sampleConf().fencing.safeWaitMs;
 
 export type HostileParts = {
   readonly network: RingNetwork;
@@ -38,7 +38,7 @@ export class HostileMembership implements Membership {
   constructor(
     time: VirtualTime,
     nodes: readonly NodeId[],
-    { network, clocks = new Map(), safeWaitMs = sample.fencing.safeWaitMs }: HostileParts,
+    { network, clocks = new Map(), safeWaitMs = usualSafeWaitMs }: HostileParts,
   ) {
     this.#safeWaitMs = safeWaitMs;
     this.#time = time;
@@ -52,16 +52,16 @@ export class HostileMembership implements Membership {
     const self = this.#nodes.find((node) => node === place % clonePlaces) ?? place;
     const time = this.#clocks.get(self) ?? this.#time;
     this.#instances += 1;
-    return startVirtualRing({
-      options: this.#optionsOf(self),
+    const parts = {
+      options: { ...ringOptionsOf(self, this.#nodes), safeWaitMs: ms(this.#safeWaitMs) },
       place,
       time,
       process,
       lan: this.#lan,
       store: this.#storeOf(place, self),
       instance: this.#instances % instancesMax,
-      onOutputs,
-    });
+    };
+    return startVirtualRing(parts, onOutputs);
   }
 
   crash(place: NodeId): void {
@@ -87,21 +87,5 @@ export class HostileMembership implements Membership {
     const store = new VirtualStore(this.#time, { writeMs: () => writeMs, record });
     this.#stores.set(place, store);
     return store;
-  }
-
-  #optionsOf(self: NodeId): RingThreadOptions {
-    return {
-      clusterName: sample.name,
-      clusterId: sample.clusterId,
-      self,
-      nodes: this.#nodes.map((id) => ({ id, address: `20.0.20.${id}` })),
-      totem: sample.totem,
-      configHash: 7,
-      stateDirectory: "/var/lib/clusterd",
-      leaseMs: sample.fencing.leaseMs,
-      safeWaitMs: ms(this.#safeWaitMs),
-      realtime: false,
-      nativeCalls: false,
-    };
   }
 }

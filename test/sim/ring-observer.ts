@@ -10,8 +10,8 @@ const heldMessagesMax = 16_384;
 /** What both lanes together may hold. */
 const queuedBytesMax = 2 * (4 << 20);
 const rtrEntriesMax = 30;
-/** MTU 1500 less the headers of IPv4 and UDP and the envelope. */
-const frameBytesMax = 1500 - 28 - 46;
+/** MTU 1500 less the headers of IPv4 and UDP. */
+const datagramBytesMax = 1500 - 28;
 
 export class RingObserver {
   readonly found: string[] = [];
@@ -41,8 +41,8 @@ export class RingObserver {
     if (entries > rtrEntriesMax) this.note(`I17: ${entries} entries to retransmit on a token`);
   }
 
-  frameSent(bytes: number): void {
-    if (bytes > frameBytesMax) this.note(`I17: a frame of ${bytes} bytes does not fit`);
+  datagramSent(bytes: number): void {
+    if (bytes > datagramBytesMax) this.note(`I17: a datagram of ${bytes} bytes does not fit`);
   }
 
   /** I10: a ring begins without a gap. */

@@ -1,62 +1,47 @@
 /**
- * Whole rings on virtual time: every node runs the real machine and the real codec.
+ * Whole rings on virtual time: every node runs the real ring thread over a hostile network.
  * Crashes lose what was not durable; a paused node finds its packets and its late timers again.
  */
-import { StepLoop } from "../../src/loop/step-loop.ts";
+import { instancesMax } from "../../src/io/frames/peer-lives.ts";
 import { Ring } from "../../src/membership/ring.ts";
-import type { Lane, RingInput, RingOutput, RingTimer } from "../../src/membership/ring-events.ts";
+import type {
+  Lane,
+  RingConfiguration,
+  RingInput,
+  RingOptions,
+  RingOutput,
+} from "../../src/membership/ring-events.ts";
 import type { CommitMessage, RingMessage } from "../../src/membership/wire.ts";
-import { decodeMessage, encodeMessage, frameKinds } from "../../src/membership/wire.ts";
-import type { Incarnation, NodeId, RingId } from "../../src/model/ids.ts";
+import type { NodeId, RingId } from "../../src/model/ids.ts";
 import { formatRing, sameRing } from "../../src/model/ids.ts";
-import { ms } from "../../src/model/time.ts";
+import type { RingThreadOptions, RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
 import { node as nodeId } from "../membership/frames.ts";
-import { incarnation as incarnationOf } from "../membership/ring-driver.ts";
-import { EventHeap } from "./event-heap.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
 import { RingObserver } from "./ring-observer.ts";
 import { idOf, payloadOf } from "./ring-payload.ts";
 import { isInstallation, type Life, type RingHistory, type Sent } from "./ring-trace.ts";
-import { type Tuning, tuningDefaults } from "./ring-tuning.ts";
-import { isOfRing, type SealedFrame } from "./sealed-frame.ts";
+import { ringOptionsOf, type Tuning } from "./ring-tuning.ts";
+import { VirtualLan } from "./virtual-lan.ts";
+import { VirtualProcess } from "./virtual-process.ts";
+import { assembleVirtualRing, type VirtualRing, VirtualStore } from "./virtual-ring-thread.ts";
+import { VirtualTime } from "./virtual-time.ts";
 
-/** A socket buffer holds about this many frames while its reader does not run. */
-const socketFramesMax = 400;
-/** Wall clocks begin here: one that is set back stays above zero. */
+/** Wall clocks begin here; a clock that is set back stays above zero. */
 const wallStartMs = 1_000_000_000;
-
-type Event =
-  | { readonly type: "frame"; readonly to: SimulatedNode; readonly frame: SealedFrame }
-  | {
-      readonly type: "timer";
-      readonly on: SimulatedNode;
-      readonly timer: RingTimer;
-      readonly generation: number;
-    }
-  | { readonly type: "persisted"; readonly on: SimulatedNode; readonly ringSeq: number }
-  | { readonly type: "resume"; readonly on: SimulatedNode; readonly pausedAt: number }
-  | { readonly type: "call"; readonly call: () => void };
-
-type Durable = { readonly ringSeq: number; readonly incarnation: number };
+/** The observer looks at all nodes after so many steps of any of them. */
+const stepsPerLook = 64;
 
 /** One process life. */
 type SimulatedNode = {
   readonly id: NodeId;
-  readonly incarnation: Incarnation;
+  readonly process: VirtualProcess;
   readonly ring: Ring;
+  readonly driver: VirtualRing["driver"];
   readonly life: Life;
   readonly notices: string[];
-  readonly timers: Map<RingTimer, number>;
-  readonly loop: StepLoop<RingInput, RingOutput>;
-  /** The last one that was stepped, and whether it was refused. */
-  input: RingInput | null;
+  /** The machine has refused a message since this was last set. */
   refused: boolean;
-  paused: boolean;
-  readonly arrived: SealedFrame[];
-  readonly due: { readonly timer: RingTimer; readonly generation: number }[];
-  /** Tokens accepted in this life. */
-  tokens: number;
   current: { readonly ring: RingId; readonly members: readonly NodeId[] } | null;
   /** Members whose greeting in the current ring was delivered. */
   readonly greeted: Set<number>;
@@ -71,26 +56,24 @@ export class RingSimulation {
   readonly observer = new RingObserver();
   /** What happens once to a node, or to the first, before others hear that it installed a ring. */
   readonly ambushes = new Map<number | "first", (node: number) => void>();
-  /** Every packet put on the wire, for counting. */
-  packets = 0;
   /** Events handled so far: the step in which something happened. */
   steps = 0;
   /** A run that is longer than this goes round in circles. */
   stepsMax = Number.POSITIVE_INFINITY;
   /** How long making a bound durable takes at most. */
   persistMsMax = 15;
-  now = 0;
+  readonly #time = new VirtualTime();
+  readonly #lan: VirtualLan;
   readonly #tuning: Tuning;
-  readonly #events = new EventHeap<Event>();
   readonly #alive = new Map<NodeId, SimulatedNode>();
   /** What each node's state directory holds. */
-  readonly #durable = new Map<NodeId, Durable>();
+  readonly #stores = new Map<NodeId, VirtualStore>();
   /** By how much the wall clock of a node is wrong. */
   readonly #clocks = new Map<NodeId, number>();
   /** Greetings sent on behalf of the layer above, and the ring they are for. */
   readonly #greetings = new Map<string, RingId>();
-  #generation = 0;
   #messages = 0;
+  #ringSteps = 0;
 
   constructor(options: {
     readonly seed: number;
@@ -101,6 +84,17 @@ export class RingSimulation {
     this.network = new RingNetwork(this.random);
     this.nodeIds = Array.from({ length: options.nodes }, (_, index) => nodeId(index + 1));
     this.#tuning = options.tuning ?? {};
+    this.#lan = new VirtualLan(this.#time, this.network);
+    this.#lan.onMessage = (from, message, bytes) => this.#onWire(from, message, bytes);
+  }
+
+  get now(): number {
+    return this.#time.nowMs;
+  }
+
+  /** Every datagram put on the wire, for counting. */
+  get packets(): number {
+    return this.#lan.datagrams;
   }
 
   get history(): RingHistory {
@@ -113,54 +107,63 @@ export class RingSimulation {
     options: { readonly wiped?: boolean; readonly configHash?: number } = {},
   ): void {
     const self = nodeId(id);
-    if (options.wiped === true) this.#durable.delete(self);
-    const wiped = !this.#durable.has(self);
-    const last = this.#durable.get(self) ?? { ringSeq: this.#firstSeq(id), incarnation: 0 };
-    const incarnation = incarnationOf(Math.max(last.incarnation + 1, this.wallMs(id)));
-    const durable = last.ringSeq;
-    this.#durable.set(self, { ringSeq: durable, incarnation });
+    const store = this.#storeOf(self);
+    if (options.wiped === true) store.record = null;
+    const wiped = store.record === null;
+    const process = new VirtualProcess({
+      time: this.#time,
+      wallOffsetMs: () => this.wallMs(id) - this.now,
+      passMs: 0,
+      onTurn: () => undefined,
+    });
     const number = this.lives.length + 1;
+    const ringOptions = ringOptionsOf(self, this.nodeIds, this.#tuning);
+    const { configHash = ringOptions.configHash } = options;
+    const assembled = this.#assemble(process, store, { ...ringOptions, configHash });
+    const { incarnation } = assembled.life;
     const startedAt = this.now;
     const life: Life = { number, node: id, incarnation, startedAt, wiped, events: [], end: null };
     this.lives.push(life);
-    const ring = new Ring({
-      ...tuningDefaults,
-      ...this.#tuning,
-      configHash: options.configHash ?? tuningDefaults.configHash,
-      self,
-      incarnation,
-      nodes: this.nodeIds,
-      ringSeqStart: durable + 1,
-      ringSeqDurable: durable,
-      wallMs: ms(this.wallMs(id)),
-    });
     const node: SimulatedNode = {
-      notices: [],
-      id: self,
-      incarnation,
-      ring,
-      life,
-      timers: new Map(),
-      loop: new StepLoop({
-        step: (input) => this.#step(node, input),
-        perform: (output) => this.#carryOut(node, output),
-      }),
-      input: null,
-      refused: false,
-      paused: false,
-      arrived: [],
-      due: [],
-      tokens: 0,
-      current: null,
-      greeted: new Set(),
+      ...{ id: self, process, ring: assembled.ring, driver: assembled.driver, life },
+      ...{ notices: [], refused: false, current: null, greeted: new Set() },
     };
+    assembled.become(node);
     this.#alive.set(self, node);
-    this.#feed(node, { type: "start" });
+    node.driver.start("default");
   }
 
-  /** As the store does without a file: microseconds run faster than any ring sequence. */
-  #firstSeq(id: number): number {
-    return this.wallMs(id) * 1000;
+  /** The driver, the ring that it drives, and how both learn whose they are. */
+  #assemble(process: VirtualProcess, store: VirtualStore, options: RingThreadOptions) {
+    const { self } = options;
+    const of: { node: SimulatedNode | null } = { node: null };
+    const made: { ring: Ring | null } = { ring: null };
+    const makeRing = (given: RingOptions) => {
+      const ring = new Ring(given);
+      made.ring = ring;
+      const step = (input: RingInput) =>
+        of.node === null ? ring.step(input) : this.#step(of.node, input);
+      return { step, snapshot: () => ring.snapshot() };
+    };
+    const instance = (this.lives.length + 1) % instancesMax;
+    const parts = { options, place: self, time: this.#time, process, store, makeRing, instance };
+    const { driver, life } = assembleVirtualRing({ ...parts, lan: this.#lan }, (batch) => {
+      for (const output of batch) if (of.node !== null) this.#onOutput(of.node, output);
+    });
+    if (made.ring === null) throw new Error("no ring was made");
+    const become = (node: SimulatedNode): void => {
+      of.node = node;
+    };
+    return { driver, life, ring: made.ring, become };
+  }
+
+  #storeOf(node: NodeId): VirtualStore {
+    const known = this.#stores.get(node);
+    if (known !== undefined) return known;
+    const writeMs = () => this.random.between(1, this.persistMsMax);
+    const store = new VirtualStore(this.#time, { writeMs, record: null });
+    this.#stores.set(node, store);
+    return store;
   }
 
   /** What the node's wall clock shows, in whole milliseconds. */
@@ -170,9 +173,11 @@ export class RingSimulation {
 
   /** False when the clock is so wrong that only the state directory keeps the lives apart. */
   mayWipe(id: number): boolean {
-    const used = [...this.#durable.values()];
-    return used.every(({ ringSeq, incarnation }) => {
-      return ringSeq < this.#firstSeq(id) && incarnation < this.wallMs(id);
+    // As the store does without a file: microseconds run faster than any ring sequence.
+    const firstSeq = this.wallMs(id) * 1000;
+    return [...this.#stores.values()].every(({ record }) => {
+      if (record === null) return true;
+      return record.ringSeq < firstSeq && record.incarnation < this.wallMs(id);
     });
   }
 
@@ -183,7 +188,7 @@ export class RingSimulation {
 
   /** The node's interface goes down or comes back, as its driver tells. */
   link(id: number, up: boolean): void {
-    this.#feed(this.#node(id), { type: "link", up });
+    this.#node(id).driver.input({ type: "link", up });
   }
 
   startAll(): void {
@@ -195,24 +200,31 @@ export class RingSimulation {
   }
 
   leave(id: number): void {
-    const node = this.#node(id);
-    this.#feed(node, { type: "leave" });
+    this.#node(id).driver.input({ type: "leave" });
     this.#end(id, "leave");
   }
 
   #end(id: number, type: "crash" | "leave"): void {
     const node = this.#node(id);
+    this.#judgeWire(node);
     node.life.end = { type, at: this.now };
-    node.loop.end();
+    node.process.end();
+    this.#lan.detach(node.id);
     this.#alive.delete(node.id);
+  }
+
+  /** No node has sent what another one cannot read. */
+  #judgeWire(node: SimulatedNode): void {
+    const unread = this.drops(node.id)["undecodable"] ?? 0;
+    if (unread > 0) this.observer.note(`wire: node ${node.id} refuses ${unread} frames`);
   }
 
   /** The node's process does not run for a while; its socket keeps receiving. */
   pause(id: number, forMs: number): void {
-    const node = this.#node(id);
-    if (node.paused) return;
-    node.paused = true;
-    this.#events.add(this.now + forMs, { type: "resume", on: node, pausedAt: this.now });
+    const { process } = this.#node(id);
+    if (process.stopped) return;
+    process.stop();
+    this.schedule(forMs, () => process.goOn());
   }
 
   isAlive(id: number): boolean {
@@ -220,7 +232,7 @@ export class RingSimulation {
   }
 
   isPaused(id: number): boolean {
-    return this.#node(id).paused;
+    return this.#node(id).process.stopped;
   }
 
   snapshot(id: number): ReturnType<Ring["snapshot"]> {
@@ -232,6 +244,11 @@ export class RingSimulation {
     return this.snapshot(id).counters[name] ?? 0;
   }
 
+  /** Frames that the node has not let in, by cause. */
+  drops(id: number): Readonly<Record<string, number>> {
+    return this.#node(id).driver.drops();
+  }
+
   life(id: number): Life {
     return this.#node(id).life;
   }
@@ -241,15 +258,14 @@ export class RingSimulation {
     return this.#node(id).notices;
   }
 
-  /** Hands the node a packet of another node's earlier life. */
-  replay(to: number, packet: { readonly from: number; readonly incarnation: number }): void {
-    const ring = { rep: nodeId(packet.from), seq: 1 };
-    this.#feed(this.#node(to), {
-      type: "frame",
-      from: nodeId(packet.from),
-      incarnation: incarnationOf(packet.incarnation),
-      message: { type: "hold-cancel", ring },
-    });
+  /** The datagrams that the node sends from now on: somebody records them. */
+  record(id: number): readonly Uint8Array[] {
+    return this.#lan.record(nodeId(id));
+  }
+
+  /** The node receives the datagram, as if the other node had sent it. */
+  replay(to: number, packet: { readonly from: number; readonly datagram: Uint8Array }): void {
+    this.#lan.inject(nodeId(to), `20.0.20.${packet.from}`, packet.datagram);
   }
 
   /** Submits a message of about this many bytes; its id, or null when the queue refused it. */
@@ -279,29 +295,29 @@ export class RingSimulation {
     // The machine may deliver at once, and a message is not delivered before it was sent.
     const place = node.life.events.length;
     node.life.events.push({ type: "submit", at: this.now, id });
-    const refused = this.#feed(node, { type: "submit", lane, payload, safe });
-    if (!refused) return id;
+    node.refused = false;
+    node.driver.input({ type: "submit", lane, payload, safe });
+    if (!node.refused) return id;
     node.life.events.splice(place, 1);
     this.sent.delete(id);
     return null;
   }
 
   schedule(afterMs: number, call: () => void): void {
-    this.#events.add(this.now + afterMs, { type: "call", call });
+    this.#time.after(afterMs, call);
   }
 
   run(options: { readonly forMs: number }): void {
-    const end = this.now + options.forMs;
-    while (this.#events.nextAt <= end && this.steps < this.stepsMax) this.#advance();
-    this.now = end;
+    this.steps += this.#time.runUntil(this.now + options.forMs, this.stepsMax - this.steps);
   }
 
   /** Runs until the condition holds; false when it does not within the time. */
   runUntil(condition: () => boolean, options: { readonly withinMs: number }): boolean {
     const end = this.now + options.withinMs;
     while (!condition()) {
-      if (this.#events.nextAt > end || this.steps >= this.stepsMax) return false;
-      this.#advance();
+      const calls = this.steps >= this.stepsMax ? 0 : this.#time.runUntil(end, 1);
+      if (calls === 0) return condition();
+      this.steps += calls;
     }
     return true;
   }
@@ -314,7 +330,7 @@ export class RingSimulation {
     for (const id of ids) {
       const node = this.#node(id);
       const view = node.ring.snapshot();
-      if (node.paused || view.state !== "operational" || view.ring === null) return false;
+      if (node.process.stopped || view.state !== "operational" || view.ring === null) return false;
       ring ||= formatRing(view.ring);
       if (formatRing(view.ring) !== ring || view.members.join(" ") !== members) return false;
       const { counters } = view;
@@ -325,180 +341,94 @@ export class RingSimulation {
     return true;
   }
 
-  #advance(): void {
-    const next = this.#events.take();
-    if (next === null) return;
-    this.now = next.at;
-    this.#perform(next.event);
-    this.steps += 1;
-    if (this.steps % 64 === 0) this.#observe();
-  }
-
-  #perform(event: Event): void {
-    switch (event.type) {
-      case "frame":
-        if (this.#isLiving(event.to)) this.#receive(event.to, event.frame);
-        break;
-      case "timer":
-        if (this.#isLiving(event.on)) this.#expire(event.on, event);
-        break;
-      case "persisted":
-        this.#persisted(event.on, event.ringSeq);
-        break;
-      case "resume":
-        if (this.#isLiving(event.on)) this.#resume(event.on, this.now - event.pausedAt);
-        break;
-      case "call":
-        event.call();
-        break;
-    }
-  }
-
-  #isLiving(node: SimulatedNode): boolean {
-    return this.#alive.get(node.id) === node;
-  }
-
-  #persisted(node: SimulatedNode, ringSeq: number): void {
-    if (!this.#isLiving(node)) return;
-    if (node.paused) {
-      this.#events.add(this.now + 10, { type: "persisted", on: node, ringSeq });
-      return;
-    }
-    const last = this.#durable.get(node.id) ?? { ringSeq, incarnation: node.incarnation };
-    this.#durable.set(node.id, { ...last, ringSeq: Math.max(ringSeq, last.ringSeq) });
-    this.#feed(node, { type: "persisted", ringSeq });
-  }
-
-  #receive(node: SimulatedNode, frame: SealedFrame): void {
-    if (node.paused) {
-      if (node.arrived.length < socketFramesMax) node.arrived.push(frame);
-      return;
-    }
-    const opened = decodeMessage(frame.kind, frame.bytes);
-    if (!opened.ok) {
-      this.observer.note(`wire: node ${frame.from} sends what is refused: ${opened.problem.type}`);
-      return;
-    }
-    this.#feed(node, { type: "frame", ...frame, message: opened.value });
-  }
-
-  #expire(
-    node: SimulatedNode,
-    expiry: { readonly timer: RingTimer; readonly generation: number },
-  ): void {
-    if (node.timers.get(expiry.timer) !== expiry.generation) return;
-    if (node.paused) {
-      node.due.push(expiry);
-      return;
-    }
-    node.timers.delete(expiry.timer);
-    this.#feed(node, { type: "timer", timer: expiry.timer });
-  }
-
-  /**
-   * As the daemon does: a stall that outlasts every timeout first, then what the socket holds,
-   * then a stall that no token has ended, then the late timers.
-   */
-  #resume(node: SimulatedNode, lateMs: number): void {
-    node.paused = false;
-    const { tokenMs, consensusMs } = { ...tuningDefaults, ...this.#tuning };
-    const replaced = lateMs > tokenMs + consensusMs;
-    if (replaced) this.#feed(node, { type: "stall", lateMs: ms(lateMs) });
-    const stalled = lateMs > tokenMs / 2;
-    const { tokens } = node;
-    for (const frame of node.arrived.splice(0)) {
-      if (!stalled || isOfRing(frame, node.current?.ring ?? null)) this.#receive(node, frame);
-    }
-    const overdue = node.due.some(
-      ({ timer, generation }) => timer === "token" && node.timers.get(timer) === generation,
-    );
-    if (stalled && !replaced && overdue && node.tokens === tokens) {
-      this.#feed(node, { type: "stall", lateMs: ms(lateMs) });
-    }
-    for (const expiry of node.due.splice(0)) this.#expire(node, expiry);
-  }
-
-  /** True when the machine refused a message. */
-  #feed(node: SimulatedNode, input: RingInput): boolean {
-    const first = !node.loop.running;
-    if (first) node.refused = false;
-    node.loop.push(input);
-    return first && node.refused;
+  #onWire(from: number, message: RingMessage, bytes: number): void {
+    this.observer.datagramSent(bytes);
+    const node = this.#alive.get(nodeId(from));
+    if (node === undefined) return;
+    if (message.type === "join") node.life.events.push({ type: "join-sent", at: this.now });
+    if (message.type === "token") this.observer.tokenSent(message.rtr.length);
   }
 
   /** A broken invariant ends the life, as it ends the daemon, and is a breach by itself. */
   #step(node: SimulatedNode, input: RingInput): readonly RingOutput[] {
-    node.input = input;
+    this.#ringSteps += 1;
+    if (this.#ringSteps % stepsPerLook === 0) this.#look();
     try {
       const outputs = node.ring.step(input);
+      for (const output of outputs) this.#see(node, input, output);
       if (outputs.some(isInstallation)) this.#spring(node.id);
       return outputs;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.observer.note(`invariant: node ${node.id} life ${node.life.number} ends: ${text}`);
-      if (this.#isLiving(node)) this.#end(node.id, "crash");
+      if (this.#alive.get(node.id) === node) this.#end(node.id, "crash");
       return [];
     }
   }
 
-  #tokenAccepted(node: SimulatedNode): void {
-    const { input } = node;
-    node.tokens += 1;
-    if (input?.type !== "frame" || input.message.type !== "token") return;
-    this.observer.tokenAccepted(node.id, input.message);
-  }
-
-  #carryOut(node: SimulatedNode, output: RingOutput): void {
-    node.refused ||= output.type === "queue" && output.state === "full";
-    if (output.type === "token-accepted") this.#tokenAccepted(node);
-    switch (output.type) {
-      case "multicast":
-        this.#multicast(node, output.message, output.full);
-        break;
-      case "unicast":
-        this.#unicast(node, output.to, output.message);
-        break;
-      case "arm":
-        this.#arm(node, output.timer, output.afterMs);
-        break;
-      case "disarm":
-        node.timers.delete(output.timer);
-        break;
-      case "persist": {
-        const { ringSeq } = output;
-        const at = this.now + this.random.between(1, this.persistMsMax);
-        this.#events.add(at, { type: "persisted", on: node, ringSeq });
-        break;
-      }
-      default:
-        this.#record(node, output);
+  /** What shows at once, and not only when the main thread hears of it. */
+  #see(node: SimulatedNode, input: RingInput, output: RingOutput): void {
+    if (output.type === "queue" && output.state === "full") node.refused = true;
+    // Also when it is alone and sends the commit token to itself.
+    if (output.type === "unicast" && output.message.type === "commit") {
+      this.#recordObligations(node, output.message);
+    }
+    if (output.type === "token-accepted" && input.type === "frame") {
+      const { message } = input;
+      if (message.type === "token") this.observer.tokenAccepted(node.id, message);
+    }
+    if (output.type === "configuration" && output.configuration.kind === "regular") {
+      this.observer.installed(node.id, node.ring.snapshot());
     }
   }
 
-  #record(node: SimulatedNode, output: RingOutput): void {
+  /** What the main thread hears. */
+  #onOutput(node: SimulatedNode, output: RingThreadOutput): void {
     const { events } = node.life;
     const at = this.now;
-    if (output.type === "suspended") {
-      events.push({ type: "suspended", at, reason: output.reason });
-    } else if (output.type === "configuration") {
-      const { configuration } = output;
-      events.push({ type: "configuration", at, configuration });
-      if (configuration.kind === "regular") {
-        this.observer.installed(node.id, node.ring.snapshot());
-        this.#greet(node, configuration);
+    switch (output.type) {
+      case "suspended":
+        events.push({ type: "suspended", at, reason: output.reason });
+        return;
+      case "configuration":
+        this.#onConfiguration(node, output.configuration);
+        return;
+      case "deliver":
+        this.#onDelivery(node, output);
+        return;
+      case "notice": {
+        const { text } = output.notice;
+        node.notices.push(text);
+        if (text.startsWith("entering gather")) events.push({ type: "gather", at, reason: text });
+        return;
       }
-    } else if (output.type === "deliver") {
-      const id = idOf(output.payload);
-      const ring = formatRing(output.ring);
-      events.push({ type: "deliver", at, id, ring, seq: output.seq, from: output.from });
-      this.#compare(id, output.payload);
-      const greets = this.#greetings.get(id);
-      if (greets !== undefined) this.#greeted(node, greets, output.from);
-    } else if (output.type === "notice") {
-      const { text } = output.notice;
-      node.notices.push(text);
-      if (text.startsWith("entering gather")) events.push({ type: "gather", at, reason: text });
+      case "heartbeat":
+        node.driver.input({ type: "heartbeat-answer", beat: output.beat });
+        return;
+      case "fatal":
+        this.observer.note(`fatal: node ${node.id} life ${node.life.number}`);
+        return;
+      default:
+        return;
     }
+  }
+
+  #onConfiguration(node: SimulatedNode, configuration: RingConfiguration): void {
+    node.life.events.push({ type: "configuration", at: this.now, configuration });
+    if (configuration.kind === "regular") this.#greet(node, configuration);
+  }
+
+  #onDelivery(
+    node: SimulatedNode,
+    delivery: Extract<RingThreadOutput, { readonly type: "deliver" }>,
+  ): void {
+    const id = idOf(delivery.payload);
+    const ring = formatRing(delivery.ring);
+    const { seq, from } = delivery;
+    node.life.events.push({ type: "deliver", at: this.now, id, ring, seq, from });
+    this.#compare(id, delivery.payload);
+    const greets = this.#greetings.get(id);
+    if (greets !== undefined) this.#greeted(node, greets, from);
   }
 
   #spring(id: number): void {
@@ -530,32 +460,8 @@ export class RingSimulation {
     const { current } = node;
     if (current === null || !sameRing(current.ring, ring)) return;
     node.greeted.add(from);
-    if (node.greeted.size === current.members.length) this.#feed(node, { type: "sync-done", ring });
-  }
-
-  #arm(node: SimulatedNode, timer: RingTimer, afterMs: number): void {
-    this.#generation += 1;
-    const generation = this.#generation;
-    node.timers.set(timer, generation);
-    this.#events.add(this.now + afterMs, { type: "timer", on: node, timer, generation });
-  }
-
-  #multicast(node: SimulatedNode, message: RingMessage, full: boolean): void {
-    if (message.type === "join") node.life.events.push({ type: "join-sent", at: this.now });
-    const frame = this.#seal(node, message);
-    for (const other of this.#alive.values()) {
-      if (other !== node) this.#carry(node, other, { frame, message, full });
-    }
-    this.#echo(node, frame);
-  }
-
-  #unicast(node: SimulatedNode, to: NodeId, message: RingMessage): void {
-    if (message.type === "token") this.observer.tokenSent(message.rtr.length);
-    if (message.type === "commit") this.#recordObligations(node, message);
-    const frame = this.#seal(node, message);
-    const other = this.#alive.get(to);
-    if (other === node) this.#echo(node, frame);
-    else if (other !== undefined) this.#carry(node, other, { frame, message, full: false });
+    if (node.greeted.size === current.members.length)
+      node.driver.input({ type: "sync-done", ring });
   }
 
   #recordObligations(node: SimulatedNode, commit: CommitMessage): void {
@@ -565,30 +471,7 @@ export class RingSimulation {
     node.life.events.push({ type: "obliged", at: this.now, ring, nodes: state.obliged });
   }
 
-  #echo(node: SimulatedNode, frame: SealedFrame): void {
-    this.#receive(node, frame);
-  }
-
-  #seal(node: SimulatedNode, message: RingMessage): SealedFrame {
-    const { id: from, incarnation } = node;
-    const bytes = encodeMessage(message);
-    this.observer.frameSent(bytes.length);
-    return { from, incarnation, kind: frameKinds[message.type], bytes };
-  }
-
-  #carry(
-    from: SimulatedNode,
-    to: SimulatedNode,
-    packet: { readonly frame: SealedFrame; readonly message: RingMessage; readonly full: boolean },
-  ): void {
-    this.packets += 1;
-    const bytes = packet.full ? 1500 - 28 : packet.frame.bytes.length + 46;
-    for (const delay of this.network.arrivals(from.id, to.id, { ...packet, bytes })) {
-      this.#events.add(this.now + delay, { type: "frame", to, frame: packet.frame });
-    }
-  }
-
-  #observe(): void {
+  #look(): void {
     this.observer.look([...this.#alive.values()].map((node) => node.ring.snapshot()));
   }
 

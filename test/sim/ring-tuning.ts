@@ -1,6 +1,9 @@
 /** Timers and limits of simulated rings. */
 import type { RingOptions } from "../../src/membership/ring-events.ts";
+import type { NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import type { RingThreadOptions } from "../../src/ring-thread/ring-port.ts";
+import { sampleConf } from "./sample-conf.ts";
 
 export type Tuning = Partial<
   Omit<RingOptions, "self" | "incarnation" | "nodes" | "ringSeqStart" | "ringSeqDurable" | "wallMs">
@@ -23,3 +26,26 @@ export const tuningDefaults = {
   chunkRoomBytes: 1362,
   configHash: 7,
 };
+
+/** What a simulated ring thread is started with. */
+export function ringOptionsOf(
+  self: NodeId,
+  nodes: readonly NodeId[],
+  tuning: Tuning = {},
+): RingThreadOptions {
+  const { name, clusterId, totem, fencing } = sampleConf();
+  const { configHash, ...timers } = { ...tuningDefaults, ...tuning };
+  return {
+    clusterName: name,
+    clusterId,
+    self,
+    nodes: nodes.map((id) => ({ id, address: `20.0.20.${id}` })),
+    totem: { ...totem, ...timers },
+    configHash,
+    stateDirectory: "/var/lib/clusterd",
+    leaseMs: fencing.leaseMs,
+    safeWaitMs: fencing.safeWaitMs,
+    realtime: false,
+    nativeCalls: false,
+  };
+}

@@ -27,6 +27,7 @@ export class VirtualLan {
   readonly network: RingNetwork;
   readonly #time: Timeline;
   readonly #stations = new Map<number, Station>();
+  readonly #recordings = new Map<number, Uint8Array[]>();
   /** Every datagram put on the wire, for counting. */
   datagrams = 0;
   /** Called with each message on the wire. */
@@ -45,9 +46,22 @@ export class VirtualLan {
     this.#stations.delete(place);
   }
 
+  /** The datagrams that the machine there sends from now on. */
+  record(place: number): readonly Uint8Array[] {
+    const recorded: Uint8Array[] = [];
+    this.#recordings.set(place, recorded);
+    return recorded;
+  }
+
+  /** The machine receives a datagram as if the other one had sent it to all. */
+  inject(to: number, from: string, datagram: Uint8Array): void {
+    this.#stations.get(to)?.receive(datagram, from, true);
+  }
+
   /** `to` null: to all others. */
   send(from: Station, to: string | null, datagram: Uint8Array): void {
     const message = this.network.filter === null && this.onMessage === null ? null : read(datagram);
+    this.#recordings.get(from.place)?.push(datagram);
     if (message !== null) this.onMessage?.(from.place, message, datagram.length);
     for (const receiver of this.#receivers(from, to)) {
       this.datagrams += 1;

@@ -5,12 +5,14 @@
 
 import { nextLife, type RingRecord } from "../../src/io/files/ring-record.ts";
 import { plainCiphers } from "../../src/io/frames/frame-cipher.ts";
-import type { Store, StoreProblem } from "../../src/io/ports.ts";
+import type { Store, StoredLife, StoreProblem } from "../../src/io/ports.ts";
 import { Ring } from "../../src/membership/ring.ts";
 import type { RingOptions } from "../../src/membership/ring-events.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";
+import type { Ms } from "../../src/model/time.ts";
 import { assembleRing, ownAddress } from "../../src/ring-thread/ring-assembly.ts";
+import type { RingDriver } from "../../src/ring-thread/ring-driver.ts";
 import type { RingMachine } from "../../src/ring-thread/ring-driver-parts.ts";
 import type { RingThreadOptions } from "../../src/ring-thread/ring-port.ts";
 import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
@@ -33,33 +35,45 @@ export type VirtualRingParts = {
   readonly store: VirtualStore;
   /** Tells processes of one incarnation from each other. */
   readonly instance: number;
-  readonly onOutputs: OnOutputs;
   readonly makeRing?: (options: RingOptions) => RingMachine;
 };
 
-export function startVirtualRing(parts: VirtualRingParts): RingThread {
-  const { options, place, time, process, lan, store, instance, onOutputs } = parts;
+/** What runs in the thread. */
+export type VirtualRing = {
+  readonly thread: VirtualThread;
+  readonly driver: RingDriver;
+  readonly life: StoredLife;
+};
+
+/** `post`: what the ring thread says to the main thread. */
+export function assembleVirtualRing(parts: VirtualRingParts, post: OnOutputs): VirtualRing {
+  const { options, place, process, lan, store, instance } = parts;
   const { makeRing = (given: RingOptions) => new Ring(given) } = parts;
   const thread = process.startThread(passMs);
   const { clock } = thread;
   const life = store.begin(clock.wallMs());
-  let killed = false;
-  const driver = assembleRing(
+  const transport = new VirtualTransport({
+    ...{ lan, place, thread, address: ownAddress(options) },
+    onDatagram: (...datagram) => driver.datagram(...datagram),
+  });
+  const driver: RingDriver = assembleRing(
     { options, life, wallMs: clock.wallMs(), ciphers: plainCiphers(), instance },
     {
-      clock,
-      transport: new VirtualTransport({
-        ...{ lan, place, thread, address: ownAddress(options) },
-        onDatagram: (...datagram) => driver.datagram(...datagram),
-      }),
+      ...{ clock, transport, makeRing, post },
       store: store.of(thread),
-      makeRing,
-      post: (batch) => {
-        time.after(0, () => process.enter(() => killed || onOutputs(batch)));
-      },
       onEnd: () => thread.end(),
     },
   );
+  return { thread, driver, life };
+}
+
+/** The main thread's end, too. */
+export function startVirtualRing(parts: VirtualRingParts, onOutputs: OnOutputs): RingThread {
+  const { place, time, process, lan } = parts;
+  let killed = false;
+  const { thread, driver } = assembleVirtualRing(parts, (batch) => {
+    time.after(0, () => process.enter(() => killed || onOutputs(batch)));
+  });
   const call = (act: () => void) => time.after(0, () => thread.enter(act));
   call(() => driver.start("default"));
   return {
@@ -90,7 +104,7 @@ export class VirtualStore {
     this.record = options.record;
   }
 
-  begin(wallMs: Parameters<typeof nextLife>[1]): NonNullable<ReturnType<typeof nextLife>> {
+  begin(wallMs: Ms): StoredLife {
     const life = nextLife(this.record, wallMs);
     if (life === null) throw new Error("no life follows");
     const { incarnation, ringSeqDurable: ringSeq } = life;

@@ -21,10 +21,14 @@ export class VirtualTime implements Timeline {
     this.#calls.add(this.#nowMs + Math.max(0, delayMs), call);
   }
 
-  /** Runs everything due until `untilMs`; returns the number of calls made. */
-  runUntil(untilMs: number): number {
+  /**
+   * Runs everything due until `untilMs`, but at most `callsMax` calls, and then the time is that of
+   * the last one; returns the number of calls made.
+   */
+  runUntil(untilMs: number, callsMax: number = Number.POSITIVE_INFINITY): number {
     let calls = 0;
     while (this.#calls.nextAt <= untilMs) {
+      if (calls >= callsMax) return calls;
       const next = this.#calls.take();
       if (next === null) break;
       this.#nowMs = next.at;
@@ -55,37 +59,5 @@ export class DriftingClock implements Timeline {
 
   after(delayMs: number, call: () => void): void {
     this.#time.after(delayMs / this.rate, call);
-  }
-}
-
-/** Timers by name over virtual time, with the guarantee of the real ones. */
-export class VirtualTimers<Name extends string> {
-  readonly #time: Timeline;
-  readonly #fire: (timer: Name) => void;
-  readonly #generations = new Map<Name, number>();
-  #generation = 0;
-
-  constructor(time: Timeline, fire: (timer: Name) => void) {
-    this.#time = time;
-    this.#fire = fire;
-  }
-
-  arm(timer: Name, afterMs: number): void {
-    this.#generation += 1;
-    const generation = this.#generation;
-    this.#generations.set(timer, generation);
-    this.#time.after(afterMs, () => {
-      if (this.#generations.get(timer) !== generation) return;
-      this.#generations.delete(timer);
-      this.#fire(timer);
-    });
-  }
-
-  disarm(timer: Name): void {
-    this.#generations.delete(timer);
-  }
-
-  disarmAll(): void {
-    this.#generations.clear();
   }
 }
