@@ -9,12 +9,18 @@ import { FileStore } from "../../src/io/files/file-store.ts";
 import { lockInstance } from "../../src/io/files/instance-lock.ts";
 import { ringSeqLease } from "../../src/io/files/ring-record.ts";
 import { ms } from "../../src/model/time.ts";
+import { storeContract } from "./store.contract.ts";
 
 async function directory(t: Test): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "clusterd-store-"));
   t.teardown(() => rm(path, { recursive: true, force: true }));
   return path;
 }
+
+storeContract("files", async (t) => {
+  const path = await directory(t);
+  return { next: () => new FileStore(path), wait: async (asked) => await asked };
+});
 
 test("the first life starts its ring sequences at the wall clock, and says so", async (t) => {
   const store = new FileStore(join(await directory(t), "state"));

@@ -5,14 +5,14 @@ import {
   type UdpTransportOptions,
 } from "../../src/io/network/udp-transport.ts";
 import type { SystemCalls } from "../../src/io/system-calls.ts";
+import { type HeardDatagram, transportContract } from "./transport.contract.ts";
 import { transportModes } from "./transport-modes.ts";
 import { until } from "./waiting.ts";
 
 const group = "239.192.6.148";
-const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"] as const;
 
-type Received = { readonly text: string; readonly from: string };
-type Station = { readonly transport: UdpTransport; readonly received: Received[] };
+type Station = { readonly transport: UdpTransport; readonly received: HeardDatagram[] };
 
 /** Far from the default port, and different in each test process. */
 let port = 20_000 + (process.pid % 10_000) * 4;
@@ -28,9 +28,9 @@ async function station(
 ): Promise<Station> {
   const options = { ownAddress, port, delivery: delivery(type) };
   const transport = new UdpTransport(options, calls);
-  const received: Received[] = [];
-  const opened = await transport.open((bytes, from) => {
-    received.push({ text: Buffer.from(bytes).toString(), from });
+  const received: HeardDatagram[] = [];
+  const opened = await transport.open((bytes, from, byGroup) => {
+    received.push({ text: Buffer.from(bytes).toString(), from, byGroup });
   });
   if (!opened.ok) throw new Error(JSON.stringify(opened.problem));
   return { transport, received };
@@ -47,27 +47,15 @@ for (const [mode, calls] of transportModes) {
       return Promise.all(addresses.map((address) => station(address, type, calls)));
     };
 
-    test(`${type} ${mode}: a multicast reaches all others whole`, async (t) => {
-      const all = await stations();
-      all[0]?.transport.multicast(frame("head", "body", "tag"));
-      all[0]?.transport.flush();
-      for (const { received } of all.slice(1)) {
-        await until("the multicast arrives", () => received.length > 0);
-        t.same(received, [{ text: "headbodytag", from: "127.0.0.1" }]);
-      }
-      await Promise.all(all.map(({ transport }) => transport.close()));
-    });
-
-    test(`${type} ${mode}: a unicast reaches its target only`, async (t) => {
-      const all = await stations();
-      all[0]?.transport.unicast("127.0.0.3", frame("token"));
-      all[1]?.transport.unicast("127.0.0.3", frame("token"));
-      const target = all[2]?.received ?? [];
-      await until("both arrive", () => target.length === 2);
-      t.same(target.map(({ from }) => from).sort(), ["127.0.0.1", "127.0.0.2"]);
-      t.same(all[1]?.received, []);
-      t.match(all[0]?.transport.counters(), { "frames-sent": 1 });
-      await Promise.all(all.map(({ transport }) => transport.close()));
+    transportContract(`${type} ${mode}`, async () => {
+      port += 1;
+      const bench = async (address: string) => {
+        const { transport, received: heard } = await station(address, type, calls);
+        return { transport, address, heard };
+      };
+      const [one, two, three] = addresses;
+      const stations = [await bench(one), await bench(two), await bench(three)] as const;
+      return { stations, until, group: type === "udp" };
     });
 
     test(`${type} ${mode}: what was multicast comes before the unicast after it`, async (t) => {

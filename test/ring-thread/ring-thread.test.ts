@@ -18,6 +18,7 @@ import type {
 } from "../../src/ring-thread/ring-port.ts";
 import { type RingThread, startRingThread } from "../../src/ring-thread/ring-thread-start.ts";
 import { until } from "../io/waiting.ts";
+import { ringThreadContract } from "./ring-thread.contract.ts";
 
 function nodeId(value: number): NodeId {
   const id = parseNodeId(value);
@@ -169,6 +170,11 @@ for (const transport of ["udp", "udpu"] as const) {
     t.equal(status?.drops["authentication"], 0);
   });
 }
+
+ringThreadContract("real", async (t) => {
+  port += 1;
+  return { start: (node) => station(t, node), until };
+});
 
 test("proofs of membership come, rise, and are older than now", async (t) => {
   const [first] = await cluster(t);

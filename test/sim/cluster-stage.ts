@@ -86,9 +86,9 @@ export class ClusterStage {
 
   /**
    * A copy of the node's machine is started beside it, of the owner of the service more often than
-   * of others; half of the time the original is cut off with what it runs. One at a time, and on
-   * the side of the others: with an original on each side both could have a majority, which no
-   * node can know.
+   * of others; half of the time the original is cut off with what it runs, and then the daemons of
+   * all others may start anew, which have not heard it. One at a time, and on the side of the
+   * others: with an original on each side both could have a majority, which no node can know.
    */
   copyMachine(otherwise: number, service: string): void {
     const { cluster, random, time } = this.#parts;
@@ -98,7 +98,10 @@ export class ClusterStage {
     const [owner = otherwise] = cluster.runningOn(service);
     const node =
       random.chance(0.7) && cluster.nodes.some((one) => one === owner) ? owner : otherwise;
-    if (random.chance(0.5)) this.isolate(node);
+    if (random.chance(0.5)) {
+      this.isolate(node);
+      if (random.chance(0.3)) this.#restartOthers(node);
+    }
     const startedMs = random.between(0, 5000);
     this.later(startedMs, () => cluster.clone(node));
     const endsMs = startedMs + random.between(500, 40_000);
@@ -108,6 +111,15 @@ export class ClusterStage {
     time.after(aloneMs, () => {
       this.#copying = ends !== "copy";
     });
+  }
+
+  #restartOthers(node: number): void {
+    const { cluster, random } = this.#parts;
+    for (const other of cluster.nodes) {
+      if (other === node) continue;
+      cluster.killDaemon(other);
+      this.later(random.between(100, 1000), () => this.boot(other));
+    }
   }
 
   boot(node: number): void {
