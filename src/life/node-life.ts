@@ -146,7 +146,8 @@ export class NodeLife {
   }
 
   #onRing(output: RingThreadOutput): void {
-    if (this.#ended && output.type !== "stopped" && output.type !== "fatal") return;
+    // LIFE1.
+    if (this.#ended) return;
     switch (output.type) {
       case "started":
         this.#begin(output.incarnation);

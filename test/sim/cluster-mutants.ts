@@ -6,6 +6,7 @@
 import { type Mutant, mutant, since } from "./bug-hunt.ts";
 import { blindLeaseSeedMin } from "./lease-schedule.ts";
 import { blindServiceSeedMin } from "./service-schedule.ts";
+import { shellMutants } from "./shell-mutants.ts";
 
 const leaseMutants: readonly Mutant[] = [
   mutant("lease", "the lease counts from the token's return", [
@@ -60,23 +61,6 @@ const leaseMutants: readonly Mutant[] = [
 ];
 
 /** Of the loop. */
-const loopMutants: readonly Mutant[] = [
-  mutant("lease", "what a step puts out is performed in another order", [
-    {
-      file: "loop/step-loop.js",
-      find: "of this.#parts.step(input))",
-      replace: "of [...this.#parts.step(input)].reverse())",
-    },
-  ]),
-  mutant("ring", "an input is stepped in the middle of another one", [
-    {
-      file: "loop/step-loop.js",
-      find: "if (this.#running || this.#held || this.#ended)",
-      replace: "if (this.#held || this.#ended)",
-    },
-  ]),
-];
-
 const blindLeaseMutants = since(
   blindLeaseSeedMin,
   mutant("lease", "a look that failed counts as clean", [
@@ -379,7 +363,7 @@ const cloneMutants: readonly Mutant[] = [
 
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
-  ...loopMutants,
+  ...shellMutants,
   ...blindLeaseMutants,
   ...blindServiceMutants,
   ...serviceMutants,
