@@ -45,18 +45,26 @@ function heard(station: ThreadStation): readonly string[] {
   return of(station, "deliver").map(({ payload }) => Buffer.from(payload).toString());
 }
 
-export function ringThreadContract(name: string, open: (t: Test) => Promise<ThreadBench>): void {
-  const pair = async (t: Test) => {
-    const bench = await open(t);
-    const [one, two] = [await bench.start(1), await bench.start(2)];
-    await bench.until("both are in one ring", () =>
-      [one, two].every((station) => membersOf(station) === "1 2"),
-    );
-    return { one, two, ...bench };
-  };
+type Opener = (t: Test) => Promise<ThreadBench>;
 
+/** Two nodes in one ring. */
+async function pair(t: Test, open: Opener) {
+  const bench = await open(t);
+  const [one, two] = [await bench.start(1), await bench.start(2)];
+  await bench.until("both are in one ring", () =>
+    [one, two].every((station) => membersOf(station) === "1 2"),
+  );
+  return { one, two, ...bench };
+}
+
+export function ringThreadContract(name: string, open: Opener): void {
+  course(name, open);
+  ends(name, open);
+}
+
+function course(name: string, open: Opener): void {
   test(`${name}: the first output is "started", and rings begin with a regular one`, async (t) => {
-    const { one, two } = await pair(t);
+    const { one, two } = await pair(t, open);
     for (const station of [one, two]) {
       t.equal(station.outputs.find(({ type }) => type !== "notice")?.type, "started");
       t.equal(of(station, "started").length, 1);
@@ -71,7 +79,7 @@ export function ringThreadContract(name: string, open: (t: Test) => Promise<Thre
   });
 
   test(`${name}: messages come to all in one order, the sender included`, async (t) => {
-    const { one, two, until } = await pair(t);
+    const { one, two, until } = await pair(t, open);
     for (let index = 0; index < 20; index += 1) {
       say(one, `one ${index}`);
       say(two, `two ${index}`);
@@ -89,7 +97,7 @@ export function ringThreadContract(name: string, open: (t: Test) => Promise<Thre
   });
 
   test(`${name}: leases come from the ring that is told, and rise`, async (t) => {
-    const { one, until } = await pair(t);
+    const { one, until } = await pair(t, open);
     const ring = () => of(one, "configuration").at(-1)?.configuration.ring;
     const leases = () => of(one, "lease").filter(({ lease }) => lease.ring.seq === ring()?.seq);
     await until("two leases", () => leases().length >= 2);
@@ -99,9 +107,11 @@ export function ringThreadContract(name: string, open: (t: Test) => Promise<Thre
       [...starts].sort((a, b) => a - b),
     );
   });
+}
 
+function ends(name: string, open: Opener): void {
   test(`${name}: after "leave" comes "stopped", and nothing follows it`, async (t) => {
-    const { one, two, until } = await pair(t);
+    const { one, two, until } = await pair(t, open);
     two.thread.post({ type: "leave" });
     await until("it has stopped", () => two.outputs.at(-1)?.type === "stopped");
     two.thread.post({ type: "leave" });
@@ -113,7 +123,7 @@ export function ringThreadContract(name: string, open: (t: Test) => Promise<Thre
   });
 
   test(`${name}: a thread that was killed says nothing more`, async (t) => {
-    const { one, two, until } = await pair(t);
+    const { one, two, until } = await pair(t, open);
     await two.thread.kill();
     const said = two.outputs.length;
     say(one, "after the end");
