@@ -77,9 +77,6 @@ const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
   ["src/daemon/operator-backend.ts", "daemon.ts has no room for the orders of operators"],
   ["src/membership/deaf-nodes.ts", "ring.ts has no room for what operators are told"],
   ["src/membership/ring-snapshot.ts", "ring.ts has no room for the figures of the status"],
-  ["src/node/fence-effects.ts", "is for the fence domain what table-effects.ts is for the table"],
-  ["src/node/node-timers.ts", "cluster-node.ts has no room for the list of its timers"],
-  ["src/node/replica-effects.ts", "performs what replica-work.ts only shares out over steps"],
 ]);
 
 const isGenerated = (path: string): boolean => /\/ring-codec\.(?:d\.ts|js)$/.test(path);

@@ -1,5 +1,6 @@
 /**
- * The hash FNV-1a of 32 bits: quick and the same everywhere; no protection from an adversary.
+ * The hash FNV-1a of 32 bits, and a rolling digest of two of them. Both are quick and the same on
+ * every machine; neither protects from an adversary, so frames are authenticated elsewhere.
  * Source: Fowler, Noll and Vo; RFC 9923.
  */
 
@@ -14,4 +15,20 @@ export function fnvStep(hash: number, unit: number): number {
 /** Of the bytes of the text in UTF-8; unsigned. */
 export function fnvHash(text: string): number {
   return Buffer.from(text).reduce(fnvStep, fnvOffset);
+}
+
+/** The digest has two lanes of 32 bits, with different offsets. */
+const offsets = [fnvOffset, 0x9e3779b9] as const;
+
+/** The digest of a sequence after `text` was appended to one with the digest `previous`. */
+export function extendDigest(previous: string, text: string): string {
+  return offsets.map((offset) => lane(offset, `${previous}\n${text}`)).join("");
+}
+
+function lane(offset: number, text: string): string {
+  let hash = offset;
+  for (let index = 0; index < text.length; index++) {
+    hash = fnvStep(hash, text.charCodeAt(index));
+  }
+  return hash.toString(16).padStart(8, "0");
 }

@@ -1,39 +1,40 @@
 /**
- * One node of the cluster: hands each machine's outputs to the next one, and performs nothing.
+ * One node of the cluster: the machines of the core put together. It passes each input to the
+ * machine that it concerns, and the outputs of one machine to the next one. Whether it takes part
+ * in a history is the state of the state exchange: see the diagram in state-exchange.ts.
  * Tested in: test/services/rgmanager.test.ts, test/scripts/transcripts.test.ts
  * N1  No service is started without a lease that the guard knows.
  * N2  A node whose history ended takes a new life and proves itself clean before it is ready.
- *
- *   apart ──regular configuration──► exchanging ──all spoke, quorate──► active
- *     ▲                                 │  └─somebody lacks the state─► transferring ──► active
- *     └──────────── inquorate ──────────┘
  */
 import type { ClusterConf } from "../model/conf.ts";
-import { type NodeId, type ServiceName, sameRing } from "../model/ids.ts";
-import { assertNever, invariant } from "../model/outcome.ts";
+import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
 import { Quorum } from "../quorum/quorum.ts";
-import type { LocalInput } from "../services/local/local-events.ts";
-import { concludeExchange, type ExchangeResult, type Hello } from "../services/table/table-sync.ts";
-import type { CarriedOver } from "./carried-over.ts";
-import { type Configuration, Configurations } from "./configurations.ts";
-import { type Configured, StateExchange } from "./exchange.ts";
+import type { ServiceTable } from "../services/table/service-table.ts";
+import { concludeExchange, type Hello } from "../services/table/table-sync.ts";
+import { Configurations } from "./configurations.ts";
 import { FencingProgress } from "./fencing-progress.ts";
-import { LeaseClock } from "./lease-clock.ts";
-import { LeaseTimer } from "./lease-timer.ts";
+import { LastHeard } from "./last-heard.ts";
+import { LeaseClock, LeaseTimer } from "./lease-clock.ts";
+import { LossOfQuorum } from "./loss-of-quorum.ts";
 import { MembershipAnnouncements } from "./membership-announcements.ts";
 import { MessageReader } from "./message-check.ts";
-import type { NodeIdentity, NodeInput, NodeOutput, NodeSurroundings, Now } from "./node-events.ts";
+import type {
+  CarriedOver,
+  NodeIdentity,
+  NodeInput,
+  NodeOutput,
+  NodeStart,
+  NodeTimer,
+  Now,
+  OperatorOrder,
+} from "./node-events.ts";
 import { NodeServices } from "./node-services.ts";
-import { fireTimer, type TimedParts } from "./node-timers.ts";
-import { type OrderedParts, passOrder } from "./operator-orders.ts";
 import { Outbox } from "./outbox.ts";
 import { QuorumVoting } from "./quorum-voting.ts";
 import { type Ordered, Replica } from "./replica.ts";
-import { ReplicaWork, usualWorkMax } from "./replica-work.ts";
-import { RetryTick } from "./retry-tick.ts";
-import { SafeWaitStart } from "./safe-wait-start.ts";
-import { Standing } from "./standing.ts";
-import { ArrivedSnapshot, composeHello, composeSnapshot, type Snapshot } from "./transfer.ts";
+import { ReplicaPerformer, RetryTick, usualWorkMax } from "./replica-performer.ts";
+import { composeHello, composeSnapshot, type Snapshot, StateExchange } from "./state-exchange.ts";
 import { Unfencing } from "./unfencing.ts";
 
 export class ClusterNode {
@@ -43,59 +44,50 @@ export class ClusterNode {
   readonly fencingProgress = new FencingProgress();
   readonly unfencing: Unfencing;
   readonly #outbox = new Outbox();
-  readonly #own: NodeServices;
+  readonly #services: NodeServices;
   readonly #voting: QuorumVoting;
   readonly #configurations: Configurations;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
-  readonly #signs: SafeWaitStart;
-  readonly #presence: MembershipAnnouncements;
-  readonly #standing: Standing;
-  readonly #work: ReplicaWork;
+  readonly #lastHeard: LastHeard;
+  readonly #exchange: StateExchange;
+  readonly #announcements: MembershipAnnouncements;
+  readonly #lossOfQuorum: LossOfQuorum;
+  readonly #performer: ReplicaPerformer;
   readonly #reader: MessageReader;
-  readonly #timed: TimedParts & OrderedParts;
-  #phase: "apart" | "exchanging" | "transferring" | "active" = "apart";
-  #suspended = true;
-  #exchange: StateExchange | null = null;
-  #accepted: readonly NodeId[] = [];
-  /** Waits until its configurations can be read. */
-  #snapshot: ArrivedSnapshot | null = null;
 
-  constructor(conf: ClusterConf, identity: NodeIdentity, surroundings: NodeSurroundings) {
-    const { read, workMax, carried = null, nothingLeft = false } = surroundings;
-    const { configHash: hash, configText: text } = identity;
-    this.#configurations = new Configurations({ conf, hash, text }, read);
+  constructor(conf: ClusterConf, identity: NodeIdentity, start: NodeStart) {
+    const { read, workMax = usualWorkMax, carried = null, nothingLeft = false } = start;
+    const { self, configHash: hash, configText: text } = identity;
+    const outbox = this.#outbox;
     this.identity = identity;
-    this.#reader = new MessageReader(conf, this.#outbox);
+    this.#configurations = new Configurations({ conf, hash, text }, read);
+    this.#reader = new MessageReader(conf, outbox);
     this.quorum = new Quorum(conf.quorum, conf.nodes, carried?.memory ?? null);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
-    const services = carried?.configHash === hash ? carried.services : null;
-    const held = { outbox: this.#outbox, lease: this.lease, carried: services };
-    this.#own = new NodeServices(conf, identity, held);
-    this.#voting = new QuorumVoting(conf, identity, { outbox: this.#outbox, quorum: this.quorum });
-    this.unfencing = new Unfencing(conf, identity.self, this.#outbox);
-    const stepOwn = (input: LocalInput) => this.#stepOwn(input);
-    const shared = { outbox: this.#outbox, own: this.#own, voting: this.#voting, stepOwn };
-    const announced = { ...shared, unfencing: this.unfencing };
-    const presence = new MembershipAnnouncements(identity.self, announced);
-    const replica = new Replica(this.#configurations, identity.self);
-    this.#presence = presence;
+    this.#leaseTimer = new LeaseTimer(this.lease, outbox);
+    this.#tick = new RetryTick(self, outbox);
+    this.#lastHeard = new LastHeard(conf.fencing, identity, start.remembered);
+    this.#exchange = new StateExchange(self, this.#lastHeard);
+    this.unfencing = new Unfencing(conf, self, outbox);
+    const carriedServices = carried?.configHash === hash ? carried.services : null;
+    const held = { outbox, lease: this.lease, carried: carriedServices };
+    const services = new NodeServices(conf, identity, held);
+    const voting = new QuorumVoting(conf, identity, { outbox, quorum: this.quorum });
+    const replica = new Replica(this.#configurations, self);
+    this.#services = services;
+    this.#voting = voting;
     this.#replica = replica;
-    const found = { carriesOn: services !== null, nothingLeft };
-    this.#standing = new Standing({ ...shared, presence, replica }, found);
-    this.#leaseTimer = new LeaseTimer(this.lease, this.#outbox);
-    this.#tick = new RetryTick(identity.self, this.#outbox);
-    this.#signs = new SafeWaitStart(conf.fencing, identity, surroundings.remembered);
-    const due = { lease: this.#leaseTimer, tick: this.#tick, poll: () => this.#poll() };
-    this.#timed = { ...announced, ...due, replica };
-    const parts = {
-      ...{ self: identity.self, fencingProgress: this.fencingProgress, presence },
-      ...shared,
-      configurations: this.#configurations,
-      settle: (to: Configuration, clean: readonly ServiceName[]) => this.#settle(to, clean),
-    };
-    this.#work = new ReplicaWork(this.#replica, parts, workMax ?? usualWorkMax);
+    const { unfencing, fencingProgress } = this;
+    const announcing = { outbox, services, voting, unfencing, replica };
+    const announcements = new MembershipAnnouncements(self, announcing);
+    this.#announcements = announcements;
+    const ending = { outbox, services, announcements, replica };
+    const found = { carriesOn: carriedServices !== null, nothingLeft };
+    this.#lossOfQuorum = new LossOfQuorum(ending, found);
+    const performing = { ...ending, configurations: this.#configurations, fencingProgress };
+    this.#performer = new ReplicaPerformer(self, performing, workMax);
   }
 
   /** In force on this node. */
@@ -103,54 +95,59 @@ export class ClusterNode {
     return this.#configurations.settled.conf;
   }
 
-  /** Readers' view; nothing outside decides by it. */
+  /** What may be read of this node; nothing outside decides by it. */
   get snapshot() {
-    const active = this.#phase === "active";
     return {
       self: this.identity.self,
-      phase: this.#phase,
-      ring: this.#exchange?.ring ?? null,
-      members: active ? this.#accepted : (this.#exchange?.members ?? []),
-      table: active ? this.#replica.table : null,
+      phase: this.#exchange.phase,
+      ring: this.#exchange.ring,
+      members: this.#exchange.members,
+      table: this.#table,
       /** Nothing of what is ordered is half done. */
       complete: !this.#replica.busy,
       fence: this.#replica.fence,
       history: this.#replica.history,
-      life: this.#own.life,
-      clean: this.#own.clean,
+      life: this.#services.life,
+      clean: this.#services.clean,
       refusal: this.#voting.refusal,
-      agents: this.#own.agents,
+      agents: this.#services.agents,
       refused: this.#reader.refused,
     };
   }
 
   /** What goes on in the next life of this process. */
   carryOver(): CarriedOver {
-    if (this.#exchange?.open === true) this.quorum.doubt(this.#exchange.place);
-    return this.#standing.carryOver(this.#configurations.settled.hash, this.quorum.memory);
+    const { doubtful } = this.#exchange;
+    if (doubtful !== null) this.quorum.doubt(doubtful);
+    return this.#lossOfQuorum.carryOver(this.#configurations.settled.hash, this.quorum.memory);
   }
 
   step(input: NodeInput, now: Now): readonly NodeOutput[] {
     this.#outbox.begin(now);
     if (this.lease.takeEnd(now.boottimeMs)) this.#onLeaseEnd();
-    this.#work.prepareFor(input);
+    this.#performer.prepareFor(input);
     this.#take(input);
-    const complete = this.#work.goOn();
-    const table = this.#phase === "active" ? this.#replica.table : null;
+    const complete = this.#performer.goOn();
+    const table = this.#table;
     this.unfencing.adjust({ active: table !== null, remembers: this.#replica.history !== null });
-    this.#leaseTimer.adjust(this.#own.atLeaseEnd);
+    this.#leaseTimer.adjust(this.#services.atLeaseEnd);
     if (complete) {
-      this.#presence.announce(table, this.#replica.fence, this.#exchange?.ring.seq ?? 0);
+      this.#announcements.announce(table, this.#exchange.ring?.seq ?? 0);
       this.#tick.adjust(table);
     }
     return this.#outbox.take();
   }
 
+  /** Null while this node takes part in no history. */
+  get #table(): ServiceTable | null {
+    return this.#exchange.active ? this.#replica.table : null;
+  }
+
   #take(input: NodeInput): void {
     switch (input.type) {
       case "begin":
-        this.#standing.begin();
-        this.#own.armPoll(this.conf);
+        this.#lossOfQuorum.begin();
+        this.#services.armPoll(this.conf);
         break;
       case "configuration":
         this.#onConfiguration(input);
@@ -159,46 +156,38 @@ export class ClusterNode {
         this.#onDeliver(input.from, input.payload);
         break;
       case "continue":
-        this.#stepOwn(input);
-        this.#own.runDeferred();
+        this.#announcements.stepServices(input);
+        this.#services.runDeferred();
         break;
       case "suspended":
-        this.#suspended = true;
+        this.#exchange.suspend();
         break;
       case "lease":
-        this.lease.renew(input, this.#phase === "active" ? (this.#exchange?.ring ?? null) : null);
+        this.lease.renew(input, this.#exchange.active ? this.#exchange.ring : null);
         this.#leaseTimer.renewed();
-        this.#own.runDeferred();
+        this.#services.runDeferred();
+        break;
+      case "guarded":
+        this.lease.guard(input.untilMs, input.atEnd);
+        this.#services.runDeferred();
         break;
       case "timer":
-        fireTimer(input.timer, this.#timed, this.#outbox.wallSeconds);
+        this.#onTimer(input.timer);
         break;
       case "report":
-        this.#stepOwn({ type: "report", action: input.action, report: input.report });
+        this.#announcements.stepServices(input);
+        break;
+      case "check-now":
+        this.#announcements.stepServices({ ...input, frozen: this.#replica.frozen });
         break;
       case "fence-verdict":
         this.#replica.onVerdict(input, this.#outbox.wallSeconds);
         break;
-      case "request":
-      case "propose":
-      case "acknowledge":
-      case "kill":
-      case "quorum-order":
-      case "fenced-by-hand":
-        passOrder(input, this.#timed, this.snapshot.table === null ? null : this.#accepted);
-        break;
       case "unfence-verdict":
         this.unfencing.onVerdict(input);
         break;
-      case "guarded":
-        this.lease.guard(input.untilMs, input.atEnd);
-        this.#own.runDeferred();
-        break;
-      case "check-now":
-        this.#stepOwn({ ...input, frozen: this.#replica.frozen });
-        break;
       case "contested":
-        this.#presence.contested.hear(input.nodes);
+        this.#announcements.contested.hear(input.nodes);
         break;
       case "read-done":
         this.#onRead(input);
@@ -207,194 +196,204 @@ export class ClusterNode {
         this.#onShutdown(input.remove);
         break;
       default:
-        assertNever(input);
+        this.#onOrder(input);
     }
   }
 
-  #onConfiguration(input: Configured): void {
+  #onTimer(timer: NodeTimer): void {
+    switch (timer) {
+      case "lease":
+        this.#leaseTimer.fire();
+        return;
+      case "poll":
+        this.#services.armPoll(this.conf);
+        this.#announcements.stepServices({ type: "poll", frozen: this.#replica.frozen });
+        return;
+      case "tick":
+        this.#tick.fire();
+        return;
+      case "quorum-window":
+        this.#voting.onWindow();
+        return;
+      case "unfence":
+        this.unfencing.onTimer();
+        return;
+      default:
+        this.#replica.onFenceTimer(timer, this.#outbox.wallSeconds);
+    }
+  }
+
+  /** What users and operators of this node ask for. */
+  #onOrder(order: OperatorOrder): void {
+    const takesPart = this.#table !== null;
+    switch (order.type) {
+      case "request":
+      case "propose":
+        this.#services.request(order, this.#replica.history !== null);
+        return;
+      case "acknowledge":
+        this.#services.acknowledge(order, takesPart ? this.#replica.fence : null);
+        return;
+      case "kill":
+        this.#voting.kill(order, takesPart ? this.#exchange.members : []);
+        return;
+      case "quorum-order":
+        this.#voting.order(order, this.#replica.fence.view);
+        return;
+      case "fenced-by-hand":
+        if (this.#replica.history !== null) this.#services.fencedByHand(order);
+        return;
+      default:
+        assertNever(order);
+    }
+  }
+
+  #onConfiguration(input: Extract<NodeInput, { readonly type: "configuration" }>): void {
     if (input.configuration.kind === "transitional") {
       this.#replica.hold();
       return;
     }
-    this.#suspended = false;
     this.#voting.configurationChanged();
-    this.#beginExchange(new StateExchange(input, this.#signs));
+    this.#exchange.begin(input);
+    this.#sayHello(input.configuration.ring);
   }
 
-  #beginExchange(exchange: StateExchange): void {
-    this.#exchange = exchange;
-    this.#snapshot = null;
-    this.#phase = "exchanging";
-    const { self } = this.identity;
-    const speaker = { self, life: this.#own.life, replica: this.#replica, quorum: this.quorum };
-    const body = composeHello(exchange, speaker, this.#outbox.now.boottimeMs);
+  #sayHello(ring: RingId): void {
+    const [{ self }, { life }] = [this.identity, this.#services];
+    const speaker = { self, life, replica: this.#replica, quorum: this.quorum };
+    const heard = this.#lastHeard.report(this.#outbox.now.boottimeMs);
+    const body = composeHello(ring, speaker, heard);
     this.#outbox.submit("sync", { layer: "sync", body });
   }
 
   #onDeliver(from: NodeId, payload: unknown): void {
     const value = this.#reader.read(payload, from);
     if (value === null) return;
-    if (value.layer === "sync" || value.layer === "quorum") this.#work.finish();
-    if (value.layer === "sync") {
-      const exchange = this.#exchange;
-      if (exchange === null || !sameRing(value.body.ring, exchange.ring)) return;
-      if (value.body.type === "hello") this.#onHello(from, value.body);
-      else this.#onSnapshot(from, value.body);
-      return;
+    const { ring } = this.#exchange;
+    const active = this.#exchange.active && this.#replica.history !== null;
+    switch (value.layer) {
+      case "sync":
+        this.#performer.finish();
+        if (ring === null || !sameRing(value.body.ring, ring)) return;
+        if (value.body.type === "hello") this.#onHello(from, value.body);
+        else this.#onSnapshot(from, value.body);
+        return;
+      case "quorum": {
+        this.#performer.finish();
+        const applied = this.#voting.apply(value.body, active || this.#exchange.reading);
+        if (ring === null || applied !== "exchange-again") return;
+        if (this.#exchange.repeat()) this.#sayHello(ring);
+        return;
+      }
+      default:
+        if (active) this.#apply(value);
+        else this.#exchange.keep(value);
     }
-    const active = this.#phase === "active" && this.#replica.history !== null;
-    if (value.layer === "quorum") {
-      const applied = this.#voting.apply(value.body, active || this.#snapshot !== null);
-      const again = applied === "exchange-again" && this.#phase === "apart";
-      if (again && this.#exchange !== null) this.#beginExchange(this.#exchange.again());
-      return;
-    }
-    if (active) this.#apply(value);
-    else this.#snapshot?.keep(value);
   }
 
   #apply(message: Ordered): void {
     // Nothing is performed after the end of this node, to which its last message may come.
-    if (message.layer === "services" && message.body.type === "left") this.#work.finish();
+    if (message.layer === "services" && message.body.type === "left") this.#performer.finish();
     this.#replica.apply(message);
-    if (message.layer === "services") this.#own.onOwnFarewell(message.body);
-    this.#signs.machines.apply(message, this.#accepted);
+    if (message.layer === "services") this.#services.onOwnFarewell(message.body);
+    this.#lastHeard.apply(message, this.#exchange.members);
   }
 
   #onHello(from: NodeId, hello: Hello): void {
-    const hellos = this.#phase === "exchanging" ? this.#exchange?.collect(from, hello) : null;
-    if (hellos === null || hellos === undefined) return;
+    const hellos = this.#exchange.collect(from, hello);
+    if (hellos === null) return;
+    const { self } = this.identity;
     const result = concludeExchange(hellos);
     const verdict = this.#voting.judge(hellos, result);
-    if (!verdict.quorate || !result.accepted.includes(this.identity.self)) {
+    if (!verdict.quorate || !result.accepted.includes(self)) {
       this.#becomeInquorate();
       return;
     }
-    const goesOn = result.continuing.includes(this.identity.self);
-    if (!goesOn) this.#standing.beginAnew(this.#voting.missedNothing);
-    this.#proceed(result);
-  }
-
-  #proceed(result: ExchangeResult): void {
-    this.#exchange?.conclude(result);
+    if (!result.continuing.includes(self)) this.#lossOfQuorum.beginAnew(this.#voting.missedNothing);
+    this.#exchange.conclude(result);
     if (!result.snapshotNeeded) {
-      this.#activate(result);
-      return;
+      this.#activate();
+    } else if (result.authority === self) {
+      const body = composeSnapshot(hello.ring, this.#replica);
+      this.#outbox.submit("sync", { layer: "sync", body });
     }
-    this.#phase = "transferring";
-    if (result.authority !== this.identity.self) return;
-    const body = composeSnapshot(this.#exchange?.ring, this.#replica);
-    this.#outbox.submit("sync", { layer: "sync", body });
   }
 
   #onSnapshot(from: NodeId, body: Snapshot): void {
-    const result = this.#exchange?.result ?? null;
-    if (this.#phase !== "transferring" || result === null || from !== result.authority) return;
-    if (result.continuing.includes(this.identity.self)) {
-      this.#activate(result);
-      return;
-    }
-    this.#snapshot = new ArrivedSnapshot(body, this.#configurations.settled.hash);
-    for (const text of this.#snapshot.unread) this.#outbox.emit({ type: "read", text });
-    this.#takeSnapshot();
+    const received = this.#exchange.receive(from, body, this.#configurations.settled.hash);
+    if (received === "has-state") this.#activate();
+    if (received !== "read") return;
+    for (const text of this.#exchange.unread) this.#outbox.emit({ type: "read", text });
+    this.#adoptSnapshot();
   }
 
   /** What it takes to read the text is known: for a vote, or for a snapshot that waits. */
   #onRead({ text, objection }: Extract<NodeInput, { readonly type: "read-done" }>): void {
     const proposal = this.#configurations.takeProposal(text);
     if (proposal !== null) {
-      this.#own.vote(proposal.hash, this.#configurations.examine(proposal) ?? objection);
+      this.#services.vote(proposal.hash, this.#configurations.examine(proposal) ?? objection);
     }
-    this.#snapshot?.noteRead(text);
-    this.#takeSnapshot();
+    this.#exchange.noteRead(text);
+    this.#adoptSnapshot();
   }
 
-  #takeSnapshot(): void {
-    const snapshot = this.#snapshot;
-    if (snapshot === null || snapshot.unread.length > 0) return;
-    this.#snapshot = null;
-    const { body, later } = snapshot;
+  /** Where the snapshot is refused this node takes no part until the next configuration. */
+  #adoptSnapshot(): void {
+    const arrived = this.#exchange.takeSnapshot();
+    if (arrived === null) return;
+    const { snapshot, later, result } = arrived;
     const { settled } = this.#configurations;
-    const taken = this.#configurations.takeOver(body.configuration);
+    const taken = this.#configurations.takeOver(snapshot.configuration);
     if (!taken.ok) {
       this.#outbox.emit({ type: "killed", text: taken.problem });
       return;
     }
     if (taken.value !== settled) {
-      this.#settle(taken.value, []);
-      this.#stepOwn({ type: "clean-up" });
+      this.#performer.settle(taken.value, []);
+      this.#announcements.stepServices({ type: "clean-up" });
     }
-    const result = this.#exchange?.result ?? null;
-    invariant(result !== null, "a snapshot without an exchange");
-    if (result.winner !== null && !this.#replica.adopt(body)) {
-      // Until the next configuration this node takes no part.
+    if (result.winner !== null && !this.#replica.adopt(snapshot)) {
       this.#reader.refuse(result.authority, "its snapshot cannot be a state of this cluster");
       return;
     }
-    this.#activate(result);
+    this.#activate();
     for (const message of later) this.#apply(message);
   }
 
-  #settle(configuration: Configuration, clean: readonly ServiceName[]): void {
-    const { conf, hash, text } = configuration;
-    this.#configurations.settle({ conf, hash, text });
-    this.#outbox.emit({ type: "configuration", conf, hash, text });
-    this.#own.reconfigure(conf, clean);
-  }
-
-  #activate(result: ExchangeResult): void {
-    const exchange = this.#exchange;
-    invariant(exchange !== null, "activation without a ring");
-    const { ring } = exchange;
-    if (result.winner === null) this.#replica.begin(ring.seq, this.#voting.followed);
-    else this.#replica.continue(result.winner, ring.seq);
+  #activate(): void {
+    const { result, ring, first, lives, ...waits } = this.#exchange.activate();
     const { accepted, continuing, winner } = result;
-    const grown = winner === null || accepted.some((node) => !this.#accepted.includes(node));
-    this.#phase = "active";
-    this.#accepted = accepted;
+    if (winner === null) this.#replica.begin(ring.seq, this.#voting.followed);
+    else this.#replica.continue(winner, ring.seq);
     this.lease.confirm(ring);
     this.#replica.release();
-    this.#work.perform();
-    this.#signs.takePart(this.#outbox, winner === null);
-    const waits = exchange.waits(accepted, winner === null);
-    const view = { ringSeq: ring.seq, members: accepted, grown, ...waits };
-    const members = exchange.lives(accepted, continuing);
-    this.#replica.view(view, { members, continuing });
-    if (exchange.first) this.#outbox.emit({ type: "sync-done", ring });
+    this.#performer.perform();
+    const known = this.#lastHeard.takePart(winner === null);
+    if (known !== null) this.#outbox.emit({ type: "machines", known });
+    const view = { ringSeq: ring.seq, members: accepted, ...waits };
+    this.#replica.view(view, { members: lives, continuing });
+    if (first) this.#outbox.emit({ type: "sync-done", ring });
     this.#leaseTimer.renewed();
-    this.#own.runDeferred();
+    this.#services.runDeferred();
   }
 
   #becomeInquorate(): void {
-    this.#standing.endHistory("the configuration is inquorate");
-    this.#phase = "apart";
-    this.#snapshot = null;
-    this.#accepted = [];
+    this.#lossOfQuorum.endHistory("the configuration is inquorate");
+    const waiting = this.#exchange.becomeInquorate();
     this.#replica.stepFence({ type: "inquorate" });
-    this.#work.perform();
-    const waiting = this.#exchange?.first === true ? this.#exchange.ring : null;
+    this.#performer.perform();
     if (waiting !== null) this.#outbox.emit({ type: "sync-done", ring: waiting });
   }
 
   #onLeaseEnd(): void {
-    const ringGoesOn = this.#phase !== "apart" && !this.#suspended;
-    this.#phase = "apart";
-    this.#snapshot = null;
-    this.#standing.leaseEnded(ringGoesOn);
-  }
-
-  #poll(): void {
-    this.#own.armPoll(this.conf);
-    this.#stepOwn({ type: "poll", frozen: this.#replica.frozen });
+    const { ringGoesOn } = this.#exchange;
+    this.#exchange.end();
+    this.#lossOfQuorum.leaseEnded(ringGoesOn);
   }
 
   #onShutdown(remove: boolean): void {
-    if (!this.#presence.beginEnd(remove) || this.#replica.history !== null) return;
-    if (this.#own.mayRun) this.#stepOwn({ type: "clean-up" });
+    if (!this.#announcements.beginEnd(remove) || this.#replica.history !== null) return;
+    if (this.#services.mayRun) this.#announcements.stepServices({ type: "clean-up" });
     else this.#outbox.emit({ type: "leave" });
-  }
-
-  #stepOwn(input: LocalInput): void {
-    if (this.#own.step(input)) this.#presence.onClean(this.#replica.history !== null);
   }
 }

@@ -9,8 +9,8 @@
  * CHANGE4  The configuration in force here changes only with a history that goes on here.
  */
 import type { ClusterConf } from "../model/conf.ts";
+import { extendDigest } from "../model/fnv.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
-import { extendDigest } from "./digest.ts";
 
 /** A configuration with its identity and the text it was read from. */
 export type Configuration = {

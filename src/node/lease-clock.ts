@@ -1,17 +1,24 @@
 /**
- * The self-fencing lease of this node: until when it may run services.
- * Knows instants of the boot-time clock, so that suspend counts. Does not know what is running.
+ * The self-fencing lease of this node: the clock says until when it may run services, and the timer
+ * wakes the node at the end of the lease and tells the guard how long it lasts.
+ * All instants are those of the boot-time clock, so the lease also ends during a suspend.
  * Source: Gray and Cheriton 1989; sbd(8).
- * C1  Only evidence of the present quorate ring prolongs the lease; earlier evidence waits.
+ * Tested in: test/node/lease-clock.test.ts, test/node/watchdog-waits.test.ts
+ * C1  Only evidence of the present quorate ring prolongs the lease; evidence of a ring that is not
+ *     known to be quorate yet is kept until it is.
  * C2  The lease never gets shorter, and once it has ended only new evidence revives it.
- * C3  Something may be started only while whoever ends services from outside has confirmed a lease
- *     that still lasts: until then it may be killing, or not be there.
- * C4  What another node could run may be started only when the guard has confirmed, too, that it
- *     kills everything at the end of the lease.
+ * C3  Something may be started only while the guard has confirmed a lease that still lasts: without
+ *     that confirmation the guard may be killing services, or not be there.
+ * C4  A service that another node could run may be started only when the guard has also confirmed
+ *     that it kills everything at the end of the lease.
+ * LEASE3  One timer serves many renewals: when it fires it is armed again for what is left.
+ * LEASE4  The guard is told with every lease what it does at the end, and again when that changes.
  */
 
 import { type RingId, sameRing } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
+import { ms } from "../model/time.ts";
+import type { Outbox } from "./outbox.ts";
 
 export class LeaseClock {
   readonly #leaseMs: number;
@@ -73,5 +80,49 @@ export class LeaseClock {
     if (this.#endMs === null || nowMs < this.#endMs) return false;
     this.#endMs = null;
     return true;
+  }
+}
+
+/** Arms the timer of the lease and tells the guard of each renewal. */
+export class LeaseTimer {
+  readonly #lease: LeaseClock;
+  readonly #outbox: Outbox;
+  #armed = false;
+  #atEnd: LeaseEnd = "kill";
+
+  constructor(lease: LeaseClock, outbox: Outbox) {
+    this.#lease = lease;
+    this.#outbox = outbox;
+  }
+
+  /** The lease may last longer than before. */
+  renewed(): void {
+    const { endMs } = this.#lease;
+    if (endMs === null || !this.#held()) return;
+    if (!this.#armed) this.#arm();
+    this.#outbox.emit({ type: "lease", endMs, atEnd: this.#atEnd });
+  }
+
+  /** What the guard does when the lease ends. */
+  adjust(atEnd: LeaseEnd): void {
+    if (atEnd === this.#atEnd) return;
+    this.#atEnd = atEnd;
+    this.renewed();
+  }
+
+  /** The timer is over. */
+  fire(): void {
+    this.#armed = false;
+    if (this.#held()) this.#arm();
+  }
+
+  #held(): boolean {
+    return this.#lease.held(this.#outbox.now.boottimeMs);
+  }
+
+  #arm(): void {
+    this.#armed = true;
+    const afterMs = ms(Math.ceil(this.#lease.remainingMs(this.#outbox.now.boottimeMs)));
+    this.#outbox.emit({ type: "arm", timer: "lease", afterMs });
   }
 }

@@ -1,11 +1,11 @@
 /**
- * What no node can have meant: an ordered message in another node's name, about a node that is not
- * configured, or larger than what can travel on. It is refused before it becomes part of a history.
- * Knows the configured nodes, which never change while the cluster runs: so every member refuses
- * the same messages, and histories stay equal.
+ * Refuses ordered messages that no correct node can have sent, before they become part of a
+ * history: a message in another node's name, about a node that is not configured, or too large to
+ * be sent on.
+ * The check looks only at the configured nodes, which never change while the cluster runs. So every
+ * member refuses the same messages, and their histories stay equal.
  * Tested in: test/fuzz/onslaught.test.ts
  */
-
 import type { FenceMessage } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { incarnationMax, type NodeId } from "../model/ids.ts";
@@ -14,7 +14,7 @@ import { fitting } from "../model/shape.ts";
 import type { QuorumMessage } from "../quorum/quorum-messages.ts";
 import type { ServiceMessage } from "../services/table/service-messages.ts";
 import { travelling } from "./configurations.ts";
-import { type Envelope, envelope } from "./envelope.ts";
+import { type Envelope, envelope } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** Texts that become part of the replicated state, which has to fit one message. */
@@ -54,7 +54,6 @@ export class MessageReader {
 }
 
 /** Why the message is refused, in words; null: it is not. */
-
 function messageProblem(
   message: Envelope,
   from: NodeId,

@@ -3,6 +3,7 @@
  * Tested in: test/node/work-in-parts.test.ts
  */
 
+import { fenceMessage } from "../fencing/fence-messages.ts";
 import type { FenceOrder } from "../fencing/fence-round.ts";
 import type { RingConfiguration } from "../membership/ring-events.ts";
 import type { Acceptance } from "../model/acceptance.ts";
@@ -10,13 +11,16 @@ import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
+import type { QuorumMemory } from "../model/quorate-view.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
+import { either, literal, record, type Shaped } from "../model/shape.ts";
 import type { Ms } from "../model/time.ts";
-import type { QuorumChange } from "../quorum/quorum-messages.ts";
-import type { CarriedOver } from "./carried-over.ts";
+import { type QuorumChange, quorumMessage } from "../quorum/quorum-messages.ts";
+import type { LocalServices } from "../services/local/local-services.ts";
+import { serviceMessage } from "../services/table/service-messages.ts";
+import { hello, snapshot } from "../services/table/table-sync.ts";
 import type { ReadText } from "./configurations.ts";
-import type { Envelope } from "./envelope.ts";
 
 /** The three clocks at the moment of an input; see the clock port for what each is good for. */
 export type Now = {
@@ -44,6 +48,15 @@ export type UserRequest =
       readonly byDomain: boolean;
     }
   | { readonly operation: "lock" | "unlock" };
+
+/** An ordered message, tagged with the layer that owns it. */
+export const envelope = either(
+  record({ layer: literal("sync"), body: either(hello, snapshot) }),
+  record({ layer: literal("quorum"), body: quorumMessage }),
+  record({ layer: literal("fencing"), body: fenceMessage }),
+  record({ layer: literal("services"), body: serviceMessage }),
+);
+export type Envelope = Shaped<typeof envelope>;
 
 export type NodeInput =
   /** The daemon has started: clean up what an earlier life may have left. */
@@ -135,6 +148,20 @@ export type NodeInput =
   /** `remove`: for good, so that less votes are expected afterwards. */
   | { readonly type: "shutdown"; readonly remove: boolean };
 
+/** What users and operators of this node may ask for. */
+export type OperatorOrder = Extract<
+  NodeInput,
+  {
+    readonly type:
+      | "request"
+      | "propose"
+      | "acknowledge"
+      | "kill"
+      | "quorum-order"
+      | "fenced-by-hand";
+  }
+>;
+
 export type NodeOutput =
   /** Something is half done: the input of this name is to come once others had their turn. */
   | { readonly type: "continue" }
@@ -209,10 +236,20 @@ export type KnownMachine = { readonly node: NodeId; readonly machine: string };
 /** `atMs`: boot time; not later than that. */
 export type RememberedMachine = KnownMachine & { readonly atMs: number };
 
-export type NodeSurroundings = {
+/** What one life of the node hands to the next one of the same process. */
+export type CarriedOver = {
+  /** Null: nothing runs, or not only what is bound to this node. */
+  readonly services: LocalServices | null;
+  /** Hash of the configuration that they were made from. */
+  readonly configHash: string;
+  readonly memory: QuorumMemory;
+};
+
+/** What a node is given when its life begins. */
+export type NodeStart = {
   /** As this node reads a configuration's text at its start. */
   readonly read: ReadText;
-  /** How much is worked on in one step, unless as usual; see replica-work.ts. */
+  /** How much is worked on in one step, unless as usual; see replica-performer.ts. */
   readonly workMax?: number;
   /** What goes on from the life before; null: there was none. */
   readonly carried?: CarriedOver | null;

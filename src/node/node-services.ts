@@ -48,7 +48,7 @@ export class NodeServices {
   #floating: ReadonlySet<string> = new Set();
   readonly #requests = new Set<number>();
   #deferred: RunOutput[] = [];
-  #hurried = false;
+  #startsLeft = false;
   #lives = 0;
 
   /** `carried`: those of an earlier life with the same configuration. */
@@ -130,8 +130,8 @@ export class NodeServices {
   }
 
   /** Whether something waits for nothing but a step of its own: starts, or a clean-up. */
-  get hurried(): boolean {
-    return this.#hurried || this.#local.hurried;
+  get needsStep(): boolean {
+    return this.#startsLeft || this.#local.hurried;
   }
 
   /** An operation of the table; only those for this very life are begun. */
@@ -168,12 +168,12 @@ export class NodeServices {
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
-    this.#hurried = false;
+    this.#startsLeft = false;
     let begun = 0;
     for (const output of deferred) {
       const begins = !this.#mustWait(output);
       if (begins && begun === startsAtOnce) {
-        this.#hurried = true;
+        this.#startsLeft = true;
         this.#deferred.push(output);
         continue;
       }
@@ -274,7 +274,7 @@ export class NodeServices {
     this.#lives += 1;
     invariant(this.#lives < livesMax, "too many lives of one process");
     this.#deferred = [];
-    this.#hurried = false;
+    this.#startsLeft = false;
     this.step({ type: "new-life" });
     this.#outbox.notice("services", "warning", `services are stopped on this node: ${why}`);
     for (const number of this.#requests) {

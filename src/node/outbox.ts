@@ -3,8 +3,7 @@
  * Tested in: test/node/work-in-parts.test.ts
  */
 import type { LogPriority } from "../model/conf.ts";
-import type { Envelope } from "./envelope.ts";
-import type { NodeOutput, Now } from "./node-events.ts";
+import type { Envelope, NodeOutput, Now } from "./node-events.ts";
 
 export class Outbox {
   #now: Now = { monotonicMs: 0, boottimeMs: 0, wallMs: 0 };

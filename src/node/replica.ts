@@ -14,6 +14,7 @@ import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
 import { nodesIn } from "../fencing/victim-register.ts";
+import { extendDigest } from "../model/fnv.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { fitting } from "../model/shape.ts";
@@ -23,9 +24,7 @@ import { tableSnapshot } from "../services/table/table-snapshot.ts";
 import type { TableWork } from "../services/table/table-state.ts";
 import { freshHistory, type History } from "../services/table/table-sync.ts";
 import type { Configuration, Configurations } from "./configurations.ts";
-import { extendDigest } from "./digest.ts";
-import type { Envelope } from "./envelope.ts";
-import type { NodeInput } from "./node-events.ts";
+import type { Envelope, NodeInput } from "./node-events.ts";
 
 export type ReplicaOutput =
   | { readonly from: "table"; readonly output: TableOutput }

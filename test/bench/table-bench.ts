@@ -4,7 +4,7 @@
  * each time: the first run, in which every piece of code is new, is shown as it is, and of several
  * runs the best time of each step, in which neither the collector nor another process is counted.
  */
-import { usualWorkMax } from "../../src/node/replica-work.ts";
+import { usualWorkMax } from "../../src/node/replica-performer.ts";
 import { Cluster } from "../sim/cluster.ts";
 import type { ClusterOptions } from "../sim/cluster-options.ts";
 import { PerfectMembership } from "../sim/perfect-membership.ts";

@@ -4,7 +4,7 @@
  */
 import { test } from "tap";
 import { ms } from "../../src/model/time.ts";
-import { SafeWaitStart } from "../../src/node/safe-wait-start.ts";
+import { LastHeard } from "../../src/node/last-heard.ts";
 import type { Hello } from "../../src/services/table/table-sync.ts";
 import { Cluster, id } from "../sim/cluster.ts";
 import { judgeOwners } from "../sim/judges.ts";
@@ -35,17 +35,17 @@ function takeoverAfterMs(cluster: Cluster, owner: number): number {
 
 test("SIGNS1: who has not said that it has none may have a watchdog", async (t) => {
   const identity = { self: id(1), machine: "machine 1", watchdog: true };
-  const signs = new SafeWaitStart(sampleConf({ fencing: { watchdog } }).fencing, identity);
+  const heard = new LastHeard(sampleConf({ fencing: { watchdog } }).fencing, identity);
   const say = (has: boolean): void => {
     const words: Pick<Hello, "node" | "watchdog"> = { node: id(2), watchdog: has };
-    signs.note(words);
+    heard.note(words);
   };
-  t.equal(signs.waited(id(2), 5000), 5000 - (10_494 - 7464));
+  t.equal(heard.waited(id(2), 5000), 5000 - (10_494 - 7464));
   say(false);
-  t.equal(signs.waited(id(2), 5000), 5000);
+  t.equal(heard.waited(id(2), 5000), 5000);
   say(true);
-  t.equal(signs.waited(id(2), 5000), 1970);
-  const plain = new SafeWaitStart(sampleConf().fencing, { ...identity, watchdog: false });
+  t.equal(heard.waited(id(2), 5000), 1970);
+  const plain = new LastHeard(sampleConf().fencing, { ...identity, watchdog: false });
   t.equal(plain.waited(id(2), 5000), 5000, "in software mode there are none");
 });
 

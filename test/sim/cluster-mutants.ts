@@ -32,7 +32,7 @@ const leaseMutants: readonly Mutant[] = [
   ]),
   mutant("lease", "the safe wait begins with the first member that missed the lost one", [
     {
-      file: "node/exchange.js",
+      file: "node/last-heard.js",
       find: "Math.min(silence.get(node) ?? Number.POSITIVE_INFINITY, silentMs)",
       replace: "Math.max(silence.get(node) ?? 0, silentMs)",
     },
@@ -53,9 +53,9 @@ const leaseMutants: readonly Mutant[] = [
   ]),
   mutant("lease", "a daemon that starts takes for granted that a guard was done", [
     {
-      file: "node/standing.js",
-      find: 'stepOwn({ type: "clean-up", nothingLeft })',
-      replace: 'stepOwn({ type: "clean-up", nothingLeft: true })',
+      file: "node/loss-of-quorum.js",
+      find: '{ type: "clean-up", nothingLeft }',
+      replace: '{ type: "clean-up", nothingLeft: true }',
     },
   ]),
 ];
@@ -214,8 +214,8 @@ const serviceMutants: readonly Mutant[] = [
   ]),
   mutant("services", "nobody waits for the end of what is half done", [
     {
-      file: "node/replica-work.js",
-      find: "while (this.#replica.goOn(Number.POSITIVE_INFINITY) > 0)",
+      file: "node/replica-performer.js",
+      find: "while (replica.goOn(Number.POSITIVE_INFINITY) > 0)",
       replace: "while (false)",
     },
   ]),
@@ -224,16 +224,16 @@ const serviceMutants: readonly Mutant[] = [
 const outageMutants: readonly Mutant[] = [
   mutant("outage", "without quorum everything is stopped", [
     {
-      file: "node/standing.js",
+      file: "node/loss-of-quorum.js",
       find: 'ends ? "clean-up" : "stand-down"',
       replace: '"clean-up"',
     },
   ]),
   mutant("outage", "the end of the lease kills what is bound, too", [
     {
-      file: "node/standing.js",
-      find: "const kills = own.mayFloat;",
-      replace: "const kills = own.mayRun;",
+      file: "node/loss-of-quorum.js",
+      find: "const kills = services.mayFloat;",
+      replace: "const kills = services.mayRun;",
     },
   ]),
   mutant("outage", "the guard kills everything at the end of each lease", [
@@ -252,7 +252,7 @@ const outageMutants: readonly Mutant[] = [
   ]),
   mutant("outage", "what went on goes on, whoever was quorate meanwhile", [
     {
-      file: "node/standing.js",
+      file: "node/loss-of-quorum.js",
       find: "if (missedNothing || kept.length === 0)",
       replace: "if (true)",
     },
@@ -280,22 +280,22 @@ const outageMutants: readonly Mutant[] = [
   ]),
   mutant("outage", "a new life of the process remembers no quorum", [
     {
-      file: "node/standing.js",
+      file: "node/loss-of-quorum.js",
       find: "return { services, configHash, memory };",
       replace: "return { services, configHash, memory: { last: null, doubts: [] } };",
     },
   ]),
   mutant("outage", "every life that ends doubts the ring that it was in", [
     {
-      file: "node/exchange.js",
-      find: "return this.#hellos.size < this.members.length;",
-      replace: "return true;",
+      file: "node/state-exchange.js",
+      find: 'state.type === "none" || heardAll(state)',
+      replace: 'state.type === "none"',
     },
   ]),
   mutant("outage", "what goes on is lost with the life of its node", [
     {
-      file: "node/standing.js",
-      find: "own.mayFloat || !own.mayRun ? null : own.local",
+      file: "node/loss-of-quorum.js",
+      find: "mayFloat || !mayRun ? null : local",
       replace: "null",
     },
   ]),
@@ -325,14 +325,14 @@ const cloneMutants: readonly Mutant[] = [
   ...since(
     10_300,
     mutant("clones", "what is stored of the others ends with the first history", [
-      { file: "node/machines.js", find: "of anew ? this.#stored : []", replace: "of []" },
+      { file: "node/last-heard.js", find: "of fresh ? this.#stored : []", replace: "of []" },
     ]),
   ),
   ...since(
     10_300,
     mutant("clones", "where the others were is forgotten at every start", [
       {
-        file: "node/machines.js",
+        file: "node/last-heard.js",
         find: "claims.push({ node, machine, ms, stored: true });",
         replace: ";",
       },
@@ -354,7 +354,7 @@ const cloneMutants: readonly Mutant[] = [
   ]),
   mutant("clones", "a machine that was copied is the same machine", [
     {
-      file: "node/machines.js",
+      file: "node/last-heard.js",
       find: "claim.machine === machine",
       replace: "true",
     },

@@ -1,9 +1,9 @@
 /**
- * What becomes of the services of this node when its history ends, or its lease.
- * Does not know rings or votes.
+ * What happens to the services of this node when its history ends, or its lease, and what of them
+ * an earlier life has left when a life begins.
  * Source: rgmanager rg_state.c: rg_inquorate stops everything.
- * Deviation: a service that no other node may run, and that holds nothing another one could hold,
- * goes on (bound): stopping it would protect nothing.
+ * Deviation: a service goes on if it is bound, that is, no other node may run it and it holds
+ * nothing that another node could hold: stopping it would protect nothing.
  * Tested in: test/node/guarded-starts.test.ts, test/services/loss-of-quorum.test.ts
  * N3  At the end of the lease everything is killed, also what is bound: the work of a service that
  *     floats may live in its processes. Only a node that is sure of having nothing that floats
@@ -13,98 +13,96 @@
  *     configured to float, what is bound to other nodes counts instead.
  */
 import type { QuorumMemory } from "../model/quorate-view.ts";
-import type { LocalInput } from "../services/local/local-events.ts";
-import type { CarriedOver } from "./carried-over.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
+import type { CarriedOver } from "./node-events.ts";
 import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
 
-export type StandingParts = {
+type Parts = {
   readonly outbox: Outbox;
-  readonly own: NodeServices;
-  readonly presence: MembershipAnnouncements;
+  readonly services: NodeServices;
+  readonly announcements: MembershipAnnouncements;
   readonly replica: Replica;
-  readonly stepOwn: (input: LocalInput) => void;
 };
 
 /** What earlier lives have left on this machine. */
-export type FoundAtStart = {
-  /** Of a life of this process: services that go on. */
+type FoundAtStart = {
+  /** Services of an earlier life of this process go on. */
   readonly carriesOn: boolean;
-  /** It was verified. */
+  /** It was verified that nothing of any service is left. */
   readonly nothingLeft: boolean;
 };
 
-export class Standing {
-  readonly #parts: StandingParts;
+export class LossOfQuorum {
+  readonly #parts: Parts;
   readonly #found: FoundAtStart;
 
-  constructor(parts: StandingParts, found: FoundAtStart) {
+  constructor(parts: Parts, found: FoundAtStart) {
     this.#parts = parts;
     this.#found = found;
   }
 
   /** The life begins: what an earlier one may have left is stopped, or goes on. */
   begin(): void {
-    const { stepOwn } = this.#parts;
+    const { announcements } = this.#parts;
     const { carriesOn, nothingLeft } = this.#found;
     if (!carriesOn) {
-      stepOwn({ type: "clean-up", nothingLeft });
+      announcements.stepServices({ type: "clean-up", nothingLeft });
       return;
     }
-    stepOwn({ type: "new-life" });
-    stepOwn({ type: "stand-down" });
-    this.#tellKept();
+    announcements.stepServices({ type: "new-life" });
+    announcements.stepServices({ type: "stand-down" });
+    this.#announceKept();
   }
 
-  /** The replicated state is void: stop what floats, and begin a new life. */
+  /** The replicated state is void: what floats is stopped, and a new life begins. */
   endHistory(why: string): void {
-    const { replica, outbox, own, presence, stepOwn } = this.#parts;
+    const { replica, outbox, services, announcements } = this.#parts;
     if (!replica.end()) return;
     outbox.emit({ type: "stand-down" });
-    if (own.endLife(why)) presence.beginAnew("its histories have ended too often");
-    const ends = presence.ending === "shutdown";
-    if (own.mayRun) {
-      stepOwn({ type: ends ? "clean-up" : "stand-down" });
-      this.#tellKept();
+    if (services.endLife(why)) announcements.beginAnew("its histories have ended too often");
+    const ends = announcements.ending === "shutdown";
+    if (services.mayRun) {
+      announcements.stepServices({ type: ends ? "clean-up" : "stand-down" });
+      this.#announceKept();
     } else if (ends) outbox.emit({ type: "leave" });
   }
 
-  /** The history that goes on is not this node's, or a new one begins. */
+  /** The history that goes on is not the one of this node, or a new one begins. */
   beginAnew(missedNothing: boolean): void {
-    const { outbox, own, stepOwn } = this.#parts;
+    const { outbox, services, announcements } = this.#parts;
     this.endHistory("the others went on without it");
-    const { kept } = own;
+    const { kept } = services;
     if (missedNothing || kept.length === 0) return;
     const why = "services may have been at work without this node, what went on here may be stale";
     outbox.notice("services", "warning", `${kept.join(", ")}: stopped: ${why}`);
-    stepOwn({ type: "clean-up" });
+    announcements.stepServices({ type: "clean-up" });
   }
 
-  /** `ringGoesOn`: the others still see this node. */
+  /** `ringGoesOn`: the other members still see this node. */
   leaseEnded(ringGoesOn: boolean): void {
-    const { replica, outbox, own, presence, stepOwn } = this.#parts;
+    const { outbox, services, announcements } = this.#parts;
     const why = "the lease has ended: this node could not prove quorate membership in time";
-    const kills = own.mayFloat;
+    const kills = services.mayFloat;
     this.endHistory(why);
     // The ring still knows the life that has ended; only a new one can take part again.
-    if (ringGoesOn) presence.beginAnew("the lease ended although the ring went on");
+    if (ringGoesOn) announcements.beginAnew("the lease ended although the ring went on");
     if (kills) {
       outbox.notice("fencing", "alert", `${why}; everything of the services is killed`);
-      stepOwn({ type: "kill" });
-    } else if (ringGoesOn && own.clean) presence.onClean(replica.history !== null);
+      announcements.stepServices({ type: "kill" });
+    } else if (ringGoesOn && services.clean) announcements.onClean();
   }
 
-  /** For the next life of this process. */
+  /** What the next life of this process takes over. */
   carryOver(configHash: string, memory: QuorumMemory): CarriedOver {
-    const { own } = this.#parts;
-    const services = own.mayFloat || !own.mayRun ? null : own.local;
+    const { mayFloat, mayRun, local } = this.#parts.services;
+    const services = mayFloat || !mayRun ? null : local;
     return { services, configHash, memory };
   }
 
-  #tellKept(): void {
-    const { kept } = this.#parts.own;
+  #announceKept(): void {
+    const { kept } = this.#parts.services;
     if (kept.length === 0) return;
     const text = `without quorum there goes on what no other node may run: ${kept.join(", ")}`;
     this.#parts.outbox.notice("services", "notice", text);
