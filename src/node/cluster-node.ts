@@ -363,7 +363,7 @@ export class ClusterNode {
   #activate(): void {
     const { result, ring, first, lives, ...waits } = this.#exchange.activate();
     const { accepted, continuing, winner } = result;
-    if (winner === null) this.#replica.begin(ring.seq, this.#voting.followed);
+    if (winner === null) this.#replica.begin(ring.seq, this.#voting.lastRingAtWork);
     else this.#replica.continue(winner, ring.seq);
     this.lease.confirm(ring);
     this.#replica.release();

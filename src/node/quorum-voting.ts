@@ -14,7 +14,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { done, type RequestOutcome, refused } from "../model/request-outcome.ts";
-import { lastAtWork, missedNothing } from "../quorum/last-quorate.ts";
+import { lastRingAtWork, missedNothing } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
 import type { ExchangeResult, Hello } from "../services/table/table-sync.ts";
@@ -41,7 +41,7 @@ export class QuorumVoting {
   /** By the last verdict: nothing that floats can have been at work without this node. */
   missedNothing = false;
   /** By the last verdict: the last quorate ring in which anything can have been at work. */
-  followed: number | null = null;
+  lastRingAtWork: number | null = null;
   /** Why the others do not count this node; null: they do, or there are none. */
   refusal: string | null = null;
 
@@ -115,7 +115,7 @@ export class QuorumVoting {
     this.#judged = ring === null ? null : { ring, accepted };
     this.#tell(() => this.#quorum.step(counted, ring?.seq ?? 0));
     const afterMs = this.#conf.quorum.lastManStandingMs;
-    if (afterMs !== null && this.#quorum.standing !== null) {
+    if (afterMs !== null && this.#quorum.lastManStandingVotes !== null) {
       this.#outbox.emit({ type: "arm", timer: "quorum-window", afterMs });
     }
     return this.#quorum.snapshot();
@@ -123,14 +123,14 @@ export class QuorumVoting {
 
   #compareMemories(counted: readonly Hello[], { winner, continuing }: ExchangeResult): void {
     const { nodes } = this.#conf;
-    const goingOn = winner === null ? null : { holders: continuing, workedIn: winner.workedIn };
-    this.followed = lastAtWork(counted, nodes);
-    this.missedNothing = missedNothing(this.#self, counted, { nodes, goingOn });
+    const continued = winner === null ? null : { holders: continuing, workedIn: winner.workedIn };
+    this.lastRingAtWork = lastRingAtWork(counted, nodes);
+    this.missedNothing = missedNothing(this.#self, counted, { nodes, continued });
   }
 
   /** The window of last_man_standing has passed since the last change of the members. */
   onWindow(): void {
-    const expected = this.#quorum.standing;
+    const expected = this.#quorum.lastManStandingVotes;
     const judged = this.#judged;
     if (expected === null || judged === null || judged.accepted[0] !== this.#self) return;
     const change = { type: "expected", expected } as const;

@@ -314,7 +314,7 @@ export function composeHello(
     configHash: hash,
     configFixed: fixedDigest(conf),
     history: replica.testimony,
-    ...quorum.voice(self, replica.history !== null),
+    ...quorum.report(self, replica.history !== null),
     ...heard,
   };
 }

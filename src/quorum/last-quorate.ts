@@ -1,19 +1,24 @@
 /**
- * The last quorate membership that nodes remember, and whether what they miss of it may go on as a
- * quorate part of its own. Pure functions of remembered and present nodes.
+ * The last quorate membership that the nodes of a component remember: whether the nodes that the
+ * component lacks of it may be quorate elsewhere, and whether anything can have been at work
+ * without a node. Pure functions of what nodes remember and who is present.
  * Source: Jajodia and Mutchler 1990 (dynamic linear voting); votequorum(5): auto_tie_breaker.
- * Deviation: votequorum counts all who are present, also those that were outside. A quorum that was
- * lowered, or a tie that was decided, must be outvoted by those who took part in it.
- * V1  Of two parts that follow one view, at most one goes on.
- * V2  A member of the last quorate membership that was at work is told from one that others went
- *     on without.
- * V3  What a node has kept cannot be stale while nothing that floats has been at work without it:
- *     any later quorate membership in which it was has a member in the majority that says no.
+ * Deviation: votequorum counts all nodes that are present, also those that were not in the last
+ * quorate membership. Here a quorum that was lowered, or a tie that was decided, must be outvoted
+ * by nodes that took part in that membership.
+ * V1  Of two components that remember the same membership, at most one is quorate.
+ * V2  A member of the last quorate membership in which services were at work is told from a node
+ *     without which others went on.
+ * V3  What a node has kept is not stale if nothing that floats has been at work without it since.
+ *     A later quorate membership in which something was has a member in the majority that says so.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { DoubtfulRing, QuorateView } from "../model/quorate-view.ts";
 
-/** The most recent one, with whatever any of its members may go by; null: nobody remembers any. */
+/**
+ * The most recent view that any node remembers; null: none does. Its members may remember different
+ * terms, so it has the lowest and the highest figures of them, and all their demands.
+ */
 export function latestView(views: readonly (QuorateView | null)[]): QuorateView | null {
   const ring = Math.max(...views.map((view) => view?.ring ?? -1));
   const latest = views.flatMap((view) => (view?.ring === ring ? [view] : []));
@@ -30,26 +35,30 @@ export function latestView(views: readonly (QuorateView | null)[]): QuorateView 
 }
 
 /**
- * The node whose part wins a tie. `view` null: nobody remembers, or nodes that start alone could
- * remember something else; then it is the most preferred of all.
+ * The node whose component wins a tie: the most preferred member of the view. `view` is null where
+ * nobody remembers one, or where nodes that start alone could remember another one; then it is the
+ * most preferred node of all.
  */
 export function tieNode(order: readonly NodeId[], view: QuorateView | null): NodeId | null {
   if (view === null) return order[0] ?? null;
   return order.find((node) => view.members.some((member) => member.node === node)) ?? null;
 }
 
-/** A part of the nodes, of which some remember the view. */
-export type Side = {
-  /** Those present who took part and know it: who has restarted may have helped others since. */
+/** The nodes that are present, as far as they matter for a view. */
+export type Component = {
+  /**
+   * Present members of the view that remember it. A member that has restarted since does not count:
+   * it may have helped other members to a quorum meanwhile.
+   */
   readonly remembering: ReadonlySet<NodeId>;
-  /** All votes that are not present, of the view or not. */
+  /** The votes of all nodes that are not present, whether they were in the view or not. */
   readonly votesAbsent: number;
   readonly tie: NodeId | null;
 };
 
-/** Whether others than this majority might be quorate by the terms of the view. */
-export function goesOnElsewhere(view: QuorateView, side: Side): boolean {
-  const { remembering, votesAbsent, tie } = side;
+/** Whether nodes outside of this majority might be quorate by the terms of the view. */
+export function mayBeQuorateElsewhere(view: QuorateView, component: Component): boolean {
+  const { remembering, votesAbsent, tie } = component;
   if (votesAbsent === 0) return false;
   if (view.demands.some((demand) => votesIn(demand.members, remembering) < demand.quorum)) {
     return true;
@@ -60,8 +69,8 @@ export function goesOnElsewhere(view: QuorateView, side: Side): boolean {
   return tieGone && unopposed && votesAbsent >= Math.floor(view.expected / 2);
 }
 
-/** Whether a part that has exactly half of the votes, and the tie's node, is the one to go on. */
-export function winsTie(view: QuorateView, { remembering, tie }: Side): boolean {
+/** Whether a component with exactly half of the votes wins the tie, and may be quorate. */
+export function winsTie(view: QuorateView, { remembering, tie }: Component): boolean {
   if (tie === null || !remembering.has(tie)) return false;
   if (votesGone(view, remembering) >= view.quorum) return false;
   return view.demands.every(({ members }) => {
@@ -70,93 +79,105 @@ export function winsTie(view: QuorateView, { remembering, tie }: Side): boolean 
   });
 }
 
-export type Voice = {
+/** What a member says of the past in the state exchange. */
+export type MemberReport = {
   readonly node: NodeId;
   readonly votes: number;
   /** The last quorate membership that it remembers; null: it has restarted. */
   readonly last: Pick<QuorateView, "ring"> | null;
   readonly doubts: readonly DoubtfulRing[];
-  /** Null: nothing is remembered, or it was voided. */
+  /** The history that it remembers; null: it remembers none, or its history has ended. */
   readonly history: { readonly workedIn: number | null } | null;
 };
 
 type Voter = { readonly id: NodeId; readonly votes: number };
 
 /**
- * The last quorate ring in which anything can have been at work: more than half of all votes were
- * in no later one, as they remember it. Null: that many do not remember; who has restarted does
- * not. A later one has one of them as a member. It has not come to the end of the state exchange
- * there, though whatever it receives it delivers: so nothing that was ordered after the exchange
- * was ever safe, and nobody has acted on it, whatever else of its members remember it.
+ * The last quorate ring in which anything can have been at work: nodes with more than half of all
+ * votes remember no later one. Null: too few nodes remember; a node that has restarted does not.
+ * Any later quorate ring has one of these nodes as a member. That node did not come to the end of
+ * the state exchange in the later ring, although it delivers whatever it receives. So nothing that
+ * was ordered after the exchange was ever safe, and no member has acted on it.
  */
-export function lastAtWork(voices: readonly Voice[], nodes: readonly Voter[]): number | null {
-  const rings = voices.flatMap(({ last }) => last?.ring ?? []).toSorted((a, b) => a - b);
+export function lastRingAtWork(
+  reports: readonly MemberReport[],
+  nodes: readonly Voter[],
+): number | null {
+  const rings = reports.flatMap(({ last }) => last?.ring ?? []).toSorted((a, b) => a - b);
   const found = rings.find((ring) => {
-    const witnesses = upTo(ring, voices);
-    if (!isMajority(witnesses, voices, nodes)) return false;
+    const witnesses = withoutLaterThan(ring, reports);
+    if (!isMajority(witnesses, reports, nodes)) return false;
     const doubts = witnesses.flatMap((one) => one.doubts.filter((doubt) => doubt.ring > ring));
-    return doubts.every((doubt) => nothingWorkedIn(doubt, voices, ring));
+    return doubts.every((doubt) => nothingWorkedIn(doubt, reports, ring));
   });
   return found ?? null;
 }
 
-function upTo(ring: number, voices: readonly Voice[]): readonly Voice[] {
-  return voices.filter(({ last }) => last !== null && last.ring <= ring);
+function withoutLaterThan(ring: number, reports: readonly MemberReport[]): readonly MemberReport[] {
+  return reports.filter(({ last }) => last !== null && last.ring <= ring);
 }
 
 /**
- * Whoever doubts has received it may be everything, and delivered nothing. Another member has
- * delivered what it received, and did not come to the end of the exchange; or all who could have
- * acted are here, and say that nothing has been at work since.
+ * Whether nothing was at work in a ring that some nodes doubt. A node that doubts a ring may have
+ * received everything and delivered nothing. So another member is needed that delivered what it
+ * received and did not come to the end of the exchange; or all members that could have acted are
+ * here, and say that nothing has been at work since.
  */
-function nothingWorkedIn(doubt: DoubtfulRing, voices: readonly Voice[], since: number): boolean {
-  const doubts = (voice: Voice) => voice.doubts.some(({ ring }) => ring === doubt.ring);
-  const members = voices.filter(({ node }) => doubt.members.includes(node));
-  const witnesses = upTo(since, members);
-  if (witnesses.some((voice) => !doubts(voice))) return true;
+function nothingWorkedIn(
+  doubt: DoubtfulRing,
+  reports: readonly MemberReport[],
+  since: number,
+): boolean {
+  const doubts = (report: MemberReport) => report.doubts.some(({ ring }) => ring === doubt.ring);
+  const members = reports.filter(({ node }) => doubt.members.includes(node));
+  const witnesses = withoutLaterThan(since, members);
+  if (witnesses.some((report) => !doubts(report))) return true;
   if (members.length < doubt.members.length) return false;
-  return members.every((voice) => {
-    const workedIn = voice.history?.workedIn ?? null;
-    return witnesses.includes(voice) || (workedIn !== null && workedIn <= since);
+  return members.every((report) => {
+    const workedIn = report.history?.workedIn ?? null;
+    return witnesses.includes(report) || (workedIn !== null && workedIn <= since);
   });
 }
 
-/** The history that goes on, as its holders have it. */
-export type GoingOn = {
+/** The history that goes on. */
+export type ContinuedHistory = {
   readonly holders: readonly NodeId[];
   /** The last quorate ring in which services may have been at work. */
   readonly workedIn: number | null;
 };
 
 /**
- * Whether nothing that floats can have been at work without the node: nobody has been quorate since
- * it was, to the end of an exchange, or those who were, a majority that is still there, have seen
- * nothing of the kind (V3).
+ * Whether nothing that floats can have been at work without the node (V3): nobody has come to the
+ * end of an exchange as a quorate member since it was one; or the nodes that have are present, are
+ * a majority, and have seen nothing of the kind.
  */
 export function missedNothing(
   node: NodeId,
-  voices: readonly Voice[],
-  { nodes, goingOn }: { readonly nodes: readonly Voter[]; readonly goingOn: GoingOn | null },
+  reports: readonly MemberReport[],
+  {
+    nodes,
+    continued,
+  }: { readonly nodes: readonly Voter[]; readonly continued: ContinuedHistory | null },
 ): boolean {
-  const ring = voices.find((voice) => voice.node === node)?.last?.ring;
+  const ring = reports.find((report) => report.node === node)?.last?.ring;
   if (ring === undefined) return false;
-  const workedIn = lastAtWork(voices, nodes);
+  const workedIn = lastRingAtWork(reports, nodes);
   if (workedIn !== null && workedIn <= ring) return true;
-  if (goingOn === null || goingOn.workedIn === null || ring < goingOn.workedIn) return false;
-  const knowing = voices.filter((voice) => goingOn.holders.includes(voice.node));
-  return isMajority(knowing, voices, nodes);
+  if (continued === null || continued.workedIn === null || ring < continued.workedIn) return false;
+  const knowing = reports.filter((report) => continued.holders.includes(report.node));
+  return isMajority(knowing, reports, nodes);
 }
 
-/** Of all votes; those who are there say how many are theirs. */
+/** Of all votes; nodes that are present say how many votes they have. */
 function isMajority(
-  some: readonly Voice[],
-  voices: readonly Voice[],
+  some: readonly MemberReport[],
+  reports: readonly MemberReport[],
   nodes: readonly Voter[],
 ): boolean {
   const votes = new Map(nodes.map((one) => [one.id, one.votes]));
-  for (const voice of voices) votes.set(voice.node, voice.votes);
+  for (const report of reports) votes.set(report.node, report.votes);
   const all = [...votes.values()].reduce((sum, each) => sum + each, 0);
-  return 2 * some.reduce((sum, voice) => sum + voice.votes, 0) > all;
+  return 2 * some.reduce((sum, report) => sum + report.votes, 0) > all;
 }
 
 function votesGone({ members }: QuorateView, remembering: ReadonlySet<NodeId>): number {

@@ -1,13 +1,13 @@
 /**
- * The quorum engine: from the members of a configuration to quorate or inquorate, and why.
- * Does not know rings, services, fencing; members arrive after their state exchange.
+ * The quorum engine: it decides from the reports that the members give in a state exchange whether
+ * they are quorate, and says why. Does not know services and fencing.
  * Source: cman commands.c: set_quorate; votequorum(5): wait_for_all, auto_tie_breaker,
  * last_man_standing.
- * Deviation: whoever was in a quorate membership remembers it, see last-quorate.ts.
+ * Deviation: a node remembers the last quorate membership it was in; see last-quorate.ts.
  * Q1  Two components of one configuration never both reach quorum, unless two_node says so.
- * Q2  The quorum in force never decreases by members leaving, unless they leave to be removed, last
- *     man standing has waited for its window, or an operator says so.
- * Q3  A verdict is a function of the voices: all who exchanged them come to the same one.
+ * Q2  The quorum in force never decreases because members are gone, unless they left to be removed,
+ *     the window of last_man_standing has passed, or an operator orders it.
+ * Q3  A verdict is a function of the reports: all members of an exchange come to the same one.
  *
  *   inquorate ──votes ≥ quorum, or the tie decided, all seen if wait_for_all──► quorate
  *       ▲                                                                          │
@@ -22,31 +22,22 @@ import type {
   QuorumDemand,
   QuorumMemory,
 } from "../model/quorate-view.ts";
-import { goesOnElsewhere, latestView, type Side, tieNode, winsTie } from "./last-quorate.ts";
-import type { QuorumChange } from "./quorum-messages.ts";
+import {
+  type Component,
+  latestView,
+  mayBeQuorateElsewhere,
+  tieNode,
+  winsTie,
+} from "./last-quorate.ts";
+import type { QuorumChange, QuorumReport } from "./quorum-messages.ts";
 import { quorumOf } from "./votes.ts";
-
-/** What a member says about itself in the state exchange. */
-export type QuorumVoice = {
-  readonly node: NodeId;
-  /** Its own votes: those of its file, unless an operator has changed them. */
-  readonly votes: number;
-  /** The quorum this member had in force. */
-  readonly quorum: number;
-  /** Votes it expects: those of its file, less those of nodes that were removed since. */
-  readonly expected: number;
-  /** It waits until all nodes were seen together once. */
-  readonly waitsForAll: boolean;
-  /** It was quorate, or an operator has ended its waiting. */
-  readonly quorate: boolean;
-} & QuorumMemory;
 
 export type QuorumVerdict = {
   readonly quorate: boolean;
   readonly votes: number;
   readonly expectedVotes: number;
   readonly quorum: number;
-  /** The sum that led to the state, in words. */
+  /** The votes that led to the verdict, in words. */
   readonly reason: string;
 };
 
@@ -55,7 +46,7 @@ export class Quorum {
   readonly #nodes: readonly NodeConf[];
   readonly #votes: Map<NodeId, number>;
   #quorum: number;
-  /** Of all members, each with what it expects, the highest counts. */
+  /** The highest number of votes that any member expects. */
   #expected: number;
   #present: ReadonlySet<NodeId> = new Set();
   #waitsForAll: boolean;
@@ -64,7 +55,7 @@ export class Quorum {
   #doubts: readonly DoubtfulRing[];
   #verdict: QuorumVerdict;
 
-  /** `memory`: that of an earlier life of this process. */
+  /** `memory`: what an earlier life of this process remembered. */
   constructor(conf: QuorumConf, nodes: readonly NodeConf[], memory: QuorumMemory | null = null) {
     this.#last = memory?.last ?? null;
     this.#doubts = memory?.doubts ?? [];
@@ -78,19 +69,19 @@ export class Quorum {
     this.#verdict = this.#judge(false, "no configuration yet");
   }
 
-  /** The members that exchanged their state in this ring; returns the new verdict. */
-  step(voices: readonly QuorumVoice[], ring: number): QuorumVerdict {
-    for (const { node, votes } of voices) this.#votes.set(node, votes);
-    const last = latestView(voices.map((voice) => voice.last));
-    const deciding = this.#deciding(voices);
+  /** All members of a ring have exchanged their reports; returns the new verdict. */
+  step(reports: readonly QuorumReport[], ring: number): QuorumVerdict {
+    for (const { node, votes } of reports) this.#votes.set(node, votes);
+    const last = latestView(reports.map((report) => report.last));
+    const deciding = this.#deciding(reports);
     this.#setTerms(deciding, last);
     const decided = this.#count(deciding, last);
-    this.#setTerms(voices, last);
+    this.#setTerms(reports, last);
     const waits =
       this.#conf.waitForAll &&
       this.#total < this.#expected &&
-      !voices.some((voice) => voice.quorate && !voice.waitsForAll);
-    const joined = deciding.length < voices.length;
+      !reports.some((report) => report.quorate && !report.waitsForAll);
+    const joined = deciding.length < reports.length;
     const quorate = !waits && decided.quorate && (!joined || this.#total >= this.#quorum);
     const reason = waits
       ? `waiting for all: not seen ${this.#absentNames()}`
@@ -103,8 +94,8 @@ export class Quorum {
   }
 
   /**
-   * The member leaves for good: less is expected from now on, and the quorum may fall. Takes effect
-   * with the configuration without it; before that its votes are counted as they were.
+   * The member leaves for good: fewer votes are expected from now on, and the quorum may fall. The
+   * verdict changes with the next configuration; before that its votes are counted as they were.
    */
   remove(node: NodeId): void {
     const rest = new Set([...this.#present].filter((one) => one !== node));
@@ -149,7 +140,7 @@ export class Quorum {
     }
   }
 
-  /** The change is under way: from now on others may go by it. */
+  /** The change is proposed: from now on other members may act by its terms. */
   propose(change: QuorumChange): void {
     if (change.type === "expected") {
       const { expected } = change;
@@ -185,7 +176,7 @@ export class Quorum {
     if (change.type === "expected") {
       this.#expected = change.expected;
       this.#quorum = this.#quorumFor({ ...change, total: this.#total, previousQuorum: 0 });
-      // Who is present now is what a later part has to outvote, whatever was remembered before.
+      // A later component has to outvote who is present now, whatever was remembered before.
       const lowered = change.expected < this.#conf.expectedVotes;
       const demand = { members: this.#presentVotes, quorum: this.#quorum };
       this.#remember(ring, lowered ? [demand] : []);
@@ -195,8 +186,8 @@ export class Quorum {
     if (this.#verdict.quorate) this.#verdict = this.#judge(true, this.#sum());
   }
 
-  /** What last_man_standing would expect now; null: nothing else than before. */
-  get standing(): number | null {
+  /** The votes that last_man_standing would expect now; null: what is expected stays the same. */
+  get lastManStandingVotes(): number | null {
     const { quorate } = this.#verdict;
     const { lastManStandingMs, tieBreaker } = this.#conf;
     const total = this.#total;
@@ -205,7 +196,7 @@ export class Quorum {
   }
 
   /** What this node says of itself in the next state exchange. */
-  voice(node: NodeId, quorateBefore: boolean): QuorumVoice {
+  report(node: NodeId, quorateBefore: boolean): QuorumReport {
     return {
       node,
       votes: this.votesOf(node),
@@ -222,7 +213,7 @@ export class Quorum {
     return { last, doubts: this.#doubts.filter(({ ring }) => last !== null && ring > last.ring) };
   }
 
-  /** What was received of this ring goes with the life that ends. */
+  /** A life ends, and with it what was received in this ring but not delivered. */
   doubt(ring: DoubtfulRing): void {
     this.#doubts = [...this.memory.doubts, ring];
   }
@@ -243,23 +234,23 @@ export class Quorum {
     return this.#votes.get(node) ?? 0;
   }
 
-  /** What is expected and needed now, in words. */
+  /** The votes that are expected and needed now, in words. */
   terms(): string {
     return `${this.#expected} votes are expected, quorum is ${this.#quorum}`;
   }
 
-  /** Expected votes and quorum of these, by what all of them say. */
-  #setTerms(voices: readonly QuorumVoice[], last: QuorateView | null): void {
-    this.#present = new Set(voices.map((voice) => voice.node));
-    const standing = voices.filter((voice) => voice.quorate && !voice.waitsForAll);
-    // With last_man_standing whoever joins a quorate part expects what it expects, and one more.
-    const overridden = this.#conf.lastManStandingMs !== null && standing.length > 0;
-    const heard = overridden ? standing : voices;
+  /** The expected votes and the quorum, by what all reports say. */
+  #setTerms(reports: readonly QuorumReport[], last: QuorateView | null): void {
+    this.#present = new Set(reports.map((report) => report.node));
+    const settled = reports.filter((report) => report.quorate && !report.waitsForAll);
+    // With last_man_standing a node that joins a quorate component expects its votes, and its own.
+    const overridden = this.#conf.lastManStandingMs !== null && settled.length > 0;
+    const heard = overridden ? settled : reports;
     const electors = overridden ? (last?.demands ?? []).flatMap(({ members }) => members) : [];
     const nodes = new Set(electors.map(({ node }) => node));
     for (const node of electors.length > 0 ? this.#present : []) nodes.add(node);
     const least = [...nodes].reduce((sum, node) => sum + this.votesOf(node), 0);
-    this.#expected = Math.max(least, ...heard.map((voice) => voice.expected));
+    this.#expected = Math.max(least, ...heard.map((report) => report.expected));
     this.#quorum = this.#quorumFor({
       total: this.#total,
       expected: this.#expected,
@@ -267,7 +258,7 @@ export class Quorum {
     });
   }
 
-  /** What a part of the nodes that are quorate now needs to go on. */
+  /** What a component of the nodes that are quorate now will need to be quorate. */
   #demands(last: QuorateView | null): readonly QuorumDemand[] {
     if (last === null || this.#expected >= this.#conf.expectedVotes) return [];
     if (this.#conf.lastManStandingMs === null || last.demands.length === 0) return last.demands;
@@ -277,23 +268,24 @@ export class Quorum {
   }
 
   /**
-   * Where less than a majority of all may decide, whoever has just started does not: the others of
-   * its former membership may be quorate without it. Unless all nodes are here.
+   * The reports that count. Where less than a majority of all may decide, a node that has just
+   * started does not: other members of its former membership may be quorate without it. Where all
+   * nodes are present there are no others.
    */
-  #deciding(voices: readonly QuorumVoice[]): readonly QuorumVoice[] {
-    if (!this.#dynamic || voices.length === this.#nodes.length) return voices;
-    const deciding = voices.filter(
+  #deciding(reports: readonly QuorumReport[]): readonly QuorumReport[] {
+    if (!this.#dynamic || reports.length === this.#nodes.length) return reports;
+    const deciding = reports.filter(
       ({ last, quorate, waitsForAll }) => last !== null || (quorate && !waitsForAll),
     );
-    return deciding.length === 0 ? voices : deciding;
+    return deciding.length === 0 ? reports : deciding;
   }
 
   #count(
-    voices: readonly QuorumVoice[],
+    reports: readonly QuorumReport[],
     last: QuorateView | null,
   ): { readonly quorate: boolean; readonly why: readonly string[] } {
     const { tieBreaker, twoNode, waitForAll } = this.#conf;
-    // Without wait_for_all a node that starts alone decides, and it remembers nothing.
+    // Without wait_for_all a node decides that starts alone and remembers nothing.
     const tie = tieBreaker === null ? null : tieNode(tieBreaker, waitForAll ? last : null);
     const half = Math.floor(this.#expected / 2);
     const tied = tie !== null && half > 0 && this.#total === half;
@@ -302,11 +294,11 @@ export class Quorum {
       return { quorate: false, why: [`the tie is decided against these by ${this.#name(tie)}`] };
     }
     if (!enough && !tied) return { quorate: false, why: [] };
-    const side = last === null || twoNode ? null : this.#side(voices, last, tie);
+    const component = last === null || twoNode ? null : this.#component(reports, last, tie);
     const alone =
       last === null ||
-      side === null ||
-      (enough ? !goesOnElsewhere(last, side) : winsTie(last, side));
+      component === null ||
+      (enough ? !mayBeQuorateElsewhere(last, component) : winsTie(last, component));
     if (!alone) {
       const why = "others of the last quorate membership may go on without these";
       return { quorate: false, why: [why] };
@@ -315,11 +307,11 @@ export class Quorum {
     return { quorate: true, why: [`the tie is decided for these by ${this.#name(tie)}`] };
   }
 
-  #side(voices: readonly QuorumVoice[], last: QuorateView, tie: NodeId | null): Side {
+  #component(reports: readonly QuorumReport[], last: QuorateView, tie: NodeId | null): Component {
     const present = this.#present;
-    const knowing = voices.filter((voice) => voice.last?.ring === last.ring);
-    // Where majorities of all votes decide, nobody gains by what a restarted node has forgotten.
-    const remembering = this.#dynamic ? new Set(knowing.map((voice) => voice.node)) : present;
+    const knowing = reports.filter((report) => report.last?.ring === last.ring);
+    // Where majorities of all votes decide it does not matter what a restarted node has forgotten.
+    const remembering = this.#dynamic ? new Set(knowing.map((report) => report.node)) : present;
     const votesAbsent = [...this.#votes]
       .filter(([node]) => !present.has(node))
       .reduce((sum, [, votes]) => sum + votes, 0);

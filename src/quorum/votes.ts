@@ -1,15 +1,15 @@
 /**
  * The arithmetic of votes: expected votes, quorum, two_node. Pure functions of numbers.
  * Source: cman commands.c: calculate_quorum; votequorum(5) for wait_for_all.
- * Deviation: two_node lowers the quorum only while the configuration has exactly two nodes, so an
- * isolated node of a grown cluster can never be quorate alone.
+ * Deviation: two_node lowers the quorum only while the conf has exactly two nodes, so an isolated
+ * node of a cluster that has grown can never be quorate alone.
  */
 
 export type VoteSum = {
   /** Sum of the votes of the present members. */
   readonly total: number;
   readonly expected: number;
-  /** Quorum in force before; it never decreases without a decision of the operator. */
+  /** The quorum that was in force before; see Q2. */
   readonly previousQuorum: number;
   readonly twoNode: boolean;
 };

@@ -42,9 +42,9 @@ test("case 2: `expected 1` on the last of three", async (t) => {
 test("do_cmd_set_expected: what is refused changes nothing", async (t) => {
   const voters = all(t, { votes: votes(5) });
   voters.meet(t, 1, 2, 3);
-  const before = voters.engine(1).voice(id(1), true);
+  const before = voters.engine(1).report(id(1), true);
   t.ok(voters.engine(1).refusal({ type: "expected", expected: 9 }));
-  t.same(voters.engine(1).voice(id(1), true), before);
+  t.same(voters.engine(1).report(id(1), true), before);
 });
 
 test("case 4: an operator cancels the waiting of two of three: quorate at once", async (t) => {
@@ -267,7 +267,7 @@ test("Q1: no history of splits, restarts and shrinking makes two sides quorate",
       });
       if (quorate.length > 1) return false;
       const [side = []] = quorate;
-      const expected = side[0] === undefined ? null : voters.engine(side[0]).standing;
+      const expected = side[0] === undefined ? null : voters.engine(side[0]).lastManStandingVotes;
       if (window === null || expected === null) continue;
       // As long as a window no node takes itself for quorate that heard nothing.
       for (const node of component(3)) voters.forget(node);

@@ -1,7 +1,7 @@
 /** Whether anything can have been at work without a node, by what the members remember. */
 import { test } from "tap";
 import type { QuorateView } from "../../src/model/quorate-view.ts";
-import { lastAtWork, missedNothing, type Voice } from "../../src/quorum/last-quorate.ts";
+import { lastRingAtWork, type MemberReport, missedNothing } from "../../src/quorum/last-quorate.ts";
 import { id } from "../sim/cluster.ts";
 
 function view(ring: number | null): QuorateView | null {
@@ -9,7 +9,7 @@ function view(ring: number | null): QuorateView | null {
   return ring === null ? null : { ring, members: [], ...terms };
 }
 
-function voice(node: number, ring: number | null, rest: Partial<Voice> = {}): Voice {
+function report(node: number, ring: number | null, rest: Partial<MemberReport> = {}): MemberReport {
   return { node: id(node), votes: 1, last: view(ring), doubts: [], history: null, ...rest };
 }
 
@@ -40,8 +40,8 @@ const cases: readonly Case[] = [
   { title: "three of four", rings: [8, 8, 8], nodes: 4, none: true },
 ];
 
-function voicesOf(rings: readonly (number | null)[]) {
-  return rings.map((ring, index) => voice(index + 1, ring));
+function reportsOf(rings: readonly (number | null)[]) {
+  return rings.map((ring, index) => report(index + 1, ring));
 }
 
 function nodesUpTo(count: number) {
@@ -50,24 +50,24 @@ function nodesUpTo(count: number) {
 
 for (const { title, rings, nodes, none } of cases) {
   test(`V2: ${title}`, async (t) => {
-    const known = { nodes: nodesUpTo(nodes), goingOn: null };
-    t.equal(missedNothing(id(1), voicesOf(rings), known), none);
+    const known = { nodes: nodesUpTo(nodes), continued: null };
+    t.equal(missedNothing(id(1), reportsOf(rings), known), none);
   });
 }
 
 test("V2: a node whose votes outweigh the others' decides alone", async (t) => {
   const nodes = [1, 2, 3].map((node) => ({ id: id(node), votes: node === 1 ? 3 : 1 }));
-  const voices = [{ ...voice(1, 8), votes: 3 }];
-  t.equal(missedNothing(id(1), voices, { nodes, goingOn: null }), true);
+  const reports = [{ ...report(1, 8), votes: 3 }];
+  t.equal(missedNothing(id(1), reports, { nodes, continued: null }), true);
 });
 
 test("V2: nothing was at work after what most votes remember at most", async (t) => {
-  t.equal(lastAtWork(voicesOf([8, 8, null]), nodesUpTo(3)), 8);
-  t.equal(lastAtWork(voicesOf([8, 12, 12]), nodesUpTo(3)), 12);
-  t.equal(lastAtWork(voicesOf([8, 8, 12]), nodesUpTo(3)), 8);
-  t.equal(lastAtWork(voicesOf([8, 12, 16]), nodesUpTo(3)), 12);
-  t.equal(lastAtWork(voicesOf([8, null, null]), nodesUpTo(3)), null);
-  t.equal(lastAtWork(voicesOf([null, null]), nodesUpTo(2)), null);
+  t.equal(lastRingAtWork(reportsOf([8, 8, null]), nodesUpTo(3)), 8);
+  t.equal(lastRingAtWork(reportsOf([8, 12, 12]), nodesUpTo(3)), 12);
+  t.equal(lastRingAtWork(reportsOf([8, 8, 12]), nodesUpTo(3)), 8);
+  t.equal(lastRingAtWork(reportsOf([8, 12, 16]), nodesUpTo(3)), 12);
+  t.equal(lastRingAtWork(reportsOf([8, null, null]), nodesUpTo(3)), null);
+  t.equal(lastRingAtWork(reportsOf([null, null]), nodesUpTo(2)), null);
 });
 
 type Away = {
@@ -91,22 +91,26 @@ const aways: readonly Away[] = [
 
 for (const { title, workedIn, holders, last, missedNothing: missed } of aways) {
   test(`V3: ${title}`, async (t) => {
-    const goingOn = { holders: holders.map(id), workedIn };
-    const known = { nodes: nodesUpTo(3), goingOn };
-    t.equal(missedNothing(id(1), voicesOf([last, 12, 12]), known), missed);
+    const continued = { holders: holders.map(id), workedIn };
+    const known = { nodes: nodesUpTo(3), continued };
+    t.equal(missedNothing(id(1), reportsOf([last, 12, 12]), known), missed);
   });
 }
 
 test("V2: rings of which nobody can say what was received need a witness", async (t) => {
   const doubts = [{ ring: 12, members: [1, 2, 3].map(id) }];
   const nodes = nodesUpTo(3);
-  const [one, two] = [voice(1, 8, { doubts }), voice(2, 8, { doubts })];
-  t.equal(lastAtWork([one, two], nodes), null, "the third may have acted");
-  t.equal(lastAtWork([one, two, voice(3, null)], nodes), null, "and nobody knows any more");
-  t.equal(lastAtWork([one, voice(2, 8)], nodes), 8, "one saw that the exchange had no end");
+  const [one, two] = [report(1, 8, { doubts }), report(2, 8, { doubts })];
+  t.equal(lastRingAtWork([one, two], nodes), null, "the third may have acted");
+  t.equal(lastRingAtWork([one, two, report(3, null)], nodes), null, "and nobody knows any more");
+  t.equal(lastRingAtWork([one, report(2, 8)], nodes), 8, "one saw that the exchange had no end");
   const idle = { history: { workedIn: 8 } };
-  t.equal(lastAtWork([one, two, voice(3, 12, idle)], nodes), 8, "the third is here, and has not");
+  t.equal(
+    lastRingAtWork([one, two, report(3, 12, idle)], nodes),
+    8,
+    "the third is here, and has not",
+  );
   const worked = { history: { workedIn: 12 } };
-  t.equal(lastAtWork([one, two, voice(3, 12, worked)], nodes), 12);
-  t.equal(lastAtWork([one, two, voice(3, 12)], nodes), 12, "it has lost its history since");
+  t.equal(lastRingAtWork([one, two, report(3, 12, worked)], nodes), 12);
+  t.equal(lastRingAtWork([one, two, report(3, 12)], nodes), 12, "it has lost its history since");
 });

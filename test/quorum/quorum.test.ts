@@ -33,13 +33,13 @@ test("Q2: a member that has a higher quorum in force raises that of the others",
     return { id: id(one), name, votes: 1, fenceMethods: [], unfence: [] };
   });
   const engine = new Quorum(conf, nodes);
-  const voice = (node: number, quorum: number) => {
+  const report = (node: number, quorum: number) => {
     const rest = { votes: 1, waitsForAll: false, quorate: false, last: null, doubts: [] };
     return { node: id(node), quorum, expected: 3, ...rest };
   };
-  t.equal(engine.step([voice(1, 2), voice(2, 3)], 4).quorate, false, "2 votes of the 3 it saw");
-  t.equal(engine.step([voice(1, 2)], 8).quorum, 3, "and it stays");
-  t.equal(engine.step([voice(1, 2), voice(2, 2), voice(3, 2)], 12).quorate, true);
+  t.equal(engine.step([report(1, 2), report(2, 3)], 4).quorate, false, "2 votes of the 3 it saw");
+  t.equal(engine.step([report(1, 2)], 8).quorum, 3, "and it stays");
+  t.equal(engine.step([report(1, 2), report(2, 2), report(3, 2)], 12).quorate, true);
 });
 
 test("case 4: wait_for_all: nobody is quorate before all were seen together once", async (t) => {

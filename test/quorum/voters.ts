@@ -1,4 +1,4 @@
-/** Every node with its own quorum engine; a component exchanges voices as the nodes do. */
+/** Every node with its own quorum engine; a component exchanges reports as the nodes do. */
 import type { Test } from "tap";
 import type { NodeConf, QuorumConf } from "../../src/model/conf.ts";
 import { parseNodeName } from "../../src/model/ids.ts";
@@ -37,9 +37,11 @@ export class Voters {
 
   /** These nodes form a configuration; all of them come to the same verdict. */
   meet(t: Test | null, ...nodes: readonly number[]): QuorumVerdict {
-    const voices = nodes.map((node) => this.engine(node).voice(id(node), this.#quorate.has(node)));
+    const reports = nodes.map((node) =>
+      this.engine(node).report(id(node), this.#quorate.has(node)),
+    );
     this.#ring += 4;
-    const verdicts = nodes.map((node) => this.engine(node).step(voices, this.#ring));
+    const verdicts = nodes.map((node) => this.engine(node).step(reports, this.#ring));
     const [first] = verdicts;
     if (first === undefined) throw new Error("nobody met");
     for (const [index, verdict] of verdicts.entries()) {
@@ -64,7 +66,7 @@ export class Voters {
   /** The window has passed for these nodes, which hear both messages; returns what they expect. */
   window(...nodes: readonly number[]): number | null {
     const [first = 0] = nodes;
-    const expected = this.engine(first).standing;
+    const expected = this.engine(first).lastManStandingVotes;
     if (expected !== null) this.change({ type: "expected", expected }, nodes, nodes);
     return expected;
   }
