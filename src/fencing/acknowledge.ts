@@ -1,8 +1,8 @@
 /**
- * The acknowledgement of an operator that a victim is off: when it may be given, and its message.
+ * An operator acknowledges that a victim is off: when that may be done, and the message it becomes.
  * Source: fence_ack_manual(8).
- * Deviation: it names the victim and is refused for whoever is not one, or is a member again,
- * unless from another machine.
+ * Deviation: the operator names the victim. The acknowledgement is refused for a node that is no
+ * victim, or is a member again, unless it came back on another machine.
  */
 import type { NodeId } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
@@ -11,13 +11,13 @@ import type { FenceMessage, FenceSnapshot } from "./fence-messages.ts";
 export type Acknowledgement = {
   readonly victim: NodeId;
   readonly by: NodeId;
-  /** Whoever says so, for the log. */
+  /** The operator, for the log. */
   readonly who: string;
   /** Seconds since 1970. */
   readonly at: number;
 };
 
-/** The message to be ordered, or why an operator cannot vouch for that node. */
+/** The message to be ordered, or why the node cannot be acknowledged as off. */
 export function acknowledge(
   domain: FenceSnapshot,
   { victim, by, who, at }: Acknowledgement,

@@ -1,7 +1,8 @@
 /**
- * One run of a fence agent: what it is told on standard input, and what its exit means.
+ * One run of a fence agent: what it reads from standard input, how long it may take, and what its
+ * exit status means.
  * Source: fence-agents doc/FenceAgentAPI.md; cluster libfence/agent.c: make_args.
- * Deviation: each key is written once, the device's value over the fencedevice's.
+ * Deviation: each key is written once; the value of `<device>` replaces that of `<fencedevice>`.
  */
 
 import type { FenceDeviceUse } from "../model/conf.ts";
@@ -15,7 +16,7 @@ export type FenceAgentRun = {
   readonly stdin: string;
 };
 
-/** The agent is found through `searchPath` by env(1); exit 127 means that it is not installed. */
+/** env(1) finds the agent through `searchPath`; exit status 127 means that it is not installed. */
 export function agentRun(
   use: FenceDeviceUse,
   order: { readonly victim: NodeName; readonly action: "off" | "on" | "status" | null },
@@ -35,7 +36,7 @@ export function agentRun(
 }
 
 /**
- * How long a run may take. Agents wait for `delay` and a second more before they switch anything.
+ * How long a run may take. Agents wait for `delay` and one second more before they switch anything.
  * Source: fence-agents lib/fencing.py: fence_action.
  */
 export function agentLimitMs(use: FenceDeviceUse, agentTimeoutMs: Ms): Ms {
@@ -44,7 +45,7 @@ export function agentLimitMs(use: FenceDeviceUse, agentTimeoutMs: Ms): Ms {
   return ms(agentTimeoutMs + (seconds === 0 ? 0 : (seconds + 1) * 1000));
 }
 
-/** What an agent's exit says of a device that was asked for its state, and nothing else. */
+/** What the exit status of an agent says that was run with the action `status`. */
 export function deviceState(exitCode: number | null): "on" | "off" | "error" {
   return exitCode === 0 ? "on" : exitCode === 2 ? "off" : "error";
 }

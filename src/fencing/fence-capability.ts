@@ -1,12 +1,13 @@
 /**
- * How each node can be fenced, as the configuration says: by its devices, by its own lease, or not
- * at all. Knows nothing of what is happening.
+ * How each node can be fenced, as the conf says: by its devices, by the end of its own lease, or
+ * not at all.
  * Source: cluster.conf(5): clusternode/fence, fence_daemon/self_fence.
  * Tested in: test/fencing/fence-domain.test.ts
  */
 import type { ClusterConf, NodeConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
+import { FenceRound } from "./fence-round.ts";
 
 export class FenceCapability {
   readonly #conf: ClusterConf;
@@ -30,9 +31,19 @@ export class FenceCapability {
   }
 
   fencesItself(id: NodeId): boolean {
+    if (this.#asksForSelfFencing) return true;
+    const auto = this.#conf.fencing.selfFence === "auto";
+    return auto && !this.hasDevices(id) && !this.#conf.quorum.twoNode;
+  }
+
+  get #asksForSelfFencing(): boolean {
     const { selfFence } = this.#conf.fencing;
-    if (selfFence === "auto") return !this.hasDevices(id) && !this.#conf.quorum.twoNode;
     return selfFence === "software" || selfFence === "watchdog";
+  }
+
+  /** A round against the node, which ends with self-fencing where the conf asks for that. */
+  round(id: NodeId): FenceRound {
+    return new FenceRound(this.nodeConf(id), { selfLast: this.#asksForSelfFencing });
   }
 
   fenceable(id: NodeId): boolean {
@@ -47,7 +58,8 @@ export class FenceCapability {
       .filter((node) => !cleanStart && (!skipUndefined || this.fenceable(node)));
   }
 
-  inWords(id: NodeId): string {
+  /** What has to happen before the node counts as fenced, in words. */
+  describe(id: NodeId): string {
     if (this.hasDevices(id)) return "waiting for its fence devices";
     if (this.fencesItself(id)) return "waiting for its lease to end";
     return "cannot be fenced: no device, and no self-fencing; start it again";

@@ -1,15 +1,15 @@
 /**
- * The fence domain: decides which lost nodes must be fenced, by whom and when, and says when they
- * are known to be off. Does not know services, processes, clocks.
+ * The fence domain decides which lost nodes must be fenced, by which member and when, and says when
+ * they are known to be off. It does not know services, which wait for that elsewhere.
  * Source: fenced(8); cluster fence/fenced/recover.c, cpg.c.
  * Deviations: victims and results are agreed by ordered message; victims are fenced in parallel;
  * nodes without devices fence themselves by their lease, and count as off after the safe wait.
  * F1  At most one member runs agents against a given victim at a time.
  * F2  While inquorate no victim is fenced or released.
- * F3  A node that fences itself is released no earlier than D after any member last heard it, and
- *     never while it is a member, unless from another machine than the one that is released.
+ * F3  A node that fences itself is released no earlier than the safe wait after any member last
+ *     heard it, and never while it is a member, unless it is one on another machine.
  * F4  The clean-up of a node proves nothing about another machine, or another kernel, that had its
- *     id before: whatever ran there is released like that of a lost node.
+ *     id before: what ran there is released like the services of a lost node.
  *
  *   member ──lost──► victim ──delay──► agents run ──success──► off
  *     ▲                │  ▲                └─failure─► pause, next round
@@ -23,7 +23,7 @@ import { type Ms, ms } from "../model/time.ts";
 import { FenceCapability } from "./fence-capability.ts";
 import type { FenceInput, FenceOutput, ReadyNotice } from "./fence-events.ts";
 import type { FenceMessage, FenceSnapshot, Victim } from "./fence-messages.ts";
-import { FenceRound } from "./fence-round.ts";
+import type { FenceRound } from "./fence-round.ts";
 import { contestText, describeFencing, type FenceView, movedText } from "./fence-view.ts";
 import { SafeWaits } from "./safe-waits.ts";
 import { VictimRegister } from "./victim-register.ts";
@@ -35,7 +35,7 @@ type Input<Type extends FenceInput["type"]> = Extract<FenceInput, { readonly typ
 
 export class FenceDomain {
   readonly #conf: ClusterConf;
-  readonly #ways: FenceCapability;
+  readonly #capability: FenceCapability;
   readonly #register = new VictimRegister();
   readonly #self: NodeId;
   #quorate = false;
@@ -45,21 +45,21 @@ export class FenceDomain {
   /** Of each victim, the number of the agent run whose verdict is awaited. */
   readonly #runs = new Map<NodeId, number>();
   #lastRun = 0;
-  /** Who acts on victims that nobody has begun with: chosen once for each view. */
+  /** The member that acts on victims that nobody has begun with; chosen once for each view. */
   #executor: NodeId | null = null;
-  #out: FenceOutput[] = [];
+  #outputs: FenceOutput[] = [];
 
   constructor(conf: ClusterConf, self: NodeId) {
     this.#conf = conf;
-    this.#ways = new FenceCapability(conf);
+    this.#capability = new FenceCapability(conf);
     this.#waits = new SafeWaits(conf.fencing.safeWaitMs);
     this.#self = self;
   }
 
-  /** The first domain of a history: everybody is unseen until seen. */
+  /** A new history begins, in which no node was seen yet. */
   begin(ringSeq: number): void {
     this.#rounds.clear();
-    this.#register.begin(this.#ways.unseen(), ringSeq);
+    this.#register.begin(this.#capability.unseen(), ringSeq);
   }
 
   adopt(snapshot: FenceSnapshot): void {
@@ -72,14 +72,15 @@ export class FenceDomain {
   }
 
   step(input: FenceInput): readonly FenceOutput[] {
-    this.#out = [];
+    this.#outputs = [];
     switch (input.type) {
       case "view":
         this.#onView(input);
         break;
       case "inquorate":
         this.#quorate = false;
-        for (const node of this.#register.victims.keys()) this.#out.push({ type: "disarm", node });
+        for (const node of this.#register.victims.keys())
+          this.#outputs.push({ type: "disarm", node });
         this.#rounds.clear();
         break;
       case "message":
@@ -100,7 +101,7 @@ export class FenceDomain {
       default:
         assertNever(input);
     }
-    return this.#out;
+    return this.#outputs;
   }
 
   get view(): FenceView {
@@ -108,9 +109,9 @@ export class FenceDomain {
     return { ...this.snapshot(), quorate: this.#quorate, begun, executor: this.#executor };
   }
 
-  /** In words. */
+  /** What fencing says of the node, in words. */
   describe(node: NodeId): string {
-    return describeFencing(this.view, this.#ways, node);
+    return describeFencing(this.view, this.#capability, node);
   }
 
   /** What is known of the node, for agents that an operator is about to run. */
@@ -122,10 +123,11 @@ export class FenceDomain {
     const { fencing } = this.#conf;
     this.#waits.view(view.silentMs, view.movedMs);
     const moved = this.#waits.moved();
-    for (const node of moved) this.#say("warning", movedText(this.#ways, this.#waits, node));
+    for (const node of moved)
+      this.#notice("warning", movedText(this.#capability, this.#waits, node));
     for (const node of this.#register.view(view.members, view.ringSeq, moved)) {
       this.#rounds.delete(node);
-      this.#say("warning", `${this.#ways.name(node)} is lost and must be fenced`);
+      this.#notice("warning", `${this.#name(node)} is lost and must be fenced`);
     }
     this.#executor = this.#register.executor();
     this.#quorate = true;
@@ -139,44 +141,39 @@ export class FenceDomain {
     if (victim === undefined) return;
     const round = this.#rounds.get(node);
     if (round !== undefined) {
-      // Somebody new may have heard the victim later: its safe wait is counted anew.
+      // A new member may have heard the victim later: its safe wait is counted anew.
       if (round.order().type === "self") this.#perform(node, round);
       return;
     }
-    this.#out.push({ type: "disarm", node });
+    this.#outputs.push({ type: "disarm", node });
     if (!this.#quorate) return;
     this.#giveUp(victim);
     if (!this.#actsOn(victim)) return;
     if (victim.byHand?.outcome === "success") {
-      this.#out.push({ type: "arm", node, afterMs: ms(0) });
+      this.#outputs.push({ type: "arm", node, afterMs: ms(0) });
       return;
     }
-    if (this.#hasMoved(victim)) {
-      this.#out.push({ type: "arm", node, afterMs: ms(this.#waits.leftElsewhereMs(node)) });
+    if (this.#register.backElsewhere(victim)) {
+      this.#outputs.push({ type: "arm", node, afterMs: ms(this.#waits.leftElsewhereMs(node)) });
       return;
     }
     if (delayMs === null) return;
-    if (this.#ways.hasDevices(node)) {
-      // A victim that is back needs time for its clean-up before it is shot for not being clean;
-      // one that is fenced by hand need not be shot twice.
+    if (this.#capability.hasDevices(node)) {
+      // A victim that is back needs time for its clean-up before it is fenced for not being clean,
+      // and one that an operator fences by hand need not be fenced twice.
       const { members } = this.#register;
       const patient = members.includes(node) || members.includes(victim.byHand?.by ?? node);
       const afterMs = patient ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
-      this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
-    } else if (this.#ways.fencesItself(node)) {
+      this.#outputs.push({ type: "arm", node, afterMs: ms(afterMs) });
+    } else if (this.#capability.fencesItself(node)) {
       if (this.#register.members.includes(node)) return;
       const afterMs = Math.max(delayMs, this.#waits.leftMs(node));
-      this.#out.push({ type: "arm", node, afterMs: ms(afterMs) });
-      const text = `${this.#ways.name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
-      this.#say("notice", `${text}, when its lease must have ended (self-fencing)`);
+      this.#outputs.push({ type: "arm", node, afterMs: ms(afterMs) });
+      const text = `${this.#name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
+      this.#notice("notice", `${text}, when its lease must have ended (self-fencing)`);
     } else {
-      this.#say("err", `${this.#ways.name(node)} ${this.#ways.inWords(node)}`);
+      this.#notice("err", `${this.#name(node)} ${this.#capability.describe(node)}`);
     }
-  }
-
-  /** A lease is all that the machine before can have: it does not hear that it was replaced. */
-  #hasMoved({ node, moved }: Victim): boolean {
-    return moved && this.#register.members.includes(node);
   }
 
   #actsOn(victim: Victim): boolean {
@@ -196,16 +193,16 @@ export class FenceDomain {
       this.#submitDone(node, { how: "external", text: victim.byHand.text, wallSeconds });
       return;
     }
-    if (this.#hasMoved(victim)) {
+    if (this.#register.backElsewhere(victim)) {
       this.#submitDone(node, { how: "self", text: "the other lease has ended", wallSeconds });
       return;
     }
-    if (this.#ways.hasDevices(node)) {
+    if (this.#capability.hasDevices(node)) {
       this.#submit({ type: "fence-begin", victim: node, since: victim.since, by: this.#self });
       return;
     }
-    // F3; what an operator's agents had done was taken back since the timer was armed.
-    if (!this.#ways.fencesItself(node)) return;
+    // F3; an operator's agents had switched it off when the timer was armed, but it came back.
+    if (!this.#capability.fencesItself(node)) return;
     this.#submitDone(node, { how: "self", text: "its lease has ended", wallSeconds });
   }
 
@@ -230,7 +227,7 @@ export class FenceDomain {
     const optional = order.type === "agent" && order.optional;
     const level = verdict.outcome === "success" ? "notice" : optional ? "warning" : "err";
     const remark = level === "warning" ? "; it is off, and stays off" : "";
-    this.#say(level, `fence ${this.#ways.name(node)}: ${verdict.text}${remark}`);
+    this.#notice(level, `fence ${this.#name(node)}: ${verdict.text}${remark}`);
     const progress = round.next(verdict.outcome);
     if (progress.type === "step") {
       this.#perform(node, round);
@@ -250,11 +247,11 @@ export class FenceDomain {
     const order = round.order();
     if (order.type === "self") {
       this.#runs.delete(node);
-      this.#out.push({ type: "arm", node, afterMs: ms(this.#waits.leftMs(node)) });
+      this.#outputs.push({ type: "arm", node, afterMs: ms(this.#waits.leftMs(node)) });
     } else {
       this.#lastRun += 1;
       this.#runs.set(node, this.#lastRun);
-      this.#out.push({ type: "run", node, run: this.#lastRun, order });
+      this.#outputs.push({ type: "run", node, run: this.#lastRun, order });
     }
   }
 
@@ -282,32 +279,30 @@ export class FenceDomain {
     }
   }
 
-  /** An operator's agents have switched the node off: nobody has to do it again. */
+  /** If an operator's agents have switched the node off no member has to do it. */
   #onExternal(message: Message<"fence-external">): void {
-    const name = this.#ways.name(message.victim);
-    const by = this.#ways.name(message.by);
+    const name = this.#name(message.victim);
+    const by = this.#name(message.by);
     const words = { begun: "is", success: "was", failure: "was not" }[message.outcome];
-    this.#say("warning", `${name} ${words} fenced by hand on ${by}: ${message.text}`);
+    this.#notice("warning", `${name} ${words} fenced by hand on ${by}: ${message.text}`);
     if (this.#register.external(message)) this.#schedule(message.victim, this.#delayMs);
-    else this.#say("notice", `${name} has begun a new life since: this says nothing about it`);
+    else this.#notice("notice", `${name} has begun a new life since: this says nothing about it`);
   }
 
   #onContested({ node, by, contested }: Message<"fence-contested">): void {
     if (!this.#register.contest(node, by, contested)) return;
     const level = contested ? "alert" : "notice";
-    this.#say(level, contestText(this.#ways.name(node), contested));
+    this.#notice(level, contestText(this.#name(node), contested));
   }
 
   #onBegin(victim: Victim, by: NodeId): void {
-    // F1: the first to begin has the victim; a second one is ignored while the first is a member.
-    // The first may begin again: its new life does not know how far the old one came.
+    // F1: the first member to begin fences the victim; another one is ignored while it is a member.
+    // The first one may begin again: its new life does not know how far the old one came.
     if ((victim.by !== null && victim.by !== by) || !this.#register.members.includes(by)) return;
     this.#register.victims.set(victim.node, { ...victim, by });
-    this.#say("notice", `fencing node ${this.#ways.name(victim.node)} (by ${this.#ways.name(by)})`);
+    this.#notice("notice", `fencing node ${this.#name(victim.node)} (by ${this.#name(by)})`);
     if (by !== this.#self || this.#rounds.has(victim.node)) return;
-    const { selfFence } = this.#conf.fencing;
-    const selfLast = selfFence === "software" || selfFence === "watchdog";
-    const round = new FenceRound(this.#ways.nodeConf(victim.node), { selfLast });
+    const round = this.#capability.round(victim.node);
     this.#rounds.set(victim.node, round);
     this.#perform(victim.node, round);
   }
@@ -317,8 +312,8 @@ export class FenceDomain {
     const rounds = victim.rounds + 1;
     const { text: lastText } = message;
     this.#register.victims.set(victim.node, { ...victim, by: null, rounds, lastText });
-    const name = this.#ways.name(victim.node);
-    this.#say("err", `fence ${name} failed (round ${rounds}): ${lastText}`);
+    const name = this.#name(victim.node);
+    this.#notice("err", `fence ${name} failed (round ${rounds}): ${lastText}`);
     if (this.#releaseHeld(victim)) return;
     const pauseMs = Math.min(this.#conf.fencing.overrideTimeMs * 2 ** (rounds - 1), pauseMaxMs);
     this.#schedule(victim.node, ms(pauseMs));
@@ -328,7 +323,7 @@ export class FenceDomain {
     const begun = message.how === "agent" || victim.by !== null;
     if (begun && message.how !== "override" && victim.by !== message.by) return;
     const { node } = victim;
-    // A node that came back is not off: its own `ready` decides, or its devices.
+    // A node that came back is not off: its own `ready` decides about it, or its devices do.
     const agents = message.how === "agent" || message.how === "external";
     if (!agents && this.#register.members.includes(node) && !victim.moved) {
       if (message.how === "override") return;
@@ -338,13 +333,13 @@ export class FenceDomain {
     }
     this.#register.victims.delete(node);
     this.#rounds.delete(node);
-    this.#out.push({ type: "disarm", node });
+    this.#outputs.push({ type: "disarm", node });
     this.#register.fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
-    this.#say("notice", `fence ${this.#ways.name(node)} success (${message.how}): ${message.text}`);
+    this.#notice("notice", `fence ${this.#name(node)} success (${message.how}): ${message.text}`);
     const text = `${message.how}: ${message.text}`;
-    this.#out.push({ type: "fenced", node, text, at: message.at });
+    this.#outputs.push({ type: "fenced", node, text, at: message.at });
     if (victim.heldReady !== null) {
-      this.#out.push({ type: "ready", ready: { node, ...victim.heldReady } });
+      this.#outputs.push({ type: "ready", ready: { node, ...victim.heldReady } });
     }
   }
 
@@ -354,7 +349,7 @@ export class FenceDomain {
     else this.#giveUp(held);
   }
 
-  /** It came back, and its executor, which alone knows this, lost its memory after it began. */
+  /** The victim came back, and this member, which had begun to fence it, has restarted since. */
   #giveUp({ node, by, since, heldReady }: Victim): void {
     const idle = !this.#rounds.has(node) && !this.#runs.has(node);
     if (by !== this.#self || heldReady === null || !idle) return;
@@ -368,20 +363,20 @@ export class FenceDomain {
     return true;
   }
 
-  /** The node is a member and runs nothing: it need not be fenced any more. */
+  /** The node is a member and runs nothing: it need not be fenced. */
   #clear(ready: ReadyNotice): void {
     if (this.#register.proven(ready.node, ready.life)) {
-      this.#out.push({ type: "disarm", node: ready.node });
-      this.#say("notice", `${this.#ways.name(ready.node)} is back and clean, not fenced`);
+      this.#outputs.push({ type: "disarm", node: ready.node });
+      this.#notice("notice", `${this.#name(ready.node)} is back and clean, not fenced`);
     }
-    this.#out.push({ type: "ready", ready });
+    this.#outputs.push({ type: "ready", ready });
     if (this.#executor !== null) return;
     this.#executor = this.#register.executor();
     for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
   }
 
   #submit(message: FenceMessage): void {
-    this.#out.push({ type: "submit", message });
+    this.#outputs.push({ type: "submit", message });
   }
 
   #submitDone(
@@ -393,7 +388,11 @@ export class FenceDomain {
     this.#submit({ type: "fence-done", victim, since, by: this.#self, how, text, at });
   }
 
-  #say(level: "notice" | "warning" | "err" | "alert", text: string): void {
-    this.#out.push({ type: "notice", level, text });
+  #notice(level: "notice" | "warning" | "err" | "alert", text: string): void {
+    this.#outputs.push({ type: "notice", level, text });
+  }
+
+  #name(node: NodeId): string {
+    return this.#capability.name(node);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What goes into and comes out of the fence domain. Carries no decision.
+ * What goes into the fence domain and what comes out of it.
  * Source: fenced(8), made explicit as events.
  * Tested in: test/fencing/fence-domain.test.ts
  */
@@ -9,8 +9,8 @@ import type { FenceMessage } from "./fence-messages.ts";
 import type { FenceOrder } from "./fence-round.ts";
 
 /**
- * The node runs nothing that another one could run. Whether it `hosts` services, and which it has
- * `kept`, does not matter here.
+ * The node says that it runs nothing that another node could run. Whether it `hosts` services, and
+ * which it has `kept`, is only passed on.
  */
 export type ReadyNotice = {
   readonly node: NodeId;
@@ -21,25 +21,25 @@ export type ReadyNotice = {
 };
 
 export type FenceInput =
-  /** A quorate configuration; `silentMs`: how long ago any member last heard each other node. */
+  /** A quorate configuration; `silentMs`: how long ago any member last heard each node. */
   | {
       readonly type: "view";
       readonly ringSeq: number;
       readonly members: readonly NodeId[];
       readonly silentMs: ReadonlyMap<NodeId, number>;
       /**
-       * Members that are on another machine, or have another kernel, than when they were members
-       * before, and how long ago any member last heard them there.
+       * Members that are on another machine than before, or have another kernel, and how long ago
+       * any member last heard them on the former one.
        */
       readonly movedMs: ReadonlyMap<NodeId, number>;
-      /** Somebody joined, or quorum was gained: the longer delay applies. */
+      /** A node has joined, or the members have become quorate: the longer delay applies. */
       readonly grown: boolean;
     }
   | { readonly type: "inquorate" }
   | { readonly type: "message"; readonly message: FenceMessage }
-  /** Ordered: the node is a member and runs nothing. */
+  /** Delivered: the node is a member and runs nothing. */
   | { readonly type: "ready"; readonly ready: ReadyNotice }
-  /** Ordered: the node left cleanly. */
+  /** Delivered: the node has left cleanly. */
   | { readonly type: "left"; readonly node: NodeId }
   | { readonly type: "timer"; readonly node: NodeId; readonly wallSeconds: number }
   | {
@@ -56,7 +56,7 @@ export type FenceOutput =
   | { readonly type: "submit"; readonly message: FenceMessage }
   | { readonly type: "arm"; readonly node: NodeId; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly node: NodeId }
-  /** To be answered by one verdict with the same number. */
+  /** Run the agent; one `verdict` with the same number answers it. */
   | {
       readonly type: "run";
       readonly node: NodeId;
@@ -65,7 +65,7 @@ export type FenceOutput =
     }
   /** `at`: seconds since 1970. */
   | { readonly type: "fenced"; readonly node: NodeId; readonly text: string; readonly at: number }
-  /** A `ready` that nothing holds back any more. */
+  /** A `ready` that need not wait, or need not wait any longer. */
   | { readonly type: "ready"; readonly ready: ReadyNotice }
   | {
       readonly type: "notice";

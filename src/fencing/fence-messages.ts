@@ -1,5 +1,5 @@
 /**
- * The ordered messages of the fence domain and its state as it travels to a joiner.
+ * The ordered messages of the fence domain, and its state as a joining node receives it.
  * Tested in: test/fencing/fence-domain.test.ts, test/fencing/by-hand.test.ts
  */
 import {
@@ -17,7 +17,7 @@ import {
   text,
 } from "../model/shape.ts";
 
-/** A member is about to run agents against the victim; their verdict is awaited from now on. */
+/** A member is about to run agents against the victim; all wait for its result from now on. */
 const fenceBegin = record({
   type: literal("fence-begin"),
   victim: nodeId,
@@ -35,8 +35,8 @@ const fenceFailed = record({
 });
 
 /**
- * The victim is off: by an agent, by the end of its lease, because an operator says so, or because
- * an operator had its agents run before.
+ * The victim is off: an agent has switched it off, its lease has ended, an operator says so, or an
+ * operator had run its agents before.
  */
 const fenceDone = record({
   type: literal("fence-done"),
@@ -49,15 +49,15 @@ const fenceDone = record({
   at: count,
 });
 
-/** What is known of a node when its agents begin: they say nothing about a later life of it. */
+/** What was known of a node when its agents began: they prove nothing about a later life of it. */
 const mark = {
-  /** Ring sequence of the view that made it a victim; 0: it was none. */
+  /** Sequence of the ring that lost it; 0: it was no victim. */
   since: count,
-  /** The life that it proved clean last; 0: none since this history began. */
+  /** The last life of it that was proven clean; 0: none since this history began. */
   life: count,
 };
 
-/** An operator has the agents of the node run: they begin, or this came of them. */
+/** An operator runs the agents of the node by hand: they begin, or they have ended. */
 const fenceExternal = record({
   type: literal("fence-external"),
   victim: nodeId,
@@ -67,7 +67,7 @@ const fenceExternal = record({
   text,
 });
 
-/** More than one process uses the id of the node, as this member hears; or not any more. */
+/** This member hears more than one process with the id of the node, or no longer does. */
 const fenceContested = record({
   type: literal("fence-contested"),
   node: nodeId,
@@ -88,22 +88,22 @@ const byHand = record({ by: nodeId, outcome: oneOf("begun", "success"), text });
 
 const victim = record({
   node: nodeId,
-  /** Seen and lost, or never seen since this history began. */
+  /** It was a member and was lost, or was never seen since this history began. */
   cause: oneOf("lost", "unseen"),
-  /** Ring sequence of the view that made it a victim: messages about an earlier loss are void. */
+  /** Sequence of the ring that lost it: messages about an earlier loss are ignored. */
   since: count,
   /** The member whose agents are at work, or null. */
   by: nullable(nodeId),
   rounds: count,
   lastText: text,
-  /** An operator has its agents run, or had with success, since or shortly before it was lost. */
+  /** An operator runs its agents, or has run them with success, since it was last proven clean. */
   byHand: nullable(byHand),
   /**
-   * It is a member from another machine than before, or with another kernel: its `ready` waits,
-   * since it says nothing about what ran there.
+   * It is a member on another machine than before, or with another kernel. Its `ready` waits, since
+   * it proves nothing about what ran on the former machine.
    */
   moved: flag,
-  /** Life of a `ready` that waits for the agents' verdict. */
+  /** A `ready` that waits for the result of the agents, or for the lease of the former machine. */
   heldReady: nullable(record({ life: count, at: count, hosts: flag, kept: list(serviceName) })),
 });
 export type Victim = Shaped<typeof victim>;
@@ -116,7 +116,7 @@ export const fenceSnapshot = record({
   fenced: list(fenced),
   /** Nodes whose id more than one process uses, and the members that hear it. */
   contested: list(record({ node: nodeId, by: list(nodeId) })),
-  /** The life that a node proved clean last, and what an operator's agents said of it since. */
+  /** The last life of a node that was proven clean, and whether it was fenced by hand since. */
   lives: list(record({ node: nodeId, life: count, byHand: nullable(byHand) })),
 });
 export type FenceSnapshot = Shaped<typeof fenceSnapshot>;

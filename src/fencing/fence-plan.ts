@@ -1,19 +1,20 @@
 /**
- * The fence plan of one victim: methods in file order, the steps of each method in order, and what
- * follows a step's verdict. Pure; runs nothing.
+ * The fence plan of one victim: which step is first, and which one follows the verdict on a step.
+ * Methods are tried in the order of the file, the steps of each method in their order.
  * Source: cluster libfence/agent.c: fence_node; pacemaker fenced_remote.c: op_phase_off.
- * Deviation: a method of several devices without explicit actions becomes all off, then all on, so
- * that redundant power supplies are really cut; a failing "on" is a warning, the victim is off.
+ * Deviation: a method with several devices and no explicit actions switches all of them off, then
+ * all on, so that redundant power supplies are off at the same time. If "on" fails that is only a
+ * warning, since the victim is off.
  */
 import type { FenceDeviceUse, FenceMethodConf } from "../model/conf.ts";
 
 export type FenceStep =
-  /** Run the device's agent; `action` null: as the parameters say, the agent's default else. */
+  /** Run the agent; `action` null: the action of its parameters, or else its default. */
   | {
       readonly type: "agent";
       readonly use: FenceDeviceUse;
       readonly action: "off" | "on" | null;
-      /** The victim is already off: a failure only means that it stays off. */
+      /** The victim is off already: if the step fails it only stays off. */
       readonly optional: boolean;
     }
   /** Wait until the victim's lease must have ended. */
@@ -23,7 +24,7 @@ export type FencePosition = { readonly method: number; readonly step: number };
 
 export type FenceProgress =
   | { readonly type: "step"; readonly at: FencePosition; readonly step: FenceStep }
-  /** `how`: whether the victim is known to be off by agents alone, or by the end of its lease. */
+  /** The victim is off, because agents say so, or because its lease has ended as well. */
   | { readonly type: "fenced"; readonly method: string; readonly how: "agent" | "self" }
   | { readonly type: "exhausted" };
 

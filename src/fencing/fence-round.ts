@@ -1,6 +1,6 @@
 /**
- * One round against one victim: walks its fence plan, one step at a time.
- * Knows the plan only; agents are run and verdicts brought by others.
+ * One round of fencing against one victim: it goes through the fence plan, one step at a time. It
+ * says what is to be run, and is told the verdict.
  * Tested in: test/fencing/fence-plan.test.ts
  */
 import type { FenceDeviceUse, FenceMethodConf, NodeConf } from "../model/conf.ts";
@@ -16,7 +16,7 @@ export type FenceOrder =
       readonly method: string;
       readonly use: FenceDeviceUse;
       readonly action: "off" | "on" | null;
-      /** The victim is off already: a failure only means that it stays off. */
+      /** The victim is off already: if the agent fails it only stays off. */
       readonly optional: boolean;
     };
 
@@ -25,7 +25,7 @@ export class FenceRound {
   readonly #methods: readonly FenceMethodConf[];
   #progress: FenceProgress;
 
-  /** `selfLast`: self-fencing was asked for explicitly and follows the victim's own methods. */
+  /** `selfLast`: the conf asks for self-fencing; it follows the methods of the victim. */
   constructor(conf: NodeConf, options: { readonly selfLast: boolean }) {
     const selfMethod: FenceMethodConf = {
       name: "self",

@@ -1,11 +1,12 @@
 /**
- * Evidence for the self-fencing lease: when did this node last prove to belong to its ring?
- * Knows rings, members and instants given by the caller. Does not know quorum, clocks or timers;
- * whether the ring is quorate, and what the evidence entitles to, is decided elsewhere.
+ * Evidence for the self-fencing lease: when this node last proved that it belongs to its ring, and
+ * when it last heard each other node. Whether the ring is quorate, and so what the node may do, is
+ * decided in `node/lease-clock.ts`.
  * Source: Gray and Cheriton 1989 (leases); sbd(8) for the use against split brain.
- * LEASE1  The start of the evidence is the instant at which the token was passed on, not the one at
- *     which it came back: an old token found after a pause proves nothing about the present.
- * LEASE2  Only a token that was passed on and accepted on the same operational ring counts, once.
+ * LEASE1  A lease starts at the instant at which the token was passed on, not at that at which it
+ *     came back: an old token that is found after a pause proves nothing about the present.
+ * LEASE2  A token counts only if it was passed on and accepted on the same operational ring, and
+ *     only once.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";
@@ -18,14 +19,14 @@ export type TokenAccepted = {
   readonly operational: boolean;
 };
 
-/** Entitles to services until startMs + L, provided that the ring is quorate. */
+/** If the ring is quorate, the node may run services from `startMs` for the time of a lease. */
 export type LeaseStart = { readonly ring: RingId; readonly startMs: Ms };
 
-/** When a token was accepted here on a ring that contained the node; boot time. */
+/** When this node last accepted a token on a ring with the other node; boot time. */
 export type NodeHeard = {
   readonly node: NodeId;
   readonly atMs: Ms;
-  /** On a ring before the present one: whoever has the id now may be another machine. */
+  /** The same on rings before the present one, since another machine may have the id now. */
   readonly beforeMs: Ms;
 };
 
@@ -36,7 +37,7 @@ export class LeaseEvidence {
   /** The same, on rings before the present one. */
   #before: ReadonlyMap<NodeId, Ms>;
 
-  /** A node never heard counts as heard when this daemon started: it may have been before. */
+  /** A node never heard counts as heard when this daemon started: an earlier one may have. */
   constructor(nodes: readonly NodeId[], startedAtMs: Ms) {
     this.#heard = new Map(nodes.map((node) => [node, startedAtMs]));
     this.#before = new Map(this.#heard);
@@ -47,7 +48,7 @@ export class LeaseEvidence {
     this.#passed = { ring, startMs: nowMs };
   }
 
-  /** Returns the new evidence, or null when this token proves nothing. */
+  /** Returns the start of a lease, or null when this token proves nothing. */
   tokenAccepted(token: TokenAccepted): LeaseStart | null {
     if (this.#ring === null || !sameRing(this.#ring, token.ring)) {
       this.#before = new Map(this.#heard);
@@ -60,7 +61,7 @@ export class LeaseEvidence {
     return passed;
   }
 
-  /** For every node, ascending; `ring` is about to be told to the layers above. */
+  /** For every node, ascending. The layers above are about to be told of `ring`. */
   heardAt(ring: RingId): readonly NodeHeard[] {
     const present = this.#ring !== null && sameRing(this.#ring, ring);
     const before = present ? this.#before : this.#heard;

@@ -1,7 +1,7 @@
 /**
- * How much longer the services of a node may go on by its lease: of one that is lost, and of one
- * that is back on another machine. Knows what the members of the view said of their waits; does not
- * know clocks, nor what is done about it.
+ * The safe wait: how much longer the services of a lost node may go on by its lease, and those of
+ * the former machine of a node that is back on another one. It is reckoned at each view from what
+ * the members have said about how long they waited.
  * Source: the inequality of the lease (fencing/lease.ts).
  * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/fence-domain.test.ts
  */
@@ -23,18 +23,18 @@ export class SafeWaits {
     this.#movedMs = movedMs;
   }
 
-  /** From the last sign of life of the node, on any machine. */
+  /** Of the node, counted from when any member last heard it on any machine. */
   leftMs(node: NodeId): number {
     return Math.max(0, this.#safeWaitMs - (this.#silentMs.get(node) ?? 0));
   }
 
-  /** From the last sign of life of its other machine; of the node, if nobody remembers that. */
+  /** Of its former machine, counted from when any member last heard that; else as above. */
   leftElsewhereMs(node: NodeId): number {
     const waitedMs = this.#movedMs.get(node);
     return waitedMs === undefined ? this.leftMs(node) : Math.max(0, this.#safeWaitMs - waitedMs);
   }
 
-  /** Members whose services may still run on another machine. */
+  /** Members whose services may still run on their former machine. */
   moved(): readonly NodeId[] {
     return [...this.#movedMs.keys()].filter((node) => this.leftElsewhereMs(node) > 0);
   }

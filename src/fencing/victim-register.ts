@@ -1,6 +1,7 @@
 /**
- * What all members remember of fencing: who is a member, who is a victim, who was fenced, and which
- * life of a node was proven clean. Decides nothing; does not know agents, delays or who acts.
+ * What all members remember of fencing: which nodes are members, which are victims, which were
+ * fenced, and which life of each node was last proven clean. When and how a victim is fenced is
+ * decided in fence-domain.ts.
  * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/fence-domain.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
@@ -11,15 +12,15 @@ type External = Extract<FenceMessage, { readonly type: "fence-external" }>;
 
 export class VictimRegister {
   members: readonly NodeId[] = [];
-  /** There was a history since this daemon started: something is known of others. */
+  /** A history has begun here, so something is known of the other nodes. */
   begun = false;
   readonly victims = new Map<NodeId, Victim>();
   readonly fenced = new Map<NodeId, FenceSnapshot["fenced"][number]>();
-  /** Nodes whose id more than one process uses, and who says so. */
+  /** Nodes whose id more than one process uses, and the members that say so. */
   readonly contested = new Map<NodeId, ReadonlySet<NodeId>>();
   readonly #lives = new Map<NodeId, Pick<FenceSnapshot["lives"][number], "life" | "byHand">>();
 
-  /** A new history, in which these nodes were not seen yet. */
+  /** A new history begins, in which these nodes were not seen yet. */
   begin(unseen: readonly NodeId[], ringSeq: number): void {
     this.#clear();
     for (const node of unseen) this.victims.set(node, newVictim(node, "unseen", ringSeq));
@@ -55,8 +56,8 @@ export class VictimRegister {
   }
 
   /**
-   * These are the members now, and those of them are on another machine than before. Returns who
-   * is lost.
+   * The members have changed; the `moved` ones are on another machine than before. Returns the
+   * nodes that are lost.
    */
   view(members: readonly NodeId[], ringSeq: number, moved: Iterable<NodeId>): readonly NodeId[] {
     const lost = this.members.filter((node) => !members.includes(node));
@@ -65,9 +66,9 @@ export class VictimRegister {
       const executorGone = victim.by !== null && !members.includes(victim.by);
       if (executorGone) this.victims.set(victim.node, { ...victim, by: null });
     }
-    // Members of a fresh history are not victims: they prove themselves by `ready`.
+    // Members of a new history are no victims: they prove by `ready` that they are clean.
     for (const node of members) {
-      this.#doubtWord(node);
+      this.#doubtFencingByHand(node);
       const victim = this.victims.get(node);
       if (victim?.cause === "unseen" && victim.by === null) this.victims.delete(node);
     }
@@ -83,7 +84,7 @@ export class VictimRegister {
     return lost;
   }
 
-  /** A member says whether it hears two processes of that id. Returns whether that is news. */
+  /** A member says whether it hears two processes of the id. Returns whether that is new. */
   contest(node: NodeId, by: NodeId, contested: boolean): boolean {
     const known = this.contested.get(node) ?? new Set();
     const now = contested ? [...known, by] : [...known].filter((one) => one !== by);
@@ -96,14 +97,25 @@ export class VictimRegister {
     else this.contested.set(node, by);
   }
 
-  /** Who acts on victims that nobody has begun with. */
+  /**
+   * The victim is a member on another machine than before. Then the lease of its former machine
+   * counts: that machine does not hear that it was replaced.
+   */
+  backElsewhere({ node, moved }: Victim): boolean {
+    return moved && this.members.includes(node);
+  }
+
+  /** The member that acts on victims that nobody has begun with. */
   executor(): NodeId | null {
     const is = (node: NodeId) => this.victims.get(node)?.moved ?? true;
     const [first = this.members.find(is)] = this.members.filter((node) => !this.victims.has(node));
     return first ?? null;
   }
 
-  /** Somebody is at work on the node, or it has moved: its word waits. Null: it need not. */
+  /**
+   * The `ready` of a node waits while a member is fencing it, or if it has moved: then returns the
+   * victim. Null: it need not wait.
+   */
   hold({ node, ...heldReady }: ReadyNotice): Victim | null {
     const victim = this.victims.get(node);
     if (victim === undefined || (victim.by === null && !victim.moved)) return null;
@@ -112,20 +124,20 @@ export class VictimRegister {
     return held;
   }
 
-  /** It came back since it was fenced, and went by itself. */
+  /** The node has left by itself. */
   left(node: NodeId): void {
     this.members = this.members.filter((member) => member !== node);
     this.fenced.delete(node);
     this.#lives.delete(node);
   }
 
-  /** A life of the node was proven clean; returns whether it was a victim. */
+  /** This life of the node was proven clean; returns whether the node was a victim. */
   proven(node: NodeId, life: number): boolean {
     this.#lives.set(node, { life, byHand: null });
     return this.victims.delete(node);
   }
 
-  /** What an operator's agents do or did to the node. False: to an earlier life of it. */
+  /** What an operator's agents do or did to the node. False: they did it to an earlier life. */
   external({ victim: node, since, life, by, outcome, text }: External): boolean {
     const victim = this.victims.get(node);
     if (this.mark(node).life !== life) return false;
@@ -136,14 +148,14 @@ export class VictimRegister {
     return true;
   }
 
-  /** Whoever forms a ring after it was said to be off was not off. */
-  #doubtWord(node: NodeId): void {
+  /** A node that forms a ring after agents had it switched off was not off. */
+  #doubtFencingByHand(node: NodeId): void {
     const known = this.#lives.get(node);
     if (known?.byHand?.outcome !== "success" || !this.members.includes(node)) return;
     this.#lives.set(node, { ...known, byHand: null });
   }
 
-  /** A victim that came back and is lost again begins anew: its safe wait, too. */
+  /** A victim that came back and is lost again is a new victim, with a new safe wait. */
   #lose(node: NodeId, ringSeq: number): void {
     const known = this.#lives.get(node);
     const byHand = known?.byHand ?? null;
@@ -167,7 +179,12 @@ function newVictim(node: NodeId, cause: Victim["cause"], since: number): Victim 
 }
 
 /** Every node that the snapshot names. */
-export function nodesIn({ members, victims, fenced, lives }: FenceSnapshot): readonly NodeId[] {
+export function nodesNamedIn({
+  members,
+  victims,
+  fenced,
+  lives,
+}: FenceSnapshot): readonly NodeId[] {
   const by = [...victims.map((one) => one.byHand?.by ?? one.node), ...fenced.map((one) => one.by)];
   const doubted = victims.map((one) => one.by ?? one.node);
   const vouched = lives.map((one) => one.byHand?.by ?? one.node);

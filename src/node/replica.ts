@@ -13,7 +13,7 @@
 import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
-import { nodesIn } from "../fencing/victim-register.ts";
+import { nodesNamedIn } from "../fencing/victim-register.ts";
 import { extendDigest } from "../model/fnv.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -108,7 +108,7 @@ export class Replica {
     const read = (text: string) => this.#configurations.valuesOf(text);
     const adopted = ServiceTable.adopt(conf, table, read);
     const configured = new Set(conf.nodes.map(({ id }) => id));
-    const known = nodesIn(fence).every((node) => configured.has(node));
+    const known = nodesNamedIn(fence).every((node) => configured.has(node));
     if (adopted === null || !known) return false;
     this.fence.adopt(fence);
     this.#table = adopted;
