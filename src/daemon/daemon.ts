@@ -33,7 +33,7 @@ import { accept, type Result } from "../model/outcome.ts";
 import { type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { ClusterNode } from "../node/cluster-node.ts";
-import type { Configuration } from "../node/configurations.ts";
+import type { ConfVersion } from "../node/conf-versions.ts";
 import type { CarriedOver, UserRequest } from "../node/node-events.ts";
 import { startRingThread } from "../ring-thread/ring-thread-start.ts";
 import { type LoadedConfiguration, ringThreadOptions } from "./configuration.ts";
@@ -350,7 +350,7 @@ export class Daemon {
       const text = `this node is not counted (${refusal}): ask a node that is`;
       return { accepted: false, text };
     }
-    const propose = async ({ conf, hash, text }: Configuration) => {
+    const propose = async ({ conf, hash, text }: ConfVersion) => {
       const outcome = await this.#ask({ type: "propose", version: conf.version, hash, text });
       const last = this.#life?.node?.snapshot.table?.change.last ?? null;
       return { outcome, text: last?.version === conf.version ? last.text : "" };
@@ -358,7 +358,7 @@ export class Daemon {
     return await this.#supervisor.reloading(() => this.#live.reload(propose));
   }
 
-  #onConfiguration(configuration: Configuration): void {
+  #onConfiguration(configuration: ConfVersion): void {
     this.#live.adopt(configuration);
   }
 

@@ -16,7 +16,7 @@ import type { LogSink } from "../io/ports.ts";
 import type { Acceptance } from "../model/acceptance.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
-import { type Configuration, changeProblem, type ReadText } from "../node/configurations.ts";
+import { type ConfVersion, changeProblem, type ReadText } from "../node/conf-versions.ts";
 import { missingScript } from "../services/tree/missing-scripts.ts";
 import {
   type ConfReading,
@@ -83,9 +83,7 @@ export class LiveConfiguration {
   };
 
   /** Reads the file, once, and brings this text in on all nodes, by way of `propose`. */
-  async reload(
-    propose: (configuration: Configuration) => Promise<ProposalEnd>,
-  ): Promise<Acceptance> {
+  async reload(propose: (configuration: ConfVersion) => Promise<ProposalEnd>): Promise<Acceptance> {
     const { file, local, reading } = this.#loaded;
     const content = await readText(file);
     if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
@@ -103,7 +101,7 @@ export class LiveConfiguration {
   }
 
   /** It is in force from here on. */
-  adopt({ conf, hash, text }: Configuration): void {
+  adopt({ conf, hash, text }: ConfVersion): void {
     const before = this.#loaded;
     this.#loaded = { ...before, conf, reading: this.#readingOf(text) };
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
@@ -111,7 +109,7 @@ export class LiveConfiguration {
     this.#kept = this.#kept.then(() => this.#keep(loaded, before.reading.text));
   }
 
-  #inForce(): Configuration {
+  #inForce(): ConfVersion {
     const { conf, reading } = this.#loaded;
     return { conf, hash: reading.hash, text: reading.text };
   }

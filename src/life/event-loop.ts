@@ -13,7 +13,7 @@ import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import { failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
-import type { Configuration } from "../node/configurations.ts";
+import type { ConfVersion } from "../node/conf-versions.ts";
 import type { KnownMachine, NodeInput, NodeOutput, NodeTimer } from "../node/node-events.ts";
 import type { QuorumChange } from "../quorum/quorum-messages.ts";
 import type { RingThreadInput } from "../ring-thread/ring-port.ts";
@@ -49,7 +49,7 @@ export type LoopParts = {
   readonly agents: NodeAgents;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Another configuration is in force. */
-  readonly onConfiguration: (configuration: Configuration) => void;
+  readonly onConfiguration: (configuration: ConfVersion) => void;
   /** Where the other nodes are: to be kept for the next life. */
   readonly onMachines: (known: readonly KnownMachine[]) => void;
   /** Gathers what it takes to read a configuration's text; returns what is wrong with it here. */
@@ -202,7 +202,7 @@ export class EventLoop {
       case "machines":
         this.#parts.onMachines(output.known);
         return;
-      case "configuration":
+      case "conf-in-force":
         this.#parts.onConfiguration(output);
         return;
       case "leave":

@@ -14,7 +14,7 @@ import type { NodeId, NodeName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
-import type { Configuration, ReadText } from "../node/configurations.ts";
+import type { ConfVersion, ReadText } from "../node/conf-versions.ts";
 import type { CarriedOver, KnownMachine, RememberedMachine } from "../node/node-events.ts";
 import type { RingThreadOutput } from "../ring-thread/ring-port.ts";
 import type { RingThread } from "../ring-thread/ring-thread-start.ts";
@@ -34,7 +34,7 @@ export type LifeParts = {
   readonly configText: string;
   readonly readText: ReadText;
   readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
-  readonly onConfiguration: (configuration: Configuration) => void;
+  readonly onConfiguration: (configuration: ConfVersion) => void;
   /** On which machines earlier lives had the other nodes, and who is told when that changes. */
   readonly remembered: readonly RememberedMachine[];
   readonly onMachines: (known: readonly KnownMachine[]) => void;

@@ -12,7 +12,7 @@ import { assertNever } from "../model/outcome.ts";
 import { Quorum } from "../quorum/quorum.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import { concludeExchange, type Hello } from "../services/table/table-sync.ts";
-import { Configurations } from "./configurations.ts";
+import { ConfVersions } from "./conf-versions.ts";
 import { FencingProgress } from "./fencing-progress.ts";
 import { LastHeard } from "./last-heard.ts";
 import { LeaseClock, LeaseTimer } from "./lease-clock.ts";
@@ -32,7 +32,7 @@ import type {
 import { NodeServices } from "./node-services.ts";
 import { Outbox } from "./outbox.ts";
 import { QuorumVoting } from "./quorum-voting.ts";
-import { type Ordered, Replica } from "./replica.ts";
+import { type HistoryMessage, Replica } from "./replica.ts";
 import { ReplicaPerformer, RetryTick, usualWorkMax } from "./replica-performer.ts";
 import { composeHello, composeSnapshot, type Snapshot, StateExchange } from "./state-exchange.ts";
 import { Unfencing } from "./unfencing.ts";
@@ -46,7 +46,7 @@ export class ClusterNode {
   readonly #outbox = new Outbox();
   readonly #services: NodeServices;
   readonly #voting: QuorumVoting;
-  readonly #configurations: Configurations;
+  readonly #confVersions: ConfVersions;
   readonly #replica: Replica;
   readonly #leaseTimer: LeaseTimer;
   readonly #tick: RetryTick;
@@ -62,7 +62,7 @@ export class ClusterNode {
     const { self, configHash: hash, configText: text } = identity;
     const outbox = this.#outbox;
     this.identity = identity;
-    this.#configurations = new Configurations({ conf, hash, text }, read);
+    this.#confVersions = new ConfVersions({ conf, hash, text }, read);
     this.#reader = new MessageReader(conf, outbox);
     this.quorum = new Quorum(conf.quorum, conf.nodes, carried?.memory ?? null);
     this.lease = new LeaseClock(conf.fencing.leaseMs);
@@ -75,7 +75,7 @@ export class ClusterNode {
     const held = { outbox, lease: this.lease, carried: carriedServices };
     const services = new NodeServices(conf, identity, held);
     const voting = new QuorumVoting(conf, identity, { outbox, quorum: this.quorum });
-    const replica = new Replica(this.#configurations, self);
+    const replica = new Replica(this.#confVersions, self);
     this.#services = services;
     this.#voting = voting;
     this.#replica = replica;
@@ -86,13 +86,13 @@ export class ClusterNode {
     const ending = { outbox, services, announcements, replica };
     const found = { carriesOn: carriedServices !== null, nothingLeft };
     this.#lossOfQuorum = new LossOfQuorum(ending, found);
-    const performing = { ...ending, configurations: this.#configurations, fencingProgress };
+    const performing = { ...ending, confVersions: this.#confVersions, fencingProgress };
     this.#performer = new ReplicaPerformer(self, performing, workMax);
   }
 
-  /** In force on this node. */
+  /** The conf in force on this node. */
   get conf(): ClusterConf {
-    return this.#configurations.settled.conf;
+    return this.#confVersions.inForce.conf;
   }
 
   /** What may be read of this node; nothing outside decides by it. */
@@ -119,7 +119,7 @@ export class ClusterNode {
   carryOver(): CarriedOver {
     const { doubtful } = this.#exchange;
     if (doubtful !== null) this.quorum.doubt(doubtful);
-    return this.#lossOfQuorum.carryOver(this.#configurations.settled.hash, this.quorum.memory);
+    return this.#lossOfQuorum.carryOver(this.#confVersions.inForce.hash, this.quorum.memory);
   }
 
   step(input: NodeInput, now: Now): readonly NodeOutput[] {
@@ -291,7 +291,7 @@ export class ClusterNode {
     }
   }
 
-  #apply(message: Ordered): void {
+  #apply(message: HistoryMessage): void {
     // Nothing is performed after the end of this node, to which its last message may come.
     if (message.layer === "services" && message.body.type === "left") this.#performer.finish();
     this.#replica.apply(message);
@@ -320,7 +320,7 @@ export class ClusterNode {
   }
 
   #onSnapshot(from: NodeId, body: Snapshot): void {
-    const received = this.#exchange.receive(from, body, this.#configurations.settled.hash);
+    const received = this.#exchange.receive(from, body, this.#confVersions.inForce.hash);
     if (received === "has-state") this.#activate();
     if (received !== "read") return;
     for (const text of this.#exchange.unread) this.#outbox.emit({ type: "read", text });
@@ -329,9 +329,9 @@ export class ClusterNode {
 
   /** What it takes to read the text is known: for a vote, or for a snapshot that waits. */
   #onRead({ text, objection }: Extract<NodeInput, { readonly type: "read-done" }>): void {
-    const proposal = this.#configurations.takeProposal(text);
+    const proposal = this.#confVersions.takeProposal(text);
     if (proposal !== null) {
-      this.#services.vote(proposal.hash, this.#configurations.examine(proposal) ?? objection);
+      this.#services.vote(proposal.hash, this.#confVersions.examine(proposal) ?? objection);
     }
     this.#exchange.noteRead(text);
     this.#adoptSnapshot();
@@ -342,14 +342,14 @@ export class ClusterNode {
     const arrived = this.#exchange.takeSnapshot();
     if (arrived === null) return;
     const { snapshot, later, result } = arrived;
-    const { settled } = this.#configurations;
-    const taken = this.#configurations.takeOver(snapshot.configuration);
+    const { inForce } = this.#confVersions;
+    const taken = this.#confVersions.takeOver(snapshot.configuration);
     if (!taken.ok) {
       this.#outbox.emit({ type: "killed", text: taken.problem });
       return;
     }
-    if (taken.value !== settled) {
-      this.#performer.settle(taken.value, []);
+    if (taken.value !== inForce) {
+      this.#performer.putInForce(taken.value, []);
       this.#announcements.stepServices({ type: "clean-up" });
     }
     if (result.winner !== null && !this.#replica.adopt(snapshot)) {

@@ -1,7 +1,7 @@
 /**
- * What fencing is doing on this node at the moment, with times, for whoever looks. Reads the orders
- * of the fence domain as they pass; decides nothing.
- * Source: fenced has none: its log says what it does.
+ * What fencing is doing on this node at the moment, with times, for the status. It notes each
+ * output of the fence domain when that is performed.
+ * Deviation: fenced has nothing like it; only its log says what it does.
  */
 import type { FenceOutput } from "../fencing/fence-events.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -13,7 +13,7 @@ type Entry =
 export class FencingProgress {
   readonly #entries = new Map<NodeId, Entry>();
 
-  /** An order of the fence domain, given at this instant of the boot-time clock. */
+  /** An output of the fence domain, performed at this instant of the boot-time clock. */
   note(output: FenceOutput, nowMs: number): void {
     switch (output.type) {
       case "arm":
@@ -35,7 +35,7 @@ export class FencingProgress {
     }
   }
 
-  /** `next in 3 s`, `running power.apc fence_apc since 2 s`; null: nothing is known here. */
+  /** `next in 3 s`, `running power.apc fence_apc since 2 s`; null: nothing is under way here. */
   describe(node: NodeId, nowMs: number): string | null {
     const entry = this.#entries.get(node);
     if (entry === undefined) return null;

@@ -16,7 +16,7 @@ import type { FencingConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Hello } from "../services/table/table-sync.ts";
 import type { KnownMachine, NodeIdentity, NodeInput, RememberedMachine } from "./node-events.ts";
-import type { Ordered } from "./replica.ts";
+import type { HistoryMessage } from "./replica.ts";
 
 type HeardAt = Extract<NodeInput, { readonly type: "configuration" }>["heardAt"];
 type Claims = Hello["machines"];
@@ -134,7 +134,7 @@ export class LastHeard {
   }
 
   /** Forgets the machines of a node that has left, or was switched off: nothing runs there. */
-  apply({ layer, body }: Ordered, members: readonly NodeId[]): void {
+  apply({ layer, body }: HistoryMessage, members: readonly NodeId[]): void {
     if (layer === "services" && body.type === "left") {
       this.#present.delete(body.node);
       this.#machines.delete(body.node);

@@ -31,7 +31,7 @@ export class LeaseClock {
     this.#leaseMs = leaseMs;
   }
 
-  /** Evidence came in; `quorate` is the present quorate ring, or null while there is none. */
+  /** Evidence has come; `quorate` is the present quorate ring, or null while there is none. */
   renew(
     evidence: { readonly ring: RingId; readonly startMs: number },
     quorate: RingId | null,
@@ -43,7 +43,7 @@ export class LeaseClock {
     }
   }
 
-  /** The ring has turned out to be quorate: what it proved meanwhile counts. */
+  /** The ring has turned out to be quorate: the evidence that was kept for it counts. */
   confirm(ring: RingId): void {
     if (this.#pending !== null) this.renew(this.#pending, ring);
     this.#pending = null;
@@ -53,24 +53,24 @@ export class LeaseClock {
     return this.#endMs !== null && nowMs < this.#endMs;
   }
 
-  /** C3, C4; 0: nobody guards. */
+  /** The guard has confirmed a lease (C3, C4); `untilMs` 0: there is no guard. */
   guard(untilMs: number, atEnd: LeaseEnd): void {
     this.#guardedUntilMs = untilMs;
     this.#guardKills = atEnd;
   }
 
-  /** `floats`: another node could run it. */
+  /** Whether a service may be started; `floats`: another node could run it. */
   mayStart(nowMs: number, floats: boolean): boolean {
     const guarded = nowMs < this.#guardedUntilMs && (!floats || this.#guardKills === "kill");
     return this.held(nowMs) && guarded;
   }
 
-  /** When it ends or ended; null when that was dealt with, or it was never held. */
+  /** When it ends or ended; null once its end was dealt with, or if it was never held. */
   get endMs(): number | null {
     return this.#endMs;
   }
 
-  /** Remaining ms, 0 when ended or never held. */
+  /** Remaining ms; 0 if it has ended or was never held. */
   remainingMs(nowMs: number): number {
     return this.#endMs === null ? 0 : Math.max(0, this.#endMs - nowMs);
   }
@@ -95,7 +95,7 @@ export class LeaseTimer {
     this.#outbox = outbox;
   }
 
-  /** The lease may last longer than before. */
+  /** The lease may last longer than before: the guard is told. */
   renewed(): void {
     const { endMs } = this.#lease;
     if (endMs === null || !this.#held()) return;
@@ -103,7 +103,7 @@ export class LeaseTimer {
     this.#outbox.emit({ type: "lease", endMs, atEnd: this.#atEnd });
   }
 
-  /** What the guard does when the lease ends. */
+  /** What the guard does when the lease ends, after each step. */
   adjust(atEnd: LeaseEnd): void {
     if (atEnd === this.#atEnd) return;
     this.#atEnd = atEnd;

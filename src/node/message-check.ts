@@ -13,13 +13,13 @@ import { assertNever } from "../model/outcome.ts";
 import { fitting } from "../model/shape.ts";
 import type { QuorumMessage } from "../quorum/quorum-messages.ts";
 import type { ServiceMessage } from "../services/table/service-messages.ts";
-import { travelling } from "./configurations.ts";
+import { sendableText } from "./conf-versions.ts";
 import { type Envelope, envelope } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** Texts that become part of the replicated state, which has to fit one message. */
+/** The longest text in the replicated state, which has to fit into one message. */
 const textMax = 4096;
-/** Sums of votes stay far below where numbers lose their exactness. */
+/** Sums of so many votes are still exact numbers. */
 const votesMax = 1_000_000;
 
 export class MessageReader {
@@ -32,7 +32,7 @@ export class MessageReader {
     this.#outbox = outbox;
   }
 
-  /** Refused in this life. */
+  /** Messages refused in this life. */
   get refused(): number {
     return this.#refused;
   }
@@ -66,7 +66,7 @@ function messageProblem(
   return sizeProblem(message);
 }
 
-/** Whose message it is, as it says itself. */
+/** The node in whose name the message is. */
 function speakerOf({ layer, body }: Envelope): NodeId | null {
   if (layer === "services")
     return "ref" in body ? body.ref.node : "node" in body ? body.node : null;
@@ -127,6 +127,6 @@ function votesIn(body: QuorumMessage): number {
 
 function serviceProblem(body: ServiceMessage): string | null {
   if (body.at > incarnationMax) return "no clock shows such a time";
-  const long = body.type === "conf-propose" && travelling(body.text) === "";
+  const long = body.type === "conf-propose" && sendableText(body.text) === "";
   return long ? "the configuration is too long to travel" : null;
 }

@@ -1,5 +1,6 @@
 /**
- * What goes into a cluster node and what comes out of it: the border between core and shell.
+ * What goes into a cluster node and what comes out of it: the border between core and shell. Also
+ * the envelope of its ordered messages, and what it is given at its start.
  * Tested in: test/node/work-in-parts.test.ts
  */
 
@@ -20,9 +21,9 @@ import { type QuorumChange, quorumMessage } from "../quorum/quorum-messages.ts";
 import type { LocalServices } from "../services/local/local-services.ts";
 import { serviceMessage } from "../services/table/service-messages.ts";
 import { hello, snapshot } from "../services/table/table-sync.ts";
-import type { ReadText } from "./configurations.ts";
+import type { ReadText } from "./conf-versions.ts";
 
-/** The three clocks at the moment of an input; see the clock port for what each is good for. */
+/** The three clocks at the instant of an input; the clock port says what each is used for. */
 export type Now = {
   readonly monotonicMs: number;
   readonly boottimeMs: number;
@@ -31,7 +32,7 @@ export type Now = {
 
 export type NodeTimer = "lease" | "poll" | "tick" | "quorum-window" | "unfence" | `fence-${number}`;
 
-/** Another configuration, as its text. */
+/** Another version of the conf. */
 export type Proposal = {
   readonly number: number;
   readonly version: number;
@@ -39,7 +40,7 @@ export type Proposal = {
   readonly text: string;
 };
 
-/** What a user may ask for: of one service, or of all of them. */
+/** What a user may ask for, of one service or of all of them. */
 export type UserRequest =
   | {
       readonly operation: ServiceOperation;
@@ -59,7 +60,7 @@ export const envelope = either(
 export type Envelope = Shaped<typeof envelope>;
 
 export type NodeInput =
-  /** The daemon has started: clean up what an earlier life may have left. */
+  /** The life begins: whatever an earlier one may have left is cleaned up, or goes on. */
   | { readonly type: "begin" }
   | {
       readonly type: "configuration";
@@ -74,7 +75,7 @@ export type NodeInput =
     }
   /** An ordered message, decoded; `payload` is what some member submitted. */
   | { readonly type: "deliver"; readonly from: NodeId; readonly payload: unknown }
-  /** The output of this name has been heard. */
+  /** The step of its own that the output `continue` has asked for. */
   | { readonly type: "continue" }
   | { readonly type: "suspended"; readonly reason: string }
   | { readonly type: "lease"; readonly ring: RingId; readonly startMs: number }
@@ -89,8 +90,8 @@ export type NodeInput =
     }
   | ({ readonly type: "request"; readonly number: number } & UserRequest)
   /**
-   * The guard kills nothing before then (boot time, ms), unless this process ends; 0: no guard.
-   * `atEnd`: what it does then.
+   * The guard kills nothing before that instant (boot time, ms), unless this process ends; 0: there
+   * is no guard. `atEnd`: what it does at that instant.
    */
   | { readonly type: "guarded"; readonly untilMs: number; readonly atEnd: LeaseEnd }
   /** An operator says that a victim is off; answered like a request. */
@@ -100,25 +101,25 @@ export type NodeInput =
       readonly victim: NodeId;
       readonly who: string;
     }
-  /** An operator wants the member to end at once; answered like a request. */
+  /** An operator orders the member to end at once; answered like a request. */
   | {
       readonly type: "kill";
       readonly number: number;
       readonly victim: NodeId;
       readonly who: string;
     }
-  /** An operator wants other votes; answered by an `answer`. */
+  /** An operator orders other votes; answered by an `answer`. */
   | {
       readonly type: "quorum-order";
       readonly number: number;
       readonly change: QuorumChange;
-      /** What the operator vouches for, word for word; null: nothing. */
+      /** The sentence that the operator has written to vouch for something; null: none. */
       readonly sentence: string | null;
       readonly who: string;
     }
   /** More than one process uses the ids of these nodes. */
   | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
-  /** An operator has the agents of the node run; see the mark of the fence domain. */
+  /** An operator runs the fence agents of the node; `mark`: what was known of it before. */
   | {
       readonly type: "fenced-by-hand";
       readonly victim: NodeId;
@@ -126,26 +127,25 @@ export type NodeInput =
       readonly outcome: "begun" | "success" | "failure";
       readonly text: string;
     }
-  /** What became of an `unfence`. */
+  /** The result of the output `unfence` with this number. */
   | {
       readonly type: "unfence-verdict";
       readonly run: number;
       readonly outcome: "success" | "failure";
       readonly text: string;
     }
-  /** An operator wants another configuration; answered like a request. */
+  /** An operator proposes another conf; answered like a request. */
   | ({ readonly type: "propose" } & Proposal)
-  /** The order `read` for this text is carried out. */
+  /** The output `read` for this text has been carried out. */
   | {
       readonly type: "read-done";
       readonly text: string;
-      /** What this machine has against it as a new configuration. */
+      /** Why it cannot be a new conf on this machine; null: it can. */
       readonly objection: string | null;
     }
-  /** Something happened on this machine that may have hurt a service. */
-  /** Of one service, or of all. */
+  /** Something has happened on this machine that may have hurt one service, or any (null). */
   | { readonly type: "check-now"; readonly why: string; readonly service: ServiceName | null }
-  /** `remove`: for good, so that less votes are expected afterwards. */
+  /** The node is to leave; `remove`: for good, so that fewer votes are expected afterwards. */
   | { readonly type: "shutdown"; readonly remove: boolean };
 
 /** What users and operators of this node may ask for. */
@@ -163,11 +163,11 @@ export type OperatorOrder = Extract<
 >;
 
 export type NodeOutput =
-  /** Something is half done: the input of this name is to come once others had their turn. */
+  /** Something is half done: the input `continue` is to come when other inputs had their turn. */
   | { readonly type: "continue" }
   | { readonly type: "submit"; readonly lane: "app" | "sync"; readonly envelope: Envelope }
   | { readonly type: "sync-done"; readonly ring: RingId }
-  /** The lease now lasts until then (boot time, ms): the guard has to know, and to confirm. */
+  /** The lease lasts until that instant now (boot time, ms): the guard is told, and confirms it. */
   | { readonly type: "lease"; readonly endMs: number; readonly atEnd: LeaseEnd }
   | { readonly type: "arm"; readonly timer: NodeTimer; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly timer: NodeTimer }
@@ -187,25 +187,25 @@ export type NodeOutput =
     }
   /** Run the unfence devices of this node; answered by one verdict with the same number. */
   | { readonly type: "unfence"; readonly run: number }
-  /** Quorum is lost: no agent of fencing is begun any more, and this node is not unfenced. */
+  /** Quorum is lost: no more fence agents are begun, and this node is not unfenced. */
   | { readonly type: "stand-down" }
   | { readonly type: "reply"; readonly number: number; readonly outcome: RequestOutcome }
-  /** To an order that is answered in words. */
+  /** The answer to an order that is answered in words. */
   | ({ readonly type: "answer"; readonly number: number } & Acceptance)
-  /** Gather what it takes to read this configuration here. */
+  /** Gather what it takes to read this conf here. */
   | { readonly type: "read"; readonly text: string }
-  /** On which machines the other nodes are: for the next life, as soon as can be. */
+  /** On which machines the other nodes are; stored for the next life as soon as possible. */
   | { readonly type: "machines"; readonly known: readonly KnownMachine[] }
-  /** In force from here on: to be kept for the next start. */
+  /** This conf is in force from now on; it is stored for the next start. */
   | {
-      readonly type: "configuration";
+      readonly type: "conf-in-force";
       readonly conf: ClusterConf;
       readonly hash: string;
       readonly text: string;
     }
-  /** Leave the ring; nothing of any service is left, and the node has nothing left to do. */
+  /** Leave the ring: nothing of any service is left, and the node has nothing left to do. */
   | { readonly type: "leave" }
-  /** An operator has ended this node: the process must end at once, without leaving. */
+  /** This node must end at once, without leaving: it was killed, or cannot read the conf. */
   | { readonly type: "killed"; readonly text: string }
   /** The node cannot go on in this life; everything of its services is gone. */
   | { readonly type: "restart"; readonly why: string }
@@ -220,41 +220,41 @@ export type NodeIdentity = {
   readonly self: NodeId;
   readonly name: NodeName;
   readonly incarnation: number;
-  /** SHA-256 of the configuration's text, and the text. */
+  /** SHA-256 of the text of the conf, and the text. */
   readonly configHash: string;
   readonly configText: string;
   readonly trackingToken: string;
-  /** A watchdog ends this node's services, at the latest: the others wait for that. */
+  /** A watchdog may be what ends this node's services: the others wait long enough for it. */
   readonly watchdog: boolean;
-  /** Of the kernel and the namespaces in which this node looks for what runs. */
+  /** Name of the kernel and the namespaces in which this node looks for what runs. */
   readonly machine: string;
 };
 
-/** On which machine an earlier life had a node on its ring. */
+/** A node was on a ring with this one from that machine. */
 export type KnownMachine = { readonly node: NodeId; readonly machine: string };
 
-/** `atMs`: boot time; not later than that. */
+/** `atMs`: when it was last heard there; boot time, rather too late than too early. */
 export type RememberedMachine = KnownMachine & { readonly atMs: number };
 
 /** What one life of the node hands to the next one of the same process. */
 export type CarriedOver = {
-  /** Null: nothing runs, or not only what is bound to this node. */
+  /** Null: nothing runs, or something that is not bound to this node. */
   readonly services: LocalServices | null;
-  /** Hash of the configuration that they were made from. */
+  /** Hash of the conf that they were made from. */
   readonly configHash: string;
   readonly memory: QuorumMemory;
 };
 
 /** What a node is given when its life begins. */
 export type NodeStart = {
-  /** As this node reads a configuration's text at its start. */
+  /** Reads the text of a conf as this node does at its start. */
   readonly read: ReadText;
-  /** How much is worked on in one step, unless as usual; see replica-performer.ts. */
+  /** How much is worked on in one step; see replica-performer.ts. */
   readonly workMax?: number;
-  /** What goes on from the life before; null: there was none. */
+  /** What the life before has handed over; null: there was none. */
   readonly carried?: CarriedOver | null;
-  /** Before this node began: no process and no address of any service is on this machine. */
+  /** It was verified that no process and no address of any service is on this machine. */
   readonly nothingLeft?: boolean;
-  /** By earlier lives of this node. */
+  /** Machines that earlier lives of this node have stored. */
   readonly remembered?: readonly RememberedMachine[];
 };

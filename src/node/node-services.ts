@@ -1,11 +1,12 @@
 /**
- * This node's own part: its life, its services, and the requests of its users that are waiting.
+ * The services of this node, seen from the cluster: the life they belong to, the operations that
+ * the table orders, and the requests of users that wait for an answer.
  * Tested in: test/services/rgmanager.test.ts, test/services/loss-of-quorum.test.ts
- * OWN1  A start, of a service or of a part, is begun only while the lease is held and guarded;
- *     until then it waits, and what has to be stopped meanwhile is stopped.
- * OWN3  An operation on a new service waits until that was stopped once.
- * OWN2  A life ends as a whole: waiting starts are dropped, waiting users answered, services
- *     stopped.
+ * OWN1  A start of a service or of a part is begun only while the lease is held and guarded. Until
+ *     then it waits, and what has to be stopped meanwhile is stopped.
+ * OWN2  A life ends as a whole: waiting starts are dropped, waiting users are answered, services
+ *     are stopped.
+ * OWN3  An operation on a new service waits until that service was stopped once.
  */
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
@@ -28,14 +29,14 @@ type RunOutput = Extract<TableOutput, { readonly type: "run" }>;
 type AdoptOutput = Extract<TableOutput, { readonly type: "adopt" }>;
 type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
 type Request = Extract<NodeInput, { readonly type: "request" | "propose" }>;
-type Word = Extract<NodeInput, { readonly type: "acknowledge" }>;
+type AcknowledgeOrder = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
-/** Lives of one incarnation. */
+/** So many lives can one incarnation have. */
 const livesMax = 1024;
-/** A node that flaps so often takes another incarnation, before its lives are used up. */
+/** A node that lost its history so often takes another incarnation before its lives are used up. */
 const livesUsual = 1000;
 
-/** Starts that were waiting and are begun in one step; more would hold up everything else. */
+/** Waiting starts that are begun in one step; more would hold up everything else. */
 const startsAtOnce = 16;
 
 export class NodeServices {
@@ -48,10 +49,11 @@ export class NodeServices {
   #floating: ReadonlySet<string> = new Set();
   readonly #requests = new Set<number>();
   #deferred: RunOutput[] = [];
+  /** Some of the deferred starts wait only because enough were begun in this step. */
   #startsLeft = false;
   #lives = 0;
 
-  /** `carried`: those of an earlier life with the same configuration. */
+  /** `carried`: the services of an earlier life with the same conf. */
   constructor(
     conf: ClusterConf,
     identity: NodeIdentity,
@@ -75,7 +77,7 @@ export class NodeServices {
     this.#floating = new Set(floating.map(({ name }) => name));
   }
 
-  /** Strictly larger at each start of the daemon, and each time a history ended here. */
+  /** Grows at each start of the daemon, and each time a history has ended here. */
   get life(): number {
     return this.#identity.incarnation * livesMax + this.#lives;
   }
@@ -84,7 +86,7 @@ export class NodeServices {
     return this.#local.clean;
   }
 
-  /** For the status. */
+  /** The agents that run here, for the status. */
   get agents() {
     return this.#local.agents;
   }
@@ -102,18 +104,18 @@ export class NodeServices {
     return this.#local.mayFloat;
   }
 
-  /** What the guard is to do when the lease ends: with what is here, and what is about to be. */
+  /** What the guard does when the lease ends: with what runs here, and what is about to start. */
   get atLeaseEnd(): LeaseEnd {
     const waits = this.#deferred.some(({ service }) => this.#floating.has(service));
     return waits || this.mayFloat ? "kill" : "spare";
   }
 
-  /** What goes on without quorum. */
+  /** The services that go on without quorum. */
   get kept(): readonly ServiceName[] {
     return this.#local.kept;
   }
 
-  /** For the next life of this process. */
+  /** What the next life of this process takes over. */
   get local(): LocalServices {
     return this.#local;
   }
@@ -129,12 +131,12 @@ export class NodeServices {
     return proven;
   }
 
-  /** Whether something waits for nothing but a step of its own: starts, or a clean-up. */
+  /** Whether deferred starts, or a clean-up, wait for nothing but a step of their own. */
   get needsStep(): boolean {
     return this.#startsLeft || this.#local.hurried;
   }
 
-  /** An operation of the table; only those for this very life are begun. */
+  /** Runs an operation of the table, if it is for this life of this node. */
   run(output: RunOutput): void {
     const { node, life } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
@@ -145,7 +147,7 @@ export class NodeServices {
     this.step(output);
   }
 
-  /** A start that is to be stopped: given up, or not begun. Either way it is answered. */
+  /** Gives up a start, or does not begin it; either way the operation gets its result. */
   abort(output: Extract<TableOutput, { readonly type: "abort" }>): void {
     const { id, node, life } = output.operation;
     if (node !== this.#identity.self || life !== this.life) return;
@@ -160,11 +162,11 @@ export class NodeServices {
       partial: false,
       text: "not begun: it is to be stopped",
     } as const;
-    const body = { type: "op-result" as const, ...this.#signature(), op: id, ...end };
+    const body = { type: "op-result" as const, ...this.#sender(), op: id, ...end };
     this.#outbox.submit("app", { layer: "services", body });
   }
 
-  /** The lease is held, or guarded, or something has ended: some of what waited for it begins. */
+  /** The lease, or what runs here, has changed: begins deferred operations that need not wait. */
   runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
@@ -189,26 +191,26 @@ export class NodeServices {
     return unguarded || this.#local.initialises(service);
   }
 
-  /** From here on these are the services of the configuration. */
+  /** The services are those of another conf from now on. */
   reconfigure(conf: ClusterConf, clean: readonly ServiceName[]): void {
     this.#learn(conf);
     this.step({ type: "reconfigure", conf, clean });
   }
 
-  /** The time until it is looked whether status checks are due. */
+  /** Arms the timer for the next look at which status checks are due. */
   armPoll({ services }: ClusterConf): void {
     const afterMs = services.statusPollIntervalMs ?? ms(10_000);
     this.#outbox.emit({ type: "arm", timer: "poll", afterMs });
   }
 
-  /** Says what this node thinks of a configuration. */
+  /** Says whether this node can take the proposed conf. */
   vote(hash: string, problem: string | null): void {
     const verdict = { accepted: problem === null, text: problem ?? "" };
-    const body = { type: "conf-vote" as const, ...this.#signature(), hash, ...verdict };
+    const body = { type: "conf-vote" as const, ...this.#sender(), hash, ...verdict };
     this.#outbox.submit("app", { layer: "services", body });
   }
 
-  /** Orders a user's request, or answers at once what cannot be ordered. */
+  /** Submits the request of a user as an ordered message, or refuses it at once. */
   request(request: Request, historyKnown: boolean): void {
     const { number } = request;
     const ref = { node: this.#identity.self, life: this.life, number };
@@ -236,13 +238,13 @@ export class NodeServices {
     }
   }
 
-  /** Orders an operator's word that a victim is off; null: there is no quorate history. */
-  acknowledge(word: Word, domain: FenceDomain | null): void {
-    const outcome = domain === null ? refused("no-quorum") : this.#acknowledge(word, domain);
-    this.#outbox.emit({ type: "reply", number: word.number, outcome });
+  /** Submits an operator's acknowledgement that a victim is off; `domain` null: no quorum. */
+  acknowledge(order: AcknowledgeOrder, domain: FenceDomain | null): void {
+    const outcome = domain === null ? refused("no-quorum") : this.#acknowledge(order, domain);
+    this.#outbox.emit({ type: "reply", number: order.number, outcome });
   }
 
-  #acknowledge({ victim, who }: Word, domain: FenceDomain): RequestOutcome {
+  #acknowledge({ victim, who }: AcknowledgeOrder, domain: FenceDomain): RequestOutcome {
     const at = Math.floor(this.#outbox.wallMs / 1000);
     const by = this.#identity.self;
     const message = acknowledge(domain.snapshot(), { victim, by, who, at });
@@ -252,7 +254,7 @@ export class NodeServices {
     return done();
   }
 
-  /** Tells the others of agents that an operator has run here. */
+  /** Tells the others of fence agents that an operator has run here. */
   fencedByHand(input: Extract<NodeInput, { readonly type: "fenced-by-hand" }>): void {
     const { victim, mark, outcome, text } = input;
     const by = this.#identity.self;
@@ -267,8 +269,8 @@ export class NodeServices {
   }
 
   /**
-   * OWN2; what is still running is stopped by the caller's next step. Returns whether another
-   * incarnation is needed soon.
+   * OWN2; the caller stops what is still running, in the next step of the services. Returns whether
+   * another incarnation is needed soon.
    */
   endLife(why: string): boolean {
     this.#lives += 1;
@@ -284,32 +286,32 @@ export class NodeServices {
     return this.#lives >= livesUsual;
   }
 
-  /** Says something of this life in the total order. */
+  /** Says that this life is leaving, or has left. */
   announce(type: "leaving" | "left"): void {
-    this.#outbox.submit("app", { layer: "services", body: { type, ...this.#signature() } });
+    this.#outbox.submit("app", { layer: "services", body: { type, ...this.#sender() } });
   }
 
-  /** The table has taken over what went on without quorum. */
+  /** The table has adopted a service that went on without quorum. */
   adopt(output: AdoptOutput): void {
     const { node, life, service, startOp } = output;
     if (node !== this.#identity.self || life !== this.life) return;
     this.step({ type: "adopt", service, startOp });
   }
 
-  /** Nothing is left here but what goes on; `hosts`: and services may come. */
+  /** Says that nothing is left here but what goes on; `hosts`: services may be started here. */
   announceReady(hosts: boolean): void {
     const { kept } = this.#local;
-    const body = { type: "ready" as const, ...this.#signature(), hosts, kept };
+    const body = { type: "ready" as const, ...this.#sender(), hosts, kept };
     this.#outbox.submit("app", { layer: "services", body });
   }
 
-  /** The clean-up goes on; nothing is left of these. */
+  /** Says that nothing is left of these services, while the clean-up of others goes on. */
   announceOff(services: readonly ServiceName[]): void {
-    const body = { type: "services-off" as const, ...this.#signature(), services };
+    const body = { type: "services-off" as const, ...this.#sender(), services };
     this.#outbox.submit("app", { layer: "services", body });
   }
 
-  /** The last message of this life was delivered: it may go. */
+  /** If this is the last message of this life, it leaves the ring. */
   onOwnFarewell(message: ServiceMessage): void {
     if (message.type !== "left" || message.node !== this.#identity.self) return;
     if (message.life === this.life) this.#outbox.emit({ type: "leave" });
@@ -325,7 +327,7 @@ export class NodeServices {
         const { op, outcome, partial, text } = output;
         this.#outbox.submit("app", {
           layer: "services",
-          body: { type: "op-result", ...this.#signature(), op, outcome, partial, text },
+          body: { type: "op-result", ...this.#sender(), op, outcome, partial, text },
         });
         return;
       }
@@ -334,12 +336,12 @@ export class NodeServices {
         const { type, service, startOp, text } = output;
         this.#outbox.submit("app", {
           layer: "services",
-          body: { type, ...this.#signature(), service, startOp, text },
+          body: { type, ...this.#sender(), service, startOp, text },
         });
         return;
       }
       case "initialised": {
-        const body = { type: "init-done" as const, ...this.#signature(), version: output.version };
+        const body = { type: "init-done" as const, ...this.#sender(), version: output.version };
         this.#outbox.submit("app", { layer: "services", body });
         return;
       }
@@ -351,12 +353,12 @@ export class NodeServices {
     }
   }
 
-  #signature() {
+  #sender() {
     return { node: this.#identity.self, life: this.life, at: this.#outbox.wallMs };
   }
 }
 
-/** Most repairs start parts. */
+/** A repair starts parts, unless it only follows parts that are gone. */
 function startsSomething(operation: Operation): boolean {
   if (operation.kind === "repair") return operation.parts !== "gone";
   return operation.kind === "start";

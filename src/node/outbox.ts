@@ -1,5 +1,5 @@
 /**
- * The outputs of one step of a node, in order, with the clocks of the moment.
+ * The outputs of one step of a node, in order, and the clocks at the instant of its input.
  * Tested in: test/node/work-in-parts.test.ts
  */
 import type { LogPriority } from "../model/conf.ts";
@@ -17,7 +17,7 @@ export class Outbox {
     return Math.floor(this.wallMs / 1000);
   }
 
-  /** Whole milliseconds since 1970, for messages. */
+  /** Whole milliseconds since 1970, as messages carry them. */
   get wallMs(): number {
     return Math.max(0, Math.floor(this.#now.wallMs));
   }

@@ -1,13 +1,13 @@
 /**
- * Quorum as this node tells of it: its verdicts, and what operators order of the membership, on its
- * way into the total order and out of it. Does not know who asks, nor how a process ends.
+ * What this node and its operators decide about votes: it announces the verdicts of the quorum
+ * engine, submits what operators order of the membership, and applies it when it is delivered.
  * Source: cman commands.c: do_cmd_kill_node, do_process_leave, do_cmd_set_expected.
- * Deviation: fewer votes are expected only when who is absent is known to be off, or an operator
- * vouches for it in a whole sentence.
+ * Deviation: fewer votes are expected only when the absent nodes are known to be off, or when an
+ * operator vouches for that in a whole sentence.
  * Tested in: test/node/quorum-orders.test.ts
- * ORDER1  A kill is carried out by its victim alone; for the others it is lost like any that
+ * ORDER1  Only the victim carries out a kill. For the other members it is lost like a node that has
  *     crashed, and fencing decides when its services may start elsewhere.
- * ORDER2  A change holds for the ring in which it was proposed, or not at all.
+ * ORDER2  A change is agreed in the ring in which it was proposed, or not at all.
  */
 import { type FenceView, unprovenNodes } from "../fencing/fence-view.ts";
 import type { ClusterConf } from "../model/conf.ts";
@@ -23,8 +23,8 @@ import type { Outbox } from "./outbox.ts";
 
 type QuorumOrder = Extract<NodeInput, { readonly type: "quorum-order" }>;
 
-/** What becomes of a message: nothing more, or all must exchange their state once again. */
-export type Applied = "done" | "exchange-again";
+/** What follows from a message: nothing, or all members exchange their state once more. */
+type Followup = "done" | "exchange-again";
 
 const window = "last_man_standing";
 
@@ -33,16 +33,16 @@ export class QuorumVoting {
   readonly #self: NodeId;
   readonly #outbox: Outbox;
   readonly #quorum: Quorum;
-  /** Those that the last verdict counted, in this ring; null while there is no verdict. */
+  /** The nodes that the last verdict counted, in this ring; null while there is no verdict. */
   #judged: { readonly ring: RingId; readonly accepted: readonly NodeId[] } | null = null;
   readonly #orders = new Set<number>();
-  /** This node is to leave for good. */
+  /** This node is about to leave for good. */
   removing = false;
-  /** By the last verdict: nothing that floats can have been at work without this node. */
+  /** As of the last verdict: nothing that floats can have been at work without this node. */
   missedNothing = false;
-  /** By the last verdict: the last quorate ring in which anything can have been at work. */
+  /** As of the last verdict: the last quorate ring in which anything can have been at work. */
   lastRingAtWork: number | null = null;
-  /** Why the others do not count this node; null: they do, or there are none. */
+  /** Why the other members do not count this node; null: they do. */
   refusal: string | null = null;
 
   constructor(
@@ -56,7 +56,7 @@ export class QuorumVoting {
     this.#quorum = shared.quorum;
   }
 
-  /** Orders the end of a member; `members` is empty while nothing can be ordered. */
+  /** Submits the kill of a member; `members` is empty while this node takes part in nothing. */
   kill(order: Extract<NodeInput, { readonly type: "kill" }>, members: readonly NodeId[]): void {
     const { number, victim, who } = order;
     const outcome = killOutcome(victim, members);
@@ -64,7 +64,7 @@ export class QuorumVoting {
     this.#outbox.emit({ type: "reply", number, outcome });
   }
 
-  /** `fencing` knows which of the absent nodes may be running. */
+  /** Proposes what an operator orders, or refuses it; absent nodes may be running by `fencing`. */
   order(order: QuorumOrder, fencing: FenceView): void {
     const { number, change, who } = order;
     const judged = this.#judged;
@@ -85,12 +85,12 @@ export class QuorumVoting {
     this.#propose(judged.ring, { change, who, forced: order.sentence !== null, number });
   }
 
-  /** Nothing of any service is left here, and this node is about to say that it has left. */
+  /** This node is about to say that it has left: if it is for good it says that first. */
   depart(): void {
     if (this.removing) this.#submit({ type: "removed", node: this.#self });
   }
 
-  /** The ring has broken up: what was not agreed in it never will be. */
+  /** A new configuration: what was not agreed in the former ring never will be (ORDER2). */
   configurationChanged(): void {
     this.#judged = null;
     for (const number of this.#orders) {
@@ -102,7 +102,7 @@ export class QuorumVoting {
     }
   }
 
-  /** All members have spoken. */
+  /** All members have said hello: judges whether they are quorate. */
   judge(hellos: readonly Hello[], exchange: ExchangeResult): QuorumVerdict {
     const { accepted, refused } = exchange;
     this.refusal = refused.find(({ node }) => node === this.#self)?.why ?? null;
@@ -113,7 +113,7 @@ export class QuorumVoting {
     const ring = counted[0]?.ring ?? null;
     this.#compareMemories(counted, exchange);
     this.#judged = ring === null ? null : { ring, accepted };
-    this.#tell(() => this.#quorum.step(counted, ring?.seq ?? 0));
+    this.#stepQuorum(() => this.#quorum.step(counted, ring?.seq ?? 0));
     const afterMs = this.#conf.quorum.lastManStandingMs;
     if (afterMs !== null && this.#quorum.lastManStandingVotes !== null) {
       this.#outbox.emit({ type: "arm", timer: "quorum-window", afterMs });
@@ -137,8 +137,8 @@ export class QuorumVoting {
     this.#propose(judged.ring, { change, who: window, forced: false, number: 0 });
   }
 
-  /** One of these messages was delivered; `active`: in a quorate history. */
-  apply(message: QuorumMessage, active: boolean): Applied {
+  /** A message of quorum was delivered; `active`: this node takes part in a quorate history. */
+  apply(message: QuorumMessage, active: boolean): Followup {
     switch (message.type) {
       case "removed": {
         if (!active) return "done";
@@ -169,27 +169,27 @@ export class QuorumVoting {
     const refusal = this.#quorum.refusal(message.change);
     const mine = message.by === this.#self;
     if (refusal === null) {
-      this.#tell(() => this.#quorum.propose(message.change));
+      this.#stepQuorum(() => this.#quorum.propose(message.change));
       if (mine) this.#submit({ ...message, type: "agreed" });
     } else if (mine && this.#orders.delete(message.number)) {
       this.#answer(message.number, refusal);
     }
   }
 
-  #onAgreed(message: Extract<QuorumMessage, { readonly type: "agreed" }>): Applied {
+  #onAgreed(message: Extract<QuorumMessage, { readonly type: "agreed" }>): Followup {
     const { ring, change, by, who, forced, number } = message;
     const judged = this.#judged;
     if (judged === null || !sameRing(ring, judged.ring)) return "done";
     const text = `${this.#changeInWords(change)}, as ${who} on ${this.#name(by)} wants it`;
     const vouched = "; the absent nodes are said to be off";
     this.#outbox.notice("quorum", forced ? "alert" : "notice", `${text}${forced ? vouched : ""}`);
-    this.#tell(() => this.#quorum.agree(change, ring.seq));
+    this.#stepQuorum(() => this.#quorum.agree(change, ring.seq));
     if (by === this.#self && this.#orders.delete(number)) this.#answer(number, null);
-    const again = !this.#quorum.snapshot().quorate && change.type !== "votes";
-    return again && judged.accepted.includes(this.#self) ? "exchange-again" : "done";
+    const repeat = !this.#quorum.snapshot().quorate && change.type !== "votes";
+    return repeat && judged.accepted.includes(this.#self) ? "exchange-again" : "done";
   }
 
-  /** Fewer are expected, or waited for, only if nobody can be running unnoticed. */
+  /** Fewer votes are expected, or nobody waited for, only if no absent node can be running. */
   #refusalWithout(
     { change, sentence }: QuorumOrder,
     nodes: { readonly absent: readonly NodeId[]; readonly unproven: readonly NodeId[] },
@@ -223,8 +223,8 @@ export class QuorumVoting {
     }
   }
 
-  /** Tells of the verdict when the step has changed it. */
-  #tell(step: () => void): void {
+  /** Steps the quorum engine, and logs the verdict if it has changed. */
+  #stepQuorum(step: () => void): void {
     const before = this.#quorum.snapshot();
     step();
     const { quorate, reason } = this.#quorum.snapshot();
@@ -238,7 +238,7 @@ export class QuorumVoting {
     this.#submit({ type: "propose", ring, by: this.#self, ...rest });
   }
 
-  /** Null: it is done. */
+  /** Answers an order; `refusal` null: it is done. */
   #answer(number: number, refusal: string | null): void {
     const accepted = refusal === null;
     this.#outbox.emit({ type: "answer", number, accepted, text: refusal ?? "" });
@@ -253,7 +253,7 @@ export class QuorumVoting {
   }
 }
 
-/** The order is all that is answered: the victim ends when it is delivered. */
+/** Whether the kill can be submitted; the victim ends when it is delivered. */
 function killOutcome(victim: NodeId, members: readonly NodeId[]): RequestOutcome {
   if (members.includes(victim)) return done();
   return refused(members.length === 0 ? "no-quorum" : "no-member");

@@ -9,7 +9,7 @@
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
-import type { Configuration, Configurations } from "./configurations.ts";
+import type { ConfVersion, ConfVersions } from "./conf-versions.ts";
 import type { FencingProgress } from "./fencing-progress.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
 import type { NodeInput } from "./node-events.ts";
@@ -31,7 +31,7 @@ type PerformerParts = {
   readonly services: NodeServices;
   readonly announcements: MembershipAnnouncements;
   readonly replica: Replica;
-  readonly configurations: Configurations;
+  readonly confVersions: ConfVersions;
   readonly fencingProgress: FencingProgress;
 };
 
@@ -89,15 +89,15 @@ export class ReplicaPerformer {
     }
   }
 
-  /** Puts a configuration in force on this node; services of which nothing is left are `clean`. */
-  settle({ conf, hash, text }: Configuration, clean: readonly ServiceName[]): void {
-    this.#parts.configurations.settle({ conf, hash, text });
-    this.#parts.outbox.emit({ type: "configuration", conf, hash, text });
+  /** Puts a conf in force on this node; nothing is left here of the `clean` services. */
+  putInForce({ conf, hash, text }: ConfVersion, clean: readonly ServiceName[]): void {
+    this.#parts.confVersions.putInForce({ conf, hash, text });
+    this.#parts.outbox.emit({ type: "conf-in-force", conf, hash, text });
     this.#parts.services.reconfigure(conf, clean);
   }
 
   #performTable(effect: TableEffect): void {
-    const { outbox, services, announcements, configurations } = this.#parts;
+    const { outbox, services, announcements, confVersions } = this.#parts;
     switch (effect.type) {
       case "run":
         services.run(effect);
@@ -112,14 +112,14 @@ export class ReplicaPerformer {
         services.reply(effect);
         return;
       case "examine":
-        configurations.awaitProposal(effect);
+        confVersions.awaitProposal(effect);
         outbox.emit({ type: "read", text: effect.text });
         return;
       case "prepare":
         announcements.stepServices(effect);
         return;
       case "switch":
-        this.settle(effect, effect.clean);
+        this.putInForce(effect, effect.clean);
         return;
       case "departure-granted":
         // Nobody looks after this node once it has left: nothing may be left of a failed stop.

@@ -1,13 +1,14 @@
 /**
- * The replicated state on this node: its history, the fence domain and the service table.
- * Applies ordered messages; does not know rings, leases or what this node runs itself.
+ * The replicated state on this node: its history, the fence domain and the service table. Ordered
+ * messages change it in the same way on every member. What this node has to do then is in its
+ * outputs, which replica-performer.ts carries out.
  * Tested in: test/node/work-in-parts.test.ts
- * R1  Outputs of what was delivered after a transitional configuration are held until the next
- *     exchange has shown that this history goes on; a history that ends takes them with it.
- * R2  `ready` passes the fence domain first, which holds it while agents are at work.
- * R3  Ordered messages are applied one after the other, each completely: one that comes before the
- *     end of another waits. Whatever else looks at the replicated state finishes them first, so
- *     that it finds the same on every node, in however many parts they are done.
+ * R1  Outputs of messages that are delivered after a transitional configuration are held until the
+ *     next exchange has shown that this history goes on. If it ends they are dropped.
+ * R2  `ready` passes the fence domain first, which holds it while a member fences the node.
+ * R3  Ordered messages are applied one after the other, each completely: one that is delivered
+ *     before the end of another one waits. Whatever else looks at the replicated state finishes
+ *     them first, so that it finds the same on every node, in however many parts they are applied.
  */
 
 import { FenceDomain } from "../fencing/fence-domain.ts";
@@ -23,7 +24,7 @@ import type { TableInput, TableOutput } from "../services/table/table-events.ts"
 import { tableSnapshot } from "../services/table/table-snapshot.ts";
 import type { TableWork } from "../services/table/table-state.ts";
 import { freshHistory, type History } from "../services/table/table-sync.ts";
-import type { Configuration, Configurations } from "./configurations.ts";
+import type { ConfVersion, ConfVersions } from "./conf-versions.ts";
 import type { Envelope, NodeInput } from "./node-events.ts";
 
 export type ReplicaOutput =
@@ -33,45 +34,45 @@ export type ReplicaOutput =
       readonly output: Exclude<FenceOutput, { readonly type: "fenced" | "ready" }>;
     };
 
-/** What a history is made of. */
-export type Ordered = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
+/** The ordered messages that make up a history. */
+export type HistoryMessage = Exclude<Envelope, { readonly layer: "sync" | "quorum" }>;
 
-/** What a decision costs, in terms of a look at a service that stays as it is. */
+/** The work of a decision, where a look at a service that stays as it is counts 1. */
 const changeWork = 8;
 
-/** Messages that may wait for one that takes long; a rotation of the token brings fewer. */
+/** Messages that may wait for one that takes long; one rotation of the token brings fewer. */
 const waitingMax = 1024;
 
 export class Replica {
   readonly fence: FenceDomain;
-  readonly #configurations: Configurations;
-  /** That of this history; null: the one in force on this node. */
-  #present: Configuration | null = null;
+  readonly #confVersions: ConfVersions;
+  /** The conf that this history has come to; null: the one in force on this node. */
+  #historyConf: ConfVersion | null = null;
   #history: History | null = null;
   #table: ServiceTable | null = null;
   #holding = false;
   #outputs: ReplicaOutput[] = [];
-  /** Of the message that is being applied. */
+  /** The rest of the work on the message that is being applied. */
   #work: TableWork | null = null;
-  /** Ordered after it (R3). */
-  #waiting: Ordered[] = [];
+  /** Messages that were ordered after it (R3). */
+  #waiting: HistoryMessage[] = [];
 
-  constructor(configurations: Configurations, self: NodeId) {
-    this.#configurations = configurations;
-    this.fence = new FenceDomain(configurations.settled.conf, self);
+  constructor(confVersions: ConfVersions, self: NodeId) {
+    this.#confVersions = confVersions;
+    this.fence = new FenceDomain(confVersions.inForce.conf, self);
   }
 
-  /** The configuration that this history has come to, or in which one would begin. */
-  get configuration(): Configuration {
-    return this.#present ?? this.#configurations.settled;
+  /** The conf that this history has come to, or in which a new one would begin. */
+  get conf(): ConfVersion {
+    return this.#historyConf ?? this.#confVersions.inForce;
   }
 
   get history(): History | null {
     return this.#history;
   }
 
-  /** The history as this node tells of it: a service may be at work just now. */
-  get testimony(): History | null {
+  /** The history as this node reports it in an exchange: a service may be at work just now. */
+  get reportedHistory(): History | null {
     if (this.#history === null || this.#table?.mayWork !== true) return this.#history;
     return { ...this.#history, workedIn: this.#history.ringSeq };
   }
@@ -85,12 +86,12 @@ export class Replica {
     return this.#table?.frozen() ?? [];
   }
 
-  /** A new history: nothing is known of anybody, but in which ring services were last at work. */
+  /** A new history begins. All that is known is in which ring services were last at work. */
   begin(ringSeq: number, workedIn: number | null): void {
     this.fence.begin(ringSeq);
     const suspects = this.fence.snapshot().victims.map((victim) => victim.node);
-    const { conf } = this.#configurations.settled;
-    this.#table = ServiceTable.fresh(conf, suspects, (text) => this.#configurations.valuesOf(text));
+    const { conf } = this.#confVersions.inForce;
+    this.#table = ServiceTable.fresh(conf, suspects, (text) => this.#confVersions.valuesOf(text));
     this.#history = freshHistory(ringSeq, workedIn);
   }
 
@@ -99,13 +100,13 @@ export class Replica {
     this.#history = { ...history, ringSeq };
   }
 
-  /** False, and nothing is adopted, when the state cannot be one of this configuration. */
+  /** Adopts the state of a snapshot; false, and no change, if it cannot be one of this conf. */
   adopt(state: { readonly table: unknown; readonly fence: unknown }): boolean {
     const table = fitting(tableSnapshot, state.table);
     const fence = fitting(fenceSnapshot, state.fence);
     if (table === null || fence === null) return false;
-    const { conf } = this.#configurations.settled;
-    const read = (text: string) => this.#configurations.valuesOf(text);
+    const { conf } = this.#confVersions.inForce;
+    const read = (text: string) => this.#confVersions.valuesOf(text);
     const adopted = ServiceTable.adopt(conf, table, read);
     const configured = new Set(conf.nodes.map(({ id }) => id));
     const known = nodesNamedIn(fence).every((node) => configured.has(node));
@@ -115,11 +116,11 @@ export class Replica {
     return true;
   }
 
-  /** Void: nothing is remembered. Returns whether there was a history. */
+  /** Forgets the history and all that belongs to it. Returns whether there was one. */
   end(): boolean {
     const known = this.#history !== null;
     this.#history = null;
-    this.#present = null;
+    this.#historyConf = null;
     this.#table = null;
     this.#holding = false;
     this.#outputs = [];
@@ -128,15 +129,17 @@ export class Replica {
     return known;
   }
 
+  /** A transitional configuration has come (R1). */
   hold(): void {
     this.#holding = true;
   }
 
+  /** This history goes on. */
   release(): void {
     this.#holding = false;
   }
 
-  /** What is to be done now, in order; nothing while it is held. */
+  /** The outputs since the last call, in order; none while they are held. */
   take(): readonly ReplicaOutput[] {
     if (this.#holding) return [];
     const outputs = this.#outputs;
@@ -144,8 +147,8 @@ export class Replica {
     return outputs;
   }
 
-  /** One ordered message of this history. What it does comes with `goOn`. */
-  apply(message: Ordered): void {
+  /** A message of this history was delivered. It is applied by `goOn`. */
+  apply(message: HistoryMessage): void {
     invariant(this.#history !== null, "message applied without a history");
     const { version, digest } = this.#history;
     const extended = extendDigest(digest, JSON.stringify(message));
@@ -153,19 +156,19 @@ export class Replica {
     this.#waiting.push(message);
   }
 
-  /** Whether messages are not applied completely. */
+  /** Whether there are messages that are not applied completely. */
   get busy(): boolean {
     return this.#work !== null || this.#waiting.length > 0;
   }
 
-  /** More would be too many: they are to be applied now. */
+  /** So many messages wait that they are to be applied now. */
   get crowded(): boolean {
     return this.#waiting.length >= waitingMax;
   }
 
   /**
-   * Goes on with one message, for about so much work, and says how much it was: 1 for a service
-   * that was looked at, or a message, `changeWork` for one of which something was said.
+   * Goes on with one message, for about so much work, and returns how much it was: 1 for each
+   * message or service that was looked at, `changeWork` where that had an output.
    */
   goOn(workMax: number): number {
     if (this.#work === null) {
@@ -182,13 +185,13 @@ export class Replica {
     }
   }
 
-  *#applied(message: Ordered): TableWork {
+  *#applied(message: HistoryMessage): TableWork {
     if (message.layer === "fencing") {
       yield* this.#fenceSteps({ type: "message", message: message.body });
     } else if (message.body.type === "ready") {
       const { type, ...ready } = message.body;
       yield* this.#fenceSteps({ type, ready });
-    } else if (message.body.type === "services-off" && this.#holds(message.body.node)) {
+    } else if (message.body.type === "services-off" && this.#readyWaits(message.body.node)) {
       return;
     } else {
       yield* this.#tableSteps({ type: "message", message: message.body });
@@ -197,7 +200,7 @@ export class Replica {
     }
   }
 
-  /** A new configuration of a history that goes on; what moved members ran is not known. */
+  /** The history goes on in a new configuration. What moved members ran before is not known. */
   view(
     fence: Omit<Extract<FenceInput, { readonly type: "view" }>, "type">,
     table: Omit<Extract<TableInput, { readonly type: "view" }>, "type" | "moved">,
@@ -207,22 +210,21 @@ export class Replica {
     this.stepTable({ type: "view", ...table, moved: victims.map(({ node }) => node) });
   }
 
-  /** At once. */
   stepTable(input: TableInput): void {
     this.#complete(this.#tableSteps(input));
   }
 
-  /** Its word waits for its devices, or for its other machine; its `ready` settles it. */
-  #holds(node: NodeId): boolean {
+  /** Like `ready`, it would have to wait for the node's devices or its former machine. */
+  #readyWaits(node: NodeId): boolean {
     const victim = this.fence.view.victims.find((one) => one.node === node);
     return victim !== undefined && (victim.by !== null || victim.moved);
   }
 
-  /** At once. */
   stepFence(input: FenceInput): void {
     this.#complete(this.#fenceSteps(input));
   }
 
+  /** Does the work at once. */
   #complete(work: TableWork): void {
     invariant(!this.busy, "R3: the state is used before the end of what is ordered");
     while (work.next().done !== true);
@@ -231,7 +233,7 @@ export class Replica {
   *#tableSteps(input: TableInput): TableWork {
     for (const outputs of this.#table?.steps(input) ?? []) {
       for (const output of outputs) {
-        if (output.type === "switch") this.#present = output;
+        if (output.type === "switch") this.#historyConf = output;
         this.#outputs.push({ from: "table", output });
       }
       yield;
@@ -256,7 +258,7 @@ export class Replica {
   }
 
   onFenceTimer(timer: `fence-${number}`, wallSeconds: number): void {
-    const { nodes } = this.#configurations.settled.conf;
+    const { nodes } = this.#confVersions.inForce.conf;
     const node = nodes.find((one) => `fence-${one.id}` === timer);
     invariant(node !== undefined, `timer ${timer} of an unknown node`);
     this.stepFence({ type: "timer", node: node.id, wallSeconds });

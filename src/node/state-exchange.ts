@@ -27,10 +27,10 @@ import {
   type Hello,
   type snapshot,
 } from "../services/table/table-sync.ts";
-import { fixedDigest, travelling } from "./configurations.ts";
+import { fixedDigest, sendableText } from "./conf-versions.ts";
 import { type LastHeard, movedMembers, silentSince } from "./last-heard.ts";
 import type { NodeInput } from "./node-events.ts";
-import type { Ordered, Replica } from "./replica.ts";
+import type { HistoryMessage, Replica } from "./replica.ts";
 
 type Configured = Extract<NodeInput, { readonly type: "configuration" }>;
 export type Snapshot = Shaped<typeof snapshot>;
@@ -73,7 +73,7 @@ type ExchangeState =
       /** Texts of which it is not known yet what it takes to read them. */
       readonly unread: Set<string>;
       /** Messages that were ordered after the snapshot. */
-      readonly later: Ordered[];
+      readonly later: HistoryMessage[];
     }
   /** This node takes part in a quorate history. */
   | { readonly type: "active"; readonly round: Round; readonly accepted: readonly NodeId[] }
@@ -196,15 +196,15 @@ export class StateExchange {
 
   /**
    * The snapshot of the authority has arrived: it must be read here, or this node has the state
-   * already; or it is not awaited. `settled`: hash of the configuration in force here.
+   * already; or it is not awaited. `inForce`: hash of the configuration in force here.
    */
-  receive(from: NodeId, body: Snapshot, settled: string): "read" | "has-state" | "not-awaited" {
+  receive(from: NodeId, body: Snapshot, inForce: string): "read" | "has-state" | "not-awaited" {
     const state = this.#state;
     if (state.type !== "transferring" && state.type !== "reading") return "not-awaited";
     const { round, next } = state;
     if (from !== next.result.authority) return "not-awaited";
     if (next.result.continuing.includes(this.#self)) return "has-state";
-    const unread = new Set(textsToRead(body, settled));
+    const unread = new Set(textsToRead(body, inForce));
     this.#state = { type: "reading", round, next, snapshot: body, unread, later: [] };
     return "read";
   }
@@ -220,14 +220,14 @@ export class StateExchange {
   }
 
   /** A message that was ordered after the snapshot waits until the snapshot was read. */
-  keep(message: Ordered): void {
+  keep(message: HistoryMessage): void {
     if (this.#state.type === "reading") this.#state.later.push(message);
   }
 
   /** The snapshot, once it can be read, with what was ordered after it; else null. */
   takeSnapshot(): {
     readonly snapshot: Snapshot;
-    readonly later: readonly Ordered[];
+    readonly later: readonly HistoryMessage[];
     readonly result: ExchangeResult;
   } | null {
     if (this.#state.type !== "reading" || this.#state.unread.size > 0) return null;
@@ -282,11 +282,11 @@ function livesOf(
     }));
 }
 
-function textsToRead({ configuration, table }: Snapshot, settled: string): readonly string[] {
+function textsToRead({ configuration, table }: Snapshot, inForce: string): readonly string[] {
   const { hash, text } = configuration;
   const change = fitting(tableSnapshot, table)?.change ?? null;
   return [
-    ...(hash === settled ? [] : [text]),
+    ...(hash === inForce ? [] : [text]),
     ...(change?.stage === "stopping" ? [change.text] : []),
   ];
 }
@@ -304,7 +304,7 @@ export function composeHello(
   { self, life, replica, quorum }: Speaker,
   heard: ReturnType<LastHeard["report"]>,
 ): Hello {
-  const { conf, hash } = replica.configuration;
+  const { conf, hash } = replica.conf;
   return {
     type: "hello",
     ring,
@@ -313,7 +313,7 @@ export function composeHello(
     configVersion: conf.version,
     configHash: hash,
     configFixed: fixedDigest(conf),
-    history: replica.testimony,
+    history: replica.reportedHistory,
     ...quorum.report(self, replica.history !== null),
     ...heard,
   };
@@ -322,9 +322,9 @@ export function composeHello(
 /** What the authority sends; where a new history begins that is only the configuration. */
 export function composeSnapshot(ring: RingId, replica: Replica): Snapshot {
   const { table, fence } = replica;
-  const history = replica.testimony ?? freshHistory(ring.seq, null);
-  const { conf, hash, text } = replica.configuration;
-  const configuration = { version: conf.version, hash, text: travelling(text) };
+  const history = replica.reportedHistory ?? freshHistory(ring.seq, null);
+  const { conf, hash, text } = replica.conf;
+  const configuration = { version: conf.version, hash, text: sendableText(text) };
   const state = { table: table?.snapshot() ?? null, fence: fence.snapshot() };
   return { type: "snapshot", ring, history, configuration, ...state };
 }

@@ -1,11 +1,11 @@
 /**
- * Unfencing: before a node has services, its devices let it in again, as its `<unfence>` says.
- * Does not know agents, nor what the devices cut off.
+ * Unfencing: before this node hosts services, the devices of its `<unfence>` are told to let it in
+ * again.
  * Source: fenced(8); cman init.d/cman.in: unfence_self; fence_node(8).
  * Deviation: clusterd does it by itself when quorate, and again after each loss of quorum.
  * UNFENCE1  A node that has devices to be unfenced hosts no services before all of them succeeded.
- * UNFENCE2  Nothing is unfenced without quorum: the others may have cut this node off for good
- *     reason.
+ * UNFENCE2  Nothing is unfenced without quorum: the other nodes may have cut this node off for a
+ *     good reason.
  *
  *   idle ──quorate──► running ──success──► done ──history ended──► idle
  *     ▲                  └─failure─► pausing ──timer──┐
@@ -34,18 +34,18 @@ export class Unfencing {
     this.#pauseMs = conf.fencing.overrideTimeMs;
   }
 
-  /** UNFENCE1. */
+  /** Whether services may be hosted (UNFENCE1). */
   get done(): boolean {
     return !this.#needed || this.#state === "done";
   }
 
-  /** In words, while services wait for it; null: they do not. */
+  /** Why services wait, in words; null: they do not. */
   get describe(): string | null {
     if (this.done) return null;
     return this.#failures === 0 ? "is unfenced first" : `unfencing failed: ${this.#lastText}`;
   }
 
-  /** After each step. A change of the ring is no reason to do it again, the end of a history is. */
+  /** After each step: begins where it is needed. The end of a history makes it needed again. */
   adjust({ active, remembers }: { readonly active: boolean; readonly remembers: boolean }): void {
     if (!this.#needed) return;
     if (!remembers) {

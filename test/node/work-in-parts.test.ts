@@ -2,8 +2,8 @@
 import { test } from "tap";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import { refuse } from "../../src/model/outcome.ts";
-import { Configurations } from "../../src/node/configurations.ts";
-import { type Ordered, Replica, type ReplicaOutput } from "../../src/node/replica.ts";
+import { ConfVersions } from "../../src/node/conf-versions.ts";
+import { type HistoryMessage, Replica, type ReplicaOutput } from "../../src/node/replica.ts";
 import type { ServiceMessage } from "../../src/services/table/service-messages.ts";
 import type { Operation } from "../../src/services/table/service-state.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
@@ -17,7 +17,7 @@ import { VirtualTime } from "../sim/virtual-time.ts";
 
 /** One act of a story: an ordered message, or another membership. */
 type Act =
-  | { readonly type: "ordered"; readonly message: Ordered }
+  | { readonly type: "ordered"; readonly message: HistoryMessage }
   | { readonly type: "view"; readonly ringSeq: number; readonly members: readonly number[] };
 
 const life = 1;
@@ -28,7 +28,7 @@ class Teller {
   readonly said: ReplicaOutput[] = [];
 
   constructor(conf: ClusterConf) {
-    const configurations = new Configurations({ conf, hash: "hash", text: "" }, () => refuse(""));
+    const configurations = new ConfVersions({ conf, hash: "hash", text: "" }, () => refuse(""));
     this.replica = new Replica(configurations, id(1));
     this.replica.begin(4, null);
   }

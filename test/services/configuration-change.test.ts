@@ -5,7 +5,7 @@
  */
 import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
-import { changeProblem } from "../../src/node/configurations.ts";
+import { changeProblem } from "../../src/node/conf-versions.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
 import { outcomeWord } from "../sim/cluster-machine.ts";
 import type { ClusterOptions } from "../sim/cluster-options.ts";

@@ -1,19 +1,18 @@
 /**
- * The configuration on this node: the one in force here, what it says of another one that is
- * proposed, and how it takes over that of the others when it comes back with an older one.
- * Knows texts and what cannot change while the cluster runs; who agrees with whom is decided in
- * `services/`.
+ * The versions of the conf that this node knows: the one in force here, the one that is proposed,
+ * and the one that it takes over from the others when it comes back with an older one.
+ * Whether a proposed version comes into force is decided by all members, in `services/table/`.
  * Source: cluster.conf(5); cman commands.c: reload_config.
  * Deviation: nodes, quorum, fencing, ring and logging do not change while the daemon runs.
  * Tested in: test/services/configuration-change.test.ts
- * CHANGE4  The configuration in force here changes only with a history that goes on here.
+ * CHANGE4  The conf in force on this node changes only with a history that goes on here.
  */
 import type { ClusterConf } from "../model/conf.ts";
 import { extendDigest } from "../model/fnv.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 
-/** A configuration with its identity and the text it was read from. */
-export type Configuration = {
+/** A conf with its identity and the text that it was read from. */
+export type ConfVersion = {
   readonly conf: ClusterConf;
   /** SHA-256 of the text, hexadecimal. */
   readonly hash: string;
@@ -21,19 +20,19 @@ export type Configuration = {
 };
 
 /**
- * Reads a text as this node would at its start; the problem in words. What it takes to do so at
- * once, such as the metadata of agents, was gathered for the order `read`.
+ * Reads the text of a conf as this node would at its start, or returns the problem in words. The
+ * order `read` has gathered before what it takes to do so at once, such as the metadata of agents.
  */
-export type ReadText = (text: string) => Result<Configuration, string>;
+export type ReadText = (text: string) => Result<ConfVersion, string>;
 
 /**
- * As JSON. A snapshot may carry two of them beside its table, and must fit into one message of
- * 1 MiB; no file of people is longer.
+ * The size of a text as JSON. A snapshot may carry two texts beside the service table, and must fit
+ * into one message of 1 MiB; no file that people have written is longer.
  */
 const textBytesMax = 250_000;
 
-/** Empty when it is too long to travel. */
-export function travelling(text: string): string {
+/** The text as it is sent to other nodes: empty when it is too long. */
+export function sendableText(text: string): string {
   return Buffer.byteLength(JSON.stringify(text)) <= textBytesMax ? text : "";
 }
 
@@ -48,19 +47,19 @@ const fixedParts = [
   "accounts",
 ] as const satisfies readonly (keyof ClusterConf)[];
 
-/** Equal for configurations of which one can follow the other while the cluster runs. */
+/** Equal for versions of which one can follow the other while the cluster runs. */
 export function fixedDigest(conf: ClusterConf): string {
   return extendDigest("", JSON.stringify(fixedParts.map((part) => conf[part])));
 }
 
-/** Why `next` cannot follow, or null. */
-export function changeProblem(now: Configuration, next: Configuration): string | null {
+/** Why `next` cannot follow `now` while the cluster runs, or null. */
+export function changeProblem(now: ConfVersion, next: ConfVersion): string | null {
   const [old, conf] = [now.conf, next.conf];
   if (conf.version <= old.version) {
     const text = "config version older or equal the running config";
     return `Not reloading, ${text} (${conf.version}, running ${old.version})`;
   }
-  if (travelling(next.text) === "") return `it has more than ${textBytesMax} bytes`;
+  if (sendableText(next.text) === "") return `it has more than ${textBytesMax} bytes`;
   const fixed = fixedParts.filter(
     (part) => JSON.stringify(old[part]) !== JSON.stringify(conf[part]),
   );
@@ -84,39 +83,38 @@ const partWords: Readonly<Record<(typeof fixedParts)[number], string>> = {
 
 type Proposed = { readonly text: string; readonly hash: string };
 
-/** The configurations that this node has to do with. */
-export class Configurations {
+export class ConfVersions {
   readonly #read: ReadText;
-  #settled: Configuration;
-  /** To be judged when it can be read. */
+  #inForce: ConfVersion;
+  /** This node votes on it when it can be read. */
   #proposal: Proposed | null = null;
 
-  constructor(settled: Configuration, read: ReadText) {
-    this.#settled = settled;
+  constructor(inForce: ConfVersion, read: ReadText) {
+    this.#inForce = inForce;
     this.#read = read;
   }
 
-  /** In force on this node. */
-  get settled(): Configuration {
-    return this.#settled;
+  /** The conf in force on this node. */
+  get inForce(): ConfVersion {
+    return this.#inForce;
   }
 
-  settle(configuration: Configuration): void {
-    this.#settled = configuration;
+  putInForce(version: ConfVersion): void {
+    this.#inForce = version;
   }
 
   awaitProposal({ text, hash }: Proposed): void {
     this.#proposal = { text, hash };
   }
 
-  /** Null when nobody waits for this text. */
+  /** The proposal with this text, which now can be read; null: none is waiting. */
   takeProposal(text: string): Proposed | null {
     const proposal = this.#proposal?.text === text ? this.#proposal : null;
     if (proposal !== null) this.#proposal = null;
     return proposal;
   }
 
-  /** For the table: null when it cannot be read here. */
+  /** The values of a text, for the service table; null when it cannot be read here. */
   valuesOf(text: string): ClusterConf | null {
     const read = this.#read(text);
     return read.ok ? read.value.conf : null;
@@ -127,12 +125,12 @@ export class Configurations {
     const read = this.#read(proposal.text);
     if (!read.ok) return `Not reloading, configuration is not valid: ${read.problem}`;
     if (read.value.hash !== proposal.hash) return "its hash is not that of its text";
-    return changeProblem(this.#settled, read.value);
+    return changeProblem(this.#inForce, read.value);
   }
 
-  /** That of the others, which this node takes over: its own, or another one. */
-  takeOver(others: Proposed): Result<Configuration, string> {
-    if (others.hash === this.#settled.hash) return accept(this.#settled);
+  /** The version that the others have: this node takes it over unless it has it already. */
+  takeOver(others: Proposed): Result<ConfVersion, string> {
+    if (others.hash === this.#inForce.hash) return accept(this.#inForce);
     if (others.text === "") return refuse("the cluster's configuration is too long: copy the file");
     const read = this.#read(others.text);
     if (!read.ok) return refuse(`the cluster's configuration is not valid here: ${read.problem}`);
