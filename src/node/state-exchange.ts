@@ -3,7 +3,7 @@
  * the same conclusion from all hellos, and members that lack the state of the history that goes on
  * receive a snapshot from its authority. Which history goes on, and whether the members are
  * quorate, is decided elsewhere: by `services/table/table-sync.ts` and `quorum/`.
- * Tested in: test/node/guarded-starts.test.ts, test/node/quorum-orders.test.ts
+ * Tested in: test/node/state-exchange.test.ts, test/node/quorum-orders.test.ts
  * TRANSFER1  What is ordered after a snapshot is applied after it, however long it takes to read
  *     the configurations in it.
  *
