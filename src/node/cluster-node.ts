@@ -103,7 +103,7 @@ export class ClusterNode {
       ring: this.#exchange.ring,
       members: this.#exchange.members,
       table: this.#table,
-      /** Nothing of what is ordered is half done. */
+      /** All that was ordered is applied completely. */
       complete: !this.#replica.busy,
       fence: this.#replica.fence,
       history: this.#replica.history,

@@ -63,7 +63,7 @@ export class LastHeard {
     }
   }
 
-  /** What this node tells the others in its hello: how long it has waited for whom. */
+  /** What this node says in its hello: how long it has waited for each node and machine. */
   report(boottimeMs: number): Pick<Hello, "silent" | "watchdog" | "machine" | "machines"> {
     const silent = this.#heardAt.map(({ node, atMs }) => {
       return { node, ms: this.waited(node, Math.max(0, boottimeMs - atMs)) };

@@ -189,7 +189,7 @@ export class QuorumVoting {
     return repeat && judged.accepted.includes(this.#self) ? "exchange-again" : "done";
   }
 
-  /** Fewer votes are expected, or nobody waited for, only if no absent node can be running. */
+  /** Why fewer votes may not be expected, or nodes no longer waited for; null: they may. */
   #refusalWithout(
     { change, sentence }: QuorumOrder,
     nodes: { readonly absent: readonly NodeId[]; readonly unproven: readonly NodeId[] },

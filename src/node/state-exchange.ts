@@ -7,13 +7,13 @@
  * TRANSFER1  What is ordered after a snapshot is applied after it, however long it takes to read
  *     the configurations in it.
  *
- *   none, or any other ──regular configuration──► collecting
- *   collecting ──all have spoken, quorate──► transferring ──nobody lacks the state──► active
- *        │                                    │  ▲
- *        │              snapshot with unread texts  all read ──► active
- *        │                                    ▼  │
- *        │                                   reading
- *        └──all have spoken, inquorate──► apart ◄──the lease ended── any other
+ *   none ──regular configuration──► collecting ──all have spoken, quorate──► transferring
+ *                                       │                                    │    │
+ *                                   inquorate              state is here already  │ snapshot
+ *                                       ▼                                    ▼    ▼
+ *                                     apart ◄──lease ended──────────────── active ◄── reading
+ *
+ *   A regular configuration leads from any state to collecting, the end of the lease to apart.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -105,7 +105,7 @@ export class StateExchange {
     return this.#round?.ring ?? null;
   }
 
-  /** The members that take part, or those of the ring while nobody is known to take part. */
+  /** The members that take part in the history; while this node does not, those of the ring. */
   get members(): readonly NodeId[] {
     return this.#state.type === "active" ? this.#state.accepted : (this.#round?.members ?? []);
   }
@@ -153,8 +153,8 @@ export class StateExchange {
   }
 
   /**
-   * The ring in which this node may have spoken without hearing everybody, or null. Members that
-   * did hear everybody can act in that ring; if this node has not spoken, nobody can.
+   * The ring in which this node may have said hello without hearing those of all members, or null.
+   * Members that heard all of them can act in that ring; if this node has not spoken, none can.
    */
   get doubtful(): DoubtfulRing | null {
     const state = this.#state;

@@ -118,7 +118,7 @@ export class Quorum {
     };
   }
 
-  /** Why the change cannot be, in words; null: the sums allow it. */
+  /** Why the change is refused, in words; null: the votes allow it. */
   refusal(change: QuorumChange): string | null {
     const total = this.#total;
     switch (change.type) {
@@ -155,7 +155,7 @@ export class Quorum {
         quorumMost: Math.max(quorum, this.#last.quorumMost),
       };
     } else if (change.type === "votes") {
-      // Nobody has more votes before all need more.
+      // No node has more votes before every node needs more.
       const more = Math.max(0, change.votes - this.votesOf(change.node));
       this.#expected += more;
       const { expected } = this;
@@ -165,7 +165,7 @@ export class Quorum {
     }
   }
 
-  /** The change is in force. What was inquorate becomes quorate by the next `step` only. */
+  /** The change is in force. Only the next `step` can make inquorate members quorate. */
   agree(change: QuorumChange, ring: number): void {
     if (change.type === "votes") {
       this.#votes.set(change.node, change.votes);
@@ -213,7 +213,7 @@ export class Quorum {
     return { last, doubts: this.#doubts.filter(({ ring }) => last !== null && ring > last.ring) };
   }
 
-  /** A life ends, and with it what was received in this ring but not delivered. */
+  /** A life ends, and with it what was received in this ring and not delivered. */
   doubt(ring: DoubtfulRing): void {
     this.#doubts = [...this.memory.doubts, ring];
   }
