@@ -79,10 +79,11 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const remains = { addresses: port, claims: claims.value, log };
   const settled = await settleRemains(remains, serviceAddresses(options.loaded.conf));
   if (!settled.ok) return settled;
+  const clock = systemClock(calls.ok ? calls.value : null);
   const machine = await machineName();
   const memory = await MachineMemory.open(options.stateDirectory, {
     machine,
-    nowMs: systemClock(calls.ok ? calls.value : null).boottimeMs(),
+    nowMs: clock.boottimeMs(),
     others: options.loaded.conf.nodes.map(({ id }) => id).filter((id) => id !== self),
     warn: (text) => log.write("fencing", "err", { text }),
   });
@@ -94,7 +95,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   });
   const network = new LinuxNetwork(addresses.value, announcer);
   const { onClaimed } = options;
-  const parts = { processes, network, claims: claims.value, onClaimed, trackingToken };
+  const parts = { clock, processes, network, claims: claims.value, onClaimed, trackingToken };
   const performer = new OrderPerformer(parts);
   return accept({
     network,

@@ -305,7 +305,7 @@ export class Daemon {
   async #killEverything(): Promise<boolean> {
     const { network, processes, performer, claims, trackingToken: token } = this.#ports;
     const scope = { token, addresses: claims.all };
-    const late = await performer.endAll();
+    const late = await new Promise<readonly string[]>((resolve) => performer.endAll(resolve));
     const rest = [...late, ...(await sweepServices({ addresses: network, processes }, scope))];
     if (rest.length === 0) return true;
     const text = `of the services there is left: ${rest.join(", ")}`;

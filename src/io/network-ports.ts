@@ -75,16 +75,27 @@ export type LinkEvent =
   /** The watch has begun, or began anew: look at all interfaces, changes may have been missed. */
   | { readonly type: "resync" };
 
+/** As of the other ports, results come later, never within the call, and never as a rejection. */
 export interface Addresses {
-  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>>;
-  addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult>;
-  removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult>;
+  interfaces(by?: DoneFor): PromiseLike<Result<readonly NetworkInterface[], string>>;
+  addAddress(order: AddressOrder, by?: DoneFor): PromiseLike<AddAddressResult>;
+  removeAddress(order: AddressOrder, by?: DoneFor): PromiseLike<RemoveAddressResult>;
 }
 
 export interface Network extends Addresses {
   /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
   announce(order: AddressOrder, by?: DoneFor): Stop;
   /** Asks whether another host has the address; answers within 300 ms. */
-  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult>;
+  probe(order: AddressOrder, by?: DoneFor): PromiseLike<ProbeResult>;
   watch(onEvent: (event: LinkEvent) => void): Stop;
+}
+
+/** Which addresses of this machine clusterd has put up, or was about to. */
+export interface ClaimedAddresses {
+  /** However the address is written. */
+  has(address: string): boolean;
+  /** A later life knows of the address, too; refuses, with the reason, what it would not know. */
+  claim(address: string): PromiseLike<Result<null, string>>;
+  /** It was seen to be off. */
+  release(address: string): void;
 }

@@ -240,18 +240,19 @@ export type DoneFor = {
   readonly cancelled: AbortSignal | null;
 };
 
+/** Results come later, never within the call, and none of them is a rejection. */
 export interface ProcessRunner {
   /** When `cancelled` fires, the whole group is killed at once, or nothing is begun. */
-  run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult>;
+  run(order: ProcessOrder, cancelled?: AbortSignal): PromiseLike<ProcessResult>;
   /**
    * Processes whose environment carries the token, whatever their parent or session; `any`: some of
    * them are enough, if there are any.
    */
-  listTracked(scope: TrackedScope, enough?: "any" | "all"): Promise<TrackedLook>;
+  listTracked(scope: TrackedScope, enough?: "any" | "all"): PromiseLike<TrackedLook>;
   /** SIGKILL until none is left, in a bounded number of rounds; returns those that survived. */
-  killTracked(scope: TrackedScope): Promise<TrackedLook>;
+  killTracked(scope: TrackedScope): PromiseLike<TrackedLook>;
   /** Ends what is left of a service that was stopped. */
-  endTracked(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses>;
+  endTracked(scope: TrackedScope, order: EndOrder): PromiseLike<EndedProcesses>;
 }
 
 // --- watchdog -----------------------------------------------------------------------------------

@@ -5,18 +5,12 @@
  * Tested in: test/life/fence-runs.test.ts, test/e2e/fencing.test.ts
  */
 import type { LogSink } from "../io/ports.ts";
-import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
+import type { AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf } from "../model/conf.ts";
-import type { NodeId, ServiceName } from "../model/ids.ts";
+import type { NodeId } from "../model/ids.ts";
 import type { NodeOutput } from "../node/node-events.ts";
 import { unfence } from "./operator-fencing.ts";
-import type { OrderPerformer } from "./order-performer.ts";
-
-export type NodeAct = {
-  readonly action: number;
-  readonly service: ServiceName;
-  readonly order: AgentOrder;
-};
+import type { NodeAct, OrderPerformer } from "./order-performer.ts";
 
 export type AgentFencing = Extract<
   Extract<NodeOutput, { readonly type: "fence" }>["order"],
@@ -48,13 +42,12 @@ export type NodeAgentsParts = {
 
 export function nodeAgents({ conf, self, performer, log }: NodeAgentsParts): NodeAgents {
   return {
-    perform: ({ action, service, order }, done) => {
-      void performer.perform(action, service, order).then(done);
-    },
+    perform: (act, done) => performer.perform(act, done),
     cancel: (action) => performer.cancel(action),
     fence: (order, withdrawn, done) => {
+      const { agentTimeoutMs } = conf.fencing;
       const permit = { withdrawn, ends: false };
-      void performer.fence(order, conf.fencing.agentTimeoutMs, permit).then((verdict) => {
+      performer.fence(order, { agentTimeoutMs, permit }, (verdict) => {
         const { outcome, output } = verdict;
         const text = output === "" ? verdict.text : `${verdict.text}: ${lastLine(output)}`;
         if (output !== "") log.write("fencing", "info", { text: verdict.text, facts: { output } });
@@ -64,7 +57,7 @@ export function nodeAgents({ conf, self, performer, log }: NodeAgentsParts): Nod
     unfence: (withdrawn, done) => {
       const own = conf.nodes.find(({ id }) => id === self);
       if (own === undefined) return;
-      void unfence({ conf, performer }, own, { withdrawn, ends: true }).then((reply) => {
+      unfence({ conf, performer, permit: { withdrawn, ends: true } }, own, (reply) => {
         done({ outcome: reply.result === "success" ? "success" : "failure", text: reply.text });
       });
     },

@@ -17,14 +17,10 @@ import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { NodeInput } from "../node/node-events.ts";
-import type { FenceCall, FencePermit, FenceVerdict } from "./order-performer.ts";
+import type { FenceCall, FencePermit, FenceTerms, FenceVerdict } from "./fence-runs.ts";
 
 export type AgentRunner = {
-  fence(
-    call: FenceCall,
-    agentTimeoutMs: ClusterConf["fencing"]["agentTimeoutMs"],
-    permit?: FencePermit,
-  ): Promise<FenceVerdict>;
+  fence(call: FenceCall, terms: FenceTerms, done: (verdict: FenceVerdict) => void): void;
 };
 
 export type OperatorFencingParts = {
@@ -104,7 +100,10 @@ export class OperatorFencing {
   async #unfence(target: NodeConf, who: string): Promise<RunReply> {
     if (target.unfence.length === 0) return nothing(`${target.name} has nothing to be unfenced`);
     this.#parts.log("notice", `${who} unfences ${target.name}`);
-    return await unfence(this.#parts, target);
+    const { conf, performer } = this.#parts;
+    return await new Promise((resolve) => {
+      unfence({ conf, performer, permit: null }, target, resolve);
+    });
   }
 
   async #check(): Promise<RunReply> {
@@ -149,22 +148,28 @@ export class OperatorFencing {
   }
 
   async #ask(target: NodeConf, use: FenceDeviceUse): Promise<string> {
-    const { performer, conf } = this.#parts;
     const call = { victim: target.name, use: withoutDelay(use), action: "status" } as const;
-    const { exitCode, text, output } = await performer.fence(call, conf.fencing.agentTimeoutMs);
+    const { exitCode, text, output } = await this.#verdictOn(call);
     const state = deviceState(exitCode);
     if (state !== "error") return state;
     return `error, ${text.replace(/^device \S+ agent \S+: /, "")}${lastOf(output)}`;
   }
 
   async #run(call: FenceCall, method: string, lines: string[]): Promise<FenceVerdict> {
-    const { performer, conf } = this.#parts;
-    const verdict = await performer.fence(call, conf.fencing.agentTimeoutMs);
+    const verdict = await this.#verdictOn(call);
     const { use, action } = call;
     const what = `${method}.${use.device} ${use.agent} ${action ?? configuredAction(use)}`;
     const result = verdict.outcome === "success" ? "success" : verdict.text.split(": ").at(-1);
     lines.push(`fence ${call.victim} ${what}: ${result}${lastOf(verdict.output)}`);
     return verdict;
+  }
+
+  #verdictOn(call: FenceCall): Promise<FenceVerdict> {
+    const { performer, conf } = this.#parts;
+    const { agentTimeoutMs } = conf.fencing;
+    return new Promise((resolve) => {
+      performer.fence(call, { agentTimeoutMs, permit: null }, resolve);
+    });
   }
 
   #nodeConf(id: NodeId | null): NodeConf {
@@ -174,21 +179,42 @@ export class OperatorFencing {
   }
 }
 
-/** Every device is tried; all must succeed. */
-export async function unfence(
-  { conf, performer }: { readonly conf: ClusterConf; readonly performer: AgentRunner },
+export type UnfenceParts = {
+  readonly conf: ClusterConf;
+  readonly performer: AgentRunner;
+  readonly permit: FencePermit | null;
+};
+
+/** Every device is tried, one after the other; all must succeed. */
+export function unfence(
+  { conf, performer, permit }: UnfenceParts,
   target: NodeConf,
-  permit?: FencePermit,
-): Promise<RunReply> {
+  done: (reply: RunReply) => void,
+): void {
+  const { agentTimeoutMs } = conf.fencing;
   const lines: string[] = [];
   const failed: string[] = [];
-  for (const use of target.unfence) {
+  const goOn = ([use, ...others]: readonly FenceDeviceUse[]): void => {
+    if (use === undefined) {
+      done(unfenceReply(target, lines, failed));
+      return;
+    }
     const call = { victim: target.name, use, action: null };
-    const verdict = await performer.fence(call, conf.fencing.agentTimeoutMs, permit);
-    const what = `unfence ${target.name} ${use.device} ${use.agent} ${configuredAction(use)}`;
-    lines.push(`${what}: ${verdict.outcome}${lastOf(verdict.output)}`);
-    if (verdict.outcome === "failure") failed.push(`${verdict.text}${lastOf(verdict.output)}`);
-  }
+    performer.fence(call, { agentTimeoutMs, permit }, (verdict) => {
+      const what = `unfence ${target.name} ${use.device} ${use.agent} ${configuredAction(use)}`;
+      lines.push(`${what}: ${verdict.outcome}${lastOf(verdict.output)}`);
+      if (verdict.outcome === "failure") failed.push(`${verdict.text}${lastOf(verdict.output)}`);
+      goOn(others);
+    });
+  };
+  goOn(target.unfence);
+}
+
+function unfenceReply(
+  target: NodeConf,
+  lines: readonly string[],
+  failed: readonly string[],
+): RunReply {
   if (failed.length > 0) return { result: "failed", lines, text: failed.join("; ") };
   const names = target.unfence.map(({ device }) => device).join(", ");
   return { result: "success", lines, text: `by ${names}` };

@@ -1,17 +1,17 @@
 /**
  * Performs the orders of agents through the ports and reports what came of them.
  * Chooses nothing: each order holds everything. Does not know services' states.
- * Tested in: test/life/cancelled-orders.test.ts
+ * Its clock is a port and it waits for results by callbacks alone, so that it also runs where time
+ * is simulated and no promise of the engine is ever settled.
+ * Tested in: test/life/cancelled-orders.test.ts, test/sim/searches.test.ts
  * PERFORM1  An order that was cancelled is ended, and the next one for its service waits for that
  *     end.
  * PERFORM2  A kill is over only when no earlier order for the service can do anything any more:
  *     what is under way counts as alive until it was seen to end.
  */
 
-import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
-import type { AddressClaims } from "../io/files/address-claims.ts";
-import type { Network, NetworkInterface } from "../io/network-ports.ts";
-import type { DoneFor, ProcessResult, ProcessRunner, Stop, TrackedProcess } from "../io/ports.ts";
+import type { ClaimedAddresses, Network, NetworkInterface } from "../io/network-ports.ts";
+import type { Clock, DoneFor, ProcessRunner, Stop, TrackedProcess } from "../io/ports.ts";
 import { noFile } from "../io/processes/process-runner.ts";
 import { trackingVariables } from "../io/processes/tracked-processes.ts";
 import type {
@@ -19,45 +19,29 @@ import type {
   AgentOrder,
   AgentReport,
   InterfaceReport,
+  RunOrder,
 } from "../model/agent-orders.ts";
-import type { FenceDeviceUse } from "../model/conf.ts";
-import type { NodeName, ServiceName } from "../model/ids.ts";
+import type { ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { searchPath } from "../model/search-path.ts";
-import { maskSecrets } from "../model/secrets.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { visibleLines } from "../model/visible-text.ts";
+import { type FenceCall, FenceRuns, type FenceTerms, type FenceVerdict } from "./fence-runs.ts";
 
 export type PerformerPorts = {
+  readonly clock: Pick<Clock, "after" | "soon">;
   readonly processes: ProcessRunner;
-  readonly network: Network;
-  readonly claims: AddressClaims;
+  readonly network: Omit<Network, "watch">;
+  readonly claims: ClaimedAddresses;
   /** Before the address is put up: it must go with the services from now on. */
   readonly onClaimed: (address: string) => void;
   readonly trackingToken: string;
 };
 
-/** One agent to be run; `action` null: as the parameters say, the agent's default else. */
-export type FenceCall = {
-  readonly victim: NodeName;
-  readonly use: FenceDeviceUse;
-  readonly action: "off" | "on" | "status" | null;
-};
-
-/** An agent is begun only as long as this is not withdrawn. */
-export type FencePermit = {
-  readonly withdrawn: AbortSignal;
-  /** Withdrawn, it ends what runs, too. */
-  readonly ends: boolean;
-};
-
-export type FenceVerdict = {
-  readonly outcome: "success" | "failure";
-  /** Null: it did not exit by itself, or in time. */
-  readonly exitCode: number | null;
-  readonly text: string;
-  /** The last 4 KiB, without the device's secrets. */
-  readonly output: string;
+export type NodeAct = {
+  /** Names the order to `cancel`. */
+  readonly action: number;
+  readonly service: ServiceName;
+  readonly order: AgentOrder;
 };
 
 /** What `run-aside` runs belongs to the machine: it may be a daemon, and outlives the service. */
@@ -71,15 +55,19 @@ const pingSilent = 1;
 /** What SIGKILL does not end in this time hangs in the kernel: it is reported, not waited for. */
 const cancelledEndMs = 1500;
 
-type UnderWay = {
-  readonly action: number;
-  readonly service: ServiceName;
-  readonly order: AgentOrder["type"];
-  readonly cancel: AbortController;
-  readonly ended: Promise<void>;
+type UnderWay = NodeAct & { readonly cancel: AbortController };
+
+/** Somebody who wants to know when orders that were cancelled have ended. */
+type Wait = {
+  readonly awaited: Set<UnderWay>;
+  readonly stopClock: Stop;
+  /** `late`: those that have not ended, in words. */
+  readonly over: (late: readonly string[]) => void;
 };
 
-type Performing = DoneFor & { readonly cancelled: AbortSignal };
+type Done = (report: AgentReport) => void;
+/** For which service an order is performed, and what cancels it. */
+type For = DoneFor & { readonly cancelled: AbortSignal };
 
 type ProcessWork = Extract<AgentOrder, { readonly type: `${string}-processes` }>;
 type AddressWork = Exclude<
@@ -89,39 +77,28 @@ type AddressWork = Exclude<
 
 export class OrderPerformer {
   readonly #ports: PerformerPorts;
+  readonly #fences: FenceRuns;
   /** Every order that has not ended, also those that were cancelled. */
   readonly #underWay = new Set<UnderWay>();
+  readonly #waits = new Set<Wait>();
   /** By address: ends the announcements that are still to come. */
   readonly #announcing = new Map<string, { readonly service: ServiceName; readonly stop: Stop }>();
-  /** By fence device: the last run, after which the next one may begin. */
-  readonly #devices = new Map<string, Promise<unknown>>();
-  /** Runs that only ask for a state, which make way for those that switch something. */
-  readonly #questions = new Set<AbortController>();
 
   constructor(ports: PerformerPorts) {
     this.#ports = ports;
+    this.#fences = new FenceRuns(ports);
   }
 
-  /** `action` names the order to `cancel`. */
-  perform(action: number, service: ServiceName, order: AgentOrder): Promise<AgentReport> {
-    const cancel = new AbortController();
-    const report = this.#performInTurn(order, { service, cancelled: cancel.signal });
-    const ended = report.then(
-      () => undefined,
-      () => undefined,
-    );
-    const one: UnderWay = { action, service, order: order.type, cancel, ended };
+  /** Calls `done` once, and never before it has returned. */
+  perform(act: NodeAct, done: Done): void {
+    const one: UnderWay = { ...act, cancel: new AbortController() };
     this.#underWay.add(one);
-    void ended.then(() => this.#underWay.delete(one));
-    return report;
-  }
-
-  async #performInTurn(order: AgentOrder, by: Performing): Promise<AgentReport> {
-    // An address does not wait for a process that hangs in the kernel.
-    await this.#endOfCancelled(by.service, isAddressWork(order) ? isAddressWork : anyWork);
-    // Before it began it can have done nothing.
-    if (by.cancelled.aborted) return { type: "failed", cause: "it was cancelled" };
-    return await this.#perform(order, by);
+    const end: Done = (report) => {
+      done(report);
+      this.#onEnd(one);
+    };
+    // What has been put out together with it may cancel it.
+    this.#ports.clock.soon(() => this.#performInTurn(one, end));
   }
 
   /** The action's report is not wanted any more, nor anything that it would do. */
@@ -129,131 +106,147 @@ export class OrderPerformer {
     for (const one of this.#underWay) if (one.action === action) one.cancel.abort();
   }
 
-  /** Ends all orders; returns those that were not seen to end soon, in words. */
-  async endAll(): Promise<readonly string[]> {
+  /** Ends all orders; `done` gets those that were not seen to end soon, in words. */
+  endAll(done: (late: readonly string[]) => void): void {
     for (const { cancel } of this.#underWay) cancel.abort();
     for (const { stop } of this.#announcing.values()) stop();
     this.#announcing.clear();
-    return await this.#endOfCancelled(null, anyWork);
+    this.#afterCancelled(() => true, done);
   }
 
-  /** PERFORM1; null: of every service. */
-  async #endOfCancelled(
-    service: ServiceName | null,
-    work: (order: Pick<AgentOrder, "type">) => boolean,
-  ): Promise<readonly string[]> {
-    const waited = [...this.#underWay].filter(
-      (one) =>
-        one.cancel.signal.aborted &&
-        (service === null || one.service === service) &&
-        work({ type: one.order }),
+  /** Runs one fence agent; calls `done` once, and never before it has returned. */
+  fence(call: FenceCall, terms: FenceTerms, done: (verdict: FenceVerdict) => void): void {
+    this.#fences.run(call, terms, done);
+  }
+
+  #performInTurn(one: UnderWay, done: Done): void {
+    const { service, order, cancel } = one;
+    // An address does not wait for a process that hangs in the kernel.
+    const before = ({ service: owner, order: other }: UnderWay): boolean =>
+      owner === service && (isAddressWork(other) || !isAddressWork(order));
+    const begin = (): void => {
+      // Before it began it can have done nothing.
+      if (cancel.signal.aborted) done({ type: "failed", cause: "it was cancelled" });
+      else this.#perform(one, done);
+    };
+    if (cancel.signal.aborted) begin();
+    else this.#afterCancelled(before, begin);
+  }
+
+  /** PERFORM1: `over` is called when they have ended, or soon. */
+  #afterCancelled(which: (one: UnderWay) => boolean, over: Wait["over"]): void {
+    const cancelled = [...this.#underWay].filter((one) => one.cancel.signal.aborted && which(one));
+    if (cancelled.length === 0) {
+      over([]);
+      return;
+    }
+    const stopClock = this.#ports.clock.after(cancelledEndMs, () => this.#endWait(wait));
+    const wait: Wait = { awaited: new Set(cancelled), stopClock, over };
+    this.#waits.add(wait);
+  }
+
+  #onEnd(one: UnderWay): void {
+    this.#underWay.delete(one);
+    for (const wait of [...this.#waits]) {
+      if (wait.awaited.delete(one) && wait.awaited.size === 0) this.#endWait(wait);
+    }
+  }
+
+  #endWait(wait: Wait): void {
+    wait.stopClock();
+    this.#waits.delete(wait);
+    const late = [...wait.awaited].map(
+      ({ order, service }) => `${order.type} of ${service} was cancelled and has not ended yet`,
     );
-    if (waited.length === 0) return [];
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, cancelledEndMs);
-    });
-    await Promise.race([Promise.all(waited.map(({ ended }) => ended)), late]);
-    clearTimeout(timer);
-    return waited
-      .filter((one) => this.#underWay.has(one))
-      .map((one) => `${one.order} of ${one.service} was cancelled and has not ended yet`);
+    wait.over(late);
   }
 
-  async #perform(order: AgentOrder, by: Performing) {
+  #perform(one: UnderWay, done: Done): void {
+    const { service, order, cancel } = one;
+    const by: For = { service, cancelled: cancel.signal };
     switch (order.type) {
       case "run-process":
-        return this.#run(order, by.cancelled);
+        this.#run(order, by.cancelled, done);
+        return;
       case "run-aside":
         void this.#ports.processes.run({ ...unmarked, argv: order.argv });
-        return { type: "done" } as const;
+        done({ type: "done" });
+        return;
       case "pause":
-        return pause(order.pauseMs, by.cancelled);
+        this.#pause(order.pauseMs, by.cancelled, done);
+        return;
       case "kill-processes":
+        this.#kill(order, one, done);
+        return;
       case "list-processes":
       case "end-processes":
-        return this.#onProcesses(order);
+        this.#onProcesses(order, done);
+        return;
       default:
-        return this.#onAddress(order, by);
+        this.#onAddress(order, by, done);
     }
   }
 
-  async #onAddress(order: AddressWork, by: DoneFor): Promise<AgentReport> {
-    const { network } = this.#ports;
+  #onAddress(order: AddressWork, by: For, done: Done): void {
+    const { network, claims } = this.#ports;
     switch (order.type) {
-      case "list-interfaces": {
-        const { claims } = this.#ports;
-        const listed = await network.interfaces(by);
-        if (!listed.ok) return { type: "failed", cause: listed.problem };
-        return { type: "interfaces", interfaces: reportInterfaces(listed.value, claims) };
-      }
-      case "claim-address": {
-        const claimed = await this.#ports.claims.claim(order.address);
-        if (!claimed.ok) return { type: "failed", cause: claimed.problem };
-        this.#ports.onClaimed(order.address);
-        return { type: "done" };
-      }
+      case "list-interfaces":
+        void network.interfaces(by).then((listed) => {
+          if (listed.ok) done({ type: "interfaces", interfaces: toReport(listed.value, claims) });
+          else done({ type: "failed", cause: listed.problem });
+        });
+        return;
+      case "claim-address":
+        void claims.claim(order.address).then((claimed) => {
+          if (claimed.ok) this.#ports.onClaimed(order.address);
+          done(claimed.ok ? { type: "done" } : { type: "failed", cause: claimed.problem });
+        });
+        return;
       case "release-address":
-        this.#ports.claims.release(order.address);
-        return { type: "done" };
-      case "add-address": {
-        const added = await network.addAddress(order.address, by);
-        return added.type === "failed" ? added : { type: "done" };
-      }
-      case "remove-address": {
+        claims.release(order.address);
+        done({ type: "done" });
+        return;
+      case "add-address":
+        void network.addAddress(order.address, by).then((added) => {
+          done(added.type === "failed" ? added : { type: "done" });
+        });
+        return;
+      case "remove-address":
         this.#quiet(order.address.address);
-        const removed = await network.removeAddress(order.address, by);
-        return removed.type === "failed" ? removed : { type: "done" };
-      }
-      case "probe-address": {
-        const probed = await network.probe(order.address, by);
-        return probed.type === "taken" ? probed : { type: "done" };
-      }
-      case "announce": {
-        this.#quiet(order.address.address);
-        const { service } = by;
-        const stop = network.announce(order.address, { service, cancelled: null });
-        this.#announcing.set(order.address.address, { service, stop });
-        return { type: "done" };
-      }
+        void network.removeAddress(order.address, by).then((removed) => {
+          done(removed.type === "failed" ? removed : { type: "done" });
+        });
+        return;
+      case "probe-address":
+        void network.probe(order.address, by).then((probed) => {
+          done(probed.type === "taken" ? probed : { type: "done" });
+        });
+        return;
+      case "announce":
+        this.#announce(order.address, by.service);
+        done({ type: "done" });
+        return;
       case "ask-address":
-        return this.#askAddress(order.address, by);
+        this.#askAddress(order.address, by, done);
+        return;
       default:
-        return assertNever(order);
+        assertNever(order);
     }
   }
 
-  async #onProcesses(order: ProcessWork): Promise<AgentReport> {
-    const { trackingToken: token, processes } = this.#ports;
-    const scope = { token, service: order.service };
-    switch (order.type) {
-      case "kill-processes": {
-        for (const [address, { service }] of this.#announcing) {
-          if (service === order.service) this.#quiet(address);
-        }
-        const { resource } = order;
-        const which = resource === undefined ? scope : { ...scope, resource };
-        const { found, unseen } = await processes.killTracked(which);
-        // PERFORM2.
-        const late = await this.#endOfCancelled(order.service, anyWork);
-        return { type: "killed", survivors: found.length, unseen: [...unseen, ...late] };
-      }
-      case "list-processes": {
-        const { found, unseen } = await processes.listTracked(scope, order.enough);
-        return { type: "processes", ended: [], left: found.map(processWords), unseen };
-      }
-      case "end-processes": {
-        const { ended, left, unseen } = await processes.endTracked(scope, order);
-        const [gone, alive] = [ended.map(processWords), left.map(processWords)];
-        return { type: "processes", ended: gone, left: alive, unseen };
-      }
-      default:
-        return assertNever(order);
-    }
+  #announce(order: AddressOrder, service: ServiceName): void {
+    this.#quiet(order.address);
+    const stop = this.#ports.network.announce(order, { service, cancelled: null });
+    this.#announcing.set(order.address, { service, stop });
+  }
+
+  #quiet(address: string): void {
+    this.#announcing.get(address)?.stop();
+    this.#announcing.delete(address);
   }
 
   /** Only silence is an answer: without ping, or without the permission to, nobody knows. */
-  async #askAddress({ address, interface: name }: AddressOrder, by: DoneFor): Promise<AgentReport> {
+  #askAddress({ address, interface: name }: AddressOrder, by: For, done: Done): void {
     const words = ["ping", "-c", "1", "-w", "2", "-I", name, address] as const;
     const marks = trackingVariables(this.#ports.trackingToken, by.service);
     const order = {
@@ -262,93 +255,90 @@ export class OrderPerformer {
       argv: ["/usr/bin/env", ...words] as const,
       looks: true,
     } as const;
-    const asked = await this.#ports.processes.run(order, by.cancelled ?? undefined);
-    const silent = asked.type === "exited" && asked.code === pingSilent;
-    return silent ? { type: "failed", cause: "no answer to a ping" } : { type: "done" };
+    void this.#ports.processes.run(order, by.cancelled).then((asked) => {
+      const silent = asked.type === "exited" && asked.code === pingSilent;
+      done(silent ? { type: "failed", cause: "no answer to a ping" } : { type: "done" });
+    });
   }
 
-  /** Runs one fence agent; runs on one device follow each other, questions give way. */
-  async fence(call: FenceCall, agentTimeoutMs: Ms, permit?: FencePermit): Promise<FenceVerdict> {
-    if (call.action !== "status") for (const question of this.#questions) question.abort();
-    const before = this.#devices.get(call.use.device) ?? Promise.resolve();
-    const run = before.then(() => this.#fenceNow(call, agentTimeoutMs, permit));
-    this.#devices.set(call.use.device, run);
-    return run;
-  }
-
-  async #fenceNow(
-    call: FenceCall,
-    agentTimeoutMs: Ms,
-    permit: FencePermit | undefined,
-  ): Promise<FenceVerdict> {
-    const { use } = call;
-    const who = `device ${use.device} agent ${use.agent}`;
-    if (permit?.withdrawn.aborted === true) {
-      const text = `${who}: not begun, quorum was lost`;
-      return { outcome: "failure", exitCode: null, text, output: "" };
+  #kill(
+    { service, resource }: Extract<ProcessWork, { readonly type: "kill-processes" }>,
+    one: UnderWay,
+    done: Done,
+  ): void {
+    for (const [address, announced] of this.#announcing) {
+      if (announced.service === service) this.#quiet(address);
     }
-    const limitMs = agentLimitMs(use, agentTimeoutMs);
-    const limit = new AbortController();
-    // An agent gets no grace: it might switch something on after it was given up.
-    let why = "gave way to fencing";
-    const timer = setTimeout(() => {
-      why = `killed after ${limitMs / 1000} s`;
-      limit.abort();
-    }, limitMs);
-    if (call.action === "status") this.#questions.add(limit);
-    const onWithdrawn = (): void => {
-      why = "ended, quorum was lost";
-      limit.abort();
-    };
-    if (permit?.ends === true) permit.withdrawn.addEventListener("abort", onWithdrawn);
-    const { environment, ...run } = agentRun(use, call);
-    // So it ends with this clusterd: nobody knows of its victim what the next one will know.
-    const marks = trackingVariables(this.#ports.trackingToken, null);
-    const order = { ...run, environment: [...environment, ...marks], timeoutMs: null };
-    const result = await this.#ports.processes.run(order, limit.signal);
-    clearTimeout(timer);
-    permit?.withdrawn.removeEventListener("abort", onWithdrawn);
-    this.#questions.delete(limit);
-    const late = limit.signal.aborted ? why : null;
-    const text = `${who}: ${late ?? describeResult(result)}`;
-    const printed = result.type === "not-started" ? "" : result.output;
-    const output = visibleLines(maskSecrets(use.parameters, printed).trim());
-    const exitCode = late === null && result.type === "exited" ? result.code : null;
-    return { outcome: exitCode === 0 ? "success" : "failure", exitCode, text, output };
+    const { trackingToken: token, processes } = this.#ports;
+    const which = { token, service, ...(resource === undefined ? {} : { resource }) };
+    void processes.killTracked(which).then(({ found, unseen }) => {
+      // PERFORM2.
+      const before = (other: UnderWay): boolean => other !== one && other.service === service;
+      this.#afterCancelled(before, (late) => {
+        done({ type: "killed", survivors: found.length, unseen: [...unseen, ...late] });
+      });
+    });
   }
 
-  async #run(
-    order: Extract<AgentOrder, { readonly type: "run-process" }>,
-    cancelled: AbortSignal,
-  ): Promise<AgentReport> {
-    const { type: _, ...call } = order;
-    const result = await this.#ports.processes.run({ ...call, stdin: null }, cancelled);
-    switch (result.type) {
-      case "exited":
-      case "signalled":
-        return result;
-      case "timed-out":
-        return { type: "timed-out", output: result.output };
-      case "not-started":
-        return {
-          type: "not-started",
-          absent: result.cause.includes("ENOENT") || result.cause === noFile,
-          cause: result.cause,
-        };
+  #onProcesses(order: Exclude<ProcessWork, { readonly type: "kill-processes" }>, done: Done): void {
+    const { trackingToken: token, processes } = this.#ports;
+    const scope = { token, service: order.service };
+    switch (order.type) {
+      case "list-processes":
+        void processes.listTracked(scope, order.enough).then(({ found, unseen }) => {
+          done({ type: "processes", ended: [], left: found.map(processWords), unseen });
+        });
+        return;
+      case "end-processes":
+        void processes.endTracked(scope, order).then(({ ended, left, unseen }) => {
+          const [gone, alive] = [ended.map(processWords), left.map(processWords)];
+          done({ type: "processes", ended: gone, left: alive, unseen });
+        });
+        return;
       default:
-        return assertNever(result);
+        assertNever(order);
     }
   }
 
-  #quiet(address: string): void {
-    this.#announcing.get(address)?.stop();
-    this.#announcing.delete(address);
+  #run({ type: _, ...call }: RunOrder, cancelled: AbortSignal, done: Done): void {
+    void this.#ports.processes.run({ ...call, stdin: null }, cancelled).then((result) => {
+      switch (result.type) {
+        case "exited":
+        case "signalled":
+          done(result);
+          return;
+        case "timed-out":
+          done({ type: "timed-out", output: result.output });
+          return;
+        case "not-started": {
+          const { cause } = result;
+          const absent = cause.includes("ENOENT") || cause === noFile;
+          done({ type: "not-started", absent, cause });
+          return;
+        }
+        default:
+          assertNever(result);
+      }
+    });
+  }
+
+  /** It ends when it is cancelled, at the latest. */
+  #pause(forMs: Ms, cancelled: AbortSignal, done: Done): void {
+    const onCancelled = (): void => {
+      stop();
+      done({ type: "done" });
+    };
+    const stop = this.#ports.clock.after(forMs, () => {
+      cancelled.removeEventListener("abort", onCancelled);
+      done({ type: "done" });
+    });
+    cancelled.addEventListener("abort", onCancelled);
   }
 }
 
-function reportInterfaces(
+function toReport(
   interfaces: readonly NetworkInterface[],
-  claims: AddressClaims,
+  claims: ClaimedAddresses,
 ): readonly InterfaceReport[] {
   return interfaces.map((one) => ({
     ...one,
@@ -359,41 +349,10 @@ function reportInterfaces(
   }));
 }
 
-function isAddressWork({ type }: Pick<AgentOrder, "type">): boolean {
+function isAddressWork({ type }: AgentOrder): boolean {
   return type === "list-interfaces" || type.endsWith("-address");
-}
-
-function anyWork(): boolean {
-  return true;
 }
 
 function processWords({ pid, command }: TrackedProcess): string {
   return `${pid} (${command})`;
-}
-
-function pause(forMs: Ms, cancelled: AbortSignal): Promise<AgentReport> {
-  return new Promise((resolve) => {
-    const end = (): void => resolve({ type: "done" });
-    const timer = setTimeout(end, forMs);
-    cancelled.addEventListener("abort", () => {
-      clearTimeout(timer);
-      end();
-    });
-  });
-}
-
-function describeResult(result: ProcessResult): string {
-  switch (result.type) {
-    case "exited":
-      if (result.code === 0) return "success";
-      return result.code === 127 ? "not installed" : `error from agent (exit ${result.code})`;
-    case "signalled":
-      return `killed by ${result.signal}`;
-    case "timed-out":
-      return "timed out";
-    case "not-started":
-      return result.cause;
-    default:
-      return assertNever(result);
-  }
 }

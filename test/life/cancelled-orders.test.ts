@@ -1,10 +1,10 @@
 /** What becomes of an order that is cancelled, and what the next one for its service waits for. */
 import { test } from "tap";
-import type { AddressClaims } from "../../src/io/files/address-claims.ts";
-import type { AddAddressResult, Network } from "../../src/io/network-ports.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import type { AddAddressResult, ClaimedAddresses, Network } from "../../src/io/network-ports.ts";
 import type { DoneFor, ProcessRunner, TrackedLook } from "../../src/io/ports.ts";
 import { OrderPerformer } from "../../src/life/order-performer.ts";
-import type { AgentOrder } from "../../src/model/agent-orders.ts";
+import type { AgentOrder, AgentReport } from "../../src/model/agent-orders.ts";
 import type { ServiceName } from "../../src/model/ids.ts";
 import { accept } from "../../src/model/outcome.ts";
 import { service } from "../sim/cluster.ts";
@@ -50,10 +50,16 @@ class Scene {
       probe: async () => ({ type: "free" }),
       watch: () => () => undefined,
     };
-    const claims = {} as AddressClaims;
+    const claims = {} as ClaimedAddresses;
     const onClaimed = (): void => undefined;
     const parts = { processes, network, claims, onClaimed, trackingToken: "token" };
-    this.performer = new OrderPerformer(parts);
+    this.performer = new OrderPerformer({ ...parts, clock: systemClock() });
+  }
+
+  perform(action: number, name: ServiceName, order: AgentOrder): Promise<AgentReport> {
+    return new Promise((resolve) => {
+      this.performer.perform({ action, service: name, order }, resolve);
+    });
   }
 
   #add(by: DoneFor | undefined): Promise<AddAddressResult> {
@@ -73,20 +79,20 @@ class Scene {
 
 test("an order that is cancelled is ended, and the next look waits for its end", async (t) => {
   const scene = new Scene();
-  void scene.performer.perform(1, web, add);
+  void scene.perform(1, web, add);
   await new Promise(setImmediate);
   scene.performer.cancel(1);
-  await scene.performer.perform(2, web, list);
+  await scene.perform(2, web, list);
   t.same(scene.calls, ["add", "ended", "added", "list"]);
 });
 
 test("services do not wait for each other", async (t) => {
   const scene = new Scene();
   scene.obedient = false;
-  void scene.performer.perform(1, web, add);
+  void scene.perform(1, web, add);
   await new Promise(setImmediate);
   scene.performer.cancel(1);
-  await scene.performer.perform(2, mail, list);
+  await scene.perform(2, mail, list);
   t.same(scene.calls, ["add", "ended", "list"]);
   scene.finish();
 });
@@ -94,16 +100,16 @@ test("services do not wait for each other", async (t) => {
 test("a kill is not over while an earlier order has not ended", async (t) => {
   const scene = new Scene();
   scene.obedient = false;
-  void scene.performer.perform(1, web, add);
+  void scene.perform(1, web, add);
   await new Promise(setImmediate);
   scene.performer.cancel(1);
-  t.match(await scene.performer.perform(2, web, kill), {
+  t.match(await scene.perform(2, web, kill), {
     type: "killed",
     survivors: 0,
     unseen: ["add-address of service:web was cancelled and has not ended yet"],
   });
   scene.finish();
-  t.same(await scene.performer.perform(3, web, kill), {
+  t.same(await scene.perform(3, web, kill), {
     type: "killed",
     survivors: 0,
     unseen: [],
@@ -112,7 +118,7 @@ test("a kill is not over while an earlier order has not ended", async (t) => {
 
 test("what was cancelled before it began does nothing", async (t) => {
   const scene = new Scene();
-  const report = scene.performer.perform(1, web, add);
+  const report = scene.perform(1, web, add);
   scene.performer.cancel(1);
   t.match(await report, { type: "failed" });
   t.same(scene.calls, []);
@@ -120,8 +126,8 @@ test("what was cancelled before it began does nothing", async (t) => {
 
 test("the end of a life ends all that it has ordered", async (t) => {
   const scene = new Scene();
-  void scene.performer.perform(1, web, add);
+  void scene.perform(1, web, add);
   await new Promise(setImmediate);
-  t.same(await scene.performer.endAll(), []);
+  t.same(await new Promise((resolve) => scene.performer.endAll(resolve)), []);
   t.same(scene.calls, ["add", "ended", "added"]);
 });

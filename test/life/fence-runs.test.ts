@@ -6,12 +6,22 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
-import type { AddressClaims } from "../../src/io/files/address-claims.ts";
-import type { Network } from "../../src/io/network-ports.ts";
+import type { RunReply } from "../../src/control/operator-protocol.ts";
+import { systemClock } from "../../src/io/clock.ts";
 import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
+import {
+  type FenceCall,
+  type FencePermit,
+  FenceRuns,
+  type FenceVerdict,
+} from "../../src/life/fence-runs.ts";
 import { type AgentRunner, OperatorFencing, unfence } from "../../src/life/operator-fencing.ts";
-import { type FenceCall, OrderPerformer } from "../../src/life/order-performer.ts";
-import type { FenceDeviceUse, FenceMethodConf } from "../../src/model/conf.ts";
+import type {
+  ClusterConf,
+  FenceDeviceUse,
+  FenceMethodConf,
+  NodeConf,
+} from "../../src/model/conf.ts";
 import { parseNodeName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import type { NodeInput } from "../../src/node/node-events.ts";
@@ -42,12 +52,29 @@ function use(name: string, ...parameters: readonly (readonly [string, string])[]
   return { device: "nps1", agent: name, parameters };
 }
 
-function performer(): OrderPerformer {
-  const network = {} as Network;
-  const claims = {} as AddressClaims;
-  const processes = new SystemProcesses(null);
-  const onClaimed = (): void => undefined;
-  return new OrderPerformer({ processes, network, claims, onClaimed, trackingToken: token });
+/** Real agents, as a daemon runs them, each verdict as a promise. */
+class Runner implements AgentRunner {
+  readonly #runs = new FenceRuns({
+    clock: systemClock(),
+    processes: new SystemProcesses(null),
+    trackingToken: token,
+  });
+
+  fence: AgentRunner["fence"] = (...run) => this.#runs.run(...run);
+
+  verdict(run: FenceCall, limitMs: number, permit: FencePermit | null = null) {
+    return new Promise<FenceVerdict>((resolve) => {
+      this.fence(run, { agentTimeoutMs: ms(limitMs), permit }, resolve);
+    });
+  }
+}
+
+function unfenced(
+  parts: { readonly conf: ClusterConf; readonly performer: AgentRunner },
+  node: NodeConf,
+  permit: FencePermit | null = null,
+): Promise<RunReply> {
+  return new Promise((resolve) => unfence({ ...parts, permit }, node, resolve));
 }
 
 const token = `fence-runs-${process.pid}`;
@@ -57,7 +84,7 @@ const call = (device: FenceDeviceUse): FenceCall => ({ victim, use: device, acti
 test("case 10: an agent that sleeps for ever is killed at its limit, a failure", async (t) => {
   const pid = join(directory(t), "pid");
   const sleeper = agent(t, `trap '' TERM; echo $$ >${pid}; sleep 1000 & wait; sleep 1000`);
-  const verdict = await performer().fence(call(use(sleeper)), ms(300));
+  const verdict = await new Runner().verdict(call(use(sleeper)), 300);
   t.match(verdict, { outcome: "failure", exitCode: null, text: /killed after 0\.3 s$/ });
   const number = Number(readFileSync(pid, "utf8"));
   t.throws(() => process.kill(number, 0), { code: "ESRCH" }, "SIGTERM would not have ended it");
@@ -66,7 +93,7 @@ test("case 10: an agent that sleeps for ever is killed at its limit, a failure",
 test("an agent that is under way ends with everything else of its clusterd", async (t) => {
   const begun = join(directory(t), "begun");
   const sleeper = agent(t, `trap '' TERM; touch ${begun}; setsid sleep 1000 & wait; sleep 1000`);
-  const verdict = performer().fence(call(use(sleeper)), ms(60_000));
+  const verdict = new Runner().verdict(call(use(sleeper)), 60_000);
   await until("it runs", () => existsSync(begun));
   const processes = new SystemProcesses(null);
   const scope = { token, service: null };
@@ -78,7 +105,7 @@ test("an agent that is under way ends with everything else of its clusterd", asy
 
 test("case 11: an agent that prints 1 MiB is not blocked, and 4 KiB are kept", async (t) => {
   const talker = agent(t, "yes 'a line of the agent' | head -c 1048576; echo the end");
-  const verdict = await performer().fence(call(use(talker)), ms(30_000));
+  const verdict = await new Runner().verdict(call(use(talker)), 30_000);
   t.match(verdict, { outcome: "success", exitCode: 0 });
   t.ok(verdict.output.endsWith("the end"));
   t.ok(verdict.output.length > 4000 && verdict.output.length <= 4096, `${verdict.output.length}`);
@@ -87,21 +114,21 @@ test("case 11: an agent that prints 1 MiB is not blocked, and 4 KiB are kept", a
 test("rule 6: of what an agent prints its password is masked", async (t) => {
   const talker = agent(t, "cat; exit 1");
   const secret = use(talker, ["login", "admin"], ["passwd", "hunter2"]);
-  const verdict = await performer().fence(call(secret), ms(30_000));
+  const verdict = await new Runner().verdict(call(secret), 30_000);
   t.equal(verdict.outcome, "failure");
   t.match(verdict.output, /^login=admin\npasswd=\*\*\*\n/);
   t.match(verdict.text, /error from agent \(exit 1\)$/);
 });
 
-test("rule 5: of one device one agent runs at a time, of two both", async (t) => {
+test("FENCERUN1, rule 5: of one device one agent runs at a time, of two both", async (t) => {
   const place = directory(t);
   const script = `
 if mkdir ${place}/$device; then sleep 0.2; rmdir ${place}/$device; else exit 1; fi`;
   const busy = agent(t, `device=$(sed -n s/^plug=//p)${script}`);
   const on = (device: string): FenceDeviceUse => ({ ...use(busy, ["plug", device]), device });
-  const runner = performer();
+  const runner = new Runner();
   const devices = ["a", "a", "b", "a"];
-  const all = devices.map((device) => runner.fence(call(on(device)), ms(30_000)));
+  const all = devices.map((device) => runner.verdict(call(on(device)), 30_000));
   const outcomes = (await Promise.all(all)).map(({ outcome }) => outcome);
   t.same(outcomes, ["success", "success", "success", "success"]);
 });
@@ -112,8 +139,8 @@ test("F2, UNFENCE2: without quorum no agent is begun, and unfencing ends", async
   const endless = agent(t, "sleep 1000");
   const quorum = new AbortController();
   const permit = { withdrawn: quorum.signal, ends: false };
-  const runner = performer();
-  const runs = [1, 2].map(() => runner.fence(call(use(slow)), ms(30_000), permit));
+  const runner = new Runner();
+  const runs = [1, 2].map(() => runner.verdict(call(use(slow)), 30_000, permit));
   await until("the first agent", () => existsSync(begun));
   const [node] = sampleConf({
     unfence: [
@@ -123,7 +150,7 @@ test("F2, UNFENCE2: without quorum no agent is begun, and unfencing ends", async
   }).nodes;
   if (node === undefined) throw new Error("no node");
   const conf = sampleConf();
-  const both = unfence({ conf, performer: runner }, node, { ...permit, ends: true });
+  const both = unfenced({ conf, performer: runner }, node, { ...permit, ends: true });
   await new Promise((resolve) => setImmediate(resolve));
   quorum.abort();
   const [first, second] = await Promise.all(runs);
@@ -133,13 +160,13 @@ test("F2, UNFENCE2: without quorum no agent is begun, and unfencing ends", async
   t.equal(readFileSync(begun, "utf8").trim().split("\n").length, 1);
 });
 
-test("rule 12: an agent that only asks is ended when a node has to be fenced", async (t) => {
+test("FENCERUN2, rule 12: a question is ended when a node has to be fenced", async (t) => {
   const began = join(directory(t), "began");
   const slow = agent(t, `if grep -q action=status; then touch ${began}; sleep 1000; fi`);
-  const runner = performer();
-  const asked = runner.fence({ ...call(use(slow)), action: "status" }, ms(600_000));
+  const runner = new Runner();
+  const asked = runner.verdict({ ...call(use(slow)), action: "status" }, 600_000);
   await until("the question is asked", () => existsSync(began));
-  t.match(await runner.fence(call(use(slow)), ms(30_000)), { outcome: "success" });
+  t.match(await runner.verdict(call(use(slow)), 30_000), { outcome: "success" });
   t.match(await asked, { outcome: "failure", text: /gave way to fencing$/ });
 });
 
@@ -151,7 +178,7 @@ test("case 15: a check leaves the device as it is", { skip }, async (t) => {
   writeFileSync(file, "on");
   const device = use(dummy, ["status_file", file], ["action", "off"]);
   const asked = { ...call(device), action: "status" as const };
-  t.match(await performer().fence(asked, ms(30_000)), { exitCode: 0 });
+  t.match(await new Runner().verdict(asked, 30_000), { exitCode: 0 });
   t.equal(readFileSync(file, "utf8").trim(), "on");
 });
 
@@ -159,7 +186,7 @@ test("case 16: with action off the device ends off", { skip }, async (t) => {
   const file = join(directory(t), "status");
   writeFileSync(file, "on");
   const device = { ...call(use(dummy, ["status_file", file], ["action", "off"])), action: null };
-  t.match(await performer().fence(device, ms(60_000)), { outcome: "success" });
+  t.match(await new Runner().verdict(device, 60_000), { outcome: "success" });
   t.equal(readFileSync(file, "utf8").trim(), "off");
 });
 
@@ -177,14 +204,15 @@ function desk(exits: Readonly<Record<string, number>>, methods: readonly FenceMe
   const called: string[] = [];
   const pushed: NodeInput[] = [];
   const runner: AgentRunner = {
-    fence: ({ victim: name, use: device, action }) => {
+    fence: ({ victim: name, use: device, action }, _, done) => {
       const own = device.parameters.find(([key]) => key === "action")?.[1];
       const what = `${action ?? own ?? "default"} ${device.device}`;
       called.push(`${what} ${name.split(".")[0]}`);
       const exitCode = exits[what] ?? 0;
       const outcome = exitCode === 0 ? "success" : "failure";
       const text = `device ${device.device} agent ${device.agent}: exit ${exitCode}`;
-      return Promise.resolve({ outcome, exitCode, text, output: exitCode === 1 ? "no link" : "" });
+      const output = exitCode === 1 ? "no link" : "";
+      queueMicrotask(() => done({ outcome, exitCode, text, output }));
     },
   };
   const parts = {
@@ -245,7 +273,7 @@ test("unfence_node: every device is tried, all must succeed", async (t) => {
   const { called, runner, conf } = desk({ "on nps1": 1 }, methods);
   const [node] = conf.nodes;
   if (node === undefined) throw new Error("no node");
-  const reply = await unfence({ conf, performer: runner }, node);
+  const reply = await unfenced({ conf, performer: runner }, node);
   t.same(called, ["on nps1 node1", "enable san node1"]);
   t.match(reply, { result: "failed", text: /fence_scsi: exit 1 \(no link\)$/ });
   const good = desk({}, methods);

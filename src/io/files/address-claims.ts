@@ -17,6 +17,7 @@ import { canonicalAddress, parseAddress } from "../../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { checked, fitting, list, record, type Shaped, text } from "../../model/shape.ts";
 import { parseJson } from "../json-text.ts";
+import type { ClaimedAddresses } from "../network-ports.ts";
 import { causeText } from "../os-error.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
 
@@ -24,7 +25,7 @@ const numeric = checked(text, (one) => (parseAddress(one) === null ? "is not an 
 const claimRecord = record({ machine: text, addresses: list(numeric) });
 type ClaimRecord = Shaped<typeof claimRecord>;
 
-export class AddressClaims {
+export class AddressClaims implements ClaimedAddresses {
   readonly #path: string;
   readonly #machine: string;
   #claimed: ReadonlySet<string>;

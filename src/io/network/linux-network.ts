@@ -67,15 +67,15 @@ export class LinuxNetwork implements Network {
     this.#announcer = announcer;
   }
 
-  interfaces(by?: DoneFor): Promise<Result<readonly NetworkInterface[], string>> {
+  interfaces(by?: DoneFor): PromiseLike<Result<readonly NetworkInterface[], string>> {
     return this.#means.addresses.interfaces(by);
   }
 
-  addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult> {
+  addAddress(order: AddressOrder, by?: DoneFor): PromiseLike<AddAddressResult> {
     return this.#means.addresses.addAddress(order, by);
   }
 
-  removeAddress(order: AddressOrder, by?: DoneFor): Promise<RemoveAddressResult> {
+  removeAddress(order: AddressOrder, by?: DoneFor): PromiseLike<RemoveAddressResult> {
     return this.#means.addresses.removeAddress(order, by);
   }
 
@@ -83,7 +83,7 @@ export class LinuxNetwork implements Network {
     return this.#announcer.announce(order, by);
   }
 
-  probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult> {
+  probe(order: AddressOrder, by?: DoneFor): PromiseLike<ProbeResult> {
     return this.#announcer.probe(order, by);
   }
 
