@@ -1,6 +1,7 @@
 /** A machine of a simulated cluster, and the daemon on it. */
 
 import type { NodeLife } from "../../src/life/node-life.ts";
+import type { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { Acceptance } from "../../src/model/acceptance.ts";
 import {
   type NodeId,
@@ -73,6 +74,7 @@ export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine)
 export type Daemon = {
   life: NodeLife;
   readonly process: VirtualProcess;
+  readonly performer: OrderPerformer;
   /** It was asked to end. */
   ending: boolean;
 };

@@ -8,7 +8,9 @@ import type { LogSink } from "../../src/io/ports.ts";
 import type { NodeRequest } from "../../src/life/event-loop.ts";
 import type { GroupClients } from "../../src/life/group-clients.ts";
 import { afterLife, type LifeEnd } from "../../src/life/life-end.ts";
+import { nodeAgents } from "../../src/life/node-agents.ts";
 import { type LifeMachines, NodeLife } from "../../src/life/node-life.ts";
+import type { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
@@ -24,9 +26,9 @@ import type { AnswerBox, Machine, ReplyBox } from "./cluster-machine.ts";
 import { id, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./membership.ts";
-import { virtualAgents } from "./virtual-agents.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
+import { virtualPerformer, virtualToken } from "./virtual-performer.ts";
 import { VirtualProcess } from "./virtual-process.ts";
 
 export { id, service } from "./cluster-machine.ts";
@@ -398,11 +400,16 @@ export class Cluster {
     this.startGuard(node);
     const process = this.#newProcess(machine, node);
     const nothingLeft = machine.guard?.nothingLeft === true;
-    const life = this.#newLife({ machine, node, process }, { carried: null, nothingLeft });
-    machine.daemon = { life, process, ending: false };
+    const performer = this.#newPerformer({ machine, node, process });
+    const begun = { machine, node, process, performer };
+    const life = this.#newLife(begun, { carried: null, nothingLeft });
+    machine.daemon = { life, process, performer, ending: false };
   }
 
-  #newLife({ machine, node, process }: Begun, from: Pick<LifeParts, "carried" | "nothingLeft">) {
+  #newLife(
+    { machine, node, process, performer }: Begun & { readonly performer: OrderPerformer },
+    from: Pick<LifeParts, "carried" | "nothingLeft">,
+  ) {
     const { membership, groups } = this.#options;
     machine.lives += 1;
     const conf = this.#read(machine.file);
@@ -410,7 +417,7 @@ export class Cluster {
     if (conf === null || name === undefined) throw new Error(`node ${node}: ${machine.file}`);
     const prepared = new Set<string>();
     const life: NodeLife = new NodeLife({
-      ...{ conf, self: machine.node, name, trackingToken: "token" },
+      ...{ conf, self: machine.node, name, trackingToken: virtualToken },
       ...{ configHash: hashOf(machine.file), configText: machine.file },
       watchdog: machine.watchdog !== null,
       machine: `machine ${node}, start ${machine.powerCuts}`,
@@ -418,7 +425,12 @@ export class Cluster {
       remembered: rememberedBy(machine),
       clock: process.clock,
       startRing: (onOutputs) => membership.start(node, process, onOutputs),
-      agents: this.#newAgents({ machine, node, process }),
+      agents: nodeAgents({
+        conf: this.conf,
+        self: machine.node,
+        performer,
+        log: this.#logOf(node),
+      }),
       machines: {
         ...this.#machinesOf(node),
         ...(groups === undefined ? {} : { makeGroups: groups }),
@@ -456,12 +468,10 @@ export class Cluster {
     return accept({ conf: known, hash: hashOf(text), text });
   }
 
-  #newAgents({ machine, node, process }: Begun): LifeParts["agents"] {
-    const { powerCuts, host, lives } = machine;
-    return virtualAgents({
-      ...{ conf: this.conf, place: node, host, process, options: this.#options },
-      firstAction: lives * 1e6,
-      powered: () => machine.powerCuts === powerCuts,
+  #newPerformer({ machine, node, process }: Begun): OrderPerformer {
+    return virtualPerformer({
+      ...{ conf: this.conf, self: machine.node, place: node, host: machine.host, process },
+      options: this.#options,
       // Both are behind the same plug.
       onFenced: (victim) => this.removeClone(victim, "fenced").crash(victim, "fenced"),
     });
@@ -515,13 +525,20 @@ export class Cluster {
         return;
       case "begin-again": {
         // The process goes on: whatever its earlier life has begun may still be answered.
+        const { process, performer } = daemon;
         const carried = life.node?.carryOver() ?? null;
         void life.kill();
-        if (carried?.services == null) machine.host.sweep();
-        daemon.life = this.#newLife(
-          { machine, node, process: daemon.process },
-          { carried, nothingLeft: false },
-        );
+        const begin = (): void => {
+          const begun = { machine, node, process, performer };
+          daemon.life = this.#newLife(begun, { carried, nothingLeft: false });
+        };
+        if (carried?.services != null) begin();
+        else {
+          performer.endAll(() => {
+            machine.host.sweep();
+            begin();
+          });
+        }
         return;
       }
       case "exit": {

@@ -1,8 +1,11 @@
 /**
- * A machine as the agents see it: init scripts, processes, an interface with addresses.
- * Scripts obey orders at once unless told to fail, to be slow or to hang.
+ * A virtual machine: the processes that run on it, its one interface with addresses, and what may
+ * be wrong with it. The ports over it are in virtual-processes.ts and virtual-network.ts; what it
+ * goes on with by itself, it does whether or not a daemon runs.
  */
-import type { AgentOrder, AgentReport } from "../../src/model/agent-orders.ts";
+import type { TrackedProcess, TrackedScope } from "../../src/io/ports.ts";
+import type { ServiceName } from "../../src/model/ids.ts";
+import { HeldAddresses } from "./held-addresses.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export type ScriptBehaviour = {
@@ -14,25 +17,56 @@ export type ScriptBehaviour = {
   readonly effect?: "done" | "nothing";
 };
 
-const blindness = ["EMFILE: too many open files"] as const;
+/** By what a process is found, as its environment has it. */
+export type Marks = {
+  readonly token: string | null;
+  readonly service: ServiceName | null;
+  readonly resource: string | null;
+  readonly instance: string | null;
+};
 
-/** A set that says when it has changed. */
+/** A program that runs for a while: a script, a fence agent, a command. */
+export type Program = {
+  readonly command: string;
+  readonly marks: Marks;
+  /** Null: never returns. */
+  readonly takesMs: number | null;
+  /** A signal does not end it: it is in the kernel, and does there what it was told to do. */
+  readonly inKernel?: boolean;
+};
+
+type Run = Program & { readonly pid: number; readonly onEnd: (how: "ends" | "killed") => void };
+
+export type RunHandle = {
+  readonly runs: () => boolean;
+  /** Returns whether that has ended it. */
+  readonly kill: () => boolean;
+};
+
+/** A process as a look at the machine shows it; `kill` returns whether that has ended it. */
+export type SeenProcess = TrackedProcess & { readonly kill: () => boolean };
+
+export const blindness = ["EMFILE: too many open files"] as const;
+
+/** The services' own processes, as `service script`; says when it has changed. */
 class ProcessSet extends Set<string> {
+  readonly #started = new Map<string, { readonly pid: number; readonly marks: Marks }>();
   /** Grows with each change. */
   changes = 0;
   /** Is told of each process that begins or ends. */
   onChange: (process: string, what: "begins" | "ends") => void = () => undefined;
 
-  override add(process: string): this {
+  begin(process: string, started: { readonly pid: number; readonly marks: Marks }): void {
     this.changes += 1;
-    const begins = !this.has(process);
-    super.add(process);
-    if (begins) this.onChange(process, "begins");
-    return this;
+    if (this.has(process)) return;
+    this.#started.set(process, started);
+    this.add(process);
+    this.onChange(process, "begins");
   }
 
   override delete(process: string): boolean {
     this.changes += 1;
+    this.#started.delete(process);
     const ends = super.delete(process);
     if (ends) this.onChange(process, "ends");
     return ends;
@@ -41,15 +75,17 @@ class ProcessSet extends Set<string> {
   override clear(): void {
     for (const process of [...this]) this.delete(process);
   }
+
+  get started(): ReadonlyMap<string, { readonly pid: number; readonly marks: Marks }> {
+    return this.#started;
+  }
 }
 
 export class VirtualHost {
   readonly #time: VirtualTime;
-  readonly #network: string;
   readonly #changed: () => void;
-  /** Processes that run now: `service script`. */
   readonly running = new ProcessSet();
-  readonly addresses = new Set<string>();
+  readonly held: HeldAddresses;
   /** What clusterd has said to be its own, in this boot. */
   readonly claimed = new Set<string>();
   linkUp = true;
@@ -71,23 +107,36 @@ export class VirtualHost {
   /** Every script call, in order. */
   readonly calls: string[] = [];
   announcements = 0;
-  /** Calls that were under way when the power went off never come back. */
+  /** What was under way when the power went off never comes back. */
   #boots = 0;
-  /** Scripts under way, by action: their effect ends with them when they are killed. */
-  readonly #scripts = new Map<number, { readonly service: string; readonly stuck?: () => void }>();
+  #lastPid = 100;
+  readonly #runs = new Set<Run>();
 
   constructor(time: VirtualTime, network: string, changed: () => void) {
     this.#changed = changed;
     this.#time = time;
-    this.#network = network;
+    this.held = new HeldAddresses(network, changed);
+  }
+
+  /** Those that were put up on it. */
+  get addresses(): ReadonlySet<string> {
+    return this.held.names;
+  }
+
+  /** Calls then, unless the power goes off before. */
+  after(delayMs: number, call: () => void): void {
+    const boot = this.#boots;
+    this.#time.after(delayMs, () => {
+      if (boot === this.#boots) call();
+    });
   }
 
   /** Power off: everything is gone at once. */
   crash(): void {
     this.#boots += 1;
-    this.#scripts.clear();
+    this.#runs.clear();
     this.running.clear();
-    this.addresses.clear();
+    this.held.clear();
     this.claimed.clear();
     this.undying = false;
     this.exhausted = false;
@@ -95,227 +144,88 @@ export class VirtualHost {
     this.addressMs = 2;
   }
 
-  /** The guard: no service is left, and no script of any goes on. Returns what is left. */
+  /** The guard: no service is left, and no program of any goes on. Returns what is left. */
   sweep(): readonly string[] {
     if (this.blind === "guard too") return blindness;
-    for (const action of [...this.#scripts.keys()]) this.kill(action);
-    for (const address of this.claimed) this.addresses.delete(address);
-    if (!this.undying) this.running.clear();
+    for (const address of this.claimed) this.held.drop(address);
+    for (const { kill } of this.processes({ token: null, service: null })) kill();
     return this.left();
   }
 
   /** Of the services, as far as the guard can see. */
   left(): readonly string[] {
     if (this.blind === "guard too") return blindness;
-    return [...this.running, ...[...this.addresses].filter((one) => this.claimed.has(one))];
+    const stuck = [...this.#runs].map(({ pid, command }) => `${pid} (${command})`);
+    const claimed = [...this.addresses].filter((one) => this.claimed.has(one));
+    return [...this.running, ...claimed, ...stuck];
   }
 
-  perform(action: number, order: AgentOrder, report: (report: AgentReport) => void): void {
-    switch (order.type) {
-      case "run-process":
-        this.#runScript(action, order, report);
-        return;
-      case "list-interfaces":
-        this.#soon(1, () => {
-          if (this.blind !== "nobody") report({ type: "failed", cause: blindness[0] });
-          else report({ type: "interfaces", interfaces: [this.#eth0()] });
-        });
-        return;
-      case "claim-address":
-        this.#soon(1, () => {
-          this.claimed.add(order.address);
-          report({ type: "done" });
-        });
-        return;
-      case "release-address":
-        this.#soon(0, () => {
-          this.claimed.delete(order.address);
-          report({ type: "done" });
-        });
-        return;
-      case "add-address":
-        this.#change(action, report, () => {
-          this.addresses.add(order.address.address);
-          this.#changed();
-        });
-        return;
-      case "remove-address":
-        this.#change(action, report, () => this.addresses.delete(order.address.address));
-        return;
-      case "probe-address":
-      case "ask-address":
-      case "run-aside":
-        this.#soon(1, () => report({ type: "done" }));
-        return;
-      case "announce":
-        this.announcements += 1;
-        this.#soon(0, () => report({ type: "done" }));
-        return;
-      case "pause":
-        this.#soon(order.pauseMs, () => report({ type: "done" }));
-        return;
-      case "kill-processes":
-        this.#soon(1, () => this.#killProcesses(order, report));
-        return;
-      case "list-processes":
-        this.#soon(1, () => {
-          const left = this.#processesOf(order.service);
-          report(
-            this.blind !== "nobody"
-              ? { type: "processes", ended: [], left: [], unseen: blindness }
-              : { type: "processes", ended: [], left, unseen: [] },
-          );
-        });
-        return;
-      case "end-processes":
-        this.#soon(1, () => this.#endProcesses(order, report));
-        return;
+  /** A program begins; it is ended when it has taken its time, or when somebody kills it. */
+  run(program: Program, onEnd: Run["onEnd"]): RunHandle {
+    const run: Run = { ...program, pid: this.#nextPid(), onEnd };
+    this.#runs.add(run);
+    if (program.takesMs !== null) {
+      this.after(program.takesMs, () => {
+        if (this.#runs.delete(run)) onEnd("ends");
+      });
     }
+    return { runs: () => this.#runs.has(run), kill: () => this.#kill(run) };
   }
 
-  /** Of an address, by a command: it ends with it when it is killed. */
-  #change(action: number, report: (report: AgentReport) => void, effect: () => void): void {
-    this.#scripts.set(action, { service: "" });
-    this.#soon(this.addressMs, () => {
-      if (!this.#scripts.delete(action)) {
-        report({ type: "failed", cause: "killed" });
-        return;
-      }
-      effect();
-      report({ type: "done" });
-    });
+  /** A process of a service begins that goes on when its script has ended. */
+  startDaemon(process: string, marks: Marks): void {
+    this.running.begin(process, { pid: this.#nextPid(), marks });
+    this.#changed();
   }
 
-  #killProcesses(
-    { service, resource = "" }: Extract<AgentOrder, { readonly type: "kill-processes" }>,
-    report: (report: AgentReport) => void,
-  ): void {
-    if (this.blind !== "nobody") {
-      report({ type: "killed", survivors: 0, unseen: blindness });
-      return;
+  /** What is there of these, by its marks; of whatever token for null. */
+  processes(scope: Omit<TrackedScope, "token"> & { readonly token: string | null }) {
+    const found: SeenProcess[] = [];
+    for (const [process, { pid, marks }] of this.running.started) {
+      if (!isOf(marks, scope)) continue;
+      const command = process.split("/").at(-1) ?? process;
+      found.push({ pid, ...seenMarks(marks), command, kill: () => this.#killDaemon(process) });
     }
-    const [type, name] = resource.split(":");
-    const which = type === "script" ? `${service} /etc/init.d/${name}` : null;
-    for (const process of this.#processesOf(service)) {
-      if (which === null || process === which) this.running.delete(process);
+    for (const run of this.#runs) {
+      const { pid, command, marks } = run;
+      if (!isOf(marks, scope)) continue;
+      found.push({ pid, ...seenMarks(marks), command, kill: () => this.#kill(run) });
     }
-    for (const [script, { service: owner }] of this.#scripts) {
-      if (owner === service) this.kill(script);
-    }
-    report({ type: "killed", survivors: 0, unseen: [] });
-  }
-
-  #endProcesses(
-    order: Extract<AgentOrder, { readonly type: "end-processes" }>,
-    report: (report: AgentReport) => void,
-  ): void {
-    if (this.blind !== "nobody") {
-      report({ type: "processes", ended: [], left: [], unseen: blindness });
-      return;
-    }
-    const found = this.#processesOf(order.service);
-    if (found.length === 0) {
-      report({ type: "processes", ended: [], left: [], unseen: [] });
-      return;
-    }
-    this.#soon(order.settleMs + 50, () => {
-      const left = this.undying ? found.filter((process) => this.running.has(process)) : [];
-      const ended = found.filter((process) => !left.includes(process));
-      for (const process of ended) this.running.delete(process);
-      report({ type: "processes", ended, left, unseen: [] });
-    });
-  }
-
-  #processesOf(service: string): readonly string[] {
-    return [...this.running].filter((process) => process.startsWith(`${service} `));
-  }
-
-  /** SIGKILL to a script that is under way. */
-  kill(action: number): void {
-    const script = this.#scripts.get(action);
-    this.#scripts.delete(action);
-    if (script?.stuck !== undefined) this.#soon(1, script.stuck);
+    return found;
   }
 
   /** SIGKILL to all that would never end by themselves. */
   killStuck(): void {
-    for (const [action, { stuck }] of this.#scripts) if (stuck !== undefined) this.kill(action);
+    for (const run of [...this.#runs]) if (run.takesMs === null) this.#kill(run);
   }
 
-  #runScript(
-    action: number,
-    order: Extract<AgentOrder, { readonly type: "run-process" }>,
-    report: (report: AgentReport) => void,
-  ): void {
-    if (this.exhausted) {
-      const cause = "spawn /bin/sh EAGAIN";
-      this.#soon(1, () => report({ type: "not-started", absent: false, cause }));
-      return;
-    }
-    const [file, verb] = order.argv;
-    const service = new Map(order.environment).get("CLUSTERD_SERVICE") ?? "";
-    const process = `${service} ${file}`;
-    const behaviour = this.behaviours.get(`${file} ${verb}`) ?? {};
-    if (behaviour.takesMs === null) {
-      this.#getStuck(action, service, { order, report });
-      return;
-    }
-    this.#scripts.set(action, { service });
-    this.#soon(behaviour.takesMs ?? 5, () => {
-      if (!this.#scripts.delete(action)) {
-        report({ type: "signalled", signal: "SIGKILL", output: "" });
-        return;
-      }
-      this.calls.push(`${service} ${verb}`);
-      const forced = behaviour.code ?? this.insight(file ?? "", verb ?? "") ?? undefined;
-      const works = behaviour.effect ?? ((forced ?? 0) === 0 ? "done" : "nothing");
-      if (verb === "start" && works === "done") {
-        this.running.add(process);
-        this.#changed();
-      }
-      if (verb === "stop" && works === "done") this.running.delete(process);
-      const natural = verb === "status" && !this.running.has(process) ? 3 : 0;
-      report({ type: "exited", code: forced ?? natural, output: "" });
-    });
+  #kill(run: Run): boolean {
+    if (this.undying || run.inKernel === true) return !this.#runs.has(run);
+    // Somebody has to hear of the end before it is known.
+    if (this.#runs.delete(run)) this.after(1, () => run.onEnd("killed"));
+    return true;
   }
 
-  /** Ends by its time limit, or when somebody kills it. */
-  #getStuck(
-    action: number,
-    service: string,
-    call: {
-      readonly order: Extract<AgentOrder, { readonly type: "run-process" }>;
-      readonly report: (report: AgentReport) => void;
-    },
-  ): void {
-    const { order, report } = call;
-    const stuck = () => report({ type: "signalled", signal: "SIGKILL", output: "" });
-    this.#scripts.set(action, { service, stuck });
-    if (order.timeoutMs === null) return;
-    this.#soon(order.timeoutMs, () => {
-      if (this.#scripts.delete(action)) report({ type: "timed-out", output: "" });
-    });
+  #killDaemon(process: string): boolean {
+    if (!this.undying) this.running.delete(process);
+    return !this.undying;
   }
 
-  #eth0() {
-    return {
-      name: "eth0",
-      up: true,
-      carrier: this.linkUp,
-      slave: false,
-      addresses: [this.#network, ...this.addresses].map((address) => ({
-        address,
-        prefix: 24,
-        family: "ipv4" as const,
-        ours: this.claimed.has(address),
-      })),
-    };
+  #nextPid(): number {
+    this.#lastPid += 1;
+    return this.#lastPid;
   }
+}
 
-  #soon(delayMs: number, call: () => void): void {
-    const boot = this.#boots;
-    this.#time.after(delayMs, () => {
-      if (boot === this.#boots) call();
-    });
-  }
+function isOf(
+  marks: Marks,
+  { token, service, resource }: Omit<TrackedScope, "token"> & { readonly token: string | null },
+): boolean {
+  if (token !== null && marks.token !== token) return false;
+  if (service !== null && marks.service !== service) return false;
+  return resource === undefined || marks.resource === resource;
+}
+
+function seenMarks({ service, instance }: Marks): Pick<TrackedProcess, "service" | "instance"> {
+  return { service, instance };
 }
