@@ -13,6 +13,8 @@ type FakeProcess = {
   readonly flags?: number;
   readonly state?: string;
   readonly threads?: number;
+  /** Where its environment begins; 0 while its program is being loaded. */
+  environmentAt?: number;
   /** Nobody can read what the kernel says of it. */
   readonly dark?: boolean;
   /** What becomes of it when it gets a signal; without: it ends. */
@@ -41,6 +43,8 @@ class FakeProc extends KernelFiles {
   readonly signals: string[] = [];
   /** Looks that fail before one works. */
   listFailures = 0;
+  /** Is told of each file that is read. */
+  onText: (path: string) => void = () => undefined;
 
   override async names(path: string): Promise<KernelLook<readonly string[]>> {
     if (path !== "/proc") return { type: "absent" };
@@ -53,6 +57,7 @@ class FakeProc extends KernelFiles {
 
   override async text(path: string): Promise<KernelLook<string>> {
     const [, , pid = "", file = ""] = path.split("/");
+    this.onText(path);
     if (pid === "self") {
       return { type: "seen", value: file === "status" ? privileges : "0 0 4294967295" };
     }
@@ -79,9 +84,11 @@ class FakeProc extends KernelFiles {
 }
 
 function statLine(pid: number, one: FakeProcess): string {
-  const { state = "S", parent = 1, flags = 0, threads = 1 } = one;
+  const { state = "S", parent = 1, flags = 0, threads = 1, environmentAt = 4096 } = one;
   const before = [state, parent, pid, pid, 0, -1, flags, ...Array<number>(10).fill(0)];
-  return `${pid} (p) ${[...before, threads, 0, 100 + pid].join(" ")} 0\n`;
+  const environmentEnd = environmentAt === 0 ? 0 : environmentAt + one.environ.toString().length;
+  const after = [...Array<number>(27).fill(0), environmentAt, environmentEnd];
+  return `${pid} (p) ${[...before, threads, 0, 100 + pid, ...after].join(" ")} 0\n`;
 }
 
 function proc(processes: Readonly<Record<number, FakeProcess>>): FakeProc {
@@ -104,6 +111,22 @@ test("a process that has ended is no reason to doubt; any other failure is", asy
     found: [],
     unseen: ["/proc: EMFILE: too many open files"],
   });
+});
+
+test("TRACKED3: while a program is being loaded nobody knows whose process it is", async (t) => {
+  const loading: FakeProcess = { environ: "", environmentAt: 0 };
+  const files = proc({ 7: loading, 8: { environ: "" }, 9: { environ: "", flags: 0x200000 } });
+  t.same(await files.tracked().list(scope), {
+    found: [],
+    unseen: ["/proc/7/environ: it is loading its program"],
+  });
+  let looks = 0;
+  files.onText = (path) => {
+    looks += path === "/proc/7/environ" ? 1 : 0;
+    if (looks === 2) files.processes.set(7, { environ: mark() });
+  };
+  t.match(await files.tracked().list(scope), { found: [{ pid: 7 }], unseen: [] });
+  t.equal(looks, 2, "once more");
 });
 
 test("a kill goes on until it could look", async (t) => {
@@ -194,7 +217,7 @@ test("what a stop has left gets SIGTERM, then SIGKILL; what has an owner is spar
 
 test("whose environment may not be read, and cannot be ours all the same", async (t) => {
   const own: Privileges = { mayRead: true, bounding: 0xfn, users: "0 0 4294967295", user: 0 };
-  const traits = { parent: 1, started: "1", forkedOnly: false, kernelThread: false };
+  const traits = { parent: 1, started: "1", forkedOnly: false, kernelThread: false, bare: false };
   const files = new KernelFiles();
   const foreign = (how: Partial<Privileges>, elsewhere: boolean, kernelThread = false) =>
     isForeign(

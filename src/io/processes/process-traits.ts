@@ -1,6 +1,7 @@
 /**
  * What one line of the kernel says of a process. Reads no file.
- * Source: proc(5), /proc/PID/stat; include/linux/sched.h for PF_FORKNOEXEC and PF_KTHREAD.
+ * Source: proc(5), /proc/PID/stat; include/linux/sched.h for PF_FORKNOEXEC and PF_KTHREAD;
+ * fs/binfmt_elf.c for the environment.
  * Tested in: test/io/tracked-processes.test.ts
  */
 import type { KernelLook } from "./kernel-files.ts";
@@ -12,12 +13,17 @@ export type ProcessTraits = {
   /** It was forked and has run no program of its own yet. */
   readonly forkedOnly: boolean;
   readonly kernelThread: boolean;
+  /** It has an environment, and that is empty; false also while its program is being loaded. */
+  readonly bare: boolean;
 };
 
 /** Fields after the name in parentheses, counted from the state. */
 const flagsField = 6;
 const threadsField = 17;
 const startTimeField = 19;
+/** Addresses; both are 0 from the time at which execve(2) has given up the old program. */
+const environmentStartField = 47;
+const environmentEndField = 48;
 const forkedNoExec = 0x40;
 const kernelThread = 0x200000;
 
@@ -29,6 +35,7 @@ export function traitsIn(line: string): KernelLook<ProcessTraits> {
   const threads = Number(fields[threadsField] ?? "0");
   // The first thread may end before the others.
   if (state === "" || state === "X" || (state === "Z" && threads <= 1)) return { type: "absent" };
+  const environmentAt = fields[environmentStartField] ?? "0";
   const flags = Number(fields[flagsField] ?? "0");
   return {
     type: "seen",
@@ -37,6 +44,7 @@ export function traitsIn(line: string): KernelLook<ProcessTraits> {
       started: fields[startTimeField] ?? "",
       forkedOnly: (flags & forkedNoExec) !== 0,
       kernelThread: (flags & kernelThread) !== 0,
+      bare: environmentAt !== "0" && environmentAt === fields[environmentEndField],
     },
   };
 }

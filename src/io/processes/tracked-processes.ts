@@ -10,6 +10,8 @@
  *     process that has ended meanwhile needs no look.
  * TRACKED2  What was found once is left until it was seen to have ended, though nothing tells any
  *     more whose it is.
+ * TRACKED3  While the kernel loads the program of a process, its marks cannot be read, though it
+ *     keeps them: nobody knows then whose it is.
  */
 import { parseServiceName, type ServiceName } from "../../model/ids.ts";
 import type {
@@ -36,6 +38,10 @@ const readsAtOnce = 16;
 const killRoundsMax = 40;
 const killPauseMs = 25;
 const endPauseMs = 50;
+/** Loading takes far less than a millisecond, unless the program has to come from a slow disk. */
+const loadingLooksMax = 5;
+const loadingPauseMs = 4;
+const loading = "it is loading its program";
 
 /** Goes into the environment of every agent of the service; null: of what clusterd itself runs. */
 export function trackingVariables(
@@ -243,7 +249,7 @@ export class TrackedProcesses {
         return { pid, service: owner, command: await this.#commandOf(pid), instance: null };
       }
     }
-    const read = await this.#parts.files.text(`/proc/${pid}/environ`);
+    const read = await this.#environmentOf(pid);
     if (read.type === "absent") return null;
     if (read.type === "unknown") return await this.#refused(pid, read, sought.privileges);
     if (this.#parts.forker !== null && read.value === this.#parts.forker) {
@@ -257,6 +263,19 @@ export class TrackedProcesses {
     if (scope.resource !== undefined && scope.resource !== resource) return null;
     const instance = variableIn(environment, instanceVariable);
     return { pid, service, command: await this.#commandOf(pid), instance };
+  }
+
+  /** TRACKED3. */
+  async #environmentOf(pid: number): Promise<KernelLook<string>> {
+    for (let looks = 1; ; looks += 1) {
+      const read = await this.#parts.files.text(`/proc/${pid}/environ`);
+      if (read.type !== "seen" || read.value !== "") return read;
+      const traits = await this.#traitsOf(pid);
+      if (traits.type !== "seen") return traits;
+      if (traits.value.kernelThread || traits.value.bare) return read;
+      if (looks === loadingLooksMax) return { type: "unknown", cause: loading, denied: false };
+      await pause(loadingPauseMs);
+    }
   }
 
   /** `read`: its environment is not to be had. */
