@@ -4,21 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { LinuxWatchdog } from "../../src/io/host/linux-watchdog.ts";
-import type { Watchdog } from "../../src/io/ports.ts";
 import { loadSystemCalls } from "../../src/io/system-calls.ts";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
-import { until } from "../io/waiting.ts";
+import { type MakeWatchdog, watchdogContract } from "../io/watchdog.contract.ts";
 import { StandInWatchdog, standInProblem } from "./stand-in-watchdog.ts";
 import { VirtualWatchdog } from "./virtual-watchdog.ts";
-
-type Made = { readonly watchdog: Watchdog; readonly written: () => string };
-type Kind = { readonly nowayout?: boolean; readonly magicClose?: boolean };
 
 const skip = standInProblem() ?? false;
 const timeoutMs = ms(5000);
 
-const makers: Readonly<Record<string, (t: Test, kind: Kind) => Promise<Made>>> = {
+const makers: Readonly<Record<string, MakeWatchdog>> = {
   virtual: async (_, kind) => {
     const time = { after: () => undefined };
     const watchdog = new VirtualWatchdog(time, { timeoutMs, ...kind }, () => undefined);
@@ -40,43 +36,7 @@ function directory(t: Test): string {
 }
 
 for (const [name, make] of Object.entries(makers)) {
-  const options = { skip: name === "linux" ? skip : false };
-
-  test(`${name}: it is fed while it is open, and disarmed by its farewell`, options, async (t) => {
-    const { watchdog, written } = await make(t, {});
-    t.match(watchdog.feed(), { ok: false }, "not open yet");
-    t.match(watchdog.open(timeoutMs), { ok: true, value: { timeoutMs, nowayout: false } });
-    t.ok(watchdog.feed().ok);
-    t.ok(watchdog.feed().ok);
-    await until("both have arrived", () => written() === "\0\0");
-    t.ok(watchdog.close("disarmed").ok);
-    await until("the farewell", () => written() === "\0\0V");
-    t.match(watchdog.feed(), { ok: false }, "closed");
-  });
-
-  test(`${name}: closed without farewell it stays armed, and opens again`, options, async (t) => {
-    const { watchdog, written } = await make(t, {});
-    watchdog.open(timeoutMs);
-    watchdog.feed();
-    t.ok(watchdog.close("armed").ok);
-    t.ok(watchdog.open(timeoutMs).ok);
-    watchdog.feed();
-    await until("two feedings", () => written() === "\0\0");
-  });
-
-  test(`${name}: a device that grants another time is disarmed and refused`, options, async (t) => {
-    const { watchdog, written } = await make(t, {});
-    t.match(watchdog.open(ms(8000)), { ok: false, problem: /grants 5 s instead of 8 s/ });
-    await until("the farewell", () => written() === "V");
-    t.match(watchdog.feed(), { ok: false });
-  });
-
-  test(`${name}: a device that forgets its dead opener is refused`, options, async (t) => {
-    const { watchdog } = await make(t, { magicClose: false });
-    t.match(watchdog.open(timeoutMs), { ok: false, problem: /magic close/ });
-    const held = await make(t, { magicClose: false, nowayout: true });
-    t.match(held.watchdog.open(timeoutMs), { ok: true, value: { nowayout: true } });
-  });
+  watchdogContract(name, make, { skip: name === "linux" ? skip : false });
 }
 
 test("what is no character device is not opened, and nothing is made", async (t) => {

@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { AddressClaims } from "../../src/io/files/address-claims.ts";
+import { VirtualClaims } from "../sim/virtual-network.ts";
+import { claimsContract } from "./address-claims.contract.ts";
+import { pumpedMachine } from "./pumped-time.ts";
 
 function directory(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), "clusterd-claims-"));
@@ -16,6 +19,12 @@ async function open(path: string): Promise<AddressClaims> {
   if (!opened.ok) throw new Error(opened.problem);
   return opened.value;
 }
+
+claimsContract("real", (t) => open(directory(t)));
+claimsContract("virtual", (t) => {
+  const { host, process } = pumpedMachine(t);
+  return new VirtualClaims(host, process);
+});
 
 test("CLAIM1: a claim outlives the process, also when nobody says goodbye", async (t) => {
   const path = directory(t);

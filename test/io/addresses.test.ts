@@ -3,71 +3,31 @@ import { writeFileSync } from "node:fs";
 import { t as suite, test } from "tap";
 import { IpAddresses } from "../../src/io/network/ip-addresses.ts";
 import { NetlinkAddresses } from "../../src/io/network/netlink-addresses.ts";
-import type { Addresses, NetworkInterface } from "../../src/io/network-ports.ts";
+import type { Addresses } from "../../src/io/network-ports.ts";
 import type { AddressOrder } from "../../src/model/agent-orders.ts";
+import { type AddressStage, addressContract, addressesOn, listed } from "./addresses.contract.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
 
 const vip: AddressOrder = { interface: "v0", address: "10.1.1.200", prefix: 24, family: "ipv4" };
 const vip6: AddressOrder = { interface: "v0", address: "fd00::c8", prefix: 64, family: "ipv6" };
 const both = [vip, vip6];
 
-type Implementation = { readonly name: string; readonly addresses: Addresses };
-
-async function implementations(): Promise<readonly Implementation[]> {
+async function implementations(): Promise<readonly AddressStage[]> {
   const netlink = await NetlinkAddresses.open();
   if (!netlink.ok) throw new Error(netlink.problem);
   suite.teardown(() => netlink.value.close());
   return [
-    { name: "netlink", addresses: netlink.value },
-    { name: "ip", addresses: new IpAddresses("/usr/sbin/ip") },
+    { name: "netlink", addresses: netlink.value, interface: "v0" },
+    { name: "ip", addresses: new IpAddresses("/usr/sbin/ip"), interface: "v0" },
   ];
 }
 
-async function interfaces(addresses: Addresses): Promise<readonly NetworkInterface[]> {
-  const listed = await addresses.interfaces();
-  if (!listed.ok) throw new Error(listed.problem);
-  return listed.value;
-}
-
 async function onCable(addresses: Addresses) {
-  const v0 = (await interfaces(addresses)).find(({ name }) => name === "v0");
-  return v0?.addresses ?? [];
+  return await addressesOn(addresses, "v0");
 }
 
-function contract({ name, addresses }: Implementation): void {
-  test(`${name}: an address is added once and removed once; outcomes have names`, async (t) => {
-    for (const order of both) {
-      t.same(await addresses.addAddress(order), { type: "added" });
-      t.same(await addresses.addAddress(order), { type: "present" });
-      t.match(
-        (await onCable(addresses)).filter(({ address }) => address === order.address),
-        [{ prefix: order.prefix, family: order.family, detection: "done" }],
-      );
-      t.same(await addresses.removeAddress(order), { type: "removed" });
-      t.same(await addresses.removeAddress(order), { type: "absent" });
-    }
-  });
-
-  test(`${name}: an interface that is not there cannot carry, and carries not`, async (t) => {
-    t.match(await addresses.addAddress({ ...vip, interface: "none0" }), { type: "failed" });
-    t.same(await addresses.removeAddress({ ...vip, interface: "none0" }), { type: "absent" });
-  });
-
-  test(`${name}: a prefix belongs to the address`, async (t) => {
-    await addresses.addAddress(vip6);
-    t.match(await addresses.addAddress({ ...vip6, prefix: 48 }), { type: "failed" });
-    t.same(await addresses.removeAddress({ ...vip6, prefix: 48 }), { type: "absent" });
-    t.same(await addresses.removeAddress(vip6), { type: "removed" });
-    await addresses.addAddress(vip);
-    t.same(await addresses.addAddress({ ...vip, prefix: 32 }), { type: "added" });
-    t.same(await addresses.removeAddress(vip), { type: "removed" });
-    t.match(
-      (await onCable(addresses)).filter(({ address }) => address === vip.address),
-      [{ prefix: 32 }],
-    );
-    t.same(await addresses.removeAddress({ ...vip, prefix: 32 }), { type: "removed" });
-  });
-
+/** Of the kernel's own. */
+function secondaryContract({ name, addresses }: AddressStage): void {
   test(`${name}: a secondary address leaves the first one of its subnet alone`, async (t) => {
     await addresses.addAddress(vip);
     t.match(ip("addr show dev v0"), /10\.1\.1\.200\/24 scope global secondary/);
@@ -77,23 +37,11 @@ function contract({ name, addresses }: Implementation): void {
       [{ address: "10.1.1.1" }],
     );
   });
-
-  test(`${name}: requests at once do not mix their answers`, async (t) => {
-    const orders = Array.from({ length: 40 }, (_, at) => ({
-      ...vip,
-      address: `10.1.1.${at + 10}`,
-    }));
-    const added = await Promise.all(orders.map((order) => addresses.addAddress(order)));
-    t.ok(added.every(({ type }) => type === "added"));
-    t.equal((await onCable(addresses)).filter(({ family }) => family === "ipv4").length, 41);
-    const removed = await Promise.all(orders.map((order) => addresses.removeAddress(order)));
-    t.ok(removed.every(({ type }) => type === "removed"));
-  });
 }
 
 /** Older versions of `ip` do not show the mark. */
 async function unmarked(addresses: Addresses) {
-  return (await interfaces(addresses)).map((one) => ({
+  return (await listed(addresses)).map((one) => ({
     ...one,
     addresses: one.addresses.map(({ marked: _, ...address }) => address),
   }));
@@ -116,7 +64,10 @@ if (insideNamespace()) {
   const all = await implementations();
   const [netlink, command] = all.map(({ addresses }) => addresses);
   if (netlink === undefined || command === undefined) throw new Error("two implementations");
-  for (const one of all) contract(one);
+  for (const one of all) {
+    addressContract(one);
+    secondaryContract(one);
+  }
 
   test("both leave the same in the kernel: label, scope, flags, routes", async (t) => {
     const states: unknown[] = [];
@@ -140,7 +91,7 @@ if (insideNamespace()) {
     ip("-6 addr add ::ffff:1.2.3.4/128 dev d0");
     ip("-6 addr add 2001:db8:0:0:1::1/64 dev d0");
     ip("-6 addr add 2001:db8::1:0:0:1/64 dev v0 nodad");
-    t.same(await interfaces(netlink), await interfaces(command));
+    t.same(await listed(netlink), await listed(command));
     for (const name of ["d0", "t0"]) ip(`link del ${name}`);
   });
 

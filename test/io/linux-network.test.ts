@@ -23,6 +23,7 @@ import { loadSystemCalls, type SystemCalls } from "../../src/io/system-calls.ts"
 import type { AddressOrder } from "../../src/model/agent-orders.ts";
 import { refuse } from "../../src/model/outcome.ts";
 import { cable, inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
+import { networkContract } from "./network.contract.ts";
 import { until } from "./waiting.ts";
 
 const program = "/usr/sbin/ip";
@@ -96,6 +97,17 @@ async function listener(t: Test, kind: "arp" | "icmp6"): Promise<() => Uint8Arra
 if (insideNamespace()) {
   cable("v0", "v1");
   ip("addr add 10.1.1.1/24 dev v0");
+
+  for (const means of await addressMeans()) {
+    networkContract(means.type, async () => {
+      const interfaces = () => means.addresses.interfaces();
+      const onFailure = (): void => undefined;
+      const raw = await chooseAnnounceMeans(await calls());
+      const announcer = new Announcer({ means: raw, interfaces, onFailure });
+      const setCarrier = (up: boolean): void => void ip(`link set v1 ${up ? "up" : "down"}`);
+      return { network: new LinuxNetwork(means, announcer), order: vip, setCarrier };
+    });
+  }
 
   test("netlink is used where there are native calls, the command ip elsewhere", async (t) => {
     const native = await openAddresses(await loadSystemCalls());

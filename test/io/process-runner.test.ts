@@ -1,10 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { type Test, test } from "tap";
 import type { ProcessOrder } from "../../src/io/ports.ts";
+import { KernelFiles, type KernelLook } from "../../src/io/processes/kernel-files.ts";
 import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
-import { trackingVariables } from "../../src/io/processes/tracked-processes.ts";
+import { TrackedProcesses, trackingVariables } from "../../src/io/processes/tracked-processes.ts";
 import { parseServiceName, type ServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
+import { marksOf, virtualRunnerStage } from "../sim/runner-stage.ts";
+import { type RunnerStage, runnerContract } from "./process-runner.contract.ts";
+import { pumpedMachine } from "./pumped-time.ts";
 import { until } from "./waiting.ts";
 
 const processes = new SystemProcesses(null);
@@ -45,6 +49,57 @@ async function isRunning(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") Z");
   return !/\) [ZX]/.test(stat);
 }
+
+let stages = 0;
+
+/** As on a machine whose descriptors are used up, when the test says so. */
+class BlindableFiles extends KernelFiles {
+  blind = false;
+
+  override async names(path: string): Promise<KernelLook<readonly string[]>> {
+    if (!this.blind) return await super.names(path);
+    return { type: "unknown", cause: "EMFILE: too many open files", denied: false };
+  }
+}
+
+function realRunnerStage(t: Test): RunnerStage {
+  stages += 1;
+  const token = `contract-${process.pid}-${stages}`;
+  const files = new BlindableFiles();
+  const runner = new SystemProcesses(null, { files, forker: null });
+  const seeing = new SystemProcesses(null);
+  t.teardown(() => seeing.killTracked({ token, service: null }));
+  return {
+    runner,
+    token,
+    programs: {
+      exits: (code) => shell(`exit ${code}`),
+      absent: { ...shell(""), argv: ["/nonexistent/agent"] },
+      endless: (owner) => shell("exec sleep 1000", { environment: marksOf(token, owner) }),
+      leaves: (owner, forMs) => {
+        const sleeper = `exec sleep ${forMs === null ? 1000 : forMs / 1000}`;
+        const script = `setsid sh -c '${sleeper}' </dev/null >/dev/null 2>&1 &`;
+        return shell(script, { environment: marksOf(token, owner) });
+      },
+    },
+    blind: () => {
+      files.blind = true;
+    },
+    deafen: () => {
+      const signal = (): void => undefined;
+      const tracked = new TrackedProcesses({ files, cgroups: null, forker: null, signal });
+      return {
+        run: (order, cancelled) => runner.run(order, cancelled),
+        listTracked: (scope, enough) => tracked.list(scope, enough),
+        killTracked: (scope) => tracked.kill(scope),
+        endTracked: (scope, order) => tracked.end(scope, order),
+      };
+    },
+  };
+}
+
+runnerContract("real", realRunnerStage);
+runnerContract("virtual", (t) => virtualRunnerStage(pumpedMachine(t)));
 
 const outcomes: readonly (readonly [string, ProcessOrder, object])[] = [
   ["success", shell("echo fine"), { type: "exited", code: 0, output: "fine\n" }],

@@ -15,6 +15,7 @@ export class HeldAddresses {
   readonly #changed: () => void;
   #held: readonly InterfaceAddress[] = [];
   #names: ReadonlySet<string> = new Set();
+  #carrier = true;
   readonly watchers = new Set<(event: LinkEvent) => void>();
 
   /** `own`: the address that the machine always has. */
@@ -25,6 +26,17 @@ export class HeldAddresses {
 
   get names(): ReadonlySet<string> {
     return this.#names;
+  }
+
+  get carrier(): boolean {
+    return this.#carrier;
+  }
+
+  setCarrier(carrier: boolean): void {
+    if (this.#carrier === carrier) return;
+    this.#carrier = carrier;
+    const link = { type: "link", interface: interfaceName, up: true, gone: false } as const;
+    for (const watcher of [...this.watchers]) watcher({ ...link, carrier });
   }
 
   /** An IPv6 address has one prefix. */
@@ -61,15 +73,15 @@ export class HeldAddresses {
     this.#set([]);
   }
 
-  listed(carrier: boolean): readonly NetworkInterface[] {
+  listed(): readonly NetworkInterface[] {
     return [
       {
         name: interfaceName,
         index: 2,
         mac: "02:00:00:00:00:01",
         up: true,
-        carrier,
-        operstate: carrier ? "up" : "down",
+        carrier: this.#carrier,
+        operstate: this.#carrier ? "up" : "down",
         loopback: false,
         mtuBytes: 1500,
         slave: false,

@@ -88,7 +88,6 @@ export class VirtualHost {
   readonly held: HeldAddresses;
   /** What clusterd has said to be its own, in this boot. */
   readonly claimed = new Set<string>();
-  linkUp = true;
   /** How long a command takes to add or remove an address. */
   addressMs = 2;
   /** Processes cannot be killed: they hang in the kernel. */
@@ -116,6 +115,14 @@ export class VirtualHost {
     this.#changed = changed;
     this.#time = time;
     this.held = new HeldAddresses(network, changed);
+  }
+
+  get linkUp(): boolean {
+    return this.held.carrier;
+  }
+
+  set linkUp(up: boolean) {
+    this.held.setCarrier(up);
   }
 
   /** Those that were put up on it. */

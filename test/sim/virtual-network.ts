@@ -31,7 +31,7 @@ export class VirtualNetwork implements Network {
     const host = this.#host;
     return resultIn(this.#process, (settle) => {
       host.after(1, () => {
-        settle(host.blind === "nobody" ? accept(host.held.listed(host.linkUp)) : refuse(noFiles));
+        settle(host.blind === "nobody" ? accept(host.held.listed()) : refuse(noFiles));
       });
     });
   }
