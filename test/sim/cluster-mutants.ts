@@ -5,7 +5,7 @@
  */
 import { type Mutant, mutant, since } from "./bug-hunt.ts";
 import { blindLeaseSeedMin } from "./lease-schedule.ts";
-import { blindServiceSeedMin } from "./service-schedule.ts";
+import { blindServiceSeedMin, slowKernelSeedMin } from "./service-schedule.ts";
 import { shellMutants } from "./shell-mutants.ts";
 
 const leaseMutants: readonly Mutant[] = [
@@ -361,6 +361,55 @@ const cloneMutants: readonly Mutant[] = [
   ]),
 ];
 
+/** Of what one life of the node has done by agents. */
+const agentMutants: readonly Mutant[] = [
+  ...since(
+    slowKernelSeedMin,
+    mutant("services", "a cancelled order is not waited for", [
+      {
+        file: "life/order-performer.js",
+        find: "[...this.#underWay].filter((one) => one.cancel.signal.aborted && which(one));",
+        replace: "[];",
+      },
+    ]),
+    mutant("services", "the next order for a service does not wait for a cancelled one", [
+      {
+        file: "life/order-performer.js",
+        find: "this.#afterCancelled(before, begin);",
+        replace: "begin();",
+      },
+    ]),
+    mutant("services", "a kill is over while an earlier order still runs", [
+      {
+        file: "life/order-performer.js",
+        find: "this.#afterCancelled(before, (late) => {",
+        replace: "this.#afterCancelled(() => false, (late) => {",
+      },
+    ]),
+    mutant("services", "what was cancelled before it began is performed", [
+      {
+        file: "life/order-performer.js",
+        find: "if (cancel.signal.aborted)\n                done(",
+        replace: "if (false)\n                done(",
+      },
+    ]),
+    mutant("services", "an order is forgotten as soon as it is cancelled", [
+      {
+        file: "life/order-performer.js",
+        find: "one.cancel.abort();\n    }\n    /** Ends all orders",
+        replace: "this.#underWay.delete(one);\n    }\n    /** Ends all orders",
+      },
+    ]),
+  ),
+  mutant("lease", "runs on one fence device do not follow each other", [
+    {
+      file: "life/fence-runs.js",
+      find: "if (queue.length === 1)",
+      replace: "if (true)",
+    },
+  ]),
+];
+
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
   ...shellMutants,
@@ -370,4 +419,5 @@ export const clusterMutants: readonly Mutant[] = [
   ...outageMutants,
   ...cleanUpMutants,
   ...cloneMutants,
+  ...agentMutants,
 ];

@@ -8,6 +8,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Random } from "./random.ts";
 import { Release } from "./release.ts";
 import type { RingNetwork } from "./ring-network.ts";
+import type { VirtualHost } from "./virtual-host.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** How often it happens among the others, 0 for never; it gets two random nodes. */
@@ -143,12 +144,26 @@ export class ClusterStage {
   }
 
   /** For a while what adds and removes addresses does its work late. */
-  delayAddresses(node: number): void {
+  delayAddresses(node: number, means: VirtualHost["addressMeans"] = "command"): void {
     const { cluster, random } = this.#parts;
     const host = cluster.host(node);
-    host.addressMs = random.between(100, 5000);
+    // A kernel that hangs takes longer than anybody waits for it.
+    const hangs = means === "kernel" && random.chance(0.7);
+    host.addressMs = hangs ? random.between(5000, 15_000) : random.between(100, 5000);
+    host.addressMeans = means;
     this.later(random.between(500, 20_000), () => {
       host.addressMs = 2;
+      host.addressMeans = "command";
+    });
+  }
+
+  /** For a while what is killed takes its time to end. */
+  delayKills(node: number): void {
+    const { cluster, random } = this.#parts;
+    const host = cluster.host(node);
+    host.killMs = random.between(50, 900);
+    this.later(random.between(500, 20_000), () => {
+      host.killMs = 1;
     });
   }
 
@@ -283,6 +298,8 @@ export class ClusterStage {
       host.exhausted = false;
       host.blind = "nobody";
       host.addressMs = 2;
+      host.addressMeans = "command";
+      host.killMs = 1;
       cluster.resume(node);
     }
     for (const node of cluster.nodes) this.boot(node);

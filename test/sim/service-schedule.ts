@@ -29,6 +29,8 @@ const operations: readonly ServiceOperation[] = [
 
 /** From here on machines are blind for a while, and stops lie; the seeds that failed are older. */
 export const blindServiceSeedMin = 400_000;
+/** From here on addresses change late whoever gives up waiting, and kills take their time. */
+export const slowKernelSeedMin = 500_000;
 
 export function runServiceSchedule(seed: number): ClusterVerdict {
   const random = new Random(seed);
@@ -76,6 +78,14 @@ function actsOf(
           [weight(0.5), (node) => stage.blind(node, "daemon")],
           [weight(0.7), (node, other) => moveBadly(stage, parts, { node, other, lies: true })],
         ];
+  const slow: readonly Act[] =
+    seed < slowKernelSeedMin
+      ? []
+      : [
+          [weight(1), (node) => stage.delayAddresses(node, "kernel")],
+          [weight(1), (node, other) => moveLate(stage, parts, { node, other })],
+          [weight(1), (node) => stage.delayKills(node)],
+        ];
   return [
     [weight(0.6), () => stage.partition()],
     [weight(0.3), (node, other) => stage.oneWay(node, other)],
@@ -96,7 +106,24 @@ function actsOf(
     [weight(0.5), (node, other) => moveWithoutRoom(stage, parts, { node, other })],
     [weight(0.2), (node) => stage.toggleLink(node)],
     ...later,
+    ...slow,
   ];
+}
+
+/** Somebody moves a service to where addresses come late, and the node is cut off meanwhile. */
+function moveLate(
+  stage: ClusterStage,
+  parts: {
+    readonly cluster: Cluster;
+    readonly random: Random;
+    readonly services: readonly string[];
+  },
+  { node, other }: { readonly node: NodeId; readonly other: NodeId },
+): void {
+  const { random, services } = parts;
+  stage.delayAddresses(node, "kernel");
+  stage.request(other, node, { operations: ["relocate", "enable"], services });
+  stage.later(random.between(0, 3000), () => stage.isolate(node));
 }
 
 /** Somebody wants a service of the node elsewhere, and its stop fails, or says wrongly done. */

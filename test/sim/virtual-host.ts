@@ -31,19 +31,22 @@ export type Program = {
   readonly marks: Marks;
   /** Null: never returns. */
   readonly takesMs: number | null;
-  /** A signal does not end it: it is in the kernel, and does there what it was told to do. */
-  readonly inKernel?: boolean;
 };
 
-type Run = Program & { readonly pid: number; readonly onEnd: (how: "ends" | "killed") => void };
+type Run = Program & {
+  readonly pid: number;
+  readonly onEnd: (how: "ends" | "killed") => void;
+  /** It was killed, does nothing any more, and is there until the kernel is done with it. */
+  dying: boolean;
+};
 
 export type RunHandle = {
   readonly runs: () => boolean;
-  /** Returns whether that has ended it. */
+  /** Returns whether that ends it. */
   readonly kill: () => boolean;
 };
 
-/** A process as a look at the machine shows it; `kill` returns whether that has ended it. */
+/** A process as a look at the machine shows it; `kill` returns whether that ends it. */
 export type SeenProcess = TrackedProcess & { readonly kill: () => boolean };
 
 export const blindness = ["EMFILE: too many open files"] as const;
@@ -88,10 +91,17 @@ export class VirtualHost {
   readonly held: HeldAddresses;
   /** What clusterd has said to be its own, in this boot. */
   readonly claimed = new Set<string>();
-  /** How long a command takes to add or remove an address. */
+  /** How long it takes to add or remove an address. */
   addressMs = 2;
+  /**
+   * Whether that is a command, which can be killed, or a request to the kernel, which cannot. What
+   * is asked meanwhile does not wait for it, so that nothing but its owner's patience protects.
+   */
+  addressMeans: "command" | "kernel" = "command";
   /** Processes cannot be killed: they hang in the kernel. */
   undying = false;
+  /** From a kill to the end of what was killed. */
+  killMs = 1;
   /** No program can be started: processes or descriptors are used up. */
   exhausted = false;
   /**
@@ -109,6 +119,7 @@ export class VirtualHost {
   /** What was under way when the power went off never comes back. */
   #boots = 0;
   #lastPid = 100;
+  #kernelChanges = 0;
   readonly #runs = new Set<Run>();
 
   constructor(time: VirtualTime, network: string, changed: () => void) {
@@ -142,6 +153,7 @@ export class VirtualHost {
   crash(): void {
     this.#boots += 1;
     this.#runs.clear();
+    this.#kernelChanges = 0;
     this.running.clear();
     this.held.clear();
     this.claimed.clear();
@@ -149,6 +161,8 @@ export class VirtualHost {
     this.exhausted = false;
     this.blind = "nobody";
     this.addressMs = 2;
+    this.addressMeans = "command";
+    this.killMs = 1;
   }
 
   /** The guard: no service is left, and no program of any goes on. Returns what is left. */
@@ -159,24 +173,35 @@ export class VirtualHost {
     return this.left();
   }
 
-  /** Of the services, as far as the guard can see. */
+  /** Of the services, as far as the guard can see: its look waits for what the kernel does. */
   left(): readonly string[] {
     if (this.blind === "guard too") return blindness;
-    const stuck = [...this.#runs].map(({ pid, command }) => `${pid} (${command})`);
+    if (this.#kernelChanges > 0) return ["the kernel has not answered yet"];
+    const alive = [...this.#runs].filter(({ dying }) => !dying);
+    const stuck = alive.map(({ pid, command }) => `${pid} (${command})`);
     const claimed = [...this.addresses].filter((one) => this.claimed.has(one));
     return [...this.running, ...claimed, ...stuck];
   }
 
   /** A program begins; it is ended when it has taken its time, or when somebody kills it. */
   run(program: Program, onEnd: Run["onEnd"]): RunHandle {
-    const run: Run = { ...program, pid: this.#nextPid(), onEnd };
+    const run: Run = { ...program, pid: this.#nextPid(), onEnd, dying: false };
     this.#runs.add(run);
     if (program.takesMs !== null) {
       this.after(program.takesMs, () => {
-        if (this.#runs.delete(run)) onEnd("ends");
+        if (!run.dying && this.#runs.delete(run)) onEnd("ends");
       });
     }
     return { runs: () => this.#runs.has(run), kill: () => this.#kill(run) };
+  }
+
+  /** The kernel changes an address; nothing ends that. */
+  changeInKernel(change: () => void): void {
+    this.#kernelChanges += 1;
+    this.after(this.addressMs, () => {
+      this.#kernelChanges -= 1;
+      change();
+    });
   }
 
   /** A process of a service begins that goes on when its script has ended. */
@@ -207,10 +232,14 @@ export class VirtualHost {
   }
 
   #kill(run: Run): boolean {
-    if (this.undying || run.inKernel === true) return !this.#runs.has(run);
-    // Somebody has to hear of the end before it is known.
-    if (this.#runs.delete(run)) this.after(1, () => run.onEnd("killed"));
-    return true;
+    if (!this.#runs.has(run) || run.dying) return true;
+    run.dying = !this.undying;
+    if (run.dying) {
+      this.after(this.killMs, () => {
+        if (this.#runs.delete(run)) run.onEnd("killed");
+      });
+    }
+    return run.dying;
   }
 
   #killDaemon(process: string): boolean {

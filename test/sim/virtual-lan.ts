@@ -7,9 +7,9 @@ import { decodeHeader, framesIn, headerBytes, tagBytes } from "../../src/io/fram
 import type { SealedFrame, Transport } from "../../src/io/ports.ts";
 import { decodeMessage, type RingMessage } from "../../src/membership/wire.ts";
 import { accept } from "../../src/model/outcome.ts";
-import { settled } from "./later.ts";
 import type { RingNetwork } from "./ring-network.ts";
 import type { VirtualThread } from "./virtual-process.ts";
+import { settled } from "./virtual-promise.ts";
 import type { Timeline } from "./virtual-time.ts";
 
 /** A socket buffer holds about this many datagrams while its reader does not run. */

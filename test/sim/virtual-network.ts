@@ -67,8 +67,14 @@ export class VirtualNetwork implements Network {
     };
   }
 
-  /** By a command of its own, which can be killed; what it does, it does at its end. */
+  /** What it does, it does at its end. */
   #change<T>(by: DoneFor | undefined, effect: () => T): PromiseLike<T | Killed> {
+    const host = this.#host;
+    if (host.addressMeans === "command") return this.#byCommand(by, effect);
+    return resultIn(this.#process, (settle) => host.changeInKernel(() => settle(effect())));
+  }
+
+  #byCommand<T>(by: DoneFor | undefined, effect: () => T): PromiseLike<T | Killed> {
     const host = this.#host;
     const marked = { token: this.#token, service: by?.service ?? null };
     const marks = { ...marked, resource: null, instance: null };

@@ -7,6 +7,7 @@ import { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
+import { Violation } from "./judges.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 import { VirtualClaims, VirtualNetwork } from "./virtual-network.ts";
 import type { VirtualProcess } from "./virtual-process.ts";
@@ -30,13 +31,11 @@ const agentTakesMs = 20;
 
 export function virtualPerformer(parts: PerformerParts): OrderPerformer {
   const { host, process } = parts;
+  const devices = new FenceDevices(parts);
+  const fenceAgent = (told: string) => devices.agent(told);
   return new OrderPerformer({
     clock: process.clock,
-    processes: new VirtualProcesses({
-      host,
-      process,
-      fenceAgent: (told) => fenceAgent(parts, told),
-    }),
+    processes: new VirtualProcesses({ host, process, fenceAgent, ...scriptJudge(parts.place) }),
     network: new VirtualNetwork(host, process, virtualToken),
     claims: new VirtualClaims(host, process),
     onClaimed: () => undefined,
@@ -44,22 +43,60 @@ export function virtualPerformer(parts: PerformerParts): OrderPerformer {
   });
 }
 
-/** `told`: lines of `name=value`; what a node tells of itself is its unfencing. */
-function fenceAgent(parts: PerformerParts, told: string): VirtualProgram {
-  const { conf, self, place, options, onFenced } = parts;
-  const name = /^nodename=(.*)$/m.exec(told)?.[1];
-  const node = conf.nodes.find((one) => one.name === name)?.id;
-  if (node === undefined) throw new Error(`no node ${name}`);
-  if (node === self) {
-    const end = (): number => (options.unfenceAgent?.(place) === "failure" ? 1 : 0);
-    return { takesMs: agentTakesMs, end };
-  }
+/** Of the orders of one life: one script of a service at a time, and none that was cancelled. */
+function scriptJudge(place: NodeId) {
+  const busy = new Set<string>();
   return {
-    takesMs: options.fenceTakesMs?.(node) ?? agentTakesMs,
-    end: () => {
-      if (options.fenceAgent?.(node) !== "success") return 1;
-      onFenced(node);
-      return 0;
+    onCancelled: (): void => {
+      throw new Violation(`node ${place} begins what was cancelled before`);
+    },
+    onScript: (service: string, what: "begins" | "ends"): void => {
+      if (what === "ends") busy.delete(service);
+      else if (busy.has(service)) throw new Violation(`two scripts of ${service} on node ${place}`);
+      else busy.add(service);
     },
   };
+}
+
+/** The fence devices as one node's agents see them. */
+class FenceDevices {
+  readonly #parts: PerformerParts;
+  readonly #busy = new Set<string>();
+
+  constructor(parts: PerformerParts) {
+    this.#parts = parts;
+  }
+
+  /** `told`: lines of `name=value`; what a node tells of itself is its unfencing. */
+  agent(told: string): VirtualProgram {
+    const { conf, self, place, options, onFenced } = this.#parts;
+    const name = /^nodename=(.*)$/m.exec(told)?.[1];
+    const node = conf.nodes.find((one) => one.name === name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    if (node.id === self) {
+      const end = (): number => (options.unfenceAgent?.(place) === "failure" ? 1 : 0);
+      return { takesMs: agentTakesMs, end };
+    }
+    const takesMs = options.fenceTakesMs?.(node.id) ?? agentTakesMs;
+    const end = (): number => {
+      if (options.fenceAgent?.(node.id) !== "success") return 1;
+      onFenced(node.id);
+      return 0;
+    };
+    const devices = new Set(
+      node.fenceMethods.flatMap((method) => method.devices.map(({ device }) => device)),
+    );
+    const [device = "", ...others] = devices;
+    if (others.length > 0) return { takesMs, end };
+    return { takesMs, end, onRun: (runs) => this.#onRun(device, runs) };
+  }
+
+  /** Where a node has one device only, it is known which one an agent works on. */
+  #onRun(device: string, runs: boolean): void {
+    if (runs && this.#busy.has(device)) {
+      throw new Violation(`two agents of node ${this.#parts.place} work on ${device} at a time`);
+    }
+    if (runs) this.#busy.add(device);
+    else this.#busy.delete(device);
+  }
 }

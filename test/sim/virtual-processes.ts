@@ -18,14 +18,23 @@ import { blindness, type Marks, type SeenProcess, type VirtualHost } from "./vir
 import type { VirtualProcess } from "./virtual-process.ts";
 import { resultIn } from "./virtual-promise.ts";
 
-/** What a program does: `end` has its effect and returns the exit code. */
-export type VirtualProgram = { readonly takesMs: number | null; readonly end: () => number };
+export type VirtualProgram = {
+  readonly takesMs: number | null;
+  /** Has its effect, and returns its exit code. */
+  readonly end: () => number;
+  /** Whether it runs, however it has ended. */
+  readonly onRun?: (runs: boolean) => void;
+};
 
 export type VirtualProcessesParts = {
   readonly host: VirtualHost;
   readonly process: VirtualProcess;
   /** A fence agent, by what it is told on standard input. */
   readonly fenceAgent: (told: string) => VirtualProgram;
+  /** Somebody asks for what was cancelled before; nothing is begun. */
+  readonly onCancelled?: () => void;
+  /** A script of the service begins, or has ended. */
+  readonly onScript?: (service: string, what: "begins" | "ends") => void;
 };
 
 const scriptFolder = "/etc/init.d/";
@@ -33,6 +42,8 @@ const scriptMs = 5;
 const pollMs = 50;
 /** What SIGTERM and then SIGKILL get. */
 const killMs = 6000;
+const killRoundsMax = 40;
+const killPauseMs = 25;
 const idle: VirtualProgram = { takesMs: 1, end: () => 0 };
 
 export class VirtualProcesses implements ProcessRunner {
@@ -54,8 +65,10 @@ export class VirtualProcesses implements ProcessRunner {
         return;
       }
       let [late, gaveUp] = [false, false];
+      program.onRun?.(true);
       const command = order.argv[0].split("/").at(-1) ?? "";
       const run = host.run({ command, marks, takesMs: program.takesMs }, (how) => {
+        program.onRun?.(false);
         const code = how === "ends" ? program.end() : null;
         if (gaveUp) return;
         if (late) settle({ type: "timed-out", gone: true, output: "" });
@@ -80,10 +93,22 @@ export class VirtualProcesses implements ProcessRunner {
     return this.#look(() => ({ found: this.#parts.host.processes(scope).map(seen), unseen: [] }));
   }
 
+  /** What is killed is there for a moment, and what cannot be killed stays. */
   killTracked(scope: TrackedScope): PromiseLike<TrackedLook> {
-    return this.#look(() => {
-      const left = this.#parts.host.processes(scope).filter(({ kill }) => !kill());
-      return { found: left.map(seen), unseen: [] };
+    const { host, process } = this.#parts;
+    return resultIn<TrackedLook>(process, (settle) => {
+      const round = (rounds: number): void => {
+        if (host.blind !== "nobody") {
+          settle({ found: [], unseen: blindness });
+          return;
+        }
+        const left = host.processes(scope);
+        for (const { kill } of left) kill();
+        const rest = host.processes(scope);
+        if (rest.length > 0 && rounds > 1) host.after(killPauseMs, () => round(rounds - 1));
+        else settle({ found: rest.map(seen), unseen: [] });
+      };
+      host.after(1, () => round(killRoundsMax));
     });
   }
 
@@ -147,6 +172,7 @@ export class VirtualProcesses implements ProcessRunner {
     const { takesMs = scriptMs } = behaviour;
     return {
       takesMs,
+      onRun: (runs) => this.#parts.onScript?.(service, runs ? "begins" : "ends"),
       end: () => {
         host.calls.push(`${service} ${verb}`);
         const forced = behaviour.code ?? host.insight(file, verb) ?? undefined;
@@ -160,7 +186,10 @@ export class VirtualProcesses implements ProcessRunner {
   }
 
   #refusal(program: VirtualProgram | null, cancelled: AbortSignal | undefined): string | null {
-    if (cancelled?.aborted === true) return "it was cancelled";
+    if (cancelled?.aborted === true) {
+      this.#parts.onCancelled?.();
+      return "it was cancelled";
+    }
     return program !== null && this.#parts.host.exhausted ? "spawn /bin/sh EAGAIN" : null;
   }
 }

@@ -15,7 +15,7 @@ export function resultIn<T>(
   return result;
 }
 
-class VirtualPromise<T> implements PromiseLike<T> {
+export class VirtualPromise<T> implements PromiseLike<T> {
   #settled: { readonly value: T } | null = null;
   #waiting: ((value: T) => void)[] = [];
 
@@ -48,4 +48,11 @@ class VirtualPromise<T> implements PromiseLike<T> {
 
 function isResult<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && "then" in value;
+}
+
+/** A result that is there already. */
+export function settled<T>(value: T): PromiseLike<T> {
+  const result = new VirtualPromise<T>();
+  result.settle(value);
+  return result;
 }

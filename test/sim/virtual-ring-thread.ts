@@ -16,10 +16,10 @@ import type { RingDriver } from "../../src/ring-thread/ring-driver.ts";
 import type { RingMachine } from "../../src/ring-thread/ring-driver-parts.ts";
 import type { RingThreadOptions } from "../../src/ring-thread/ring-port.ts";
 import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
-import { Later, settled } from "./later.ts";
 import type { OnOutputs } from "./membership.ts";
 import { type VirtualLan, VirtualTransport } from "./virtual-lan.ts";
 import type { VirtualProcess, VirtualThread } from "./virtual-process.ts";
+import { settled, VirtualPromise } from "./virtual-promise.ts";
 import type { Timeline } from "./virtual-time.ts";
 
 /** A pass of the thread's event loop: it does little, and does it soon. */
@@ -124,7 +124,7 @@ export class VirtualStore {
   #raise(thread: VirtualThread, bound: number): PromiseLike<Result<number, StoreProblem>> {
     const { record } = this;
     if (record !== null && bound <= record.ringSeq) return settled(accept(record.ringSeq));
-    const raised = new Later<Result<number, StoreProblem>>();
+    const raised = new VirtualPromise<Result<number, StoreProblem>>();
     this.#time.after(this.#writeMs(), () => {
       thread.enter(() => {
         const incarnation = this.record?.incarnation ?? 0;
