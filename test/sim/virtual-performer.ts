@@ -1,7 +1,7 @@
 /**
  * What performs the orders of a simulated node: the real performer and fence runs over the ports of
- * its virtual machine. Fence agents are programs of that machine, and what they do, to a peer or for
- * this node, is in the options of the cluster.
+ * its virtual machine. Fence agents are programs of that machine, and what they do, to a peer or
+ * for this node, is in the options of the cluster.
  */
 import { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
