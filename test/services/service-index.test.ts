@@ -127,27 +127,27 @@ test("INDEX1: the index agrees with the records", async (t) => {
   const steps = fc.array(fc.oneof({ weight: 4, arbitrary: putting }, switching), { maxLength: 30 });
   const agrees = fc.check(
     fc.property(definitions, steps, (first, all) => {
-      const draft = new TableState(confOf(first), () => null);
-      for (const { name: own } of first) draft.put(freshRecord(service(own)));
+      const table = new TableState(confOf(first), () => null);
+      for (const { name: own } of first) table.put(freshRecord(service(own)));
       const operations: number[] = [];
       for (const step of all) {
         if (step.type === "put") {
-          if (!draft.services.has(service(step.name))) continue;
+          if (!table.services.has(service(step.name))) continue;
           operations.push(operations.length + 1);
-          draft.put(recordOf(step, operations.length));
+          table.put(recordOf(step, operations.length));
         } else {
           const next = confOf(step.definitions);
           const stays = new Set(next.services.services.map((own) => own.name));
-          const before = [...draft.services.keys()];
-          draft.adoptConf(next);
-          for (const one of before) if (!stays.has(one)) draft.forget(one);
-          for (const one of stays) if (!before.includes(one)) draft.put(freshRecord(one));
+          const before = [...table.services.keys()];
+          table.adoptConf(next);
+          for (const one of before) if (!stays.has(one)) table.forget(one);
+          for (const one of stays) if (!before.includes(one)) table.put(freshRecord(one));
         }
-        const wanted = answersOf(draft.conf, draft.services);
+        const wanted = answersOf(table.conf, table.services);
         const operation = (a: readonly unknown[], b: readonly unknown[]) =>
           Number(a[0]) - Number(b[0]);
         const sorted = wanted.operations.toSorted(operation);
-        const told = toldBy(draft, operations);
+        const told = toldBy(table, operations);
         const expected = { ...wanted, operations: sorted, extra: [] };
         if (JSON.stringify(keyed(told)) !== JSON.stringify(keyed(expected))) {
           throw new Error(`${JSON.stringify(told)}\nbut ${JSON.stringify(expected)}`);

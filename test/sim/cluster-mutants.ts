@@ -173,8 +173,8 @@ const serviceMutants: readonly Mutant[] = [
   mutant("services", "a start that failed is not cleaned up", [
     {
       file: "services/table/operation-results.js",
-      find: "onStartFailed(draft, service, { op, text: message.text });",
-      replace: "onStopped(draft, service, { ...op, goal: { type: 'next' } });",
+      find: "onStartFailed(table, service, { op, text: message.text });",
+      replace: "onStopped(table, service, { ...op, goal: { type: 'next' } });",
     },
   ]),
   mutant("services", "what was delivered before the exchange is acted upon at once", [
@@ -187,8 +187,8 @@ const serviceMutants: readonly Mutant[] = [
   mutant("services", "an unlock is granted and forgotten", [
     {
       file: "services/table/freeze-and-lock.js",
-      find: "draft.locked = locked;",
-      replace: "draft.locked = true;",
+      find: "table.locked = locked;",
+      replace: "table.locked = true;",
     },
   ]),
   mutant("services", "an unfreeze is granted and forgotten", [
@@ -267,8 +267,8 @@ const outageMutants: readonly Mutant[] = [
   mutant("outage", "whoever was quorate meanwhile had something that floats at work", [
     {
       file: "services/table/service-table.js",
-      find: "this.#draft.worked ||= this.#draft.mayWork;",
-      replace: "this.#draft.worked = true;",
+      find: "this.#table.worked ||= this.#table.mayWork;",
+      replace: "this.#table.worked = true;",
     },
   ]),
   mutant("outage", "a start that was declined was at work", [

@@ -27,43 +27,43 @@ import type { ConfProposal, ConfVote, InitDone } from "./service-messages.ts";
 import { emptyChain, freshRecord, type ServiceRecord } from "./service-state.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
-export function onProposal(draft: TableState, proposal: ConfProposal): void {
+export function onProposal(table: TableState, proposal: ConfProposal): void {
   const { ref, version, hash, text } = proposal;
-  if (draft.nodes.get(ref.node)?.life !== ref.life) return;
-  if (draft.change !== null) {
-    draft.reply([ref], refused("change-under-way"));
+  if (table.nodes.get(ref.node)?.life !== ref.life) return;
+  if (table.change !== null) {
+    table.reply([ref], refused("change-under-way"));
     return;
   }
-  draft.change = { ref, version, hash, text, stage: "voting", accepted: [] };
-  const by = draft.nameOf(ref.node);
-  say(draft, "notice", `configuration version ${version} is proposed by ${by}`);
-  draft.emit({ type: "examine", version, hash, text });
+  table.change = { ref, version, hash, text, stage: "voting", accepted: [] };
+  const by = table.nameOf(ref.node);
+  say(table, "notice", `configuration version ${version} is proposed by ${by}`);
+  table.emit({ type: "examine", version, hash, text });
 }
 
-export function onVote(draft: TableState, vote: ConfVote): void {
-  const { change } = draft;
+export function onVote(table: TableState, vote: ConfVote): void {
+  const { change } = table;
   if (change === null || change.stage !== "voting" || change.hash !== vote.hash) return;
-  const node = draft.nodes.get(vote.node);
+  const node = table.nodes.get(vote.node);
   if (node === undefined || node.life !== vote.life) return;
   if (!vote.accepted) {
-    giveUp(draft, `${draft.nameOf(vote.node)}: ${vote.text}`);
+    giveUp(table, `${table.nameOf(vote.node)}: ${vote.text}`);
     return;
   }
   const accepted = [...change.accepted.filter((one) => one !== vote.node), vote.node];
-  draft.change = { ...change, accepted };
-  if (draft.members().every((one) => accepted.includes(one))) beginStopping(draft);
+  table.change = { ...change, accepted };
+  if (table.members().every((one) => accepted.includes(one))) beginStopping(table);
 }
 
 /** Another membership: those who came have not been asked. */
-export function onOtherView(draft: TableState): void {
-  if (draft.change?.stage === "voting") giveUp(draft, "the membership has changed; try again");
+export function onOtherView(table: TableState): void {
+  if (table.change?.stage === "voting") giveUp(table, "the membership has changed; try again");
 }
 
 /** The services that the change stops or keeps from starting; empty: there is none under way. */
-function heldByChange(draft: TableState): ReadonlyMap<ServiceName, ServiceDelta> {
-  const { change, next } = draft;
+function heldByChange(table: TableState): ReadonlyMap<ServiceName, ServiceDelta> {
+  const { change, next } = table;
   if (change === null || change.stage !== "stopping" || next === null) return new Map();
-  return affected([...draft.deltas]);
+  return affected([...table.deltas]);
 }
 
 function affected(
@@ -73,110 +73,110 @@ function affected(
   return new Map(deltas.filter(([, delta]) => stopping.includes(delta)));
 }
 
-function beginStopping(draft: TableState): void {
-  const { change } = draft;
-  const next = change === null ? null : draft.readConf(change.text);
+function beginStopping(table: TableState): void {
+  const { change } = table;
+  const next = change === null ? null : table.readConf(change.text);
   if (change === null || next === null) {
-    giveUp(draft, "it cannot be read any more");
+    giveUp(table, "it cannot be read any more");
     return;
   }
-  const held = affected([...compareServices(draft.conf.services, next.services)]);
-  const busy = [...held.keys()].map((name) => obstacleOf(draft, name)).find((one) => one);
-  const obstacle = busy ?? hiddenHolder(draft, next);
-  if (obstacle != null || draft.locked) {
-    giveUp(draft, obstacle ?? "the services are locked: clusvcadm-ts -u first");
+  const held = affected([...compareServices(table.conf.services, next.services)]);
+  const busy = [...held.keys()].map((name) => obstacleOf(table, name)).find((one) => one);
+  const obstacle = busy ?? hiddenHolder(table, next);
+  if (obstacle != null || table.locked) {
+    giveUp(table, obstacle ?? "the services are locked: clusvcadm-ts -u first");
     return;
   }
-  draft.change = { ...change, stage: "stopping" };
-  draft.next = next;
-  draft.emit({ type: "prepare", conf: next });
+  table.change = { ...change, stage: "stopping" };
+  table.next = next;
+  table.emit({ type: "prepare", conf: next });
   const why = `configuration version ${change.version}`;
   for (const [name, delta] of held) {
-    const { state, owner } = draft.service(name);
+    const { state, owner } = table.service(name);
     if (state !== "started" || owner === null) continue;
     if (delta !== "parts") {
-      beginStop(draft, name, { node: owner, goal: { type: "change" }, why });
-    } else if (goneParts(draft, next, name) > 0) {
-      beginRepair(draft, name, { parts: "gone", chain: emptyChain, why });
+      beginStop(table, name, { node: owner, goal: { type: "change" }, why });
+    } else if (goneParts(table, next, name) > 0) {
+      beginRepair(table, name, { parts: "gone", chain: emptyChain, why });
     }
   }
 }
 
-function obstacleOf(draft: TableState, name: ServiceName): string | null {
-  const { state, op, frozen } = draft.service(name);
+function obstacleOf(table: TableState, name: ServiceName): string | null {
+  const { state, op, frozen } = table.service(name);
   if (op !== null) return `${name} is ${state}: try again when it has ended`;
-  if (draft.awaitedNode(name) !== null) return `${name} waits for the fencing of its node`;
+  if (table.awaitedNode(name) !== null) return `${name} waits for the fencing of its node`;
   if (state === "failed") return `${name} is failed: repair it, then clusvcadm-ts -d ${name}`;
   if (state === "started" && frozen) return `${name} is frozen: clusvcadm-ts -U ${name}`;
   return null;
 }
 
 /** CHANGE3: somebody unseen may run what the next version says nothing of, or forbids there. */
-function hiddenHolder(draft: TableState, next: ClusterConf): string | null {
+function hiddenHolder(table: TableState, next: ClusterConf): string | null {
   const index = new ServiceIndex(next);
-  for (const { name } of draft.inOrder()) {
+  for (const { name } of table.inOrder()) {
     const stays = index.has(name);
-    const hidden = draft
+    const hidden = table
       .unknownHolders(name)
-      .find((node) => !stays || !draft.isLegal(name, node, index.domainOf(name)));
+      .find((node) => !stays || !table.isLegal(name, node, index.domainOf(name)));
     if (hidden === undefined) continue;
-    return `${draft.nameOf(hidden)} might be running ${name}: to be fenced or seen clean first`;
+    return `${table.nameOf(hidden)} might be running ${name}: to be fenced or seen clean first`;
   }
   return null;
 }
 
-function goneParts(draft: TableState, next: ClusterConf, name: ServiceName): number {
+function goneParts(table: TableState, next: ClusterConf, name: ServiceName): number {
   const after = next.services.services.find((one) => one.name === name);
   return after === undefined
     ? 0
-    : compareTrees(draft.serviceConf(name).tree, after.tree).gone.length;
+    : compareTrees(table.serviceConf(name).tree, after.tree).gone.length;
 }
 
 /** At the end of each step: switches when all that had to be stopped is stopped (CHANGE2). */
-export function* settleChange(draft: TableState): TableWork {
-  const { change, next } = draft;
+export function* settleChange(table: TableState): TableWork {
+  const { change, next } = table;
   if (change === null || next === null) return;
-  const held = [...heldByChange(draft).keys()].map((name) => draft.service(name));
-  if (held.some(({ op, name }) => op !== null || draft.awaitedNode(name) !== null)) return;
+  const held = [...heldByChange(table).keys()].map((name) => table.service(name));
+  if (held.some(({ op, name }) => op !== null || table.awaitedNode(name) !== null)) return;
   const failed = held.find(({ state, name, owner }) => {
-    const goes = draft.deltas.get(name) !== "parts";
+    const goes = table.deltas.get(name) !== "parts";
     return state === "failed" || (goes && owner !== null);
   });
-  if (failed !== undefined) giveUp(draft, `${failed.name} could not be stopped`);
-  else yield* switchOver(draft, next);
+  if (failed !== undefined) giveUp(table, `${failed.name} could not be stopped`);
+  else yield* switchOver(table, next);
 }
 
-function* switchOver(draft: TableState, next: ClusterConf): TableWork {
-  const { change } = draft;
+function* switchOver(table: TableState, next: ClusterConf): TableWork {
+  const { change } = table;
   if (change === null) return;
-  const deltas = compareServices(draft.conf.services, next.services);
-  const before = draft.conf;
+  const deltas = compareServices(table.conf.services, next.services);
+  const before = table.conf;
   const known = new Map(before.services.services.map((one) => [one.name, one]));
-  draft.adoptConf(next);
-  const pendingInit = draft.provenNodes();
+  table.adoptConf(next);
+  const pendingInit = table.provenNodes();
   const clean: ServiceName[] = [];
   for (const [name, delta] of deltas) {
     const old = known.has(name);
-    const owned = old && draft.service(name).owner !== null;
+    const owned = old && table.service(name).owner !== null;
     const stays = delta === "same" || delta === "attributes" || delta === "parts";
     invariant(stays || !owned, `CHANGE2: ${name} is ${delta} while it runs`);
-    if (delta === "removed") draft.forget(name);
+    if (delta === "removed") table.forget(name);
     else if (delta === "added" || delta === "replaced") {
-      const record = old ? draft.service(name) : freshRecord(name);
-      draft.put({ ...replaced(record), pendingInit });
-      draft.decide(name, `${delta} by configuration version ${next.version}`);
+      const record = old ? table.service(name) : freshRecord(name);
+      table.put({ ...replaced(record), pendingInit });
+      table.decide(name, `${delta} by configuration version ${next.version}`);
       clean.push(name);
     }
   }
   const { version, hash, text, ref } = change;
-  draft.change = null;
-  draft.next = null;
-  draft.emit({ type: "switch", conf: next, hash, text, clean });
-  say(draft, "notice", `configuration version ${version} is in force`);
-  draft.lastChange = { version, accepted: true, text: "" };
-  draft.reply([ref], done());
-  for (const [name, delta] of deltas) if (delta === "parts") startFresh(draft, before, name);
-  yield* evaluateAll(draft, new Set());
+  table.change = null;
+  table.next = null;
+  table.emit({ type: "switch", conf: next, hash, text, clean });
+  say(table, "notice", `configuration version ${version} is in force`);
+  table.lastChange = { version, accepted: true, text: "" };
+  table.reply([ref], done());
+  for (const [name, delta] of deltas) if (delta === "parts") startFresh(table, before, name);
+  yield* evaluateAll(table, new Set());
 }
 
 /** Autostart decides of it as of a new one, unless an operator has disabled it. */
@@ -185,50 +185,50 @@ function replaced(old: ServiceRecord): ServiceRecord {
   return { ...old, ...anew, transition: old.state === "stopped" ? 0 : old.transition };
 }
 
-function startFresh(draft: TableState, before: ClusterConf, name: ServiceName): void {
-  const service = draft.service(name);
+function startFresh(table: TableState, before: ClusterConf, name: ServiceName): void {
+  const service = table.service(name);
   const old = before.services.services.find((one) => one.name === name);
   if (service.state !== "started" || service.op !== null || old === undefined) return;
-  if (compareTrees(old.tree, draft.serviceConf(name).tree).fresh.length === 0) return;
-  const why = `configuration version ${draft.conf.version}`;
-  beginRepair(draft, name, { parts: "fresh", chain: emptyChain, why });
+  if (compareTrees(old.tree, table.serviceConf(name).tree).fresh.length === 0) return;
+  const why = `configuration version ${table.conf.version}`;
+  beginRepair(table, name, { parts: "fresh", chain: emptyChain, why });
 }
 
 /** The old configuration stays; what was stopped for the new one is started again. */
-export function giveUp(draft: TableState, why: string): void {
-  const { change, next } = draft;
+export function giveUp(table: TableState, why: string): void {
+  const { change, next } = table;
   if (change === null) return;
-  const held = heldByChange(draft);
-  draft.change = null;
-  draft.next = null;
-  draft.lastChange = { version: change.version, accepted: false, text: why };
-  say(draft, "err", `configuration version ${change.version} is refused: ${why}`);
-  draft.reply([change.ref], failed("change-given-up"));
+  const held = heldByChange(table);
+  table.change = null;
+  table.next = null;
+  table.lastChange = { version: change.version, accepted: false, text: why };
+  say(table, "err", `configuration version ${change.version} is refused: ${why}`);
+  table.reply([change.ref], failed("change-given-up"));
   for (const [name, delta] of held) {
-    const { state, owner, op } = draft.service(name);
-    const parted = delta === "parts" && next !== null && goneParts(draft, next, name) > 0;
+    const { state, owner, op } = table.service(name);
+    const parted = delta === "parts" && next !== null && goneParts(table, next, name) > 0;
     if (parted && state === "started" && op === null && owner !== null) {
       const text = "its parts were stopped for a configuration that is not used";
-      beginStop(draft, name, { node: owner, goal: { type: "restart" }, why: text });
-    } else evaluate(draft, name);
+      beginStop(table, name, { node: owner, goal: { type: "restart" }, why: text });
+    } else evaluate(table, name);
   }
 }
 
 /** The node has stopped once what is new; a node that is no candidate need not. */
-export function onInitDone(draft: TableState, message: InitDone): void {
-  if (draft.nodes.get(message.node)?.life !== message.life) return;
-  if (message.version === draft.conf.version) initialised(draft, message.node);
+export function onInitDone(table: TableState, message: InitDone): void {
+  if (table.nodes.get(message.node)?.life !== message.life) return;
+  if (message.version === table.conf.version) initialised(table, message.node);
 }
 
-export function initialised(draft: TableState, node: NodeId): void {
-  for (const service of draft.inOrder()) {
+export function initialised(table: TableState, node: NodeId): void {
+  for (const service of table.inOrder()) {
     if (!service.pendingInit.includes(node)) continue;
     const pendingInit = service.pendingInit.filter((one) => one !== node);
-    draft.put({ ...service, pendingInit });
-    if (pendingInit.length === 0) evaluate(draft, service.name);
+    table.put({ ...service, pendingInit });
+    if (pendingInit.length === 0) evaluate(table, service.name);
   }
 }
 
-function say(draft: TableState, level: "notice" | "err", text: string): void {
-  draft.emit({ type: "notice", level, text });
+function say(table: TableState, level: "notice" | "err", text: string): void {
+  table.emit({ type: "notice", level, text });
 }

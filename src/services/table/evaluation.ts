@@ -26,28 +26,28 @@ import type { TableState, TableWork } from "./table-state.ts";
 
 /** Starts the service on a node: the only way to `starting`. */
 export function beginStart(
-  draft: TableState,
+  table: TableState,
   name: ServiceName,
   start: { readonly node: NodeId; readonly chain: StartChain },
 ): void {
-  const service = draft.service(name);
+  const service = table.service(name);
   const { node, chain } = start;
   invariant(service.owner === null, `single owner: start of ${name} while owned`);
-  invariant(draft.isReady(node), `start of ${name} on a node that is not ready`);
-  invariant(!draft.locked || node === service.lastOwner, `start of ${name} while locked`);
-  const looked = draft.verdicts(name, chain.tried).map((one) => {
+  invariant(table.isReady(node), `start of ${name} on a node that is not ready`);
+  invariant(!table.locked || node === service.lastOwner, `start of ${name} while locked`);
+  const looked = table.verdicts(name, chain.tried).map((one) => {
     const taken = one.node === node;
     return { ...one, fit: taken };
   });
   const asked = chain.cause === "enable" || chain.cause === "relocate";
   const operation = {
     kind: "start" as const,
-    id: draft.nextOp++,
+    id: table.nextOp++,
     node,
-    life: draft.node(node).life,
-    chain: { ...chain, since: chain.since ?? draft.startsDone },
+    life: table.node(node).life,
+    chain: { ...chain, since: chain.since ?? table.startsDone },
   };
-  draft.put({
+  table.put({
     ...service,
     state: "starting",
     owner: node,
@@ -55,18 +55,18 @@ export function beginStart(
     // A user's request begins the counting of failures anew.
     restartLog: asked ? [] : service.restartLog,
     retryCount: asked ? 0 : service.retryCount,
-    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    transition: Math.max(1, Math.floor(table.nowMs / 1000)),
     retryAt: null,
     crowdedOut: false,
     op: operation,
   });
-  draft.decide(name, `starting on ${draft.nameOf(node)} (${chain.cause})`, { nodes: looked });
-  order(draft, name, operation);
+  table.decide(name, `starting on ${table.nameOf(node)} (${chain.cause})`, { nodes: looked });
+  order(table, name, operation);
 }
 
 /** Stops the service where it is, or runs its stop agents on `node` when nobody owns it. */
 export function beginStop(
-  draft: TableState,
+  table: TableState,
   name: ServiceName,
   stop: {
     readonly node: NodeId;
@@ -78,34 +78,34 @@ export function beginStop(
     readonly level?: "warning";
   },
 ): void {
-  const service = draft.service(name);
+  const service = table.service(name);
   const operation = {
     kind: "stop" as const,
-    id: draft.nextOp++,
+    id: table.nextOp++,
     node: stop.node,
-    life: draft.node(stop.node).life,
+    life: table.node(stop.node).life,
     goal: stop.goal,
     chain: stop.chain ?? emptyChain,
     cleanup: stop.cleanup ?? ("no" as const),
   };
   const recovering = stop.goal.type === "recover" || service.state === "starting";
-  draft.put({
+  table.put({
     ...service,
     state: recovering ? "recoverable" : "stopping",
     partial: false,
-    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    transition: Math.max(1, Math.floor(table.nowMs / 1000)),
     retryAt: null,
     crowdedOut: false,
     op: operation,
   });
   const { level = "notice" } = stop;
-  draft.decide(name, `stopping on ${draft.nameOf(stop.node)}: ${stop.why}`, { level });
-  order(draft, name, operation);
+  table.decide(name, `stopping on ${table.nameOf(stop.node)}: ${stop.why}`, { level });
+  order(table, name, operation);
 }
 
 /** Works on parts of a started service where it runs; it stays started meanwhile. */
 export function beginRepair(
-  draft: TableState,
+  table: TableState,
   name: ServiceName,
   repair: {
     readonly parts: "failed" | "left-out" | "gone" | "fresh";
@@ -114,32 +114,32 @@ export function beginRepair(
     readonly level?: "warning";
   },
 ): void {
-  const service = draft.service(name);
+  const service = table.service(name);
   const { owner } = service;
   invariant(service.state === "started" && owner !== null, `repair of ${name}, not started`);
   const { parts, chain } = repair;
-  const { life } = draft.node(owner);
+  const { life } = table.node(owner);
   const kind = "repair" as const;
-  const operation = { kind, parts, id: draft.nextOp++, node: owner, life, chain };
-  draft.put({ ...service, op: operation });
+  const operation = { kind, parts, id: table.nextOp++, node: owner, life, chain };
+  table.put({ ...service, op: operation });
   const { level = "notice" } = repair;
-  draft.decide(name, `repair on ${draft.nameOf(owner)}: ${repair.why}`, { level });
-  order(draft, name, operation);
+  table.decide(name, `repair on ${table.nameOf(owner)}: ${repair.why}`, { level });
+  order(table, name, operation);
 }
 
 /** To be performed by the node that the operation names. */
-function order(draft: TableState, service: ServiceName, operation: Operation): void {
-  const off = draft.conf.nodes.flatMap(({ id, name }) => {
-    const { phase, knowledge } = draft.node(id);
+function order(table: TableState, service: ServiceName, operation: Operation): void {
+  const off = table.conf.nodes.flatMap(({ id, name }) => {
+    const { phase, knowledge } = table.node(id);
     return phase === "absent" && knowledge === "known" ? [name] : [];
   });
-  draft.emit({ type: "run", service, operation, off });
+  table.emit({ type: "run", service, operation, off });
 }
 
 /** A start that is under way need not go on: as soon as it has ended, the service is stopped. */
-export function abortStart(draft: TableState, service: ServiceName): void {
-  const { op: operation } = draft.service(service);
-  if (operation?.kind === "start") draft.emit({ type: "abort", service, operation });
+export function abortStart(table: TableState, service: ServiceName): void {
+  const { op: operation } = table.service(service);
+  if (operation?.kind === "start") table.emit({ type: "abort", service, operation });
 }
 
 /** Of a service that has been running: a soft dependency counts for its first start only. */
@@ -147,99 +147,99 @@ const continued: readonly StartChain["cause"][] = ["recovery", "relocate", "rest
 
 /** Why a stopped service is not started now, or null when it may be. */
 export function startObstacle(
-  draft: TableState,
+  table: TableState,
   name: ServiceName,
   cause: StartChain["cause"] = "evaluation",
 ): string | null {
-  const unknown = draft.unknownHolders(name);
+  const unknown = table.unknownHolders(name);
   if (unknown.length > 0) {
-    const names = unknown.map((node) => draft.nameOf(node)).join(", ");
+    const names = unknown.map((node) => table.nameOf(node)).join(", ");
     return `${names} might be running it: to be fenced or seen clean first`;
   }
-  const { pendingInit } = draft.service(name);
+  const { pendingInit } = table.service(name);
   if (pendingInit.length > 0) {
-    const names = pendingInit.map((node) => draft.nameOf(node)).join(", ");
+    const names = pendingInit.map((node) => table.nameOf(node)).join(", ");
     return `${names} to have stopped it once, since it is new`;
   }
-  const soft = draft.serviceConf(name).dependMode === "soft" && continued.includes(cause);
-  if (!soft && !draft.dependencyMet(name)) {
-    return `${draft.serviceConf(name).depend ?? ""}, on which it depends, to be started`;
+  const soft = table.serviceConf(name).dependMode === "soft" && continued.includes(cause);
+  if (!soft && !table.dependencyMet(name)) {
+    return `${table.serviceConf(name).depend ?? ""}, on which it depends, to be started`;
   }
   return null;
 }
 
-export function evaluate(draft: TableState, name: ServiceName): void {
-  const service = draft.service(name);
+export function evaluate(table: TableState, name: ServiceName): void {
+  const service = table.service(name);
   if (service.state !== "stopped" || service.op !== null) return;
-  if (service.frozen || draft.locked || draft.isHeld(name)) return;
-  if (service.transition === 0 && !draft.serviceConf(name).autostart) {
-    draft.put({ ...service, state: "disabled" });
-    draft.decide(name, "disabled: autostart is off");
+  if (service.frozen || table.locked || table.isHeld(name)) return;
+  if (service.transition === 0 && !table.serviceConf(name).autostart) {
+    table.put({ ...service, state: "disabled" });
+    table.decide(name, "disabled: autostart is off");
     return;
   }
-  if (startObstacle(draft, name) !== null) return;
-  const best = draft.candidates(name, [])[0];
+  if (startObstacle(table, name) !== null) return;
+  const best = table.candidates(name, [])[0];
   if (best !== undefined) {
-    beginStart(draft, name, {
+    beginStart(table, name, {
       node: best.node,
       chain: { ...emptyChain, cause: "evaluation" },
     });
-  } else if (draft.crowdedNodes(name).length > 0 && !service.crowdedOut) {
-    draft.put({ ...service, crowdedOut: true });
-    const nodes = draft.verdicts(name, []);
-    draft.decide(name, "not started: no node is free for it", { nodes, level: "warning" });
+  } else if (table.crowdedNodes(name).length > 0 && !service.crowdedOut) {
+    table.put({ ...service, crowdedOut: true });
+    const nodes = table.verdicts(name, []);
+    table.decide(name, "not started: no node is free for it", { nodes, level: "warning" });
   }
 }
 
 /** A node may have become free for what exclusive services have kept from starting. */
-export function* evaluateCrowdedOut(draft: TableState): TableWork {
-  if (draft.index.nobodyCrowdedOut) return;
-  for (const { name, crowdedOut } of draft.inOrder()) {
+export function* evaluateCrowdedOut(table: TableState): TableWork {
+  if (table.index.nobodyCrowdedOut) return;
+  for (const { name, crowdedOut } of table.inOrder()) {
     if (!crowdedOut) continue;
-    evaluate(draft, name);
+    evaluate(table, name);
     yield;
   }
 }
 
-export function* evaluateAll(draft: TableState, except: ReadonlySet<ServiceName>): TableWork {
-  for (const service of draft.inOrder()) {
+export function* evaluateAll(table: TableState, except: ReadonlySet<ServiceName>): TableWork {
+  for (const service of table.inOrder()) {
     if (except.has(service.name)) continue;
-    evaluate(draft, service.name);
+    evaluate(table, service.name);
     yield;
   }
 }
 
 /** Retries that have fallen due; the others wait for an event or their time. */
-export function* evaluateDue(draft: TableState): TableWork {
-  if (draft.locked) return;
-  for (const { name, retryAt } of draft.inOrder()) {
-    if (retryAt === null || retryAt > draft.nowMs) continue;
-    evaluate(draft, name);
-    const service = draft.service(name);
+export function* evaluateDue(table: TableState): TableWork {
+  if (table.locked) return;
+  for (const { name, retryAt } of table.inOrder()) {
+    if (retryAt === null || retryAt > table.nowMs) continue;
+    evaluate(table, name);
+    const service = table.service(name);
     // No node may run it now. It was not attempted, so the pause does not grow.
     if (service.retryAt === retryAt) {
-      draft.put({ ...service, retryAt: draft.nowMs + retryDelayMs(draft, service) });
+      table.put({ ...service, retryAt: table.nowMs + retryDelayMs(table, service) });
     }
     yield;
   }
 }
 
 /** A node became ready: services for which it is better than the present owner move there. */
-export function* failBackAll(draft: TableState, newcomer: NodeId): TableWork {
-  for (const { name } of draft.inOrder()) {
-    failBack(draft, newcomer, name);
+export function* failBackAll(table: TableState, newcomer: NodeId): TableWork {
+  for (const { name } of table.inOrder()) {
+    failBack(table, newcomer, name);
     yield;
   }
 }
 
 /** The service moves to this ready node if that is better than its present owner. */
-export function failBack(draft: TableState, newcomer: NodeId, name: ServiceName): void {
-  const { state, owner, op, frozen } = draft.service(name);
-  if (draft.locked || state !== "started" || owner === null || op !== null) return;
-  if (frozen || !draft.isReady(owner)) return;
-  if (draft.score(name, newcomer) <= draft.score(name, owner)) return;
-  if (draft.exclusivityConflict(name, newcomer) !== null) return;
-  beginStop(draft, name, {
+export function failBack(table: TableState, newcomer: NodeId, name: ServiceName): void {
+  const { state, owner, op, frozen } = table.service(name);
+  if (table.locked || state !== "started" || owner === null || op !== null) return;
+  if (frozen || !table.isReady(owner)) return;
+  if (table.score(name, newcomer) <= table.score(name, owner)) return;
+  if (table.exclusivityConflict(name, newcomer) !== null) return;
+  beginStop(table, name, {
     node: owner,
     goal: { type: "next" },
     chain: {
@@ -249,39 +249,39 @@ export function failBack(draft: TableState, newcomer: NodeId, name: ServiceName)
       prefer: newcomer,
       fallback: owner,
     },
-    why: `${draft.nameOf(newcomer)} is a better node`,
+    why: `${table.nameOf(newcomer)} is a better node`,
   });
 }
 
 /** The next node of a chain after a clean stop, or the end of the chain. */
-export function tryNext(draft: TableState, name: ServiceName, chain: StartChain): void {
-  if (draft.isHeld(name)) {
-    rest(draft, draft.service(name), "stopped");
-    draft.decide(name, "stopped until the configuration has changed");
-    draft.reply(chain.requests, failed("stopped-for-change"));
+export function tryNext(table: TableState, name: ServiceName, chain: StartChain): void {
+  if (table.isHeld(name)) {
+    rest(table, table.service(name), "stopped");
+    table.decide(name, "stopped until the configuration has changed");
+    table.reply(chain.requests, failed("stopped-for-change"));
     return;
   }
-  const obstacle = startObstacle(draft, name, chain.cause);
-  const next = obstacle === null ? nextNode(draft, name, chain) : null;
+  const obstacle = startObstacle(table, name, chain.cause);
+  const next = obstacle === null ? nextNode(table, name, chain) : null;
   if (next === null) {
-    const why = obstacle ?? (draft.locked ? "services are locked" : null);
-    endChain(draft, name, { chain, why });
+    const why = obstacle ?? (table.locked ? "services are locked" : null);
+    endChain(table, name, { chain, why });
     return;
   }
   const returned = chain.tried.includes(next);
-  beginStart(draft, name, {
+  beginStart(table, name, {
     node: next,
     chain: returned ? { ...chain, fallback: null, returned: true } : chain,
   });
 }
 
-function nextNode(draft: TableState, name: ServiceName, chain: StartChain): NodeId | null {
-  const { lastOwner } = draft.service(name);
+function nextNode(table: TableState, name: ServiceName, chain: StartChain): NodeId | null {
+  const { lastOwner } = table.service(name);
   const permitted = (except: readonly NodeId[]) =>
-    draft
+    table
       .candidates(name, except)
       .map((candidate) => candidate.node)
-      .filter((node) => !draft.locked || node === lastOwner);
+      .filter((node) => !table.locked || node === lastOwner);
   const open = permitted(chain.tried).filter((node) => chain.only === null || node === chain.only);
   if (chain.prefer !== null && open.includes(chain.prefer)) return chain.prefer;
   const best = open[0];
@@ -296,39 +296,39 @@ function nextNode(draft: TableState, name: ServiceName, chain: StartChain): Node
 
 /** Nobody could start it: stopped until an event or a retry, or disabled by restart-disable. */
 function endChain(
-  draft: TableState,
+  table: TableState,
   name: ServiceName,
   end: { readonly chain: StartChain; readonly why: string | null },
 ): void {
-  const service = draft.service(name);
-  const conf = draft.serviceConf(name);
+  const service = table.service(name);
+  const conf = table.serviceConf(name);
   const confined = end.chain.only !== null && !mayLeaveNode(conf.recovery);
-  draft.reply(end.chain.requests, failed("no-node-started-it"));
+  table.reply(end.chain.requests, failed("no-node-started-it"));
   if (confined) {
-    rest(draft, service, "disabled");
-    draft.decide(name, "disabled: the restart in place failed (restart-disable)", { level: "err" });
+    rest(table, service, "disabled");
+    table.decide(name, "disabled: the restart in place failed (restart-disable)", { level: "err" });
     return;
   }
-  rest(draft, service, "stopped");
-  const crowdedOut = draft.candidates(name, []).length === 0 && draft.crowdedNodes(name).length > 0;
-  draft.put({ ...draft.service(name), crowdedOut });
-  const delayMs = postponeStart(draft, name, end.chain);
+  rest(table, service, "stopped");
+  const crowdedOut = table.candidates(name, []).length === 0 && table.crowdedNodes(name).length > 0;
+  table.put({ ...table.service(name), crowdedOut });
+  const delayMs = postponeStart(table, name, end.chain);
   const retry = delayMs === null ? "no retry" : `next attempt in ${delayMs / 1000} s`;
   const why = end.why === null ? "" : `; ${end.why}`;
-  const refused = draft.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
+  const refused = table.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
   // The first time; while it is tried again and again that is no news.
   const level = service.retryCount === 0 ? "alert" : "err";
   const text = `stopped: no node could start it, ${retry}${why}`;
-  draft.decide(name, text, { nodes: refused, level });
+  table.decide(name, text, { nodes: refused, level });
 }
 
 /** Puts a service to rest without an owner. */
 export function rest(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   state: "stopped" | "disabled" | "failed",
 ): void {
-  draft.put({
+  table.put({
     ...service,
     state,
     lastOwner: service.owner ?? service.lastOwner,
@@ -336,7 +336,7 @@ export function rest(
     partial: false,
     restarts: state === "failed" ? 0 : service.restarts,
     restartLog: state === "disabled" ? [] : service.restartLog,
-    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    transition: Math.max(1, Math.floor(table.nowMs / 1000)),
     retryAt: null,
     crowdedOut: false,
     op: null,
@@ -345,25 +345,25 @@ export function rest(
 }
 
 /** The service named by `depend` changed: dependents start, or stop when the dependency is hard. */
-export function followDependency(draft: TableState, changed: ServiceName): void {
-  for (const name of draft.index.dependentsOf(changed)) settleDependent(draft, name);
+export function followDependency(table: TableState, changed: ServiceName): void {
+  for (const name of table.index.dependentsOf(changed)) settleDependent(table, name);
 }
 
 /** Starts or stops one service as its dependency asks for; without one it is evaluated. */
-export function settleDependent(draft: TableState, name: ServiceName): void {
-  const { depend, dependMode } = draft.serviceConf(name);
-  const { state, owner, frozen, op } = draft.service(name);
-  if (draft.dependencyMet(name)) {
-    evaluate(draft, name);
+export function settleDependent(table: TableState, name: ServiceName): void {
+  const { depend, dependMode } = table.serviceConf(name);
+  const { state, owner, frozen, op } = table.service(name);
+  if (table.dependencyMet(name)) {
+    evaluate(table, name);
   } else if (
     dependMode === "hard" &&
     state === "started" &&
     op === null &&
     !frozen &&
     owner !== null &&
-    draft.isReady(owner)
+    table.isReady(owner)
   ) {
-    beginStop(draft, name, {
+    beginStop(table, name, {
       node: owner,
       goal: { type: "wait" },
       why: `${depend ?? ""}, on which it depends, is not started`,

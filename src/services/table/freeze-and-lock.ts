@@ -15,48 +15,48 @@ import type { RequestRef, ServiceRecord } from "./service-state.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
 /** Of a service at rest: it stays as it is until it is unfrozen. */
-export function freeze(draft: TableState, service: ServiceRecord, ref: RequestRef): void {
+export function freeze(table: TableState, service: ServiceRecord, ref: RequestRef): void {
   if (service.state === "failed") {
-    draft.reply([ref], refused("freeze-of-failed"));
+    table.reply([ref], refused("freeze-of-failed"));
     return;
   }
   // A change of the configuration may have to start or stop it again.
-  if (draft.isHeld(service.name)) {
-    draft.reply([ref], refused("held-by-change"));
+  if (table.isHeld(service.name)) {
+    table.reply([ref], refused("held-by-change"));
     return;
   }
-  draft.put({ ...service, frozen: true, retryAt: null });
-  draft.decide(service.name, "frozen");
-  draft.reply([ref], done());
+  table.put({ ...service, frozen: true, retryAt: null });
+  table.decide(service.name, "frozen");
+  table.reply([ref], done());
 }
 
 /** A service that is not frozen is evaluated all the same. */
-export function unfreeze(draft: TableState, service: ServiceRecord, ref: RequestRef): void {
+export function unfreeze(table: TableState, service: ServiceRecord, ref: RequestRef): void {
   const { name } = service;
   if (service.state === "failed" && !service.frozen) {
-    draft.reply([ref], refused("freeze-of-failed"));
+    table.reply([ref], refused("freeze-of-failed"));
     return;
   }
-  draft.put({ ...service, frozen: false });
-  draft.decide(name, "unfrozen");
-  draft.reply([ref], done());
-  settleDependent(draft, name);
-  for (const node of draft.readyNodes()) failBack(draft, node, name);
+  table.put({ ...service, frozen: false });
+  table.decide(name, "unfrozen");
+  table.reply([ref], done());
+  settleDependent(table, name);
+  for (const node of table.readyNodes()) failBack(table, node, name);
 }
 
-export function* onLock(draft: TableState, request: LockRequest): TableWork {
+export function* onLock(table: TableState, request: LockRequest): TableWork {
   const { ref, locked } = request;
   // A request of an earlier life was already answered there when that life ended.
-  if (draft.nodes.get(ref.node)?.life !== ref.life) return;
-  if (locked !== draft.locked) {
-    draft.locked = locked;
+  if (table.nodes.get(ref.node)?.life !== ref.life) return;
+  if (locked !== table.locked) {
+    table.locked = locked;
     const done = locked ? "locked" : "unlocked";
-    const text = `services ${done} by a user on ${draft.nameOf(ref.node)}`;
-    draft.emit({ type: "notice", level: "notice", text });
+    const text = `services ${done} by a user on ${table.nameOf(ref.node)}`;
+    table.emit({ type: "notice", level: "notice", text });
     if (!locked) {
-      for (const node of draft.readyNodes()) yield* failBackAll(draft, node);
-      yield* evaluateAll(draft, new Set());
+      for (const node of table.readyNodes()) yield* failBackAll(table, node);
+      yield* evaluateAll(table, new Set());
     }
   }
-  draft.reply([ref], done());
+  table.reply([ref], done());
 }

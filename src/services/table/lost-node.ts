@@ -19,21 +19,21 @@ import type { TableState, TableWork } from "./table-state.ts";
  * those returned: a user wanted them to rest.
  */
 export function* releaseServices(
-  draft: TableState,
+  table: TableState,
   node: NodeId,
   only: readonly ServiceName[] | null = null,
 ): TableWork<ReadonlySet<ServiceName>> {
-  const held = draft
+  const held = table
     .inOrder()
     .filter((service) => holderOf(service) === node)
     .filter(({ name }) => only === null || only.includes(name));
   const rested = new Set<ServiceName>();
   for (const service of held) {
-    if (release(draft, service, node) === "rests") rested.add(service.name);
+    if (release(table, service, node) === "rests") rested.add(service.name);
     yield;
   }
   for (const service of held) {
-    followDependency(draft, service.name);
+    followDependency(table, service.name);
     yield;
   }
   return rested;
@@ -44,69 +44,69 @@ export function* releaseServices(
  * nothing is left. One that has left in an orderly way says less: its operator was asked to look.
  */
 export function* resolveFailed(
-  draft: TableState,
+  table: TableState,
   node: NodeId,
   only: readonly ServiceName[] | null = null,
 ): TableWork {
-  for (const service of draft.inOrder()) {
+  for (const service of table.inOrder()) {
     if (service.state !== "failed" || service.lastOwner !== node) continue;
     if (only !== null && !only.includes(service.name)) continue;
-    rest(draft, service, "stopped");
-    const where = `${draft.nameOf(node)}, where its stop failed`;
-    draft.decide(service.name, `stopped: ${where}, is known to be off`);
+    rest(table, service, "stopped");
+    const where = `${table.nameOf(node)}, where its stop failed`;
+    table.decide(service.name, `stopped: ${where}, is known to be off`);
     yield;
   }
 }
 
 /** The same for services of which nothing is left on a node that is still cleaning up. */
 export function* releaseVerified(
-  draft: TableState,
+  table: TableState,
   { node: id, life, services }: ServicesOff,
 ): TableWork<ReadonlySet<ServiceName>> {
-  const node = draft.nodes.get(id);
+  const node = table.nodes.get(id);
   if (node === undefined || node.life !== life || node.phase !== "joined") return new Set();
   const news = services.filter((name) => !node.off.includes(name));
-  draft.putNode({ ...node, off: [...node.off, ...news] });
-  yield* resolveFailed(draft, id, news);
-  return yield* releaseServices(draft, id, news);
+  table.putNode({ ...node, off: [...node.off, ...news] });
+  yield* resolveFailed(table, id, news);
+  return yield* releaseServices(table, id, news);
 }
 
 /** What follows such a stop is evaluation; nobody waits for it. */
 const goingOn: readonly string[] = ["exit", "wait", "change"];
 
-function release(draft: TableState, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
+function release(table: TableState, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
   const { op, desired } = service;
-  const name = draft.nameOf(node);
+  const name = table.nameOf(node);
   const freed: ServiceRecord = {
     ...service,
     state: "stopped",
     owner: null,
     lastOwner: service.owner ?? service.lastOwner,
     partial: false,
-    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    transition: Math.max(1, Math.floor(table.nowMs / 1000)),
     op: null,
     desired: null,
   };
-  draft.put(freed);
+  table.put(freed);
   if (op === null || (op.kind === "repair" && desired === null)) {
-    draft.reply(op?.chain.requests ?? [], failed("owner-lost"));
+    table.reply(op?.chain.requests ?? [], failed("owner-lost"));
     const text = `stopped: ${name}, which ran it, is known to be off`;
-    draft.decide(service.name, text, { level: "warning" });
+    table.decide(service.name, text, { level: "warning" });
     return "goes on";
   }
   const resting = op.kind === "stop" && op.goal.type === "rest" ? op.goal.state : null;
   const end = desired?.end ?? resting;
   if (end !== null) {
-    rest(draft, draft.service(service.name), end);
-    draft.decide(service.name, `${end}: ${name}, where it was busy, is known to be off`);
-    draft.reply(desired?.requests ?? [], done());
-    draft.reply(op.chain.requests, resting === null ? failed("overtaken") : done());
+    rest(table, table.service(service.name), end);
+    table.decide(service.name, `${end}: ${name}, where it was busy, is known to be off`);
+    table.reply(desired?.requests ?? [], done());
+    table.reply(op.chain.requests, resting === null ? failed("overtaken") : done());
     return "rests";
   }
   if (op.kind === "stop" && goingOn.includes(op.goal.type)) return "goes on";
   const tried = op.chain.tried.includes(node) ? op.chain.tried : [...op.chain.tried, node];
   const chain: StartChain = { ...emptyChain, ...op.chain, tried, only: null };
-  draft.decide(service.name, `${name}, where it was busy, is known to be off`);
-  tryNext(draft, service.name, chain);
+  table.decide(service.name, `${name}, where it was busy, is known to be off`);
+  tryNext(table, service.name, chain);
   return "goes on";
 }

@@ -29,52 +29,52 @@ type Message<Type extends ServiceMessage["type"]> = Extract<
 >;
 
 /** Who is there, in which life, and who has kept this history. */
-export function onView(draft: TableState, { members, continuing, moved }: Input<"view">): void {
-  for (const node of [...draft.nodes.values()]) {
+export function onView(table: TableState, { members, continuing, moved }: Input<"view">): void {
+  for (const node of [...table.nodes.values()]) {
     const member = members.find((one) => one.node === node.id);
     const { life } = member ?? node;
     if (member !== undefined && continuing.includes(node.id) && life === node.life) continue;
     if (member !== undefined) {
-      draft.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
-    } else if (node.phase !== "absent") draft.putNode({ ...node, phase: "lost", off: [] });
-    initialised(draft, node.id);
+      table.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
+    } else if (node.phase !== "absent") table.putNode({ ...node, phase: "lost", off: [] });
+    initialised(table, node.id);
   }
-  for (const id of moved) draft.putNode({ ...draft.node(id), knowledge: "unknown" });
-  onOtherView(draft);
+  for (const id of moved) table.putNode({ ...table.node(id), knowledge: "unknown" });
+  onOtherView(table);
 }
 
 /** The node has cleaned up; `hosts`: and may run services. */
-export function* onReady(draft: TableState, message: Message<"ready">): TableWork {
-  const node = draft.nodes.get(message.node);
+export function* onReady(table: TableState, message: Message<"ready">): TableWork {
+  const node = table.nodes.get(message.node);
   // Only the life that is in the view can say so; an earlier one has been voided since.
   if (node === undefined || node.life !== message.life) return;
   if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
   const phase = message.hosts ? "ready" : "clean";
-  const rested = yield* releaseAs(draft, node.id, { ...node, phase, knowledge: "known" });
+  const rested = yield* releaseAs(table, node.id, { ...node, phase, knowledge: "known" });
   const state = message.hosts ? "ready" : "clean, and not unfenced yet";
-  draft.emit({ type: "notice", level: "notice", text: `${draft.nameOf(node.id)} is ${state}` });
+  table.emit({ type: "notice", level: "notice", text: `${table.nameOf(node.id)} is ${state}` });
   if (message.hosts) {
-    for (const name of message.kept) adoptKept(draft, name, node.id);
-    yield* failBackAll(draft, node.id);
+    for (const name of message.kept) adoptKept(table, name, node.id);
+    yield* failBackAll(table, node.id);
   }
-  yield* evaluateAll(draft, rested);
+  yield* evaluateAll(table, rested);
 }
 
 /** The node wants to leave: what it runs is stopped there. */
-export function* onLeaving(draft: TableState, message: Message<"leaving">): TableWork {
-  const node = draft.nodes.get(message.node);
+export function* onLeaving(table: TableState, message: Message<"leaving">): TableWork {
+  const node = table.nodes.get(message.node);
   if (node === undefined || node.life !== message.life) return;
   if (node.phase !== "ready" && node.phase !== "clean") return;
-  draft.putNode({ ...node, phase: "leaving", departureGranted: false });
-  initialised(draft, node.id);
-  const name = draft.nameOf(node.id);
-  draft.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
-  for (const service of draft.inOrder()) {
+  table.putNode({ ...node, phase: "leaving", departureGranted: false });
+  initialised(table, node.id);
+  const name = table.nameOf(node.id);
+  table.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
+  for (const service of table.inOrder()) {
     if (service.owner !== node.id) continue;
-    abortStart(draft, service.name);
+    abortStart(table, service.name);
     // Under repair it is stopped when that has ended.
     if (service.state !== "started" || service.op !== null) continue;
-    beginStop(draft, service.name, {
+    beginStop(table, service.name, {
       node: node.id,
       goal: { type: "exit" },
       why: `${name} is leaving`,
@@ -84,49 +84,49 @@ export function* onLeaving(draft: TableState, message: Message<"leaving">): Tabl
 }
 
 /** The node has left in an orderly way. */
-export function* onLeft(draft: TableState, message: Message<"left">): TableWork {
-  const node = draft.nodes.get(message.node);
+export function* onLeft(table: TableState, message: Message<"left">): TableWork {
+  const node = table.nodes.get(message.node);
   if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
-  draft.putNode({ ...node, phase: "absent", knowledge: "known" });
-  yield* evaluateAll(draft, yield* releaseServices(draft, node.id));
+  table.putNode({ ...node, phase: "absent", knowledge: "known" });
+  yield* evaluateAll(table, yield* releaseServices(table, node.id));
 }
 
 /** The node, or whatever machine had its id before, runs nothing any more. */
-export function* onFenced(draft: TableState, id: NodeId): TableWork {
-  const node = draft.nodes.get(id);
+export function* onFenced(table: TableState, id: NodeId): TableWork {
+  const node = table.nodes.get(id);
   if (node === undefined) return;
   if (["clean", "ready", "leaving"].includes(node.phase)) {
     // What it runs is its own; what another machine with its id ran has ended.
     if (node.knowledge === "known") return;
-    draft.putNode({ ...node, knowledge: "known" });
-    yield* evaluateAll(draft, new Set());
+    table.putNode({ ...node, knowledge: "known" });
+    yield* evaluateAll(table, new Set());
     return;
   }
   const phase = node.phase === "joined" ? "joined" : "absent";
   const after: NodeRecord = { ...node, phase, knowledge: "known" };
-  yield* evaluateAll(draft, yield* releaseAs(draft, id, after));
+  yield* evaluateAll(table, yield* releaseAs(table, id, after));
 }
 
 /** Nodes that are leaving and hold nothing any more may go. */
-export function grantDepartures(draft: TableState): void {
-  for (const node of draft.nodes.values()) {
+export function grantDepartures(table: TableState): void {
+  for (const node of table.nodes.values()) {
     if (node.phase !== "leaving" || node.departureGranted) continue;
-    const held = [...draft.services.values()].some((one) => holderOf(one) === node.id);
+    const held = [...table.services.values()].some((one) => holderOf(one) === node.id);
     if (held) continue;
-    draft.putNode({ ...node, departureGranted: true });
-    draft.emit({ type: "departure-granted", node: node.id });
+    table.putNode({ ...node, departureGranted: true });
+    table.emit({ type: "departure-granted", node: node.id });
   }
 }
 
 /** The node must not be a candidate while what it held is being released, so it changes first. */
 function* releaseAs(
-  draft: TableState,
+  table: TableState,
   id: NodeId,
   after: NodeRecord,
 ): TableWork<ReadonlySet<ServiceName>> {
-  draft.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
-  const rested = yield* releaseServices(draft, id);
-  yield* resolveFailed(draft, id);
-  draft.putNode(after);
+  table.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
+  const rested = yield* releaseServices(table, id);
+  yield* resolveFailed(table, id);
+  table.putNode(after);
   return rested;
 }

@@ -38,30 +38,30 @@ type RepairOp = Extract<Operation, { readonly kind: "repair" }>;
 export type StopOp = Extract<Operation, { readonly kind: "stop" }>;
 
 /** A result of an operation that is no longer awaited is ignored. */
-export function onOpResult(draft: TableState, message: OpResult): void {
-  const name = draft.index.ofOperation(message.op);
+export function onOpResult(table: TableState, message: OpResult): void {
+  const name = table.index.ofOperation(message.op);
   if (name === null) return;
-  const service = draft.service(name);
+  const service = table.service(name);
   const { op } = service;
   invariant(op !== null, `operation ${message.op} of ${name}, which has none`);
   if (op.node !== message.node || op.life !== message.life) return;
   // A node that took a new life since has stopped everything; `ready` resolves what it held.
-  if (draft.node(op.node).life !== op.life || draft.awaitedNode(service.name) !== null) return;
+  if (table.node(op.node).life !== op.life || table.awaitedNode(service.name) !== null) return;
   if (op.kind === "repair") {
-    onRepaired(draft, { service, op, message });
+    onRepaired(table, { service, op, message });
   } else if (op.kind === "start") {
-    if (message.outcome !== "declined") draft.noteWork(name);
-    if (message.outcome === "ok") onStarted(draft, service, op);
-    else onStartFailed(draft, service, { op, text: message.text });
+    if (message.outcome !== "declined") table.noteWork(name);
+    if (message.outcome === "ok") onStarted(table, service, op);
+    else onStartFailed(table, service, { op, text: message.text });
   } else if (message.outcome === "ok") {
-    onStopped(draft, service, op);
+    onStopped(table, service, op);
   } else {
-    onStopFailed(draft, service, { op, text: message.text });
+    onStopFailed(table, service, { op, text: message.text });
   }
 }
 
-function onStarted(draft: TableState, service: ServiceRecord, op: StartOp): void {
-  draft.put({
+function onStarted(table: TableState, service: ServiceRecord, op: StartOp): void {
+  table.put({
     ...service,
     state: "started",
     startOp: op.id,
@@ -70,38 +70,38 @@ function onStarted(draft: TableState, service: ServiceRecord, op: StartOp): void
     op: null,
     desired: null,
   });
-  draft.startsDone += 1;
-  draft.decide(service.name, `started on ${draft.nameOf(op.node)}`);
+  table.startsDone += 1;
+  table.decide(service.name, `started on ${table.nameOf(op.node)}`);
   const returned = op.chain.returned && op.chain.cause === "relocate";
   const outcome = returned ? failed("back-on-origin", op.node) : done(op.node);
-  draft.reply(op.chain.requests, outcome);
-  catchUp(draft, service, op);
+  table.reply(op.chain.requests, outcome);
+  catchUp(table, service, op);
   // A better node that became ready while it was starting has not been considered yet.
   const { cause, tried } = op.chain;
-  const better = cause === "evaluation" ? draft.candidates(service.name, tried) : [];
-  for (const { node } of better) failBack(draft, node, service.name);
-  followDependency(draft, service.name);
-  hastenRetries(draft, op.node);
+  const better = cause === "evaluation" ? table.candidates(service.name, tried) : [];
+  for (const { node } of better) failBack(table, node, service.name);
+  followDependency(table, service.name);
+  hastenRetries(table, op.node);
 }
 
 /** What came up while the service was busy: a user's wish, its node's end, its dependency's. */
-function catchUp(draft: TableState, busy: ServiceRecord, op: Operation): void {
+function catchUp(table: TableState, busy: ServiceRecord, op: Operation): void {
   const { name, desired } = busy;
   if (desired !== null) {
-    beginStop(draft, name, {
+    beginStop(table, name, {
       node: op.node,
       goal: { type: "rest", state: desired.end },
       chain: { ...emptyChain, requests: desired.requests },
       why: `asked for while ${op.kind} was under way`,
     });
-  } else if (draft.node(op.node).phase === "leaving") {
-    beginStop(draft, name, {
+  } else if (table.node(op.node).phase === "leaving") {
+    beginStop(table, name, {
       node: op.node,
       goal: { type: "exit" },
-      why: `${draft.nameOf(op.node)} is leaving`,
+      why: `${table.nameOf(op.node)} is leaving`,
     });
   } else {
-    settleDependent(draft, name);
+    settleDependent(table, name);
   }
 }
 
@@ -114,7 +114,7 @@ const repairWords: Readonly<Record<RepairOp["parts"], string>> = {
 
 /** Its parts were repaired where it runs: it goes on; else it is recovered as a whole. */
 function onRepaired(
-  draft: TableState,
+  table: TableState,
   repaired: {
     readonly service: ServiceRecord;
     readonly op: RepairOp;
@@ -123,30 +123,30 @@ function onRepaired(
 ): void {
   const { service, op, message } = repaired;
   const { outcome, partial, text } = message;
-  draft.put({ ...service, op: null, desired: null, partial });
+  table.put({ ...service, op: null, desired: null, partial });
   const good = outcome === "ok";
   const what = repairWords[op.parts];
   const end = good ? "complete" : `failed: ${text}`;
   const left = partial ? `; partial, clusvcadm-ts -c ${service.name} starts what is left out` : "";
   const warned = good && text !== "" ? `: ${text}` : "";
   const level = good && text === "" && !partial ? "notice" : "warning";
-  draft.decide(service.name, `${what} on ${draft.nameOf(op.node)} ${end}${warned}${left}`, {
+  table.decide(service.name, `${what} on ${table.nameOf(op.node)} ${end}${warned}${left}`, {
     level,
   });
-  draft.reply(op.chain.requests, good ? done(op.node) : failed("repair-failed", op.node));
-  if (op.parts === "gone" && !good) giveUp(draft, `parts of ${service.name} cannot be stopped`);
-  if (draft.service(service.name).op !== null) return;
-  if (op.parts === "gone" && draft.change === null && service.desired === null) {
+  table.reply(op.chain.requests, good ? done(op.node) : failed("repair-failed", op.node));
+  if (op.parts === "gone" && !good) giveUp(table, `parts of ${service.name} cannot be stopped`);
+  if (table.service(service.name).op !== null) return;
+  if (op.parts === "gone" && table.change === null && service.desired === null) {
     const why = "its parts were stopped for a configuration that is not used";
-    beginStop(draft, service.name, { node: op.node, goal: { type: "restart" }, why });
+    beginStop(table, service.name, { node: op.node, goal: { type: "restart" }, why });
     return;
   }
-  const leaving = draft.node(op.node).phase !== "ready";
+  const leaving = table.node(op.node).phase !== "ready";
   if (good || op.parts === "left-out" || service.desired !== null || leaving) {
-    catchUp(draft, service, op);
+    catchUp(table, service, op);
     return;
   }
-  beginStop(draft, service.name, {
+  beginStop(table, service.name, {
     node: op.node,
     goal: { type: "recover" },
     why: `${what} failed: ${text}`,
@@ -155,14 +155,14 @@ function onRepaired(
 }
 
 function onStartFailed(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   failure: { readonly op: StartOp; readonly text: string },
 ): void {
   const { op } = failure;
   const tried = op.chain.tried.includes(op.node) ? op.chain.tried : [...op.chain.tried, op.node];
   const fallback = op.chain.returned ? null : (op.chain.fallback ?? originOf(op.chain, op));
-  beginStop(draft, service.name, {
+  beginStop(table, service.name, {
     node: op.node,
     goal: { type: "next" },
     chain: { ...op.chain, tried, fallback },
@@ -177,7 +177,7 @@ function originOf(chain: StartChain, op: StartOp): StartOp["node"] | null {
   return chain.tried[0] ?? op.node;
 }
 
-function onStopped(draft: TableState, service: ServiceRecord, op: StopOp): void {
+function onStopped(table: TableState, service: ServiceRecord, op: StopOp): void {
   const held = service.owner;
   const stopped: ServiceRecord = {
     ...service,
@@ -185,91 +185,91 @@ function onStopped(draft: TableState, service: ServiceRecord, op: StopOp): void 
     owner: null,
     lastOwner: held ?? service.lastOwner,
     partial: false,
-    transition: Math.max(1, Math.floor(draft.nowMs / 1000)),
+    transition: Math.max(1, Math.floor(table.nowMs / 1000)),
     op: null,
     desired: null,
   };
-  draft.put(stopped);
-  followDependency(draft, service.name);
+  table.put(stopped);
+  followDependency(table, service.name);
   if (service.desired !== null) {
-    rest(draft, draft.service(service.name), service.desired.end);
-    draft.decide(service.name, `${service.desired.end}, as asked while it was busy`);
-    draft.reply(service.desired.requests, done());
+    rest(table, table.service(service.name), service.desired.end);
+    table.decide(service.name, `${service.desired.end}, as asked while it was busy`);
+    table.reply(service.desired.requests, done());
     const overtaken = op.goal.type !== "rest";
-    draft.reply(op.chain.requests, overtaken ? failed("overtaken") : done());
+    table.reply(op.chain.requests, overtaken ? failed("overtaken") : done());
     return;
   }
-  followGoal(draft, service.name, op);
+  followGoal(table, service.name, op);
 }
 
-function followGoal(draft: TableState, name: ServiceName, op: StopOp): void {
+function followGoal(table: TableState, name: ServiceName, op: StopOp): void {
   switch (op.goal.type) {
     case "rest":
-      rest(draft, draft.service(name), op.goal.state);
-      draft.decide(name, op.goal.state);
-      draft.reply(op.chain.requests, done());
+      rest(table, table.service(name), op.goal.state);
+      table.decide(name, op.goal.state);
+      table.reply(op.chain.requests, done());
       return;
     case "exit":
-      draft.decide(name, `stopped, ${draft.nameOf(op.node)} is leaving`);
-      evaluate(draft, name);
+      table.decide(name, `stopped, ${table.nameOf(op.node)} is leaving`);
+      evaluate(table, name);
       return;
     case "wait":
-      draft.decide(name, "stopped until the service on which it depends is started");
-      evaluate(draft, name);
+      table.decide(name, "stopped until the service on which it depends is started");
+      evaluate(table, name);
       return;
     case "change":
-      draft.decide(name, "stopped for another configuration");
-      evaluate(draft, name);
+      table.decide(name, "stopped for another configuration");
+      evaluate(table, name);
       return;
     case "next":
-      tryNext(draft, name, op.chain);
+      tryNext(table, name, op.chain);
       return;
     case "restart":
       if (
-        draft.isReady(op.node) &&
-        !draft.isHeld(name) &&
-        startObstacle(draft, name, op.chain.cause) === null
+        table.isReady(op.node) &&
+        !table.isHeld(name) &&
+        startObstacle(table, name, op.chain.cause) === null
       ) {
-        beginStart(draft, name, { node: op.node, chain: op.chain });
+        beginStart(table, name, { node: op.node, chain: op.chain });
       } else {
-        tryNext(draft, name, op.chain);
+        tryNext(table, name, op.chain);
       }
       return;
     case "recover":
-      recover(draft, name, op);
+      recover(table, name, op);
       return;
     default:
       assertNever(op.goal);
   }
 }
 
-function recover(draft: TableState, name: ServiceName, op: StopOp): void {
-  const conf = draft.serviceConf(name);
-  const service = draft.service(name);
-  const choice = chooseRecovery(conf, service.restartLog, draft.nowMs);
+function recover(table: TableState, name: ServiceName, op: StopOp): void {
+  const conf = table.serviceConf(name);
+  const service = table.service(name);
+  const choice = chooseRecovery(conf, service.restartLog, table.nowMs);
   const chain: StartChain = { ...op.chain, cause: "recovery" };
-  if (draft.isHeld(name)) {
-    tryNext(draft, name, chain);
+  if (table.isHeld(name)) {
+    tryNext(table, name, chain);
     return;
   }
   switch (choice.type) {
     case "restart-in-place": {
-      draft.put({ ...service, restartLog: choice.restartLog });
-      draft.decide(name, "recovering: restart in place");
+      table.put({ ...service, restartLog: choice.restartLog });
+      table.decide(name, "recovering: restart in place");
       const only = conf.recovery === "restart-disable" ? op.node : null;
       const inPlace = { ...chain, prefer: op.node, only };
-      tryNext(draft, name, inPlace);
+      tryNext(table, name, inPlace);
       return;
     }
     case "relocate":
-      draft.put({ ...service, restartLog: [] });
-      draft.decide(name, "recovering: relocate");
-      tryNext(draft, name, { ...chain, tried: [op.node], fallback: op.node });
+      table.put({ ...service, restartLog: [] });
+      table.decide(name, "recovering: relocate");
+      tryNext(table, name, { ...chain, tried: [op.node], fallback: op.node });
       return;
     case "disable":
-      draft.put({ ...service, restartLog: [] });
-      rest(draft, draft.service(name), "disabled");
-      draft.decide(name, `disabled by its recovery policy (${conf.recovery})`, { level: "err" });
+      table.put({ ...service, restartLog: [] });
+      rest(table, table.service(name), "disabled");
+      table.decide(name, `disabled by its recovery policy (${conf.recovery})`, { level: "err" });
       return;
     default:
       assertNever(choice);
@@ -277,48 +277,48 @@ function recover(draft: TableState, name: ServiceName, op: StopOp): void {
 }
 
 function onStopFailed(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   failure: { readonly op: StopOp; readonly text: string },
 ): void {
   const { op, text } = failure;
-  const where = draft.nameOf(op.node);
+  const where = table.nameOf(op.node);
   const requests = [...op.chain.requests, ...(service.desired?.requests ?? [])];
   const disabling = op.goal.type === "rest" && op.goal.state === "disabled";
   if (op.cleanup === "yes" && disabling) {
-    rest(draft, service, "disabled");
-    draft.decide(service.name, `disabled, but its stop on ${where} failed: ${text}`);
-    draft.emit({
+    rest(table, service, "disabled");
+    table.decide(service.name, `disabled, but its stop on ${where} failed: ${text}`);
+    table.emit({
       type: "notice",
       level: "alert",
       text: `${service.name}: marked disabled although parts may still run on ${where} (${text})`,
     });
-    draft.reply(requests, failed("disabled-unclean"));
+    table.reply(requests, failed("disabled-unclean"));
     return;
   }
-  rest(draft, { ...service, owner: service.owner ?? op.node }, "failed");
-  draft.decide(service.name, `failed: stop on ${where} failed: ${text}`);
-  draft.emit({
+  rest(table, { ...service, owner: service.owner ?? op.node }, "failed");
+  table.decide(service.name, `failed: stop on ${where} failed: ${text}`);
+  table.emit({
     type: "notice",
     level: "alert",
     text:
       `${service.name}: stop failed on ${where} (${text}); state failed; ` +
       "repair by hand, then clusvcadm-ts -d and -e",
   });
-  draft.reply(requests, failed("stop-failed"));
-  followDependency(draft, service.name);
+  table.reply(requests, failed("stop-failed"));
+  followDependency(table, service.name);
 }
 
 /** A failed check counts only for the very start it checked. */
-export function onStatusFailed(draft: TableState, message: StatusFailed): void {
-  const service = draft.services.get(message.service);
+export function onStatusFailed(table: TableState, message: StatusFailed): void {
+  const service = table.services.get(message.service);
   if (service === undefined || service.state !== "started" || service.op !== null) return;
   if (service.frozen) return;
   if (service.owner !== message.node || service.startOp !== message.startOp) return;
-  if (draft.node(message.node).life !== message.life) return;
+  if (table.node(message.node).life !== message.life) return;
   // What a change has stopped must not be started again with the part that it belongs to.
-  if (message.type === "part-failed" && !draft.isHeld(service.name)) {
-    beginRepair(draft, service.name, {
+  if (message.type === "part-failed" && !table.isHeld(service.name)) {
+    beginRepair(table, service.name, {
       parts: "failed",
       chain: { ...emptyChain, cause: "recovery" },
       why: `some independent resources failed, inline recovery: ${message.text}`,
@@ -326,9 +326,9 @@ export function onStatusFailed(draft: TableState, message: StatusFailed): void {
     });
     return;
   }
-  beginStop(draft, service.name, {
+  beginStop(table, service.name, {
     node: message.node,
-    goal: draft.node(message.node).phase === "ready" ? { type: "recover" } : { type: "exit" },
+    goal: table.node(message.node).phase === "ready" ? { type: "recover" } : { type: "exit" },
     why: `status check failed: ${message.text}`,
     level: "warning",
   });

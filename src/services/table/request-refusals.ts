@@ -16,7 +16,7 @@ const waitingMax = 256;
 
 /** Of any operation, whether the service is busy or not. */
 export function generalRefusal(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   operation: ServiceOperation,
 ): Refusal | null {
@@ -24,7 +24,7 @@ export function generalRefusal(
   // No resource that clusterd runs can move while it is up, in whatever state it is.
   if (operation === "migrate") return "not-migratable";
   if (service.frozen && !aboutFreezing) return "frozen";
-  const awaited = draft.awaitedNode(service.name) !== null;
+  const awaited = table.awaitedNode(service.name) !== null;
   if (awaited && operation !== "freeze") return "fencing-awaited";
   return waitersOf(service) >= waitingMax ? "too-many-waiting" : null;
 }
@@ -37,46 +37,46 @@ export function busyRefusal({ chain, kind }: Operation): Refusal {
 
 /** Of a start on whatever node. */
 export function startRefusal(
-  draft: TableState,
+  table: TableState,
   { name, pendingInit }: ServiceRecord,
 ): Refusal | null {
-  if (draft.locked) return "locked";
-  if (draft.unknownHolders(name).length > 0) return "holder-unseen";
-  if (draft.isHeld(name)) return "held-by-change";
+  if (table.locked) return "locked";
+  if (table.unknownHolders(name).length > 0) return "holder-unseen";
+  if (table.isHeld(name)) return "held-by-change";
   if (pendingInit.length > 0) return "start-before-first-stop";
-  return startObstacle(draft, name) === null ? null : "dependency-not-started";
+  return startObstacle(table, name) === null ? null : "dependency-not-started";
 }
 
 /** Of a stop that is to be followed by a start, which would have to wait. */
-export function standstillRefusal(draft: TableState, { name }: ServiceRecord): Refusal | null {
-  if (draft.locked) return "locked";
-  return draft.isHeld(name) ? "held-by-change" : null;
+export function standstillRefusal(table: TableState, { name }: ServiceRecord): Refusal | null {
+  if (table.locked) return "locked";
+  return table.isHeld(name) ? "held-by-change" : null;
 }
 
 /** Of a relocation; `target`: a ready node that was asked for. */
 export function relocateRefusal(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   target: NodeId | null,
 ): Refusal | null {
   if (service.state === "disabled") return "disabled";
   if (service.state === "failed") return "start-of-failed";
-  const refusal = standstillRefusal(draft, service);
+  const refusal = standstillRefusal(table, service);
   if (refusal !== null || target === null) return refusal;
-  if (draft.score(service.name, target) === 0) return "target-not-legal";
+  if (table.score(service.name, target) === 0) return "target-not-legal";
   if (target === service.owner) return null;
-  const occupied = draft.exclusivityConflict(service.name, target) !== null;
+  const occupied = table.exclusivityConflict(service.name, target) !== null;
   return occupied ? "target-occupied" : null;
 }
 
 /** Of the relocation of what runs nowhere. */
 export function relocateStoppedRefusal(
-  draft: TableState,
+  table: TableState,
   { name, pendingInit }: ServiceRecord,
 ): Refusal | null {
-  if (draft.unknownHolders(name).length > 0) return "holder-unseen";
+  if (table.unknownHolders(name).length > 0) return "holder-unseen";
   if (pendingInit.length > 0) return "relocate-before-first-stop";
-  return startObstacle(draft, name) === null ? null : "dependency-not-started";
+  return startObstacle(table, name) === null ? null : "dependency-not-started";
 }
 
 function waitersOf({ op, desired }: ServiceRecord): number {

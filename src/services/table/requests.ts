@@ -38,59 +38,59 @@ import {
 } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
-export function onRequest(draft: TableState, request: ServiceRequest): void {
-  const origin = draft.nodes.get(request.ref.node);
+export function onRequest(table: TableState, request: ServiceRequest): void {
+  const origin = table.nodes.get(request.ref.node);
   // A request of an earlier life was already answered there when that life ended.
   if (origin === undefined || origin.life !== request.ref.life) return;
-  const service = draft.services.get(request.service);
+  const service = table.services.get(request.service);
   if (service === undefined) {
-    draft.reply([request.ref], refused("unknown-service"));
+    table.reply([request.ref], refused("unknown-service"));
     return;
   }
-  const asked = request.target === null ? "" : ` to ${draft.nameOf(request.target)}`;
-  const by = draft.nameOf(request.ref.node);
-  draft.decide(service.name, `${request.operation}${asked} asked for on ${by}`);
-  const current = draft.service(service.name);
-  const refusal = generalRefusal(draft, current, request.operation);
-  if (refusal !== null) draft.reply([request.ref], refused(refusal));
-  else if (current.op !== null) onBusy(draft, current, { request, op: current.op });
-  else onResting(draft, current, request);
+  const asked = request.target === null ? "" : ` to ${table.nameOf(request.target)}`;
+  const by = table.nameOf(request.ref.node);
+  table.decide(service.name, `${request.operation}${asked} asked for on ${by}`);
+  const current = table.service(service.name);
+  const refusal = generalRefusal(table, current, request.operation);
+  if (refusal !== null) table.reply([request.ref], refused(refusal));
+  else if (current.op !== null) onBusy(table, current, { request, op: current.op });
+  else onResting(table, current, request);
 }
 
 function onBusy(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   busy: { readonly request: ServiceRequest; readonly op: Operation },
 ): void {
   const { request, op } = busy;
   switch (request.operation) {
     case "disable":
-      desire(draft, service, { request, op, end: "disabled" });
+      desire(table, service, { request, op, end: "disabled" });
       return;
     case "stop":
-      desire(draft, service, { request, op, end: "stopped" });
+      desire(table, service, { request, op, end: "stopped" });
       return;
     case "enable":
       if (op.kind === "repair")
-        draft.reply([request.ref], refused("already-started", service.owner));
+        table.reply([request.ref], refused("already-started", service.owner));
       else if (op.kind === "start" && (request.target ?? request.ref.node) === op.node) {
         const chain = { ...op.chain, requests: [...op.chain.requests, request.ref] };
-        draft.put({ ...service, op: { ...op, chain } });
+        table.put({ ...service, op: { ...op, chain } });
       } else {
-        draft.reply([request.ref], refused(busyRefusal(op)));
+        table.reply([request.ref], refused(busyRefusal(op)));
       }
       return;
     case "relocate":
-      draft.reply([request.ref], refused(busyRefusal(op)));
+      table.reply([request.ref], refused(busyRefusal(op)));
       return;
     case "restart":
-      draft.reply([request.ref], refused(op.kind === "start" ? busyRefusal(op) : "busy"));
+      table.reply([request.ref], refused(op.kind === "start" ? busyRefusal(op) : "busy"));
       return;
     case "freeze":
     case "unfreeze":
     case "convalesce":
     case "migrate":
-      draft.reply([request.ref], refused("busy"));
+      table.reply([request.ref], refused("busy"));
       return;
     default:
       assertNever(request.operation);
@@ -99,7 +99,7 @@ function onBusy(
 
 /** Remembers the wanted end; disabled beats stopped, whatever came first. */
 function desire(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   wish: { readonly request: ServiceRequest; readonly op: Operation; readonly end: RestState },
 ): void {
@@ -107,114 +107,114 @@ function desire(
   const disabling =
     service.desired?.end === "disabled" ||
     (op.kind === "stop" && op.goal.type === "rest" && op.goal.state === "disabled");
-  draft.put({
+  table.put({
     ...service,
     desired: {
       end: disabling ? "disabled" : wish.end,
       requests: [...(service.desired?.requests ?? []), wish.request.ref],
     },
   });
-  abortStart(draft, service.name);
+  abortStart(table, service.name);
 }
 
-function onResting(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
+function onResting(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   switch (request.operation) {
     case "enable":
-      enable(draft, service, request);
+      enable(table, service, request);
       return;
     case "disable":
-      disable(draft, service, request);
+      disable(table, service, request);
       return;
     case "stop":
-      stop(draft, service, request);
+      stop(table, service, request);
       return;
     case "restart":
-      restart(draft, service, request);
+      restart(table, service, request);
       return;
     case "relocate":
-      relocate(draft, service, request);
+      relocate(table, service, request);
       return;
     case "freeze":
-      freeze(draft, service, request.ref);
+      freeze(table, service, request.ref);
       return;
     case "unfreeze":
-      unfreeze(draft, service, request.ref);
+      unfreeze(table, service, request.ref);
       return;
     case "convalesce":
-      convalesce(draft, service, request.ref);
+      convalesce(table, service, request.ref);
       return;
     case "migrate":
-      draft.reply([request.ref], refused("not-migratable"));
+      table.reply([request.ref], refused("not-migratable"));
       return;
     default:
       assertNever(request.operation);
   }
 }
 
-function enable(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
+function enable(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const { state, owner } = service;
-  if (state === "started") draft.reply([request.ref], refused("already-started", owner));
-  else if (state === "failed") draft.reply([request.ref], refused("start-of-failed"));
-  else startFor(draft, service, { request, cause: "enable" });
+  if (state === "started") table.reply([request.ref], refused("already-started", owner));
+  else if (state === "failed") table.reply([request.ref], refused("start-of-failed"));
+  else startFor(table, service, { request, cause: "enable" });
 }
 
 /** Starts a service at rest for a user: on the asked node, by domain rules, or where asked. */
 function startFor(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   start: { readonly request: ServiceRequest; readonly cause: "enable" | "restart" },
 ): void {
   const { request } = start;
   const refs = [request.ref];
-  const refusal = startRefusal(draft, service);
+  const refusal = startRefusal(table, service);
   if (refusal !== null) {
-    draft.reply(refs, refused(refusal));
+    table.reply(refs, refused(refusal));
     return;
   }
   if (request.byDomain) {
-    if (draft.candidates(service.name, []).length === 0) refuseUnplaceable(draft, service, refs);
-    else tryNext(draft, service.name, userChain(start.cause, request.ref, {}));
+    if (table.candidates(service.name, []).length === 0) refuseUnplaceable(table, service, refs);
+    else tryNext(table, service.name, userChain(start.cause, request.ref, {}));
     return;
   }
   const node = request.target ?? request.ref.node;
-  if (!draft.isReady(node)) {
-    draft.reply(refs, refused("start-node-not-ready"));
+  if (!table.isReady(node)) {
+    table.reply(refs, refused("start-node-not-ready"));
     return;
   }
-  const legal = draft.score(service.name, node) > 0;
+  const legal = table.score(service.name, node) > 0;
   if (start.cause === "enable" && !legal) {
-    draft.reply(refs, refused("start-node-not-legal"));
+    table.reply(refs, refused("start-node-not-legal"));
     return;
   }
   const chain = userChain(start.cause, request.ref, { prefer: node, fallback: node });
-  if (legal && draft.exclusivityConflict(service.name, node) === null) {
-    beginStart(draft, service.name, { node, chain });
-  } else if (draft.candidates(service.name, []).length === 0) {
-    refuseUnplaceable(draft, service, refs);
+  if (legal && table.exclusivityConflict(service.name, node) === null) {
+    beginStart(table, service.name, { node, chain });
+  } else if (table.candidates(service.name, []).length === 0) {
+    refuseUnplaceable(table, service, refs);
   } else {
-    tryNext(draft, service.name, chain);
+    tryNext(table, service.name, chain);
   }
 }
 
 /** Its failover domain or exclusive services leave it no node. */
 function refuseUnplaceable(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   refs: readonly RequestRef[],
 ): void {
-  const crowded = draft.crowdedNodes(service.name).length > 0;
-  draft.reply(refs, refused(crowded ? "no-empty-node" : "no-legal-node"));
+  const crowded = table.crowdedNodes(service.name).length > 0;
+  table.reply(refs, refused(crowded ? "no-empty-node" : "no-legal-node"));
 }
 
-function disable(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
+function disable(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const unclean = service.state === "failed" || service.state === "disabled";
-  const node = service.owner ?? cleanupNode(draft, service) ?? request.ref.node;
-  if (!draft.isReady(node)) {
-    const leaving = draft.node(node).phase === "leaving";
-    draft.reply([request.ref], refused(leaving ? "stop-node-leaving" : "stop-node-away"));
+  const node = service.owner ?? cleanupNode(table, service) ?? request.ref.node;
+  if (!table.isReady(node)) {
+    const leaving = table.node(node).phase === "leaving";
+    table.reply([request.ref], refused(leaving ? "stop-node-leaving" : "stop-node-away"));
     return;
   }
-  beginStop(draft, service.name, {
+  beginStop(table, service.name, {
     node,
     goal: { type: "rest", state: "disabled" },
     chain: userChain("enable", request.ref, {}),
@@ -227,21 +227,21 @@ function disable(draft: TableState, service: ServiceRecord, request: ServiceRequ
  * Where the stop of a failed service failed: only there can something be left of it. Null when that
  * node is known to run nothing any more.
  */
-function cleanupNode(draft: TableState, service: ServiceRecord): NodeId | null {
+function cleanupNode(table: TableState, service: ServiceRecord): NodeId | null {
   if (service.state !== "failed" || service.lastOwner === null) return null;
-  return draft.node(service.lastOwner).phase === "absent" ? null : service.lastOwner;
+  return table.node(service.lastOwner).phase === "absent" ? null : service.lastOwner;
 }
 
-function stop(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
+function stop(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   if (service.state === "failed") {
-    draft.reply([request.ref], refused("stop-of-failed"));
+    table.reply([request.ref], refused("stop-of-failed"));
   } else if (service.owner === null) {
-    draft.put({ ...service, retryAt: null, crowdedOut: false });
-    draft.reply([request.ref], done());
-  } else if (!draft.isReady(service.owner)) {
-    draft.reply([request.ref], refused("owner-not-ready"));
+    table.put({ ...service, retryAt: null, crowdedOut: false });
+    table.reply([request.ref], done());
+  } else if (!table.isReady(service.owner)) {
+    table.reply([request.ref], refused("owner-not-ready"));
   } else {
-    beginStop(draft, service.name, {
+    beginStop(table, service.name, {
       node: service.owner,
       goal: { type: "rest", state: "stopped" },
       chain: userChain("enable", request.ref, {}),
@@ -251,14 +251,14 @@ function stop(draft: TableState, service: ServiceRecord, request: ServiceRequest
 }
 
 /** Starts the non-critical parts that were left out. */
-function convalesce(draft: TableState, service: ServiceRecord, ref: RequestRef): void {
+function convalesce(table: TableState, service: ServiceRecord, ref: RequestRef): void {
   const { name, state, owner } = service;
-  if (state !== "started" || owner === null) draft.reply([ref], refused("not-started"));
-  else if (!service.partial) draft.reply([ref], refused("nothing-left-out", owner));
-  else if (draft.isHeld(name)) draft.reply([ref], refused("held-by-change"));
-  else if (!draft.isReady(owner)) draft.reply([ref], refused("owner-not-ready"));
+  if (state !== "started" || owner === null) table.reply([ref], refused("not-started"));
+  else if (!service.partial) table.reply([ref], refused("nothing-left-out", owner));
+  else if (table.isHeld(name)) table.reply([ref], refused("held-by-change"));
+  else if (!table.isReady(owner)) table.reply([ref], refused("owner-not-ready"));
   else {
-    beginRepair(draft, service.name, {
+    beginRepair(table, service.name, {
       parts: "left-out",
       chain: { ...emptyChain, requests: [ref] },
       why: "what was left out is started again",
@@ -266,16 +266,16 @@ function convalesce(draft: TableState, service: ServiceRecord, ref: RequestRef):
   }
 }
 
-function restart(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
+function restart(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const { state, owner } = service;
-  const refusal = standstillRefusal(draft, service);
-  if (state === "disabled") draft.reply([request.ref], refused("disabled"));
-  else if (state === "failed") draft.reply([request.ref], refused("stop-of-failed"));
-  else if (owner === null) startFor(draft, service, { request, cause: "restart" });
-  else if (refusal !== null) draft.reply([request.ref], refused(refusal));
-  else if (!draft.isReady(owner)) draft.reply([request.ref], refused("owner-not-ready"));
+  const refusal = standstillRefusal(table, service);
+  if (state === "disabled") table.reply([request.ref], refused("disabled"));
+  else if (state === "failed") table.reply([request.ref], refused("stop-of-failed"));
+  else if (owner === null) startFor(table, service, { request, cause: "restart" });
+  else if (refusal !== null) table.reply([request.ref], refused(refusal));
+  else if (!table.isReady(owner)) table.reply([request.ref], refused("owner-not-ready"));
   else {
-    beginStop(draft, service.name, {
+    beginStop(table, service.name, {
       node: owner,
       goal: { type: "restart" },
       chain: userChain("restart", request.ref, {}),
@@ -284,11 +284,11 @@ function restart(draft: TableState, service: ServiceRecord, request: ServiceRequ
   }
 }
 
-function relocate(draft: TableState, service: ServiceRecord, request: ServiceRequest): void {
-  const target = request.target !== null && draft.isReady(request.target) ? request.target : null;
-  const refusal = relocateRefusal(draft, service, target);
+function relocate(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
+  const target = request.target !== null && table.isReady(request.target) ? request.target : null;
+  const refusal = relocateRefusal(table, service, target);
   if (refusal !== null) {
-    draft.reply([request.ref], refused(refusal));
+    table.reply([request.ref], refused(refusal));
     return;
   }
   const origin = service.owner ?? request.ref.node;
@@ -297,22 +297,22 @@ function relocate(draft: TableState, service: ServiceRecord, request: ServiceReq
     prefer: target,
     fallback: origin,
   });
-  if (service.owner === null) relocateStopped(draft, service, { request, chain });
-  else relocateStarted(draft, service, { owner: service.owner, target, chain });
+  if (service.owner === null) relocateStopped(table, service, { request, chain });
+  else relocateStarted(table, service, { owner: service.owner, target, chain });
 }
 
 function relocateStopped(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   move: { readonly request: ServiceRequest; readonly chain: typeof emptyChain },
 ): void {
-  const refusal = relocateStoppedRefusal(draft, service);
-  if (refusal !== null) draft.reply([move.request.ref], refused(refusal));
-  else tryNext(draft, service.name, move.chain);
+  const refusal = relocateStoppedRefusal(table, service);
+  if (refusal !== null) table.reply([move.request.ref], refused(refusal));
+  else tryNext(table, service.name, move.chain);
 }
 
 function relocateStarted(
-  draft: TableState,
+  table: TableState,
   service: ServiceRecord,
   move: {
     readonly owner: NodeId;
@@ -321,25 +321,25 @@ function relocateStarted(
   },
 ): void {
   const { owner, target, chain } = move;
-  if (!draft.isReady(owner)) {
-    draft.reply(chain.requests, refused("owner-not-ready"));
+  if (!table.isReady(owner)) {
+    table.reply(chain.requests, refused("owner-not-ready"));
   } else if (target === owner) {
-    beginStop(draft, service.name, {
+    beginStop(table, service.name, {
       node: owner,
       goal: { type: "restart" },
       chain: { ...emptyChain, cause: "restart", requests: chain.requests },
       why: "relocate to its own node: restart in place",
     });
-  } else if (draft.candidates(service.name, [owner]).length === 0) {
-    const nodes = draft.verdicts(service.name, chain.tried);
-    draft.decide(service.name, "not relocated: no other node could take it", { nodes });
-    draft.reply(chain.requests, refused("no-other-node", owner));
+  } else if (table.candidates(service.name, [owner]).length === 0) {
+    const nodes = table.verdicts(service.name, chain.tried);
+    table.decide(service.name, "not relocated: no other node could take it", { nodes });
+    table.reply(chain.requests, refused("no-other-node", owner));
   } else {
-    beginStop(draft, service.name, {
+    beginStop(table, service.name, {
       node: owner,
       goal: { type: "next" },
       chain,
-      why: target === null ? "relocate" : `relocate to ${draft.nameOf(target)}`,
+      why: target === null ? "relocate" : `relocate to ${table.nameOf(target)}`,
     });
   }
 }

@@ -17,36 +17,36 @@ const hastenedDelayMs = 1000;
 const retryCountMax = 20;
 
 /** The pause before the next attempt, by the configuration and the attempts so far. */
-export function retryDelayMs(draft: TableState, service: ServiceRecord): number {
-  const { retryDelayMs: firstMs } = draft.serviceConf(service.name);
+export function retryDelayMs(table: TableState, service: ServiceRecord): number {
+  const { retryDelayMs: firstMs } = table.serviceConf(service.name);
   return Math.min(firstMs * 2 ** service.retryCount, retryDelayMaxMs);
 }
 
 /** Sets the time of the next attempt; returns the pause until then, or null: there is none. */
 export function postponeStart(
-  draft: TableState,
+  table: TableState,
   name: ServiceName,
   chain: StartChain,
 ): number | null {
-  const service = draft.service(name);
-  if (draft.serviceConf(name).retryDelayMs === 0) return null;
-  const usualMs = retryDelayMs(draft, service);
-  const missed = chain.since !== null && draft.startsDone > chain.since;
+  const service = table.service(name);
+  if (table.serviceConf(name).retryDelayMs === 0) return null;
+  const usualMs = retryDelayMs(table, service);
+  const missed = chain.since !== null && table.startsDone > chain.since;
   const delayMs = missed ? Math.min(usualMs, hastenedMs(service.retryCount)) : usualMs;
   const retryCount = Math.min(service.retryCount + 1, retryCountMax);
-  draft.put({ ...service, retryAt: draft.nowMs + delayMs, retryCount });
+  table.put({ ...service, retryAt: table.nowMs + delayMs, retryCount });
   return delayMs;
 }
 
 /** A service has become started on the node: those that wait for their time may need it no more. */
-export function hastenRetries(draft: TableState, node: NodeId): void {
-  for (const name of [...draft.index.waiting]) {
-    const service = draft.service(name);
+export function hastenRetries(table: TableState, node: NodeId): void {
+  for (const name of [...table.index.waiting]) {
+    const service = table.service(name);
     const { retryAt, retryCount, transition } = service;
-    if (retryAt === null || retryAt <= draft.nowMs || !draft.isLegal(name, node)) continue;
+    if (retryAt === null || retryAt <= table.nowMs || !table.isLegal(name, node)) continue;
     const soonMs = transition * 1000 + hastenedMs(Math.max(0, retryCount - 1));
-    const sooner = Math.min(retryAt, Math.max(draft.nowMs, soonMs));
-    if (sooner < retryAt) draft.put({ ...service, retryAt: sooner });
+    const sooner = Math.min(retryAt, Math.max(table.nowMs, soonMs));
+    if (sooner < retryAt) table.put({ ...service, retryAt: sooner });
   }
 }
 

@@ -36,11 +36,11 @@ import {
 import { type ServiceWait, waitOf } from "./waiting.ts";
 
 export class ServiceTable {
-  readonly #draft: TableState;
+  readonly #table: TableState;
   #atRest = true;
 
-  private constructor(draft: TableState) {
-    this.#draft = draft;
+  private constructor(table: TableState) {
+    this.#table = table;
   }
 
   /** The first table of a history: the suspects might be running anything, the others nothing. */
@@ -49,10 +49,10 @@ export class ServiceTable {
     suspects: readonly NodeId[],
     readConf: ReadConf = () => null,
   ): ServiceTable {
-    const draft = new TableState(conf, readConf);
+    const table = new TableState(conf, readConf);
     for (const node of conf.nodes) {
       const suspect = suspects.includes(node.id);
-      draft.putNode({
+      table.putNode({
         id: node.id,
         life: 0,
         phase: suspect ? "lost" : "absent",
@@ -61,8 +61,8 @@ export class ServiceTable {
         departureGranted: false,
       });
     }
-    for (const service of conf.services.services) draft.put(freshRecord(service.name));
-    return new ServiceTable(draft);
+    for (const service of conf.services.services) table.put(freshRecord(service.name));
+    return new ServiceTable(table);
   }
 
   /** Null when the snapshot is not of this configuration, or cannot be one. */
@@ -72,23 +72,23 @@ export class ServiceTable {
     readConf: ReadConf = () => null,
   ): ServiceTable | null {
     if (snapshotProblem(snapshot, conf) !== null) return null;
-    const draft = new TableState(conf, readConf);
-    draft.change = snapshot.change;
+    const table = new TableState(conf, readConf);
+    table.change = snapshot.change;
     const stopping = snapshot.change?.stage === "stopping" ? snapshot.change : null;
-    draft.next = stopping === null ? null : readConf(stopping.text);
-    if (stopping !== null && draft.next === null) return null;
-    draft.nowMs = snapshot.nowMs;
-    draft.nextOp = snapshot.nextOp;
-    draft.startsDone = snapshot.startsDone;
-    draft.locked = snapshot.locked;
-    for (const node of snapshot.nodes) draft.putNode(node);
-    for (const service of snapshot.services) draft.put(service);
+    table.next = stopping === null ? null : readConf(stopping.text);
+    if (stopping !== null && table.next === null) return null;
+    table.nowMs = snapshot.nowMs;
+    table.nextOp = snapshot.nextOp;
+    table.startsDone = snapshot.startsDone;
+    table.locked = snapshot.locked;
+    for (const node of snapshot.nodes) table.putNode(node);
+    for (const service of snapshot.services) table.put(service);
     const complete =
-      conf.nodes.every((node) => draft.nodes.has(node.id)) &&
-      conf.services.services.every((service) => draft.services.has(service.name)) &&
-      draft.nodes.size === conf.nodes.length &&
-      draft.services.size === conf.services.services.length;
-    return complete ? new ServiceTable(draft) : null;
+      conf.nodes.every((node) => table.nodes.has(node.id)) &&
+      conf.services.services.every((service) => table.services.has(service.name)) &&
+      table.nodes.size === conf.nodes.length &&
+      table.services.size === conf.services.services.length;
+    return complete ? new ServiceTable(table) : null;
   }
 
   /** All that follows from the input. */
@@ -103,106 +103,106 @@ export class ServiceTable {
   *steps(input: TableInput): Generator<readonly TableOutput[], void, void> {
     invariant(this.#atRest, "T4: an input comes before the end of the one before");
     this.#atRest = false;
-    for (const _ of this.#apply(input)) yield this.#draft.takeOutputs();
+    for (const _ of this.#apply(input)) yield this.#table.takeOutputs();
     this.#atRest = true;
-    yield this.#draft.takeOutputs();
+    yield this.#table.takeOutputs();
   }
 
   *#apply(input: TableInput): TableWork {
     switch (input.type) {
       case "view":
-        onView(this.#draft, input);
-        this.#draft.worked ||= this.#draft.mayWork;
+        onView(this.#table, input);
+        this.#table.worked ||= this.#table.mayWork;
         break;
       case "message":
         yield* this.#onMessage(input.message);
         break;
       case "fenced":
-        this.#draft.nowMs = Math.max(this.#draft.nowMs, input.atMs);
-        yield* onFenced(this.#draft, input.node);
+        this.#table.nowMs = Math.max(this.#table.nowMs, input.atMs);
+        yield* onFenced(this.#table, input.node);
         break;
       default:
         assertNever(input);
     }
-    yield* evaluateCrowdedOut(this.#draft);
-    yield* settleChange(this.#draft);
-    grantDepartures(this.#draft);
+    yield* evaluateCrowdedOut(this.#table);
+    yield* settleChange(this.#table);
+    grantDepartures(this.#table);
   }
 
   snapshot(): TableSnapshot {
     invariant(this.#atRest, "T4: a snapshot of what is half done");
     return {
-      nowMs: this.#draft.nowMs,
-      nextOp: this.#draft.nextOp,
-      startsDone: this.#draft.startsDone,
-      locked: this.#draft.locked,
-      change: this.#draft.change,
-      nodes: [...this.#draft.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
-      services: this.#draft.conf.services.services.map((one) => this.#draft.service(one.name)),
+      nowMs: this.#table.nowMs,
+      nextOp: this.#table.nextOp,
+      startsDone: this.#table.startsDone,
+      locked: this.#table.locked,
+      change: this.#table.change,
+      nodes: [...this.#table.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
+      services: this.#table.conf.services.services.map((one) => this.#table.service(one.name)),
     };
   }
 
   /** Whether a service that outdates others may be at work on a member. */
   get mayWork(): boolean {
-    return this.#draft.mayWork;
+    return this.#table.mayWork;
   }
 
   /** Whether such a service has been at work since this was asked last. */
   takeWorked(): boolean {
-    const { worked } = this.#draft;
-    this.#draft.worked = false;
+    const { worked } = this.#table;
+    this.#table.worked = false;
     return worked;
   }
 
   node(id: NodeId): NodeRecord {
-    return this.#draft.node(id);
+    return this.#table.node(id);
   }
 
   service(name: ServiceName): ServiceRecord | null {
-    return this.#draft.services.get(name) ?? null;
+    return this.#table.services.get(name) ?? null;
   }
 
   get conf(): ClusterConf {
-    return this.#draft.conf;
+    return this.#table.conf;
   }
 
   /** A configuration that is under way, and what became of the last one. */
   get change(): { readonly pending: ConfChange | null; readonly last: LastChange | null } {
-    return { pending: this.#draft.change, last: this.#draft.lastChange };
+    return { pending: this.#table.change, last: this.#table.lastChange };
   }
 
   /** A user has locked all services. */
   get locked(): boolean {
-    return this.#draft.locked;
+    return this.#table.locked;
   }
 
   /** Services that are not to be checked. */
   frozen(): readonly ServiceName[] {
-    return [...this.#draft.services.values()].filter((one) => one.frozen).map((one) => one.name);
+    return [...this.#table.services.values()].filter((one) => one.frozen).map((one) => one.name);
   }
 
   /** The last decisions about a service that this node has seen, oldest first. */
   decisions(name: ServiceName): readonly Decision[] {
-    return this.#draft.decisionsOf(name);
+    return this.#table.decisionsOf(name);
   }
 
   /** The node that sends ticks. */
   lowestReady(): NodeId | null {
-    return this.#draft.readyNodes()[0] ?? null;
+    return this.#table.readyNodes()[0] ?? null;
   }
 
   /** Table time at which a retry falls due, and the present table time. */
   wake(): { readonly atMs: number; readonly nowMs: number } | null {
-    if (this.#draft.locked) return null;
-    const due = [...this.#draft.index.waiting].map(
-      (name) => this.#draft.service(name).retryAt ?? 0,
+    if (this.#table.locked) return null;
+    const due = [...this.#table.index.waiting].map(
+      (name) => this.#table.service(name).retryAt ?? 0,
     );
-    return due.length === 0 ? null : { atMs: Math.min(...due), nowMs: this.#draft.nowMs };
+    return due.length === 0 ? null : { atMs: Math.min(...due), nowMs: this.#table.nowMs };
   }
 
   /** What a service that is not started, or busy, waits for; null: for nothing. */
   wait(name: ServiceName): ServiceWait | null {
-    return waitOf(this.#draft, name);
+    return waitOf(this.#table, name);
   }
 
   /** The same in words. */
@@ -212,49 +212,49 @@ export class ServiceTable {
 
   /** Every node, and whether it may run the service now. */
   verdicts(name: ServiceName): readonly NodeVerdict[] {
-    return this.#draft.verdicts(name, []);
+    return this.#table.verdicts(name, []);
   }
 
   *#onMessage(message: ServiceMessage): TableWork {
-    const draft = this.#draft;
-    draft.nowMs = Math.max(draft.nowMs, message.at);
+    const table = this.#table;
+    table.nowMs = Math.max(table.nowMs, message.at);
     switch (message.type) {
       case "ready":
-        yield* onReady(draft, message);
+        yield* onReady(table, message);
         return;
       case "services-off":
-        yield* evaluateAll(draft, yield* releaseVerified(draft, message));
+        yield* evaluateAll(table, yield* releaseVerified(table, message));
         return;
       case "leaving":
-        yield* onLeaving(draft, message);
+        yield* onLeaving(table, message);
         return;
       case "left":
-        yield* onLeft(draft, message);
+        yield* onLeft(table, message);
         return;
       case "op-result":
-        onOpResult(draft, message);
+        onOpResult(table, message);
         return;
       case "status-failed":
       case "part-failed":
-        onStatusFailed(draft, message);
+        onStatusFailed(table, message);
         return;
       case "request":
-        onRequest(draft, message);
+        onRequest(table, message);
         return;
       case "lock":
-        yield* onLock(draft, message);
+        yield* onLock(table, message);
         return;
       case "conf-propose":
-        onProposal(draft, message);
+        onProposal(table, message);
         return;
       case "conf-vote":
-        onVote(draft, message);
+        onVote(table, message);
         return;
       case "init-done":
-        onInitDone(draft, message);
+        onInitDone(table, message);
         return;
       case "tick":
-        yield* evaluateDue(draft);
+        yield* evaluateDue(table);
         return;
       default:
         assertNever(message);

@@ -34,17 +34,17 @@ export type ServiceWait = {
 const nobody = { nodes: [], at: null };
 
 /** Null: it waits for nothing. */
-export function waitOf(draft: TableState, name: ServiceName): ServiceWait | null {
-  const service = draft.service(name);
-  const awaited = draft.awaitedNode(name);
+export function waitOf(table: TableState, name: ServiceName): ServiceWait | null {
+  const service = table.service(name);
+  const awaited = table.awaitedNode(name);
   if (awaited !== null) {
-    const node = draft.nameOf(awaited);
+    const node = table.nameOf(awaited);
     const text = `${node} to be fenced or proven clean`;
     return { kind: "fencing", text, nodes: [awaited], at: null, remedy: offRemedy(node) };
   }
   const { op } = service;
   if (op !== null) {
-    const text = `${op.kind} on ${draft.nameOf(op.node)}`;
+    const text = `${op.kind} on ${table.nameOf(op.node)}`;
     return { kind: "operation", text, nodes: [op.node], at: null, remedy: "" };
   }
   if (service.state === "failed") {
@@ -52,28 +52,28 @@ export function waitOf(draft: TableState, name: ServiceName): ServiceWait | null
     const remedy = `stop what is left of it by hand; clusvcadm-ts -d ${name}; -e ${name}`;
     return { ...nobody, kind: "repair", text, remedy };
   }
-  return service.state === "stopped" ? whileStopped(draft, service) : null;
+  return service.state === "stopped" ? whileStopped(table, service) : null;
 }
 
-function whileStopped(draft: TableState, service: ServiceRecord): ServiceWait {
+function whileStopped(table: TableState, service: ServiceRecord): ServiceWait {
   const { name } = service;
   if (service.frozen) {
     const text = "being unfrozen (clusvcadm-ts -U)";
     return { ...nobody, kind: "unfreeze", text, remedy: `clusvcadm-ts -U ${name}` };
   }
-  if (draft.locked) {
+  if (table.locked) {
     const text = "the services to be unlocked (clusvcadm-ts -u)";
     return { ...nobody, kind: "unlock", text, remedy: "clusvcadm-ts -u" };
   }
-  const obstacle = startObstacle(draft, name);
-  const unseen = draft.unknownHolders(name);
+  const obstacle = startObstacle(table, name);
+  const unseen = table.unknownHolders(name);
   if (obstacle !== null && unseen.length > 0) {
-    const names = unseen.map((node) => draft.nameOf(node)).join(", ");
+    const names = unseen.map((node) => table.nameOf(node)).join(", ");
     const remedy = `start clusterd on ${names}, or: ${offRemedy(names)}`;
     return { kind: "unseen-node", text: obstacle, nodes: unseen, at: null, remedy };
   }
-  if (draft.isHeld(name)) {
-    const text = `configuration version ${draft.change?.version ?? 0} to come into force, or not`;
+  if (table.isHeld(name)) {
+    const text = `configuration version ${table.change?.version ?? 0} to come into force, or not`;
     return { ...nobody, kind: "operation", text, remedy: "" };
   }
   const { pendingInit } = service;
@@ -81,40 +81,40 @@ function whileStopped(draft: TableState, service: ServiceRecord): ServiceWait {
     return { kind: "operation", text: obstacle, nodes: pendingInit, at: null, remedy: "" };
   }
   if (obstacle !== null) {
-    const remedy = `clustat-ts --why ${draft.serviceConf(name).depend ?? ""}`;
+    const remedy = `clustat-ts --why ${table.serviceConf(name).depend ?? ""}`;
     return { ...nobody, kind: "dependency", text: obstacle, remedy };
   }
-  if (draft.candidates(name, []).length === 0) return withoutNode(draft, name);
+  if (table.candidates(name, []).length === 0) return withoutNode(table, name);
   if (service.retryAt === null) {
     const text = "an event or a request: it was stopped";
     return { ...nobody, kind: "request", text, remedy: `clusvcadm-ts -e ${name}` };
   }
-  const seconds = Math.max(0, Math.ceil((service.retryAt - draft.nowMs) / 1000));
+  const seconds = Math.max(0, Math.ceil((service.retryAt - table.nowMs) / 1000));
   const text = `its next attempt, ${seconds} s after the last event`;
   const at = Math.ceil(service.retryAt / 1000);
   const remedy = `clusvcadm-ts -e ${name} tries at once`;
   return { kind: "retry", text, nodes: [], at, remedy };
 }
 
-function withoutNode(draft: TableState, name: ServiceName): ServiceWait {
-  const crowded = draft.crowdedNodes(name);
+function withoutNode(table: TableState, name: ServiceName): ServiceWait {
+  const crowded = table.crowdedNodes(name);
   if (crowded.length > 0) {
-    const names = crowded.map((node) => draft.nameOf(node)).join(", ");
-    const text = draft.serviceConf(name).exclusive
+    const names = crowded.map((node) => table.nameOf(node)).join(", ");
+    const text = table.serviceConf(name).exclusive
       ? `a node that runs nothing else, since it is exclusive: one of ${names}`
       : `a node without an exclusive service: one of ${names}`;
     const remedy = "relocate or stop what runs on one of them";
     return { kind: "empty-node", text, nodes: crowded, at: null, remedy };
   }
-  const legal = draft.conf.nodes.map((node) => node.id).filter((id) => draft.isLegal(name, id));
-  const cutOff = legal.filter((node) => draft.node(node).phase === "clean");
+  const legal = table.conf.nodes.map((node) => node.id).filter((id) => table.isLegal(name, id));
+  const cutOff = legal.filter((node) => table.node(node).phase === "clean");
   if (cutOff.length > 0) {
-    const cut = cutOff.map((node) => draft.nameOf(node)).join(", ");
+    const cut = cutOff.map((node) => table.nameOf(node)).join(", ");
     const text = `the unfencing of ${cut}`;
     const remedy = "the log there says why it fails";
     return { kind: "node", text, nodes: cutOff, at: null, remedy };
   }
-  const names = legal.map((node) => draft.nameOf(node)).join(", ");
+  const names = legal.map((node) => table.nameOf(node)).join(", ");
   const text = "a ready node that may run it";
   const remedy = legal.length === 0 ? "its failover domain has no node" : `start one of: ${names}`;
   return { kind: "node", text, nodes: legal, at: null, remedy };
