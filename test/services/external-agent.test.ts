@@ -5,7 +5,7 @@ import type { AgentActionConf, AgentRun, ResourceConf } from "../../src/model/co
 import { parseServiceName } from "../../src/model/ids.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
 import { callAgent } from "../../src/services/agents/agent-calls.ts";
-import type { AgentAction } from "../../src/services/agents/call-place.ts";
+import type { AgentAction } from "../../src/services/agents/call-context.ts";
 import { heldAddress, outlivesProcesses } from "../../src/services/tree/held-resources.ts";
 import { enforcedLimitMs } from "../../src/services/tree/status-checks.ts";
 import { resource } from "../sim/sample-conf.ts";
@@ -13,7 +13,7 @@ import { exited, nodeName, walkCall } from "./agent-driver.ts";
 
 const service = parseServiceName("service:web");
 if (service === null) throw new Error("no name");
-const place = {
+const context = {
   service,
   nodeName: nodeName(),
   trackingToken: "token",
@@ -61,7 +61,7 @@ type Given = { readonly depth?: number; readonly limitMs?: Ms | null };
 function call(one: ResourceConf, name: AgentAction, given: Given = {}) {
   const { depth = 0 } = given;
   const limitMs = given.limitMs === undefined ? enforcedLimitMs(one, name, depth) : given.limitMs;
-  return callAgent(one, name, { ...place, nodesOff: [], depth, limitMs });
+  return callAgent(one, name, { ...context, nodesOff: [], depth, limitMs });
 }
 
 function order(one: ResourceConf, name: AgentAction, given: Given = {}) {
@@ -208,7 +208,7 @@ test("addresses of OCF agents are known, and what outlives its processes", async
 
 test("OVERDUE1: a stop over its limit is killed and called again; only its word counts", (t) => {
   const one = external(heartbeat);
-  const own = { ...place, depth: 0, limitMs: null, overdue: "ended-here", nodesOff: [] } as const;
+  const own = { ...context, depth: 0, limitMs: null, overdue: "ended-here", nodesOff: [] } as const;
   const late: AgentReport = { type: "timed-out", output: "" };
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict: ended } = walkCall(callAgent(one, "stop", own), [
@@ -231,7 +231,7 @@ test("PATIENCE1: an agent that there was no room for has said nothing", async (t
   const done: AgentReport = { type: "done" };
   for (const runs of [rgmanager, heartbeat]) {
     const patient = {
-      ...place,
+      ...context,
       patience: "lasting",
       nodesOff: [],
       depth: 0,

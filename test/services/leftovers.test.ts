@@ -11,8 +11,8 @@ import { done, exited, nodeName, nothingLeft, walkCall } from "./agent-driver.ts
 const web = service("web");
 
 function worker(...children: readonly ResourceConf[]): ServiceWorker {
-  const place = { service: web, nodeName: nodeName(), trackingToken: "token" };
-  return new ServiceWorker(sampleService("web", [...children]), place, new RunningResources());
+  const context = { service: web, nodeName: nodeName(), trackingToken: "token" };
+  return new ServiceWorker(sampleService("web", [...children]), context, new RunningResources());
 }
 
 function processes(how: Partial<Extract<AgentReport, { type: "processes" }>>): AgentReport {

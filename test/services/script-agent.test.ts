@@ -8,7 +8,7 @@ import { done, exited, walkCall } from "./agent-driver.ts";
 
 const file = "/etc/init.d/qpidd";
 
-const place = {
+const context = {
   service: parseServiceName("service:web") ?? never(),
   resource: "script:qpidd",
   patience: "short",
@@ -20,7 +20,7 @@ function never(): never {
 }
 
 function verdict(action: "start" | "stop" | "status", report: AgentReport) {
-  const call = { file, action, environment: [], timeoutMs: ms(300_000), place };
+  const call = { file, action, environment: [], timeoutMs: ms(300_000), context };
   return walkCall(callScript({ ...call, parameters: [["token", "hunter2"]] }), [report]).verdict;
 }
 
@@ -32,7 +32,7 @@ test("the script is called with the action and nothing else", async (t) => {
     environment,
     parameters: [],
     timeoutMs: ms(30_000),
-    place,
+    context,
   });
   t.same(call.next().value, {
     type: "run-process",
@@ -86,11 +86,11 @@ function walk(
   patience: "lasting" | "short",
   reports: readonly AgentReport[],
 ) {
-  const own = { ...place, patience, overdue: "ended-here" } as const;
+  const own = { ...context, patience, overdue: "ended-here" } as const;
   return walkCall(
     callScript({
       ...{ file, action, environment: [], parameters: [] },
-      ...{ timeoutMs: ms(300_000), place: own },
+      ...{ timeoutMs: ms(300_000), context: own },
     }),
     reports,
   );

@@ -4,13 +4,13 @@ import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { callAgent } from "../../src/services/agents/agent-calls.ts";
-import type { AgentAction } from "../../src/services/agents/call-place.ts";
+import type { AgentAction } from "../../src/services/agents/call-context.ts";
 import { resource } from "../sim/sample-conf.ts";
 import { done, exited, nodeName, walkCall } from "./agent-driver.ts";
 
 const service = parseServiceName('service:50% "off"');
 if (service === null) throw new Error("no name");
-const place = {
+const context = {
   service,
   nodeName: nodeName(),
   trackingToken: "token",
@@ -26,7 +26,7 @@ const unit: ResourceConf = {
 
 /** Orders in few words: the drop-in's text is looked at elsewhere. */
 function walk(action: AgentAction, reports: readonly AgentReport[]) {
-  const call = callAgent(unit, action, { ...place, nodesOff: [], depth: 0, limitMs: null });
+  const call = callAgent(unit, action, { ...context, nodesOff: [], depth: 0, limitMs: null });
   const { orders, verdict } = walkCall(call, reports);
   const words = orders.map((order) => {
     if (order.startsWith("pause")) return "pause";
@@ -56,7 +56,7 @@ test("start: permit, start, and wait until it is active", async (t) => {
 });
 
 test("the drop-in turns restarts off, asserts the permit, and marks the processes", async (t) => {
-  const call = callAgent(unit, "start", { ...place, nodesOff: [], depth: 0, limitMs: null });
+  const call = callAgent(unit, "start", { ...context, nodesOff: [], depth: 0, limitMs: null });
   const { value } = call.next();
   if (!("type" in value) || value.type !== "run-process") throw new Error("no process");
   t.equal(value.argv[4], "/run/systemd/system/p.service.d");
@@ -139,7 +139,13 @@ test("status by the unit's state", async (t) => {
 
 test("PATIENCE1: systemctl that there was no room for has said nothing", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EMFILE" };
-  const patient = { ...place, patience: "lasting", nodesOff: [], depth: 0, limitMs: null } as const;
+  const patient = {
+    ...context,
+    patience: "lasting",
+    nodesOff: [],
+    depth: 0,
+    limitMs: null,
+  } as const;
   const stop = callAgent(unit, "stop", patient);
   const asked = [noRoom, done, good, noRoom, done, state("inactive"), good];
   const { orders, verdict: stopped } = walkCall(stop, asked);

@@ -315,7 +315,7 @@ const cleanUpMutants: readonly Mutant[] = [
   mutant("outage", "what is still being cleaned up is free for the others", [
     {
       file: "services/local/clean-up.js",
-      find: "(place.job === null && !this.#waiting.includes(place))",
+      find: "(slot.job === null && !this.#waiting.includes(slot))",
       replace: "true",
     },
   ]),

@@ -22,7 +22,7 @@ import {
 import { heldAddress } from "../tree/held-resources.ts";
 import { lastLimitMs } from "../tree/status-checks.ts";
 import { knownOff, trackingMarks } from "./agent-marks.ts";
-import type { AgentAction, CallPlace } from "./call-place.ts";
+import type { AgentAction, CallContext } from "./call-context.ts";
 import { callExternal } from "./external-agent.ts";
 import { callScript } from "./script-agent.ts";
 import { callUnit } from "./systemd-agent.ts";
@@ -30,10 +30,10 @@ import { callUnit } from "./systemd-agent.ts";
 export function* callAgent(
   resource: ResourceConf,
   action: AgentAction,
-  place: CallPlace,
+  context: CallContext,
 ): AgentCall {
   const { agent } = resource;
-  if (agent !== undefined) return yield* callForeign(resource, { agent, action, place });
+  if (agent !== undefined) return yield* callForeign(resource, { agent, action, context });
   const attributes = new Map(resource.attributes);
   if (resource.type === "service") return yield* callService(attributes, action);
   if (action === "recover" || action === "reconfig") return { code: 0, text: "" };
@@ -41,18 +41,18 @@ export function* callAgent(
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} was accepted without an address`);
     if (action === "start") return yield* startAddress(ip);
-    if (action === "stop") return yield* stopAddress(ip, place.patience);
-    return yield* checkAddress(ip, place.depth);
+    if (action === "stop") return yield* stopAddress(ip, context.patience);
+    return yield* checkAddress(ip, context.depth);
   }
-  const last = { name: action, depth: place.depth, leastMs: scriptLimitMs };
+  const last = { name: action, depth: context.depth, leastMs: scriptLimitMs };
   invariant(resource.type === "script", `resource type ${resource.type} was accepted`);
   return yield* callScript({
     file: attributes.get("file") ?? "",
     action,
-    environment: agentEnvironment(resource, place),
+    environment: agentEnvironment(resource, context),
     parameters: resource.attributes,
-    timeoutMs: place.limitMs ?? lastLimitMs(resource, last),
-    place,
+    timeoutMs: context.limitMs ?? lastLimitMs(resource, last),
+    context,
   });
 }
 
@@ -79,7 +79,7 @@ function* callForeign(
   call: {
     readonly agent: AgentConf;
     readonly action: AgentAction;
-    readonly place: CallPlace;
+    readonly context: CallContext;
   },
 ): AgentCall {
   const { runs } = call.agent;
@@ -117,7 +117,7 @@ function* addressProblem(
 
 function agentEnvironment(
   resource: ResourceConf,
-  place: CallPlace,
+  context: CallContext,
 ): readonly (readonly [string, string])[] {
   const parameters = resource.attributes
     .filter(([name]) => !name.startsWith("__"))
@@ -131,11 +131,11 @@ function agentEnvironment(
     ["OCF_ROOT", "/usr/share/cluster"],
     ["OCF_RA_VERSION_MAJOR", "1"],
     ["OCF_RA_VERSION_MINOR", "0"],
-    ["OCF_CHECK_LEVEL", String(place.depth)],
-    ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
+    ["OCF_CHECK_LEVEL", String(context.depth)],
+    ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(context.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "0"],
     ["SYSTEMCTL_SKIP_REDIRECT", "1"],
-    ...knownOff(place),
-    ...trackingMarks(place),
+    ...knownOff(context),
+    ...trackingMarks(context),
   ];
 }

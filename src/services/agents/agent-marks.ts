@@ -11,17 +11,17 @@ export function resourceMark({ type, key }: ResourceConf): string {
   return `${type}:${key}`;
 }
 
-export function trackingMarks(place: {
+export function trackingMarks(context: {
   readonly service: ServiceName;
   readonly resource: string;
   readonly nodeName: NodeName;
   readonly trackingToken: string;
 }): readonly (readonly [string, string])[] {
   return [
-    ["CLUSTERD_SERVICE", place.service],
-    ["CLUSTERD_RESOURCE", place.resource],
-    ["CLUSTERD_NODE", place.nodeName],
-    ["CLUSTERD_TRACK", place.trackingToken],
+    ["CLUSTERD_SERVICE", context.service],
+    ["CLUSTERD_RESOURCE", context.resource],
+    ["CLUSTERD_NODE", context.nodeName],
+    ["CLUSTERD_TRACK", context.trackingToken],
   ];
 }
 
@@ -29,8 +29,8 @@ export function trackingMarks(place: {
  * For agents that must know whether somebody who does not answer may be alive: a node that is not
  * named here may be.
  */
-export function knownOff(place: {
+export function knownOff(context: {
   readonly nodesOff: readonly NodeName[];
 }): readonly (readonly [string, string])[] {
-  return place.nodesOff.length === 0 ? [] : [["CLUSTERD_NODES_OFF", place.nodesOff.join(" ")]];
+  return context.nodesOff.length === 0 ? [] : [["CLUSTERD_NODES_OFF", context.nodesOff.join(" ")]];
 }

@@ -17,7 +17,7 @@ import { type Ms, ms } from "../../model/time.ts";
 import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "../tree/status-checks.ts";
 import { knownOff, trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
-import type { AgentAction, CallPlace } from "./call-place.ts";
+import type { AgentAction, CallContext } from "./call-context.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
 
 export type ExternalRun = AgentRun & { readonly dialect: "rgmanager" | "ocf" };
@@ -26,7 +26,7 @@ export type ExternalCall = {
   readonly agent: AgentConf;
   readonly runs: ExternalRun;
   readonly action: AgentAction;
-  readonly place: CallPlace;
+  readonly context: CallContext;
 };
 
 /** Where time-outs are only hints: long after every sensible one, but not never. */
@@ -54,15 +54,15 @@ const codeWords: readonly string[] = [
 const elementAttributes: readonly string[] = ["name", "agent", "allow_promotable"];
 
 export function* callExternal(resource: ResourceConf, call: ExternalCall): AgentCall {
-  const { agent, runs, action, place } = call;
+  const { agent, runs, action, context } = call;
   // What an agent does not list is nothing to do.
   if (!agent.actions.some(({ name }) => name === action)) return { code: 0, text: "" };
   const leastMs = action === "status" ? lastCheckLimitMs : lastActionLimitMs;
   const limitMs =
-    place.limitMs ?? lastLimitMs(resource, { name: action, depth: place.depth, leastMs });
+    context.limitMs ?? lastLimitMs(resource, { name: action, depth: context.depth, leastMs });
   const what = `${action} on ${resource.type} "${resource.key}"`;
   const order = runOrder(resource, { ...call, limitMs });
-  const report = yield* performPatiently(order, { patience: place.patience, what });
+  const report = yield* performPatiently(order, { patience: context.patience, what });
   switch (report.type) {
     case "exited":
       if (isGood(runs, action, report.code)) return { code: 0, text: "" };
@@ -70,9 +70,9 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
     case "signalled":
       return quoted(`${what} was killed by ${report.signal}`, printable(resource, report.output));
     case "timed-out": {
-      if (action === "stop" && place.overdue === "ended-here") {
+      if (action === "stop" && context.overdue === "ended-here") {
         const status = runOrder(resource, { ...call, action: "status", limitMs });
-        const scope = { service: place.service, resource: place.resource };
+        const scope = { service: context.service, resource: context.resource };
         const offCode = notRunning;
         return yield* endOverdueStop({ what, ...scope, stop: order, status, offCode });
       }
@@ -130,7 +130,7 @@ function environmentOf(
   resource: ResourceConf,
   call: ExternalCall & { readonly limitMs: Ms },
 ): Variables {
-  const { runs, place } = call;
+  const { runs, context } = call;
   const variables =
     runs.dialect === "ocf"
       ? ocfVariables(resource, runs, call)
@@ -138,18 +138,18 @@ function environmentOf(
   return [
     ["PATH", searchPath],
     ...variables,
-    ["OCF_CHECK_LEVEL", String(place.depth)],
-    ...knownOff(place),
-    ...trackingMarks(place),
+    ["OCF_CHECK_LEVEL", String(context.depth)],
+    ...knownOff(context),
+    ...trackingMarks(context),
   ];
 }
 
 function rgmanagerVariables(
   resource: ResourceConf,
   runs: ExternalRun & { readonly dialect: "rgmanager" },
-  { action, place }: ExternalCall,
+  { action, context }: ExternalCall,
 ): Variables {
-  const hintMs = timeoutOf(resource, action, place.depth) ?? 0;
+  const hintMs = timeoutOf(resource, action, context.depth) ?? 0;
   // The original says 0 where the time-out is a limit.
   const timeout = resource.enforceTimeouts === true ? 0 : Math.ceil(hintMs / 1000);
   return [
@@ -161,7 +161,7 @@ function rgmanagerVariables(
     ["OCF_ROOT", runs.directory],
     ["OCF_RA_VERSION_MAJOR", "1"],
     ["OCF_RA_VERSION_MINOR", "0"],
-    ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(place.otherInstances)],
+    ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(context.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", String(timeout)],
   ];
 }
@@ -169,10 +169,10 @@ function rgmanagerVariables(
 function ocfVariables(
   resource: ResourceConf,
   runs: ExternalRun & { readonly dialect: "ocf" },
-  { action, place, limitMs }: ExternalCall & { readonly limitMs: Ms },
+  { action, context, limitMs }: ExternalCall & { readonly limitMs: Ms },
 ): Variables {
   // Without an interval a check counts as a probe, and is answered more kindly than it should.
-  const interval = action === "status" ? effectiveIntervalMs(resource, place.depth) : 0;
+  const interval = action === "status" ? effectiveIntervalMs(resource, context.depth) : 0;
   return [
     ...resource.attributes
       .filter(([name]) => !name.startsWith("__") && !elementAttributes.includes(name))
@@ -186,6 +186,6 @@ function ocfVariables(
     ["OCF_RESKEY_CRM_meta_timeout", String(limitMs)],
     ["OCF_RESKEY_CRM_meta_interval", String(interval)],
     ["OCF_RESKEY_CRM_meta_name", wordFor(runs, action)],
-    ["OCF_RESKEY_CRM_meta_on_node", place.nodeName],
+    ["OCF_RESKEY_CRM_meta_on_node", context.nodeName],
   ];
 }

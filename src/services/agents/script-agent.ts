@@ -10,7 +10,7 @@ import { notStarted, performPatiently } from "../../model/patient-order.ts";
 import type { Parameters } from "../../model/secrets.ts";
 import type { Ms } from "../../model/time.ts";
 import { printableOutput } from "./agent-output.ts";
-import type { CallPlace } from "./call-place.ts";
+import type { CallContext } from "./call-context.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
 
 export type ScriptCall = {
@@ -20,7 +20,7 @@ export type ScriptCall = {
   /** What must not be repeated of its output is in here. */
   readonly parameters: Parameters;
   readonly timeoutMs: Ms;
-  readonly place: Pick<CallPlace, "service" | "resource" | "patience" | "overdue">;
+  readonly context: Pick<CallContext, "service" | "resource" | "patience" | "overdue">;
 };
 
 const statusWords: ReadonlyMap<number, string> = new Map([
@@ -38,7 +38,7 @@ const notRunning = 3;
 
 /** Exit 0 is success, a missing file 5, anything else 1. */
 export function* callScript(call: ScriptCall): AgentCall {
-  const { service, resource, patience, overdue } = call.place;
+  const { service, resource, patience, overdue } = call.context;
   const what = `${call.action} of ${call.file}`;
   const order = runOrder(call, call.action);
   const report = yield* performPatiently(order, { patience, what });

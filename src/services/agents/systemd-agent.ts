@@ -16,9 +16,9 @@ import { searchPath } from "../../model/search-path.ts";
 import { ms } from "../../model/time.ts";
 import { trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
-import type { AgentAction, CallPlace } from "./call-place.ts";
+import type { AgentAction, CallContext } from "./call-context.ts";
 
-type Unit = { readonly unit: string; readonly place: CallPlace };
+type Unit = { readonly unit: string; readonly context: CallContext };
 
 const pollMs = ms(500);
 const pollsMax = 240;
@@ -46,9 +46,9 @@ const withdrawScript =
 
 export function* callUnit(
   unit: string,
-  call: { readonly action: AgentAction; readonly place: CallPlace },
+  call: { readonly action: AgentAction; readonly context: CallContext },
 ): AgentCall {
-  const target = { unit, place: call.place };
+  const target = { unit, context: call.context };
   if (call.action === "start") return yield* startUnit(target);
   if (call.action === "stop") return yield* stopUnit(target);
   return call.action === "status" ? yield* checkUnit(target) : { code: 0, text: "" };
@@ -147,7 +147,7 @@ function* stateOf(target: Unit): Generator<AgentOrder, UnitState, AgentReport> {
 }
 
 function* run(
-  { place }: Unit,
+  { context }: Unit,
   argv: readonly [string, ...string[]],
   looks?: "looks",
 ): Generator<AgentOrder, AgentReport, AgentReport> {
@@ -159,13 +159,13 @@ function* run(
       ["LC_ALL", "C"],
       ["SYSTEMD_PAGER", ""],
       ["SYSTEMD_COLORS", "0"],
-      ...trackingMarks(place),
+      ...trackingMarks(context),
     ],
-    timeoutMs: place.limitMs ?? defaultLimitMs,
+    timeoutMs: context.limitMs ?? defaultLimitMs,
     ...(looks === undefined ? {} : { looks: true }),
   };
   const what = `${argv.slice(1, 4).join(" ")}`;
-  return yield* performPatiently(order, { patience: place.patience, what });
+  return yield* performPatiently(order, { patience: context.patience, what });
 }
 
 /** Found in PATH, as an administrator's own would be. */
@@ -178,16 +178,16 @@ function dropInDirectory(unit: string): string {
 }
 
 /** UNIT1, UNIT2. The service's name may hold blanks and what systemd would take for specifiers. */
-function dropIn({ unit, place }: Unit): string {
+function dropIn({ unit, context }: Unit): string {
   const permit = `${dropInDirectory(unit)}/50-clusterd.permit`;
   const lines = [
     "# Written by clusterd while its service runs here.",
-    ...trackingMarks(place).map(([name, value]) => `# ${name}=${value}`),
+    ...trackingMarks(context).map(([name, value]) => `# ${name}=${value}`),
     "[Unit]",
     `AssertPathExists=${permit.replaceAll("%", "%%")}`,
   ];
   if (unit.endsWith(".service")) {
-    const marks = trackingMarks(place).map(([name, value]) => `"${name}=${escaped(value)}"`);
+    const marks = trackingMarks(context).map(([name, value]) => `"${name}=${escaped(value)}"`);
     lines.push("[Service]", "Restart=no", `Environment=${marks.join(" ")}`);
   }
   return `${lines.join("\n")}\n`;

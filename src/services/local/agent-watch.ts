@@ -5,7 +5,7 @@
  */
 import type { AgentOrder } from "../../model/agent-orders.ts";
 import type { ServiceName } from "../../model/ids.ts";
-import type { Place } from "./service-slots.ts";
+import type { ServiceSlot } from "./service-slots.ts";
 
 export type OverdueWork = {
   readonly service: ServiceName;
@@ -29,30 +29,34 @@ export class AgentWatch {
   #untried = 0;
   readonly #saidMs = new Map<string, number>();
 
-  report(busy: Iterable<Place>, nowMs: number): AgentCounts & { readonly overdue: Overdue } {
-    const overdue = [...busy].flatMap((place) => overdueWork(place, nowMs) ?? []);
+  report(busy: Iterable<ServiceSlot>, nowMs: number): AgentCounts & { readonly overdue: Overdue } {
+    const overdue = [...busy].flatMap((slot) => overdueWork(slot, nowMs) ?? []);
     return { overdue, overdueChecks: this.#overdueChecks, untried: this.#untried };
   }
 
   /** What is to be said of those that take too long, not more than every half minute of one. */
-  newlyOverdue(busy: Iterable<Place>, nowMs: number): readonly string[] {
-    return [...busy].flatMap((place) => {
-      const work = overdueWork(place, nowMs);
+  newlyOverdue(busy: Iterable<ServiceSlot>, nowMs: number): readonly string[] {
+    return [...busy].flatMap((slot) => {
+      const work = overdueWork(slot, nowMs);
       if (work === null) return [];
       return this.#atTimes(`overdue ${work.service}`, `${work.service}: ${work.text}`, nowMs);
     });
   }
 
-  /** Before the job of the place is over. */
-  ended(place: Place, nowMs: number): void {
-    if (place.job?.check != null && overdueWork(place, nowMs) !== null) this.#overdueChecks += 1;
+  /** Before the job of the slot is over. */
+  ended(slot: ServiceSlot, nowMs: number): void {
+    if (slot.job?.check != null && overdueWork(slot, nowMs) !== null) this.#overdueChecks += 1;
   }
 
   /**
    * What is to be said of a pause: it is for want of room, or something does not go away. That a
    * check waits for room says nothing of the stop that comes after it: that is told by itself.
    */
-  pausing({ worker, job }: Place, { why, waitsFor }: Pause, nowMs: number): readonly string[] {
+  pausing(
+    { worker, job }: ServiceSlot,
+    { why, waitsFor }: Pause,
+    nowMs: number,
+  ): readonly string[] {
     const service = worker.conf.name;
     if (waitsFor !== undefined) {
       const text = `${service}: not off yet, trying on: ${waitsFor}`;
@@ -75,7 +79,7 @@ type Overdue = readonly OverdueWork[];
 type Pause = Extract<AgentOrder, { readonly type: "pause" }>;
 
 /** A check that runs for longer than its interval, or a start or stop for half a minute. */
-function overdueWork({ worker, job }: Place, nowMs: number): OverdueWork | null {
+function overdueWork({ worker, job }: ServiceSlot, nowMs: number): OverdueWork | null {
   if (job === null || job.order === null || job.order.type === "pause") return null;
   const service = worker.conf.name;
   const what = wordsOf(job.order);

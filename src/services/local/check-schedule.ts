@@ -2,9 +2,9 @@
  * Which service on this node is checked next: those whose interval is over, and those that an event
  * may have hurt. Begins and ends nothing itself. Source: rgmanager's `status_child_max`.
  * CHECK4  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
- * CHECK1  An event does not wait for what is only due: it has as many places again, for itself
+ * CHECK1  An event does not wait for what is only due: it has as many slots again, for itself
  *     alone.
- * CHECK2  A check that has run for ten seconds gives its place up. It waits for something, so it
+ * CHECK2  A check that has run for ten seconds gives its slot up. It waits for something, so it
  *     costs nothing, and the others must not wait with it. As many may begin every ten seconds, and
  *     each ends by its limit: there is a bound to those that hang.
  * CHECK3  A check that began before an event may have looked too early, or hang with what has
@@ -13,7 +13,7 @@
  */
 import type { ServiceName } from "../../model/ids.ts";
 import { type CheckCause, CheckQueue } from "./check-queue.ts";
-import type { Place, ServiceSlots } from "./service-slots.ts";
+import type { ServiceSlot, ServiceSlots } from "./service-slots.ts";
 
 const hungMs = 10_000;
 
@@ -21,13 +21,13 @@ const hungMs = 10_000;
 const othersAgainMs = 5000;
 
 export class CheckSchedule {
-  readonly #places: ServiceSlots;
+  readonly #slots: ServiceSlots;
   readonly #queue = new CheckQueue();
   #frozen: readonly ServiceName[] = [];
   #othersMs = Number.NEGATIVE_INFINITY;
 
-  constructor(places: ServiceSlots) {
-    this.#places = places;
+  constructor(slots: ServiceSlots) {
+    this.#slots = slots;
   }
 
   /** Everything is to stop. */
@@ -38,7 +38,7 @@ export class CheckSchedule {
   /** The scan period is over. */
   poll(frozen: readonly ServiceName[]): void {
     this.#frozen = frozen;
-    for (const [name, { startOp }] of this.#places.named()) {
+    for (const [name, { startOp }] of this.#slots.named()) {
       if (startOp !== null) this.#queue.ask(name, "due");
     }
   }
@@ -47,7 +47,7 @@ export class CheckSchedule {
   happened(
     service: ServiceName | null,
     now: { readonly nowMs: number; readonly frozen: readonly ServiceName[] },
-  ): readonly Place[] {
+  ): readonly ServiceSlot[] {
     this.#frozen = now.frozen;
     if (service === null) return this.checkOthers(null);
     const own = this.#checkAtOnce(service, "ended");
@@ -57,49 +57,49 @@ export class CheckSchedule {
   }
 
   /** What has hurt one service may have hurt others, or they lived on it; see `happened`. */
-  checkOthers(except: ServiceName | null): readonly Place[] {
-    return [...this.#places.named()].flatMap(([name, { startOp, ill }]) =>
-      startOp === null || ill || name === except ? [] : this.#checkAtOnce(name, "event"),
+  checkOthers(except: ServiceName | null): readonly ServiceSlot[] {
+    return [...this.#slots.named()].flatMap(([name, { startOp, checkFailed }]) =>
+      startOp === null || checkFailed || name === except ? [] : this.#checkAtOnce(name, "event"),
     );
   }
 
   /** Whatever was found before is looked at anew; see `happened`. */
-  recheck(service: ServiceName): readonly Place[] {
+  recheck(service: ServiceName): readonly ServiceSlot[] {
     return this.#checkAtOnce(service, "event");
   }
 
   /** Returns the service when its check that is under way is to be cancelled (CHECK3). */
-  #checkAtOnce(name: ServiceName, cause: "event" | "ended"): readonly Place[] {
-    const place = this.#places.get(name);
-    if (place === undefined || this.#frozen.includes(name)) return [];
-    const running = place.job?.check ?? null;
+  #checkAtOnce(name: ServiceName, cause: "event" | "ended"): readonly ServiceSlot[] {
+    const slot = this.#slots.get(name);
+    if (slot === undefined || this.#frozen.includes(name)) return [];
+    const running = slot.job?.check ?? null;
     if (running === "ended" || running === cause) {
-      if (place.again !== "ended") place.again = cause;
+      if (slot.recheck !== "ended") slot.recheck = cause;
       return [];
     }
     this.#queue.ask(name, cause);
-    return running === null ? [] : [place];
+    return running === null ? [] : [slot];
   }
 
   /** Those whose checks may begin; the caller begins each before it asks for the next one. */
-  *inTurn(statusChildMax: number, nowMs: number): Iterable<readonly [Place, CheckCause]> {
+  *inTurn(statusChildMax: number, nowMs: number): Iterable<readonly [ServiceSlot, CheckCause]> {
     for (const cause of ["ended", "event", "due"] as const) {
       for (const name of this.#queue.asked(cause)) {
         if (this.#running(cause, nowMs) >= statusChildMax) break;
-        const place = this.#places.get(name);
+        const slot = this.#slots.get(name);
         // What has happened meanwhile is looked at when the repair has ended.
-        if (place?.job?.kind === "repair" && cause !== "due") continue;
+        if (slot?.job?.kind === "repair" && cause !== "due") continue;
         this.#queue.drop(name);
-        const checkable = place !== undefined && place.startOp !== null && place.job === null;
-        if (checkable && !this.#frozen.includes(name)) yield [place, cause];
+        const checkable = slot !== undefined && slot.startOp !== null && slot.job === null;
+        if (checkable && !this.#frozen.includes(name)) yield [slot, cause];
       }
     }
   }
 
-  /** How many places of its kind are taken (CHECK1, CHECK2). */
+  /** How many slots of its kind are taken (CHECK1, CHECK2). */
   #running(cause: CheckCause, nowMs: number): number {
     let running = 0;
-    for (const { job } of this.#places.busyPlaces()) {
+    for (const { job } of this.#slots.busySlots()) {
       if (job?.check == null || nowMs - job.beganMs >= hungMs) continue;
       if ((job.check === "due") === (cause === "due")) running += 1;
     }

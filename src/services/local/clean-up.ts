@@ -18,7 +18,7 @@
 import type { ServiceConf } from "../../model/conf.ts";
 import { outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
-import type { Place } from "./service-slots.ts";
+import type { ServiceSlot } from "./service-slots.ts";
 
 export type CleanUpKind = "clean-up" | "stand-down" | "kill";
 
@@ -28,9 +28,9 @@ const atOnce = 16;
 export class CleanUp {
   #state: "dirty" | "cleaning" | "clean" = "dirty";
   /** Those whose turn has not come (L6). */
-  #waiting: Place[] = [];
+  #waiting: ServiceSlot[] = [];
   /** Verified before their stop (L8). */
-  #off: ReadonlySet<Place> = new Set();
+  #off: ReadonlySet<ServiceSlot> = new Set();
 
   /** Nobody has looked yet. */
   get dirty(): boolean {
@@ -47,19 +47,19 @@ export class CleanUp {
   }
 
   /** While others are not gone yet: whether it is verified that nothing is left of this one. */
-  hasEnded(place: Place): boolean {
-    if (this.#state !== "cleaning" || place.kept) return false;
-    return this.#off.has(place) || (place.job === null && !this.#waiting.includes(place));
+  hasEnded(slot: ServiceSlot): boolean {
+    if (this.#state !== "cleaning" || slot.kept) return false;
+    return this.#off.has(slot) || (slot.job === null && !this.#waiting.includes(slot));
   }
 
   /** Returns those whose jobs end now; what goes on of them is `kept`. */
   begin(
     { how, nothingLeft }: { readonly how: CleanUpKind; readonly nothingLeft: boolean },
-    all: readonly Place[],
-  ): readonly Place[] {
+    all: readonly ServiceSlot[],
+  ): readonly ServiceSlot[] {
     this.#off = new Set(nothingLeft ? all.filter(({ worker }) => !holdsMore(worker.conf)) : []);
     const spares = how === "stand-down" && !this.dirty;
-    for (const place of all) place.kept = spares && goesOn(place);
+    for (const slot of all) slot.kept = spares && goesOn(slot);
     const touched = spares ? all.filter(isHere) : all;
     this.#state = "cleaning";
     this.#waiting = touched.filter(({ kept }) => !kept);
@@ -67,11 +67,11 @@ export class CleanUp {
   }
 
   /** Whose turn it is; one that ends at once does not end the whole, as long as others wait. */
-  *inTurn(how: CleanUpKind): Iterable<Place> {
+  *inTurn(how: CleanUpKind): Iterable<ServiceSlot> {
     for (let left = how === "kill" ? this.#waiting.length : atOnce; left > 0; left -= 1) {
-      const [place] = this.#waiting;
-      if (place === undefined) return;
-      yield place;
+      const [slot] = this.#waiting;
+      if (slot === undefined) return;
+      yield slot;
       this.#waiting.shift();
     }
   }
@@ -85,13 +85,13 @@ export class CleanUp {
 }
 
 /** L7. */
-function goesOn({ worker, startOp, job, next }: Place): boolean {
+function goesOn({ worker, startOp, job, next }: ServiceSlot): boolean {
   const { boundTo } = next ?? worker.conf;
   return boundTo !== null && startOp !== null && (job === null || job.kind === "status");
 }
 
-function isHere({ remains, job }: Place): boolean {
-  return remains || job !== null;
+function isHere({ mayRun, job }: ServiceSlot): boolean {
+  return mayRun || job !== null;
 }
 
 function holdsMore({ tree }: ServiceConf): boolean {

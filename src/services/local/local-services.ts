@@ -20,11 +20,11 @@ import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput, OperationOutcome } from "./local-events.ts";
 import { type BegunJob, type JobStep, LocalJobs } from "./local-jobs.ts";
 import { callOf, refusedRun } from "./operation-calls.ts";
-import { type Job, type Place, ServiceSlots } from "./service-slots.ts";
+import { type Job, type ServiceSlot, ServiceSlots } from "./service-slots.ts";
 
 export class LocalServices {
   #conf: ClusterConf;
-  readonly #places: ServiceSlots;
+  readonly #slots: ServiceSlots;
   #next: ClusterConf | null = null;
   /** Comes into force when the clean-up has ended (L4). */
   #deferred: ClusterConf | null = null;
@@ -39,10 +39,10 @@ export class LocalServices {
     identity: { readonly nodeName: NodeName; readonly trackingToken: string },
   ) {
     this.#conf = conf;
-    this.#places = new ServiceSlots(identity);
-    this.#checks = new CheckSchedule(this.#places);
-    this.#jobs = new LocalJobs(this.#places);
-    for (const service of conf.services.services) this.#places.add(service);
+    this.#slots = new ServiceSlots(identity);
+    this.#checks = new CheckSchedule(this.#slots);
+    this.#jobs = new LocalJobs(this.#slots);
+    for (const service of conf.services.services) this.#slots.add(service);
   }
 
   /** Everything that had to be stopped is verified to be gone. */
@@ -52,28 +52,28 @@ export class LocalServices {
 
   /** Whether anything may be here of a service that another node could run, or that holds more. */
   get mayFloat(): boolean {
-    return this.#cleanUp.dirty || this.#deferred !== null || this.#places.floats;
+    return this.#cleanUp.dirty || this.#deferred !== null || this.#slots.floats;
   }
 
   /** What goes on without quorum. */
   get kept(): readonly ServiceName[] {
-    return [...this.#places.named()].filter(([, { kept }]) => kept).map(([name]) => name);
+    return [...this.#slots.named()].filter(([, { kept }]) => kept).map(([name]) => name);
   }
 
   /** Whether anything may be running here; false only when it is verified that nothing is. */
   get mayRun(): boolean {
-    return !this.#cleanUp.clean || this.#places.busy || this.#places.remain;
+    return !this.#cleanUp.clean || this.#slots.busy || this.#slots.anyMayRun;
   }
 
   /** While everything is cleaned up: of which services it is verified that nothing is left. */
   get cleanedUp(): readonly ServiceName[] {
-    const gone = [...this.#places.named()].filter(([, place]) => this.#cleanUp.hasEnded(place));
+    const gone = [...this.#slots.named()].filter(([, slot]) => this.#cleanUp.hasEnded(slot));
     return gone.map(([name]) => name);
   }
 
   /** Whether this new service is being stopped for the first time (L5). */
   initialises(name: ServiceName): boolean {
-    return this.#cleanUp.clean && this.#places.get(name)?.job?.kind === "clean";
+    return this.#cleanUp.clean && this.#slots.get(name)?.job?.kind === "clean";
   }
 
   /** What takes too long at the moment, and how often that was so. */
@@ -113,7 +113,7 @@ export class LocalServices {
         this.#onReconfigure(input.conf, input.clean);
         break;
       case "new-life":
-        for (const place of this.#places.all()) place.lastOp = 0;
+        for (const slot of this.#slots.all()) slot.lastOp = 0;
         this.#jobs.forgetAborts();
         break;
       case "clean-up":
@@ -135,66 +135,66 @@ export class LocalServices {
   }
 
   #onRun({ service: name, operation: op, off }: Extract<LocalInput, { type: "run" }>): void {
-    const place = this.#places.get(name);
-    if (place === undefined || op.id <= place.lastOp) return; // L1
-    place.lastOp = op.id;
+    const slot = this.#slots.get(name);
+    if (slot === undefined || op.id <= slot.lastOp) return; // L1
+    slot.lastOp = op.id;
     if (!this.#cleanUp.clean) return;
     // Only a check can be under way; it has no effect that would have to be waited for.
-    if (place.job !== null && place.job.kind !== "status") {
-      this.#out.push(...refusedRun(name, op, place.job.kind));
+    if (slot.job !== null && slot.job.kind !== "status") {
+      this.#out.push(...refusedRun(name, op, slot.job.kind));
       return;
     }
-    this.#cancel(place);
+    this.#cancel(slot);
     if (op.kind !== "repair") {
-      place.worker.endChecks();
-      place.startOp = null;
+      slot.worker.endChecks();
+      slot.startOp = null;
     }
-    place.again = null;
-    place.ill = false;
-    place.kept = false;
-    this.#places.setRemains(place, true);
-    place.worker.nodesOff = off;
+    slot.recheck = null;
+    slot.checkFailed = false;
+    slot.kept = false;
+    this.#slots.setMayRun(slot, true);
+    slot.worker.nodesOff = off;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
-    const call = callOf(place.worker, op, { nowMs: this.#nowMs, next });
-    this.#begin(place, { kind: op.kind, call, op, check: null });
+    const call = callOf(slot.worker, op, { nowMs: this.#nowMs, next });
+    this.#begin(slot, { kind: op.kind, call, op, check: null });
   }
 
-  #begin(place: Place, begun: BegunJob): void {
-    this.#follow(place, this.#jobs.begin(place, begun, this.#nowMs));
+  #begin(slot: ServiceSlot, begun: BegunJob): void {
+    this.#follow(slot, this.#jobs.begin(slot, begun, this.#nowMs));
   }
 
-  #follow(place: Place, step: JobStep): void {
+  #follow(slot: ServiceSlot, step: JobStep): void {
     if (step.type === "goes-on") {
       this.#out.push(...step.outputs);
       return;
     }
-    this.#finish(place, step.job, step.verdict);
-    this.#takeNext(place);
+    this.#finish(slot, step.job, step.verdict);
+    this.#takeNext(slot);
   }
 
   #onReport(action: number, report: AgentReport): void {
-    const place = this.#places.ofAction(action);
-    if (place?.job == null) return;
-    this.#follow(place, this.#jobs.resume(place, place.job, { report, nowMs: this.#nowMs }));
+    const slot = this.#slots.ofAction(action);
+    if (slot?.job == null) return;
+    this.#follow(slot, this.#jobs.resume(slot, slot.job, { report, nowMs: this.#nowMs }));
   }
 
-  #finish(place: Place, job: Job, verdict: AgentVerdict): void {
+  #finish(slot: ServiceSlot, job: Job, verdict: AgentVerdict): void {
     const outcome = verdict.code === 0 ? "ok" : "failed";
     switch (job.kind) {
       case "start":
       case "stop":
       case "repair":
         invariant(job.op !== null, `${job.kind} without an operation`);
-        this.#finishOperation(place, job.op, {
+        this.#finishOperation(slot, job.op, {
           outcome: verdict.declined === true ? "declined" : outcome,
           text: verdict.text,
         });
         return;
       case "status":
-        this.#finishCheck(place, { outcome, text: verdict.text });
+        this.#finishCheck(slot, { outcome, text: verdict.text });
         return;
       case "clean":
-        this.#places.setRemains(place, false);
+        this.#slots.setMayRun(slot, false);
         this.#finishInitialising();
         this.#finishCleaning();
         return;
@@ -211,87 +211,87 @@ export class LocalServices {
     }
     this.#adopt(conf);
     for (const name of clean) {
-      const place = this.#places.get(name);
-      invariant(place !== undefined, `${name} is new and not there`);
-      this.#begin(place, { kind: "clean", call: place.worker.cleanUp(), op: null, check: null });
+      const slot = this.#slots.get(name);
+      invariant(slot !== undefined, `${name} is new and not there`);
+      this.#begin(slot, { kind: "clean", call: slot.worker.cleanUp(), op: null, check: null });
     }
     if (clean.length === 0) this.#finishInitialising();
   }
 
   #adopt(conf: ClusterConf): void {
-    const { changed, gone } = this.#places.adopt(this.#conf.services, conf.services);
+    const { changed, gone } = this.#slots.adopt(this.#conf.services, conf.services);
     this.#conf = conf;
-    for (const place of changed) {
-      if (place.job?.kind === "status") this.#cancel(place);
-      this.#takeNext(place);
+    for (const slot of changed) {
+      if (slot.job?.kind === "status") this.#cancel(slot);
+      this.#takeNext(slot);
     }
-    for (const place of gone) {
-      this.#cancel(place);
-      this.#places.setRemains(place, false);
-      place.worker.dismiss();
+    for (const slot of gone) {
+      this.#cancel(slot);
+      this.#slots.setMayRun(slot, false);
+      slot.worker.dismiss();
     }
   }
 
   /** Not before its job has ended, which walks the old tree. */
-  #takeNext(place: Place): void {
-    if (place.next === null || place.job !== null) return;
+  #takeNext(slot: ServiceSlot): void {
+    if (slot.next === null || slot.job !== null) return;
     const { statusPollIntervalMs } = this.#conf.services;
-    place.worker.reconfigure(place.next, { nowMs: this.#nowMs, statusPollIntervalMs });
-    place.next = null;
-    this.#places.recount(place);
+    slot.worker.reconfigure(slot.next, { nowMs: this.#nowMs, statusPollIntervalMs });
+    slot.next = null;
+    this.#slots.recount(slot);
   }
 
   /** L5: what is new has been stopped once, unless some of it still is being stopped. */
   #finishInitialising(): void {
     if (!this.#cleanUp.clean) return;
-    for (const { job } of this.#places.busyPlaces()) if (job?.kind === "clean") return;
+    for (const { job } of this.#slots.busySlots()) if (job?.kind === "clean") return;
     this.#out.push({ type: "initialised", version: this.#conf.version });
   }
 
   #finishOperation(
-    place: Place,
+    slot: ServiceSlot,
     op: Operation,
     end: { readonly outcome: OperationOutcome; readonly text: string },
   ): void {
-    const { worker } = place;
-    if (op.kind === "start" && end.outcome === "ok") place.startOp = op.id;
-    if (place.startOp !== null) {
+    const { worker } = slot;
+    if (op.kind === "start" && end.outcome === "ok") slot.startOp = op.id;
+    if (slot.startOp !== null) {
       worker.beginChecks(this.#nowMs, this.#conf.services.statusPollIntervalMs);
     }
     if (op.kind === "stop" && end.outcome === "ok") {
-      this.#places.setRemains(place, false);
-      if (end.text !== "") this.#warn(place, end.text);
+      this.#slots.setMayRun(slot, false);
+      if (end.text !== "") this.#warn(slot, end.text);
     }
     this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 
   #finishCheck(
-    place: Place,
+    slot: ServiceSlot,
     { outcome, text }: { readonly outcome: "ok" | "failed"; readonly text: string },
   ): void {
-    const { worker, startOp } = place;
+    const { worker, startOp } = slot;
     const { name: service } = worker.conf;
     if (outcome === "failed" || worker.wantsRepair) {
       if (startOp === null) return;
-      if (place.kept) {
+      if (slot.kept) {
         // Nothing is done about it now; once is enough to say so.
-        if (!place.ill) this.#warn(place, `its check has failed without quorum: ${text}`);
-        place.ill = true;
+        if (!slot.checkFailed) this.#warn(slot, `its check has failed without quorum: ${text}`);
+        slot.checkFailed = true;
         return;
       }
       const type = outcome === "failed" ? "status-failed" : "part-failed";
       this.#out.push({ type, service, startOp, text });
-      place.ill = true;
+      slot.checkFailed = true;
       for (const other of this.#checks.checkOthers(service)) this.#cancel(other);
       return;
     }
-    if (text !== "") this.#warn(place, `tolerated: ${text}`);
-    place.ill = false;
-    this.#checkAgain(place);
+    if (text !== "") this.#warn(slot, `tolerated: ${text}`);
+    slot.checkFailed = false;
+    this.#checkAgain(slot);
   }
 
-  #warn(place: Place, text: string): void {
-    this.#say(`${place.worker.conf.name}: ${text}`);
+  #warn(slot: ServiceSlot, text: string): void {
+    this.#say(`${slot.worker.conf.name}: ${text}`);
   }
 
   #say(text: string): void {
@@ -300,11 +300,11 @@ export class LocalServices {
 
   #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {
     // The processes of a service that is not started end for no bad reason.
-    if (service !== null && (this.#places.get(service)?.startOp ?? null) === null) return;
+    if (service !== null && (this.#slots.get(service)?.startOp ?? null) === null) return;
     if (!this.#cleanUp.clean) return;
     this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
     const stale = this.#checks.happened(service, { nowMs: this.#nowMs, frozen });
-    for (const place of stale) this.#cancel(place);
+    for (const slot of stale) this.#cancel(slot);
   }
 
   #onPoll(frozen: readonly ServiceName[]): void {
@@ -314,56 +314,56 @@ export class LocalServices {
 
   #checkNext(): void {
     const { statusChildMax } = this.#conf.services;
-    for (const [place, cause] of this.#checks.inTurn(statusChildMax, this.#nowMs)) {
-      this.#check(place, cause);
+    for (const [slot, cause] of this.#checks.inTurn(statusChildMax, this.#nowMs)) {
+      this.#check(slot, cause);
     }
   }
 
-  #check(place: Place, cause: CheckCause): void {
-    const call = place.worker.check(this.#nowMs, cause);
-    if (call !== null) this.#begin(place, { kind: "status", call, op: null, check: cause });
+  #check(slot: ServiceSlot, cause: CheckCause): void {
+    const call = slot.worker.check(this.#nowMs, cause);
+    if (call !== null) this.#begin(slot, { kind: "status", call, op: null, check: cause });
   }
 
-  #checkAgain(place: Place): void {
-    const { again } = place;
-    place.again = null;
-    if (again !== null && place.startOp !== null) this.#check(place, again);
+  #checkAgain(slot: ServiceSlot): void {
+    const { recheck } = slot;
+    slot.recheck = null;
+    if (recheck !== null && slot.startOp !== null) this.#check(slot, recheck);
   }
 
   /** The table has it as started; what its checks have found meanwhile is looked at anew. */
   #adoptKept(name: ServiceName, startOp: number): void {
-    const place = this.#places.get(name);
-    if (place === undefined || !place.kept) return;
-    place.kept = false;
-    place.ill = false;
-    place.startOp = startOp;
-    place.lastOp = Math.max(place.lastOp, startOp);
+    const slot = this.#slots.get(name);
+    if (slot === undefined || !slot.kept) return;
+    slot.kept = false;
+    slot.checkFailed = false;
+    slot.startOp = startOp;
+    slot.lastOp = Math.max(slot.lastOp, startOp);
     for (const other of this.#checks.recheck(name)) this.#cancel(other);
   }
 
   #cleanAll(how: CleanUpKind, nothingLeft = false): void {
-    const touched = this.#cleanUp.begin({ how, nothingLeft }, [...this.#places.all()]);
+    const touched = this.#cleanUp.begin({ how, nothingLeft }, [...this.#slots.all()]);
     this.#checks.clear();
-    for (const place of touched) {
-      this.#cancel(place);
-      if (place.kept) continue;
-      place.worker.endChecks();
-      place.startOp = null;
-      this.#places.setRemains(place, true);
+    for (const slot of touched) {
+      this.#cancel(slot);
+      if (slot.kept) continue;
+      slot.worker.endChecks();
+      slot.startOp = null;
+      this.#slots.setMayRun(slot, true);
     }
     this.#cleanMore(how);
   }
 
   #cleanMore(how: CleanUpKind): void {
-    for (const place of this.#cleanUp.inTurn(how)) {
-      const call = how === "kill" ? place.worker.kill() : place.worker.cleanUp();
-      this.#begin(place, { kind: "clean", call, op: null, check: null });
+    for (const slot of this.#cleanUp.inTurn(how)) {
+      const call = how === "kill" ? slot.worker.kill() : slot.worker.cleanUp();
+      this.#begin(slot, { kind: "clean", call, op: null, check: null });
     }
     this.#finishCleaning();
   }
 
   #finishCleaning(): void {
-    if (!this.#cleanUp.finish(this.#places.busy)) return;
+    if (!this.#cleanUp.finish(this.#slots.busy)) return;
     if (this.#deferred === null) {
       this.#out.push({ type: "clean" });
       return;
@@ -373,9 +373,9 @@ export class LocalServices {
     this.#cleanAll("clean-up");
   }
 
-  #cancel(place: Place): void {
-    if (place.job === null) return;
-    this.#out.push(this.#jobs.cancel(place, place.job, this.#nowMs));
-    this.#takeNext(place);
+  #cancel(slot: ServiceSlot): void {
+    if (slot.job === null) return;
+    this.#out.push(this.#jobs.cancel(slot, slot.job, this.#nowMs));
+    this.#takeNext(slot);
   }
 }

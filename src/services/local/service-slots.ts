@@ -1,9 +1,9 @@
 /**
- * The places of the services on one node: what is being done with each, and whose the report of an
+ * The slots of the services on one node: what is being done with each, and whose the report of an
  * action is. Knows no rules; it answers without a walk through all services.
  * Tested in: test/services/local-services.test.ts
- * PLACES1  After `setJob` and `setRemains` the place of an action, and the numbers of jobs and of
- *     floating services, agree with the places.
+ * PLACES1  After `setJob` and `setMayRun` the slot of an action, and the numbers of jobs and of
+ *     floating services, agree with the slots.
  */
 import type { AgentCall, AgentOrder } from "../../model/agent-orders.ts";
 import type { ServiceConf, ServicesConf } from "../../model/conf.ts";
@@ -27,24 +27,24 @@ export type Job = {
   readonly orderMs: number;
 };
 
-export type Place = {
+export type ServiceSlot = {
   readonly worker: ServiceWorker;
   /** Set by `setJob` only. */
   job: Job | null;
   startOp: number | null;
   /**
    * Begun and not verifiably stopped since: after a failed stop something may still run. Set by
-   * `setRemains` only.
+   * `setMayRun` only.
    */
-  remains: boolean;
+  mayRun: boolean;
   /** It goes on without quorum: nothing is done about it before the table has it again. */
   kept: boolean;
   /** Its definition from the time on when its job has ended. */
   next: ServiceConf | null;
   /** Something happened while a check was under way that may have looked too early; null: no. */
-  again: CheckCause | null;
+  recheck: CheckCause | null;
   /** Its last check has failed, and nothing was done about it yet. */
-  ill: boolean;
+  checkFailed: boolean;
   /** Starts of another service may have waited for the guard meanwhile. */
   lastOp: number;
 };
@@ -52,85 +52,85 @@ export type Place = {
 export class ServiceSlots {
   readonly #identity: { readonly nodeName: NodeName; readonly trackingToken: string };
   readonly #running = new RunningResources();
-  readonly #byAction = new Map<number, Place>();
+  readonly #byAction = new Map<number, ServiceSlot>();
   /** Of services that another node could run: those of which something may be here. */
-  readonly #floating = new Set<Place>();
-  #places = new Map<ServiceName, Place>();
+  readonly #floating = new Set<ServiceSlot>();
+  #slots = new Map<ServiceName, ServiceSlot>();
 
   constructor(identity: { readonly nodeName: NodeName; readonly trackingToken: string }) {
     this.#identity = identity;
   }
 
-  get(name: ServiceName): Place | undefined {
-    return this.#places.get(name);
+  get(name: ServiceName): ServiceSlot | undefined {
+    return this.#slots.get(name);
   }
 
-  all(): Iterable<Place> {
-    return this.#places.values();
+  all(): Iterable<ServiceSlot> {
+    return this.#slots.values();
   }
 
-  named(): Iterable<readonly [ServiceName, Place]> {
-    return this.#places;
+  named(): Iterable<readonly [ServiceName, ServiceSlot]> {
+    return this.#slots;
   }
 
-  add(conf: ServiceConf): Place {
-    const place = { ...this.#identity, service: conf.name };
-    const worker = new ServiceWorker(conf, place, this.#running);
-    const idle = { job: null, startOp: null, remains: false, kept: false, again: null };
-    const made = { worker, ...idle, ill: false, next: null, lastOp: 0 };
-    this.#places.set(conf.name, made);
+  add(conf: ServiceConf): ServiceSlot {
+    const slot = { ...this.#identity, service: conf.name };
+    const worker = new ServiceWorker(conf, slot, this.#running);
+    const idle = { job: null, startOp: null, mayRun: false, kept: false, recheck: null };
+    const made = { worker, ...idle, checkFailed: false, next: null, lastOp: 0 };
+    this.#slots.set(conf.name, made);
     return made;
   }
 
   /**
-   * Another configuration: services that are not in both, or were replaced, get new places, since
+   * Another configuration: services that are not in both, or were replaced, get new slots, since
    * nothing of them runs. Returns the others, with what is `next` for them, and what is gone.
    */
   adopt(
     old: ServicesConf,
     conf: ServicesConf,
-  ): { readonly changed: readonly Place[]; readonly gone: readonly Place[] } {
+  ): { readonly changed: readonly ServiceSlot[]; readonly gone: readonly ServiceSlot[] } {
     const deltas = compareServices(old, conf);
-    const before = this.#places;
-    const changed: Place[] = [];
-    this.#places = new Map();
+    const before = this.#slots;
+    const changed: ServiceSlot[] = [];
+    this.#slots = new Map();
     this.#floating.clear();
     for (const service of conf.services) {
-      const place = before.get(service.name);
+      const slot = before.get(service.name);
       const delta = deltas.get(service.name);
-      if (place === undefined || delta === "added" || delta === "replaced") {
+      if (slot === undefined || delta === "added" || delta === "replaced") {
         this.add(service);
         continue;
       }
-      place.next = service;
-      this.#places.set(service.name, place);
-      this.#count(place);
-      changed.push(place);
+      slot.next = service;
+      this.#slots.set(service.name, slot);
+      this.#count(slot);
+      changed.push(slot);
     }
-    const gone = [...before].filter(([name, place]) => this.#places.get(name) !== place);
-    return { changed, gone: gone.map(([, place]) => place) };
+    const gone = [...before].filter(([name, slot]) => this.#slots.get(name) !== slot);
+    return { changed, gone: gone.map(([, slot]) => slot) };
   }
 
   /** Whether something of the service may be on this machine. */
-  setRemains(place: Place, remains: boolean): void {
-    place.remains = remains;
-    this.#count(place);
+  setMayRun(slot: ServiceSlot, mayRun: boolean): void {
+    slot.mayRun = mayRun;
+    this.#count(slot);
   }
 
   /** Its definition has changed: it may float now, or be bound. */
-  recount(place: Place): void {
-    this.#count(place);
+  recount(slot: ServiceSlot): void {
+    this.#count(slot);
   }
 
-  setJob(place: Place, job: Job | null): void {
-    if (place.job !== null) this.#byAction.delete(place.job.action);
-    place.job = job;
-    this.#count(place);
-    if (job !== null) this.#byAction.set(job.action, place);
+  setJob(slot: ServiceSlot, job: Job | null): void {
+    if (slot.job !== null) this.#byAction.delete(slot.job.action);
+    slot.job = job;
+    this.#count(slot);
+    if (job !== null) this.#byAction.set(job.action, slot);
   }
 
   /** Whose job waits for the report of the action. */
-  ofAction(action: number): Place | undefined {
+  ofAction(action: number): ServiceSlot | undefined {
     return this.#byAction.get(action);
   }
 
@@ -140,13 +140,13 @@ export class ServiceSlots {
   }
 
   /** Whether anything may be here of any service. */
-  get remain(): boolean {
-    for (const { remains } of this.#places.values()) if (remains) return true;
+  get anyMayRun(): boolean {
+    for (const { mayRun } of this.#slots.values()) if (mayRun) return true;
     return false;
   }
 
   /** With a job. */
-  busyPlaces(): Iterable<Place> {
+  busySlots(): Iterable<ServiceSlot> {
     return this.#byAction.values();
   }
 
@@ -155,10 +155,10 @@ export class ServiceSlots {
     return this.#floating.size > 0;
   }
 
-  #count(place: Place): void {
-    const { next, worker } = place;
+  #count(slot: ServiceSlot): void {
+    const { next, worker } = slot;
     const floats = worker.conf.boundTo === null || (next !== null && next.boundTo === null);
-    if (floats && (place.remains || place.job !== null)) this.#floating.add(place);
-    else this.#floating.delete(place);
+    if (floats && (slot.mayRun || slot.job !== null)) this.#floating.add(slot);
+    else this.#floating.delete(slot);
   }
 }

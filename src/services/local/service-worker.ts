@@ -13,7 +13,7 @@ import { type Ms, ms } from "../../model/time.ts";
 import { dropAddress } from "../../vip/ip-agent.ts";
 import { callAgent } from "../agents/agent-calls.ts";
 import { resourceMark } from "../agents/agent-marks.ts";
-import type { AgentAction, CallPlace, WorkPlace } from "../agents/call-place.ts";
+import type { AgentAction, CallContext, WorkerContext } from "../agents/call-context.ts";
 import { heldAddress, outlivesProcesses } from "../tree/held-resources.ts";
 import {
   type FailedPart,
@@ -39,13 +39,13 @@ import { type RunningResources, StartedResources } from "./started-resources.ts"
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
-type Limits = Pick<CallPlace, "depth" | "limitMs">;
+type Limits = Pick<CallContext, "depth" | "limitMs">;
 
 const killAgainMs = ms(500);
 
 export class ServiceWorker {
   #conf: ServiceConf;
-  readonly #place: WorkPlace;
+  readonly #context: WorkerContext;
   readonly #started: StartedResources;
   /** Known to run nothing when the last operation was decided. */
   nodesOff: readonly NodeName[] = [];
@@ -64,9 +64,9 @@ export class ServiceWorker {
   /** Its start has left processes. */
   #hadProcesses = false;
 
-  constructor(conf: ServiceConf, place: WorkPlace, running: RunningResources) {
+  constructor(conf: ServiceConf, context: WorkerContext, running: RunningResources) {
     this.#conf = conf;
-    this.#place = place;
+    this.#context = context;
     this.#started = new StartedResources(running);
   }
 
@@ -386,7 +386,7 @@ export class ServiceWorker {
     const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
     const overdue = limits.limitMs === null ? "ended-here" : "left-to-caller";
     return callAgent(resource, action, {
-      ...this.#place,
+      ...this.#context,
       depth: limits.depth,
       limitMs,
       resource: resourceMark(resource),

@@ -12,7 +12,7 @@ import { exited, looksAtProcesses, nodeName, nothingLeft, orderWords } from "./a
 
 type Act = Extract<LocalOutput, { readonly type: "act" }>;
 
-export class LocalPlace {
+export class LocalDriver {
   readonly local: LocalServices;
   /** Orders under way, oldest first. */
   readonly acts: Act[] = [];
@@ -120,9 +120,9 @@ export class LocalPlace {
 }
 
 /** Nothing runs there. */
-export function cleanPlace(place = new LocalPlace()): LocalPlace {
-  place.step({ type: "clean-up" }).succeed().take();
-  return place;
+export function cleanDriver(driver = new LocalDriver()): LocalDriver {
+  driver.step({ type: "clean-up" }).succeed().take();
+  return driver;
 }
 
 /** The last process of a resource of the service has ended. */

@@ -10,7 +10,7 @@ import type { Ms } from "../../model/time.ts";
 /** The last two are called where an agent lists them. */
 export type AgentAction = "start" | "stop" | "status" | "recover" | "reconfig";
 
-export type CallPlace = {
+export type CallContext = {
   readonly service: ServiceName;
   readonly nodeName: NodeName;
   /** Marks every process of this node's services. */
@@ -31,4 +31,4 @@ export type CallPlace = {
 };
 
 /** What all calls of one service have in common. */
-export type WorkPlace = Pick<CallPlace, "service" | "nodeName" | "trackingToken">;
+export type WorkerContext = Pick<CallContext, "service" | "nodeName" | "trackingToken">;
