@@ -16,7 +16,7 @@ import {
 import { parseXml } from "../config/text/xml.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { version } from "../model/version.ts";
-import type { RulesOf } from "../services/tree/resource-tree.ts";
+import type { ChildRulesByType } from "../services/tree/resource-tree.ts";
 import { type Forest, growForest } from "./forest.ts";
 import { compareForests, type Marks } from "./forest-delta.ts";
 import { type Resource, ResourceList, type Say } from "./resource-list.ts";
@@ -224,6 +224,6 @@ export function formatCalls(
 }
 
 /** The child lists of these rules, as the order of a tree asks for them. */
-function childRulesIn(rules: TreeRules): RulesOf {
+function childRulesIn(rules: TreeRules): ChildRulesByType {
   return (type) => rules.get(type)?.children ?? [];
 }

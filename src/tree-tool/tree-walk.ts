@@ -6,7 +6,12 @@
  * reverse, then the others by start level.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
-import { inLevels, type RulesOf, startOrder, stopOrder } from "../services/tree/resource-tree.ts";
+import {
+  type ChildRulesByType,
+  childrenByLevel,
+  startOrder,
+  stopOrder,
+} from "../services/tree/resource-tree.ts";
 import type { Occurrence } from "./forest.ts";
 import type { Marks } from "./forest-delta.ts";
 
@@ -16,7 +21,7 @@ export type Action = "start" | "stop" | "status" | "migrate";
 export function callsFor(
   trees: readonly Occurrence[],
   wanted: { readonly action: Action; readonly type: string; readonly key: string },
-  rulesOf: RulesOf,
+  rulesOf: ChildRulesByType,
 ): readonly string[] {
   return allOf(trees)
     .filter((one) => one.type === wanted.type && one.resource.key === wanted.key)
@@ -24,7 +29,11 @@ export function callsFor(
 }
 
 /** What is stopped before the new configuration counts, as text. */
-export function downPhase(trees: readonly Occurrence[], marks: Marks, rulesOf: RulesOf): string {
+export function downPhase(
+  trees: readonly Occurrence[],
+  marks: Marks,
+  rulesOf: ChildRulesByType,
+): string {
   const texts = trees.map((tree) => {
     const killed = marks.get(tree.resource)?.includes("NEEDSTOP") === true;
     const lines = conditional(tree, { marks, rulesOf, way: "CONDSTOP" });
@@ -34,7 +43,11 @@ export function downPhase(trees: readonly Occurrence[], marks: Marks, rulesOf: R
 }
 
 /** What is started and reconfigured afterwards; new services are stopped once, everywhere. */
-export function upPhase(trees: readonly Occurrence[], marks: Marks, rulesOf: RulesOf): string {
+export function upPhase(
+  trees: readonly Occurrence[],
+  marks: Marks,
+  rulesOf: ChildRulesByType,
+): string {
   const texts = trees.map((tree) => {
     const asked = marks.get(tree.resource) ?? [];
     const added = asked.includes("NEEDSTART") && !asked.includes("RECONFIG");
@@ -49,7 +62,7 @@ export function upPhase(trees: readonly Occurrence[], marks: Marks, rulesOf: Rul
 function callsBelow(
   tree: Occurrence,
   action: Action | "reconfig",
-  rulesOf: RulesOf,
+  rulesOf: ChildRulesByType,
 ): readonly string[] {
   if (action === "migrate" || action === "reconfig") return [callLine(tree, action)];
   const order = action === "stop" ? stopOrder(tree, rulesOf) : startOrder(tree, rulesOf);
@@ -64,7 +77,7 @@ function conditional(
   tree: Occurrence,
   walk: {
     readonly marks: Marks;
-    readonly rulesOf: RulesOf;
+    readonly rulesOf: ChildRulesByType;
     readonly way: "CONDSTOP" | "CONDSTART";
   },
 ): readonly string[] {
@@ -83,7 +96,7 @@ function conditional(
   return below();
 
   function below(): readonly string[] {
-    const groups = inLevels(tree, "start", rulesOf);
+    const groups = childrenByLevel(tree, "start", rulesOf);
     const untyped = groups.at(-1) ?? [];
     const ordered = [...untyped.toReversed(), ...groups.slice(0, -1).flat()];
     return ordered.flatMap((child) => conditional(child, walk));

@@ -21,7 +21,7 @@ import {
 } from "../../vip/ip-agent.ts";
 import { heldAddress } from "../tree/held-resources.ts";
 import { lastLimitMs } from "../tree/status-checks.ts";
-import { knownOff, trackingMarks } from "./agent-marks.ts";
+import { nodesOffVariable, trackingMarks } from "./agent-marks.ts";
 import type { AgentAction, CallContext } from "./call-context.ts";
 import { callExternal } from "./external-agent.ts";
 import { callScript } from "./script-agent.ts";
@@ -135,7 +135,7 @@ function agentEnvironment(
     ["OCF_RESKEY_RGMANAGER_meta_refcnt", String(context.otherInstances)],
     ["OCF_RESKEY_RGMANAGER_meta_timeout", "0"],
     ["SYSTEMCTL_SKIP_REDIRECT", "1"],
-    ...knownOff(context),
+    ...nodesOffVariable(context),
     ...trackingMarks(context),
   ];
 }

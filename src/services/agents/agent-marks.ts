@@ -29,7 +29,7 @@ export function trackingMarks(context: {
  * For agents that must know whether somebody who does not answer may be alive: a node that is not
  * named here may be.
  */
-export function knownOff(context: {
+export function nodesOffVariable(context: {
   readonly nodesOff: readonly NodeName[];
 }): readonly (readonly [string, string])[] {
   return context.nodesOff.length === 0 ? [] : [["CLUSTERD_NODES_OFF", context.nodesOff.join(" ")]];

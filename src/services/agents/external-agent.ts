@@ -15,7 +15,7 @@ import { notStarted, performPatiently } from "../../model/patient-order.ts";
 import { searchPath } from "../../model/search-path.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "../tree/status-checks.ts";
-import { knownOff, trackingMarks } from "./agent-marks.ts";
+import { nodesOffVariable, trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
 import type { AgentAction, CallContext } from "./call-context.ts";
 import { endOverdueStop } from "./overdue-stop.ts";
@@ -139,7 +139,7 @@ function environmentOf(
     ["PATH", searchPath],
     ...variables,
     ["OCF_CHECK_LEVEL", String(context.depth)],
-    ...knownOff(context),
+    ...nodesOffVariable(context),
     ...trackingMarks(context),
   ];
 }

@@ -1,13 +1,13 @@
 /**
  * A stop that has not ended within its limit: the processes of its resource are killed, then its
- * agent is asked once more, since the kill may have ended what it waited for.
- * Does not know which agent it is.
+ * agent is called once more, since the kill may have ended what the stop was waiting for.
+ * Serves agents of every dialect.
  * Source: LSB 3.1, exit status of `status`; the OCF resource agent API 1.1, 7 = not running.
  * Tested in: test/services/external-agent.test.ts, test/services/script-agent.test.ts
- * OVERDUE1  The kill is no verdict. What the resource does may be done by a process of another one,
- *     as with a broker that one service starts and another promotes: an empty cgroup proves
- *     nothing. The resource is off when its stop then succeeds, or its status says so in a word
- *     that means nothing else.
+ * OVERDUE1  The kill alone does not prove that the resource is off: a process of another resource
+ *     may do its work, as when one service starts a broker and another promotes it. The resource is
+ *     off when the second stop succeeds, or when its status exits with the one code that means
+ *     "not running".
  */
 import type {
   AgentCall,
@@ -21,19 +21,19 @@ import { performPatiently } from "../../model/patient-order.ts";
 import { type Ms, ms } from "../../model/time.ts";
 
 export type OverdueStop = {
-  /** Which stop, in words. */
+  /** The stop in words, for messages. */
   readonly what: string;
   readonly service: ServiceName;
   readonly resource: string;
-  /** The one that has timed out. */
+  /** The order that has timed out. */
   readonly stop: RunOrder;
-  /** Asks whether it runs. */
+  /** The order that asks whether the resource runs. */
   readonly status: RunOrder;
-  /** The exit status of `status` that means: it does not run, and nothing else. */
+  /** The exit status of `status` that means only one thing: the resource does not run. */
   readonly offCode: number;
 };
 
-/** For the second stop and the status, which have nothing left to wait for. */
+/** The limit of the second stop and of the status: after the kill they have nothing to wait for. */
 const againLimitMs = ms(60_000);
 
 export function* endOverdueStop(overdue: OverdueStop): AgentCall {
@@ -41,7 +41,7 @@ export function* endOverdueStop(overdue: OverdueStop): AgentCall {
   const killed = yield { type: "kill-processes", service, resource };
   if (killed.type !== "killed") return bad(`${what} timed out, its processes cannot be listed`);
   if (killed.unseen.length > 0) {
-    return bad(`${what} timed out, and nobody can look: ${killed.unseen.join(", ")}`);
+    return bad(`${what} timed out, and could not look at ${killed.unseen.join(", ")}`);
   }
   if (killed.survivors > 0) {
     return bad(`${what} timed out, and ${killed.survivors} of its processes survive SIGKILL`);

@@ -1,6 +1,6 @@
 /**
- * What agents on this node have been doing for too long, and what there was no room for: in words,
- * as numbers, and now and then in the log. Ends nothing; the limits of the agents do.
+ * Reports agents on this node that run for too long, and calls for which the machine had no room:
+ * as text, as counters, and at most every half minute in the log. Ends no agent; their limits do.
  * Tested in: test/services/check-schedule.test.ts
  */
 import type { AgentOrder } from "../../model/agent-orders.ts";
@@ -9,7 +9,7 @@ import type { ServiceSlot } from "./service-slots.ts";
 
 export type OverdueWork = {
   readonly service: ServiceName;
-  /** What has been running, and for how long. */
+  /** What is running, and for how long. */
   readonly text: string;
   readonly seconds: number;
 };
@@ -17,11 +17,13 @@ export type OverdueWork = {
 export type AgentCounts = {
   /** Status checks that ran for longer than their interval. */
   readonly overdueChecks: number;
-  /** Calls that the machine had no room for, with each try. */
+  /** Tries of calls for which the machine had no room. */
   readonly untried: number;
 };
 
-/** Of starts and stops, and between two messages about one service. */
+/**
+ * After how long a start or stop is reported, and the pause between two messages on one service.
+ */
 const sayAgainMs = 30_000;
 
 export class AgentWatch {
@@ -34,7 +36,7 @@ export class AgentWatch {
     return { overdue, overdueChecks: this.#overdueChecks, untried: this.#untried };
   }
 
-  /** What is to be said of those that take too long, not more than every half minute of one. */
+  /** Messages about jobs that take too long, for one service at most every half minute. */
   newlyOverdue(busy: Iterable<ServiceSlot>, nowMs: number): readonly string[] {
     return [...busy].flatMap((slot) => {
       const work = overdueWork(slot, nowMs);
@@ -43,14 +45,14 @@ export class AgentWatch {
     });
   }
 
-  /** Before the job of the slot is over. */
+  /** Must be called before the job of the slot is taken off it. */
   ended(slot: ServiceSlot, nowMs: number): void {
     if (slot.job?.check != null && overdueWork(slot, nowMs) !== null) this.#overdueChecks += 1;
   }
 
   /**
-   * What is to be said of a pause: it is for want of room, or something does not go away. That a
-   * check waits for room says nothing of the stop that comes after it: that is told by itself.
+   * The message about a pause: the machine has no room for a call, or something does not end. Each
+   * kind of job has its own interval, so that a waiting check does not silence a waiting stop.
    */
   pausing(
     { worker, job }: ServiceSlot,
@@ -78,7 +80,7 @@ export class AgentWatch {
 type Overdue = readonly OverdueWork[];
 type Pause = Extract<AgentOrder, { readonly type: "pause" }>;
 
-/** A check that runs for longer than its interval, or a start or stop for half a minute. */
+/** A check that runs for longer than its interval, or another job that runs for half a minute. */
 function overdueWork({ worker, job }: ServiceSlot, nowMs: number): OverdueWork | null {
   if (job === null || job.order === null || job.order.type === "pause") return null;
   const service = worker.conf.name;

@@ -1,5 +1,5 @@
 /**
- * Services that wait to be checked, each once, for its most urgent cause. Knows no rules.
+ * Services that wait for a check: each is queued once, for its most urgent cause.
  * Tested in: test/services/check-schedule.test.ts
  */
 import type { ServiceName } from "../../model/ids.ts";
@@ -33,7 +33,7 @@ export class CheckQueue {
     for (const names of Object.values(this.#asked)) names.clear();
   }
 
-  /** Whoever has waited longest comes first; others may be asked for and dropped meanwhile. */
+  /** The service that has waited longest comes first; the caller may ask and drop meanwhile. */
   asked(cause: CheckCause): Iterable<ServiceName> {
     return this.#asked[cause];
   }

@@ -1,15 +1,16 @@
 /**
- * Which service on this node is checked next: those whose interval is over, and those that an event
- * may have hurt. Begins and ends nothing itself. Source: rgmanager's `status_child_max`.
- * CHECK4  Checks that are due begin in turn: more services than `status_child_max` starve nobody.
- * CHECK1  An event does not wait for what is only due: it has as many slots again, for itself
- *     alone.
- * CHECK2  A check that has run for ten seconds gives its slot up. It waits for something, so it
- *     costs nothing, and the others must not wait with it. As many may begin every ten seconds, and
- *     each ends by its limit: there is a bound to those that hang.
- * CHECK3  A check that began before an event may have looked too early, or hang with what has
- *     ended: it is cancelled for a new one. One that an event of the same kind has begun is
- *     repeated instead, so that events without end cancel nothing again and again.
+ * Which service on this node is checked next: services whose interval is over, and services that an
+ * event may have harmed. Begins and ends nothing itself. Source: rgmanager's `status_child_max`.
+ * CHECK4  Checks that are due begin in turn, so every service is checked even if there are more
+ *     than `status_child_max`.
+ * CHECK1  A check after an event does not wait for checks that are due: `status_child_max` counts
+ *     for each of the two kinds by itself.
+ * CHECK2  A check that has run for ten seconds is no longer counted: it waits for something, so it
+ *     costs nothing, and other checks must not wait for it. Checks that hang are bounded all the
+ *     same: `status_child_max` more may begin every ten seconds, and each ends by its limit.
+ * CHECK3  A check that began before an event may have looked too early, or hang on the process that
+ *     has ended: it is cancelled, and a new one begins. If an event of the same kind began it, it
+ *     is repeated when it ends, so that events in quick succession do not cancel it for ever.
  */
 import type { ServiceName } from "../../model/ids.ts";
 import { type CheckCause, CheckQueue } from "./check-queue.ts";
@@ -17,7 +18,7 @@ import type { ServiceSlot, ServiceSlots } from "./service-slots.ts";
 
 const hungMs = 10_000;
 
-/** The end of a process has the other services checked, too, but not more often than that. */
+/** The end of a process causes a check of the other services, too, but at most this often. */
 const othersAgainMs = 5000;
 
 export class CheckSchedule {
@@ -30,7 +31,7 @@ export class CheckSchedule {
     this.#slots = slots;
   }
 
-  /** Everything is to stop. */
+  /** Forgets all waiting checks: everything is to stop. */
   clear(): void {
     this.#queue.clear();
   }
@@ -43,7 +44,10 @@ export class CheckSchedule {
     }
   }
 
-  /** The last process of a resource has ended, or, null, something that concerns all of them. */
+  /**
+   * The last process of a resource of the service has ended; null: an event concerns all services.
+   * Returns the services whose checks are to be cancelled (CHECK3).
+   */
   happened(
     service: ServiceName | null,
     now: { readonly nowMs: number; readonly frozen: readonly ServiceName[] },
@@ -56,14 +60,14 @@ export class CheckSchedule {
     return [...own, ...this.checkOthers(service)];
   }
 
-  /** What has hurt one service may have hurt others, or they lived on it; see `happened`. */
+  /** Checks the other services: they may depend on the one that failed. Returns as `happened`. */
   checkOthers(except: ServiceName | null): readonly ServiceSlot[] {
     return [...this.#slots.named()].flatMap(([name, { startOp, checkFailed }]) =>
       startOp === null || checkFailed || name === except ? [] : this.#checkAtOnce(name, "event"),
     );
   }
 
-  /** Whatever was found before is looked at anew; see `happened`. */
+  /** Checks one service at once. Returns as `happened`. */
   recheck(service: ServiceName): readonly ServiceSlot[] {
     return this.#checkAtOnce(service, "event");
   }
@@ -81,13 +85,13 @@ export class CheckSchedule {
     return running === null ? [] : [slot];
   }
 
-  /** Those whose checks may begin; the caller begins each before it asks for the next one. */
+  /** The services whose checks may begin; the caller begins each before it asks for the next. */
   *inTurn(statusChildMax: number, nowMs: number): Iterable<readonly [ServiceSlot, CheckCause]> {
     for (const cause of ["ended", "event", "due"] as const) {
       for (const name of this.#queue.asked(cause)) {
         if (this.#running(cause, nowMs) >= statusChildMax) break;
         const slot = this.#slots.get(name);
-        // What has happened meanwhile is looked at when the repair has ended.
+        // An event during a repair is followed by a check when the repair has ended.
         if (slot?.job?.kind === "repair" && cause !== "due") continue;
         this.#queue.drop(name);
         const checkable = slot !== undefined && slot.startOp !== null && slot.job === null;
@@ -96,7 +100,7 @@ export class CheckSchedule {
     }
   }
 
-  /** How many slots of its kind are taken (CHECK1, CHECK2). */
+  /** How many checks of this kind count (CHECK1, CHECK2). */
   #running(cause: CheckCause, nowMs: number): number {
     let running = 0;
     for (const { job } of this.#slots.busySlots()) {

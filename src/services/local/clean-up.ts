@@ -1,15 +1,16 @@
 /**
- * Which services must be gone from this node before anything else begins, and how far that is.
- * Begins and ends nothing itself.
+ * The clean-up of this node: which services must be gone before anything is started, and which of
+ * them are verified to be gone. Begins and ends no jobs itself.
  * Tested in: test/services/local-services.test.ts, test/services/loss-of-quorum.test.ts
  * L2  After `kill` or `clean-up` nothing is started until everything is verified gone.
  * L6  A clean-up begins with a few services in each step, a kill with all of them at once.
- * L7  `stand-down` leaves alone what is started and bound to this node. It is checked, and nothing
- *     follows from that, until the table adopts it or orders something else. Agents are not asked
- *     to stop what is known not to be here: their stop may end what belongs to another service.
- * L8  Where it was verified beforehand that no process and no address of any service is here, only
- *     what can be held without them waits for its own stop; the others are verified already. That
- *     must have been said of all of them at once: one may work in the processes of another.
+ * L7  `stand-down` does not stop services that are started and bound to this node. They are
+ *     checked, but a failed check has no effect, until the table adopts them or orders something
+ *     else. Agents are not asked to stop what is known not to be here: their stop may end another
+ *     service.
+ * L8  If it was verified beforehand that no process and no address of any service is here, only
+ *     services that can hold something without them still wait for their stop. It must have been
+ *     verified for all services at once: one may run in the processes of another.
  *
  *   dirty ──clean-up or kill──► cleaning ──all verified──► clean ──operations──► clean
  *                                  ▲                         │
@@ -22,17 +23,17 @@ import type { ServiceSlot } from "./service-slots.ts";
 
 export type CleanUpKind = "clean-up" | "stand-down" | "kill";
 
-/** Clean-ups that are begun in one step; more would hold up everything else. */
+/** How many services begin their clean-up in one step; more would hold up the event loop. */
 const atOnce = 16;
 
 export class CleanUp {
   #state: "dirty" | "cleaning" | "clean" = "dirty";
-  /** Those whose turn has not come (L6). */
+  /** Services whose clean-up has not begun (L6). */
   #waiting: ServiceSlot[] = [];
-  /** Verified before their stop (L8). */
+  /** Services that are verified to be gone before their stop (L8). */
   #off: ReadonlySet<ServiceSlot> = new Set();
 
-  /** Nobody has looked yet. */
+  /** No clean-up has begun: anything may be running. */
   get dirty(): boolean {
     return this.#state === "dirty";
   }
@@ -41,18 +42,18 @@ export class CleanUp {
     return this.#state === "clean";
   }
 
-  /** Whether some wait for a step of their own. */
+  /** Whether the next step has to begin further clean-ups. */
   get hurried(): boolean {
     return this.#waiting.length > 0;
   }
 
-  /** While others are not gone yet: whether it is verified that nothing is left of this one. */
+  /** During a clean-up: whether it is verified that nothing of this service is left. */
   hasEnded(slot: ServiceSlot): boolean {
     if (this.#state !== "cleaning" || slot.kept) return false;
     return this.#off.has(slot) || (slot.job === null && !this.#waiting.includes(slot));
   }
 
-  /** Returns those whose jobs end now; what goes on of them is `kept`. */
+  /** Returns the services whose jobs are to be cancelled; those that go on are marked `kept`. */
   begin(
     { how, nothingLeft }: { readonly how: CleanUpKind; readonly nothingLeft: boolean },
     all: readonly ServiceSlot[],
@@ -66,7 +67,7 @@ export class CleanUp {
     return touched;
   }
 
-  /** Whose turn it is; one that ends at once does not end the whole, as long as others wait. */
+  /** The next services to clean up. A slot leaves `#waiting` only after its job has begun. */
   *inTurn(how: CleanUpKind): Iterable<ServiceSlot> {
     for (let left = how === "kill" ? this.#waiting.length : atOnce; left > 0; left -= 1) {
       const [slot] = this.#waiting;
@@ -76,7 +77,7 @@ export class CleanUp {
     }
   }
 
-  /** True once, when the last one is verified; `busy`: jobs are under way. */
+  /** True once: when the last service is verified to be gone. `busy`: jobs are under way. */
   finish(busy: boolean): boolean {
     if (busy || this.hurried || this.#state !== "cleaning") return false;
     this.#state = "clean";
@@ -84,7 +85,7 @@ export class CleanUp {
   }
 }
 
-/** L7. */
+/** Whether `stand-down` leaves the service running (L7). */
 function goesOn({ worker, startOp, job, next }: ServiceSlot): boolean {
   const { boundTo } = next ?? worker.conf;
   return boundTo !== null && startOp !== null && (job === null || job.kind === "status");

@@ -1,15 +1,16 @@
 /**
- * What a stop has left: whether a service whose agents say that it is stopped has really ended.
+ * Verifies a stop: when the agents say that a service is stopped, have its processes ended?
  * Yields orders and reads reports; runs nothing itself.
  * Source: LSB 3.1, init script actions, for the exit status of a stop of what does not run.
- * Deviation: rgmanager believes its agents, and the next node starts beside what they have left.
- * LEFTOVER1  A stop has succeeded only when no process of the service was seen afterwards, and
- *     everything could be looked at. What is left is ended; what cannot be ended makes the stop a
- *     failure.
- * LEFTOVER2  A script that calls the stop of what does not run a failure is overruled, but only
- *     where the service had processes: of one that never had any, their absence says nothing.
- * LEFTOVER3  Spared is what has an owner of its own: units of systemd, and what agents that hold
- *     things have started, such as daemons that belong to the machine.
+ * Deviation: rgmanager believes its agents, and the next node starts the service although processes
+ * of it may be left here.
+ * LEFTOVER1  A stop has succeeded only when every process could be looked at and none of the
+ *     service was seen. Processes that are left are ended; if they cannot be, the stop has failed.
+ * LEFTOVER2  Some scripts fail when they stop what does not run. Such a failure is overruled when
+ *     no process is left, but only if the service had processes after its start: if it never had
+ *     any, that none is left proves nothing.
+ * LEFTOVER3  Processes with an owner of their own are spared: units of systemd, and what agents
+ *     that hold things have started, such as daemons that belong to the machine.
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
@@ -18,28 +19,28 @@ import { outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
 
 export type StopVerdict = AgentVerdict & {
-  /** What has failed to stop, where all of it may only have had nothing to stop; else empty. */
+  /** The resources whose stop failed, if each may have had nothing to stop; else empty. */
   readonly doubtful: readonly ResourceConf[];
 };
 
-/** A daemon that was told to end, by a script that did not wait for it. */
+/** How long a daemon may take to end that its script has told to end without waiting for it. */
 const settleMs = ms(1000);
-/** What a daemon needs that obeys SIGTERM. */
+/** How long a daemon may take to end after SIGTERM. */
 const graceMs = ms(5000);
-/** Whatever SIGKILL does not end in this time hangs in the kernel. */
+/** A process that SIGKILL does not end within this time hangs in the kernel. */
 const forceMs = ms(1000);
 const lookAgainMs = ms(500);
 
-/** LSB: unspecified error, and not running: what scripts say that find nothing to stop. */
+/** LSB 1 (unspecified error) and 7 (not running): how scripts exit that find nothing to stop. */
 const nothingToStop: readonly (number | undefined)[] = [1, 7];
 
-/** Whether a failed stop may mean no more than that there was nothing to stop. */
+/** Whether a failed stop may only mean that there was nothing to stop (LEFTOVER2). */
 export function isDoubtful({ type, agent }: ResourceConf, verdict: AgentVerdict): boolean {
   const script = type === "script" && agent === undefined;
   return script && verdict.code !== 0 && nothingToStop.includes(verdict.exitStatus);
 }
 
-/** Whether the service has processes now (LEFTOVER2); false also where that cannot be known. */
+/** Whether the service has processes now (LEFTOVER2); false also when that cannot be known. */
 export function* hasProcesses({
   name,
   tree,
@@ -51,7 +52,7 @@ export function* hasProcesses({
   return report.type === "processes" && report.left.length > 0;
 }
 
-/** `doubtful`: the stop has failed, and only by what LEFTOVER2 is about. */
+/** `doubtful`: the stop has failed, but only as scripts do that find nothing to stop. */
 export function* proveStopped(
   conf: ServiceConf,
   stopped: AgentVerdict,
@@ -63,14 +64,14 @@ export function* proveStopped(
   for (;;) {
     const report = yield doubtful ? listOf(conf) : endOf(conf);
     if (report.type !== "processes") {
-      return { code: 1, text: `what the stop has left cannot be listed: ${report.type}` };
+      return { code: 1, text: `the processes after the stop cannot be listed: ${report.type}` };
     }
     ended.push(...report.ended);
     const left = report.left.join(", ");
     if (left !== "" && doubtful) return { code: 1, text: `${stopped.text}; it has left ${left}` };
     if (left !== "") return { code: 1, text: `the stop has left ${left}, which cannot be ended` };
     if (report.unseen.length === 0) break;
-    const waitsFor = `what the stop has left cannot be looked at: ${report.unseen.join(", ")}`;
+    const waitsFor = `not everything could be looked at: ${report.unseen.join(", ")}`;
     yield { type: "pause", pauseMs: lookAgainMs, waitsFor };
   }
   if (doubtful) {

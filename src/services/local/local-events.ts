@@ -11,41 +11,41 @@ export type LocalInput =
   | OperationOrder
   | OperationAbort
   | { readonly type: "report"; readonly action: number; readonly report: AgentReport }
-  /** The scan period is over. Nobody acts on a check of a frozen service, so there is none. */
+  /** The scan period is over. Frozen services are not checked. */
   | { readonly type: "poll"; readonly frozen: readonly ServiceName[] }
   /** Something happened on this machine: check everything now. */
   | {
       readonly type: "check-now";
       readonly why: string;
-      /** Null: all of them. */
+      /** Null: all services. */
       readonly service: ServiceName | null;
       readonly frozen: readonly ServiceName[];
     }
-  /** The next configuration, by which operations on parts that are gone compare. */
+  /** The next configuration: a repair of `gone` parts stops what is not in it. */
   | { readonly type: "prepare"; readonly conf: ClusterConf }
-  /** From here on this is the configuration; what is new is to be stopped once. */
+  /** A new configuration is in force; the services in `clean` are to be stopped once (L5). */
   | {
       readonly type: "reconfigure";
       readonly conf: ClusterConf;
       readonly clean: readonly ServiceName[];
     }
-  /** What follows belongs to a new life, perhaps of another history with its own numbers. */
+  /** A new life of the node begins: operation numbers may start again. */
   | { readonly type: "new-life" }
   /**
-   * Stop everything by its agents, then make sure. `nothingLeft`: it was verified beforehand that
+   * Stop everything by its agents, then verify it. `nothingLeft`: it was verified beforehand that
    * no process and no address of any service is here.
    */
   | { readonly type: "clean-up"; readonly nothingLeft?: boolean }
-  /** The same without quorum: what only this node may run, and is started, goes on. */
+  /** The same without quorum, except for started services that only this node may run. */
   | { readonly type: "stand-down" }
-  /** The table has what went on as started by this operation. */
+  /** A service that went on without quorum is in the table as started by this operation. */
   | { readonly type: "adopt"; readonly service: ServiceName; readonly startOp: number }
-  /** Kill everything, without agents, and make sure. */
+  /** Kill everything, without agents, and verify it. */
   | { readonly type: "kill" }
   /** The clean-up goes on with the next services. */
   | { readonly type: "continue" };
 
-/** `declined`: a start has failed, and nothing of it has been at work. */
+/** `declined`: a start has failed before the service did any work. */
 export type OperationOutcome = "ok" | "failed" | "declined";
 
 export type LocalOutput =
@@ -55,13 +55,13 @@ export type LocalOutput =
       readonly service: ServiceName;
       readonly order: AgentOrder;
     }
-  /** The report of this action is not wanted any more; end its process. */
+  /** The report of this action is no longer awaited; end its process. */
   | { readonly type: "cancel"; readonly action: number }
   | {
       readonly type: "result";
       readonly op: number;
       readonly outcome: OperationOutcome;
-      /** Non-critical parts of the service are left out now. */
+      /** The service goes on without some of its non-critical parts. */
       readonly partial: boolean;
       readonly text: string;
     }
@@ -72,9 +72,11 @@ export type LocalOutput =
       readonly startOp: number;
       readonly text: string;
     }
-  /** What was new with the configuration of that version has been stopped once. */
+  /**
+   * The services that were new in this version of the configuration have been stopped once (L5).
+   */
   | { readonly type: "initialised"; readonly version: number }
-  /** Nothing of any service is left on this node but what goes on without quorum. */
+  /** Nothing of any service is left on this node, except services that go on without quorum. */
   | { readonly type: "clean" }
   | {
       readonly type: "notice";

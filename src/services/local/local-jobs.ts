@@ -1,10 +1,9 @@
 /**
- * The jobs of the slots on one node: what is being done with a service, order by order. Each slot
- * has one job at most.
- * Does not know when a job may begin, nor what follows from its end.
+ * The jobs on one node: each works on one service, order by order, and each service has at most one
+ * job. Does not know when a job may begin, nor what follows from its end.
  * Tested in: test/services/local-services.test.ts
- * JOB1  A start that is given up is answered when its agent has ended: stop and start of a service
- *     never run side by side.
+ * JOB1  A start that is aborted is answered only when its agent has ended, so that stop and start
+ *     of a service never run at the same time.
  */
 import type { AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
 import type { OperationAbort } from "../table/service-state.ts";
@@ -12,10 +11,10 @@ import { type AgentCounts, AgentWatch, type OverdueWork } from "./agent-watch.ts
 import type { LocalOutput } from "./local-events.ts";
 import type { Job, ServiceSlot, ServiceSlots } from "./service-slots.ts";
 
-/** What a job is begun with. */
+/** What is known of a job when it begins. */
 export type BegunJob = Pick<Job, "kind" | "call" | "op" | "check">;
 
-/** Its next order is on its way, or it has ended and its slot is free. */
+/** Either the job's next order has been put out, or the job has ended and its slot is free. */
 export type JobStep =
   | { readonly type: "goes-on"; readonly outputs: readonly LocalOutput[] }
   | { readonly type: "ended"; readonly job: Job; readonly verdict: AgentVerdict };
@@ -23,7 +22,7 @@ export type JobStep =
 export class LocalJobs {
   readonly #slots: ServiceSlots;
   readonly #watch = new AgentWatch();
-  /** Starts that need not go on, by operation. */
+  /** The operations of starts that were aborted. */
   readonly #aborted = new Set<number>();
   #lastAction = 0;
 
@@ -31,13 +30,13 @@ export class LocalJobs {
     this.#slots = slots;
   }
 
-  /** The slot is free. */
+  /** Must be called only when the slot has no job. */
   begin(slot: ServiceSlot, begun: BegunJob, nowMs: number): JobStep {
     const job: Job = { ...begun, beganMs: nowMs, orderMs: nowMs, order: null, action: 0 };
     return this.resume(slot, job, { report: null, nowMs });
   }
 
-  /** `report`: what came of the job's present order; null: it has none yet. */
+  /** `report` answers the job's present order; null: it has had none yet. */
   resume(
     slot: ServiceSlot,
     job: Job,
@@ -63,7 +62,7 @@ export class LocalJobs {
     return { type: "goes-on", outputs: [...notices, { type: "act", action, service, order }] };
   }
 
-  /** JOB1: the agent of a start is told to end, and waited for. */
+  /** JOB1: cancels the order of a start; its report is still awaited. */
   abort({ service, operation }: OperationAbort): readonly LocalOutput[] {
     const job = this.#slots.get(service)?.job ?? null;
     if (job?.op?.id !== operation.id || this.#aborted.has(operation.id)) return [];
@@ -71,24 +70,24 @@ export class LocalJobs {
     return [{ type: "cancel", action: job.action }];
   }
 
-  /** The operations that follow have other numbers. */
+  /** In a new life, operation numbers may start again. */
   forgetAborts(): void {
     this.#aborted.clear();
   }
 
-  /** The job of the slot ends here and now; nothing follows from it. */
+  /** Ends the job of the slot at once; its result is dropped. */
   cancel(slot: ServiceSlot, { action }: Job, nowMs: number): LocalOutput {
     this.#watch.ended(slot, nowMs);
     this.#slots.setJob(slot, null);
     return { type: "cancel", action };
   }
 
-  /** What is to be said of jobs that take too long. */
+  /** Messages about jobs that take too long. */
   newlyOverdue(nowMs: number): readonly string[] {
     return this.#watch.newlyOverdue(this.#slots.busySlots(), nowMs);
   }
 
-  /** What takes too long at the moment, and how often that was so. */
+  /** The jobs that take too long now, and the counters. */
   report(nowMs: number): AgentCounts & { readonly overdue: readonly OverdueWork[] } {
     return this.#watch.report(this.#slots.busySlots(), nowMs);
   }

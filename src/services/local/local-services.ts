@@ -1,13 +1,13 @@
 /**
- * The services on this node: performs the operations that the table addresses here, checks what is
- * started, and proves that nothing is left when everything must stop.
- * Does not decide what runs where. Results become ordered messages elsewhere.
+ * The services on this node: performs the operations that the table orders from this node, checks
+ * started services, and verifies that nothing is left when everything must stop.
+ * Does not decide what runs where. Other code turns results into ordered messages.
  * Source: rgmanager rg_thread.c; main.c: event_loop; groups.c: q_status_checks.
  * L1  An operation is begun at most once, and answered at most once.
- * L3  A check that is cancelled has looked at nothing: it says neither good nor bad.
- * L4  A configuration that comes during a clean-up waits for its end; another clean-up follows.
- * L5  What is new with a configuration is stopped once before anything else is done with it: until
- *     then there must be no operation on it.
+ * L3  A check that is cancelled has no result, neither good nor bad.
+ * L4  A configuration that arrives during a clean-up waits for its end; another clean-up follows.
+ * L5  A service that is new in a configuration is stopped once before anything else is done with
+ *     it: until then there must be no operation on it.
  */
 import type { AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
 import type { ClusterConf } from "../../model/conf.ts";
@@ -26,7 +26,7 @@ export class LocalServices {
   #conf: ClusterConf;
   readonly #slots: ServiceSlots;
   #next: ClusterConf | null = null;
-  /** Comes into force when the clean-up has ended (L4). */
+  /** The configuration that comes into force when the clean-up has ended (L4). */
   #deferred: ClusterConf | null = null;
   readonly #checks: CheckSchedule;
   readonly #jobs: LocalJobs;
@@ -50,12 +50,12 @@ export class LocalServices {
     return this.#cleanUp.clean;
   }
 
-  /** Whether anything may be here of a service that another node could run, or that holds more. */
+  /** Whether anything may be here of a service that floats (`ServiceConf.boundTo` is null). */
   get mayFloat(): boolean {
     return this.#cleanUp.dirty || this.#deferred !== null || this.#slots.floats;
   }
 
-  /** What goes on without quorum. */
+  /** The services that go on without quorum. */
   get kept(): readonly ServiceName[] {
     return [...this.#slots.named()].filter(([, { kept }]) => kept).map(([name]) => name);
   }
@@ -65,7 +65,7 @@ export class LocalServices {
     return !this.#cleanUp.clean || this.#slots.busy || this.#slots.anyMayRun;
   }
 
-  /** While everything is cleaned up: of which services it is verified that nothing is left. */
+  /** During a clean-up: the services of which it is verified that nothing is left. */
   get cleanedUp(): readonly ServiceName[] {
     const gone = [...this.#slots.named()].filter(([, slot]) => this.#cleanUp.hasEnded(slot));
     return gone.map(([name]) => name);
@@ -76,12 +76,12 @@ export class LocalServices {
     return this.#cleanUp.clean && this.#slots.get(name)?.job?.kind === "clean";
   }
 
-  /** What takes too long at the moment, and how often that was so. */
+  /** The agents that take too long now, and the counters. */
   get agents() {
     return this.#jobs.report(this.#nowMs);
   }
 
-  /** Whether a clean-up wants to `continue`. */
+  /** Whether a clean-up needs the input `continue`. */
   get hurried(): boolean {
     return this.#cleanUp.hurried;
   }
@@ -139,7 +139,7 @@ export class LocalServices {
     if (slot === undefined || op.id <= slot.lastOp) return; // L1
     slot.lastOp = op.id;
     if (!this.#cleanUp.clean) return;
-    // Only a check can be under way; it has no effect that would have to be waited for.
+    // A check can be cancelled without waiting for its end, since it changes nothing.
     if (slot.job !== null && slot.job.kind !== "status") {
       this.#out.push(...refusedRun(name, op, slot.job.kind));
       return;
@@ -212,7 +212,7 @@ export class LocalServices {
     this.#adopt(conf);
     for (const name of clean) {
       const slot = this.#slots.get(name);
-      invariant(slot !== undefined, `${name} is new and not there`);
+      invariant(slot !== undefined, `L5: ${name} is new and has no slot`);
       this.#begin(slot, { kind: "clean", call: slot.worker.cleanUp(), op: null, check: null });
     }
     if (clean.length === 0) this.#finishInitialising();
@@ -232,7 +232,7 @@ export class LocalServices {
     }
   }
 
-  /** Not before its job has ended, which walks the old tree. */
+  /** Takes the next definition once the job has ended, since a job walks the old tree. */
   #takeNext(slot: ServiceSlot): void {
     if (slot.next === null || slot.job !== null) return;
     const { statusPollIntervalMs } = this.#conf.services;
@@ -241,7 +241,7 @@ export class LocalServices {
     this.#slots.recount(slot);
   }
 
-  /** L5: what is new has been stopped once, unless some of it still is being stopped. */
+  /** L5: reports that new services have been stopped once, when the last stop has ended. */
   #finishInitialising(): void {
     if (!this.#cleanUp.clean) return;
     for (const { job } of this.#slots.busySlots()) if (job?.kind === "clean") return;
@@ -274,7 +274,7 @@ export class LocalServices {
     if (outcome === "failed" || worker.wantsRepair) {
       if (startOp === null) return;
       if (slot.kept) {
-        // Nothing is done about it now; once is enough to say so.
+        // Without quorum nothing is done about it, so one message is enough.
         if (!slot.checkFailed) this.#warn(slot, `its check has failed without quorum: ${text}`);
         slot.checkFailed = true;
         return;
@@ -299,7 +299,7 @@ export class LocalServices {
   }
 
   #checkNow({ why, service, frozen }: Extract<LocalInput, { readonly type: "check-now" }>): void {
-    // The processes of a service that is not started end for no bad reason.
+    // The end of a process means no failure unless the service is started.
     if (service !== null && (this.#slots.get(service)?.startOp ?? null) === null) return;
     if (!this.#cleanUp.clean) return;
     this.#out.push({ type: "notice", level: "info", text: `checking now: ${why}` });
@@ -330,7 +330,7 @@ export class LocalServices {
     if (recheck !== null && slot.startOp !== null) this.#check(slot, recheck);
   }
 
-  /** The table has it as started; what its checks have found meanwhile is looked at anew. */
+  /** The table has a kept service as started: it is checked again, and now a failure counts. */
   #adoptKept(name: ServiceName, startOp: number): void {
     const slot = this.#slots.get(name);
     if (slot === undefined || !slot.kept) return;

@@ -1,5 +1,5 @@
 /**
- * Which call of a service's worker an operation of the table stands for.
+ * Which method of a service's worker performs an operation of the table.
  * Tested in: test/services/local-services.test.ts
  */
 import type { AgentCall } from "../../model/agent-orders.ts";
@@ -10,7 +10,7 @@ import type { Operation } from "../table/service-state.ts";
 import type { LocalOutput } from "./local-events.ts";
 import type { ServiceWorker } from "./service-worker.ts";
 
-/** `next`: the service in the configuration that is being prepared, if it is in there. */
+/** `next`: the service in the configuration that is being prepared; null: there is none. */
 export function callOf(
   worker: ServiceWorker,
   op: Operation,
@@ -24,7 +24,10 @@ export function callOf(
       case "left-out":
         return worker.convalesce();
       case "gone":
-        invariant(around.next !== null, `${worker.conf.name} loses parts without a successor`);
+        invariant(
+          around.next !== null,
+          `${worker.conf.name} is to lose parts, but no configuration is next`,
+        );
         return worker.stopGone(around.next);
       case "fresh":
         return worker.startFresh();
@@ -35,10 +38,7 @@ export function callOf(
   return op.cleanup === "yes" ? worker.stopAgain() : worker.stop();
 }
 
-/**
- * An operation in the middle of a `job`: whoever had it ordered was told what this node has not
- * said.
- */
+/** Fails an operation that arrives during a `job`: the table should not have ordered it now. */
 export function refusedRun(name: ServiceName, op: Operation, job: string): readonly LocalOutput[] {
   const text = `${name} is busy with ${job}`;
   return [

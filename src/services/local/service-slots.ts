@@ -1,9 +1,9 @@
 /**
- * The slots of the services on one node: what is being done with each, and whose the report of an
- * action is. Knows no rules; it answers without a walk through all services.
+ * One slot for each service on this node: its worker, its job and what may be running of it. Finds
+ * the slot of an action, and whether anything floats, without a walk through all services.
  * Tested in: test/services/local-services.test.ts
- * PLACES1  After `setJob` and `setMayRun` the slot of an action, and the numbers of jobs and of
- *     floating services, agree with the slots.
+ * PLACES1  After `setJob` and `setMayRun` the index of actions and the set of floating services
+ *     agree with the slots.
  */
 import type { AgentCall, AgentOrder } from "../../model/agent-orders.ts";
 import type { ServiceConf, ServicesConf } from "../../model/conf.ts";
@@ -19,10 +19,10 @@ export type Job = {
   readonly call: AgentCall;
   readonly op: Operation | null;
   readonly action: number;
-  /** Of a status check: why it was begun. */
+  /** Why a status check was begun; null: the job is no check. */
   readonly check: CheckCause | null;
   readonly beganMs: number;
-  /** What is being performed, and since when; null: nothing yet. */
+  /** The order that is being performed, since `orderMs`; null: none yet. */
   readonly order: AgentOrder | null;
   readonly orderMs: number;
 };
@@ -32,20 +32,19 @@ export type ServiceSlot = {
   /** Set by `setJob` only. */
   job: Job | null;
   startOp: number | null;
-  /**
-   * Begun and not verifiably stopped since: after a failed stop something may still run. Set by
-   * `setMayRun` only.
-   */
+  /** It was begun and is not verified to be stopped. Set by `setMayRun` only. */
   mayRun: boolean;
-  /** It goes on without quorum: nothing is done about it before the table has it again. */
+  /** It goes on without quorum: failed checks have no effect until the table adopts it. */
   kept: boolean;
-  /** Its definition from the time on when its job has ended. */
+  /** The definition that it takes when its job has ended; null: the present one stays. */
   next: ServiceConf | null;
-  /** Something happened while a check was under way that may have looked too early; null: no. */
+  /** Why it is to be checked again when the check that is under way has ended; null: it is not. */
   recheck: CheckCause | null;
-  /** Its last check has failed, and nothing was done about it yet. */
+  /** Its last check has failed, and no operation has followed yet. */
   checkFailed: boolean;
-  /** Starts of another service may have waited for the guard meanwhile. */
+  /**
+   * The last operation that was begun (L1); one for each service, since some wait for the guard.
+   */
   lastOp: number;
 };
 
@@ -53,7 +52,7 @@ export class ServiceSlots {
   readonly #identity: { readonly nodeName: NodeName; readonly trackingToken: string };
   readonly #running = new RunningResources();
   readonly #byAction = new Map<number, ServiceSlot>();
-  /** Of services that another node could run: those of which something may be here. */
+  /** Slots of floating services of which something may be running here. */
   readonly #floating = new Set<ServiceSlot>();
   #slots = new Map<ServiceName, ServiceSlot>();
 
@@ -74,8 +73,8 @@ export class ServiceSlots {
   }
 
   add(conf: ServiceConf): ServiceSlot {
-    const slot = { ...this.#identity, service: conf.name };
-    const worker = new ServiceWorker(conf, slot, this.#running);
+    const context = { ...this.#identity, service: conf.name };
+    const worker = new ServiceWorker(conf, context, this.#running);
     const idle = { job: null, startOp: null, mayRun: false, kept: false, recheck: null };
     const made = { worker, ...idle, checkFailed: false, next: null, lastOp: 0 };
     this.#slots.set(conf.name, made);
@@ -83,8 +82,8 @@ export class ServiceSlots {
   }
 
   /**
-   * Another configuration: services that are not in both, or were replaced, get new slots, since
-   * nothing of them runs. Returns the others, with what is `next` for them, and what is gone.
+   * Takes another configuration. Services that are added or replaced get new slots, since nothing
+   * of them runs. Returns the slots that stay, with their `next` set, and those that are gone.
    */
   adopt(
     old: ServicesConf,
@@ -111,13 +110,13 @@ export class ServiceSlots {
     return { changed, gone: gone.map(([, slot]) => slot) };
   }
 
-  /** Whether something of the service may be on this machine. */
+  /** Notes whether something of the service may be running on this machine. */
   setMayRun(slot: ServiceSlot, mayRun: boolean): void {
     slot.mayRun = mayRun;
     this.#count(slot);
   }
 
-  /** Its definition has changed: it may float now, or be bound. */
+  /** Must be called when the definition has changed: the service may float now, or be bound. */
   recount(slot: ServiceSlot): void {
     this.#count(slot);
   }
@@ -129,7 +128,7 @@ export class ServiceSlots {
     if (job !== null) this.#byAction.set(job.action, slot);
   }
 
-  /** Whose job waits for the report of the action. */
+  /** The slot whose job waits for the report of the action. */
   ofAction(action: number): ServiceSlot | undefined {
     return this.#byAction.get(action);
   }
@@ -139,18 +138,18 @@ export class ServiceSlots {
     return this.#byAction.size > 0;
   }
 
-  /** Whether anything may be here of any service. */
+  /** Whether anything of any service may be running here. */
   get anyMayRun(): boolean {
     for (const { mayRun } of this.#slots.values()) if (mayRun) return true;
     return false;
   }
 
-  /** With a job. */
+  /** The slots with a job. */
   busySlots(): Iterable<ServiceSlot> {
     return this.#byAction.values();
   }
 
-  /** Whether something may be here of a service that another node could run. */
+  /** Whether anything of a floating service may be running here. */
   get floats(): boolean {
     return this.#floating.size > 0;
   }

@@ -1,10 +1,10 @@
 /**
  * The work on one service on this node: one job at a time, each a walk over its resource tree.
- * Yields orders through the owner; knows nothing of the table or of other services' jobs.
+ * Yields orders to its caller; knows nothing of the table or of other services' jobs.
  * Source: rgmanager restree.c: _res_op, _res_op_internal; rg_thread.c (one worker per service);
  * rg_state.c: handle_started_status, svc_convalesce.
- * Deviations: a part that cannot be restarted in place is a failure of the service at once, a
- * non-critical one is left out; a check visits what lies behind a failed part, too.
+ * Deviations: when a part cannot be restarted in place, the service has failed at once, and a
+ * non-critical part is left out; a check goes on behind a part that has failed.
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
@@ -16,11 +16,11 @@ import { resourceMark } from "../agents/agent-marks.ts";
 import type { AgentAction, CallContext, WorkerContext } from "../agents/call-context.ts";
 import { heldAddress, outlivesProcesses } from "../tree/held-resources.ts";
 import {
+  addFailedPart,
+  covers,
   type FailedPart,
   inTreeOrder,
   PartRestarts,
-  within,
-  withPart,
 } from "../tree/independent-subtrees.ts";
 import { startOrder, stopOrder } from "../tree/resource-tree.ts";
 import {
@@ -33,7 +33,7 @@ import {
 } from "../tree/status-checks.ts";
 import { compareTrees } from "../tree/tree-delta.ts";
 import type { CheckCause } from "./check-queue.ts";
-import { saysNotRunning, serves } from "./declined-starts.ts";
+import { doesWork, saysNotRunning } from "./declined-starts.ts";
 import { hasProcesses, isDoubtful, proveStopped, type StopVerdict } from "./leftovers.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
 
@@ -47,21 +47,21 @@ export class ServiceWorker {
   #conf: ServiceConf;
   readonly #context: WorkerContext;
   readonly #started: StartedResources;
-  /** Known to run nothing when the last operation was decided. */
+  /** Nodes that were known to run nothing when the last operation was decided. */
   nodesOff: readonly NodeName[] = [];
-  /** In start order. */
+  /** When each started resource was checked last, in start order. */
   #clocks = new Map<ResourceConf, CheckClock>();
   readonly #failures = new Map<ResourceConf, FailureMemory>();
-  /** Started since checks began last. */
+  /** Resources that were started since `beginChecks` was called last. */
   readonly #begun = new Set<ResourceConf>();
   #restarts = new PartRestarts();
-  /** What the last check found that can be repaired by itself. */
+  /** The failed parts that the last check has found and that can be repaired by themselves. */
   #failedParts: readonly FailedPart[] = [];
-  /** Roots of the non-critical parts that were stopped for good. */
+  /** Roots of the non-critical parts that were stopped and stay so until a convalesce. */
   #leftOut = new Set<ResourceConf>();
-  /** Roots of what came new with the configuration and was not started yet. */
+  /** Roots of the parts that the last configuration added and that were not started yet. */
   #fresh: readonly ResourceConf[] = [];
-  /** Its start has left processes. */
+  /** The service had processes after its start (LEFTOVER2). */
   #hadProcesses = false;
 
   constructor(conf: ServiceConf, context: WorkerContext, running: RunningResources) {
@@ -74,7 +74,7 @@ export class ServiceWorker {
     return this.#conf;
   }
 
-  /** What is in both trees goes on as it is; counters and times of checks begin anew. */
+  /** Resources of both trees go on running; counters and times of checks begin anew. */
   reconfigure(conf: ServiceConf, now: CheckTimes): void {
     const { kept, fresh } = compareTrees(this.#conf.tree, conf.tree);
     const moved = (from: Iterable<ResourceConf>) =>
@@ -95,20 +95,20 @@ export class ServiceWorker {
     this.beginChecks(now.nowMs, now.statusPollIntervalMs);
   }
 
-  /** Stops what the next configuration has not. */
+  /** Stops the parts that are not in the next configuration. */
   *stopGone(next: ServiceConf): AgentCall {
     const problems: string[] = [];
     const { gone } = compareTrees(this.#conf.tree, next.tree);
     for (const root of stopOrder(this.#conf.tree).filter((one) => gone.includes(one))) {
       const stopped = yield* this.#stopAll(root, null);
       if (stopped.code !== 0) problems.push(stopped.text);
-      for (const one of [...this.#clocks.keys()]) if (within(root, one)) this.#clocks.delete(one);
-      for (const one of [...this.#leftOut]) if (within(root, one)) this.#leftOut.delete(one);
+      for (const one of [...this.#clocks.keys()]) if (covers(root, one)) this.#clocks.delete(one);
+      for (const one of [...this.#leftOut]) if (covers(root, one)) this.#leftOut.delete(one);
     }
     return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
   }
 
-  /** Starts what came new with the configuration. */
+  /** Starts the parts that the configuration has added. */
   *startFresh(): AgentCall {
     const roots = startOrder(this.#conf.tree).filter((one) => this.#fresh.includes(one));
     this.#fresh = [];
@@ -119,12 +119,12 @@ export class ServiceWorker {
     return { code: 0, text: "" };
   }
 
-  /** The service is here no more: what ran of it counts for no other one. */
+  /** Forgets what ran here: the service is not configured any more. */
   dismiss(): void {
     this.#started.clear();
   }
 
-  /** Whether the last check wants a repair. */
+  /** Whether the last check has found parts that can be repaired by themselves. */
   get wantsRepair(): boolean {
     return this.#failedParts.length > 0;
   }
@@ -150,14 +150,14 @@ export class ServiceWorker {
         if (begun) this.#started.add(resource);
         return !works && saysNotRunning(verdict) ? { ...verdict, declined: true } : verdict;
       }
-      works ||= serves(resource);
+      works ||= doesWork(resource);
       this.#started.add(resource);
       this.#begun.add(resource);
     }
     return { code: 0, text: "" };
   }
 
-  /** Stops the tree, never cut short by a failure, and looks whether it has ended. */
+  /** Stops all of the tree, also after a failure, and verifies that its processes have ended. */
   *stop(): AgentCall {
     this.#failedParts = [];
     const { doubtful, ...stopped } = yield* this.#stopAll(this.conf.tree, null);
@@ -179,8 +179,8 @@ export class ServiceWorker {
     for (const resource of stopOrder(tree)) {
       const limitMs = limitOf?.(resource) ?? null;
       const verdict = yield* this.#call(resource, "stop", { depth: 0, limitMs });
-      // Exit 5 of something that never ran: there is nothing to stop. The same when there was no
-      // room to try it.
+      // What was never started needs no stop: exit 5 (not installed) is then no failure, nor that
+      // the machine had no room for the call.
       const nothing = verdict.code === 5 || verdict.untried === true;
       const clean = verdict.code === 0 || (nothing && !this.#started.has(resource));
       if (clean) this.#started.delete(resource);
@@ -203,7 +203,7 @@ export class ServiceWorker {
     for (const { root, remedy } of inTreeOrder(tree, parts, "stop")) {
       if (remedy === "restart") this.#restarts.note(root, nowMs);
       const stopped = yield* this.#stopAll(root, null);
-      for (const one of this.#leftOut) if (within(root, one)) this.#leftOut.delete(one);
+      for (const one of this.#leftOut) if (covers(root, one)) this.#leftOut.delete(one);
       if (remedy === "leave-out") this.#leftOut.add(root);
       if (stopped.code === 0) continue;
       if (remedy === "restart") return stopped;
@@ -219,7 +219,7 @@ export class ServiceWorker {
     return { code: 0, text: warnings.join("; ") };
   }
 
-  /** Starts what was left out; what cannot be started stays out. */
+  /** Starts the parts that were left out; one that cannot be started stays left out. */
   *convalesce(): AgentCall {
     const roots = startOrder(this.conf.tree).filter((resource) => this.#leftOut.has(resource));
     const problems: string[] = [];
@@ -231,7 +231,7 @@ export class ServiceWorker {
     return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
   }
 
-  /** Stops what a failed start of a non-critical part has left; returns what went wrong. */
+  /** Stops a non-critical part whose start has failed; returns what went wrong. */
   *#leaveOut(root: ResourceConf, why: string): Generator<AgentOrder, string, AgentReport> {
     const stopped = yield* this.#stopAll(root, null);
     this.#leftOut.add(root);
@@ -239,8 +239,8 @@ export class ServiceWorker {
   }
 
   /**
-   * Forgets earlier checks and failures of what was started since the last time: the first check
-   * is due an interval after the start.
+   * Forgets checks and failures of the resources that were started since the last call; their first
+   * check is due one interval after the start.
    */
   beginChecks(nowMs: number, statusPollIntervalMs: Ms | null): void {
     for (const resource of this.#begun) {
@@ -265,7 +265,7 @@ export class ServiceWorker {
   check(nowMs: number, cause: CheckCause): AgentCall | null {
     this.#failedParts = [];
     const due = [...this.#clocks].flatMap(([resource, clock]) => {
-      if ([...this.#leftOut].some((root) => within(root, resource))) return [];
+      if ([...this.#leftOut].some((root) => covers(root, resource))) return [];
       const depth = cause === "due" ? clock.due(nowMs) : 0;
       if (depth === null) return [];
       clock.begin(depth, nowMs);
@@ -282,8 +282,8 @@ export class ServiceWorker {
     const tolerated: string[] = [];
     const failed: string[] = [];
     for (const { resource, ...limits } of due) {
-      // What is to be repaired needs no further look.
-      if (this.#failedParts.some((part) => within(part.root, resource))) continue;
+      // A part that will be repaired needs no further check.
+      if (this.#failedParts.some((part) => covers(part.root, resource))) continue;
       const verdict = yield* this.#call(resource, "status", limits);
       if (verdict.code === 0) continue;
       if (this.#failures.get(resource)?.tolerates(nowMs) === true) {
@@ -299,13 +299,13 @@ export class ServiceWorker {
         this.#failedParts = [];
         return verdict;
       }
-      this.#failedParts = withPart(this.#failedParts, part);
+      this.#failedParts = addFailedPart(this.#failedParts, part);
       failed.push(verdict.text);
     }
     return { code: 0, text: [...failed, ...tolerated].join("; ") };
   }
 
-  /** Where the agent can repair what its check has found; false: it cannot, or it did not. */
+  /** Has the agent repair what its check found; false: it has no such action, or it failed. */
   *#recover(resource: ResourceConf): Generator<AgentOrder, boolean, AgentReport> {
     const able = resource.agent?.actions.some(({ name }) => name === "recover") === true;
     if (!able) return false;
@@ -313,7 +313,7 @@ export class ServiceWorker {
     return verdict.code === 0;
   }
 
-  /** A stop after one that failed: what the agents leave is killed; still a failure to report. */
+  /** A stop after one that failed: kills what the agents leave, but still reports the failure. */
   *stopAgain(): AgentCall {
     const verdict = yield* this.stop();
     if (verdict.code === 0) return verdict;
@@ -321,14 +321,14 @@ export class ServiceWorker {
     return { code: verdict.code, text: `${verdict.text}; what was left has been killed` };
   }
 
-  /** Stops by agents, then by force, until nothing of the service is left. */
+  /** Stops by agents, then kills, until nothing of the service is left. */
   *cleanUp(): AgentCall {
     this.#failedParts = [];
     yield* this.#stopAll(this.conf.tree, cleanUpLimitMs);
     return yield* this.kill();
   }
 
-  /** No scripts: addresses off, every process killed, again until it is verified. */
+  /** Without scripts: removes addresses and kills processes until verified that all are gone. */
   *kill(): AgentCall {
     for (;;) {
       const verdict = yield* this.#killOnce();
@@ -343,7 +343,7 @@ export class ServiceWorker {
   }
 
   *#killOnce(): AgentCall {
-    // The holder of an address that lives a moment longer is the lesser evil.
+    // Addresses go first: another node may put them up while a process here still lives.
     yield* this.#dropAddresses();
     const problems: string[] = [];
     const report = yield { type: "kill-processes", service: this.conf.name };
@@ -352,7 +352,7 @@ export class ServiceWorker {
       if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
       if (report.unseen.length > 0) problems.push(`cannot look: ${report.unseen.join(", ")}`);
     }
-    // What has just been killed may have put one there before it ended.
+    // A process may have put an address up again before the kill.
     problems.push(...(yield* this.#dropAddresses()));
     problems.push(...(yield* this.#release()));
     return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
@@ -369,7 +369,7 @@ export class ServiceWorker {
     return problems;
   }
 
-  /** What only agents can release, such as a mounted file system, is not off until they say so. */
+  /** Has the agents release what a kill does not end, such as a mounted file system. */
   *#release(): Generator<AgentOrder, readonly string[], AgentReport> {
     const problems: string[] = [];
     for (const resource of stopOrder(this.conf.tree).filter(outlivesProcesses)) {
@@ -382,7 +382,7 @@ export class ServiceWorker {
 
   #call(resource: ResourceConf, action: AgentAction, limits: Limits): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
-    // Another node can start it; what was never begun here needs no stop, or is killed.
+    // Patience is short where another node can start it, nothing was started, or a kill follows.
     const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
     const overdue = limits.limitMs === null ? "ended-here" : "left-to-caller";
     return callAgent(resource, action, {
@@ -391,7 +391,7 @@ export class ServiceWorker {
       limitMs,
       resource: resourceMark(resource),
       otherInstances: this.#started.otherInstances(resource),
-      // What was known at the last operation is too old for a check.
+      // What was known when the last operation was decided is too old for a check.
       nodesOff: action === "status" ? [] : this.nodesOff,
       patience: stops || action === "status" ? "lasting" : "short",
       overdue,

@@ -1,11 +1,11 @@
 /**
- * Which resources run on this node, as far as the agents said: of each service, and counted over
- * all of them, so that a call need not look at every other service. Knows no agents.
+ * Which resources run on this node, by what their agents said: for each service, and counted over
+ * all services, so that a call need not look at every other service. Calls no agents.
  * STARTED1  `others` agrees with the sets of the workers after each of their changes.
  */
 import type { ResourceConf } from "../../model/conf.ts";
 
-/** The sets of all services on one node: in how many occurrences each of them has a resource. */
+/** All services on one node: how many occurrences of each resource each service has started. */
 export class RunningResources {
   readonly #holders = new Map<string, Map<StartedResources, number>>();
 
@@ -19,7 +19,7 @@ export class RunningResources {
     if (holders.size === 0) this.#holders.delete(key);
   }
 
-  /** Sets other than this one that have an occurrence of the resource. */
+  /** How many other services have started an occurrence of the resource. */
   others(holder: StartedResources, resource: ResourceConf): number {
     const holders = this.#holders.get(keyOf(resource));
     if (holders === undefined) return 0;
@@ -54,7 +54,7 @@ export class StartedResources {
     for (const resource of [...this.#started]) this.delete(resource);
   }
 
-  /** Each one is replaced by the one that takes its place; undefined: by none. */
+  /** Replaces each occurrence by what `to` returns for it; undefined: it is removed. */
   move(to: (resource: ResourceConf) => ResourceConf | undefined): void {
     const before = [...this.#started];
     this.clear();

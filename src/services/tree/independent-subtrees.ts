@@ -15,13 +15,16 @@ export type FailedPart = {
 };
 
 /** Whether the resource is the part's root, or below it. */
-export function within(root: ResourceConf, resource: ResourceConf): boolean {
-  return root === resource || root.children.some((child) => within(child, resource));
+export function covers(root: ResourceConf, resource: ResourceConf): boolean {
+  return root === resource || root.children.some((child) => covers(child, resource));
 }
 
 /** Adds a part; those inside it are repaired with it (SUBTREE1). */
-export function withPart(parts: readonly FailedPart[], part: FailedPart): readonly FailedPart[] {
-  return [...parts.filter((one) => !within(part.root, one.root)), part];
+export function addFailedPart(
+  parts: readonly FailedPart[],
+  part: FailedPart,
+): readonly FailedPart[] {
+  return [...parts.filter((one) => !covers(part.root, one.root)), part];
 }
 
 /** Parts in the order in which their stops, or starts, follow each other in the whole tree. */
@@ -70,6 +73,6 @@ export class PartRestarts {
 
 /** From the resource up to the child of the root; a service itself is no part of it. */
 function pathTo(tree: ResourceConf, resource: ResourceConf): readonly ResourceConf[] {
-  const below = tree.children.find((child) => within(child, resource));
+  const below = tree.children.find((child) => covers(child, resource));
   return below === undefined ? [] : [...pathTo(below, resource), below];
 }

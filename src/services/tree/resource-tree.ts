@@ -16,23 +16,23 @@ type Branch<Resource> = {
 };
 
 /** The child list of a type's agent. */
-export type RulesOf = (type: string) => readonly ChildRule[];
+export type ChildRulesByType = (type: string) => readonly ChildRule[];
 
 /** The node first, then its children by level. */
 export function startOrder<Resource extends Branch<Resource>>(
   tree: Resource,
-  rulesOf: RulesOf = childRulesOf,
+  rulesOf: ChildRulesByType = childRulesOf,
 ): readonly Resource[] {
-  const children = inLevels(tree, "start", rulesOf).flat();
+  const children = childrenByLevel(tree, "start", rulesOf).flat();
   return [tree, ...children.flatMap((child) => startOrder(child, rulesOf))];
 }
 
 /** The children first, each subtree whole, then the node. */
 export function stopOrder<Resource extends Branch<Resource>>(
   tree: Resource,
-  rulesOf: RulesOf = childRulesOf,
+  rulesOf: ChildRulesByType = childRulesOf,
 ): readonly Resource[] {
-  const groups = inLevels(tree, "stop", rulesOf);
+  const groups = childrenByLevel(tree, "stop", rulesOf);
   const untyped = groups.at(-1) ?? [];
   const ordered = [untyped, ...groups.slice(0, -1)].flatMap((group) => group.toReversed());
   return [...ordered.flatMap((child) => stopOrder(child, rulesOf)), tree];
@@ -41,7 +41,7 @@ export function stopOrder<Resource extends Branch<Resource>>(
 /** Typed children first, in metadata order, then the others as the document has them. */
 function storedChildren<Resource extends Branch<Resource>>(
   tree: Resource,
-  rulesOf: RulesOf,
+  rulesOf: ChildRulesByType,
 ): readonly Resource[] {
   const listed = tree.agent?.children ?? rulesOf(tree.type);
   const typed = listed
@@ -52,10 +52,10 @@ function storedChildren<Resource extends Branch<Resource>>(
 }
 
 /** The children in stored order: one group for each type with a level, then all the others. */
-export function inLevels<Resource extends Branch<Resource>>(
+export function childrenByLevel<Resource extends Branch<Resource>>(
   tree: Resource,
   way: "start" | "stop",
-  rulesOf: RulesOf,
+  rulesOf: ChildRulesByType,
 ): readonly (readonly Resource[])[] {
   const stored = storedChildren(tree, rulesOf);
   const typed = (tree.agent?.children ?? rulesOf(tree.type))
