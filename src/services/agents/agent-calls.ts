@@ -1,8 +1,8 @@
 /**
- * One call of a resource's agent: which agent serves the type, and with which environment.
+ * One call of a resource's agent: chooses the agent of the resource's type and its environment.
  * Source: rgmanager restree.c: res_exec, build_env, add_ocf_stuff.
- * Deviation: PATH and LC_ALL are set, and the processes carry marks by which their descendants are
- * found again, however they detach.
+ * Deviation: PATH and LC_ALL are set, and so are marks by which clusterd finds the processes of the
+ * service again, however they detach.
  * Tested in: test/services/external-agent.test.ts, test/services/service-worker.test.ts
  */
 
@@ -39,13 +39,13 @@ export function* callAgent(
   if (action === "recover" || action === "reconfig") return { code: 0, text: "" };
   if (resource.type === "ip") {
     const ip = ipSettings(attributes);
-    invariant(ip !== null, `ip resource ${resource.key} was accepted without an address`);
+    invariant(ip !== null, `ip resource ${resource.key} has no address that can be parsed`);
     if (action === "start") return yield* startAddress(ip);
     if (action === "stop") return yield* stopAddress(ip, context.patience);
     return yield* checkAddress(ip, context.depth);
   }
   const last = { name: action, depth: context.depth, leastMs: scriptLimitMs };
-  invariant(resource.type === "script", `resource type ${resource.type} was accepted`);
+  invariant(resource.type === "script", `resource type ${resource.type} has no agent`);
   return yield* callScript({
     file: attributes.get("file") ?? "",
     action,
@@ -57,12 +57,12 @@ export function* callAgent(
 }
 
 /**
- * Long after every sensible time of an init script, but not never: one that waits for a daemon that
- * does not answer would keep its service from every other node.
+ * The least limit of an init script: longer than any sensible one takes. There must be a limit: a
+ * script that waits for ever would keep its service from every other node.
  */
 const scriptLimitMs = ms(300_000);
 
-/** A kernel thread: the signal makes it give its locks back and ask for reclaims. */
+/** lockd is a kernel thread: SIGKILL makes it release its locks and ask clients to reclaim them. */
 const unlockScript = "pkill -KILL -x lockd";
 
 /** The service itself runs nothing. */
@@ -99,7 +99,7 @@ function* callForeign(
   }
 }
 
-/** Why an agent that puts an address up by itself is not called; null: it is. */
+/** Why an agent that puts an address up by itself must not be called now; null: it may be. */
 function* addressProblem(
   resource: ResourceConf,
   action: AgentAction,

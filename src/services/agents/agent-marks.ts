@@ -1,12 +1,12 @@
 /**
- * What agents of all dialects find in their environment besides their parameters: marks, by which
- * their descendants are found again however they detach, and what is known of the other nodes.
+ * Environment variables that agents of all dialects get besides their parameters: marks, by which
+ * clusterd finds their descendants again however they detach, and which other nodes are off.
  * Tested in: test/services/external-agent.test.ts, test/services/external-worker.test.ts
  */
 import type { ResourceConf } from "../../model/conf.ts";
 import type { NodeName, ServiceName } from "../../model/ids.ts";
 
-/** What the processes of a resource are marked with, `script:qpidd`. */
+/** The mark on the processes of a resource, for example `script:qpidd`. */
 export function resourceMark({ type, key }: ResourceConf): string {
   return `${type}:${key}`;
 }
@@ -26,8 +26,8 @@ export function trackingMarks(context: {
 }
 
 /**
- * For agents that must know whether somebody who does not answer may be alive: a node that is not
- * named here may be.
+ * For agents that must know whether a peer that does not answer may still be alive: only the nodes
+ * named here are known to run nothing.
  */
 export function nodesOffVariable(context: {
   readonly nodesOff: readonly NodeName[];

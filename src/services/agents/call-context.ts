@@ -1,13 +1,12 @@
 /**
- * What every dialect of agents is told of one call: the action, and where and for whom it is made.
- * Does not know which agent is called, nor how.
+ * The context of one call of an agent of any dialect: its service, resource, node and limits.
  * Tested in: test/services/external-agent.test.ts, test/services/systemd-agent.test.ts
  */
 import type { NodeName, ServiceName } from "../../model/ids.ts";
 import type { Patience } from "../../model/patient-order.ts";
 import type { Ms } from "../../model/time.ts";
 
-/** The last two are called where an agent lists them. */
+/** `recover` and `reconfig` are called only if the agent's metadata list them. */
 export type AgentAction = "start" | "stop" | "status" | "recover" | "reconfig";
 
 export type CallContext = {
@@ -17,18 +16,18 @@ export type CallContext = {
   readonly trackingToken: string;
   /** Other running occurrences of the same resource on this node. */
   readonly otherInstances: number;
-  /** Nodes that were known to run nothing when this was decided; a check knows of none. */
+  /** Nodes that were known to run nothing when the operation was decided; empty for a check. */
   readonly nodesOff: readonly NodeName[];
   readonly depth: number;
-  /** Null: the agent's own last limit; time-outs of the original are hints. */
+  /** Null: the agent's own last limit, since rgmanager takes time-outs as hints. */
   readonly limitMs: Ms | null;
   /** Marks the processes of the resource. */
   readonly resource: string;
-  /** When the machine has no room for the call. */
+  /** How long the call is tried again while the machine has no room for it. */
   readonly patience: Patience;
-  /** What becomes of a stop that is over its limit: it is for the caller to kill everything. */
+  /** Who deals with a stop that exceeds its limit: the agent (overdue-stop.ts), or the caller. */
   readonly overdue: "ended-here" | "left-to-caller";
 };
 
-/** What all calls of one service have in common. */
+/** The part of the context that all calls for one service share. */
 export type WorkerContext = Pick<CallContext, "service" | "nodeName" | "trackingToken">;

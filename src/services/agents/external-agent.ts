@@ -1,12 +1,12 @@
 /**
- * A resource with an agent of its own: how the agent is called in either dialect of OCF, with which
+ * A resource with an external agent: how the agent is called in the two dialects of OCF, with which
  * environment, and what its exit code means.
  * Yields orders and reads reports; runs nothing itself.
  * Source: rgmanager restree.c: res_exec, build_env, add_ocf_stuff; the OCF resource agent API 1.1;
- * Pacemaker lib/services for the variables of the second dialect.
- * Deviations: PATH is set; the exit code is kept apart from the result; a call always has a last
- * time limit, after which its whole process group is ended; messages go to standard error, from
- * where they are quoted, and not to a log of the agent's own.
+ * Pacemaker lib/services for the variables of the dialect `ocf`.
+ * Deviations: PATH is set; the exit code is kept apart from the result; every call has a time
+ * limit, after which its whole process group is ended; messages of the agent are read from its
+ * standard error, not from a log of its own.
  */
 
 import type { AgentCall, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
@@ -29,14 +29,14 @@ export type ExternalCall = {
   readonly context: CallContext;
 };
 
-/** Where time-outs are only hints: long after every sensible one, but not never. */
+/** The least limits where time-outs are only hints: longer than any sensible call takes. */
 const lastActionLimitMs = ms(1_800_000);
 const lastCheckLimitMs = ms(300_000);
 const outputShownMax = 500;
 const notRunning = 7;
 const runningPromoted = 8;
 
-/** What OCF calls its exit statuses, from 0. */
+/** The names of OCF's exit codes, from 0. */
 const codeWords: readonly string[] = [
   "success",
   "generic error",
@@ -50,12 +50,12 @@ const codeWords: readonly string[] = [
   "failed as promoted",
 ];
 
-/** Attributes of an `ocf` element that are not the agent's. */
+/** Attributes of an `ocf` element that are not parameters of the agent. */
 const elementAttributes: readonly string[] = ["name", "agent", "allow_promotable"];
 
 export function* callExternal(resource: ResourceConf, call: ExternalCall): AgentCall {
   const { agent, runs, action, context } = call;
-  // What an agent does not list is nothing to do.
+  // An action that the agent's metadata do not list has nothing to do.
   if (!agent.actions.some(({ name }) => name === action)) return { code: 0, text: "" };
   const leastMs = action === "status" ? lastCheckLimitMs : lastActionLimitMs;
   const limitMs =
@@ -101,7 +101,7 @@ function wordFor(runs: ExternalRun, action: AgentAction): string {
   return runs.dialect === "ocf" && action === "status" ? "monitor" : action;
 }
 
-/** To stop what does not run is success in the second dialect; the first knows only 0. */
+/** In the dialect `ocf`, a stop succeeds if nothing runs (7); in rgmanager's, only 0 is success. */
 function isGood({ dialect }: ExternalRun, action: AgentAction, code: number): boolean {
   if (code === 0) return true;
   if (dialect === "rgmanager") return false;
@@ -150,7 +150,7 @@ function rgmanagerVariables(
   { action, context }: ExternalCall,
 ): Variables {
   const hintMs = timeoutOf(resource, action, context.depth) ?? 0;
-  // The original says 0 where the time-out is a limit.
+  // rgmanager passes 0 when it enforces the time-out itself.
   const timeout = resource.enforceTimeouts === true ? 0 : Math.ceil(hintMs / 1000);
   return [
     ...resource.attributes
@@ -171,7 +171,7 @@ function ocfVariables(
   runs: ExternalRun & { readonly dialect: "ocf" },
   { action, context, limitMs }: ExternalCall & { readonly limitMs: Ms },
 ): Variables {
-  // Without an interval a check counts as a probe, and is answered more kindly than it should.
+  // Agents take a check without an interval for a probe, and then ignore some failures.
   const interval = action === "status" ? effectiveIntervalMs(resource, context.depth) : 0;
   return [
     ...resource.attributes

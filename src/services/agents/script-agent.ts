@@ -1,9 +1,9 @@
 /**
  * The script resource: an LSB init script.
  * Source: resource-agents script.sh; LSB 3.1, init script actions.
- * Deviations: the meaning of an LSB status code is logged where the script says nothing itself,
- * since what it says is nearer to the truth; `SYSTEMCTL_SKIP_REDIRECT` keeps scripts of hosts with
- * systemd from handing the action to systemctl.
+ * Deviations: a message quotes the script's output, and the meaning of an LSB status code only if
+ * the script printed nothing; `SYSTEMCTL_SKIP_REDIRECT` keeps init scripts on hosts with systemd
+ * from handing the action to systemctl.
  */
 import type { AgentCall, AgentReport, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
 import { notStarted, performPatiently } from "../../model/patient-order.ts";
@@ -17,7 +17,7 @@ export type ScriptCall = {
   readonly file: string;
   readonly action: "start" | "stop" | "status";
   readonly environment: readonly (readonly [string, string])[];
-  /** What must not be repeated of its output is in here. */
+  /** The resource's parameters: their secrets are masked in its output. */
   readonly parameters: Parameters;
   readonly timeoutMs: Ms;
   readonly context: Pick<CallContext, "service" | "resource" | "patience" | "overdue">;
@@ -33,7 +33,7 @@ const statusWords: ReadonlyMap<number, string> = new Map([
 
 const outputShownMax = 300;
 
-/** LSB: the program is not running. Others may mean that it cannot be told. */
+/** LSB: the program is not running. Other codes may mean that its state is unknown. */
 const notRunning = 3;
 
 /** Exit 0 is success, a missing file 5, anything else 1. */
@@ -80,7 +80,7 @@ function runOrder(
 
 type Ended = Extract<AgentReport, { readonly output: string }>;
 
-/** What the script says counts for more than the meaning of its code. */
+/** Quotes the script's output, or else the meaning of its exit code. */
 function failed(
   call: ScriptCall,
   { text, report }: { readonly text: string; readonly report: Ended },

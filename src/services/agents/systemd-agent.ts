@@ -1,13 +1,13 @@
 /**
- * A unit of systemd as a resource: started, stopped and looked at through systemctl.
- * Yields orders and reads reports; knows nothing of systemd but what systemctl prints.
+ * A unit of systemd as a resource: systemctl starts, stops and checks it.
+ * Yields orders and reads reports; all it knows of systemd is what systemctl prints.
  * Source: systemctl(1); systemd.unit(5) for drop-ins and AssertPathExists=; sd_booted(3);
  * Pacemaker lib/services/systemd.c for the drop-in.
- * UNIT1  While a unit is not started from here it must not start: not by its own Restart=, and not
- *     by a job that was queued before the node had to let go of it. The drop-in turns the former
- *     off, and asserts a permit that is taken away together with the processes.
- * UNIT2  The unit's processes are born outside of the service's cgroup. The drop-in gives them the
- *     marks by which they are found, and says to whoever kills whose unit it is.
+ * UNIT1  Only clusterd may start the unit: neither its own Restart= may, nor a job of systemd that
+ *     was queued before the node lost the service. The drop-in sets Restart=no and asserts that a
+ *     permit file exists, which is removed when the processes are killed.
+ * UNIT2  systemd starts the unit's processes outside of the service's cgroup. The drop-in gives
+ *     them the marks by which they are found, and tells daemon and guard whose unit to kill.
  */
 
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
@@ -27,9 +27,9 @@ const outputShownMax = 300;
 const notInstalled = 5;
 const notRunning = 7;
 
-/** Exit status of the first of the small scripts below. */
+/** Exit status of `permitScript` where systemd does not run. */
 const noSystemd = 3;
-/** Of a shell and of env(1). */
+/** Exit status of a shell and of env(1). */
 const noSuchProgram = 127;
 
 /** Arguments: directory of drop-ins, text of the drop-in. */
@@ -168,7 +168,7 @@ function* run(
   return yield* performPatiently(order, { patience: context.patience, what });
 }
 
-/** Found in PATH, as an administrator's own would be. */
+/** env(1) searches PATH, so an administrator's own systemctl is found first. */
 function systemctl(...words: readonly string[]): readonly [string, ...string[]] {
   return ["/usr/bin/env", "systemctl", ...words];
 }
@@ -177,7 +177,9 @@ function dropInDirectory(unit: string): string {
   return `/run/systemd/system/${unit}.d`;
 }
 
-/** UNIT1, UNIT2. The service's name may hold blanks and what systemd would take for specifiers. */
+/**
+ * UNIT1, UNIT2. A service's name may contain blanks and "%", which begins a specifier of systemd.
+ */
 function dropIn({ unit, context }: Unit): string {
   const permit = `${dropInDirectory(unit)}/50-clusterd.permit`;
   const lines = [
@@ -201,7 +203,7 @@ function isGood(report: AgentReport): boolean {
   return report.type === "exited" && report.code === 0;
 }
 
-/** There is no systemd that could have started anything. */
+/** Whether systemd does not run here, so that it cannot have started anything. */
 function isAbsent(report: AgentReport): boolean {
   if (report.type !== "exited") return false;
   if (report.code === noSystemd || report.code === noSuchProgram) return true;
@@ -213,7 +215,7 @@ function absentSystemd(unit: string): AgentVerdict {
 }
 
 function problem(what: string, report: AgentReport): AgentVerdict {
-  // systemctl is not told the parameters of the resource.
+  // There are no secrets to mask: systemctl does not get the parameters of the resource.
   const shown = printableOutput([], "output" in report ? report.output : "", outputShownMax);
   const how = report.type === "exited" ? `exit ${report.code}` : outcomeWords(report);
   const text = `${what}: ${how}${shown === "" ? "" : `: ${shown}`}`;

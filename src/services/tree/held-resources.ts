@@ -1,7 +1,6 @@
 /**
- * What a resource holds that does not end with its processes: addresses, which are taken away
- * without its agent, and things that only its agent can release.
- * Runs nothing.
+ * What a resource holds that does not end with its processes: addresses, which clusterd can remove
+ * itself, and things that only the resource's agent can release.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
  * Tested in: test/services/external-agent.test.ts, test/services/leftovers.test.ts
  */
@@ -17,7 +16,7 @@ export function heldAddress(resource: ResourceConf): IpSettings | null {
   return ipSettings(new Map([["address", written.split("/")[0] ?? ""]]));
 }
 
-/** The addresses that services of this configuration put on interfaces. */
+/** The addresses that the services of this configuration put on interfaces. */
 export function serviceAddresses({ services }: ClusterConf): readonly string[] {
   const below = (resource: ResourceConf): readonly string[] => {
     const held = heldAddress(resource);

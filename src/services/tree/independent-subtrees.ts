@@ -1,10 +1,9 @@
 /**
- * Parts of a service that are repaired by themselves: which one a failed check concerns, and
- * whether it is restarted in place, left out, or more than a part.
- * Knows trees, limits and times; runs nothing.
+ * Parts of a service that are repaired by themselves: which part a failed check concerns, and
+ * whether it is restarted in place or left out, or the whole service has failed.
  * Source: rgmanager restree.c: _res_op_internal, do_status; restart_counter.c.
  * Deviation: non-critical is a property of the occurrence, not of a shared definition.
- * SUBTREE1  No part of one repair lies inside another one.
+ * SUBTREE1  No part of a repair is inside another part of it.
  */
 import type { ResourceConf } from "../../model/conf.ts";
 import { startOrder, stopOrder } from "./resource-tree.ts";
@@ -19,7 +18,7 @@ export function covers(root: ResourceConf, resource: ResourceConf): boolean {
   return root === resource || root.children.some((child) => covers(child, resource));
 }
 
-/** Adds a part; those inside it are repaired with it (SUBTREE1). */
+/** Adds a part in place of those inside it, which are repaired with it (SUBTREE1). */
 export function addFailedPart(
   parts: readonly FailedPart[],
   part: FailedPart,
@@ -27,7 +26,7 @@ export function addFailedPart(
   return [...parts.filter((one) => !covers(part.root, one.root)), part];
 }
 
-/** Parts in the order in which their stops, or starts, follow each other in the whole tree. */
+/** The parts in the order in which the whole tree would stop, or start, them. */
 export function inTreeOrder(
   tree: ResourceConf,
   parts: readonly FailedPart[],
@@ -37,7 +36,7 @@ export function inTreeOrder(
   return order.flatMap((resource) => parts.filter((part) => part.root === resource));
 }
 
-/** The restarts in place of one service's parts that still count. */
+/** Counts the restarts in place of each part of one service within its time window. */
 export class PartRestarts {
   readonly #atMs = new Map<ResourceConf, readonly number[]>();
 
@@ -47,7 +46,7 @@ export class PartRestarts {
       const kind = root.subtree?.kind;
       if (kind === undefined) continue;
       if (this.#mayRestart(root, nowMs)) return { root, remedy: "restart" };
-      // What comes next counts anew, whatever is done about it.
+      // The limit is reached and the part will be restarted otherwise: its count begins anew.
       this.#atMs.delete(root);
       if (kind === "non-critical") return { root, remedy: "leave-out" };
     }
@@ -71,7 +70,7 @@ export class PartRestarts {
   }
 }
 
-/** From the resource up to the child of the root; a service itself is no part of it. */
+/** From the resource up to the child of the root; the service itself is not in the list. */
 function pathTo(tree: ResourceConf, resource: ResourceConf): readonly ResourceConf[] {
   const below = tree.children.find((child) => covers(child, resource));
   return below === undefined ? [] : [...pathTo(below, resource), below];

@@ -1,18 +1,20 @@
 /**
- * Whether a new configuration would stop a service for a script that this node has not.
- * Does not look for scripts: what is missing comes as a value.
- * Deviation: rgmanager stops what has changed, and finds out when it starts it.
+ * Whether a new configuration would stop a running service that cannot be started again, since this
+ * node lacks a script. Does not look for scripts: its caller says which are missing.
+ * Deviation: rgmanager stops services that have changed, and notices only when it starts them.
  */
 import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../../model/conf.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { compareServices, type ServiceDelta } from "./tree-delta.ts";
 
-/** Only of what runs already: a service that is new stops nothing, and its start says the same. */
+/**
+ * Only changes of running services: a new service stops nothing, and its start reports the script.
+ */
 const stopping: readonly ServiceDelta[] = ["replaced", "parts"];
 
 export type ServicesChange = { readonly old: ServicesConf; readonly next: ServicesConf };
 
-/** In words, or null; `causes` has the scripts that this node cannot run, by path. */
+/** The problem in words, or null. `causes`: why this node cannot run a script, by path. */
 export function missingScript(
   { old, next }: ServicesChange,
   self: NodeId,

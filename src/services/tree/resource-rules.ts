@@ -1,6 +1,5 @@
 /**
- * The typed children of each resource type with their levels, as its agent's metadata has them.
- * Does not know how the children of one level are ordered.
+ * The typed children of each resource type with their levels, from the metadata of its agent.
  * Source: resource-agents service.sh, ip.sh, fs.sh, nfsserver.sh, nfsexport.sh, netfs.sh
  * (special/child).
  * Tested in: test/services/resource-tree.test.ts
@@ -26,7 +25,7 @@ const fileSystemChildren: readonly ChildRule[] = [
 ];
 const noExports: readonly ChildRule[] = ["nfsclient", "nfsexport"].map(forbidden);
 
-/** Parents without a row have no child list: all children in document order. */
+/** Parents without a row have no child list: their children are in document order. */
 const childRules: ReadonlyMap<string, readonly ChildRule[]> = new Map([
   ["service", serviceChildren],
   ["fs", fileSystemChildren],

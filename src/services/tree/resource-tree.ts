@@ -1,21 +1,21 @@
 /**
  * The order in which the resources of a service are started, checked and stopped.
  * Source: rgmanager restree.c: _res_op_by_level, _do_child_levels, _do_child_default_level.
- * Deviation: a listed type with a level in one direction only counts as unlisted in the other,
- * where the original never visits it.
+ * Deviation: a type that has a level only for starts, or only for stops, counts as unlisted in the
+ * other direction; rgmanager never visits it there.
  */
 import type { AgentConf, ChildRule } from "../../model/conf.ts";
 import { childRulesOf } from "./resource-rules.ts";
 
-/** A resource with its children: of the daemon's configuration, or of a tool that looks at one. */
+/** A resource with its children, of the daemon's configuration or of the command rg_test-ts. */
 type Branch<Resource> = {
   readonly type: string;
   readonly children: readonly Resource[];
-  /** Its child list wins over that of the type. */
+  /** Its child list takes precedence over that of the type. */
   readonly agent?: Pick<AgentConf, "children">;
 };
 
-/** The child list of a type's agent. */
+/** Looks up the child list of a type's agent. */
 export type ChildRulesByType = (type: string) => readonly ChildRule[];
 
 /** The node first, then its children by level. */
@@ -27,7 +27,7 @@ export function startOrder<Resource extends Branch<Resource>>(
   return [tree, ...children.flatMap((child) => startOrder(child, rulesOf))];
 }
 
-/** The children first, each subtree whole, then the node. */
+/** The children first, each with its whole subtree, then the node. */
 export function stopOrder<Resource extends Branch<Resource>>(
   tree: Resource,
   rulesOf: ChildRulesByType = childRulesOf,

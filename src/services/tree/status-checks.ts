@@ -3,19 +3,21 @@
  * Source: rgmanager restree.c: do_status; reslist.c: _get_actions_ccs for the overrides;
  * restart_counter.c.
  * Deviations: an explicit `status_poll_interval` lowers the interval of script and ip resources
- * that have no `<action>` of their own; the time of a check is its beginning, so that its duration
- * does not stretch the interval.
+ * that have no `<action>` of their own; intervals count from the beginning of a check, so that its
+ * duration does not lengthen them.
  */
 import { builtInChecks, type CheckRule } from "../../model/built-in-checks.ts";
 import type { ResourceConf, ToleranceConf } from "../../model/conf.ts";
 import { type Ms, ms } from "../../model/time.ts";
 
-/** Timers fire up to this much early relative to the clock that stamps them. */
+/** Timers may fire this much early by the clock that `nowMs` comes from. */
 const earlyMsMax = 10;
 
 const lowered: ReadonlySet<string> = new Set(["script", "ip"]);
 
-/** The checks of a resource with their intervals in force; an interval of 0 switches one off. */
+/**
+ * The checks of a resource with the intervals that apply; an interval of 0 switches a check off.
+ */
 export function effectiveChecks(
   resource: ResourceConf,
   statusPollIntervalMs: Ms | null,
@@ -69,7 +71,7 @@ export class CheckClock {
     return intervals.length === 0 ? null : ms(Math.min(...intervals));
   }
 
-  /** A check that begins late is not a reason for the next one to be later. */
+  /** A check that begins late does not delay the next one. */
   begin(depth: number, nowMs: number): void {
     const intervalMs = this.#checks.find((rule) => rule.depth === depth)?.intervalMs ?? 0;
     const dueMs = (this.#beganMs.get(depth) ?? nowMs) + intervalMs;
@@ -78,14 +80,14 @@ export class CheckClock {
   }
 }
 
-/** How often a resource is checked at this depth: what its agent is told. */
+/** The interval that the agent is told for a check of this depth. */
 export function effectiveIntervalMs(resource: ResourceConf, depth: number): Ms {
   const checks = effectiveChecks(resource, null);
   const own = checks.find((one) => one.depth === depth) ?? checks[0];
   return own?.intervalMs ?? ms(toldIntervalMs);
 }
 
-/** For a check that is not scheduled, but made because something has happened. */
+/** What the agent is told for a check that has no schedule, but follows an event. */
 const toldIntervalMs = 10_000;
 
 function knownChecks({ type, agent }: ResourceConf): readonly CheckRule[] {
@@ -106,7 +108,7 @@ export function timeoutOf(resource: ResourceConf, name: string, depth: number): 
   return timeoutMs === 0 ? null : timeoutMs;
 }
 
-/** Where a time-out is only a hint: at least twice what is thought to be needed. */
+/** The limit where a time-out is only a hint: at least twice that time-out. */
 export function lastLimitMs(
   resource: ResourceConf,
   call: { readonly name: string; readonly depth: number; readonly leastMs: Ms },
@@ -114,10 +116,10 @@ export function lastLimitMs(
   return ms(Math.max(call.leastMs, 2 * (timeoutOf(resource, call.name, call.depth) ?? 0)));
 }
 
-/** Agents of the other dialects count on their time-outs. */
+/** Agents of these dialects expect that their time-outs are enforced. */
 const dialectsWithLimits: readonly string[] = ["ocf", "systemd"];
 
-/** The time-out of an action where it is a limit; null: none. */
+/** The time-out of an action if it is enforced; null: it is not, or there is none. */
 export function enforcedLimitMs(resource: ResourceConf, name: string, depth: number): Ms | null {
   const limited = dialectsWithLimits.includes(resource.agent?.runs.dialect ?? "");
   if (resource.enforceTimeouts !== true && !limited) return null;
@@ -125,8 +127,8 @@ export function enforcedLimitMs(resource: ResourceConf, name: string, depth: num
 }
 
 /**
- * What a stop gets in a clean-up, where nothing is known to run: what the agent asks for, or half a
- * minute where it does not say. Then its processes are killed.
+ * The limit of a stop in a clean-up, where nothing is known to run: the agent's time-out, or half a
+ * minute if it has none. After it the processes are killed.
  */
 export function cleanUpLimitMs(resource: ResourceConf): Ms {
   return timeoutOf(resource, "stop", 0) ?? ms(cleanUpMs);
@@ -135,14 +137,14 @@ export function cleanUpLimitMs(resource: ResourceConf): Ms {
 const cleanUpMs = 30_000;
 
 /**
- * The limit of a check that follows the end of a process: an agent that does not answer then must
- * not keep the service alive.
+ * The limit of a check that follows the end of a process: an agent that does not answer must not
+ * make a dead service look alive.
  */
 export function endedLimitMs(resource: ResourceConf, depth: number): Ms {
   return timeoutOf(resource, "status", depth) ?? ms(answerMs);
 }
 
-/** What the status of an init script needs on a busy machine, and some more. */
+/** More than the status action of an init script needs on a busy machine. */
 const answerMs = 10_000;
 
 /** The tolerated failures of one resource since its start. A success does not clear them. */

@@ -1,11 +1,11 @@
 /**
  * What a new configuration changes of the services: which are added, removed or replaced, and of
  * the others, which parts of their trees are gone and which are new.
- * Compares values only; decides nothing about what runs.
+ * Compares values; does not know what runs.
  * Source: rgmanager reslist.c: rescmp; restree.c: resource_tree_delta; groups.c.
- * Deviations: what is compared is what the file says, not what agents add to it; inherited values
- * are not compared where they arrive, since the giver is replaced with all that is below it;
- * `retry_delay` never restarts a service.
+ * Deviations: only values of the file are compared, not those that agents add; inherited values are
+ * compared only where they are written, since a resource that changes is replaced together with
+ * all that is below it; `retry_delay` never restarts a service.
  * DELTA1  The result does not depend on the agents of the node that computes it.
  */
 import type { ResourceConf, ServiceConf, ServicesConf } from "../../model/conf.ts";
@@ -13,18 +13,18 @@ import type { ServiceName } from "../../model/ids.ts";
 
 export type ServiceDelta =
   | "same"
-  /** Values that may change while it runs. */
+  /** Only attributes changed that may change while the service runs. */
   | "attributes"
-  /** Resources below it came, went or changed. */
+  /** Resources below it were added, removed or changed. */
   | "parts"
-  /** Its own attributes changed: another service of the same name. */
+  /** Its own attributes changed: it counts as another service of the same name. */
   | "replaced"
   | "added"
   | "removed";
 
 /** Attributes of a service that may change while it runs (metadata: reconfig). */
 const reconfigurable: readonly string[] = ["domain", "autostart", "exclusive", "recovery"];
-/** Not known to the agent at all. */
+/** An attribute that only clusterd has; no agent knows it. */
 const ownAddition = "retry_delay";
 
 export function compareServices(
@@ -60,14 +60,16 @@ function compareService(old: ServiceConf, next: ServiceConf): ServiceDelta {
 }
 
 export type TreeDelta = {
-  /** Roots of what is in the old tree only, and of what is in the new one only. */
+  /**
+   * `gone`: roots of the parts that only the old tree has; `fresh`: those only the new tree has.
+   */
   readonly gone: readonly ResourceConf[];
   readonly fresh: readonly ResourceConf[];
-  /** Old occurrence → the one that takes its place. */
+  /** Each resource of the old tree that stays → the same resource in the new tree. */
   readonly kept: ReadonlyMap<ResourceConf, ResourceConf>;
 };
 
-/** The roots stand for each other. */
+/** Compares two trees of one service; their roots always count as the same resource. */
 export function compareTrees(old: ResourceConf, next: ResourceConf): TreeDelta {
   const gone: ResourceConf[] = [];
   const fresh: ResourceConf[] = [];
