@@ -301,7 +301,7 @@ export class LeaseGuard {
     if (state.type !== "sweeping") return;
     if (rest.length > 0) {
       if (state.saidMs === null || nowMs - state.saidMs >= restSaidEveryMs) {
-        const text = `not gone yet, trying on: ${rest.join(", ")}`;
+        const text = `not gone yet, still trying: ${rest.join(", ")}`;
         this.#out.push({ type: "log", level: "alert", text });
         this.#state = { ...state, saidMs: nowMs };
       }

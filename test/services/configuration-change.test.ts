@@ -484,7 +484,7 @@ test("CHANGE3: a change does not hide a node that might be running a service", (
   for (const next of [narrow, without]) {
     const driver = new TableDriver(wide, { next });
     driver.view(1, 2).ready(1, 2);
-    t.match(driver.table.waitingFor(service("web")), /node3\S* might be running it/);
+    t.match(driver.table.waitingFor(service("web")), /node3\S* to be fenced or proven clean/);
     const number = driver.propose(1, "next", 19);
     driver.vote(1, true).vote(2, true);
     t.equal(driver.outcome(number), "change-given-up");

@@ -198,7 +198,7 @@ test("a kill cancels what is under way, and runs no scripts", async (t) => {
   driver.report({ type: "killed", survivors: 0, unseen: [] });
   t.same(driver.underWay(), ["pause 500 ms"]);
   t.equal(driver.local.clean, false);
-  t.same(driver.take(), ["service:web: not off yet, trying on: 1 processes survive SIGKILL"]);
+  t.same(driver.take(), ["service:web: not off yet, still trying: 1 processes survive SIGKILL"]);
   driver.report({ type: "done" }).succeed();
   t.same(driver.take(), ["clean"]);
 });

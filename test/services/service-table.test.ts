@@ -225,7 +225,10 @@ test("T3: nothing starts that a node not seen yet might be running", async (t) =
   const driver = new TableDriver(conf(services, { fencing })).view(1, 2).ready(1, 2).succeed();
   t.equal(driver.shown("two"), "started 2", "node3 may not run it");
   t.equal(driver.shown(web), "stopped (none)");
-  t.match(driver.table.waitingFor(service(web)), /node3\.example\.com might be running it/);
+  t.match(
+    driver.table.waitingFor(service(web)),
+    /node3\.example\.com to be fenced or proven clean/,
+  );
   t.equal(driver.outcome(driver.request(1, "enable", { service: web })), "holder-unseen");
   driver.fenced(3).succeed();
   t.equal(driver.shown(web), "started 1");
@@ -240,7 +243,10 @@ test("T3: nothing starts that the other machine of a member might be running", a
   driver.request(3, "relocate", { service: web, target: 3 });
   driver.succeed();
   t.equal(driver.shown(web), "stopped (2)");
-  t.match(driver.table.waitingFor(service(web)), /node1\.example\.com might be running it/);
+  t.match(
+    driver.table.waitingFor(service(web)),
+    /node1\.example\.com to be fenced or proven clean/,
+  );
   driver.fenced(1).succeed();
   t.match(driver.shown(web), /^started/);
 });

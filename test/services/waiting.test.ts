@@ -48,7 +48,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   "unseen-node": {
     driver: () => new TableDriver(conf([plain(web)], { cleanStart: false })).view(1, 2).ready(1, 2),
-    text: /^node3\.example\.com might be running it/,
+    text: /^node3\.example\.com to be fenced or proven clean/,
     nodes: [3],
     remedy: /^start clusterd on node3\.example\.com, or: /,
   },

@@ -61,7 +61,7 @@ export class AgentWatch {
   ): readonly string[] {
     const service = worker.conf.name;
     if (waitsFor !== undefined) {
-      const text = `${service}: not off yet, trying on: ${waitsFor}`;
+      const text = `${service}: not off yet, still trying: ${waitsFor}`;
       return this.#atTimes(`waits ${service}`, text, nowMs);
     }
     if (why === undefined) return [];

@@ -1,20 +1,21 @@
 /**
- * A new configuration for the running cluster: every member examines it, what it removes is stopped
- * under the old one, then all switch at the same point of the total order.
- * Knows services; that nothing but services may change is examined by whoever reads the text.
+ * A new configuration for the running cluster: every member examines it, services that it removes
+ * or changes are stopped, then all members switch at the same point of the total order.
+ * Compares services only; the reader of the text (`ReadConf`) refuses any other change.
  * Source: rgmanager groups.c: init_resource_groups, do_condstops, do_condstarts; cman commands.c:
  * reload_config.
- * Deviations: one refusal, one stop that fails, or a service that is busy, failed, frozen or lost
- * with its node leaves the old configuration in force as a whole; a service that an operator has
- * disabled stays disabled when its definition changes.
+ * Deviations: the old configuration stays in force as a whole if one member refuses, one stop
+ * fails, or an affected service is busy, failed, frozen or lost with its node; a service that an
+ * operator has disabled stays disabled when its definition changes.
  * Tested in: test/services/configuration-change.test.ts
- * CHANGE1  The configuration changes only when every member of the view has accepted it.
- * CHANGE2  It changes only when nothing runs any more of what it does not contain.
- * CHANGE3  A node that might be running a service unseen is not made to look as if it could not.
+ * CHANGE1  The configuration changes only when every member has accepted it.
+ * CHANGE2  It changes only when none of the services and parts that it removes is running.
+ * CHANGE3  It must not remove a service, or forbid it on a node, while that node might be running
+ *     the service unseen: then nobody would wait for that node any more.
  *
  *   none ──proposed──► voting ──all accepted──► stopping ──all stopped──► switched, none
- *     ▲                  └─refused, other view─┐    └─a stop failed─┐
- *     └────────────────────────────────────────┴────────────────────┘
+ *     ▲           └─refused, membership changed─┐   └─a stop failed─┐
+ *     └─────────────────────────────────────────┴───────────────────┘
  */
 import type { ClusterConf } from "../../model/conf.ts";
 import type { NodeId, ServiceName } from "../../model/ids.ts";
@@ -54,12 +55,12 @@ export function onVote(table: TableState, vote: ConfVote): void {
   if (table.members().every((one) => accepted.includes(one))) beginStopping(table);
 }
 
-/** Another membership: those who came have not been asked. */
+/** The membership has changed: nodes that joined have not voted. */
 export function onOtherView(table: TableState): void {
   if (table.change?.stage === "voting") giveUp(table, "the membership has changed; try again");
 }
 
-/** The services that the change stops or keeps from starting; empty: there is none under way. */
+/** The services that a change under way stops or keeps from starting. */
 function heldByChange(table: TableState): ReadonlyMap<ServiceName, ServiceDelta> {
   const { change, next } = table;
   if (change === null || change.stage !== "stopping" || next === null) return new Map();
@@ -111,7 +112,9 @@ function obstacleOf(table: TableState, name: ServiceName): string | null {
   return null;
 }
 
-/** CHANGE3: somebody unseen may run what the next version says nothing of, or forbids there. */
+/**
+ * CHANGE3: a node that might be running a service which the next version removes or forbids there.
+ */
 function hiddenHolder(table: TableState, next: ClusterConf): string | null {
   const index = new ServiceIndex(next);
   for (const { name } of table.inOrder()) {
@@ -120,7 +123,8 @@ function hiddenHolder(table: TableState, next: ClusterConf): string | null {
       .unknownHolders(name)
       .find((node) => !stays || !table.isLegal(name, node, index.domainOf(name)));
     if (hidden === undefined) continue;
-    return `${table.nameOf(hidden)} might be running ${name}: to be fenced or seen clean first`;
+    const node = table.nameOf(hidden);
+    return `${node} might be running ${name}: it must be fenced or proven clean first`;
   }
   return null;
 }
@@ -132,7 +136,7 @@ function goneParts(table: TableState, next: ClusterConf, name: ServiceName): num
     : compareTrees(table.serviceConf(name).tree, after.tree).gone.length;
 }
 
-/** At the end of each step: switches when all that had to be stopped is stopped (CHANGE2). */
+/** Called at the end of each step: switches when everything is stopped that must be (CHANGE2). */
 export function* settleChange(table: TableState): TableWork {
   const { change, next } = table;
   if (change === null || next === null) return;
@@ -179,7 +183,7 @@ function* switchOver(table: TableState, next: ClusterConf): TableWork {
   yield* evaluateAll(table, new Set());
 }
 
-/** Autostart decides of it as of a new one, unless an operator has disabled it. */
+/** Autostart applies to it as to a new service, unless an operator has disabled it. */
 function replaced(old: ServiceRecord): ServiceRecord {
   const anew = { retryAt: null, retryCount: 0, crowdedOut: false, restartLog: [] };
   return { ...old, ...anew, transition: old.state === "stopped" ? 0 : old.transition };
@@ -194,7 +198,7 @@ function startFresh(table: TableState, before: ClusterConf, name: ServiceName): 
   beginRepair(table, name, { parts: "fresh", chain: emptyChain, why });
 }
 
-/** The old configuration stays; what was stopped for the new one is started again. */
+/** Keeps the old configuration and starts again what was stopped for the new one. */
 export function giveUp(table: TableState, why: string): void {
   const { change, next } = table;
   if (change === null) return;
@@ -214,12 +218,13 @@ export function giveUp(table: TableState, why: string): void {
   }
 }
 
-/** The node has stopped once what is new; a node that is no candidate need not. */
+/** The node has stopped the new services once. */
 export function onInitDone(table: TableState, message: InitDone): void {
   if (table.nodes.get(message.node)?.life !== message.life) return;
   if (message.version === table.conf.version) initialised(table, message.node);
 }
 
+/** The services that are new need no longer wait for this node (`pendingInit`). */
 export function initialised(table: TableState, node: NodeId): void {
   for (const service of table.inOrder()) {
     if (!service.pendingInit.includes(node)) continue;

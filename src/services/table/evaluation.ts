@@ -1,12 +1,12 @@
 /**
- * Evaluation: which stopped services start where, which started ones go back to a better node, and
- * how a chain of starts goes on when one fails.
+ * Evaluation: which stopped services start on which node, which started ones fail back to a better
+ * node, and how a chain of starts goes on when a start has failed.
  * Source: rgmanager groups.c: eval_groups, consider_start, consider_relocate; rg_state.c:
  * handle_relocate_req.
  * Deviations: one evaluation for the whole cluster instead of one per node; a service that no node
- * could start is tried again after a growing pause; nothing starts while a node that might already
- * be running it is unaccounted for; while services are locked a service that had to be stopped is
- * started again where it was, and nowhere else.
+ * could start is tried again after a growing pause; a service does not start while a node that has
+ * not been seen might be running it; while services are locked, a service that had to be stopped is
+ * started again on the node where it was, and nowhere else.
  * Tested in: test/services/service-table.test.ts, test/services/transitions.test.ts
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
@@ -24,7 +24,7 @@ import {
 } from "./service-state.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
-/** Starts the service on a node: the only way to `starting`. */
+/** Starts the service on a node; no other function leads to the state `starting`. */
 export function beginStart(
   table: TableState,
   name: ServiceName,
@@ -52,7 +52,7 @@ export function beginStart(
     state: "starting",
     owner: node,
     restarts: chain.cause === "recovery" ? service.restarts + 1 : 0,
-    // A user's request begins the counting of failures anew.
+    // A user's request resets the counters of restarts and retries.
     restartLog: asked ? [] : service.restartLog,
     retryCount: asked ? 0 : service.retryCount,
     transition: Math.max(1, Math.floor(table.nowMs / 1000)),
@@ -74,7 +74,7 @@ export function beginStop(
     readonly chain?: StartChain;
     readonly cleanup?: "yes" | "no";
     readonly why: string;
-    /** Something is wrong, which is why it is stopped. */
+    /** It is stopped because of a failure. */
     readonly level?: "warning";
   },
 ): void {
@@ -103,7 +103,7 @@ export function beginStop(
   order(table, name, operation);
 }
 
-/** Works on parts of a started service where it runs; it stays started meanwhile. */
+/** Stops or starts parts of a started service on its owner; the service stays started. */
 export function beginRepair(
   table: TableState,
   name: ServiceName,
@@ -127,7 +127,7 @@ export function beginRepair(
   order(table, name, operation);
 }
 
-/** To be performed by the node that the operation names. */
+/** Orders the operation from the node that it names. */
 function order(table: TableState, service: ServiceName, operation: Operation): void {
   const off = table.conf.nodes.flatMap(({ id, name }) => {
     const { phase, knowledge } = table.node(id);
@@ -136,13 +136,13 @@ function order(table: TableState, service: ServiceName, operation: Operation): v
   table.emit({ type: "run", service, operation, off });
 }
 
-/** A start that is under way need not go on: as soon as it has ended, the service is stopped. */
+/** Aborts a start that is under way: when it has ended, the service is stopped. */
 export function abortStart(table: TableState, service: ServiceName): void {
   const { op: operation } = table.service(service);
   if (operation?.kind === "start") table.emit({ type: "abort", service, operation });
 }
 
-/** Of a service that has been running: a soft dependency counts for its first start only. */
+/** Causes of starts of a service that was running; a soft dependency does not hold those up. */
 const continued: readonly StartChain["cause"][] = ["recovery", "relocate", "restart", "failback"];
 
 /** Why a stopped service is not started now, or null when it may be. */
@@ -154,7 +154,7 @@ export function startObstacle(
   const unknown = table.unknownHolders(name);
   if (unknown.length > 0) {
     const names = unknown.map((node) => table.nameOf(node)).join(", ");
-    return `${names} might be running it: to be fenced or seen clean first`;
+    return `${names} to be fenced or proven clean: it might be running there`;
   }
   const { pendingInit } = table.service(name);
   if (pendingInit.length > 0) {
@@ -191,7 +191,7 @@ export function evaluate(table: TableState, name: ServiceName): void {
   }
 }
 
-/** A node may have become free for what exclusive services have kept from starting. */
+/** Evaluates the services that exclusive services have kept from starting. */
 export function* evaluateCrowdedOut(table: TableState): TableWork {
   if (table.index.nobodyCrowdedOut) return;
   for (const { name, crowdedOut } of table.inOrder()) {
@@ -209,14 +209,14 @@ export function* evaluateAll(table: TableState, except: ReadonlySet<ServiceName>
   }
 }
 
-/** Retries that have fallen due; the others wait for an event or their time. */
+/** Evaluates the services whose next attempt is due. */
 export function* evaluateDue(table: TableState): TableWork {
   if (table.locked) return;
   for (const { name, retryAt } of table.inOrder()) {
     if (retryAt === null || retryAt > table.nowMs) continue;
     evaluate(table, name);
     const service = table.service(name);
-    // No node may run it now. It was not attempted, so the pause does not grow.
+    // No node may run it now: nothing was tried, so the pause does not grow.
     if (service.retryAt === retryAt) {
       table.put({ ...service, retryAt: table.nowMs + retryDelayMs(table, service) });
     }
@@ -224,7 +224,7 @@ export function* evaluateDue(table: TableState): TableWork {
   }
 }
 
-/** A node became ready: services for which it is better than the present owner move there. */
+/** A node became ready: services fail back to it if it is better than their present owner. */
 export function* failBackAll(table: TableState, newcomer: NodeId): TableWork {
   for (const { name } of table.inOrder()) {
     failBack(table, newcomer, name);
@@ -232,7 +232,7 @@ export function* failBackAll(table: TableState, newcomer: NodeId): TableWork {
   }
 }
 
-/** The service moves to this ready node if that is better than its present owner. */
+/** The service fails back to this ready node if that is better than its present owner. */
 export function failBack(table: TableState, newcomer: NodeId, name: ServiceName): void {
   const { state, owner, op, frozen } = table.service(name);
   if (table.locked || state !== "started" || owner === null || op !== null) return;
@@ -254,9 +254,9 @@ export function failBack(table: TableState, newcomer: NodeId, name: ServiceName)
 }
 
 /** The next node of a chain after a clean stop, or the end of the chain. */
-export function tryNext(table: TableState, name: ServiceName, chain: StartChain): void {
+export function startNext(table: TableState, name: ServiceName, chain: StartChain): void {
   if (table.isHeld(name)) {
-    rest(table, table.service(name), "stopped");
+    putToRest(table, table.service(name), "stopped");
     table.decide(name, "stopped until the configuration has changed");
     table.reply(chain.requests, failed("stopped-for-change"));
     return;
@@ -294,7 +294,7 @@ function nextNode(table: TableState, name: ServiceName, chain: StartChain): Node
   return always || legal.every((node) => node === fallback) ? fallback : null;
 }
 
-/** Nobody could start it: stopped until an event or a retry, or disabled by restart-disable. */
+/** No node could start it: stopped until an event or a retry, or disabled by restart-disable. */
 function endChain(
   table: TableState,
   name: ServiceName,
@@ -305,25 +305,25 @@ function endChain(
   const confined = end.chain.only !== null && !mayLeaveNode(conf.recovery);
   table.reply(end.chain.requests, failed("no-node-started-it"));
   if (confined) {
-    rest(table, service, "disabled");
+    putToRest(table, service, "disabled");
     table.decide(name, "disabled: the restart in place failed (restart-disable)", { level: "err" });
     return;
   }
-  rest(table, service, "stopped");
+  putToRest(table, service, "stopped");
   const crowdedOut = table.candidates(name, []).length === 0 && table.crowdedNodes(name).length > 0;
   table.put({ ...table.service(name), crowdedOut });
   const delayMs = postponeStart(table, name, end.chain);
   const retry = delayMs === null ? "no retry" : `next attempt in ${delayMs / 1000} s`;
   const why = end.why === null ? "" : `; ${end.why}`;
   const refused = table.verdicts(name, end.chain.tried).map((one) => ({ ...one, fit: false }));
-  // The first time; while it is tried again and again that is no news.
+  // An alert for the first failure only; retries that fail are expected.
   const level = service.retryCount === 0 ? "alert" : "err";
   const text = `stopped: no node could start it, ${retry}${why}`;
   table.decide(name, text, { nodes: refused, level });
 }
 
-/** Puts a service to rest without an owner. */
-export function rest(
+/** Puts the service into a state in which it has no owner and no operation. */
+export function putToRest(
   table: TableState,
   service: ServiceRecord,
   state: "stopped" | "disabled" | "failed",
@@ -344,12 +344,12 @@ export function rest(
   });
 }
 
-/** The service named by `depend` changed: dependents start, or stop when the dependency is hard. */
+/** The service `changed`: its dependents start, or stop if they depend on it hard. */
 export function followDependency(table: TableState, changed: ServiceName): void {
   for (const name of table.index.dependentsOf(changed)) settleDependent(table, name);
 }
 
-/** Starts or stops one service as its dependency asks for; without one it is evaluated. */
+/** Starts or stops one service as its dependency demands; without a dependency evaluates it. */
 export function settleDependent(table: TableState, name: ServiceName): void {
   const { depend, dependMode } = table.serviceConf(name);
   const { state, owner, frozen, op } = table.service(name);
@@ -371,8 +371,8 @@ export function settleDependent(table: TableState, name: ServiceName): void {
   }
 }
 
-/** Chain of a start that a user asked for. */
-export function userChain(
+/** The chain of starts for a user's request. */
+export function chainForRequest(
   cause: StartChain["cause"],
   ref: RequestRef,
   rest: Partial<StartChain>,

@@ -1,10 +1,10 @@
 /**
- * Freezing one service, and locking them all: what users hold back, and what follows when they let
- * go. Knows the two flags; everything else asks for them where it decides.
+ * Requests of users to freeze one service or to lock all, and to undo that. This file sets the two
+ * flags; the rules that respect them are where the decisions are.
  * Source: rgmanager rg_state.c: svc_freeze; main.c: do_lockreq, lock_commit_cb; clusvcadm(8).
- * Deviations: unfreezing and unlocking evaluate, so that nothing that happened meanwhile is lost;
- * a member that joins learns both flags with the table; a node that leaves stops its frozen
- * services, since it leaves nobody behind to look after them.
+ * Deviations: unfreezing and unlocking evaluate, so that events in the meantime have their effect;
+ * a member that joins gets both flags with the table; a node that leaves stops its frozen services,
+ * since nothing would check them after it has left.
  * Tested in: test/services/request-table.test.ts
  */
 
@@ -14,13 +14,13 @@ import type { LockRequest } from "./service-messages.ts";
 import type { RequestRef, ServiceRecord } from "./service-state.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
-/** Of a service at rest: it stays as it is until it is unfrozen. */
+/** Freezes a service without an operation: it stays as it is until it is unfrozen. */
 export function freeze(table: TableState, service: ServiceRecord, ref: RequestRef): void {
   if (service.state === "failed") {
     table.reply([ref], refused("freeze-of-failed"));
     return;
   }
-  // A change of the configuration may have to start or stop it again.
+  // A change of the configuration under way may have to start or stop it.
   if (table.isHeld(service.name)) {
     table.reply([ref], refused("held-by-change"));
     return;
@@ -30,7 +30,7 @@ export function freeze(table: TableState, service: ServiceRecord, ref: RequestRe
   table.reply([ref], done());
 }
 
-/** A service that is not frozen is evaluated all the same. */
+/** Also evaluates a service that was not frozen. */
 export function unfreeze(table: TableState, service: ServiceRecord, ref: RequestRef): void {
   const { name } = service;
   if (service.state === "failed" && !service.frozen) {
@@ -46,7 +46,7 @@ export function unfreeze(table: TableState, service: ServiceRecord, ref: Request
 
 export function* onLock(table: TableState, request: LockRequest): TableWork {
   const { ref, locked } = request;
-  // A request of an earlier life was already answered there when that life ended.
+  // A request of an earlier life was answered when that life ended.
   if (table.nodes.get(ref.node)?.life !== ref.life) return;
   if (locked !== table.locked) {
     table.locked = locked;

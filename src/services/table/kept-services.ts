@@ -1,16 +1,17 @@
 /**
- * What a node has kept without quorum, in the table to which it comes back.
- * Does not know why it was kept, nor whether it is current: the node says what may go on.
+ * Services that a node has kept running without quorum: how they enter the table when it rejoins.
+ * Does not decide which may go on: the node says so in its `ready`.
  * Tested in: test/services/loss-of-quorum.test.ts
- * T5  What a node has kept without quorum is started there at its `ready`, or stopped.
+ * T5  At the node's `ready`, a service that it has kept is either started there by the table, or
+ *     stopped.
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { beginStop, followDependency } from "./evaluation.ts";
 import type { TableState } from "./table-state.ts";
 
 /**
- * The node has kept a service without quorum that only it may run: it is started, unless it was to
- * rest or is new; then it is stopped now.
+ * Adopts a service that the node has kept and that only it may run: it is started in the table. If
+ * the table has it disabled or failed, or as new on this node, it is stopped instead.
  */
 export function adoptKept(table: TableState, name: ServiceName, node: NodeId): void {
   const service = table.services.get(name);
@@ -19,7 +20,7 @@ export function adoptKept(table: TableState, name: ServiceName, node: NodeId): v
   const { state, pendingInit } = service;
   if (state !== "stopped" || boundTo !== node || pendingInit.includes(node)) {
     const goal = { type: "rest", state: state === "disabled" ? state : "stopped" } as const;
-    beginStop(table, name, { node, goal, why: `${table.nameOf(node)} went on with it` });
+    beginStop(table, name, { node, goal, why: `${table.nameOf(node)} kept it without quorum` });
     return;
   }
   const startOp = table.nextOp++;

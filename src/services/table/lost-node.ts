@@ -1,22 +1,22 @@
 /**
- * A node is known to run nothing any more (fenced, or proven clean): what becomes of the services
- * it owned or was working on.
+ * A node is known to run nothing (it was fenced, or has proven itself clean): what becomes of the
+ * services that it owned, or that had an operation there.
  * Source: rgmanager groups.c: eval_groups (node down); rg_state.c: svc_advise_start.
- * Deviations: a service that was being disabled ends disabled instead of being restarted elsewhere;
- * one that was recovering goes on with its chain instead of resting for ever; one whose stop failed
- * there is stopped, since nothing of it can be left.
+ * Deviations: a service that was being disabled becomes disabled, and is not restarted elsewhere;
+ * one that was recovering goes on with its chain of starts; one whose stop failed there becomes
+ * stopped, since nothing of it can be left.
  * Tested in: test/services/service-table.test.ts, test/node/services-off.test.ts
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { done, failed } from "../../model/request-outcome.ts";
-import { followDependency, rest, tryNext } from "./evaluation.ts";
+import { followDependency, putToRest, startNext } from "./evaluation.ts";
 import type { ServicesOff } from "./service-messages.ts";
 import { emptyChain, holderOf, type ServiceRecord, type StartChain } from "./service-state.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
 /**
- * Resolves every service held by the node; the caller evaluates all services afterwards, except
- * those returned: a user wanted them to rest.
+ * Releases every service held by the node. The caller then evaluates all services except those
+ * returned, which a user had asked to stop or disable.
  */
 export function* releaseServices(
   table: TableState,
@@ -40,8 +40,8 @@ export function* releaseServices(
 }
 
 /**
- * The node was switched off, or has looked and found nothing: of what could not be stopped there
- * nothing is left. One that has left in an orderly way says less: its operator was asked to look.
+ * Services whose stop failed on this node become stopped: it was switched off, or has verified that
+ * nothing is left. Not called when it has left in an orderly way, which verifies nothing.
  */
 export function* resolveFailed(
   table: TableState,
@@ -51,14 +51,14 @@ export function* resolveFailed(
   for (const service of table.inOrder()) {
     if (service.state !== "failed" || service.lastOwner !== node) continue;
     if (only !== null && !only.includes(service.name)) continue;
-    rest(table, service, "stopped");
+    putToRest(table, service, "stopped");
     const where = `${table.nameOf(node)}, where its stop failed`;
     table.decide(service.name, `stopped: ${where}, is known to be off`);
     yield;
   }
 }
 
-/** The same for services of which nothing is left on a node that is still cleaning up. */
+/** The same for the services that a node has verified while it is still cleaning up. */
 export function* releaseVerified(
   table: TableState,
   { node: id, life, services }: ServicesOff,
@@ -71,8 +71,8 @@ export function* releaseVerified(
   return yield* releaseServices(table, id, news);
 }
 
-/** What follows such a stop is evaluation; nobody waits for it. */
-const goingOn: readonly string[] = ["exit", "wait", "change"];
+/** Goals of stops that are followed by an evaluation and that no request waits for. */
+const goalsEvaluated: readonly string[] = ["exit", "wait", "change"];
 
 function release(table: TableState, service: ServiceRecord, node: NodeId): "rests" | "goes on" {
   const { op, desired } = service;
@@ -97,16 +97,16 @@ function release(table: TableState, service: ServiceRecord, node: NodeId): "rest
   const resting = op.kind === "stop" && op.goal.type === "rest" ? op.goal.state : null;
   const end = desired?.end ?? resting;
   if (end !== null) {
-    rest(table, table.service(service.name), end);
+    putToRest(table, table.service(service.name), end);
     table.decide(service.name, `${end}: ${name}, where it was busy, is known to be off`);
     table.reply(desired?.requests ?? [], done());
     table.reply(op.chain.requests, resting === null ? failed("overtaken") : done());
     return "rests";
   }
-  if (op.kind === "stop" && goingOn.includes(op.goal.type)) return "goes on";
+  if (op.kind === "stop" && goalsEvaluated.includes(op.goal.type)) return "goes on";
   const tried = op.chain.tried.includes(node) ? op.chain.tried : [...op.chain.tried, node];
   const chain: StartChain = { ...emptyChain, ...op.chain, tried, only: null };
   table.decide(service.name, `${name}, where it was busy, is known to be off`);
-  tryNext(table, service.name, chain);
+  startNext(table, service.name, chain);
   return "goes on";
 }

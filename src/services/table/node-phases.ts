@@ -1,15 +1,16 @@
 /**
- * The phases of a node in the service table: what each of them permits, and what becomes of the
- * services when a node passes from one to the next.
- * Does not know how a node is fenced, nor how it finds out that it runs nothing.
+ * The phases of a node in the service table, and what becomes of the services when a node passes
+ * from one phase to the next.
+ * Does not know how a node is fenced, nor how it verifies that it runs nothing.
  * Source: rgmanager groups.c, main.c: membership_update.
  * Tested in: test/services/service-table.test.ts
- * T2  A lost node's services change only when it is fenced or has proven itself clean.
+ * T2  The services of a lost node change only when it is fenced or has proven itself clean.
  *
  *   absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
- *                      ▲  └─ready, not unfenced─► clean ──unfenced──► ready
- *                      │                 └──not in view──► lost ──fenced──► absent
- *                      └───────── view, until proven clean ─┘
+ *                      └─ready, not unfenced─► clean ──unfenced──► ready
+ *                                              clean ──leaving──► leaving
+ *   every phase but absent ──not in view──► lost ──fenced──► absent
+ *   every phase ──in view with a new life, or without this history──► joined
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { initialised, onOtherView } from "./conf-change.ts";
@@ -28,7 +29,7 @@ type Message<Type extends ServiceMessage["type"]> = Extract<
   { readonly type: Type }
 >;
 
-/** Who is there, in which life, and who has kept this history. */
+/** The membership: which nodes, in which life, and which of them continue this history. */
 export function onView(table: TableState, { members, continuing, moved }: Input<"view">): void {
   for (const node of [...table.nodes.values()]) {
     const member = members.find((one) => one.node === node.id);
@@ -43,10 +44,10 @@ export function onView(table: TableState, { members, continuing, moved }: Input<
   onOtherView(table);
 }
 
-/** The node has cleaned up; `hosts`: and may run services. */
+/** The node has cleaned up. `hosts`: it may also run services, since it is unfenced. */
 export function* onReady(table: TableState, message: Message<"ready">): TableWork {
   const node = table.nodes.get(message.node);
-  // Only the life that is in the view can say so; an earlier one has been voided since.
+  // A message of an earlier life of the node is void.
   if (node === undefined || node.life !== message.life) return;
   if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
   const phase = message.hosts ? "ready" : "clean";
@@ -60,7 +61,7 @@ export function* onReady(table: TableState, message: Message<"ready">): TableWor
   yield* evaluateAll(table, rested);
 }
 
-/** The node wants to leave: what it runs is stopped there. */
+/** The node wants to leave: its services are stopped. */
 export function* onLeaving(table: TableState, message: Message<"leaving">): TableWork {
   const node = table.nodes.get(message.node);
   if (node === undefined || node.life !== message.life) return;
@@ -72,7 +73,7 @@ export function* onLeaving(table: TableState, message: Message<"leaving">): Tabl
   for (const service of table.inOrder()) {
     if (service.owner !== node.id) continue;
     abortStart(table, service.name);
-    // Under repair it is stopped when that has ended.
+    // A service under repair is stopped when the repair has ended.
     if (service.state !== "started" || service.op !== null) continue;
     beginStop(table, service.name, {
       node: node.id,
@@ -91,12 +92,12 @@ export function* onLeft(table: TableState, message: Message<"left">): TableWork 
   yield* evaluateAll(table, yield* releaseServices(table, node.id));
 }
 
-/** The node, or whatever machine had its id before, runs nothing any more. */
+/** The node, or the machine that had its id before, runs nothing any more. */
 export function* onFenced(table: TableState, id: NodeId): TableWork {
   const node = table.nodes.get(id);
   if (node === undefined) return;
   if (["clean", "ready", "leaving"].includes(node.phase)) {
-    // What it runs is its own; what another machine with its id ran has ended.
+    // The member itself goes on; it was another machine with its id that was fenced.
     if (node.knowledge === "known") return;
     table.putNode({ ...node, knowledge: "known" });
     yield* evaluateAll(table, new Set());
@@ -107,7 +108,7 @@ export function* onFenced(table: TableState, id: NodeId): TableWork {
   yield* evaluateAll(table, yield* releaseAs(table, id, after));
 }
 
-/** Nodes that are leaving and hold nothing any more may go. */
+/** Lets nodes go that are leaving and hold no service any more. */
 export function grantDepartures(table: TableState): void {
   for (const node of table.nodes.values()) {
     if (node.phase !== "leaving" || node.departureGranted) continue;
@@ -118,7 +119,9 @@ export function grantDepartures(table: TableState): void {
   }
 }
 
-/** The node must not be a candidate while what it held is being released, so it changes first. */
+/**
+ * Changes the node's phase before it releases its services, since it must not be a candidate then.
+ */
 function* releaseAs(
   table: TableState,
   id: NodeId,

@@ -1,7 +1,8 @@
 /**
- * What follows when an operation of a service has ended, or when a status check failed.
+ * What follows when an operation of a service has ended, or a status check has failed.
  * Source: rgmanager rg_state.c: svc_start, _svc_stop_finish, handle_recover_req; rg_thread.c.
- * Deviation: the stop that a recovery has done is not done again by policy `disable`.
+ * Deviation: with policy `disable`, a service that was stopped for its recovery is not stopped
+ * twice.
  * Tested in: test/services/retries.test.ts, test/services/service-table.test.ts
  */
 import type { ServiceName } from "../../model/ids.ts";
@@ -15,10 +16,10 @@ import {
   evaluate,
   failBack,
   followDependency,
-  rest,
+  putToRest,
   settleDependent,
+  startNext,
   startObstacle,
-  tryNext,
 } from "./evaluation.ts";
 import { chooseRecovery } from "./recovery-policy.ts";
 import { hastenRetries } from "./retries.ts";
@@ -43,9 +44,9 @@ export function onOpResult(table: TableState, message: OpResult): void {
   if (name === null) return;
   const service = table.service(name);
   const { op } = service;
-  invariant(op !== null, `operation ${message.op} of ${name}, which has none`);
+  invariant(op !== null, `the index has operation ${message.op} for ${name}, which has none`);
   if (op.node !== message.node || op.life !== message.life) return;
-  // A node that took a new life since has stopped everything; `ready` resolves what it held.
+  // A node with a new life has stopped everything; its `ready` releases what it held.
   if (table.node(op.node).life !== op.life || table.awaitedNode(service.name) !== null) return;
   if (op.kind === "repair") {
     onRepaired(table, { service, op, message });
@@ -84,7 +85,9 @@ function onStarted(table: TableState, service: ServiceRecord, op: StartOp): void
   hastenRetries(table, op.node);
 }
 
-/** What came up while the service was busy: a user's wish, its node's end, its dependency's. */
+/**
+ * Does what was put off while the service was busy: a request, a node that leaves, a dependency.
+ */
 function catchUp(table: TableState, busy: ServiceRecord, op: Operation): void {
   const { name, desired } = busy;
   if (desired !== null) {
@@ -92,7 +95,7 @@ function catchUp(table: TableState, busy: ServiceRecord, op: Operation): void {
       node: op.node,
       goal: { type: "rest", state: desired.end },
       chain: { ...emptyChain, requests: desired.requests },
-      why: `asked for while ${op.kind} was under way`,
+      why: `requested while ${op.kind} was under way`,
     });
   } else if (table.node(op.node).phase === "leaving") {
     beginStop(table, name, {
@@ -108,11 +111,11 @@ function catchUp(table: TableState, busy: ServiceRecord, op: Operation): void {
 const repairWords: Readonly<Record<RepairOp["parts"], string>> = {
   failed: "inline recovery",
   "left-out": "convalesce",
-  gone: "stop of what the next configuration has not",
-  fresh: "start of what is new",
+  gone: "stop of parts that the next configuration removes",
+  fresh: "start of parts that the configuration adds",
 };
 
-/** Its parts were repaired where it runs: it goes on; else it is recovered as a whole. */
+/** A repair has ended: the service goes on, or is recovered as a whole if the repair failed. */
 function onRepaired(
   table: TableState,
   repaired: {
@@ -127,7 +130,7 @@ function onRepaired(
   const good = outcome === "ok";
   const what = repairWords[op.parts];
   const end = good ? "complete" : `failed: ${text}`;
-  const left = partial ? `; partial, clusvcadm-ts -c ${service.name} starts what is left out` : "";
+  const left = partial ? `; partial, clusvcadm-ts -c ${service.name} starts the rest` : "";
   const warned = good && text !== "" ? `: ${text}` : "";
   const level = good && text === "" && !partial ? "notice" : "warning";
   table.decide(service.name, `${what} on ${table.nameOf(op.node)} ${end}${warned}${left}`, {
@@ -171,7 +174,7 @@ function onStartFailed(
   });
 }
 
-/** The node a chain began on, which is tried once more where no other node is legal. */
+/** The node on which a chain began; it is tried once more if no other node is legal. */
 function originOf(chain: StartChain, op: StartOp): StartOp["node"] | null {
   if (chain.cause === "evaluation" || chain.cause === "failback") return null;
   return chain.tried[0] ?? op.node;
@@ -192,7 +195,7 @@ function onStopped(table: TableState, service: ServiceRecord, op: StopOp): void 
   table.put(stopped);
   followDependency(table, service.name);
   if (service.desired !== null) {
-    rest(table, table.service(service.name), service.desired.end);
+    putToRest(table, table.service(service.name), service.desired.end);
     table.decide(service.name, `${service.desired.end}, as asked while it was busy`);
     table.reply(service.desired.requests, done());
     const overtaken = op.goal.type !== "rest";
@@ -205,7 +208,7 @@ function onStopped(table: TableState, service: ServiceRecord, op: StopOp): void 
 function followGoal(table: TableState, name: ServiceName, op: StopOp): void {
   switch (op.goal.type) {
     case "rest":
-      rest(table, table.service(name), op.goal.state);
+      putToRest(table, table.service(name), op.goal.state);
       table.decide(name, op.goal.state);
       table.reply(op.chain.requests, done());
       return;
@@ -222,7 +225,7 @@ function followGoal(table: TableState, name: ServiceName, op: StopOp): void {
       evaluate(table, name);
       return;
     case "next":
-      tryNext(table, name, op.chain);
+      startNext(table, name, op.chain);
       return;
     case "restart":
       if (
@@ -232,7 +235,7 @@ function followGoal(table: TableState, name: ServiceName, op: StopOp): void {
       ) {
         beginStart(table, name, { node: op.node, chain: op.chain });
       } else {
-        tryNext(table, name, op.chain);
+        startNext(table, name, op.chain);
       }
       return;
     case "recover":
@@ -249,7 +252,7 @@ function recover(table: TableState, name: ServiceName, op: StopOp): void {
   const choice = chooseRecovery(conf, service.restartLog, table.nowMs);
   const chain: StartChain = { ...op.chain, cause: "recovery" };
   if (table.isHeld(name)) {
-    tryNext(table, name, chain);
+    startNext(table, name, chain);
     return;
   }
   switch (choice.type) {
@@ -258,17 +261,17 @@ function recover(table: TableState, name: ServiceName, op: StopOp): void {
       table.decide(name, "recovering: restart in place");
       const only = conf.recovery === "restart-disable" ? op.node : null;
       const inPlace = { ...chain, prefer: op.node, only };
-      tryNext(table, name, inPlace);
+      startNext(table, name, inPlace);
       return;
     }
     case "relocate":
       table.put({ ...service, restartLog: [] });
       table.decide(name, "recovering: relocate");
-      tryNext(table, name, { ...chain, tried: [op.node], fallback: op.node });
+      startNext(table, name, { ...chain, tried: [op.node], fallback: op.node });
       return;
     case "disable":
       table.put({ ...service, restartLog: [] });
-      rest(table, table.service(name), "disabled");
+      putToRest(table, table.service(name), "disabled");
       table.decide(name, `disabled by its recovery policy (${conf.recovery})`, { level: "err" });
       return;
     default:
@@ -286,7 +289,7 @@ function onStopFailed(
   const requests = [...op.chain.requests, ...(service.desired?.requests ?? [])];
   const disabling = op.goal.type === "rest" && op.goal.state === "disabled";
   if (op.cleanup === "yes" && disabling) {
-    rest(table, service, "disabled");
+    putToRest(table, service, "disabled");
     table.decide(service.name, `disabled, but its stop on ${where} failed: ${text}`);
     table.emit({
       type: "notice",
@@ -296,7 +299,7 @@ function onStopFailed(
     table.reply(requests, failed("disabled-unclean"));
     return;
   }
-  rest(table, { ...service, owner: service.owner ?? op.node }, "failed");
+  putToRest(table, { ...service, owner: service.owner ?? op.node }, "failed");
   table.decide(service.name, `failed: stop on ${where} failed: ${text}`);
   table.emit({
     type: "notice",
@@ -309,14 +312,14 @@ function onStopFailed(
   followDependency(table, service.name);
 }
 
-/** A failed check counts only for the very start it checked. */
+/** A failed check counts only for the start (`startOp`) that it has checked. */
 export function onStatusFailed(table: TableState, message: StatusFailed): void {
   const service = table.services.get(message.service);
   if (service === undefined || service.state !== "started" || service.op !== null) return;
   if (service.frozen) return;
   if (service.owner !== message.node || service.startOp !== message.startOp) return;
   if (table.node(message.node).life !== message.life) return;
-  // What a change has stopped must not be started again with the part that it belongs to.
+  // A repair would start parts again that a change of the configuration has stopped.
   if (message.type === "part-failed" && !table.isHeld(service.name)) {
     beginRepair(table, service.name, {
       parts: "failed",

@@ -60,7 +60,7 @@ function nofailbackScore(
 
 export type Candidate = { readonly node: NodeId; readonly score: Score; readonly load: number };
 
-/** Legal candidates, the preferred one first: score, then fewest services, then lowest id. */
+/** The legal candidates, best first: by score, then fewest services, then lowest id. */
 export function rankCandidates(candidates: readonly Candidate[]): readonly Candidate[] {
   return candidates
     .filter((candidate) => candidate.score > 0)

@@ -23,7 +23,9 @@ export function restartsInWindow(
 
 type PolicyConf = Pick<ServiceConf, "recovery" | "maxRestarts" | "restartExpireMs">;
 
-/** Decides after a clean stop; `restartLog` of the result includes the restart it permits. */
+/**
+ * Decides after a stop that succeeded; `restartLog` of the result includes the restart permitted.
+ */
 export function chooseRecovery(
   conf: PolicyConf,
   restartLog: readonly number[],
@@ -39,7 +41,7 @@ export function chooseRecovery(
   return conf.recovery === "restart-disable" ? { type: "disable" } : { type: "relocate" };
 }
 
-/** After a restart in place failed to start: may other nodes try? */
+/** Whether other nodes may start the service after a restart in place has failed. */
 export function mayLeaveNode(recovery: RecoveryPolicy): boolean {
   return recovery !== "restart-disable";
 }

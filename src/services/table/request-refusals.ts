@@ -1,6 +1,5 @@
 /**
- * Why requests of users are refused: what must not be begun, and the reason that is answered.
- * Changes nothing.
+ * Which requests of users are refused, and for which reason. Pure functions; they change nothing.
  * Source: rgmanager rg_state.c, rg_thread.c; the deviations are listed with the requests.
  * Tested in: test/services/request-table.test.ts
  */
@@ -11,17 +10,17 @@ import { startObstacle } from "./evaluation.ts";
 import type { Operation, ServiceRecord } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
-/** Users who wait for one operation; more would make the state too large to travel. */
+/** The most requests that may wait for one operation: a snapshot carries them all. */
 const waitingMax = 256;
 
-/** Of any operation, whether the service is busy or not. */
+/** The refusal of any operation, whether the service is busy or not; null: none. */
 export function generalRefusal(
   table: TableState,
   service: ServiceRecord,
   operation: ServiceOperation,
 ): Refusal | null {
   const aboutFreezing = operation === "freeze" || operation === "unfreeze";
-  // No resource that clusterd runs can move while it is up, in whatever state it is.
+  // clusterd runs no resources that can migrate.
   if (operation === "migrate") return "not-migratable";
   if (service.frozen && !aboutFreezing) return "frozen";
   const awaited = table.awaitedNode(service.name) !== null;
@@ -29,13 +28,13 @@ export function generalRefusal(
   return waitersOf(service) >= waitingMax ? "too-many-waiting" : null;
 }
 
-/** Of a start, or a start elsewhere, while the service is worked on. */
+/** The refusal of a start or relocation while the service has an operation. */
 export function busyRefusal({ chain, kind }: Operation): Refusal {
   if (chain.cause === "relocate") return "being-relocated";
   return kind === "start" ? "being-started" : "busy";
 }
 
-/** Of a start on whatever node. */
+/** The refusal of a start on any node; null: none. */
 export function startRefusal(
   table: TableState,
   { name, pendingInit }: ServiceRecord,
@@ -47,13 +46,15 @@ export function startRefusal(
   return startObstacle(table, name) === null ? null : "dependency-not-started";
 }
 
-/** Of a stop that is to be followed by a start, which would have to wait. */
+/** The refusal of a stop whose following start could not begin at once; null: none. */
 export function standstillRefusal(table: TableState, { name }: ServiceRecord): Refusal | null {
   if (table.locked) return "locked";
   return table.isHeld(name) ? "held-by-change" : null;
 }
 
-/** Of a relocation; `target`: a ready node that was asked for. */
+/**
+ * The refusal of a relocation; null: none. `target`: the ready node that was asked for, or null.
+ */
 export function relocateRefusal(
   table: TableState,
   service: ServiceRecord,
@@ -69,7 +70,7 @@ export function relocateRefusal(
   return occupied ? "target-occupied" : null;
 }
 
-/** Of the relocation of what runs nowhere. */
+/** The refusal of a relocation of a service that has no owner; null: none. */
 export function relocateStoppedRefusal(
   table: TableState,
   { name, pendingInit }: ServiceRecord,

@@ -1,11 +1,11 @@
 /**
- * Requests of users: what each of them does to a service in which state, and how it is answered.
+ * Requests of users: what each request does to a service in each state, and how it is answered.
  * Source: rgmanager rg_state.c, rg_thread.c; clusvcadm(8).
- * Deviations: nothing is interrupted for a target that is not legal or occupied, nor when no other
- * node could take the service; a restart never breaks the failover domain; a failed service is
- * cleaned up where it failed, by force if need be, not where it was asked; what awaits fencing or
- * is in recovery is refused instead of being started twice; while services are locked nothing is
- * stopped that could not be started again.
+ * Deviations: a relocation does not stop the service if the target is not legal or occupied, or if
+ * no other node could take it; a restart never breaks the failover domain; a failed service is
+ * cleaned up on the node where it failed, by force if need be, not on the node that was asked;
+ * requests for a service that awaits fencing or is in recovery are refused; while services are
+ * locked, no request stops what could not be started again.
  * Tested in: test/services/request-table.test.ts
  */
 import type { NodeId } from "../../model/ids.ts";
@@ -16,8 +16,8 @@ import {
   beginRepair,
   beginStart,
   beginStop,
-  tryNext,
-  userChain,
+  chainForRequest,
+  startNext,
 } from "./evaluation.ts";
 import { freeze, unfreeze } from "./freeze-and-lock.ts";
 import {
@@ -40,7 +40,7 @@ import type { TableState } from "./table-state.ts";
 
 export function onRequest(table: TableState, request: ServiceRequest): void {
   const origin = table.nodes.get(request.ref.node);
-  // A request of an earlier life was already answered there when that life ended.
+  // A request of an earlier life was answered when that life ended.
   if (origin === undefined || origin.life !== request.ref.life) return;
   const service = table.services.get(request.service);
   if (service === undefined) {
@@ -97,21 +97,21 @@ function onBusy(
   }
 }
 
-/** Remembers the wanted end; disabled beats stopped, whatever came first. */
+/** Remembers what a busy service is to become; `disabled` wins over `stopped` in any order. */
 function desire(
   table: TableState,
   service: ServiceRecord,
-  wish: { readonly request: ServiceRequest; readonly op: Operation; readonly end: RestState },
+  asked: { readonly request: ServiceRequest; readonly op: Operation; readonly end: RestState },
 ): void {
-  const { op } = wish;
+  const { op } = asked;
   const disabling =
     service.desired?.end === "disabled" ||
     (op.kind === "stop" && op.goal.type === "rest" && op.goal.state === "disabled");
   table.put({
     ...service,
     desired: {
-      end: disabling ? "disabled" : wish.end,
-      requests: [...(service.desired?.requests ?? []), wish.request.ref],
+      end: disabling ? "disabled" : asked.end,
+      requests: [...(service.desired?.requests ?? []), asked.request.ref],
     },
   });
   abortStart(table, service.name);
@@ -158,7 +158,7 @@ function enable(table: TableState, service: ServiceRecord, request: ServiceReque
   else startFor(table, service, { request, cause: "enable" });
 }
 
-/** Starts a service at rest for a user: on the asked node, by domain rules, or where asked. */
+/** Starts a service for a user: on the target, by its failover domain, or on the node asked. */
 function startFor(
   table: TableState,
   service: ServiceRecord,
@@ -173,7 +173,7 @@ function startFor(
   }
   if (request.byDomain) {
     if (table.candidates(service.name, []).length === 0) refuseUnplaceable(table, service, refs);
-    else tryNext(table, service.name, userChain(start.cause, request.ref, {}));
+    else startNext(table, service.name, chainForRequest(start.cause, request.ref, {}));
     return;
   }
   const node = request.target ?? request.ref.node;
@@ -186,17 +186,17 @@ function startFor(
     table.reply(refs, refused("start-node-not-legal"));
     return;
   }
-  const chain = userChain(start.cause, request.ref, { prefer: node, fallback: node });
+  const chain = chainForRequest(start.cause, request.ref, { prefer: node, fallback: node });
   if (legal && table.exclusivityConflict(service.name, node) === null) {
     beginStart(table, service.name, { node, chain });
   } else if (table.candidates(service.name, []).length === 0) {
     refuseUnplaceable(table, service, refs);
   } else {
-    tryNext(table, service.name, chain);
+    startNext(table, service.name, chain);
   }
 }
 
-/** Its failover domain or exclusive services leave it no node. */
+/** Refuses a start because the failover domain or exclusive services leave no node for it. */
 function refuseUnplaceable(
   table: TableState,
   service: ServiceRecord,
@@ -217,15 +217,15 @@ function disable(table: TableState, service: ServiceRecord, request: ServiceRequ
   beginStop(table, service.name, {
     node,
     goal: { type: "rest", state: "disabled" },
-    chain: userChain("enable", request.ref, {}),
+    chain: chainForRequest("enable", request.ref, {}),
     cleanup: unclean ? "yes" : "no",
     why: "disable",
   });
 }
 
 /**
- * Where the stop of a failed service failed: only there can something be left of it. Null when that
- * node is known to run nothing any more.
+ * The node on which the stop of a failed service failed: only there can something of it be left.
+ * Null when that node is known to run nothing any more.
  */
 function cleanupNode(table: TableState, service: ServiceRecord): NodeId | null {
   if (service.state !== "failed" || service.lastOwner === null) return null;
@@ -244,7 +244,7 @@ function stop(table: TableState, service: ServiceRecord, request: ServiceRequest
     beginStop(table, service.name, {
       node: service.owner,
       goal: { type: "rest", state: "stopped" },
-      chain: userChain("enable", request.ref, {}),
+      chain: chainForRequest("enable", request.ref, {}),
       why: "stop",
     });
   }
@@ -261,7 +261,7 @@ function convalesce(table: TableState, service: ServiceRecord, ref: RequestRef):
     beginRepair(table, service.name, {
       parts: "left-out",
       chain: { ...emptyChain, requests: [ref] },
-      why: "what was left out is started again",
+      why: "convalesce starts the parts that were left out",
     });
   }
 }
@@ -278,7 +278,7 @@ function restart(table: TableState, service: ServiceRecord, request: ServiceRequ
     beginStop(table, service.name, {
       node: owner,
       goal: { type: "restart" },
-      chain: userChain("restart", request.ref, {}),
+      chain: chainForRequest("restart", request.ref, {}),
       why: "restart",
     });
   }
@@ -292,7 +292,7 @@ function relocate(table: TableState, service: ServiceRecord, request: ServiceReq
     return;
   }
   const origin = service.owner ?? request.ref.node;
-  const chain = userChain("relocate", request.ref, {
+  const chain = chainForRequest("relocate", request.ref, {
     tried: [origin],
     prefer: target,
     fallback: origin,
@@ -308,7 +308,7 @@ function relocateStopped(
 ): void {
   const refusal = relocateStoppedRefusal(table, service);
   if (refusal !== null) table.reply([move.request.ref], refused(refusal));
-  else tryNext(table, service.name, move.chain);
+  else startNext(table, service.name, move.chain);
 }
 
 function relocateStarted(

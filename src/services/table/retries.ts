@@ -1,28 +1,28 @@
 /**
  * When a service that no node could start is tried again: after a pause that grows, and sooner when
- * another service has become started on a node that may run it, since its start may have failed for
- * want of that one.
- * Source: none in the original, where it rests until a node comes or a user asks.
- * RETRY1  What a neighbour hastens has pauses, too, which grow from a second on: one that starts
- *     and fails again and again causes no storm of attempts.
+ * another service has started on a node that may run it, since the start may have failed for lack
+ * of that other service.
+ * Source: none in rgmanager, where it stays stopped until a node joins or a user asks.
+ * RETRY1  Attempts that the start of another service hastens have growing pauses, too, from one
+ *     second on: a service that starts and fails again and again causes no storm of attempts.
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import type { ServiceRecord, StartChain } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
 const retryDelayMaxMs = 600_000;
-/** Pause before the first attempt that a neighbour hastens; doubled with each further one. */
+/** Pause before the first attempt that another service hastens; doubled with each further one. */
 const hastenedDelayMs = 1000;
-/** Beyond it the pauses have their maximum anyway. */
+/** By then the pauses have reached their maximum. */
 const retryCountMax = 20;
 
-/** The pause before the next attempt, by the configuration and the attempts so far. */
+/** The pause before the next attempt, from the service's configuration and its attempts so far. */
 export function retryDelayMs(table: TableState, service: ServiceRecord): number {
   const { retryDelayMs: firstMs } = table.serviceConf(service.name);
   return Math.min(firstMs * 2 ** service.retryCount, retryDelayMaxMs);
 }
 
-/** Sets the time of the next attempt; returns the pause until then, or null: there is none. */
+/** Sets the time of the next attempt. Returns the pause until then; null: there is no retry. */
 export function postponeStart(
   table: TableState,
   name: ServiceName,
@@ -38,7 +38,7 @@ export function postponeStart(
   return delayMs;
 }
 
-/** A service has become started on the node: those that wait for their time may need it no more. */
+/** A service has started on the node: services that wait for a retry may be able to start now. */
 export function hastenRetries(table: TableState, node: NodeId): void {
   for (const name of [...table.index.waiting]) {
     const service = table.service(name);

@@ -1,20 +1,20 @@
 /**
- * Who holds what, and what is configured, by name: kept beside the table so that a step need not
- * walk through all services for each of them. Knows no rules; it repeats what the records say.
- * INDEX1  After `put` every answer agrees with the records that were put last.
+ * Indexes over the service records and the configuration, so that a step need not walk through all
+ * services for each service. Contains no rules, only what the records say.
+ * INDEX1  After `put`, every answer agrees with the records that were put last.
  */
 import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../../model/conf.ts";
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { invariant } from "../../model/outcome.ts";
 import { occupies, type ServiceRecord } from "./service-state.ts";
 
-/** What one node holds. */
+/** The services of one node. */
 class Holdings {
   /** Owned, whatever their state. */
   readonly owned = new Set<ServiceName>();
   /** Started or starting. */
   readonly occupying = new Set<ServiceName>();
-  /** Those of the owned ones that are exclusive. */
+  /** The owned services that are exclusive. */
   readonly exclusive = new Set<ServiceName>();
 }
 
@@ -55,8 +55,8 @@ export class ServiceIndex {
   }
 
   /**
-   * Whether what is bound to other nodes may become stale while this service is at work. What
-   * floats makes use of what is bound; where nothing floats, what is bound works by itself.
+   * Whether services bound to other nodes may become stale while this one works. Floating services
+   * use bound ones; if none is configured to float, a bound service works by itself.
    */
   outdates(name: ServiceName): boolean {
     return this.#nothingFloats || this.conf(name).boundTo === null;
@@ -71,7 +71,7 @@ export class ServiceIndex {
     return this.#dependents.get(name) ?? [];
   }
 
-  /** The record took the place of another one, or is the first. */
+  /** `before` is the record that `service` replaces; undefined: it had none. */
   put(before: ServiceRecord | undefined, service: ServiceRecord): void {
     const { name, owner, op } = service;
     if (before !== undefined) this.#forget(before);
@@ -91,7 +91,7 @@ export class ServiceIndex {
     return this.#operations.get(id) ?? null;
   }
 
-  /** Whether nobody is kept waiting by exclusive services. */
+  /** Whether no service waits because of exclusive services. */
   get nobodyCrowdedOut(): boolean {
     return this.#crowdedOut.size === 0;
   }
@@ -107,7 +107,7 @@ export class ServiceIndex {
     return occupying.size - (except !== null && occupying.has(except) ? 1 : 0);
   }
 
-  /** Whether the node owns any other service, be it on its way out. */
+  /** Whether the node owns any other service, also one that is stopping. */
   ownsOthers(node: NodeId, name: ServiceName): boolean {
     const { owned } = this.#holdingsOf(node);
     return owned.size > (owned.has(name) ? 1 : 0);

@@ -1,6 +1,6 @@
 /**
- * The ordered messages of the service layer. Every change of the service table begins with one of
- * them, on the sender too; `at` is the sender's wall clock in ms and only moves table time forward.
+ * The ordered messages of the service layer. The service table changes when one of them is
+ * delivered, on the sender too. `at` is the sender's wall clock in ms; it only moves table time on.
  * Source: the events of rgmanager groups.c and rg_thread.c, made explicit.
  * Tested in: test/services/service-table.test.ts
  */
@@ -23,8 +23,8 @@ import {
 import { requestRef } from "./service-state.ts";
 
 /**
- * The node's clean-up stop is done: nothing of the configured services runs there, but what is
- * `kept`, which only this node may run. `hosts`: and it may run services; said again when it may.
+ * The node's clean-up is done: no configured service runs there, except those `kept` without
+ * quorum. `hosts`: it may run services; if not yet, it sends the message again when it may.
  */
 const ready = record({
   type: literal("ready"),
@@ -34,7 +34,7 @@ const ready = record({
   hosts: flag,
   kept: list(serviceName),
 });
-/** The node's clean-up goes on; nothing of these services runs there, which is verified. */
+/** The node's clean-up is under way; it has verified that nothing of these services runs there. */
 const servicesOff = record({
   type: literal("services-off"),
   node: nodeId,
@@ -44,7 +44,7 @@ const servicesOff = record({
 });
 /** The node wants to leave: its services are to be stopped. */
 const leaving = record({ type: literal("leaving"), node: nodeId, life: count, at: count });
-/** Last message of a node that leaves cleanly. */
+/** The last message of a node that leaves in an orderly way. */
 const left = record({ type: literal("left"), node: nodeId, life: count, at: count });
 
 const opResult = record({
@@ -52,9 +52,9 @@ const opResult = record({
   node: nodeId,
   life: count,
   op: count,
-  /** `declined`: a start has failed, and nothing of it has been at work. */
+  /** `declined`: a start has failed before the service did any work. */
   outcome: oneOf("ok", "failed", "declined"),
-  /** Non-critical parts of the service are left out now. */
+  /** The service runs without some of its non-critical parts. */
   partial: flag,
   /** For the log and `--why`. */
   text,
@@ -71,7 +71,7 @@ const statusFailed = record({
   at: count,
 });
 
-/** Parts of the service failed that can be repaired by themselves; the node knows which. */
+/** Parts of the service have failed that can be repaired by themselves; the node knows which. */
 const partFailed = record({
   type: literal("part-failed"),
   node: nodeId,
@@ -95,7 +95,7 @@ const request = record({
 /** A user locks or unlocks all services. */
 const lock = record({ type: literal("lock"), ref: requestRef, locked: flag, at: count });
 
-/** A user wants another configuration, whose whole text this is. */
+/** A user proposes another configuration; `text` is the whole file. */
 const confPropose = record({
   type: literal("conf-propose"),
   ref: requestRef,
@@ -106,7 +106,7 @@ const confPropose = record({
   at: count,
 });
 
-/** What a member says of it; `text`: why not. */
+/** A member's vote on it; `text` says why it refuses. */
 const confVote = record({
   type: literal("conf-vote"),
   node: nodeId,
@@ -117,7 +117,7 @@ const confVote = record({
   at: count,
 });
 
-/** The node has stopped once everything that came new with the configuration of that version. */
+/** The node has stopped once all services that were new in this version of the configuration. */
 const initDone = record({
   type: literal("init-done"),
   node: nodeId,

@@ -2,14 +2,14 @@
  * One service: its record in the replicated table, its states and the operations that change it.
  * Does not know agents, placement or messages.
  * Source: rgmanager include/resgroup.h: rg_state_t; rg_state.c: svc_start, _svc_stop_finish.
- * Deviation: `recovering` is passed through inside one step and never rests.
+ * Deviation: no record has the state `recovering`; a service passes through it within one step.
  * Tested in: test/services/service-table.test.ts
  * S1  A service that is starting, stopping or recoverable has an operation; a started one may be
  *     under repair; no other state has one.
  * S2  While an operation runs on an owned service, its node is the owner.
  * S3  A service at rest has an owner if and only if it is started.
- * S4  Only a stopped service waits for its next attempt, or for a node to become free.
- * S5  A frozen service is not touched, except by the stop of its node that leaves.
+ * S4  Only a stopped service can wait for its next attempt or for a free node.
+ * S5  A frozen service is not started or stopped, except when its node leaves.
  * S6  Only a started service is partial.
  *
  *   stopped ──start──► starting ──ok──► started ──status failed──► recoverable ─┐
@@ -34,43 +34,45 @@ import {
   serviceName,
 } from "../../model/shape.ts";
 
-/** A waiting request of a user: who answers it, and its number there. */
+/** A waiting request of a user: the node and life that answer it, and its number there. */
 export const requestRef = record({ node: nodeId, life: count, number: count });
 export type RequestRef = Shaped<typeof requestRef>;
 
-/** Where a service rests when its stop is done. */
+/** The states that a stop can be asked to end in. */
 const restState = oneOf("stopped", "disabled");
 export type RestState = Shaped<typeof restState>;
 
-/** What follows when a stop has ended well. */
+/** What follows when a stop has succeeded. */
 const stopGoal = either(
-  /** Rests as disabled or stopped; `evaluate`: and may be started again at once. */
+  /** It stays stopped or disabled. */
   record({ type: literal("rest"), state: restState }),
+  /** Its node leaves: another node may start it. */
   record({ type: literal("exit") }),
-  /** Rests as stopped until the service on which it depends is started again. */
+  /** It stays stopped until the service on which it depends is started again. */
   record({ type: literal("wait") }),
-  /** Rests as stopped until the configuration has changed, or will not. */
+  /** It stays stopped until a change of the configuration has ended. */
   record({ type: literal("change") }),
-  /** Starts on the next candidate: relocation, or a start that failed. */
+  /** It starts on the next candidate: after a relocation, or after a start that failed. */
   record({ type: literal("next") }),
+  /** It starts again on the same node, if that may still run it. */
   record({ type: literal("restart") }),
   /** The recovery policy decides. */
   record({ type: literal("recover") }),
 );
 export type StopGoal = Shaped<typeof stopGoal>;
 
-/** A chain of starts and stops with one purpose: which nodes were tried, which are preferred. */
+/** A chain of starts and stops for one cause: which nodes were tried, and which is preferred. */
 const startChain = record({
   cause: oneOf("evaluation", "enable", "relocate", "restart", "recovery", "failback"),
   tried: list(nodeId),
   prefer: nullable(nodeId),
-  /** Tried once more, last, even if it was tried before: the node the chain began on. */
+  /** The node on which the chain began: it is tried last, even if it was tried before. */
   fallback: nullable(nodeId),
   /** Only this node may start it: recovery policy restart-disable. */
   only: nullable(nodeId),
-  /** The chain came back to its fallback. */
+  /** The chain has come back to its fallback. */
   returned: flag,
-  /** How many starts of any service had ended well when its first one began; null: none has. */
+  /** `startsDone` of the table when the first start of the chain began; null: none has begun. */
   since: nullable(count),
   requests: list(requestRef),
 });
@@ -91,12 +93,12 @@ const operation = either(
     life: count,
     goal: stopGoal,
     chain: startChain,
-    /** The service was failed or disabled before: a failing stop ends in disabled all the same. */
+    /** `yes`: the service was failed or disabled, and becomes disabled even if this stop fails. */
     cleanup: oneOf("no", "yes"),
   }),
   /**
-   * Of a started service: failed parts are restarted or left out, left-out ones are started; those
-   * that are `gone` in the next configuration are stopped, those `fresh` in this one started.
+   * Work on parts of a started service: `failed` parts are restarted or left out, `left-out` parts
+   * are started, parts `gone` in the next configuration are stopped, `fresh` parts are started.
    */
   record({
     kind: literal("repair"),
@@ -109,16 +111,16 @@ const operation = either(
 );
 export type Operation = Shaped<typeof operation>;
 
-/** To be performed by the named node and life, exactly once, whoever reads this. */
+/** Every member computes this order; only the node and life that the operation names perform it. */
 export type OperationOrder = {
   readonly type: "run";
   readonly service: ServiceName;
   readonly operation: Operation;
-  /** Nodes that were known to run nothing when it was decided. */
+  /** Nodes that were known to run nothing when the operation was decided. */
   readonly off: readonly NodeName[];
 };
 
-/** What went on without quorum is started, as if by this operation of the node's life. */
+/** A service that its node has kept without quorum counts as started by this operation. */
 export type AdoptOrder = {
   readonly type: "adopt";
   readonly service: ServiceName;
@@ -127,14 +129,14 @@ export type AdoptOrder = {
   readonly startOp: number;
 };
 
-/** The named node need not go on with this start: it is to be stopped. It still answers for it. */
+/** The named node may give up this start, since a stop follows. It still reports its result. */
 export type OperationAbort = {
   readonly type: "abort";
   readonly service: ServiceName;
   readonly operation: Operation;
 };
 
-/** What a user asked of a service that is busy; carried out when the operation ends. */
+/** What users asked of a busy service; it is done when the operation has ended. */
 const desiredEnd = record({ end: restState, requests: list(requestRef) });
 
 export const serviceRecord = record({
@@ -144,19 +146,19 @@ export const serviceRecord = record({
   lastOwner: nullable(nodeId),
   /** Not to be started, stopped, checked or moved until it is unfrozen. */
   frozen: flag,
-  /** Started without some of its non-critical parts, until a convalesce or a restart. */
+  /** It is started without some of its non-critical parts, until a convalesce or a restart. */
   partial: flag,
   restarts: count,
   /** Seconds since 1970; 0: never started since the table was created. */
   transition: count,
   /** Times (ms) of restarts in place that still count. */
   restartLog: list(number),
-  /** Operation id of the start that made it started. */
+  /** The id of the operation that started it last. */
   startOp: count,
   retryAt: nullable(number),
-  /** Stopped only because exclusive services leave it no node: starts when one becomes free. */
+  /** It is stopped because exclusive services leave no node for it; it starts when one is free. */
   crowdedOut: flag,
-  /** New or changed with the configuration: these nodes must have stopped it once. */
+  /** The configuration has added or changed it, and these nodes have yet to stop it once. */
   pendingInit: list(nodeId),
   retryCount: count,
   op: nullable(operation),
@@ -196,7 +198,7 @@ export function freshRecord(name: ServiceName): ServiceRecord {
   };
 }
 
-/** Running, or about to: counts for exclusivity and load. */
+/** Whether it is started or starting on the node: then it counts for exclusivity and load. */
 export function occupies(service: ServiceRecord, node: NodeId): boolean {
   const held = service.owner === node;
   return held && (service.state === "started" || service.state === "starting");
@@ -227,7 +229,7 @@ export function brokenRule(service: ServiceRecord): string | null {
   return null;
 }
 
-/** Node whose past or present run of the service must be resolved before anybody else starts it. */
+/** The node that has the service or an operation on it; no other node may start it meanwhile. */
 export function holderOf(service: ServiceRecord): NodeId | null {
   return service.op?.node ?? service.owner;
 }

@@ -1,13 +1,14 @@
 /**
- * The replicated service table: the machine over all services. Applies views, ordered messages and
- * fencing results, one at a time; every member of a quorate component computes the same table and
- * the same operations, and each operation names the one node that performs it.
- * Knows no ring, no clock, no agents; time is what messages carry.
+ * The replicated service table: one machine for all services. It applies memberships ("views"),
+ * ordered messages and fencing results, one at a time. Every member of a quorate ring computes the
+ * same table and the same operations, and each operation names the one node that performs it.
+ * It reads no clock: messages carry the time. It calls no agents.
  * Source: rgmanager groups.c, rg_state.c, main.c: membership_update, as one decision sequence.
- * T1  A service starts only on a ready node, and only when its last holder is resolved.
- * T3  A service whose unknown holder might run it does not start.
- * T4  What follows from an input is complete before the next one is taken, and before the table
- *     is handed on: in how many parts it is done changes nothing.
+ * T1  A service starts only on a ready node, and only when its last holder is known to have stopped
+ *     it or to run nothing.
+ * T3  A service does not start while a node that has not been seen might be running it.
+ * T4  All consequences of an input are applied before the next input or a snapshot. It makes no
+ *     difference in how many parts they are applied.
  * T2 is kept by node-phases.ts, T5 by kept-services.ts.
  */
 import type { ClusterConf } from "../../model/conf.ts";
@@ -33,7 +34,7 @@ import {
   TableState,
   type TableWork,
 } from "./table-state.ts";
-import { type ServiceWait, waitOf } from "./waiting.ts";
+import { findWait, type ServiceWait } from "./waiting.ts";
 
 export class ServiceTable {
   readonly #table: TableState;
@@ -43,7 +44,7 @@ export class ServiceTable {
     this.#table = table;
   }
 
-  /** The first table of a history: the suspects might be running anything, the others nothing. */
+  /** The first table of a history: only the suspects might be running services. */
   static fresh(
     conf: ClusterConf,
     suspects: readonly NodeId[],
@@ -65,7 +66,7 @@ export class ServiceTable {
     return new ServiceTable(table);
   }
 
-  /** Null when the snapshot is not of this configuration, or cannot be one. */
+  /** Null when the snapshot is invalid or of another configuration. */
   static adopt(
     conf: ClusterConf,
     snapshot: TableSnapshot,
@@ -91,17 +92,17 @@ export class ServiceTable {
     return complete ? new ServiceTable(table) : null;
   }
 
-  /** All that follows from the input. */
+  /** Applies the input at once; returns all outputs. */
   step(input: TableInput): readonly TableOutput[] {
     return [...this.steps(input)].flat();
   }
 
   /**
-   * The same, one service after the other: what to do after each of them. The next input, and
-   * `snapshot`, must wait for the end (T4).
+   * Applies the input service by service and yields the outputs so far. The next input and
+   * `snapshot` must wait for the end (T4).
    */
   *steps(input: TableInput): Generator<readonly TableOutput[], void, void> {
-    invariant(this.#atRest, "T4: an input comes before the end of the one before");
+    invariant(this.#atRest, "T4: an input arrived before the last one was applied completely");
     this.#atRest = false;
     for (const _ of this.#apply(input)) yield this.#table.takeOutputs();
     this.#atRest = true;
@@ -130,7 +131,10 @@ export class ServiceTable {
   }
 
   snapshot(): TableSnapshot {
-    invariant(this.#atRest, "T4: a snapshot of what is half done");
+    invariant(
+      this.#atRest,
+      "T4: a snapshot was asked for before the last input was applied completely",
+    );
     return {
       nowMs: this.#table.nowMs,
       nextOp: this.#table.nextOp,
@@ -142,12 +146,12 @@ export class ServiceTable {
     };
   }
 
-  /** Whether a service that outdates others may be at work on a member. */
+  /** Whether a service that makes bound ones stale (`outdates`) may be working on a member. */
   get mayWork(): boolean {
     return this.#table.mayWork;
   }
 
-  /** Whether such a service has been at work since this was asked last. */
+  /** Whether such a service has worked since the last call. */
   takeWorked(): boolean {
     const { worked } = this.#table;
     this.#table.worked = false;
@@ -166,7 +170,7 @@ export class ServiceTable {
     return this.#table.conf;
   }
 
-  /** A configuration that is under way, and what became of the last one. */
+  /** The change of the configuration that is under way, and the result of the last one. */
   get change(): { readonly pending: ConfChange | null; readonly last: LastChange | null } {
     return { pending: this.#table.change, last: this.#table.lastChange };
   }
@@ -191,7 +195,7 @@ export class ServiceTable {
     return this.#table.readyNodes()[0] ?? null;
   }
 
-  /** Table time at which a retry falls due, and the present table time. */
+  /** The table time at which the next retry is due, and the present table time; null: no retry. */
   wake(): { readonly atMs: number; readonly nowMs: number } | null {
     if (this.#table.locked) return null;
     const due = [...this.#table.index.waiting].map(
@@ -200,9 +204,9 @@ export class ServiceTable {
     return due.length === 0 ? null : { atMs: Math.min(...due), nowMs: this.#table.nowMs };
   }
 
-  /** What a service that is not started, or busy, waits for; null: for nothing. */
+  /** What a service waits for that is busy or not started; null: for nothing. */
   wait(name: ServiceName): ServiceWait | null {
-    return waitOf(this.#table, name);
+    return findWait(this.#table, name);
   }
 
   /** The same in words. */

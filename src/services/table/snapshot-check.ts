@@ -1,7 +1,6 @@
 /**
- * Whether the state that another node sends can be one: every record in itself, what it refers to,
- * and numbers that leave room to go on. Knows the configuration; does not know what the state
- * means.
+ * Validates the table that another node sends: each record by itself, its references, and that the
+ * numbers leave room for further operations.
  * Source: the rules S1 to S6 of service-state.ts.
  * Tested in: test/services/service-table.test.ts
  */
@@ -10,7 +9,7 @@ import type { NodeId } from "../../model/ids.ts";
 import { brokenRule, type Operation, type ServiceRecord } from "./service-state.ts";
 import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
 
-/** A history that orders a million operations a second would come to it after a century. */
+/** A history with a million operations a second would reach it after a century. */
 const opMax = 2 ** 52;
 
 export type CheckedSnapshot = {
@@ -20,7 +19,7 @@ export type CheckedSnapshot = {
   readonly services: readonly ServiceRecord[];
 };
 
-/** Why this is no state of such a cluster, in words; null: it may be one. */
+/** Why this cannot be the table of a cluster with this configuration; null: it can. */
 export function snapshotProblem(
   { nextOp, change, nodes, services }: CheckedSnapshot,
   conf: ClusterConf,

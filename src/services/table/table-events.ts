@@ -9,22 +9,22 @@ import type { ServiceMessage } from "./service-messages.ts";
 import type { AdoptOrder, OperationAbort, OperationOrder, RequestRef } from "./service-state.ts";
 
 export type TableInput =
-  /** A quorate configuration whose members have exchanged their state. */
+  /** A quorate membership whose members have exchanged their states. */
   | {
       readonly type: "view";
       readonly members: readonly { readonly node: NodeId; readonly life: number }[];
-      /** Members whose history is this table's; the others have lost theirs. */
+      /** Members that have kept this history; the others begin a new life. */
       readonly continuing: readonly NodeId[];
-      /** Members that were on other machines before, where something may run. */
+      /** Members whose id another machine had before, on which something may still run. */
       readonly moved: readonly NodeId[];
     }
   | { readonly type: "message"; readonly message: ServiceMessage }
-  /** The node runs nothing any more; `text` says how that is known. */
+  /** The node was fenced or is proven clean: it runs nothing. `text` says how that is known. */
   | {
       readonly type: "fenced";
       readonly node: NodeId;
       readonly text: string;
-      /** Milliseconds since 1970, as whoever fenced it says. */
+      /** Milliseconds since 1970 by the clock of the node that fenced it. */
       readonly atMs: number;
     };
 
@@ -39,16 +39,16 @@ export type TableOutput =
   | OperationAbort
   | AdoptOrder
   | { readonly type: "reply"; readonly ref: RequestRef; readonly outcome: RequestOutcome }
-  /** To be judged by every member, who then says so. */
+  /** Every member examines the proposed configuration and then votes. */
   | {
       readonly type: "examine";
       readonly version: number;
       readonly hash: string;
       readonly text: string;
     }
-  /** Operations on parts that are gone are by comparison with this configuration. */
+  /** The next configuration, with which operations on `gone` parts compare the present one. */
   | { readonly type: "prepare"; readonly conf: ClusterConf }
-  /** From here on this is the configuration; `clean`: to be stopped once on this node. */
+  /** This configuration is in force now; the services in `clean` are to be stopped once. */
   | {
       readonly type: "switch";
       readonly conf: ClusterConf;

@@ -1,7 +1,7 @@
 /**
- * The replicated state of the services, as every member has it and as it travels to a joiner: the
- * nodes, the services, and a configuration that is under way. Shapes only; what is true of them
- * together is checked in snapshot-check.ts.
+ * The replicated state of the services as it is sent to a joining member: the nodes, the services,
+ * and a change of the configuration that is under way. Shapes only; snapshot-check.ts validates how
+ * they relate.
  * Tested in: test/services/service-table.test.ts
  */
 import {
@@ -20,22 +20,22 @@ import {
 import { requestRef, serviceRecord } from "./service-state.ts";
 
 /**
- * What a node may be running: what the table says (`known`), or anything it is allowed to run
- * (`unknown`: not seen since this history began).
+ * `knowledge`: what a node may be running. `known`: what the table says; `unknown`: anything that
+ * it is allowed to run, since it was not seen since this history began.
  */
 const nodeRecord = record({
   id: nodeId,
   life: count,
-  /** `clean`: it runs nothing, and may not yet. */
+  /** `clean`: it runs nothing, and may run nothing until it is unfenced. */
   phase: oneOf("absent", "joined", "clean", "ready", "leaving", "lost"),
   knowledge: oneOf("known", "unknown"),
-  /** While it cleans up: services of which nothing is left there, whatever `knowledge` says. */
+  /** Services of which nothing is left, verified during its clean-up, whatever `knowledge` says. */
   off: list(serviceName),
   departureGranted: flag,
 });
 export type NodeRecord = Shaped<typeof nodeRecord>;
 
-/** A configuration on its way; see conf-change.ts. */
+/** A change of the configuration that is under way; see conf-change.ts. */
 const confChange = record({
   ref: requestRef,
   version: count,
@@ -46,11 +46,11 @@ const confChange = record({
 });
 export type ConfChange = Shaped<typeof confChange>;
 
-/** The table as it travels to a joiner. */
+/** The table as it is sent to a joining member. */
 export const tableSnapshot = record({
   nowMs: number,
   nextOp: count,
-  /** Starts that have ended well in this history. */
+  /** How many starts have succeeded in this history. */
   startsDone: count,
   locked: flag,
   change: nullable(confChange),

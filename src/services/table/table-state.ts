@@ -1,8 +1,8 @@
 /**
- * The service table while one event is being applied: records, outputs, and the questions that all
- * rules ask (who is ready, who is legal, what does a service wait for).
- * Iteration is in configuration order for services and by id for nodes: every member computes the
- * same result from the same stream.
+ * The service table while one event is being applied: records, outputs, and the queries that all
+ * rules use (which nodes are ready, which are legal, which node a service awaits).
+ * Services are visited in configuration order and nodes by id, so that every member computes the
+ * same result from the same messages.
  * Tested in: test/services/service-index.test.ts, test/services/service-table.test.ts
  */
 import type { Acceptance } from "../../model/acceptance.ts";
@@ -17,18 +17,18 @@ import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./se
 import type { TableNotice, TableOutput } from "./table-events.ts";
 import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
 
-/** Whether a node may run a service, with the reason; of a decision: whether it was taken. */
+/** Whether a node may run a service, or, in a decision, whether it was chosen; and why. */
 export type NodeVerdict = {
   readonly node: NodeId;
   readonly fit: boolean;
   readonly reason: string;
 };
 
-/** Why something was done to a service; seconds since 1970. */
+/** What was decided about a service, and why. `at`: seconds since 1970. */
 export type Decision = {
   readonly at: number;
   readonly text: string;
-  /** The nodes that were looked at; `fit`: the one that was taken. */
+  /** The nodes that were considered; `fit` marks the one that was chosen. */
   readonly nodes: readonly NodeVerdict[];
 };
 
@@ -38,12 +38,12 @@ const decisionsMax = 16;
 
 export type LastChange = Acceptance & { readonly version: number };
 
-/** The values of a configuration's text, or null; the same on every node that accepted it. */
+/** Reads a configuration's text; null: refused. The same on every node that has accepted it. */
 export type ReadConf = (text: string) => ClusterConf | null;
 
 /**
- * What follows from one input, one service after the other: it may rest after each of them, since
- * nothing else is applied before its end.
+ * The consequences of one input, applied service by service. The generator may be suspended after
+ * each service, since nothing else is applied before its end.
  */
 export type TableWork<Result = void> = Generator<void, Result, void>;
 
@@ -55,23 +55,23 @@ export class TableState {
   nowMs = 0;
   nextOp = 1;
   startsDone = 0;
-  /** A service that outdates others has been at work since this was taken last; see `History`. */
+  /** A service that `outdates` others has worked since the last `takeWorked`; see `History`. */
   worked = false;
-  /** By a user: nothing is started or moved, what runs is looked after where it runs. */
+  /** A user has locked the services: none is started or relocated; started ones are checked. */
   locked = false;
-  /** Another configuration that is under way, and its values once all have accepted it. */
+  /** The change of the configuration that is under way; `next` has its values once all accepted. */
   change: ConfChange | null = null;
   #next: ClusterConf | null = null;
-  /** What became of the last one, as far as this node has seen it. */
+  /** The result of the last change that this node has seen. */
   lastChange: LastChange | null = null;
   readonly readConf: ReadConf;
   #outputs: TableOutput[] = [];
   #deltas: ReadonlyMap<ServiceName, ServiceDelta> | null = null;
-  /** Of the present node records, made when they are asked for. */
+  /** Computed from the node records when first asked for; null after a record has changed. */
   #ready: readonly NodeId[] | null = null;
   #online: ReadonlySet<NodeId> | null = null;
   #unknown: readonly NodeRecord[] | null = null;
-  /** Not part of the replicated state: a joiner remembers what it has seen itself. */
+  /** Not replicated: each node remembers the decisions that it has seen itself. */
   readonly #decisions = new Map<ServiceName, readonly Decision[]>();
 
   constructor(conf: ClusterConf, readConf: ReadConf) {
@@ -99,14 +99,14 @@ export class TableState {
     this.#deltas = null;
   }
 
-  /** What the next configuration changes; empty while there is none. */
+  /** What the next configuration changes; empty while there is no next one. */
   get deltas(): ReadonlyMap<ServiceName, ServiceDelta> {
     if (this.#next === null) return new Map();
     this.#deltas ??= compareServices(this.#conf.services, this.#next.services);
     return this.#deltas;
   }
 
-  /** Another configuration; records of services that it does not have are to be forgotten. */
+  /** Takes another configuration; the caller must `forget` the services that it does not have. */
   adoptConf(conf: ClusterConf): void {
     this.#conf = conf;
     this.#deltas = null;
@@ -117,7 +117,7 @@ export class TableState {
     }
   }
 
-  /** The service is in the configuration no more. */
+  /** Removes a service that is not configured any more. */
   forget(name: ServiceName): void {
     this.services.delete(name);
     this.#decisions.delete(name);
@@ -162,14 +162,14 @@ export class TableState {
     this.services.set(service.name, service);
   }
 
-  /** The service has been at work on a member. */
+  /** Notes that the service has worked on a member. */
   noteWork(name: ServiceName): void {
     this.worked ||= this.index.outdates(name);
   }
 
   /**
-   * Whether a member holds a service that outdates others, in whatever state. What is in the name
-   * of a member that has not proven itself is of an earlier life, which has no part in this ring.
+   * Whether a member holds a service that `outdates` others, in any state. A service of a member
+   * that is not ready yet belongs to its earlier life, which has no part in this ring.
    */
   get mayWork(): boolean {
     const members = this.members();
@@ -205,7 +205,7 @@ export class TableState {
     return this.#online;
   }
 
-  /** Those that have proven to run nothing but what the table says, ascending. */
+  /** The nodes that have proven to run only what the table says, ascending. */
   provenNodes(): readonly NodeId[] {
     return [...this.nodes.values()]
       .filter(({ phase }) => phase === "ready" || phase === "clean")
@@ -213,7 +213,7 @@ export class TableState {
       .toSorted(compareIds);
   }
 
-  /** Those of the present view. */
+  /** The members of the present ring. */
   members(): readonly NodeId[] {
     const there = ["joined", "clean", "ready", "leaving"];
     return [...this.nodes.values()]
@@ -225,7 +225,7 @@ export class TableState {
     return this.nodes.get(id)?.phase === "ready";
   }
 
-  /** Remembers why something was done to a service, and says so in the log. */
+  /** Remembers a decision about a service and logs it. */
   decide(
     name: ServiceName,
     text: string,
@@ -252,9 +252,9 @@ export class TableState {
     return this.index.loadOf(node, except);
   }
 
-  /** Null when the node may run it as far as exclusive services go, else the reason. */
+  /** Why exclusive services keep the service from running on the node; null: they do not. */
   exclusivityConflict(name: ServiceName, node: NodeId): string | null {
-    // One that is being stopped there may be started there again, and is not gone yet.
+    // A service that is stopping there counts, too: it is not gone yet and may be restarted there.
     if (this.serviceConf(name).exclusive) {
       const alone = !this.index.ownsOthers(node, name);
       return alone ? null : "runs services, and this one is exclusive";
@@ -272,7 +272,7 @@ export class TableState {
     });
   }
 
-  /** Ready nodes that may run the service, best first, without those of `except`. */
+  /** The ready nodes that may run the service, best first, without those in `except`. */
   candidates(name: ServiceName, except: readonly NodeId[]): readonly Candidate[] {
     const open = this.readyNodes().filter(
       (node) => !except.includes(node) && this.exclusivityConflict(name, node) === null,
@@ -286,14 +286,14 @@ export class TableState {
     );
   }
 
-  /** Ready nodes that might run the service, were it not for exclusive services. */
+  /** The ready nodes that could run the service but for exclusive services. */
   crowdedNodes(name: ServiceName): readonly NodeId[] {
     return this.readyNodes().filter(
       (node) => this.score(name, node) > 0 && this.exclusivityConflict(name, node) !== null,
     );
   }
 
-  /** Every node with the reason for or against it; `tried`: not again. */
+  /** Every node with the reason for or against it; nodes in `tried` are refused. */
   verdicts(name: ServiceName, tried: readonly NodeId[]): readonly NodeVerdict[] {
     return this.conf.nodes.map(({ id: node }) => {
       const { phase } = this.node(node);
@@ -309,20 +309,22 @@ export class TableState {
     });
   }
 
-  /** Whether its failover domain lets the node run the service, ready or not. */
+  /** Whether the failover domain allows the service on the node, ready or not. */
   isLegal(name: ServiceName, node: NodeId, domain = this.domainOf(name)): boolean {
     const online = new Set(this.nodes.keys());
     return scoreNode(domain, node, { online, current: null }) > 0;
   }
 
-  /** Nodes that could be running the service unnoticed: not seen since this history began. */
+  /** Nodes that might be running the service, since they were not seen since this history began. */
   unknownHolders(name: ServiceName): readonly NodeId[] {
     this.#unknown ??= [...this.nodes.values()].filter(({ knowledge }) => knowledge === "unknown");
     const mayRun = this.#unknown.filter(({ off }) => !off.includes(name)).map(({ id }) => id);
     return mayRun.filter((node) => this.isLegal(name, node));
   }
 
-  /** The node that must be fenced, or prove itself clean, before this service can be touched. */
+  /**
+   * The node that must be fenced or prove itself clean before anything is done with the service.
+   */
   awaitedNode(name: ServiceName): NodeId | null {
     const holder = holderOf(this.service(name));
     if (holder === null) return null;
@@ -330,7 +332,7 @@ export class TableState {
     return phase === "lost" || phase === "joined" ? holder : null;
   }
 
-  /** A change of the configuration stops it, or keeps it from starting. */
+  /** Whether a change of the configuration stops the service or keeps it from starting. */
   isHeld(name: ServiceName): boolean {
     if (this.change?.stage !== "stopping") return false;
     const delta = this.deltas.get(name);

@@ -1,10 +1,11 @@
 /**
- * After a configuration change: whose history counts, who must start anew, who sends the snapshot.
- * A pure function of what the members say of themselves; every member computes the same answer.
+ * The state exchange after a change of the membership: whose history goes on, which members must
+ * take a new life, and which one sends the snapshot.
+ * A pure function of the members' summaries; every member computes the same answer.
  * Source: cluster fence/fenced/cpg.c: receive_protocol (stateful merge); corosync sync.c.
- * SYNC1  A member whose history differs from the winner's has lost it: it must stop everything.
- * SYNC2  Members with another configuration are not counted, and learn why; but an older one of
- *     which the cluster's is a later version takes that over with the snapshot.
+ * SYNC1  A member whose history differs from the winner's must give it up and stop everything.
+ * SYNC2  A member with another configuration is refused and is told why. But if the cluster's is a
+ *     later version of its own, it is accepted and gets that configuration with the snapshot.
  */
 import type { NodeId } from "../../model/ids.ts";
 import { doubtfulRing, quorateView } from "../../model/quorate-view.ts";
@@ -28,21 +29,21 @@ const history = record({
   version: count,
   digest: text,
   /**
-   * The last quorate ring in which a service may have been at work that outdates what is bound to
-   * nodes outside of it; null: nobody can tell.
+   * The last quorate ring in which a service may have worked that makes bound services of nodes
+   * outside of that ring stale; null: unknown.
    */
   workedIn: nullable(count),
 });
 export type History = Shaped<typeof history>;
 
-/** It begins in that ring. */
+/** A history that begins in the ring `ringSeq`. */
 export function freshHistory(ringSeq: number, workedIn: number | null): History {
   return { ringSeq, version: 0, digest: "", workedIn };
 }
 
 const ringId = record({ rep: nodeId, seq: count });
 
-/** First ordered message of every member of a new configuration. */
+/** A member's summary: its first ordered message in a new ring. */
 export const hello = record({
   type: literal("hello"),
   ring: ringId,
@@ -51,9 +52,9 @@ export const hello = record({
   cluster: text,
   configVersion: count,
   configHash: text,
-  /** Digest of what cannot change while the cluster runs. */
+  /** Digest of the values of cluster.conf that cannot change while the cluster runs. */
   configFixed: text,
-  /** Null: nothing is remembered, or it was voided. */
+  /** Null: this member has no history, or has given it up. */
   history: nullable(history),
   votes: count,
   quorum: count,
@@ -61,16 +62,16 @@ export const hello = record({
   waitsForAll: flag,
   quorate: flag,
   last: nullable(quorateView),
-  /** Later than the last one. */
+  /** The rings after `last` of which this member cannot say what it has received. */
   doubts: list(doubtfulRing),
-  /** A watchdog may end the services of this member, later than its guard would. */
+  /** This member may have a watchdog, which ends its services later than its guard would. */
   watchdog: flag,
   /**
    * How long this member has waited for the end of the node's services since it last accepted a
    * token on a ring with it, in ms; negative where a watchdog needs longer.
    */
   silent: list(record({ node: nodeId, ms: number })),
-  /** What this member's kernel and namespaces are called. */
+  /** Identifies the kernel and the namespaces of this member. */
   machine: text,
   /**
    * The same wait for each machine that had the id of a node on a ring with this member. `stored`:
@@ -80,7 +81,7 @@ export const hello = record({
 });
 export type Hello = Shaped<typeof hello>;
 
-/** The authority's state for members that lack it. */
+/** The state that the authority sends to members that lack it. */
 export const snapshot = record({
   type: literal("snapshot"),
   ring: ringId,
@@ -92,20 +93,22 @@ export const snapshot = record({
 });
 
 export type ExchangeResult = {
-  /** Members with the reference configuration, ascending. */
+  /** Members with the reference configuration, or an older version of it, ascending. */
   readonly accepted: readonly NodeId[];
-  /** The others, with what differs. */
+  /** The other members, with what differs. */
   readonly refused: readonly { readonly node: NodeId; readonly why: string }[];
-  /** Null: nobody remembers anything, a new history begins. */
+  /** The history that goes on; null: no member has one, and a new one begins. */
   readonly winner: History | null;
-  /** Sends the snapshot when somebody needs it, be it only the configuration of a new history. */
+  /**
+   * The member that sends the snapshot if another one needs it, or needs only the configuration.
+   */
   readonly authority: NodeId | null;
   /** Accepted members whose history is the winner's. */
   readonly continuing: readonly NodeId[];
   readonly snapshotNeeded: boolean;
 };
 
-/** Concludes an exchange in which every member has spoken. */
+/** Concludes an exchange in which every member's summary was delivered. */
 export function concludeExchange(hellos: readonly Hello[]): ExchangeResult {
   const reference = referenceConfiguration(hellos);
   const accepted = hellos.filter((one) => agrees(one, reference));
@@ -143,7 +146,7 @@ type Reference = {
   readonly holder: Hello | null;
 };
 
-/** The same configuration, or an earlier version of it that can be followed by it at once. */
+/** Whether a member has the reference configuration, or an older version that can change to it. */
 function agrees(one: Hello, { text: wanted, holder }: Reference): boolean {
   if (configurationOf(one) === wanted) return true;
   if (holder === null || one.cluster !== holder.cluster) return false;
@@ -156,7 +159,7 @@ function refusal(one: Hello, { text: wanted, holder }: Reference): string {
   return newer ? `${differs}; a newer one is brought in by cman_tool-ts version -r` : differs;
 }
 
-/** That of the best history; without one, that of most members, then of the lowest node id. */
+/** That of the best history; without a history that of most members, then of the lowest id. */
 function referenceConfiguration(hellos: readonly Hello[]): Reference {
   const best = chooseHistory(hellos);
   const byNode = hellos.toSorted((a, b) => a.node - b.node);
@@ -179,7 +182,7 @@ function sameHistory(a: History, b: History): boolean {
   return a.ringSeq === b.ringSeq && a.version === b.version && a.digest === b.digest;
 }
 
-/** The most recent quorate history; among equals the one that most, then the lowest, remember. */
+/** The most recent quorate history; among equals that of most members, then of the lowest id. */
 function chooseHistory(hellos: readonly Hello[]): History | null {
   const known = hellos.flatMap((one) =>
     one.history === null ? [] : [{ history: one.history, node: one.node }],

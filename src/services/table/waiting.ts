@@ -1,8 +1,8 @@
 /**
- * What a service that is not started, or busy, waits for: of which kind, in words, and what an
- * operator can do about it.
- * Knows the table's state only: how far the fencing of a node has come is said elsewhere.
- * Source: none in the original, which has no such answer.
+ * What a service waits for that is busy or not started: the kind, a text, and what an operator can
+ * do about it.
+ * Uses only the table; the progress of a node's fencing comes from the fence domain.
+ * Source: none; rgmanager does not tell.
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { startObstacle } from "./evaluation.ts";
@@ -23,18 +23,18 @@ export type ServiceWait = {
     | "retry"
     | "request";
   readonly text: string;
-  /** Those that must do something, or of which something must become known. */
+  /** The nodes that must do something, or whose state must become known. */
   readonly nodes: readonly NodeId[];
-  /** Seconds since 1970 at which it is tried again by itself; null: that is not known. */
+  /** When the next attempt begins, in seconds since 1970; null: not known. */
   readonly at: number | null;
-  /** What an operator can do; empty: nothing but wait. */
+  /** What an operator can do; empty: only wait. */
   readonly remedy: string;
 };
 
 const nobody = { nodes: [], at: null };
 
-/** Null: it waits for nothing. */
-export function waitOf(table: TableState, name: ServiceName): ServiceWait | null {
+/** What the service waits for; null: for nothing. */
+export function findWait(table: TableState, name: ServiceName): ServiceWait | null {
   const service = table.service(name);
   const awaited = table.awaitedNode(name);
   if (awaited !== null) {
@@ -73,7 +73,8 @@ function whileStopped(table: TableState, service: ServiceRecord): ServiceWait {
     return { kind: "unseen-node", text: obstacle, nodes: unseen, at: null, remedy };
   }
   if (table.isHeld(name)) {
-    const text = `configuration version ${table.change?.version ?? 0} to come into force, or not`;
+    const version = table.change?.version ?? 0;
+    const text = `configuration version ${version} to come into force or to be refused`;
     return { ...nobody, kind: "operation", text, remedy: "" };
   }
   const { pendingInit } = service;
