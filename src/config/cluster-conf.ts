@@ -1,8 +1,9 @@
 /**
- * The parsed configuration file → a complete ClusterConf, or complaints; pure.
- * Does not read files, resolve names or look at the machine.
+ * The parsed configuration file → a complete ClusterConf, or complaints. A pure function: it does
+ * not read files, resolve names or look at the machine.
  * Source: cluster.conf(5), cman(5), fenced(8), rgmanager(8).
- * Deviation from the original: what cannot be honoured is refused or warned about, with its line.
+ * Deviation from cman and rgmanager: an option that has no effect here is refused or warned about,
+ * with its line.
  * Tested in: test/config/complaints.test.ts, test/config/conf-values.test.ts
  * CONF1  There is a configuration exactly if there is no error among the complaints.
  */
@@ -34,11 +35,11 @@ import { readLastManStanding, readQuorum } from "./sections/quorum-section.ts";
 import { clusterRule } from "./sections/schema.ts";
 import { checkCharacters, checkSchema } from "./sections/schema-check.ts";
 import { readClusterId, readTotem } from "./sections/totem-section.ts";
-import { collectPlaces, type SourceLocations } from "./source-locations.ts";
+import { collectLocations, type SourceLocations } from "./source-locations.ts";
 import { type Complaint, Report } from "./text/complaint.ts";
 import { flags } from "./text/defaults.ts";
 import {
-  placeOfAttribute,
+  attributeLocation,
   rootSection,
   type Section,
   SectionReader,
@@ -51,8 +52,8 @@ export type LoadOutcome = {
   readonly conf: ClusterConf | null;
   /** In line order. */
   readonly complaints: readonly Complaint[];
-  /** Where the things stand that only the machine can check; null together with `conf`. */
-  readonly places: SourceLocations | null;
+  /** The locations of values that checkHost checks against the machine; null if `conf` is null. */
+  readonly locations: SourceLocations | null;
 };
 
 /**
@@ -77,7 +78,7 @@ export function readClusterConf(
   return {
     conf: refused ? null : conf,
     complaints: report.sorted(),
-    places: refused ? null : collectPlaces(root, options.file),
+    locations: refused ? null : collectLocations(root, options.file),
   };
 }
 
@@ -94,8 +95,8 @@ function readRoot(parsed: ParsedXml, report: Report): Section | null {
 
 function isCluster(root: XmlElement, report: Report): boolean {
   if (root.name === "cluster") return true;
-  const place = { path: `/${root.name}`, line: root.line };
-  report.error(place, { type: "unknown-element", problem: "the root must be <cluster>" });
+  const location = { path: `/${root.name}`, line: root.line };
+  report.error(location, { type: "unknown-element", problem: "the root must be <cluster>" });
   return false;
 }
 
@@ -152,7 +153,7 @@ function readRules(root: Section, { builtIn, found }: Agents, report: Report): A
   if (path !== null && !path.startsWith("/")) {
     const problem = `${quoted(path)} is not an absolute path`;
     const allowed = `the directory of resource agents, ${agentDirectoryDefault} by default`;
-    report.error(placeOfAttribute(rm, "agent_path"), { type: "bad-value", problem, allowed });
+    report.error(attributeLocation(rm, "agent_path"), { type: "bad-value", problem, allowed });
   }
   return new AgentRules(builtIn, found, { native: reader.flag("native", flags.rm.native) });
 }
@@ -162,7 +163,7 @@ function warnFencingSwitchedOff(root: Section, report: Report): void {
     const reader = new SectionReader(section, report);
     if (reader.flag("enable_fencing", flags.dlm.enable_fencing)) continue;
     const problem = "enable_fencing is ignored: clusterd always waits for fencing";
-    const place = { path: `${section.path}/@enable_fencing`, line: section.element.line };
-    report.warning(place, { type: "ignored", problem });
+    const location = { path: `${section.path}/@enable_fencing`, line: section.element.line };
+    report.warning(location, { type: "ignored", problem });
   }
 }

@@ -1,17 +1,16 @@
 /**
- * Where those things stand in the file that only the machine itself can check.
- * Does not check anything.
+ * The locations in the file of values that are checked against the machine later.
  * Tested in: test/config/complaints.test.ts, test/config/host-check.test.ts
  */
 
 import { unitName } from "./agents/unit-and-agent-names.ts";
 import { accountKey } from "./sections/accounts-section.ts";
-import type { SourcePlace } from "./text/complaint.ts";
+import type { SourceLocation } from "./text/complaint.ts";
 import {
+  attributeLocation,
   attributeOf,
   childSections,
   onlySection,
-  placeOfAttribute,
   type Section,
   sectionsNamed,
 } from "./text/section.ts";
@@ -19,24 +18,24 @@ import {
 export type SourceLocations = {
   readonly file: string;
   /** By name of the node. */
-  readonly nodes: ReadonlyMap<string, SourcePlace>;
+  readonly nodes: ReadonlyMap<string, SourceLocation>;
   /** Second names of nodes. */
   readonly altnames: readonly { readonly node: string; readonly name: string }[];
   /** By name of the agent, where it is first named. */
-  readonly agents: ReadonlyMap<string, SourcePlace>;
+  readonly agents: ReadonlyMap<string, SourceLocation>;
   /** By path of the script, where it is first named. */
-  readonly scripts: ReadonlyMap<string, SourcePlace>;
+  readonly scripts: ReadonlyMap<string, SourceLocation>;
   /** By name of the unit with its suffix, where it is first named. */
-  readonly units: ReadonlyMap<string, SourcePlace>;
+  readonly units: ReadonlyMap<string, SourceLocation>;
   /** By key of the account. */
-  readonly accounts: ReadonlyMap<string, SourcePlace>;
-  readonly keyFile: SourcePlace | null;
-  readonly logging: SourcePlace;
-  /** Null: the address was computed, and may be computed again for another family. */
-  readonly multicast: SourcePlace | null;
+  readonly accounts: ReadonlyMap<string, SourceLocation>;
+  readonly keyFile: SourceLocation | null;
+  readonly logging: SourceLocation;
+  /** Null: the address is computed, and may be computed again for another address family. */
+  readonly multicast: SourceLocation | null;
 };
 
-export function collectPlaces(root: Section, file: string): SourceLocations {
+export function collectLocations(root: Section, file: string): SourceLocations {
   const cman = onlySection(root, "cman");
   const multicast = onlySection(cman, "multicast");
   const holder = attributeOf(cman, "keyfile") === null ? onlySection(root, "totem") : cman;
@@ -44,49 +43,49 @@ export function collectPlaces(root: Section, file: string): SourceLocations {
   const devices = sectionsNamed(onlySection(root, "fencedevices"), "fencedevice");
   return {
     file,
-    nodes: firstPlaces(nodes, "name"),
+    nodes: firstLocations(nodes, "name"),
     altnames: nodes.flatMap((node) =>
       sectionsNamed(node, "altname").flatMap((second) => {
         const name = attributeOf(second, "name");
         return name === null ? [] : [{ node: attributeOf(node, "name") ?? "", name }];
       }),
     ),
-    agents: firstPlaces(devices, "agent"),
-    scripts: firstPlaces(sectionsOf("script", onlySection(root, "rm")), "file"),
-    units: unitPlaces(sectionsOf("systemd", onlySection(root, "rm"))),
-    accounts: accountPlaces(sectionsNamed(root, "uidgid")),
-    keyFile: optionalPlace(holder, "keyfile"),
-    logging: placeOfAttribute(onlySection(root, "logging"), "logfile"),
-    multicast: optionalPlace(multicast, "addr"),
+    agents: firstLocations(devices, "agent"),
+    scripts: firstLocations(sectionsOf("script", onlySection(root, "rm")), "file"),
+    units: unitLocations(sectionsOf("systemd", onlySection(root, "rm"))),
+    accounts: accountLocations(sectionsNamed(root, "uidgid")),
+    keyFile: optionalLocation(holder, "keyfile"),
+    logging: attributeLocation(onlySection(root, "logging"), "logfile"),
+    multicast: optionalLocation(multicast, "addr"),
   };
 }
 
-function firstPlaces(
+function firstLocations(
   sections: readonly Section[],
   attribute: string,
-): ReadonlyMap<string, SourcePlace> {
-  const places = new Map<string, SourcePlace>();
+): ReadonlyMap<string, SourceLocation> {
+  const locations = new Map<string, SourceLocation>();
   for (const section of sections) {
     const value = attributeOf(section, attribute);
-    if (value === null || places.has(value)) continue;
-    places.set(value, placeOfAttribute(section, attribute));
+    if (value === null || locations.has(value)) continue;
+    locations.set(value, attributeLocation(section, attribute));
   }
-  return places;
+  return locations;
 }
 
-function accountPlaces(sections: readonly Section[]): ReadonlyMap<string, SourcePlace> {
+function accountLocations(sections: readonly Section[]): ReadonlyMap<string, SourceLocation> {
   const of = (type: "uid" | "gid") =>
-    [...firstPlaces(sections, type)].map(
-      ([name, place]) => [accountKey({ type, name }), place] as const,
+    [...firstLocations(sections, type)].map(
+      ([name, location]) => [accountKey({ type, name }), location] as const,
     );
   return new Map([...of("uid"), ...of("gid")]);
 }
 
-function optionalPlace(section: Section, attribute: string): SourcePlace | null {
-  return attributeOf(section, attribute) === null ? null : placeOfAttribute(section, attribute);
+function optionalLocation(section: Section, attribute: string): SourceLocation | null {
+  return attributeOf(section, attribute) === null ? null : attributeLocation(section, attribute);
 }
 
-/** All elements of that name below. */
+/** All elements of that name below the section. */
 function sectionsOf(name: string, section: Section): readonly Section[] {
   return childSections(section).flatMap((child) => [
     ...(child.element.name === name ? [child] : []),
@@ -94,11 +93,11 @@ function sectionsOf(name: string, section: Section): readonly Section[] {
   ]);
 }
 
-/** A unit may be written with and without its suffix. */
-function unitPlaces(sections: readonly Section[]): ReadonlyMap<string, SourcePlace> {
-  const written = [...firstPlaces(sections, "unit")].flatMap(([text, place]) => {
+/** The locations of units by full name, since a unit may be written without its suffix. */
+function unitLocations(sections: readonly Section[]): ReadonlyMap<string, SourceLocation> {
+  const written = [...firstLocations(sections, "unit")].flatMap(([text, location]) => {
     const name = unitName(text);
-    return name === null ? [] : [[name, place] as const];
+    return name === null ? [] : [[name, location] as const];
   });
   return new Map(written.toReversed());
 }

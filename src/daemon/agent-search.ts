@@ -10,7 +10,7 @@ import {
   judgeAnswer,
   ocfRootDefault,
 } from "../config/agents/discovered-agents.ts";
-import { agentsWanted } from "../config/agents/referenced-agents.ts";
+import { referencedAgents } from "../config/agents/referenced-agents.ts";
 import type { UnitFact } from "../config/host/host-check.ts";
 import type { ParsedXml } from "../config/text/xml.ts";
 import { unitFact } from "../io/host/unit-facts.ts";
@@ -23,7 +23,7 @@ export type AgentSearch = {
 
 /** Runs no agent that the configuration does not ask for. */
 export async function searchAgents(parsed: ParsedXml): Promise<AgentSearch> {
-  const wanted = agentsWanted(parsed);
+  const wanted = referencedAgents(parsed);
   const { directory } = wanted;
   const answers = await askDirectory(directory, wanted.types, (metadata) => {
     const parsed = parseMetadata(metadata, "rgmanager");

@@ -11,7 +11,7 @@ import { checkHost, type HostFacts, multicastFor } from "../config/host/host-che
 import { addressesOf, chooseLocalNode } from "../config/host/local-node.ts";
 import { accountKey } from "../config/sections/accounts-section.ts";
 import type { SourceLocations } from "../config/source-locations.ts";
-import { type Complaint, refuses, unreadableFile } from "../config/text/complaint.ts";
+import { type Complaint, preventsStart, unreadableFile } from "../config/text/complaint.ts";
 import { type ParsedXml, parseXml } from "../config/text/xml.ts";
 import { readText } from "../io/files/text-file.ts";
 import { gatherHostFacts } from "../io/host/host-facts.ts";
@@ -60,14 +60,14 @@ export async function loadConfiguration(
   const text = await readText(file);
   if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
   const reading = await readHere(parseContent(text.value), file);
-  const { conf, places, complaints } = reading.outcome;
-  if (conf === null || places === null) return { complaints, loaded: null };
-  const checked = await checkHere(reading, { conf, places }, { file, nodeName, stateDirectory });
+  const { conf, locations, complaints } = reading.outcome;
+  if (conf === null || locations === null) return { complaints, loaded: null };
+  const checked = await checkHere(reading, { conf, locations }, { file, nodeName, stateDirectory });
   const all = [...complaints, ...checked.complaints].sort((a, b) => a.line - b.line);
   return { complaints: all, loaded: checked.loaded };
 }
 
-/** The one place where the daemon parses a configuration (READING1). */
+/** the one place where the daemon parses a configuration (READING1). */
 export function parseContent(text: string): ConfContent {
   const hash = createHash("sha256").update(text).digest("hex");
   return { text, hash, xml: parseXml(text) };
@@ -85,32 +85,32 @@ export function readWith(content: ConfContent, search: AgentSearch, file: string
   return { text, hash, xml, agents: search.agents, units: search.units, outcome };
 }
 
-type Accepted = { readonly conf: ClusterConf; readonly places: SourceLocations };
+type Accepted = { readonly conf: ClusterConf; readonly locations: SourceLocations };
 
 /** What the machine has against a configuration that is right in itself. */
 export async function checkHere(
   reading: ConfReading,
-  { conf, places }: Accepted,
+  { conf, locations }: Accepted,
   asked: {
     readonly file: string;
     readonly nodeName: string | null;
     readonly stateDirectory: string;
   },
 ): Promise<ConfigurationOutcome & { readonly facts: HostFacts }> {
-  const altnames = places.altnames.map(({ name }) => name);
+  const altnames = locations.altnames.map(({ name }) => name);
   const { file, nodeName, stateDirectory } = asked;
   const questions = { nodeName, altnames, stateDirectory };
   const facts = { ...(await gatherHostFacts(conf, questions)), units: reading.units };
-  const complaints = checkHost(conf, facts, places);
+  const complaints = checkHost(conf, facts, locations);
   const local = chooseLocalNode(conf, facts);
-  if (!local.ok || refuses(complaints)) return { complaints, facts, loaded: null };
+  if (!local.ok || preventsStart(complaints)) return { complaints, facts, loaded: null };
   const addresses = conf.nodes.map((node) => ({
     id: node.id,
     address: addressesOf(facts, node)[0] ?? "",
   }));
   const ofIpv6 = addresses.some((one) => parseAddress(one.address)?.family === "ipv6");
   const { totem } = conf;
-  const address = multicastFor(conf, places, ofIpv6 ? "ipv6" : "ipv4");
+  const address = multicastFor(conf, locations, ofIpv6 ? "ipv6" : "ipv4");
   const inUse = { ...conf, totem: { ...totem, multicast: { ...totem.multicast, address } } };
   const accounts = accountIds(inUse, facts);
   const loaded = { conf: inUse, local: local.value, addresses, reading, file, accounts };

@@ -8,7 +8,7 @@
  */
 
 import { scriptProblems } from "../config/host/host-check.ts";
-import { type Complaint, formatComplaint, refuses } from "../config/text/complaint.ts";
+import { type Complaint, formatComplaint, preventsStart } from "../config/text/complaint.ts";
 import { outcomeText } from "../control/request-codes.ts";
 import { replaceWhole } from "../io/files/atomic-file.ts";
 import { readText } from "../io/files/text-file.ts";
@@ -73,11 +73,12 @@ export class LiveConfiguration {
   readonly read: ReadText = (text) => {
     const { conf } = this.#loaded;
     const { hash, outcome } = this.#readingOf(text);
-    if (outcome.conf === null || outcome.places === null) {
+    if (outcome.conf === null || outcome.locations === null) {
       return refuse(firstError(outcome.complaints));
     }
     const { totem } = outcome.conf;
-    const { address } = outcome.places.multicast === null ? conf.totem.multicast : totem.multicast;
+    const { address } =
+      outcome.locations.multicast === null ? conf.totem.multicast : totem.multicast;
     const multicast = { ...totem.multicast, address };
     return accept({ conf: { ...outcome.conf, totem: { ...totem, multicast } }, hash, text });
   };
@@ -93,7 +94,7 @@ export class LiveConfiguration {
     if (next.value.hash === reading.hash) return { accepted: true, text: "it is in force already" };
     const problem = changeProblem(this.#inForce(), next.value);
     if (problem !== null) return { accepted: false, text: problem };
-    if (refuses(complaints)) return invalid(firstError(complaints));
+    if (preventsStart(complaints)) return invalid(firstError(complaints));
     if (objection !== null) return { accepted: false, text: `${local.name}: ${objection}` };
     const { outcome, text } = await propose(next.value);
     if (outcome.type === "done") return { accepted: true, text: "" };
@@ -122,12 +123,12 @@ export class LiveConfiguration {
     const { file, local, reading: present, conf: old } = this.#loaded;
     const reading = await readHere(this.#readings.get(text) ?? parseContent(text), file);
     this.#remember(reading);
-    const { conf, places } = reading.outcome;
-    if (conf === null || places === null || reading.hash === present.hash) {
+    const { conf, locations } = reading.outcome;
+    if (conf === null || locations === null || reading.hash === present.hash) {
       return { complaints: [], objection: null };
     }
     const asked = { file, nodeName: local.name, stateDirectory: this.#stateDirectory };
-    const { complaints, facts } = await checkHere(reading, { conf, places }, asked);
+    const { complaints, facts } = await checkHere(reading, { conf, locations }, asked);
     for (const each of complaints) this.#say("warning", formatComplaint(each));
     const change = { old: old.services, next: conf.services };
     const objection = missingScript(change, local.id, scriptProblems(facts.scripts));

@@ -9,8 +9,8 @@ import {
   type MetadataAnswer,
   noAgents,
 } from "../../src/config/agents/discovered-agents.ts";
-import { agentsWanted } from "../../src/config/agents/referenced-agents.ts";
-import { formatComplaint, refuses } from "../../src/config/text/complaint.ts";
+import { referencedAgents } from "../../src/config/agents/referenced-agents.ts";
+import { formatComplaint, preventsStart } from "../../src/config/text/complaint.ts";
 import { parseXml } from "../../src/config/text/xml.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
 import { ms } from "../../src/model/time.ts";
@@ -62,7 +62,7 @@ function load(rm: string, attributes = "") {
   const { conf, complaints } = parseClusterConf(text, { file: "c", agents: found });
   const said = complaints.map(formatComplaint);
   const resources: readonly ResourceConf[] = conf?.services.services[0]?.tree.children ?? [];
-  return { conf, resources, said, refused: refuses(complaints) };
+  return { conf, resources, said, refused: preventsStart(complaints) };
 }
 
 const inService = (inside: string) => load(`<service name="s">${inside}</service>`);
@@ -130,7 +130,7 @@ test("an ocf element: attributes and params are parameters, params win", async (
       '<param name="name" value="inner"/><param name="extra" value="1"/>' +
       '<action name="status" depth="*" interval="2"/></ocf>',
   );
-  t.match(said, [/warning: .*does not tell of a parameter "extra"; it gets it all the same/]);
+  t.match(said, [/warning: .*metadata list no parameter "extra"; it is passed on all the same/]);
   t.same(
     resources[0]?.attributes.filter(([name]) => name !== "agent"),
     [
@@ -228,16 +228,16 @@ test("only what a configuration uses is asked for", async (t) => {
     '<resources><fs name="f"><action name="start"/></fs></resources><service name="s">' +
     '<ip address="1.1.1.1"><lamp><ocf agent="ocf:a:b"><param/></ocf></lamp></ip>' +
     '<systemd unit="u"/></service></rm></cluster>';
-  t.same(agentsWanted(parseXml(text)), {
+  t.same(referencedAgents(parseXml(text)), {
     directory: "/a",
     types: ["fs", "lamp"],
     ocf: ["a:b"],
     units: ["u.service"],
   });
-  t.same(agentsWanted(parseXml(text.replace("<rm ", '<rm native="0" '))).types, [
+  t.same(referencedAgents(parseXml(text.replace("<rm ", '<rm native="0" '))).types, [
     ...["fs", "service", "ip", "lamp"],
   ]);
-  t.same(agentsWanted(parseXml("<broken")).types, []);
+  t.same(referencedAgents(parseXml("<broken")).types, []);
 });
 
 test("what outlives its processes is warned of without fence devices", async (t) => {
@@ -252,7 +252,7 @@ test("what outlives its processes is warned of without fence devices", async (t)
   ]);
   const { complaints } = parseClusterConf(text, { file: "c", agents: { ...found, ocf } });
   t.match(complaints.map(formatComplaint), [
-    /warning: .*what <ocf> disk holds does not end with its processes, and a has no fence device/,
+    /warning: .*<ocf> disk holds more than processes and addresses, and a has no fence device/,
   ]);
 });
 

@@ -94,7 +94,7 @@ test("what cannot be used is said", async (t) => {
   const agent = (inside: string, type = "x") =>
     `<resource-agent name="${type}"><parameters>${inside}</parameters></resource-agent>`;
   t.equal(problemOf(" \n"), "it prints no metadata");
-  t.match(problemOf("usage: fs start|stop"), /^its metadata are no XML: not well-formed at 1:1/);
+  t.match(problemOf("usage: fs start|stop"), /^its metadata are not XML: not well-formed at 1:1/);
   t.match(problemOf("<html/>"), "its metadata begin with <html>");
   t.equal(problemOf("<resource-agent/>"), "its metadata have no name");
   t.equal(problemOf(agent(name, "Action")), "it calls itself action");
@@ -106,7 +106,7 @@ test("what cannot be used is said", async (t) => {
     problemOf(agent(`${name}<parameter name="q" required="1" inherit="a"/>`)),
     'its parameter "q" is inherited',
   );
-  t.match(problemOf(`<!DOCTYPE a [<!ENTITY b "c">]>${agent(name)}`), "are no XML");
+  t.match(problemOf(`<!DOCTYPE a [<!ENTITY b "c">]>${agent(name)}`), "are not XML");
   t.equal(parseMetadata(agent(""), "ocf").ok, true, "Heartbeat's agents may have none");
 });
 

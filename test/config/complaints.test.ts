@@ -39,9 +39,9 @@ test("each configuration gets exactly the complaints that are written down", asy
 test("there is a configuration exactly if there is no error", async (t) => {
   for (const name of names) {
     const text = readFileSync(`${folder}${name}.conf`, "utf8");
-    const { conf, places, complaints } = parseClusterConf(text, { file: name });
+    const { conf, locations, complaints } = parseClusterConf(text, { file: name });
     t.equal(conf === null, hasErrors(complaints), name);
-    t.equal(places === null, conf === null, name);
+    t.equal(locations === null, conf === null, name);
   }
 });
 

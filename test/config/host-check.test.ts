@@ -16,7 +16,7 @@ import { parseClusterConf } from "./parsed-conf.ts";
 
 type Loaded = {
   readonly conf: NonNullable<LoadOutcome["conf"]>;
-  readonly places: NonNullable<LoadOutcome["places"]>;
+  readonly locations: NonNullable<LoadOutcome["locations"]>;
 };
 
 /** A node without fence devices for each name, the rest of the file after the nodes. */
@@ -25,9 +25,10 @@ function load(names: readonly string[], rest = "", cman = ""): Loaded {
   const text =
     `<cluster name="web" config_version="1">${cman}<clusternodes>\n` +
     `${nodes.join("")}</clusternodes>\n${rest}</cluster>`;
-  const { conf, places, complaints } = parseClusterConf(text, { file: "c" });
-  if (conf === null || places === null) throw new Error(complaints.map(formatComplaint).join("\n"));
-  return { conf, places };
+  const { conf, locations, complaints } = parseClusterConf(text, { file: "c" });
+  if (conf === null || locations === null)
+    throw new Error(complaints.map(formatComplaint).join("\n"));
+  return { conf, locations };
 }
 
 function at(...addresses: readonly string[]): ResolvedName {
@@ -75,8 +76,8 @@ function resolvedTo(...addresses: readonly (string | null)[]): HostFacts["resolv
   );
 }
 
-function check({ conf, places }: Loaded, host: HostFacts): readonly string[] {
-  return checkHost(conf, host, places).map(formatComplaint);
+function check({ conf, locations }: Loaded, host: HostFacts): readonly string[] {
+  return checkHost(conf, host, locations).map(formatComplaint);
 }
 
 function chosen({ conf }: Loaded, host: HostFacts): string {
@@ -141,9 +142,9 @@ test("the multicast address follows the family unless it is written in the file"
   });
   const derived = load(three);
   t.same(check(derived, host), []);
-  t.equal(multicastFor(derived.conf, derived.places, "ipv6"), "ff15::308");
+  t.equal(multicastFor(derived.conf, derived.locations, "ipv6"), "ff15::308");
   const written = load(three, "", '<cman><multicast addr="239.1.1.1"/></cman>');
-  t.equal(multicastFor(written.conf, written.places, "ipv6"), "239.1.1.1");
+  t.equal(multicastFor(written.conf, written.locations, "ipv6"), "239.1.1.1");
   t.match(check(written, host), [
     /^c:1: error: .*multicast address 239\.1\.1\.1, but the nodes are IPv6; for example ff15::308/,
   ]);
@@ -340,10 +341,10 @@ test("HOST1: a service with the address of a node is refused, by any of its name
     '<cluster name="w" config_version="1"><clusternodes><clusternode name="node1" nodeid="1">' +
     '<altname name="second"/><altname name="10.9.9.9"/></clusternode></clusternodes>' +
     `${addresses("10.8.8.8", "10.9.9.9")}</cluster>`;
-  const { conf, places } = parseClusterConf(text, { file: "c" });
-  if (conf === null || places === null) throw new Error("refused");
+  const { conf, locations } = parseClusterConf(text, { file: "c" });
+  if (conf === null || locations === null) throw new Error("refused");
   const second = facts({ resolved: new Map([...resolved, ["second", at("10.8.8.8")]]) });
-  const found = check({ conf, places }, second).filter((one) => one.includes("itself"));
+  const found = check({ conf, locations }, second).filter((one) => one.includes("itself"));
   t.match(found, [/10\.8\.8\.8 is the address of node1/, /10\.9\.9\.9 is the address of node1/]);
 });
 
@@ -360,10 +361,10 @@ test("HOST1: so is one whose agent is a foreign one that puts addresses up", asy
     '<cluster name="w" config_version="1"><clusternodes><clusternode name="node1" nodeid="1"/>' +
     '</clusternodes><rm><service name="s"><ocf name="v" agent="heartbeat:IPaddr2" ip="10.0.0.1"/>' +
     "</service></rm></cluster>";
-  const { conf, places, complaints } = parseClusterConf(text, { file: "c", agents });
-  if (conf === null || places === null) throw new Error(complaints.map(formatComplaint).join());
+  const { conf, locations, complaints } = parseClusterConf(text, { file: "c", agents });
+  if (conf === null || locations === null) throw new Error(complaints.map(formatComplaint).join());
   t.match(
-    check({ conf, places }, facts()).join("\n"),
+    check({ conf, locations }, facts()).join("\n"),
     /10\.0\.0\.1 is the address of node1 itself/,
   );
 });

@@ -63,7 +63,7 @@ test("broken agents are told of, and everything else starts", { skip }, async (t
   const said = cluster.daemon(1).output();
   t.match(said, /error: .*"hangs" cannot be used: .*hangs.sh: it does not end/);
   t.match(said, /error: .*"chatters" cannot be used: .*it prints more than/);
-  t.match(said, /error: .*"talks" cannot be used: .*its metadata are no XML/);
+  t.match(said, /error: .*"talks" cannot be used: .*its metadata are not XML/);
   const environment = readFileSync(on(owner, "/run/lamp-l"), "utf8").split("\n");
   for (const line of [
     "OCF_RESKEY_name=l",

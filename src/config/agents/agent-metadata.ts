@@ -1,10 +1,10 @@
 /**
- * The metadata that an agent prints → its rule; both dialects, rgmanager's and that of Heartbeat.
- * Does not run agents, nor know where their files are.
+ * The metadata that an agent prints → its rule, in both dialects: rgmanager's and Heartbeat's.
+ * Does not run agents or look for their files.
  * Source: rgmanager resrules.c: load_resource_rulefile, _get_actions, store_action, expand_time;
  * the OCF resource agent API 1.1.
- * Deviations: `true` and `on` are true; what cannot be used is said with a remedy, where the
- * original drops the agent without a word; a document type is skipped, not loaded.
+ * Deviations: `true` and `on` are true; metadata that cannot be used are reported with a remedy,
+ * while rgmanager drops the agent silently; a document type is skipped, not loaded.
  */
 import type { AgentActionConf, ChildRule } from "../../model/conf.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
@@ -36,7 +36,7 @@ export type AgentMetadata = {
   readonly destroyOnDelete: boolean;
 };
 
-/** Why metadata cannot be used, and what to do. */
+/** Why metadata cannot be used, and what an operator can do. */
 export type MetadataProblem = { readonly cause: string; readonly remedy: string };
 
 const repair = "repair or reinstall the agent; it must print its metadata as XML";
@@ -50,7 +50,7 @@ export function parseMetadata(
   if (text.trim() === "") return refuse({ cause: "it prints no metadata", remedy: repair });
   const parsed = parseXml(withoutDocumentType(text));
   if (!parsed.ok) {
-    return refuse({ cause: `its metadata are no XML: ${parsed.problem.problem}`, remedy: repair });
+    return refuse({ cause: `its metadata are not XML: ${parsed.problem.problem}`, remedy: repair });
   }
   const root = rootSection(parsed.value.root);
   if (root.element.name !== "resource-agent") {
@@ -77,7 +77,7 @@ export function parseMetadata(
   });
 }
 
-/** One line of declaration; one with declarations of its own stays, and is refused. */
+/** Removes a document type without declarations; one with them stays, and is refused. */
 function withoutDocumentType(text: string): string {
   return text.trimStart().replace(/<!DOCTYPE[^>[]*>/, "");
 }
@@ -92,7 +92,7 @@ function parameterOf(section: Section, dialect: AgentDialect): AgentParameter {
     kind,
     stated: true,
     ...(isSet(section, "primary") && dialect === "rgmanager" ? { primary: true } : {}),
-    // Pacemaker takes the flag for advice, and many agents set it where it is wrong.
+    // In the dialect `ocf` the flag is only advice, and many agents set it wrongly.
     ...(isSet(section, "unique") && dialect === "rgmanager" ? { unique: true } : {}),
     ...(isSet(section, "required") ? { required: true } : {}),
     ...(isSet(section, "reconfig") ? { reconfig: true } : {}),
@@ -150,7 +150,7 @@ function primaryFirst(parameters: readonly AgentParameter[]): readonly AgentPara
   const [first] = parameters;
   const primary = parameters[index];
   if (index <= 0 || primary === undefined || first === undefined) return parameters;
-  // The original swaps the two.
+  // rgmanager swaps the primary parameter and the first one.
   return parameters.map((one, at) => (at === 0 ? primary : at === index ? first : one));
 }
 
@@ -161,7 +161,7 @@ function actionsOf(section: Section): readonly AgentActionConf[] {
     const checked = name === "status" || name === "monitor";
     const interval = attributeOf(one, "interval");
     const depth = parseInteger(attributeOf(one, "depth") ?? "");
-    // With a role it is the check of a promotable clone.
+    // An action with a role is a check of a promotable clone.
     if (attributeOf(one, "role") !== null) return [];
     return [
       {
@@ -174,7 +174,7 @@ function actionsOf(section: Section): readonly AgentActionConf[] {
   });
 }
 
-/** What is no time counts as 0. */
+/** A text that is not a time counts as 0. */
 function timeOf(text: string): number {
   return parseDuration(text.trim()) ?? 0;
 }

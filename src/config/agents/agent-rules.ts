@@ -1,21 +1,20 @@
 /**
- * The rule of each resource element: built in, or made from the metadata of the agent that this
- * machine has.
- * Does not run agents; whether a resource is well defined is checked elsewhere.
+ * The rule of each resource element: built in, or made from the metadata of an agent on this
+ * machine. Does not run agents, and does not check the resources.
  * Source: rgmanager resrules.c: load_resource_rules, store_rule; the OCF resource agent API 1.1.
- * Deviation: an agent that is there and cannot be used costs its resources, on this node only.
+ * Deviation: if an agent is installed but cannot be used, its resources cannot run on this node.
  * Tested in: test/config/agent-elements.test.ts
- * RULE1  A resource whose agent cannot be used is still a resource: the services of a configuration
- *     do not depend on what is installed on the node that reads it.
+ * RULE1  A resource whose agent cannot be used stays in its service: the services of a
+ *     configuration do not depend on what is installed on the node that reads it.
  */
 import type { AgentActionConf, AgentRun } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
 import type { Report } from "../text/complaint.ts";
-import { attributeOf, placeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import { attributeLocation, attributeOf, locationOf, type Section } from "../text/section.ts";
 import { nameList, parseFlag } from "../text/value-text.ts";
 import { type AgentRule, ocfRule, systemdRule } from "./agent-tables.ts";
 import type { DiscoveredAgents, FoundAgent } from "./discovered-agents.ts";
-import { holdsMore, needsPacemaker, shareableAgents } from "./ocf-lists.ts";
+import { holdsAfterKill, needsPacemaker, shareableAgents } from "./ocf-lists.ts";
 import { reservedParameters } from "./ocf-params.ts";
 import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 
@@ -28,7 +27,7 @@ export class AgentRules {
   readonly #native: boolean;
   readonly #complained = new Set<string>();
 
-  /** Not `native`: agents of the directory replace built-in ones. */
+  /** Unless `native` is set, agents of the directory replace built-in ones. */
   constructor(
     builtIn: readonly AgentRule[],
     found: DiscoveredAgents,
@@ -39,7 +38,7 @@ export class AgentRules {
     this.#native = options.native;
   }
 
-  /** Null: there is no agent of that type, which has been complained about. */
+  /** Null: no agent of that type exists; a complaint has been made. */
   ruleFor(section: Section, report: Report): AgentRule | null {
     const { name } = section.element;
     if (name === ocfRule.type) return this.#ofOcf(section, report);
@@ -54,7 +53,7 @@ export class AgentRules {
       systemdRule.type,
       ...[...this.#found.byType.keys()].filter((type) => !this.#builtIn.has(type)),
     ];
-    report.error(placeOf(section), {
+    report.error(locationOf(section), {
       type: "unknown-element",
       problem: `no resource agent "${name}"`,
       allowed: `known types: ${nameList(known)}; searched: ${this.#found.directory}`,
@@ -62,7 +61,7 @@ export class AgentRules {
     return null;
   }
 
-  /** Those that clusterd has built in, whichever agent is used. */
+  /** The defaults that clusterd has built in for the type, whichever agent is used. */
   ownDefaults(type: string): readonly (readonly [string, string])[] {
     const parameters = this.#builtIn.get(type)?.parameters ?? [];
     return parameters.flatMap((one) =>
@@ -86,7 +85,7 @@ export class AgentRules {
 
   #ofOcf(section: Section, report: Report): AgentRule {
     const name = ocfAgentName(attributeOf(section, "agent") ?? "");
-    // A reference, or a definition whose fault is complained about where values are checked.
+    // A reference, or a definition without `agent`, about which the check of values complains.
     if (name === null) return { ...ocfRule, ...without("no agent is named"), others: "passed" };
     const searched = `${this.#found.ocfRoot}/resource.d`;
     const found = this.#found.ocf.get(name) ?? {
@@ -125,7 +124,7 @@ export class AgentRules {
     };
   }
 
-  /** Once for each agent; returns what is said when the resource should be started. */
+  /** Complains once for each agent. Returns the text with which a start of the resource fails. */
   #complain(
     section: Section,
     about: { readonly what: string; readonly found: FoundAgent & { readonly type: "unusable" } },
@@ -138,7 +137,7 @@ export class AgentRules {
     if (!this.#complained.has(what)) {
       this.#complained.add(what);
       const allowed = `${remedy}; until then its services cannot run on this node`;
-      report.error(placeOf(section), { type: "agent", problem, allowed });
+      report.error(locationOf(section), { type: "agent", problem, allowed });
     }
     return problem;
   }
@@ -150,7 +149,7 @@ export class AgentRules {
   ): string {
     const problem = `OCF agent ${about.name} ${about.missing}`;
     const allowed = 'allow_promotable="1" runs it all the same';
-    report.error(placeOfAttribute(section, "agent"), { type: "agent", problem, allowed });
+    report.error(attributeLocation(section, "agent"), { type: "agent", problem, allowed });
     return problem;
   }
 }
@@ -163,15 +162,15 @@ function ofSystemd(section: Section): AgentRule {
   return { ...systemdRule, agent: { runs, actions, children: [], ...held } };
 }
 
-function holding(of: Parameters<typeof holdsMore>[0]): { readonly holds?: true } {
-  return holdsMore(of) ? { holds: true } : {};
+function holding(of: Parameters<typeof holdsAfterKill>[0]): { readonly holds?: true } {
+  return holdsAfterKill(of) ? { holds: true } : {};
 }
 
 function without(why: string): Pick<AgentRule, "agent"> & { readonly agent: object } {
   return { agent: { runs: { dialect: "none", why }, actions: [], children: [] } };
 }
 
-/** Without metadata nobody knows which attribute names the resource: it is called so mostly. */
+/** Without metadata the name of the primary attribute is unknown; for most agents it is `name`. */
 function unusable(section: Section, why: string): AgentRule {
   const { attributes, name: type } = section.element;
   const named = attributeOf(section, "name") !== null || attributeOf(section, "ref") !== null;
@@ -181,7 +180,7 @@ function unusable(section: Section, why: string): AgentRule {
   return { ...rule, others: "passed" };
 }
 
-/** `monitor` becomes `status`; every agent is checked, and every action has a time limit. */
+/** `monitor` becomes `status`. Adds a check where there is none, and a limit to every action. */
 function ocfActions(actions: readonly AgentActionConf[]): readonly AgentActionConf[] {
   const limited = actions.map((one) =>
     one.timeoutMs > 0 ? one : { ...one, timeoutMs: ocfTimeoutMs },

@@ -1,7 +1,6 @@
 /**
- * The metadata of the agents that clusterd has built in: parameters and actions of `service`,
- * `script`, `ip` and `systemd`, as tables, and what all `ocf` elements have in common.
- * Does not know how an agent is run.
+ * Tables of the metadata of built-in agents: parameters and actions of `service`, `script`, `ip`
+ * and `systemd`, and what all `ocf` elements have in common.
  * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
  * Deviations: `retry_delay` is an addition; values are checked by kind.
  * Tested in: test/config/conf-values.test.ts
@@ -13,7 +12,7 @@ import { ms } from "../../model/time.ts";
 export type ValueKind =
   | { readonly type: "text" }
   | { readonly type: "flag" }
-  /** A boolean, or a number, of which any above zero means yes. */
+  /** A boolean or a number; a number above zero means yes. */
   | { readonly type: "flag-or-number" }
   | { readonly type: "duration" }
   | { readonly type: "path" }
@@ -22,7 +21,7 @@ export type ValueKind =
   | { readonly type: "choice"; readonly words: readonly string[] }
   /** `provider:type`. */
   | { readonly type: "ocf-agent" }
-  /** Of systemd, with or without the suffix `.service`. */
+  /** A unit of systemd, with or without the suffix `.service`. */
   | { readonly type: "unit" };
 
 export type AgentParameter = {
@@ -35,9 +34,9 @@ export type AgentParameter = {
   /** May change while the resource runs. */
   readonly reconfig?: true;
   readonly default?: string;
-  /** Unless given, taken from the nearest ancestor of that type; null: from the parent. */
+  /** If not written, it is inherited from the nearest ancestor of `type`; null: from the parent. */
   readonly inherit?: { readonly type: string | null; readonly attribute: string };
-  /** The kind is what metadata state, which are often careless: a value of another is doubtful. */
+  /** The kind comes from metadata, which are often careless: another value is only a warning. */
   readonly stated?: true;
 };
 
@@ -49,9 +48,9 @@ export type AgentRule = {
   /** Primary first. */
   readonly parameters: readonly AgentParameter[];
   readonly actions: readonly AgentActionConf[];
-  /** Absent: built in. */
+  /** Absent: the agent is built in. */
   readonly agent?: AgentConf;
-  /** What becomes of an attribute without a parameter; absent: it is refused. */
+  /** What is done with an attribute that is no parameter; absent: it is refused. */
   readonly others?: "passed" | "passed-with-warning" | "ignored-with-warning";
 };
 
@@ -117,7 +116,7 @@ const ip: AgentRule = {
 /** In the order in which messages list them. */
 export const builtInAgents: readonly AgentRule[] = [service, script, ip];
 
-/** An element of this type names its agent: its rule is made from that agent's metadata. */
+/** An `ocf` element names its agent, whose metadata complete this rule. */
 export const ocfRule: AgentRule = {
   type: "ocf",
   instancesMax: 1,
@@ -129,7 +128,7 @@ export const ocfRule: AgentRule = {
   actions: [],
 };
 
-/** Of systemd the time-outs are limits. */
+/** The time-outs of systemd units are enforced. */
 export const systemdRule: AgentRule = {
   type: "systemd",
   instancesMax: null,
@@ -149,7 +148,7 @@ export function primaryOf(rule: AgentRule): AgentParameter | null {
   return rule.parameters.find((parameter) => parameter.primary === true) ?? null;
 }
 
-/** Both names of each check of a built-in type, with the time-outs of its depths. */
+/** The checks of a built-in type under both names, `status` and `monitor`. */
 function checkActions(
   type: string,
   timeoutsSeconds: readonly number[],

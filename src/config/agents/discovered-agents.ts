@@ -1,6 +1,6 @@
 /**
- * The external agents that this machine has, as far as the configuration asks for them.
- * Does not look for them, nor decide what a missing one means.
+ * The external agents that the configuration refers to and that were found on this machine.
+ * Does not search for them; a missing agent is judged elsewhere.
  * Tested in: test/config/agent-elements.test.ts
  */
 import {
@@ -20,13 +20,13 @@ export type DiscoveredAgents = {
   readonly directory: string;
   /** By type; a type without a row has no agent there. */
   readonly byType: ReadonlyMap<string, FoundAgent>;
-  /** OCF_ROOT of the others. */
+  /** OCF_ROOT of the agents of the dialect `ocf`. */
   readonly ocfRoot: string;
   /** By `provider:type`. */
   readonly ocf: ReadonlyMap<string, FoundAgent>;
 };
 
-/** What one agent said when it was asked for its metadata. */
+/** The answer of one agent that was asked for its metadata. */
 export type MetadataAnswer = {
   readonly file: string;
   readonly outcome:
@@ -37,7 +37,7 @@ export type MetadataAnswer = {
 export const agentDirectoryDefault = "/usr/share/cluster";
 export const ocfRootDefault = "/usr/lib/ocf";
 
-/** For whoever reads a configuration without a machine. */
+/** Used where a configuration is read without looking at the machine. */
 export const noAgents: DiscoveredAgents = {
   directory: agentDirectoryDefault,
   byType: new Map(),
@@ -58,7 +58,7 @@ export function judgeAnswer(answer: MetadataAnswer, dialect: AgentDialect): Foun
 
 /**
  * The agents of a directory, by type; the first file of a type counts. A file that cannot be used
- * stands for the type that its name says, unless another one does.
+ * counts for the type that its name says, unless another file has that type.
  */
 export function agentsByType(answers: readonly MetadataAnswer[]): ReadonlyMap<string, FoundAgent> {
   const judged = answers.map((answer) => judgeAnswer(answer, "rgmanager"));

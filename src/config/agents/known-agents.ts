@@ -1,6 +1,6 @@
 /**
- * The metadata of rgmanager's further agents, in a short notation. clusterd does not run them; a
- * tool that looks at a configuration knows their parameters, checks and instances.
+ * The metadata of rgmanager's other agents, in a short notation. clusterd does not run them, but
+ * rg_test-ts needs their parameters, checks and instances.
  * Source: metadata of the resource agents of rgmanager (RHEL 6).
  * Tested in: test/rg-test/classic.test.ts
  */
@@ -8,7 +8,7 @@ import type { AgentActionConf } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
 import type { AgentParameter, AgentRule } from "./agent-tables.ts";
 
-/** Services, and what belongs to one service on one node at a time. */
+/** `instancesMax` of services, and of resources that one service uses on one node at a time. */
 const once = 1;
 const shared = null;
 
@@ -67,7 +67,7 @@ export const knownAgents: readonly AgentRule[] = [
   daemon("samba", "config_file=/etc/samba/smb.conf smbd_options nmbd_options", 30),
 ];
 
-/** Those of a server that follows the common pattern. */
+/** The metadata of a server that follows the common pattern. */
 function daemon(type: string, own: string, checkSeconds: number): AgentRule {
   return agent(type, shared, {
     parameters: `name:p ${own} shutdown_wait=0 service_name<service%name`,

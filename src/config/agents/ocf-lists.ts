@@ -1,12 +1,12 @@
 /**
- * What is known of single agents beyond their metadata.
+ * Lists of agents with properties that their metadata do not state.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12.
  * Tested in: test/config/agent-elements.test.ts
  */
 import { assertNever } from "../../model/outcome.ts";
 import { attributeOf, type Section } from "../text/section.ts";
 
-/** Hold nothing, so that several services may use the same one. */
+/** Agents that hold nothing, so that several services may use the same resource. */
 export const shareableAgents: readonly string[] = [
   "heartbeat:AudibleAlarm",
   "heartbeat:Delay",
@@ -14,7 +14,7 @@ export const shareableAgents: readonly string[] = [
   "heartbeat:WinPopup",
 ];
 
-/** They call crm_attribute, crm_node, crm_mon or cibadmin in every case. */
+/** Agents that always call crm_attribute, crm_node, crm_mon or cibadmin. */
 const always: readonly string[] = [
   "heartbeat:ClusterMon",
   "heartbeat:conntrackd",
@@ -40,12 +40,12 @@ export function needsPacemaker(agent: string, section: Section): string | null {
     : null;
 }
 
-/** Of rgmanager: what they start does not end with its processes. */
+/** Agents of rgmanager that hold something after a kill of their processes. */
 const holdingTypes: readonly string[] = [
   ..."fs clusterfs netfs lvm nfsexport nfsclient nfsserver drbd".split(" "),
 ];
 
-/** The same of the provider heartbeat. */
+/** The same for the provider heartbeat. */
 const holdingAgents: readonly string[] = [
   ..."Filesystem LVM LVM-activate CTDB ManageVE ManageRAID Raid1 ServeRAID mdraid ZFS".split(" "),
   ..."crypt exportfs nfsserver iSCSITarget iSCSILogicalUnit iscsi nvmet-namespace".split(" "),
@@ -54,8 +54,8 @@ const holdingAgents: readonly string[] = [
   ..."VirtualDomain".split(" "),
 ];
 
-/** Whether killing every process of an agent leaves something behind. */
-export function holdsMore(
+/** Whether the resource still holds something when all its processes have been killed. */
+export function holdsAfterKill(
   of:
     | { readonly dialect: "rgmanager"; readonly type: string }
     | { readonly dialect: "ocf"; readonly name: string }

@@ -1,7 +1,7 @@
 /**
- * `<param name= value=/>` below an `ocf` element becomes an attribute of it, as if it had been
- * written there; a name that the element uses itself gets the prefix `param.`.
- * Complains about a param without name or value; what it means is the agent's matter.
+ * `<param name= value=/>` below an `ocf` element becomes an attribute of that element; a name that
+ * the element uses itself gets the prefix `param.`.
+ * Complains about a param without name or value; the values themselves are checked elsewhere.
  * Tested in: test/config/agent-elements.test.ts
  */
 import type { Report } from "../text/complaint.ts";
@@ -28,27 +28,27 @@ function foldBelow(element: XmlElement, path: string, report: Report): XmlElemen
   const names = new Set(folded.map(({ name }) => name));
   return {
     ...element,
-    // The params win.
+    // A param takes precedence over an attribute of the same name.
     attributes: [...element.attributes.filter(({ name }) => !names.has(name)), ...folded],
     children: children.filter(({ name }) => name !== "param"),
   };
 }
 
 function attributesOf(param: XmlElement, path: string, report: Report): readonly XmlAttribute[] {
-  const place = { path: `${path}/param`, line: param.line };
+  const location = { path: `${path}/param`, line: param.line };
   const name = param.attributes.find((one) => one.name === "name")?.value ?? "";
   const value = param.attributes.find((one) => one.name === "value")?.value;
   if (!/^[A-Za-z_][\w-]*$/.test(name) || value === undefined) {
     const problem = "a <param> needs a name (letters, digits, _ and -) and a value";
     const allowed = '<param name="port" value="8080"/>';
-    report.error(place, { type: "missing-attribute", problem, allowed });
+    report.error(location, { type: "missing-attribute", problem, allowed });
     return [];
   }
   for (const other of param.attributes) {
     if (other.name === "name" || other.name === "value") continue;
     const problem = `unknown attribute "${other.name}"`;
     const allowed = "known are name and value";
-    report.error(place, { type: "unknown-attribute", problem, allowed });
+    report.error(location, { type: "unknown-attribute", problem, allowed });
   }
   const key = reservedParameters.includes(name) ? `param.${name}` : name;
   return [{ name: key, value, line: param.line }];

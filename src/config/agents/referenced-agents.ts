@@ -1,7 +1,6 @@
 /**
- * Which external agents a configuration asks for, so that nothing else has to be run to be asked
- * for its metadata.
- * Complains about nothing: that is done when the configuration is read.
+ * Which external agents a configuration refers to: only these are run to get their metadata.
+ * Makes no complaints; the reader of the configuration does.
  * Tested in: test/config/agent-elements.test.ts
  */
 
@@ -18,7 +17,7 @@ import { builtInAgents, ocfRule, systemdRule } from "./agent-tables.ts";
 import { agentDirectoryDefault } from "./discovered-agents.ts";
 import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 
-export type AgentsWanted = {
+export type ReferencedAgents = {
   readonly directory: string;
   /** Element names that are not built in. */
   readonly types: readonly string[];
@@ -28,13 +27,13 @@ export type AgentsWanted = {
   readonly units: readonly string[];
 };
 
-const none: AgentsWanted = { directory: agentDirectoryDefault, types: [], ocf: [], units: [] };
+const none: ReferencedAgents = { directory: agentDirectoryDefault, types: [], ocf: [], units: [] };
 
-/** Elements below `<rm>` that are no resources and hold none. */
+/** Elements below `<rm>` that are no resources and contain none. */
 const notResources = ["failoverdomains", "events", "action", "param", "vm"];
 
-/** Of a text that is no XML: none. */
-export function agentsWanted(parsed: ParsedXml): AgentsWanted {
+/** No agents if the text could not be parsed. */
+export function referencedAgents(parsed: ParsedXml): ReferencedAgents {
   if (!parsed.ok) return none;
   const rm = onlySection(rootSection(parsed.value.root), "rm");
   const native = parseFlag(attributeOf(rm, "native") ?? "") ?? true;

@@ -1,6 +1,6 @@
 /**
- * The configuration against the machine: names, addresses, key file, agents, scripts.
- * Does not gather the facts; they come as values.
+ * Checks the configuration against the machine: names, addresses, key file, agents, scripts.
+ * Its caller gathers the facts.
  * Source: cman cman-preconfig.c: add_ifaddr, address_family; clusterd's own rules for files.
  */
 import type { ClusterConf, NodeConf } from "../../model/conf.ts";
@@ -17,7 +17,7 @@ import { accountKey } from "../sections/accounts-section.ts";
 import { multicastAddress } from "../sections/cluster-id.ts";
 import { selfAgent } from "../sections/fence-methods-section.ts";
 import type { SourceLocations } from "../source-locations.ts";
-import { type Complaint, type Finding, Report, type SourcePlace } from "../text/complaint.ts";
+import { type Complaint, type Finding, Report, type SourceLocation } from "../text/complaint.ts";
 import { keyFileBytesMin } from "../text/defaults.ts";
 import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
 import { type AddressFacts, checkServiceAddresses } from "./service-address-check.ts";
@@ -48,12 +48,11 @@ export type HostFacts = AddressFacts & {
   readonly scripts: ReadonlyMap<string, FileFact>;
   /** Null when the configuration names no key file. */
   readonly keyFile: KeyFileFact | null;
-  /** Why the log file cannot be written; null or absent: it can, or there is none. */
+  /** Why the log file cannot be written; null or absent: it can be written, or there is none. */
   readonly logFile?: string | null;
-  /** By name of the agent; an agent that is missing here is not checked. */
-  /** By name: the path; null: not found in the searched directories. */
+  /** The path by name of the agent; null: not found. An agent that is missing is not checked. */
   readonly fenceAgents: ReadonlyMap<string, string | null>;
-  /** Numbers of users and groups, by key of the account; null: unknown on this machine. */
+  /** The numbers of users and groups, by key of the account; null: unknown on this machine. */
   readonly accounts: ReadonlyMap<string, number | null>;
   /** By name with suffix; a unit that is missing here is not checked. */
   readonly units?: ReadonlyMap<string, UnitFact>;
@@ -65,14 +64,14 @@ export type HostFacts = AddressFacts & {
 export function checkHost(
   conf: ClusterConf,
   host: HostFacts,
-  places: SourceLocations,
+  locations: SourceLocations,
 ): readonly Complaint[] {
-  const report = new Report(places.file);
-  const check = new HostCheck(conf, { host, places }, report);
+  const report = new Report(locations.file);
+  const check = new HostCheck(conf, { host, locations }, report);
   check.names();
   check.sharedAddresses();
   check.families();
-  checkServiceAddresses(conf, { host, places }, report);
+  checkServiceAddresses(conf, { host, locations }, report);
   check.localNode();
   check.keyFile();
   check.logFile();
@@ -83,34 +82,34 @@ export function checkHost(
   return report.sorted();
 }
 
-/** The address to use: the file's, or the computed one of the family the nodes have. */
+/** The multicast address: from the file, or computed for the address family of the nodes. */
 export function multicastFor(
   conf: ClusterConf,
-  places: SourceLocations,
+  locations: SourceLocations,
   family: AddressFamily,
 ): string {
-  if (places.multicast !== null) return conf.totem.multicast.address;
+  if (locations.multicast !== null) return conf.totem.multicast.address;
   return multicastAddress(conf.clusterId, family);
 }
 
-const whole: SourcePlace = { path: "/cluster", line: 0 };
+const whole: SourceLocation = { path: "/cluster", line: 0 };
 
 class HostCheck {
   readonly #conf: ClusterConf;
   readonly #host: HostFacts;
-  readonly #places: SourceLocations;
+  readonly #locations: SourceLocations;
   readonly #report: Report;
-  /** All names in 127.0.0.0/8: a test cluster on one machine. */
+  /** Whether all names resolve to 127.0.0.0/8: a test cluster on one machine. */
   readonly #loopbackCluster: boolean;
 
   constructor(
     conf: ClusterConf,
-    given: { readonly host: HostFacts; readonly places: SourceLocations },
+    given: { readonly host: HostFacts; readonly locations: SourceLocations },
     report: Report,
   ) {
     this.#conf = conf;
     this.#host = given.host;
-    this.#places = given.places;
+    this.#locations = given.locations;
     this.#report = report;
     const firsts = conf.nodes.map((node) => addressesOf(given.host, node)[0]);
     this.#loopbackCluster = firsts.every((first) => {
@@ -133,13 +132,13 @@ class HostCheck {
       if (resolved.source === "dns") {
         const problem = `${node.name} was resolved by DNS`;
         const allowed = "add it to /etc/hosts, so that a start needs no name server";
-        this.#report.warning(this.#placeOf(node), { type: "host", problem, allowed });
+        this.#report.warning(this.#locationOf(node), { type: "host", problem, allowed });
       }
     }
     const [first] = this.#conf.nodes;
     if (!this.#loopbackCluster || first === undefined) return;
     const problem = "all nodes have loopback addresses: a test cluster on one machine";
-    this.#report.warning(this.#placeOf(first), { type: "host", problem });
+    this.#report.warning(this.#locationOf(first), { type: "host", problem });
   }
 
   sharedAddresses(): void {
@@ -170,13 +169,13 @@ class HostCheck {
       return;
     }
     const { transport, multicast } = this.#conf.totem;
-    const place = this.#places.multicast;
+    const location = this.#locations.multicast;
     const group = parseAddress(multicast.address);
-    if (transport !== "udp" || place === null || group?.family === first.family) return;
+    if (transport !== "udp" || location === null || group?.family === first.family) return;
     const suggested = multicastAddress(this.#conf.clusterId, first.family);
     const family = familyWords[first.family];
     const problem = `multicast address ${multicast.address}, but the nodes are ${family}`;
-    this.#report.error(place, { type: "host", problem, allowed: `for example ${suggested}` });
+    this.#report.error(location, { type: "host", problem, allowed: `for example ${suggested}` });
   }
 
   localNode(): void {
@@ -194,13 +193,13 @@ class HostCheck {
   }
 
   keyFile(): void {
-    const place = this.#places.keyFile;
+    const location = this.#locations.keyFile;
     const path = this.#conf.totem.keyFile;
-    if (this.#host.keyFile === null || place === null || path === null) return;
+    if (this.#host.keyFile === null || location === null || path === null) return;
     const problem = keyFileProblem(this.#host.keyFile);
     if (problem === null) return;
     const allowed = `a regular file, mode 0600 or 0400, at least ${keyFileBytesMin} bytes`;
-    this.#report.error(place, { type: "host", problem: `key file ${path} ${problem}`, allowed });
+    this.#report.error(location, { type: "host", problem: `key file ${path} ${problem}`, allowed });
   }
 
   logFile(): void {
@@ -208,46 +207,46 @@ class HostCheck {
     if (cause === null) return;
     const problem = `log file ${this.#conf.logging.logFile ?? ""}: ${cause}`;
     const allowed = "until it can be written, lines go to standard output only";
-    this.#report.warning(this.#places.logging, { type: "host", problem, allowed });
+    this.#report.warning(this.#locations.logging, { type: "host", problem, allowed });
   }
 
   agents(): void {
-    for (const [agent, place] of this.#places.agents) {
+    for (const [agent, location] of this.#locations.agents) {
       if (agent === selfAgent || this.#host.fenceAgents.get(agent) !== null) continue;
       const allowed = `searched: ${this.#host.searchPath.join(" ")}`;
-      this.#report.error(place, { type: "host", problem: `${agent}: not found`, allowed });
+      this.#report.error(location, { type: "host", problem: `${agent}: not found`, allowed });
     }
   }
 
   scripts(): void {
-    for (const [path, place] of this.#places.scripts) {
+    for (const [path, location] of this.#locations.scripts) {
       const cause = scriptProblem(this.#host.scripts.get(path));
       if (cause === null) continue;
       const problem = `${path}${cause.startsWith("is ") ? " " : ": "}${cause}`;
       const allowed = "its service cannot run on this node";
-      this.#report.warning(place, { type: "host", problem, allowed });
+      this.#report.warning(location, { type: "host", problem, allowed });
     }
   }
 
   units(): void {
-    for (const [unit, place] of this.#places.units) {
+    for (const [unit, location] of this.#locations.units) {
       const fact = this.#host.units?.get(unit);
       const finding = fact === undefined ? null : unitFinding(unit, fact);
       if (finding === null) continue;
-      if (finding.type === "agent") this.#report.error(place, finding);
-      else this.#report.warning(place, finding);
+      if (finding.type === "agent") this.#report.error(location, finding);
+      else this.#report.warning(location, finding);
     }
   }
 
   accounts(): void {
     for (const account of this.#conf.accounts) {
       const key = accountKey(account);
-      const place = this.#places.accounts.get(key);
-      if (place === undefined || this.#host.accounts.get(key) !== null) continue;
+      const location = this.#locations.accounts.get(key);
+      if (location === undefined || this.#host.accounts.get(key) !== null) continue;
       const [kind, file] = account.type === "uid" ? ["user", "passwd"] : ["group", "group"];
       const problem = `${kind} ${account.name} is unknown: it cannot use process groups here`;
       const allowed = `a name in /etc/${file}, or a number`;
-      this.#report.warning(place, { type: "host", problem, allowed });
+      this.#report.warning(location, { type: "host", problem, allowed });
     }
   }
 
@@ -266,15 +265,15 @@ class HostCheck {
   }
 
   #error(node: NodeConf, finding: Finding): void {
-    this.#report.error(this.#placeOf(node), finding);
+    this.#report.error(this.#locationOf(node), finding);
   }
 
-  #placeOf(node: NodeConf): SourcePlace {
-    return this.#places.nodes.get(node.name) ?? whole;
+  #locationOf(node: NodeConf): SourceLocation {
+    return this.#locations.nodes.get(node.name) ?? whole;
   }
 }
 
-/** Why a script cannot be run here, or null; what was not looked at is no problem. */
+/** Why a script cannot run here; null: it can, or was not looked at. */
 function scriptProblem(fact: FileFact | undefined): string | null {
   if (fact === undefined) return null;
   if (fact.type === "absent") return fact.cause;
@@ -282,7 +281,7 @@ function scriptProblem(fact: FileFact | undefined): string | null {
   return fact.executable ? null : "is not executable";
 }
 
-/** By path, those that cannot be run here. */
+/** The problem of each script that cannot run here, by path. */
 export function scriptProblems(facts: ReadonlyMap<string, FileFact>): ReadonlyMap<string, string> {
   const problems = [...facts].map(([path, fact]) => [path, scriptProblem(fact)] as const);
   return new Map(problems.flatMap(([path, why]) => (why === null ? [] : [[path, why] as const])));
@@ -307,7 +306,7 @@ function unitFinding(unit: string, fact: UnitFact): Finding | null {
   return { type: "host", problem, allowed: `run "systemctl disable ${unit}"` };
 }
 
-/** In the order in which an operator would repair it; null when the file is as it should be. */
+/** The first problem, in the order in which an operator would repair them; null: none. */
 function keyFileProblem(fact: KeyFileFact): string | null {
   if (fact.type === "absent") return `cannot be read: ${fact.cause}`;
   if (!fact.regular) return "is not a regular file";

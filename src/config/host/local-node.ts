@@ -1,8 +1,9 @@
 /**
  * Which node of the configuration this machine is.
- * Does not resolve names; is told what they resolve to.
+ * Does not resolve names; its caller does.
  * Source: cman cman-preconfig.c: verify_nodename.
- * Deviations: addresses before short names, both only if unique; never by reverse lookup.
+ * Deviations: addresses are tried before short names, and both count only if they are unique; there
+ * is no reverse lookup.
  * Tested in: test/config/host-check.test.ts
  */
 import type { ClusterConf, NodeConf } from "../../model/conf.ts";
@@ -32,7 +33,7 @@ export type LocalFacts = {
   readonly resolved: ReadonlyMap<string, ResolvedName>;
 };
 
-/** Tried in this order: option -n; exact host name; a local address; the short host name. */
+/** Tries, in this order: option -n; the exact host name; a local address; the short host name. */
 export function chooseLocalNode(conf: ClusterConf, host: LocalFacts): Result<NodeConf, Finding> {
   const { nodes } = conf;
   if (host.nodeName !== null) return chooseByOption(nodes, host.nodeName);
@@ -58,7 +59,7 @@ export function addressesOf(host: LocalFacts, node: NodeConf): readonly string[]
   return resolved?.type === "addresses" ? resolved.addresses : [];
 }
 
-/** All of 127.0.0.0/8 is local, whichever of it the interface lists. */
+/** Every address in 127.0.0.0/8 is local, whichever of them the interface lists. */
 export function isLocal(host: LocalFacts, address: string): boolean {
   const literal = parseAddress(address);
   if (literal !== null && isLoopback(literal)) return true;

@@ -1,6 +1,6 @@
 /**
- * What an operator should know about a configuration at every start, though it is not wrong.
- * Does not know the machine; complains about nothing in the file.
+ * Warnings about a valid configuration that operators get at every start.
+ * Depends on the configuration only, not on the machine.
  * Tested in: test/config/host-check.test.ts
  */
 import type { ClusterConf } from "../../model/conf.ts";

@@ -1,6 +1,6 @@
 /**
  * `<action name= depth= interval= timeout=/>` inside resources.
- * Does not apply the overrides; which action an agent has is read from its rule.
+ * Checks the overrides against the rule of the agent; does not apply them.
  * Source: rgmanager reslist.c: _get_actions_ccs.
  * Deviation: also read inside references and `<resource-defaults>`.
  * Tested in: test/config/agent-elements.test.ts, test/config/conf-values.test.ts
@@ -13,9 +13,9 @@ import { complainUnknown } from "../sections/schema-check.ts";
 import type { Report } from "../text/complaint.ts";
 import { integers } from "../text/defaults.ts";
 import {
+  attributeLocation,
   childSections,
-  placeOf,
-  placeOfAttribute,
+  locationOf,
   requiredText,
   type Section,
   SectionReader,
@@ -42,11 +42,11 @@ export function readActions(
 function readAction(section: Section, rule: AgentRule, report: Report): ActionOverride | null {
   for (const { name } of section.element.attributes) {
     if (actionAttributes.includes(name)) continue;
-    const subject = { place: placeOfAttribute(section, name), severity: "error" } as const;
+    const subject = { location: attributeLocation(section, name), severity: "error" } as const;
     complainUnknown(report, subject, { kind: "attribute", of: name, known: actionAttributes });
   }
   for (const child of childSections(section)) {
-    const subject = { place: placeOf(child), severity: "error" } as const;
+    const subject = { location: locationOf(child), severity: "error" } as const;
     complainUnknown(report, subject, { kind: "element", of: child.element.name, known: [] });
   }
   const known = [...new Set(rule.actions.map((action) => action.name))];
@@ -72,7 +72,7 @@ function readDuration(section: Section, name: string, report: Report): Ms | null
   const duration = parseDuration(value);
   if (duration !== null) return duration;
   const problem = `${quoted(value)} is not a time`;
-  report.error(placeOfAttribute(section, name), {
+  report.error(attributeLocation(section, name), {
     type: "bad-value",
     problem,
     allowed: durationWords,
@@ -86,7 +86,7 @@ function warnWithoutEffect(
   report: Report,
 ): void {
   const { rule, override } = written;
-  // Nobody knows what an agent can do that cannot be asked.
+  // The actions of an agent without metadata are unknown.
   if (rule.agent?.runs.dialect === "none") return;
   const { name, depth, intervalMs, timeoutMs } = override;
   const same = rule.actions.filter((action) => action.name === name);
@@ -95,12 +95,12 @@ function warnWithoutEffect(
   const reader = new SectionReader(section, report);
   if (!reader.has("interval") && !reader.has("timeout")) {
     const problem = "neither interval nor timeout is given: no effect";
-    report.warning(placeOf(section), { type: "ignored", problem });
+    report.warning(locationOf(section), { type: "ignored", problem });
   } else if (!exists && !complete) {
     const depths = same.map((action) => `${action.name} depth ${action.depth}`);
     const known = depths.length > 0 ? depths : rule.actions.map((action) => action.name);
     const problem = `<${rule.type}> has no such action: no effect`;
     const allowed = `it has ${nameList([...new Set(known)])}`;
-    report.warning(placeOf(section), { type: "ignored", problem, allowed });
+    report.warning(locationOf(section), { type: "ignored", problem, allowed });
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Warns where a service holds what does not end with its processes, and a node that holds it cannot
- * be fenced.
+ * Warns about services that hold something which does not end with their processes, such as a
+ * mounted file system, if a node has no fence devices.
  * Tested in: test/config/agent-elements.test.ts
- * HOLDER1  A lease ends processes and addresses. Whatever else is held by a node that stands still
- *     is held still when the others take over; only power from outside ends it.
+ * HOLDER1  The end of a lease ends processes and addresses only. A node that hangs still holds
+ *     everything else when other nodes start its services; only a fence device ends that.
  */
 import type { NodeConf, ResourceConf, ServicesConf } from "../../model/conf.ts";
 import type { Report } from "../text/complaint.ts";
@@ -19,11 +19,11 @@ export function warnUnfencedHolders(
   for (const { tree } of services) {
     for (const { type, key, line } of holders(tree)) {
       const problem =
-        `what <${type}> ${key} holds does not end with its processes, and ${first.name} has no ` +
-        "fence device: when it stands still, the others take over what it still holds";
+        `<${type}> ${key} holds more than processes and addresses, and ${first.name} has no ` +
+        "fence device: if it hangs, another node starts the service while it still holds them";
       const allowed = "give every node a fence device";
-      const place = { path: `/cluster/rm/service(${tree.key})/${type}(${key})`, line };
-      report.warning(place, { type: "unsafe", problem, allowed });
+      const location = { path: `/cluster/rm/service(${tree.key})/${type}(${key})`, line };
+      report.warning(location, { type: "unsafe", problem, allowed });
     }
   }
 }

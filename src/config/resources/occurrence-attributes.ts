@@ -1,16 +1,16 @@
 /**
- * The attributes of an element in the tree that are about this occurrence of its resource, written
- * with two underscores: whether it is repaired by itself and how often, how many failed checks are
- * tolerated, and whether time limits are enforced.
+ * The attributes with two leading underscores, which apply to one occurrence of a resource in the
+ * tree: whether it is repaired by itself and how often, how many failed checks are tolerated, and
+ * whether time limits are enforced.
  * Source: rgmanager restree.c: do_load_resource, assign_restart_policy.
- * Deviation: what has no effect is warned about.
+ * Deviation: an attribute without effect causes a warning.
  * Tested in: test/config/complaints.test.ts
  */
 import type { SubtreeConf, ToleranceConf } from "../../model/conf.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
-import { attributeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import { attributeLocation, attributeOf, type Section } from "../text/section.ts";
 import {
   durationWords,
   flagWords,
@@ -21,7 +21,7 @@ import {
 
 const subtreeAttributes = ["__independent_subtree", "__max_restarts", "__restart_expire_time"];
 
-/** All that rgmanager knows. */
+/** All such attributes of rgmanager. */
 export const occurrenceAttributes: readonly string[] = [
   ...subtreeAttributes,
   "__enforce_timeouts",
@@ -29,15 +29,15 @@ export const occurrenceAttributes: readonly string[] = [
   "__failure_expire_time",
 ];
 
-export type Upkeep = {
+export type OccurrenceOptions = {
   readonly tolerance?: ToleranceConf;
   readonly enforceTimeouts?: true;
   readonly subtree?: SubtreeConf;
 };
 
-/** Reads and checks them where the resource is used. */
-export function readUpkeep(section: Section, report: Report): Upkeep {
-  const read = new UpkeepReader(section, report);
+/** Reads and checks the attributes of an occurrence. */
+export function readOccurrenceOptions(section: Section, report: Report): OccurrenceOptions {
+  const read = new OccurrenceReader(section, report);
   const enforce = read.value("__enforce_timeouts", {
     parse: (text) => parseFlag(text) ?? (/^[1-9]\d*$/.test(text) ? true : null),
     allowed: flagWords,
@@ -53,7 +53,7 @@ export function readUpkeep(section: Section, report: Report): Upkeep {
   };
 }
 
-function readSubtree(read: UpkeepReader, section: Section, report: Report): SubtreeConf | null {
+function readSubtree(read: OccurrenceReader, section: Section, report: Report): SubtreeConf | null {
   const kind = read.value("__independent_subtree", {
     parse: parseKind,
     allowed: "0, 1 (independent) or 2 (non-critical)",
@@ -67,8 +67,8 @@ function readSubtree(read: UpkeepReader, section: Section, report: Report): Subt
       ? `${name} has no effect on a service`
       : `${name} has no effect without __independent_subtree`;
     const allowed = top ? "use it on resources of the service, or max_restarts" : undefined;
-    const place = placeOfAttribute(section, name);
-    report.warning(place, {
+    const location = attributeLocation(section, name);
+    report.warning(location, {
       type: "ignored",
       problem,
       ...(allowed === undefined ? {} : { allowed }),
@@ -84,17 +84,17 @@ function parseKind(text: string): SubtreeConf["kind"] | "no" | null {
   return flag === null ? null : flag ? "independent" : "no";
 }
 
-/** A definition is not an occurrence: there they have no effect. */
+/** Warns about these attributes in a definition, where they have no effect. */
 export function warnInDefinition(definition: Section, report: Report): void {
   for (const { name } of definition.element.attributes) {
     if (!occurrenceAttributes.includes(name)) continue;
     const problem = `${name} has no effect in a definition`;
     const allowed = "put it where the resource is used";
-    report.warning(placeOfAttribute(definition, name), { type: "ignored", problem, allowed });
+    report.warning(attributeLocation(definition, name), { type: "ignored", problem, allowed });
   }
 }
 
-class UpkeepReader {
+class OccurrenceReader {
   readonly #section: Section;
   readonly #report: Report;
 
@@ -103,7 +103,7 @@ class UpkeepReader {
     this.#report = report;
   }
 
-  /** Null when it is absent, or has been complained about. */
+  /** Null when the attribute is absent or a complaint about it has been made. */
   value<Value>(
     name: string,
     kind: { readonly parse: (text: string) => Value | null; readonly allowed: string },
@@ -113,13 +113,13 @@ class UpkeepReader {
     const value = kind.parse(text);
     if (value === null) {
       const problem = `${quoted(text)} is not possible`;
-      const place = placeOfAttribute(this.#section, name);
-      this.#report.error(place, { type: "bad-value", problem, allowed: kind.allowed });
+      const location = attributeLocation(this.#section, name);
+      this.#report.error(location, { type: "bad-value", problem, allowed: kind.allowed });
     }
     return value;
   }
 
-  /** So many within the time; null unless both are given and more than zero. */
+  /** A number of events within a time; null unless both are given and more than zero. */
   limit(
     countName: string,
     timeName: string,
@@ -140,7 +140,7 @@ class UpkeepReader {
     ] as const) {
       if (value === 0) continue;
       const problem = `${name} has no effect without ${other}`;
-      this.#report.warning(placeOfAttribute(this.#section, name), { type: "ignored", problem });
+      this.#report.warning(attributeLocation(this.#section, name), { type: "ignored", problem });
     }
     return null;
   }

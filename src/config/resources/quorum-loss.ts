@@ -1,21 +1,20 @@
 /**
- * What becomes of a service when its node loses quorum: whether another node could start it, or
- * hold something of it, so that it must be stopped here.
- * Looks at what the file says alone: all nodes must come to the same answer, whatever agents they
- * have.
+ * Whether a service is stopped when its node loses quorum. It must be if another node could start
+ * it or hold something of it. Uses only what the file says, since all nodes must come to the same
+ * answer, whatever agents they have.
  * Source: the agents of rgmanager and of ClusterLabs resource-agents 4.12, for what they hold.
- * Deviation: rgmanager stops every service (`quorum_loss="stop-all"`). Where no other node may
- * start a service, a stop protects nothing, and it destroys what a server has in memory only.
+ * Deviation: rgmanager stops every service (`quorum_loss="stop-all"`). If no other node may start a
+ * service, a stop protects nothing, and it destroys what a server has only in memory.
  */
 import { addressAgents } from "../../model/address-holders.ts";
 import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../../model/conf.ts";
 import type { NodeId } from "../../model/ids.ts";
-import { holdsMore } from "../agents/ocf-lists.ts";
+import { holdsAfterKill } from "../agents/ocf-lists.ts";
 import { ocfAgentName, unitName } from "../agents/unit-and-agent-names.ts";
 
 export const quorumLossWords = ["bound", "stop-all"] as const;
 
-/** The one node that may run the tree, which holds nothing exclusive; null: it floats. */
+/** The only node that may run the tree, if the tree holds nothing exclusive; null: it floats. */
 export function boundNode(domain: FailoverDomainConf | null, tree: ResourceConf): NodeId | null {
   if (domain === null || !domain.restricted) return null;
   const [only, ...others] = domain.nodes;
@@ -34,11 +33,11 @@ function endsWithItsProcesses({ type, written }: ResourceConf): boolean {
       return true;
     case "systemd": {
       const unit = unitName(values.get("unit") ?? "");
-      return unit !== null && !holdsMore({ dialect: "systemd", unit });
+      return unit !== null && !holdsAfterKill({ dialect: "systemd", unit });
     }
     case "ocf": {
       const name = ocfAgentName(values.get("agent") ?? "");
-      if (name === null || holdsMore({ dialect: "ocf", name })) return false;
+      if (name === null || holdsAfterKill({ dialect: "ocf", name })) return false;
       return !addressAgents.some((agent) => name === `heartbeat:${agent}`);
     }
     default:
@@ -46,7 +45,7 @@ function endsWithItsProcesses({ type, written }: ResourceConf): boolean {
   }
 }
 
-/** For `--check`: what goes on and what is stopped, a line for each service. */
+/** For `--check`: one line for each service that says whether it goes on or is stopped. */
 export function quorumLossLines(
   services: ServicesConf,
   nameOf: (node: NodeId) => string,

@@ -1,11 +1,11 @@
 /**
- * The resources that are defined: those of `<resources>` and, as they are met, the inline ones.
+ * All defined resources: those in `<resources>`, and inline definitions when the reader meets them.
  * Does not know services, domains or the shape of the tree.
  * Source: rgmanager reslist.c: load_resources, store_resource, load_defaults; restree.c:
  * do_load_resource.
- * Deviations: a duplicate, an unusable definition or a dangling reference is an error, where the
- * original drops it and often its neighbours; `<resource-defaults>` apply to all definitions; an
- * address is found with and without its prefix.
+ * Deviations: a duplicate, an unusable definition or a dangling reference is an error, while
+ * rgmanager drops it and often others with it; `<resource-defaults>` apply to all
+ * definitions; an address is found with and without its prefix.
  * Tested in: test/config/complaints.test.ts, test/config/conf-values.test.ts
  */
 import type { ActionOverride } from "../../model/conf.ts";
@@ -22,11 +22,11 @@ import { unitName } from "../agents/unit-and-agent-names.ts";
 import { complainUnknown } from "../sections/schema-check.ts";
 import type { Report } from "../text/complaint.ts";
 import {
+  attributeLocation,
   attributeOf,
   childSections,
+  locationOf,
   onlySection,
-  placeOf,
-  placeOfAttribute,
   type Section,
 } from "../text/section.ts";
 import { nameList, quotedUnlessSecret } from "../text/value-text.ts";
@@ -47,7 +47,7 @@ export class ResourceCatalog {
   readonly #rules: AgentRules;
   readonly #report: Report;
   readonly #definitions: Definition[] = [];
-  /** By primary and unique values, see claimOf; the first holder keeps a value. */
+  /** Primary and unique values (see claimOf) → the first element that has the value. */
   readonly #unique = new Map<string, Section>();
   readonly #findable = new Map<string, Definition>();
   readonly #defaults = new Map<string, Section>();
@@ -83,7 +83,7 @@ export class ResourceCatalog {
     return definition;
   }
 
-  /** Value of a parameter without inheritance: own, `<resource-defaults>`, agent's default. */
+  /** The value without inheritance: written, from `<resource-defaults>`, or the agent's default. */
   valueOf(definition: Definition, parameter: AgentParameter): string | null {
     const own = attributeOf(definition.section, parameter.name);
     if (own !== null) return own;
@@ -92,7 +92,7 @@ export class ResourceCatalog {
     return changed ?? parameter.default ?? null;
   }
 
-  /** Its attributes without anything that an agent of this machine has told. */
+  /** Its attributes without values that come from an agent of this machine. */
   writtenOf({ rule: { type }, section }: Definition): readonly (readonly [string, string])[] {
     const values = new Map(this.#rules.ownDefaults(type));
     for (const element of [this.#defaults.get(type)?.element, section.element]) {
@@ -122,7 +122,7 @@ export class ResourceCatalog {
     return definition;
   }
 
-  /** False when a primary or unique attribute of the element is taken already. */
+  /** False when another element has the same primary or unique value. */
   #claimUnique(section: Section, rule: AgentRule): boolean {
     let free = true;
     for (const parameter of rule.parameters) {
@@ -159,7 +159,7 @@ export class ResourceCatalog {
           ? `${rule.type} ${value} may be used once, first at line ${line}`
           : `${parameter.name} ${shown} is already used by <${rule.type}> at line ${line}`;
     const shareable = rule.instancesMax === null;
-    this.#report.error(placeOfAttribute(section, parameter.name), {
+    this.#report.error(attributeLocation(section, parameter.name), {
       type: "duplicate",
       problem,
       ...(shareable ? { allowed: "define it once in <resources> and refer to it with ref" } : {}),
@@ -171,23 +171,23 @@ export class ResourceCatalog {
     const claim = claims.find((each) => this.#findable.has(each));
     const found = claim === undefined ? undefined : this.#findable.get(claim);
     if (found !== undefined && !found.inline) return found;
-    const place = placeOfAttribute(section, "ref");
+    const location = attributeLocation(section, "ref");
     if (found !== undefined) {
       const { line } = found.section.element;
       const problem = `<${rule.type}> ${quoted(ref)} is defined inside a service at line ${line}`;
       const allowed = "move the definition to <resources>";
-      this.#report.error(place, { type: "dangling-reference", problem, allowed });
+      this.#report.error(location, { type: "dangling-reference", problem, allowed });
       return null;
     }
     const listed = this.#definitions.filter((each) => each.rule.type === rule.type && !each.inline);
     const keys = listed.map(({ key }) => key);
     const problem = `no <${rule.type}> named ${quoted(ref)} in <resources>`;
     const allowed = `there are: ${keys.length === 0 ? "none" : nameList(keys)}`;
-    this.#report.error(place, { type: "dangling-reference", problem, allowed });
+    this.#report.error(location, { type: "dangling-reference", problem, allowed });
     return null;
   }
 
-  /** Counts a use; false when the agent permits no further one. */
+  /** Counts a use; false when the agent permits no further use. */
   #use(definition: Definition, section: Section): boolean {
     const { rule, key } = definition;
     const use = this.#uses.get(definition);
@@ -197,7 +197,7 @@ export class ResourceCatalog {
     const line = use?.first.element.line ?? section.element.line;
     const times = rule.instancesMax === 1 ? "once" : `${rule.instancesMax} times`;
     const problem = `${rule.type} ${key} may be used ${times}, first at line ${line}`;
-    this.#report.error(placeOf(section), { type: "duplicate", problem });
+    this.#report.error(locationOf(section), { type: "duplicate", problem });
     return false;
   }
 
@@ -208,11 +208,11 @@ export class ResourceCatalog {
     if (first !== undefined) {
       const { line } = first.element;
       const problem = `defaults of <${rule.type}> are already given, first at line ${line}`;
-      this.#report.error(placeOf(section), { type: "duplicate", problem });
+      this.#report.error(locationOf(section), { type: "duplicate", problem });
       return;
     }
     this.#defaults.set(rule.type, section);
-    // Nobody knows what an agent takes that cannot be asked.
+    // The parameters of an agent without metadata are unknown.
     if (rule.agent?.runs.dialect === "none") return;
     const open = rule.parameters.filter((each) => each.primary !== true && each.unique !== true);
     for (const { name } of section.element.attributes) {
@@ -222,7 +222,7 @@ export class ResourceCatalog {
         continue;
       }
       const known = open.map((each) => each.name);
-      const subject = { place: placeOfAttribute(section, name), severity: "error" } as const;
+      const subject = { location: attributeLocation(section, name), severity: "error" } as const;
       complainUnknown(this.#report, subject, { kind: "attribute", of: name, known });
     }
   }
@@ -232,12 +232,12 @@ export class ResourceCatalog {
       if (child.element.name === "action") continue;
       const problem = `<${child.element.name}> inside a definition is ignored`;
       const allowed = "put it into the <service> that uses the definition";
-      this.#report.warning(placeOf(child), { type: "ignored", problem, allowed });
+      this.#report.warning(locationOf(child), { type: "ignored", problem, allowed });
     }
   }
 }
 
-/** What `ref` may name: the primary value; the original also finds a script by its file. */
+/** The parameters that `ref` may name: the primary one; as in rgmanager, also a script's file. */
 function referable(rule: AgentRule): readonly AgentParameter[] {
   const others = rule.parameters.filter(
     ({ primary, unique, required }) => primary !== true && unique === true && required === true,
@@ -246,7 +246,7 @@ function referable(rule: AgentRule): readonly AgentParameter[] {
   return primary === null ? others : [primary, ...others];
 }
 
-/** Equal for values that count as the same: addresses are compared as numbers, without prefix. */
+/** A key that is equal for equal values: addresses are compared as numbers, without prefix. */
 function claimOf(rule: AgentRule, { name, kind }: AgentParameter, value: string): string {
   return `${rule.type} ${name} ${canonical(kind, value)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The attributes of one resource element against the rule of its agent: kinds, required, unknown.
- * Does not know references or the tree.
+ * Checks the attributes of one resource element against the rule of its agent: their kinds, missing
+ * and unknown ones. Does not know references or the tree.
  * Source: rgmanager reslist.c: load_resource.
  * Deviations: unknown and empty attributes are complained about; values are checked by kind.
  * Tested in: test/config/agent-elements.test.ts, test/config/complaints.test.ts
@@ -15,9 +15,9 @@ import {
 } from "../agents/agent-tables.ts";
 import { ocfAgentName, unitName } from "../agents/unit-and-agent-names.ts";
 import { complainUnknown } from "../sections/schema-check.ts";
-import type { Report, SourcePlace } from "../text/complaint.ts";
+import type { Report, SourceLocation } from "../text/complaint.ts";
 import { nearestName } from "../text/nearest-name.ts";
-import { attributeOf, placeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import { attributeLocation, attributeOf, locationOf, type Section } from "../text/section.ts";
 import {
   durationWords,
   flagWords,
@@ -38,8 +38,8 @@ export function checkDefinition(section: Section, rule: AgentRule, report: Repor
     if (needed && (value === null || value === "")) {
       const problem = `attribute ${parameter.name} is ${value === null ? "missing" : "empty"}`;
       const allowed = `required; ${allowedFor(parameter.kind)}`;
-      const place = placeOfAttribute(section, parameter.name);
-      report.error(place, { type: "missing-attribute", problem, allowed });
+      const location = attributeLocation(section, parameter.name);
+      report.error(location, { type: "missing-attribute", problem, allowed });
       usable = false;
     } else if (value !== null && parameter.stated === true) {
       doubtValue(section, parameter, report);
@@ -52,7 +52,7 @@ export function checkDefinition(section: Section, rule: AgentRule, report: Repor
   return usable;
 }
 
-/** `family` of an address says what the address itself says, or it is a mistake. */
+/** Complains if `family` differs from the family of the address itself. */
 function checkFamily(section: Section, report: Report): void {
   const wanted = attributeOf(section, "family") ?? "auto";
   const address = parseAddressWithPrefix(attributeOf(section, "address") ?? "");
@@ -60,11 +60,11 @@ function checkFamily(section: Section, report: Report): void {
   const family = address.family === "ipv6" ? "inet6" : "inet";
   if (wanted === family || !["inet", "inet6"].includes(wanted)) return;
   const problem = `family is ${wanted}, but the address is of ${family}`;
-  const place = placeOfAttribute(section, "family");
-  report.error(place, { type: "conflict", problem, allowed: `family="auto" or "${family}"` });
+  const location = attributeLocation(section, "family");
+  report.error(location, { type: "conflict", problem, allowed: `family="auto" or "${family}"` });
 }
 
-/** Complains about everything beside `ref`: a reference cannot override its definition. */
+/** Complains about attributes beside `ref`: a reference cannot override its definition. */
 export function checkReference(section: Section, report: Report): void {
   const beside = section.element.attributes.filter(
     ({ name }) => name !== "ref" && !occurrenceAttributes.includes(name),
@@ -72,7 +72,7 @@ export function checkReference(section: Section, report: Report): void {
   for (const { name } of beside) {
     const problem = `${name} is ignored beside ref`;
     const allowed = `define it with the <${section.element.name}> in <resources>`;
-    report.warning(placeOfAttribute(section, name), { type: "ignored", problem, allowed });
+    report.warning(attributeLocation(section, name), { type: "ignored", problem, allowed });
   }
 }
 
@@ -87,7 +87,7 @@ export function checkValue(
   const shown = quotedUnlessSecret(parameter.name, value);
   const problem = `${shown} is not ${kindName(parameter.kind)}`;
   const allowed = allowedFor(parameter.kind);
-  report.error(placeOfAttribute(section, parameter.name), {
+  report.error(attributeLocation(section, parameter.name), {
     type: "bad-value",
     problem,
     allowed,
@@ -95,47 +95,47 @@ export function checkValue(
   return false;
 }
 
-/** What the metadata state about a value is advice. */
+/** Warns only: what an agent's metadata state about a value is advice. */
 function doubtValue(section: Section, parameter: AgentParameter, report: Report): void {
   const value = attributeOf(section, parameter.name) ?? "";
   if (fits(value, parameter.kind)) return;
   const expected = parameter.kind.type === "flag" ? "a boolean" : "an integer";
   const shown = quotedUnlessSecret(parameter.name, value);
   const problem = `${shown} is not ${expected}, which the agent's metadata ask for`;
-  const place = placeOfAttribute(section, parameter.name);
-  report.warning(place, { type: "bad-value", problem });
+  const location = attributeLocation(section, parameter.name);
+  report.warning(location, { type: "bad-value", problem });
 }
 
 function checkNames(section: Section, rule: AgentRule, report: Report): void {
   const known = rule.parameters.map((parameter) => parameter.name);
   for (const { name } of section.element.attributes) {
     if (known.includes(name) || occurrenceAttributes.includes(name)) continue;
-    const place = placeOfAttribute(section, name);
+    const location = attributeLocation(section, name);
     if (rule.others === "passed") continue;
     if (rule.others === "passed-with-warning") {
-      warnPassed(name, { place, known }, report);
+      warnPassed(name, { location, known }, report);
       continue;
     }
     const kind = "attribute";
     const severity = rule.others === undefined ? "error" : "warning";
-    complainUnknown(report, { place, severity }, { kind, of: name, known });
+    complainUnknown(report, { location, severity }, { kind, of: name, known });
   }
   if (primaryOf(rule) === null) {
     const problem = `the agent of <${rule.type}> has no primary parameter`;
-    report.error(placeOf(section), { type: "not-supported", problem });
+    report.error(locationOf(section), { type: "not-supported", problem });
   }
 }
 
-/** Metadata do not tell of everything that an agent reads. */
+/** Agents read parameters that their metadata do not list, so an unknown one is passed on. */
 function warnPassed(
   name: string,
-  where: { readonly place: SourcePlace; readonly known: readonly string[] },
+  where: { readonly location: SourceLocation; readonly known: readonly string[] },
   report: Report,
 ): void {
   const guess = nearestName(name, where.known);
-  const problem = `the agent does not tell of a parameter "${name}"; it gets it all the same`;
+  const problem = `the agent's metadata list no parameter "${name}"; it is passed on all the same`;
   const allowed = guess === null ? {} : { allowed: `did you mean "${guess}"?` };
-  report.warning(where.place, { type: "unknown-attribute", problem, ...allowed });
+  report.warning(where.location, { type: "unknown-attribute", problem, ...allowed });
 }
 
 function fits(value: string, kind: ValueKind): boolean {

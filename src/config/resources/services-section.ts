@@ -1,9 +1,8 @@
 /**
- * `<rm>` and its services, each with its resource tree, references resolved.
- * Does not place, start or check services.
+ * Reads `<rm>`: its services, each with its resource tree, in which references are resolved.
  * Source: rgmanager groups.c, restree.c: build_tree, do_load_resource; rgmanager(8).
- * Deviations: whatever the original skips with a message is an error; `depend` must name a service
- * of the file and must not lead back; `retry_delay` and `quorum_loss` are additions.
+ * Deviations: elements that rgmanager skips with a message are errors; `depend` must name a service
+ * of the file and must not form a cycle; `retry_delay` and `quorum_loss` are additions.
  * Tested in: test/config/complaints.test.ts, test/config/quorum-loss.test.ts
  */
 import type {
@@ -20,18 +19,18 @@ import type { AgentRules } from "../agents/agent-rules.ts";
 import type { Report } from "../text/complaint.ts";
 import { flags, integers, retryDelaySecondsDefault, servicesMax } from "../text/defaults.ts";
 import {
+  attributeLocation,
   attributeOf,
   childSections,
+  locationOf,
   onlySection,
-  placeOf,
-  placeOfAttribute,
   type Section,
   SectionReader,
   sectionsNamed,
 } from "../text/section.ts";
 import { nameList, parseDuration, parseFlag, parseInteger } from "../text/value-text.ts";
 import { readActions } from "./action-overrides.ts";
-import { occurrenceAttributes, readUpkeep } from "./occurrence-attributes.ts";
+import { occurrenceAttributes, readOccurrenceOptions } from "./occurrence-attributes.ts";
 import { boundNode, quorumLossWords } from "./quorum-loss.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
@@ -48,7 +47,7 @@ export function readServices(
   if (sections.length > servicesMax) {
     const problem = `${sections.length} services`;
     const allowed = `at most ${servicesMax}`;
-    report.error(placeOf(rm), { type: "bad-value", problem, allowed });
+    report.error(locationOf(rm), { type: "bad-value", problem, allowed });
   }
   const written = sectionsNamed(onlySection(rm, "failoverdomains"), "failoverdomain");
   const domains = written.map((domain) => attributeOf(domain, "name") ?? "");
@@ -70,13 +69,13 @@ export function readServices(
   };
 }
 
-/** What the ancestors of a resource offer for inheritance, nearest first. */
+/** The ancestors from which a resource may inherit attributes, nearest first. */
 type Ancestors = readonly Pick<ResourceConf, "type" | "attributes">[];
 
 class ServiceReader {
   readonly #catalog: ResourceCatalog;
   readonly #domains: readonly string[];
-  /** Those that may bind a service to their only node. */
+  /** The domains that may bind a service to their only node. */
   readonly #bindable: readonly FailoverDomainConf[];
   readonly #report: Report;
 
@@ -102,7 +101,7 @@ class ServiceReader {
     const tree = this.#resource(section, definition, []);
     if (tree.children.length === 0 && childSections(section).length === 0) {
       const problem = "the service has no resources: starting it does nothing";
-      this.#report.warning(placeOf(section), { type: "missing-element", problem });
+      this.#report.warning(locationOf(section), { type: "missing-element", problem });
     }
     return this.#fields(definition.section, tree);
   }
@@ -129,18 +128,18 @@ class ServiceReader {
     const actions = referred
       ? [...definition.actions, ...readActions(section, rule, this.#report)]
       : definition.actions;
-    const upkeep = readUpkeep(section, this.#report);
+    const options = readOccurrenceOptions(section, this.#report);
     const agent = rule.agent === undefined ? {} : { agent: rule.agent };
     const written = this.#catalog.writtenOf(definition);
     const { line } = section.element;
-    return { ...own, key, written, line, actions, children, ...upkeep, ...agent };
+    return { ...own, key, written, line, actions, children, ...options, ...agent };
   }
 
   #child(section: Section, ancestors: Ancestors): ResourceConf | null {
     if (section.element.name === "service") {
       const problem = "a service cannot stand inside another one";
       const allowed = "use depend to order services";
-      this.#report.error(placeOf(section), { type: "not-supported", problem, allowed });
+      this.#report.error(locationOf(section), { type: "not-supported", problem, allowed });
       return null;
     }
     const rule = this.#catalog.ruleFor(section);
@@ -150,16 +149,18 @@ class ServiceReader {
     return definition === null ? null : this.#resource(section, definition, ancestors);
   }
 
-  /** The values have been checked against the agent's rule; what is bad there reads as default. */
+  /**
+   * The values were checked against the agent's rule; a value that is wrong reads as the default.
+   */
   #fields(section: Section, tree: ResourceConf): ServiceConf | null {
-    // All nodes must come to the same values, whatever their agents say.
+    // All nodes must come to the same values, whatever agents they have.
     const values = new Map(tree.written);
     const name = parseServiceName(`service:${tree.key}`);
     if (name === null || tree.key.includes(":")) {
       const problem = `${quoted(tree.key)} cannot be the name of a service`;
       const allowed = "at most 55 bytes, without a colon";
-      const place = placeOfAttribute(section, "name");
-      this.#report.error(place, { type: "bad-value", problem, allowed });
+      const location = attributeLocation(section, "name");
+      this.#report.error(location, { type: "bad-value", problem, allowed });
       return null;
     }
     const domain = this.#domain(section, values.get("domain") ?? null);
@@ -186,14 +187,14 @@ class ServiceReader {
     };
   }
 
-  /** With central processing a number above 1 is a rank among exclusive services. */
+  /** In rgmanager's central processing a number above 1 ranks exclusive services. */
   #exclusive(section: Section, text: string): boolean {
     const flag = parseFlag(text);
     if (flag !== null) return flag;
     const number = parseInteger(text) ?? 0;
     if (number > 1) {
-      const problem = `exclusive ${number} is no rank among exclusive services: it means yes`;
-      this.#report.warning(placeOfAttribute(section, "exclusive"), { type: "ignored", problem });
+      const problem = `exclusive="${number}" does not rank exclusive services here: it means yes`;
+      this.#report.warning(attributeLocation(section, "exclusive"), { type: "ignored", problem });
     }
     return number > 0;
   }
@@ -201,7 +202,7 @@ class ServiceReader {
   #domain(section: Section, name: string | null): string | null {
     if (name === null || this.#domains.includes(name)) return name;
     const defined = this.#domains.length === 0 ? "none" : nameList(this.#domains);
-    this.#report.error(placeOfAttribute(section, "domain"), {
+    this.#report.error(attributeLocation(section, "domain"), {
       type: "dangling-reference",
       problem: `failoverdomain ${quoted(name)} is not defined`,
       allowed: `defined: ${defined}`,
@@ -214,8 +215,8 @@ class ServiceReader {
     const name = parseServiceName(text);
     if (name !== null) return name;
     const problem = `${quoted(text)} is not the name of a service`;
-    const place = placeOfAttribute(section, "depend");
-    this.#report.error(place, { type: "bad-value", problem, allowed: "service:NAME" });
+    const location = attributeLocation(section, "depend");
+    this.#report.error(location, { type: "bad-value", problem, allowed: "service:NAME" });
     return null;
   }
 }
@@ -231,7 +232,7 @@ function duration(text: string | undefined): Ms {
   return parseDuration(text ?? "") ?? ms(0);
 }
 
-/** What the agent gets without having told of it. */
+/** The attributes that the agent gets although its metadata do not list them. */
 function passedAttributes({ rule, section }: Definition): readonly (readonly [string, string])[] {
   if (rule.others !== "passed" && rule.others !== "passed-with-warning") return [];
   const known = rule.parameters.map(({ name }) => name);
@@ -257,18 +258,18 @@ function checkDependencies(found: readonly Found[], report: Report): void {
   for (const { service, section } of found) {
     const { name, depend } = service;
     if (depend === null) continue;
-    const place = placeOfAttribute(section, "depend");
+    const location = attributeLocation(section, "depend");
     if (!byName.has(depend)) {
       const problem = `depends on ${quoted(depend)}, which is not defined`;
       const allowed = `services: ${nameList(names)}`;
-      report.error(place, { type: "dangling-reference", problem, allowed });
+      report.error(location, { type: "dangling-reference", problem, allowed });
       continue;
     }
     const chain = dependencyCycle(name, byName);
     if (chain === null || inCycle.has(name)) continue;
     for (const member of chain) inCycle.add(member);
     const problem = `depends on itself: ${formatChain([...chain, name])}`;
-    report.error(place, { type: "conflict", problem, allowed: "remove one depend" });
+    report.error(location, { type: "conflict", problem, allowed: "remove one depend" });
   }
 }
 
@@ -278,7 +279,7 @@ function formatChain(chain: readonly ServiceName[]): string {
   return [...chain.slice(0, 10), "…", ...chain.slice(-1)].join(" -> ");
 }
 
-/** The services from `start` back to it; null when its dependencies end or loop elsewhere. */
+/** The cycle of services from `start` back to it; null: it is in no cycle. */
 function dependencyCycle(
   start: ServiceName,
   byName: ReadonlyMap<ServiceName, Found>,

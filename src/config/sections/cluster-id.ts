@@ -1,15 +1,15 @@
 /**
- * The 16-bit cluster id and the multicast address derived from it.
- * Does not know the file; does arithmetic on names only.
+ * The 16-bit cluster id, computed from the cluster's name, and the multicast address derived from
+ * it.
  * Source: cman cman-preconfig.c: generate_cluster_id, default_mcast; fnvhash.c (FNV-1a, folded).
- * The low byte of the IPv4 address is the id modulo 255, not its low byte: published addresses of
- * running clusters depend on it.
+ * The low byte of the IPv4 address is the id modulo 255, not the id's low byte: running clusters
+ * depend on the addresses that cman computes.
  * Tested in: test/config/timers.test.ts
  */
 import { fnvHash } from "../../model/fnv.ts";
 import type { AddressFamily } from "../../model/numeric-address.ts";
 
-/** The id that cman computes unless told otherwise; 0 to 65535; many names share one id. */
+/** The id that cman computes by default; 0 to 65535; many names share one id. */
 export function clusterIdFromName(name: string): number {
   let value = 0;
   for (const byte of Buffer.from(name)) value = ((value << 1) + byte) & 0xffff;

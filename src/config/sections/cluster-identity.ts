@@ -7,14 +7,14 @@
 import type { Report } from "../text/complaint.ts";
 import { clusterNameBytesMax, integers } from "../text/defaults.ts";
 import {
-  placeOf,
-  placeOfAttribute,
+  attributeLocation,
+  locationOf,
   requiredText,
   type Section,
   SectionReader,
 } from "../text/section.ts";
 
-/** Name and version; placeholders after an error, which the report remembers. */
+/** Name and version; placeholders after an error, which is in the report. */
 export function readIdentity(
   root: Section,
   report: Report,
@@ -25,7 +25,7 @@ export function readIdentity(
   if (!reader.has("config_version")) {
     const allowed = `${config_version.min} to ${config_version.max}`;
     const problem = "attribute config_version is missing";
-    report.error(placeOf(root), { type: "missing-attribute", problem, allowed });
+    report.error(locationOf(root), { type: "missing-attribute", problem, allowed });
   }
   return { name: readName(root, report), version: version ?? 0 };
 }
@@ -33,16 +33,20 @@ export function readIdentity(
 function readName(root: Section, report: Report): string {
   const allowed = `1 to ${clusterNameBytesMax} characters`;
   const name = requiredText(root, { name: "name", allowed }, report) ?? "";
-  const place = placeOfAttribute(root, "name");
+  const location = attributeLocation(root, "name");
   const bytes = Buffer.byteLength(name);
   if (bytes > clusterNameBytesMax) {
     const problem = `name is ${bytes} bytes long`;
-    report.error(place, { type: "bad-value", problem, allowed: `at most ${clusterNameBytesMax}` });
+    report.error(location, {
+      type: "bad-value",
+      problem,
+      allowed: `at most ${clusterNameBytesMax}`,
+    });
   }
   const strange = name.match(/[^A-Za-z0-9._-]/u)?.[0];
   if (strange !== undefined) {
     const problem = `character ${JSON.stringify(strange)} not allowed`;
-    report.error(place, { type: "bad-value", problem, allowed: "letters, digits, . _ -" });
+    report.error(location, { type: "bad-value", problem, allowed: "letters, digits, . _ -" });
   }
   return name;
 }

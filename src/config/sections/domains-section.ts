@@ -13,10 +13,10 @@ import type { Report } from "../text/complaint.ts";
 import { flags, integers } from "../text/defaults.ts";
 import { nearestName } from "../text/nearest-name.ts";
 import {
+  attributeLocation,
   attributeOf,
+  locationOf,
   onlySection,
-  placeOf,
-  placeOfAttribute,
   requiredText,
   type Section,
   SectionReader,
@@ -45,7 +45,7 @@ export function readDomains(
     const first = name === null ? undefined : lines.get(name);
     if (first !== undefined) {
       const problem = `failoverdomain ${quoted(name ?? "")} is already defined, line ${first}`;
-      report.error(placeOfAttribute(section, "name"), { type: "duplicate", problem });
+      report.error(attributeLocation(section, "name"), { type: "duplicate", problem });
     }
     const ordered = reader.flag("ordered", flags.failoverdomain.ordered);
     const restricted = reader.flag("restricted", flags.failoverdomain.restricted);
@@ -53,7 +53,7 @@ export function readDomains(
     const members = readMembers(section, { ids, names, ordered }, report);
     if (restricted && sectionsNamed(section, "failoverdomainnode").length === 0) {
       const problem = "a restricted domain without nodes: services of it could never run";
-      report.error(placeOf(section), { type: "missing-element", problem });
+      report.error(locationOf(section), { type: "missing-element", problem });
     }
     if (name === null || first !== undefined) continue;
     lines.set(name, section.element.line);
@@ -81,7 +81,7 @@ function readMembers(
     const priority = reader.integer("priority", integers.failoverdomainnode.priority);
     if (given.ordered && !reader.has("priority")) {
       const problem = "no priority in an ordered domain: ranked after all numbered nodes";
-      report.warning(placeOf(section), { type: "missing-attribute", problem });
+      report.warning(locationOf(section), { type: "missing-attribute", problem });
     }
     if (name === null) continue;
     const node = given.ids.get(name);
@@ -91,7 +91,7 @@ function readMembers(
       complainUnknownNode(section, { name, known: given.names }, report);
     } else if (first !== undefined) {
       const problem = `node ${name} is already in this domain, first at line ${first}`;
-      report.error(placeOfAttribute(section, "name"), { type: "duplicate", problem });
+      report.error(attributeLocation(section, "name"), { type: "duplicate", problem });
     } else if (node !== undefined) {
       members.push({ node, priority });
     }
@@ -106,7 +106,7 @@ function complainUnknownNode(
 ): void {
   const guess = nearestName(node.name, node.known);
   const names = node.known.length === 0 ? "there are none" : nameList(node.known);
-  report.error(placeOfAttribute(section, "name"), {
+  report.error(attributeLocation(section, "name"), {
     type: "dangling-reference",
     problem: `${quoted(node.name)} is not a clusternode`,
     allowed: guess === null ? `clusternodes: ${names}` : `did you mean "${guess}"?`,

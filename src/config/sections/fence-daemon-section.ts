@@ -1,12 +1,11 @@
 /**
- * `<fence_daemon>`: delays, timeouts and the self-fencing lease.
- * Does not know devices; does not renew the lease, only computes its lengths.
+ * `<fence_daemon>`: delays, timeouts and the durations of the self-fencing lease.
  * Source: fenced(8); fence fenced/config.c.
  * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
  * attributes of self-fencing are additions of clusterd.
  * Tested in: test/config/timers.test.ts
- * TIMING1  lease >= token + consensus + 1000 ms: a node must not fence itself while another one
- *     fails.
+ * TIMING1  lease >= token + consensus + 1000 ms: the failure of one node must not end the lease of
+ *     another.
  * TIMING3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms, and not less
  *     than x 1.01 / 0.99: the victim is surely dead.
  * TIMING4  safe_wait in the file may only raise the computed value.
@@ -21,7 +20,7 @@ import {
   leaseMarginMs,
   leaseRotationMs,
 } from "../text/defaults.ts";
-import { onlySection, placeOfAttribute, type Section, SectionReader } from "../text/section.ts";
+import { attributeLocation, onlySection, type Section, SectionReader } from "../text/section.ts";
 import { readWatchdog } from "./watchdog-options.ts";
 
 type RingTimers = Pick<TotemConf, "tokenMs" | "consensusMs">;
@@ -66,8 +65,8 @@ export function defaultLeaseMs({ tokenMs, consensusMs }: RingTimers): Ms {
 }
 
 /**
- * D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. Of long
- * leases the margin does not cover a clock there that is too slow and one here that is too fast.
+ * D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. For long
+ * leases the margin G does not cover a slow clock there together with a fast clock here.
  */
 export function safeWaitMsFor(leaseMs: Ms, endWithinMs: Ms): Ms {
   const lastsMs = leaseMs + endWithinMs;
@@ -83,7 +82,7 @@ function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms
   if (leaseMs === null) return fallback;
   const least = totem.tokenMs + totem.consensusMs + leaseRotationMs;
   if (leaseMs < least) {
-    report.error(placeOfAttribute(reader.section, "lease"), {
+    report.error(attributeLocation(reader.section, "lease"), {
       type: "unsafe",
       problem: `lease ${leaseMs} ms is shorter than token + consensus + ${leaseRotationMs}`,
       allowed: `at least ${least}, or auto (${fallback})`,
@@ -96,7 +95,7 @@ function readSafeWait(reader: SectionReader, least: Ms, report: Report): Ms {
   if (reader.text("safe_wait") === "auto") return least;
   const safeWaitMs = reader.duration("safe_wait", integers.fence_daemon.safe_wait);
   if (safeWaitMs === null || safeWaitMs >= least) return safeWaitMs ?? least;
-  report.error(placeOfAttribute(reader.section, "safe_wait"), {
+  report.error(attributeLocation(reader.section, "safe_wait"), {
     type: "unsafe",
     problem: `safe_wait ${safeWaitMs} ms ends before a lost node has surely stopped`,
     allowed: `at least ${least}, or auto`,
@@ -109,11 +108,11 @@ const modes = ["auto", "software", "no", "watchdog"] as const;
 /** With two_node both sides are quorate and a lease never ends: `auto` then means `no`. */
 function readSelfFence(reader: SectionReader, twoNode: boolean, report: Report): SelfFenceMode {
   const mode = reader.choice("self_fence", modes) ?? "auto";
-  const place = placeOfAttribute(reader.section, "self_fence");
+  const location = attributeLocation(reader.section, "self_fence");
   if ((mode === "software" || mode === "watchdog") && twoNode) {
     const problem = "self-fencing cannot work with two_node: both sides stay quorate";
     const allowed = "use fence devices, or a third node";
-    report.error(place, { type: "conflict", problem, allowed });
+    report.error(location, { type: "conflict", problem, allowed });
   }
   return mode === "auto" && twoNode ? "no" : mode;
 }

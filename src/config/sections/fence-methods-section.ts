@@ -1,9 +1,10 @@
 /**
- * `<fencedevices>` and the methods of each node → for every device run, what its agent is told.
- * Does not know whether an agent exists or which parameters it takes.
+ * `<fencedevices>` and the methods of each node → for every device of a method, the parameters of
+ * its agent. Does not check whether an agent exists or which parameters it takes.
  * Source: cluster.conf(5); fence libfence/agent.c: make_args; FenceAgentAPI.
- * Deviations: a device's value beats its fencedevice's (the original: the other way round); the
- * obsolete `option` becomes `action`; `nodename` is added; a second method of one name is refused.
+ * Deviations: a value of the device takes precedence over the fencedevice's (in fenced it is the
+ * other way round); the obsolete `option` becomes `action`; `nodename` is added; a second method of
+ * one name is refused.
  * Tested in: test/config/complaints.test.ts, test/config/quorum-conf.test.ts
  */
 import type { FenceDeviceUse, FenceMethodConf } from "../../model/conf.ts";
@@ -12,10 +13,10 @@ import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
 import { fenceDevicesMax, fenceMethodsMax } from "../text/defaults.ts";
 import {
+  attributeLocation,
   attributeOf,
+  locationOf,
   onlySection,
-  placeOf,
-  placeOfAttribute,
   requiredText,
   type Section,
   sectionsNamed,
@@ -42,7 +43,7 @@ export function readFenceDevices(root: Section, report: Report): FenceDevices {
     const name = readDeviceName(section, devices, report);
     const agent = readAgent(section, report);
     const parameters = readParameters(section, fenceActions, report);
-    // Without a usable agent the file is refused; its uses need not be complained about as well.
+    // Without a usable agent the file is refused anyway; no complaints about its uses are needed.
     if (name !== null) devices.set(name, { section, agent: agent ?? "", parameters });
   }
   return devices;
@@ -59,7 +60,7 @@ export function readFenceMethods(
   if (sections.length > fenceMethodsMax) {
     const problem = `${sections.length} methods`;
     const allowed = `at most ${fenceMethodsMax}`;
-    report.error(placeOf(fence), { type: "bad-value", problem, allowed });
+    report.error(locationOf(fence), { type: "bad-value", problem, allowed });
     return [];
   }
   const lines = new Map<string, number>();
@@ -71,7 +72,7 @@ export function readFenceMethods(
     const first = lines.get(name);
     if (first !== undefined) {
       const problem = `method ${quoted(name)} is already used by this node, first at line ${first}`;
-      report.error(placeOfAttribute(section, "name"), { type: "duplicate", problem });
+      report.error(attributeLocation(section, "name"), { type: "duplicate", problem });
     }
     lines.set(name, first ?? section.element.line);
     methods.push({ name, devices: readUses(section, { devices, node: node.name }, report) });
@@ -79,7 +80,7 @@ export function readFenceMethods(
   return methods;
 }
 
-/** What gives a node its devices back, in file order; every device is tried. */
+/** The devices that unfence a node, in file order; every device is tried. */
 export function readUnfence(
   node: { readonly section: Section; readonly name: string },
   devices: FenceDevices,
@@ -92,13 +93,13 @@ export function readUnfence(
     if (!own.has("action")) {
       const problem = "attribute action is missing";
       const allowed = nameList(unfenceActions);
-      report.error(placeOf(section), { type: "missing-attribute", problem, allowed });
+      report.error(locationOf(section), { type: "missing-attribute", problem, allowed });
     }
     if (found === null) return [];
     const { name, device } = found;
     if (device.agent === selfAgent) {
       const problem = "a lease that has ended cannot be given back by an agent";
-      report.error(placeOf(section), { type: "conflict", problem, allowed: "remove it" });
+      report.error(locationOf(section), { type: "conflict", problem, allowed: "remove it" });
       return [];
     }
     const merged = new Map([...device.parameters, ...own]);
@@ -111,21 +112,21 @@ function readDeviceName(section: Section, devices: FenceDevices, report: Report)
   const allowed = "a name that is unique within <fencedevices>";
   const name = requiredText(section, { name: "name", allowed }, report);
   if (name === null) return null;
-  const place = placeOfAttribute(section, "name");
+  const location = attributeLocation(section, "name");
   const first = devices.get(name);
   if (first !== undefined) {
     const line = first.section.element.line;
     const problem = `fencedevice ${quoted(name)} is already defined, first at line ${line}`;
-    report.error(place, { type: "duplicate", problem });
+    report.error(location, { type: "duplicate", problem });
     return null;
   }
   if (/^\d/.test(name)) {
     const problem = `${quoted(name)} starts with a digit`;
     const allowed = "the original requires a letter or _ first";
-    report.warning(place, { type: "bad-value", problem, allowed });
+    report.warning(location, { type: "bad-value", problem, allowed });
   } else if (!/^[\p{L}_]/u.test(name)) {
     const problem = `${quoted(name)} does not start with a letter or _`;
-    report.error(place, { type: "bad-value", problem });
+    report.error(location, { type: "bad-value", problem });
   }
   return name;
 }
@@ -135,7 +136,7 @@ function readAgent(section: Section, report: Report): string | null {
   const agent = requiredText(section, { name: "agent", allowed }, report);
   if (agent === null || /^[\w][\w.-]*$/.test(agent)) return agent;
   const problem = `${quoted(agent)} is not the name of a program`;
-  report.error(placeOfAttribute(section, "agent"), { type: "bad-value", problem, allowed });
+  report.error(attributeLocation(section, "agent"), { type: "bad-value", problem, allowed });
   return null;
 }
 
@@ -148,20 +149,20 @@ function readParameters(
   const parameters = new Map<string, string>();
   for (const { name, value } of section.element.attributes) {
     if (name === "name" || (name === "agent" && section.element.name === "fencedevice")) continue;
-    const place = placeOfAttribute(section, name);
+    const location = attributeLocation(section, name);
     if (name === "option") {
       if (attributeOf(section, "action") !== null) {
         const problem = "option is ignored beside action";
-        report.warning(place, { type: "ignored", problem });
+        report.warning(location, { type: "ignored", problem });
         continue;
       }
       const problem = `the obsolete option is passed on as action=${quoted(value)}`;
-      report.warning(place, { type: "ignored", problem, allowed: "write action" });
+      report.warning(location, { type: "ignored", problem, allowed: "write action" });
     }
     const parameter = name === "option" ? "action" : name;
     if (parameter === "action" && !actions.includes(value.toLowerCase())) {
-      const problem = `${quoted(value)} is not an action for this place`;
-      report.error(place, { type: "bad-value", problem, allowed: nameList(actions) });
+      const problem = `${quoted(value)} is not an action that is allowed here`;
+      report.error(location, { type: "bad-value", problem, allowed: nameList(actions) });
     }
     parameters.set(parameter, value);
   }
@@ -176,12 +177,12 @@ function readUses(
   const sections = sectionsNamed(method, "device");
   if (sections.length === 0) {
     const problem = "the method has no <device>, it could never succeed";
-    report.error(placeOf(method), { type: "missing-element", problem });
+    report.error(locationOf(method), { type: "missing-element", problem });
   }
   if (sections.length > fenceDevicesMax) {
     const problem = `${sections.length} devices`;
     const allowed = `at most ${fenceDevicesMax}`;
-    report.error(placeOf(method), { type: "bad-value", problem, allowed });
+    report.error(locationOf(method), { type: "bad-value", problem, allowed });
     return [];
   }
   const uses: FenceDeviceUse[] = [];
@@ -210,7 +211,7 @@ function findDevice(
   const device = devices.get(name);
   if (device !== undefined) return { name, device };
   const known = devices.size === 0 ? "none" : nameList([...devices.keys()]);
-  report.error(placeOfAttribute(section, "name"), {
+  report.error(attributeLocation(section, "name"), {
     type: "dangling-reference",
     problem: `${quoted(name)} is not defined in <fencedevices>`,
     allowed: `defined: ${known}`,
@@ -233,7 +234,7 @@ function warnOverruled(
     const problem = isSecret(name)
       ? `the device's value of ${name} is used, not the one of its fencedevice`
       : `device's value ${quoted(value)} used; the original would have used ${quoted(other)}`;
-    report.warning(placeOfAttribute(section, written), { type: "conflict", problem });
+    report.warning(attributeLocation(section, written), { type: "conflict", problem });
   }
 }
 
@@ -243,5 +244,5 @@ function warnStaysOff(method: Section, uses: readonly FenceDeviceUse[], report: 
   if (off < 2 || actions.includes("on")) return;
   const problem = `${off} devices switch off and none switches on: the node stays powered off`;
   const allowed = 'add the same devices with action="on", or leave action out';
-  report.warning(placeOf(method), { type: "unsafe", problem, allowed });
+  report.warning(locationOf(method), { type: "unsafe", problem, allowed });
 }

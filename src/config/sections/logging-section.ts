@@ -1,9 +1,8 @@
 /**
- * `<logging>` and `<logging_daemon>` → one priority for each log channel, and the file.
- * Does not write logs.
+ * `<logging>` and `<logging_daemon>` → one priority for each log channel, and the log file.
  * Source: cluster.conf(5); libccsconfdb extras.c: ccs_read_logging.
- * Deviations: one process, so one file; syslog is reached through standard output; an unknown
- * priority is an error and not silently the default.
+ * Deviations: there is one process, so there is one log file; syslog gets what is written to
+ * standard output; an unknown priority is an error, not the default.
  * Tested in: test/config/conf-values.test.ts
  */
 import type { LogChannel, LoggingConf, LogPriority } from "../../model/conf.ts";
@@ -11,8 +10,8 @@ import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
 import { flags, logFileDefault } from "../text/defaults.ts";
 import {
+  attributeLocation,
   onlySection,
-  placeOfAttribute,
   requiredText,
   type Section,
   SectionReader,
@@ -34,7 +33,7 @@ export function readLogging(root: Section, report: Report): LoggingConf {
     fencing: general,
     services: general,
   };
-  // A subsystem is more specific than its daemon, wherever it stands.
+  // A subsystem takes precedence over its daemon, in any order in the file.
   const daemons = sectionsNamed(section, "logging_daemon").map(
     (daemon) => new SectionReader(daemon, report),
   );
@@ -91,8 +90,8 @@ function readPriority(reader: SectionReader, report: Report): LogPriority | null
   const priority = priorities.find((candidate) => candidate === text.toLowerCase());
   if (priority !== undefined) return priority;
   const problem = `${quoted(text)} is not a priority`;
-  const place = placeOfAttribute(reader.section, "logfile_priority");
-  report.error(place, { type: "bad-value", problem, allowed: nameList(priorities) });
+  const location = attributeLocation(reader.section, "logfile_priority");
+  report.error(location, { type: "bad-value", problem, allowed: nameList(priorities) });
   return null;
 }
 
@@ -104,20 +103,20 @@ function readLogFile(reader: SectionReader, report: Report): string | null {
   if (path === null) return reader.has("to_logfile") ? logFileDefault : null;
   if (path.startsWith("/")) return path;
   const problem = `${quoted(path)} is not an absolute path`;
-  const place = placeOfAttribute(reader.section, "logfile");
-  report.error(place, { type: "bad-value", problem, allowed: "a path that starts with /" });
+  const location = attributeLocation(reader.section, "logfile");
+  report.error(location, { type: "bad-value", problem, allowed: "a path that starts with /" });
   return null;
 }
 
 function warnIgnored(reader: SectionReader, names: readonly string[], report: Report): void {
   const wantsSyslog = reader.flag("to_syslog", flags.logging.to_syslog);
   for (const name of names) {
-    // Without syslog the rest of its options has nothing to configure anyway.
+    // Without syslog, its other options configure nothing.
     if (!reader.has(name) || (syslogNames.includes(name) && !wantsSyslog)) continue;
     const allowed = syslogNames.includes(name)
       ? "clusterd writes to standard output, which the system's journal collects"
       : "clusterd writes one log file, set in <logging>";
-    const place = placeOfAttribute(reader.section, name);
-    report.warning(place, { type: "ignored", problem: `${name} is ignored`, allowed });
+    const location = attributeLocation(reader.section, name);
+    report.warning(location, { type: "ignored", problem: `${name} is ignored`, allowed });
   }
 }

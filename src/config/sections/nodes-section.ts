@@ -16,9 +16,9 @@ import {
 import type { Report } from "../text/complaint.ts";
 import { integers } from "../text/defaults.ts";
 import {
+  attributeLocation,
+  locationOf,
   onlySection,
-  placeOf,
-  placeOfAttribute,
   requiredText,
   type Section,
   SectionReader,
@@ -32,17 +32,21 @@ export type NodeEntry = {
   readonly votes: number;
 };
 
-/** The usable nodes, ascending by id; whatever is wrong with others has been reported. */
+/** The valid nodes, ascending by id; the report has the errors of the others. */
 export function readNodes(root: Section, report: Report): readonly NodeEntry[] {
   const parent = onlySection(root, "clusternodes");
   const sections = sectionsNamed(parent, "clusternode");
   if (sections.length === 0) {
     const problem = "there is no node; at least one <clusternode> is needed in <clusternodes>";
-    report.error(placeOf(parent), { type: "missing-element", problem });
+    report.error(locationOf(parent), { type: "missing-element", problem });
   }
   if (sections.length > nodesMax) {
     const problem = `${sections.length} nodes`;
-    report.error(placeOf(parent), { type: "bad-value", problem, allowed: `at most ${nodesMax}` });
+    report.error(locationOf(parent), {
+      type: "bad-value",
+      problem,
+      allowed: `at most ${nodesMax}`,
+    });
     return [];
   }
   const ids = new NodeIds(sections, report);
@@ -61,17 +65,17 @@ function readName(section: Section, names: Map<string, Section>, report: Report)
   const allowed = "a host name or address of at most 254 bytes";
   const text = requiredText(section, { name: "name", allowed }, report);
   if (text === null) return null;
-  const place = placeOfAttribute(section, "name");
+  const location = attributeLocation(section, "name");
   const name = parseNodeName(text);
   if (name === null || /\s/.test(text)) {
     const problem = "name is too long or contains a blank";
-    report.error(place, { type: "bad-value", problem, allowed });
+    report.error(location, { type: "bad-value", problem, allowed });
     return null;
   }
   const first = names.get(text.toLowerCase());
   if (first !== undefined) {
     const problem = `node name ${text} is already used, first at line ${first.element.line}`;
-    report.error(place, { type: "duplicate", problem });
+    report.error(location, { type: "duplicate", problem });
     return null;
   }
   names.set(text.toLowerCase(), section);
@@ -93,11 +97,11 @@ class NodeIds {
 
   read(section: Section): NodeId | null {
     const reader = new SectionReader(section, this.#report);
-    const place = placeOfAttribute(section, "nodeid");
+    const location = attributeLocation(section, "nodeid");
     if (!reader.has("nodeid")) {
       const allowed = `each node needs its own, free are ${this.#free().join(", ")}, …`;
       const problem = "attribute nodeid is missing";
-      this.#report.error(place, { type: "missing-attribute", problem, allowed });
+      this.#report.error(location, { type: "missing-attribute", problem, allowed });
       return null;
     }
     const id = parseNodeId(reader.integer("nodeid", integers.clusternode.nodeid));
@@ -106,7 +110,7 @@ class NodeIds {
     if (first !== undefined) {
       const owner = new SectionReader(first, this.#report).text("name") ?? "another node";
       const problem = `nodeid ${id} is already used by ${owner} (line ${first.element.line})`;
-      this.#report.error(place, { type: "duplicate", problem });
+      this.#report.error(location, { type: "duplicate", problem });
       return null;
     }
     this.#used.set(id, section);

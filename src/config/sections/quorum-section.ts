@@ -1,7 +1,6 @@
 /**
- * The votes part of `<cman>`: expected votes, two_node, wait_for_all, and what may decide without a
- * majority: auto_tie_breaker, last_man_standing.
- * Does not compute quorum at run time.
+ * The quorum options of `<cman>`: expected votes, two_node, wait_for_all, and the two that make a
+ * part without a majority quorate: auto_tie_breaker and last_man_standing.
  * Source: cman commands.c: calculate_quorum; cmanconfig.c: get_cman_join_info; votequorum(5).
  * Deviation: combinations that could make two parts of a cluster quorate, or none, are refused.
  * Tested in: test/config/quorum-conf.test.ts
@@ -10,11 +9,11 @@ import type { QuorumConf } from "../../model/conf.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
-import type { Report, SourcePlace } from "../text/complaint.ts";
+import type { Report, SourceLocation } from "../text/complaint.ts";
 import { flags, integers } from "../text/defaults.ts";
 import {
+  attributeLocation,
   onlySection,
-  placeOfAttribute,
   type Section,
   SectionReader,
   sectionsNamed,
@@ -29,7 +28,7 @@ export function readQuorum(root: Section, nodes: readonly NodeEntry[], report: R
   const expected = reader.integer("expected_votes", integers.cman.expected_votes);
   const written = sectionsNamed(onlySection(root, "clusternodes"), "clusternode");
   if (twoNode) checkTwoNode(section, { nodes, written, expected }, report);
-  // A node that was refused already would make the sum wrong.
+  // If a node was refused, the sum of votes would be wrong.
   else if (expected !== null && written.length === nodes.length) {
     checkExpected(section, { sum, expected }, report);
   }
@@ -40,8 +39,8 @@ export function readQuorum(root: Section, nodes: readonly NodeEntry[], report: R
 }
 
 /**
- * The window of last_man_standing; null: it is off. `safeWaitMs`: a lost node has surely stopped by
- * then, so nothing of it is left when fewer votes are expected.
+ * The window of last_man_standing; null: it is off. It must be at least `safeWaitMs`, so that a
+ * lost node has surely stopped when fewer votes are expected.
  */
 export function readLastManStanding(
   root: Section,
@@ -64,9 +63,9 @@ export function readLastManStanding(
     warnIdle(reader, { name: "last_man_standing_window", master: "last_man_standing" }, report);
     return null;
   }
-  const place = placeOfAttribute(section, "last_man_standing");
+  const location = attributeLocation(section, "last_man_standing");
   const refuse = (problem: string, allowed: string) =>
-    report.error(place, { type: "unsafe", problem, allowed });
+    report.error(location, { type: "unsafe", problem, allowed });
   if (quorum.twoNode) {
     refuse("one of two nodes is quorate with two_node anyway", "remove last_man_standing");
   } else if (!quorum.waitForAll) {
@@ -77,12 +76,12 @@ export function readLastManStanding(
     const allowed = `remove votes at line ${node.element.line}`;
     refuse(`last_man_standing needs 1 vote each; ${name} has ${votes}`, allowed);
   }
-  checkSum(place, { quorum, nodes }, report);
+  checkSum(location, { quorum, nodes }, report);
   const least = Math.max(10_000, safeWaitMs);
   if (written !== null && written < safeWaitMs) {
     const problem = `window ${written} ms ends before a lost node has surely stopped`;
     const allowed = `at least ${safeWaitMs}, or leave it out (${least})`;
-    report.error(placeOfAttribute(section, "last_man_standing_window"), {
+    report.error(attributeLocation(section, "last_man_standing_window"), {
       type: "unsafe",
       problem,
       allowed,
@@ -105,18 +104,18 @@ function readTieBreaker(
     warnIdle(reader, { name: "auto_tie_breaker_node", master: "auto_tie_breaker" }, report);
     return null;
   }
-  const place = placeOfAttribute(reader.section, "auto_tie_breaker");
+  const location = attributeLocation(reader.section, "auto_tie_breaker");
   if (plain.twoNode) {
     const problem = "two_node leaves no tie to be decided";
-    report.error(place, { type: "conflict", problem, allowed: "one of the two" });
+    report.error(location, { type: "conflict", problem, allowed: "one of the two" });
   } else if (!plain.waitForAll && sum % 2 === 1) {
-    const problem = `with ${sum} votes it needs wait_for_all: half of them is no tie`;
-    report.error(place, { type: "unsafe", problem, allowed: 'set wait_for_all="1"' });
+    const problem = `with an odd number of votes (${sum}), auto_tie_breaker needs wait_for_all`;
+    report.error(location, { type: "unsafe", problem, allowed: 'set wait_for_all="1"' });
   } else if (!plain.waitForAll) {
     const problem = "without wait_for_all only one node can decide a tie, also when it is lost";
-    report.warning(place, { type: "unsafe", problem, allowed: 'better set wait_for_all="1"' });
+    report.warning(location, { type: "unsafe", problem, allowed: 'better set wait_for_all="1"' });
   }
-  checkSum(place, { quorum: plain, nodes }, report);
+  checkSum(location, { quorum: plain, nodes }, report);
   return readTieOrder(reader, nodes, report);
 }
 
@@ -139,7 +138,7 @@ function readTieOrder(
     }
     const problem = `${quoted(word)} is ${id === undefined ? "no" : "twice a"} node id`;
     const allowed = `lowest, highest, or a list of ${ascending.join(", ")}`;
-    report.error(placeOfAttribute(reader.section, "auto_tie_breaker_node"), {
+    report.error(attributeLocation(reader.section, "auto_tie_breaker_node"), {
       type: "bad-value",
       problem,
       allowed,
@@ -147,7 +146,7 @@ function readTieOrder(
   }
   if (order.length > 0 || text.trim() !== "") return order;
   const problem = "is empty";
-  report.error(placeOfAttribute(reader.section, "auto_tie_breaker_node"), {
+  report.error(attributeLocation(reader.section, "auto_tie_breaker_node"), {
     type: "bad-value",
     problem,
     allowed: "lowest, highest, or a list of node ids",
@@ -155,16 +154,16 @@ function readTieOrder(
   return ascending;
 }
 
-/** Who decides without a majority reckons with all votes there are. */
+/** What decides without a majority is safe only if expected_votes is the sum of all votes. */
 function checkSum(
-  place: SourcePlace,
+  location: SourceLocation,
   { quorum, nodes }: { readonly quorum: QuorumConf; readonly nodes: readonly NodeEntry[] },
   report: Report,
 ): void {
   const sum = nodes.reduce((total, node) => total + node.votes, 0);
   if (quorum.twoNode || quorum.expectedVotes === sum) return;
   const problem = `expected_votes is ${quorum.expectedVotes}, all nodes together have ${sum}`;
-  report.error(place, { type: "unsafe", problem, allowed: "leave expected_votes out" });
+  report.error(location, { type: "unsafe", problem, allowed: "leave expected_votes out" });
 }
 
 function warnIdle(
@@ -174,7 +173,7 @@ function warnIdle(
 ): void {
   if (!reader.has(name)) return;
   const problem = `has no effect without ${master}`;
-  report.warning(placeOfAttribute(reader.section, name), { type: "ignored", problem });
+  report.warning(attributeLocation(reader.section, name), { type: "ignored", problem });
 }
 
 function checkTwoNode(
@@ -186,23 +185,23 @@ function checkTwoNode(
   },
   report: Report,
 ): void {
-  const place = placeOfAttribute(section, "two_node");
+  const location = attributeLocation(section, "two_node");
   const { nodes, written, expected } = found;
   if (written.length !== 2) {
     const lines = written.map((node) => node.element.line).join(", ");
     const where = written.length === 0 ? "" : ` (lines ${lines})`;
     const problem = `two_node needs exactly 2 clusternodes, found ${written.length}${where}`;
-    report.error(place, { type: "conflict", problem });
+    report.error(location, { type: "conflict", problem });
   }
   for (const node of nodes.filter(({ votes }) => votes !== 1)) {
     const problem = `two_node needs 1 vote each; ${node.name} has ${node.votes}`;
     const allowed = `remove votes at line ${node.section.element.line}`;
-    report.error(place, { type: "conflict", problem, allowed });
+    report.error(location, { type: "conflict", problem, allowed });
   }
   if (expected !== null && expected !== 1) {
     const problem = `expected_votes is ${expected}`;
     const allowed = "with two_node it must be 1 or absent";
-    report.error(placeOfAttribute(section, "expected_votes"), {
+    report.error(attributeLocation(section, "expected_votes"), {
       type: "conflict",
       problem,
       allowed,
@@ -217,14 +216,14 @@ function checkExpected(
 ): void {
   const { sum, expected } = votes;
   if (sum === 0) return;
-  const place = placeOfAttribute(section, "expected_votes");
+  const location = attributeLocation(section, "expected_votes");
   const quorum = Math.floor((expected + 2) / 2);
   const allowed = `leave it out (= ${sum})`;
   if (quorum > sum) {
     const problem = `quorum would be ${quorum}, all nodes together have ${sum}: never quorate`;
-    report.error(place, { type: "conflict", problem, allowed });
+    report.error(location, { type: "conflict", problem, allowed });
   } else if (2 * quorum <= sum) {
     const problem = `quorum would be ${quorum} of ${sum}: two groups could be quorate at once`;
-    report.error(place, { type: "unsafe", problem, allowed });
+    report.error(location, { type: "unsafe", problem, allowed });
   }
 }

@@ -1,17 +1,17 @@
 /**
- * Walks the file along the schema and complains about names: unknown, repeated, ignored, refused.
- * Does not look at values, except for line breaks in them.
- * Source: cluster.conf(5); deviation: the original ignores every name it does not know.
+ * Checks the names in the file against the schema and complains about unknown, repeated, ignored
+ * and refused ones. Of values it only checks that they contain no line breaks.
+ * Source: cluster.conf(5); deviation: cman and rgmanager ignore every name that they do not know.
  * Tested in: test/config/complaints.test.ts
  */
 import { assertNever } from "../../model/outcome.ts";
-import type { Report, SourcePlace } from "../text/complaint.ts";
+import type { Report, SourceLocation } from "../text/complaint.ts";
 import { nearestName } from "../text/nearest-name.ts";
-import { childSections, placeOf, placeOfAttribute, type Section } from "../text/section.ts";
+import { attributeLocation, childSections, locationOf, type Section } from "../text/section.ts";
 import { nameList, quotedUnlessSecret } from "../text/value-text.ts";
 import type { AttributeRules, ElementRule } from "./schema.ts";
 
-/** Complains about everything at and below `section` that `rule` does not let pass. */
+/** Complains about everything in `section`, and below it, that `rule` does not allow. */
 export function checkSchema(section: Section, rule: ElementRule, report: Report): void {
   checkAttributes(section, rule, report);
   const firstLines = new Map<string, number>();
@@ -27,7 +27,7 @@ export function checkSchema(section: Section, rule: ElementRule, report: Report)
     const once = known.type === "once" || (known.type === "opaque" && known.once);
     if (once && first !== undefined) {
       const problem = `<${name}> may stand here once only, first at line ${first}`;
-      report.error(placeOf(child), { type: "duplicate", problem });
+      report.error(locationOf(child), { type: "duplicate", problem });
       continue;
     }
     switch (known.type) {
@@ -40,11 +40,11 @@ export function checkSchema(section: Section, rule: ElementRule, report: Report)
         break;
       case "ignored": {
         const problem = `<${name}> is ignored`;
-        report.warning(placeOf(child), { type: "ignored", problem, allowed: known.reason });
+        report.warning(locationOf(child), { type: "ignored", problem, allowed: known.reason });
         break;
       }
       case "refused":
-        report.error(placeOf(child), { type: "not-supported", problem: known.reason });
+        report.error(locationOf(child), { type: "not-supported", problem: known.reason });
         break;
       default:
         assertNever(known);
@@ -52,11 +52,11 @@ export function checkSchema(section: Section, rule: ElementRule, report: Report)
   }
 }
 
-/** No value may contain a line break or another control character: agents read lines. */
+/** Complains about control characters, such as line breaks, in values: agents read lines. */
 export function checkCharacters(section: Section, report: Report): void {
   for (const { name, value } of section.element.attributes) {
     if (hasControlCharacter(value)) {
-      report.error(placeOfAttribute(section, name), {
+      report.error(attributeLocation(section, name), {
         type: "bad-value",
         problem: `${quotedUnlessSecret(name, value)} contains a line break or control character`,
         allowed: "one line of text",
@@ -66,10 +66,10 @@ export function checkCharacters(section: Section, report: Report): void {
   for (const child of childSections(section)) checkCharacters(child, report);
 }
 
-/** The finding for a name that is not known where it stands, with the nearest known name. */
+/** The finding for an unknown name, with the nearest name that may be there. */
 export function complainUnknown(
   report: Report,
-  subject: { readonly place: SourcePlace; readonly severity: "error" | "warning" },
+  subject: { readonly location: SourceLocation; readonly severity: "error" | "warning" },
   name: { readonly kind: "attribute" | "element"; readonly of: string; readonly known: Names },
 ): void {
   const { kind, known } = name;
@@ -81,8 +81,8 @@ export function complainUnknown(
     problem: `unknown ${kind} ${shown}${ignored}`,
     allowed: guess === null ? knownNames(kind, known) : `did you mean "${guess}"?`,
   } as const;
-  if (subject.severity === "error") report.error(subject.place, finding);
-  else report.warning(subject.place, finding);
+  if (subject.severity === "error") report.error(subject.location, finding);
+  else report.warning(subject.location, finding);
 }
 
 type Names = readonly string[];
@@ -94,7 +94,7 @@ function knownNames(kind: "attribute" | "element", known: Names): string {
 function unknownElement(child: Section, rule: ElementRule, report: Report): void {
   complainUnknown(
     report,
-    { place: placeOf(child), severity: rule.unknownElement },
+    { location: locationOf(child), severity: rule.unknownElement },
     { kind: "element", of: child.element.name, known: Object.keys(rule.children) },
   );
 }
@@ -103,18 +103,18 @@ function checkAttributes(section: Section, rule: ElementRule, report: Report): v
   const { attributes } = rule;
   if (attributes === null) return;
   for (const { name } of section.element.attributes) {
-    const place = placeOfAttribute(section, name);
+    const location = attributeLocation(section, name);
     if (attributes.used?.includes(name) || attributes.silent?.includes(name)) continue;
     const ignored = reasonFor(attributes.ignored, name);
     const refused = reasonFor(attributes.refused, name);
     if (ignored !== null) {
-      report.warning(place, { type: "ignored", problem: "is ignored", allowed: ignored });
+      report.warning(location, { type: "ignored", problem: "is ignored", allowed: ignored });
     } else if (refused !== null) {
-      report.error(place, { type: "not-supported", problem: "not allowed", allowed: refused });
+      report.error(location, { type: "not-supported", problem: "not allowed", allowed: refused });
     } else {
       const severity = rule.unknownAttribute;
       const known = writableNames(attributes);
-      complainUnknown(report, { place, severity }, { kind: "attribute", of: name, known });
+      complainUnknown(report, { location, severity }, { kind: "attribute", of: name, known });
     }
   }
 }

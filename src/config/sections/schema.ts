@@ -1,7 +1,7 @@
 /**
- * Which elements and attributes the file may have and what becomes of each: used, silently
- * ignored, ignored with a warning, or refused.
- * Does not know values; does not know what stands inside services and resources.
+ * Which elements and attributes the file may have, and how each is treated: used, silently ignored,
+ * ignored with a warning, or refused.
+ * The contents of services and resources are not in this schema.
  * Source: cluster.conf(5), cman(5), fenced(8), the cluster schema of the RHEL 6 High Availability
  * Add-On.
  * Tested in: test/config/complaints.test.ts
@@ -16,10 +16,10 @@ export type AttributeRules = {
 };
 
 export type ElementRule = {
-  /** Verdict on names that are not listed: an error where a typing error would change safety. */
+  /** How unlisted names are treated: as errors where a typing error would endanger safety. */
   readonly unknownAttribute: "error" | "warning";
   readonly unknownElement: "error" | "warning";
-  /** Null: any attribute may stand here (parameters of agents). */
+  /** Null: any attribute is allowed (parameters of agents). */
   readonly attributes: AttributeRules | null;
   readonly children: Readonly<Record<string, ChildElementRule>>;
 };
@@ -190,7 +190,7 @@ const failoverdomain: ElementRule = {
 
 const rm: ElementRule = {
   unknownAttribute: "warning",
-  // A misspelt <service> would silently not run.
+  // With a warning only, a misspelt <service> would not run.
   unknownElement: "error",
   attributes: {
     used: [
@@ -241,7 +241,7 @@ export const clusterRule: ElementRule = {
       type: "once",
       rule: {
         unknownAttribute: "warning",
-        // A misspelt <clusternode> would change the quorum.
+        // With a warning only, a misspelt <clusternode> would change the quorum.
         unknownElement: "error",
         attributes: {},
         children: { clusternode: { type: "repeated", rule: clusternode } },
@@ -270,7 +270,7 @@ export const clusterRule: ElementRule = {
     clvmd: { type: "silent" },
     uidgid: {
       type: "repeated",
-      // A misspelt name must not look like an account that was let in.
+      // With a warning only, an operator might believe that a misspelt account has access.
       rule: { ...strict, attributes: { used: ["uid", "gid"] }, children: noChildren },
     },
     fence_xvmd: { type: "ignored", reason: "fence_xvmd is configured by its own file" },

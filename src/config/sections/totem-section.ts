@@ -1,6 +1,5 @@
 /**
- * `<totem>` and the network part of `<cman>`: transport, addresses, key and timers of the ring.
- * Does not know what the ring carries.
+ * `<totem>` and the network options of `<cman>`: transport, addresses, key and timers of the ring.
  * Source: corosync totemconfig.c and corosync.conf(5) for formulas and minima; cman(5) for names.
  * Deviation: a token of 1000 ms instead of cman's 10000, and 1.2 x token for consensus.
  * Tested in: test/config/timers.test.ts
@@ -16,7 +15,7 @@ import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
 import { flags, integers } from "../text/defaults.ts";
-import { onlySection, placeOfAttribute, type Section, SectionReader } from "../text/section.ts";
+import { attributeLocation, onlySection, type Section, SectionReader } from "../text/section.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "./cluster-id.ts";
 import type { NodeEntry } from "./nodes-section.ts";
 
@@ -54,14 +53,14 @@ function readTransport(cman: SectionReader, report: Report): TotemConf["transpor
   const transport = cman.text("transport");
   const broadcast = cman.flag("broadcast", flags.cman.broadcast);
   const allowed = "udp (multicast), udpu (unicast)";
-  const place = placeOfAttribute(cman.section, "transport");
+  const location = attributeLocation(cman.section, "transport");
   if (broadcast) {
     const exclusive = transport !== null && transport !== "udpb";
     const problem = exclusive
       ? `broadcast and transport ${quoted(transport)} are mutually exclusive`
       : "broadcast is not supported by clusterd";
     const type = exclusive ? "conflict" : "not-supported";
-    report.error(placeOfAttribute(cman.section, "broadcast"), { type, problem, allowed });
+    report.error(attributeLocation(cman.section, "broadcast"), { type, problem, allowed });
   }
   switch (transport) {
     case null:
@@ -72,11 +71,11 @@ function readTransport(cman: SectionReader, report: Report): TotemConf["transpor
     case "udpb":
     case "rdma": {
       const problem = `transport "${transport}" is not supported by clusterd`;
-      report.error(place, { type: "not-supported", problem, allowed });
+      report.error(location, { type: "not-supported", problem, allowed });
       return "udp";
     }
     default:
-      report.error(place, {
+      report.error(location, {
         type: "bad-value",
         problem: `${quoted(transport)} is not a transport`,
         allowed,
@@ -95,23 +94,23 @@ function readAddress(
   const text = multicast.text("addr");
   if (text === null) return suggested;
   const literal = parseAddress(text);
-  const place = placeOfAttribute(multicast.section, "addr");
+  const location = attributeLocation(multicast.section, "addr");
   const allowed = `for example ${suggested}`;
   if (literal === null || !isMulticast(literal)) {
     const problem = `${quoted(text)} is not a multicast address`;
-    report.error(place, { type: "bad-value", problem, allowed });
+    report.error(location, { type: "bad-value", problem, allowed });
   } else if (text.startsWith("224.0.0.")) {
     const problem = `${quoted(text)} is in the local-control block`;
-    report.error(place, { type: "bad-value", problem, allowed });
+    report.error(location, { type: "bad-value", problem, allowed });
   } else if (nodeFamily !== null && nodeFamily !== literal.family) {
     const [own, nodes] = [familyWords[literal.family], familyWords[nodeFamily]];
     const problem = `${quoted(text)} is ${own}, but the nodes are ${nodes}`;
-    report.error(place, { type: "conflict", problem, allowed });
+    report.error(location, { type: "conflict", problem, allowed });
   }
   return text;
 }
 
-/** The family of the first node that is named by its address; null when all are host names. */
+/** The family of the first node whose name is an address; null when all are host names. */
 function literalFamily(nodes: readonly NodeEntry[]): AddressFamily | null {
   for (const { name } of nodes) {
     const literal = parseAddress(name);
@@ -125,7 +124,7 @@ function readSecauth(totem: SectionReader, report: Report): boolean {
   if (!secauth) {
     const problem = "cluster traffic is not authenticated";
     const allowed = "remove secauth unless no one else can reach the network";
-    report.warning(placeOfAttribute(totem.section, "secauth"), {
+    report.warning(attributeLocation(totem.section, "secauth"), {
       type: "unsafe",
       problem,
       allowed,
@@ -139,8 +138,8 @@ function readKeyFile(cman: SectionReader, totem: SectionReader, report: Report):
   const path = reader.text("keyfile");
   if (path !== null && !path.startsWith("/")) {
     const problem = `${quoted(path)} is not an absolute path`;
-    const place = placeOfAttribute(reader.section, "keyfile");
-    report.error(place, { type: "bad-value", problem, allowed: "a path that starts with /" });
+    const location = attributeLocation(reader.section, "keyfile");
+    report.error(location, { type: "bad-value", problem, allowed: "a path that starts with /" });
   }
   return path;
 }
@@ -202,7 +201,7 @@ function checkTimers(
 ): void {
   const { tokenMs, tokenRetransmitMs, joinMs, nodes } = timers;
   const conflict = (name: string, problem: string, allowed: string): void =>
-    report.error(placeOfAttribute(section, name), { type: "conflict", problem, allowed });
+    report.error(attributeLocation(section, name), { type: "conflict", problem, allowed });
   const consensusMin = nodes > 2 ? Math.ceil((tokenMs * 6) / 5) : joinMs;
   if (timers.consensusMs < consensusMin) {
     const cause = nodes > 2 ? "1.2 x token" : "join";
@@ -226,7 +225,7 @@ function checkTimers(
   }
 }
 
-/** What one visit may send. */
+/** The most bytes that a node should send at one visit of the token. */
 const visitBytesMax = 256_000;
 
 type FlowControl = Pick<
@@ -250,17 +249,21 @@ function readFlowControl(totem: SectionReader, report: Report): FlowControl {
   };
   const { windowFrames, maxFramesPerVisit, netmtuBytes } = flow;
   const chosen = totem.has("window_size") || totem.has("max_messages");
-  // A calm ring sends twice as much.
+  // While the network loses nothing, a visit may send twice as much.
   const widens = !chosen && 2 * netmtuBytes * maxFramesPerVisit <= visitBytesMax;
   if (maxFramesPerVisit > windowFrames) {
     const problem = `max_messages ${maxFramesPerVisit} exceeds window_size ${windowFrames}`;
-    const place = placeOfAttribute(totem.section, "max_messages");
-    report.error(place, { type: "conflict", problem, allowed: `at most ${windowFrames}` });
+    const location = attributeLocation(totem.section, "max_messages");
+    report.error(location, { type: "conflict", problem, allowed: `at most ${windowFrames}` });
   }
   if (netmtuBytes * maxFramesPerVisit > visitBytesMax) {
     const problem = `netmtu x max_messages is ${netmtuBytes * maxFramesPerVisit} bytes`;
     const allowed = `more than ${visitBytesMax} overflows usual receive buffers`;
-    report.warning(placeOfAttribute(totem.section, "netmtu"), { type: "unsafe", problem, allowed });
+    report.warning(attributeLocation(totem.section, "netmtu"), {
+      type: "unsafe",
+      problem,
+      allowed,
+    });
   }
   return { ...flow, widens };
 }

@@ -1,10 +1,9 @@
 /**
  * `<fence_daemon watchdog_device= watchdog_timeout=>`: the device that resets the machine when its
- * guard cannot end the services.
- * Does not know whether there is such a device; the guard finds out.
+ * guard cannot end the services. Does not check whether the device exists; the guard does.
  * Source: sbd(8), SBD_WATCHDOG_TIMEOUT; clusterd.
  * Tested in: test/config/conf-values.test.ts, test/config/quorum-conf.test.ts
- * TIMING2  W >= kill timeout + feeding period + 1000 ms: killing normally comes before the reset.
+ * TIMING2  W >= kill timeout + feeding period + 1000 ms: a kill that works ends before the reset.
  */
 import { feedEveryMs, type SelfFenceMode, type WatchdogConf } from "../../model/conf.ts";
 import { type Ms, ms } from "../../model/time.ts";
@@ -15,11 +14,11 @@ import {
   watchdogTimeoutSeconds,
   watchdogVerifyMs,
 } from "../text/defaults.ts";
-import { placeOfAttribute, type SectionReader } from "../text/section.ts";
+import { attributeLocation, type SectionReader } from "../text/section.ts";
 
 const names = ["watchdog_device", "watchdog_timeout"] as const;
 
-/** Null: in this mode no device is used. */
+/** Null: this mode of self-fencing uses no device. */
 export function readWatchdog(
   reader: SectionReader,
   kill: { readonly selfFence: SelfFenceMode; readonly killTimeoutMs: Ms },
@@ -29,7 +28,7 @@ export function readWatchdog(
   if (selfFence === "software" || selfFence === "no") {
     for (const name of names.filter((one) => reader.has(one))) {
       const problem = `has no effect: self_fence is "${selfFence}"`;
-      report.warning(placeOfAttribute(reader.section, name), { type: "ignored", problem });
+      report.warning(attributeLocation(reader.section, name), { type: "ignored", problem });
     }
     return null;
   }
@@ -39,10 +38,10 @@ export function readWatchdog(
 function readDevice(reader: SectionReader, report: Report): string {
   const device = reader.text("watchdog_device") ?? watchdogDeviceDefault;
   if (device.startsWith("/")) return device;
-  const place = placeOfAttribute(reader.section, "watchdog_device");
-  report.error(place, {
+  const location = attributeLocation(reader.section, "watchdog_device");
+  report.error(location, {
     type: "bad-value",
-    problem: `"${device}" is no absolute path`,
+    problem: `"${device}" is not an absolute path`,
     allowed: `for example ${watchdogDeviceDefault}`,
   });
   return watchdogDeviceDefault;
@@ -58,7 +57,7 @@ function readTimeout(
   const timeoutMs = reader.duration("watchdog_timeout", integers.fence_daemon.watchdog_timeout);
   if (timeoutMs === null) return fallback;
   if (timeoutMs >= leastSeconds * 1000) return timeoutMs;
-  report.error(placeOfAttribute(reader.section, "watchdog_timeout"), {
+  report.error(attributeLocation(reader.section, "watchdog_timeout"), {
     type: "unsafe",
     problem:
       `the machine would be reset ${timeoutMs / 1000} s after the last feeding, before a kill of ` +
@@ -68,7 +67,7 @@ function readTimeout(
   return fallback;
 }
 
-/** TIMING2, in the whole seconds that devices know. */
+/** The least timeout by TIMING2, in whole seconds as devices count. */
 function leastTimeoutSeconds(killTimeoutMs: Ms): number {
   let seconds = 1;
   const short = (timeoutMs: Ms) =>

@@ -1,13 +1,13 @@
 /**
  * Complaints about a configuration and their one-line form.
- * Knows neither the elements of the file nor where the file comes from.
+ * Independent of the elements of the file.
  * Form: `FILE:LINE: error|warning: PATH: PROBLEM; ALLOWED`, sorted by line, then a count.
  * Tested in: test/config/complaints.test.ts
  */
 
 export type Severity = "error" | "warning";
 
-/** What kind of thing is wrong; programs compare this, people read the text. */
+/** The kind of problem, for programs; people read the text. */
 export type ComplaintType =
   | "unreadable"
   | "not-well-formed"
@@ -25,18 +25,18 @@ export type ComplaintType =
   | "not-supported"
   | "ignored"
   | "host"
-  /** An agent is missing or broken on this node: its resources cannot run here, all else can. */
+  /** An agent is missing or broken on this node: only its resources cannot run here. */
   | "agent"
   | "too-many";
 
-/** A position in the file: the element path in the manner of XPath and a one-based line. */
-export type SourcePlace = { readonly path: string; readonly line: number };
+/** A location in the file: the path of the element, as in XPath, and the one-based line. */
+export type SourceLocation = { readonly path: string; readonly line: number };
 
 /** The part of a complaint that does not depend on where it is found. */
 export type Finding = {
   readonly type: ComplaintType;
   readonly problem: string;
-  /** What would be right, or what to do; absent when the problem says it all. */
+  /** What would be right, or what to do; absent when the problem needs no addition. */
   readonly allowed?: string;
 };
 
@@ -49,7 +49,7 @@ export type Complaint = Finding & {
   readonly path: string;
 };
 
-/** More complaints than this help nobody; a last one says that there were more. */
+/** The most complaints that are kept; a last one says how many more there were. */
 export const complaintsMax = 500;
 
 /** One line without line end. */
@@ -87,12 +87,12 @@ export function hasErrors(complaints: readonly Complaint[]): boolean {
   return complaints.some((complaint) => complaint.severity === "error");
 }
 
-/** Errors with which the daemon does not start; without an agent it can do everything else. */
-export function refuses(complaints: readonly Complaint[]): boolean {
+/** Whether the daemon must not start; a missing agent alone does not prevent that. */
+export function preventsStart(complaints: readonly Complaint[]): boolean {
   return complaints.some((one) => one.severity === "error" && one.type !== "agent");
 }
 
-/** Collects complaints while a file is read; the only thing in `config/` that changes. */
+/** Collects complaints while a file is read. */
 export class Report {
   readonly file: string;
   readonly #complaints: Complaint[] = [];
@@ -103,13 +103,13 @@ export class Report {
     this.file = file;
   }
 
-  error(place: SourcePlace, finding: Finding): void {
+  error(location: SourceLocation, finding: Finding): void {
     if (finding.type !== "agent") this.#errors += 1;
-    this.#add("error", place, finding);
+    this.#add("error", location, finding);
   }
 
-  warning(place: SourcePlace, finding: Finding): void {
-    this.#add("warning", place, finding);
+  warning(location: SourceLocation, finding: Finding): void {
+    this.#add("warning", location, finding);
   }
 
   get failed(): boolean {
@@ -126,11 +126,11 @@ export class Report {
     return [...found, { type: "too-many", severity, file: this.file, line, path: "", problem }];
   }
 
-  #add(severity: Severity, place: SourcePlace, finding: Finding): void {
+  #add(severity: Severity, location: SourceLocation, finding: Finding): void {
     if (this.#complaints.length >= complaintsMax) {
       this.#omitted += 1;
       return;
     }
-    this.#complaints.push({ ...finding, severity, file: this.file, ...place });
+    this.#complaints.push({ ...finding, severity, file: this.file, ...location });
   }
 }

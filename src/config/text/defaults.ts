@@ -1,7 +1,7 @@
 /**
- * One table of the numbers, switches and limits of the configuration: default, range, unit, source.
- * Does not know how the file is read. Options whose default depends on others have null here; the
- * section that reads them computes it.
+ * Tables of the numbers, switches and limits of the configuration: default, range, unit and source.
+ * An option whose default depends on other options has null here; the section that reads it
+ * computes the default.
  * Tested in: test/config/conf-values.test.ts, test/config/timers.test.ts
  */
 
@@ -17,7 +17,7 @@ export type IntegerOption = {
 
 export type FlagOption = { readonly default: boolean; readonly source: string };
 
-/** 24 days: a longer timer does not fit into the 31 bits that timers have. */
+/** 23 days: the 31 bits of a timer in ms do not hold more than 24. */
 export const durationSecondsMax = 2_000_000;
 
 const timerMsMin = 30;
@@ -38,7 +38,7 @@ export const integers = {
     expected_votes: { default: null, min: 1, max: 16_320, unit: "votes", source: "cman(5)" },
     port: { default: null, min: 1, max: 65_535, unit: "port", source: "cman(5)" },
     cluster_id: { default: null, min: 1, max: 65_535, unit: "id", source: "cman(5)" },
-    /** A longer window keeps more votes expected; one below the safe wait is refused. */
+    /** The longer the window, the later fewer votes are expected; below the safe wait: refused. */
     last_man_standing_window: {
       default: null,
       min: 1,
@@ -81,11 +81,15 @@ export const integers = {
     post_fail_delay: seconds({ default: 0, min: 0, source: "fenced(8)" }),
     override_time: seconds({ default: 3, min: 1, source: "fenced(8)" }),
     agent_timeout: { default: 60, min: 1, max: 3600, unit: "s", source: "clusterd" },
-    /** A longer lease keeps services of a lost node waiting; a shorter one is refused (TIMING1). */
+    /**
+     * The longer, the later a lost node's services start elsewhere; too short: refused (TIMING1).
+     */
     lease: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
     kill_timeout: { default: 2000, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
     safe_wait: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
-    /** The longer, the later others may take over; too short, a slow kill is a reset (TIMING2). */
+    /**
+     * The longer, the later services start elsewhere; too short: a slow kill is a reset (TIMING2).
+     */
     watchdog_timeout: { default: null, min: 1, max: 600, unit: "s", source: "clusterd" },
   },
   rm: {
@@ -130,7 +134,7 @@ export const flags = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, FlagOption>>>>;
 
-/** Written when to_logfile is asked for without a path. */
+/** The log file if to_logfile is set without a path. */
 export const logFileDefault = "/var/log/cluster/clusterd.log";
 
 /** Clock rate error (in percent) and margin of the self-fencing lease. */
@@ -145,18 +149,18 @@ export const watchdogDeviceDefault = "/dev/watchdog";
 /** Time for looking whether the kill has worked, before the reset (TIMING2). */
 export const watchdogVerifyMs = 1000;
 
-/** Long enough for what kept a service from starting to be over, short enough for a human. */
+/** Long enough for the cause of a failed start to pass, short enough for a waiting operator. */
 export const retryDelaySecondsDefault = 30;
 
 export const xmlBytesMax = 1_048_576;
 export const xmlDepthMax = 32;
-/** An element with more than this many attributes is a mistake or an attack. */
+/** More attributes in one element are a mistake or an attack. */
 export const xmlAttributesMax = 256;
 export const clusterNameBytesMax = 15;
 export const servicesMax = 1000;
 export const fenceMethodsMax = 8;
 export const fenceDevicesMax = 8;
-/** As many as the key of the cipher has; with fewer, frames would be sealed below its strength. */
+/** The length of the cipher's key; a shorter file would make the seal weaker than the cipher. */
 export const keyFileBytesMin = 32;
 
 function timer<Default extends number | null>(value: Default, source: string) {

@@ -1,13 +1,12 @@
 /**
- * The known name that is nearest to a misspelt one.
- * Knows nothing of configurations.
+ * Finds the known name that is nearest to a misspelt one.
  * Tested in: test/config/timers.test.ts
  */
 
-/** Longer names are no typing errors, and comparing them would cost time. */
+/** Longer names are not compared: they are no typing errors, and it would take long. */
 const comparedCharactersMax = 64;
 
-/** The nearest of `known` within a third of its length, the first of several; null when none. */
+/** The first name in `known` with the least distance, at most a third of its length; or null. */
 export function nearestName(name: string, known: readonly string[]): string | null {
   if (name.length > comparedCharactersMax) return null;
   let best: string | null = null;

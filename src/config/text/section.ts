@@ -1,11 +1,10 @@
 /**
- * An element together with its path, and the readers of attributes that complain where they must.
- * Does not know which elements exist.
+ * An element with its path, and readers of attributes, which complain about wrong values.
  * Tested in: test/config/complaints.test.ts
  */
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
-import type { Report, SourcePlace } from "./complaint.ts";
+import type { Report, SourceLocation } from "./complaint.ts";
 import type { FlagOption, IntegerOption, Unit } from "./defaults.ts";
 import { flagWords, nameList, parseFlag, parseInteger } from "./value-text.ts";
 import type { XmlAttribute, XmlElement } from "./xml.ts";
@@ -33,7 +32,7 @@ export function sectionsNamed(parent: Section, name: string): readonly Section[]
   return childSections(parent).filter((child) => child.element.name === name);
 }
 
-/** The first child of that name; an empty one when there is none, so that defaults apply. */
+/** The first child of that name; if there is none, an empty section, so that defaults apply. */
 export function onlySection(parent: Section, name: string): Section {
   const [first] = sectionsNamed(parent, name);
   if (first !== undefined) return first;
@@ -41,14 +40,16 @@ export function onlySection(parent: Section, name: string): Section {
   return { element, path: `${parent.path}/${name}` };
 }
 
-export function placeOf(section: Section): SourcePlace {
+export function locationOf(section: Section): SourceLocation {
   return { path: section.path, line: section.element.line };
 }
 
-/** The place of an attribute; of the element when the attribute is absent. */
-export function placeOfAttribute(section: Section, name: string): SourcePlace {
+/** The location of the attribute, or of the element when the attribute is absent. */
+export function attributeLocation(section: Section, name: string): SourceLocation {
   const found = findAttribute(section, name);
-  return found === null ? placeOf(section) : { path: `${section.path}/@${name}`, line: found.line };
+  return found === null
+    ? locationOf(section)
+    : { path: `${section.path}/@${name}`, line: found.line };
 }
 
 export function attributeOf(section: Section, name: string): string | null {
@@ -65,11 +66,11 @@ export function requiredText(
   const value = attributeOf(section, name);
   if (value !== null && value !== "") return value;
   const problem = `attribute ${name} is ${value === null ? "missing" : "empty"}`;
-  report.error(placeOfAttribute(section, name), { type: "missing-attribute", problem, allowed });
+  report.error(attributeLocation(section, name), { type: "missing-attribute", problem, allowed });
   return null;
 }
 
-/** Readers of one section; each returns the default after a complaint. */
+/** Reads the attributes of one section; each method returns the default after a complaint. */
 export class SectionReader {
   readonly section: Section;
   readonly #report: Report;
@@ -83,7 +84,7 @@ export class SectionReader {
     return attributeOf(this.section, name);
   }
 
-  /** True when the attribute is written in the file, whatever its value. */
+  /** Whether the attribute is written in the file, with any value. */
   has(name: string): boolean {
     return this.text(name) !== null;
   }
@@ -99,7 +100,7 @@ export class SectionReader {
     if (number === null) return this.#refuse(name, "an integer", allowed) ?? option.default;
     if (number >= option.min && number <= option.max) return number;
     const problem = `${quoted(value)} is out of range`;
-    this.#report.error(placeOfAttribute(this.section, name), {
+    this.#report.error(attributeLocation(this.section, name), {
       type: "bad-value",
       problem,
       allowed,
@@ -136,7 +137,7 @@ export class SectionReader {
 
   #refuse(name: string, kind: string, allowed: string): null {
     const problem = `${quoted(this.text(name) ?? "")} is not ${kind}`;
-    this.#report.error(placeOfAttribute(this.section, name), {
+    this.#report.error(attributeLocation(this.section, name), {
       type: "bad-value",
       problem,
       allowed,

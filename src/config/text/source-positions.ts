@@ -1,12 +1,11 @@
 /**
- * Offsets of a text as lines and columns, and the characters that no XML may have.
- * Knows nothing of elements.
+ * Converts offsets in a text to lines and columns, and finds characters that XML does not allow.
  * Tested in: test/config/damaged-conf.test.ts
  */
 
-export type Position = { readonly line: number; readonly column: number };
+export type TextPosition = { readonly line: number; readonly column: number };
 
-/** Finds lines by bisection; lines end with a line feed, which carriage returns may precede. */
+/** Finds the line of an offset by bisection. Lines end with LF or CR LF. */
 export class LineIndex {
   readonly #starts: readonly number[];
 
@@ -17,7 +16,7 @@ export class LineIndex {
   }
 
   /** One-based line and column. */
-  at(offset: number): Position {
+  at(offset: number): TextPosition {
     let low = 0;
     let high = this.#starts.length - 1;
     while (low < high) {

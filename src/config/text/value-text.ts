@@ -1,6 +1,6 @@
 /**
- * Attribute values as text → numbers, switches, durations, and their quotation in messages.
- * Does not know where a value stands nor what it is for; null always means "not of this kind".
+ * Parses the text of attribute values: numbers, switches and durations; null always means "not of
+ * this kind". Formats values for messages.
  * Tested in: test/config/timers.test.ts
  */
 import { isSecret } from "../../model/secrets.ts";
@@ -53,12 +53,12 @@ export function parseDuration(text: string): Ms | null {
 
 export const durationWords = `seconds, or digits with s m h d w y, at most ${durationSecondsMax} s`;
 
-/** The value of this parameter, unless it is a secret. */
+/** The quoted value of a parameter, unless it is a secret. */
 export function quotedUnlessSecret(parameter: string, value: string): string {
   return isSecret(parameter) ? "its value (a secret)" : quoted(value);
 }
 
-/** Names for a sentence; a long list is cut. */
+/** A list of names for a message; a long list is cut. */
 export function nameList(names: readonly string[]): string {
   const shown = names.slice(0, 20);
   return shown.length < names.length ? `${shown.join(", ")}, …` : shown.join(", ");

@@ -1,6 +1,6 @@
 /**
- * Where the elements, attributes and texts of an XML document stand, or the first fault in it.
- * Does not resolve references and builds no tree: that is left to the parser beside it (xml.ts).
+ * The offsets of the elements, attributes and texts of an XML document, or the first fault in it.
+ * Does not resolve references or build a tree; xml.ts does.
  * Source: Extensible Markup Language 1.0, fifth edition; as strict as libxml2.
  * Deviations: no document type; names have no characters beyond U+FFFF; "]]>" may stand in a text.
  */
@@ -8,11 +8,11 @@ import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { xmlAttributesMax, xmlDepthMax } from "./defaults.ts";
 import type { LineIndex } from "./source-positions.ts";
 
-/** One attribute of a start tag as it stands in the source, references not resolved. */
+/** One attribute of a start tag as written, with references not resolved. */
 export type SourceAttribute = {
   readonly name: string;
   readonly raw: string;
-  /** Of the first character of the name. */
+  /** The offset of the first character of the name. */
   readonly offset: number;
 };
 
@@ -36,14 +36,14 @@ export type XmlScan = {
   readonly texts: readonly SourceText[];
 };
 
-/** What is wrong at which character, and what would be right. */
+/** The offset of a fault, what is wrong there, and what would be right. */
 export type XmlFault = {
   readonly offset: number;
   readonly what: string;
   readonly expected?: string;
 };
 
-/** `text` has no character that XML does not allow; `lines` is its index. */
+/** `text` must contain only characters that XML allows; `lines` is its index. */
 export function scanXml(text: string, lines: LineIndex): Result<XmlScan, XmlFault> {
   const scanner = new Scanner(text, lines);
   const fault = scanner.run();
@@ -195,7 +195,7 @@ class Scanner {
     return null;
   }
 
-  /** Up to the end of the tag, which is ">" or "/>". */
+  /** Scans attributes up to the end of the tag, which is ">" or "/>". */
   #attributes(found: SourceAttribute[]): XmlFault | null {
     const seen = new Map<string, number>();
     for (;;) {
@@ -259,7 +259,7 @@ class Scanner {
     return null;
   }
 
-  /** The first "&" between two offsets that begins no reference which is known. */
+  /** The first "&" between two offsets that does not begin a known reference. */
   #references(start: number, end: number): XmlFault | null {
     for (let at = this.#text.indexOf("&", start); at >= 0 && at < end; ) {
       const body = /[#\w:.\-\u00B7-\uFFFD]*/y;
@@ -304,7 +304,7 @@ class Scanner {
     return this.#text.startsWith(markup, this.#at);
   }
 
-  /** Empty when there is none. */
+  /** The name at the offset; empty when there is none. */
   #nameAt(offset: number): string {
     this.#name.lastIndex = offset;
     return this.#name.exec(this.#text)?.[0] ?? "";

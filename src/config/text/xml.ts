@@ -1,18 +1,18 @@
 /**
- * Text → elements in document order with one-based lines, or the first reason why not.
- * Does not know any element of the cluster configuration.
- * Source: Extensible Markup Language 1.0; xml2js for the tree and the values, xml-scan.ts for what
- * stands where and for what libxml2 refuses and xml2js does not.
+ * Parses a text into elements in document order with one-based lines, or returns its first fault.
+ * Independent of the elements of the cluster configuration.
+ * Source: Extensible Markup Language 1.0. xml2js yields the tree and the values; xml-scan.ts yields
+ * the positions, and refuses what libxml2 refuses and xml2js does not.
  * Deviations from a full parser: no document type, no entities but the predefined and numeric
  * ones, limits on size and depth.
- * XML1  Both find the same elements with the same attributes in the same order. A text of which
- *     they differ is refused: what one of them makes of it may not be what its author meant.
+ * XML1  Both must find the same elements with the same attributes in the same order. If they
+ *     differ, the text is refused, since one of them misunderstands it.
  * Tested in: test/config/damaged-conf.test.ts
  */
 import { Parser } from "xml2js";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { xmlBytesMax } from "./defaults.ts";
-import { forbiddenCharacter, LineIndex, type Position } from "./source-positions.ts";
+import { forbiddenCharacter, LineIndex, type TextPosition } from "./source-positions.ts";
 import { type SourceAttribute, type SourceElement, scanXml, type XmlScan } from "./xml-scan.ts";
 
 export type XmlAttribute = {
@@ -38,7 +38,7 @@ export type XmlProblem = {
 /** The root element, and a warning for each stretch of text between elements. */
 export type XmlDocument = { readonly root: XmlElement; readonly warnings: readonly XmlProblem[] };
 
-/** What a text was parsed into; carried to whoever reads it, so that nobody parses it again. */
+/** A parsed text; it is passed on, so that no text is parsed twice. */
 export type ParsedXml = Result<XmlDocument, XmlProblem>;
 
 export function parseXml(source: string): ParsedXml {
@@ -67,7 +67,7 @@ type Fault = { readonly what: string; readonly expected?: string };
 
 const noElement: Fault = { what: "no element" };
 
-function notWellFormed(position: Position, { what, expected }: Fault): XmlProblem {
+function notWellFormed(position: TextPosition, { what, expected }: Fault): XmlProblem {
   const { line, column } = position;
   const problem = `not well-formed at ${line}:${column}: ${what}`;
   return {
@@ -92,7 +92,7 @@ function unfitText(text: string, lines: LineIndex): XmlProblem | null {
   return notWellFormed(lines.at(forbidden), { what: `control character U+${code}` });
 }
 
-/** The root as xml2js has it; else what it says, and how many elements it had opened before. */
+/** The root as xml2js returns it, or its error and the number of elements it had opened. */
 function parseTree(text: string): Result<unknown, Fault & { readonly opened: number }> {
   let opened = 0;
   let what: string | null = null;
@@ -102,7 +102,7 @@ function parseTree(text: string): Result<unknown, Fault & { readonly opened: num
     preserveChildrenOrder: true,
     explicitCharkey: true,
     explicitRoot: false,
-    // The usual "_" may also be the name of an element; this may not.
+    // The default "_" could also be the name of an element; "#text" could not.
     charkey: "#text",
     async: false,
     tagNameProcessors: [
@@ -118,14 +118,14 @@ function parseTree(text: string): Result<unknown, Fault & { readonly opened: num
       else what ??= error.message;
     });
   } catch (cause) {
-    // What it throws beside the errors that it reports is a fault of the text as well.
+    // An exception is a fault of the text, too.
     what ??= cause instanceof Error ? cause.message : "unknown fault";
   }
   if (what === null) return accept(root);
   return refuse({ what: what.split("\n", 1)[0] ?? "", opened });
 }
 
-/** Joins the tree of xml2js with the places of the scan (XML1). */
+/** Combines the tree of xml2js with the offsets of the scan (XML1). */
 class Assembly {
   readonly #elements: readonly SourceElement[];
   readonly #lines: LineIndex;
@@ -136,13 +136,13 @@ class Assembly {
     this.#lines = lines;
   }
 
-  /** Null when the two differ. */
+  /** Null when the tree and the scan differ. */
   document(node: unknown): XmlElement | null {
     const root = this.#element(node);
     return this.#next === this.#elements.length ? root : null;
   }
 
-  /** Of the last element that was looked at. */
+  /** The offset of the last element that was looked at. */
   get strangeOffset(): number {
     return this.#elements[Math.max(0, this.#next - 1)]?.offset ?? 0;
   }
@@ -170,14 +170,14 @@ class Assembly {
     return { name: source.name, line, attributes, children };
   }
 
-  /** An attribute called __proto__ is the one that xml2js loses: it is read from the source. */
+  /** xml2js loses an attribute called __proto__, so its value is read from the source. */
   #attribute(
     { name, raw, offset }: SourceAttribute,
     values: Readonly<Record<string, unknown>>,
   ): XmlAttribute | null {
     const value = Object.hasOwn(values, name) ? values[name] : name === "__proto__" ? raw : null;
     if (typeof value !== "string") return null;
-    // XML normalises line ends and tabs to blanks unless they are written as references.
+    // XML replaces line ends and tabs by blanks unless they are written as references.
     const normal = /[\t\r\n]/.test(raw) ? value.replace(/[\t\r\n]/g, " ") : value;
     return { name, value: normal, line: this.#lines.at(offset).line };
   }

@@ -58,7 +58,9 @@ export class CleanUp {
     { how, nothingLeft }: { readonly how: CleanUpKind; readonly nothingLeft: boolean },
     all: readonly ServiceSlot[],
   ): readonly ServiceSlot[] {
-    this.#off = new Set(nothingLeft ? all.filter(({ worker }) => !holdsMore(worker.conf)) : []);
+    this.#off = new Set(
+      nothingLeft ? all.filter(({ worker }) => !holdsAfterKill(worker.conf)) : [],
+    );
     const spares = how === "stand-down" && !this.dirty;
     for (const slot of all) slot.kept = spares && goesOn(slot);
     const touched = spares ? all.filter(isHere) : all;
@@ -95,6 +97,6 @@ function isHere({ mayRun, job }: ServiceSlot): boolean {
   return mayRun || job !== null;
 }
 
-function holdsMore({ tree }: ServiceConf): boolean {
+function holdsAfterKill({ tree }: ServiceConf): boolean {
   return startOrder(tree).some(outlivesProcesses);
 }
