@@ -1,6 +1,6 @@
 /**
- * What resource agents ask of the operating system, and what comes back. An order holds everything:
- * whoever performs it chooses nothing, retries nothing and adds nothing.
+ * Orders of resource agents to the operating system, and the reports on them. An order is complete:
+ * the code that performs it makes no choices, retries nothing and adds nothing.
  * Tested in: test/vip/ip-agent.test.ts
  */
 import type { ServiceName } from "./ids.ts";
@@ -20,26 +20,26 @@ export type AgentOrder =
       readonly argv: readonly [string, ...string[]];
       readonly environment: readonly (readonly [string, string])[];
       readonly timeoutMs: Ms | null;
-      /** It only looks: its end is no news of the service. */
+      /** The process only looks: its end does not cause a check of the service. */
       readonly looks?: true;
     }
   | { readonly type: "list-interfaces" }
-  /** It is remembered, also for a later life, that this node may have put the address up. */
+  /** Record, also for later lives, that this node may have put the address up. */
   | { readonly type: "claim-address"; readonly address: string }
-  /** It was seen to be off; answered at once. */
+  /** Remove that record: the address was seen to be off. Answered at once. */
   | { readonly type: "release-address"; readonly address: string }
   | { readonly type: "add-address"; readonly address: AddressOrder }
   | { readonly type: "remove-address"; readonly address: AddressOrder }
   | { readonly type: "probe-address"; readonly address: AddressOrder }
-  /** Tell the neighbours, now and again a little later; answered at once. */
+  /** Announce the address now and again a little later (gratuitous ARP); answered at once. */
   | { readonly type: "announce"; readonly address: AddressOrder }
-  /** Whether an address of this node answers; done also where that cannot be asked. */
+  /** Ask whether an address of this node answers; `done` also where that cannot be asked. */
   | { readonly type: "ask-address"; readonly address: AddressOrder }
-  /** A program for its effect on the machine; answered at once, whatever becomes of it. */
+  /** Start a program whose result does not matter; answered at once. */
   | { readonly type: "run-aside"; readonly argv: readonly [string, ...string[]] }
   /**
-   * `waitsFor`: what does not come to its end, for the log; `why`: what there was no room for on
-   * this machine.
+   * Wait. For the log: `waitsFor` names what does not end; `why` names the call for which this
+   * machine had no room.
    */
   | {
       readonly type: "pause";
@@ -47,20 +47,20 @@ export type AgentOrder =
       readonly waitsFor?: string;
       readonly why?: string;
     }
-  /** SIGKILL to every process that the service's agents left, however detached. */
+  /** Send SIGKILL to every process that the service's agents left, however detached. */
   | {
       readonly type: "kill-processes";
       readonly service: ServiceName;
-      /** Only those of this resource; see `resourceMark`. */
+      /** Only the processes of this resource; see `resourceMark`. */
       readonly resource?: string;
     }
-  /** Which processes the service has, or whether it has `any`; nothing is done to them. */
+  /** List the processes of the service, or find out whether it has `any`. */
   | {
       readonly type: "list-processes";
       readonly service: ServiceName;
       readonly enough: "any" | "all";
     }
-  /** What a stop has left: waits for its end, then SIGTERM, then SIGKILL. */
+  /** End the processes that a stop has left: wait, then SIGTERM, then SIGKILL. */
   | {
       readonly type: "end-processes";
       readonly service: ServiceName;
@@ -72,11 +72,11 @@ export type AgentOrder =
 
 export type RunOrder = Extract<AgentOrder, { readonly type: "run-process" }>;
 
-/** Of the processes of a service, those that may outlive its stop. */
+/** The processes of a service that may outlive its stop. */
 type SparedProcesses = {
-  /** Units of systemd: it has ended their processes as their owner wants it. */
+  /** Units of systemd, which has already ended their processes as they are configured. */
   readonly units: readonly string[];
-  /** Resources by their OCF_RESOURCE_INSTANCE. */
+  /** Resources, by OCF_RESOURCE_INSTANCE. */
   readonly instances: readonly string[];
 };
 
@@ -89,7 +89,7 @@ export type InterfaceReport = {
     readonly address: string;
     readonly prefix: number;
     readonly family: AddressFamily;
-    /** This clusterd, in this life or in an earlier one, is known to have put it there. */
+    /** clusterd has put the address there, in this life or an earlier one. */
     readonly ours: boolean;
   }[];
 };
@@ -98,7 +98,7 @@ export type AgentReport =
   | { readonly type: "exited"; readonly code: number; readonly output: string }
   | { readonly type: "signalled"; readonly signal: string; readonly output: string }
   | { readonly type: "timed-out"; readonly output: string }
-  /** `absent`: there is no such program. */
+  /** `absent`: the program does not exist. */
   | { readonly type: "not-started"; readonly absent: boolean; readonly cause: string }
   | { readonly type: "interfaces"; readonly interfaces: readonly InterfaceReport[] }
   | { readonly type: "done" }
@@ -106,7 +106,7 @@ export type AgentReport =
   | { readonly type: "failed"; readonly cause: string }
   /** How many processes outlived SIGKILL, and what could not be looked at, in words. */
   | { readonly type: "killed"; readonly survivors: number; readonly unseen: readonly string[] }
-  /** In words: what ran and has ended, what runs, and what could not be looked at. */
+  /** Texts: which processes have ended, which are left, and what could not be looked at. */
   | {
       readonly type: "processes";
       readonly ended: readonly string[];
@@ -114,15 +114,15 @@ export type AgentReport =
       readonly unseen: readonly string[];
     };
 
-/** Exit code in the sense of OCF: 0 good, 5 not installed, anything else bad. */
+/** `code` as in OCF: 0 is success, 5 not installed, anything else a failure. */
 export type AgentVerdict = {
   readonly code: number;
   readonly text: string;
   /** The machine had no room for it: nothing was done. */
   readonly untried?: true;
-  /** A start has failed in a word that says that nothing runs. */
+  /** A start has failed with an exit code that says that nothing runs. */
   readonly declined?: true;
-  /** With what an init script has exited by itself, where that is not the code. */
+  /** The exit status of an init script, if it differs from `code`. */
   readonly exitStatus?: number;
 };
 

@@ -1,6 +1,6 @@
 /**
- * The status checks of the built-in resource types: what their agents' metadata would say.
- * Does not know overrides, nor when a check is due.
+ * The status checks of the built-in resource types, as their agents' metadata would list them.
+ * Overrides and due times are in services/tree/status-checks.ts.
  * Source: resource-agents script.sh, ip.sh (actions).
  * Tested in: test/services/check-schedule.test.ts
  */
@@ -14,7 +14,7 @@ const checks: ReadonlyMap<string, readonly CheckRule[]> = new Map([
     "ip",
     [
       { depth: 0, intervalMs: ms(20_000) },
-      /** The address must answer, too. */
+      /** At this depth the address must answer, too. */
       { depth: 10, intervalMs: ms(60_000) },
     ],
   ],

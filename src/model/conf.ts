@@ -1,6 +1,6 @@
 /**
- * The cluster configuration as plain, complete, validated values: what `config/` produces and every
- * machine receives. Defaults are already filled in; durations are already milliseconds.
+ * The cluster configuration as plain, complete, validated values. `config/` produces it, and every
+ * machine receives it with defaults filled in and durations in milliseconds.
  * Tested in: test/config/conf-values.test.ts
  */
 import type { NodeId, NodeName, ServiceName } from "./ids.ts";
@@ -41,7 +41,7 @@ export type TotemConf = {
   readonly missCountVisits: number;
   readonly windowFrames: number;
   readonly maxFramesPerVisit: number;
-  /** Neither was given: twice as much of both while the network loses nothing. */
+  /** Both limits double while the network loses nothing, since neither was written. */
   readonly widens: boolean;
   readonly netmtuBytes: number;
   readonly secauth: boolean;
@@ -55,7 +55,7 @@ export type QuorumConf = {
   readonly waitForAll: boolean;
   /** Nodes that may decide a tie, the most preferred first; null: a tie is not decided. */
   readonly tieBreaker: readonly NodeId[] | null;
-  /** How long a loss must last before fewer votes are expected; null: they never are. */
+  /** How long a node must be lost before fewer votes are expected; null: never. */
   readonly lastManStandingMs: Ms | null;
 };
 
@@ -65,7 +65,7 @@ export type NodeConf = {
   readonly votes: number;
   /** In file order; empty when the node has no fence devices. */
   readonly fenceMethods: readonly FenceMethodConf[];
-  /** What the node runs before its services, in file order; empty when nothing cuts it off. */
+  /** The devices that unfence the node before it runs services, in file order; may be empty. */
   readonly unfence: readonly FenceDeviceUse[];
 };
 
@@ -74,18 +74,20 @@ export type FenceMethodConf = {
   readonly devices: readonly FenceDeviceUse[];
 };
 
-/** One device of one method, with everything the agent is told; see quorum-fencing, 5.2. */
+/** One device of one method, with all parameters of its agent. */
 export type FenceDeviceUse = {
   readonly device: string;
   readonly agent: string;
-  /** Fencedevice's parameters overlaid by the device's; no name, no agent; `option` is `action`. */
+  /**
+   * The fencedevice's parameters and the device's, which take precedence; without name and agent.
+   */
   readonly parameters: readonly (readonly [string, string])[];
 };
 
 export type SelfFenceMode = "auto" | "watchdog" | "software" | "no";
 
 export type FencingConf = {
-  /** -1000 or less never occurs: -1 second means "for ever" and is null here. */
+  /** Null: for ever (-1 in the file). */
   readonly postJoinDelayMs: Ms | null;
   readonly postFailDelayMs: Ms | null;
   readonly overrideTimeMs: Ms;
@@ -99,20 +101,20 @@ export type FencingConf = {
   readonly killTimeoutMs: Ms;
   /** D: safe wait, at least (L + K) (1 + 0.01) + 1000 ms; with W for K when all have a watchdog. */
   readonly safeWaitMs: Ms;
-  /** Null: none is used. */
+  /** Null: no watchdog is used. */
   readonly watchdog: WatchdogConf | null;
 };
 
 export type WatchdogConf = {
   /** Absolute path of the device. */
   readonly device: string;
-  /** W: the machine is reset when it was not fed for so long. Whole seconds. */
+  /** W: the device resets the machine if it is not fed for this long. Whole seconds. */
   readonly timeoutMs: Ms;
-  /** D for a node that has armed one: its services end with the reset, if not before. */
+  /** D for a node that has armed its watchdog: its services end with the reset at the latest. */
   readonly safeWaitMs: Ms;
 };
 
-/** P: how often a watchdog is fed. Three feedings may be late before it counts. */
+/** P: the interval at which a watchdog is fed; three feedings may be missed before a reset. */
 export function feedEveryMs(timeoutMs: Ms): Ms {
   return ms(Math.min(timeoutMs / 4, feedEveryMaxMs));
 }
@@ -172,8 +174,8 @@ export type ServiceConf = {
   readonly priority: number;
   readonly retryDelayMs: Ms;
   /**
-   * The only node that may run it, where nothing of it could be held by another node as well; null:
-   * it floats. On loss of quorum a bound service goes on, a floating one is stopped.
+   * The service is bound to this node: no other node may run it or can hold anything of it. Null:
+   * it floats. On loss of quorum a bound service goes on; a floating one is stopped.
    */
   readonly boundTo: NodeId | null;
   /** The service resource itself with its children in document order, references resolved. */
@@ -189,38 +191,38 @@ export type ResourceConf = {
   readonly line: number;
   readonly attributes: readonly (readonly [string, string])[];
   /**
-   * What the file says of it, over clusterd's own defaults, by name: nothing of it depends on the
-   * agents of the node that has read the file.
+   * Its attributes by name: values of the file over clusterd's own defaults. They do not depend on
+   * the agents of the node that has read the file.
    */
   readonly written: readonly (readonly [string, string])[];
   /** Overrides of agent actions: `<action name= depth= interval= timeout=/>`. */
   readonly actions: readonly ActionOverride[];
   readonly children: readonly ResourceConf[];
-  /** Failed checks that do not count; absent: every one counts. */
+  /** Which failed checks are tolerated; absent: none. */
   readonly tolerance?: ToleranceConf;
-  /** The time-outs of actions are limits, not hints. */
+  /** The time-outs of actions are enforced, not only hints. */
   readonly enforceTimeouts?: true;
-  /** When it fails, it is repaired with what is below it, not with the whole service. */
+  /** If it fails, only it and the resources below it are repaired, not the whole service. */
   readonly subtree?: SubtreeConf;
   /** Absent: the agent is built in. */
   readonly agent?: AgentConf;
 };
 
-/** `independent`: restarted in place; `non-critical`: the service can also go on without it. */
+/** `independent`: it is restarted in place; `non-critical`: the service can go on without it. */
 export type SubtreeConf = {
   readonly kind: "independent" | "non-critical";
-  /** Restarts in place; null: an independent one without limit, a non-critical one never. */
+  /** The limit of restarts in place; null: no limit if independent, no restarts if non-critical. */
   readonly restarts: { readonly max: number; readonly expireMs: Ms } | null;
 };
 
 /** The agent of one resource: how it is run, and what its metadata say. */
 export type AgentConf = {
   readonly runs: AgentRun;
-  /** Without the overrides of the configuration. */
+  /** The actions of the metadata, without the overrides of the configuration. */
   readonly actions: readonly AgentActionConf[];
   /** Typed children, in metadata order; empty: all children in document order. */
   readonly children: readonly ChildRule[];
-  /** What it starts does not end with its processes, such as a mounted file system. */
+  /** The agent starts something that does not end with its processes, such as a mount. */
   readonly holds?: true;
 };
 
@@ -243,28 +245,28 @@ export type AgentRun =
 export type AgentActionConf = {
   readonly name: string;
   readonly depth: number;
-  /** Null: never scheduled. */
+  /** Null: the action is not scheduled. */
   readonly intervalMs: Ms | null;
-  /** 0: none. */
+  /** 0: no time-out. */
   readonly timeoutMs: Ms;
 };
 
 /** What an agent's metadata say about children of one type. */
 export type ChildRule = {
   readonly type: string;
-  /** Levels, 1 to 100; 0: after everything that has one. */
+  /** Levels 1 to 100; 0: after all children that have a level. */
   readonly start: number;
   readonly stop: number;
   /** Children of this type are ignored. */
   readonly forbidden?: true;
 };
 
-/** As many failures within the time are tolerated; the next one counts. */
+/** This many failures within `expireMs` are tolerated; the next one counts. */
 export type ToleranceConf = { readonly failures: number; readonly expireMs: Ms };
 
 export type ActionOverride = {
   readonly name: string;
-  /** Null means every depth. */
+  /** Null: every depth. */
   readonly depth: number | null;
   readonly intervalMs: Ms | null;
   readonly timeoutMs: Ms | null;

@@ -1,22 +1,22 @@
 /**
- * What the fence commands may show, as plain data: the fence domain, and how each node is fenced.
- * The daemon produces it, the control socket carries it. Times are seconds since 1970.
+ * The data that the fence commands show: the fence domain, and how each node is fenced.
+ * The daemon produces it and the control socket carries it. Times are seconds since 1970.
  * Tested in: test/cli/fence-commands.test.ts
  */
 
 export type FencingStatus = {
-  /** This node takes part: it is a member of a quorate cluster. */
+  /** This node is in the fence domain: it is a member of a quorate cluster. */
   readonly joined: boolean;
   readonly localNode: number;
-  /** Node id of the member that runs the agents; 0 when there is none. */
+  /** Node id of the member that runs the fence agents; 0 when there is none. */
   readonly master: number;
   readonly waitState: WaitState;
-  /** Node id of a victim whose agents are at work; 0 when there is none. */
+  /** Node id of a victim whose fence agents are running; 0 when there is none. */
   readonly victimNow: number;
   readonly nodes: readonly NodeFencing[];
 };
 
-/** What fencing waits for: a quorum, the exchange of states, an agent or a lease. */
+/** What fencing waits for: quorum, the state exchange, an agent or a lease. */
 type WaitState = "none" | "quorum" | "messages" | "fencing";
 
 export type NodeFencing = {
@@ -24,7 +24,7 @@ export type NodeFencing = {
   readonly name: string;
   readonly member: boolean;
   readonly victim: boolean;
-  /** Of the last fencing: who did it, 0 for nobody; how; and when, 0 for never. */
+  /** The last fencing: the node that did it (0: none), how, and when (0: never). */
   readonly lastMaster: number;
   readonly how: "none" | "agent" | "self" | "override" | "external";
   readonly at: number;
@@ -35,12 +35,12 @@ export type NodeFencing = {
   readonly unfence: readonly DeviceListing[];
 };
 
-/** The devices in the order in which their agents run; one that is used twice is there twice. */
+/** The devices in the order in which their agents run; a device used twice is listed twice. */
 export type MethodListing = { readonly name: string; readonly devices: readonly DeviceListing[] };
 
 export type DeviceListing = {
   readonly device: string;
   readonly agent: string;
-  /** What the agent is told to do; `default` is up to the agent. */
+  /** The action that the agent gets; `default`: the agent's own default. */
   readonly action: string;
 };

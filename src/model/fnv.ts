@@ -12,7 +12,7 @@ export function fnvStep(hash: number, unit: number): number {
   return Math.imul(hash ^ unit, prime) >>> 0;
 }
 
-/** Of the bytes of the text in UTF-8; unsigned. */
+/** The hash of the bytes of a text in UTF-8; unsigned. */
 export function fnvHash(text: string): number {
   return Buffer.from(text).reduce(fnvStep, fnvOffset);
 }

@@ -1,6 +1,6 @@
 /**
- * The names of things: brands and their only parsers.
- * A brand is created here and nowhere else.
+ * The ids of nodes, services, lives, groups and rings: branded types and their only parsers.
+ * No other file creates a value of these types.
  * Tested in: test/control/protocol.test.ts, test/membership/wire.test.ts
  */
 
@@ -10,19 +10,19 @@ declare const serviceNameBrand: unique symbol;
 declare const incarnationBrand: unique symbol;
 declare const groupNameBrand: unique symbol;
 
-/** Positive integer 1 to 4095, unique in the cluster; 0 is "nobody" only on the wire. */
+/** An integer from 1 to 4095, unique in the cluster; on the wire, 0 means no node. */
 export type NodeId = number & { readonly [nodeIdBrand]: true };
 /** The name attribute of a clusternode, as written. */
 export type NodeName = string & { readonly [nodeNameBrand]: true };
 /** `type:name`, for example `service:web`; at most 63 bytes. */
 export type ServiceName = string & { readonly [serviceNameBrand]: true };
-/** One process life of a node: strictly larger at each start of its daemon. */
+/** The number of one life of a node; larger for each later life. */
 export type Incarnation = number & { readonly [incarnationBrand]: true };
 /** Name of a process group: 1 to 128 bytes of UTF-8. */
 export type GroupName = string & { readonly [groupNameBrand]: true };
 
 const nodeIdMax = 4095;
-/** Nodes of a configuration, and so node ids in any list of a frame. */
+/** The most nodes of a cluster, and so the most node ids in a list of a frame. */
 export const nodesMax = 64;
 const groupNameBytesMax = 128;
 
@@ -50,8 +50,8 @@ export function parseGroupName(text: string): GroupName | null {
 }
 
 /**
- * Milliseconds since 1970 until 2248. A node counts up to 1024 lives in each of them, and must not
- * leave exact numbers with that, or nobody understands what it says.
+ * Milliseconds since 1970, until the year 2248. A node numbers up to 1024 lives in each, and the
+ * result must still be an exact number.
  */
 export const incarnationMax = 2 ** 43 - 1;
 
@@ -65,12 +65,14 @@ export function parseIncarnation(value: unknown): Incarnation | null {
 }
 
 /**
- * The highest ring sequence there can be. They begin at microseconds since 1970, so this is the
- * year 2112; a few more, or a bound written ahead of them, are still exact numbers.
+ * The highest ring sequence. Sequences begin at microseconds since 1970, so this is the year 2112;
+ * numbers somewhat above it, such as a bound stored in advance, are still exact.
  */
 export const ringSeqMax = 2 ** 52;
 
-/** One installed configuration of Totem: the representative and a sequence that never repeats. */
+/**
+ * Identifies a regular configuration of Totem: its representative and a sequence used only once.
+ */
 export type RingId = { readonly rep: NodeId; readonly seq: number };
 
 export function sameRing(a: RingId, b: RingId): boolean {

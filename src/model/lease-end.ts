@@ -1,6 +1,6 @@
 /**
- * What whoever watches over a node does when its lease ends: kill everything of the services, or,
- * where nothing is here that another node could run, spare what is.
+ * What the guard does when the lease of its node ends: it kills all services, or it spares them
+ * because no other node could run any of them.
  * Tested in: test/guard/lease-guard.test.ts
  */
 export type LeaseEnd = "kill" | "spare";

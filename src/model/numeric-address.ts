@@ -1,6 +1,6 @@
 /**
  * Numeric addresses of the internet protocol: text → bytes and back, equality and subnets.
- * This is the only parser of addresses, so that what one part of clusterd accepts no other refuses.
+ * This is the only parser of addresses, so that all parts of clusterd accept the same ones.
  * Source: RFC 4291 section 2.2 (forms), RFC 5952 and inet_ntop(3) (the text that is printed).
  * Deviation: a zone (`%eth0`) is refused, since no address of a cluster has one.
  */
@@ -13,10 +13,10 @@ export type NumericAddress = {
   readonly bytes: readonly number[];
 };
 
-/** A family as texts for operators call it. */
+/** The names of the families in messages. */
 export const familyWords: Readonly<Record<AddressFamily, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
 
-/** Null for anything but one complete address without prefix and without zone. */
+/** Null unless the text is one complete address without prefix and zone. */
 export function parseAddress(text: string): NumericAddress | null {
   const bytes = text.includes(":") ? parseIpv6(text) : parseIpv4(text);
   if (bytes === null) return null;
@@ -36,7 +36,7 @@ export function parseAddressWithPrefix(
   return fits ? { ...parsed, address, prefix } : null;
 }
 
-/** An address of 4 or 16 bytes as inet_ntop(3) writes it, and `ip` with it. */
+/** The text of an address of 4 or 16 bytes, as inet_ntop(3) and the command `ip` write it. */
 export function formatAddress(bytes: ArrayLike<number>): string {
   const all = Array.from(bytes);
   if (all.length === 4) return all.join(".");
@@ -54,7 +54,7 @@ export function formatAddress(bytes: ArrayLike<number>): string {
   return `${hex(groups.slice(0, from))}::${hex(groups.slice(from + length))}`;
 }
 
-/** Equal for all spellings of one address, with or without prefix; else the text itself. */
+/** One text for all spellings of an address, with or without prefix; else the text unchanged. */
 export function canonicalAddress(text: string): string {
   const parsed = parseAddressWithPrefix(text);
   return parsed === null ? text : formatAddress(parsed.bytes);
@@ -107,7 +107,7 @@ function parseIpv4(text: string): readonly number[] | null {
 function parseIpv6(text: string): readonly number[] | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  // An embedded IPv4 address ends the whole text, not just the part before "::".
+  // An embedded IPv4 address must end the whole text, not only the part before "::".
   const head = parseGroups(halves[0] ?? "", { mayEmbed: halves.length === 1 });
   const tail = parseGroups(halves[1] ?? "", { mayEmbed: true });
   if (head === null || tail === null) return null;
@@ -141,7 +141,7 @@ function parseGroups(
   return bytes;
 }
 
-/** The first of the longest runs; its length is 0 where there is none. */
+/** The first of the longest runs of zero groups; length 0: there is none. */
 function longestZeros(groups: readonly number[]): {
   readonly from: number;
   readonly length: number;

@@ -1,6 +1,5 @@
 /**
- * The three kinds of outcome: a value, a refusal, or a broken invariant.
- * Knows nothing of the cluster.
+ * The three kinds of outcome of a function: a value, a refusal, or a broken invariant.
  * Tested in: test/node/work-in-parts.test.ts
  */
 
@@ -20,7 +19,7 @@ export function refuse<Problem>(problem: Problem): {
   return { ok: false, problem };
 }
 
-/** Thrown by `invariant`; only the composition root catches it, logs it and ends the process. */
+/** Thrown by `invariant`. Only main.ts catches it, logs it and ends the process. */
 export class BrokenInvariant extends Error {
   override readonly name = "BrokenInvariant";
 }

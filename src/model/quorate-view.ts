@@ -1,6 +1,6 @@
 /**
- * A quorate membership as its members remember it and tell others. A shape, without meaning: what
- * follows from it is decided in `quorum/`.
+ * A quorate membership, as its members remember it and tell other nodes in the state exchange.
+ * Shapes only; `quorum/` has the rules.
  * Tested in: test/quorum/last-quorate.test.ts
  */
 import { count, list, nodeId, record, type Shaped } from "./shape.ts";
@@ -11,27 +11,27 @@ export const quorateView = record({
   /** Sequence of the ring in which it was quorate. */
   ring: count,
   members,
-  /** The lowest figures that any of its members may go by, and the highest. */
+  /** The lowest expected votes and quorum that a member of it may use, and the highest quorum. */
   expected: count,
   quorum: count,
   quorumMost: count,
   /**
-   * Once fewer votes are expected than the file says: of whom a part needs how many to go on. Two
-   * while a change is under way; then both count.
+   * Set once fewer votes are expected than the file says: of these members, a part needs `quorum`
+   * votes to stay quorate. While a change is under way there are two, and both count.
    */
   demands: list(record({ members, quorum: count })),
 });
 export type QuorateView = Shaped<typeof quorateView>;
 export type QuorumDemand = QuorateView["demands"][number];
 
-/** A ring of which a node cannot say what it has received: its life ended during the exchange. */
+/** A ring of which a node has lost what it received, since its life ended during the exchange. */
 export const doubtfulRing = record({ ring: count, members: list(nodeId) });
 export type DoubtfulRing = Shaped<typeof doubtfulRing>;
 
-/** What a process remembers of quorate memberships, from one life to the next. */
+/** What a daemon remembers of quorate memberships from one life of its node to the next. */
 export type QuorumMemory = {
-  /** The last one that it took part in. */
+  /** The last quorate membership that the node took part in. */
   readonly last: QuorateView | null;
-  /** Later than that one. */
+  /** Doubtful rings after `last`. */
   readonly doubts: readonly DoubtfulRing[];
 };

@@ -1,104 +1,105 @@
 /**
- * How the request of a user or operator ends: done, refused, or begun and not done as it was asked.
- * Has a word for each reason and no numbers; what clients are answered is made at the control
- * socket.
+ * How a request of a user ends: done, refused, or begun but not done as requested. There is one
+ * word for each reason; control/request-codes.ts makes rgmanager's numbers of them.
  * Source: rgmanager include/resgroup.h. Where one of its numbers stands for several reasons, each
- * reason has its own word here; where it answers one reason with several numbers, by what was
- * asked, the word says what was asked.
+ * reason has its own word here; where it answers one reason with several numbers, depending on the
+ * request, the word names the request.
  * Tested in: test/control/request-codes.test.ts, test/services/request-table.test.ts
  */
 import type { NodeId } from "./ids.ts";
 
-/** Nothing was begun, and everything is as it was. */
+/** Nothing was begun, and nothing has changed. */
 export type Refusal =
-  /** The node that was asked takes part in no quorate membership. */
+  /** The node that was asked is not in a quorate membership. */
   | "no-quorum"
-  /** No life of that node has begun, or one has ended and the next has not begun. */
+  /** The node is between two lives, or has not begun its first. */
   | "between-lives"
-  /** The node that is to end is none of the quorate membership. */
+  /** The node that is to be killed is not a member. */
   | "no-member"
-  /** The node that is said to be off is not waiting to be fenced. */
+  /** The node that the operator says is off does not await fencing. */
   | "no-victim"
-  /** It is a member again, and proves by itself that it is clean. */
+  /** The node is a member again and will prove itself clean. */
   | "member-again"
   /** Another change of the configuration has not ended yet. */
   | "change-under-way"
   | "unknown-service"
-  /** No resource that clusterd runs can move while it is up. */
+  /** clusterd runs no resources that can migrate. */
   | "not-migratable"
   | "frozen"
   | "locked"
-  /** The node that has it is to be fenced, or to prove that it is clean. */
+  /** The node that has the service must be fenced or prove itself clean first. */
   | "fencing-awaited"
-  /** A node of which nothing is known might be running it. */
+  /** A node that was not seen might be running the service. */
   | "holder-unseen"
-  /** It would be stopped on a node that is not there, or not clean yet. */
+  /** The service would be stopped on a node that is absent, or not clean yet. */
   | "stop-node-away"
-  /** It would be stopped on a node that leaves. */
+  /** The service would be stopped on a node that is leaving. */
   | "stop-node-leaving"
-  /** The node that has it can be given nothing to do. */
+  /** The owner of the service is not ready. */
   | "owner-not-ready"
-  /** So many wait for its operation that the state would become too large. */
+  /** Too many requests wait for the operation of the service: a snapshot would become too large. */
   | "too-many-waiting"
-  /** It is being started, and not as it was asked: whoever waited for that might wait for ever. */
+  /** The service is being started for another request; this one might never be answered. */
   | "being-started"
   | "being-relocated"
   | "busy"
-  /** A change of the configuration stops it, or keeps it from starting. */
+  /** A change of the configuration stops the service or keeps it from starting. */
   | "held-by-change"
-  /** It is new, and not every node has stopped it once: it cannot be started, or relocated, yet. */
+  /** The service is new, and not every node has stopped it once, which must come before a start. */
   | "start-before-first-stop"
   | "relocate-before-first-stop"
   | "already-started"
-  /** Every part of it is started already. */
+  /** A convalesce, but no part of the service was left out. */
   | "nothing-left-out"
   | "not-started"
   | "disabled"
-  /** It is failed: before it can be started, it must be disabled. */
+  /** The service is failed: it must be disabled before it can be started. */
   | "start-of-failed"
-  /** It is failed: no other stop than that of a disable is done once more. */
+  /** The service is failed: only a disable stops it once more. */
   | "stop-of-failed"
-  /** It is failed: to freeze or unfreeze it would change nothing. */
+  /** The service is failed: to freeze or unfreeze it would change nothing. */
   | "freeze-of-failed"
   | "dependency-not-started"
-  /** The node on which it is to be started is not ready. */
+  /** The node on which the service is to be started is not ready. */
   | "start-node-not-ready"
-  /** Its failover domain forbids that node. */
+  /** The failover domain forbids the node on which the service is to be started. */
   | "start-node-not-legal"
-  /** Its failover domain forbids the node to which it is to be relocated. */
+  /** The failover domain forbids the target of the relocation. */
   | "target-not-legal"
-  /** It, or what runs on the target, is exclusive. */
+  /** The service, or one on the target, is exclusive. */
   | "target-occupied"
-  /** No ready node may run it. */
+  /** No ready node may run the service. */
   | "no-legal-node"
-  /** It, or something on each node that may run it, is exclusive. */
+  /** The service is exclusive, or a service on each node that may run it is. */
   | "no-empty-node"
-  /** None but the node that has it. */
+  /** Only its owner may run the service. */
   | "no-other-node";
 
-/** The request was taken on, and something else came of it. */
+/** The request was begun, but ended otherwise. */
 export type Failure =
-  /** This life of the node that was asked is over: nobody knows what becomes of the request. */
+  /** The life of the node that was asked has ended: the result of the request is unknown. */
   | "life-ended"
-  /** A member has refused the configuration, or something could not be stopped for it. */
+  /** A member has refused the configuration, or a service could not be stopped for it. */
   | "change-given-up"
-  /** It was stopped for a change of the configuration, or must not be started until that ends. */
+  /**
+   * The service was stopped for a change of the configuration, or must not start before its end.
+   */
   | "stopped-for-change"
-  /** Every node that may run it was tried, or none may. */
+  /** Every node that may run the service was tried, or no node may. */
   | "no-node-started-it"
-  /** Relocated, and started again where it was, since no other node could start it. */
+  /** No other node could start the service: it was started again on its former owner. */
   | "back-on-origin"
-  /** Somebody wanted it to be stopped or disabled meanwhile. */
+  /** Another request has stopped or disabled the service meanwhile. */
   | "overtaken"
   | "repair-failed"
-  /** The node that had it is known to run nothing any more. */
+  /** The node that had the service was fenced, or has proven itself clean. */
   | "owner-lost"
-  /** A stop has failed: the service is failed. */
+  /** The stop has failed: the service is failed. */
   | "stop-failed"
-  /** Disabled as it was asked, but its stop has failed. */
+  /** The service is disabled as requested, but its stop has failed. */
   | "disabled-unclean";
 
-/** `owner`: where the service is, as far as whoever asked wants to know; else null. */
+/** `owner`: the node that has the service, if the answer is to name it; else null. */
 export type RequestOutcome =
   | { readonly type: "done"; readonly owner: NodeId | null }
   | { readonly type: "refused"; readonly why: Refusal; readonly owner: NodeId | null }

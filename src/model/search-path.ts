@@ -1,10 +1,9 @@
 /**
- * Where the programs that clusterd runs are looked for.
- * Knows no programs.
+ * The directories in which clusterd looks for the programs that it runs.
  * Tested in: test/fencing/fence-agent.test.ts
  */
 
-/** What an administrator has installed comes before what the system has. */
+/** Programs that an administrator has installed take precedence over those of the system. */
 export const searchDirectories: readonly string[] = [
   "/usr/local/sbin",
   "/usr/local/bin",
@@ -14,5 +13,5 @@ export const searchDirectories: readonly string[] = [
   "/bin",
 ];
 
-/** The same as the variable PATH of agents and tools. */
+/** The value of PATH for agents and tools. */
 export const searchPath = searchDirectories.join(":");

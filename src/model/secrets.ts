@@ -1,12 +1,11 @@
 /**
- * Which parameters of devices and resources are secrets, and how they are kept out of messages.
- * Knows names and values only.
+ * Which parameters of devices and resources are secrets, and how messages are kept free of them.
  * Source: the metadata of fence-agents 4 and resource-agents 4 for the names in use.
  */
 
 /**
- * A word of the name is enough. `token` is none of the ring's: that is no parameter of an agent.
- * Names of files and programs that have the secret are not the secret.
+ * A parameter is a secret if its name contains one of these words. The ring's `token` is not meant:
+ * it is no parameter of an agent. Names of files and programs that contain a secret are no secrets.
  */
 const secretWords = /passw|passphrase|secret|community|credential|token|(^|[_.-])(pass|pin)$/i;
 const secretKeys = /(api|access|private|auth|encryption|shared|license)[_-]?key/i;
@@ -20,17 +19,16 @@ export function isSecret(parameter: string): boolean {
   return secretWords.test(parameter) || secretKeys.test(parameter);
 }
 
-/** Fewer characters of a secret say nothing, and would mask the beginning of words. */
+/** Fewer characters reveal nothing of a secret, and to mask them would spoil other words. */
 const restMin = 3;
 
 /**
- * What an agent printed, as it may be repeated: its secrets are masked wherever they stand, as they
- * are and as they are written in addresses and JSON, also what is left of one at the beginning,
- * where the output was cut.
+ * The output of an agent with its secrets masked: as they are and as written in URLs and JSON, and
+ * also the rest of a secret at the beginning, where the output was cut.
  */
 export function maskSecrets(parameters: Parameters, output: string): string {
   const secrets = [...new Set(parameters.flatMap(spellings))]
-    // The longest first: a secret that begins with another one would leave its rest behind.
+    // The longest first: if one secret begins with another, its rest would remain visible.
     .toSorted((a, b) => b.length - a.length);
   const masked = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), output);
   const rests = secrets.flatMap((secret) =>
@@ -42,7 +40,7 @@ export function maskSecrets(parameters: Parameters, output: string): string {
 
 function spellings([name, value]: Parameters[number]): readonly string[] {
   if (value === "" || !isSecret(name)) return [];
-  // A half of a surrogate pair is no text, and cannot be in an address.
+  // Half a surrogate pair cannot be encoded in a URL.
   const address = /\p{Surrogate}/u.test(value) ? [] : [encodeURIComponent(value)];
   return [value, JSON.stringify(value).slice(1, -1), ...address];
 }

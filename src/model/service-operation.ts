@@ -1,5 +1,5 @@
 /**
- * What operators can ask of a service, by the words of the control socket and of the ring.
+ * The operations on services that users can request, as named on the control socket and the ring.
  * Tested in: test/services/service-table.test.ts
  */
 

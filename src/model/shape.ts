@@ -1,7 +1,7 @@
 /**
- * Shapes: descriptions of plain values that turn `unknown` into a typed value, or say what in it
- * does not fit. This is the only validator of JSON: ordered messages, snapshots, the guard's pipe
- * and both ends of the control socket use it.
+ * Shapes: descriptions of plain values that turn `unknown` into a typed value, or say which part of
+ * it does not fit. All JSON is validated with them: ordered messages, snapshots, stored files, the
+ * guard's pipe and both ends of the control socket.
  * Tested in: test/model/shape.test.ts, test/fuzz/onslaught.test.ts
  */
 import {
@@ -15,20 +15,20 @@ import {
 import { accept, type Result, refuse } from "./outcome.ts";
 import { quoted } from "./visible-text.ts";
 
-/** The first thing that does not fit: its path from the whole value, and what is wrong with it. */
+/** The first part that does not fit: its path within the whole value, and what is wrong. */
 type Misfit = { readonly path: string; readonly text: string };
 
 export type Shape<Value> = (value: unknown) => Result<Value, Misfit>;
 
 export type Shaped<S> = S extends Shape<infer Value> ? Value : never;
 
-/** Null when the value does not have the shape. */
+/** The typed value; null when it does not have the shape. */
 export function fitting<Value>(shape: Shape<Value>, value: unknown): Value | null {
   const read = shape(value);
   return read.ok ? read.value : null;
 }
 
-/** `name` is what the whole value is called in the problem, as in `body.target is not a string`. */
+/** The typed value, or the problem, in which `name` is the whole value: `body.target is not …`. */
 export function readAs<Value>(
   shape: Shape<Value>,
   value: unknown,
@@ -41,7 +41,7 @@ export function readAs<Value>(
 export const number: Shape<number> = (value) =>
   typeof value === "number" && Number.isFinite(value) ? accept(value) : misfit("is not a number");
 
-/** A whole number of at least 0 that counters and sequences use. */
+/** A whole number of at least 0, for counters and sequences. */
 export const count: Shape<number> = (value) =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0
     ? accept(value)
@@ -61,10 +61,10 @@ export const text: Shape<string> = (value) =>
 export const flag: Shape<boolean> = (value) =>
   typeof value === "boolean" ? accept(value) : misfit("is not true or false");
 
-/** Anything; to be given a shape later, by whom it concerns. */
+/** Any value; the code that uses it must validate it. */
 export const unknown: Shape<unknown> = (value) => accept(value);
 
-/** What `parse` understands, which gives null for all else. */
+/** The values that `parse` accepts; for others it returns null. */
 export function parsedBy<Value>(parse: (value: unknown) => Value | null): Shape<Value> {
   return (value) => {
     const parsed = parse(value);
@@ -105,7 +105,7 @@ export function nullable<Value>(of: Shape<Value>): Shape<Value | null> {
   return (value) => (value === null ? accept(null) : of(value));
 }
 
-/** What is absent counts as `otherwise`. */
+/** An absent value is replaced by `otherwise`. */
 export function optional<Value, Default>(
   of: Shape<Value>,
   otherwise: Default,
@@ -113,7 +113,7 @@ export function optional<Value, Default>(
   return (value) => (value === undefined ? accept(otherwise) : of(value));
 }
 
-/** `complain` says what is wrong with a value of the shape, or null. */
+/** Values of the shape for which `complain` returns null, and not a problem. */
 export function checked<Value>(
   of: Shape<Value>,
   complain: (value: Value) => string | null,
@@ -178,7 +178,7 @@ export function record<F extends Fields>(fields: F): Shape<Shaping<F>> {
   };
 }
 
-/** A record that has no other fields: whoever misspells one is told so. */
+/** A record that must have no other fields, so that a misspelt field is refused. */
 export function closedRecord<F extends Fields>(fields: F): Shape<Shaping<F>> {
   const open = record(fields);
   return (value) => {

@@ -1,6 +1,6 @@
 /**
- * All that the commands may show, as plain data. The daemon produces it, the control socket carries
- * it as JSON, `cli/status-text.ts` prints it. Times are wall-clock seconds since 1970.
+ * The status that the commands show, as plain data. The daemon produces it, the control socket
+ * carries it as JSON, `cli/status-text.ts` prints it. Times are wall-clock seconds since 1970.
  * Tested in: test/cli/status-text.test.ts, test/control/protocol.test.ts
  */
 
@@ -39,7 +39,7 @@ export type ClusterStatus = {
     readonly configVersion: number;
     /** SHA-256 of the configuration's text, hexadecimal. */
     readonly configHash: string;
-    /** Of another one: how far it is, why it was refused, or why this node is not counted. */
+    /** A change of it: its progress, why it was refused, or why this node's state is refused. */
     readonly configChange: string | null;
   };
   readonly now: number;
@@ -49,23 +49,23 @@ export type ClusterStatus = {
   readonly ring: RingStatus;
   readonly quorum: QuorumStatus;
   readonly nodes: readonly NodeStatus[];
-  /** Null while the service states are unknown: inquorate, or the table is being transferred. */
+  /** Null while the states are unknown: this node is inquorate, or waits for a snapshot. */
   readonly services: readonly ServiceStatus[] | null;
-  /** A user has locked the services: none is started or moved. */
+  /** A user has locked the services: none is started or relocated. */
   readonly locked: boolean;
   readonly lease: { readonly held: boolean; readonly remainingMs: number };
   /**
-   * How the processes of this node's services are known. `cgroups`: their end is noticed at once;
-   * `marks`: by the next status check.
+   * How clusterd finds the processes of this node's services. With `cgroups` it notices their end
+   * at once, with `marks` at the next status check.
    */
   readonly tracking: "cgroups" | "marks";
   readonly watchdog: WatchdogStatus;
   readonly agents: AgentsStatus;
 };
 
-/** Of the agents on this node. */
+/** The agents on this node. */
 export type AgentsStatus = {
-  /** What takes too long at the moment: a check longer than its interval, another call 30 s. */
+  /** The calls that take too long now: a check longer than its interval, another call than 30 s. */
   readonly overdue: readonly {
     readonly service: string;
     readonly text: string;
@@ -73,18 +73,18 @@ export type AgentsStatus = {
   }[];
   /** Status checks that have ended later than their interval, since the daemon started. */
   readonly overdueChecks: number;
-  /** Tries of calls for which the machine had no room. */
+  /** Tries of calls for which the machine had no processes, descriptors or memory. */
   readonly untried: number;
 };
 
-/** Of this node's device that resets the machine when its services cannot be ended. */
+/** This node's watchdog, which resets the machine when its services cannot be ended. */
 export type WatchdogStatus = {
   /**
-   * `unused` by the configuration; `waiting` until the clean-up is verified; `refused`: there is
-   * none to be had.
+   * `unused`: the configuration uses none; `waiting`: it is opened when the clean-up is verified;
+   * `refused`: it cannot be used.
    */
   readonly state: "unused" | "waiting" | "armed" | "refused";
-  /** Which device, or why not. */
+  /** The device, or why it cannot be used. */
   readonly text: string;
 };
 
@@ -94,7 +94,7 @@ export type RingStatus = {
   readonly transport: "udp" | "udpu";
   /** The group that frames are sent to; null with `udpu`. */
   readonly multicast: string | null;
-  /** How long the token took to go round, over the last hundred times; null before the first. */
+  /** The time that the token took to go round, over the last hundred rotations; null: none yet. */
   readonly rotation: TokenRotation | null;
   /** Name of a counter → value since start: frames sent, received, dropped by cause, and so on. */
   readonly counters: Readonly<Record<string, number>>;
@@ -104,7 +104,7 @@ type TokenRotation = {
   readonly minMs: number;
   readonly meanMs: number;
   readonly maxMs: number;
-  /** Not exceeded by 99 in a hundred of the last thousand. */
+  /** 99 % of the last thousand rotations took no longer. */
   readonly p99Ms: number;
 };
 
@@ -114,7 +114,7 @@ export type QuorumStatus = {
   readonly expectedVotes: number;
   readonly quorum: number;
   readonly twoNode: boolean;
-  /** The sum that led to the state, in words. */
+  /** The computation that led to the state, as text. */
   readonly reason: string;
 };
 
@@ -122,18 +122,20 @@ export type NodeStatus = {
   readonly id: number;
   readonly name: string;
   readonly votes: number;
-  /** On the ring's network. */
+  /** The node's address on the ring's network. */
   readonly address: string;
-  /** The life of its daemon; rises with every start, 0 while it is not a member. */
+  /** The number of its life, larger for each later one; 0 while the node is not a member. */
   readonly incarnation: number;
-  /** Generation and time at which it joined, as this node saw it; 0 while it is not a member. */
+  /** The ring sequence and time at which this node saw it join; 0 while it is not a member. */
   readonly joinedGeneration: number;
   readonly joinedAt: number;
   readonly online: boolean;
   readonly local: boolean;
-  /** The service manager of the node takes part: its clean-up is done. */
+  /** The node can run services: its clean-up is done. */
   readonly ready: boolean;
-  /** What fencing says of the node, in words: `clean`, `victim (delay 3 s)`, `fenced (self) …`. */
+  /**
+   * The state of the node in the fence domain: `clean`, `victim (delay 3 s)`, `fenced (self) …`.
+   */
   readonly fence: string;
 };
 
@@ -143,18 +145,18 @@ export type ServiceStatus = {
   readonly state: ServiceState;
   readonly frozen: boolean;
   readonly partial: boolean;
-  /** Node id, 0 when nobody. */
+  /** Node id; 0 when no node is the owner. */
   readonly owner: number;
   readonly lastOwner: number;
   readonly restarts: number;
   readonly transition: number;
-  /** What a service that is not started waits for, in words; null when it waits for nothing. */
+  /** What a service that is not started waits for, as text; null: for nothing. */
   readonly waitingFor: string | null;
   /** The same for programs, and what can be done about it. */
   readonly wait: ServiceWaitStatus | null;
   /** Every node of the cluster, and whether it may run the service now. */
   readonly candidates: readonly NodeVerdictStatus[];
-  /** The last decisions, oldest first; `fit` marks the node that was taken. */
+  /** The last decisions, oldest first; `fit` marks the node that was chosen. */
   readonly decisions: readonly {
     readonly at: number;
     readonly text: string;
@@ -172,8 +174,8 @@ type ServiceWaitStatus = {
   /** `fencing`, `unseen-node`, `operation`, `dependency`, `empty-node`, `retry` and so on. */
   readonly kind: string;
   readonly nodes: readonly number[];
-  /** When it is tried again by itself; null: that is not known. */
+  /** When the next attempt begins; null: not known. */
   readonly at: number | null;
-  /** What an operator can do; empty: nothing but wait. */
+  /** What an operator can do; empty: only wait. */
   readonly remedy: string;
 };

@@ -6,7 +6,7 @@
 declare const msBrand: unique symbol;
 declare const secondsBrand: unique symbol;
 
-/** Milliseconds: a duration, or an instant of the clock named at its use. May be fractional. */
+/** Milliseconds: a duration, or an instant of the clock that the user of it names. */
 export type Ms = number & { readonly [msBrand]: true };
 /** Whole seconds of configuration or of wall-clock time since 1970. */
 export type Seconds = number & { readonly [secondsBrand]: true };

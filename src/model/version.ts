@@ -1,6 +1,5 @@
 /**
- * The version of the program, as every command prints it. Equal to the one in package.json.
- * Knows nothing else.
+ * The version of the program, as every command prints it; equal to the one in package.json.
  * Tested in: test/cli/clustat.test.ts
  */
 

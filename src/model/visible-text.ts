@@ -1,16 +1,13 @@
 /**
- * Text from outside, made fit for a terminal: what an agent prints, what a name in a frame holds.
- * Source: ECMA-48; Unicode TR9 for the marks that turn the order of what is read.
+ * Makes text from outside, such as the output of an agent, safe to print on a terminal.
+ * Source: ECMA-48 for control sequences; Unicode TR9 for characters that change text direction.
  * Tested in: test/io/log-sink.test.ts
  */
 
-/** Controls, marks of direction and what cannot be seen, and separators that begin a line. */
+/** Control, format (direction, invisible) and line separator characters. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/**
- * One line in which whatever would move the cursor, change colours, or hide or turn text is shown
- * as its code; a tab stays.
- */
+/** One line, in which unprintable characters are replaced by their codes; a tab stays. */
 export function visible(text: string): string {
   return text.replace(unprintable, (one) => {
     if (one === "\t") return one;
@@ -20,12 +17,12 @@ export function visible(text: string): string {
   });
 }
 
-/** A stranger's text between double quotes on one line, shortened, with controls escaped. */
+/** Foreign text between double quotes on one line, shortened, with unprintables escaped. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
-/** The same as `visible` for several lines. */
+/** As `visible`, for several lines. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");
 }

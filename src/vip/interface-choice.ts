@@ -1,6 +1,5 @@
 /**
- * The interface that may carry an address: the first one whose own subnet contains it.
- * Knows what the kernel lists; does not ask for it.
+ * Chooses the interface for an address: the first one with a subnet that contains the address.
  * Source: resource-agents ip.sh: ipv4, ipv6 (choice of the interface).
  */
 import type { InterfaceReport } from "../model/agent-orders.ts";

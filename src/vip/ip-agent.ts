@@ -1,11 +1,11 @@
 /**
- * The ip resource: a virtual address that is added, announced, watched and removed.
+ * The ip resource: a virtual address that is added, announced, checked and removed.
  * Yields orders and reads reports; runs nothing itself.
  * Source: resource-agents ip.sh (start, stop, status).
- * Deviations: another holder is found by an address probe instead of a ping; an address that no
- * interface can carry is explained; the announcement does not delay the start; an address that
- * somebody else has put on an interface of this node is neither adopted nor removed.
- * ADDRESS1  An address is claimed before it is put up, and what is not claimed is never taken off.
+ * Deviations: another holder is found by an ARP or neighbour probe instead of a ping; a message
+ * says why no interface can carry an address; the announcement does not delay the start; an address
+ * on an interface of this node that clusterd has not put there is neither adopted nor removed.
+ * ADDRESS1  An address is claimed before it is put up, and only claimed addresses are removed.
  */
 import type {
   AgentCall,
@@ -15,16 +15,16 @@ import type {
   InterfaceReport,
 } from "../model/agent-orders.ts";
 import {
+  exhaustionPauseMs,
+  isExhaustion,
+  type RetryLimit,
+  retryWhileExhausted,
+} from "../model/exhaustion-retry.ts";
+import {
   type AddressFamily,
   parseAddressWithPrefix,
   sameAddress,
 } from "../model/numeric-address.ts";
-import {
-  isExhaustion,
-  type Patience,
-  patiencePauseMs,
-  performPatiently,
-} from "../model/patient-order.ts";
 import { seconds, toMs } from "../model/time.ts";
 import { chooseInterface } from "./interface-choice.ts";
 
@@ -34,9 +34,9 @@ export type IpSettings = {
   readonly family: AddressFamily;
   readonly monitorLink: boolean;
   readonly sleepSeconds: number;
-  /** Leave the router discovery daemon alone. */
+  /** Do not notify the router discovery daemon. */
   readonly disableRdisc: boolean;
-  /** Clients of NFS are told that they may reclaim their locks. */
+  /** Tell NFS clients that they may reclaim their locks. */
   readonly nfsLock: boolean;
   /** Only this interface may carry the address; null: any. */
   readonly preferred: string | null;
@@ -45,7 +45,7 @@ export type IpSettings = {
 const sleepSecondsDefault = 10;
 const good: AgentVerdict = { code: 0, text: "" };
 
-/** Null when the address attribute is no address. */
+/** Null when the attribute `address` is not an address. */
 export function ipSettings(attributes: ReadonlyMap<string, string>): IpSettings | null {
   const parsed = parseAddressWithPrefix(attributes.get("address") ?? "");
   if (parsed === null) return null;
@@ -67,13 +67,13 @@ function isYes(value: string | undefined): boolean {
   return ["yes", "1", "true", "on"].includes((value ?? "").toLowerCase());
 }
 
-/** Tells a router discovery daemon that there is another address, or starts it. */
+/** Tells the router discovery daemon that there is a new address, or starts it. */
 const rdiscScript = "command -v rdisc >/dev/null || exit 0; pkill -HUP -x rdisc || rdisc -fs";
-/** As after a reboot of the server that had these locks: sm-notify(8). */
+/** Notifies NFS clients as after a reboot of the server that held their locks: sm-notify(8). */
 const reclaimScript = 'command -v sm-notify >/dev/null || exit 0; sm-notify -f -v "$0"';
 
 export function* startAddress(ip: IpSettings): AgentCall {
-  const report = yield* listPatiently("short");
+  const report = yield* listInterfaces("short");
   if (report.type !== "interfaces") {
     const verdict = problem("cannot list the interfaces", report);
     return isExhaustion(verdict.text) ? { ...verdict, untried: true } : verdict;
@@ -105,11 +105,11 @@ export function* startAddress(ip: IpSettings): AgentCall {
   return { code: 0, text: `${ip.address}/${address.prefix} on ${choice.interface}` };
 }
 
-/** Removes the address from wherever clusterd has put it; absent is success, and so is foreign. */
-export function* stopAddress(ip: IpSettings, patience: Patience = "short"): AgentCall {
+/** Removes the address if clusterd has put it up; succeeds also if it is absent or foreign. */
+export function* stopAddress(ip: IpSettings, retry: RetryLimit = "short"): AgentCall {
   let removed = yield* dropAddress(ip);
-  for (let tries = 0; patience === "lasting" && isExhaustion(removed.text); tries += 1) {
-    const pauseMs = patiencePauseMs(tries);
+  for (let tries = 0; retry === "unlimited" && isExhaustion(removed.text); tries += 1) {
+    const pauseMs = exhaustionPauseMs(tries);
     yield { type: "pause", pauseMs, why: `${removed.text}: again in ${pauseMs / 1000} s` };
     removed = yield* dropAddress(ip);
   }
@@ -137,10 +137,7 @@ export function* dropAddress(ip: IpSettings): AgentCall {
   return { code: 0, text: `${ip.address} removed from ${holder.interface}` };
 }
 
-/**
- * Before the agent of another dialect puts the address up, by itself; any other verdict than 0
- * keeps it from doing so.
- */
+/** Claims the address for an external agent that will put it up; code 0: the agent may. */
 export function* claimForAgent(ip: IpSettings): AgentCall {
   const report = yield { type: "list-interfaces" };
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
@@ -149,13 +146,13 @@ export function* claimForAgent(ip: IpSettings): AgentCall {
   return yield* claim(ip);
 }
 
-/** ADDRESS1. */
+/** Claims the address (ADDRESS1). */
 function* claim(ip: IpSettings): AgentCall {
   const claimed = yield { type: "claim-address", address: ip.address };
   return claimed.type === "done" ? good : problem(`cannot remember ${ip.address}`, claimed);
 }
 
-/** Before such an agent takes it off: 0 if it may, 5 if the address is none of clusterd's. */
+/** Whether an external agent may remove the address: 0: it may; 5: clusterd has not put it up. */
 export function* permitForAgent(ip: IpSettings): AgentCall {
   const report = yield { type: "list-interfaces" };
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
@@ -163,11 +160,11 @@ export function* permitForAgent(ip: IpSettings): AgentCall {
   return holder !== null && !holder.ours ? { ...foreign(ip, holder), code: 5 } : good;
 }
 
-/** From this depth on the address must answer, too. */
+/** From this depth on the check also asks whether the address answers. */
 const askDepth = 10;
 
 export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
-  const report = yield* listPatiently("lasting");
+  const report = yield* listInterfaces("unlimited");
   if (report.type !== "interfaces") return problem("cannot list the interfaces", report);
   const holder = carrierOf(report.interfaces, ip);
   if (holder === null) return { code: 7, text: `${ip.address} is not configured` };
@@ -182,17 +179,17 @@ export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
   return { code: 7, text: `${ip.address} on ${holder.interface}: ${asked.cause}` };
 }
 
-/** What cannot be listed for want of room was not looked at. */
-function listPatiently(patience: Patience): Generator<AgentOrder, AgentReport, AgentReport> {
-  return performPatiently(
+/** Lists the interfaces; without room for it nothing was looked at, so it is tried again. */
+function listInterfaces(retry: RetryLimit): Generator<AgentOrder, AgentReport, AgentReport> {
+  return retryWhileExhausted(
     { type: "list-interfaces" },
-    { patience, what: "a list of the interfaces" },
+    { retry, what: "a list of the interfaces" },
   );
 }
 
 type Holder = { readonly interface: string; readonly prefix: number; readonly ours: boolean };
 
-/** Neither taken over nor taken off: who has put it there may need it, and knows why. */
+/** Refuses to adopt or remove an address that clusterd has not put up: somebody may need it. */
 function foreign(ip: IpSettings, holder: Holder): AgentVerdict {
   const place = `${ip.address}/${holder.prefix}`;
   const text =

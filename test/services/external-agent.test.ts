@@ -19,7 +19,7 @@ const context = {
   trackingToken: "token",
   otherInstances: 2,
   resource: "x:y",
-  patience: "short",
+  retry: "short",
   overdue: "left-to-caller",
 } as const;
 
@@ -230,14 +230,14 @@ test("PATIENCE1: an agent that there was no room for has said nothing", async (t
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EAGAIN" };
   const done: AgentReport = { type: "done" };
   for (const runs of [rgmanager, heartbeat]) {
-    const patient = {
+    const retried = {
       ...context,
-      patience: "lasting",
+      retry: "unlimited",
       nodesOff: [],
       depth: 0,
       limitMs: null,
     } as const;
-    const stop = callAgent(external(runs), "stop", patient);
+    const stop = callAgent(external(runs), "stop", retried);
     const { orders, verdict: stopped } = walkCall(stop, [noRoom, done, noRoom, done, exited(0)]);
     t.match(orders, [/ stop$/, "pause 500 ms", / stop$/, "pause 1000 ms", / stop$/]);
     t.equal(stopped.code, 0);

@@ -11,7 +11,7 @@ const file = "/etc/init.d/qpidd";
 const context = {
   service: parseServiceName("service:web") ?? never(),
   resource: "script:qpidd",
-  patience: "short",
+  retry: "short",
   overdue: "left-to-caller",
 } as const;
 
@@ -83,10 +83,10 @@ const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn 
 
 function walk(
   action: "start" | "stop" | "status",
-  patience: "lasting" | "short",
+  retry: "unlimited" | "short",
   reports: readonly AgentReport[],
 ) {
-  const own = { ...context, patience, overdue: "ended-here" } as const;
+  const own = { ...context, retry, overdue: "ended-here" } as const;
   return walkCall(
     callScript({
       ...{ file, action, environment: [], parameters: [] },
@@ -98,17 +98,17 @@ function walk(
 
 test("OVERDUE1: a stop over its limit is killed, and asked once more", (t) => {
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
-  const { orders, verdict } = walk("stop", "lasting", [timedOut, killed, exited(0)]);
+  const { orders, verdict } = walk("stop", "unlimited", [timedOut, killed, exited(0)]);
   t.same(orders, [`run ${file} stop`, "kill script:qpidd of service:web", `run ${file} stop`]);
   t.equal(verdict.code, 0);
   t.match(verdict.text, /timed out, and succeeded once its processes were killed/);
-  const dead = walk("stop", "lasting", [timedOut, killed, exited(1), exited(3)]);
+  const dead = walk("stop", "unlimited", [timedOut, killed, exited(1), exited(3)]);
   t.equal(dead.verdict.code, 0, "its status says that it does not run");
   for (const answer of [exited(0), exited(1), exited(4), timedOut]) {
-    const unclear = walk("stop", "lasting", [timedOut, killed, timedOut, answer]);
+    const unclear = walk("stop", "unlimited", [timedOut, killed, timedOut, answer]);
     t.equal(unclear.verdict.code, 1, "what it does may be done by a process of another resource");
   }
-  const immortal = walk("stop", "lasting", [
+  const immortal = walk("stop", "unlimited", [
     timedOut,
     { type: "killed", survivors: 1, unseen: [] },
   ]);
@@ -117,7 +117,7 @@ test("OVERDUE1: a stop over its limit is killed, and asked once more", (t) => {
 });
 
 test("PATIENCE1: what there was no room for is tried again, and is no verdict", (t) => {
-  const { orders, verdict } = walk("status", "lasting", [noRoom, done, noRoom, done, exited(0)]);
+  const { orders, verdict } = walk("status", "unlimited", [noRoom, done, noRoom, done, exited(0)]);
   t.same(orders, [
     `run ${file} status`,
     "pause 500 ms",
@@ -127,8 +127,8 @@ test("PATIENCE1: what there was no room for is tried again, and is no verdict", 
   ]);
   t.equal(verdict.code, 0);
   const forkless = exited(2, "/etc/init.d/qpidd: 3: Cannot fork");
-  t.equal(walk("status", "lasting", [forkless, done, exited(3)]).verdict.code, 1);
-  t.equal(walk("status", "lasting", [forkless, done, exited(0)]).verdict.code, 0);
+  t.equal(walk("status", "unlimited", [forkless, done, exited(3)]).verdict.code, 1);
+  t.equal(walk("status", "unlimited", [forkless, done, exited(0)]).verdict.code, 0);
   t.end();
 });
 

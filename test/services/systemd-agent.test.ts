@@ -16,7 +16,7 @@ const context = {
   trackingToken: "token",
   otherInstances: 0,
   resource: "x:y",
-  patience: "short",
+  retry: "short",
   overdue: "left-to-caller",
 } as const;
 const unit: ResourceConf = {
@@ -139,14 +139,14 @@ test("status by the unit's state", async (t) => {
 
 test("PATIENCE1: systemctl that there was no room for has said nothing", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EMFILE" };
-  const patient = {
+  const retried = {
     ...context,
-    patience: "lasting",
+    retry: "unlimited",
     nodesOff: [],
     depth: 0,
     limitMs: null,
   } as const;
-  const stop = callAgent(unit, "stop", patient);
+  const stop = callAgent(unit, "stop", retried);
   const asked = [noRoom, done, good, noRoom, done, state("inactive"), good];
   const { orders, verdict: stopped } = walkCall(stop, asked);
   t.equal(orders.filter((one) => one.startsWith("pause")).length, 2);

@@ -147,8 +147,8 @@ const serviceMutants: readonly Mutant[] = [
   mutant("services", "a stop that there was no room for counts as a stop", [
     {
       file: "services/local/service-worker.js",
-      find: 'patience: stops || action === "status" ? "lasting" : "short"',
-      replace: 'patience: "short"',
+      find: 'retry: stops || action === "status" ? "unlimited" : "short"',
+      replace: 'retry: "short"',
     },
     {
       file: "services/local/service-worker.js",

@@ -213,7 +213,7 @@ test("PATIENCE1: an address that could not be looked at is neither there nor gon
   const check = walkCall(checkAddress(ip, 0), [noRoom, done, listing(["10.0.0.5"])]);
   t.same(check.orders, ["list", "pause 500 ms", "list"]);
   t.equal(check.verdict.code, 0);
-  const stop = walkCall(stopAddress(ip, "lasting"), [noRoom, done, listing()]);
+  const stop = walkCall(stopAddress(ip, "unlimited"), [noRoom, done, listing()]);
   t.equal(stop.verdict.code, 0, "a stop goes on until it is done");
   t.equal(walkCall(stopAddress(ip, "short"), [noRoom]).verdict.code, 1, "a clean-up kills instead");
   const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();

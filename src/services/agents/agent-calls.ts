@@ -41,7 +41,7 @@ export function* callAgent(
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} has no address that can be parsed`);
     if (action === "start") return yield* startAddress(ip);
-    if (action === "stop") return yield* stopAddress(ip, context.patience);
+    if (action === "stop") return yield* stopAddress(ip, context.retry);
     return yield* checkAddress(ip, context.depth);
   }
   const last = { name: action, depth: context.depth, leastMs: scriptLimitMs };

@@ -2,8 +2,9 @@
  * The context of one call of an agent of any dialect: its service, resource, node and limits.
  * Tested in: test/services/external-agent.test.ts, test/services/systemd-agent.test.ts
  */
+
+import type { RetryLimit } from "../../model/exhaustion-retry.ts";
 import type { NodeName, ServiceName } from "../../model/ids.ts";
-import type { Patience } from "../../model/patient-order.ts";
 import type { Ms } from "../../model/time.ts";
 
 /** `recover` and `reconfig` are called only if the agent's metadata list them. */
@@ -24,7 +25,7 @@ export type CallContext = {
   /** Marks the processes of the resource. */
   readonly resource: string;
   /** How long the call is tried again while the machine has no room for it. */
-  readonly patience: Patience;
+  readonly retry: RetryLimit;
   /** Who deals with a stop that exceeds its limit: the agent (overdue-stop.ts), or the caller. */
   readonly overdue: "ended-here" | "left-to-caller";
 };

@@ -11,7 +11,7 @@
 
 import type { AgentCall, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
 import type { AgentConf, AgentRun, ResourceConf } from "../../model/conf.ts";
-import { notStarted, performPatiently } from "../../model/patient-order.ts";
+import { notStarted, retryWhileExhausted } from "../../model/exhaustion-retry.ts";
 import { searchPath } from "../../model/search-path.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "../tree/status-checks.ts";
@@ -62,7 +62,7 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
     context.limitMs ?? lastLimitMs(resource, { name: action, depth: context.depth, leastMs });
   const what = `${action} on ${resource.type} "${resource.key}"`;
   const order = runOrder(resource, { ...call, limitMs });
-  const report = yield* performPatiently(order, { patience: context.patience, what });
+  const report = yield* retryWhileExhausted(order, { retry: context.retry, what });
   switch (report.type) {
     case "exited":
       if (isGood(runs, action, report.code)) return { code: 0, text: "" };

@@ -16,8 +16,8 @@ import type {
   AgentVerdict,
   RunOrder,
 } from "../../model/agent-orders.ts";
+import { retryWhileExhausted } from "../../model/exhaustion-retry.ts";
 import type { ServiceName } from "../../model/ids.ts";
-import { performPatiently } from "../../model/patient-order.ts";
 import { type Ms, ms } from "../../model/time.ts";
 
 export type OverdueStop = {
@@ -60,7 +60,7 @@ export function* endOverdueStop(overdue: OverdueStop): AgentCall {
 
 function runAgain(order: RunOrder, what: string): Generator<AgentOrder, AgentReport, AgentReport> {
   const timeoutMs: Ms = ms(Math.min(order.timeoutMs ?? againLimitMs, againLimitMs));
-  return performPatiently({ ...order, timeoutMs }, { patience: "lasting", what });
+  return retryWhileExhausted({ ...order, timeoutMs }, { retry: "unlimited", what });
 }
 
 function bad(text: string): AgentVerdict {

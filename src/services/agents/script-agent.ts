@@ -6,7 +6,7 @@
  * from handing the action to systemctl.
  */
 import type { AgentCall, AgentReport, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
-import { notStarted, performPatiently } from "../../model/patient-order.ts";
+import { notStarted, retryWhileExhausted } from "../../model/exhaustion-retry.ts";
 import type { Parameters } from "../../model/secrets.ts";
 import type { Ms } from "../../model/time.ts";
 import { printableOutput } from "./agent-output.ts";
@@ -20,7 +20,7 @@ export type ScriptCall = {
   /** The resource's parameters: their secrets are masked in its output. */
   readonly parameters: Parameters;
   readonly timeoutMs: Ms;
-  readonly context: Pick<CallContext, "service" | "resource" | "patience" | "overdue">;
+  readonly context: Pick<CallContext, "service" | "resource" | "retry" | "overdue">;
 };
 
 const statusWords: ReadonlyMap<number, string> = new Map([
@@ -38,10 +38,10 @@ const notRunning = 3;
 
 /** Exit 0 is success, a missing file 5, anything else 1. */
 export function* callScript(call: ScriptCall): AgentCall {
-  const { service, resource, patience, overdue } = call.context;
+  const { service, resource, retry, overdue } = call.context;
   const what = `${call.action} of ${call.file}`;
   const order = runOrder(call, call.action);
-  const report = yield* performPatiently(order, { patience, what });
+  const report = yield* retryWhileExhausted(order, { retry, what });
   switch (report.type) {
     case "exited":
       if (report.code === 0) return { code: 0, text: "" };

@@ -11,7 +11,7 @@
  */
 
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
-import { isExhaustion, performPatiently } from "../../model/patient-order.ts";
+import { isExhaustion, retryWhileExhausted } from "../../model/exhaustion-retry.ts";
 import { searchPath } from "../../model/search-path.ts";
 import { ms } from "../../model/time.ts";
 import { trackingMarks } from "./agent-marks.ts";
@@ -165,7 +165,7 @@ function* run(
     ...(looks === undefined ? {} : { looks: true }),
   };
   const what = `${argv.slice(1, 4).join(" ")}`;
-  return yield* performPatiently(order, { patience: context.patience, what });
+  return yield* retryWhileExhausted(order, { retry: context.retry, what });
 }
 
 /** env(1) searches PATH, so an administrator's own systemctl is found first. */

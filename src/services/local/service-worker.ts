@@ -382,7 +382,7 @@ export class ServiceWorker {
 
   #call(resource: ResourceConf, action: AgentAction, limits: Limits): AgentCall {
     const limitMs = limits.limitMs ?? enforcedLimitMs(resource, action, limits.depth);
-    // Patience is short where another node can start it, nothing was started, or a kill follows.
+    // Retries are short where another node can start it, nothing was started, or a kill follows.
     const stops = action === "stop" && this.#started.has(resource) && limits.limitMs === null;
     const overdue = limits.limitMs === null ? "ended-here" : "left-to-caller";
     return callAgent(resource, action, {
@@ -393,7 +393,7 @@ export class ServiceWorker {
       otherInstances: this.#started.otherInstances(resource),
       // What was known when the last operation was decided is too old for a check.
       nodesOff: action === "status" ? [] : this.nodesOff,
-      patience: stops || action === "status" ? "lasting" : "short",
+      retry: stops || action === "status" ? "unlimited" : "short",
       overdue,
     });
   }
