@@ -1,18 +1,17 @@
 /**
- * Command lines as getopt_long(3) reads them: options in any order, between and after operands.
- * Knows letters and names of options; does not know what they mean.
+ * Reads command lines as getopt_long(3) does: options in any order, between and after operands.
  * Source: getopt(3), without abbreviated long names.
  */
 import { assertNever } from "../model/outcome.ts";
 
 export type OptionTable = {
-  /** As getopt's optstring: a letter, followed by `:` when it takes a value. */
+  /** Letters as in getopt's optstring; `:` after a letter means that it takes a value. */
   readonly letters: string;
   /** Long names without the dashes; true when the option takes a value. */
   readonly names: Readonly<Record<string, boolean>>;
 };
 
-/** One step through the command line; what follows a mistake is still read. */
+/** One part of the command line. After a mistake, the rest is still read. */
 export type Arg =
   | { readonly type: "option"; readonly name: string; readonly value: string }
   | { readonly type: "operand"; readonly text: string }
@@ -20,7 +19,7 @@ export type Arg =
   | { readonly type: "value-missing"; readonly name: string }
   | { readonly type: "value-unwanted"; readonly name: string };
 
-/** Everything on the command line in its order; an option without a value has the value "". */
+/** The parts of the command line in order; an option without a value has the value "". */
 export function parseArgs(words: readonly string[], table: OptionTable): readonly Arg[] {
   const args: Arg[] = [];
   const rest = [...words];
@@ -68,7 +67,7 @@ function longOption(text: string, rest: string[], table: OptionTable): Arg {
   return value === undefined ? { type: "value-missing", name } : { type: "option", name, value };
 }
 
-/** `-xl`, `-sweb` or `-s web`: letters up to the first one that takes a value. */
+/** Reads `-xl`, `-sweb` or `-s web`: letters up to the first one that takes a value. */
 function letters(word: string, rest: string[], table: OptionTable): readonly Arg[] {
   const args: Arg[] = [];
   for (let at = 1; at < word.length; at += 1) {

@@ -1,8 +1,8 @@
 /**
  * The command clustat-ts: asks the local daemon for the status and prints it.
- * Knows its options and exit codes; does not know the layout (status-text.ts, status-xml.ts).
+ * The layout of its output is in status-text.ts and status-xml.ts.
  * Source: clustat(8); rgmanager clustat.c.
- * Deviation: a mistake on the command line exits 1, where the original exits 0.
+ * Deviation: after a mistake on the command line it exits 1; rgmanager's clustat exits 0.
  */
 import { type ControlProblem, controlClient } from "../control/control-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
@@ -35,7 +35,7 @@ const usage = `usage: clustat-ts [options]
   -v, -h          version, this text
 `;
 
-/** The original waits as long for its service manager. */
+/** As long as rgmanager's clustat waits for its daemon. */
 const answerMs = 10_000;
 
 type Options = {
@@ -94,7 +94,7 @@ function ends(out: string, err: string, exit: number): Reading {
   return { type: "ends", out, err, exit };
 }
 
-/** What one option changes. `-f` changes nothing: every report comes from local memory. */
+/** The options that one argument sets. `-f` sets none: every report comes from local memory. */
 function optionOf(name: string, value: string): Partial<Options> {
   switch (name) {
     case "s":
@@ -122,7 +122,7 @@ function optionOf(name: string, value: string): Partial<Options> {
   }
 }
 
-/** A name that cannot be one is looked up as it is, and not found. */
+/** The full name of a service. An invalid name stays as it is and will not be found. */
 function fullName(name: string): string {
   return parseServiceName(name) ?? name;
 }
@@ -138,7 +138,7 @@ async function report(options: Options, terminal: Terminal): Promise<number> {
   return exit;
 }
 
-/** Goes on when the daemon is away: who watches a restart wants to see it come back. */
+/** Repeats the report, also while no daemon answers, so that one can watch a restart. */
 async function reportAgain(
   options: Options,
   everySeconds: number,

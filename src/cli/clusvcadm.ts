@@ -1,8 +1,8 @@
 /**
  * The command clusvcadm-ts: sends one service request to the local daemon and prints its result.
- * Knows its options, texts and exit codes; does not know what makes a request succeed.
+ * This file has its options, texts and exit codes; the daemon decides.
  * Source: clusvcadm(8); rgmanager clusvcadm.c.
- * Deviation: an unknown member ends the command; the original takes the closest name.
+ * Deviation: an unknown member ends the command; rgmanager's clusvcadm takes the closest name.
  */
 import {
   type ControlClient,
@@ -57,7 +57,7 @@ const operations: Readonly<Record<string, ServiceOperation>> = {
   M: "migrate",
 };
 
-/** Executed as soon as they are read, whatever else is on the command line. */
+/** Letters that are executed as soon as they are read, whatever else is on the command line. */
 const lockLetters: Readonly<Record<string, LockOperation | "query">> = {
   l: "lock",
   u: "unlock",
@@ -82,15 +82,15 @@ const verbs: Readonly<Record<ServiceOperation, string>> = {
   migrate: "Trying to migrate",
 };
 
-/** How soon and how often the command says on standard error what a request waits for. */
+/** When and how often the command prints on standard error what its request waits for. */
 export type NoticePace = { readonly firstMs: number; readonly everyMs: number };
 export const noticePace: NoticePace = { firstMs: 10_000, everyMs: 30_000 };
 
 const answerMs = 10_000;
-/** For a message to be ordered: membership may be changing just then. */
+/** The time to wait for an ordered message, since the membership may be changing. */
 const lockMs = 60_000;
 
-type Wish = {
+type RequestOptions = {
   readonly operation: ServiceOperation;
   /** As written on the command line, with its prefix. */
   readonly service: string;
@@ -100,7 +100,7 @@ type Wish = {
 };
 
 type Reading =
-  | { readonly type: "wish"; readonly wish: Wish; readonly quiet: boolean }
+  | { readonly type: "request"; readonly options: RequestOptions; readonly quiet: boolean }
   | {
       readonly type: "lock";
       readonly operation: LockOperation | "query";
@@ -123,7 +123,7 @@ export async function clusvcadm(
   }
   const audible = reading.quiet ? { ...terminal, out: () => {} } : terminal;
   if (reading.type === "lock") return await carryOutLock(reading, audible);
-  return await carryOut(reading.wish, audible, pace);
+  return await carryOut(reading.options, audible, pace);
 }
 
 function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
@@ -154,7 +154,7 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
   }
   const service = last.service.includes(":") ? last.service : `service:${last.service}`;
   byDomain = byDomain && operation === "enable";
-  return { type: "wish", wish: { operation, service, target, byDomain, socketPath }, quiet };
+  return { type: "request", options: { operation, service, target, byDomain, socketPath }, quiet };
 }
 
 function readSocketPath(args: readonly Arg[], env: Terminal["env"]): string {
@@ -167,50 +167,54 @@ function ends(out: string, err: string, exit: number): Reading {
   return { type: "ends", out, err, exit };
 }
 
-async function carryOut(wish: Wish, terminal: Terminal, pace: NoticePace): Promise<number> {
-  const client = controlClient(wish.socketPath);
+async function carryOut(
+  options: RequestOptions,
+  terminal: Terminal,
+  pace: NoticePace,
+): Promise<number> {
+  const client = controlClient(options.socketPath);
   const status = await client.status(answerMs);
   if (!status.ok && !forbidden(status.problem)) {
     if (status.problem.type === "unreachable") {
       terminal.out("Could not connect to cluster service\n");
     }
-    terminal.err(`clusvcadm-ts: ${formatProblem(status.problem, wish.socketPath)}\n`);
+    terminal.err(`clusvcadm-ts: ${formatProblem(status.problem, options.socketPath)}\n`);
     return 1;
   }
-  const wrong = status.ok ? targetProblem(wish, status.value) : null;
+  const wrong = status.ok ? targetProblem(options, status.value) : null;
   if (wrong !== null) {
     terminal.out(`${wrong}\n`);
     return 1;
   }
-  terminal.out(`${formatHead(wish)}...`);
-  const service = parseServiceName(wish.service);
+  terminal.out(`${formatHead(options)}...`);
+  const service = parseServiceName(options.service);
   if (!status.ok) return conclude(requestCodes.permissionDenied, terminal);
   if (service === null) return conclude(requestCodes.noSuchService, terminal);
   const notices = startNotices({ client, service, terminal, pace });
-  const reply = await client.request({ ...wish, service });
+  const reply = await client.request({ ...options, service });
   notices.stop();
-  if (reply.ok) return formatReply(reply.value, { wish, status: status.value, terminal });
+  if (reply.ok) return formatReply(reply.value, { options, status: status.value, terminal });
   if (forbidden(reply.problem)) return conclude(requestCodes.permissionDenied, terminal);
   if (reply.problem.type === "unreachable") {
     terminal.out("Could not connect to resource group manager\n");
   }
-  terminal.err(`clusvcadm-ts: ${formatProblem(reply.problem, wish.socketPath)}\n`);
+  terminal.err(`clusvcadm-ts: ${formatProblem(reply.problem, options.socketPath)}\n`);
   return 1;
 }
 
-function targetProblem(wish: Wish, status: ClusterStatus): string | null {
-  if (wish.target === null) return null;
-  const node = status.nodes.find((each) => each.name === wish.target);
-  if (node === undefined) return `'${wish.target}' not in membership list`;
-  const offline = wish.operation === "migrate" && !node.online;
-  return offline ? `'${wish.target}' is offline` : null;
+function targetProblem(options: RequestOptions, status: ClusterStatus): string | null {
+  if (options.target === null) return null;
+  const node = status.nodes.find((each) => each.name === options.target);
+  if (node === undefined) return `'${options.target}' not in membership list`;
+  const offline = options.operation === "migrate" && !node.online;
+  return offline ? `'${options.target}' is offline` : null;
 }
 
 async function carryOutLock(
-  wish: Extract<Reading, { readonly type: "lock" }>,
+  options: Extract<Reading, { readonly type: "lock" }>,
   terminal: Terminal,
 ): Promise<number> {
-  const { operation, socketPath } = wish;
+  const { operation, socketPath } = options;
   const client = controlClient(socketPath);
   const locked =
     operation === "query"
@@ -237,39 +241,43 @@ async function readLock(
 
 async function setLock(
   client: ControlClient,
-  wish: { readonly operation: LockOperation; readonly socketPath: string },
+  options: { readonly operation: LockOperation; readonly socketPath: string },
 ): Promise<Result<boolean, string>> {
-  const reply = await client.lock(wish.operation, lockMs);
-  if (!reply.ok) return refuse(formatProblem(reply.problem, wish.socketPath));
+  const reply = await client.lock(options.operation, lockMs);
+  if (!reply.ok) return refuse(formatProblem(reply.problem, options.socketPath));
   const { code, text } = reply.value;
-  return code === requestCodes.success ? accept(wish.operation === "lock") : refuse(text);
+  return code === requestCodes.success ? accept(options.operation === "lock") : refuse(text);
 }
 
-/** The socket's mode says who may ask; only its owner and group can even connect. */
+/** Whether the user may not connect: owner, group and mode of the socket decide that. */
 function forbidden(problem: ControlProblem): boolean {
   return problem.type === "unreachable" && (problem.code === "EACCES" || problem.code === "EPERM");
 }
 
-function formatHead(wish: Wish): string {
-  const verb = verbs[wish.operation];
-  if (wish.operation === "relocate" || wish.operation === "migrate") {
-    return `${verb} ${wish.service}${wish.target === null ? "" : ` to ${wish.target}`}`;
+function formatHead(options: RequestOptions): string {
+  const verb = verbs[options.operation];
+  if (options.operation === "relocate" || options.operation === "migrate") {
+    return `${verb} ${options.service}${options.target === null ? "" : ` to ${options.target}`}`;
   }
-  const who = wish.target === null ? "Local machine" : `Member ${wish.target}`;
-  return `${who} ${verb} ${wish.service}`;
+  const who = options.target === null ? "Local machine" : `Member ${options.target}`;
+  return `${who} ${verb} ${options.service}`;
 }
 
 function formatReply(
   reply: ServiceReply,
-  context: { readonly wish: Wish; readonly status: ClusterStatus; readonly terminal: Terminal },
+  context: {
+    readonly options: RequestOptions;
+    readonly status: ClusterStatus;
+    readonly terminal: Terminal;
+  },
 ): number {
-  const { wish, status, terminal } = context;
+  const { options, status, terminal } = context;
   const exit = conclude(reply.code, terminal);
-  const moved = wish.operation === "enable" || wish.operation === "relocate";
+  const moved = options.operation === "enable" || options.operation === "relocate";
   if (reply.code === requestCodes.success && moved && reply.owner !== 0) {
     const owner = nameOfNode(status, reply.owner);
-    const warning = wish.target === null || wish.target === owner ? "" : "Warning: ";
-    terminal.out(`${warning}${wish.service} is now running on ${owner}\n`);
+    const warning = options.target === null || options.target === owner ? "" : "Warning: ";
+    terminal.out(`${warning}${options.service} is now running on ${owner}\n`);
   }
   if (reply.text !== "" && reply.text !== requestText(reply.code)) {
     terminal.err(`clusvcadm-ts: ${reply.text}\n`);
@@ -277,7 +285,7 @@ function formatReply(
   return exit;
 }
 
-/** Ends the head's line; the exit code is the low byte of the result, "already running" is 0. */
+/** Completes the line; the exit code is the low byte of the result, or 0 for "already running". */
 function conclude(code: RequestCode, terminal: Terminal): number {
   terminal.out(`${requestText(code)}\n`);
   return code === requestCodes.alreadyRunning ? 0 : code & 255;
@@ -290,7 +298,7 @@ type NoticeOptions = {
   readonly pace: NoticePace;
 };
 
-/** Says on standard error, again and again, what the daemon waits for. */
+/** Prints on standard error, again and again, what the daemon waits for. */
 function startNotices(options: NoticeOptions): { readonly stop: () => void } {
   const { client, service, terminal, pace } = options;
   const startedAt = performance.now();
@@ -302,7 +310,7 @@ function startNotices(options: NoticeOptions): { readonly stop: () => void } {
     const text = status.ok
       ? formatWait(status.value, service)
       : formatProblem(status.problem, "the daemon");
-    // The head's line is still open on a terminal.
+    // On a terminal the first line is not complete yet.
     terminal.err(`${terminal.isTty ? "\n" : ""}clusvcadm-ts: waiting since ${waited} s: ${text}\n`);
     timer = setTimeout(() => void tell(), pace.everyMs);
   };
@@ -318,7 +326,7 @@ function startNotices(options: NoticeOptions): { readonly stop: () => void } {
 function formatWait(status: ClusterStatus, name: ServiceName): string {
   if (status.services === null) return servicesUnavailable(status);
   const service = status.services.find((each) => each.name === name);
-  if (service === undefined) return `${name} is in no configuration`;
+  if (service === undefined) return `${name} is not configured`;
   const place = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
   const wait = service.waitingFor === null ? "" : `, waiting for ${service.waitingFor}`;
   return `${name} is ${service.state}${place}${wait}`;

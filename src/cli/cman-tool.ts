@@ -1,9 +1,9 @@
 /**
  * The command cman_tool-ts: shows the membership, waits for it, leaves it, kills a member.
- * Knows its options and exit codes; does not know the layout (membership-text.ts).
+ * The layout of its output is in membership-text.ts.
  * Source: cman_tool(8); cman cman_tool/main.c.
- * Deviations: a kill that was refused is exit status 1, not 0; only what clusterd can do is
- * offered; an unknown field of -F is refused; -n naming no node of the configuration is refused.
+ * Deviations: after a refused kill it exits 1, not 0; commands that clusterd cannot carry out are
+ * missing; an unknown field after -F, or a name after -n that is not configured, is refused.
  */
 import {
   type ControlClient,
@@ -62,9 +62,9 @@ const usage = `usage: cman_tool-ts COMMAND [options]
 `;
 
 const answerMs = 10_000;
-/** Stop scripts of what is removed run meanwhile. */
+/** Long, because the stop scripts of services that are removed run meanwhile. */
 const reloadMs = 600_000;
-/** Soon enough for a script that waits, and no load on the daemon. */
+/** Short enough for a script that waits, and no load for the daemon. */
 const pollMs = 200;
 const exitTimeout = 2;
 const prefix = "cman_tool: ";
@@ -160,7 +160,7 @@ function mistake(text: string): Reading {
   return { type: "ends", out: "", err: `cman_tool: ${text}\n${usage}`, exit: 1 };
 }
 
-/** What one option changes, or why it cannot be. */
+/** The options that one argument sets, or the mistake in it. */
 function optionOf(
   name: string,
   value: string,
@@ -173,13 +173,13 @@ function optionOf(
       return readFields(value);
     case "t": {
       const seconds = Number(value);
-      if (!Number.isInteger(seconds) || seconds < 1) return `'${value}' is no number of seconds`;
+      if (!Number.isInteger(seconds) || seconds < 1) return `'${value}' is not a number of seconds`;
       return { timeoutMs: seconds * 1000 };
     }
     case "e":
     case "v": {
       const votes = Number(value);
-      if (!/^\d{1,5}$/.test(value)) return `'${value}' is no number of votes`;
+      if (!/^\d{1,5}$/.test(value)) return `'${value}' is not a number of votes`;
       return name === "e" ? { expected: votes } : { votes };
     }
     case "force":
@@ -205,16 +205,16 @@ function readFields(text: string): Partial<Options> | string {
   const fields: NodeField[] = [];
   for (const word of text.split(",")) {
     const field = nodeFields.find((each) => each === word);
-    if (field === undefined) return `'${word}' is no field; known: ${nodeFields.join(",")}`;
+    if (field === undefined) return `'${word}' is not a field; known: ${nodeFields.join(",")}`;
     fields.push(field);
   }
   return { fields };
 }
 
-/** An option that its command does not take would silently do nothing. */
+/** Why an option is refused that its command does not take; null: all are taken. */
 function foreignOption(command: Command, options: Omit<Options, "command">): string | null {
   if (options.manner.has("force") && !options.manner.has("remove")) {
-    return "force is for leave remove: nobody refuses a leave without it";
+    return "force is only for leave remove: no other leave is ever refused";
   }
   if (command === "kill" && options.names === null) return "kill needs -n NODE";
   if (command === "expected" && options.expected === null) return "expected needs -e VOTES";
@@ -271,7 +271,7 @@ function show(status: ClusterStatus, options: Options): Printed {
   const known = new Set(status.nodes.map((node) => node.name));
   const stranger = options.names?.find((name) => !known.has(name));
   if (stranger !== undefined) {
-    return { out: "", err: `cman_tool: ${stranger} is no node of the configuration\n`, exit: 1 };
+    return { out: "", err: `cman_tool: ${stranger} is not a node of the configuration\n`, exit: 1 };
   }
   if (options.command === "version") return shown(versionOf(status, options));
   const { names } = options;
@@ -302,7 +302,7 @@ function awaited(status: ClusterStatus, quorate: boolean): boolean {
   return member && (!quorate || status.quorum.quorate);
 }
 
-/** Says nothing when it is in force; the services it stops take as long as they take. */
+/** Prints nothing on success; waits as long as the services need that it stops. */
 async function reload(client: ControlClient): Promise<Printed> {
   const asked = await client.reload(reloadMs);
   if (!asked.ok) return failure(asked.problem);
@@ -331,7 +331,7 @@ async function leave(
   });
 }
 
-/** Each node is tried, whatever became of those before it. */
+/** Tries each node, even if it failed for one before. */
 async function kill(client: ControlClient, options: Options, terminal: Terminal): Promise<Printed> {
   const by = operatorName(terminal);
   let err = "";
@@ -371,7 +371,7 @@ async function changeVotes(
   return { out: "", err: `${prefix}can't ${what[command]}: ${asked.value.text}\n`, exit: 1 };
 }
 
-/** Asks again and again until it is so, or the time is over. */
+/** Polls the status until the condition holds or the time is over. */
 async function poll(
   { timeoutMs }: Options,
   { terminal, began }: Surroundings,

@@ -1,8 +1,9 @@
 /**
- * The command fence_ack-ts: an operator says that a lost node is off, so that others may take over.
- * Asks for the node's name to be typed: a wrong word here makes two primaries.
+ * The command fence_ack-ts: an operator acknowledges that a lost node is off, so that its services
+ * start elsewhere. The node's name must be typed: if the node is not off, services run twice.
  * Source: fence_ack_manual(8).
- * Deviation: the name is typed instead of `absolutely`, and the daemon refuses who is no victim.
+ * Deviation: the name is typed instead of `absolutely`; the daemon refuses a node that is no
+ * victim.
  */
 import { controlClient } from "../control/control-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
@@ -24,9 +25,13 @@ const usage = `usage: fence_ack-ts NODE [--yes NODE] [--socket PATH]
 
 const answerMs = 10_000;
 
-type Wish = { readonly node: string; readonly yes: string | null; readonly socketPath: string };
+type AckRequest = {
+  readonly node: string;
+  readonly yes: string | null;
+  readonly socketPath: string;
+};
 
-/** What the operator types. */
+/** Reads the line that the operator types. */
 export type ReadLine = () => Promise<string>;
 
 /** Runs the command; returns its exit code. */
@@ -35,9 +40,9 @@ export async function fenceAck(
   terminal: Terminal,
   readLine: ReadLine,
 ): Promise<number> {
-  const wish = readOptions(words, terminal);
-  if (typeof wish === "number") return wish;
-  const { node, yes, socketPath } = wish;
+  const request = readOptions(words, terminal);
+  if (typeof request === "number") return request;
+  const { node, yes, socketPath } = request;
   let typed = yes;
   if (typed === null) {
     terminal.out(
@@ -62,7 +67,7 @@ export async function fenceAck(
   return reply.value.accepted ? 0 : 1;
 }
 
-function readOptions(words: readonly string[], terminal: Terminal): Wish | number {
+function readOptions(words: readonly string[], terminal: Terminal): AckRequest | number {
   let node: string | null = null;
   let yes: string | null = null;
   let socketPath = terminal.env["CLUSTERD_SOCKET"] || socketPathDefault;

@@ -1,8 +1,7 @@
 /**
- * The command fence_check-ts: asks every fence device for its state. Switches nothing.
- * Knows exit codes; does not know devices.
+ * The command fence_check-ts: asks every fence device for its state, and switches none.
  * Source: fence_check(8); cluster fence/fence_node/fence_check.c (exit codes).
- * Deviation: it may be run on every member: each has a way of its own to the devices.
+ * Deviation: it may run on every member, since each has its own connection to the devices.
  * Tested in: test/cli/fence-commands.test.ts
  */
 import { problemText } from "../control/control-client.ts";

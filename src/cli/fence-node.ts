@@ -1,9 +1,9 @@
 /**
- * The command fence_node-ts: runs a node's fence agents, gives its devices back, or asks them.
- * Says what will be done before it is done; does not know agents.
+ * The command fence_node-ts: fences or unfences a node, or asks its devices for their state. Before
+ * it fences, it prints which devices will be used.
  * Source: fence_node(8); cluster fence/fence_node/fence_node.c (texts, exit codes).
- * Deviation: the node's name has to be typed; the agents are run by the daemon, which tells the
- * other members when it has switched the node off.
+ * Deviation: the node's name has to be typed; the daemon runs the agents and tells the other
+ * members when the node is off.
  * Tested in: test/cli/fence-commands.test.ts
  */
 import { type ControlProblem, problemText } from "../control/control-client.ts";
@@ -34,7 +34,7 @@ const usage = `usage: fence_node-ts NODE [--yes NODE] | -U [NODE] | -S NODE
 
 const answerMs = 10_000;
 
-type Wish = {
+type FenceOptions = {
   readonly action: "fence" | "unfence" | "device-status";
   readonly node: string | null;
   readonly yes: string | null;
@@ -55,34 +55,38 @@ export async function fenceNode(
   terminal: Terminal,
   readLine: ReadLine,
 ): Promise<number> {
-  const wish = readOptions(words, terminal);
-  if (typeof wish === "number") return wish;
-  const client = operatorClient(wish.socketPath);
+  const options = readOptions(words, terminal);
+  if (typeof options === "number") return options;
+  const client = operatorClient(options.socketPath);
   const fencing = await client.fencing(answerMs);
   if (!fencing.ok) return complain(terminal, problemText(fencing.problem));
   const self = fencing.value.nodes.find(({ id }) => id === fencing.value.localNode)?.name ?? "";
-  const node = wish.node ?? self;
+  const node = options.node ?? self;
   if (!fencing.value.nodes.some(({ name }) => name === node)) {
-    return complain(terminal, `${node} is no node of the configuration`);
+    return complain(terminal, `${node} is not a node of the configuration`);
   }
   const confirmed = await confirm(
-    { ...wish, node },
+    { ...options, node },
     { fencing: fencing.value, terminal, readLine },
   );
   if (!confirmed) return complain(terminal, "not confirmed, nothing was done");
-  return tell(terminal, { action: wish.action, node }, await run(client, wish, { node, terminal }));
+  return tell(
+    terminal,
+    { action: options.action, node },
+    await run(client, options, { node, terminal }),
+  );
 }
 
-function readOptions(words: readonly string[], terminal: Terminal): Wish | number {
-  let wish: Wish = {
+function readOptions(words: readonly string[], terminal: Terminal): FenceOptions | number {
+  let options: FenceOptions = {
     action: "fence",
     node: null,
     yes: null,
     socketPath: terminal.env["CLUSTERD_SOCKET"] || socketPathDefault,
   };
   for (const arg of parseArgs(words, table)) {
-    if (arg.type === "operand" && wish.node === null) {
-      wish = { ...wish, node: arg.text };
+    if (arg.type === "operand" && options.node === null) {
+      options = { ...options, node: arg.text };
       continue;
     }
     if (arg.type !== "option") {
@@ -90,22 +94,22 @@ function readOptions(words: readonly string[], terminal: Terminal): Wish | numbe
       return complain(terminal, `${mistake}\n${usage.trimEnd()}`);
     }
     const { name, value } = arg;
-    if (name === "U") wish = { ...wish, action: "unfence" };
-    else if (name === "S") wish = { ...wish, action: "device-status" };
-    else if (name === "yes") wish = { ...wish, yes: value };
-    else if (name === "socket") wish = { ...wish, socketPath: value };
+    if (name === "U") options = { ...options, action: "unfence" };
+    else if (name === "S") options = { ...options, action: "device-status" };
+    else if (name === "yes") options = { ...options, yes: value };
+    else if (name === "socket") options = { ...options, socketPath: value };
     else {
       const text = name === "V" || name === "version" ? `fence_node-ts ${version}\n` : usage;
       terminal.out(text);
       return 0;
     }
   }
-  if (wish.node !== null || wish.action === "unfence") return wish;
+  if (options.node !== null || options.action === "unfence") return options;
   return complain(terminal, `no node given\n${usage.trimEnd()}`);
 }
 
 async function confirm(
-  { action, node, yes }: Wish & { readonly node: string },
+  { action, node, yes }: FenceOptions & { readonly node: string },
   around: {
     readonly fencing: FencingStatus;
     readonly terminal: Terminal;
@@ -113,7 +117,7 @@ async function confirm(
   },
 ): Promise<boolean> {
   const methods = around.fencing.nodes.find(({ name }) => name === node)?.methods ?? [];
-  // What cannot be done needs no confirmation: the daemon says why.
+  // Without methods there is nothing to confirm: the daemon will refuse and say why.
   if (action !== "fence" || methods.length === 0) return true;
   if (yes !== null) return yes === node;
   around.terminal.out(
@@ -125,7 +129,7 @@ async function confirm(
 
 function run(
   client: OperatorClient,
-  { action }: Wish,
+  { action }: FenceOptions,
   { node, terminal }: { readonly node: string; readonly terminal: Terminal },
 ): Promise<Result<RunReply, ControlProblem>> {
   return client.run(action, node, operatorName(terminal));
@@ -133,7 +137,7 @@ function run(
 
 function tell(
   terminal: Terminal,
-  { action, node }: { readonly action: Wish["action"]; readonly node: string },
+  { action, node }: { readonly action: FenceOptions["action"]; readonly node: string },
   reply: Result<RunReply, ControlProblem>,
 ): number {
   if (!reply.ok) return complain(terminal, problemText(reply.problem));

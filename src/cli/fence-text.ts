@@ -1,6 +1,5 @@
 /**
- * The fence domain as text in the layout of fence_tool. Knows FencingStatus; does not know options,
- * sockets or where the text goes.
+ * Formats the fence domain in the layout of fence_tool.
  * Source: cluster fence/fence_tool/fence_tool.c: do_list (lines, words).
  * Tested in: test/cli/fence-commands.test.ts
  */

@@ -1,9 +1,9 @@
 /**
- * The command fence_tool-ts: shows the fence domain, and takes an operator's word about a victim.
- * Knows its options and exit codes; does not know the layout (fence-text.ts).
+ * The command fence_tool-ts: shows the fence domain, and lets an operator acknowledge a victim.
+ * The layout of its output is in fence-text.ts.
  * Source: fence_tool(8); cluster fence/fence_tool/fence_tool.c.
- * Deviations: a node is in the domain exactly while it is a quorate member, so there is nothing to
- * be joined or left; `ack` is that of fence_ack-ts; `dump` prints JSON.
+ * Deviations: a node is in the domain exactly while it is a quorate member, so `join` and `leave`
+ * are refused; `ack` is the command fence_ack-ts; `dump` prints JSON.
  * Tested in: test/cli/fence-commands.test.ts
  */
 import { problemText } from "../control/control-client.ts";
@@ -32,7 +32,7 @@ const usage = `usage: fence_tool-ts ls [-n] | ack NODE [--yes NODE] | dump
 const answerMs = 10_000;
 
 const impossible: Readonly<Record<string, string>> = {
-  join: "there is nothing to be joined: a node is in the domain while it is a quorate member",
+  join: "a node need not join: it is in the domain while it is a quorate member",
   leave: "a member cannot leave the domain alone; cman_tool-ts leave leaves the cluster, unfenced",
 };
 

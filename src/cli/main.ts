@@ -1,5 +1,5 @@
 /**
- * The commands of operators, by name: connects the one that is asked for to its process.
+ * The program of all commands of operators: runs the command that its first argument names.
  * Usage: node main.js COMMAND [ARGUMENT ...]; the launchers in bin/ name themselves.
  * Tested in: test/cli/clustat.test.ts, test/cli/clusvcadm.test.ts
  */
@@ -7,7 +7,7 @@ import { processTerminal, readLine } from "./terminal.ts";
 
 type Command = (words: readonly string[]) => Promise<number>;
 
-/** Each is loaded only when it is called: a command starts in a fraction of a second. */
+/** A command is loaded only when it is called, so that it starts in a fraction of a second. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   "clustat-ts": async () => {
     const { clustat } = await import("./clustat.ts");

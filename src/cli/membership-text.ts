@@ -1,22 +1,21 @@
 /**
- * Membership as text in the layout of cman_tool: the status, the list of nodes, the version.
- * Knows ClusterStatus; does not know options, sockets or where the text goes.
+ * Formats the membership in the layout of cman_tool: the status, the list of nodes, the version.
  * Source: cman cman_tool/main.c: show_status, print_node (lines, widths, words).
- * Deviations: there are no subsystems and no ports, so these two lines are absent; five lines with
- * the ring's figures follow those of the original; one line tells of another configuration that
- * is under way, or was refused.
+ * Deviations: there are no subsystems and ports, so their two lines are absent; five lines with the
+ * ring's figures follow those of cman; one line is about a change of the configuration that is
+ * under way or was refused.
  * Tested in: test/cli/cman-tool.test.ts
  */
 import type { ClusterStatus, NodeStatus, RingStatus } from "../model/status.ts";
 import { shownNodes } from "./status-text.ts";
 
-/** The version of the original whose words and layout these are. */
+/** The version of cman whose words and layout these are. */
 export const layoutVersion = "6.2.0";
 
 export const nodeFields = ["id", "name", "type", "addr", "votes", "exp", "state"] as const;
 export type NodeField = (typeof nodeFields)[number];
 
-/** Null stands for all nodes, or for the table of the original. */
+/** Null: all nodes, or the default table of cman_tool. */
 export type NodesQuery = {
   readonly names: readonly string[] | null;
   readonly fields: readonly NodeField[] | null;
@@ -119,7 +118,7 @@ function fieldOf(status: ClusterStatus, node: NodeStatus, field: NodeField): str
   return values[field];
 }
 
-/** Year first, local time. */
+/** Date and time in local time, year first. */
 function formatMoment(seconds: number): string {
   const at = new Date(seconds * 1000);
   const two = (part: number): string => String(part).padStart(2, "0");

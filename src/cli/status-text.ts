@@ -1,9 +1,8 @@
 /**
- * The cluster's status as text, byte for byte in rgmanager's layout.
- * Knows ClusterStatus and columns; does not know options, sockets or where the text goes.
+ * Formats the cluster's status, byte for byte in rgmanager's layout.
  * Source: rgmanager clustat.c (widths, words, order, exit codes); clustat(8).
- * Deviations: where the original cannot reach its service states it exits 0 for `-s`, here it is 1;
- * the long form says what a service waits for, if it does.
+ * Deviations: with `-s` and unknown service states it exits 1, where clustat exits 0; the long form
+ * also says what a service waits for.
  */
 import { requestCodes, requestText } from "../control/request-codes.ts";
 import {
@@ -14,7 +13,7 @@ import {
   serviceStateNumbers,
 } from "../model/status.ts";
 
-/** What is asked of a status: everything, or one member, or one service by its full name. */
+/** What is printed: everything, one member, or one service by its full name. */
 export type StatusQuery = {
   readonly member: string | null;
   readonly service: string | null;
@@ -24,7 +23,7 @@ export type StatusQuery = {
 
 export type Printed = { readonly out: string; readonly err: string; readonly exit: number };
 
-/** Exit code for something that is not in the status: -1, as the original's shell sees it. */
+/** The exit code for an unknown member or service: clustat exits -1, which a shell sees as 255. */
 const exitUnknown = 255;
 /** Host names are cut after this many characters (MAXHOSTNAMELEN). */
 const nameColumnsMax = 64;
@@ -51,8 +50,8 @@ export function formatStatus(status: ClusterStatus, query: StatusQuery): Printed
 }
 
 /**
- * A service whose owner is lost is shown as before, as the original does, until that node is
- * fenced; below the table it says so. The long form has a line of each service for that.
+ * Until a lost node is fenced, the table shows its services as before, as clustat does; these notes
+ * follow the table. In the long form each service has its own line.
  */
 function lostOwnerNotes(status: ClusterStatus): readonly string[] {
   const notes = sortedServices(status).flatMap(({ name, waitingFor, wait }) =>
@@ -61,14 +60,16 @@ function lostOwnerNotes(status: ClusterStatus): readonly string[] {
   return notes.length === 0 ? [] : ["", ...notes];
 }
 
-/** `-s`, text: 0 while the service is starting, started or stopping, otherwise its state number. */
+/** The exit code of `-s`: 0 while starting, started or stopping, otherwise the state's number. */
 export function serviceExit(service: ServiceStatus): number {
   const { state } = service;
   const up = state === "starting" || state === "started" || state === "stopping";
   return up ? 0 : serviceStateNumbers[state];
 }
 
-/** What one service waits for, what would help, and the decisions about it, oldest first. */
+/**
+ * What one service waits for, what an operator can do, and the decisions about it, oldest first.
+ */
 export function formatDecisions(status: ClusterStatus, name: string): Printed {
   if (status.services === null) {
     const { reason } = status.quorum;
@@ -125,24 +126,24 @@ function verdictLines(
   });
 }
 
-/** First line of a report without service states. */
+/** The first line of a report without service states. */
 export function servicesUnavailable(status: ClusterStatus): string {
   const code = status.quorum.quorate ? requestCodes.tryAgain : requestCodes.noQuorum;
   return `Service states unavailable: ${requestText(code)}`;
 }
 
-/** By node id. */
+/** The nodes that are shown, ascending by id. */
 export function shownNodes(status: ClusterStatus): readonly NodeStatus[] {
   return [...status.nodes].sort((a, b) => a.id - b.id);
 }
 
-/** By the bytes of the name; empty while the states are unknown. */
+/** The services, sorted by the bytes of their names; empty while their states are unknown. */
 export function sortedServices(status: ClusterStatus): readonly ServiceStatus[] {
   const services = [...(status.services ?? [])];
   return services.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
 }
 
-/** Whether the node's service manager is shown: it takes part, and service states are known. */
+/** Whether the node is shown with `rgmanager`: it is ready, and service states are known. */
 export function managed(status: ClusterStatus, node: NodeStatus): boolean {
   return node.ready && status.services !== null;
 }
@@ -160,7 +161,7 @@ export function flagNames(service: ServiceStatus): readonly string[] {
   return [...(service.frozen ? ["frozen"] : []), ...(service.partial ? ["partial"] : [])];
 }
 
-/** As ctime(3), without the line feed. */
+/** The time as ctime(3) formats it, without the line feed. */
 export function formatTime(seconds: number): string {
   const at = new Date(seconds * 1000);
   const day = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][at.getDay()];
@@ -183,7 +184,7 @@ function serviceReport(status: ClusterStatus, name: string, query: StatusQuery):
   const head = query.long ? longHeader() : [];
   if (service === undefined) return { out: joined(head), err: "", exit: exitUnknown };
   const row = query.long ? longBlock(status, service) : [serviceRow(status, service, query)];
-  // The original prints the table's header in front of a single long block too.
+  // clustat also prints the table's header above the long form of one service.
   const out = [...head, ...serviceHeader(query.columns), ...row];
   return { out: joined(out), err: "", exit: serviceExit(service) };
 }
@@ -256,7 +257,7 @@ function serviceCells(columns: number, ...cells: readonly [string, string, strin
   return ` ${field(name, width)} ${field(owner, width)} ${field(state, stateColumns)}`;
 }
 
-/** Half of what the state column and six blanks leave. */
+/** Half of the columns that the state column and six blanks leave. */
 function serviceColumns(columns: number): number {
   const half = Math.floor((columns - stateColumns - 6) / 2);
   return Math.min(Math.max(half, 3), nameColumnsMax);

@@ -1,6 +1,5 @@
 /**
- * The cluster's status as the XML document of `clustat -x`.
- * Knows ClusterStatus; does not know options, sockets or where the text goes.
+ * Formats the cluster's status as the XML document of `clustat -x`.
  * Source: rgmanager clustat.c (elements, attributes and their order, exit codes).
  * Deviation: text in attributes is escaped, so the document is well-formed whatever the names are.
  * Tested in: test/cli/status-text.test.ts
@@ -25,7 +24,7 @@ import {
   sortedServices,
 } from "./status-text.ts";
 
-/** Unlike the text form, an unknown member or service is an empty list and exit 0. */
+/** Unlike in the text form, an unknown member or service yields an empty list and exit code 0. */
 export function formatXml(status: ClusterStatus, query: StatusQuery): Printed {
   const { member, service } = query;
   const all = member === null && service === null;
@@ -43,7 +42,7 @@ export function formatXml(status: ClusterStatus, query: StatusQuery): Printed {
   ];
   return {
     out: lines.map((line) => `${line}\n`).join(""),
-    // Not on standard output, where it would spoil the document.
+    // On standard output it would spoil the document.
     err: unknownStates ? `${servicesUnavailable(status)}\n` : "",
     exit: exitCode(status, query, services),
   };
@@ -84,7 +83,7 @@ function nodesElement(
       name: node.name,
       state: node.online,
       local: node.local,
-      // Members that are not configured do not exist here, but parsers expect the attribute.
+      // There are no members that are not configured, but parsers expect the attribute.
       estranged: false,
       rgmanager: servicesAsked && managed(status, node),
       rgmanager_master: false,
@@ -116,7 +115,7 @@ function groupsElement(
   return ["  <groups>", ...rows.map((row) => `    ${row}`), "  </groups>"];
 }
 
-/** An empty element; true and false are written 1 and 0. */
+/** An element without content; true and false are written as 1 and 0. */
 function element(
   name: string,
   attributes: Readonly<Record<string, string | number | boolean>>,

@@ -1,8 +1,7 @@
 /**
- * The outside of a command: its two outputs, its environment, the width of the terminal.
- * Does not know what is printed.
+ * The port of a command to its process: the two outputs, the environment, the terminal's width.
  * Tested in: test/cli/clustat.test.ts
- * TERMINAL1  Nothing that comes from a daemon can command the terminal of whoever asks it.
+ * TERMINAL1  No text from a daemon can control the terminal: unprintable characters are escaped.
  */
 import { visibleLines } from "../model/visible-text.ts";
 
@@ -10,18 +9,18 @@ export type Terminal = {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Of the terminal; 80 when standard output is none. */
+  /** The width of the terminal; 80 when standard output is no terminal. */
   readonly columns: () => number;
   readonly isTty: boolean;
-  /** Empties the screen; nothing happens where standard output is none. */
+  /** Clears the screen; does nothing when standard output is no terminal. */
   readonly clear: () => void;
-  /** Aborted by SIGINT and SIGTERM, if the command asked for it. */
+  /** A signal that SIGINT and SIGTERM abort, which otherwise end the command. */
   readonly untilSignal: () => AbortSignal;
-  /** Resolves after the time, or at once when the signal is or gets aborted. */
+  /** Resolves after the time, or as soon as the signal is aborted. */
   readonly pause: (afterMs: number, signal: AbortSignal) => Promise<void>;
 };
 
-/** Whoever gives an order, for the logs of the cluster. */
+/** The name of the operator who gives an order, for the logs of the cluster. */
 export function operatorName({ env }: Terminal): string {
   return env["SUDO_USER"] || env["USER"] || "an operator";
 }
@@ -37,12 +36,12 @@ export async function readLine(): Promise<string> {
 }
 
 export function processTerminal(): Terminal {
-  // A reader that has seen enough, as in `clustat-ts | head`, is no failure of the command.
+  // When the reader ends early, as in `clustat-ts | head`, the command has not failed.
   process.stdout.on("error", (error) => {
     process.exit("code" in error && error.code === "EPIPE" ? 0 : 1);
   });
   return {
-    // Programs get what there is: they may have a use for it, as JSON has for its own escapes.
+    // Only terminals get escaped text; programs get the text itself, such as JSON.
     out: (text) => void process.stdout.write(process.stdout.isTTY ? visibleLines(text) : text),
     err: (text) => void process.stderr.write(process.stderr.isTTY ? visibleLines(text) : text),
     env: process.env,

@@ -1,6 +1,5 @@
 /**
- * What the bodies of requests on the control socket have in common.
- * Does not know what is asked.
+ * Helpers for all bodies of requests on the control socket.
  * Tested in: test/control/protocol.test.ts, test/control/operator-protocol.test.ts
  */
 import { type Result, refuse } from "../model/outcome.ts";
@@ -8,17 +7,17 @@ import { checked, mapped, readAs, type Shape, text } from "../model/shape.ts";
 import { quoted } from "../model/visible-text.ts";
 import type { ControlError } from "./control-error.ts";
 
-/** A body that does not fit is a bad request. */
+/** The typed body; a body that does not have the shape is a bad request. */
 export function parseBody<Body>(shape: Shape<Body>, value: unknown): Result<Body, ControlError> {
   const body = readAs(shape, value, "body");
   return body.ok ? body : refuse({ type: "bad-request", text: body.problem });
 }
 
-/** Who orders something, as far as a line of the log has room for it. */
-export const orderer = mapped(text, (name) => name.slice(0, 64));
+/** The name of the person who gives an order, cut to fit into a line of the log. */
+export const orderedBy = mapped(text, (name) => name.slice(0, 64));
 
-/** The body must name the node of the path once more: such an order is hard to take back. */
-export function confirming<Body extends { readonly confirm: string }>(
+/** The body must repeat the node's name of the path, since the order can hardly be undone. */
+export function requireConfirmation<Body extends { readonly confirm: string }>(
   body: Shape<Body>,
   node: string,
 ): Shape<Body> {

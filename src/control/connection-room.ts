@@ -1,18 +1,19 @@
 /**
- * Who may stay connected when all places are taken: whoever has not said what he wants makes room
- * for the next one, the one who has waited longest first.
- * Knows connections and requests, not what is asked.
+ * The limit on connections to the control socket: when it is reached, the oldest connection without
+ * a complete request is closed for the new one.
  * Tested in: test/control/control-server.test.ts
- * CONTROL5  Slow clients, however many, keep nobody out: a request that came whole, and a stream,
- *     stay.
+ * CONTROL5  Slow clients, however many, do not keep other clients out. Connections with a complete
+ *     request, or with a stream, stay.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 
-/** At most so many connections; beyond that the oldest is closed that has no request yet. */
+/**
+ * Allows at most `connectionsMax` connections; beyond that, closes the oldest without a request.
+ */
 export function limitConnections(server: Server, connectionsMax: number): void {
   const open = new Set<Socket>();
-  /** Without a whole request, oldest first. */
+  /** The connections without a complete request, oldest first. */
   const undecided = new Set<Socket>();
   const forget = (socket: Socket): void => {
     open.delete(socket);
@@ -29,7 +30,7 @@ export function limitConnections(server: Server, connectionsMax: number): void {
   });
   server.on("request", (request: IncomingMessage) => {
     const { socket, method } = request;
-    // Nobody reads the body of a GET, so its end would not be heard of.
+    // The body of a GET is not read, so there would be no event at its end.
     if (method === "GET") undecided.delete(socket);
     else request.once("end", () => undecided.delete(socket));
   });

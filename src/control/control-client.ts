@@ -1,7 +1,6 @@
 /**
- * The control socket's client: one call, one HTTP request, one parsed reply.
- * Knows the protocol; does not know what the commands print.
- * Every failure is a value: a command must be able to say what went wrong and where.
+ * The client of the control socket: one call sends one HTTP request and parses one reply.
+ * Every failure is a value, so that a command can say what went wrong.
  * Tested in: test/control/control-server.test.ts
  */
 
@@ -25,15 +24,15 @@ import {
 import { parseClusterStatus } from "./status-shape.ts";
 
 export type ControlProblem =
-  /** Nobody could be connected to; `text` is the system's, as perror(3) prints it. */
+  /** No connection could be made; `text` is the system's, as perror(3) prints it. */
   | { readonly type: "unreachable"; readonly code: string; readonly text: string }
-  /** The connection ended before the reply: the request may or may not be carried out. */
+  /** The connection ended before the reply: it is unknown whether the request is carried out. */
   | { readonly type: "lost"; readonly text: string }
   | { readonly type: "timed-out"; readonly afterMs: number }
   | { readonly type: "refused"; readonly text: string }
   | { readonly type: "malformed"; readonly text: string };
 
-/** The problem in words, for commands without words of their own. */
+/** The problem as text, for commands that have no text of their own for it. */
 export function problemText(problem: ControlProblem): string {
   if (problem.type === "timed-out") {
     return `the daemon has not answered for ${problem.afterMs / 1000} s`;
@@ -55,7 +54,7 @@ export type ControlClient = {
   status(afterMs: number): Promise<Result<ClusterStatus, ControlProblem>>;
   /** Waits for the end of the operation, without limit. */
   request(call: ServiceCall): Promise<Result<ServiceReply, ControlProblem>>;
-  /** Says that a node is off; `by` is who says so. */
+  /** Acknowledges that a node is off; `by` names the operator. */
   acknowledge(
     node: string,
     by: string,
@@ -63,11 +62,11 @@ export type ControlClient = {
   ): Promise<Result<Acceptance, ControlProblem>>;
   /** Locks or unlocks all services. */
   lock(operation: LockOperation, afterMs: number): Promise<Result<ServiceReply, ControlProblem>>;
-  /** Orders the end of a member; `by` is who says so. Does not wait for it. */
+  /** Orders a member to end; `by` names the operator. Does not wait for its end. */
   kill(node: string, by: string, afterMs: number): Promise<Result<Acceptance, ControlProblem>>;
-  /** Asks the daemon to bring its file in on all nodes; waits until it is in force. */
+  /** Asks the daemon to put its file in force on all nodes; waits until it is. */
   reload(afterMs: number): Promise<Result<Acceptance, ControlProblem>>;
-  /** Asks the daemon to leave the cluster and end; does not wait for it. */
+  /** Asks the daemon to leave the cluster and end; does not wait for its end. */
   leave(how: LeaveBody, afterMs: number): Promise<Result<Acceptance, ControlProblem>>;
 };
 
@@ -97,7 +96,7 @@ export function controlClient(socketPath: string): ControlClient {
       return parseReply(reply, parseAcceptance);
     },
     async leave(how, afterMs) {
-      // Nothing is said that every version of the daemon takes for granted.
+      // Every version of the daemon takes an empty body for an ordinary leave.
       const body = how.remove ? JSON.stringify(how) : "";
       const path = "/v1/leave";
       const reply = await exchange({ socketPath, method: "POST", path, body, afterMs });
@@ -122,7 +121,7 @@ export function controlClient(socketPath: string): ControlClient {
   };
 }
 
-/** One request of any kind; without `afterMs` it waits for the reply without limit. */
+/** Sends one request of any kind; without `afterMs` it waits for the reply without limit. */
 export async function askControl<Value>(
   options: Exchange,
   parse: (value: unknown) => Result<Value, string>,

@@ -1,7 +1,6 @@
 /**
- * What is answered instead of a reply: `{"error": {"type", "text"}}`, with a status for each type.
- * Knows types and statuses; does not know what was asked.
- * The text names the cause and, where there is one, the remedy; programs look at the type alone.
+ * The error replies of the control socket: `{"error": {"type", "text"}}`, with an HTTP status for
+ * each type. The text names the cause and, if there is one, the remedy; programs use the type only.
  * Tested in: test/control/protocol.test.ts, test/control/control-server.test.ts
  */
 
@@ -38,7 +37,7 @@ export function wrongMethod(method: string, wanted: string): ControlError {
   return { type: "method-not-allowed", text, allow: wanted };
 }
 
-/** Never fails, unlike decodeURIComponent: what is no valid encoding becomes U+FFFD. */
+/** Unlike decodeURIComponent it never fails: an invalid encoding becomes U+FFFD. */
 export function percentDecoded(text: string): string {
   return new URLSearchParams(`name=${text.replace(/[+&]/g, encodeURIComponent)}`).get("name") ?? "";
 }

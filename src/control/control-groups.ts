@@ -1,9 +1,9 @@
 /**
  * Process groups for HTTP clients: streams with a bounded backlog, messages with a bounded body.
- * Knows requests, responses and the group protocol; does not know who is in which group.
- * STREAM1  A stream whose client does not read is ended with a reason, and its member with it:
- *     nobody waits for a slow reader, nor keeps more for it than the limit.
- * STREAM2  Group clients leave connections of the socket to the other requests.
+ * Does not know the members of the groups.
+ * STREAM1  If a client does not read its stream, the stream and its membership end with a reason:
+ *     no other client waits for it, and no more than the limit is kept for it.
+ * STREAM2  Group clients can use only a part of the socket's connections.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ControlError } from "./control-error.ts";
@@ -17,14 +17,14 @@ import {
 } from "./group-protocol.ts";
 import { readBody, readJsonBody } from "./request-body.ts";
 
-/** How the server answers. */
+/** What the server offers to its group requests. */
 export type Answering = {
   readonly reply: (response: ServerResponse, content: object) => void;
   readonly error: (response: ServerResponse, error: ControlError) => void;
-  /** From now on only what this request has to say is written to its socket. */
-  readonly promise: (response: ServerResponse) => void;
-  /** The client must have taken the rest of the response within the time for replies. */
-  readonly limit: (response: ServerResponse) => void;
+  /** Reserves the socket for this response: the server writes nothing else to it. */
+  readonly reserve: (response: ServerResponse) => void;
+  /** Closes the connection unless the client takes the rest of the response within `replyMs`. */
+  readonly limitReplyTime: (response: ServerResponse) => void;
 };
 
 export class GroupRequests {
@@ -93,13 +93,13 @@ export class GroupRequests {
       return;
     }
     if (response.socket === null || response.socket.destroyed) return;
-    this.#answering.promise(response);
+    this.#answering.reserve(response);
     let ticket: string | null = null;
     const stream = new OpenStream(response, {
       bytesMax: this.#limits.groupBacklogBytesMax,
       others: this.#streams,
       totalBytesMax: this.#limits.groupBacklogsBytesMax,
-      limit: () => this.#answering.limit(response),
+      limitReplyTime: () => this.#answering.limitReplyTime(response),
       onEnd: () => {
         if (ticket === null) return;
         this.#tickets.delete(ticket);
@@ -133,7 +133,7 @@ export class GroupRequests {
       this.#answering.error(response, { type: "try-again", text });
       return;
     }
-    this.#answering.promise(response);
+    this.#answering.reserve(response);
     const sent = await this.#backend.multicast(group, ticket, body.value);
     if (sent.ok) this.#answering.reply(response, sent.value);
     else this.#answering.error(response, sent.problem);
@@ -142,11 +142,11 @@ export class GroupRequests {
 
 type StreamOptions = {
   readonly bytesMax: number;
-  /** All open ones; what they hold together is bounded too. */
+  /** All open streams, whose total backlog is bounded, too. */
   readonly others: Set<OpenStream>;
   readonly totalBytesMax: number;
-  readonly limit: () => void;
-  /** The client is no member any more; called once. */
+  readonly limitReplyTime: () => void;
+  /** Called once, when the client is no member any more. */
   readonly onEnd: () => void;
 };
 
@@ -154,7 +154,7 @@ class OpenStream implements GroupStream {
   readonly #response: ServerResponse;
   readonly #options: StreamOptions;
   #open = true;
-  /** What was waiting before the last line: nothing for a client that keeps up. */
+  /** The bytes that were waiting before the last line; 0 for a client that keeps up. */
   #behindBytes = 0;
 
   constructor(response: ServerResponse, options: StreamOptions) {
@@ -188,12 +188,12 @@ class OpenStream implements GroupStream {
   end(line: Uint8Array): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#options.limit();
+    this.#options.limitReplyTime();
     this.#response.end(line);
     this.#options.others.delete(this);
   }
 
-  /** The connection is gone. */
+  /** The connection has ended. */
   close(): void {
     this.#open = false;
     this.#options.others.delete(this);

@@ -1,12 +1,11 @@
 /**
- * What one client of the control socket may make the daemon hold, and for how long.
- * Numbers only.
+ * Limits on the memory and time that clients of the control socket can take.
  * Tested in: test/control/control-server.test.ts
  */
 
 export type ControlLimits = {
   readonly connectionsMax: number;
-  /** Requests the backend has not answered yet, those of vanished clients included. */
+  /** Requests that the backend has not answered yet, including those of clients that are gone. */
   readonly requestsPendingMax: number;
   /** Orders of votes and fencing that have not been answered yet. */
   readonly ordersPendingMax: number;
@@ -15,17 +14,17 @@ export type ControlLimits = {
   /** From the connection to the end of the headers, and to the end of the whole request. */
   readonly headersMs: number;
   readonly requestMs: number;
-  /** A client must have taken its reply after this long. */
+  /** The time within which a client must have taken its reply. */
   readonly replyMs: number;
-  /** An event client that lags behind by more is cut off. */
+  /** An event stream whose client lags behind by more is closed. */
   readonly eventBacklogBytesMax: number;
-  /** Connections that process groups may take: their streams, and messages on their way. */
+  /** Connections that process groups may use for streams and for messages being sent. */
   readonly groupRequestsMax: number;
   readonly groupMessageBytesMax: number;
-  /** What may wait for the client of one group stream, and for all of them together. */
+  /** Bytes that may wait for the client of one group stream, and for all clients together. */
   readonly groupBacklogBytesMax: number;
   readonly groupBacklogsBytesMax: number;
-  /** A member that lags behind by more may not send: who reads slowly shall not fill streams. */
+  /** A member that lags behind by more may not send, so that a slow reader cannot fill streams. */
   readonly groupSenderBacklogBytesMax: number;
 };
 

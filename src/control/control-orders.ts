@@ -1,8 +1,8 @@
 /**
- * The orders of operators over HTTP: what is asked → calls of the backend → replies.
- * Knows the operator protocol; does not know what a vote or a fence device is.
+ * The orders of operators over HTTP: requests → calls of the backend → replies.
  * Tested in: test/control/operator-protocol.test.ts
- * CONTROL4  At most a few runs of agents are awaited at once: each holds a connection for minutes.
+ * CONTROL4  Only a few runs of fence agents are awaited at once: each keeps a connection for
+ *     minutes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NodeId } from "../model/ids.ts";
@@ -19,12 +19,12 @@ import {
 } from "./operator-protocol.ts";
 import { readJsonBody } from "./request-body.ts";
 
-/** How the server answers, and how it finds a node of the configuration. */
+/** What the server offers to its orders. */
 export type OrderAnswering = {
   readonly reply: (response: ServerResponse, content: object) => void;
   readonly error: (response: ServerResponse, error: ControlError) => void;
-  /** From now on only what this request has to say is written to its socket. */
-  readonly promise: (response: ServerResponse) => void;
+  /** Reserves the socket for this response: the server writes nothing else to it. */
+  readonly reserve: (response: ServerResponse) => void;
   readonly findNode: (name: string) => Result<NodeId, ControlError>;
 };
 
@@ -70,7 +70,7 @@ export class OrderRequests {
       return;
     }
     this.#running += 1;
-    this.#answering.promise(response);
+    this.#answering.reserve(response);
     const reply = await carryOut();
     this.#running -= 1;
     this.#answering.reply(response, reply);

@@ -1,10 +1,10 @@
 /**
  * The control socket's server: HTTP requests on a UNIX socket → calls of the backend → replies.
- * Knows the protocol (protocol.ts) and its limits, no services; decides nothing.
+ * It enforces the limits; the backend decides.
  * CONTROL1  A client holds at most one connection's worth of memory: bounded headers, bounded body,
  *     bounded backlog of events, and a deadline for taking its reply.
  * CONTROL2  A request that was handed to the backend is carried out even if its client goes away.
- * CONTROL3  What a socket does not serve is refused whatever it says.
+ * CONTROL3  A request that a socket does not serve is refused, whatever its body says.
  */
 
 import {
@@ -49,7 +49,7 @@ import {
 } from "./protocol.ts";
 import { readJsonBody } from "./request-body.ts";
 
-/** What a client asked of a service; the target is already a node of the configuration. */
+/** A request of a client for a service; the target is already a node of the configuration. */
 export type ServiceCommand = {
   readonly service: ServiceName;
   readonly operation: ServiceOperation;
@@ -57,21 +57,21 @@ export type ServiceCommand = {
   readonly byDomain: boolean;
 };
 
-/** What a client asked of all services. */
+/** A request of a client for all services. */
 export type LockCommand = { readonly operation: LockOperation };
 
-/** The daemon, as the control socket sees it. */
+/** The part of the daemon that the control socket calls. */
 export type ControlBackend = {
   status(): ClusterStatus;
   /** Settles when the operation has ended, however long that takes; never rejects. */
   request(request: ServiceCommand | LockCommand): Promise<ServiceReply>;
-  /** The operator's word that a node is off; never rejects. */
+  /** An operator acknowledges that a node is off; never rejects. */
   acknowledge(node: NodeId, by: string): Promise<Acceptance>;
-  /** Orders the end of a member; never rejects. */
+  /** Orders a member to end; never rejects. */
   kill(node: NodeId, by: string): Promise<Acceptance>;
-  /** Brings the daemon's file in on all nodes; settles when it is in force; never rejects. */
+  /** Puts the daemon's file in force on all nodes; settles when it is; never rejects. */
   reload(): Promise<Acceptance>;
-  /** Begins to stop services, leave and end; asking twice changes nothing. */
+  /** Begins to stop services, leave and end; a second call changes nothing. */
   leave(how: LeaveBody): Acceptance;
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ControlEvent) => void): () => void;
@@ -82,17 +82,17 @@ export type ControlBackend = {
 export type ControlServerOptions = {
   readonly socketPath: string;
   readonly backend: ControlBackend;
-  /** Takes sentences for the log. */
+  /** Writes a sentence to the log. */
   readonly notice: (text: string) => void;
-  /** Who may connect; the group `haclient` unless given. */
+  /** Who may connect; by default the group `haclient`. */
   readonly access?: SocketAccess;
-  /** Process groups only, or everything unless given. */
+  /** Whether the socket serves process groups only; by default it serves everything. */
   readonly scope?: "groups" | "all";
   readonly limits?: ControlLimits;
 };
 
 export type ControlServer = {
-  /** Stops listening, ends event streams, gives pending replies `replyMs` to leave. */
+  /** Stops listening, ends event streams, and gives clients `replyMs` to take pending replies. */
   close(): Promise<void>;
 };
 
@@ -122,8 +122,8 @@ class Listener implements ControlServer {
   readonly #orders: OrderRequests;
   readonly #server: Server;
   readonly #streams = new Set<ServerResponse>();
-  /** Sockets whose request is with the backend: nothing but its reply may be written there. */
-  readonly #promised = new WeakSet<Duplex>();
+  /** Sockets with a request at the backend: only its reply may be written there. */
+  readonly #reserved = new WeakSet<Duplex>();
   #pending = 0;
 
   constructor({ backend, limits = controlLimits, scope = "all" }: ControlServerOptions) {
@@ -133,8 +133,8 @@ class Listener implements ControlServer {
     const answering = {
       reply: (response: ServerResponse, content: object) => this.#send(response, 200, content),
       error: (response: ServerResponse, error: ControlError) => this.#sendError(response, error),
-      promise: ({ socket }: ServerResponse) => {
-        if (socket !== null) this.#promised.add(socket);
+      reserve: ({ socket }: ServerResponse) => {
+        if (socket !== null) this.#reserved.add(socket);
       },
     };
     this.#orders = new OrderRequests(backend.operators, limits, {
@@ -143,7 +143,7 @@ class Listener implements ControlServer {
     });
     this.#groups = new GroupRequests(backend.groups, limits, {
       ...answering,
-      limit: ({ socket }) => {
+      limitReplyTime: ({ socket }) => {
         if (socket !== null) limitTime(socket, limits.replyMs);
       },
     });
@@ -158,18 +158,18 @@ class Listener implements ControlServer {
       (request, response) => void this.#serve(request, response),
     );
     limitConnections(this.#server, limits.connectionsMax);
-    // A second request on a connection would be carried out with nobody left to hear its reply.
+    // A second request on a connection might be carried out although nobody reads its reply.
     this.#server.maxRequestsPerSocket = 1;
     this.#server.on("clientError", (error, socket) => {
       this.#refuseRaw(error, socket);
     });
   }
 
-  /** Null, or the cause why the path cannot be listened on. */
+  /** Null, or why it cannot listen on the path. */
   listen(path: string, mask: number): Promise<string | null> {
     return new Promise((resolve) => {
       this.#server.once("error", (error) => resolve(error.message));
-      // The mask makes the socket private from its first moment; binding happens inside listen().
+      // listen() binds at once, and the mask makes the socket private from the start.
       const usual = process.umask(mask);
       this.#server.listen(path, () => {
         this.#server.removeAllListeners("error");
@@ -267,13 +267,13 @@ class Listener implements ControlServer {
   /** Hands the request to the backend, unless too many wait there, and sends its reply. */
   async #sendReply(response: ServerResponse, wanted: ServiceCommand | LockCommand): Promise<void> {
     if (this.#pending >= this.#limits.requestsPendingMax) {
-      const text = `${this.#pending} requests are waiting for their end already`;
+      const text = `${this.#pending} requests have not ended yet; try again`;
       this.#sendError(response, { type: "busy", text });
       return;
     }
-    // What the parser has refused meanwhile, behind the request, spoils the request too.
+    // If the parser has refused what follows the request, the connection is closed already.
     if (!response.socket?.writable) return;
-    this.#promised.add(response.socket);
+    this.#reserved.add(response.socket);
     this.#pending += 1;
     const reply = await this.#backend.request(wanted);
     this.#pending -= 1;
@@ -302,7 +302,7 @@ class Listener implements ControlServer {
   }
 
   async #serveReload(response: ServerResponse): Promise<void> {
-    if (response.socket !== null) this.#promised.add(response.socket);
+    if (response.socket !== null) this.#reserved.add(response.socket);
     this.#send(response, 200, await this.#backend.reload());
   }
 
@@ -310,7 +310,7 @@ class Listener implements ControlServer {
     const node = this.#backend.status().nodes.find((each) => each.name === name);
     const id = parseNodeId(node?.id);
     if (id !== null) return accept(id);
-    return refuse({ type: "unknown-node", text: `'${name}' is no node of the configuration` });
+    return refuse({ type: "unknown-node", text: `'${name}' is not a node of the configuration` });
   }
 
   #stream(response: ServerResponse): void {
@@ -322,8 +322,8 @@ class Listener implements ControlServer {
       else response.write(`${JSON.stringify(event)}\n`);
     };
     this.#streams.add(response);
-    this.#promised.add(socket);
-    // The status comes before the subscription's first event, so nothing is missed or told twice.
+    this.#reserved.add(socket);
+    // The status comes before the first event, so that no event is missed or sent twice.
     send({ type: "status", status: this.#backend.status() });
     const unsubscribe = this.#backend.subscribe(send);
     response.on("close", () => {
@@ -359,9 +359,9 @@ class Listener implements ControlServer {
     response.end(body);
   }
 
-  /** Answers what the HTTP parser refused; there is no response object yet. */
+  /** Answers a request that the HTTP parser refused; there is no response object for it. */
   #refuseRaw(cause: Error, socket: Duplex): void {
-    if (!socket.writable || this.#promised.has(socket)) {
+    if (!socket.writable || this.#reserved.has(socket)) {
       socket.destroy();
       return;
     }
@@ -391,7 +391,7 @@ function parserError(cause: Error): ControlError {
     : { type: "bad-request", text: "this is not an HTTP request" };
 }
 
-/** Absolute: a client that takes a byte now and then must not prolong it. */
+/** Destroys the socket after this time, even if the client takes a byte now and then. */
 function limitTime(socket: Duplex, afterMs: number): void {
   const deadline = setTimeout(() => socket.destroy(), afterMs);
   socket.on("close", () => clearTimeout(deadline));

@@ -1,9 +1,8 @@
 /**
- * The file of a control socket: makes way for it, and says who may connect.
- * Knows the file system; does not know what is served.
+ * The file of a control socket: removes a stale one, and sets who may connect.
  * Tested in: test/control/control-server.test.ts, test/daemon/control-sockets.test.ts
- * SOCKET1  A socket file is removed only when nobody answers there.
- * SOCKET2  Who may connect is a matter of owner, group and mode alone.
+ * SOCKET1  A socket file is removed only when no process listens on it.
+ * SOCKET2  Only owner, group and mode of the file decide who may connect.
  */
 import { chown, lstat, readdir, readFile, unlink } from "node:fs/promises";
 import { connect } from "node:net";
@@ -14,7 +13,7 @@ export type SocketProblem =
   | { readonly type: "not-a-socket"; readonly path: string }
   | { readonly type: "listen-failed"; readonly path: string; readonly cause: string };
 
-/** Besides the daemon's own user, which always may. */
+/** Who may connect besides the daemon's own user. */
 export type SocketAccess =
   /** The members of the group, if the machine has it. */
   | { readonly type: "group-name"; readonly name: string }
@@ -23,12 +22,12 @@ export type SocketAccess =
 /** Size of sun_path without its zero byte, unix(7); a longer path would silently be cut. */
 const socketPathBytesMax = 107;
 
-/** Taken from the mode of a new socket file, so that it is private from its first moment. */
+/** The umask for a new socket file, so that it is private from the start. */
 export function socketMask(access: SocketAccess): number {
   return access.type === "uid" ? 0o177 : 0o117;
 }
 
-/** Removes a socket that nobody serves any more; refuses everything else that is in the way. */
+/** Removes a socket on which no process listens; refuses if anything else has that path. */
 export async function clearSocketPath(path: string): Promise<Result<null, SocketProblem>> {
   if (Buffer.byteLength(path) > socketPathBytesMax) {
     const cause = `a socket path has at most ${socketPathBytesMax} bytes`;
@@ -48,7 +47,7 @@ export async function clearSocketPath(path: string): Promise<Result<null, Socket
   }
 }
 
-/** Only a refused connection proves that nobody listens; a full queue proves the opposite. */
+/** Only a refused connection proves that no process listens; a full queue proves that one does. */
 function someoneAnswers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
@@ -62,7 +61,7 @@ function someoneAnswers(path: string): Promise<boolean> {
   });
 }
 
-/** Null, or the cause why nobody but the daemon's own user may connect. */
+/** Null, or why only the daemon's own user may connect. */
 export async function restrictSocket(path: string, access: SocketAccess): Promise<string | null> {
   try {
     const uid = access.type === "uid" ? access.id : (process.getuid?.() ?? 0);
@@ -84,7 +83,7 @@ async function groupOf(access: SocketAccess): Promise<number | null> {
   return Number.isNaN(id) ? null : id;
 }
 
-/** Removes the sockets whose names match, `kept` ones aside, as SOCKET1 permits. */
+/** Removes the stale sockets (SOCKET1) whose names match, except those in `kept`. */
 export async function removeStaleSockets(
   directory: string,
   pattern: RegExp,

@@ -1,12 +1,13 @@
 /**
- * Process groups on the control socket: requests, and the events of a stream as lines of JSON.
- * Knows the text of both; does not know sockets, nor who is in which group.
+ * The protocol of process groups on the control socket: requests, and the events of a stream as
+ * lines of JSON.
  * Tested in: test/control/control-groups.test.ts
  *
  *   GET  /v1/groups                          → 200, GroupListing
  *   POST /v1/groups/NAME/join                → 200, one GroupLine per line, until either side ends
- *        body: empty, or {"process": number}, at most 4194304 and by custom the process id
- *   POST /v1/groups/NAME/TICKET/multicast    → 200, GroupPlace, when the message was delivered here
+ *        body: empty, or {"process": number}, at most 4194304, usually the process id
+ *   POST /v1/groups/NAME/TICKET/multicast    → 200, GroupPosition, when the message was delivered
+ *   here
  *        body: the message, any bytes, at most 1 MiB
  *   POST /v1/groups/NAME/TICKET/leave        → 200, {"accepted": true}; the stream then ends
  *
@@ -32,11 +33,11 @@ export type GroupRoute =
 export type MemberLine = { readonly node: number; readonly process: number };
 export type ChangedMember = MemberLine & { readonly reason: string };
 
-/** Where in the order; the ring as `clustat-ts` shows it. Numbers rise in a ring, not by one. */
-export type GroupPlace = { readonly ring: string; readonly number: number };
+/** The position of a message in the total order. Numbers rise within a ring, but not by one. */
+export type GroupPosition = { readonly ring: string; readonly number: number };
 
 export type GroupLine =
-  /** Always the first one. */
+  /** Always the first line. */
   | {
       readonly type: "joining";
       readonly group: string;
@@ -49,19 +50,19 @@ export type GroupLine =
       readonly members: readonly MemberLine[];
       readonly left: readonly ChangedMember[];
       readonly joined: readonly ChangedMember[];
-    } & GroupPlace)
+    } & GroupPosition)
   | ({
       readonly type: "message";
       readonly from: MemberLine;
       /** Base64. */
       readonly payload: string;
-    } & GroupPlace)
-  /** The nodes that now order messages together, after the changes this has caused. */
-  | ({ readonly type: "ring"; readonly nodes: readonly number[] } & GroupPlace)
-  /** Always the last one, unless the connection breaks. */
+    } & GroupPosition)
+  /** A new ring and its nodes, after the changes of members that it has caused. */
+  | ({ readonly type: "ring"; readonly nodes: readonly number[] } & GroupPosition)
+  /** Always the last line, unless the connection breaks. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string };
 
-/** Why a stream ends: `left` was asked for, the others were not. */
+/** Why a stream ends: `left` at the client's request, the others without it. */
 export type EndReason = "left" | "group-full" | "slow-reader" | "life-ended";
 
 export type GroupListing = {
@@ -79,17 +80,17 @@ export type GroupListing = {
   };
 };
 
-/** Where the events of one client go. */
+/** The stream to one client. */
 export type GroupStream = {
   write(line: Uint8Array): void;
-  /** Nothing is written after this line. */
+  /** Writes the last line and ends the stream. */
   end(line: Uint8Array): void;
 };
 
-/** The process groups of this node, as the control socket sees them. */
+/** The process groups of this node: what the control socket calls. */
 export type GroupBackend = {
   listing(): GroupListing;
-  /** The ticket; the first line was written then. */
+  /** Returns the ticket; by then the first line was written. */
   join(
     wanted: { readonly group: GroupName; readonly process: number | null },
     stream: GroupStream,
@@ -100,8 +101,8 @@ export type GroupBackend = {
     group: GroupName,
     ticket: string,
     payload: Uint8Array,
-  ): Promise<Result<GroupPlace, ControlError>>;
-  /** The stream is gone; for a ticket that is not valid any more nothing happens. */
+  ): Promise<Result<GroupPosition, ControlError>>;
+  /** The client's connection has ended; a ticket that is not valid any more is ignored. */
   disconnect(ticket: string): void;
 };
 
@@ -146,7 +147,7 @@ const joinBody = closedRecord({ process: optional(wholeNumber(1, processMax), nu
 
 export function formatGroupLine(line: GroupLine): Uint8Array {
   if (line.type !== "message") return Buffer.from(`${JSON.stringify(line)}\n`);
-  // Base64 needs no escapes: a long payload need not be searched for them.
+  // Base64 needs no escapes, so a long payload is not passed through JSON.stringify.
   const { payload, ...head } = line;
   return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"payload":"${payload}"}\n`);
 }

@@ -1,8 +1,7 @@
 /**
- * The status as Prometheus text: one fixed list of metrics with their names and meaning.
- * Knows ClusterStatus and the process groups; does not know sockets or who asks.
+ * Formats the status as Prometheus text: a fixed list of metrics with their names and meanings.
  * Source: the Prometheus text exposition format, version 0.0.4.
- * METRIC1  A name, its type and its labels never change; what is not known yet is left out.
+ * METRIC1  A metric's name, type and labels never change; a metric without a value is left out.
  */
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
@@ -223,7 +222,7 @@ function groupMetrics({ groups, clients, counters }: GroupListing): readonly Met
   ];
 }
 
-/** The counters whose names begin so; the rest of the name becomes the label. */
+/** The counters whose names have this prefix; the rest of the name becomes the label. */
 function labelled(
   counters: Readonly<Record<string, number>>,
   prefix: string,

@@ -1,6 +1,5 @@
 /**
- * The client's side of the orders of operators: one call, one request, one parsed reply.
- * Knows the operator protocol; does not know what the commands print.
+ * The client for orders of operators: one call sends one request and parses one reply.
  * Tested in: test/control/operator-protocol.test.ts
  */
 import type { Acceptance } from "../model/acceptance.ts";
@@ -17,10 +16,10 @@ import {
 } from "./operator-protocol.ts";
 import { parseAcceptance } from "./protocol.ts";
 
-/** `by` is who orders it; a sentence is what the operator vouches for. */
+/** `by` names the operator; `sentence` is the statement that the operator vouches for. */
 export type OperatorClient = {
   fencing(afterMs: number): Promise<Result<FencingStatus, ControlProblem>>;
-  /** Expects so many votes from now on. */
+  /** Sets the expected votes. */
   expected(
     votes: number,
     by: string,
@@ -28,7 +27,7 @@ export type OperatorClient = {
   ): Promise<Result<Acceptance, ControlProblem>>;
   cancelWait(by: string, sentence: string | null): Promise<Result<Acceptance, ControlProblem>>;
   votes(node: string, votes: number, by: string): Promise<Result<Acceptance, ControlProblem>>;
-  /** Runs agents against the node; waits for their end, without limit. */
+  /** Runs the node's fence agents; waits for their end, without limit. */
   run(
     order: Exclude<NodeOrder, "votes">,
     node: string,
@@ -38,7 +37,7 @@ export type OperatorClient = {
   check(by: string): Promise<Result<RunReply, ControlProblem>>;
 };
 
-/** Of orders that take a turn of the ring, not an agent's time. */
+/** The limit of orders that need only an ordered message, and no agents. */
 const answerMs = 20_000;
 
 export function operatorClient(socketPath: string): OperatorClient {

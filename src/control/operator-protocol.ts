@@ -1,6 +1,6 @@
 /**
- * What operators order of votes and fencing, as a part of the control protocol: paths, bodies,
- * replies. Knows their JSON; does not know who carries them out.
+ * The part of the control protocol with which operators order votes and fencing: paths, bodies and
+ * replies in JSON.
  *
  *   GET  /v1/fencing                     → 200, FencingStatus
  *   POST /v1/fencing/check               → 200, RunReply: every device is asked for its state
@@ -31,7 +31,7 @@ import {
   text,
   wholeNumber,
 } from "../model/shape.ts";
-import { confirming, orderer, parseBody } from "./body-shape.ts";
+import { orderedBy, parseBody, requireConfirmation } from "./body-shape.ts";
 import { type ControlError, percentDecoded, wrongMethod } from "./control-error.ts";
 
 const clusterOrders = {
@@ -49,7 +49,7 @@ export type OperatorRoute =
   | { readonly type: "cluster-order"; readonly order: ClusterOrder }
   | { readonly type: "node-order"; readonly order: NodeOrder; readonly node: NodeName };
 
-/** Votes as they are to be from now on. */
+/** The new votes. */
 export type VoteChange =
   | { readonly type: "expected"; readonly expected: number }
   | { readonly type: "votes"; readonly node: NodeId; readonly votes: number }
@@ -61,7 +61,7 @@ export type VoteOrder = {
   readonly who: string;
 };
 
-/** Agents to be run; `node` null: against all of them. */
+/** An order to run fence agents; `node` null: those of all nodes. */
 export type AgentsOrder = {
   readonly type: "fence" | "unfence" | "device-status" | "check";
   readonly node: NodeId | null;
@@ -69,21 +69,23 @@ export type AgentsOrder = {
 };
 
 export type RunReply = {
-  /** `undefined`: there is nothing to be run; `refused`: it cannot be, for now; `busy`: it is. */
+  /**
+   * `undefined`: no agents are configured; `refused`: not possible now; `busy`: already running.
+   */
   readonly result: "success" | "failed" | "undefined" | "refused" | "busy";
-  /** One for each agent that was run. */
+  /** One line for each agent that was run. */
   readonly lines: readonly string[];
   readonly text: string;
 };
 
-/** The daemon, as operators order it. Nothing rejects. */
+/** The part of the daemon that carries out these orders; no promise rejects. */
 export type OperatorBackend = {
   fencing(): FencingStatus;
   change(order: VoteOrder): Promise<Acceptance>;
   run(order: AgentsOrder): Promise<RunReply>;
 };
 
-/** Null: the path is none of these. */
+/** Null: the path is not one of an operator's order. */
 export function parseOperatorRoute(
   method: string,
   parts: readonly string[],
@@ -113,11 +115,11 @@ export function nodeOrderPath(node: string, order: NodeOrder): string {
   return `/v1/nodes/${encodeURIComponent(node)}/${order}`;
 }
 
-/** What the bodies of orders say; fields that the order does not take are refused. */
+/** The fields of all bodies of orders; a field that the order does not take is refused. */
 export type OrderBody = {
   readonly who: string;
   readonly sentence: string | null;
-  /** Of `expected` and `votes`, else 0. */
+  /** The number in `expected` and `votes`, else 0. */
   readonly votes: number;
 };
 
@@ -134,25 +136,25 @@ function orderBody({ order, node }: OrderKind): Shape<OrderBody> {
   const none = { sentence: null, votes: 0 };
   switch (order) {
     case "expected": {
-      const shape = closedRecord({ expected: wholeNumber(1, votesMax), sentence, by: orderer });
+      const shape = closedRecord({ expected: wholeNumber(1, votesMax), sentence, by: orderedBy });
       return mapped(shape, ({ expected, by, ...rest }) => ({ ...rest, who: by, votes: expected }));
     }
     case "cancel-wait": {
-      const shape = closedRecord({ sentence, by: orderer });
+      const shape = closedRecord({ sentence, by: orderedBy });
       return mapped(shape, ({ by, ...rest }) => ({ ...none, ...rest, who: by }));
     }
     case "votes": {
-      const shape = closedRecord({ votes: wholeNumber(0, votesMax), by: orderer });
+      const shape = closedRecord({ votes: wholeNumber(0, votesMax), by: orderedBy });
       return mapped(shape, ({ votes, by }) => ({ ...none, who: by, votes }));
     }
     case "fence": {
-      const shape = confirming(closedRecord({ confirm: text, by: orderer }), node ?? "");
+      const shape = requireConfirmation(closedRecord({ confirm: text, by: orderedBy }), node ?? "");
       return mapped(shape, ({ by }) => ({ ...none, who: by }));
     }
     case "check":
     case "unfence":
     case "device-status":
-      return mapped(closedRecord({ by: orderer }), ({ by }) => ({ ...none, who: by }));
+      return mapped(closedRecord({ by: orderedBy }), ({ by }) => ({ ...none, who: by }));
     default:
       return assertNever(order);
   }

@@ -1,6 +1,5 @@
 /**
- * The control protocol, version 1: what may be asked on the control socket and what is answered.
- * Knows requests, replies and their JSON; does not know sockets, nor who answers.
+ * The control protocol, version 1: the requests on the control socket and their replies.
  * HTTP/1.1 over a UNIX stream socket, one request per connection, JSON in UTF-8 both ways:
  *
  *   GET  /v1/status                      → 200, ClusterStatus
@@ -12,8 +11,8 @@
  *   POST /v1/lock, POST /v1/unlock       → 200, ServiceReply, when every member knows it
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
  *        body: empty, or {"target": node name, "byDomain": true or false}
- *   POST /v1/nodes/NAME/acknowledge      → 200, Acceptance: the operator says it is off
- *        body: {"confirm": NAME, "by": who says so}
+ *   POST /v1/nodes/NAME/acknowledge      → 200, Acceptance: the operator says that the node is off
+ *        body: {"confirm": NAME, "by": name of the operator}
  *   POST /v1/nodes/NAME/kill             → 200, Acceptance: it ends; body: {"by": who}
  *   /v1/groups and below: see group-protocol.ts; votes and fencing: operator-protocol.ts
  *
@@ -45,7 +44,7 @@ import {
 } from "../model/shape.ts";
 import type { ClusterStatus, NodeStatus, QuorumStatus, ServiceStatus } from "../model/status.ts";
 import { quoted } from "../model/visible-text.ts";
-import { confirming, orderer, parseBody } from "./body-shape.ts";
+import { orderedBy, parseBody, requireConfirmation } from "./body-shape.ts";
 import { type ControlError, percentDecoded, wrongMethod } from "./control-error.ts";
 import { type GroupRoute, parseGroupRoute } from "./group-protocol.ts";
 import { type OperatorRoute, parseOperatorRoute } from "./operator-protocol.ts";
@@ -53,7 +52,7 @@ import { parseRequestCode, type RequestCode, requestCode } from "./request-codes
 
 export const socketPathDefault = "/run/clusterd/clusterd.sock";
 
-/** Holds all services as they are, and lets go of them. */
+/** Locks all services, so that none is started or relocated, or unlocks them. */
 export type LockOperation = "lock" | "unlock";
 
 const plainOrders = ["leave", "reload", "lock", "unlock"] as const;
@@ -74,11 +73,11 @@ export type ControlRoute =
       readonly operation: ServiceOperation;
     };
 
-/** What the body of a service request may say. */
+/** The body of a service request. */
 export type ServiceRequestBody = {
-  /** Preferred node; only enable, relocate and migrate use it. */
+  /** The preferred node, for enable, relocate and migrate. */
   readonly target: NodeName | null;
-  /** Enable only: choose the node by the failover domain, not the one that was asked. */
+  /** For enable: choose the node by the failover domain, not the node that was asked. */
   readonly byDomain: boolean;
 };
 
@@ -86,7 +85,7 @@ export type ServiceReply = {
   readonly code: RequestCode;
   /** Node id where the service runs now; 0 when nowhere. */
   readonly owner: number;
-  /** The text of the code, or a whole sentence that says more. */
+  /** The text of the code, or a sentence that says more. */
   readonly text: string;
 };
 
@@ -97,7 +96,7 @@ export type ControlEvent =
   | { readonly type: "nodes"; readonly at: number; readonly nodes: readonly NodeStatus[] }
   | { readonly type: "service"; readonly at: number; readonly service: ServiceStatus };
 
-/** The first two parts of an HTTP request → what is asked. */
+/** Method and path of an HTTP request → the request. */
 export function parseRoute(method: string, url: string): Result<ControlRoute, ControlError> {
   const [, version, kind, name, operation, ...rest] = url.split("/");
   if (version !== "v1") {
@@ -155,14 +154,14 @@ const serviceBody: Shape<ServiceRequestBody> = closedRecord({
   byDomain: optional(flag, false),
 });
 
-/** An operator's word that a node is off; `confirm` must repeat the name in the path. */
+/** An operator's acknowledgement that a node is off; `confirm` must repeat the name in the path. */
 export type AcknowledgeBody = { readonly confirm: string; readonly by: string };
 
 export function nodePath(node: string, order: (typeof nodeOrders)[number]): string {
   return `/v1/nodes/${encodeURIComponent(node)}/${order}`;
 }
 
-/** How to leave: `remove` for good, `force` although that may make a second quorate part. */
+/** `remove`: leave for good. `force`: even if the rest could then become quorate twice. */
 export type LeaveBody = { readonly remove: boolean; readonly force: boolean };
 
 export function parseLeaveBody(value: unknown): Result<LeaveBody, ControlError> {
@@ -175,17 +174,17 @@ const leaveBody: Shape<LeaveBody> = checked(
 );
 
 export function parseKillBody(value: unknown): Result<{ readonly by: string }, ControlError> {
-  return parseBody(record({ by: orderer }), value);
+  return parseBody(record({ by: orderedBy }), value);
 }
 
 export function parseAcknowledgeBody(
   value: unknown,
   node: NodeName,
 ): Result<AcknowledgeBody, ControlError> {
-  return parseBody(confirming(record({ confirm: text, by: orderer }), node), value);
+  return parseBody(requireConfirmation(record({ confirm: text, by: orderedBy }), node), value);
 }
 
-/** The reply of an order that is answered in words. */
+/** The reply to an order that is accepted or refused with a text. */
 export function parseAcceptance(value: unknown): Result<Acceptance, string> {
   return readAs(acceptance, value, "reply");
 }
@@ -194,7 +193,7 @@ export function serviceReply(outcome: RequestOutcome, text: string): ServiceRepl
   return { code: requestCode(outcome), owner: outcome.owner ?? 0, text };
 }
 
-/** The reply of a service request; the problem says which field does not fit. */
+/** The reply to a service request; the problem names the field that does not fit. */
 export function parseServiceReply(value: unknown): Result<ServiceReply, string> {
   return readAs(serviceReplyShape, value, "reply");
 }

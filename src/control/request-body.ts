@@ -1,5 +1,5 @@
 /**
- * The body of an HTTP request → bytes or JSON, within a limit. Does not know what it says.
+ * Reads the body of an HTTP request as bytes or JSON, within a limit.
  * Tested in: test/control/control-server.test.ts
  */
 import type { IncomingMessage } from "node:http";

@@ -6,7 +6,7 @@
  */
 import type { Failure, Refusal, RequestOutcome } from "../model/request-outcome.ts";
 
-/** Scripts know these numbers: clusvcadm exits with the low byte of them. */
+/** Scripts depend on these numbers: clusvcadm exits with their low byte. */
 export const requestCodes = {
   success: 0,
   failure: -1,
@@ -109,17 +109,17 @@ export function requestCode(outcome: RequestOutcome): RequestCode {
   return outcome.type === "done" ? requestCodes.success : codesOfReasons[outcome.why];
 }
 
-/** The text of the outcome's number. */
+/** The text for the outcome's number. */
 export function outcomeText(outcome: RequestOutcome): string {
   return requestText(requestCode(outcome));
 }
 
-/** That text is `Failure`, and no more: whoever asked needs to be told what happened. */
+/** Whether that text is only `Failure`, so that the reply needs a sentence that says more. */
 export function saysOnlyFailure(outcome: RequestOutcome): boolean {
   return requestCode(outcome) === requestCodes.failure;
 }
 
-/** The text rgmanager prints for the result; part of the commands' stable output. */
+/** The text that rgmanager prints for the result; scripts may rely on it. */
 export function requestText(code: RequestCode): string {
   return texts[code];
 }

@@ -1,6 +1,5 @@
 /**
- * The reply of `/v1/status` as it is read from JSON.
- * Knows the fields of a ClusterStatus; does not know who asks for it.
+ * The shape of the reply of `/v1/status`: validates a ClusterStatus that was read from JSON.
  * Tested in: test/control/protocol.test.ts
  */
 import type { Result } from "../model/outcome.ts";

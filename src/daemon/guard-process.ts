@@ -9,12 +9,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import {
-  type Bare,
   formatMessage,
   type GuardOrder,
   type GuardReport,
   parseReport,
   type WatchOrder,
+  type WithoutProtocol,
 } from "../guard/guard-messages.ts";
 import { readJsonLines } from "../io/json-text.ts";
 import type { LogFormat } from "../io/log/log-lines.ts";
@@ -33,7 +33,7 @@ export type GuardProcessOptions = {
   readonly stateDirectory: string;
   /** Of what it says on standard error. */
   readonly logFormat: LogFormat;
-  readonly duty: Omit<Bare<WatchOrder>, "type">;
+  readonly duty: Omit<WithoutProtocol<WatchOrder>, "type">;
   readonly log: LogSink;
   /**
    * The first guard is there, and that of an earlier life of this daemon is not; `nothingLeft`:
@@ -204,7 +204,7 @@ export class GuardProcess {
     this.#pauseMs = Math.min(this.#pauseMs * 2, restartMaxMs);
   }
 
-  #tell(order: Bare<GuardOrder>): void {
+  #tell(order: WithoutProtocol<GuardOrder>): void {
     this.#child?.stdin?.write(formatMessage(order));
     if (order.type !== "arm") return;
     this.#unanswered ??= setTimeout(() => {

@@ -1,6 +1,6 @@
 /**
- * What clusterd and its guard say to each other: one JSON object in each line.
- * Knows shapes only. Anything else is null, and whoever reads it must not trust the other end.
+ * The messages between clusterd and its guard: one JSON object in each line. Any other line parses
+ * to null, and its reader must not trust the other process any more.
  * Tested in: test/daemon/guard-process.test.ts
  */
 import {
@@ -20,31 +20,31 @@ import {
 const protocol = "clusterd-guard-4";
 const addressesMax = 1024;
 
-/** What has to be taken off the machine; the first message, and once only. */
+/** What the guard must end; the first message, sent only once. */
 const watch = record({
   protocol: literal(protocol),
   type: literal("watch"),
-  /** Marks the processes of the services. */
+  /** The mark on the processes of the services. */
   token: text,
   /** Service addresses: numeric, without prefix. */
   addresses: list(text, addressesMax),
-  /** Directory of the services' cgroups, or null when they have none. */
+  /** The directory of the services' cgroups; null: there are none. */
   cgroups: nullable(text),
-  /** The device that resets the machine; null: none is to be used. */
+  /** The watchdog device; null: none is used. */
   watchdog: nullable(record({ device: text, timeoutMs: number })),
 });
 
-/** Service addresses that came later. */
+/** Service addresses that were added later. */
 const alsoWatch = record({
   protocol: literal(protocol),
   type: literal("also-watch"),
   addresses: list(text, addressesMax),
 });
 
-/** `spare`: nothing is here that another node could run, so what is left alone does no harm. */
+/** `spare`: the services go on, since no other node could run any of them. */
 const atEnd = oneOf("kill", "spare");
 
-/** Services may run until then, CLOCK_BOOTTIME; the newest order says what happens then. */
+/** Services may run until `leaseEndMs` of CLOCK_BOOTTIME; the last order decides what follows. */
 const arm = record({
   protocol: literal(protocol),
   type: literal("arm"),
@@ -52,16 +52,18 @@ const arm = record({
   atEnd,
 });
 
-/** Everything was stopped and verified; the guard is not needed any more. */
+/** All services were stopped, which is verified: the guard may end. */
 const disarm = record({ protocol: literal(protocol), type: literal("disarm") });
 
 const order = either(watch, alsoWatch, arm, disarm);
 
-/** Of the watchdog device: before `ready`, and when it changes. `text` says which, or why not. */
+/**
+ * The state of the watchdog: sent before `ready` and on changes. `text`: the device or a problem.
+ */
 const watchdog = record({
   protocol: literal(protocol),
   type: literal("watchdog"),
-  /** `waiting`: what an earlier life has left must be gone first, or a lease be held. */
+  /** `waiting`: it is opened when what an earlier life has left is gone, or a lease is held. */
   state: oneOf("waiting", "armed", "refused"),
   text,
 });
@@ -69,13 +71,13 @@ const watchdog = record({
 const report = either(
   watchdog,
   /**
-   * It is the only guard here, and knows what to watch. `nothingLeft`: the guard before it has
-   * verified in this boot that nothing of any service is left, and a look says the same now.
+   * The guard is the only one here and has its orders. `nothingLeft`: the guard before it verified
+   * in this boot that nothing of any service is left, and this guard has found nothing either.
    */
   record({ protocol: literal(protocol), type: literal("ready"), nothingLeft: flag }),
-  /** Until then it kills nothing, as long as the pipe is open. */
+  /** The guard kills nothing until `leaseEndMs`, unless the pipe is closed. */
   record({ protocol: literal(protocol), type: literal("armed"), leaseEndMs: number, atEnd }),
-  /** It is killing, or not done yet; the answer to `arm` meanwhile. */
+  /** The guard is killing services; also the answer to an `arm` that comes meanwhile. */
   record({ protocol: literal(protocol), type: literal("sweeping"), why: text }),
   record({ protocol: literal(protocol), type: literal("clean") }),
 );
@@ -84,8 +86,8 @@ export type GuardOrder = Shaped<typeof order>;
 export type GuardReport = Shaped<typeof report>;
 export type WatchOrder = Extract<GuardOrder, { readonly type: "watch" }>;
 
-/** Without the mark of the protocol, which every line carries. */
-export type Bare<Message> = Message extends unknown ? Omit<Message, "protocol"> : never;
+/** A message without the field `protocol`, which every line has. */
+export type WithoutProtocol<Message> = Message extends unknown ? Omit<Message, "protocol"> : never;
 
 export function parseOrder(value: unknown): GuardOrder | null {
   return fitting(order, value);
@@ -95,7 +97,9 @@ export function parseReport(value: unknown): GuardReport | null {
   return fitting(report, value);
 }
 
-/** One line, with its end. */
-export function formatMessage(message: Bare<GuardOrder> | Bare<GuardReport>): string {
+/** One line with its line feed. */
+export function formatMessage(
+  message: WithoutProtocol<GuardOrder> | WithoutProtocol<GuardReport>,
+): string {
   return `${JSON.stringify({ protocol, ...message })}\n`;
 }

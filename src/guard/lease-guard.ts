@@ -1,55 +1,56 @@
 /**
- * The guard's decisions: when everything of the services must be taken off this machine.
- * Knows the lease and whether clusterd is there. Does not know what the services are, how they are
- * killed, or the ring; every instant is CLOCK_BOOTTIME in ms. Feeding is watchdog-feeder.ts.
+ * The guard's decisions: when all services on this machine must be killed. Its inputs are the lease
+ * and whether clusterd still exists; every instant is CLOCK_BOOTTIME in ms. Does not know services
+ * or the ring. watchdog-feeder.ts feeds the watchdog.
  * Source: sbd(8); rgmanager's watchdog parent, which ends the node when its child dies.
- * G1  From `armed` on nothing is killed before the lease ends, while clusterd is there.
- * G2  When the lease has ended, or clusterd is gone, the services are killed, until that is
- *     verified; `armed` is not said before. At the end of a lease that spares them only a service
- *     address that is found is a reason to kill.
- * G3  Without clusterd it waits for no lease: nobody manages these services any more.
- *
- * G4  Idle is clean only when somebody has looked; `armed` waits until it is known whether there is
- *     a watchdog.
- * G5  A guard that ends after a sweep leaves that word behind; the next one passes it on only
- *     where its own look finds nothing either.
+ * G1  After the report `armed` nothing is killed before the lease ends, while clusterd exists.
+ * G2  When the lease has ended, or clusterd is gone, services are killed until it is verified that
+ *     none is left; there is no report `armed` before that. If the lease ends with `spare`, they
+ *     are killed only if a service address is found.
+ * G3  When clusterd is gone it does not wait for the end of the lease: nothing manages the
+ *     services.
+ * G4  An idle guard counts as clean only after a look has found nothing. The report `armed` waits
+ *     until it is known whether there is a watchdog.
+ * G5  A guard that ends after a sweep leaves a note; the next guard passes it on only if its own
+ *     look finds nothing either.
  *
  *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
  *     └─gone─► ended  └──────gone─────┼───────gone──────────►│
  *                       idle ◄──none── sparing ──an address──►│
  *            idle, armed, sweeping and clean ──disarm──► ended
- *   Where the watchdog cannot be disarmed, `retired` takes the place of `ended`: it is fed on.
+ *   If the watchdog cannot be disarmed, the guard becomes `retired` instead of `ended` and feeds
+ *   it.
  */
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
-import type { Bare, GuardOrder, GuardReport, WatchOrder } from "./guard-messages.ts";
+import type { GuardOrder, GuardReport, WatchOrder, WithoutProtocol } from "./guard-messages.ts";
 import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
 
 export type GuardInput =
-  | Exclude<Bare<GuardOrder>, { readonly type: "also-watch" | "watch" }>
-  /** `swept`: the guard before this one has left word in this boot that it swept everything. */
+  | Exclude<WithoutProtocol<GuardOrder>, { readonly type: "also-watch" | "watch" }>
+  /** `swept`: the guard before this one has left a note in this boot that it swept everything. */
   | {
       readonly type: "watch";
       readonly watchdog: WatchOrder["watchdog"];
       readonly swept: boolean;
     }
-  /** The pipe was closed, or what came out of it makes no sense: there is no clusterd. */
+  /** The pipe was closed, or an invalid message came: clusterd counts as gone. */
   | { readonly type: "gone"; readonly why: string }
   | { readonly type: "time" }
-  /** What a sweep has left, in words, and what it could not look at: that may be there. */
+  /** Texts: what a sweep has left, and what it could not look at, which may be left, too. */
   | { readonly type: "swept"; readonly rest: readonly string[] }
-  /** What a look has found or could not see, in words. */
+  /** Texts: what a look has found, and what it could not look at. */
   | { readonly type: "looked"; readonly rest: readonly string[] }
   /** The answer to `open`. */
   | { readonly type: "opened"; readonly result: WatchdogOpened }
   | { readonly type: "feeding-failed"; readonly why: string }
   /** Another guard waits for this one to end. */
-  | { readonly type: "knock" };
+  | { readonly type: "awaited" };
 
 export type GuardOutput =
-  | { readonly type: "report"; readonly report: Bare<GuardReport> }
+  | { readonly type: "report"; readonly report: WithoutProtocol<GuardReport> }
   | { readonly type: "sweep"; readonly afterMs: number }
-  /** Look what is there, and touch nothing. */
+  /** Look for processes and addresses, or for addresses only, without ending any. */
   | { readonly type: "look"; readonly afterMs: number; readonly what: "everything" | "addresses" }
   | FeederOutput
   | { readonly type: "log"; readonly level: "notice" | "alert"; readonly text: string }
@@ -60,26 +61,26 @@ type Lease = { readonly leaseEndMs: number; readonly atEnd: LeaseEnd };
 
 type State =
   | { readonly type: "fresh" }
-  /** `told`: clusterd knows that the guard is ready. */
+  /** `reported`: the report `ready` was sent. */
   | {
       readonly type: "idle";
       readonly clean: boolean;
-      readonly told: boolean;
-      /** What the guard before this one has said of its sweep; unlike `clean` it is about all. */
+      readonly reported: boolean;
+      /** The guard before this one has left the note that it swept everything (G5). */
       readonly swept: boolean;
-      /** What must not be here: after a lease that spared them processes may be. */
+      /** What must not be here; after a lease that ended with `spare`, processes may be. */
       readonly looksFor: "everything" | "addresses";
     }
   | { readonly type: "armed"; readonly leaseEndMs: number; readonly atEnd: LeaseEnd }
-  /** The lease has ended; it is looked whether an address is here. */
+  /** The lease has ended with `spare`; the guard looks for service addresses. */
   | { readonly type: "sparing" }
   | {
       readonly type: "sweeping";
       readonly why: string;
       readonly sinceMs: number;
-      /** When it was last said what is left; null: not yet. */
+      /** When the log last said what is left; null: not yet. */
       readonly saidMs: number | null;
-      /** The lease that clusterd has got meanwhile; null: none. */
+      /** The lease that clusterd has sent meanwhile; null: none. */
       readonly lease: Lease | null;
       readonly next: "wait" | "end";
     }
@@ -89,17 +90,17 @@ type State =
 const cleanIdle = {
   type: "idle",
   clean: true,
-  told: true,
+  reported: true,
   swept: false,
   looksFor: "everything",
 } as const;
 
 const leaseOver = "the lease has ended";
-/** Before another try at what did not go away, or could not be looked at. */
+/** The pause before the next sweep if something is left or could not be looked at. */
 const sweepAgainMs = 100;
-/** Often enough for whoever watches the log, too seldom to fill it. */
+/** How often the log says what is left: often enough for an operator, too seldom to fill it. */
 const restSaidEveryMs = 10_000;
-/** Stop scripts of the clean-up end when they end; the reset is a second or more away. */
+/** The pause between looks while stop scripts of a clean-up run; a reset takes a second or more. */
 const lookAgainMs = 100;
 
 export class LeaseGuard {
@@ -136,7 +137,7 @@ export class LeaseGuard {
       case "feeding-failed":
         this.#onFeedingFailed(input.why);
         break;
-      case "knock":
+      case "awaited":
         if (this.#state.type === "retired") this.#end("armed", this.#state.swept);
         break;
       default:
@@ -146,12 +147,12 @@ export class LeaseGuard {
       if (this.#state.atEnd === "kill") this.#sweep(leaseOver, { nowMs, next: "wait" });
       else this.#spare();
     }
-    this.#out.push(...this.#feeder.tend(this.#fit(nowMs), nowMs));
+    this.#out.push(...this.#feeder.tend(this.#mayFeed(nowMs), nowMs));
     return this.#out;
   }
 
-  /** H1. */
-  #fit(nowMs: number): boolean {
+  /** WATCHDOG1. */
+  #mayFeed(nowMs: number): boolean {
     const state = this.#state;
     if (state.type === "armed") return nowMs < state.leaseEndMs;
     return state.type === "retired" || (state.type === "idle" && state.clean);
@@ -162,20 +163,20 @@ export class LeaseGuard {
     nowMs: number,
   ): void {
     if (this.#state.type !== "fresh") {
-      this.#onGone("clusterd told twice what to watch", nowMs);
+      this.#onGone("clusterd has sent the order watch twice", nowMs);
       return;
     }
     const looks = watchdog !== null || swept;
-    this.#state = { type: "idle", clean: false, told: !looks, swept, looksFor: "everything" };
+    this.#state = { type: "idle", clean: false, reported: !looks, swept, looksFor: "everything" };
     if (watchdog !== null) this.#feeder.use();
     if (looks) this.#out.push({ type: "look", afterMs: 0, what: "everything" });
     else this.#report({ type: "ready", nothingLeft: false });
   }
 
-  /** G2. */
+  /** The end of a lease with `spare` (G2). */
   #spare(): void {
     this.#state = { type: "sparing" };
-    const text = `${leaseOver}: nothing is here that another node could run, the rest goes on`;
+    const text = `${leaseOver}: services go on, since no other node could run one of them`;
     this.#out.push({ type: "log", level: "notice", text });
     this.#out.push({ type: "look", afterMs: 0, what: "addresses" });
   }
@@ -183,7 +184,7 @@ export class LeaseGuard {
   #onLooked(rest: readonly string[], nowMs: number): void {
     const state = this.#state;
     if (state.type === "sparing") {
-      const why = `${leaseOver}, and not only what is bound to this node is here`;
+      const why = `${leaseOver}, and a service that another node could run may be here`;
       if (rest.length > 0) this.#sweep(`${why} (${rest.join(", ")})`, { nowMs, next: "wait" });
       else this.#state = { ...cleanIdle, looksFor: "addresses" };
       return;
@@ -191,25 +192,24 @@ export class LeaseGuard {
     if (state.type !== "idle") return;
     if (rest.length === 0) {
       this.#state = { ...state, clean: true };
-      if (!state.told && !this.#feeder.used) this.#tellReady(state.swept);
+      if (!state.reported && !this.#feeder.used) this.#tellReady(state.swept);
       return;
     }
-    // Also of a look that began before the sweep that found nothing: the next one says which of
-    // them was right.
+    // This look may have begun before a sweep that has found nothing; the next look will decide.
     this.#state = { ...state, clean: false };
-    // Only a watchdog waits for a look that finds nothing.
+    // Only a watchdog has to wait for a look that finds nothing.
     const waits = this.#feeder.used;
     if (waits) this.#out.push({ type: "look", afterMs: lookAgainMs, what: state.looksFor });
-    if (state.told) return;
+    if (state.reported) return;
     if (waits) {
-      const text = `not opened before this is gone, or a lease is held: ${rest.join(", ")}`;
+      const text = `opened when a lease is held or this is gone: ${rest.join(", ")}`;
       this.#report({ type: "watchdog", state: "waiting", text });
     }
     this.#tellReady(false);
   }
 
   #tellReady(nothingLeft: boolean): void {
-    if (this.#state.type === "idle") this.#state = { ...this.#state, told: true };
+    if (this.#state.type === "idle") this.#state = { ...this.#state, reported: true };
     this.#report({ type: "ready", nothingLeft });
   }
 
@@ -218,7 +218,7 @@ export class LeaseGuard {
     const text = result.ok ? result.value.text : result.problem;
     this.#report({ type: "watchdog", state: result.ok ? "armed" : "refused", text });
     const state = this.#state;
-    if (state.type === "idle" && !state.told) this.#tellReady(state.clean && state.swept);
+    if (state.type === "idle" && !state.reported) this.#tellReady(state.clean && state.swept);
     else if (state.type === "armed") this.#arm(state);
   }
 
@@ -232,7 +232,7 @@ export class LeaseGuard {
     const state = this.#state;
     switch (state.type) {
       case "fresh":
-        this.#onGone("clusterd did not tell what to watch", nowMs);
+        this.#onGone("clusterd has sent a lease before the order watch", nowMs);
         return;
       case "idle":
       case "sparing":
@@ -317,7 +317,7 @@ export class LeaseGuard {
     else if (state.lease !== null) this.#arm(state.lease);
   }
 
-  /** The work is done, and nothing of the services is left. */
+  /** Ends the guard: nothing of the services is left. */
   #finish(swept: boolean): void {
     if (!this.#feeder.nowayout) {
       this.#end("disarmed", swept);
@@ -333,7 +333,7 @@ export class LeaseGuard {
     this.#out.push(...this.#feeder.close(how), { type: "end", swept });
   }
 
-  #report(report: Bare<GuardReport>): void {
+  #report(report: WithoutProtocol<GuardReport>): void {
     this.#out.push({ type: "report", report });
   }
 }

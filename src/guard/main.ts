@@ -1,16 +1,16 @@
 /**
- * The guard: a process beside clusterd that takes the services off this machine when the lease
- * ends, and at once when clusterd is gone, whatever became of it. Started by clusterd only:
- * `main.js STATE-DIRECTORY`, orders on standard input, reports on standard output.
- * Decides nothing: lease-guard.ts does.
+ * The guard: a process beside clusterd that kills the services on this machine when the lease ends,
+ * and at once when clusterd is gone for any reason. Only clusterd starts it:
+ * `main.js STATE-DIRECTORY`, with orders on standard input and reports on standard output.
+ * lease-guard.ts makes the decisions.
  * Tested in: test/guard/running-guard.test.ts
- * GUARD1  One guard for each state directory: the next one waits until this one has done its work.
- * GUARD2  It has a session of its own, obeys no signal that can be disobeyed, carries no mark of a
- *     service, and waits for nobody who reads what it says.
+ * GUARD1  There is one guard for each state directory: the next one waits until it has ended.
+ * GUARD2  It has its own session, ignores every signal that can be ignored, has no mark of a
+ *     service in its environment, and does not wait for readers of its output.
  */
 
 import { systemClock } from "../io/clock.ts";
-import { knock, lockInstance } from "../io/files/instance-lock.ts";
+import { lockInstance, requestLock } from "../io/files/instance-lock.ts";
 import { leaveSweepNote, takeSweepNote } from "../io/files/sweep-note.ts";
 import { LinuxWatchdog } from "../io/host/linux-watchdog.ts";
 import { machineName } from "../io/host/machine-name.ts";
@@ -43,20 +43,20 @@ type Parts = {
   readonly addresses: Addresses;
   readonly calls: SystemCalls | null;
   readonly files: KernelFiles;
-  /** The environment of clusterd, which what it has forked last still has; null: unknown. */
+  /** clusterd's environment, by which its newly forked children are recognised; null: unknown. */
   readonly forker: string | null;
-  /** The guard before this one was done (sweep-note.ts). */
+  /** The guard before this one has left a note that it swept everything (sweep-note.ts). */
   readonly swept: boolean;
   readonly leaveNote: () => Result<null, string>;
   readonly unlock: Stop;
 };
 
-/** Enough for every look: each needs one at a time. */
+/** Enough for all looks, each of which needs one descriptor at a time. */
 const reservedDescriptors = 4;
 
-/** Above the ring's thread, which must not keep the guard from its work. */
+/** Higher than the ring's thread, which must not delay the guard. */
 const realtimePriority = 51;
-/** A timer for the whole lease would stand still while the machine is suspended. */
+/** The lease is polled, since a timer for all of it would stop while the machine is suspended. */
 const lookEveryMs = 50;
 const lockAgainMs = 50;
 const deafSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
@@ -87,12 +87,12 @@ class Guard {
     this.#processes = new SystemProcesses(null, parts);
   }
 
-  /** One line of clusterd. */
+  /** Takes one message from clusterd. */
   read(value: unknown): void {
     const order = parseOrder(value);
     const named = order !== null && "addresses" in order ? order.addresses : [];
     if (order === null || !named.every((one) => parseAddress(one) !== null)) {
-      this.step({ type: "gone", why: "clusterd said something that makes no sense" });
+      this.step({ type: "gone", why: "clusterd has sent an invalid order" });
       return;
     }
     if (order.type === "watch") {
@@ -100,7 +100,7 @@ class Guard {
       const { files } = this.#parts;
       const cgroups = order.cgroups === null ? null : new ServiceCgroups(order.cgroups, files);
       this.#processes = new SystemProcesses(cgroups, this.#parts);
-      // What a look takes, such as threads and buffers, is there from now on.
+      // A first look allocates what later ones need, such as threads and buffers.
       void this.#restAfter(lookForServices);
       this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
     }
@@ -141,12 +141,12 @@ class Guard {
       case "close": {
         const closed = this.#watchdog?.port.close(output.how);
         if (closed?.ok === false)
-          say("alert", `the watchdog is not closed well: ${closed.problem}`);
+          say("alert", `the watchdog could not be closed: ${closed.problem}`);
         return;
       }
       case "end":
         if (output.swept) this.#leaveNote();
-        // Before the last words: their reader may hold this process up.
+        // Before the log is flushed, since its reader may delay this process.
         this.#parts.unlock();
         log.flush();
         process.exit(0);
@@ -158,7 +158,8 @@ class Guard {
 
   #leaveNote(): void {
     const left = this.#parts.leaveNote();
-    if (!left.ok) say("notice", `the next clusterd will not know of the sweep: ${left.problem}`);
+    if (!left.ok)
+      say("notice", `no note of the sweep could be left for the next guard: ${left.problem}`);
   }
 
   #open(): void {
@@ -227,19 +228,19 @@ async function run(stateDirectory: string): Promise<void> {
   const calls = await loadSystemCalls();
   const asked = calls.ok ? calls.value.scheduleRoundRobin(realtimePriority, "inherited") : calls;
   if (!asked.ok) say("notice", `it runs at normal priority: ${asked.problem}`);
-  // Before there is anything to guard: at the end of a lease there may be no room for it.
+  // Opened in advance, since at the end of a lease the machine may have no descriptors for it.
   const addresses = await openAddresses(calls);
   if (!addresses.ok) throw new Error(addresses.problem);
   say(addresses.value.type === "netlink" ? "info" : "warning", addressMeansText(addresses.value));
-  const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "knock" }));
+  const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "awaited" }));
   const machine = await machineName();
   const swept = takeSweepNote(stateDirectory, machine);
-  if (!swept.ok) say("notice", `what the guard before has left is unknown: ${swept.problem}`);
+  if (!swept.ok) say("notice", `the note of the guard before cannot be read: ${swept.problem}`);
   guard = new Guard({
     addresses: addresses.value.addresses,
     calls: calls.ok ? calls.value : null,
     files,
-    // Without clusterd the parent is another process; it has forked nothing for services.
+    // If clusterd has ended already, the parent is another process, which forks no services.
     swept: swept.ok && swept.value,
     leaveNote: () => leaveSweepNote(stateDirectory, machine),
     forker: environment.type === "seen" && environment.value !== "" ? environment.value : null,
@@ -252,20 +253,21 @@ async function run(stateDirectory: string): Promise<void> {
   });
   for (const value of early) guard.read(value);
   if (gone) guard.step({ type: "gone", why: "clusterd has ended" });
-  // What waits in the pipe is read before the lease is judged: this process may have stood still.
+  // setImmediate: orders that wait in the pipe are read before the lease is judged, since this
+  // process may not have run for some time.
   setInterval(() => setImmediate(() => started.step({ type: "time" })), lookEveryMs);
 }
 
-/** GUARD1. */
-async function lockAlone(stateDirectory: string, onKnock: () => void): Promise<Stop> {
+/** Waits until this is the only guard (GUARD1). */
+async function lockAlone(stateDirectory: string, onRequested: () => void): Promise<Stop> {
   let waiting = false;
   for (;;) {
-    const lock = await lockInstance(stateDirectory, "guard", onKnock);
+    const lock = await lockInstance(stateDirectory, "guard", onRequested);
     if (lock.ok) return lock.value;
     if (lock.problem.type === "lock-failed") throw new Error(lock.problem.cause);
     if (!waiting) say("notice", "waiting until the guard of an earlier clusterd has done its work");
     waiting = true;
-    knock(stateDirectory, "guard");
+    requestLock(stateDirectory, "guard");
     await new Promise((resolve) => setTimeout(resolve, lockAgainMs));
   }
 }

@@ -1,16 +1,15 @@
 /**
- * When the watchdog device is opened, fed and closed: a machine whose services must not run any
- * more, and cannot be ended, is reset by it.
- * Knows whether feeding is right at this instant, told by lease-guard.ts; does not know why.
+ * When the watchdog device is opened, fed and closed. The device resets the machine if services
+ * must not run any more and the guard cannot end them. lease-guard.ts says whether it may be fed.
  * Source: the kernel's watchdog-api.rst; sbd(8).
  * WATCHDOG1  It is fed only while the lease lasts, or while everything is verified to be gone.
- * WATCHDOG2  It is not even opened before: opening feeds it, and an earlier guard may have left it
- *     armed.
- * WATCHDOG3  It is disarmed only when everything is verified to be gone; where the driver cannot be
- *     disarmed, it is fed until the machine is off, or another guard wants the device.
+ * WATCHDOG2  It is not opened before WATCHDOG1 holds: opening it feeds it, and an earlier guard may
+ *     have left it armed.
+ * WATCHDOG3  It is disarmed only when everything is verified to be gone. If its driver cannot
+ *     disarm it, it is fed until the machine is off or another guard takes the device over.
  *
- *   shut ──fit──► asked ──opened──► open ──end──► closed, or fed on
- *                   └─refused─► refused ◄─feeding fails─┘
+ *   shut ──may feed──► asked ──opened──► open ──end──► closed, or fed on
+ *                    └─refused─► refused ◄─feeding fails─┘
  */
 import { feedEveryMs } from "../model/conf.ts";
 import { invariant, type Result } from "../model/outcome.ts";
@@ -43,12 +42,12 @@ export class WatchdogFeeder {
     this.#state = { type: "shut" };
   }
 
-  /** There is a device to be used. */
+  /** Whether a device is configured. */
   get used(): boolean {
     return this.#state.type !== "unused";
   }
 
-  /** It is to be used, and nobody knows yet whether it can be. */
+  /** Whether a device is configured but was not opened or refused yet. */
   get undecided(): boolean {
     return this.#state.type === "shut" || this.#state.type === "asked";
   }
@@ -60,7 +59,7 @@ export class WatchdogFeeder {
   opened(result: WatchdogOpened): void {
     invariant(
       this.#state.type === "asked",
-      "WATCHDOG2: a watchdog was opened that nobody asked for",
+      "WATCHDOG2: a watchdog was opened without an order to open it",
     );
     if (!result.ok) {
       this.#state = { type: "refused" };
@@ -75,10 +74,10 @@ export class WatchdogFeeder {
     this.#state = { type: "refused" };
   }
 
-  /** `fit`: WATCHDOG1 holds now. */
-  tend(fit: boolean, nowMs: number): readonly FeederOutput[] {
+  /** `mayFeed`: whether WATCHDOG1 holds now. */
+  tend(mayFeed: boolean, nowMs: number): readonly FeederOutput[] {
     const state = this.#state;
-    if (!fit) return [];
+    if (!mayFeed) return [];
     if (state.type === "shut") {
       this.#state = { type: "asked" };
       return [{ type: "open" }];

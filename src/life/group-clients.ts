@@ -14,7 +14,7 @@ import {
   type GroupBackend,
   type GroupLine,
   type GroupListing,
-  type GroupPlace,
+  type GroupPosition,
   type GroupStream,
 } from "../control/group-protocol.ts";
 import type {
@@ -112,7 +112,7 @@ export class GroupClients implements GroupBackend {
     group: GroupName,
     ticket: string,
     payload: Uint8Array,
-  ): Promise<Result<GroupPlace, ControlError>> {
+  ): Promise<Result<GroupPosition, ControlError>> {
     const seat = this.#seats.get(ticket);
     if (seat === undefined) return Promise.resolve(refuse(unknownTicket(group)));
     const { client } = seat;
@@ -121,7 +121,7 @@ export class GroupClients implements GroupBackend {
       const call = this.#callNumber;
       this.#calls.set(call, (answer) => {
         if (answer === "life-ended") resolve(refuse(lifeEnded));
-        else if (answer.type === "ordered") resolve(accept(placeOf(answer.order)));
+        else if (answer.type === "ordered") resolve(accept(positionOf(answer.order)));
         else resolve(refuse(refusalError(answer, group)));
       });
       this.#loop.push({ type: "multicast", client, call, group, payload });
@@ -219,26 +219,26 @@ function includes(members: readonly GroupMember[], member: GroupMember): boolean
   return members.some((one) => sameMember(one, member));
 }
 
-function placeOf({ ring, number }: GroupOrder): GroupPlace {
+function positionOf({ ring, number }: GroupOrder): GroupPosition {
   return { ring: formatRing(ring), number };
 }
 
 function lineOf(event: Exclude<GroupEvent, { readonly type: "group-full" }>): GroupLine {
-  const place = placeOf(event.order);
+  const position = positionOf(event.order);
   switch (event.type) {
     case "configuration": {
       const { members, reason } = event;
       const left = event.left.map((member) => ({ ...member, reason }));
       const joined = event.joined.map((member) => ({ ...member, reason }));
-      return { type: "configuration", ...place, members, left, joined };
+      return { type: "configuration", ...position, members, left, joined };
     }
     case "message": {
       const { buffer, byteOffset, byteLength } = event.payload;
       const payload = Buffer.from(buffer, byteOffset, byteLength).toString("base64");
-      return { type: "message", ...place, from: event.from, payload };
+      return { type: "message", ...position, from: event.from, payload };
     }
     case "ring":
-      return { type: "ring", ...place, nodes: event.nodes };
+      return { type: "ring", ...position, nodes: event.nodes };
     default:
       return assertNever(event);
   }

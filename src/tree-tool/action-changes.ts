@@ -1,5 +1,5 @@
 /**
- * `<action>` elements inside a definition: how they change the actions of its agent.
+ * How `<action>` elements inside a definition change the actions of its agent.
  * Source: rgmanager reslist.c: _get_actions_ccs, store_action.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
@@ -9,11 +9,11 @@ import { parseDuration, parseInteger } from "../config/text/value-text.ts";
 import type { AgentActionConf } from "../model/conf.ts";
 import type { Ms } from "../model/time.ts";
 
-/** The actions in force; each change is said. What is no number or time is not given. */
+/** The changed actions; reports each change. A text that is not a number or time is ignored. */
 export function changedActions(
   definition: Section,
   actions: readonly AgentActionConf[],
-  say: (line: string) => void,
+  report: (line: string) => void,
 ): readonly AgentActionConf[] {
   let changed = actions;
   for (const section of sectionsNamed(definition, "action")) {
@@ -34,7 +34,7 @@ export function changedActions(
         intervalMs: intervalMs ?? one.intervalMs,
       };
       const text = describeChange(one, next);
-      if (text !== "") say(`Replacing action '${one.name}' depth ${one.depth}: ${text}`);
+      if (text !== "") report(`Replacing action '${one.name}' depth ${one.depth}: ${text}`);
       return next;
     });
   }

@@ -1,6 +1,6 @@
 /**
- * What a change of the configuration asks for: which resources and which of their occurrences must
- * be stopped, started or reconfigured.
+ * Compares two configurations: which resources, and which of their occurrences, must be stopped,
+ * started or reconfigured.
  * Source: rgmanager reslist.c: rescmp; restree.c: resource_delta, resource_tree_delta.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
@@ -8,12 +8,12 @@ import type { Forest, Occurrence } from "./forest.ts";
 import type { Resource } from "./resource-list.ts";
 
 export type Mark = "NEEDSTOP" | "NEEDSTART" | "RECONFIG";
-/** Of a resource or occurrence without a row nothing is asked. */
+/** The marks of resources and occurrences; one without marks stays as it is. */
 export type Marks = ReadonlyMap<Resource | Occurrence, readonly Mark[]>;
 
 type Side = { readonly resources: readonly Resource[]; readonly forest: Forest };
 
-/** Marks of both sides together: no resource is on both. */
+/** The marks for both configurations; no object is in both. */
 export function compareForests(old: Side, fresh: Side): Marks {
   const marks = new Map<Resource | Occurrence, readonly Mark[]>();
   compareLists(old.resources, fresh.resources, marks);
@@ -56,7 +56,7 @@ function compareLists(
   }
 }
 
-/** A mark means the whole subtree, in which nothing is marked any more. */
+/** A mark is for the whole subtree, in which nothing else is marked. */
 function compareTrees(
   old: readonly Occurrence[],
   fresh: readonly Occurrence[],

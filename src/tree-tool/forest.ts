@@ -1,11 +1,11 @@
 /**
- * The trees of a configuration: every element below `<rm>` whose type is known is a tree of its
- * own. References are resolved, and what cannot be used is skipped with the original's message.
+ * The trees of a configuration: every element below `<rm>` of a known type is the root of a tree.
+ * References are resolved; elements that cannot be used are skipped with rgmanager's message.
  * Source: rgmanager restree.c: build_tree, do_load_resource, assign_restart_policy.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 import { attributeOf, childSections, type Section } from "../config/text/section.ts";
-import type { Resource, ResourceList, Say } from "./resource-list.ts";
+import type { ReportLine, Resource, ResourceList } from "./resource-list.ts";
 import type { TreeRule } from "./tree-rule.ts";
 
 /** One occurrence of a resource in a tree. */
@@ -25,20 +25,20 @@ export type Forest = {
   readonly instances: ReadonlyMap<Resource, number>;
 };
 
-export function growForest(rm: Section, list: ResourceList, say: Say): Forest {
-  const grower = new Grower(list, say);
+export function growForest(rm: Section, list: ResourceList, report: ReportLine): Forest {
+  const grower = new Grower(list, report);
   return { trees: grower.children(rm, null), instances: grower.instances };
 }
 
 class Grower {
   readonly instances = new Map<Resource, number>();
   readonly #list: ResourceList;
-  readonly #say: Say;
+  readonly #report: ReportLine;
   readonly #nonCritical = new Set<Resource>();
 
-  constructor(list: ResourceList, say: Say) {
+  constructor(list: ResourceList, report: ReportLine) {
     this.#list = list;
-    this.#say = say;
+    this.#report = report;
   }
 
   /** Typed children in the order of the parent's child list, then the others. */
@@ -67,7 +67,7 @@ class Grower {
     if (instancesMax !== null && count >= instancesMax) {
       const primary = resource.attributes[0]?.parameter.name ?? "";
       const text = `Max references exceeded for resource ${primary} (type ${type})`;
-      this.#say("out", `Warning: ${text}`);
+      this.#report("out", `Warning: ${text}`);
       return null;
     }
     this.instances.set(resource, count + 1);
@@ -92,9 +92,9 @@ class Grower {
     const { type } = rule.agent;
     const found = this.#list.find(type, ref);
     if (found === null) {
-      this.#say("out", `Error: Reference to nonexistent resource ${ref} (type ${type})`);
+      this.#report("out", `Error: Reference to nonexistent resource ${ref} (type ${type})`);
     } else if (found.inline) {
-      this.#say("out", `Error: Reference to inlined resource ${ref} (type ${type}) is illegal`);
+      this.#report("out", `Error: Reference to inlined resource ${ref} (type ${type}) is illegal`);
       return null;
     }
     return found;
@@ -107,13 +107,13 @@ class Grower {
     if (!first && this.#nonCritical.delete(resource)) {
       const name = `${resource.rule.agent.type}:${resource.key}`;
       const why = "is being cleared due to multiple references.";
-      this.#say("out", `Non-critical flag for ${name} ${why}`);
+      this.#report("out", `Non-critical flag for ${name} ${why}`);
     }
     return first && wanted;
   }
 }
 
-/** The value of an attribute where it occurs; null when it has none there. */
+/** The value of an attribute in one occurrence; null: it has none. */
 export function valueIn(occurrence: Occurrence, name: string): string | null {
   const attribute = occurrence.resource.attributes.find((one) => one.parameter.name === name);
   if (attribute === undefined) return null;

@@ -1,5 +1,5 @@
 /**
- * The program rg_test-ts: connects the command to its process. Knows nothing of resources.
+ * The program rg_test-ts: runs the command with the ports of its process.
  * Tested in: test/tree-tool/rg-test.test.ts
  */
 import { processTerminal } from "../cli/terminal.ts";

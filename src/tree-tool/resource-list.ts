@@ -1,8 +1,8 @@
 /**
- * The resources of a configuration as a list: those of `<resources>` by type, then the inline ones
- * as the tree meets them. What cannot be used is left out with a message.
+ * The resources of a configuration as a list: those of `<resources>` by type, then inline ones in
+ * the order of the trees. Elements that cannot be used are left out with a message.
  * Source: rgmanager reslist.c: load_resources, load_resource, store_resource, load_defaults.
- * Deviation: an unusable element does not take those after it along.
+ * Deviation: after an unusable element, the following ones are still read.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 
@@ -14,7 +14,7 @@ import type { TreeRule, TreeRules } from "./tree-rule.ts";
 
 export type Attribute = {
   readonly parameter: AgentParameter;
-  /** The value, or what it is inherited from, as the metadata write it. */
+  /** The value, or the source from which it is inherited, as in the metadata. */
   readonly value: string;
   readonly inherited: boolean;
 };
@@ -30,17 +30,17 @@ export type Resource = {
 };
 
 /** A line for standard output, or one about a place in the file for standard error. */
-export type Say = (channel: "out" | "err", line: string) => void;
+export type ReportLine = (channel: "out" | "err", line: string) => void;
 
 export class ResourceList {
   readonly rules: TreeRules;
-  readonly #say: Say;
+  readonly #report: ReportLine;
   readonly #resources: Resource[] = [];
   readonly #defaults: ReadonlyMap<string, Section>;
 
-  constructor(rm: Section, rules: TreeRules, say: Say) {
+  constructor(rm: Section, rules: TreeRules, report: ReportLine) {
     this.rules = rules;
-    this.#say = say;
+    this.#report = report;
     const defaults = childSections(onlySection(rm, "resource-defaults"));
     this.#defaults = new Map(defaults.map((section) => [section.element.name, section]));
     for (const section of defaults) this.#sayDefaults(section);
@@ -56,7 +56,7 @@ export class ResourceList {
     return this.#resources;
   }
 
-  /** Null, after a message, when it cannot be used. */
+  /** Null, after a message, when the element cannot be used. */
   define(section: Section, rule: TreeRule, options: { readonly inline: boolean }): Resource | null {
     const attributes = this.#attributes(section, rule);
     const primary = attributes?.find(({ parameter }) => parameter.primary === true);
@@ -66,17 +66,19 @@ export class ResourceList {
     if (taken !== undefined) {
       const which = taken.parameter.primary === true ? "Primary" : "Unique";
       const where = `type=${type} attr=${taken.parameter.name} value=${taken.value}`;
-      this.#say("out", `Error: ${which} attribute collision. ${where}`);
-      this.#say("out", `Error storing ${type} resource`);
+      this.#report("out", `Error: ${which} attribute collision. ${where}`);
+      this.#report("out", `Error storing ${type} resource`);
       return null;
     }
-    const actions = changedActions(section, rule.agent.actions, (line) => this.#say("out", line));
+    const actions = changedActions(section, rule.agent.actions, (line) =>
+      this.#report("out", line),
+    );
     const resource = { rule, key: primary.value, attributes, actions, ...options };
     this.#resources.push(resource);
     return resource;
   }
 
-  /** By its key, else by an attribute that is unique and required. */
+  /** Finds a resource by its key, or by an attribute that is unique and required. */
   find(type: string, value: string): Resource | null {
     const same = this.#resources.filter((one) => one.rule.agent.type === type);
     const byKey = same.find((one) => one.key === value);
@@ -100,7 +102,7 @@ export class ResourceList {
       const needed = parameter.required === true || parameter.primary === true;
       if (own === null && needed) {
         const { line } = section.element;
-        this.#say("err", `line ${line}: <${type}> has no ${parameter.name} and is not used`);
+        this.#report("err", `line ${line}: <${type}> has no ${parameter.name} and is not used`);
         return null;
       }
       const value = own ?? this.#defaultOf(type, parameter);
@@ -112,7 +114,7 @@ export class ResourceList {
     return attributes;
   }
 
-  /** What `<resource-defaults>` say, else the metadata; what is inherited wins over the latter. */
+  /** The default from `<resource-defaults>`, else inheritance, else the metadata's default. */
   #defaultOf(type: string, parameter: AgentParameter): string | null {
     const section = this.#defaults.get(type);
     const changed = section === undefined ? null : attributeOf(section, parameter.name);
@@ -141,7 +143,7 @@ export class ResourceList {
         continue;
       }
       const before = parameter.default;
-      this.#say(
+      this.#report(
         "out",
         before === undefined
           ? `setting default for ${type} attr ${name} to ${value}`
@@ -151,7 +153,7 @@ export class ResourceList {
   }
 }
 
-/** As the metadata write it: `attribute` or `type%attribute`. */
+/** The source of an inherited value as in the metadata: `attribute` or `type%attribute`. */
 export function expressionOf(inherit: NonNullable<AgentParameter["inherit"]>): string {
   return inherit.type === null ? inherit.attribute : `${inherit.type}%${inherit.attribute}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The command rg_test-ts: what a configuration makes of its resources, and what would be done to
- * them. Knows its arguments and texts; changes nothing, asks no daemon.
+ * The command rg_test-ts: prints the resources and trees of a configuration, and what operations on
+ * them would do. It changes nothing and asks no daemon.
  * Source: rgmanager test.c.
  * Deviations: agents are never run, so `test` has no operations; a file that cannot be read or
  * parsed always ends with exit status 1.
@@ -19,7 +19,7 @@ import { version } from "../model/version.ts";
 import type { ChildRulesByType } from "../services/tree/resource-tree.ts";
 import { type Forest, growForest } from "./forest.ts";
 import { compareForests, type Marks } from "./forest-delta.ts";
-import { type Resource, ResourceList, type Say } from "./resource-list.ts";
+import { type ReportLine, type Resource, ResourceList } from "./resource-list.ts";
 import { formatRule } from "./rule-text.ts";
 import { rulesOfDirectory, type TreeRules } from "./tree-rule.ts";
 import {
@@ -31,14 +31,14 @@ import {
 } from "./tree-text.ts";
 import { type Action, callsFor, downPhase, upPhase } from "./tree-walk.ts";
 
-export type Outside = {
+export type RgTestPorts = {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
-  /** The file's text, or why it cannot be read. */
+  /** Reads a file; the problem says why it cannot be read. */
   readonly read: (path: string) => Promise<Result<string, string>>;
 };
 
-/** The agents of a directory, asked for their metadata; null: it is no directory. */
+/** Asks the agents of a directory for their metadata; null: it is not a directory. */
 type AskAgents = (directory: string) => Promise<readonly MetadataAnswer[] | null>;
 
 const usage = `usage: rg_test-ts [AGENTDIR] test CONF
@@ -60,72 +60,68 @@ export type Loaded = {
 export async function rgTest(
   words: readonly string[],
   builtIn: TreeRules,
-  outside: Outside & { readonly agents: AskAgents },
+  ports: RgTestPorts & { readonly agents: AskAgents },
 ): Promise<number> {
   const [first = "", ...others] = words;
-  const answers = commands.includes(first) ? null : await outside.agents(first);
-  if (answers === null) return await runCommand(words, builtIn, outside);
-  outside.err(`Using ${first} as resource agent path\n`);
-  return await runCommand(others, rulesOfDirectory(answers, outside.err), outside);
+  const answers = commands.includes(first) ? null : await ports.agents(first);
+  if (answers === null) return await runCommand(words, builtIn, ports);
+  ports.err(`Using ${first} as resource agent path\n`);
+  return await runCommand(others, rulesOfDirectory(answers, ports.err), ports);
 }
 
 async function runCommand(
   words: readonly string[],
   rules: TreeRules,
-  outside: Outside,
+  ports: RgTestPorts,
 ): Promise<number> {
   const [command, ...rest] = words;
   if (command === "-v" || command === "--version") {
-    outside.out(`${version}\n`);
+    ports.out(`${version}\n`);
     return 0;
   }
   if (command === "rules" && rest.length === 0) {
-    outside.err(`Running in rules mode.\nLoaded ${rules.size} resource rules\n`);
-    outside.out([...rules.values()].map(formatRule).join(""));
+    ports.err(`Running in rules mode.\nLoaded ${rules.size} resource rules\n`);
+    ports.out([...rules.values()].map(formatRule).join(""));
     return 0;
   }
   const [first, second, type, key, target] = rest;
   if (command === "test" && first !== undefined && rest.length === 1) {
-    return await showTrees(first, rules, outside);
+    return await showTrees(first, rules, ports);
   }
   if (command === "delta" && first !== undefined && second !== undefined && rest.length === 2) {
-    return await showDelta({ old: first, fresh: second }, rules, outside);
+    return await showDelta({ old: first, fresh: second }, rules, ports);
   }
   const action = actions.find((each) => each === second);
   const count = action === "migrate" ? 5 : 4;
   const complete = first !== undefined && type !== undefined && key !== undefined;
   if (command === "noop" && action !== undefined && complete && rest.length === count) {
-    return await showCalls(
-      { path: first, action, type, key, target: target ?? "" },
-      rules,
-      outside,
-    );
+    return await showCalls({ path: first, action, type, key, target: target ?? "" }, rules, ports);
   }
-  outside.out(usage);
+  ports.out(usage);
   return 1;
 }
 
 const commands: readonly string[] = ["test", "noop", "delta", "rules", "-v", "--version", "-h"];
 const actions: readonly Action[] = ["start", "stop", "status", "migrate"];
 
-/** Reads a configuration; messages about it are said as they arise. */
+/** Reads a configuration and prints messages about it. */
 export async function loadForest(
   path: string,
   rules: TreeRules,
-  outside: Outside,
+  ports: RgTestPorts,
 ): Promise<Result<Loaded, string>> {
-  const text = await outside.read(path);
+  const text = await ports.read(path);
   if (!text.ok) return text;
   const parsed = parseXml(text.value);
   if (!parsed.ok) return refuse(`line ${parsed.problem.line}: ${parsed.problem.problem}`);
   const root = rootSection(parsed.value.root);
   const rm = onlySection(root, "rm");
-  const say: Say = (channel, line) => {
-    if (channel === "out") outside.out(`${line}\n`);
-    else outside.err(`${path}: ${line}\n`);
+  const report: ReportLine = (channel, line) => {
+    if (channel === "out") ports.out(`${line}\n`);
+    else ports.err(`${path}: ${line}\n`);
   };
-  const list = new ResourceList(rm, rules, say);
-  const forest = growForest(rm, list, say);
+  const list = new ResourceList(rm, rules, report);
+  const forest = growForest(rm, list, report);
   const members = sectionsNamed(onlySection(root, "clusternodes"), "clusternode");
   const nodes = new Map(
     members.map((one) => [attributeOf(one, "name") ?? "", attributeOf(one, "nodeid") ?? "0"]),
@@ -133,41 +129,41 @@ export async function loadForest(
   return accept({ rm, nodes, resources: list.resources, forest });
 }
 
-async function load(path: string, rules: TreeRules, outside: Outside): Promise<Loaded | null> {
-  const loaded = await loadForest(path, rules, outside);
+async function load(path: string, rules: TreeRules, ports: RgTestPorts): Promise<Loaded | null> {
+  const loaded = await loadForest(path, rules, ports);
   if (loaded.ok) return loaded.value;
-  outside.out(`Error parsing ${path}\n`);
-  outside.err(`rg_test-ts: ${path}: ${loaded.problem}\n`);
+  ports.out(`Error parsing ${path}\n`);
+  ports.err(`rg_test-ts: ${path}: ${loaded.problem}\n`);
   return null;
 }
 
-function begin(mode: string, rules: TreeRules, outside: Outside): void {
-  outside.err(`Running in ${mode} mode.\nLoaded ${rules.size} resource rules\n`);
+function begin(mode: string, rules: TreeRules, ports: RgTestPorts): void {
+  ports.err(`Running in ${mode} mode.\nLoaded ${rules.size} resource rules\n`);
 }
 
-async function showTrees(path: string, rules: TreeRules, outside: Outside): Promise<number> {
-  begin("test", rules, outside);
-  const loaded = await load(path, rules, outside);
+async function showTrees(path: string, rules: TreeRules, ports: RgTestPorts): Promise<number> {
+  begin("test", rules, ports);
+  const loaded = await load(path, rules, ports);
   if (loaded === null) return 1;
   const { rm, nodes } = loaded;
-  outside.out(listOf("Resources List", loaded, new Map()));
-  outside.out(formatTrees("Resource Tree", loaded.forest.trees, currentStyle(new Map())));
-  outside.out(`${formatDomains(rm, nodes)}${eventTriggers}`);
+  ports.out(listOf("Resources List", loaded, new Map()));
+  ports.out(formatTrees("Resource Tree", loaded.forest.trees, currentStyle(new Map())));
+  ports.out(`${formatDomains(rm, nodes)}${eventTriggers}`);
   return 0;
 }
 
 async function showDelta(
   paths: { readonly old: string; readonly fresh: string },
   rules: TreeRules,
-  outside: Outside,
+  ports: RgTestPorts,
 ): Promise<number> {
-  begin("resource tree delta test", rules, outside);
-  const old = await load(paths.old, rules, outside);
-  const fresh = old === null ? null : await load(paths.fresh, rules, outside);
+  begin("resource tree delta test", rules, ports);
+  const old = await load(paths.old, rules, ports);
+  const fresh = old === null ? null : await load(paths.fresh, rules, ports);
   if (old === null || fresh === null) return 1;
   const marks = compareForests(old, fresh);
   const rulesOf = childRulesIn(rules);
-  const { out } = outside;
+  const { out } = ports;
   out(listOf("Old Resource List", old, marks));
   out(listOf("New Resource List", fresh, marks));
   out(formatTrees("Old Resource Tree", old.forest.trees, currentStyle(marks)));
@@ -177,7 +173,7 @@ async function showDelta(
   return 0;
 }
 
-/** The list of one side, with how often each resource occurs there. */
+/** The resource list of one configuration, with how often each resource occurs. */
 export function listOf(head: string, loaded: Loaded, marks: Marks): string {
   const { resources, forest } = loaded;
   return formatList({ head, resources, instances: forest.instances, marks });
@@ -194,16 +190,16 @@ type Operation = {
 async function showCalls(
   operation: Operation,
   rules: TreeRules,
-  outside: Outside,
+  ports: RgTestPorts,
 ): Promise<number> {
-  begin("test", rules, outside);
-  const loaded = await load(operation.path, rules, outside);
+  begin("test", rules, ports);
+  const loaded = await load(operation.path, rules, ports);
   if (loaded === null) return 1;
-  outside.out(formatCalls(operation, loaded, rules));
+  ports.out(formatCalls(operation, loaded, rules));
   return 0;
 }
 
-/** What the original prints around the calls of an operation that succeeds. */
+/** The lines that rgmanager's rg_test prints around the calls of a successful operation. */
 export function formatCalls(
   operation: Omit<Operation, "path">,
   loaded: Loaded,
@@ -223,7 +219,7 @@ export function formatCalls(
   return [before, ...calls, after].map((line) => `${line}\n`).join("");
 }
 
-/** The child lists of these rules, as the order of a tree asks for them. */
+/** Looks up child lists in these rules. */
 function childRulesIn(rules: TreeRules): ChildRulesByType {
   return (type) => rules.get(type)?.children ?? [];
 }

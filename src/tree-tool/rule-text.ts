@@ -1,5 +1,5 @@
 /**
- * The rules of resource types as text.
+ * Formats the rules of resource types.
  * Source: rgmanager resrules.c: print_resource_rule.
  * Tested in: test/tree-tool/rg-test.test.ts
  */
@@ -8,7 +8,7 @@ import type { AgentActionConf, ChildRule } from "../model/conf.ts";
 import { expressionOf } from "./resource-list.ts";
 import type { TreeRule } from "./tree-rule.ts";
 
-/** With an empty line at the end. */
+/** One rule as text, with an empty line at the end. */
 export function formatRule(rule: TreeRule): string {
   const { type, instancesMax, parameters, actions } = rule.agent;
   const flags = [

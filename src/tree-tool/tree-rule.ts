@@ -1,5 +1,5 @@
 /**
- * What the tool knows of one resource type: its agent's metadata, file and child list.
+ * The rule of one resource type: its agent's metadata, file and child list.
  * Source: rgmanager resrules.c: load_resource_rulefile, print_resource_rule.
  * Tested in: test/tree-tool/rg-test.test.ts
  */
@@ -16,7 +16,7 @@ import { childRulesOf } from "../services/tree/resource-rules.ts";
 
 export type TreeRule = {
   readonly agent: AgentRule;
-  /** Name of the agent's file, without its directory. */
+  /** The name of the agent's file, without its directory. */
   readonly file: string;
   readonly children: readonly ChildRule[];
   readonly initOnAdd: boolean;
@@ -25,18 +25,18 @@ export type TreeRule = {
 
 export type TreeRules = ReadonlyMap<string, TreeRule>;
 
-/** By type, in the alphabetical order in which resources are listed. */
+/** The rules by type, in alphabetical order, in which resources are listed. */
 export function sortedRules(rules: readonly TreeRule[]): TreeRules {
   const sorted = rules.toSorted((a, b) => compareTypes(a.agent.type, b.agent.type));
   return new Map(sorted.map((rule) => [rule.agent.type, rule]));
 }
 
-/** The rules that are used without a directory of agents. */
+/** The rules that are used if no directory of agents is given. */
 export function builtInRules(): TreeRules {
   return sortedRules([...builtInAgents, ocfRule, systemdRule, ...knownAgents].map(ruleOf));
 }
 
-/** A rule whose agent has the child list that rgmanager's agent of that type has. */
+/** The rule of an agent, with the child list of rgmanager's agent of that type. */
 export function ruleOf(agent: AgentRule): TreeRule {
   return {
     agent,
@@ -47,7 +47,7 @@ export function ruleOf(agent: AgentRule): TreeRule {
   };
 }
 
-/** Those of a directory's agents; what cannot be used is said. */
+/** The rules of a directory's agents; agents that cannot be used are reported. */
 export function rulesOfDirectory(
   answers: readonly MetadataAnswer[],
   say: (line: string) => void,

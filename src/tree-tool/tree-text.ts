@@ -1,5 +1,5 @@
 /**
- * A list of resources, their trees, failover domains and event triggers as text.
+ * Formats a list of resources, their trees, failover domains and event triggers.
  * Source: rgmanager reslist.c: print_resource; restree.c: print_resource_tree; fo_domain.c:
  * print_domains; event.c: print_events.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
@@ -48,10 +48,10 @@ function formatAttribute({ parameter, value, inherited }: Attribute): string {
   return flags.length === 0 ? shown : `${shown} [ ${flags.join(" ")} ]`;
 }
 
-/** How a tree is written: the line that opens a node, and a line for each of its attributes. */
+/** The style of a tree: the line that opens a node, and a line for each of its attributes. */
 export type TreeStyle = {
   readonly opening: (occurrence: Occurrence) => string;
-  /** With its line feed. */
+  /** The line with its line feed. */
   readonly attribute: (occurrence: Occurrence, name: string) => string;
 };
 
@@ -69,7 +69,7 @@ function formatTree(occurrence: Occurrence, indent: string, style: TreeStyle): s
   return `${opening}${attributes.join("")}${children.join("")}${indent}}\n`;
 }
 
-/** All flags, the state, and `(null)` for what has no value. */
+/** The style of the last rgmanager: all flags, the state, and `(null)` for a missing value. */
 export function currentStyle(marks: Marks): TreeStyle {
   return {
     opening: (one) => {
@@ -87,7 +87,7 @@ export function currentStyle(marks: Marks): TreeStyle {
   };
 }
 
-/** Empty when there are none. `nodes` gives the id of a node by its name. */
+/** The failover domains; empty when there are none. `nodes`: the ids of nodes by name. */
 export function formatDomains(rm: Section, nodes: ReadonlyMap<string, string>): string {
   const domains = sectionsNamed(onlySection(rm, "failoverdomains"), "failoverdomain");
   if (domains.length === 0) return "";
@@ -110,7 +110,7 @@ export function formatDomains(rm: Section, nodes: ReadonlyMap<string, string>): 
   return `=== Failover Domains ===\n${blocks.join("")}`;
 }
 
-/** The trigger that every configuration has; others are not supported and change nothing. */
+/** The default trigger of every configuration; others are not supported and have no effect. */
 export const eventTriggers =
   "=== Event Triggers ===\nEvent Priority Level 100:\n  Name: Default\n    (Any event)\n" +
   "    File: /usr/share/cluster/default_event_script.sl\n";

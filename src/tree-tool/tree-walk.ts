@@ -1,9 +1,9 @@
 /**
- * The agent calls that an operation on a resource, or a change of the configuration, leads to, each
- * as a line. Nothing is called.
+ * Formats the agent calls that an operation on a resource, or a change of the configuration, would
+ * make, one line each. It calls no agents.
  * Source: rgmanager test.c; restree.c: res_start, res_stop, res_condstop, res_condstart.
- * The conditional walks go through siblings as the original's do: those without a level first, in
- * reverse, then the others by start level.
+ * As in rgmanager, a change of the configuration visits siblings without a level first, in reverse
+ * order, then the others by start level.
  * Tested in: test/rg-test/classic.test.ts, test/tree-tool/rg-test.test.ts
  */
 import {
@@ -17,7 +17,7 @@ import type { Marks } from "./forest-delta.ts";
 
 export type Action = "start" | "stop" | "status" | "migrate";
 
-/** The calls for a resource and what is below it, wherever it occurs. */
+/** The calls for each occurrence of a resource and what is below it. */
 export function callsFor(
   trees: readonly Occurrence[],
   wanted: { readonly action: Action; readonly type: string; readonly key: string },
@@ -28,7 +28,7 @@ export function callsFor(
     .flatMap((one) => callsBelow(one, wanted.action, rulesOf));
 }
 
-/** What is stopped before the new configuration counts, as text. */
+/** The stops before the new configuration is in force, as text. */
 export function downPhase(
   trees: readonly Occurrence[],
   marks: Marks,
@@ -42,7 +42,7 @@ export function downPhase(
   return texts.join("");
 }
 
-/** What is started and reconfigured afterwards; new services are stopped once, everywhere. */
+/** The starts and reconfigurations after that; new services are stopped once on every node. */
 export function upPhase(
   trees: readonly Occurrence[],
   marks: Marks,

@@ -247,7 +247,7 @@ test("a long wait is explained on standard error, again and again", async (t) =>
   backend.shown = exampleStatus({ services: null });
   await until("the news", () => heard.err().includes("Service states unavailable: Temporary"));
   backend.shown = exampleStatus({ services: [] });
-  await until("the end of the service", () => heard.err().includes("is in no configuration"));
+  await until("the end of the service", () => heard.err().includes("is not configured"));
   backend.release();
   t.equal(await exit, 0);
   t.equal(heard.out(), "Local machine disabling service:web...Success\n");

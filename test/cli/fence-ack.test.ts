@@ -42,7 +42,7 @@ test("case 22: a non-victim and an unknown name are refused, no daemon is an err
   const refused = await acknowledge(socketPath, [name, "--yes", name]);
   t.match(refused, { exit: 1, err: /not waiting to be fenced/ });
   const unknown = await acknowledge(socketPath, ["node9", "--yes", "node9"]);
-  t.match(unknown, { exit: 1, err: /no node of the configuration/ });
+  t.match(unknown, { exit: 1, err: /not a node of the configuration/ });
   t.equal((await acknowledge(temporarySocket(t), [name, "--yes", name])).exit, 1);
   t.match(await acknowledge(socketPath, []), { exit: 1, err: /^usage:/ });
   t.match(await acknowledge(socketPath, [name, "again"]), { exit: 1, err: /unexpected 'again'/ });

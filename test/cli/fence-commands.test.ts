@@ -52,7 +52,7 @@ test("fence_tool: ls, dump and ack; join and leave say why not", async (t) => {
   const ack = await call(fenceTool, ["ack", name, "--yes", name]);
   t.equal(ack.exit, 0);
   t.same(backend.acknowledged, ["2 by erika"]);
-  t.match(await call(fenceTool, ["join"]), { exit: 1, err: /nothing to be joined/ });
+  t.match(await call(fenceTool, ["join"]), { exit: 1, err: /need not join/ });
   t.match(await call(fenceTool, ["leave"]), { exit: 1, err: /cman_tool-ts leave leaves/ });
   t.match(await call(fenceTool, ["frob"]), { exit: 1, err: /unknown command 'frob'/ });
   t.match(await call(fenceTool, []), { exit: 1, err: /no command given\nusage/ });
@@ -95,7 +95,7 @@ test("fence_node: -U for this node or another, -S, and the exit statuses", async
     t.same(rest, { exit });
     t.equal(out + err, `fence ${name} ${result}: so it is\n`);
   }
-  t.match(await call(fenceNode, ["nobody"]), { exit: 1, err: /nobody is no node/ });
+  t.match(await call(fenceNode, ["nobody"]), { exit: 1, err: /nobody is not a node/ });
   t.match(await call(fenceNode, []), { exit: 1, err: /no node given\nusage/ });
   t.match(await call(fenceNode, [name, "again"]), { exit: 1, err: /unexpected 'again'/ });
 });

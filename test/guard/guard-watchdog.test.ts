@@ -85,7 +85,10 @@ function atItsEnds(): void {
     startService(at);
     await until("the service runs", async () => held() && (await processes(at)) >= 2);
     const { watchdog, order, guard } = await ready(t, at);
-    t.match(guard.said, /"state":"waiting","text":"not opened before this is gone, [^"]*192\.0\.2/);
+    t.match(
+      guard.said,
+      /"state":"waiting","text":"opened when a lease is held or this is gone: [^"]*192\.0\.2/,
+    );
     t.equal(watchdog.written, "");
     const cleaner = new RunningGuard({ ...at, directory: `${at.directory}/other` }, null);
     cleaner.child.stdin?.end();

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
 import {
-  type Bare,
   formatMessage,
   type GuardOrder,
   type WatchOrder,
+  type WithoutProtocol,
 } from "../../src/guard/guard-messages.ts";
 import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
 import { trackingVariables } from "../../src/io/processes/tracked-processes.ts";
@@ -49,7 +49,7 @@ export class RunningGuard {
     });
   }
 
-  tell(order: Bare<GuardOrder>): void {
+  tell(order: WithoutProtocol<GuardOrder>): void {
     this.child.stdin?.write(formatMessage(order));
   }
 

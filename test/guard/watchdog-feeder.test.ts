@@ -124,8 +124,8 @@ test("what cannot be disarmed is fed on, until another guard wants it", async (t
     [20, disarm],
   ];
   t.same(story(...kept, [1050, time], [9000, time]).slice(-2), ["1050 feed", "9000 feed"]);
-  t.same(story(...kept, [9000, { type: "knock" }]).slice(-2), ["9000 close armed", "9000 end"]);
-  const early = story(...ready, [10, arm(4000)], [20, { type: "knock" }]);
+  t.same(story(...kept, [9000, { type: "awaited" }]).slice(-2), ["9000 close armed", "9000 end"]);
+  const early = story(...ready, [10, arm(4000)], [20, { type: "awaited" }]);
   t.notMatch(early.join(), /end|close/, "a guard at work does not hear it");
 });
 

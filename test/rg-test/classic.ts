@@ -10,7 +10,7 @@ import {
   type Loaded,
   listOf,
   loadForest,
-  type Outside,
+  type RgTestPorts,
 } from "../../src/tree-tool/rg-test.ts";
 import { ruleOf, sortedRules, type TreeRules } from "../../src/tree-tool/tree-rule.ts";
 import { formatTrees, type TreeStyle } from "../../src/tree-tool/tree-text.ts";
@@ -71,27 +71,27 @@ function classicStyle(marks: Marks): TreeStyle {
 const actions: readonly Action[] = ["start", "stop", "status"];
 
 /** The exit status was 0 after every subcommand; what is no subcommand is not expected here. */
-export async function classicRgTest(words: readonly string[], outside: Outside): Promise<void> {
+export async function classicRgTest(words: readonly string[], ports: RgTestPorts): Promise<void> {
   const rules = classicRules();
   const [command, first = "", second = "", type = "", key = ""] = words;
   const load = async (path: string): Promise<Loaded> => {
-    const loaded = await loadForest(path, rules, outside);
+    const loaded = await loadForest(path, rules, ports);
     if (!loaded.ok) throw new Error(`${path}: ${loaded.problem}`);
     return loaded.value;
   };
   const old = await load(first);
   const action = actions.find((each) => each === second);
   if (command === "test") {
-    outside.out(listOf("Resources List", old, new Map()));
-    outside.out(formatTrees("Resource Tree", old.forest.trees, classicStyle(new Map())));
+    ports.out(listOf("Resources List", old, new Map()));
+    ports.out(formatTrees("Resource Tree", old.forest.trees, classicStyle(new Map())));
   } else if (command === "noop" && action !== undefined) {
-    outside.out(formatCalls({ action, type, key, target: "" }, old, rules));
+    ports.out(formatCalls({ action, type, key, target: "" }, old, rules));
   } else if (command === "delta") {
     const fresh = await load(second);
     const marks = compareForests(old, fresh);
-    outside.out(listOf("Old Resource List", old, marks));
-    outside.out(listOf("New Resource List", fresh, marks));
-    outside.out(formatTrees("Old Resource Tree", old.forest.trees, classicStyle(marks)));
-    outside.out(formatTrees("New Resource Tree", fresh.forest.trees, classicStyle(marks)));
+    ports.out(listOf("Old Resource List", old, marks));
+    ports.out(listOf("New Resource List", fresh, marks));
+    ports.out(formatTrees("Old Resource Tree", old.forest.trees, classicStyle(marks)));
+    ports.out(formatTrees("New Resource Tree", fresh.forest.trees, classicStyle(marks)));
   } else throw new Error(`unknown: ${words.join(" ")}`);
 }

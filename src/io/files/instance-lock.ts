@@ -18,18 +18,18 @@ export type LockProblem =
   | { readonly type: "lock-failed"; readonly cause: string };
 
 /**
- * Returns what releases the lock; the end of the process does so too. `onKnock`: somebody waits
+ * Returns what releases the lock; the end of the process does so too. `onRequested`: somebody waits
  * for it.
  */
 export async function lockInstance(
   stateDirectory: string,
   role: "clusterd" | "guard",
-  onKnock: () => void = () => undefined,
+  onRequested: () => void = () => undefined,
 ): Promise<Result<Stop, LockProblem>> {
   const directory = resolve(stateDirectory);
   const server = createServer((connection) => {
     connection.destroy();
-    onKnock();
+    onRequested();
   });
   try {
     const listening = once(server, "listening");
@@ -48,7 +48,7 @@ export async function lockInstance(
 }
 
 /** Tells the holder that somebody waits. Nobody answers, and there may be no holder. */
-export function knock(stateDirectory: string, role: "clusterd" | "guard"): void {
+export function requestLock(stateDirectory: string, role: "clusterd" | "guard"): void {
   const connection = connect(lockName(resolve(stateDirectory), role));
   connection.on("error", () => undefined);
   connection.on("connect", () => connection.destroy());
