@@ -1,7 +1,5 @@
 /**
- * What goes into the process groups and what comes out of them, with all their limits.
- * Knows members, groups and the ring's configurations; does not know sockets, nor who the clients
- * are.
+ * The inputs and outputs of process groups, and their limits.
  * Source: corosync cpg.h for states, reasons and refusals.
  * Tested in: test/groups/process-groups.test.ts
  */
@@ -10,25 +8,25 @@ import type { Lane, RingConfiguration, RingNotice } from "../membership/ring-eve
 import type { GroupName, NodeId, RingId } from "../model/ids.ts";
 
 /**
- * The number of groups needs no limit of its own: each client is in one. A merge of two parts of a
- * cluster may exceed `membersMax`; then nobody else can join until there are fewer.
+ * The number of groups needs no limit, since each client is in at most one. A merge of two parts of
+ * a cluster may exceed `membersMax`; then no client can join until there are fewer members.
  */
 export const groupLimits = {
-  /** Members of one group that may have joined, on all nodes. */
+  /** Members of one group on all nodes. */
   membersMax: 128,
   /** Clients of one node. */
   clientsMax: 128,
   messageBytesMax: 1 << 20,
-  /** Longer messages are cut, so that no message of the services waits behind a long one. */
+  /** Longer messages are cut into parts, so that no message of the services waits behind one. */
   partBytesMax: 64 << 10,
-  /** What is with the ring and not yet delivered here: an eighth of the ring's queue. */
+  /** Bytes that the ring has and that are not delivered here yet: an eighth of the ring's queue. */
   creditBytesMax: 512 << 10,
-  /** What may wait for that, of all clients of this node, and of one of them. */
+  /** Bytes that may wait for this credit, of all clients of this node, and of one client. */
   queueBytesMax: 8 << 20,
   clientQueueBytesMax: 3 << 20,
-  /** What a waiting message costs besides its payload: bounds the number of small ones. */
+  /** Added to the payload of each waiting message, so that small ones are bounded, too. */
   queueEntryBytes: 512,
-  /** Linux numbers processes up to here; what is chosen for clients without a number is larger. */
+  /** The highest process id of Linux; clients without a number get higher ones. */
   processMax: 1 << 22,
 } as const;
 
@@ -40,23 +38,23 @@ export type JoinReason = "join" | "nodeup";
 export type GroupReason = LeaveReason | JoinReason;
 
 /**
- * The place of an event in the order of a ring: greater numbers are later, and a ring with a
- * greater sequence is. The same event has the same place on all nodes that share the ring.
+ * The position of an event in the total order: higher numbers are later, and so are rings with a
+ * higher sequence. An event has the same position on all nodes that share the ring.
  */
 export type GroupOrder = { readonly ring: RingId; readonly number: number };
 
-/** `client` is a number that the shell gives a local client and never gives again. */
+/** `client` is the number of a local client, which is never used again. */
 export type GroupInput =
   | {
       readonly type: "connect";
       readonly client: number;
       readonly call: number;
-      /** Null: the machine chooses. */
+      /** Null: the machine chooses a number. */
       readonly process: number | null;
     }
   | ({ readonly type: "join" } & GroupCall)
   | ({ readonly type: "leave" } & GroupCall)
-  /** Answered when it was delivered here, which means that every member of the ring holds it. */
+  /** Answered when the message was delivered here: then every member of the ring holds it. */
   | {
       readonly type: "multicast";
       readonly client: number;
@@ -64,7 +62,7 @@ export type GroupInput =
       readonly group: GroupName;
       readonly payload: Uint8Array;
     }
-  /** The client has ended, without leaving. */
+  /** The client has ended without leaving. */
   | { readonly type: "disconnect"; readonly client: number }
   /** An ordered message for which `isGroupFrame` holds. */
   | { readonly type: "deliver"; readonly from: NodeId; readonly payload: Uint8Array }
@@ -75,9 +73,9 @@ export type GroupInput =
 type GroupCall = { readonly client: number; readonly call: number; readonly group: GroupName };
 
 export type GroupRefusal =
-  /** The client is in a group, or its process is in this one by another client. */
+  /** The client is already in a group, or another client has joined this group for its process. */
   | { readonly type: "exist" }
-  /** The client's join, or its leave, has not been ordered yet. */
+  /** The client's join or leave is not ordered yet. */
   | { readonly type: "busy" }
   /** The client is not in this group, or is leaving it. */
   | { readonly type: "not-exist" }
@@ -95,7 +93,7 @@ export type GroupAnswer =
   | { readonly type: "refused"; readonly refusal: GroupRefusal };
 
 export type GroupEvent =
-  /** One cause, one event; `members` are those afterwards. */
+  /** One event for each cause; `members` are the members afterwards. */
   | {
       readonly type: "configuration";
       readonly group: GroupName;
@@ -112,9 +110,9 @@ export type GroupEvent =
       readonly from: GroupMember;
       readonly payload: Uint8Array;
     }
-  /** A new ring has finished its exchange; comes after the changes that it caused. */
+  /** A new ring has finished its exchange; it follows the changes that the ring has caused. */
   | { readonly type: "ring"; readonly order: GroupOrder; readonly nodes: readonly NodeId[] }
-  /** The join came when the group had `membersMax` members; the client is unjoined again. */
+  /** The group had `membersMax` members when the join was ordered: the client is not joined. */
   | { readonly type: "group-full"; readonly group: GroupName; readonly order: GroupOrder };
 
 export type GroupOutput =
@@ -125,7 +123,7 @@ export type GroupOutput =
   | { readonly type: "event"; readonly clients: readonly number[]; readonly event: GroupEvent }
   | { readonly type: "notice"; readonly notice: RingNotice };
 
-/** For the listing and the metrics; nothing decides by it. */
+/** The state for the listing and the metrics. */
 export type GroupSnapshot = {
   readonly groups: readonly {
     readonly name: GroupName;
@@ -136,14 +134,14 @@ export type GroupSnapshot = {
 };
 
 export type GroupCounters = {
-  /** Messages of all groups that were ordered here, and the bytes in them. */
+  /** Messages of all groups that were delivered here, and their bytes. */
   readonly messages: number;
   readonly bytes: number;
-  /** Messages of nodes without a member of the group. */
+  /** Messages that were dropped, since their node has no member of the group. */
   readonly dropped: number;
   /** Frames that this version does not understand. */
   readonly malformed: number;
-  /** Bytes of local clients that wait for their turn or their delivery. */
+  /** Bytes of local clients that wait to be sent or delivered. */
   readonly queuedBytes: number;
 };
 

@@ -1,26 +1,25 @@
 /**
  * Frames of process groups ↔ bytes: joins, leaves, parts of messages, lists of processes.
- * Knows the layout; does not know who is in which group.
- * Big-endian. Every frame begins with the mark, which begins no JSON text, so that one byte tells
- * it from the other layers' messages, the version, and the kind:
+ * Numbers are big-endian. Every frame begins with a mark, the version and the kind. No JSON text
+ * begins with the mark, so its byte distinguishes these frames from messages of the other layers:
  *
  *   1 join   process 4, name
  *   2 leave  process 4, reason 1 (as in cpg.h: 2 leave, 5 procdown), name
  *   3 part   process 4, message 4, index 2, last 1, name if index is 0, then payload to the end
- *   4 list   ring representative 4, ring sequence 8 (double), count 2, that often process 4, name
+ *   4 list   ring representative 4, ring sequence 8 (double), count 2, then each process 4, name
  *
  * A name is its length, 1 byte, and that many bytes of UTF-8.
- * GROUP6  What does not fit, or has bytes left over, is malformed as a whole.
+ * GROUP6  A frame whose fields do not fit, or that has bytes left over, is malformed as a whole.
  */
 import { type GroupName, parseGroupName, parseNodeId, type RingId } from "../model/ids.ts";
 
 export type ListedProcess = { readonly process: number; readonly group: GroupName };
 
-/** A part of a message; whole messages are a first part that is the last one too. */
+/** A part of a message; a whole message is a first part that is also the last. */
 export type GroupPart = {
   readonly type: "part";
   readonly process: number;
-  /** Tells the sending node's messages apart. */
+  /** Identifies the message among those of the sending node. */
   readonly message: number;
   readonly index: number;
   readonly last: boolean;
@@ -149,7 +148,7 @@ function readList(reader: Reader): GroupFrame | null {
   return { type: "list", ring: { rep, seq }, processes };
 }
 
-/** Reads on from the front; past the end it gives zeros and is never `exhausted`. */
+/** Reads fields in order; past the end it returns zeros and is never `exhausted`. */
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;

@@ -1,8 +1,7 @@
 /**
- * Parts of group messages → whole messages, for each sending node apart.
- * Knows the order of parts; does not know groups' members.
+ * Parts of group messages → whole messages, separately for each sending node.
  * Tested in: test/groups/process-groups.test.ts
- * GROUP5  A message is made of parts of one ring only: `reset` at each regular configuration.
+ * GROUP5  All parts of a message come from one ring: `reset` at each regular configuration.
  */
 import type { GroupName, NodeId } from "../model/ids.ts";
 import { groupLimits } from "./group-events.ts";
@@ -29,7 +28,10 @@ export class GroupParts {
     this.#open.clear();
   }
 
-  /** The message that the part completes. A part without those before it is ignored. */
+  /**
+   * The message that the part completes; null: none. A part is ignored if an earlier one is
+   * missing.
+   */
   accept(from: NodeId, part: GroupPart): WholeMessage | null {
     const { group, process, message, payload } = part;
     if (group !== null && part.last) {

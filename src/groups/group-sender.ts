@@ -1,13 +1,13 @@
 /**
- * The group messages of this node on their way into the ring: queue, credit, cutting.
- * Knows frames and what has come back; does not know groups' members.
+ * Sends the group messages of this node: queues them, cuts them into parts, and limits by a credit
+ * how much the ring holds of them. Does not know the members of groups.
  * Source: corosync lib/cpg.c for cutting long messages; the rest is this project's own.
  * Tested in: test/groups/process-groups.test.ts
- * GROUP7  What is with the ring and not delivered here yet stays within the credit, so the ring's
- *     queue always has room for the other layers.
- * GROUP8  The order of a client's messages is the order in which they were put in.
- * GROUP9  A message that is cut is delivered whole in one ring, or begun again in the next: nothing
- *     is submitted behind it until its last part has come back.
+ * GROUP7  The bytes that the ring has, and that are not delivered here yet, stay within the credit,
+ *     so that the ring's queue always has room for the other layers.
+ * GROUP8  A client's messages are ordered as it has sent them.
+ * GROUP9  A message that is cut is delivered whole in one ring, or begun again in the next. Nothing
+ *     is submitted after it until its last part was delivered here.
  */
 import type { GroupName } from "../model/ids.ts";
 import { groupLimits } from "./group-events.ts";
@@ -18,7 +18,7 @@ export type OutgoingMessage = {
   readonly process: number;
   readonly group: GroupName;
   readonly payload: Uint8Array;
-  /** Comes back when the message was delivered. */
+  /** Returned when the message was delivered. */
   readonly call: number;
 };
 
@@ -26,7 +26,7 @@ type Waiting =
   | { readonly type: "control"; readonly frame: Uint8Array }
   | { readonly type: "message"; readonly message: OutgoingMessage };
 
-/** A frame with the ring; `number` is its message's, 0 for a control frame. */
+/** A frame that the ring has; `number` is that of its message, 0 for a control frame. */
 type Flight = { readonly bytes: number; readonly number: number; readonly last: boolean };
 
 type Begun = {
@@ -44,21 +44,21 @@ const numberMax = 0xffff_ffff;
 export class GroupSender {
   readonly #waiting: Waiting[] = [];
   readonly #flights: Flight[] = [];
-  /** Messages that are with the ring, by their number. */
+  /** The messages that the ring has, by number. */
   readonly #begun = new Map<number, Begun>();
   readonly #clientBytes = new Map<number, number>();
-  /** The message that is being cut: nothing overtakes or follows it. */
+  /** The message that is being sent in parts; no other one is sent meanwhile. */
   #long: Begun | null = null;
   #number = 0;
   #flightBytes = 0;
   #queueBytes = 0;
 
-  /** Bytes of messages that were put in and have not come back. */
+  /** The bytes of messages that were sent by clients and are not delivered yet. */
   get queuedBytes(): number {
     return this.#queueBytes;
   }
 
-  /** Whether a message of this size may be put in by the client now. */
+  /** Whether the client may send a message of this size now. */
   hasRoom(client: number, bytes: number): boolean {
     const cost = bytes + queueEntryBytes;
     const own = this.#clientBytes.get(client) ?? 0;
@@ -74,7 +74,7 @@ export class GroupSender {
     this.#waiting.push({ type: "message", message });
   }
 
-  /** The frames that may go to the ring now, in order. */
+  /** The frames that are to be submitted to the ring now, in order. */
   take(): readonly Uint8Array[] {
     const frames: Uint8Array[] = [];
     while (this.#flightBytes < creditBytesMax) {
@@ -85,10 +85,10 @@ export class GroupSender {
     return frames;
   }
 
-  /** The oldest frame has come back; the message that is complete with it, if any. */
+  /** The oldest frame was delivered; returns the message that it completes, if any. */
   delivered(): OutgoingMessage | null {
     const flight = this.#flights.shift();
-    // In this node's name, but not its own.
+    // A frame in this node's name that it has not sent.
     if (flight === undefined) return null;
     this.#flightBytes -= flight.bytes;
     const begun = this.#begun.get(flight.number);
@@ -101,11 +101,11 @@ export class GroupSender {
     return begun.message;
   }
 
-  /** GROUP9. A regular configuration: whoever is new there has not seen the first parts. */
+  /** At a regular configuration a cut message begins again, since new members lack its parts. */
   beginConfiguration(): void {
     const long = this.#long;
     if (long === null || long.delivered === 0) return;
-    // What is still with the ring are later parts of the old number: everybody ignores them.
+    // The ring may still have later parts with the old number, which all nodes ignore.
     this.#begun.delete(long.number);
     this.#long = this.#begin(long.message);
   }

@@ -1,9 +1,10 @@
 /**
- * Who is in which group: a function of the ordered messages and the configurations.
- * Knows members of all nodes; does not know clients, nor what messages say.
+ * The members of all groups on all nodes: a function of the ordered messages and the
+ * configurations.
+ * Does not know the clients of this node.
  * Source: corosync exec/cpg.c (process_info, joinlist, downlist).
  * Tested in: test/groups/process-groups.test.ts
- * GROUP4  Nodes that have come the same way through the same rings have the same table.
+ * GROUP4  Nodes that have been members of the same sequence of rings have the same table.
  */
 import type { GroupName, NodeId } from "../model/ids.ts";
 import { type GroupMember, type GroupReason, groupLimits, sameMember } from "./group-events.ts";
@@ -14,21 +15,21 @@ export type GroupChange = {
   readonly reason: GroupReason;
   readonly left: readonly GroupMember[];
   readonly joined: readonly GroupMember[];
-  /** Those afterwards. */
+  /** The members afterwards. */
   readonly members: readonly GroupMember[];
 };
 
 type Placed = { readonly group: GroupName; readonly member: GroupMember };
 
 export class GroupTable {
-  /** Members ascending; a group without members is none. */
+  /** The members of each group, ascending; a group without members does not exist. */
   readonly #groups = new Map<GroupName, readonly GroupMember[]>();
 
   members(group: GroupName): readonly GroupMember[] {
     return this.#groups.get(group) ?? [];
   }
 
-  /** By name. */
+  /** All groups, sorted by name. */
   groups(): readonly { readonly name: GroupName; readonly members: readonly GroupMember[] }[] {
     return [...this.#groups]
       .map(([name, members]) => ({ name, members }))
@@ -39,7 +40,7 @@ export class GroupTable {
     return this.members(group).some((member) => member.node === node);
   }
 
-  /** Null when the member is known already. */
+  /** Null: the member is in the group already. */
   join(group: GroupName, member: GroupMember): GroupChange | "full" | null {
     const members = this.members(group);
     if (members.some((one) => sameMember(one, member))) return null;
@@ -47,7 +48,7 @@ export class GroupTable {
     return this.#change("join", group, [member]);
   }
 
-  /** Null when there is no such member. */
+  /** Null: the group has no such member. */
   leave(group: GroupName, member: GroupMember, reason: "leave" | "procdown"): GroupChange | null {
     const known = this.members(group).some((one) => sameMember(one, member));
     return known ? this.#change(reason, group, [member]) : null;
@@ -60,8 +61,8 @@ export class GroupTable {
   }
 
   /**
-   * A new configuration, whose nodes have all said which processes they have: the lost ones go
-   * down, what is new comes up, what was not listed has gone. One change for each group and cause.
+   * A new configuration in which every node has listed its processes: processes of lost nodes and
+   * those that were not listed leave, new ones join. One change for each group and cause.
    */
   reconcile(
     lists: ReadonlyMap<NodeId, readonly ListedProcess[]>,

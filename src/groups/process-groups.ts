@@ -1,15 +1,15 @@
 /**
  * Named groups over the ring: join, leave, ordered multicast, changes with their reasons.
- * Knows local clients by number, members of all nodes, configurations; does not know sockets, nor
- * services and quorum: groups work in an inquorate part too.
+ * Knows local clients by number. Does not know services or quorum: groups also work in an inquorate
+ * part of the cluster.
  * Source: corosync exec/cpg.c, exec/sync.c; cpg.h.
- * Deviations: a message is answered when it was delivered; what was cut is begun again in a new
- * ring; a list of processes counts until the next regular configuration, since whoever comes along
- * gets the same ones.
- * GROUP1  Members that go together see the same changes and messages in the same order.
+ * Deviations: a message is answered when it was delivered; a cut message is begun again in a new
+ * ring; a list of processes counts until the next regular configuration, since all nodes that stay
+ * together get the same lists.
+ * GROUP1  Members on nodes that stay together see the same changes and messages in the same order.
  * GROUP2  Changes of a configuration come after the last message of the old ring and before the
  *     first of the new one: no message is ordered until all members have listed their processes.
- * GROUP3  A member receives from its own join on to its own leave, its own messages included.
+ * GROUP3  A member receives everything from its own join to its own leave, also its own messages.
  *
  *   unjoined ──join──► joining ──ordered──► joined ──leave──► leaving ──ordered──► unjoined
  *                         └──the group is full──► unjoined
@@ -62,10 +62,10 @@ export class ProcessGroups {
   readonly #sender = new GroupSender();
   readonly #parts = new GroupParts();
   readonly #clients = new Map<number, Client>();
-  /** Processes and groups of clients that have ended, until their leave was ordered. */
+  /** Processes and groups of clients that have ended and whose leave is not ordered yet. */
   readonly #departing = new Set<string>();
   #exchange: Exchange | null = null;
-  /** Nodes that have come along with us since the last configuration whose exchange has ended. */
+  /** Nodes that have stayed with us since the last configuration whose exchange has ended. */
   #together: ReadonlySet<NodeId> = new Set();
   #ordered = 0;
   #processes: number = groupLimits.processMax;
@@ -75,7 +75,7 @@ export class ProcessGroups {
     dropped: 0,
     malformed: 0,
   };
-  /** In this configuration: one line is enough. */
+  /** A complaint was logged in this configuration; one is enough. */
   #complained = false;
   #outputs: GroupOutput[] = [];
 
@@ -238,7 +238,7 @@ export class ProcessGroups {
   #onDeliver(from: NodeId, payload: Uint8Array): void {
     this.#ordered += 1;
     const frame = decodeGroupFrame(payload);
-    // Own frames are accounted for whatever they say: each has taken its part of the credit.
+    // Every own frame, whatever its content, returns its part of the credit.
     const own = from === this.#self && frame?.type !== "list" ? this.#sender.delivered() : null;
     switch (frame?.type) {
       case undefined:
@@ -357,7 +357,7 @@ export class ProcessGroups {
     this.#emit({ type: "answer", call, answer });
   }
 
-  /** At most once for each configuration: nobody may fill the log with it. */
+  /** Logs at most once for each configuration, so that no node can fill the log. */
   #complain(text: string): void {
     if (this.#complained) return;
     this.#complained = true;
@@ -374,7 +374,7 @@ function refused(refusal: GroupRefusal): GroupAnswer {
   return { type: "refused", refusal };
 }
 
-/** GROUP3. */
+/** Whether the client receives messages and changes (GROUP3). */
 function receives({ type }: ClientState): boolean {
   return type === "joined" || type === "leaving";
 }
