@@ -1,7 +1,6 @@
 /**
- * The commit token: created by the representative, filled in by every member on its first
- * rotation, carried to everybody complete on the second.
- * Knows members and their entries; does not know timers or states.
+ * The commit token: the representative creates it, every member fills in its entry on the first
+ * rotation, and the second rotation brings the complete token to every member.
  * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_state_commit_token_create,
  * memb_state_commit_token_update.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
@@ -9,7 +8,7 @@
 import type { NodeId, RingId } from "../model/ids.ts";
 import type { CommitEntry, CommitMessage } from "./wire.ts";
 
-/** A commit token that nobody has filled in yet; `members` ascending. */
+/** A commit token without filled-in entries; `members` ascending. */
 export function createCommit(ring: RingId, members: readonly NodeId[]): CommitMessage {
   return {
     type: "commit",
@@ -19,14 +18,14 @@ export function createCommit(ring: RingId, members: readonly NodeId[]): CommitMe
   };
 }
 
-/** True when the token is `self`'s to fill in and names exactly the nodes it agreed to. */
+/** Whether the next entry is that of `self`, and the members are exactly those it agreed to. */
 export function mayFill(commit: CommitMessage, self: NodeId, agreed: readonly NodeId[]): boolean {
   const { index, members } = commit;
   const same = members.length === agreed.length;
   return same && members[index]?.node === self && members.every((m, at) => m.node === agreed[at]);
 }
 
-/** The token with the entry whose turn it is filled in. */
+/** The token with its next entry filled in. */
 export function fillCommit(commit: CommitMessage, state: CommitEntry["state"]): CommitMessage {
   const { index, members } = commit;
   return {
@@ -36,13 +35,13 @@ export function fillCommit(commit: CommitMessage, state: CommitEntry["state"]): 
   };
 }
 
-/** Every member has filled in its entry. */
+/** Whether every member has filled in its entry. */
 export function isComplete(commit: CommitMessage): boolean {
   return commit.index === commit.members.length;
 }
 
-/** Whether the complete token has the members of the one that `self` passed on, and its entry. */
-export function keepsFilling(commit: CommitMessage, passed: CommitMessage, self: NodeId): boolean {
+/** Whether the complete token has the members, and the entry of `self`, that `self` passed on. */
+export function matchesPassed(commit: CommitMessage, passed: CommitMessage, self: NodeId): boolean {
   const own = passed.members.findIndex(({ node }) => node === self);
   const kept = commit.members[own]?.state ?? null;
   const filled = passed.members[own]?.state ?? null;

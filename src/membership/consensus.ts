@@ -1,10 +1,10 @@
 /**
- * Agreement in gather: which nodes are considered, which have failed, and who agrees with us.
- * Knows sets of nodes; does not know timers, tokens or rings.
+ * Agreement in gather: which nodes are considered, which have failed, and which agree with this
+ * node ("we"). Works on sets of nodes only.
  * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_join_process.
  * Deviations: a join that changes nothing never restarts agreement (no join storm); a sender whose
- * sets equal ours after the merge counts as agreeing at once; what a stranger says of other
- * strangers counts, or three lone nodes can refuse one another in turns for ever.
+ * sets equal ours after the merge counts as agreeing at once; a node of another ring can declare a
+ * third ring's node failed, or three lone nodes could refuse each other in turns for ever.
  * CONSENSUS1  Between two installed rings proc and failed only grow, so gather ends.
  */
 import type { NodeId } from "../model/ids.ts";
@@ -18,7 +18,7 @@ export type Agreement = {
   readonly consent: ReadonlySet<NodeId>;
 };
 
-/** Starts over with the given members and nobody failed. */
+/** An agreement with these members, of which none has failed. */
 export function agreementOf(members: Iterable<NodeId>): Agreement {
   return { proc: new Set(members), failed: new Set(), consent: new Set() };
 }
@@ -32,26 +32,26 @@ export function allConsent(agreement: Agreement): boolean {
   return contains(agreement.consent, liveNodes(agreement));
 }
 
-/** Agreement begins again: only we agree with ourselves. */
+/** Begins the agreement again: only we agree. */
 export function restartConsent(agreement: Agreement, self: NodeId): Agreement {
   const proc = union(agreement.proc, [self]);
   return { proc, failed: agreement.failed, consent: new Set([self]) };
 }
 
-export function considering(agreement: Agreement, node: NodeId): Agreement {
+export function addConsidered(agreement: Agreement, node: NodeId): Agreement {
   return { ...agreement, proc: union(agreement.proc, [node]) };
 }
 
-export function failing(agreement: Agreement, nodes: Iterable<NodeId>): Agreement {
+export function addFailed(agreement: Agreement, nodes: Iterable<NodeId>): Agreement {
   return { ...agreement, failed: union(agreement.failed, nodes) };
 }
 
-/** Everybody who did not agree in time has failed. */
+/** Counts every node as failed that did not agree in time. */
 export function failSilent(agreement: Agreement): Agreement {
-  return failing(agreement, without(agreement.proc, agreement.consent));
+  return addFailed(agreement, without(agreement.proc, agreement.consent));
 }
 
-/** Who judges a join: ourselves and the members of the ring we come from. */
+/** The sender of a join, this node, and the members of this node's last ring. */
 type JoinContext = {
   readonly self: NodeId;
   readonly from: NodeId;
@@ -64,7 +64,7 @@ export type JoinEffect =
   | { readonly type: "consents"; readonly agreement: Agreement }
   | { readonly type: "changed"; readonly agreement: Agreement };
 
-/** The join algebra: consent, subset, failed sender, merge; in this order. */
+/** Judges a join; checks, in this order: equal sets, a subset of ours, a failed sender, a merge. */
 export function applyJoin(
   agreement: Agreement,
   join: JoinMessage,
@@ -95,8 +95,9 @@ function mergeJoin(agreement: Agreement, join: JoinMessage, context: JoinContext
 }
 
 /**
- * Whom a join makes us count as failed: who declares us failed cannot be in a ring with us, a
- * companion's verdicts are ours, and a stranger has none about our companions.
+ * The nodes that a join makes us count as failed. A sender that declares us failed cannot be in a
+ * ring with us. A member of our old ring is believed; another node only about nodes that were not
+ * in our old ring.
  */
 function accusedBy(join: JoinMessage, context: JoinContext): readonly NodeId[] {
   const { self, from, oldMembers } = context;

@@ -1,7 +1,7 @@
 /**
- * What becomes of a node that gets the token but not the messages, or that keeps two rings apart:
- * it is kept out, for longer each time, and the operator is told for how long and where to look.
- * Does not know how it was found (receive-watch.ts, merge-gate.ts), nor how the ring goes on.
+ * A node that gets the token but not the messages, or that keeps two rings apart, is kept out of
+ * rings, for longer each time, and the log says for how long and where to look. receive-watch.ts
+ * and merge-gate.ts find such nodes.
  * Tested in: test/membership/totem-paper.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
@@ -13,7 +13,7 @@ import type { RingEffects } from "./ring-effects.ts";
 const receptionHint =
   'check multicast: IGMP querier and snooping, firewall, MTU; transport="udpu" does without';
 
-/** `ageMs`: after which the gate ages. Returns why the ring ends. */
+/** `ageMs`: the interval at which the gate ages. Returns why the ring ends. */
 export function keepOutDeaf(
   deafness: Exclude<Deafness, { readonly type: "hearing" }>,
   self: NodeId,

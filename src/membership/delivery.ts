@@ -1,10 +1,9 @@
 /**
- * What the layers above see of a change of ring: old messages, transitional and regular
- * configuration, in one step.
- * Knows the order of these; does not know how the ring was formed.
+ * What the layers above get when a ring is installed, in one step: the last messages of the old
+ * ring, then the transitional and the regular configuration.
  * Source: Moser et al. 1994; corosync exec/totemsrp.c: memb_state_operational_enter.
  * Tested in: test/membership/state-table.test.ts
- * INSTALL1  Chains of fragments end with the ring they began in.
+ * INSTALL1  A chain of fragments ends with the ring in which it began.
  */
 import { formatRing, type NodeId, type RingId } from "../model/ids.ts";
 import { without } from "./node-sets.ts";
@@ -25,7 +24,7 @@ export class Delivery {
     this.#effects = effects;
   }
 
-  /** Delivers what these frames complete. */
+  /** Delivers the messages that these frames complete. */
   deliver(ring: RingId, frames: readonly McastMessage[]): void {
     for (const frame of frames) {
       const { seq, origin, lane } = frame;
@@ -36,7 +35,9 @@ export class Delivery {
     }
   }
 
-  /** Ends the old ring and begins the recovered one. `leavers` said that they would leave. */
+  /**
+   * Ends the old ring and begins the recovered one. `leavers`: nodes that announced their leave.
+   */
   install(old: Rotation | null, recovery: Recovery, leavers: ReadonlySet<NodeId>): void {
     const { id: ring, members } = recovery.rotation;
     const messages = recovery.takeOldMessages();

@@ -1,17 +1,17 @@
 /**
- * Forming a ring: gather, commit, recovery, and back to gather whenever it fails.
- * Knows the sets agreed on, the commit token and the ring in recovery; does not know how an
- * installed ring works.
+ * Forms a ring: gather, commit, recovery, and back to gather whenever that fails.
+ * Does not know how an installed ring works.
  * Source: Amir et al. 1995, sections 5 and 6; corosync exec/totemsrp.c: memb_state_*_enter.
- * Deviations: a join is judged after entering gather, once; nothing but the ring being formed is
- * listened to in commit and recovery; the commit token must name that ring.
+ * Deviations: a join is judged once, after entering gather; in commit and recovery, only messages
+ * of the ring being formed are handled; the commit token must name that ring.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
- * FORMATION1  The old ring is frozen from commit on: what we hold is what we told the others.
- * FORMATION2  The ring committed to never goes back, so late commit tokens are refused.
+ * FORMATION1  From commit on, no messages of the old ring are added: this node has told the others
+ *     which ones it holds.
+ * FORMATION2  The sequence of the ring committed to only rises, so late commit tokens are refused.
  */
 import { formatRing, type NodeId, type RingId, sameRing } from "../model/ids.ts";
-import { createCommit, fillCommit, isComplete, keepsFilling, mayFill } from "./commit-token.ts";
-import { type Agreement, considering, liveNodes, restartConsent } from "./consensus.ts";
+import { createCommit, fillCommit, isComplete, matchesPassed, mayFill } from "./commit-token.ts";
+import { type Agreement, addConsidered, liveNodes, restartConsent } from "./consensus.ts";
 import { Gathering, type GatheringParts } from "./gathering.ts";
 import type { RingState } from "./ring-events.ts";
 import { commitStateOf, type InstalledRing, Recovery } from "./ring-recovery.ts";
@@ -21,20 +21,20 @@ import type { CommitMessage, JoinMessage, McastMessage, TokenMessage } from "./w
 type PassedCommit = { readonly to: NodeId; readonly message: CommitMessage };
 
 type Step =
-  /** Nothing is being formed: the installed ring works. */
+  /** No ring is being formed: the installed ring works. */
   | { readonly type: "settled" }
   | { readonly type: "gather" }
   | { readonly type: "commit"; readonly passed: PassedCommit }
   | { readonly type: "recovery"; readonly passed: PassedCommit; readonly recovery: Recovery };
 
-/** Attempts in a row that form no ring before the log says that something is wrong. */
+/** After this many failed attempts in a row, the log says that no ring can be formed. */
 const fruitlessGathersMax = 3;
 
 export class Formation {
   readonly #parts: GatheringParts;
   readonly #gathering: Gathering;
   #step: Step = { type: "settled" };
-  /** The ring that works, or worked last. */
+  /** The ring that works, or the last one that worked. */
   #installed: InstalledRing | null = null;
   #fruitlessGathers = 0;
 
@@ -81,7 +81,7 @@ export class Formation {
     this.#gathering.sendLeave();
   }
 
-  /** Enters gather, to agree on these sets; ourselves agreeing already. */
+  /** Enters gather to agree on these sets, to which this node agrees already. */
   begin(reason: string, agreement: Agreement): void {
     const { effects } = this.#parts;
     this.#step = { type: "gather" };
@@ -92,7 +92,7 @@ export class Formation {
     this.#gathering.begin(agreement);
   }
 
-  /** Enters gather because of a join, which is judged by the sets of that gather. */
+  /** Enters gather because of a join, and judges it by the sets of that gather. */
   beginWithJoin(join: JoinMessage, from: NodeId): void {
     const during = this.state;
     const agreement = this.#gathering.withJoin(join, from, this.oldMembers);
@@ -112,12 +112,12 @@ export class Formation {
     }
   }
 
-  /** In gather a stranger made itself known: it is considered, too. */
+  /** In gather, a node was heard for the first time: it is considered, too. */
   consider(from: NodeId, reason: string): void {
     const { agreement } = this.#gathering;
     if (this.#step.type !== "gather" || agreement.proc.has(from)) return;
     if (this.#parts.gate.differs(from) || this.#parts.gate.keepsOut(from)) return;
-    this.begin(reason, this.#restarted(considering(agreement, from)));
+    this.begin(reason, this.#restarted(addConsidered(agreement, from)));
   }
 
   #restarted(agreement: Agreement): Agreement {
@@ -137,7 +137,7 @@ export class Formation {
     }
   }
 
-  /** Handles a token of the ring in recovery; the recovery when it is at its end, or at none. */
+  /** Handles a token of the ring in recovery; returns the recovery when it is complete or stuck. */
   onToken(token: TokenMessage): Recovery | null {
     if (this.#step.type !== "recovery") return null;
     const { recovery } = this.#step;
@@ -209,7 +209,7 @@ export class Formation {
       if (newer && mayFill(commit, self, liveNodes(this.agreement))) this.#enterCommit(commit);
     } else if (step.type === "commit" && isComplete(commit)) {
       if (!sameRing(commit.ring, sequence.ring)) return;
-      if (keepsFilling(commit, step.passed.message, self)) this.#enterRecovery(commit);
+      if (matchesPassed(commit, step.passed.message, self)) this.#enterRecovery(commit);
       else effects.count("refused: commit token");
     } else if (step.type === "recovery" && commit.ring.rep === self) {
       const first = sameRing(commit.ring, sequence.ring)

@@ -1,11 +1,10 @@
 /**
- * Refuses frames of members that say what cannot be, before they change anything: nodes that are in
- * no configuration, ring sequences that no clock explains.
- * Knows the configured nodes and the ring sequence; does not know states of the ring.
- * A refusal is counted, and told with its sender.
+ * Refuses authentic frames with impossible contents before they change anything: nodes that are not
+ * configured, and ring sequences that no clock explains. A refusal is counted and logged with the
+ * sender. Does not know the states of the ring.
  * Tested in: test/membership/lying-members.test.ts
- * SCREEN1  Whatever an authentic frame says, it ends no process: what follows from it elsewhere is
- *     either a value in range, or a new ring.
+ * SCREEN1  No authentic frame ends the process: its values are in range, and what contradicts
+ *     itself later leads to a new ring.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { MergeGate } from "./merge-gate.ts";
@@ -30,7 +29,7 @@ export class FrameScreen {
     this.#nodes = new Set(parts.options.nodes);
   }
 
-  /** False: the frame is not to be handled. */
+  /** False: the frame must not be handled. */
   admits(message: RingMessage, from: NodeId): boolean {
     if (from === this.#parts.options.self) return true;
     const seq = ringSeqOf(message);
@@ -47,7 +46,7 @@ export class FrameScreen {
     return false;
   }
 
-  /** Whether a node goes by the same configuration of the ring; said when that changes. */
+  /** Whether a node has the same ring configuration as this node; logs changes. */
   sharesConfiguration(from: NodeId, configHash: number): boolean {
     const { options, gate, effects } = this.#parts;
     const equal = configHash === options.configHash;
@@ -58,7 +57,7 @@ export class FrameScreen {
     return equal;
   }
 
-  /** Nodes that would be reckoned with; another configuration is refused as such, elsewhere. */
+  /** The nodes that the frame names; frames of another ring configuration are refused elsewhere. */
   #named(message: RingMessage): readonly NodeId[] {
     const { configHash } = this.#parts.options;
     switch (message.type) {
@@ -74,7 +73,7 @@ export class FrameScreen {
   }
 }
 
-/** A ring sequence that would be taken over. */
+/** The ring sequence in the frame that this node would adopt; null: none. */
 function ringSeqOf(message: RingMessage): number | null {
   switch (message.type) {
     case "join":

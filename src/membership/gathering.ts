@@ -1,14 +1,15 @@
 /**
- * The gather phase: joins sent and judged, consensus awaited.
- * Knows agreement and how often a join may be sent; does not know the ring that ended or begins.
+ * The gather phase: sends and judges joins, and waits for consensus.
+ * Does not know the ring that has ended or the one that begins.
  * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_state_gather_enter,
  * memb_join_message_send, memb_state_consensus_timeout_expired.
- * Deviations: joins are spaced, however fast others answer; a node that starts listens first
- * before it settles for being alone.
+ * Deviations: there is a least interval between joins; a node that starts listens for others before
+ * it forms a ring of its own.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
- * GATHER1  Two joins of one node are at least `joinGapMs` apart, leaving apart.
- * GATHER2  A join is as long as the longest message, but for that of a node that leaves: a path
- *     that loses long frames must not lead into a ring, and leaving must be heard all the same.
+ * GATHER1  Two joins of one node are at least `joinGapMs` apart, except the join of a leave.
+ * GATHER2  A join is as long as the longest message, so that a node behind a path that loses long
+ *     frames gets into no ring. The join of a leave is short, so that it arrives on such a path,
+ *     too.
  */
 import type { NodeId } from "../model/ids.ts";
 import { ms } from "../model/time.ts";
@@ -29,7 +30,7 @@ import type { RingOptions } from "./ring-events.ts";
 import type { RingSequence } from "./ring-sequence.ts";
 import type { JoinMessage } from "./wire.ts";
 
-/** Fast enough not to be felt in forming a ring, slow enough to end every storm of joins. */
+/** Too short to delay the forming of a ring, and long enough to end every storm of joins. */
 const joinGapMs = 5;
 
 export type GatheringParts = {
@@ -46,7 +47,7 @@ export class Gathering {
   readonly #gate: MergeGate;
   #agreement: Agreement;
   #listening = false;
-  /** A join was sent less than the gap ago; another one that was due since then waits. */
+  /** A join was sent less than the gap ago; the next one waits for the end of the gap. */
   #quiet = false;
   #due = false;
 
@@ -72,7 +73,7 @@ export class Gathering {
     this.#listening = false;
   }
 
-  /** A ring is installed: these are the nodes considered, and nobody has failed. */
+  /** A ring is installed: its members are considered, and none has failed. */
   settle(members: readonly NodeId[]): void {
     this.#agreement = agreementOf(members);
   }
@@ -85,7 +86,7 @@ export class Gathering {
     this.#effects.arm("consensus", this.#options.consensusMs);
   }
 
-  /** The join timer: either the gap is over, or it is time to repeat the join. */
+  /** The join timer: the gap is over, or the join is to be repeated. */
   onJoinTimer(gathering: boolean): void {
     const waiting = this.#quiet && !this.#due;
     this.#quiet = false;
@@ -101,7 +102,7 @@ export class Gathering {
     this.#effects.announce(this.#join(this.#agreement, false));
   }
 
-  /** Tells the others to go on without us, at once. */
+  /** Tells the others at once to go on without this node. */
   sendLeave(): void {
     const self = new Set([this.#options.self]);
     const proc = without(this.#agreement.proc, self);
@@ -121,14 +122,14 @@ export class Gathering {
     };
   }
 
-  /** Judges a join by our sets as they are. */
+  /** Judges a join by the present sets. */
   judge(join: JoinMessage, from: NodeId, oldMembers: readonly NodeId[]): JoinEffect {
     const effect = applyJoin(this.#agreement, join, { self: this.#options.self, from, oldMembers });
     if (effect.type === "consents") this.#agreement = effect.agreement;
     return effect;
   }
 
-  /** The sets to begin with when we enter gather because of a join. */
+  /** The sets with which this node enters gather because of a join. */
   withJoin(join: JoinMessage, from: NodeId, oldMembers: readonly NodeId[]): Agreement {
     const { self } = this.#options;
     const restarted = restartConsent(this.#agreement, self);
@@ -136,7 +137,7 @@ export class Gathering {
     return effect.type === "nothing" ? restarted : effect.agreement;
   }
 
-  /** True when all agree and only the commit token is missing: it gets a token's time to come. */
+  /** True when all agree: then the commit token has the token timeout to arrive. */
   awaitCommit(): boolean {
     if (!allConsent(this.#agreement)) return false;
     this.#agreement = restartConsent(this.#agreement, this.#options.self);
@@ -144,14 +145,14 @@ export class Gathering {
     return true;
   }
 
-  /** The sets to begin with when consensus was not reached in time. */
+  /** The sets for the next attempt when consensus was not reached in time. */
   withoutSilent(): Agreement {
     const { self } = this.#options;
     const agreed = allConsent(this.#agreement);
     return restartConsent(agreed ? this.#agreement : failSilent(this.#agreement), self);
   }
 
-  /** The members of the ring we are to form as its representative, or null when it is not time. */
+  /** The members of the ring that this node is to form as its representative; null: not now. */
   membersToCommit(): readonly NodeId[] | null {
     const live = liveNodes(this.#agreement);
     if (live[0] !== this.#options.self || !allConsent(this.#agreement)) return null;

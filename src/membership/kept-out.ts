@@ -1,18 +1,17 @@
 /**
- * Who was found not to receive messages, and for how long it is to stay outside.
- * Knows ages, whose length is the owner's; does not know how anybody was found deaf.
+ * The nodes that were found not to receive messages ("deaf"), and how long each is kept out of
+ * rings. Time is counted in ages, whose length the caller sets.
  * Source: IEEE 802.3 (truncated exponential backoff), for the idea.
- * KEPTOUT1  Each time is twice as long as the one before, up to a limit, until a node has been in
- *     rings for four times as long as it was last outside.
- * Deviation: corosync lets a node that has failed to receive back at once. Whatever keeps its
- * messages away is there still, and every attempt stops the others for the time that it takes to
- * find that out.
+ * KEPTOUT1  A node is kept out twice as long as the last time, up to a limit. The time is short
+ *     again once it has been in rings for four times as long as it was last kept out.
+ * Deviation: corosync readmits such a node at once. The cause is then still there, and each attempt
+ * stops the other nodes for the time that it takes to find the node deaf again.
  */
 import type { NodeId } from "../model/ids.ts";
 
-/** Two seconds with the usual merge interval: a burst of losses is over by then. */
+/** Two seconds with the default merge interval: a burst of losses has ended by then. */
 const agesMin = 4;
-/** Four minutes: how long an operator waits after having mended the network, at most. */
+/** Four minutes: the longest wait after an operator has repaired the network. */
 const agesMax = 512;
 const calmFactor = 4;
 
@@ -21,7 +20,7 @@ type Term = { ages: number; left: number; calm: number };
 export class KeptOut {
   readonly #terms = new Map<NodeId, Term>();
 
-  /** It was found deaf. Returns for how many ages it is outside now. */
+  /** The node was found deaf. Returns for how many ages it is kept out. */
   add(node: NodeId): number {
     const before = this.#terms.get(node);
     const ages = before === undefined ? agesMin : Math.min(2 * before.ages, agesMax);
@@ -33,7 +32,7 @@ export class KeptOut {
     return (this.#terms.get(node)?.left ?? 0) > 0;
   }
 
-  /** An age is over. */
+  /** One age has passed. */
   age(): void {
     for (const [node, term] of this.#terms) {
       if (term.left > 0) term.left -= 1;

@@ -1,18 +1,16 @@
 /**
- * Decides whether a stranger may dissolve a working ring: only when everybody of one side hears
- * everybody of the other.
- * Knows who was heard lately, and by whom, and whose configuration differs; does not know timers
- * or tokens.
- * Deviation from corosync, where any foreign packet starts a gather: with one-way or
- * non-transitive links that never ends. What the two that meet hear is not enough either: a cut
- * from the stranger to a third member would dissolve the ring in every consensus period. Only
- * what makes nodes known counts as heard: it is multicast, since a node that gets tokens but no
- * multicasts cannot take part, and has the length of the longest message, since long ones may be
- * lost alone.
+ * Decides whether a node of another ring ("stranger") may dissolve a working ring: only when every
+ * node of each ring hears every node of the other.
+ * Deviation from corosync, where any foreign packet starts a gather: with one-way or non-transitive
+ * links that never ends. It is not enough that the two nodes that meet hear each other: a cut
+ * between the stranger and a third member would dissolve the ring in every consensus period. Only
+ * joins and merge detects count as heard: they are multicast, since a node that gets tokens but no
+ * multicasts cannot take part, and as long as the longest message, since a path may lose only long
+ * frames.
  * Tested in: test/membership/kept-out.test.ts, test/membership/totem-paper.test.ts
- * MERGE1  Who was found deaf is not heard, and hears nobody, for as long as it is kept out.
- * MERGE2  A gate that stays closed between the same two rings does not stay so for ever: those who
- *     keep it closed make way (standing-aside.ts).
+ * MERGE1  A node that was found deaf hears no node, and none hears it, as long as it is kept out.
+ * MERGE2  If the gate stays closed between the same two rings, the members that keep it closed
+ *     leave their ring (standing-aside.ts).
  */
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import { KeptOut } from "./kept-out.ts";
@@ -20,16 +18,16 @@ import { ascending, contains, sameNodes, union } from "./node-sets.ts";
 import { whoStandsAside } from "./standing-aside.ts";
 import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
 
-/** The ring at stake, with the last sequence this node committed to. */
+/** The members of the working ring, and the last ring sequence that this node committed to. */
 type WorkingRing = { readonly members: readonly NodeId[]; readonly seq: number };
 
 /**
- * `admit`: gather. `answer`: tell them of us, so that everybody gets heard. `left-behind`: the
- * others may have gone on without us.
+ * `admit`: enter gather. `answer`: send a merge detect, so that the other ring hears this one.
+ * `left-behind`: the members of our ring may have formed a newer one without us.
  */
 export type GateVerdict = "admit" | "answer" | "drop" | "left-behind";
 
-/** A link that loses something now and then, or a node that is just joining, takes no longer. */
+/** A lossy link, or a node that is just joining, does not keep the gate closed for longer. */
 const closedAgesMax = 4;
 
 export class MergeGate {
@@ -39,11 +37,11 @@ export class MergeGate {
   readonly #keptOut = new KeptOut();
   #heardNow = new Set<NodeId>();
   #heardBefore = new Set<NodeId>();
-  /** Whom the others said they hear. */
+  /** The nodes that each other node says it hears. */
   #hearingNow = new Map<NodeId, readonly NodeId[]>();
   #hearingBefore = new Map<NodeId, readonly NodeId[]>();
 
-  /** The ring that was not admitted in this age, and for how many ages it was the same. */
+  /** The ring that was refused in this age, and for how many ages in a row. */
   #closedTo: ReadonlySet<NodeId> | null = null;
   #closedBefore: ReadonlySet<NodeId> | null = null;
   #closedAges = 0;
@@ -71,12 +69,12 @@ export class MergeGate {
     if (from !== this.#self) this.#heardNow.add(from);
   }
 
-  /** Takes note of whom a node says it hears. */
+  /** Notes which nodes a node says it hears. */
   noteHearing(from: NodeId, heard: readonly NodeId[]): void {
     this.#hearingNow.set(from, heard);
   }
 
-  /** Called at a steady pace: who was not heard during a whole period is forgotten after it. */
+  /** Called at a constant interval; a node that was not heard for a whole interval is forgotten. */
   age(): void {
     this.#heardBefore = this.#heardNow;
     this.#heardNow = new Set();
@@ -90,7 +88,7 @@ export class MergeGate {
     this.#closedTo = null;
   }
 
-  /** A node, or this one, gets tokens but no messages. Returns for how many ages it is outside. */
+  /** A node, or this one, gets tokens but no messages. Returns for how many ages it is kept out. */
   keepOut(node: NodeId): number {
     return this.#keptOut.add(node);
   }
@@ -113,7 +111,7 @@ export class MergeGate {
       return this.#allHear([from], ring.members) ? "admit" : "answer";
     }
     if (join.ringSeq < ring.seq) return "drop";
-    // Without us the others would go on and we would be too late: token loss settles it.
+    // The others form a ring without us; the loss of our token will show it.
     return join.failed.includes(this.#self) ? "left-behind" : "admit";
   }
 
@@ -127,7 +125,7 @@ export class MergeGate {
     return "answer";
   }
 
-  /** MERGE2: this member of the ring makes way for the others. */
+  /** MERGE2: whether this node must leave its ring, so that the others can merge. */
   standsAside(members: readonly NodeId[]): boolean {
     const theirs = this.#closedBefore;
     if (theirs === null || this.#closedAges < closedAgesMax) return false;
@@ -138,7 +136,7 @@ export class MergeGate {
     return whoStandsAside(members, [...theirs], hears).includes(this.#self);
   }
 
-  /** Every one of these hears every one of those, and the other way round. */
+  /** Whether each of `these` hears each of `those`, and the other way round. */
   #allHear(these: Iterable<NodeId>, those: Iterable<NodeId>): boolean {
     const [one, other] = [[...these], [...those]];
     return (
@@ -147,12 +145,12 @@ export class MergeGate {
     );
   }
 
-  /** Whom the node hears, as far as is known; itself included. */
+  /** The nodes that a node is known to hear, including itself. */
   #heardBy(node: NodeId): ReadonlySet<NodeId> {
     return this.#hearing(node) ?? new Set([node]);
   }
 
-  /** Null: it has not said so lately. */
+  /** The nodes that a node says it hears; null: it has not said so lately. */
   #hearing(node: NodeId): ReadonlySet<NodeId> | null {
     if (node === this.#self) return union(this.heard(), [node]);
     if (this.#keptOut.has(node)) return new Set([node]);
@@ -160,13 +158,13 @@ export class MergeGate {
     return said === null ? null : union(said, [node]);
   }
 
-  /** Companions of ours are in a newer ring that does not have us: we were absent for them. */
+  /** Whether members of our ring are in a newer ring without us, since they took us for lost. */
   isLeftBehind(message: MergeDetectMessage, ring: WorkingRing): boolean {
     if (message.ring.seq <= ring.seq || message.members.includes(this.#self)) return false;
     return message.members.some((node) => ring.members.includes(node));
   }
 
-  /** Takes note whether the node's configuration equals ours; true when that is news. */
+  /** Notes whether the node's ring configuration equals ours; true when that has changed. */
   noteConfiguration(from: NodeId, equal: boolean): boolean {
     const news = equal === this.#differing.has(from);
     if (equal) this.#differing.delete(from);

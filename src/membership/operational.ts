@@ -1,12 +1,12 @@
 /**
- * A working ring: the token goes round, messages are ordered and delivered, strangers are judged.
- * Knows one installed ring; does not know how it was formed, nor what follows when it ends.
+ * A working ring: the token goes round, messages are ordered and delivered, and frames of other
+ * rings are judged. Does not know how the ring was formed, nor what follows its end.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c.
- * Deviation: strangers wait until all members have installed the ring. Otherwise the first one
- * could gather with them while the others, still in recovery, insist on their old verdicts; that
- * can repeat itself for ever.
+ * Deviation: nodes of other rings are not admitted until all members have installed this ring.
+ * Otherwise the first member could gather with them while the others, still in recovery, keep to
+ * their earlier sets; that could repeat for ever.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
- * SAFE1  A safe message is delivered only when two tokens in a row say that all members hold it.
+ * SAFE1  A safe message is delivered only after two tokens in a row say that all members hold it.
  */
 import type { NodeId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";
@@ -21,7 +21,7 @@ import type { RingSequence } from "./ring-sequence.ts";
 import type { SendQueues } from "./send-queues.ts";
 import type { JoinMessage, McastMessage, MergeDetectMessage, TokenMessage } from "./wire.ts";
 
-/** A token that is later than this part of its time-out is worth a warning, as in corosync. */
+/** A token later than this fraction of its time-out causes a warning, as in corosync. */
 const tokenWarningPart = 0.75;
 
 export type OperationalParts = {
@@ -37,11 +37,11 @@ export class Operational {
   readonly installed: InstalledRing;
   readonly #parts: OperationalParts;
   readonly #watch: ReceiveWatch;
-  /** Whom the merge detect of this merge interval called heard; null when there was none. */
+  /** The nodes that this interval's merge detect named as heard; null: none was sent. */
   #announced: ReadonlySet<NodeId> | null = null;
-  /** Merge intervals in a row in which no token came, and the visits at the last one. */
+  /** How many merge intervals in a row brought no token, and the visits at the last one. */
   #silence = { visits: 0, intervals: 0 };
-  /** The token has been with every member since we installed the ring: so have all of them. */
+  /** The token has visited every member since this node installed the ring, so all installed it. */
   #installedByAll = false;
 
   constructor(installed: InstalledRing, parts: OperationalParts) {
@@ -50,7 +50,7 @@ export class Operational {
     this.#watch = new ReceiveWatch(parts.options.failRecvMs, parts.options.mergeMs);
   }
 
-  /** A message of this ring is ordered; one of another ring makes us tell its sender of us. */
+  /** Takes a message of this ring; one of another ring makes this node announce its own. */
   onMcast(message: McastMessage, from: NodeId): void {
     const { rotation } = this.installed;
     if (sameRing(message.ring, rotation.id)) {
@@ -60,7 +60,7 @@ export class Operational {
     }
   }
 
-  /** A visit of the token, which is no duplicate. */
+  /** A visit of the token that is no duplicate. */
   onToken(token: TokenMessage): void {
     const { rotation } = this.installed;
     const { effects, lanes } = this.#parts;
@@ -76,7 +76,7 @@ export class Operational {
     this.#parts.delivery.deliver(id, queue.takeOrdered(safeUpTo));
   }
 
-  /** Something waits for the token: it must not rest. */
+  /** A message waits for the token, so the representative must not hold it. */
   hurry(lane: Lane): void {
     const { rotation } = this.installed;
     const { effects, lanes } = this.#parts;
@@ -109,8 +109,8 @@ export class Operational {
   }
 
   /**
-   * Tells strangers of this ring, once per merge interval and once more for each node that is
-   * heard anew: they wait for that news.
+   * Sends a merge detect, once per merge interval and once more for each node that is newly heard,
+   * since that node waits for it.
    */
   announce(): void {
     const { gate, effects, options } = this.#parts;
@@ -122,7 +122,7 @@ export class Operational {
     effects.announce({ type: "merge-detect", ring: id, heard, members, configHash });
   }
 
-  /** Says once that the token is late; measured in merge intervals, to cost tokens nothing. */
+  /** Warns once that the token is late; counts merge intervals, so that visits need no clock. */
   #watchToken(): void {
     const { options, effects } = this.#parts;
     const { visits } = this.installed.rotation;
@@ -134,7 +134,7 @@ export class Operational {
     effects.notice("warning", `${late}; it counts as lost after ${options.tokenMs} ms`);
   }
 
-  /** The merge interval: an idle ring makes itself known, and reception is checked. */
+  /** The merge interval: announces the ring, and checks whether messages are received. */
   onMergeTimer(): Deafness {
     const { options, effects, gate } = this.#parts;
     const { rotation } = this.installed;

@@ -1,10 +1,10 @@
 /**
- * Application messages ↔ fragments of a frame: packing at token time, chains, reassembly.
- * Knows lengths and chain ids; does not know order, rings or the token.
+ * Application messages ↔ fragments in frames: packing when the token is here, chains, reassembly.
+ * Does not know order, rings or the token.
  * Source: corosync exec/totempg.c for the roles.
- * Deviations: nothing is staged, frames are built when the token is here; a message that would
- * fit a frame of its own is cut only where much room would stay empty; a broken chain costs its
- * own chunk only.
+ * Deviations: frames are built only when the token is here; a message that fits into one frame is
+ * cut only if much of a frame would stay empty otherwise; a broken chain loses only its own
+ * message.
  * PACKING1  A chain never spans two regular configurations: `restart` and `reset` at each one.
  * PACKING2  A message leaves the queue exactly when its last fragment is put into a frame.
  */
@@ -13,12 +13,12 @@ import { invariant } from "../model/outcome.ts";
 import { messageBytesMax, queueBytesMax } from "./ring-events.ts";
 import { chainMax, type McastMessage } from "./wire.ts";
 
-/** The content of a frame before it gets its place in the order. */
-export type Draft = Omit<McastMessage, "type" | "ring" | "seq" | "origin">;
+/** The content of a frame before it gets its sequence number. */
+export type FrameContent = Omit<McastMessage, "type" | "ring" | "seq" | "origin">;
 
-/** Less room than this at the end of a frame is not worth a fragment. */
+/** If less room than this is left in a frame, no fragment is put there. */
 const fragmentBytesMin = 64;
-/** The part of a frame that may stay empty rather than cut a message that fits one. */
+/** One eighth of a frame may stay empty instead of cutting a message that fits into one frame. */
 const spareParts = 8;
 
 type Pending = { readonly payload: Uint8Array; readonly safe: boolean };
@@ -29,7 +29,7 @@ export class LaneQueue {
   readonly #roomBytes: number;
   #pending: Pending[] = [];
   #head = 0;
-  /** Bytes of the first message that are already in frames of this configuration. */
+  /** How many bytes of the first message are already in frames of this configuration. */
   #offset = 0;
   #chain = 0;
   #bytes = 0;
@@ -40,7 +40,7 @@ export class LaneQueue {
     this.#roomBytes = roomBytes;
   }
 
-  /** Payload bytes that wait, a message in progress counted whole. */
+  /** The payload bytes that wait; a message in progress counts with its whole length. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -49,7 +49,7 @@ export class LaneQueue {
     return this.#pending.length - this.#head;
   }
 
-  /** About how many frames the queue fills. */
+  /** About how many frames the waiting messages need. */
   get frames(): number {
     return Math.ceil(this.#costBytes / this.#roomBytes);
   }
@@ -64,13 +64,13 @@ export class LaneQueue {
     return true;
   }
 
-  /** An unfinished message starts over: the configuration of its fragments has ended. */
+  /** Begins an unfinished message again: the configuration of its fragments has ended. */
   restart(): void {
     this.#offset = 0;
   }
 
-  /** The next frame's content, as full as it gets; null when nothing waits. */
-  takeDraft(): Draft | null {
+  /** The content of the next frame, as full as possible; null: no message waits. */
+  takeFrame(): FrameContent | null {
     if (this.messages === 0) return null;
     const chunks: Uint8Array[] = [];
     const headFragment = this.#offset > 0 ? this.#chain : 0;
@@ -97,7 +97,7 @@ export class LaneQueue {
     return this.#pending[this.#head] ?? null;
   }
 
-  /** How much of `rest` goes into `room`; null when it had better wait for the next frame. */
+  /** How many bytes of `rest` go into `room`; null: the message waits for the next frame. */
   #chunkSize(rest: number, room: number): number | null {
     if (chunkCost(rest) <= room) return rest;
     const begun = this.#offset > 0;
@@ -118,7 +118,7 @@ export class LaneQueue {
     this.#bytes -= sent.payload.length;
     this.#costBytes -= chunkCost(sent.payload.length);
     this.#head += 1;
-    // Shifting one by one would be quadratic for a long queue.
+    // To shift one by one would take quadratic time for a long queue.
     if (this.#head >= 1024 || this.#head === this.#pending.length) {
       this.#pending = this.#pending.slice(this.#head);
       this.#head = 0;
@@ -126,7 +126,7 @@ export class LaneQueue {
   }
 }
 
-/** Bytes a chunk takes in the frame: its field tag, its length, itself. */
+/** The bytes that a chunk takes in a frame: field tag, length and content. */
 export function chunkCost(bytes: number): number {
   return chunkHeaderBytes(bytes) + bytes;
 }
@@ -137,7 +137,7 @@ function chunkHeaderBytes(bytes: number): number {
 
 type OpenChain = { readonly id: number; readonly parts: Uint8Array[]; bytes: number };
 
-/** Puts fragments together again, for every originator and lane apart. */
+/** Reassembles fragments, separately for each originator and lane. */
 export class Assembler {
   readonly #open = new Map<number, OpenChain>();
 

@@ -1,20 +1,20 @@
 /**
- * Notices a node that gets the token but not the messages: this node, or another one.
- * Knows arus and how often it is asked; does not know clocks: its owner asks at a steady pace.
+ * Detects a node that gets the token but not the messages: this node, or another one.
+ * It uses no clock; its caller calls `observe` at a constant interval.
  * Source: corosync exec/totemsrp.c (fail_to_recv_const) for the symptom.
- * Deviation: measured by time, not by visits, and the deaf node leaves by itself; the others
- * exclude it only when it does not.
+ * Deviation: it measures time, not visits; the deaf node leaves by itself, and the others exclude
+ * it only if it does not.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
 
-/** Fewer visits than this prove nothing: a slow ring had no chance to retransmit yet. */
+/** With fewer visits nothing is proven: the ring may not have had time to retransmit. */
 const visitsMin = 50;
 
 type Reception = {
   readonly self: NodeId;
   readonly aru: number;
-  /** The highest sequence number on the last token, its aru, and who holds the aru down. */
+  /** The seq and aru of the last token, and the node that holds the aru down. */
   readonly tokenSeq: number;
   readonly tokenAru: number;
   readonly aruNode: NodeId | null;
@@ -25,7 +25,7 @@ type Reception = {
 export type Deafness =
   | { readonly type: "hearing" }
   | { readonly type: "deaf" }
-  /** It hears its own ring, and keeps another ring from becoming one with it. */
+  /** This node hears its own ring, but keeps another ring from merging with it. */
   | { readonly type: "in-between" }
   | { readonly type: "other-deaf"; readonly node: NodeId };
 
@@ -35,7 +35,7 @@ export class ReceiveWatch {
   #own: { readonly aru: number; readonly visits: number; ms: number } | null = null;
   #ring: { readonly aru: number; readonly node: NodeId; ms: number } | null = null;
 
-  /** `periodMs` is the pace at which `observe` will be called. */
+  /** `periodMs` is the interval at which `observe` will be called. */
   constructor(limitMs: number, periodMs: number) {
     this.#limitMs = limitMs;
     this.#periodMs = periodMs;
@@ -60,7 +60,7 @@ export class ReceiveWatch {
     return this.#own.ms >= this.#limitMs && now.visits - this.#own.visits >= visitsMin;
   }
 
-  /** Twice the limit, so that a node that notices its own deafness leaves first. */
+  /** The limit is doubled here, so that a node that detects its own deafness leaves first. */
   #stuckNode(now: Reception): NodeId | null {
     const { aruNode } = now;
     if (aruNode === null || aruNode === now.self || now.tokenAru >= now.tokenSeq) {

@@ -1,6 +1,5 @@
 /**
- * Collects what one step asks of the outside, in order, and counts what happened.
- * Knows the outputs of the ring; decides nothing.
+ * Collects the outputs of one step of the ring in order, and counts events.
  * Tested in: test/membership/totem-paper.test.ts
  */
 import type { NodeId } from "../model/ids.ts";
@@ -8,7 +7,7 @@ import type { Ms } from "../model/time.ts";
 import type { RingNotice, RingOutput, RingTimer } from "./ring-events.ts";
 import type { RingMessage } from "./wire.ts";
 
-/** Names made once: these are counted for every frame. */
+/** The names of counters, built once, since they are used for every frame. */
 const sentNames: Readonly<Record<RingMessage["type"], string>> = {
   mcast: "sent mcast",
   token: "sent token",
@@ -27,13 +26,13 @@ const receivedNames: Readonly<Record<RingMessage["type"], string>> = {
   "hold-cancel": "received hold-cancel",
 };
 
-/** A minute, with the usual merge interval. */
+/** A minute with the default merge interval. */
 const agesOfSilence = 120;
 
 export class RingEffects {
   readonly #counts = new Map<string, { value: number }>();
   #outputs: RingOutput[] = [];
-  /** Refusals that were told lately. */
+  /** Refusals that were logged lately. */
   readonly #told = new Set<string>();
   #ages = 0;
 
@@ -53,7 +52,7 @@ export class RingEffects {
     this.emit({ type: "multicast", message, full: false });
   }
 
-  /** Makes this node known, to whoever will get its longest messages too. */
+  /** Sends a message as long as the longest one, so that only nodes that get those hear it. */
   announce(message: RingMessage): void {
     this.count(sentNames[message.type]);
     this.emit({ type: "multicast", message, full: true });
@@ -82,7 +81,7 @@ export class RingEffects {
     else counter.value += 1;
   }
 
-  /** What a peer says cannot be: counted, and told once in a while for each peer. */
+  /** Counts a frame with impossible contents, and logs it once in a while for each peer. */
   refuse(what: string, { from, text }: { readonly from: NodeId; readonly text: string }): void {
     this.count(`refused: ${what}`);
     const key = `${from} ${what}`;
@@ -91,7 +90,7 @@ export class RingEffects {
     this.notice("err", `frame of node ${from} refused: ${text}`);
   }
 
-  /** An age of the merge gate is over: what is refused for long is told anew. */
+  /** One age of the merge gate has passed; lasting refusals are logged again after a while. */
   age(): void {
     this.#ages += 1;
     if (this.#ages % agesOfSilence === 0) this.#told.clear();

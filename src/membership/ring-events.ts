@@ -1,6 +1,5 @@
 /**
- * What goes into the ring and what comes out of it.
- * Knows frames and members; does not know what the messages are for, nor sockets, clocks or files.
+ * The inputs and outputs of the ring.
  * Source: Amir et al. 1995 (Totem single-ring protocol); corosync exec/totemsrp.c for the names.
  * Tested in: test/membership/totem-paper.test.ts
  */
@@ -10,7 +9,7 @@ import type { RingMessage } from "./wire.ts";
 
 export type RingState = "operational" | "gather" | "commit" | "recovery" | "stopped";
 
-/** Named timers the shell keeps; arming one again replaces it, and its old firing never arrives. */
+/** The timers of the ring, by name. To arm one again replaces it; its old firing never arrives. */
 export type RingTimer =
   | "token"
   | "retransmit"
@@ -24,15 +23,15 @@ export type RingTimer =
 /** `sync` messages are ordered before any `app` message of a new configuration. */
 export type Lane = "app" | "sync";
 
-/** The longest message that may be submitted; the layers above cut what is longer. */
+/** The longest message that may be submitted; the layers above must cut longer ones. */
 export const messageBytesMax = 1 << 20;
-/** How much may wait in one lane; more is refused with `queue`. */
+/** How many bytes may wait in one lane; more are refused with the output `queue`. */
 export const queueBytesMax = 4 << 20;
 
 export type RingInput =
-  /** Once, when the sockets are ready: the ring starts listening for others. */
+  /** The sockets are ready: the ring starts. Sent once. */
   | { readonly type: "start" }
-  /** An authenticated, decoded frame; own multicasts come back here, in order, never lost. */
+  /** An authentic, decoded frame. Own multicasts come back here, too, in order and without loss. */
   | {
       readonly type: "frame";
       readonly from: NodeId;
@@ -47,16 +46,16 @@ export type RingInput =
       readonly payload: Uint8Array;
       readonly safe: boolean;
     }
-  /** The layer above has finished its state exchange for this ring: app messages may flow. */
+  /** The layer above has finished its state exchange in this ring: app messages may be ordered. */
   | { readonly type: "sync-done"; readonly ring: RingId }
   /** The durable bound of the ring sequence was raised to `ringSeq`. */
   | { readonly type: "persisted"; readonly ringSeq: number }
   /** The event loop did not run for `lateMs`. */
   | { readonly type: "stall"; readonly lateMs: Ms }
   | { readonly type: "link"; readonly up: boolean }
-  /** What this node's wall clock shows, about once a second. */
+  /** The time of this node's wall clock, about once a second. */
   | { readonly type: "wall-clock"; readonly wallMs: Ms }
-  /** Another process of the node has been accepted, be it an earlier one than before. */
+  /** Another life of the node was accepted, which may be an earlier one. */
   | { readonly type: "forget-life"; readonly node: NodeId }
   | { readonly type: "leave" };
 
@@ -66,7 +65,7 @@ export type RingConfiguration = {
   readonly ring: RingId;
   /** Ascending. Transitional: members that come from the same old ring as this node. */
   readonly members: readonly NodeId[];
-  /** Members of the old ring that do not come along; empty for a regular configuration. */
+  /** Members of the old ring that are not in the new one; empty for a regular configuration. */
   readonly left: readonly NodeId[];
   /** New members that were not in the transitional configuration; empty for a transitional one. */
   readonly joined: readonly NodeId[];
@@ -74,8 +73,8 @@ export type RingConfiguration = {
 
 export type RingOutput =
   /**
-   * `full`: in a datagram of the length of the longest that this node sends. Where such are lost,
-   * its sender must not be heard, since its messages would be lost as well.
+   * `full`: pad the datagram to the length of the longest that this node sends. Where the network
+   * loses those, the node must not be heard, since its messages would be lost as well.
    */
   | { readonly type: "multicast"; readonly message: RingMessage; readonly full: boolean }
   | { readonly type: "unicast"; readonly to: NodeId; readonly message: RingMessage }
@@ -101,19 +100,19 @@ export type RingOutput =
       readonly members: readonly NodeId[];
       readonly operational: boolean;
     }
-  /** The token was passed on for the first time in this visit (not for retransmissions). */
+  /** The token was passed on; not sent again for retransmissions of the token. */
   | { readonly type: "token-passed"; readonly ring: RingId; readonly operational: boolean }
   /** The queue refused a message (`full`), or has room again (`writable`). */
   | { readonly type: "queue"; readonly lane: Lane; readonly state: "full" | "writable" }
   | { readonly type: "notice"; readonly notice: RingNotice };
 
-/** For the log: what happened and why; `text` is a whole sentence fragment in English. */
+/** A line for the log: what happened and why. */
 export type RingNotice = {
   readonly level: "debug" | "info" | "notice" | "warning" | "err";
   readonly text: string;
 };
 
-/** What the ring is told once; all durations are milliseconds. */
+/** The options of the ring for all its life; durations are milliseconds. */
 export type RingOptions = {
   readonly self: NodeId;
   readonly incarnation: Incarnation;
@@ -130,20 +129,20 @@ export type RingOptions = {
   readonly missCountVisits: number;
   readonly windowFrames: number;
   readonly maxFramesPerVisit: number;
-  /** Twice as much of both while the network loses nothing. */
+  /** Both limits double while the network loses nothing (TOKEN3). */
   readonly widens: boolean;
-  /** Room for chunks in one frame, after envelope and headers; see spec of packing. */
+  /** The room for chunks in one frame, after envelope and headers. */
   readonly chunkRoomBytes: number;
-  /** First ring sequence this life may use; the durable bound is at least this. */
+  /** The first ring sequence that this life may use; the durable bound is at least this. */
   readonly ringSeqStart: number;
   readonly ringSeqDurable: number;
-  /** This node's wall clock at the start: what ring sequences of others can be. */
+  /** This node's wall clock at the start; it bounds the ring sequences of others. */
   readonly wallMs: Ms;
-  /** Equal on all members, or they refuse to merge. */
+  /** A hash of the ring configuration; nodes with different ones refuse to merge. */
   readonly configHash: number;
 };
 
-/** For the status and the tests; never used to decide anything outside. */
+/** The ring's state for the status and the tests; no other machine may use it. */
 export type RingSnapshot = {
   readonly state: RingState;
   readonly ring: RingId | null;

@@ -1,21 +1,22 @@
 /**
- * The old ring's messages are exchanged on the new ring; then the new ring is installed.
- * Knows both rings and the commit token; does not know how the members agreed.
+ * Recovery: the members exchange the old ring's messages on the new ring, then install it.
+ * Does not know how the members agreed.
  * Source: Amir et al. 1995, section 6; Moser et al. 1994 (extended virtual synchrony, obligation
  * sets); corosync exec/totemsrp.c: memb_state_recovery_enter, memb_state_operational_enter.
- * Deviations: counters belong to one attempt; copies of the old ring survive an abandoned attempt;
- * obligations travel in the commit token, so that all who come along deliver the same messages.
+ * Deviations: counters belong to one attempt; copies of the old ring's messages survive an
+ * abandoned attempt; the commit token carries the obligation sets, so that all members of the
+ * transitional configuration deliver the same messages.
  * Tested in: test/membership/state-table.test.ts, test/sim/ring-acceptance.test.ts
- * RECOVERY1  At installation nothing of the new ring is missing: aru equals high.
- * RECOVERY2  All members install within one rotation, before any new message is ordered.
- * RECOVERY3  Who acknowledged an exchange delivers its messages later even if the attempt was
- *     abandoned: those of everybody to whom any member of it was obliged.
+ * RECOVERY1  At installation no message of the new ring is missing: aru equals high.
+ * RECOVERY2  All members install the ring within one rotation, before a new message is ordered.
+ * RECOVERY3  A node that has acknowledged an exchange delivers the messages of all originators to
+ *     whom a member of it was obliged, even if the attempt was abandoned.
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { sameRing } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { union } from "./node-sets.ts";
-import type { Draft } from "./packing.ts";
+import type { FrameContent } from "./packing.ts";
 import type { RingEffects } from "./ring-effects.ts";
 import type { RingOptions } from "./ring-events.ts";
 import { type FrameSource, Rotation } from "./rotation.ts";
@@ -32,13 +33,13 @@ import {
 /** An installed ring, current or old. */
 export type InstalledRing = {
   readonly rotation: Rotation;
-  /** No more messages from the network: others may already have delivered without them. */
+  /** It takes no more messages from the network: other members may have delivered without them. */
   frozen: boolean;
   /** Originators whose messages we must deliver even behind a gap. */
   obliged: ReadonlySet<NodeId>;
 };
 
-/** What a node tells about its old ring in the commit token. */
+/** A node's entry in the commit token: the state of its old ring. */
 export function commitStateOf(old: InstalledRing | null): CommitEntry["state"] {
   if (old === null) {
     return { oldRing: null, aru: 0, highDelivered: 0, received: true, obliged: [] };
@@ -57,19 +58,19 @@ type FilledEntry = { readonly node: NodeId; readonly state: NonNullable<CommitEn
 
 export class Recovery implements FrameSource {
   readonly rotation: Rotation;
-  /** Members that come from our old ring, ourselves included; empty when we have none. */
+  /** The members that come from our old ring, with this node; empty when we have no old ring. */
   readonly trans: readonly NodeId[];
   readonly #old: InstalledRing | null;
   readonly #entries: readonly FilledEntry[];
-  /** Originators whose messages who installs this ring delivers even behind a gap. */
+  /** Originators whose messages are delivered even behind a gap when this ring is installed. */
   readonly #obliged: ReadonlySet<NodeId>;
   #copies: readonly McastMessage[];
   #nextCopy = 0;
-  /** Sequence numbers of old messages that somebody has copied to the new ring already. */
+  /** The sequence numbers of old messages that a member has already copied to the new ring. */
   readonly #copied = new Set<number>();
   #started = false;
   #flagIsOurs = false;
-  /** Visits in a row in which nobody had copies to send. */
+  /** Visits in a row in which no member had copies to send. */
   #clearVisits = 0;
   #installSeq = 0;
   /** Visits in a row in which every member had everything up to the install sequence. */
@@ -97,23 +98,23 @@ export class Recovery implements FrameSource {
     return this.#copies.length - this.#nextCopy;
   }
 
-  /** True when every member has what the old ring's exchange brought; install now. */
+  /** Whether every member has all copies, so that the ring is to be installed. */
   get complete(): boolean {
     return this.#stableVisits >= 2;
   }
 
-  /** Nobody has anything to send any more, and yet the token says that somebody has. */
+  /** Whether the token says that a member has copies to send, but none sends any: a member lies. */
   get stuck(): boolean {
     return !this.complete && this.rotation.isStuck();
   }
 
-  /** RECOVERY1; only what a member has made up can bring a recovery to its end without it. */
+  /** RECOVERY1; a recovery completes without it only if a member lies. */
   get whole(): boolean {
     const { aru, high } = this.rotation.queue;
     return aru === high;
   }
 
-  /** The first token of the ring, once; null after that. */
+  /** The first token of the ring; null after the first call. */
   takeFirstToken(self: NodeId): TokenMessage | null {
     if (this.#started) return null;
     this.#started = true;
@@ -133,16 +134,16 @@ export class Recovery implements FrameSource {
     };
   }
 
-  takeDraft(): Draft | null {
+  takeFrame(): FrameContent | null {
     while (this.#nextCopy < this.#copies.length) {
       const copy = this.#copies[this.#nextCopy];
       this.#nextCopy += 1;
-      if (copy !== undefined && !this.#copied.has(copy.seq)) return copyDraft(copy);
+      if (copy !== undefined && !this.#copied.has(copy.seq)) return copyContent(copy);
     }
     return null;
   }
 
-  /** Stores a message of the new ring, and the old ring's message within it. */
+  /** Stores a message of the new ring, and the message of the old ring that it contains. */
   insert(message: McastMessage): void {
     if (this.rotation.insert(message) && message.inner !== null) this.#absorb(message.inner);
   }
@@ -168,7 +169,7 @@ export class Recovery implements FrameSource {
     return { ...passed, retransmitting };
   }
 
-  /** Only who raised the flag lowers it. */
+  /** Only the member that has raised the flag lowers it. */
   #flag(raised: boolean): boolean {
     if (this.backlog > 0) {
       if (!raised) this.#flagIsOurs = true;
@@ -179,23 +180,23 @@ export class Recovery implements FrameSource {
     return false;
   }
 
-  /** From here on another member may install and rely on our delivering the exchange. */
+  /** From now on another member may install the ring and rely on our delivery of the exchange. */
   #acknowledge(): void {
     const received = this.#clearVisits >= 2 && this.#installSeq <= this.rotation.queue.aru;
     if (received && this.#old !== null) this.#old.obliged = this.#obliged;
   }
 
   /**
-   * What is left of the old ring: first what still belongs to its regular configuration, then
-   * what belongs to the transitional one. Messages that nobody is known to have delivered as safe
-   * wait for the transitional configuration; behind a gap only those of obliged originators count,
-   * since others may depend on what is missing.
+   * The remaining messages of the old ring: those for its regular configuration, then those for the
+   * transitional one, which are the messages that no member is known to have delivered as safe.
+   * Behind a gap only messages of obliged originators are delivered, since others may depend on a
+   * message that is missing.
    */
   takeOldMessages(): {
     readonly regular: readonly McastMessage[];
     readonly transitional: readonly McastMessage[];
   } {
-    invariant(this.whole, "RECOVERY1: installing a ring of which something is missing");
+    invariant(this.whole, "RECOVERY1: a ring is installed although a message of it is missing");
     if (this.#old === null) return { regular: [], transitional: [] };
     const { queue } = this.#old.rotation;
     const knownSafe = Math.max(...this.#entries.map((entry) => entry.state.highDelivered));
@@ -204,7 +205,7 @@ export class Recovery implements FrameSource {
   }
 }
 
-function copyDraft(copy: McastMessage): Draft {
+function copyContent(copy: McastMessage): FrameContent {
   const inner = encodeMessage(copy);
   return { lane: "sync", headFragment: 0, tailFragment: 0, safe: false, inner, chunks: [] };
 }
@@ -222,7 +223,7 @@ function transEntries(
   return entries;
 }
 
-/** Everything we hold that some member of the transitional configuration may lack. */
+/** All messages that we hold and that a member of the transitional configuration may lack. */
 function copiesNeeded(
   old: InstalledRing,
   entries: readonly FilledEntry[],

@@ -1,36 +1,35 @@
 /**
- * The ring sequence and its lease: no ring is entered whose sequence is not durably covered.
- * Knows numbers; does not know files. Source: Amir et al. 1995, section 5 (stable storage);
- * corosync exec/totemsrp.c: memb_ring_id_set.
- * Deviation: the durable value is an upper bound written ahead, so that no disk is in the way of
- * the token.
+ * The ring sequence and its durable bound: no ring is entered with a sequence above that bound.
+ * Source: Amir et al. 1995, section 5 (stable storage); corosync exec/totemsrp.c: memb_ring_id_set.
+ * Deviation: the durable value is an upper bound that is written in advance, so that the token
+ * never waits for the disk.
  * Tested in: test/membership/lying-members.test.ts
- * SEQUENCE1  A ring sequence never repeats: a restart begins above every sequence the last life
- *     used.
- * SEQUENCE2  No sequence is taken over from others that no clock explains. Those of a cluster begin
- *     at the microseconds of a wall clock, and grow more slowly than that clock goes on: by 4 for a
- *     ring, which takes 5 ms at least, by 4001 for a restart. Whatever is above every clock, with a
- *     day for clocks that are wrong, is a lie. It would be kept by all nodes for good, so a few of
- *     them could use up all numbers. Where the sequence of this node is above its clock, since that
- *     was set back, the others may be ahead by as many rings as one life can see.
+ * SEQUENCE1  A ring sequence never repeats: a restarted node begins above every sequence of its
+ *     last life.
+ * SEQUENCE2  A node does not adopt a sequence that no clock explains. A cluster's sequences begin
+ *     at the microseconds of a wall clock and rise more slowly than that clock: by 4 for a ring,
+ *     which takes at least 5 ms, and by 4001 for a restart. A sequence above this clock, plus a day
+ *     for clocks that are wrong, is a lie; all nodes would keep it, and a few lies could use up all
+ *     numbers. If this node's own sequence is above its clock, since that was set back, the others
+ *     may be ahead by as many rings as one life can form.
  */
 
 import { type NodeId, type RingId, ringSeqMax } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 
-/** A new ring leaves this much below it, so that a restarted node's own sequence never collides. */
+/** The step to a new ring's sequence; a restarted node's own sequence fits in between. */
 const ringSeqStep = 4;
-/** How far ahead the bound is written: larger wastes numbers at restarts, smaller writes more. */
+/** How far in advance the bound is written: more wastes numbers at restarts, less writes often. */
 const leaseSize = 4000;
 
-/** The sequence of a node without a past: microseconds run faster than rings can be formed. */
+/** A node without a stored sequence begins at microseconds, which outrun the forming of rings. */
 const seqsPerMs = 1000;
 const clockErrorMs = 24 * 3600 * 1000;
-/** Rings formed without a pause for two weeks, or 250,000 restarts. */
+/** As much as rings formed without a pause for two weeks, or 250,000 restarts, add. */
 const aheadMax = 1_000_000_000;
 
 /** The highest sequence that a wall clock explains. */
-export function explainedByClock(wallMs: number): number {
+export function highestExplained(wallMs: number): number {
   return Math.min(ringSeqMax, (Math.floor(wallMs) + clockErrorMs) * seqsPerMs);
 }
 
@@ -50,12 +49,12 @@ export class RingSequence {
     this.#ceiling = Math.min(ringSeqMax, start + aheadMax);
   }
 
-  /** What the wall clock of this node shows now. */
+  /** Takes the present time of this node's wall clock. */
   clock(wallMs: number): void {
-    this.#ceiling = Math.max(this.#ceiling, explainedByClock(wallMs));
+    this.#ceiling = Math.max(this.#ceiling, highestExplained(wallMs));
   }
 
-  /** Whether there can be such a ring sequence by now (SEQUENCE2). */
+  /** Whether a clock explains the ring sequence (SEQUENCE2). */
   isExplained(ringSeq: number): boolean {
     return ringSeq <= this.#ceiling;
   }
@@ -64,17 +63,17 @@ export class RingSequence {
     return this.#ring;
   }
 
-  /** Commits to a ring; it never goes back, also when the ring is abandoned. */
+  /** Commits to a ring, whose sequence counts as used even if the ring is abandoned. */
   enter(ring: RingId): void {
     invariant(
       ring.seq > this.#ring.seq && this.isCovered(ring.seq),
-      "SEQUENCE1: ring sequence repeats",
+      "SEQUENCE1: a ring sequence is used again, or is above the durable bound",
     );
     this.#ring = ring;
     this.observe(ring.seq);
   }
 
-  /** Takes note of a sequence seen anywhere, which must be explained. */
+  /** Notes a sequence seen in any frame; a clock must explain it. */
   observe(ringSeq: number): void {
     if (ringSeq > this.#highest) this.#highest = ringSeq;
   }
@@ -93,7 +92,7 @@ export class RingSequence {
     this.#asked = Math.max(this.#asked, ringSeq);
   }
 
-  /** The bound to make durable now, or null while half of the lease is left. */
+  /** The bound to make durable now; null while half of the present one is left. */
   takeRequest(): number | null {
     if (this.#highest + leaseSize / 2 <= this.#asked) return null;
     this.#asked = this.#highest + leaseSize;

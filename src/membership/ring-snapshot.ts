@@ -1,5 +1,5 @@
 /**
- * The ring as the status shows it. Knows where the figures are; decides nothing.
+ * Collects the figures of the ring that the status shows.
  * Tested in: test/membership/buffers.test.ts
  */
 
@@ -9,7 +9,7 @@ import type { RingSequence } from "./ring-sequence.ts";
 import type { Rotation } from "./rotation.ts";
 import type { SendQueues } from "./send-queues.ts";
 
-/** `rotation`: that of the ring installed last, if any. */
+/** `rotation` is that of the ring installed last, if any. */
 export function snapshotOf(
   state: RingState,
   rotation: Rotation | null,

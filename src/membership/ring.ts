@@ -1,12 +1,12 @@
 /**
  * The Totem single-ring protocol: total order and membership, as one machine.
- * Knows frames, timers by name and members; does not know sockets, clocks, files, nor what the
- * messages are for.
+ * Does not know what the messages are for.
  * Source: Amir et al. 1995; corosync exec/totemsrp.c.
- * Deviations: messages ordered as safe are delivered as safe; strangers dissolve the ring only
- * through the merge gate; a deaf node leaves by itself; interface changes never change addresses.
- * RING1  Leaving operational is always announced by `suspended`.
- * RING2  At most two rings are known: the installed one, and the one in recovery.
+ * Deviations: messages ordered as safe are delivered as safe; nodes of other rings can dissolve
+ * this one only through the merge gate; a deaf node leaves by itself; the state of an interface
+ * never changes addresses.
+ * RING1  Whenever the ring leaves operational, it puts out `suspended`.
+ * RING2  There are at most two rings: the installed one, and the one in recovery.
  *
  *   stopped ──start──► gather ──consensus, commit token──► commit ──second rotation──► recovery
  *                        ▲                                    │ token loss, join          │
@@ -16,7 +16,13 @@
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { type Agreement, agreementOf, considering, failing, restartConsent } from "./consensus.ts";
+import {
+  type Agreement,
+  addConsidered,
+  addFailed,
+  agreementOf,
+  restartConsent,
+} from "./consensus.ts";
 import { keepOutDeaf } from "./deaf-nodes.ts";
 import { Delivery } from "./delivery.ts";
 import { Formation } from "./formation.ts";
@@ -56,9 +62,9 @@ export class Ring {
   readonly #parts: OperationalParts;
   #phase: Phase = { type: "stopped" };
   #installed: InstalledRing | null = null;
-  /** Nodes that said they leave, since the last installation. */
+  /** The nodes that have announced their leave since the last installation. */
   #leavers = new Set<NodeId>();
-  /** We may have been absent for the others; cleared by the next token. */
+  /** This node did not run, and the others may take it for lost; the next token clears it. */
   #stalled = false;
 
   constructor(options: RingOptions) {
@@ -76,7 +82,7 @@ export class Ring {
     this.#parts = { ...shared, lanes: this.#lanes, delivery };
   }
 
-  /** Takes one input; the outputs are to be performed in order before the next input. */
+  /** Handles one input. The outputs must be performed in order before the next input. */
   step(input: RingInput): readonly RingOutput[] {
     if (input.type === "start") this.#onStart();
     else if (this.#phase.type !== "stopped") this.#onInput(input);
@@ -204,12 +210,14 @@ export class Ring {
     this.#formation.observe(this.#options.ringSeqStart);
   }
 
-  /** Two generations of this length forget a silent node within five merge intervals. */
+  /**
+   * The length of an age of the gate; two ages forget a silent node within five merge intervals.
+   */
   #heardMs(): Ms {
     return ms(2.5 * this.#options.mergeMs);
   }
 
-  /** The ring whose token we take: the installed one, or the one in recovery. */
+  /** The ring whose token this node accepts: the installed one, or the one in recovery. */
   #rotating(): Rotation | null {
     const phase = this.#phase;
     return phase.type === "operational"
@@ -244,12 +252,13 @@ export class Ring {
     } else {
       const ended = this.#formation.onToken(token);
       if (ended?.complete === true && ended.whole) this.#install(ended);
-      else if (ended !== null) this.#contradict("its recovery comes to no end, or to a false one");
+      else if (ended !== null)
+        this.#contradict("its recovery cannot end, or ended with a message missing");
     }
     if (rotation.contradiction !== null) this.#contradict(rotation.contradiction);
   }
 
-  /** A member has lied: no ring goes on with what it said. */
+  /** A member has sent impossible values: a new ring is formed. */
   #contradict(text: string): void {
     this.#effects.count("contradictions");
     this.#effects.notice("err", `the ring contradicts itself: ${text}; forming a new one`);
@@ -324,7 +333,7 @@ export class Ring {
     const { operational } = this.#phase;
     if (operational.isLeftBehind(message)) this.#stalled = true;
     if (operational.judgeMergeDetect(message, from) !== "admit") return;
-    this.#regather("merge detect", considering(this.#formation.agreement, from));
+    this.#regather("merge detect", addConsidered(this.#formation.agreement, from));
   }
 
   #onTokenLoss(): void {
@@ -343,7 +352,7 @@ export class Ring {
       this.#formation.sendLeave();
       this.#regather(reason, agreementOf([self]));
     } else {
-      this.#regather(reason, failing(this.#formation.agreement, [deafness.node]));
+      this.#regather(reason, addFailed(this.#formation.agreement, [deafness.node]));
     }
   }
 
@@ -351,7 +360,7 @@ export class Ring {
     const { tokenMs, consensusMs } = this.#options;
     this.#effects.notice("warning", `did not run for ${Math.round(lateMs)} ms`);
     if (lateMs > tokenMs) this.#stalled = true;
-    // The others may have gone on without us, whatever the next token says.
+    // After this time the others may have formed a ring without us, whatever the next token says.
     const gone = lateMs > tokenMs + consensusMs;
     if (gone && this.#phase.type === "operational") {
       this.#regather("stall", this.#formation.agreement);
@@ -371,7 +380,7 @@ export class Ring {
     this.#effects.disarm("consensus", "merge", "listen", "heard");
   }
 
-  /** The installed ring ends: agreement begins on these sets. */
+  /** Ends the installed ring and begins to agree on these sets. */
   #regather(reason: string, agreement: Agreement): void {
     this.#suspend(reason);
     this.#formation.begin(reason, restartConsent(agreement, this.#options.self));

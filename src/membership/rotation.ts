@@ -1,16 +1,17 @@
 /**
  * The token and the messages of one ring, as one member handles them.
- * Knows its neighbours, its queue and its last visit; does not know how rings form or end.
+ * Does not know how rings are formed or end.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token,
  * orf_token_send_initial, timer_function_token_hold_retransmit_timeout.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts
- * ROTATION1  The token is passed on before anything is delivered, to keep it moving.
- * ROTATION2  What this node has ordered is known to it: a message in its name that it does not know
- *     is refused, and where its next one should be, there is none.
+ * ROTATION1  The token is passed on before messages are delivered, so that delivery does not delay
+ *     it.
+ * ROTATION2  This node knows every message that it has ordered: an unknown message in its name is
+ *     refused, and a sequence number that it is about to use must be free.
  */
 import { formatRing, type NodeId, type RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
-import type { Draft } from "./packing.ts";
+import type { FrameContent } from "./packing.ts";
 import type { RingEffects } from "./ring-effects.ts";
 import type { RingOptions } from "./ring-events.ts";
 import { SortQueue } from "./sort-queue.ts";
@@ -27,14 +28,14 @@ import {
 } from "./token.ts";
 import type { McastMessage, TokenMessage } from "./wire.ts";
 
-/** Where new messages come from in a visit. */
+/** The source of new messages in a visit. */
 export type FrameSource = {
   /** About how many frames wait. */
   readonly backlog: number;
-  takeDraft(): Draft | null;
+  takeFrame(): FrameContent | null;
 };
 
-/** Rotations without anything new after which a ring is idle for sure, with a few to be certain. */
+/** After this many rotations without a new message, no member has one to send; a few are spare. */
 const stuckVisits = 20;
 
 export class Rotation {
@@ -49,10 +50,10 @@ export class Rotation {
   #phase: "recovery" | "operational" = "recovery";
   #memory: VisitMemory = firstVisit;
   #visits = 0;
-  /** The last token as passed on, or as it waits while we hold it. */
+  /** The last token, as it was passed on or is being held. */
   #stored: TokenMessage | null = null;
   #holding = false;
-  /** Why this ring cannot go on: somebody lies. */
+  /** Why this ring cannot go on: a member has sent impossible values. */
   #contradiction: string | null = null;
 
   constructor(
@@ -72,7 +73,7 @@ export class Rotation {
     return this.#phase === "operational";
   }
 
-  /** The ring is installed: its messages count, and what recovery copied was delivered. */
+  /** The ring is installed: the copies of recovery count as delivered, new messages follow. */
   install(): void {
     this.#phase = "operational";
     this.queue.skipDelivery();
@@ -86,12 +87,12 @@ export class Rotation {
     return this.#visits;
   }
 
-  /** Everything up to here is held by every member. */
+  /** Every member holds the messages up to this sequence number. */
   get safeUpTo(): number {
     return safeUpTo(this.#memory);
   }
 
-  /** The aru on the last token we passed on, and who holds it down. */
+  /** The last token that was passed on, for its aru and the node that holds it down. */
   get passed(): TokenMessage | null {
     return this.#stored;
   }
@@ -100,12 +101,12 @@ export class Rotation {
     return token.tokenSeq <= this.#memory.tokenSeq;
   }
 
-  /** Idle long enough that the representative may be holding the token. */
+  /** Whether the ring is idle long enough that the representative may be holding the token. */
   isIdle(): boolean {
     return this.#memory.unchanged >= this.#options.seqnoUnchangedVisits;
   }
 
-  /** Nothing was ordered for so long that whoever had something to send would have sent it. */
+  /** Whether nothing was ordered for so long that no member can have a message to send. */
   isStuck(): boolean {
     return this.#memory.unchanged >= this.#options.seqnoUnchangedVisits + stuckVisits;
   }
@@ -114,7 +115,7 @@ export class Rotation {
     return this.#contradiction;
   }
 
-  /** A message that somebody has sent, be it ourselves. */
+  /** Stores a message from any member, including this node. */
   insert(message: McastMessage): boolean {
     const { origin, seq } = message;
     if (origin === this.#options.self && !this.queue.has(seq)) {
@@ -140,7 +141,7 @@ export class Rotation {
     }
     const originated = this.#originate(token.seq, service.originate, source);
     if (backlog > 0 && allowed === 0 && this.isStuck()) {
-      this.#contradiction = "the token says that others send, and nobody does";
+      this.#contradiction = "the token says that members have messages to send, but none sends any";
     }
     const closed = closeVisit(token, this.#memory, {
       self: this.#options.self,
@@ -157,22 +158,22 @@ export class Rotation {
   #originate(after: number, framesMax: number, source: FrameSource): number {
     for (let sent = 0; sent < framesMax; sent += 1) {
       if (this.queue.has(after + sent + 1)) {
-        const place = `${after + sent + 1} of ring ${formatRing(this.id)}`;
-        this.#contradiction = `place ${place} was taken while we had the token`;
+        const number = `${after + sent + 1} of ring ${formatRing(this.id)}`;
+        this.#contradiction = `sequence ${number} was used while this node had the token`;
         return sent;
       }
-      const draft = source.takeDraft();
-      if (draft === null) return sent;
+      const content = source.takeFrame();
+      if (content === null) return sent;
       const origin = this.#options.self;
       const seq = after + sent + 1;
-      const message: McastMessage = { type: "mcast", ring: this.id, seq, origin, ...draft };
+      const message: McastMessage = { type: "mcast", ring: this.id, seq, origin, ...content };
       invariant(this.queue.insert(message), "ROTATION2: an own message does not fit the queue");
       this.#effects.multicast(message);
     }
     return framesMax;
   }
 
-  /** Passes the token on, or keeps it for a while when the ring is idle and we represent it. */
+  /** Passes the token on; the representative of an idle ring holds it for a while. */
   pass(token: TokenMessage): void {
     this.#stored = token;
     const represents = this.id.rep === this.#options.self;
@@ -185,7 +186,7 @@ export class Rotation {
     }
   }
 
-  /** Sends a token that was held for idleness. */
+  /** Sends a token that was held because the ring was idle. */
   releaseHold(): void {
     if (!this.#holding || this.#stored === null) return;
     this.#holding = false;
@@ -193,13 +194,13 @@ export class Rotation {
     this.#send(this.#stored);
   }
 
-  /** Somebody has something to send: the ring is not idle any more. */
+  /** A member has a message to send: the ring is not idle any more. */
   wake(): void {
     this.#memory = { ...this.#memory, unchanged: 0 };
     this.releaseHold();
   }
 
-  /** Sends the last token again; false when there is none yet. */
+  /** Sends the last token again; false: there was none yet. */
   resend(): boolean {
     if (this.#stored === null) return false;
     this.#effects.unicast(this.#next, this.#stored);
@@ -217,8 +218,8 @@ export class Rotation {
 
 /** The member behind `self` in ring order; `self` when it is alone. */
 export function nextMember(members: readonly NodeId[], self: NodeId): NodeId {
-  const place = members.indexOf(self);
-  const next = members[(place + 1) % members.length];
-  invariant(place >= 0 && next !== undefined, "a node passes the token of a ring it is not in");
+  const index = members.indexOf(self);
+  const next = members[(index + 1) % members.length];
+  invariant(index >= 0 && next !== undefined, "a node passes the token of a ring it is not in");
   return next;
 }

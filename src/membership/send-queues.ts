@@ -1,14 +1,14 @@
 /**
- * The two lanes of outgoing messages: state exchange before application after each configuration.
- * Knows queues and which lane may be ordered; does not know the token or the members.
+ * The two lanes of outgoing messages: after each configuration, `sync` (the state exchange) is
+ * ordered before `app`. Does not know the token or the members.
  * Source: corosync exec/totempg.c (new_message_queue_trans, waiting_trans_ack) for the idea.
  * Tested in: test/membership/packing.test.ts, test/membership/totem-paper.test.ts
  * LANE1  Between a regular configuration and the end of its state exchange only `sync` is ordered.
  */
-import { type Draft, LaneQueue } from "./packing.ts";
+import { type FrameContent, LaneQueue } from "./packing.ts";
 import { type Lane, queueBytesMax } from "./ring-events.ts";
 
-/** A refused lane is announced writable again below this much. */
+/** A lane that refused a message is reported writable again below this length. */
 const writableBytes = queueBytesMax / 2;
 
 export class SendQueues {
@@ -35,25 +35,25 @@ export class SendQueues {
     return this.#queues.sync.messages + this.#queues.app.messages;
   }
 
-  /** Frames that may be sent now. */
+  /** How many frames wait that may be sent now. */
   get backlog(): number {
     return this.#queues.sync.frames + (this.#syncing ? 0 : this.#queues.app.frames);
   }
 
-  /** False when the lane is full; it is then announced by `takeWritable` once there is room. */
+  /** False when the lane is full; `takeWritable` reports it once there is room. */
   submit(lane: Lane, payload: Uint8Array, safe: boolean): boolean {
     const queued = this.#queues[lane].submit(payload, safe);
     if (!queued) this.#refused.add(lane);
     return queued;
   }
 
-  takeDraft(): Draft | null {
-    const sync = this.#queues.sync.takeDraft();
+  takeFrame(): FrameContent | null {
+    const sync = this.#queues.sync.takeFrame();
     if (sync !== null || this.#syncing) return sync;
-    return this.#queues.app.takeDraft();
+    return this.#queues.app.takeFrame();
   }
 
-  /** SendQueues that refused a message and have room again. */
+  /** The lanes that have refused a message and have room again. */
   takeWritable(): readonly Lane[] {
     const writable: Lane[] = [];
     for (const lane of this.#refused) {
@@ -64,7 +64,7 @@ export class SendQueues {
     return writable;
   }
 
-  /** A new configuration begins: chains start over and state exchange comes first. */
+  /** A new configuration begins: cut messages begin again, and only `sync` is ordered. */
   beginConfiguration(): void {
     this.#queues.sync.restart();
     this.#queues.app.restart();

@@ -1,6 +1,6 @@
 /**
  * The messages of one ring by sequence number: gaps, aru, delivery, release.
- * Does not know the token, the members, nor what the messages carry.
+ * Does not know the token or the members.
  * Source: Amir et al. 1995, section 4 (my_aru, high delivered); corosync include/corosync/sq.h.
  * Deviation: 53-bit sequence numbers, so there is no wrap-around and no windowed comparison.
  * QUEUE1  released <= delivered <= aru <= high, except that delivery over gaps may pass the aru.
@@ -9,7 +9,7 @@
 import { invariant } from "../model/outcome.ts";
 import type { McastMessage } from "./wire.ts";
 
-/** How far a message may be ahead of the last released one; bounds the memory of a ring. */
+/** How far a message may be ahead of the last released one; this bounds the memory of a ring. */
 export const retransmitWindow = 16384;
 
 export class SortQueue {
@@ -33,12 +33,12 @@ export class SortQueue {
     return this.#delivered;
   }
 
-  /** Messages up to this one are held by every member and need not be kept. */
+  /** Every member holds the messages up to this one, so they were forgotten. */
   get released(): number {
     return this.#released;
   }
 
-  /** Messages held at the moment. */
+  /** How many messages are held. */
   get size(): number {
     return this.#messages.size;
   }
@@ -63,7 +63,7 @@ export class SortQueue {
 
   /**
    * Takes the messages that may be delivered now, in order: up to the first gap, and up to the
-   * first safe message beyond `safeUpTo`, which blocks those behind it.
+   * first safe message beyond `safeUpTo`, since that one and all behind it must wait.
    */
   takeOrdered(safeUpTo: number): readonly McastMessage[] {
     const taken: McastMessage[] = [];
@@ -77,7 +77,7 @@ export class SortQueue {
     return taken;
   }
 
-  /** Takes everything left, over gaps; behind the first gap only what `mayPassGap` admits. */
+  /** Takes all remaining messages; behind the first gap only those that `mayPassGap` accepts. */
   takeRest(mayPassGap: (message: McastMessage) => boolean): readonly McastMessage[] {
     const taken: McastMessage[] = [];
     while (this.#delivered < this.#high) {
@@ -89,12 +89,12 @@ export class SortQueue {
     return taken;
   }
 
-  /** Counts everything held as delivered: the copies of a recovery were delivered elsewhere. */
+  /** Counts all held messages as delivered: they are a recovery's copies of old messages. */
   skipDelivery(): void {
     this.#delivered = this.#high;
   }
 
-  /** Forgets messages up to `seq`, as far as they are delivered. */
+  /** Forgets the delivered messages up to `seq`. */
   release(seq: number): void {
     const upTo = Math.min(seq, this.#delivered);
     while (this.#released < upTo) {

@@ -1,22 +1,21 @@
 /**
- * Who makes way where two rings cannot become one, since some of their members do not hear each
- * other: without them the others can.
- * Knows two rings, and who hears whom; decides nothing about when.
+ * When two rings cannot merge, since some of their members do not hear each other: which members
+ * have to leave ("stand aside"), so that all others can merge. merge-gate.ts decides when.
  * Deviation: corosync has no such rule; one bad link may then keep two halves of a cluster apart,
  * neither of them quorate.
- * ASIDE1  The smaller ring gives way, and only if the ring that can be formed is larger than both.
- *     Of two equal ones that of which fewer have to leave, else the one without the lowest id: both
- *     sides come to the same answer.
+ * ASIDE1  Members of the smaller ring leave, and only if the merged ring is then larger than both.
+ *     Of two rings of equal size, it is the one of which fewer must leave, else the one without the
+ *     lowest id, so that both sides come to the same answer.
  */
 import type { NodeId } from "../model/ids.ts";
 import { ascending } from "./node-sets.ts";
 
-/** Whether the first hears the second; null: it has not said whom it hears. */
+/** Whether `node` hears `other`; null: it has not said which nodes it hears. */
 export type Hears = (node: NodeId, other: NodeId) => boolean | null;
 
 type Nodes = readonly NodeId[];
 
-/** The members of `own` that should leave it; none where that would help nobody, or not enough. */
+/** The members of `own` that should leave it; none if no larger ring could then be formed. */
 export function whoStandsAside(own: Nodes, other: Nodes, hears: Hears): Nodes {
   if (own.length > other.length) return [];
   const ours = cutOff(own, other, hears);
@@ -27,12 +26,12 @@ export function whoStandsAside(own: Nodes, other: Nodes, hears: Hears): Nodes {
   return lowest(own) > lowest(other) ? ours : [];
 }
 
-/** Those of these who do not hear, or are not heard by, one of those. */
+/** The nodes of `these` that do not hear a node of `those`, or that it does not hear. */
 function cutOff(these: Nodes, those: Nodes, hears: Hears): Nodes {
   return these.filter((node) => those.some((other) => !areLinked(node, other, hears)));
 }
 
-/** Who has not said whom it hears may be behind a bad link itself: the other one's word counts. */
+/** If a node has not said which nodes it hears, only the other one's statement counts. */
 function areLinked(node: NodeId, other: NodeId, hears: Hears): boolean {
   const there = hears(node, other);
   const back = hears(other, node);

@@ -1,12 +1,11 @@
 /**
- * One visit of the token: retransmit, request, flow control, aru. Pure functions.
- * Knows the token and what this node remembers from the visit before; does not know timers,
- * states of the ring, or where new messages come from.
+ * One visit of the token: retransmit, request, flow control, aru. Pure functions of the token and
+ * of what this node remembers from the visit before.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token.
- * Deviations: nothing is released or counted for a token that is a duplicate; the share of a node
- * follows its present backlog; subtraction is clamped at zero.
- * TOKEN3  While nothing had to be asked for again at the last hundred visits, of whichever member,
- *     all may send twice as much, unless the window was chosen by hand.
+ * Deviations: a duplicate token releases and counts nothing; the share of a node depends on its
+ * present backlog; subtraction is clamped at zero.
+ * TOKEN3  If no retransmission was requested at the last hundred visits of any member, all may send
+ *     twice as much, unless the window is configured.
  * TOKEN1  A message is released only when the aru of two accepted tokens in a row has passed it.
  * TOKEN2  The token sequence rises by one per hop; a token not above the last one is a duplicate.
  */
@@ -14,7 +13,7 @@ import type { NodeId } from "../model/ids.ts";
 import { retransmitWindow, type SortQueue } from "./sort-queue.ts";
 import { type McastMessage, rtrMax, type TokenMessage } from "./wire.ts";
 
-/** What a node remembers of one ring between two visits. */
+/** What a node remembers of one ring from one visit to the next. */
 export type VisitMemory = {
   /** Sequence of the last accepted token; -1 before the first. */
   readonly tokenSeq: number;
@@ -27,7 +26,7 @@ export type VisitMemory = {
   /** What this node has added to the token's flow control count and backlog. */
   readonly sent: number;
   readonly backlog: number;
-  /** The token's seq at the last visits, oldest first, at most as many as a miss must last. */
+  /** The token's seq at the last visits, oldest first; as many as a message must be missing for. */
   readonly recentSeqs: readonly number[];
 };
 
@@ -52,24 +51,24 @@ type FlowLimits = {
 const calmVisitsMin = 100;
 const calmFactor = 2;
 
-/** What may be sent in calm (TOKEN3). */
+/** The limits while the network loses nothing (TOKEN3). */
 export function calmLimits<Limits extends FlowLimits>(limits: Limits): Limits {
   if (!limits.widens) return limits;
   const windowFrames = limits.windowFrames * calmFactor;
   return { ...limits, windowFrames, maxFramesPerVisit: limits.maxFramesPerVisit * calmFactor };
 }
 
-/** Whether the network has lost nothing for long enough (TOKEN3). */
+/** Whether the network has lost nothing for a hundred visits (TOKEN3). */
 export function isCalm(token: Pick<TokenMessage, "calm" | "rtr">): boolean {
   return token.calm >= calmVisitsMin && token.rtr.length === 0;
 }
 
-/** A message is safe when every member is known to hold it: two tokens in a row said so. */
+/** Every member holds the messages up to this one, by the aru of two tokens in a row. */
 export function safeUpTo(memory: VisitMemory): number {
   return Math.min(memory.lastAru, memory.aruBefore);
 }
 
-/** What an accepted token changes in the memory before anything is sent. */
+/** The memory after a token was accepted and before anything is sent. */
 export function acceptToken(memory: VisitMemory, token: TokenMessage, visits: number): VisitMemory {
   return {
     ...memory,
@@ -82,7 +81,7 @@ export function acceptToken(memory: VisitMemory, token: TokenMessage, visits: nu
   };
 }
 
-/** How many frames this visit may send, retransmissions included. */
+/** How many frames may be sent at this visit, including retransmissions. */
 export function allowedFrames(
   memory: VisitMemory,
   token: Pick<TokenMessage, "fcc" | "backlog">,
@@ -97,14 +96,14 @@ export function allowedFrames(
   return share > 0 ? Math.min(allowed, share) : allowed;
 }
 
-/** Retransmissions to send, the list that remains, and how many new messages may follow. */
+/** The retransmissions to send, the remaining list, and how many new messages may follow. */
 type Service = {
   readonly retransmit: readonly McastMessage[];
   readonly rtr: readonly number[];
   readonly originate: number;
 };
 
-/** Serves the retransmit list and adds what this node misses itself. */
+/** Serves the retransmit list, and adds the messages that this node misses. */
 export function serveRetransmits(
   token: TokenMessage,
   queue: SortQueue,
@@ -123,7 +122,7 @@ export function serveRetransmits(
   return { retransmit, rtr, originate: windowEnd < token.seq ? 0 : allowed };
 }
 
-/** A message is missed when the tokens of this many visits have known it; 0 when none is yet. */
+/** The seq of the token `visits` visits ago: what is not held up to it is missed; 0: too early. */
 function missedSince(memory: VisitMemory, visits: number): number {
   return memory.recentSeqs.length < visits ? 0 : (memory.recentSeqs[0] ?? 0);
 }
@@ -134,7 +133,7 @@ function addMisses(rtr: number[], queue: SortQueue, upTo: number): void {
   }
 }
 
-/** What was done in this visit; `aru` is ours after our own new messages. */
+/** What was done at this visit; `aru` is this node's after its own new messages. */
 type Visit = {
   readonly self: NodeId;
   readonly aru: number;

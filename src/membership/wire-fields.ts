@@ -1,15 +1,14 @@
 /**
- * Single fields of a frame as the codec hands them over → checked values.
- * Knows ranges; does not know the messages. Source: ring.proto.
+ * Single fields of a frame as the codec returns them → validated values. Source: ring.proto.
  * Tested in: test/membership/wire.test.ts
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { nodesMax, parseNodeId, ringSeqMax } from "../model/ids.ts";
 
-/** What the codec may hand over for a 64-bit field: absent, a number, or two 32-bit halves. */
+/** What the codec may return for a 64-bit field: nothing, a number, or two 32-bit halves. */
 type WireCount = number | { readonly low: number; readonly high: number } | null | undefined;
 
-/** The count, 0 when absent, or null when it is no whole number up to 2^53 - 1. */
+/** The count, 0 when absent; null when it is not a whole number up to 2^53 - 1. */
 export function parseCount(value: WireCount): number | null {
   if (value === null || value === undefined) return 0;
   const count =

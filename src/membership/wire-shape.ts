@@ -1,6 +1,6 @@
 /**
- * Checks that bytes have exactly the protobuf shape of one frame kind before the codec reads them.
- * Knows field numbers and wire types; does not know what the fields mean.
+ * Checks that bytes have exactly the protobuf fields of one frame kind before the codec reads them:
+ * field numbers and wire types, not their meaning.
  * Source: the protobuf encoding specification; ring.proto for the fields.
  * Deviation: unknown fields are refused, since the envelope carries a version.
  * Tested in: test/membership/wire.test.ts
@@ -35,7 +35,7 @@ function shape(fields: Partial<Record<FieldShape, readonly number[]>>): FrameSha
   return byNumber;
 }
 
-/** True when every field of `bytes` is known to `expected` and lies within the bytes. */
+/** Whether `expected` has every field of `bytes`, and each field lies within the bytes. */
 export function hasShape(bytes: Uint8Array, expected: FrameShape): boolean {
   return fieldsFit(bytes, expected, { at: 0, end: bytes.length });
 }
@@ -55,7 +55,7 @@ function fieldsFit(bytes: Uint8Array, expected: FrameShape, span: Span): boolean
   return true;
 }
 
-/** The offset behind the field's value, or -1 when it does not fit. */
+/** The offset after the field's value; -1 when the value does not fit. */
 function fieldEnd(bytes: Uint8Array, kind: FieldShape, span: Span): number {
   if (kind === "varint") return varintEnd(bytes, span);
   if (kind === "fixed32") return span.at + 4 <= span.end ? span.at + 4 : -1;
@@ -85,7 +85,7 @@ function varintsFit(bytes: Uint8Array, span: Span): boolean {
   return true;
 }
 
-/** A length longer than four bytes exceeds every frame; it reads as endless. */
+/** A length of more than four bytes exceeds every frame and reads as infinity. */
 function readLength(bytes: Uint8Array, from: number, to: number): number {
   if (to - from > 4) return Number.MAX_SAFE_INTEGER;
   let length = 0;

@@ -1,6 +1,5 @@
 /**
- * Bytes ↔ ring messages. Rejects damaged input with a reason, never throws.
- * Knows the frames of ring.proto; does not know the ring's state.
+ * Bytes ↔ ring messages. Rejects damaged input with a reason, and never throws.
  * Source: ring.proto. Counters beyond 2^53 - 1 are refused, since they could not be compared.
  * Payloads are views of the bytes they were decoded from, not copies.
  */
@@ -22,14 +21,14 @@ export type RingMessage =
 export type McastMessage = {
   readonly type: "mcast";
   readonly ring: RingId;
-  /** Total order number inside the ring, first is 1. */
+  /** The position in the total order of the ring; the first is 1. */
   readonly seq: number;
   readonly origin: NodeId;
   readonly lane: "app" | "sync";
   readonly headFragment: number;
   readonly tailFragment: number;
   readonly safe: boolean;
-  /** Recovery only: the complete encoded mcast of the old ring; then there are no chunks. */
+  /** In recovery only: the complete encoded mcast of the old ring, without chunks beside it. */
   readonly inner: Uint8Array | null;
   readonly chunks: readonly Uint8Array[];
 };
@@ -40,13 +39,13 @@ export type TokenMessage = {
   readonly tokenSeq: number;
   readonly seq: number;
   readonly aru: number;
-  /** Who lowered the aru; null when nobody. */
+  /** The node that has lowered the aru; null: none. */
   readonly aruNode: NodeId | null;
   readonly fcc: number;
   readonly backlog: number;
   readonly retransmitting: boolean;
   readonly rtr: readonly number[];
-  /** Visits in a row at which nothing was asked for again. */
+  /** Visits in a row at which no retransmission was requested. */
   readonly calm: number;
 };
 
@@ -74,7 +73,7 @@ export type CommitEntry = {
     readonly oldRing: RingId | null;
     readonly aru: number;
     readonly highDelivered: number;
-    /** Nothing is missing up to the highest message this node has seen on the old ring. */
+    /** This node lacks no message up to the highest one that it has seen on the old ring. */
     readonly received: boolean;
     /** Originators whose messages this node must deliver even behind a gap of the old ring. */
     readonly obliged: readonly NodeId[];
@@ -101,20 +100,20 @@ export const frameKinds = {
   "hold-cancel": 6,
 } as const satisfies Record<RingMessage["type"], number>;
 
-/** Why bytes are not a message; `field` names the first one that is out of range. */
+/** Why bytes are not a message; `field` names the first field that is out of range. */
 export type FrameProblem =
   | { readonly type: "unknown-kind"; readonly kind: number }
   | { readonly type: "malformed" }
   | { readonly type: "out-of-range"; readonly field: string };
 
-/** The most sequence numbers a token asks for; more would not fit one frame with a long ring id. */
+/** The most sequence numbers that a token requests; more might not fit into one frame. */
 export const rtrMax = 30;
 /** Chain ids of fragments run from 1 to this. */
 export const chainMax = 255;
 
 const codec = clusterd.totem.v1;
 
-/** The frame's bytes, without its kind; `frameKinds` gives that. */
+/** The frame's bytes without its kind, which is in `frameKinds`. */
 export function encodeMessage(message: RingMessage): Uint8Array {
   switch (message.type) {
     case "mcast":
@@ -150,7 +149,7 @@ export function encodeMessage(message: RingMessage): Uint8Array {
   }
 }
 
-/** The message, or why the bytes are none; `kind` is the envelope's kind byte. */
+/** The message, or why the bytes are not one; `kind` is the envelope's kind byte. */
 export function decodeMessage(kind: number, bytes: Uint8Array): Result<RingMessage, FrameProblem> {
   const expected = frameShapes.get(kind);
   if (expected === undefined) return refuse({ type: "unknown-kind", kind });
@@ -264,7 +263,7 @@ type Fragments = {
   readonly copy: boolean;
 };
 
-/** A copy has no chunks; a lone chunk of two chains is one chain; two chains never share an id. */
+/** A copy has no chunks; a lone chunk has one chain id; two chains in a frame never share an id. */
 function fragmentsFit(frame: Fragments): boolean {
   const { headFragment: head, tailFragment: tail } = frame;
   if (head > chainMax || tail > chainMax) return false;
@@ -331,7 +330,7 @@ function decodeCommit(frame: clusterd.totem.v1.Commit.$Properties): Decoded<Comm
   for (const entry of entries) {
     const parsed = parseCommitEntry(entry);
     const last = members.at(-1)?.node ?? 0;
-    // Entries are filled in ring order, so the index says exactly which ones are.
+    // Entries are filled in ring order, so the index says which entries are filled.
     const filled = members.length < index;
     if (parsed === null || parsed.node <= last || (parsed.state !== null) !== filled) {
       return outOfRange("memb");

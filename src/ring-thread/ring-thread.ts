@@ -19,7 +19,7 @@ import type { StoredLife, TransportOpened, TransportProblem } from "../io/ports.
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
 import { Ring } from "../membership/ring.ts";
 import type { RingNotice, RingOptions } from "../membership/ring-events.ts";
-import { explainedByClock } from "../membership/ring-sequence.ts";
+import { highestExplained } from "../membership/ring-sequence.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { assembleRing, ownAddress } from "./ring-assembly.ts";
@@ -155,7 +155,7 @@ function warnOfSequence(
   { ringSeqStart }: StoredLife,
   { wallMs, notice }: { readonly wallMs: Ms; readonly notice: Notice },
 ): void {
-  if (ringSeqStart <= explainedByClock(wallMs)) return;
+  if (ringSeqStart <= highestExplained(wallMs)) return;
   const text = `the stored ring sequence ${ringSeqStart} is ahead of this node's clock`;
   const remedy = "if the clock is right, stop all nodes, remove their ring.json, start them again";
   notice("warning", `${text}: nodes without a past will refuse it; ${remedy}`);

@@ -78,7 +78,12 @@ test("every command and option prints and exits as cman_tool does", async (t) =>
     [[], 1, /^$/, /no command given\nusage/],
     [["version", "--json"], 0, /"configVersion": 3\n/, /^$/],
     [["kill"], 1, /^$/, /kill needs -n NODE/],
-    [["kill", "-n", "nobody"], 1, /^$/, /^cman_tool: Can't kill node nobody : 'nobody' is not a node/],
+    [
+      ["kill", "-n", "nobody"],
+      1,
+      /^$/,
+      /^cman_tool: Can't kill node nobody : 'nobody' is not a node/,
+    ],
     [["kill", "-n", "node2.example.com", "--json"], 1, /^$/, /kill does not take --json/],
     [["expected"], 1, /^$/, /expected needs -e VOTES/],
     [["expected", "-e", "two"], 1, /^$/, /'two' is not a number of votes/],

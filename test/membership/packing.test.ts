@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { test } from "tap";
-import { Assembler, chunkCost, type Draft, LaneQueue } from "../../src/membership/packing.ts";
+import {
+  Assembler,
+  chunkCost,
+  type FrameContent,
+  LaneQueue,
+} from "../../src/membership/packing.ts";
 import { messageBytesMax, queueBytesMax } from "../../src/membership/ring-events.ts";
 import { SendQueues } from "../../src/membership/send-queues.ts";
 import { mcast } from "./frames.ts";
@@ -11,19 +16,20 @@ function filled(bytes: number, value = 1): Uint8Array {
   return Buffer.alloc(bytes, value);
 }
 
-function drain(queue: LaneQueue): readonly Draft[] {
-  const drafts: Draft[] = [];
-  for (let draft = queue.takeDraft(); draft !== null; draft = queue.takeDraft()) drafts.push(draft);
-  return drafts;
+function drain(queue: LaneQueue): readonly FrameContent[] {
+  const contents: FrameContent[] = [];
+  for (let content = queue.takeFrame(); content !== null; content = queue.takeFrame())
+    contents.push(content);
+  return contents;
 }
 
-function lengths(draft: Draft | undefined): readonly number[] {
-  return (draft?.chunks ?? []).map((chunk) => chunk.length);
+function lengths(content: FrameContent | undefined): readonly number[] {
+  return (content?.chunks ?? []).map((chunk) => chunk.length);
 }
 
-function reassemble(drafts: readonly Draft[]): readonly Uint8Array[] {
+function reassemble(contents: readonly FrameContent[]): readonly Uint8Array[] {
   const assembler = new Assembler();
-  return drafts.flatMap((draft) => assembler.accept(mcast(draft)));
+  return contents.flatMap((content) => assembler.accept(mcast(content)));
 }
 
 test("small messages share a frame as long as they fit", async (t) => {
@@ -37,10 +43,10 @@ test("a message that fits a frame is cut only where an eighth of it would stay e
   for (const bytes of [1200, 1200, 100]) queue.submit(filled(bytes), false);
   t.same(drain(queue).map(lengths), [[1200], [1200, 100]]);
   for (const bytes of [1024, 1024, 1024, 1024]) queue.submit(filled(bytes), false);
-  const drafts = drain(queue);
-  t.same(drafts.map(lengths), [[1024, 334], [690, 668], [356, 1002], [22]]);
+  const contents = drain(queue);
+  t.same(contents.map(lengths), [[1024, 334], [690, 668], [356, 1002], [22]]);
   t.same(
-    reassemble(drafts).map((each) => each.length),
+    reassemble(contents).map((each) => each.length),
     [1024, 1024, 1024, 1024],
   );
   t.end();
@@ -51,13 +57,13 @@ test("a larger message becomes a chain, with whole messages before and behind it
   queue.submit(filled(100), false);
   queue.submit(filled(2000), false);
   queue.submit(filled(50), false);
-  const drafts = drain(queue);
-  t.same(drafts.map(lengths), [
+  const contents = drain(queue);
+  t.same(contents.map(lengths), [
     [100, 1259],
     [741, 50],
   ]);
   t.same(
-    drafts.map((draft) => [draft.headFragment, draft.tailFragment]),
+    contents.map((content) => [content.headFragment, content.tailFragment]),
     [
       [0, 1],
       [1, 0],
@@ -68,8 +74,8 @@ test("a larger message becomes a chain, with whole messages before and behind it
 test("chain ids run from 1 to 255 and never repeat in a row", async (t) => {
   const queue = new LaneQueue("app", 200);
   for (let sent = 0; sent < 300; sent += 1) queue.submit(filled(250), false);
-  const ids = drain(queue).flatMap((draft) =>
-    draft.tailFragment === 0 ? [] : [draft.tailFragment],
+  const ids = drain(queue).flatMap((content) =>
+    content.tailFragment === 0 ? [] : [content.tailFragment],
   );
   t.equal(ids.length, 300);
   t.same(ids.slice(0, 3), [1, 2, 3]);
@@ -81,7 +87,7 @@ test("a frame is safe when a safe message ends in it", async (t) => {
   queue.submit(filled(300), true);
   queue.submit(filled(180), false);
   t.same(
-    drain(queue).map((draft) => draft.safe),
+    drain(queue).map((content) => content.safe),
     [false, true, false],
   );
 });
@@ -90,8 +96,8 @@ test("in the next configuration only an unfinished message starts over", async (
   const queue = new LaneQueue("app", 200);
   queue.submit(filled(300, 1), false);
   queue.submit(filled(300, 2), false);
-  const first = queue.takeDraft();
-  const second = queue.takeDraft();
+  const first = queue.takeFrame();
+  const second = queue.takeFrame();
   t.ok(first !== null && second !== null && second.tailFragment !== 0);
   queue.restart();
   const again = reassemble(drain(queue));
@@ -105,10 +111,10 @@ test("whatever is submitted comes out whole and in order, in frames that fit", a
       const queue = new LaneQueue("app", room);
       const sent = bytes.map((size, index) => filled(size, index + 1));
       for (const payload of sent) queue.submit(payload, false);
-      const drafts = drain(queue);
-      const received = reassemble(drafts);
-      const full = drafts.every((draft) => {
-        return draft.chunks.reduce((sum, chunk) => sum + chunkCost(chunk.length), 0) <= room;
+      const contents = drain(queue);
+      const received = reassemble(contents);
+      const full = contents.every((content) => {
+        return content.chunks.reduce((sum, chunk) => sum + chunkCost(chunk.length), 0) <= room;
       });
       return (
         full &&
@@ -163,7 +169,7 @@ test("a full lane refuses, and is announced writable when half is sent", async (
   }
   t.notOk(lanes.submit("app", filled(1), false), "the byte that is too much");
   t.same(lanes.takeWritable(), []);
-  while (lanes.bytes > queueBytesMax / 2) lanes.takeDraft();
+  while (lanes.bytes > queueBytesMax / 2) lanes.takeFrame();
   t.same(lanes.takeWritable(), ["app"]);
   t.same(lanes.takeWritable(), [], "announced once");
 });
@@ -172,9 +178,9 @@ test("between a configuration and the end of its exchange only sync messages lea
   const lanes = new SendQueues(roomBytes);
   lanes.submit("app", filled(10), false);
   lanes.submit("sync", filled(20), false);
-  t.equal(lanes.takeDraft()?.lane, "sync");
-  t.equal(lanes.takeDraft(), null);
+  t.equal(lanes.takeFrame()?.lane, "sync");
+  t.equal(lanes.takeFrame(), null);
   t.equal(lanes.backlog, 0, "app messages are no backlog yet");
   lanes.endSync();
-  t.equal(lanes.takeDraft()?.lane, "app");
+  t.equal(lanes.takeFrame()?.lane, "app");
 });
