@@ -6,7 +6,7 @@
  * REMAINS2  An address that the configuration has no longer is taken off here: nobody else would.
  */
 import type { AddressClaims } from "../io/files/address-claims.ts";
-import { placesOf } from "../io/network/interface-addresses.ts";
+import { listedAddresses } from "../io/network/interface-addresses.ts";
 import type { Addresses } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
@@ -24,12 +24,12 @@ export async function settleRemains(
 ): Promise<Result<null, string>> {
   const listed = await addresses.interfaces();
   if (!listed.ok) return refuse(`addresses cannot be listed: ${listed.problem}`);
-  for (const place of placesOf(listed.value, configured).filter(({ marked }) => marked)) {
+  for (const place of listedAddresses(listed.value, configured).filter(({ marked }) => marked)) {
     const claimed = await claims.claim(place.address);
     if (!claimed.ok) return claimed;
   }
-  const standing = placesOf(listed.value, claims.all);
-  const expected = placesOf(listed.value, configured);
+  const standing = listedAddresses(listed.value, claims.all);
+  const expected = listedAddresses(listed.value, configured);
   for (const claimed of claims.all) {
     if (!standing.some(({ address }) => address === claimed)) claims.release(claimed);
   }

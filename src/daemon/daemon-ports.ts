@@ -9,8 +9,8 @@ import { AddressClaims } from "../io/files/address-claims.ts";
 import { FileStore } from "../io/files/file-store.ts";
 import { MachineMemory } from "../io/files/machine-memory.ts";
 import { machineName } from "../io/host/machine-name.ts";
-import { Announcer, chooseAnnounceMeans } from "../io/network/arp.ts";
-import { addressMeansText, LinuxNetwork, openAddresses } from "../io/network/linux-network.ts";
+import { Announcer, chooseAnnounceMechanism } from "../io/network/arp.ts";
+import { addressMechanismText, LinuxNetwork, openAddresses } from "../io/network/linux-network.ts";
 import type { Network } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
 import { KernelFiles } from "../io/processes/kernel-files.ts";
@@ -58,7 +58,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   if (!token.ok) return refuse(`${token.problem.path}: ${token.problem.cause}`);
   const claims = await AddressClaims.open(options.stateDirectory);
   if (!claims.ok) return claims;
-  const placed = await claims.value.takePlace();
+  const placed = await claims.value.reserveSpace();
   if (!placed.ok)
     log.write("services", "err", { text: `no address can be put up: ${placed.problem}` });
   const calls = await loadSystemCalls();
@@ -71,10 +71,10 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const addresses = await openAddresses(calls, run);
   if (!addresses.ok) return addresses;
   const how = addresses.value.type === "netlink" ? "info" : "warning";
-  log.write("services", how, { text: addressMeansText(addresses.value) });
-  const means = await chooseAnnounceMeans(calls.ok ? calls.value : null);
-  const level = means.type === "none" ? "warning" : "info";
-  log.write("services", level, { text: `addresses are announced by: ${means.type}` });
+  log.write("services", how, { text: addressMechanismText(addresses.value) });
+  const mechanism = await chooseAnnounceMechanism(calls.ok ? calls.value : null);
+  const level = mechanism.type === "none" ? "warning" : "info";
+  log.write("services", level, { text: `addresses are announced by: ${mechanism.type}` });
   const { addresses: port } = addresses.value;
   const remains = { addresses: port, claims: claims.value, log };
   const settled = await settleRemains(remains, serviceAddresses(options.loaded.conf));
@@ -88,7 +88,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     warn: (text) => log.write("fencing", "err", { text }),
   });
   const announcer = new Announcer({
-    means,
+    mechanism,
     interfaces: () => port.interfaces(),
     run,
     onFailure: (text) => log.write("services", "warning", { text }),

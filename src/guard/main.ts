@@ -17,7 +17,7 @@ import { machineName } from "../io/host/machine-name.ts";
 import { readJsonLines } from "../io/json-text.ts";
 import { logFormats } from "../io/log/log-lines.ts";
 import { LineLog } from "../io/log/log-sink.ts";
-import { addressMeansText, openAddresses } from "../io/network/linux-network.ts";
+import { addressMechanismText, openAddresses } from "../io/network/linux-network.ts";
 import type { Addresses } from "../io/network-ports.ts";
 import { causeText } from "../io/os-error.ts";
 import type { Stop, Watchdog } from "../io/ports.ts";
@@ -231,7 +231,10 @@ async function run(stateDirectory: string): Promise<void> {
   // Opened in advance, since at the end of a lease the machine may have no descriptors for it.
   const addresses = await openAddresses(calls);
   if (!addresses.ok) throw new Error(addresses.problem);
-  say(addresses.value.type === "netlink" ? "info" : "warning", addressMeansText(addresses.value));
+  say(
+    addresses.value.type === "netlink" ? "info" : "warning",
+    addressMechanismText(addresses.value),
+  );
   const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "awaited" }));
   const machine = await machineName();
   const swept = takeSweepNote(stateDirectory, machine);

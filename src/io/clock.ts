@@ -1,5 +1,5 @@
 /**
- * The machine's three clocks, and calls at their times. Does not know what is timed.
+ * The machine's three clocks, and timers that run by them.
  * Source: clock_gettime(2), proc(5) uptime.
  */
 import { uptime } from "node:os";
@@ -7,13 +7,13 @@ import { ms } from "../model/time.ts";
 import type { Clock } from "./ports.ts";
 import type { SystemCalls } from "./system-calls.ts";
 
-/** Without system calls the time since the start of the machine costs opening a file. */
+/** Without native calls, each reading of the boot time opens a file. */
 export function systemClock(calls: Pick<SystemCalls, "boottimeMs"> | null = null): Clock {
   const native = calls?.boottimeMs ?? null;
   return {
     monotonicMs: () => ms(performance.now()),
-    // Node reads /proc/uptime, which counts suspend and shows hundredths of a second: all
-    // processes of a node must read the same, whichever way they do it.
+    // Node reads /proc/uptime, which counts suspend and has hundredths of a second. The native call
+    // is truncated to these, so that all processes of a node read the same time.
     boottimeMs: () => ms(native === null ? Math.round(uptime() * 100) * 10 : tens(native())),
     wallMs: () => ms(Date.now()),
     after: (delayMs, call) => {

@@ -1,14 +1,14 @@
 /**
- * JSON that came from outside: one text, or a stream with one value in each line.
- * Does not know what the values mean; whoever asked gives them a shape.
+ * Parses JSON from outside: one text, or a stream with one value in each line. The caller validates
+ * the values with a shape.
  * Tested in: test/daemon/guard-process.test.ts
- * JSON1  Nothing is kept beyond one line of bounded length; a longer one counts as unreadable.
+ * JSON1  At most one line of bounded length is kept; a longer line counts as unreadable.
  */
 import type { Readable } from "node:stream";
 
 const lineBytesMax = 256 * 1024;
 
-/** Null when the text is no JSON. */
+/** Null when the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -18,9 +18,9 @@ export function parseJson(text: string): unknown {
 }
 
 export type JsonLineEvents = {
-  /** Null for a line that is no JSON or too long. */
+  /** Called for each line; null: it is not JSON, or too long. */
   readonly onValue: (value: unknown) => void;
-  /** Once: the other end was closed, or the stream failed. A last line without end is dropped. */
+  /** Called once at the end or failure of the stream. A last line without line feed is dropped. */
   readonly onEnd: () => void;
 };
 

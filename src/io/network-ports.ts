@@ -1,6 +1,5 @@
 /**
- * What the shell offers to the loops of the machine's network interfaces and addresses, as
- * interfaces. Knows shapes only, as the other ports do (ports.ts).
+ * The ports to the machine's network interfaces and addresses; see ports.ts for the other ports.
  * Source for the terms: ip-address(8), RFC 5227 (probe), RFC 4861 (neighbour advertisement).
  * Tested in: test/io/addresses.test.ts, test/io/linux-network.test.ts
  */
@@ -13,9 +12,9 @@ export type InterfaceAddress = {
   readonly address: string;
   readonly prefix: number;
   readonly family: AddressFamily;
-  /** IPv6: the kernel still asks whether the address is taken, or found that it is. */
+  /** IPv6 duplicate address detection; `done` also for IPv4. */
   readonly detection: "done" | "tentative" | "duplicate";
-  /** The kernel says that a clusterd has put it there. */
+  /** The kernel's mark says that a clusterd has put it there. */
   readonly marked: boolean;
 };
 
@@ -28,10 +27,10 @@ export type NetworkInterface = {
   readonly up: boolean;
   /** LOWER_UP: the cable is plugged in and the other end answers. */
   readonly carrier: boolean;
-  /** As the kernel says it: up, down, unknown, dormant, lowerlayerdown, … in lower case. */
+  /** The operational state in lower case: up, down, unknown, dormant, lowerlayerdown, … */
   readonly operstate: string;
   readonly loopback: boolean;
-  /** Null when the kernel does not say. */
+  /** Null: the kernel does not report it. */
   readonly mtuBytes: number | null;
   /** Member of a bond (IFF_SLAVE). */
   readonly slave: boolean;
@@ -53,7 +52,7 @@ export type RemoveAddressResult =
 export type ProbeResult =
   | { readonly type: "free" }
   | { readonly type: "taken"; readonly mac: string }
-  /** No means to ask: the caller decides what that is worth. */
+  /** It could not be asked: the caller decides what follows. */
   | { readonly type: "unknown"; readonly cause: string };
 
 export type LinkEvent =
@@ -72,7 +71,7 @@ export type LinkEvent =
       readonly prefix: number;
       readonly gone: boolean;
     }
-  /** The watch has begun, or began anew: look at all interfaces, changes may have been missed. */
+  /** The watch has begun or begun again: changes may be lost, so all interfaces must be read. */
   | { readonly type: "resync" };
 
 /** As of the other ports, results come later, never within the call, and never as a rejection. */
@@ -83,7 +82,9 @@ export interface Addresses {
 }
 
 export interface Network extends Addresses {
-  /** Tells the neighbours at once, again after 1 s and 3 s in the background, until stopped. */
+  /**
+   * Announces the address at once, and again after 1 s and 3 s in the background, until stopped.
+   */
   announce(order: AddressOrder, by?: DoneFor): Stop;
   /** Asks whether another host has the address; answers within 300 ms. */
   probe(order: AddressOrder, by?: DoneFor): PromiseLike<ProbeResult>;

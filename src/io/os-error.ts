@@ -1,9 +1,9 @@
 /**
- * What the operating system's exceptions say: the code and a sentence. Knows nothing else.
+ * The error code and the text of an exception of the operating system.
  * Tested in: test/io/atomic-file.test.ts
  */
 
-/** `ENOENT` and the like, or null. */
+/** The code, such as `ENOENT`, or null. */
 export function causeCode(error: unknown): string | null {
   const coded = typeof error === "object" && error !== null && "code" in error;
   return coded && typeof error.code === "string" ? error.code : null;

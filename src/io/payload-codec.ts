@@ -1,5 +1,5 @@
 /**
- * Ordered payloads as bytes: JSON in UTF-8. Does not know what they say.
+ * Ordered payloads ↔ bytes: JSON in UTF-8.
  * Tested in: test/groups/group-frames.test.ts
  */
 
@@ -7,7 +7,7 @@ export function encodePayload(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value), "utf8");
 }
 
-/** Undefined when the bytes are no JSON: a member of another version. */
+/** Undefined when the bytes are not JSON: the sender has another version. */
 export function decodePayload(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));

@@ -1,15 +1,14 @@
 /**
- * Takes everything of the services off this machine, without their scripts, and looks whether it
- * is gone.
- * Does not know why, nor what the services are.
+ * Removes the addresses of all services from this machine and kills their processes, without their
+ * scripts, and verifies that nothing is left.
  * Source: sbd(8) and rgmanager's exit, for the order.
- * SWEEP1  Addresses go first: the holder of an address that lives a moment longer is the lesser
- *     evil.
- * SWEEP2  Clean is what was looked at afterwards, not what was done; addresses last, since a
- *     command that was killed may have put one there before it ended.
- * SWEEP3  What could not be looked at counts as still there.
+ * SWEEP1  Addresses are removed first: another node may put them up while a process still lives
+ *     here.
+ * SWEEP2  Only a look afterwards shows that nothing is left. Addresses are looked at last, since a
+ *     command may have put one up before it was killed.
+ * SWEEP3  What could not be looked at counts as left.
  */
-import { placesOf } from "./network/interface-addresses.ts";
+import { listedAddresses } from "./network/interface-addresses.ts";
 import type { Addresses } from "./network-ports.ts";
 import type { ProcessRunner, TrackedLook } from "./ports.ts";
 
@@ -19,19 +18,19 @@ export type SweepPorts = {
 };
 
 export type SweepScope = {
-  /** Marks the processes. */
+  /** The mark on the processes. */
   readonly token: string;
-  /** Numeric, without prefix; on whatever interface they are. */
+  /** Numeric addresses without prefix, on any interface. */
   readonly addresses: readonly string[];
 };
 
-/** What is left, in words; empty when everything is gone. */
-export type SweepRest = readonly string[];
+/** Texts that say what is left; empty when everything is gone. */
+export type SweepLeftovers = readonly string[];
 
-/** After this the kill begins, though the addresses are not off yet: both count. */
+/** After this time the kill begins even if the addresses are not removed yet. */
 const addressesFirstMs = 500;
 
-export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promise<SweepRest> {
+export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promise<SweepLeftovers> {
   const removal = removeAddresses(ports.addresses, scope.addresses);
   await Promise.race([removal, new Promise((resolve) => setTimeout(resolve, addressesFirstMs))]);
   const left = await ports.processes.killTracked({ token: scope.token, service: null });
@@ -39,23 +38,23 @@ export async function sweepServices(ports: SweepPorts, scope: SweepScope): Promi
   return restInWords(await heldAddresses(ports.addresses, scope.addresses), left);
 }
 
-/** What is there, without touching it. */
+/** Looks for processes and addresses without ending any. */
 export async function lookForServices(
   ports: {
     readonly addresses: Addresses;
     readonly processes: Pick<ProcessRunner, "listTracked">;
   },
   scope: SweepScope,
-): Promise<SweepRest> {
+): Promise<SweepLeftovers> {
   const running = await ports.processes.listTracked({ token: scope.token, service: null });
   return restInWords(await heldAddresses(ports.addresses, scope.addresses), running);
 }
 
-/** Which of the addresses are on this machine, without touching them. */
+/** Looks which of the addresses are on this machine, without removing any. */
 export async function lookForAddresses(
   ports: { readonly addresses: Addresses },
   scope: SweepScope,
-): Promise<SweepRest> {
+): Promise<SweepLeftovers> {
   const processes = { found: [], unseen: [] };
   return restInWords(await heldAddresses(ports.addresses, scope.addresses), processes);
 }
@@ -63,7 +62,7 @@ export async function lookForAddresses(
 function restInWords(
   holding: Awaited<ReturnType<typeof heldAddresses>>,
   { found, unseen }: TrackedLook,
-): SweepRest {
+): SweepLeftovers {
   return [
     ...(typeof holding === "string" ? [holding] : holding.map(({ address }) => address)),
     ...found.map(({ pid, command, service }) => {
@@ -79,10 +78,10 @@ async function removeAddresses(ports: Addresses, wanted: readonly string[]): Pro
   await Promise.all(held.map((order) => ports.removeAddress(order)));
 }
 
-/** Where the addresses are, or why that cannot be known. */
+/** The interfaces of the addresses, or why they are unknown. */
 async function heldAddresses(ports: Addresses, wanted: readonly string[]) {
   if (wanted.length === 0) return [];
   const listed = await ports.interfaces();
   if (!listed.ok) return `cannot look: addresses: ${listed.problem}`;
-  return placesOf(listed.value, wanted);
+  return listedAddresses(listed.value, wanted);
 }

@@ -1,10 +1,8 @@
 /**
- * The system calls that Node lacks, through koffi: raw sockets, device requests, scheduling
- * and a cheap clock.
- * Does not know what they are used for. Without koffi there are none, and each user has a way to
- * do with less.
+ * The system calls that Node lacks, through koffi: raw sockets, device requests, scheduling and a
+ * fast clock. Without koffi there are none, and each user has a substitute.
  * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
- * The process never locks its memory: V8 aborts when it cannot give locked pages back.
+ * The process never locks its memory: V8 aborts when it cannot release locked pages.
  * Tested in: test/io/notify-socket.test.ts, test/io/udp-transport.test.ts
  */
 import type Koffi from "koffi";
@@ -28,27 +26,26 @@ export type SystemCalls = {
     option: { readonly level: number; readonly name: number; readonly value: number },
   ) => Result<null, number>;
   readonly sendTo: (fd: number, bytes: Uint8Array, address: Uint8Array) => Result<null, number>;
-  /** The bytes of the next packet, or null when none is waiting. */
+  /** The bytes of the next packet; null: none is waiting. */
   readonly receive: (fd: number) => Uint8Array | null;
   /**
-   * The next packet, as far as it fits; the size is its whole one, and may be more than that.
-   * Refuses with EAGAIN when none is waiting.
+   * Reads the next packet as far as it fits; returns its whole size, which may be more. Refuses
+   * with EAGAIN when none is waiting.
    */
   readonly receiveInto: (fd: number, bytes: Uint8Array) => Result<number, number>;
-  /** Calls back whenever something is waiting; does not keep the process alive. */
+  /** Calls back whenever a packet is waiting; does not keep the process alive. */
   readonly watchReadable: (fd: number, onReadable: () => void) => Stop;
   readonly closeSocket: (fd: number) => void;
-  /** A request whose argument is a buffer, read or filled by the driver. */
+  /** ioctl(2) with a buffer that the driver reads or fills. */
   readonly ioctl: (fd: number, request: number, bytes: Uint8Array) => Result<null, number>;
   /**
-   * SCHED_RR for the calling thread; what it starts runs at normal priority again, or `inherited`
-   * likewise.
+   * SCHED_RR for the calling thread; its children have normal priority, or `inherited` the same.
    */
   readonly scheduleRoundRobin: (
     priority: number,
     children: "normal" | "inherited",
   ) => Result<null, number>;
-  /** CLOCK_BOOTTIME in milliseconds; null where its record has another layout. */
+  /** CLOCK_BOOTTIME in milliseconds; null: `struct timespec` has another layout here. */
   readonly boottimeMs: (() => number) | null;
 };
 
@@ -63,7 +60,7 @@ const clockBoottime = 7;
 /** Machines whose `struct timespec` is two numbers of 64 bits. */
 const wideClocks: ReadonlySet<string> = new Set(["x64", "arm64", "ppc64", "s390x", "riscv64"]);
 
-/** Null, with the reason, when koffi is not installed or does not fit this system. */
+/** Refuses, with the reason, if koffi is not installed or does not work on this system. */
 export async function loadSystemCalls(): Promise<Result<SystemCalls, string>> {
   try {
     const { default: koffi } = await import("koffi");
@@ -118,7 +115,7 @@ function bindings(library: Library, { errno, poll }: Surroundings): SystemCalls 
       return length < 0 ? refuse(errno()) : accept(length);
     },
     watchReadable: (fd, onReadable) => {
-      // Whoever loses the handle loses the watch with it.
+      // The handle must be kept: the watch ends when the handle is collected.
       const handle = poll(fd, { readable: true }, () => onReadable());
       handle.unref();
       return () => handle.close();

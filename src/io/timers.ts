@@ -1,19 +1,18 @@
 /**
- * Named timers over those of a clock. Does not know what the names mean.
- * Timers of a ring are armed again thousands of times before one comes due: a timeout that wakes
- * too early is kept and then set anew for the rest.
+ * Named timers on top of a clock's timers. A ring arms its timers thousands of times before one is
+ * due, so a timeout stays set when its timer is armed again, and is set for the rest when it fires.
  * TIMER1  A firing is claimed at most once, and never after its timer was armed again or disarmed.
- * TIMER2  A tentative timer comes due only after one full poll pass of the event loop: what had
- *     arrived while the process did not run is seen first, and may arm the timer again.
+ * TIMER2  A tentative timer is due only after one full poll pass of the event loop: messages that
+ *     arrived while the process did not run are handled first, and may arm the timer again.
  */
 import type { Ms } from "../model/time.ts";
 import type { Clock, Firing, Stop, Timers } from "./ports.ts";
 
 export type TimersOptions<Name extends string> = {
   readonly clock: Clock;
-  /** Queues the firing; it is claimed when its turn comes. */
+  /** Queues the firing, which is claimed when it is handled. */
   readonly onDue: (firing: Firing<Name>) => void;
-  /** Timers to which TIMER2 applies: those whose expiry accuses somebody else of silence. */
+  /** The timers to which TIMER2 applies: those that expire if another node is silent. */
   readonly tentative: readonly Name[];
 };
 
@@ -23,7 +22,7 @@ type Wake = { readonly atMs: number; readonly stop: Stop };
 export class NamedTimers<Name extends string> implements Timers<Name> {
   readonly #options: TimersOptions<Name>;
   readonly #armed = new Map<Name, Armed>();
-  /** At most one timeout for each name, never later than the timer is due. */
+  /** At most one timeout for each name, which is never later than its timer is due. */
   readonly #wakes = new Map<Name, Wake>();
   #generation = 0;
 
@@ -87,7 +86,7 @@ export class NamedTimers<Name extends string> implements Timers<Name> {
       this.#options.onDue(firing);
       return;
     }
-    // Timers run before sockets are read when the process was stopped: let one poll pass by.
+    // After the process was stopped, timers run before sockets are read: wait for one poll pass.
     const { clock, onDue } = this.#options;
     clock.soon(() =>
       clock.soon(() => {

@@ -44,7 +44,7 @@ test("what is no character device is not opened, and nothing is made", async (t)
   const file = join(place, "file");
   writeFileSync(file, "");
   const open = (device: string) => new LinuxWatchdog({ device, ioctl: null }).open(timeoutMs);
-  t.match(open(file), { ok: false, problem: /it is no character device/ });
+  t.match(open(file), { ok: false, problem: /it is not a character device/ });
   t.match(open(join(place, "absent")), { ok: false, problem: /ENOENT/ });
   t.match(open("/dev/null"), { ok: false, problem: /its time-out cannot be read/ });
 });

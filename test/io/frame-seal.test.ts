@@ -9,7 +9,7 @@ import {
   clusterTag,
   decodeHeader,
   encodeHeader,
-  framesIn,
+  splitFrames,
 } from "../../src/io/frames/frame-header.ts";
 import { SealedFrames } from "../../src/io/frames/frame-seal.ts";
 import { keyFromName } from "../../src/io/frames/key-file.ts";
@@ -143,12 +143,12 @@ function introduceAfter(from: SealedFrames, to: SealedFrames, verdict: SealVerdi
 
 test("HEADER1: frames that the kernel joined come apart again, whatever lies between them", (t) => {
   const frames = [1, 2, 3].map((length) => datagram(seal(1).seal(2, Buffer.alloc(length * 100))));
-  t.same(framesIn(datagram(frames)).map(bytesOf), frames.map(bytesOf));
-  t.same(framesIn(frames[0] ?? Buffer.alloc(0)).map(bytesOf), frames.slice(0, 1).map(bytesOf));
+  t.same(splitFrames(datagram(frames)).map(bytesOf), frames.map(bytesOf));
+  t.same(splitFrames(frames[0] ?? Buffer.alloc(0)).map(bytesOf), frames.slice(0, 1).map(bytesOf));
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.uint8Array({ maxLength: 99 }), anyOf(frames))), (parts) => {
       const whole = Buffer.concat(parts);
-      const found = framesIn(whole);
+      const found = splitFrames(whole);
       t.ok(whole.equals(Buffer.concat(found)), "no byte is lost");
       t.ok(
         found.slice(0, -1).every(({ length }) => length >= 46),

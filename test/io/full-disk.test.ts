@@ -47,7 +47,7 @@ function inside(): void {
   test("an address is claimed in the place that was taken at the start", async (t) => {
     const { path, fill } = disk(t);
     const claims = await claimsOf(path);
-    t.match(await claims.takePlace(), { ok: true });
+    t.match(await claims.reserveSpace(), { ok: true });
     fill();
     t.match(await claims.claim("10.0.0.5"), { ok: true });
     t.same((await claimsOf(path)).all, ["10.0.0.5"]);

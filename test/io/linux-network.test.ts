@@ -4,11 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Test, test } from "tap";
-import { type AnnounceMeans, Announcer, chooseAnnounceMeans } from "../../src/io/network/arp.ts";
+import {
+  type AnnounceMechanism,
+  Announcer,
+  chooseAnnounceMechanism,
+} from "../../src/io/network/arp.ts";
 import { IpAddresses, listInterfaces } from "../../src/io/network/ip-addresses.ts";
 import {
-  type AddressMeans,
-  addressMeansText,
+  type AddressMechanism,
+  addressMechanismText,
   LinuxNetwork,
   openAddresses,
 } from "../../src/io/network/linux-network.ts";
@@ -48,21 +52,24 @@ async function interfaceNamed(name: string): Promise<NetworkInterface> {
 }
 
 /** Both ways to the kernel. */
-async function addressMeans(): Promise<readonly AddressMeans[]> {
+async function addressMechanisms(): Promise<readonly AddressMechanism[]> {
   const netlink = await openAddresses(await loadSystemCalls());
   if (!netlink.ok) throw new Error(netlink.problem);
   const addresses = new IpAddresses(program);
   return [netlink.value, { type: "ip", addresses, program, why: "not asked for" }];
 }
 
-async function network(means: AnnounceMeans, failures: string[] = []): Promise<LinuxNetwork> {
+async function network(
+  mechanism: AnnounceMechanism,
+  failures: string[] = [],
+): Promise<LinuxNetwork> {
   const onFailure = (text: string): void => {
     failures.push(text);
   };
   const interfaces = () => listInterfaces(program);
-  const [native] = await addressMeans();
+  const [native] = await addressMechanisms();
   if (native?.type !== "netlink") throw new Error("no netlink");
-  return new LinuxNetwork(native, new Announcer({ means, interfaces, onFailure }));
+  return new LinuxNetwork(native, new Announcer({ mechanism, interfaces, onFailure }));
 }
 
 async function calls(): Promise<SystemCalls> {
@@ -114,14 +121,14 @@ if (insideNamespace()) {
     t.match(native, { ok: true, value: { type: "netlink" } });
     const without = await openAddresses(refuse("koffi is not installed"));
     t.match(without, { ok: true, value: { type: "ip", program, why: /koffi/ } });
-    if (without.ok) t.match(addressMeansText(without.value), /by the command .* koffi is not/);
+    if (without.ok) t.match(addressMechanismText(without.value), /by the command .* koffi is not/);
   });
 
   test("an announcement is on the wire within milliseconds, in both forms", async (t) => {
-    const means = await chooseAnnounceMeans(await calls());
-    t.equal(means.type, "raw-sockets");
+    const mechanism = await chooseAnnounceMechanism(await calls());
+    t.equal(mechanism.type, "raw-sockets");
     const failures: string[] = [];
-    const net = await network(means, failures);
+    const net = await network(mechanism, failures);
     const received = await listener(t, "arp");
     await net.addAddress(vip);
     const stop = net.announce(vip);
@@ -140,7 +147,7 @@ if (insideNamespace()) {
   });
 
   test("IPv6 is announced with override to all nodes", async (t) => {
-    const net = await network(await chooseAnnounceMeans(await calls()));
+    const net = await network(await chooseAnnounceMechanism(await calls()));
     const received = await listener(t, "icmp6");
     ip("-6 addr add fd00::1/64 dev v0 nodad");
     await net.addAddress(vip6);
@@ -156,7 +163,7 @@ if (insideNamespace()) {
   });
 
   test("a probe finds who has the address, within 300 ms", async (t) => {
-    const net = await network(await chooseAnnounceMeans(await calls()));
+    const net = await network(await chooseAnnounceMechanism(await calls()));
     const { mac } = await interfaceNamed("v1");
     execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
     ip("netns add peer");
@@ -198,7 +205,7 @@ if (insideNamespace()) {
     t.match(await net.probe(vip6), { type: "unknown" });
   });
 
-  test("without means the probe knows nothing and the announcement says so", async (t) => {
+  test("without a mechanism the probe knows nothing and the announcement says so", async (t) => {
     const failures: string[] = [];
     const net = await network({ type: "none" }, failures);
     t.match(await net.probe(vip), { type: "unknown" });
@@ -207,7 +214,7 @@ if (insideNamespace()) {
     stop();
     t.match(failures[0], /10\.1\.1\.200 on v0 not announced/);
     t.match(
-      await (await network(await chooseAnnounceMeans(await calls()))).probe({
+      await (await network(await chooseAnnounceMechanism(await calls()))).probe({
         ...vip,
         interface: "lo",
       }),
@@ -219,13 +226,13 @@ if (insideNamespace()) {
 
   for (const type of ["netlink", "ip"] as const) {
     test(`${type}: link and address changes are events`, async (t) => {
-      const means = (await addressMeans()).find((one) => one.type === type);
-      if (means === undefined) throw new Error(`no ${type}`);
+      const mechanism = (await addressMechanisms()).find((one) => one.type === type);
+      if (mechanism === undefined) throw new Error(`no ${type}`);
       const interfaces = () => listInterfaces(program);
       const onFailure = (): void => undefined;
-      const announcer = new Announcer({ means: { type: "none" }, interfaces, onFailure });
+      const announcer = new Announcer({ mechanism: { type: "none" }, interfaces, onFailure });
       const events: LinkEvent[] = [];
-      const stop = new LinuxNetwork(means, announcer).watch((event) => events.push(event));
+      const stop = new LinuxNetwork(mechanism, announcer).watch((event) => events.push(event));
       t.teardown(stop);
       const resyncs = (): number => events.filter((one) => one.type === "resync").length;
       await until("the watch runs", () => resyncs() === 1);

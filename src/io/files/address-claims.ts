@@ -1,15 +1,15 @@
 /**
- * Which addresses of this machine clusterd has put up, so that it takes off its own and no others:
- * a list in `addresses.json` of the state directory, good for one run of one machine.
- * Does not know what stands on the interfaces.
- * Source: rgmanager's ip.sh takes over whatever address it finds, and removes it in the end.
- * CLAIM1  An address is in the file before it is put up; whoever dies in between has claimed one
- *     that is not there, which harms nobody.
- * CLAIM2  Of another boot, or another network namespace, nothing counts: those addresses went with
- *     it.
- * CLAIM3  A damaged file is refused, never taken for a missing one: an address that is left from an
- *     earlier life would be somebody else's, and stay.
- * The file is durable, since without that a loss of power could leave a damaged one behind.
+ * The addresses that clusterd has put up on this machine, so that it removes only its own: a list
+ * in `addresses.json` of the state directory, valid for one boot of one machine.
+ * Does not look at the interfaces.
+ * Source: rgmanager's ip.sh adopts every address that it finds, and removes it in the end.
+ * CLAIM1  An address is in the file before it is put up. A daemon that dies in between has claimed
+ *     an address that is not there, which does no harm.
+ * CLAIM2  A list of another boot, or of another network namespace, is ignored: its addresses ended
+ *     with that.
+ * CLAIM3  A damaged file is refused, not taken for a missing one: an address that an earlier life
+ *     has left would count as foreign and stay.
+ * The file is written durably, since otherwise a loss of power could leave a damaged one.
  */
 import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ export class AddressClaims implements ClaimedAddresses {
   readonly #path: string;
   readonly #machine: string;
   #claimed: ReadonlySet<string>;
-  /** What the file says; more than what is claimed, after something was released. */
+  /** The addresses in the file, including those that were released since it was written. */
   #written: ReadonlySet<string>;
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -40,7 +40,7 @@ export class AddressClaims implements ClaimedAddresses {
     this.#written = this.#claimed;
   }
 
-  /** Refuses, with the reason, when an earlier life's list cannot be read. */
+  /** Refuses, with the reason, if the list of an earlier life cannot be read. */
   static async open(directory: string): Promise<Result<AddressClaims, string>> {
     const path = join(directory, "addresses.json");
     const machine = await thisMachine();
@@ -53,7 +53,7 @@ export class AddressClaims implements ClaimedAddresses {
     return accept(new AddressClaims(path, { machine: machine.value, addresses: ours }));
   }
 
-  /** In canonical form. */
+  /** The claimed addresses in canonical form. */
   get all(): readonly string[] {
     return [...this.#claimed];
   }
@@ -62,7 +62,7 @@ export class AddressClaims implements ClaimedAddresses {
     return this.#claimed.has(canonicalAddress(address));
   }
 
-  /** CLAIM1; refuses, with the reason, when it cannot be written. */
+  /** Claims an address (CLAIM1); refuses, with the reason, if the file cannot be written. */
   async claim(address: string): Promise<Result<null, string>> {
     const name = canonicalAddress(address);
     this.#claimed = new Set([...this.#claimed, name]);
@@ -71,24 +71,21 @@ export class AddressClaims implements ClaimedAddresses {
     return await turn;
   }
 
-  /** It was seen to be off. */
+  /** The address was seen to be off. */
   release(address: string): void {
     const name = canonicalAddress(address);
     this.#claimed = new Set([...this.#claimed].filter((one) => one !== name));
   }
 
-  /**
-   * The file is there from now on: a disk that is full when an address is to be put up has a place
-   * for it.
-   */
-  async takePlace(): Promise<Result<null, string>> {
+  /** Writes the file in advance, so that an address can also be claimed when the disk is full. */
+  async reserveSpace(): Promise<Result<null, string>> {
     return await this.#replace(this.#claimed);
   }
 
   async #write(name: string): Promise<Result<null, string>> {
     if (this.#written.has(name)) return accept(null);
     const written = await this.#replace(new Set([...this.#claimed, name]));
-    // It is not put up, so it takes no room from the next one.
+    // The address will not be put up, so it must not take room in the file.
     if (!written.ok) this.release(name);
     return written;
   }
@@ -107,7 +104,7 @@ export class AddressClaims implements ClaimedAddresses {
   }
 }
 
-/** The boot and the network namespace in words. */
+/** A text that identifies the boot and the network namespace. */
 async function thisMachine(): Promise<Result<string, string>> {
   try {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");

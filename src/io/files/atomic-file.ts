@@ -1,10 +1,10 @@
 /**
- * Whole files, read or replaced: after a crash at any point the old or the new content is there.
- * Does not know what the files hold. Source: rename(2), fsync(2) (a rename is durable only once its
- * directory was synced).
- * ATOMIC1  Where the disk has no room for another file, a short one that is there already may be
- *     written over: its block is its own. A sector is written or not, so one that fits in it stays
- *     whole.
+ * Reads and replaces whole files: after a crash at any point, a file has its old or its new
+ * content.
+ * Source: rename(2), fsync(2) (a rename is durable only once its directory was synced).
+ * ATOMIC1  If the disk has no room for another file, a short file may be written over, since it has
+ *     a block already. A sector is written wholly or not at all, so content that fits into a sector
+ *     is not damaged.
  */
 import { randomBytes } from "node:crypto";
 import { constants, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
@@ -25,18 +25,18 @@ export async function readWhole(path: string): Promise<Result<string | null, Sto
 
 export type FileContent = {
   readonly text: string;
-  /** Permission bits; `kept`: those of the file that is replaced, and its owner. */
+  /** Permission bits; `kept`: the bits and the owner of the file that is replaced. */
   readonly mode: number | { readonly kept: true; readonly otherwise: number };
-  /** ATOMIC1; longer than a sector the content may be damaged by a loss of power, then. */
+  /** Permits ATOMIC1; a loss of power may then damage content that is longer than a sector. */
   readonly orWriteOver?: true;
 };
 
-/** The smallest block of usual file systems. */
+/** The smallest block size of common file systems. */
 const writtenOverMax = 1024;
 
 /**
- * Durable when it returns. The content goes through a file of its own beside it, with a name that
- * nobody can have prepared: whatever stands there, a link to another file too, is not followed.
+ * Replaces the file; the content is durable when it returns. It is written to a new file beside it
+ * with a random name, so that no prepared link of that name can be followed.
  */
 export async function replaceWhole(
   path: string,
@@ -44,7 +44,7 @@ export async function replaceWhole(
 ): Promise<Result<null, StoreProblem>> {
   try {
     const kept = typeof mode === "number" ? null : await presentFile(path);
-    // A link to the file stays one.
+    // If the path is a link, the link stays and its target is replaced.
     const target = kept?.path ?? path;
     const bits = typeof mode === "number" ? mode : (kept?.mode ?? mode.otherwise);
     const fresh = join(dirname(target), `.${basename(target)}.${randomBytes(8).toString("hex")}`);
@@ -75,7 +75,7 @@ export async function replaceWhole(
   }
 }
 
-/** ATOMIC1: spaces take the place of what was there beyond the text. */
+/** ATOMIC1: writes the text over the file, and spaces over the rest. */
 async function writeOver(path: string, text: string): Promise<boolean> {
   try {
     const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);

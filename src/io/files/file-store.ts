@@ -1,16 +1,15 @@
 /**
- * What a node must remember across starts, as files of its state directory: `ring.json` (upper
- * bound of the ring sequence, last incarnation) and `tracking-token`.
- * Does not know the ring or the services.
+ * What a node remembers across starts in files of its state directory: `ring.json` (upper bound of
+ * the ring sequence, last incarnation) and `tracking-token`.
  * Source: corosync exec/totemsrp.c keeps a ring sequence in stable storage at every change.
- * Deviations: the stored value is a bound far ahead, so no change of membership waits for a disk;
- * without a file ring sequences start at the wall clock, not at 1: a ring that an earlier life
- * represented may still be somebody's, and must not get a namesake.
- * STORE1  No ring sequence is used by two lives: a life starts above the bound of those before it,
- *     or, where that is lost, above all that the clock permitted them.
+ * Deviations: the stored value is a bound far in advance, so that no change of the membership waits
+ * for the disk; without a file, ring sequences start at the wall clock, not at 1, since other nodes
+ * may still know a ring that an earlier life represented.
+ * STORE1  No ring sequence is used by two lives: a life starts above the bound of the lives before
+ *     it, or, if that is lost, above every sequence that their clock permitted.
  * STORE2  Incarnations rise with every start, even if the wall clock was set back.
- * STORE3  A damaged file is refused, never taken for a missing one: STORE1 would not hold.
- * STORE4  What would be refused at the next start is never written.
+ * STORE3  A damaged file is refused, not taken for a missing one, or STORE1 would not hold.
+ * STORE4  Values that the next start would refuse are never written.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
@@ -73,7 +72,7 @@ export class FileStore implements Store {
 
   async #raise(bound: number): Promise<Result<number, StoreProblem>> {
     const durable = this.#durable;
-    invariant(durable !== null, "STORE1: the life has begun before its bound is raised");
+    invariant(durable !== null, "STORE1: the bound is raised before the life has begun");
     if (bound <= durable.ringSeq) return accept(durable.ringSeq);
     if (!(bound <= ringSeqMax)) return refuse(this.#absurd(bound));
     const written = await this.#write({ ...durable, ringSeq: bound });
@@ -101,7 +100,9 @@ export class FileStore implements Store {
     }
   }
 
-  /** Somebody has told it to this node; all nodes that heard it have it. */
+  /**
+   * The problem of a sequence that no clock explains: a node sent it, and others may have it, too.
+   */
   #absurd(ringSeq: number): StoreProblem {
     const cause =
       `ring sequence ${ringSeq} is beyond any clock: somebody with the key has made it up. ` +

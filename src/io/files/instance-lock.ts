@@ -1,7 +1,7 @@
 /**
- * One daemon and one guard for each state directory: the lock is a listening socket in the abstract
- * namespace, which the kernel gives up when the process ends, however it ends.
- * Does not know what they do. Source: unix(7), abstract socket addresses.
+ * The lock that permits one daemon and one guard for each state directory: a listening socket in
+ * the abstract namespace, which the kernel closes when the process ends in any way.
+ * Source: unix(7), abstract socket addresses.
  * Limit: abstract names are per network namespace, so two namespaces may share a directory unseen.
  * Tested in: test/io/file-store.test.ts
  */
@@ -18,8 +18,8 @@ export type LockProblem =
   | { readonly type: "lock-failed"; readonly cause: string };
 
 /**
- * Returns what releases the lock; the end of the process does so too. `onRequested`: somebody waits
- * for it.
+ * Takes the lock; returns the function that releases it, as the end of the process does.
+ * `onRequested` is called when another process waits for the lock.
  */
 export async function lockInstance(
   stateDirectory: string,
@@ -47,14 +47,14 @@ export async function lockInstance(
   });
 }
 
-/** Tells the holder that somebody waits. Nobody answers, and there may be no holder. */
+/** Tells the holder of the lock, if there is one, that this process waits for it. */
 export function requestLock(stateDirectory: string, role: "clusterd" | "guard"): void {
   const connection = connect(lockName(resolve(stateDirectory), role));
   connection.on("error", () => undefined);
   connection.on("connect", () => connection.destroy());
 }
 
-/** A digest, because a socket address holds no more than 108 bytes of path. */
+/** A digest of the directory, since a socket address has room for only 108 bytes. */
 function lockName(directory: string, role: string): string {
   return `\0${role}-${createHash("sha256").update(directory).digest("hex")}`;
 }

@@ -1,10 +1,11 @@
 /**
- * On which machines the nodes of the cluster were when this one was last on a ring with them, as
- * `machines.json` of the state directory: after a start nobody may be left who remembers.
- * Does not know what it is for, nor who is a member.
- * MEMORY1  The instant of a machine is never too early: for the next life of this process it is the
- *     start of that life, after that of the process in the same boot, and later that of the boot.
- * MEMORY2  A damaged or unreadable file says that every node was on some other machine.
+ * The machines on which the other nodes were when this node was last on a ring with them, stored in
+ * `machines.json` of the state directory: after a start of the whole cluster no node remembers
+ * them.
+ * MEMORY1  The time at which a machine was last seen is never too early. It is the start of the
+ *     next life of this process; in a later process of the same boot, the start of that process;
+ *     after that, the boot.
+ * MEMORY2  After a damaged or unreadable file, every node counts as having been on another machine.
  */
 import { join } from "node:path";
 import type { NodeId } from "../../model/ids.ts";
@@ -18,14 +19,14 @@ const stored = record({ writtenOn: text, machines: list(known) });
 
 type Known = Shaped<typeof known>;
 type Remembered = Known & { readonly atMs: number };
-/** Null: it was seen by a life of this process. */
+/** `atMs` null: a life of this process has seen it. */
 type Stored = Known & { readonly atMs: number | null };
 type MemoryRecord = Shaped<typeof stored>;
 
 export type MemoryFacts = {
   /** The name of this machine, see machine-name.ts. */
   readonly machine: string;
-  /** Boot time. */
+  /** The present boot time. */
   readonly nowMs: Ms;
   readonly others: readonly NodeId[];
   readonly warn: (text: string) => void;
@@ -63,12 +64,12 @@ export class MachineMemory {
     return memory;
   }
 
-  /** For a life that begins now, boot time. */
+  /** What a life that begins at this boot time knows. */
   knownAt(nowMs: Ms): readonly Remembered[] {
     return this.#known.map((one) => ({ ...one, atMs: one.atMs ?? nowMs }));
   }
 
-  /** From now on these are known, also to a later process. */
+  /** Remembers these machines, also for later processes. */
   remember(machines: readonly Known[]): void {
     this.#known = machines.map((one) => ({ ...one, atMs: null }));
     const written: MemoryRecord = { writtenOn: this.#facts.machine, machines };
@@ -81,7 +82,7 @@ export class MachineMemory {
     });
   }
 
-  /** All that was to be remembered is in the file. */
+  /** Resolves when the file is written. */
   async settled(): Promise<void> {
     await this.#writing;
   }

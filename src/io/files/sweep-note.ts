@@ -1,17 +1,16 @@
 /**
- * The word that a guard leaves to the next one: everything of the services was swept from this
- * machine, and that was verified. A file `swept` of the state directory with the name of the
- * machine (machine-name.ts), so it says nothing after a reboot, or in another container.
- * Does not know what a sweep is.
- * NOTE1  A note counts once: it is gone before anything can be started again. What cannot be
- *     removed or read was not there.
+ * The note of a guard to the next one: it has verified that nothing of any service is left on this
+ * machine. The note is the file `swept` of the state directory; it contains the name of the machine
+ * (machine-name.ts), so that it does not count after a reboot or in another container.
+ * NOTE1  A note counts once: it is removed before anything can be started again. A note that cannot
+ *     be removed or read does not count.
  */
 import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { causeCode, causeText } from "../os-error.ts";
 
-/** The last act of a process: not durable, since no boot but this one may read it. */
+/** Leaves the note. It is not written durably, since it counts only in this boot. */
 export function leaveSweepNote(stateDirectory: string, machine: string): Result<null, string> {
   try {
     writeFileSync(pathOf(stateDirectory), `${machine}\n`, { mode: 0o600 });
@@ -21,7 +20,7 @@ export function leaveSweepNote(stateDirectory: string, machine: string): Result<
   }
 }
 
-/** Whether there was one of this machine. */
+/** Removes the note; returns whether there was one of this machine. */
 export function takeSweepNote(stateDirectory: string, machine: string): Result<boolean, string> {
   const path = pathOf(stateDirectory);
   try {

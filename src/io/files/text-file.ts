@@ -1,5 +1,5 @@
 /**
- * Reads a whole text file, or says why not.
+ * Reads a whole text file, or returns why it cannot be read.
  * Tested in: test/daemon/live-configuration.test.ts
  */
 import { readFile } from "node:fs/promises";

@@ -1,10 +1,12 @@
 /**
- * Protects the payload of one frame: AES-256-GCM, or nothing when the cluster has secauth off.
- * Knows keys and bytes; does not know senders, replays or what is inside.
+ * Protects the payload of one frame: with AES-256-GCM, or not at all if the cluster has secauth
+ * off.
+ * Does not know senders or replays.
  * Source: NIST SP 800-38D (GCM), RFC 5869 (HKDF).
- * Both ways to do it give the same bytes; the native one is for speed and may be missing.
- * CIPHER1  A nonce is never used twice with one key: each life of a node has a key of its own, and
- *     the frames of a life are counted.
+ * The native implementation and that of node:crypto give the same bytes; the native one is faster
+ * and may be missing.
+ * CIPHER1  A nonce is never used twice with one key: each life of a node has its own key, and the
+ *     frames of a life are numbered.
  */
 
 import type { KeyObject } from "node:crypto";
@@ -12,7 +14,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync } from "nod
 import { tagBytes, writeUint53 } from "./frame-header.ts";
 import type { NativeGcm } from "./native-gcm.ts";
 
-/** Who a key belongs to. */
+/** The life of a node to which a key belongs. */
 export type KeyOwner = { readonly node: number; readonly incarnation: number };
 
 /** `header` is authenticated along with the payload. */
@@ -23,7 +25,7 @@ export type FramePart = {
 };
 
 export type FrameCipher = {
-  /** Returns body and tag, in as many parts as they come. */
+  /** Returns body and tag, in one or more parts. */
   readonly protect: (frame: FramePart) => readonly Uint8Array[];
   /** `body` ends with the tag; null when it is not authentic. */
   readonly unprotect: (frame: FramePart) => Uint8Array | null;
@@ -100,7 +102,7 @@ function gcmCipher(key: KeyObject): FrameCipher {
   };
 }
 
-/** The nonce of a counter; each takes the place of the one before. */
+/** Returns the nonce of a counter in a buffer that the next call overwrites. */
 function nonces(): (counter: number) => Uint8Array {
   const bytes = Buffer.alloc(12);
   return (counter) => {

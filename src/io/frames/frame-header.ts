@@ -1,11 +1,11 @@
 /**
  * The 30 bytes before every frame, big-endian: magic 2, version 1, kind 1, length of the whole
- * frame 2, cluster tag 4, sender 4, incarnation 8, counter 8. Knows the layout; does not know keys
- * or what a kind means.
+ * frame 2, cluster tag 4, sender 4, incarnation 8, counter 8.
  * Tested in: test/io/frame-seal.test.ts
- * HEADER1  A datagram is one frame or several, one behind the other: the kernel joins those that
- *     came together (UDP_GRO). Each is judged by itself.
- * Deviation: sealed and plain clusters differ in the magic, so neither takes the other's frames.
+ * HEADER1  A datagram contains one frame or several, since the kernel joins datagrams that arrive
+ *     together (UDP_GRO). Each frame is judged by itself.
+ * Deviation: sealed and plain clusters have different magics, so neither accepts the other's
+ * frames.
  */
 import { createHash } from "node:crypto";
 
@@ -31,7 +31,7 @@ export type FrameHeader = {
   readonly counter: number;
 };
 
-/** Zero bytes separate the parts, so that no two pairs of name and id are alike. */
+/** A hash of name and id; zero bytes separate them, so that no two pairs give the same input. */
 export function clusterTag(clusterName: string, clusterId: number): number {
   const digest = createHash("sha256").update(`clusterd\0${clusterName}\0${clusterId}`).digest();
   return digest.readUInt32BE(0);
@@ -51,7 +51,7 @@ export function encodeHeader(header: FrameHeader): Buffer {
 }
 
 /** The header of another frame of the same life. */
-export function headerLike(
+export function headerOfSameLife(
   header: Uint8Array,
   frame: Pick<FrameHeader, "kind" | "length" | "counter">,
 ): Buffer {
@@ -64,7 +64,9 @@ export function headerLike(
   return bytes;
 }
 
-/** Needs at least `headerBytes`; numbers beyond 2^53 - 1 come out inexact and never authentic. */
+/**
+ * Needs at least `headerBytes`. Numbers above 2^53 - 1 become inexact, so the frame will not open.
+ */
 export function decodeHeader(bytes: Uint8Array): FrameHeader {
   return {
     magic: readUint16(bytes, 0),
@@ -78,10 +80,12 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
   };
 }
 
-/** The frames of a datagram; what no length explains comes as the last, to be refused as short. */
-export function framesIn(datagram: Uint8Array): readonly Uint8Array[] {
+/**
+ * The frames of a datagram; bytes without a valid length are the last, which is refused as short.
+ */
+export function splitFrames(datagram: Uint8Array): readonly Uint8Array[] {
   const frames: Uint8Array[] = [];
-  // Views of Node's own kind cost several times as much.
+  // A view of Node's class Buffer costs several times as much.
   const whole = new Uint8Array(datagram.buffer, datagram.byteOffset, datagram.byteLength);
   let at = 0;
   for (;;) {

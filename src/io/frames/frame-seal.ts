@@ -1,21 +1,22 @@
 /**
- * The ring's frame seal: who sent a datagram, is it authentic, new, and of a living process.
- * Knows envelopes, keys and the nodes' addresses; does not know ring messages, sockets or clocks.
+ * The ring's frame seal: checks who sent a datagram, and that it is authentic, new, and from a
+ * living process. Does not know ring messages, sockets or clocks.
  * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
- * SEAL1  The checks run cheapest first; nothing that is not authenticated changes what is accepted.
- * SEAL2  A life of a node is accepted once it has answered a challenge made here, and then only a
- *     later life of that node replaces it, or another one when it has been silent for the safe
- *     wait. So recorded frames of an earlier life are worthless.
+ * SEAL1  The cheapest checks come first; a frame that is not authentic never changes which lives
+ *     are accepted.
+ * SEAL2  A life of a node is accepted when it has answered a challenge of this node. Then only a
+ *     later life can replace it, or any other life when it has been silent for the safe wait. So
+ *     recorded frames of an earlier life are useless.
  * SEAL3  A frame of an accepted life is opened at most once.
- * SEAL4  A frame of any other life is opened only within a budget, which is the same for all of
- *     them. Frames of accepted lives are not in it, so no flood can silence a member. A new life
- *     gets in under a flood: its node is challenged every 50 ms while frames in its name are
- *     dropped, so it sends at least 20 frames a second, and among f forged ones it is opened after
- *     f / 10,000 s in the mean. One such frame is enough, since the key is kept then.
- * SEAL5  A key is derived only for a sender whose address is the source's, or for this node's own
- *     id; what was derived in vain is kept as well, in a number that is bounded.
- * SEAL6  Of a node whose id two processes use nothing is opened (io/frames/life-contest.ts).
- *     Processes that were given the same incarnation differ in the upper bits of their counters.
+ * SEAL4  Frames of all other lives share one budget. Frames of accepted lives need none of it, so
+ *     no flood can silence a member. A new life is accepted during a flood, too: its node is
+ *     challenged every 50 ms while frames in its name are dropped, so it sends at least 20 frames a
+ *     second, and among f forged ones a second one of them is opened after f / 10,000 s on average.
+ *     One is enough, since its key is then kept.
+ * SEAL5  A key is derived only if the source address is the sender's, or for this node's own id.
+ *     Keys that opened nothing are kept, too, in a bounded number.
+ * SEAL6  If two processes use a node's id, no frame of that node is opened (life-contest.ts).
+ *     Processes with the same incarnation differ in the upper bits of their counters.
  */
 import { randomBytes } from "node:crypto";
 import { type Incarnation, type NodeId, parseIncarnation } from "../../model/ids.ts";
@@ -27,16 +28,16 @@ import {
   encodeHeader,
   envelopeVersion,
   type FrameHeader,
-  framesIn,
   headerBytes,
-  headerLike,
+  headerOfSameLife,
   plainMagic,
   sealedMagic,
+  splitFrames,
   tagBytes,
 } from "./frame-header.ts";
 import { challengeBytes, decodeHello, encodeHello, type SealHello } from "./hello-payload.ts";
 import {
-  answers,
+  answersChallenge,
   challengeDue,
   framesPerLife,
   instanceOf,
@@ -53,12 +54,14 @@ import {
 import { StrangerBudget } from "./stranger-budget.ts";
 
 const helloKind = 7;
-/** Kinds above hello are their owner's business, too. */
+/** The highest kind; kinds above hello belong to the ring thread. */
 const kindMax = 8;
 
-/** For nodes without an accepted life, or with a silent one: they may have begun another. */
+/**
+ * The budget for nodes without an accepted life, or with a silent one: they may have a new life.
+ */
 const absentRate = { perSecond: 500, atOnce: 250 };
-/** For nodes that are heard, and for this node's own id: another life of those is no news. */
+/** The budget for nodes that are heard, and for this node's own id: a new life is improbable. */
 const presentRate = { perSecond: 50, atOnce: 120 };
 
 export type FrameSealOptions = {
@@ -69,9 +72,9 @@ export type FrameSealOptions = {
   /** False: secauth is off; `ciphers` then protects nothing. */
   readonly sealed: boolean;
   readonly ciphers: CipherSource;
-  /** Drawn at random for each process, below `instancesMax`. */
+  /** A random number for each process, below `instancesMax`. */
   readonly instance: number;
-  /** After this time a node that was not heard cannot have a lease any more. */
+  /** A node that was not heard for this time cannot have a lease any more. */
   readonly safeWaitMs: Ms;
 };
 
@@ -87,7 +90,7 @@ export class SealedFrames implements FrameSeal {
   readonly #options: FrameSealOptions;
   readonly #magic: number;
   readonly #cipher: FrameCipher;
-  /** What the headers of this life have in common. */
+  /** The fields that all headers of this life share. */
   readonly #header: Uint8Array;
   readonly #peers: ReadonlyMap<number, Peer>;
   readonly #addresses: ReadonlySet<string>;
@@ -118,13 +121,13 @@ export class SealedFrames implements FrameSeal {
   }
 
   frames(datagram: Uint8Array): readonly Uint8Array[] {
-    return framesIn(datagram);
+    return splitFrames(datagram);
   }
 
   seal(kind: number, payload: Uint8Array): SealedFrame {
     this.#counter += 1;
     const length = headerBytes + payload.length + tagBytes;
-    const header = headerLike(this.#header, { kind, length, counter: this.#counter });
+    const header = headerOfSameLife(this.#header, { kind, length, counter: this.#counter });
     return [header, ...this.#cipher.protect({ header, counter: this.#counter, body: payload })];
   }
 
@@ -160,7 +163,7 @@ export class SealedFrames implements FrameSeal {
   probe(node: NodeId): SealReply | null {
     const peer = this.#peers.get(node);
     if (peer === undefined || node === this.#options.self) return null;
-    // The answer of an accepted life proves nothing new, so its challenge need not be kept.
+    // An accepted life need not prove itself again, so its challenge is not kept.
     if (peer.contest.accepted === null) peer.challenge ??= randomBytes(challengeBytes);
     const challenge = peer.challenge ?? randomBytes(challengeBytes);
     const frame = this.seal(helloKind, encodeHello({ challenge, answer: null }));
@@ -198,7 +201,7 @@ export class SealedFrames implements FrameSeal {
 
   #senderProblem(header: FrameHeader, source: Source): DropCause | null {
     const { self, incarnation, instance } = this.#options;
-    // A process that shares this node's id may be anywhere: its address proves nothing.
+    // A process with this node's own id may have any address.
     if (header.sender === self) {
       const own = header.incarnation === incarnation && instanceOf(header) === instance;
       return own ? "own-copy" : null;
@@ -209,14 +212,14 @@ export class SealedFrames implements FrameSeal {
     return peer.address === source.address ? null : "address-mismatch";
   }
 
-  /** SEAL4. */
+  /** Whether the budget allows to open the frame (SEAL4). */
   #affords(peer: Peer, { nowMs }: Source): boolean {
     const own = peer.id === this.#options.self;
     const present = own || isPresent(peer, nowMs);
     return (present ? this.#present : this.#absent).spend(nowMs);
   }
 
-  /** Makes a node that may have begun a new life send more of it (SEAL4). */
+  /** Challenges a node that may have a new life, so that it sends more frames (SEAL4). */
   #challengeUnseen(peer: Peer, { nowMs }: Source): SealReply | null {
     if (peer.id === this.#options.self || isPresent(peer, nowMs)) return null;
     return challengeDue(peer, nowMs) === null ? null : this.probe(peer.id);
@@ -245,7 +248,7 @@ export class SealedFrames implements FrameSeal {
     const { peer, life, source } = arrival;
     const hello = decodeHello(payload);
     if (!hello.ok) return this.#drop("hello-malformed");
-    const answered = answers(peer, hello.value) && peer.contest.accepted !== life;
+    const answered = answersChallenge(peer, hello.value) && peer.contest.accepted !== life;
     if (answered && peer.id === this.#options.self) return this.#onDuplicate(arrival, hello.value);
     const proven = answered && this.#accepts(peer, life, source.nowMs);
     const reply = this.#greet(arrival, hello.value);

@@ -1,7 +1,6 @@
 /**
- * The payload of kind hello: the Hello of ring.proto with fields of exactly 16 bytes.
- * Knows these bytes only. Strict where a general decoder is lenient: a hello is the one message
- * that is read before its sender is trusted.
+ * The payload of kind hello: the Hello of ring.proto with fields of exactly 16 bytes. The decoder
+ * is stricter than that of protobuf, since a hello is read before its sender is trusted.
  * Tested in: test/io/frame-seal.test.ts
  */
 import { accept, type Result, refuse } from "../../model/outcome.ts";
@@ -13,7 +12,7 @@ export type SealHello = {
   readonly answer: Uint8Array | null;
 };
 
-/** Protobuf: field number times eight, plus two for bytes. */
+/** The tag of protobuf: field number times eight, plus two for the wire type bytes. */
 const challengeKey = 0x0a;
 const answerKey = 0x12;
 const fieldBytes = 2 + challengeBytes;

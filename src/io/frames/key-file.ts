@@ -1,8 +1,7 @@
 /**
  * The cluster's key: from a file that only root can read, or derived from the cluster's name.
- * Does not know what the key is used for.
- * Source: cman(5) uses the name as key when no keyfile is given; that separates clusters, it is no
- * secret, and the caller has to say so.
+ * Source: cman(5) uses the name as key without a keyfile. That separates clusters, but it is not
+ * secret, and the caller has to warn about it.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { constants, open, unlink } from "node:fs/promises";
@@ -10,10 +9,10 @@ import { dirname } from "node:path";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { causeCode, causeText } from "../os-error.ts";
 
-/** As many bytes as the key of the cipher has. */
+/** The length of the cipher's key. */
 const keyBytesMin = 32;
 const keyBytesMax = 4096;
-/** As corosync-keygen(8) writes; what is beyond the strength of the cipher costs nothing. */
+/** As many as corosync-keygen(8) writes; bytes beyond the cipher's strength do no harm. */
 const keyBytesNew = 128;
 
 export type KeyProblem = { readonly path: string; readonly cause: string };
@@ -24,7 +23,7 @@ export function keyFromName(clusterName: string): Uint8Array {
 
 export async function keyFromFile(path: string): Promise<Result<Uint8Array, KeyProblem>> {
   try {
-    // A pipe without a writer must be refused, not waited for.
+    // A pipe without a writer must be refused; a blocking open would wait for one.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await file.stat();
@@ -48,12 +47,12 @@ export async function keyFromFile(path: string): Promise<Result<Uint8Array, KeyP
   }
 }
 
-/** A new key, durable and readable by its owner only; an existing file is never touched. */
+/** Writes a new key, durably and readable by its owner only; an existing file stays as it is. */
 export async function writeNewKey(path: string): Promise<Result<number, KeyProblem>> {
   try {
     const file = await open(path, "wx", 0o400);
     try {
-      // The mask of the caller may have taken the owner's right to read away.
+      // The caller's umask may have removed the owner's permission to read.
       await file.chmod(0o400);
       await file.writeFile(randomBytes(keyBytesNew));
       await file.sync();

@@ -1,31 +1,31 @@
 /**
- * Whether more than one process uses a node's id: a cloned machine, or a second one with the same
- * configuration. Knows the lives of one node and when each was heard; does not know frames, keys
- * or clocks.
+ * Detects that more than one process uses a node's id: on a cloned machine, or on a second one with
+ * the same configuration. Knows the lives of one node and when each was heard.
  * Source: none; ISO/IEC 9798-2 for what counts as proof that a process is alive.
  * Tested in: test/io/seal-contests.test.ts
- * CONTEST1  A life that was replaced is no rival because of what was still on its way: only frames
- *     that begin a second after the replacement and go on for half a second count, or its answer to
- *     a challenge of the present.
- * CONTEST2  While two lives are heard neither is accepted, so neither can have a lease. It ends
- *     when all but one have been silent for the safe wait: whatever lease they had is over by then.
+ * CONTEST1  Late frames do not make a replaced life a rival. It is one if frames of it arrive for
+ *     half a second, beginning a second after the replacement, or if it answers a present
+ *     challenge.
+ * CONTEST2  While two lives are heard, neither is accepted, so neither can have a lease. The
+ *     contest ends when all but one have been silent for the safe wait: then their leases have
+ *     ended.
  *
  *   sole ──another life is heard too──► contested ──all but one silent──► sole, to prove itself
  */
 import type { Ms } from "../../model/time.ts";
 
-/** Later than anything that a network delays, and than what waits in a busy machine's socket. */
+/** Longer than frames are delayed by the network, or wait in the socket of a busy machine. */
 const graceMs = 1000;
-/** A living process is heard for longer than this; its last frames come in one burst. */
+/** A living process is heard for longer than this; the last frames of a dead one arrive at once. */
 const spanMs = 500;
-/** More than two is an operator who copies machines; the ones heard of first are forgotten. */
+/** The most rivals that are kept; beyond that, those heard of first are forgotten. */
 const rivalsMax = 8;
 
-/** What a contest knows of one life; the caller adds what it needs. */
+/** What the contest needs to know of a life; the caller's type may have more fields. */
 export type ContestedLife = {
-  /** When an authentic frame of it came that had not been seen before. */
+  /** When the last authentic frame arrived that was not seen before. */
   heardAtMs: number;
-  /** The first such frame since another life replaced it, after the grace. */
+  /** When the first such frame arrived after another life replaced it and the grace had passed. */
   againAtMs: number | null;
 };
 
@@ -36,7 +36,7 @@ export class LifeContest<Life extends ContestedLife> {
   #acceptedAtMs = 0;
   #contested = false;
 
-  /** `silentMs`: the safe wait. */
+  /** `silentMs` is the safe wait. */
   constructor(silentMs: Ms) {
     this.#silentMs = silentMs;
   }
@@ -45,12 +45,12 @@ export class LifeContest<Life extends ContestedLife> {
     return this.#accepted;
   }
 
-  /** Other lives of which frames were accepted or answered. */
+  /** The other lives from which authentic frames came or that have answered a challenge. */
   get rivals(): Iterable<Life> {
     return this.#rivals;
   }
 
-  /** From here on frames of this life are those of the node. */
+  /** Accepts the life: from now on its frames are those of the node. */
   accept(life: Life, nowMs: number): void {
     for (const rival of this.#rivals) rival.againAtMs = null;
     if (this.#accepted !== null) this.#remember(this.#accepted);
@@ -60,7 +60,7 @@ export class LifeContest<Life extends ContestedLife> {
     this.#acceptedAtMs = nowMs;
   }
 
-  /** A frame that had not been seen before, of any life that is authentic. */
+  /** An authentic frame of any life arrived that was not seen before. */
   heard(life: Life, nowMs: number): void {
     life.heardAtMs = nowMs;
     if (this.#contested || !this.#rivals.has(life)) return;
@@ -70,8 +70,8 @@ export class LifeContest<Life extends ContestedLife> {
   }
 
   /**
-   * The life has answered a challenge: it is alive. May it be accepted? A later one may at any time
-   * unless the id is contested, another one only when the accepted life is silent.
+   * The life has answered a challenge, so it is alive; returns whether it may be accepted. A later
+   * life may be unless the id is contested, an earlier one only if the accepted life is silent.
    */
   answered(life: Life, later: boolean, nowMs: number): "accept" | "contested" {
     life.heardAtMs = nowMs;
@@ -83,7 +83,7 @@ export class LifeContest<Life extends ContestedLife> {
     return "contested";
   }
 
-  /** CONTEST2. At the end of the contest nobody is accepted; whoever is left may prove itself. */
+  /** CONTEST2. At its end no life is accepted; the remaining one has to prove itself. */
   contested(nowMs: number): boolean {
     if (!this.#contested) return false;
     const lives = this.#accepted === null ? [] : [this.#accepted];

@@ -1,17 +1,16 @@
 /**
- * AES-256-GCM through koffi, by the OpenSSL that is loaded with Node: a fifth of the time of
- * `node:crypto`, which makes several objects for each frame that the collector then has to find.
- * Knows keys and bytes; does not know frames. Without koffi, or where Node does not show its
- * OpenSSL, there is none and `node:crypto` does the same work.
+ * AES-256-GCM through koffi, by the OpenSSL that is loaded with Node. It takes a fifth of the time
+ * of `node:crypto`, which creates several objects for each frame. Without koffi, or if Node does
+ * not export OpenSSL's functions, `node:crypto` does the same work.
  * Source: EVP_EncryptInit(3), sections on GCM.
  * Tested in: test/io/frame-cipher.test.ts
- * GCM1  Nothing is kept between two calls: key and nonce are set each time, so that no frame of a
- *     stranger can make contexts pile up.
+ * GCM1  No state is kept between calls: key and nonce are set each time, so that forged frames
+ *     cannot make contexts pile up.
  */
 import { accept, invariant, type Result, refuse } from "../../model/outcome.ts";
 import { causeText } from "../os-error.ts";
 
-/** 32 bytes of key, 12 of nonce, and what is authenticated along with the body. */
+/** 32 bytes of key, 12 of nonce, and the header that is authenticated with the body. */
 export type GcmInput = {
   readonly key: Uint8Array;
   readonly nonce: Uint8Array;
@@ -19,7 +18,7 @@ export type GcmInput = {
 };
 
 export type NativeGcm = {
-  /** The encrypted body and its tag in one. */
+  /** Returns the encrypted body followed by its tag. */
   readonly seal: (input: GcmInput, body: Uint8Array) => Uint8Array;
   /** `sealed` ends with the tag; null when it is not authentic. */
   readonly open: (input: GcmInput, sealed: Uint8Array) => Uint8Array | null;
@@ -32,7 +31,7 @@ const setTag = 0x11;
 type Call = (...values: unknown[]) => unknown;
 type Library = { readonly func: (declaration: string) => Call };
 
-/** Refuses, with the reason, when it is not to be had or does not do what it must. */
+/** Refuses, with the reason, if it cannot be loaded or fails its test. */
 export async function loadNativeGcm(): Promise<Result<NativeGcm, string>> {
   try {
     const { default: koffi } = await import("koffi");
@@ -74,7 +73,7 @@ function bindings(library: Library): NativeGcm {
   };
 }
 
-/** The three steps that encryption and decryption share. */
+/** One direction, encryption or decryption, which have the same three steps. */
 function direction(
   library: Library,
   verb: "Encrypt" | "Decrypt",
@@ -85,7 +84,7 @@ function direction(
   const update = library.func(`int EVP_${verb}Update(void *, uint8_t *, int *, uint8_t *, int)`);
   const final = library.func(`int EVP_${verb}Final_ex(void *, uint8_t *, int *)`);
   const written = new Int32Array(1);
-  // The parameters of the algorithm once, then key and nonce alone for each frame.
+  // The algorithm is set once, key and nonce for each frame.
   invariant(init(context, algorithm, null, null, null) === 1, "GCM1: OpenSSL has no AES-256-GCM");
   return {
     context,
@@ -98,7 +97,7 @@ function direction(
   };
 }
 
-/** What was sealed opens again, and does not once a bit of it has changed. */
+/** Tests that a sealed body opens again, and that it does not after one bit was changed. */
 function provesItself(gcm: NativeGcm): boolean {
   const input = { key: Buffer.alloc(32, 1), nonce: Buffer.alloc(12, 2), header: Buffer.alloc(28) };
   const body = Buffer.from("a frame");

@@ -1,7 +1,6 @@
 /**
- * The lives of one node as the seal knows them: which one is accepted, which ones contend for that,
- * which ones were seen without a proof, and how the node is challenged to give one.
- * Knows frames by their headers; does not open them, and decides about none.
+ * The lives of one node as the seal knows them: the accepted one, its rivals, and the unproven ones
+ * ("strangers"); and the challenges by which a life proves itself. frame-seal.ts opens the frames.
  * Source: ISO/IEC 9798-2 (challenge and answer). SEAL2 to SEAL6 are rules of frame-seal.ts.
  * Tested in: test/io/frame-seal.test.ts
  */
@@ -14,17 +13,17 @@ import { challengeBytes, type SealHello } from "./hello-payload.ts";
 import { type ContestedLife, LifeContest } from "./life-contest.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
-/** A challenge is repeated no sooner: a join comes every 50 ms, and each would bring one. */
+/** The least interval of challenges: joins come every 50 ms, and each would cause one. */
 const challengeIntervalMs = 50;
 /** Ten years of frames at full load. */
 const framesPerLifeBits = 42;
-/** Of one process: its counter begins with its instance times this. */
+/** The frames of one process: its counter begins at its instance times this. */
 export const framesPerLife = 2 ** framesPerLifeBits;
-/** Counters have 53 bits: what is left tells processes of one incarnation from each other. */
+/** Counters have 53 bits; the remaining bits distinguish processes with the same incarnation. */
 export const instancesMax = 2 ** (53 - framesPerLifeBits);
-/** A node that was heard within this time is there. */
+/** A node that was heard within this time counts as present. */
 const presenceMs = 1000;
-/** Unknown lives of one node whose keys are kept: a node with a wrong key sends many frames. */
+/** How many unproven lives of one node are kept with their keys. */
 const strangersKept = 8;
 
 /** One process of a node. */
@@ -35,23 +34,23 @@ export type Life = ContestedLife & {
   readonly window: ReplayWindow;
 };
 
-/** What is known of one node; for this node's own id: of another process that uses it. */
+/** What is known of one node, or of another process that uses this node's own id. */
 export type Peer = {
   readonly id: NodeId;
   readonly address: string;
   readonly contest: LifeContest<Life>;
-  /** The last unproven life whose frames were authentic: saves deriving its key again. */
+  /** The last unproven life with authentic frames; kept so that its key is not derived again. */
   candidate: Life | null;
-  /** Lives of which no frame was authentic so far, the oldest first. */
+  /** Lives without an authentic frame so far, the oldest first. */
   readonly strangers: Map<string, Life>;
-  /** When frames of an unknown life before the accepted one were last looked at. */
+  /** When a frame of an unknown life before the accepted one was last opened. */
   earlierAtMs: number;
-  /** Made when first needed, kept until answered. */
+  /** The challenge; made when first needed, kept until answered. */
   challenge: Uint8Array | null;
   challengedAtMs: number;
 };
 
-/** A node of which nothing was heard yet. */
+/** A node that was not heard yet. */
 export function newPeer(
   { id, address }: { readonly id: NodeId; readonly address: string },
   safeWaitMs: Ms,
@@ -68,12 +67,14 @@ export function newPeer(
   };
 }
 
-/** Which of the processes with one incarnation has sent the frame. */
+/**
+ * The instance number of the process that has sent the frame, from the upper bits of the counter.
+ */
 export function instanceOf({ counter }: FrameHeader): number {
   return Math.floor(counter / framesPerLife);
 }
 
-/** The life, when its frames cost no more than any member's. */
+/** The life, if it is accepted, a rival or the candidate, whose keys are known; else null. */
 export function knownLife(peer: Peer, incarnation: Incarnation, instance: number): Life | null {
   const is = (life: Life | null): life is Life =>
     life !== null && life.incarnation === incarnation && life.instance === instance;
@@ -84,18 +85,18 @@ export function knownLife(peer: Peer, incarnation: Incarnation, instance: number
   return null;
 }
 
-/** Names a life among the strangers of its node. */
+/** The key of a life in `strangers`. */
 export function strangerKey(incarnation: Incarnation, instance: number): string {
   return `${incarnation} ${instance}`;
 }
 
-/** Whether the accepted life was heard just now. */
+/** Whether the accepted life was heard within `presenceMs`. */
 export function isPresent({ contest }: Peer, nowMs: number): boolean {
   const { accepted } = contest;
   return accepted !== null && nowMs - accepted.heardAtMs < presenceMs;
 }
 
-/** Of lives before the accepted one, which recorded frames are of, few are looked at. */
+/** Whether to drop a frame of a life before the accepted one: those are mostly recorded frames. */
 export function tooManyEarlier(peer: Peer, incarnation: Incarnation, nowMs: Ms): boolean {
   const { accepted } = peer.contest;
   if (accepted === null || incarnation > accepted.incarnation) return false;
@@ -104,12 +105,14 @@ export function tooManyEarlier(peer: Peer, incarnation: Incarnation, nowMs: Ms):
   return false;
 }
 
-/** Two processes of one incarnation: whichever was accepted first was there first. */
+/**
+ * Whether the life is before the accepted one; with equal incarnations the accepted one is later.
+ */
 export function isEarlier(life: Life, accepted: Life | null): boolean {
   return accepted !== null && life.incarnation <= accepted.incarnation;
 }
 
-/** The life, with its key derived when it is not among those that are kept (SEAL5). */
+/** The unproven life; derives its key if it is not among those that are kept (SEAL5). */
 export function strangerOf(
   peer: Peer,
   { incarnation, instance }: Pick<Life, "incarnation" | "instance">,
@@ -129,7 +132,7 @@ export function strangerOf(
   return life;
 }
 
-/** The challenge, unless the node got it just now. */
+/** The challenge to send; null: it was sent within `challengeIntervalMs`. */
 export function challengeDue(peer: Peer, nowMs: Ms): Uint8Array | null {
   if (nowMs - peer.challengedAtMs < challengeIntervalMs) return null;
   peer.challengedAtMs = nowMs;
@@ -137,8 +140,8 @@ export function challengeDue(peer: Peer, nowMs: Ms): Uint8Array | null {
   return peer.challenge;
 }
 
-/** Whether the hello holds the answer to the node's challenge. */
-export function answers(peer: Peer, hello: SealHello): boolean {
+/** Whether the hello contains the answer to the challenge. */
+export function answersChallenge(peer: Peer, hello: SealHello): boolean {
   const { challenge } = peer;
   return challenge !== null && hello.answer !== null && timingSafeEqual(challenge, hello.answer);
 }

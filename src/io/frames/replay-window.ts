@@ -1,16 +1,16 @@
 /**
- * Which counters of one life of a sender were seen: the last 1024, anything older counts as seen.
- * Does not know frames. Source: RFC 4303 appendix A (anti-replay window).
+ * The counters of one life of a sender that were seen: of the last 1024; older ones count as seen.
+ * Source: RFC 4303 appendix A (anti-replay window).
  */
 
-/** Frames that overtake each other by more than this are lost; a full window is far less. */
+/** A frame that others overtake by more than this is lost; a ring's full window is far less. */
 export const replayWindowFrames = 1024;
 
 export class ReplayWindow {
   readonly #seen = new Uint8Array(replayWindowFrames);
   #highest = 0;
 
-  /** True for a counter that may still be recorded. */
+  /** Whether the counter was not seen yet. */
   admits(counter: number): boolean {
     if (!Number.isSafeInteger(counter) || counter < 1) return false;
     if (counter > this.#highest) return true;
@@ -18,7 +18,7 @@ export class ReplayWindow {
     return this.#seen[counter % replayWindowFrames] === 0;
   }
 
-  /** Only after authentication: else a forger could push the window past the real frames. */
+  /** Must be called only for authentic frames, or a forger could move the window past real ones. */
   record(counter: number): void {
     if (counter > this.#highest) this.#advance(counter);
     this.#seen[counter % replayWindowFrames] = 1;

@@ -1,19 +1,19 @@
 /**
- * How many frames of unknown lives are looked into, so that forgers cannot buy this node's time.
- * Does not know frames, keys or clocks.
+ * Limits how many frames of unknown lives are opened, so that forged frames cannot use up this
+ * node's time.
  * Tested in: test/io/frame-seal.test.ts
- * BUDGET1  The budget is one for all senders: it does not matter what a forger calls itself, or
- *     where its frames claim to come from.
- * BUDGET2  It fills evenly, not once a second. Whoever sends a share of the strangers' frames gets
- *     about that share of it, so a node that repeats itself is looked at in the end: of r frames
- *     among f forged ones each second, rate * r / (r + f) every second.
+ * BUDGET1  All senders share one budget: it does not matter which sender a forger names, or which
+ *     source address.
+ * BUDGET2  It fills evenly, not once a second. A sender gets about the share of the budget that it
+ *     has of the unknown frames, so a node that repeats its frames is opened in the end: of r
+ *     frames among f forged ones a second, rate * r / (r + f) a second.
  */
 import type { Ms } from "../../model/time.ts";
 
 export type BudgetRate = {
-  /** Frames in a second; each costs a key derivation, 10 to 50 us. */
+  /** Frames a second; each costs a key derivation, 10 to 50 us. */
   readonly perSecond: number;
-  /** Frames at once after a time of rest: a cluster that starts must not wait for it. */
+  /** Frames at once after a pause, so that a cluster that starts need not wait. */
   readonly atOnce: number;
 };
 
@@ -27,7 +27,7 @@ export class StrangerBudget {
     this.#left = rate.atOnce;
   }
 
-  /** True when one more frame may be looked into now. */
+  /** Whether one more frame may be opened now; if so, it is counted. */
   spend(nowMs: Ms): boolean {
     const { perSecond, atOnce } = this.#rate;
     const passedMs = Math.max(0, nowMs - (this.#atMs ?? nowMs));

@@ -1,6 +1,6 @@
 /**
- * Looks at this machine for what the configuration supposes: names, addresses, files, agents.
- * Gathers only; what is wrong is judged by config/host/host-check.ts.
+ * Gathers the facts of this machine that the configuration depends on: names, addresses, files and
+ * agents. config/host/host-check.ts judges them.
  * Tested in: test/e2e/wrong-input.test.ts, test/daemon/live-configuration.test.ts
  */
 
@@ -19,7 +19,7 @@ import { causeCode, causeText } from "../os-error.ts";
 
 export type HostQuestions = {
   readonly nodeName: string | null;
-  /** Further names of nodes. */
+  /** Second names of nodes. */
   readonly altnames: readonly string[];
   readonly stateDirectory: string;
 };
@@ -63,7 +63,7 @@ export async function gatherHostFacts(
   };
 }
 
-/** Null when it cannot be known, as by a user who may not read the state. */
+/** Null if it is unknown, as for a user who may not read the state directory. */
 async function claimedAddresses(stateDirectory: string): Promise<readonly string[] | null> {
   const claims = await AddressClaims.open(stateDirectory);
   if (!claims.ok) return null;
@@ -81,7 +81,7 @@ function scriptFiles(tree: ResourceConf): readonly string[] {
   return [...(file === undefined ? [] : [file]), ...tree.children.flatMap(scriptFiles)];
 }
 
-/** Names that /etc/hosts knows, to tell its answers from those of a name server. */
+/** The names in /etc/hosts, to distinguish its answers from those of a name server. */
 async function readHosts(): Promise<ReadonlySet<string>> {
   try {
     const lines = (await readFile("/etc/hosts", "utf8")).split("\n");
@@ -105,7 +105,7 @@ async function resolveName(name: string, hosts: ReadonlySet<string>): Promise<Re
   }
 }
 
-/** By `TYPE NAME`: the number of each account, null for an unknown name. */
+/** The number of each account by `TYPE NAME`; null for an unknown name. */
 async function accountFacts(
   accounts: ClusterConf["accounts"],
 ): Promise<ReadonlyMap<string, number | null>> {
@@ -154,7 +154,7 @@ async function keyFileFact(path: string): Promise<KeyFileFact> {
   }
 }
 
-/** Why lines cannot be appended to the file, or null; it need not be there yet. */
+/** Why lines cannot be appended to the file; null: they can. It need not exist yet. */
 async function logFileProblem(path: string): Promise<string | null> {
   try {
     const found = await stat(path).catch((error: unknown) => {
@@ -169,7 +169,7 @@ async function logFileProblem(path: string): Promise<string | null> {
   }
 }
 
-/** Null: no directory has it. */
+/** The path of an agent; null: no searched directory has it. */
 async function agentPath(agent: string): Promise<string | null> {
   for (const directory of searchDirectories) {
     const path = `${directory}/${agent}`;

@@ -1,12 +1,12 @@
 /**
- * The kernel's watchdog device: set, fed and closed by its protocol.
- * Does not know when that is right. Source: the kernel's watchdog-api.rst; watchdog(4) drivers.
- * Without ioctl (no koffi, or a device that knows none) the driver's time-out is taken as it is,
- * and what is known of it comes from the device's directory in sysfs.
+ * The protocol of the kernel's watchdog device: sets, feeds and closes it.
+ * Source: the kernel's watchdog-api.rst; watchdog(4) drivers.
+ * Without ioctl (no koffi, or a device that supports none) the driver's time-out stays as it is,
+ * and the device's directory in sysfs tells its properties.
  * Tested in: test/guard/watchdog.test.ts
- * WATCHDOG4  Only a character device is opened, and never made.
- * WATCHDOG5  A device that would be disarmed by the death of its opener is refused: it has neither
- *     a magic close nor nowayout. So is one that does not take the time-out that was asked for.
+ * WATCHDOG4  Only an existing character device is opened.
+ * WATCHDOG5  A device that is disarmed when the process that opened it dies is refused: it has
+ *     neither a magic close nor nowayout. So is one that does not accept the time-out.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
@@ -26,9 +26,9 @@ const identityOffset = 8;
 
 export type LinuxWatchdogOptions = {
   readonly device: string;
-  /** Null: there are no ioctl calls. */
+  /** Null: ioctl is not available. */
   readonly ioctl: SystemCalls["ioctl"] | null;
-  /** Directories of character devices, by numbers; another one in tests. */
+  /** The directory of character devices by number in sysfs; tests use another one. */
   readonly sysfs?: string;
 };
 
@@ -71,14 +71,14 @@ export class LinuxWatchdog implements Watchdog {
     return problem === null ? accept(null) : refuse(`${this.#options.device}: ${problem}`);
   }
 
-  /** Null: the device knows no ioctl. */
+  /** Null: the device supports no ioctl. */
   #byCalls(fd: number, timeoutMs: Ms): Result<Facts, string> | null {
     const { ioctl } = this.#options;
     if (ioctl === null) return null;
     const support = new Uint8Array(supportBytes);
     if (!ioctl(fd, getSupportRequest, support).ok) return null;
     const asked = Int32Array.of(timeoutMs / 1000);
-    // Asking a second time would feed it: only when it is needed.
+    // To set the time-out feeds the device, so it is set only if it differs.
     if (this.#number(fd, getTimeoutRequest) !== asked[0]) {
       const set = ioctl(fd, setTimeoutRequest, new Uint8Array(asked.buffer));
       if (!set.ok) return refuse(`its time-out cannot be set (errno ${set.problem})`);
@@ -129,7 +129,7 @@ export class LinuxWatchdog implements Watchdog {
   }
 }
 
-/** WATCHDOG4. */
+/** Opens the device (WATCHDOG4). */
 function openDevice(
   path: string,
 ): Result<{ readonly fd: number; readonly numbers: string }, string> {
@@ -143,10 +143,10 @@ function openDevice(
   }
   if (fstatSync(fd).isCharacterDevice()) return accept({ fd, numbers: numbersOf(fd) });
   closeSync(fd);
-  return refuse(`${path}: it is no character device`);
+  return refuse(`${path}: it is not a character device`);
 }
 
-/** `10:130`, as sysfs names it. */
+/** The numbers of the device as sysfs writes them, for example `10:130`. */
 function numbersOf(fd: number): string {
   const { rdev } = fstatSync(fd);
   const major = (rdev >>> 8) & 0xfff;
@@ -154,7 +154,7 @@ function numbersOf(fd: number): string {
   return `${major}:${minor}`;
 }
 
-/** WATCHDOG5. */
+/** Why the device is refused (WATCHDOG5); null: it is not. */
 function unfit(facts: Facts, timeoutMs: Ms): string | null {
   if (facts.timeoutMs !== timeoutMs) {
     const granted = `it grants ${facts.timeoutMs / 1000} s instead of ${timeoutMs / 1000} s`;
@@ -187,7 +187,7 @@ function writeByte(fd: number, byte: string): string | null {
   }
 }
 
-/** A text of fixed length, filled up with zeros. */
+/** The text in a field of fixed length that is filled up with zeros. */
 function wordsOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))

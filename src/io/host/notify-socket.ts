@@ -1,8 +1,8 @@
 /**
  * The socket of the service supervisor: a UNIX datagram socket that it names in the environment.
- * Does not know what is said. Node has no such sockets: koffi makes one, else systemd-notify runs.
+ * Node has no such sockets, so koffi opens one, or else the program systemd-notify is run.
  * Source: sd_notify(3), systemd-notify(1), unix(7).
- * NOTIFY1  Messages keep their order, and one that finds the socket full is tried again.
+ * NOTIFY1  Messages keep their order; if the socket is full, a message is sent again later.
  */
 import { execFile } from "node:child_process";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
@@ -10,10 +10,10 @@ import { findTool, toolEnvironment } from "../processes/system-command.ts";
 import type { SystemCalls } from "../system-calls.ts";
 
 export type NotifySocketOptions = {
-  /** Value of NOTIFY_SOCKET: a path, or a name after `@`. */
+  /** The value of NOTIFY_SOCKET: a path, or a name after `@`. */
   readonly address: string;
   readonly calls: SystemCalls | null;
-  /** Once, with the first message that was lost. */
+  /** Called once, when the first message was lost. */
   readonly onProblem: (text: string) => void;
 };
 
@@ -38,7 +38,7 @@ export class NotifySocket {
     this.#onProblem = onProblem;
   }
 
-  /** Refused, with the reason, when there is no means to reach that address. */
+  /** Refuses, with the reason, if messages cannot be sent to that address. */
   static async open(options: NotifySocketOptions): Promise<Result<NotifySocket, string>> {
     const { address, calls, onProblem } = options;
     if (!/^[/@]./.test(address)) return refuse(`${address} is neither a path nor an abstract name`);
@@ -47,7 +47,7 @@ export class NotifySocket {
     return send.ok ? accept(new NotifySocket(send.value, onProblem)) : send;
   }
 
-  /** Lines `NAME=value`. */
+  /** Sends lines `NAME=value`. */
   say(...lines: readonly string[]): void {
     this.#waiting.push(lines.join("\n"));
     if (!this.#busy) void this.#flush();
@@ -81,7 +81,7 @@ function byCalls(calls: SystemCalls, address: string): Result<Send, string> {
   });
 }
 
-/** Family and path as sendto(2) takes them; an abstract name begins with a zero. */
+/** The struct sockaddr_un for sendto(2); an abstract name begins with a zero byte. */
 function unixAddress(address: string): Uint8Array {
   const family = new Uint8Array(Uint16Array.of(unixDomain).buffer);
   const name = address.startsWith("@") ? `\0${address.slice(1)}` : address;

@@ -1,5 +1,5 @@
 /**
- * What systemd says of units, if it runs here. Judges nothing.
+ * Gathers what systemd says of units, if it runs here. config/host/host-check.ts judges it.
  * Source: systemctl(1), show; sd_booted(3).
  * Tested in: test/e2e/systemd-units.test.ts
  */
@@ -9,7 +9,7 @@ import type { UnitFact } from "../../config/host/host-check.ts";
 import { searchPath } from "../../model/search-path.ts";
 import { runTool } from "../processes/system-command.ts";
 
-/** Of env(1). */
+/** The exit status of env(1). */
 const noSuchProgram = 127;
 
 export async function unitFact(unit: string): Promise<UnitFact> {

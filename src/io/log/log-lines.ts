@@ -1,9 +1,8 @@
 /**
- * A line of the log as text: for the system's journal, or for people.
- * Knows neither where it goes nor what it means. Source: sd-daemon(3) for the priority in front;
- * systemd.exec(5), JOURNAL_STREAM.
+ * Formats a line of the log as text, for the system's journal or for people.
+ * Source: sd-daemon(3) for the priority in front; systemd.exec(5), JOURNAL_STREAM.
  * Tested in: test/io/log-sink.test.ts
- * LOG5  What comes from outside cannot command a terminal, nor begin a line of its own with another
+ * LOG5  Text from outside can neither control a terminal nor begin a new line with another
  *     priority.
  */
 import { fstatSync } from "node:fs";
@@ -11,7 +10,7 @@ import type { LogChannel, LogPriority } from "../../model/conf.ts";
 import { visibleLines } from "../../model/visible-text.ts";
 import type { LogLine } from "../ports.ts";
 
-/** `journal`: each line begins with `<N>`, and the journal knows the time by itself. */
+/** `journal`: each line begins with `<N>` and has no time, since the journal adds it. */
 export const logFormats = ["json", "text", "journal"] as const;
 export type LogFormat = (typeof logFormats)[number];
 
@@ -23,7 +22,7 @@ export type LogRecord = LogLine & {
   readonly wallMs: number;
 };
 
-/** With a line feed at its end; several lines when the text has several. */
+/** The line with its line feed; several lines if the text has several. */
 export function formatLogText(record: LogRecord, format: "text" | "journal"): string {
   const { channel, priority, facts = {} } = record;
   const known = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
@@ -36,7 +35,7 @@ export function formatLogText(record: LogRecord, format: "text" | "journal"): st
   return lines.map((line) => `${front}${line}\n`).join("");
 }
 
-/** For whoever reads the descriptor: the system's journal, a person, or a program. */
+/** The format for the reader of the descriptor: the journal, a person, or a program. */
 export function formatFor(
   descriptor: number,
   { environment, isTerminal }: { environment: NodeJS.ProcessEnv; isTerminal: boolean },

@@ -1,17 +1,17 @@
 /**
- * The log: a line for each event, to standard output and, if asked for, to a file.
- * Does not know what the lines mean. Source: syslog(3) for the priorities, pino for the JSON.
- * LOG4  Writing never fails: what cannot be written is counted, and the count is logged when the
- *     reader is back.
+ * The log: writes a line for each event to standard output and, if configured, to a file.
+ * Source: syslog(3) for the priorities, pino for the JSON.
+ * LOG4  Writing never fails: lines that cannot be written are counted, and the number is logged
+ *     when the destination accepts lines again.
  */
 import { type Logger, pino } from "pino";
 import type { LogChannel, LoggingConf, LogPriority } from "../../model/conf.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import type { Clock, LogLine, LogSink } from "../ports.ts";
+import { DescriptorDestination, FileDestination, type LogDestination } from "./log-destination.ts";
 import { formatLogText, type LogFormat } from "./log-lines.ts";
-import { DescriptorOutlet, FileOutlet, type Outlet } from "./log-outlet.ts";
 
-/** pino wants rising numbers; these leave syslog's order and distances recognisable. */
+/** The levels of pino, which must be rising numbers, in the order of syslog's priorities. */
 const ranks: Readonly<Record<LogPriority, number>> = {
   debug: 10,
   info: 20,
@@ -23,19 +23,19 @@ const ranks: Readonly<Record<LogPriority, number>> = {
   emerg: 80,
 };
 
-/** Often enough that a folder that came back soon has its file again, and costs nothing. */
+/** Short enough that a folder which comes back soon gets its file, and no load. */
 const lookEveryMsDefault = ms(10_000);
 
 export type LogOptions = LoggingConf & {
   readonly clock: Clock;
   /** A descriptor; the daemon passes 1. */
   readonly output: number;
-  /** Of what goes to the descriptor. A file has no use for the journal's, and gets JSON instead. */
+  /** The format for the descriptor. A file gets JSON instead of the journal's format. */
   readonly format: LogFormat;
   readonly lookEveryMs?: Ms;
 };
 
-type Route = { readonly outlet: Outlet; readonly format: LogFormat };
+type Route = { readonly destination: LogDestination; readonly format: LogFormat };
 
 export class LineLog implements LogSink {
   readonly #clock: Clock;
@@ -62,15 +62,15 @@ export class LineLog implements LogSink {
         },
       },
     );
-    const first = { outlet: new DescriptorOutlet(output, clock), format };
+    const first = { destination: new DescriptorDestination(output, clock), format };
     this.#routes = logFile === null ? [first] : [first, this.#fileRoute(logFile, options)];
   }
 
   write(channel: LogChannel, priority: LogPriority, line: LogLine): void {
     if (ranks[priority] < ranks[this.#priority[channel]]) return;
     this.#send(channel, priority, line);
-    for (const { outlet } of this.#routes) {
-      const dropped = outlet.takeDropped();
+    for (const { destination } of this.#routes) {
+      const dropped = destination.takeDropped();
       if (dropped === 0) continue;
       const text = `${dropped} log lines were dropped`;
       this.#send("services", "warning", { text, facts: { dropped } });
@@ -78,29 +78,29 @@ export class LineLog implements LogSink {
   }
 
   reopen(): void {
-    for (const { outlet } of this.#routes) outlet.reopen();
+    for (const { destination } of this.#routes) destination.reopen();
   }
 
   flush(): void {
-    for (const { outlet } of this.#routes) outlet.flush();
+    for (const { destination } of this.#routes) destination.flush();
   }
 
   #fileRoute(path: string, { clock, format, lookEveryMs }: LogOptions): Route {
-    const outlet = new FileOutlet(path, {
+    const destination = new FileDestination(path, {
       clock,
       lookEveryMs: lookEveryMs ?? lookEveryMsDefault,
       onNews: (text) => this.#send("services", "warning", { text }),
     });
-    return { outlet, format: format === "text" ? "text" : "json" };
+    return { destination, format: format === "text" ? "text" : "json" };
   }
 
   #send(channel: LogChannel, priority: LogPriority, line: LogLine): void {
     const wallMs = this.#clock.wallMs();
     this.#logger[priority]({ channel, ...line.facts }, line.text);
     const json = this.#json;
-    for (const { outlet, format } of this.#routes) {
+    for (const { destination, format } of this.#routes) {
       const record = { ...line, channel, priority, wallMs };
-      outlet.write(format === "json" ? json : formatLogText(record, format));
+      destination.write(format === "json" ? json : formatLogText(record, format));
     }
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Tells the neighbours that an address moved here, and asks whether somebody else has it.
- * Uses raw sockets, else arping(8), else nothing. Does not know services.
+ * Announces addresses to the neighbours, and probes whether another host has one: with raw sockets,
+ * or with arping(8), or not at all.
  * Source: rgmanager's ip.sh announces with arping; RFC 5227 for the probe.
- * Deviation: both forms at once and again after 1 s and 3 s, since a lost announcement means an
- * outage as long as the neighbours' caches live.
+ * Deviation: both forms of ARP at once, and again after 1 s and 3 s, since after a lost
+ * announcement the service is out of reach until the neighbours' caches expire.
  * Tested in: test/io/linux-network.test.ts
  */
 
@@ -13,26 +13,28 @@ import type { Addresses, ProbeResult } from "../network-ports.ts";
 import type { DoneFor, Stop } from "../ports.ts";
 import { findTool, type RunServiceTool, runPlainly } from "../processes/system-command.ts";
 import type { SystemCalls } from "../system-calls.ts";
-import { type NeighbourPlace, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
+import { type AddressOnLink, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
 
-/** When the announcement is sent, counted from the order. */
+/** When announcements are sent, counted from the order. */
 const announceAtMs = [0, 1000, 3000];
 
-export type AnnounceMeans =
+export type AnnounceMechanism =
   | { readonly type: "raw-sockets"; readonly calls: SystemCalls }
   | { readonly type: "arping"; readonly program: string }
   | { readonly type: "none" };
 
 export type AnnouncerOptions = {
-  readonly means: AnnounceMeans;
+  readonly mechanism: AnnounceMechanism;
   readonly interfaces: Addresses["interfaces"];
   /** As in IpAddresses. */
   readonly run?: RunServiceTool;
   readonly onFailure: (text: string) => void;
 };
 
-/** Raw sockets where the process may open one, else arping where it is installed. */
-export async function chooseAnnounceMeans(calls: SystemCalls | null): Promise<AnnounceMeans> {
+/** Raw sockets if the process may open one, else arping if it is installed. */
+export async function chooseAnnounceMechanism(
+  calls: SystemCalls | null,
+): Promise<AnnounceMechanism> {
   if (calls !== null) {
     const socket = calls.openSocket({ domain: 17, type: 2, protocol: 0 });
     if (socket.ok) {
@@ -59,21 +61,21 @@ export class Announcer {
   }
 
   async probe(order: AddressOrder, by?: DoneFor): Promise<ProbeResult> {
-    const { means, run = runPlainly } = this.#options;
-    switch (means.type) {
+    const { mechanism, run = runPlainly } = this.#options;
+    switch (mechanism.type) {
       case "raw-sockets": {
-        const place = await this.#place(order);
-        if (!place.ok) return { type: "unknown", cause: place.problem };
-        return probeNeighbours(means.calls, place.value);
+        const subject = await this.#subject(order);
+        if (!subject.ok) return { type: "unknown", cause: subject.problem };
+        return probeNeighbours(mechanism.calls, subject.value);
       }
       case "arping":
         return order.family === "ipv4"
-          ? probeByArping(order, (words) => run(means.program, words, by))
-          : { type: "unknown", cause: "arping knows no IPv6" };
+          ? probeByArping(order, (words) => run(mechanism.program, words, by))
+          : { type: "unknown", cause: "arping does not support IPv6" };
       case "none":
         return { type: "unknown", cause: "neither raw sockets nor arping are available" };
       default:
-        return assertNever(means);
+        return assertNever(mechanism);
     }
   }
 
@@ -85,24 +87,24 @@ export class Announcer {
   }
 
   async #sendOnce(order: AddressOrder, by?: DoneFor): Promise<string | null> {
-    const { means, run = runPlainly } = this.#options;
-    switch (means.type) {
+    const { mechanism, run = runPlainly } = this.#options;
+    switch (mechanism.type) {
       case "raw-sockets": {
-        const place = await this.#place(order);
-        return place.ok ? sendAnnouncement(means.calls, place.value) : place.problem;
+        const subject = await this.#subject(order);
+        return subject.ok ? sendAnnouncement(mechanism.calls, subject.value) : subject.problem;
       }
       case "arping":
         return order.family === "ipv4"
-          ? announceByArping(order, (words) => run(means.program, words, by))
-          : "arping knows no IPv6";
+          ? announceByArping(order, (words) => run(mechanism.program, words, by))
+          : "arping does not support IPv6";
       case "none":
         return "neither raw sockets nor arping are available";
       default:
-        return assertNever(means);
+        return assertNever(mechanism);
     }
   }
 
-  async #place(order: AddressOrder): Promise<Result<NeighbourPlace, string>> {
+  async #subject(order: AddressOrder): Promise<Result<AddressOnLink, string>> {
     const listed = await this.#options.interfaces();
     if (!listed.ok) return listed;
     const found = listed.value.find(({ name }) => name === order.interface);
@@ -123,7 +125,7 @@ async function announceByArping(order: AddressOrder, arping: Arping): Promise<st
   return null;
 }
 
-/** Exit code 0: nobody answered; 1 with the answer printed: somebody did. */
+/** arping exits 0 if no host answers, and 1 after it has printed an answer. */
 async function probeByArping(order: AddressOrder, arping: Arping): Promise<ProbeResult> {
   const result = await arping(["-D", "-c", "1", "-w", "1", "-I", order.interface, order.address]);
   if (result.ok) return { type: "free" };

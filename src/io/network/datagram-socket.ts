@@ -1,8 +1,8 @@
 /**
- * A `node:dgram` socket, bound; where there are native calls it is a socket of ours inside, so
- * that it can take joined datagrams (UDP_GRO) and send runs of them (see SegmentSender).
+ * A bound `node:dgram` socket. With native calls it wraps a socket that clusterd opens itself, so
+ * that it can receive joined datagrams (UDP_GRO) and send runs of them (see SegmentSender).
  * Source: ip(7), udp(7), socket(7).
- * Deviation: libuv lets every socket that it is given share its address; that is taken back.
+ * Deviation: libuv sets SO_REUSEADDR on every socket that it is given; that is undone.
  * Tested in: test/io/udp-transport.test.ts
  */
 import { createSocket, type Socket } from "node:dgram";
@@ -17,14 +17,14 @@ import { type SocketAddress, socketAddress } from "./socket-address.ts";
 export type DatagramSocketOptions = {
   readonly address: string;
   readonly port: number;
-  /** Several programs of this machine may have this address and port: a group. */
+  /** Several programs of this machine may bind this address and port: a multicast group. */
   readonly shared: boolean;
   readonly receiveBufferBytes: number;
 };
 
 export type BoundSocket = {
   readonly socket: Socket;
-  /** For native calls; null where the socket is Node's own. */
+  /** The descriptor for native calls; null: the socket is Node's own. */
   readonly fd: number | null;
 };
 
@@ -72,12 +72,12 @@ function newSocket({ address, shared, receiveBufferBytes }: DatagramSocketOption
     type: family === 6 ? "udp6" : "udp4",
     reuseAddr: shared,
     recvBufferSize: receiveBufferBytes,
-    // All addresses are numeric: resolving them would cost a turn of the loop for each frame.
+    // All addresses are numeric; to resolve them would cost a turn of the loop for each frame.
     lookup: (host, _family, callback) => callback(null, host, family),
   });
 }
 
-/** Refuses with an errno. */
+/** Opens and binds a socket; refuses with an errno. */
 function boundDescriptor(
   { shared }: DatagramSocketOptions,
   address: SocketAddress,
@@ -92,7 +92,7 @@ function boundDescriptor(
     calls.closeSocket(fd);
     return bound;
   }
-  // Refused by old kernels, which then join nothing.
+  // Old kernels refuse this and do not join datagrams.
   calls.setOption(fd, { level: udpLevel, name: udpJoined, value: 1 });
   return accept(fd);
 }

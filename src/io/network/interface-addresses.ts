@@ -1,6 +1,5 @@
 /**
- * Finds addresses in a list of interfaces, however they are written.
- * Does not know where the list comes from.
+ * Finds addresses in a list of interfaces, in whichever spelling.
  * Tested in: test/io/service-sweep.test.ts
  */
 
@@ -8,24 +7,24 @@ import type { AddressOrder } from "../../model/agent-orders.ts";
 import { canonicalAddress } from "../../model/numeric-address.ts";
 import type { InterfaceAddress, NetworkInterface } from "../network-ports.ts";
 
-/** An address where it stands. */
-export type AddressPlace = AddressOrder & Pick<InterfaceAddress, "marked">;
+/** An address with the interface and prefix under which it is listed. */
+export type ListedAddress = AddressOrder & Pick<InterfaceAddress, "marked">;
 
-/** Whether the address stands on that interface with that prefix. */
+/** Whether the interface has the address with that prefix. */
 export function holdsAddress(
   interfaces: readonly NetworkInterface[],
   { address, prefix, interface: name }: AddressOrder,
 ): boolean {
-  return placesOf(interfaces, [address]).some(
-    (place) => place.interface === name && place.prefix === prefix,
+  return listedAddresses(interfaces, [address]).some(
+    (listed) => listed.interface === name && listed.prefix === prefix,
   );
 }
 
-/** Every place of every one of these addresses, which are numeric and without prefix. */
-export function placesOf(
+/** All listed occurrences of these addresses, which are numeric and without prefix. */
+export function listedAddresses(
   interfaces: readonly NetworkInterface[],
   wanted: readonly string[],
-): readonly AddressPlace[] {
+): readonly ListedAddress[] {
   const names = new Set(wanted.map(canonicalAddress));
   return interfaces.flatMap(({ name, addresses }) =>
     addresses

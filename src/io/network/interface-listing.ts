@@ -1,6 +1,5 @@
 /**
- * Reads what `ip` prints: the JSON list of interfaces and the lines of `ip -o monitor`.
- * Knows these two formats, does not run anything.
+ * Parses what `ip` prints: the JSON list of interfaces and the lines of `ip -o monitor`.
  * Source: ip-address(8), ip-monitor(8), as printed by iproute2 6.1.
  */
 import { parseAddress } from "../../model/numeric-address.ts";
@@ -10,8 +9,8 @@ import type { InterfaceAddress, LinkEvent, NetworkInterface } from "../network-p
 import { addressProtocol } from "./rtnetlink.ts";
 
 /**
- * Of `ip -j addr show`, whole: an entry that is not understood could hold an address that must be
- * known. Some versions print an empty entry for each that they leave out.
+ * Parses the output of `ip -j addr show`. It refuses the list if it does not understand an entry,
+ * since that may have an address that must be known. Some versions print empty entries.
  */
 export function parseInterfaces(text: string): Result<readonly NetworkInterface[], string> {
   const list = parseJson(text);
@@ -63,7 +62,7 @@ function parseInterface(entry: unknown): NetworkInterface | null {
   };
 }
 
-/** Of a family that is none of the internet protocol's. */
+/** Whether the entry is of a family other than IPv4 and IPv6. */
 function isForeign(entry: unknown): boolean {
   if (typeof entry !== "object" || entry === null || !("family" in entry)) return false;
   return entry.family !== "inet" && entry.family !== "inet6";

@@ -1,9 +1,9 @@
 /**
- * Interfaces and addresses of this machine, through the command `ip`: where there are no native
- * calls. Each act needs a process of its own. Does not know what belongs where.
+ * Interfaces and addresses of this machine through the command `ip`, which is used without native
+ * calls. Each order runs a process.
  * Source: ip(8), ip-address(8), ip-monitor(8).
  * Tested in: test/io/addresses.test.ts
- * IP1  The outcome of an order is read from the interface, not from the words of `ip`: those
+ * IP1  The outcome of an order is read from the interface, not from the texts of `ip`, which
  *     change.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -22,9 +22,9 @@ import { type RunServiceTool, runPlainly, toolEnvironment } from "../processes/s
 import { holdsAddress } from "./interface-addresses.ts";
 import { parseInterfaces, parseMonitorLine } from "./interface-listing.ts";
 
-/** After the watch died: often enough to matter, too seldom to load a machine without memory. */
+/** The pause before a watch that ended is started again, so that it does not load the machine. */
 const watchAgainMs = 1000;
-/** From the start of `ip monitor` until it surely listens; what came before shows in a listing. */
+/** How long `ip monitor` may take until it listens; a listing then shows earlier changes. */
 const watchReadyMs = 100;
 
 export async function listInterfaces(
@@ -40,7 +40,7 @@ export class IpAddresses implements Addresses {
   readonly #ip: string;
   readonly #run: RunServiceTool;
 
-  /** `run` makes a command one of the processes of the service that it is done for. */
+  /** `run` runs a command as a process of the service for which it is done. */
   constructor(ipProgram: string, run: RunServiceTool = runPlainly) {
     this.#ip = ipProgram;
     this.#run = run;
@@ -51,7 +51,7 @@ export class IpAddresses implements Addresses {
   }
 
   async addAddress(order: AddressOrder, by?: DoneFor): Promise<AddAddressResult> {
-    // The kernel's own detection would hold an IPv6 address back for a second; see `probe`.
+    // The kernel's duplicate detection would delay an IPv6 address by a second; see `probe`.
     const detection = order.family === "ipv6" ? ["nodad"] : [];
     const target = [`${order.address}/${order.prefix}`, "dev", order.interface];
     const added = await this.#run(this.#ip, ["addr", "add", ...target, ...detection], by);
@@ -70,14 +70,14 @@ export class IpAddresses implements Addresses {
       : { type: "failed", cause: removed.problem.cause };
   }
 
-  /** Null when it cannot be known. */
+  /** Whether the address is present; null: unknown. */
   async #present(order: AddressOrder, by?: DoneFor): Promise<boolean | null> {
     const listed = await this.interfaces(by);
     return listed.ok ? holdsAddress(listed.value, order) : null;
   }
 }
 
-/** Tells of changes as `ip monitor` prints them. */
+/** Reports changes that `ip monitor` prints. */
 export function watchByIp(ipProgram: string, onEvent: (event: LinkEvent) => void): Stop {
   const watch = new LinkWatch(ipProgram, onEvent);
   return () => watch.stop();
@@ -113,7 +113,7 @@ class LinkWatch {
     this.#ready = setTimeout(() => this.#onEvent({ type: "resync" }), watchReadyMs);
     child.once("error", () => this.#died());
     child.once("exit", () => this.#died());
-    // A child that could not be spawned for want of descriptors has no streams at all.
+    // A child that could not be started for lack of descriptors has no streams.
     if (child.pid === undefined) return;
     createInterface({ input: child.stdout }).on("line", (line) => {
       const event = parseMonitorLine(line);

@@ -1,6 +1,5 @@
 /**
- * The network of this machine: by netlink where there are native calls, else by the command `ip`.
- * Does not know what belongs where.
+ * The network of this machine: by netlink with native calls, else by the command `ip`.
  */
 
 import type { AddressOrder } from "../../model/agent-orders.ts";
@@ -23,9 +22,9 @@ import { NetlinkAddresses } from "./netlink-addresses.ts";
 import { watchByNetlink } from "./netlink-watch.ts";
 
 /** How addresses are listed, added and removed. */
-export type AddressMeans =
+export type AddressMechanism =
   | { readonly type: "netlink"; readonly addresses: Addresses; readonly calls: SystemCalls }
-  /** `why` there is no netlink. */
+  /** `why`: why netlink cannot be used. */
   | {
       readonly type: "ip";
       readonly addresses: Addresses;
@@ -33,11 +32,11 @@ export type AddressMeans =
       readonly why: string;
     };
 
-/** All that is needed later is opened here; `run` as in IpAddresses. */
+/** Opens everything that is needed later; `run` as in IpAddresses. */
 export async function openAddresses(
   calls: Result<SystemCalls, string>,
   run: RunServiceTool = runPlainly,
-): Promise<Result<AddressMeans, string>> {
+): Promise<Result<AddressMechanism, string>> {
   const netlink = calls.ok ? await NetlinkAddresses.open() : calls;
   if (calls.ok && netlink.ok) {
     return accept({ type: "netlink", addresses: netlink.value, calls: calls.value });
@@ -50,33 +49,33 @@ export async function openAddresses(
   return refuse(`there is neither netlink (${why}) nor the program ip (package iproute2)`);
 }
 
-/** For the log of the start. */
-export function addressMeansText(means: AddressMeans): string {
-  return means.type === "netlink"
+/** The line of the log at the start. */
+export function addressMechanismText(mechanism: AddressMechanism): string {
+  return mechanism.type === "netlink"
     ? "addresses are listed, added and removed by netlink"
-    : `addresses are listed, added and removed by the command ${means.program} (no netlink: ` +
-        `${means.why}): where no process can be started, none can be removed`;
+    : `addresses are listed, added and removed by the command ${mechanism.program} (no netlink: ` +
+        `${mechanism.why}): where no process can be started, none can be removed`;
 }
 
 export class LinuxNetwork implements Network {
-  readonly #means: AddressMeans;
+  readonly #mechanism: AddressMechanism;
   readonly #announcer: Announcer;
 
-  constructor(means: AddressMeans, announcer: Announcer) {
-    this.#means = means;
+  constructor(mechanism: AddressMechanism, announcer: Announcer) {
+    this.#mechanism = mechanism;
     this.#announcer = announcer;
   }
 
   interfaces(by?: DoneFor): PromiseLike<Result<readonly NetworkInterface[], string>> {
-    return this.#means.addresses.interfaces(by);
+    return this.#mechanism.addresses.interfaces(by);
   }
 
   addAddress(order: AddressOrder, by?: DoneFor): PromiseLike<AddAddressResult> {
-    return this.#means.addresses.addAddress(order, by);
+    return this.#mechanism.addresses.addAddress(order, by);
   }
 
   removeAddress(order: AddressOrder, by?: DoneFor): PromiseLike<RemoveAddressResult> {
-    return this.#means.addresses.removeAddress(order, by);
+    return this.#mechanism.addresses.removeAddress(order, by);
   }
 
   announce(order: AddressOrder, by?: DoneFor): Stop {
@@ -88,8 +87,8 @@ export class LinuxNetwork implements Network {
   }
 
   watch(onEvent: (event: LinkEvent) => void): Stop {
-    const means = this.#means;
-    if (means.type === "ip") return watchByIp(means.program, onEvent);
-    return watchByNetlink({ calls: means.calls, addresses: means.addresses, onEvent });
+    const mechanism = this.#mechanism;
+    if (mechanism.type === "ip") return watchByIp(mechanism.program, onEvent);
+    return watchByNetlink({ calls: mechanism.calls, addresses: mechanism.addresses, onEvent });
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The packets by which hosts learn which link-layer address an address has, as bytes.
- * Knows ARP (IPv4) and neighbour discovery (IPv6), and the socket addresses to send them to. Does
- * not send them.
+ * The packets from which hosts learn the link-layer address of an address, as bytes: ARP (IPv4) and
+ * neighbour discovery (IPv6), and the socket addresses to send them to.
  * Source: RFC 826, RFC 5227 (probe and announcement), RFC 4861 4.3 and 4.4, packet(7), ipv6(7).
  */
 import { formatAddress, parseAddress } from "../../model/numeric-address.ts";
@@ -33,7 +32,7 @@ export function encodeArp(form: ArpForm, parties: ArpParties): Uint8Array {
   ]);
 }
 
-/** Null for anything but ARP between Ethernet and IPv4. */
+/** Null unless it is ARP for Ethernet and IPv4. */
 export function decodeArp(packet: Uint8Array): ArpParties | null {
   const bytes = Buffer.from(packet);
   if (bytes.length < 28 || bytes.readUInt16BE(0) !== 1 || bytes.readUInt16BE(2) !== 0x0800) {
@@ -47,7 +46,9 @@ export function decodeArp(packet: Uint8Array): ArpParties | null {
   };
 }
 
-/** Unsolicited, with override: replaces what the neighbours had. The kernel adds the checksum. */
+/**
+ * Unsolicited and with override, so that neighbours replace their entry. The kernel adds the sum.
+ */
 export function encodeAdvertisement(address: string, mac: string): Uint8Array {
   const head = Buffer.from([neighbourAdvertisement, 0, 0, 0, overrideFlag, 0, 0, 0]);
   return Buffer.concat([head, addressBytes(address), Buffer.from([2, 1]), macBytes(mac)]);
@@ -58,7 +59,7 @@ export function encodeSolicitation(address: string, mac: string): Uint8Array {
   return Buffer.concat([head, addressBytes(address), Buffer.from([1, 1]), macBytes(mac)]);
 }
 
-/** The owner that an advertisement names for this address, or null. */
+/** The link-layer address that an advertisement names for this address, or null. */
 export function advertisedMac(packet: Uint8Array, address: string): string | null {
   const bytes = Buffer.from(packet);
   if (bytes.length < 24 || bytes[0] !== neighbourAdvertisement) return null;
@@ -67,14 +68,14 @@ export function advertisedMac(packet: Uint8Array, address: string): string | nul
   return hasLinkOption ? macText(bytes.subarray(26, 32)) : "unknown";
 }
 
-/** ff02::1:ffXX:XXXX of an address. */
+/** The solicited-node group ff02::1:ffXX:XXXX of an address. */
 export function solicitedGroup(address: string): Uint8Array {
   const group = addressBytes("ff02::1:ff00:0");
   group.set(addressBytes(address).subarray(13), 13);
   return group;
 }
 
-/** struct sockaddr_ll: where a packet goes, or the interface to which a socket is bound. */
+/** struct sockaddr_ll: the target of a packet, or the interface to which a socket is bound. */
 export function linkAddress(interfaceIndex: number, mac: string): Uint8Array {
   const protocol = Buffer.alloc(2);
   protocol.writeUInt16BE(etherTypeArp);
@@ -94,7 +95,7 @@ export function inet6Address(address: Uint8Array, interfaceIndex: number): Uint8
   return Buffer.concat([native16(inet6Family), Buffer.alloc(6), address, native32(interfaceIndex)]);
 }
 
-/** Four or sixteen bytes of an address, which must be valid and numeric. */
+/** The 4 or 16 bytes of an address, which must be valid and numeric. */
 export function addressBytes(address: string): Buffer {
   const parsed = parseAddress(address);
   invariant(parsed !== null, "only numeric addresses are encoded");

@@ -1,6 +1,5 @@
 /**
- * Announces and probes addresses with raw sockets. Knows interfaces and packets; does not know when
- * to announce, nor what an answer means for the service.
+ * Announces and probes addresses with raw sockets.
  * Source: RFC 5227 section 2.1.1 (probe: sender address zero), RFC 4861 section 7.2.
  * Tested in: test/io/linux-network.test.ts
  */
@@ -24,8 +23,8 @@ import {
   solicitedGroup,
 } from "./neighbour-packets.ts";
 
-/** An address and the interface it is, or shall be, on. */
-export type NeighbourPlace = {
+/** An address, and the interface that has it or will get it. */
+export type AddressOnLink = {
   readonly address: string;
   readonly family: AddressFamily;
   readonly interfaceIndex: number;
@@ -34,7 +33,7 @@ export type NeighbourPlace = {
 
 const broadcastMac = "ff:ff:ff:ff:ff:ff";
 const unknownMac = "00:00:00:00:00:00";
-/** Packets of each form sent at once: one may be lost. */
+/** How many packets of each form are sent at once, since one may be lost. */
 const copies = 2;
 const probeLimitMs = 300;
 const probeAgainMs = 100;
@@ -49,12 +48,12 @@ const multicastInterface = 17;
 const multicastHops = 18;
 const multicastLoop = 19;
 
-/** Null when all packets were handed to the kernel, else why not. */
-export function sendAnnouncement(calls: SystemCalls, place: NeighbourPlace): string | null {
-  return withSocket(calls, place, (send) => {
-    const { address, mac, family } = place;
+/** Null, or why not all packets could be sent. */
+export function sendAnnouncement(calls: SystemCalls, subject: AddressOnLink): string | null {
+  return withSocket(calls, subject, (send) => {
+    const { address, mac, family } = subject;
     const own = { senderMac: mac, senderAddress: address, targetAddress: address };
-    // Hosts differ in which of the two forms refreshes their cache.
+    // Some hosts refresh their cache on requests, others on replies.
     const packets =
       family === "ipv4"
         ? [
@@ -63,65 +62,65 @@ export function sendAnnouncement(calls: SystemCalls, place: NeighbourPlace): str
           ]
         : [encodeAdvertisement(address, mac)];
     for (let copy = 0; copy < copies; copy += 1) {
-      for (const packet of packets) send(packet, announceTarget(place));
+      for (const packet of packets) send(packet, announceTarget(subject));
     }
   });
 }
 
-/** Asks thrice in 300 ms and reports the first answer. */
+/** Asks three times in 300 ms and returns the first answer. */
 export async function probeNeighbours(
   calls: SystemCalls,
-  place: NeighbourPlace,
+  subject: AddressOnLink,
 ): Promise<ProbeResult> {
-  const socket = openNeighbourSocket(calls, place);
+  const socket = openNeighbourSocket(calls, subject);
   if (!socket.ok) return { type: "unknown", cause: socket.problem };
   const fd = socket.value;
-  const target = probeTarget(place);
+  const target = probeTarget(subject);
   let taken: string | null = null;
   for (let elapsedMs = 0; elapsedMs < probeLimitMs && taken === null; elapsedMs += lookMs) {
-    if (elapsedMs % probeAgainMs === 0) calls.sendTo(fd, probePacket(place), target);
+    if (elapsedMs % probeAgainMs === 0) calls.sendTo(fd, probePacket(subject), target);
     await new Promise((resolve) => setTimeout(resolve, lookMs));
-    taken = readAnswers(calls, fd, place);
+    taken = readAnswers(calls, fd, subject);
   }
   calls.closeSocket(fd);
   return taken === null ? { type: "free" } : { type: "taken", mac: taken };
 }
 
-function readAnswers(calls: SystemCalls, fd: number, place: NeighbourPlace): string | null {
+function readAnswers(calls: SystemCalls, fd: number, subject: AddressOnLink): string | null {
   for (;;) {
     const packet = calls.receive(fd);
     if (packet === null) return null;
-    const mac = ownerIn(packet, place);
-    if (mac !== null && mac !== place.mac) return mac;
+    const mac = ownerIn(packet, subject);
+    if (mac !== null && mac !== subject.mac) return mac;
   }
 }
 
-/** Whoever uses the address, or is about to: a probe of somebody else counts as well. */
-function ownerIn(packet: Uint8Array, place: NeighbourPlace): string | null {
-  if (place.family === "ipv6") return advertisedMac(packet, place.address);
+/** The host that uses the address, or is about to: another host's probe counts, too. */
+function ownerIn(packet: Uint8Array, subject: AddressOnLink): string | null {
+  if (subject.family === "ipv6") return advertisedMac(packet, subject.address);
   const arp = decodeArp(packet);
   if (arp === null) return null;
-  const probing = arp.senderAddress === "0.0.0.0" && arp.targetAddress === place.address;
-  return probing || arp.senderAddress === place.address ? arp.senderMac : null;
+  const probing = arp.senderAddress === "0.0.0.0" && arp.targetAddress === subject.address;
+  return probing || arp.senderAddress === subject.address ? arp.senderMac : null;
 }
 
-function probePacket(place: NeighbourPlace): Uint8Array {
-  if (place.family === "ipv6") return encodeSolicitation(place.address, place.mac);
+function probePacket(subject: AddressOnLink): Uint8Array {
+  if (subject.family === "ipv6") return encodeSolicitation(subject.address, subject.mac);
   return encodeArp("request", {
-    senderMac: place.mac,
+    senderMac: subject.mac,
     senderAddress: "0.0.0.0",
     targetMac: unknownMac,
-    targetAddress: place.address,
+    targetAddress: subject.address,
   });
 }
 
-function announceTarget({ family, interfaceIndex }: NeighbourPlace): Uint8Array {
+function announceTarget({ family, interfaceIndex }: AddressOnLink): Uint8Array {
   return family === "ipv4"
     ? linkAddress(interfaceIndex, broadcastMac)
     : inet6Address(addressBytes("ff02::1"), interfaceIndex);
 }
 
-function probeTarget({ family, interfaceIndex, address }: NeighbourPlace): Uint8Array {
+function probeTarget({ family, interfaceIndex, address }: AddressOnLink): Uint8Array {
   return family === "ipv4"
     ? linkAddress(interfaceIndex, broadcastMac)
     : inet6Address(solicitedGroup(address), interfaceIndex);
@@ -129,10 +128,10 @@ function probeTarget({ family, interfaceIndex, address }: NeighbourPlace): Uint8
 
 function withSocket(
   calls: SystemCalls,
-  place: NeighbourPlace,
+  subject: AddressOnLink,
   use: (send: (packet: Uint8Array, target: Uint8Array) => void) => void,
 ): string | null {
-  const socket = openNeighbourSocket(calls, place);
+  const socket = openNeighbourSocket(calls, subject);
   if (!socket.ok) return socket.problem;
   let cause: string | null = null;
   use((packet, target) => {
@@ -143,32 +142,34 @@ function withSocket(
   return cause;
 }
 
-function openNeighbourSocket(calls: SystemCalls, place: NeighbourPlace): Result<number, string> {
-  return place.family === "ipv4" ? openArpSocket(calls, place) : openIcmp6Socket(calls, place);
+function openNeighbourSocket(calls: SystemCalls, subject: AddressOnLink): Result<number, string> {
+  return subject.family === "ipv4"
+    ? openArpSocket(calls, subject)
+    : openIcmp6Socket(calls, subject);
 }
 
-function openArpSocket(calls: SystemCalls, place: NeighbourPlace): Result<number, string> {
+function openArpSocket(calls: SystemCalls, subject: AddressOnLink): Result<number, string> {
   const protocol = ((etherTypeArp & 0xff) << 8) | (etherTypeArp >> 8);
   const socket = calls.openSocket({ domain: packetFamily, type: datagramSocket, protocol });
   if (!socket.ok) return refuse(`socket: errno ${socket.problem}`);
-  const bound = calls.bindSocket(socket.value, linkAddress(place.interfaceIndex, unknownMac));
+  const bound = calls.bindSocket(socket.value, linkAddress(subject.interfaceIndex, unknownMac));
   if (bound.ok) return accept(socket.value);
   calls.closeSocket(socket.value);
   return refuse(`bind: errno ${bound.problem}`);
 }
 
-function openIcmp6Socket(calls: SystemCalls, place: NeighbourPlace): Result<number, string> {
+function openIcmp6Socket(calls: SystemCalls, subject: AddressOnLink): Result<number, string> {
   const socket = calls.openSocket({
     domain: inet6Family,
     type: rawSocket,
     protocol: icmp6Protocol,
   });
   if (!socket.ok) return refuse(`socket: errno ${socket.problem}`);
-  // Neighbours ignore anything that could have passed a router: the hop limit has to be 255.
+  // The hop limit must be 255: neighbours ignore packets that may have passed a router.
   const options = [
     [unicastHops, 255],
     [multicastHops, 255],
-    [multicastInterface, place.interfaceIndex],
+    [multicastInterface, subject.interfaceIndex],
     [multicastLoop, 0],
   ] as const;
   for (const [name, value] of options) {

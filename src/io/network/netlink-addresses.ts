@@ -1,12 +1,11 @@
 /**
- * Interfaces and addresses of this machine, by netlink, in a thread that is started beforehand.
- * Does not know what belongs where.
+ * Interfaces and addresses of this machine by netlink, in a thread that is started in advance.
  * Source: rtnetlink(7); ip(8), whose outcomes these are.
  * Tested in: test/io/addresses.test.ts
- * NETLINK1  Every request gets an answer in time: the kernel's, or that there was none. What the
- *     kernel does afterwards is done before all that is asked for later (ROUTE4).
- * NETLINK2  A thread that has ended is replaced with the next request; nothing is known of those
- *     before.
+ * NETLINK1  Every request is answered in time: with the kernel's answer, or that there was none.
+ *     The kernel still carries out such a request before any later one (ROUTE4).
+ * NETLINK2  A thread that has ended is replaced at the next request; the outcome of its requests is
+ *     unknown.
  */
 import { Worker } from "node:worker_threads";
 import type { AddressOrder } from "../../model/agent-orders.ts";
@@ -27,11 +26,11 @@ import {
 } from "./route-socket.ts";
 import type { RouteReply, RouteRequest } from "./route-thread.ts";
 
-/** As long as a command gets; the kernel answers within a millisecond where nothing is wrong. */
+/** The same limit as for a command; normally the kernel answers within a millisecond. */
 const answerWithinMs = 5000;
-/** Requests that wait for a kernel that does not answer. */
+/** The most requests that wait while the kernel does not answer. */
 const waitingMax = 4096;
-/** The thread holds a list of interfaces, and now and then a few of them. */
+/** Enough for the thread, which holds a few lists of interfaces at most. */
 const heapMb = 64;
 
 type Answer = (reply: RouteReply | null) => void;
@@ -46,7 +45,7 @@ export class NetlinkAddresses implements Addresses {
   #lastId = 0;
   #opened: (problem: string | null) => void = () => undefined;
 
-  /** Refuses, with the reason, where addresses cannot be listed in this way. */
+  /** Refuses, with the reason, if addresses cannot be listed by netlink. */
   static async open(): Promise<Result<NetlinkAddresses, string>> {
     const addresses = new NetlinkAddresses();
     const problem = await addresses.#begin();
@@ -60,7 +59,7 @@ export class NetlinkAddresses implements Addresses {
     return listed;
   }
 
-  /** What has no answer yet gets none. */
+  /** Ends the thread; open requests get no answer. */
   close(): void {
     const worker = this.#worker;
     if (worker === null) return;
@@ -78,7 +77,7 @@ export class NetlinkAddresses implements Addresses {
     const outcome = await this.#change({ type: "add", order });
     if (outcome?.ok === true) return { type: "added" };
     const exists = outcome !== null && isErrno(outcome, fileExists);
-    // IPv6 has an address once, whatever its prefix.
+    // With IPv6 an interface has an address only once, with any prefix.
     if (exists && (await this.#present(order)) === true) return { type: "present" };
     return { type: "failed", cause: causeOf(outcome) };
   }
@@ -93,7 +92,7 @@ export class NetlinkAddresses implements Addresses {
     return { type: "failed", cause: causeOf(outcome) };
   }
 
-  /** Null when it cannot be known. */
+  /** Whether the address is present; null: unknown. */
   async #present(order: AddressOrder): Promise<boolean | null> {
     const listed = await this.interfaces();
     return listed.ok ? holdsAddress(listed.value, order) : null;
@@ -104,7 +103,7 @@ export class NetlinkAddresses implements Addresses {
     return reply?.type === "changed" ? reply.result : null;
   }
 
-  /** NETLINK1: null when no answer came. */
+  /** Null: no answer came in time (NETLINK1). */
   async #ask(body: RequestBody): Promise<RouteReply | null> {
     if (this.#worker === null && (await this.#begin()) !== null) return null;
     const worker = this.#worker;
@@ -124,7 +123,7 @@ export class NetlinkAddresses implements Addresses {
     });
   }
 
-  /** Null when the thread can work; it never keeps the process alive. */
+  /** Starts the thread, which does not keep the process alive. Null, or why it cannot work. */
   async #begin(): Promise<string | null> {
     const started = startThread();
     if (!started.ok) return started.problem;
@@ -148,7 +147,7 @@ export class NetlinkAddresses implements Addresses {
     else this.#waiting.get(reply.id)?.(reply);
   }
 
-  /** NETLINK2. */
+  /** The thread has ended (NETLINK2). */
   #onEnd(worker: Worker): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
@@ -157,7 +156,7 @@ export class NetlinkAddresses implements Addresses {
   }
 }
 
-/** Refuses where the system has no room for another thread. */
+/** Refuses if the system has no room for another thread. */
 function startThread(): Result<Worker, string> {
   try {
     const options = {

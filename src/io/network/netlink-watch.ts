@@ -1,9 +1,8 @@
 /**
- * Tells of changes of links and addresses as the kernel reports them.
- * Does not know what they mean.
+ * Reports changes of links and addresses from the kernel's netlink messages.
  * Source: rtnetlink(7), netlink(7): a listener that is too slow loses messages, and is told so.
  * Tested in: test/io/linux-network.test.ts
- * NETLINK3  What may have been missed is said: `resync` follows every loss, and the first look.
+ * NETLINK3  `resync` is reported after every loss of messages and when the watch begins.
  */
 
 import type { Addresses, LinkEvent } from "../network-ports.ts";
@@ -11,9 +10,9 @@ import type { Stop } from "../ports.ts";
 import type { SystemCalls } from "../system-calls.ts";
 import {
   changeGroups,
+  decodeEvent,
+  decodeLink,
   decodeMessages,
-  eventOf,
-  linkOf,
   netlinkFamily,
   netlinkRoute,
   routeAddress,
@@ -28,16 +27,16 @@ export type NetlinkWatchOptions = {
 const rawSocket = 3;
 const socketLevel = 1;
 const receiveBuffer = 8;
-/** Thousands of changes while the process stands still. */
+/** Room for thousands of changes while the process does not run. */
 const receiveBufferBytes = 1024 * 1024;
 const datagramBytesMax = 64 * 1024;
-/** Read in one turn; then others have theirs. */
+/** How many datagrams are read in one turn of the event loop. */
 const datagramsAtOnce = 256;
 const tryAgain = 11;
-/** After a failure: often enough to matter, too seldom to load a machine without memory. */
+/** The pause after a failure, so that the watch does not load the machine. */
 const watchAgainMs = 1000;
 
-/** Changes are reported until the watch is stopped, whatever happens in between. */
+/** Reports changes until the watch is stopped; after a failure it begins again. */
 export function watchByNetlink(options: NetlinkWatchOptions): Stop {
   const watch = new NetlinkWatch(options);
   return () => watch.stop();
@@ -46,7 +45,7 @@ export function watchByNetlink(options: NetlinkWatchOptions): Stop {
 class NetlinkWatch {
   readonly #options: NetlinkWatchOptions;
   readonly #buffer = Buffer.alloc(datagramBytesMax);
-  /** Of the interfaces, by index: events of addresses do not name them. */
+  /** The names of interfaces by index, since events of addresses contain only the index. */
   #names = new Map<number, string>();
   #close: Stop = () => undefined;
   #again: NodeJS.Timeout | null = null;
@@ -113,15 +112,15 @@ class NetlinkWatch {
     }
   }
 
-  /** False when something in it is not understood. */
+  /** Reports the events of a datagram; false: a message in it is not understood. */
   #tell(datagram: Uint8Array): boolean {
     const messages = decodeMessages(datagram);
     if (messages === null) return false;
     let understood = true;
     for (const message of messages) {
-      const link = linkOf(message);
+      const link = decodeLink(message);
       if (link !== null && link !== "unreadable") this.#names.set(link.index, link.name);
-      const event = eventOf(message, this.#names);
+      const event = decodeEvent(message, this.#names);
       if (event === "unreadable") understood = false;
       else if (event !== null) this.#options.onEvent(event);
       if (link !== null && link !== "unreadable" && link.gone) this.#names.delete(link.index);
@@ -129,7 +128,7 @@ class NetlinkWatch {
     return understood;
   }
 
-  /** NETLINK3; what is asked for while a look is under way is done after it, once. */
+  /** Reads all interfaces (NETLINK3); calls during a reading cause one more after it. */
   async #resync(): Promise<void> {
     if (this.#looking) {
       this.#lookAgain = true;

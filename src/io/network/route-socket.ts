@@ -1,13 +1,13 @@
 /**
- * Asks the kernel about interfaces and addresses, and changes addresses, over one netlink socket
- * that is opened beforehand: no process, no descriptor and no buffer is needed later.
- * Does not know what the addresses are for. Its calls return when the kernel has done the work, and
- * wait where it does for its lock of the network: they belong into a thread of their own.
+ * Lists interfaces and addresses, and changes addresses, over one netlink socket that is opened in
+ * advance: later it needs no process, no descriptor and no buffer. Its calls return when the kernel
+ * has done the work, which may wait for the kernel's network lock, so they need their own thread.
  * Source: netlink(7), rtnetlink(7); libnetlink(3) for the repetition of interrupted listings.
- * ROUTE1  A list is whole: what was cut, interrupted, mixed or not understood is asked for again,
- *     and is a problem in the end, never a shorter list.
- * ROUTE2  An answer counts for the request whose sequence number it carries.
- * ROUTE3  What a change has come to is what the kernel said; where that was lost, it is unknown.
+ * ROUTE1  A list is complete. A list that was cut, interrupted, mixed or not understood is
+ *     requested again; in the end it is a problem, never a shorter list.
+ * ROUTE2  An answer belongs to the request whose sequence number it has.
+ * ROUTE3  The outcome of a change is what the kernel answers; if the answer was lost, it is
+ *     unknown.
  */
 
 import type { AddressOrder } from "../../model/agent-orders.ts";
@@ -17,17 +17,17 @@ import type { SystemCalls } from "../system-calls.ts";
 import {
   type AddressRecord,
   addAddressRequest,
-  addressOf,
+  decodeAddress,
+  decodeLink,
   decodeMessages,
-  endOf,
   type LinkRecord,
-  linkOf,
   listAddressesRequest,
   listLinksRequest,
   netlinkFamily,
   netlinkRoute,
   type RouteMessage,
   removeAddressRequest,
+  requestErrno,
   routeAddress,
   wasInterrupted,
 } from "./rtnetlink.ts";
@@ -36,7 +36,7 @@ export type RouteProblem =
   /** The kernel refused, or a call failed. */
   | { readonly type: "errno"; readonly errno: number }
   | { readonly type: "no-interface"; readonly name: string }
-  /** No whole and consistent answer came, in all tries. */
+  /** No try brought a complete and consistent answer. */
   | { readonly type: "unclear"; readonly why: string };
 
 export type RouteCalls = Pick<
@@ -53,11 +53,11 @@ const noDevice = 19;
 const rawSocket = 3;
 const socketLevel = 1;
 const receiveBuffer = 8;
-/** More than the kernel joins into one answer; a single interface needs a few kilobytes. */
+/** More than one datagram of an answer has; a single interface needs a few kilobytes. */
 const datagramBytesMax = 256 * 1024;
-/** Other programs change the network all the time; not during each of these. */
+/** Other programs may change the network during a listing, but not during each of these tries. */
 const triesMax = 16;
-/** Of one answer: thousands of interfaces with thousands of addresses. */
+/** The most datagrams of one answer: thousands of interfaces with thousands of addresses. */
 const datagramsMax = 100_000;
 
 export class RouteSocket {
@@ -66,7 +66,7 @@ export class RouteSocket {
   readonly #buffer = Buffer.alloc(datagramBytesMax);
   readonly #kernel = routeAddress(0);
   #sequence = 0;
-  /** An answer was not read to its end: the kernel takes no other request for a list until then. */
+  /** An answer was not read to its end; until then the kernel accepts no other list request. */
   #unread = false;
 
   private constructor(calls: RouteCalls, fd: number) {
@@ -91,13 +91,13 @@ export class RouteSocket {
   interfaces(): Result<readonly NetworkInterface[], RouteProblem> {
     let why = "";
     for (let tries = 0; tries < triesMax; tries += 1) {
-      const links = this.#list(listLinksRequest, linkOf);
+      const links = this.#list(listLinksRequest, decodeLink);
       if (!links.ok) return links;
-      const addresses = this.#list(listAddressesRequest, addressOf);
+      const addresses = this.#list(listAddressesRequest, decodeAddress);
       if (!addresses.ok) return addresses;
       const joined = joinLists(links.value, addresses.value);
       if (joined !== null) return accept(joined);
-      why = "interfaces come and go";
+      why = "interfaces keep changing";
     }
     return refuse({ type: "unclear", why });
   }
@@ -111,7 +111,7 @@ export class RouteSocket {
   }
 
   #change(order: AddressOrder, request: typeof addAddressRequest): Result<null, RouteProblem> {
-    const links = this.#list(listLinksRequest, linkOf);
+    const links = this.#list(listLinksRequest, decodeLink);
     if (!links.ok) return links;
     const link = links.value.find(({ name }) => name === order.interface);
     if (link === undefined) return refuse({ type: "no-interface", name: order.interface });
@@ -125,7 +125,7 @@ export class RouteSocket {
     return errno === 0 ? accept(null) : refuse({ type: "errno", errno });
   }
 
-  /** ROUTE1. */
+  /** Requests one list (ROUTE1). */
   #list<Row extends LinkRecord | AddressRecord>(
     request: (sequence: number) => Uint8Array,
     read: (message: RouteMessage) => Row | "unreadable" | null,
@@ -154,7 +154,7 @@ export class RouteSocket {
     return refuse(problem);
   }
 
-  /** ROUTE2: what is left of earlier requests is read and dropped on the way. */
+  /** Reads the answer; the rest of earlier answers is dropped (ROUTE2). */
   #collect(
     sequence: number,
     onMessage: (message: RouteMessage) => void = () => undefined,
@@ -169,11 +169,11 @@ export class RouteSocket {
         return refuse({ type: "unclear", why: "an answer was cut" });
       }
       const messages = decodeMessages(this.#buffer.subarray(0, received.value));
-      if (messages === null) return refuse({ type: "unclear", why: "an answer makes no sense" });
+      if (messages === null) return refuse({ type: "unclear", why: "an answer is malformed" });
       for (const message of messages) {
         if (message.sequence !== sequence) continue;
         if (wasInterrupted(message)) interrupted = true;
-        const errno = endOf(message);
+        const errno = requestErrno(message);
         if (errno !== null) {
           this.#unread = false;
           return accept({ errno, interrupted });
@@ -207,7 +207,7 @@ export class RouteSocket {
   }
 }
 
-/** Null when an address has no interface: one list is older than the other. */
+/** Null: an address has no interface, since the network changed between the two lists. */
 function joinLists(
   links: readonly LinkRecord[],
   addresses: readonly AddressRecord[],
@@ -239,7 +239,7 @@ export function routeProblemText(problem: RouteProblem): string {
   }
 }
 
-/** Those that an operator can do something about. */
+/** The text of an errno, with a hint where an operator can do something. */
 function errnoText(errno: number): string {
   const names: Readonly<Record<number, string>> = {
     1: "EPERM, the process may not administer the network (CAP_NET_ADMIN)",

@@ -1,9 +1,8 @@
 /**
- * The thread that asks the kernel about addresses: the kernel may hold a call up for as long as
- * another change of the network takes, and then nothing else waits with it.
- * Does what it is told, in that order; decides nothing.
+ * The thread that makes the kernel's calls about addresses. The kernel may block a call as long as
+ * another change of the network takes, and then only this thread waits.
  * Tested in: test/io/addresses.test.ts
- * ROUTE4  Requests are done one after the other: what was ordered last is what stands in the end.
+ * ROUTE4  Requests are done one after the other, so the last one determines the result.
  */
 import { parentPort } from "node:worker_threads";
 import type { AddressOrder } from "../../model/agent-orders.ts";
@@ -17,7 +16,7 @@ export type RouteRequest =
   | { readonly type: "add" | "remove"; readonly id: number; readonly order: AddressOrder };
 
 export type RouteReply =
-  /** The first; null: it can work, else why not. */
+  /** The first reply; `problem` null: the thread can work. */
   | { readonly type: "open"; readonly problem: string | null }
   | {
       readonly type: "interfaces";

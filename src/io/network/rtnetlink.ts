@@ -1,8 +1,7 @@
 /**
- * Messages of the kernel's rtnetlink about interfaces and their addresses, as bytes.
- * Does not send them.
+ * Encodes and decodes messages of the kernel's rtnetlink about interfaces and their addresses.
  * Source: netlink(7), rtnetlink(7); linux/netlink.h, linux/if_link.h, linux/if_addr.h;
- * iproute2 ip/ipaddress.c for what `ip addr add` and `ip addr del` ask for.
+ * iproute2 ip/ipaddress.c for the requests of `ip addr add` and `ip addr del`.
  * Tested in: test/io/route-socket.test.ts
  */
 import { endianness } from "node:os";
@@ -16,8 +15,8 @@ export const netlinkRoute = 0;
 /** RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR, for a socket that only listens. */
 export const changeGroups = 0x1 | 0x10 | 0x100;
 /**
- * Protocol of the addresses that clusterd puts up (IFA_PROTO, Linux 5.18; older kernels ignore it),
- * so that it knows its own even where the record of its state directory is lost.
+ * The protocol number of addresses that clusterd puts up (IFA_PROTO, Linux 5.18; older kernels
+ * ignore it), by which it recognises them if the list in its state directory is lost.
  */
 export const addressProtocol = 197;
 
@@ -26,7 +25,7 @@ export type RouteMessage = {
   readonly kind: number;
   readonly flags: number;
   readonly sequence: number;
-  /** Behind the header. */
+  /** The bytes after the header. */
   readonly payload: Uint8Array;
 };
 
@@ -38,7 +37,7 @@ export type AddressRecord = InterfaceAddress & {
   readonly gone: boolean;
 };
 
-/** Netlink speaks the byte order of the machine. */
+/** Netlink uses the byte order of the machine. */
 const little = endianness() === "LE";
 const headerBytes = 16;
 const errorKind = 2;
@@ -70,7 +69,7 @@ const withoutDetection = 0x02;
 const detectionFailed = 0x08;
 const tentative = 0x40;
 const linkFlags = { up: 0x1, loopback: 0x8, slave: 0x800, lowerUp: 0x10000 };
-/** IF_OPER_UNKNOWN and so on, RFC 2863, as `ip` spells them. */
+/** IF_OPER_UNKNOWN and so on (RFC 2863), as `ip` spells them. */
 const operstates = ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
 
 /** struct sockaddr_nl; port 0 is the kernel. */
@@ -102,7 +101,7 @@ export function addAddressRequest(
   const loopback = order.family === "ipv4" && addressBytes(order.address)[0] === 127;
   const body = addressBody(order, {
     ...target,
-    // The kernel's own detection would hold an IPv6 address back for a second; see `probe`.
+    // The kernel's duplicate detection would delay an IPv6 address by a second; see `probe`.
     flags: order.family === "ipv6" ? withoutDetection : 0,
     scope: loopback ? hostScope : 0,
     more: [attribute(addressAttributes.protocol, Uint8Array.of(addressProtocol))],
@@ -121,7 +120,7 @@ export function removeAddressRequest(
   return request({ kind: deletedAddress, flags, sequence: target.sequence }, body);
 }
 
-/** Null when the datagram was cut or makes no sense: nothing of it is to be trusted then. */
+/** The messages of a datagram; null: it was cut or is malformed, so none of it may be used. */
 export function decodeMessages(datagram: Uint8Array): readonly RouteMessage[] | null {
   const bytes = viewOf(datagram);
   const messages: RouteMessage[] = [];
@@ -144,8 +143,8 @@ export function wasInterrupted({ flags }: RouteMessage): boolean {
   return (flags & interrupted) !== 0;
 }
 
-/** The errno that ends a request, 0 for success; null: the message is no end. */
-export function endOf({ kind, payload }: RouteMessage): number | null {
+/** The errno with which a request ends, 0 for success; null: the message does not end one. */
+export function requestErrno({ kind, payload }: RouteMessage): number | null {
   if (kind === doneKind) return payload.length >= 4 ? -viewOf(payload).getInt32(0, little) : 0;
   if (kind !== errorKind) return null;
   return payload.length >= 4 ? -viewOf(payload).getInt32(0, little) : invalidArgument;
@@ -153,13 +152,13 @@ export function endOf({ kind, payload }: RouteMessage): number | null {
 
 const invalidArgument = 22;
 
-/** Null for other messages; `unreadable` for one that says less than it must. */
-export function linkOf({ kind, payload }: RouteMessage): LinkRecord | "unreadable" | null {
+/** Null for other messages; `unreadable`: a required field is missing. */
+export function decodeLink({ kind, payload }: RouteMessage): LinkRecord | "unreadable" | null {
   if (kind !== newLink && kind !== deletedLink) return null;
   const found = attributesOf(payload, linkHeadBytes);
   if (found === null) return "unreadable";
   const head = viewOf(payload);
-  // A port that leaves its bridge is reported as the end of a link of the bridge's family.
+  // A port that leaves a bridge is reported as the end of a link of family AF_BRIDGE.
   if (head.getUint8(0) !== anyFamily) return null;
   const name = found.get(linkAttributes.name);
   if (name === undefined) return "unreadable";
@@ -181,14 +180,17 @@ export function linkOf({ kind, payload }: RouteMessage): LinkRecord | "unreadabl
 }
 
 /** Null for other messages and other families. */
-export function addressOf({ kind, payload }: RouteMessage): AddressRecord | "unreadable" | null {
+export function decodeAddress({
+  kind,
+  payload,
+}: RouteMessage): AddressRecord | "unreadable" | null {
   if (kind !== newAddress && kind !== deletedAddress) return null;
   const found = attributesOf(payload, addressHeadBytes);
   if (found === null) return "unreadable";
   const head = viewOf(payload);
   const family = head.getUint8(0);
   if (family !== inet && family !== inet6) return null;
-  // The far end of a point-to-point link stands in the other attribute.
+  // On a point-to-point link IFA_ADDRESS is the far end, and IFA_LOCAL is this one.
   const bytes = found.get(addressAttributes.local) ?? found.get(addressAttributes.address);
   if (bytes?.length !== (family === inet ? 4 : 16)) return "unreadable";
   const wide = found.get(addressAttributes.flags);
@@ -204,19 +206,19 @@ export function addressOf({ kind, payload }: RouteMessage): AddressRecord | "unr
   };
 }
 
-/** What a listener is told by a message; `names` knows the interfaces by their index. */
-export function eventOf(
+/** The event of a message; `names` has the names of interfaces by index. */
+export function decodeEvent(
   message: RouteMessage,
   names: ReadonlyMap<number, string>,
 ): LinkEvent | "unreadable" | null {
-  const link = linkOf(message);
+  const link = decodeLink(message);
   if (link === "unreadable") return link;
   if (link !== null) {
     const { name, gone } = link;
     const up = !gone && link.up;
     return { type: "link", interface: name, up, carrier: up && link.carrier, gone };
   }
-  const found = addressOf(message);
+  const found = decodeAddress(message);
   if (found === null || found === "unreadable") return found;
   const name = names.get(found.interfaceIndex);
   if (name === undefined) return "unreadable";
@@ -267,10 +269,10 @@ function attribute(kind: number, value: Uint8Array): Uint8Array {
 }
 
 const attributeHeadBytes = 4;
-/** The upper bits of a kind say nested and byte order. */
+/** The upper bits of a kind are flags for nesting and byte order. */
 const attributeKinds = 0x3fff;
 
-/** By kind; null when they do not fit into the message. */
+/** The attributes by kind; null: they do not fit into the message. */
 function attributesOf(
   payload: Uint8Array,
   headBytes: number,

@@ -1,12 +1,12 @@
 /**
  * Sends a run of frames in one system call: the kernel cuts it into datagrams of equal size
- * (UDP_SEGMENT), and the run crosses its layers as one packet.
- * Knows a socket and addresses; does not know what the frames are.
+ * (UDP_SEGMENT), and the run passes its layers as one packet.
  * Source: udp(7); the kernel's net/ipv4/udp.c, udp_send_skb: only the last datagram of a run may be
  * shorter, and the size applies to the socket until it is set again.
- * SEGMENT1  What the kernel refuses is handed back frame by frame, in order, with the socket's size
- *     off.
- * SEGMENT2  A run has the bytes of a datagram at most, and 64 frames, the least that kernels allow.
+ * SEGMENT1  A run that the kernel refuses is returned frame by frame, in order, after the socket's
+ *     segment size was reset.
+ * SEGMENT2  A run is at most as long as a datagram can be, and has at most 64 frames, which every
+ *     kernel allows.
  */
 
 import type { SealedFrame } from "../ports.ts";
@@ -15,21 +15,21 @@ import type { SystemCalls } from "../system-calls.ts";
 export type SegmentSenderOptions = {
   readonly calls: Pick<SystemCalls, "setOption" | "sendTo">;
   readonly fd: number;
-  /** Sends one frame, which may be kept, in another way. */
+  /** Sends one frame without this class; the frame's memory may be kept. */
   readonly onRefused: (address: string, frame: Uint8Array) => void;
 };
 
-/** An address as text, and as the kernel wants it. */
+/** An address as text, and as a struct sockaddr. */
 export type SegmentTarget = { readonly address: string; readonly bytes: Uint8Array };
 
-/** What lies in the buffer; the last frame may be shorter. */
+/** The run in the buffer; its last frame may be shorter. */
 type Run = { readonly bytes: number; readonly frames: number; readonly frameBytes: number };
 
 const udpLevel = 17;
 const udpSegment = 103;
 const runBytesMax = 60_000;
 const runFramesMax = 64;
-/** EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP: this kernel or device cannot; it never will. */
+/** EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP: this kernel or device does not support it. */
 const cannot: ReadonlySet<number> = new Set([5, 22, 90, 92, 95]);
 
 export class SegmentSender {
@@ -38,9 +38,9 @@ export class SegmentSender {
   readonly #run = Buffer.allocUnsafeSlow(runBytesMax);
   #runBytes = 0;
   #frames = 0;
-  /** Of every frame of the run but the last. */
+  /** The size of every frame of the run except the last. */
   #frameBytes = 0;
-  /** The last frame was shorter: nothing can follow it. */
+  /** The last frame was shorter, so that no other frame can follow it. */
   #ended = false;
   #socketSize = 0;
   #able = true;
@@ -50,12 +50,12 @@ export class SegmentSender {
     this.#targets = targets;
   }
 
-  /** Frames go one by one where the kernel has refused to cut them. */
+  /** Whether runs can be sent; false after the kernel has refused one. */
   get able(): boolean {
     return this.#able;
   }
 
-  /** To all targets, with the next `flush` or before. */
+  /** Adds a frame to all targets; it is sent with the next `flush` at the latest. */
   add(frame: SealedFrame): void {
     const bytes = lengthOf(frame);
     if (!this.#fits(bytes)) this.flush();
@@ -71,7 +71,7 @@ export class SegmentSender {
     for (const target of this.#targets) this.#send(target, run);
   }
 
-  /** To this address alone, behind all that was added. */
+  /** Sends a frame to one address, after all frames that were added. */
   one(target: SegmentTarget, frame: SealedFrame): void {
     this.flush();
     this.#frameBytes = lengthOf(frame);
@@ -79,7 +79,7 @@ export class SegmentSender {
     this.#send(target, this.#take());
   }
 
-  /** Whoever else sends on the socket has its datagrams uncut. */
+  /** Resets the segment size, so that other users of the socket can send. */
   release(): void {
     this.flush();
     this.#size(0);
@@ -99,7 +99,7 @@ export class SegmentSender {
     this.#frames += 1;
   }
 
-  /** Empties the run before it is sent: whoever gets frames back may flush again. */
+  /** Empties the run before it is sent, since `onRefused` may call `flush` again. */
   #take(): Run {
     const run = { bytes: this.#runBytes, frames: this.#frames, frameBytes: this.#frameBytes };
     this.#runBytes = 0;
@@ -122,7 +122,7 @@ export class SegmentSender {
     }
   }
 
-  /** A size that is larger than the only frame changes nothing. */
+  /** Sets the segment size; a size above that of a single frame has no effect. */
   #sized({ frames, frameBytes }: Run): boolean {
     if (frames > 1) return this.#size(frameBytes);
     return this.#socketSize !== 0 && frameBytes > this.#socketSize ? this.#size(0) : true;

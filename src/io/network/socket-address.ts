@@ -1,6 +1,6 @@
 /**
- * struct sockaddr_in and sockaddr_in6 of a numeric address and a port.
- * Does not know interfaces: an address with a zone (`%eth0`) has none here.
+ * struct sockaddr_in and sockaddr_in6 of a numeric address and a port. Addresses with a zone
+ * (`%eth0`) are not supported.
  * Source: ip(7), ipv6(7).
  * Tested in: test/io/udp-transport.test.ts
  */

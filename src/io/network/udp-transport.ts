@@ -1,11 +1,12 @@
 /**
- * Datagrams of the ring over UDP: one multicast group (`udp`) or one copy for each node (`udpu`).
- * Knows addresses; does not know nodes, frames, or which links are up.
+ * Datagrams of the ring over UDP: to one multicast group (`udp`), or one copy to each node
+ * (`udpu`).
+ * Knows addresses, not nodes.
  * Source: ip(7), ipv6(7), udp(7); corosync exec/totemudp.c and totemudpu.c for the two transports.
- * Deviations: everything is sent from the one socket bound to the node's own address and port, so
- * that tokens cannot overtake frames; multicast loopback is on until own copies have come back
- * once, which proves that the group works; a socket is never bound anew to another address when a
- * link goes down.
+ * Deviations: all datagrams are sent from the one socket bound to the node's own address and port,
+ * so that tokens cannot overtake frames; multicast loopback is on until own copies have arrived
+ * once, which proves that the group works; a socket is never bound to another address when a link
+ * goes down.
  */
 import type { Socket } from "node:dgram";
 import { networkInterfaces } from "node:os";
@@ -24,11 +25,11 @@ import { openDatagramSocket } from "./datagram-socket.ts";
 import { SegmentSender, type SegmentTarget } from "./segment-sender.ts";
 import { socketAddress } from "./socket-address.ts";
 
-/** Large enough for the bursts of a full window from every node; the kernel may grant less. */
+/** Enough for a full window from every node at once; the kernel may grant less. */
 const receiveBufferBytesWanted = 4 * 1024 * 1024;
 
 export type UdpTransportOptions = {
-  /** Numeric address of this node on the ring's network. */
+  /** The numeric address of this node on the ring's network. */
   readonly ownAddress: string;
   readonly port: number;
   readonly delivery:
@@ -36,25 +37,25 @@ export type UdpTransportOptions = {
         readonly type: "udp";
         readonly group: string;
         readonly ttl: number;
-        /** Another node is on this machine: without own copies it would hear nothing. */
+        /** Another node is on this machine and receives multicasts only by loopback. */
         readonly peerIsLocal: boolean;
       }
-    /** Numeric addresses of all nodes; this node's own is skipped. */
+    /** The numeric addresses of all nodes; this node's own is skipped. */
     | { readonly type: "udpu"; readonly addresses: readonly string[] };
 };
 
 export class UdpTransport implements Transport {
   readonly #options: UdpTransportOptions;
   readonly #calls: SystemCalls | null;
-  /** Where a multicast goes: the group, or each of the others. */
+  /** The targets of a multicast: the group, or each of the other nodes. */
   readonly #targets: readonly string[];
   readonly #counters = new Map<string, number>();
-  /** As the kernel wants them. */
+  /** The targets as struct sockaddr. */
   readonly #natives = new Map<string, SegmentTarget>();
   #own: Socket | null = null;
   #group: Socket | null = null;
   #runs: SegmentSender | null = null;
-  /** Frames that `node:dgram` has not sent yet: what came after them must not overtake them. */
+  /** Frames that `node:dgram` has not sent yet; later frames must not overtake them. */
   #unsent = 0;
   #sentFrames = 0;
   #sentBytes = 0;
@@ -74,7 +75,7 @@ export class UdpTransport implements Transport {
 
   async open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>> {
     const { ownAddress, delivery } = this.#options;
-    // Not shared, so that a second program on this port is noticed.
+    // Not shared, so that a second program on this port is detected.
     const own = await this.#bound(ownAddress, false);
     if (!own.ok) return own;
     this.#own = own.value.socket;
@@ -89,7 +90,7 @@ export class UdpTransport implements Transport {
       if (cause !== null) return refuse({ type: "no-such-group", group: delivery.group, cause });
     }
     return accept({
-      // The kernel reports twice what it grants, the other half is for its own bookkeeping.
+      // The kernel reports twice the size that it grants, for its own bookkeeping.
       receiveBufferBytes: this.#own.getRecvBufferSize() / 2,
       receiveBufferWantedBytes: receiveBufferBytesWanted,
     });
@@ -123,7 +124,7 @@ export class UdpTransport implements Transport {
   rejoin(): void {
     const { delivery } = this.#options;
     if (delivery.type === "udpu" || this.#group === null || this.#closed) return;
-    // An interface that was created again has forgotten the group, but the socket has not.
+    // An interface that was created again is not in the group, although the socket joined it.
     this.#attempt(() => this.#group?.dropMembership(delivery.group, this.#interface()));
     const cause = this.#join(delivery);
     this.#count(cause === null ? "rejoins" : "rejoins-failed");
@@ -160,7 +161,7 @@ export class UdpTransport implements Transport {
     return openDatagramSocket(options, this.#calls);
   }
 
-  /** Null when one of the targets is nothing that can be handed to the kernel directly. */
+  /** Null: one of the targets has no struct sockaddr. */
   #runSender(fd: number): SegmentSender | null {
     const targets = this.#targets.map((address) => this.#native(address));
     const known = targets.filter((target) => target !== null);
@@ -184,7 +185,7 @@ export class UdpTransport implements Transport {
     for (const part of frame) this.#sentBytes += part.length * copies;
   }
 
-  /** By `node:dgram`, which waits where the kernel's buffer is full. */
+  /** Sends by `node:dgram`, which waits when the kernel's buffer is full. */
   #send(address: string, frame: SealedFrame): void {
     this.#runs?.release();
     this.#unsent += 1;
@@ -201,7 +202,7 @@ export class UdpTransport implements Transport {
     socket.on("error", (error) => this.#count(`socket-error-${causeCode(error) ?? "unknown"}`));
   }
 
-  /** Returns why it failed, or null. */
+  /** Joins the group; returns why it failed, or null. */
   #join(delivery: { readonly group: string; readonly ttl: number }): string | null {
     const group = this.#group;
     if (group === null) return "no group socket";
@@ -213,7 +214,7 @@ export class UdpTransport implements Transport {
     });
   }
 
-  /** IPv4 names the interface by its address, IPv6 by its name. */
+  /** The interface as `node:dgram` takes it: for IPv4 its address, for IPv6 its name. */
   #interface(): string {
     const { ownAddress } = this.#options;
     const { family } = parseAddress(ownAddress) ?? { family: "ipv4" };

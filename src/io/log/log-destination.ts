@@ -1,13 +1,12 @@
 /**
- * Where lines of the log go: a descriptor that is there, or a file that may come and go.
- * Does not know what the lines mean.
+ * The destinations of the log: an open descriptor, or a file that may disappear and come back.
  * Tested in: test/io/log-sink.test.ts
- * LOG1  A call never waits for the reader of the log: beyond a megabyte lines are dropped, and
- *     counted.
- * LOG2  `flush` gives up on a destination that has made no progress for half a second: whoever
- *     fences himself must not wait for a stalled terminal.
- * LOG3  A file that cannot be opened, or whose folder has vanished, costs lines and never the
- *     daemon: it is said, and tried again.
+ * LOG1  A call never waits for the reader of the log: if more than a megabyte waits, lines are
+ *     dropped and counted.
+ * LOG2  `flush` gives up on a destination that has made no progress for half a second: a node that
+ *     fences itself must not wait for a stalled terminal.
+ * LOG3  If the file cannot be opened, or its folder has disappeared, lines are lost but the daemon
+ *     goes on: it is reported, and tried again.
  */
 import { close, constants, fstat, open, stat } from "node:fs";
 import { promisify } from "node:util";
@@ -16,20 +15,20 @@ import type { Ms } from "../../model/time.ts";
 import { causeText } from "../os-error.ts";
 import type { Clock } from "../ports.ts";
 
-/** What is kept for a slow reader, per destination. */
+/** How much is kept for a slow reader, for each destination. */
 const backlogBytesMax = 1024 * 1024;
 const stalledMs = 500;
 
-export interface Outlet {
+export interface LogDestination {
   write(line: string): void;
-  /** Lines lost since the last call, once there is room to say so. */
+  /** How many lines were dropped since the last call; 0 as long as no room is left to report it. */
   takeDropped(): number;
-  /** After the file was renamed by log rotation. */
+  /** Must be called after log rotation has renamed the file. */
   reopen(): void;
   flush(): void;
 }
 
-export class DescriptorOutlet implements Outlet {
+export class DescriptorDestination implements LogDestination {
   readonly #clock: Clock;
   readonly #stream: ReturnType<typeof destination>;
   #pendingBytes = 0;
@@ -53,7 +52,7 @@ export class DescriptorOutlet implements Outlet {
       this.#pendingBytes = Math.max(0, this.#pendingBytes - Buffer.byteLength(line));
       this.#dropped += 1;
     });
-    // A full disk or a closed pipe costs log lines, never the daemon.
+    // After a full disk or a closed pipe lines are lost, but the daemon goes on.
     this.#stream.on("error", () => {
       this.#dropped += 1;
     });
@@ -85,25 +84,25 @@ export class DescriptorOutlet implements Outlet {
     }
   }
 
-  /** Writes what is left, and closes the descriptor. */
+  /** Writes the waiting lines and closes the descriptor. */
   end(): void {
     this.#stream.end();
   }
 }
 
-export type FileOutletOptions = {
+export type FileDestinationOptions = {
   readonly clock: Clock;
-  /** How often it is looked whether the file is still the one of that name. */
+  /** How often to check that the open file still has that name. */
   readonly lookEveryMs: Ms;
-  /** In words: it cannot be opened, it is open again. */
+  /** Takes the messages that it cannot be opened, or is open again. */
   readonly onNews: (text: string) => void;
 };
 
-export class FileOutlet implements Outlet {
+export class FileDestination implements LogDestination {
   readonly #path: string;
-  readonly #options: FileOutletOptions;
-  #open: { readonly descriptor: number; readonly outlet: DescriptorOutlet } | null = null;
-  /** Until it is open. */
+  readonly #options: FileDestinationOptions;
+  #open: { readonly descriptor: number; readonly destination: DescriptorDestination } | null = null;
+  /** Lines that wait until the file is open. */
   #held: string[] = [];
   #heldBytes = 0;
   #dropped = 0;
@@ -111,7 +110,7 @@ export class FileOutlet implements Outlet {
   #wanted: "same" | "anew" = "same";
   #problem: string | null = null;
 
-  constructor(path: string, options: FileOutletOptions) {
+  constructor(path: string, options: FileDestinationOptions) {
     this.#path = path;
     this.#options = options;
     setInterval(() => this.#look("same"), options.lookEveryMs).unref();
@@ -120,7 +119,7 @@ export class FileOutlet implements Outlet {
 
   write(line: string): void {
     if (this.#open !== null) {
-      this.#open.outlet.write(line);
+      this.#open.destination.write(line);
       return;
     }
     const bytes = Buffer.byteLength(line);
@@ -134,7 +133,7 @@ export class FileOutlet implements Outlet {
 
   takeDropped(): number {
     if (this.#open === null) return 0;
-    const dropped = this.#dropped + this.#open.outlet.takeDropped();
+    const dropped = this.#dropped + this.#open.destination.takeDropped();
     this.#dropped = 0;
     return dropped;
   }
@@ -144,7 +143,7 @@ export class FileOutlet implements Outlet {
   }
 
   flush(): void {
-    this.#open?.outlet.flush();
+    this.#open?.destination.flush();
   }
 
   #look(wanted: "same" | "anew"): void {
@@ -167,17 +166,17 @@ export class FileOutlet implements Outlet {
       this.#problem = descriptor;
       return;
     }
-    this.#open?.outlet.end();
-    const outlet = new DescriptorOutlet(descriptor, this.#options.clock);
-    this.#open = { descriptor, outlet };
-    for (const line of this.#held) outlet.write(line);
+    this.#open?.destination.end();
+    const destination = new DescriptorDestination(descriptor, this.#options.clock);
+    this.#open = { descriptor, destination };
+    for (const line of this.#held) destination.write(line);
     this.#held = [];
     this.#heldBytes = 0;
     if (this.#problem !== null) this.#options.onNews(`the log file ${this.#path} is open again`);
     this.#problem = null;
   }
 
-  /** Somebody may have moved or removed the file, or its folder, without a word. */
+  /** Whether the open file still has that name; it, or its folder, may be moved or removed. */
   async #isSame({ descriptor }: { readonly descriptor: number }): Promise<boolean> {
     try {
       const [there, ours] = await Promise.all([statOf(this.#path), fstatOf(descriptor)]);
@@ -197,11 +196,11 @@ export class FileOutlet implements Outlet {
 const statOf = promisify(stat);
 const fstatOf = promisify(fstat);
 
-/** A pipe that nobody reads must not keep the call for ever, hence without waiting. */
+/** Non-blocking, since the open of a pipe without a reader would wait for ever. */
 const openFlags =
   constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
-/** A descriptor, or why there is none. */
+/** The descriptor, or why the file cannot be opened. */
 function openLog(path: string): Promise<number | string> {
   return new Promise((resolve) => {
     open(path, openFlags, 0o644, (error, descriptor) => {
