@@ -106,7 +106,7 @@ test("a daemon that is not there is named with the socket", async (t) => {
   }
 });
 
-test("what answers but is no clusterd is an error", async (t) => {
+test("a program that answers but is not clusterd is an error", async (t) => {
   const socketPath = temporarySocket(t);
   const stranger = createServer((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n{}\r\n"));
   await new Promise<void>((resolve) => stranger.listen(socketPath, resolve));

@@ -160,7 +160,7 @@ test("what the daemon says beyond the result goes to standard error", async (t) 
   });
 });
 
-test("what is not possible ends before the daemon is asked", async (t) => {
+test("an impossible request ends before the daemon is asked", async (t) => {
   const { socketPath, backend } = await serve(t);
   const both = /^Cannot use '-F' with '-n' or '-m'\n$/;
   const cases: readonly (readonly [readonly string[], number, RegExp, RegExp])[] = [

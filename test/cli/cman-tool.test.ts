@@ -126,7 +126,7 @@ test("leave remove says so, and is refused unless it is safe or forced", async (
   t.same(backend.left, { remove: true, force: true });
 });
 
-test("version -r brings the file in, and tells why it is refused", async (t) => {
+test("version -r puts the file in force, or prints why it is refused", async (t) => {
   const { socketPath, backend } = await serve(t);
   t.same(await call(cmanTool, ["version", "-r"], socketPath), { out: "", err: "", exit: 0 });
   t.equal(backend.reloads, 1);

@@ -176,7 +176,7 @@ test("a single member is the header and one row without the service manager", (t
   t.end();
 });
 
-test("what is not there exits 255 as text and 0 as XML", (t) => {
+test("an unknown member or service exits 255 as text and 0 as XML", (t) => {
   for (const query of [
     { ...everything, service: "service:nothing" },
     { ...everything, member: "node9" },
@@ -196,7 +196,7 @@ test("a single service of unknown state is an error on standard error", (t) => {
   t.end();
 });
 
-test("names that are no XML are escaped", (t) => {
+test("names with characters of XML markup are escaped", (t) => {
   const status = exampleStatus({ services: [exampleService('a<&>"b')] });
   t.match(formatXml(status, everything).out, 'name="service:a&lt;&amp;&gt;&quot;b"');
   t.end();

@@ -67,7 +67,7 @@ function load(rm: string, attributes = "") {
 
 const inService = (inside: string) => load(`<service name="s">${inside}</service>`);
 
-test("an element of a type that the directory has gets that agent's values", async (t) => {
+test("an element of a type in the agents' directory gets that agent's parameters", async (t) => {
   const { resources, said } = inService('<lamp name="l" watt="40"><bulb id="b"/></lamp>');
   t.same(said, []);
   t.match(resources, [
@@ -102,7 +102,7 @@ test("required, unique, unknown and doubtful values of such an element", async (
   t.equal(doubtful.refused, false);
 });
 
-test("an agent that cannot be used costs its own resources only", async (t) => {
+test("an agent that cannot be used affects only its own resources", async (t) => {
   const { resources, said, refused } = inService('<stuck name="a"/><stuck name="b" x="1"/>');
   t.equal(refused, false);
   t.equal(said.length, 1, "once");
@@ -116,7 +116,7 @@ test("an agent that cannot be used costs its own resources only", async (t) => {
   ]);
 });
 
-test("a type without an agent is refused, and where was searched is said", async (t) => {
+test("a type without an agent is refused with the searched directories", async (t) => {
   const { said, refused } = inService('<lump name="l"/>');
   t.equal(refused, true);
   t.match(said, [
@@ -222,7 +222,7 @@ test("the family of an address must be its own", async (t) => {
   t.same(of("auto", "fd00::1"), []);
 });
 
-test("only what a configuration uses is asked for", async (t) => {
+test("only agents that the configuration uses are asked for metadata", async (t) => {
   const text =
     '<cluster><rm agent_path="/a"><failoverdomains><failoverdomain/></failoverdomains>' +
     '<resources><fs name="f"><action name="start"/></fs></resources><service name="s">' +
@@ -240,7 +240,7 @@ test("only what a configuration uses is asked for", async (t) => {
   t.same(referencedAgents(parseXml("<broken")).types, []);
 });
 
-test("what outlives its processes is warned of without fence devices", async (t) => {
+test("a resource that outlives its processes causes a warning without fence devices", async (t) => {
   const nodes =
     '<clusternode name="a" nodeid="1"/><clusternode name="b" nodeid="2"/>' +
     '<clusternode name="d" nodeid="3"/>';

@@ -90,7 +90,7 @@ test("what is special to rgmanager: instances, children and their levels", async
   t.match(plain, { instancesMax: null, initOnAdd: true, destroyOnDelete: true, children: [] });
 });
 
-test("what cannot be used is said", async (t) => {
+test("metadata that cannot be used are refused with a reason", async (t) => {
   const agent = (inside: string, type = "x") =>
     `<resource-agent name="${type}"><parameters>${inside}</parameters></resource-agent>`;
   t.equal(problemOf(" \n"), "it prints no metadata");

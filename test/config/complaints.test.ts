@@ -45,7 +45,7 @@ test("there is a configuration exactly if there is no error", async (t) => {
   }
 });
 
-test("a configuration called good is accepted without a word", async (t) => {
+test("a configuration named good has no complaints", async (t) => {
   const good = names.filter((name) => name.endsWith("-good"));
   t.ok(good.length >= 10);
   for (const name of good) t.equal(verdict(name), "no complaints\n", name);

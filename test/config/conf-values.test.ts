@@ -33,7 +33,7 @@ function loadServices(rm: string, agents: readonly AgentRule[] = []) {
   return load({ cluster: `<rm>${rm}</rm>`, agents }).services.services;
 }
 
-test("a device run is told both sets of parameters, the device's winning", async (t) => {
+test("an agent gets the parameters of fencedevice and device, which take precedence", async (t) => {
   const conf = load({
     fence:
       '<fence><method name="a"><device name="apc" port="1" option="off"/>' +
@@ -301,7 +301,7 @@ test("complaints are one line each and counted", async (t) => {
   t.equal(formatComplaints([missing]).split("\n").length, 3);
 });
 
-test("independent parts are told with their limit, which needs both of its halves", async (t) => {
+test("an independent part has a limit of restarts, which needs both attributes", async (t) => {
   const [web] = loadServices(
     `<service name="web"><script name="a" file="/a" __independent_subtree="1">
       <script name="b" file="/b" __independent_subtree="non-critical" __max_restarts="2"

@@ -57,7 +57,7 @@ function facts(change: Partial<HostFacts> = {}): HostFacts {
   };
 }
 
-test("a log file that cannot be written is said, and is no error", async (t) => {
+test("a log file that cannot be written is a warning, not an error", async (t) => {
   const logging = '<logging to_logfile="yes"\n logfile="/nowhere/clusterd.log"/>';
   const cluster = load(three, logging);
   t.same(check(cluster, facts({ logFile: null })), []);
@@ -209,7 +209,7 @@ test("addresses as names have no short form", async (t) => {
   t.match(chosen(cluster, host), "is not a clusternode");
 });
 
-test("a machine that is no clusternode is told all that is known", async (t) => {
+test("a machine that is not a clusternode is reported with its name and addresses", async (t) => {
   const host = facts({
     uname: "stranger",
     localAddresses: ["192.168.1.5"],
@@ -297,7 +297,7 @@ test("a script that cannot run here is a warning, once for each file", async (t)
   ]);
 });
 
-test("what is said at every start depends on key, devices and two_node", async (t) => {
+test("the warnings at every start depend on key, devices and two_node", async (t) => {
   const keyed = (more: string): string => `<cman keyfile="/k" ${more}/>`;
   t.same(startupWarnings(load(["node1"], "", keyed("")).conf), [], "one node needs no fencing");
   const two = startupWarnings(load(["node1", "node2"], "", keyed('two_node="1"')).conf);
@@ -348,7 +348,7 @@ test("HOST1: a service with the address of a node is refused, by any of its name
   t.match(found, [/10\.8\.8\.8 is the address of node1/, /10\.9\.9\.9 is the address of node1/]);
 });
 
-test("HOST1: so is one whose agent is a foreign one that puts addresses up", async (t) => {
+test("HOST1: so is a service whose external agent puts up that address", async (t) => {
   const said = parseMetadata(
     '<resource-agent name="IPaddr2"><parameters><parameter name="ip"/></parameters>' +
       '<actions><action name="start" timeout="20s"/></actions></resource-agent>',
@@ -369,7 +369,7 @@ test("HOST1: so is one whose agent is a foreign one that puts addresses up", asy
   );
 });
 
-test("HOST2: an address that is here, and that clusterd has not put up, is told of", async (t) => {
+test("HOST2: an address that is here, but not put up by clusterd, causes a warning", async (t) => {
   const localAddresses = ["127.0.0.1", "10.0.0.1", "10.0.0.9", "fd00::9"];
   const loaded = load(three, addresses("10.0.0.9", "10.0.0.8", "fd00:0::9/64"));
   t.match(check(loaded, facts({ localAddresses, claimed: [] })), [

@@ -74,7 +74,7 @@ for (const one of cases) {
   });
 }
 
-test("a domain of two nodes binds nothing", async (t) => {
+test("a domain of two nodes binds no service", async (t) => {
   const two = confOf({ title: "", bound: false }).replace(
     '<failoverdomainnode name="n1"/>',
     '<failoverdomainnode name="n1"/><failoverdomainnode name="n2"/>',

@@ -135,7 +135,7 @@ test("all streams together have a bounded backlog too", async (t) => {
   t.notOk(reader.ended, "but not the one who reads");
 });
 
-test("groups leave connections to the other requests", async (t) => {
+test("group clients leave connections for other requests", async (t) => {
   const served = await serve(t, { groupRequestsMax: 2 });
   await joined(t, served);
   await joined(t, served);

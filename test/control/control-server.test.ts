@@ -146,7 +146,7 @@ test("more than the maximum of connections are turned away", async (t) => {
   await stillServes(t, served);
 });
 
-test("slow clients, however many, keep nobody out", async (t) => {
+test("slow clients, however many, do not keep others out", async (t) => {
   const served = await serve(t);
   const stream = open(t, served.socketPath);
   stream.socket.write(get("/v1/events"));
@@ -184,14 +184,14 @@ test("requests whose clients have gone are carried out, and count until they end
   t.equal(backend.requests.length, 3);
 });
 
-test("garbage directly behind a request spoils it", async (t) => {
+test("a request that garbage follows directly is not carried out", async (t) => {
   const { backend, socketPath } = await serve(t);
   const request = `${post("/v1/services/web/stop", "")}\u0000\u0001\r\n\r\n`;
   t.match(await exchange(t, socketPath, request), /^HTTP\/1.1 400 /);
   t.same(backend.requests, []);
 });
 
-test("garbage while a request is carried out ends the connection without a word", async (t) => {
+test("garbage while a request is carried out ends the connection without a reply", async (t) => {
   const { backend, socketPath } = await serve(t);
   backend.hold();
   const client = open(t, socketPath);

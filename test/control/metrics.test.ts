@@ -72,7 +72,7 @@ test("every metric is documented", (t) => {
   t.end();
 });
 
-test("what is not known is left out, and labels are escaped", (t) => {
+test("metrics without a value are left out, and labels are escaped", (t) => {
   const { ring } = exampleStatus();
   const text = formatMetrics(
     exampleStatus({ services: null, ring: { ...ring, rotation: null, counters: {} } }),

@@ -65,7 +65,7 @@ test("a body says who orders, and what the order takes, and nothing else", (t) =
   t.end();
 });
 
-test("what is shown and answered survives the way through JSON", (t) => {
+test("statuses and replies are the same after JSON", (t) => {
   const fencing = exampleFencing();
   const parsed = parseFencingStatus(JSON.parse(JSON.stringify(fencing)));
   t.same(parsed, { ok: true, value: fencing });

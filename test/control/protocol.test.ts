@@ -184,7 +184,7 @@ test("orders about a node lead to their route, by its name", (t) => {
   t.end();
 });
 
-test("how to leave is an empty body, or says so without a misspelt word", (t) => {
+test("a leave has an empty body, or one without misspelt fields", (t) => {
   const plain = { remove: false, force: false };
   t.same(parseLeaveBody({}), { ok: true, value: plain });
   t.same(parseLeaveBody({ remove: true }), { ok: true, value: { ...plain, remove: true } });

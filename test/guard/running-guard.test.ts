@@ -88,7 +88,7 @@ function inside(): void {
     t.equal(held(), false);
   });
 
-  test("what makes no sense is no clusterd", async (t) => {
+  test("after an invalid order clusterd counts as gone", async (t) => {
     const { at, guard } = await guarded(t);
     guard.child.stdin?.write('{"protocol":"clusterd-guard-0","type":"arm","leaseEndMs":1e12}\n');
     t.same(await guard.ended, [0, null]);

@@ -55,14 +55,14 @@ test("new nodes are considered, and a sender that agrees with the result consent
   t.same([...effect.agreement.consent], [1, 2]);
 });
 
-test("who declares us failed has failed for us", async (t) => {
+test("a node that declares us failed counts as failed", async (t) => {
   const accusing = join({ proc: nodes(1, 2, 3), failed: nodes(1, 3) });
   const effect = applyJoin(agreement([1, 2, 3]), accusing, context);
   t.ok(effect.type === "changed" && effect.agreement.failed.has(node(2)));
   t.ok(effect.type === "changed" && !effect.agreement.failed.has(node(3)), "its list is void");
 });
 
-test("verdicts of old companions count, those of strangers only on strangers", async (t) => {
+test("members of our old ring are believed, other nodes only about yet others", async (t) => {
   const verdict = join({ proc: nodes(1, 2, 3), failed: nodes(3) });
   const believed = applyJoin(agreement([1, 2, 3]), verdict, context);
   t.ok(believed.type === "changed" && believed.agreement.failed.has(node(3)));
@@ -73,7 +73,7 @@ test("verdicts of old companions count, those of strangers only on strangers", a
   t.ok(alone.type === "changed" && alone.agreement.consent.has(node(2)), "they agree at once");
 });
 
-test("whoever is silent at the end has failed", async (t) => {
+test("a node that is silent at the end has failed", async (t) => {
   const next = failSilent(agreement([1, 2, 3, 4], [4], [1, 3]));
   t.same([...next.failed].sort(), [2, 4]);
   t.same(liveNodes(next), [1, 3]);

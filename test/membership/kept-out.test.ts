@@ -10,7 +10,7 @@ function agesOutside(kept: KeptOut): number {
   return ages;
 }
 
-test("each time a node is outside for twice as long, up to a limit", async (t) => {
+test("each time a node is kept out for twice as long, up to a limit", async (t) => {
   const kept = new KeptOut();
   const ages: number[] = [];
   for (let time = 0; time < 10; time += 1) {
@@ -21,7 +21,7 @@ test("each time a node is outside for twice as long, up to a limit", async (t) =
   t.same(ages, [4, 8, 16, 32, 64, 128, 256, 512, 512, 512]);
 });
 
-test("a node that stays in for long enough begins anew", async (t) => {
+test("after long enough in rings a node is kept out for a short time again", async (t) => {
   const kept = new KeptOut();
   kept.add(node(3));
   kept.add(node(3));
@@ -30,7 +30,7 @@ test("a node that stays in for long enough begins anew", async (t) => {
   t.equal(kept.add(node(3)), 4);
 });
 
-test("who is kept out is not heard, and hears nobody", async (t) => {
+test("a node that is kept out is not heard, and hears no node", async (t) => {
   const gate = new MergeGate(node(1));
   for (const from of nodes(2, 3)) {
     gate.hear(from);

@@ -35,7 +35,7 @@ test("a ring sequence that no clock explains is refused and not kept", async (t)
   t.ok((counters["ring seq"] ?? 0) < explained);
 });
 
-test("it is told once in a minute, not for every frame", async (t) => {
+test("a refusal is logged once a minute, not for every frame", async (t) => {
   const driver = started();
   const told = Array.from({ length: 100 }, () =>
     driver.receive(2, join({ ringSeq: ringSeqMax, proc: nodes(1, 2) })),
@@ -47,14 +47,14 @@ test("it is told once in a minute, not for every frame", async (t) => {
   t.equal(told.length, 1);
 });
 
-test("what any node can have come to by now is taken over", async (t) => {
+test("a ring sequence that any node can have by now is adopted", async (t) => {
   const driver = started();
   const outputs = driver.receive(2, join({ ringSeq: explained, proc: nodes(1, 2) }));
   t.equal(bounds(outputs).length, 1);
   t.equal(driver.ring.snapshot().counters["refused: ring sequence"], undefined);
 });
 
-test("the clock goes on, and what it explains with it", async (t) => {
+test("later the clock explains higher sequences", async (t) => {
   const sequence = new RingSequence(node(1), 1, 1);
   sequence.clock(1000);
   const later = (2000 + dayMs) * 1000;
@@ -65,7 +65,7 @@ test("the clock goes on, and what it explains with it", async (t) => {
   t.ok(sequence.isExplained(later), "a clock that is set back takes nothing away");
 });
 
-test("a node whose sequence is ahead of its clock goes on with its like", async (t) => {
+test("a node whose sequence is ahead of its clock accepts sequences near its own", async (t) => {
   const ahead = ringSeqMax / 2;
   const sequence = new RingSequence(node(1), ahead, ahead);
   sequence.clock(1000);
@@ -73,7 +73,7 @@ test("a node whose sequence is ahead of its clock goes on with its like", async 
   t.notOk(sequence.isExplained(ahead + 2_000_000_000));
 });
 
-test("however often somebody lies, the sequence stays where the clock is", async (t) => {
+test("no number of lies moves the sequence ahead of the clock", async (t) => {
   let stored = 1;
   for (let restart = 0; restart < 100; restart += 1) {
     const sequence = new RingSequence(node(1), stored, stored);
@@ -84,7 +84,7 @@ test("however often somebody lies, the sequence stays where the clock is", async
   t.ok(stored < (1000 + dayMs) * 1000 + 100 * 2e9, `${stored}`);
 });
 
-test("nodes that nobody has configured are not reckoned with", async (t) => {
+test("frames that name nodes which are not configured are refused", async (t) => {
   const driver = started();
   const stranger = node(77);
   driver.receive(2, join({ proc: [node(1), node(2), stranger] }));
@@ -98,7 +98,7 @@ test("nodes that nobody has configured are not reckoned with", async (t) => {
   }
 });
 
-test("whoever takes the place of a node's message breaks the ring, not the node", async (t) => {
+test("a frame with the seq of a node's own message breaks the ring, not the node", async (t) => {
   const driver = operational();
   const seq = (driver.token?.seq ?? 0) + 1;
   driver.receive(2, mcast({ ring: driver.ringId, seq, origin: node(2) }));
@@ -116,13 +116,13 @@ test("a message in this node's name that it has not sent is refused", async (t) 
   t.equal(driver.counter("high seq"), seq - 1);
 });
 
-test("a token whose aru nobody of the ring holds down is refused", async (t) => {
+test("a token whose aru no member of the ring holds down is refused", async (t) => {
   const driver = operational();
   driver.rotate({ aruNode: node(4) });
   t.equal(driver.counter("refused: token"), 1);
 });
 
-test("a token that lets nobody send, though nobody does, breaks the ring", async (t) => {
+test("a token that permits no sending although no member sends breaks the ring", async (t) => {
   const driver = operational();
   driver.rotate({ fcc: 1000 });
   driver.submit("x");
@@ -140,7 +140,7 @@ test("a recovery that the token calls complete, and is not, is not installed", a
   t.equal(driver.state, "gather");
 });
 
-test("a recovery that comes to no end, since somebody says so, is begun anew", async (t) => {
+test("a recovery that cannot end, since a member lies, is begun again", async (t) => {
   const { driver } = recovering();
   driver.rotate({ retransmitting: true });
   for (let visit = 0; visit < 100 && driver.state === "recovery"; visit += 1) {

@@ -129,7 +129,7 @@ test("whatever is submitted comes out whole and in order, in frames that fit", a
   t.pass("300 queues");
 });
 
-test("a broken chain costs its own chunk only", async (t) => {
+test("a broken chain loses only its own message", async (t) => {
   const assembler = new Assembler();
   const lost = mcast({ headFragment: 4, tailFragment: 0, chunks: [filled(5, 1), filled(6, 2)] });
   t.same(assembler.accept(lost), [filled(6, 2)], "the message behind the orphan is delivered");
@@ -174,7 +174,7 @@ test("a full lane refuses, and is announced writable when half is sent", async (
   t.same(lanes.takeWritable(), [], "announced once");
 });
 
-test("between a configuration and the end of its exchange only sync messages leave", async (t) => {
+test("until the exchange of a configuration has ended only sync messages are sent", async (t) => {
   const lanes = new SendQueues(roomBytes);
   lanes.submit("app", filled(10), false);
   lanes.submit("sync", filled(20), false);

@@ -53,7 +53,7 @@ test("agreed messages are delivered up to the first gap, once", async (t) => {
   t.same(seqs(queue.takeOrdered(0)), [3, 4]);
 });
 
-test("a safe message blocks those behind it until everybody holds it", async (t) => {
+test("a safe message blocks those behind it until every member holds it", async (t) => {
   const queue = holding(1);
   queue.insert(mcast({ seq: 2, safe: true }));
   queue.insert(mcast({ seq: 3 }));

@@ -16,7 +16,7 @@ test("ASIDE1: of two equal halves the one without the lowest id gives way", asyn
   t.same(whoStandsAside(nodes(1, 2, 4), nodes(3, 5, 6), hears), []);
 });
 
-test("ASIDE1: unless more of it would have to leave", async (t) => {
+test("ASIDE1: of two equal halves the one of which fewer must leave gives way", async (t) => {
   const hears = without("1-5", "1-6");
   t.same(whoStandsAside(nodes(3, 5, 6), nodes(1, 2, 4), hears), []);
   t.same(whoStandsAside(nodes(1, 2, 4), nodes(3, 5, 6), hears), [1]);
@@ -30,7 +30,7 @@ test("ASIDE1: a larger ring does not give way, nor a node alone", async (t) => {
   t.same(whoStandsAside(nodes(4, 5), nodes(1, 2, 3), without("2-5", "4-3")), [], "all of it");
 });
 
-test("one that has not said whom it hears is judged by what the other says", async (t) => {
+test("a node that has not said which nodes it hears is judged by the others", async (t) => {
   const known = without("2-5");
   const hears: Hears = (asked, other) => (asked === node(2) ? null : known(asked, other));
   t.same(whoStandsAside(nodes(4, 5), nodes(1, 2, 3), hears), [5]);
@@ -41,7 +41,7 @@ test("one that has not said whom it hears is judged by what the other says", asy
   );
 });
 
-test("whoever they are, one side at most gives way, and the rest hear each other", async () => {
+test("in random rings at most one side gives way, and the rest hear each other", async () => {
   const links = fc.uniqueArray(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 12 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 7 }), links, (cut, drawn) => {

@@ -39,7 +39,7 @@ test("flow control: window, frames per visit and the share of the backlog", asyn
   }
 });
 
-test("TOKEN3: all send twice as much while nothing had to be asked for again", async (t) => {
+test("TOKEN3: all send twice as much while no retransmission was requested", async (t) => {
   const wide = { windowFrames: 100, maxFramesPerVisit: 34 };
   t.match(calmLimits(limits), wide);
   t.match(calmLimits({ ...limits, widens: false }), { windowFrames: 50, maxFramesPerVisit: 17 });
@@ -49,7 +49,7 @@ test("TOKEN3: all send twice as much while nothing had to be asked for again", a
   );
 });
 
-test("TOKEN3: one request anywhere ends the calm for a hundred visits", async (t) => {
+test("TOKEN3: one request of any member ends that for a hundred visits", async (t) => {
   const visit = { self: node(1), aru: 0, seq: 0, rtr: [], sent: 0, backlog: 0 };
   const calmAfter = (before: Partial<TokenMessage>, rtr: readonly number[]): number =>
     closeVisit(token(before), firstVisit, { ...visit, rtr }).token.calm;
@@ -75,7 +75,7 @@ test("a node's share never exceeds the window over all nodes", async (t) => {
   }
 });
 
-test("a miss is asked for when the tokens of as many visits have known it", async (t) => {
+test("a missing message is requested when that many tokens have included it", async (t) => {
   const queue = holding(1, 3);
   let memory = firstVisit;
   const asked: (readonly number[])[] = [];
@@ -86,7 +86,7 @@ test("a miss is asked for when the tokens of as many visits have known it", asyn
   t.same(asked, [[], [], [2], [2, 4], [2, 4, 5]]);
 });
 
-test("the list keeps what we lack, loses what we send and what everybody has", async (t) => {
+test("the list keeps what this node lacks, loses what it sends and what all have", async (t) => {
   const queue = holding(1, 2, 3, 4);
   queue.takeOrdered(0);
   queue.release(1);
@@ -124,7 +124,7 @@ test("nothing new is sent when the retransmit window is full", async (t) => {
   t.equal(serveRetransmits(token({ seq: 16318 }), queue, visit).originate, 0);
 });
 
-test("the aru falls to ours and rises only through who lowered it", async (t) => {
+test("the aru falls to this node's, and only the node that lowered it raises it", async (t) => {
   const me = node(2);
   const cases = [
     { aru: 9, aruNode: null, ours: 5, seq: 9, expected: [5, me] },
@@ -149,7 +149,7 @@ test("the token's counts hold what each member added last, once", async (t) => {
   t.same([second.token.fcc, second.token.backlog], [2, 10]);
 });
 
-test("safe is what two tokens in a row have passed", async (t) => {
+test("a message is safe when the aru of two tokens in a row has passed it", async (t) => {
   let memory = firstVisit;
   const safe: number[] = [];
   for (const aru of [4, 6, 6, 3, 8, 8]) {

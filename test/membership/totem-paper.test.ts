@@ -100,7 +100,7 @@ test("message_handler_mcast: agreed messages are delivered up to the gap at once
   t.same(driver.receive(4, mcast({ ring, origin: node(4), seq: 3 })), [], "not from a member");
 });
 
-test("orf_token_rtr: a miss is asked for, and what others miss is sent again", async (t) => {
+test("orf_token_rtr: requests what is missing here, sends again what others miss", async (t) => {
   const driver = operational();
   driver.submit("mine");
   driver.rotate();
@@ -151,7 +151,7 @@ test("message_handler_token_hold_cancel: a held token goes at once", async (t) =
   t.same(kinds(outputs), ["disarm hold", "token", "token-passed", "arm retransmit"]);
 });
 
-test("token_hold_cancel_send: who submits to an idle ring wakes it, once", async (t) => {
+test("token_hold_cancel_send: a message submitted to an idle ring wakes it once", async (t) => {
   const driver = idle();
   t.equal(sent(driver.submit("a"), "hold-cancel").length, 1);
   t.equal(sent(driver.submit("b"), "hold-cancel").length, 0);
@@ -176,7 +176,7 @@ test("timer_function_orf_token_timeout: suspended first, then gather", async (t)
   t.equal(driver.state, "gather");
 });
 
-test("timer_function_orf_token_warning: a late token is told of, once", async (t) => {
+test("timer_function_orf_token_warning: a late token is logged, once", async (t) => {
   const driver = operational();
   const warnings = (): readonly string[] => {
     return driver.timer("merge").flatMap((output) => {
@@ -213,7 +213,7 @@ test("fail_to_recv_const: a deaf node leaves by time, but not before fifty visit
   t.ok(leave?.type === "join" && leave.leave, "the others go on at once");
 });
 
-test("fail_to_recv_const: who holds the aru down for twice that time has failed", async (t) => {
+test("fail_to_recv_const: a node that holds the aru down for twice that has failed", async (t) => {
   const driver = operational();
   driver.submit("m");
   driver.rotate();
@@ -298,7 +298,7 @@ test("memb_state_commit_token_create: four ahead of all that was seen", async (t
   t.same([commit.ring.rep, commit.ring.seq, commit.index], [1, 54, 1]);
 });
 
-test("memb_state_commit_enter: no ring is entered beyond the durable lease", async (t) => {
+test("memb_state_commit_enter: no ring is entered above the durable bound", async (t) => {
   const driver = new RingDriver(1, { ringSeqDurable: 1 });
   const asked = driver.step({ type: "start" }).filter((output) => output.type === "persist");
   t.equal(asked.length, 1, "the lease is asked for at once");
@@ -307,7 +307,7 @@ test("memb_state_commit_enter: no ring is entered beyond the durable lease", asy
   t.ok(commitIn(driver.step({ type: "persisted", ringSeq: 4000 })) !== null);
 });
 
-test("memb_state_commit_enter: a member waits for its lease, too", async (t) => {
+test("memb_state_commit_enter: a member waits for its durable bound, too", async (t) => {
   const driver = new RingDriver(2, { ringSeqDurable: 1 });
   driver.step({ type: "start" });
   driver.receive(1, join({ proc: nodes(1, 2) }));
@@ -368,7 +368,7 @@ test("timer_function_token_retransmit_timeout: or the commit token", async (t) =
   t.same(commitIn(driver.timer("retransmit")), commit);
 });
 
-test("message_handler_memb_join: in commit only companions as far as we are", async (t) => {
+test("message_handler_memb_join: in commit only from members as far as this node", async (t) => {
   const { driver, commit } = committed();
   const proc = nodes(1, 2, 3);
   driver.receive(2, join({ proc, ringSeq: commit.ring.seq - 1 }));
@@ -388,7 +388,7 @@ test("memb_state_recovery: installed after clear and stable rotations", async (t
   t.same(visits, ["recovery", "recovery", "recovery", "operational"]);
 });
 
-test("memb_state_recovery: no installation while somebody has copies to send", async (t) => {
+test("memb_state_recovery: no installation while a member has copies to send", async (t) => {
   const { driver } = recovering();
   for (let visit = 0; visit < 10; visit += 1) driver.rotate({ retransmitting: true });
   t.equal(driver.state, "recovery");
@@ -396,7 +396,7 @@ test("memb_state_recovery: no installation while somebody has copies to send", a
   t.equal(driver.state, "operational");
 });
 
-test("memb_state_recovery: no installation while somebody misses a copy", async (t) => {
+test("memb_state_recovery: no installation while a member misses a copy", async (t) => {
   const { driver, commit } = recovering();
   const inner = Buffer.from("00", "hex");
   driver.receive(2, mcast({ ring: commit.ring, origin: node(2), seq: 1, inner, chunks: [] }));
@@ -483,7 +483,7 @@ test("merge gate: rings merge when all hear each other, not before", async (t) =
   t.equal(driver.state, "gather");
 });
 
-test("merge gate: a companion that does not hear the stranger keeps it out", async (t) => {
+test("merge gate: a member that does not hear the stranger keeps it out", async (t) => {
   const driver = operational();
   companionsHear(driver, [1]);
   const ring = { rep: node(4), seq: 900 };
@@ -492,7 +492,7 @@ test("merge gate: a companion that does not hear the stranger keeps it out", asy
   t.equal(driver.state, "operational");
 });
 
-test("merge gate: what a companion heard long ago counts no more", async (t) => {
+test("merge gate: what a member heard long ago does not count", async (t) => {
   const driver = operational();
   companionsHear(driver, [1, 4]);
   driver.timer("heard");
@@ -513,7 +513,7 @@ test("merge gate: strangers wait until the token was with all members", async (t
   t.equal(driver.state, "gather");
 });
 
-test("merge gate: whom we hear anew is told within the interval", async (t) => {
+test("merge gate: a newly heard node is told within the interval", async (t) => {
   const driver = operational();
   const foreign = mcast({ ring: { rep: node(4), seq: 900 }, origin: node(4) });
   driver.timer("heard");
@@ -524,7 +524,7 @@ test("merge gate: whom we hear anew is told within the interval", async (t) => {
   t.same(driver.receive(4, foreign), []);
 });
 
-test("merge gate: a joiner that does not hear all of us is told of us instead", async (t) => {
+test("merge gate: a joiner that does not hear all of us gets a merge detect", async (t) => {
   const driver = operational();
   const outputs = driver.receive(4, join({ proc: nodes(4), heard: nodes(1), ringSeq: 900 }));
   t.same(kinds(outputs).filter((kind) => kind === "merge-detect").length, 1);
@@ -543,7 +543,7 @@ test("merge gate: a member in a newer ring is believed, a late packet not", asyn
   t.same(suspendedFor(driver.receive(2, newer)), ["stall"], "they went on without us");
 });
 
-test("timer_function_pause_timeout: gone on without us", async (t) => {
+test("timer_function_pause_timeout: the others have formed a ring without us", async (t) => {
   const driver = operational();
   const ring = { rep: node(2), seq: driver.ringId.seq + 4 };
   driver.receive(4, mergeDetect({ ring, members: nodes(2, 3, 4) }));

@@ -20,7 +20,7 @@ function hung() {
 
 const checks = (...of: readonly string[]) => of.map((name) => `run ${name} status`);
 
-test("CHECK1: five checks that hang do not keep an event from being looked at", (t) => {
+test("CHECK1: five checks that hang do not delay the check after an event", (t) => {
   const driver = hung();
   t.same(driver.underWay(), checks("a", "b", "c", "d", "e"));
   driver.step(processEnded("g"));
@@ -28,14 +28,14 @@ test("CHECK1: five checks that hang do not keep an event from being looked at", 
   t.end();
 });
 
-test("CHECK1: events have no more places than the checks that are due", (t) => {
+test("CHECK1: checks after events have the same limit as checks that are due", (t) => {
   const driver = hung().step(linkEvent);
   t.equal(driver.underWay().length, 5, "those of the event, the others were cancelled");
   t.equal(driver.take().filter((line) => line.startsWith("cancel")).length, 5);
   t.end();
 });
 
-test("CHECK2: checks that have run for ten seconds leave their places to others", (t) => {
+test("CHECK2: checks that have run for ten seconds do not count any more", (t) => {
   const driver = hung();
   driver.nowMs += 9000;
   driver.step({ type: "poll", frozen: [] });
@@ -58,7 +58,7 @@ test("a service whose processes have ended fails, though its check hangs", (t) =
   t.end();
 });
 
-test("CHECK3: a service whose processes end all the time is checked to the end", (t) => {
+test("CHECK3: processes that end all the time do not cancel the check for ever", (t) => {
   const driver = hung().step(processEnded("a"));
   driver.take();
   for (let times = 0; times < 5; times += 1) driver.step(processEnded("a"));
@@ -73,7 +73,7 @@ test("CHECK3: a service whose processes end all the time is checked to the end",
   t.end();
 });
 
-test("CHECK3: a check that began before another service's failure looks again", (t) => {
+test("CHECK3: a check that began before another service's failure is repeated", (t) => {
   const driver = hung();
   driver.answer("e", exited(3));
   const cancelled = driver.take().filter((line) => line.startsWith("cancel"));
@@ -85,7 +85,7 @@ test("CHECK3: a check that began before another service's failure looks again", 
   t.end();
 });
 
-test("a check that runs for longer than its interval is told and counted", (t) => {
+test("a check that runs for longer than its interval is logged and counted", (t) => {
   const driver = hung();
   driver.nowMs += 500;
   driver.step({ type: "poll", frozen: [] });
@@ -105,7 +105,7 @@ test("a check that runs for longer than its interval is told and counted", (t) =
   t.end();
 });
 
-test("a stop that hangs is told every half minute, with its limit", (t) => {
+test("a stop that hangs is logged every half minute, with its limit", (t) => {
   const driver = cleanDriver(new LocalDriver(["web"]))
     .operate("start", "web")
     .succeed()
@@ -127,7 +127,7 @@ test("a stop that hangs is told every half minute, with its limit", (t) => {
   t.end();
 });
 
-test("what there is no room for is told, counted, and no failure", (t) => {
+test("a check without room on the machine is logged and counted, and no failure", (t) => {
   const driver = cleanDriver(new LocalDriver(["web"]))
     .operate("start", "web")
     .succeed();
@@ -148,7 +148,7 @@ test("what there is no room for is told, counted, and no failure", (t) => {
   t.end();
 });
 
-test("a stop that there is no room for is told although a check was, just before", (t) => {
+test("a stop without room is logged even just after a check without room", (t) => {
   const driver = cleanDriver(new LocalDriver(["web"]))
     .operate("start", "web")
     .succeed();
@@ -163,7 +163,7 @@ test("a stop that there is no room for is told although a check was, just before
   t.end();
 });
 
-test("a process that ends during a repair is looked at after it", (t) => {
+test("the end of a process during a repair causes a check after it", (t) => {
   const subtree = { kind: "independent", restarts: null } as const;
   const part = (name: string) => script(name, { subtree });
   const driver = cleanDriver(new LocalDriver(["web"], 5, part))

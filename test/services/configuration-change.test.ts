@@ -177,7 +177,7 @@ test("resource case 25: another attribute restarts the service, an interval noth
   t.equal(seen.shown(2, "web"), "started 1");
 });
 
-test("resource case 26: what is added to a running service starts, no more", async (t) => {
+test("resource case 26: only the parts added to a running service start", async (t) => {
   const next = withServices(19, web([script("a"), script("b"), script("c"), ip("20.0.20.9")]));
   const seen = cluster(withServices(18, web(two)), { next });
   t.equal(reload(seen, "next"), "done");
@@ -189,7 +189,7 @@ test("resource case 26: what is added to a running service starts, no more", asy
   t.ok(seen.host(1).running.has("service:web /etc/init.d/c"));
 });
 
-test("what is taken out of a running service stops, the rest is untouched", async (t) => {
+test("only the parts removed from a running service stop", async (t) => {
   const next = withServices(19, web([script("a")]));
   const seen = cluster(withServices(18, web([...two, ip("20.0.20.9")])), { next });
   t.same(seen.holders("20.0.20.9"), [1]);
@@ -230,7 +230,7 @@ test("an affected service that is failed, busy or frozen refuses the change", as
   t.match(seen.node(1)?.snapshot.table?.change.last?.text, /locked/);
 });
 
-test("a node that comes back with the older file takes over the cluster's", async (t) => {
+test("a node that comes back with an older file gets the cluster's", async (t) => {
   const next = withServices(19, web([script("a")]), sampleService("n", [script("n")]));
   const seen = cluster(withServices(18, web(two)), { next });
   seen.crash(3).run(9000);
@@ -244,7 +244,7 @@ test("a node that comes back with the older file takes over the cluster's", asyn
   t.ok(seen.host(3).calls.includes("service:n stop"), "it has stopped what it did not know, too");
 });
 
-test("TRANSFER1: what is ordered while a node reads a file is not lost on it", async (t) => {
+test("TRANSFER1: messages that are ordered while a node reads a file are not lost", async (t) => {
   const other = sampleService("other", [script("o")], { domain: "node1-domain" });
   const next = withServices(19, web([script("a")]), other);
   const slow = { readMs: (node: number) => (node === 3 ? 2000 : 1) };
@@ -362,7 +362,7 @@ test("CHANGE1: the last vote decides; votes of others and of other lives do not 
   t.end();
 });
 
-test("another view during the vote ends it, in later stages it does not", (t) => {
+test("a change of the membership ends the vote, but no later stage", (t) => {
   const early = voting(web(two), guest);
   early.driver.vote(1, true).view(1, 2).vote(1, true).vote(2, true);
   t.equal(early.driver.outcome(early.number), "change-given-up");
@@ -377,7 +377,7 @@ test("another view during the vote ends it, in later stages it does not", (t) =>
   t.end();
 });
 
-test("what is new starts when every ready node has stopped it once, or is gone", (t) => {
+test("a new service starts when every ready node has stopped it once, or has left", (t) => {
   const { driver } = voting(web(two), guest);
   for (const node of [1, 2, 3]) driver.vote(node, true);
   t.match(driver.table.waitingFor(service("guest")), /to have stopped it once/);
@@ -510,7 +510,7 @@ test("its node leaves while parts are stopped: it is stopped, then all switch", 
   t.end();
 });
 
-test("CHANGE2: what fails while the others are stopped is not started with its old parts", (t) => {
+test("CHANGE2: a service that fails during a change is not started with its old parts", (t) => {
   const other = sampleService("other", [script("o")], { domain: "node2-domain" });
   const first = withServices(18, web(two), other);
   const fencing = { ...first.fencing, cleanStart: true };

@@ -127,7 +127,7 @@ test("a check only looks; a start does not", async (t) => {
   t.equal(order(external(heartbeat), "start").looks, undefined);
 });
 
-test("time-outs: hints in the first dialect, but never none; limits in the second", async (t) => {
+test("time-outs: hints with a last limit in rgmanager's dialect, limits in ocf", async (t) => {
   t.equal(order(external(rgmanager), "stop").timeoutMs, 1_800_000);
   t.equal(order(external(rgmanager), "start").timeoutMs, 1_800_000);
   t.equal(order(external(rgmanager), "status").timeoutMs, 300_000);
@@ -141,13 +141,13 @@ test("time-outs: hints in the first dialect, but never none; limits in the secon
   t.equal(order(external(heartbeat), "stop", { limitMs: ms(1000) }).timeoutMs, 1000);
 });
 
-test("an action that the agent does not list is nothing to do", async (t) => {
+test("an action that the agent does not list succeeds without a call", async (t) => {
   const { orders, verdict: said } = walkCall(call(external(rgmanager), "recover"), []);
   t.same(orders, []);
   t.equal(said.code, 0);
 });
 
-test("exits: only 0 is good in the first dialect", async (t) => {
+test("exits: only 0 is success in rgmanager's dialect", async (t) => {
   const of = (name: AgentAction, code: number) => verdict(external(rgmanager), name, exited(code));
   t.equal(of("stop", 0).code, 0);
   t.same(of("stop", 7), { code: 7, text: 'stop on fs "disk" returned 7 (not running)' });
@@ -159,7 +159,7 @@ test("exits: only 0 is good in the first dialect", async (t) => {
   t.match(of("start", 200).text, "returned 200 (unspecified)");
 });
 
-test("exits: a stop of what does not run and a promoted one are good in the second", async (t) => {
+test("exits: in ocf, 7 is success for a stop and 8 for a status", async (t) => {
   const of = (name: AgentAction, code: number) =>
     verdict(external(heartbeat), name, exited(code)).code;
   t.equal(of("stop", 7), 0);
@@ -206,7 +206,7 @@ test("addresses of OCF agents are known, and what outlives its processes", async
   t.equal(outlivesProcesses(external(heartbeat, { agent })), true);
 });
 
-test("OVERDUE1: a stop over its limit is killed and called again; only its word counts", (t) => {
+test("OVERDUE1: a stop over its limit is killed and called again: that counts", (t) => {
   const one = external(heartbeat);
   const own = { ...context, depth: 0, limitMs: null, overdue: "ended-here", nodesOff: [] } as const;
   const late: AgentReport = { type: "timed-out", output: "" };
@@ -226,7 +226,7 @@ test("OVERDUE1: a stop over its limit is killed and called again; only its word 
   t.end();
 });
 
-test("PATIENCE1: an agent that there was no room for has said nothing", async (t) => {
+test("PATIENCE1: an agent that could not run for lack of room has no verdict", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EAGAIN" };
   const done: AgentReport = { type: "done" };
   for (const runs of [rgmanager, heartbeat]) {

@@ -207,7 +207,7 @@ test("several parts are stopped in stop order and started in start order; none t
   t.end();
 });
 
-test("a part above one that is left out brings it back with its restart", (t) => {
+test("the restart of a part starts a left-out part below it, too", (t) => {
   const inner = part("inner", { subtree: nonCritical });
   const host = new Host(part("outer", { subtree: independent, children: [inner] }));
   host.check("inner");
@@ -219,7 +219,7 @@ test("a part above one that is left out brings it back with its restart", (t) =>
   t.end();
 });
 
-test("what fails during a repair: an independent part fails the service, others stay out", (t) => {
+test("a repair that fails: an independent part fails the service, others stay left out", (t) => {
   const host = new Host(part("a", { subtree: independent }));
   host.broken.add("a start");
   t.equal(host.check("a"), "repair");
@@ -243,7 +243,7 @@ test("what fails during a repair: an independent part fails the service, others 
   t.end();
 });
 
-test("the whole service's stop visits what is left out, and its start brings it back", (t) => {
+test("stop and start of the whole service include the parts that were left out", (t) => {
   const host = new Host(part("main"), part("extra", { subtree: nonCritical }));
   host.check("extra");
   host.repair();
@@ -306,7 +306,7 @@ test("a repair that fails is a failure of the service: its recovery policy", (t)
   t.end();
 });
 
-test("what comes up during a repair is done when it has ended", (t) => {
+test("requests and events during a repair are handled when it has ended", (t) => {
   const wanted = table().checkFails(web, "part-failed");
   const number = wanted.request(2, "disable", { service: web });
   t.equal(wanted.outcome(number), null);

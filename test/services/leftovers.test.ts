@@ -28,19 +28,19 @@ function started(): ServiceWorker {
   return one;
 }
 
-test("LEFTOVER1: what a stop has left is ended, and told by its process id", async (t) => {
+test("LEFTOVER1: processes that a stop has left are ended, and named by process id", async (t) => {
   const { orders, verdict } = walkCall(started().stop(), [exited(0), processes({ ended: broker })]);
   t.same(orders, ["run /etc/init.d/a stop", "end service:web"]);
   t.match(verdict, { code: 0, text: "its stop has left 4711 (qpidd), which has been ended" });
   t.same(walkCall(started().stop(), [exited(0), nothingLeft]).verdict, { code: 0, text: "" });
 });
 
-test("LEFTOVER1: what cannot be ended makes the stop a failure", async (t) => {
+test("LEFTOVER1: a process that cannot be ended makes the stop a failure", async (t) => {
   const { verdict } = walkCall(started().stop(), [exited(0), processes({ left: broker })]);
   t.match(verdict, { code: 1, text: "the stop has left 4711 (qpidd), which cannot be ended" });
 });
 
-test("LEFTOVER1: a stop is not over before somebody could look", async (t) => {
+test("LEFTOVER1: a stop does not end before all processes could be looked at", async (t) => {
   const blind = processes({ unseen: ["/proc: EMFILE"] });
   const { orders, verdict } = walkCall(started().stop(), [
     exited(0),
@@ -65,7 +65,7 @@ test("LEFTOVER2: a stop that answers 1 and leaves nothing succeeds, with a warni
   t.match(left.verdict, { code: 1, text: /returned 1; it has left 4711 \(qpidd\)/ });
 });
 
-test("LEFTOVER2: other failures are what they say", async (t) => {
+test("LEFTOVER2: other failures are not overruled", async (t) => {
   const reports: readonly AgentReport[] = [
     exited(4),
     { type: "signalled", signal: "SIGKILL", output: "" },
@@ -79,7 +79,7 @@ test("LEFTOVER2: other failures are what they say", async (t) => {
   t.equal(walkCall(started().stop(), late).verdict.code, 1, "timed-out");
 });
 
-test("LEFTOVER2: of a script that never had a process its absence says nothing", async (t) => {
+test("LEFTOVER2: the failure of a script that never had a process is not overruled", async (t) => {
   const one = worker(script("a"));
   walkCall(one.start(), [exited(0), nothingLeft]);
   t.equal(walkCall(one.stop(), [exited(1)]).verdict.code, 1);
@@ -116,7 +116,7 @@ test("a service of addresses alone has no processes to look at", async (t) => {
   t.same(walkCall(one.stop(), [none]).orders, ["list"]);
 });
 
-test("a kill that could not look is not over", async (t) => {
+test("a kill goes on until everything could be looked at", async (t) => {
   const killed = (unseen: readonly string[]): AgentReport => {
     return { type: "killed", survivors: 0, unseen };
   };

@@ -8,7 +8,7 @@ import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 import { exited, looksAtProcesses, nodeName, nothingLeft } from "./agent-driver.ts";
 import { cleanDriver, LocalDriver, processEnded } from "./local-driver.ts";
 
-test("at first nothing is known: the clean-up stops and kills every service", async (t) => {
+test("at first anything may run: the clean-up stops and kills every service", async (t) => {
   const driver = new LocalDriver();
   t.equal(driver.local.clean, false);
   t.equal(driver.local.mayRun, true);
@@ -68,7 +68,7 @@ test("a failed check names the start that it checked", async (t) => {
   t.same(driver.acts, [], "what is stopped is not checked");
 });
 
-test("a hanging check does not delay the stop, and its late report is not believed", async (t) => {
+test("a hanging check does not delay the stop, and its late report is ignored", async (t) => {
   const driver = cleanDriver().operate("start", "web").succeed();
   driver.take();
   driver.nowMs = 1000;
@@ -175,7 +175,7 @@ test("after a failed stop something may still run, until a stop or a kill has en
   t.end();
 });
 
-test("what is frozen is not checked, whatever the occasion", async (t) => {
+test("a frozen service is not checked for any cause", async (t) => {
   const driver = cleanDriver().operate("start", "web").succeed().operate("start", "mail").succeed();
   driver.take();
   driver.nowMs = 99_000;
@@ -203,7 +203,7 @@ test("a kill cancels what is under way, and runs no scripts", async (t) => {
   t.same(driver.take(), ["clean"]);
 });
 
-test("a kill during the clean-up takes its place", async (t) => {
+test("a kill during the clean-up replaces it", async (t) => {
   const driver = new LocalDriver(["web"]).step({ type: "clean-up" }).step({ type: "kill" });
   t.same(driver.take(), ["cancel run /etc/init.d/web stop"]);
   driver.succeed();
@@ -290,7 +290,7 @@ test("JOB1: a start that is given up is told to end, waited for, and not continu
   t.same(outputs, [], "an order that comes too late");
 });
 
-test("the agents of an operation hear which nodes were off when it was decided", async (t) => {
+test("the agents of an operation get the nodes that were off when it was decided", async (t) => {
   const driver = new LocalDriver(["web"]).step({ type: "clean-up" }).succeed();
   const operation = { kind: "start", id: 1, node: id(1), life: 1, chain: emptyChain } as const;
   driver.step({ type: "run", service: service("web"), operation, off: [nodeName()] });
@@ -312,7 +312,7 @@ function configuration(version: number, ...names: readonly string[]) {
   return { ...sample, version, services: { ...sample.services, services } };
 }
 
-test("what is new with a configuration is stopped once, what is gone is dropped", async (t) => {
+test("new services of a configuration are stopped once, removed ones are dropped", async (t) => {
   const driver = cleanDriver();
   const conf = configuration(19, "web", "new");
   driver.step({ type: "reconfigure", conf, clean: [service("new")] });
@@ -325,7 +325,7 @@ test("what is new with a configuration is stopped once, what is gone is dropped"
   t.same(driver.underWay(), []);
 });
 
-test("another configuration does not make the first stop of what is new forgotten", async (t) => {
+test("another configuration does not cancel the first stop of a new service", async (t) => {
   const driver = cleanDriver();
   const conf = configuration(19, "web", "new");
   driver.step({ type: "reconfigure", conf, clean: [service("new")] });
@@ -335,7 +335,7 @@ test("another configuration does not make the first stop of what is new forgotte
   t.same(driver.take(), ["initialised 20"]);
 });
 
-test("nothing new: it says so at once", async (t) => {
+test("a configuration without new services is reported as initialised at once", async (t) => {
   const driver = cleanDriver();
   driver.step({ type: "reconfigure", conf: configuration(19, "web"), clean: [] });
   t.same(driver.take(), ["initialised 19"]);

@@ -65,7 +65,7 @@ class Node {
   }
 }
 
-test("L7: what floats is stopped, what is bound goes on", async (t) => {
+test("L7: floating services are stopped, bound ones go on", async (t) => {
   const node = new Node();
   t.equal(node.local.mayFloat, true);
   node.step({ type: "stand-down" });
@@ -81,7 +81,7 @@ test("L7: what floats is stopped, what is bound goes on", async (t) => {
   t.equal(node.local.mayRun, true);
 });
 
-test("L7: nothing follows from a check that fails meanwhile, but it is said once", async (t) => {
+test("L7: a check that fails meanwhile has no effect, but is logged once", async (t) => {
   const node = new Node();
   node.step({ type: "stand-down" }).succeed();
   node.said = [];
@@ -96,7 +96,7 @@ test("L7: nothing follows from a check that fails meanwhile, but it is said once
   t.same(node.local.kept, []);
 });
 
-test("L7: what is just being started does not go on, and a kill spares nothing", async (t) => {
+test("L7: a service that is being started does not go on, and a kill spares none", async (t) => {
   const starting = new Node();
   starting.step({ type: "clean-up" }).succeed().start(broker).step({ type: "stand-down" });
   t.same(starting.local.kept, []);
@@ -107,7 +107,7 @@ test("L7: what is just being started does not go on, and a kill spares nothing",
   t.equal(killed.local.mayRun, false);
 });
 
-test("L7: nobody is asked to stop what is known not to be here", async (t) => {
+test("L7: no agent is asked to stop a service that is known not to be here", async (t) => {
   const node = new Node();
   const stop = { type: "rest", state: "stopped" } as const;
   const shared = { id: 9, node: id(1), life: 1, chain: emptyChain, goal: stop };
@@ -148,7 +148,7 @@ test("N4: an outage of the network restarts no broker, however long it lasts", a
   }
 });
 
-test("N4: who was away while others were quorate begins anew", async (t) => {
+test("N4: a node that was away while others were quorate restarts its services", async (t) => {
   const seen = cluster().cut([1], [2, 3]).run(20_000);
   t.same(seen.runningOn("node1-qpidd-service"), [1]);
   seen.heal().run(20_000);
@@ -183,7 +183,7 @@ test("N4: the others had begun to start something without the node", async (t) =
   );
 });
 
-test("N4: where nothing floats, what is bound to others counts as work", async (t) => {
+test("N4: if no service floats, services bound to other nodes count as work", async (t) => {
   const sample = sampleConf();
   const services = sample.services.services.filter(({ boundTo }) => boundTo !== null);
   const seen = cluster({ ...sample, services: { ...sample.services, services } });
@@ -210,7 +210,7 @@ for (const [exit, what, restarts] of [
   });
 }
 
-test("N3: the lease of a node that owns what floats ends everything there", async (t) => {
+test("N3: a lease's end ends everything on a node that owns a floating service", async (t) => {
   const seen = cluster();
   seen.host(1).behaviours.set("/etc/init.d/qpidd-primary stop", { takesMs: null });
   seen.cut([1], [2], [3]).run(10_000);
@@ -218,14 +218,14 @@ test("N3: the lease of a node that owns what floats ends everything there", asyn
   t.same(seen.runningOn("node2-qpidd-service"), [2]);
 });
 
-test("T5: where nobody remembers the table, what a user had stopped is new", async (t) => {
+test("T5: if no node has the table, a service that a user had stopped is new", async (t) => {
   const seen = cluster();
   seen.request(2, "disable", { service: "node3-qpidd-service" });
   seen.run(2000).cut([1], [2], [3]).run(5000).heal().run(40_000);
   t.equal(seen.runningOn("node3-qpidd-service").length, 1);
 });
 
-test("a node that is ended without quorum stops what went on", async (t) => {
+test("a node that is ended without quorum stops the services that it has kept", async (t) => {
   const seen = cluster().cut([1], [2], [3]).run(8000).terminate(2).run(5000);
   t.same(seen.runningOn("node2-qpidd-service"), []);
   t.equal(seen.endedCleanly(2), true);

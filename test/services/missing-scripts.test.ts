@@ -36,7 +36,7 @@ test("a change is refused that stops a service for a script that is missing here
   t.equal(ask(services({ web: ["old"], mail: ["old"], extra: ["new"] })), null, "stops nothing");
 });
 
-test("a node that may not run the service has nothing against it", async (t) => {
+test("a node that may not run the service accepts the change", async (t) => {
   const domain = {
     name: "others",
     ordered: false,

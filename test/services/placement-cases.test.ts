@@ -87,7 +87,7 @@ test("case 18: an ordered domain is followed down, and back up", async (t) => {
   t.equal(driver.shown("p"), "started 1");
 });
 
-test("what goes wrong is more than a notice", async (t) => {
+test("failures are logged above the level notice", async (t) => {
   const relocate = conf([plain("p", { recovery: "relocate", retryDelayMs: ms(30_000) })]);
   const driver = new TableDriver(relocate).view(1, 2, 3).ready(1, 2, 3).succeed();
   const said = () => driver.notices.splice(0);
@@ -105,7 +105,7 @@ test("what goes wrong is more than a notice", async (t) => {
   t.match(said().at(-1), /^alert: service:p: stopped: no node could start it/);
 });
 
-test("a start that never ends holds neither a disable nor the end of its node back", async (t) => {
+test("a start that never ends delays neither a disable nor the leave of its node", async (t) => {
   const driver = new TableDriver(conf([plain("p")])).view(1, 2, 3).ready(1, 2, 3);
   const started = driver.operations[0]?.operation;
   t.equal(started?.kind, "start");
@@ -310,7 +310,7 @@ test("case 21: a soft dependent is recovered, restarted and moved without it", a
 
 // --- autostart ----------------------------------------------------------------------------------
 
-test("case 22: autostart off is disabled after formation, on starts", async (t) => {
+test("case 22: after formation, autostart off is disabled, autostart on starts", async (t) => {
   const driver = started(plain("off", { autostart: false }), plain("on"));
   t.same([driver.record("off").state, driver.record("on").state], ["disabled", "started"]);
   t.match(driver.table.decisions(service("off")).at(-1)?.text, /autostart is off/);

@@ -127,7 +127,7 @@ test("over random domains both computations agree", async (t) => {
   t.doesNotThrow(() => fc.assert(property, { numRuns: 2000, seed: 11 }));
 });
 
-test("over random candidates nobody better is left behind", async (t) => {
+test("over random candidates the best one is chosen", async (t) => {
   const candidate = fc.record({
     node: fc.integer({ min: 1, max: 9 }).map(id),
     score: fc.constantFrom<Score>(0, 1, 2, 3),

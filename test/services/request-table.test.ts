@@ -316,7 +316,7 @@ test("a request of an earlier life of its node is not answered again", async (t)
   t.same(driver.operations, []);
 });
 
-test("an enable of what is starting on that very node joins it", async (t) => {
+test("an enable of a service that is starting on that node waits for the start", async (t) => {
   const driver = states.starting();
   const here = driver.request(1, "enable", { service: web });
   const named = driver.request(2, "enable", { service: web, target: 1 });
@@ -339,7 +339,7 @@ test("while a service is being relocated, enable and relocate would deadlock", a
   t.same(answers, ["being-relocated", "being-relocated", "busy"]);
 });
 
-test("a wanted end is reached though what goes on fails, and disabled beats stopped", async (t) => {
+test("a desired state is reached even after a failure; disabled wins over stopped", async (t) => {
   const orders = [
     ["stop", "disable"],
     ["disable", "stop"],
@@ -376,7 +376,7 @@ test("a disable while recovering finishes the clean-up and starts nothing", asyn
   t.equal(driver.shown(web), "disabled (1)");
 });
 
-test("a failing stop is the answer to everybody who waits", async (t) => {
+test("a failing stop answers all requests that wait", async (t) => {
   const driver = started();
   const relocate = driver.request(1, "relocate", { service: web });
   const disable = driver.request(2, "disable", { service: web });
@@ -389,7 +389,7 @@ test("a failing stop is the answer to everybody who waits", async (t) => {
   t.ok(driver.notices.some((one) => one.startsWith("alert:")));
 });
 
-test("disabling what is failed or disabled ends disabled though its stop fails", async (t) => {
+test("a failed or disabled service is disabled even if its stop fails", async (t) => {
   for (const state of ["failed", "disabled"] as const) {
     const driver = states[state]();
     const disable = driver.request(2, "disable", { service: web });
@@ -453,7 +453,7 @@ test("relocation to the node it runs on restarts it there", async (t) => {
   t.equal(driver.outcome(number), "done");
 });
 
-test("a restart that no ready node may carry out is not about exclusivity", async (t) => {
+test("a restart without a legal node is not refused for exclusivity", async (t) => {
   const driver = started({ domain: "node1-domain" }).view(2, 3).fenced(1);
   t.equal(driver.shown(web), "stopped (1)");
   t.equal(driver.outcome(driver.request(2, "restart", { service: web })), "no-legal-node");
@@ -501,14 +501,14 @@ test("a user's request begins the count of restarts and of attempts anew", async
   }
 });
 
-test("what would have to be done on a node that leaves is refused", async (t) => {
+test("a request that needs a node that is leaving is refused", async (t) => {
   const driver = states.stopped().leaving(2);
   t.equal(driver.outcome(driver.request(2, "disable", { service: web })), "stop-node-leaving");
   const there = driver.request(1, "enable", { service: web, target: 2 });
   t.equal(driver.outcome(there), "start-node-not-ready");
 });
 
-test("no more wait for one operation than the state has room for", async (t) => {
+test("the number of requests that wait for one operation is limited", async (t) => {
   const driver = states.stopping();
   for (let waiting = 1; waiting < 256; waiting += 1) {
     t.equal(driver.outcome(driver.request(2, "stop", { service: web })), null);

@@ -34,7 +34,7 @@ function failEverywhere(table: TableDriver): void {
   }
 }
 
-test("a failed start is tried again when a neighbour has started, not at its time", (t) => {
+test("a failed start is tried again as soon as another service has started", (t) => {
   const table = brokers().ready(1, 2);
   failEverywhere(table);
   t.equal(table.shown("primary"), "stopped (2)");
@@ -46,7 +46,7 @@ test("a failed start is tried again when a neighbour has started, not at its tim
   t.end();
 });
 
-test("a neighbour that started while the nodes were tried in turn counts as well", (t) => {
+test("another service that started while the nodes were tried in turn counts, too", (t) => {
   const table = brokers().ready(1, 2);
   answer(table, "primary", "failed");
   answer(table, "broker1", "ok");
@@ -59,7 +59,7 @@ test("a neighbour that started while the nodes were tried in turn counts as well
   t.end();
 });
 
-test("RETRY1: a neighbour that starts again and again hastens every attempt less", (t) => {
+test("RETRY1: a service that starts again and again hastens every attempt less", (t) => {
   const table = brokers().ready(1, 2);
   const attempts: number[] = [];
   const beganMs = table.nowMs;
@@ -85,7 +85,7 @@ test("RETRY1: a neighbour that starts again and again hastens every attempt less
   t.end();
 });
 
-test("a neighbour on a node that the service may not use hastens nothing", (t) => {
+test("a service that starts on a node which this one may not use hastens nothing", (t) => {
   const table = brokers(restricted(2)).ready(1, 2);
   answer(table, "primary", "failed");
   answer(table, "primary", "ok");
@@ -104,7 +104,7 @@ test("retry_delay 0: nothing hastens what is never tried again", (t) => {
   t.end();
 });
 
-test("what waits for its dependency starts when that has started, whatever its pause", (t) => {
+test("a service that waits for its dependency starts with it, whatever its pause", (t) => {
   const table = brokers({ depend: sampleService("broker1", []).name }).ready(1, 2);
   t.equal(table.awaited("primary"), "nothing");
   answer(table, "broker1", "ok");
@@ -141,7 +141,7 @@ for (const [how, off] of [
   });
 }
 
-test("the end of another node says nothing of a service whose stop failed", (t) => {
+test("the end of another node changes nothing for a service whose stop failed", (t) => {
   const table = brokers().ready(1, 2).succeed();
   const owner = table.record("primary").owner ?? 0;
   table.request(1, "relocate", { service: "primary", target: 3 - owner });

@@ -51,12 +51,12 @@ test("resource case 14: exit 0 is success; every other code is failure 1", async
   }
 });
 
-test("what a script says of its status counts for more than the code", async (t) => {
+test("a message quotes the script's output rather than the meaning of its code", async (t) => {
   const { text } = verdict("status", exited(1, "broker (pid 7) runs, but does not answer\n"));
   t.equal(text, `status of ${file} returned 1: broker (pid 7) runs, but does not answer`);
 });
 
-test("the meaning of a status code is said, for status only", async (t) => {
+test("the meaning of an exit code is logged for status only", async (t) => {
   const text = (code: number) => verdict("status", exited(code)).text;
   t.equal(text(1), `status of ${file} returned 1 (dead, and its pid file exists)`);
   t.equal(text(3), `status of ${file} returned 3 (stopped)`);
@@ -96,7 +96,7 @@ function walk(
   );
 }
 
-test("OVERDUE1: a stop over its limit is killed, and asked once more", (t) => {
+test("OVERDUE1: a stop over its limit is killed and called once more", (t) => {
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict } = walk("stop", "unlimited", [timedOut, killed, exited(0)]);
   t.same(orders, [`run ${file} stop`, "kill script:qpidd of service:web", `run ${file} stop`]);
@@ -116,7 +116,7 @@ test("OVERDUE1: a stop over its limit is killed, and asked once more", (t) => {
   t.end();
 });
 
-test("PATIENCE1: what there was no room for is tried again, and is no verdict", (t) => {
+test("PATIENCE1: a call without room is tried again, and is no verdict", (t) => {
   const { orders, verdict } = walk("status", "unlimited", [noRoom, done, noRoom, done, exited(0)]);
   t.same(orders, [
     `run ${file} status`,
@@ -139,7 +139,7 @@ test("PATIENCE1: a start without room ends untried after a while, for another no
   t.end();
 });
 
-test("what is repeated of the output has no secret in it, and commands no terminal", async (t) => {
+test("quoted output has no secrets and no control characters", async (t) => {
   const { text } = verdict("start", exited(1, "no hunter2\u001b[2J"));
   t.equal(text, `start of ${file} returned 1: no ***\\x1b[2J`);
 });

@@ -31,7 +31,7 @@ function started(rest: Partial<ServiceConf> = {}): TableDriver {
   return new TableDriver(conf([webService(rest)])).view(1, 2, 3).ready(1, 2, 3).succeed();
 }
 
-test("what a member has of an earlier life is not at work in its next ring", async (t) => {
+test("services of a member's earlier life do not count as working in its next ring", async (t) => {
   const driver = started();
   t.equal(driver.table.mayWork, true, "its owner is ready");
   driver.view(2, 3);
@@ -258,7 +258,7 @@ test("T1: a member is no candidate before it is ready", async (t) => {
   t.equal(driver.shown(web), "started 3");
 });
 
-test("skip_undefined: a node that nothing can fence holds nothing back at the start", async (t) => {
+test("skip_undefined: a node that nothing can fence delays no service at the start", async (t) => {
   const fencing = { cleanStart: false, skipUndefined: true, selfFence: "no" } as const;
   const driver = new TableDriver(conf([webService()], { fencing }))
     .view(1, 2)
@@ -292,7 +292,7 @@ test("services spread over the nodes, in order of their priority", async (t) => 
   );
 });
 
-test("autostart off: disabled at first sight, until somebody enables it", async (t) => {
+test("autostart off: disabled from the beginning, until a user enables it", async (t) => {
   const driver = new TableDriver(conf([webService({ autostart: false })])).view(1).ready(1);
   t.equal(driver.shown(web), "disabled (none)");
   driver.request(1, "enable", { service: web });
@@ -358,7 +358,7 @@ test("a restricted domain without a ready member: stopped until one returns", as
   t.equal(driver.shown(web), "started 1");
 });
 
-test("an exclusive service shares its node with nobody", async (t) => {
+test("an exclusive service shares its node with no other service", async (t) => {
   const alone = sampleService("alone", [script("alone")], { exclusive: true });
   const services = [alone, webService(), sampleService("more", [script("more")])];
   const driver = new TableDriver(conf(services)).view(1, 2).ready(1, 2).succeed();
@@ -572,7 +572,7 @@ test("a snapshot of another configuration is not adopted", async (t) => {
   t.equal(ServiceTable.adopt(conf([webService()], { nodes: 4 }), snapshot), null);
 });
 
-test("a node that is clean but may not host runs nothing, and holds nothing up", async (t) => {
+test("a node that is clean but not unfenced runs nothing, and delays no service", async (t) => {
   const driver = started().view(1, 3).view(1, 2, 3);
   t.equal(driver.table.node(id(2)).phase, "joined");
   driver.clean(2);

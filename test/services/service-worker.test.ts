@@ -64,7 +64,7 @@ test("resource case 23: a failing stop is not the end of the stop, but its resul
   t.match(stop.verdict.text, /stop of \/etc\/init\.d\/b returned 1/);
 });
 
-test("a start is declined when nothing works, and its failure says so", async (t) => {
+test("a start that fails before any work, with a code that says so, is declined", async (t) => {
   const declined = (codes: readonly number[]) => {
     const names = ["a", "b"].slice(0, codes.length);
     const called = worker(...names.map((name) => script(name)));
@@ -100,7 +100,7 @@ test("resource case 13: a script missing since its start cannot be stopped", asy
   );
 });
 
-test("after a clean stop a missing script is nothing to stop", async (t) => {
+test("after a clean stop a missing script needs no stop", async (t) => {
   const one = worker(script("a"));
   walkCall(one.start(), [exited(0)]);
   walkCall(one.stop(), [exited(0)]);
@@ -154,7 +154,7 @@ test("a kill takes the address away first, and runs no script", async (t) => {
   ]);
 });
 
-test("a kill that cannot list processes or remove the address is not believed", async (t) => {
+test("a kill that cannot list processes or remove the address goes on", async (t) => {
   const failed: AgentReport = { type: "failed", cause: "EPERM" };
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const address = walkCall(worker(ip("10.0.0.5")).kill(), [
@@ -244,7 +244,7 @@ test("time-outs are limits where they are enforced, and hints elsewhere", (t) =>
   t.end();
 });
 
-test("a stop after one that failed kills what the agents leave, and still says so", async (t) => {
+test("a stop after one that failed kills what agents leave, and is still a failure", async (t) => {
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const failing = walkCall(worker(script("a")).stopAgain(), [exited(1), killed]);
   t.same(failing.orders, ["run /etc/init.d/a stop", "kill service:web"]);

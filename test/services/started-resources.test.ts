@@ -13,7 +13,7 @@ const act = fc.record({
   what: fc.constantFrom("add", "add", "delete", "clear", "move"),
 });
 
-test("STARTED1: the others with a resource are those that a walk would find", async (t) => {
+test("STARTED1: the count of other services with a resource equals that of a walk", async (t) => {
   const property = fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
     const all = new RunningResources();
     const counted = holders.map(() => new StartedResources(all));

@@ -85,7 +85,7 @@ test("a poll that is a few milliseconds early does not miss its check", async (t
   t.equal(clock().due(1_019_989), null);
 });
 
-test("a check that begins late does not make the next one later; one asked for does", async (t) => {
+test("a check that begins late does not delay the next; one after an event does", async (t) => {
   const late = new CheckClock([{ depth: 0, intervalMs: ms(10_000) }], 0);
   late.begin(0, 10_900);
   t.equal(late.due(19_900), null);

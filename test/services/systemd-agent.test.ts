@@ -91,7 +91,7 @@ test("start fails with systemd's result", async (t) => {
   t.match(walk("start", [exited(1, "no space")]).verdict.text, "cannot prepare p.service");
 });
 
-test("start where systemd does not run says so, and is no fault of the unit", async (t) => {
+test("start where systemd does not run is reported as not installed", async (t) => {
   t.same(walk("start", [exited(3)]).verdict, {
     code: 5,
     text: "systemd does not run on this node: no unit p.service",
@@ -107,7 +107,7 @@ test("stop: what is inactive or failed afterwards is stopped, and is released", 
   t.equal(failed.verdict.code, 0);
 });
 
-test("stop of what goes on running has failed; of what is unknown there is nothing", async (t) => {
+test("stop: a unit that goes on running has failed, an unknown one is not installed", async (t) => {
   const late: AgentReport = { type: "timed-out", output: "" };
   t.match(walk("stop", [late, state("deactivating")]).verdict, {
     code: 1,
@@ -137,7 +137,7 @@ test("status by the unit's state", async (t) => {
   });
 });
 
-test("PATIENCE1: systemctl that there was no room for has said nothing", async (t) => {
+test("PATIENCE1: a systemctl that could not run for lack of room has no verdict", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EMFILE" };
   const retried = {
     ...context,

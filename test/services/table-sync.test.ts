@@ -34,7 +34,7 @@ function hello(node: number, known: History | null, rest: Partial<Hello> = {}): 
   };
 }
 
-test("nobody remembers anything: a new history, no snapshot", async (t) => {
+test("no member has a history: a new one begins, without a snapshot", async (t) => {
   t.same(concludeExchange([hello(2, null), hello(1, null)]), {
     accepted: [1, 2],
     refused: [],
@@ -45,13 +45,13 @@ test("nobody remembers anything: a new history, no snapshot", async (t) => {
   });
 });
 
-test("all remember the same: they go on without a snapshot", async (t) => {
+test("all members have the same history: it goes on without a snapshot", async (t) => {
   const same = history(16, 9);
   const result = concludeExchange([hello(3, same), hello(1, same), hello(2, same)]);
   t.match(result, { winner: same, authority: 1, continuing: [1, 2, 3], snapshotNeeded: false });
 });
 
-test("a joiner gets the snapshot of the lowest node that knows", async (t) => {
+test("a joiner gets the snapshot of the lowest node with the history", async (t) => {
   const known = history(16, 9);
   const result = concludeExchange([hello(1, null), hello(2, known), hello(3, known)]);
   t.match(result, { winner: known, authority: 2, snapshotNeeded: true });
@@ -69,7 +69,7 @@ test("in the same ring the one that has applied more wins", async (t) => {
   t.same(result.continuing, [2]);
 });
 
-test("histories that differ by digest: the one that most remember, then the lowest", async (t) => {
+test("histories that differ by digest: that of most members, then of the lowest id", async (t) => {
   const [a, b] = [history(16, 9, "a"), history(16, 9, "b")];
   const majority = concludeExchange([hello(1, a), hello(2, b), hello(3, b)]);
   t.same(majority.continuing, [2, 3]);
@@ -92,7 +92,7 @@ test("SYNC2: members with another configuration are refused, with what differs",
   ]);
 });
 
-test("SYNC2: an older version that can be followed at once takes the cluster's over", async (t) => {
+test("SYNC2: a member with an older version that can change gets the cluster's", async (t) => {
   const known = history(16, 9);
   const next = { configVersion: 19, configHash: "ffff" };
   const running = concludeExchange([hello(1, null), hello(2, known, next)]);

@@ -98,7 +98,7 @@ test("DELTA1: values of a service are the same on all nodes", async (t) => {
   for (const one of fields) t.same(one, fields[0]);
 });
 
-test("an agent that was replaced meanwhile changes nothing that runs", async (t) => {
+test("an agent that was replaced meanwhile restarts no service", async (t) => {
   const text = service('<lamp id="a"/>');
   const deltas = nodes.map((found) => [
     ...compareServices(read(text, found), read(text, nodes[0] ?? found)).values(),

@@ -125,7 +125,7 @@ for (const [kind, row] of Object.entries(rows)) {
   });
 }
 
-test("what runs, and what an operator has switched off, waits for nothing", async (t) => {
+test("a started service, and one that an operator has disabled, waits for nothing", async (t) => {
   t.equal(started(plain(web)).table.wait(service(web)), null);
   const disabled = asked(started(plain(web)), "disable").succeed();
   t.equal(disabled.table.wait(service(web)), null);
@@ -144,7 +144,7 @@ test("a decision to start names every node, and marks the one that was taken", a
   );
 });
 
-test("the end of a chain says of every node why it was none", async (t) => {
+test("the end of a chain gives for every node the reason why it was not chosen", async (t) => {
   const driver = started(plain(web)).view(1, 2).checkFails(web);
   failStarts(driver);
   const decision = driver.table.decisions(service(web)).at(-1);
@@ -155,7 +155,7 @@ test("the end of a chain says of every node why it was none", async (t) => {
   );
 });
 
-test("the verdicts of now: who may run it, and why the others may not", async (t) => {
+test("the present verdicts: which nodes may run it, and why the others may not", async (t) => {
   const services = [plain("x", { exclusive: true }), plain(web, { domain: "node2-domain" })];
   const driver = started(...services).view(1, 2);
   t.same(
@@ -164,7 +164,7 @@ test("the verdicts of now: who may run it, and why the others may not", async (t
   );
 });
 
-test("a service whose only nodes are not unfenced waits for that", async (t) => {
+test("a service whose only nodes are not unfenced waits for their unfencing", async (t) => {
   const driver = new TableDriver(conf([plain(web, { domain: "node1-domain" })]));
   driver.view(1, 2, 3).clean(1).ready(2, 3);
   t.match(driver.table.wait(service(web)), {
