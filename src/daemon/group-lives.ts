@@ -4,13 +4,13 @@
  * Tested in: test/e2e/groups.test.ts
  */
 import type { GroupBackend } from "../control/group-protocol.ts";
-import { noLife, unknownTicket } from "../life/group-refusals.ts";
+import { notInRing, unknownTicket } from "../life/group-refusals.ts";
 import { refuse } from "../model/outcome.ts";
 
 export function presentGroups(present: () => GroupBackend | null): GroupBackend {
   return {
     listing: () => present()?.listing() ?? noGroups,
-    join: (wanted, stream) => present()?.join(wanted, stream) ?? refuse(noLife),
+    join: (wanted, stream) => present()?.join(wanted, stream) ?? refuse(notInRing),
     leave: (group, ticket) => present()?.leave(group, ticket) ?? refuse(unknownTicket(group)),
     multicast: (group, ticket, payload) =>
       present()?.multicast(group, ticket, payload) ?? Promise.resolve(refuse(unknownTicket(group))),

@@ -32,7 +32,7 @@ import type { RingNotice } from "../membership/ring-events.ts";
 import { formatRing, type GroupName } from "../model/ids.ts";
 import { accept, assertNever, invariant, type Result, refuse } from "../model/outcome.ts";
 import type { RingThreadInput } from "../ring-thread/ring-port.ts";
-import { lifeEnded, noLife, refusalError, unknownTicket } from "./group-refusals.ts";
+import { lifeEnded, notInRing, refusalError, unknownTicket } from "./group-refusals.ts";
 
 type Seat = {
   readonly client: number;
@@ -82,7 +82,7 @@ export class GroupClients implements GroupBackend {
     { group, process }: Parameters<GroupBackend["join"]>[0],
     stream: GroupStream,
   ): Result<string, ControlError> {
-    if (this.#loop.ended) return refuse(noLife);
+    if (this.#loop.ended) return refuse(notInRing);
     this.#clients += 1;
     const client = this.#clients;
     const connected = this.#call((call) => ({ type: "connect", client, call, process }));

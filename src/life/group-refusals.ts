@@ -15,7 +15,7 @@ export const lifeEnded: ControlError = {
     "delivered or not; join again, and let the group settle it",
 };
 
-export const noLife: ControlError = {
+export const notInRing: ControlError = {
   type: "try-again",
   text: "the node takes no part in a ring at the moment; try again",
 };
