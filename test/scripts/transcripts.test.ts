@@ -1,7 +1,7 @@
 /** Plays every transcript of this folder; REWRITE=1 writes what happens into the files instead. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "tap";
-import { Story } from "./teller.ts";
+import { ScriptedCluster } from "./scripted-cluster.ts";
 import { parseTranscript, rewriteTranscript } from "./transcript.ts";
 
 /** Seen from build/test/scripts. */
@@ -18,10 +18,10 @@ for (const name of names.toSorted()) {
   const text = readFileSync(file, "utf8");
   const { title, blocks } = parseTranscript(text);
   test(`${name}: ${title}`, async (t) => {
-    const story = new Story();
+    const cluster = new ScriptedCluster();
     const actual = blocks.map(({ commands }) => {
-      for (const command of commands) story.perform(command);
-      return story.report();
+      for (const command of commands) cluster.perform(command);
+      return cluster.report();
     });
     if (rewriting) writeFileSync(file, rewriteTranscript(text, actual));
     else {

@@ -1,6 +1,6 @@
 /**
- * A story told to a simulated cluster: commands in, the compact state of all nodes out, with the
- * warnings and replies since the last time it was asked for.
+ * A simulated cluster that is driven by the commands of a transcript, and reports the compact state
+ * of all nodes, with the warnings and replies since the last report.
  */
 
 import { outcomeText } from "../../src/control/request-codes.ts";
@@ -17,7 +17,7 @@ import { VirtualTime } from "../sim/virtual-time.ts";
 type Asked = {
   readonly text: string;
   readonly box: ReplyBox;
-  told: boolean;
+  reported: boolean;
 };
 
 const shownLevels: readonly string[] = ["warning", "err", "crit", "alert", "emerg"];
@@ -25,7 +25,7 @@ const settleStepMs = 500;
 const restMs = 10_000;
 const settleMsMax = 120_000;
 
-export class Story {
+export class ScriptedCluster {
   readonly #time = new VirtualTime();
   #sample: SampleOptions = {};
   #cluster: Cluster | null = null;
@@ -41,25 +41,25 @@ export class Story {
         this.#given(words);
         return;
       case "boot":
-        this.#told().boot(...words.map(nodeNumber));
+        this.#running().boot(...words.map(nodeNumber));
         return;
       case "crash":
-        for (const word of words) this.#told().crash(nodeNumber(word));
+        for (const word of words) this.#running().crash(nodeNumber(word));
         return;
       case "cut":
-        this.#told().cut(...groupsOf(words));
+        this.#running().cut(...groupsOf(words));
         return;
       case "heal":
-        this.#told().heal();
+        this.#running().heal();
         return;
       case "pause":
-        this.#told().pause(nodeNumber(words[0]));
+        this.#running().pause(nodeNumber(words[0]));
         return;
       case "resume":
-        this.#told().resume(nodeNumber(words[0]));
+        this.#running().resume(nodeNumber(words[0]));
         return;
       case "terminate":
-        this.#told().terminate(nodeNumber(words[0]), { remove: words[1] === "remove" });
+        this.#running().terminate(nodeNumber(words[0]), { remove: words[1] === "remove" });
         return;
       case "kill":
         this.#kill(words);
@@ -75,16 +75,16 @@ export class Story {
         return;
       case "end-process":
         this.#killProcess(words);
-        this.#told().checkNow(nodeNumber(words[0]), words[1] ?? "");
+        this.#running().checkNow(nodeNumber(words[0]), words[1] ?? "");
         return;
       case "exhaust":
-        this.#told().host(nodeNumber(words[0])).exhausted = words[1] !== "never";
+        this.#running().host(nodeNumber(words[0])).exhausted = words[1] !== "never";
         return;
       case "fence-devices":
         this.#fenceWorks = words[0] === "work";
         return;
       case "run":
-        this.#told().run(Number.parseFloat(words[0] ?? "") * 1000);
+        this.#running().run(Number.parseFloat(words[0] ?? "") * 1000);
         return;
       case "settle":
         this.#settle();
@@ -98,17 +98,17 @@ export class Story {
   report(): string {
     const notices = this.#notices();
     const replies = this.#asked.flatMap((asked) => {
-      if (asked.told) return [];
+      if (asked.reported) return [];
       const { reply } = asked.box;
       if (reply === null) return [`${asked.text}: no reply yet`];
-      asked.told = true;
+      asked.reported = true;
       const where = reply.owner === null ? "" : `, on node${reply.owner}`;
       return [`${asked.text}: ${outcomeText(reply)}${where}`];
     });
     return [this.#state(), ...replies, ...notices].join("\n");
   }
 
-  #told(): Cluster {
+  #running(): Cluster {
     if (this.#cluster !== null) return this.#cluster;
     const conf = sampleConf(this.#sample);
     const time = this.#time;
@@ -141,20 +141,20 @@ export class Story {
   #request([on, operation, service = "", target]: readonly string[]): void {
     const named = target === undefined ? {} : { target: nodeNumber(target) };
     const asked = operationOf(operation);
-    const box = this.#told().request(nodeNumber(on), asked, { service, ...named });
+    const box = this.#running().request(nodeNumber(on), asked, { service, ...named });
     const to = target === undefined ? "" : ` to ${target}`;
-    this.#asked.push({ text: `asked ${on}: ${operation} ${service}${to}`, box, told: false });
+    this.#asked.push({ text: `asked ${on}: ${operation} ${service}${to}`, box, reported: false });
   }
 
   /** `kill node1 node2`: an operator on node1 wants the end of node2. */
   #kill([on, victim]: readonly string[]): void {
-    const box = this.#told().kill(nodeNumber(on), nodeNumber(victim));
-    this.#asked.push({ text: `asked ${on}: kill ${victim}`, box, told: false });
+    const box = this.#running().kill(nodeNumber(on), nodeNumber(victim));
+    this.#asked.push({ text: `asked ${on}: kill ${victim}`, box, reported: false });
   }
 
   /** `fail node1 qpidd start [hang|never]`: exit 1, no return at all, or good again. */
   #fail([on, script, action, how = "exit"]: readonly string[]): void {
-    const { behaviours } = this.#told().host(nodeNumber(on));
+    const { behaviours } = this.#running().host(nodeNumber(on));
     const key = `/etc/init.d/${script} ${action}`;
     if (how === "never") behaviours.delete(key);
     else behaviours.set(key, how === "hang" ? { takesMs: null } : { code: 1 });
@@ -162,7 +162,7 @@ export class Story {
 
   /** `kill-process node1 qpidd-primary-service`: every process of the service dies. */
   #killProcess([on, service]: readonly string[]): void {
-    const { running } = this.#told().host(nodeNumber(on));
+    const { running } = this.#running().host(nodeNumber(on));
     for (const process of [...running]) {
       if (process.startsWith(`service:${service} `)) running.delete(process);
     }
@@ -174,7 +174,7 @@ export class Story {
     let unchangedMs = 0;
     for (let spentMs = 0; unchangedMs < restMs; spentMs += settleStepMs) {
       if (spentMs > settleMsMax) throw new Error(`not at rest after ${settleMsMax} ms:\n${before}`);
-      this.#told().run(settleStepMs);
+      this.#running().run(settleStepMs);
       const now = this.#state();
       unchangedMs = now === before ? unchangedMs + settleStepMs : 0;
       before = now;
@@ -182,7 +182,7 @@ export class Story {
   }
 
   #state(): string {
-    const cluster = this.#told();
+    const cluster = this.#running();
     const { nodes } = cluster;
     const members = grouped(nodes, (node) => memberText(cluster, node));
     const tables = grouped(nodes, (node) => tableText(cluster, node));
@@ -192,7 +192,7 @@ export class Story {
   }
 
   #notices(): readonly string[] {
-    const { log } = this.#told();
+    const { log } = this.#running();
     const fresh = log.slice(this.#shownNotices).flatMap((line) => {
       const [, at = "0", node = "", level = "", text = ""] =
         /^(\S+) (\S+) (\S+): (.*)$/.exec(line) ?? [];
