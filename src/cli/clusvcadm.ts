@@ -327,9 +327,9 @@ function formatWait(status: ClusterStatus, name: ServiceName): string {
   if (status.services === null) return servicesUnavailable(status);
   const service = status.services.find((each) => each.name === name);
   if (service === undefined) return `${name} is not configured`;
-  const place = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
+  const where = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
   const wait = service.waitingFor === null ? "" : `, waiting for ${service.waitingFor}`;
-  return `${name} is ${service.state}${place}${wait}`;
+  return `${name} is ${service.state}${where}${wait}`;
 }
 
 function formatProblem(problem: ControlProblem, socketPath: string): string {

@@ -84,13 +84,13 @@ export function formatDecisions(status: ClusterStatus, name: string): Printed {
       exit: exitUnknown,
     };
   }
-  const place = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
+  const where = service.owner === 0 ? "" : ` on ${nameOfNode(status, service.owner)}`;
   const lines = service.decisions.flatMap((each) => [
     `${formatTime(each.at)}  ${each.text}`,
     ...verdictLines(status, each.nodes, ["taken", "not taken"]),
   ]);
   const out = [
-    `${name} is ${service.state}${place}`,
+    `${name} is ${service.state}${where}`,
     ...waitLines(service),
     ...status.agents.overdue
       .filter((each) => each.service === name)

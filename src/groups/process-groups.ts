@@ -271,9 +271,9 @@ export class ProcessGroups {
     const changes = this.#table.reconcile(exchange.lists, this.#together);
     this.#together = new Set(exchange.members);
     for (const change of changes) this.#tellChange(change);
-    const everybody = [...this.#clients.values()].filter(({ state }) => receives(state));
+    const receivers = [...this.#clients.values()].filter(({ state }) => receives(state));
     const event = { type: "ring" as const, order: this.#order(), nodes: exchange.members };
-    this.#tell(everybody, event);
+    this.#tell(receivers, event);
     this.#endExchange(exchange);
   }
 

@@ -33,7 +33,7 @@ export class RingEffects {
   readonly #counts = new Map<string, { value: number }>();
   #outputs: RingOutput[] = [];
   /** Refusals that were logged lately. */
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
   #ages = 0;
 
   /** The outputs since the last call. */
@@ -85,15 +85,15 @@ export class RingEffects {
   refuse(what: string, { from, text }: { readonly from: NodeId; readonly text: string }): void {
     this.count(`refused: ${what}`);
     const key = `${from} ${what}`;
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+    if (this.#logged.has(key)) return;
+    this.#logged.add(key);
     this.notice("err", `frame of node ${from} refused: ${text}`);
   }
 
   /** One age of the merge gate has passed; lasting refusals are logged again after a while. */
   age(): void {
     this.#ages += 1;
-    if (this.#ages % agesOfSilence === 0) this.#told.clear();
+    if (this.#ages % agesOfSilence === 0) this.#logged.clear();
   }
 
   countReceived(message: RingMessage): void {

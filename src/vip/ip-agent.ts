@@ -191,10 +191,10 @@ type Holder = { readonly interface: string; readonly prefix: number; readonly ou
 
 /** Refuses to adopt or remove an address that clusterd has not put up: somebody may need it. */
 function foreign(ip: IpSettings, holder: Holder): AgentVerdict {
-  const place = `${ip.address}/${holder.prefix}`;
+  const prefixed = `${ip.address}/${holder.prefix}`;
   const text =
     `${ip.address} is on ${holder.interface}, and clusterd has not put it there; ` +
-    `run "ip addr del ${place} dev ${holder.interface}" if nobody needs it, ` +
+    `run "ip addr del ${prefixed} dev ${holder.interface}" if nobody needs it, ` +
     "or give the service another address";
   return { code: 1, text };
 }

@@ -50,7 +50,7 @@ export function chooseLocalNode(conf: ClusterConf, host: LocalFacts): Result<Nod
   const similar = nodes.filter((node) => shortName(node.name) === shortName(host.uname));
   const [byShortName] = similar;
   if (byShortName !== undefined && similar.length === 1) return accept(byShortName);
-  return refuse(nobody(conf, host));
+  return refuse(noLocalNode(conf, host));
 }
 
 /** The addresses of a node; empty when its name does not resolve. */
@@ -76,7 +76,7 @@ function chooseByOption(nodes: readonly NodeConf[], name: string): Result<NodeCo
   return refuse({ type: "host", problem, allowed: `clusternodes: ${names.join(", ")}${hint}` });
 }
 
-function nobody(conf: ClusterConf, host: LocalFacts): Finding {
+function noLocalNode(conf: ClusterConf, host: LocalFacts): Finding {
   const nodes = conf.nodes.map((node) => {
     const addresses = addressesOf(host, node);
     return `${node.name} (${addresses.length === 0 ? "unresolved" : addresses.join(" ")})`;

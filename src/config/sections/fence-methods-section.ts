@@ -122,7 +122,7 @@ function readDeviceName(section: Section, devices: FenceDevices, report: Report)
   }
   if (/^\d/.test(name)) {
     const problem = `${quoted(name)} starts with a digit`;
-    const allowed = "the original requires a letter or _ first";
+    const allowed = "RHEL 6 requires a letter or _ first";
     report.warning(location, { type: "bad-value", problem, allowed });
   } else if (!/^[\p{L}_]/u.test(name)) {
     const problem = `${quoted(name)} does not start with a letter or _`;
@@ -233,7 +233,7 @@ function warnOverruled(
     const written = attributeOf(section, name) === null ? "option" : name;
     const problem = isSecret(name)
       ? `the device's value of ${name} is used, not the one of its fencedevice`
-      : `device's value ${quoted(value)} used; the original would have used ${quoted(other)}`;
+      : `device's value ${quoted(value)} used; fenced would have used ${quoted(other)}`;
     report.warning(attributeLocation(section, written), { type: "conflict", problem });
   }
 }

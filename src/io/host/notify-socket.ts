@@ -31,7 +31,7 @@ export class NotifySocket {
   readonly #onProblem: (text: string) => void;
   readonly #waiting: string[] = [];
   #busy = false;
-  #told = false;
+  #reported = false;
 
   private constructor(send: Send, onProblem: (text: string) => void) {
     this.#send = send;
@@ -62,8 +62,8 @@ export class NotifySocket {
         continue;
       }
       this.#waiting.shift();
-      if (result === "sent" || this.#told) continue;
-      this.#told = true;
+      if (result === "sent" || this.#reported) continue;
+      this.#reported = true;
       this.#onProblem(result.problem);
     }
     this.#busy = false;

@@ -30,16 +30,16 @@ export function scoreNode(
 ): Score {
   if (!options.online.has(node)) return 0;
   if (domain === null) return 3;
-  const place = domain.nodes.find((entry) => entry.node === node);
-  const onlinePlaces = domain.nodes.filter((entry) => options.online.has(entry.node));
-  if (place === undefined) {
+  const member = domain.nodes.find((entry) => entry.node === node);
+  const onlineMembers = domain.nodes.filter((entry) => options.online.has(entry.node));
+  if (member === undefined) {
     if (domain.restricted) return 0;
-    return onlinePlaces.length > 0 ? 1 : 3;
+    return onlineMembers.length > 0 ? 1 : 3;
   }
   if (!domain.ordered) return nofailbackScore(domain, node, { best: true, ...options });
   const rank = (entry: { readonly priority: number | null }) => entry.priority ?? priorityLast;
-  const best = Math.min(...onlinePlaces.map(rank));
-  return nofailbackScore(domain, node, { best: rank(place) === best, ...options });
+  const best = Math.min(...onlineMembers.map(rank));
+  return nofailbackScore(domain, node, { best: rank(member) === best, ...options });
 }
 
 function nofailbackScore(

@@ -31,7 +31,7 @@ export type ServiceWait = {
   readonly remedy: string;
 };
 
-const nobody = { nodes: [], at: null };
+const noNodes = { nodes: [], at: null };
 
 /** What the service waits for; null: for nothing. */
 export function findWait(table: TableState, name: ServiceName): ServiceWait | null {
@@ -50,7 +50,7 @@ export function findWait(table: TableState, name: ServiceName): ServiceWait | nu
   if (service.state === "failed") {
     const text = "repair by hand, then disable and enable";
     const remedy = `stop what is left of it by hand; clusvcadm-ts -d ${name}; -e ${name}`;
-    return { ...nobody, kind: "repair", text, remedy };
+    return { ...noNodes, kind: "repair", text, remedy };
   }
   return service.state === "stopped" ? whileStopped(table, service) : null;
 }
@@ -59,11 +59,11 @@ function whileStopped(table: TableState, service: ServiceRecord): ServiceWait {
   const { name } = service;
   if (service.frozen) {
     const text = "being unfrozen (clusvcadm-ts -U)";
-    return { ...nobody, kind: "unfreeze", text, remedy: `clusvcadm-ts -U ${name}` };
+    return { ...noNodes, kind: "unfreeze", text, remedy: `clusvcadm-ts -U ${name}` };
   }
   if (table.locked) {
     const text = "the services to be unlocked (clusvcadm-ts -u)";
-    return { ...nobody, kind: "unlock", text, remedy: "clusvcadm-ts -u" };
+    return { ...noNodes, kind: "unlock", text, remedy: "clusvcadm-ts -u" };
   }
   const obstacle = startObstacle(table, name);
   const unseen = table.unknownHolders(name);
@@ -75,7 +75,7 @@ function whileStopped(table: TableState, service: ServiceRecord): ServiceWait {
   if (table.isHeld(name)) {
     const version = table.change?.version ?? 0;
     const text = `configuration version ${version} to come into force or to be refused`;
-    return { ...nobody, kind: "operation", text, remedy: "" };
+    return { ...noNodes, kind: "operation", text, remedy: "" };
   }
   const { pendingInit } = service;
   if (obstacle !== null && pendingInit.length > 0) {
@@ -83,12 +83,12 @@ function whileStopped(table: TableState, service: ServiceRecord): ServiceWait {
   }
   if (obstacle !== null) {
     const remedy = `clustat-ts --why ${table.serviceConf(name).depend ?? ""}`;
-    return { ...nobody, kind: "dependency", text: obstacle, remedy };
+    return { ...noNodes, kind: "dependency", text: obstacle, remedy };
   }
   if (table.candidates(name, []).length === 0) return withoutNode(table, name);
   if (service.retryAt === null) {
     const text = "an event or a request: it was stopped";
-    return { ...nobody, kind: "request", text, remedy: `clusvcadm-ts -e ${name}` };
+    return { ...noNodes, kind: "request", text, remedy: `clusvcadm-ts -e ${name}` };
   }
   const seconds = Math.max(0, Math.ceil((service.retryAt - table.nowMs) / 1000));
   const text = `its next attempt, ${seconds} s after the last event`;
