@@ -18,7 +18,7 @@ import {
 import { readBody, readJsonBody } from "./request-body.ts";
 
 /** What the server offers to its group requests. */
-export type Answering = {
+export type ServerForGroups = {
   readonly reply: (response: ServerResponse, content: object) => void;
   readonly error: (response: ServerResponse, error: ControlError) => void;
   /** Reserves the socket for this response: the server writes nothing else to it. */
@@ -30,15 +30,15 @@ export type Answering = {
 export class GroupRequests {
   readonly #backend: GroupBackend;
   readonly #limits: ControlLimits;
-  readonly #answering: Answering;
+  readonly #server: ServerForGroups;
   readonly #streams = new Set<OpenStream>();
   readonly #tickets = new Map<string, OpenStream>();
   #requests = 0;
 
-  constructor(backend: GroupBackend, limits: ControlLimits, answering: Answering) {
+  constructor(backend: GroupBackend, limits: ControlLimits, server: ServerForGroups) {
     this.#backend = backend;
     this.#limits = limits;
-    this.#answering = answering;
+    this.#server = server;
   }
 
   async serve(
@@ -47,10 +47,10 @@ export class GroupRequests {
     route: GroupRoute,
   ): Promise<void> {
     if (route.type === "groups") {
-      this.#answering.reply(response, this.#backend.listing());
+      this.#server.reply(response, this.#backend.listing());
     } else if (this.#requests >= this.#limits.groupRequestsMax) {
       const text = `${this.#requests} group requests are being served on this socket; try again`;
-      this.#answering.error(response, { type: "busy", text });
+      this.#server.error(response, { type: "busy", text });
     } else {
       this.#requests += 1;
       response.on("close", () => {
@@ -74,8 +74,8 @@ export class GroupRequests {
         return;
       case "group-leave": {
         const left = this.#backend.leave(route.group, route.ticket);
-        if (left.ok) this.#answering.reply(response, { accepted: true });
-        else this.#answering.error(response, left.problem);
+        if (left.ok) this.#server.reply(response, { accepted: true });
+        else this.#server.error(response, left.problem);
         return;
       }
     }
@@ -89,17 +89,17 @@ export class GroupRequests {
     const parsed = await readJsonBody(request, this.#limits.bodyBytesMax);
     const body = parsed.ok ? parseJoinBody(parsed.value) : parsed;
     if (!body.ok) {
-      this.#answering.error(response, body.problem);
+      this.#server.error(response, body.problem);
       return;
     }
     if (response.socket === null || response.socket.destroyed) return;
-    this.#answering.reserve(response);
+    this.#server.reserve(response);
     let ticket: string | null = null;
     const stream = new OpenStream(response, {
       bytesMax: this.#limits.groupBacklogBytesMax,
       others: this.#streams,
       totalBytesMax: this.#limits.groupBacklogsBytesMax,
-      limitReplyTime: () => this.#answering.limitReplyTime(response),
+      limitReplyTime: () => this.#server.limitReplyTime(response),
       onEnd: () => {
         if (ticket === null) return;
         this.#tickets.delete(ticket);
@@ -109,7 +109,7 @@ export class GroupRequests {
     const joined = this.#backend.join({ group, process: body.value.process }, stream);
     if (!joined.ok) {
       this.#streams.delete(stream);
-      this.#answering.error(response, joined.problem);
+      this.#server.error(response, joined.problem);
       return;
     }
     ticket = joined.value;
@@ -124,19 +124,19 @@ export class GroupRequests {
   ): Promise<void> {
     const body = await readBody(request, this.#limits.groupMessageBytesMax);
     if (!body.ok) {
-      this.#answering.error(response, body.problem);
+      this.#server.error(response, body.problem);
       return;
     }
     const behindBytes = this.#tickets.get(ticket)?.backlogBytes ?? 0;
     if (behindBytes > this.#limits.groupSenderBacklogBytesMax) {
       const text = `${behindBytes} bytes wait in your own stream; read them, then try again`;
-      this.#answering.error(response, { type: "try-again", text });
+      this.#server.error(response, { type: "try-again", text });
       return;
     }
-    this.#answering.reserve(response);
+    this.#server.reserve(response);
     const sent = await this.#backend.multicast(group, ticket, body.value);
-    if (sent.ok) this.#answering.reply(response, sent.value);
-    else this.#answering.error(response, sent.problem);
+    if (sent.ok) this.#server.reply(response, sent.value);
+    else this.#server.error(response, sent.problem);
   }
 }
 

@@ -20,7 +20,7 @@ import {
 import { readJsonBody } from "./request-body.ts";
 
 /** What the server offers to its orders. */
-export type OrderAnswering = {
+export type ServerForOrders = {
   readonly reply: (response: ServerResponse, content: object) => void;
   readonly error: (response: ServerResponse, error: ControlError) => void;
   /** Reserves the socket for this response: the server writes nothing else to it. */
@@ -31,13 +31,13 @@ export type OrderAnswering = {
 export class OrderRequests {
   readonly #backend: OperatorBackend;
   readonly #limits: ControlLimits;
-  readonly #answering: OrderAnswering;
+  readonly #server: ServerForOrders;
   #running = 0;
 
-  constructor(backend: OperatorBackend, limits: ControlLimits, answering: OrderAnswering) {
+  constructor(backend: OperatorBackend, limits: ControlLimits, server: ServerForOrders) {
     this.#backend = backend;
     this.#limits = limits;
-    this.#answering = answering;
+    this.#server = server;
   }
 
   async serve(
@@ -46,19 +46,19 @@ export class OrderRequests {
     route: OperatorRoute,
   ): Promise<void> {
     if (route.type === "fencing") {
-      this.#answering.reply(response, this.#backend.fencing());
+      this.#server.reply(response, this.#backend.fencing());
       return;
     }
     const json = await readJsonBody(request, this.#limits.bodyBytesMax);
     const named = route.type === "node-order" ? route.node : null;
     const body = json.ok ? parseOrderBody(json.value, { order: route.order, node: named }) : json;
     if (!body.ok) {
-      this.#answering.error(response, body.problem);
+      this.#server.error(response, body.problem);
     } else if (route.type === "cluster-order") {
       await this.#answer(response, () => this.#ofCluster(route.order, body.value));
     } else {
-      const node = this.#answering.findNode(route.node);
-      if (!node.ok) this.#answering.error(response, node.problem);
+      const node = this.#server.findNode(route.node);
+      if (!node.ok) this.#server.error(response, node.problem);
       else await this.#answer(response, () => this.#ofNode(route.order, node.value, body.value));
     }
   }
@@ -66,14 +66,14 @@ export class OrderRequests {
   async #answer(response: ServerResponse, carryOut: () => Promise<object>): Promise<void> {
     if (this.#running >= this.#limits.ordersPendingMax) {
       const text = `${this.#running} orders are being carried out already`;
-      this.#answering.error(response, { type: "busy", text });
+      this.#server.error(response, { type: "busy", text });
       return;
     }
     this.#running += 1;
-    this.#answering.reserve(response);
+    this.#server.reserve(response);
     const reply = await carryOut();
     this.#running -= 1;
-    this.#answering.reply(response, reply);
+    this.#server.reply(response, reply);
   }
 
   #ofCluster(order: ClusterOrder, { who, sentence, votes }: OrderBody): Promise<object> {

@@ -75,7 +75,7 @@ export class FenceDomain {
     this.#outputs = [];
     switch (input.type) {
       case "view":
-        this.#onView(input);
+        this.#onMembership(input);
         break;
       case "inquorate":
         this.#quorate = false;
@@ -119,7 +119,7 @@ export class FenceDomain {
     return this.#register.mark(node);
   }
 
-  #onView(view: Input<"view">): void {
+  #onMembership(view: Input<"view">): void {
     const { fencing } = this.#conf;
     this.#waits.view(view.silentMs, view.movedMs);
     const moved = this.#waits.moved();

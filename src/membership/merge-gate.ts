@@ -15,7 +15,7 @@
 import type { Incarnation, NodeId } from "../model/ids.ts";
 import { KeptOut } from "./kept-out.ts";
 import { ascending, contains, sameNodes, union } from "./node-sets.ts";
-import { whoStandsAside } from "./standing-aside.ts";
+import { nodesStandingAside } from "./standing-aside.ts";
 import type { JoinMessage, MergeDetectMessage } from "./wire.ts";
 
 /** The members of the working ring, and the last ring sequence that this node committed to. */
@@ -133,7 +133,7 @@ export class MergeGate {
       const heard = this.#hearing(node);
       return heard === null ? null : heard.has(other);
     };
-    return whoStandsAside(members, [...theirs], hears).includes(this.#self);
+    return nodesStandingAside(members, [...theirs], hears).includes(this.#self);
   }
 
   /** Whether each of `these` hears each of `those`, and the other way round. */

@@ -16,7 +16,7 @@ export type Hears = (node: NodeId, other: NodeId) => boolean | null;
 type Nodes = readonly NodeId[];
 
 /** The members of `own` that should leave it; none if no larger ring could then be formed. */
-export function whoStandsAside(own: Nodes, other: Nodes, hears: Hears): Nodes {
+export function nodesStandingAside(own: Nodes, other: Nodes, hears: Hears): Nodes {
   if (own.length > other.length) return [];
   const ours = cutOff(own, other, hears);
   if (ours.length === own.length) return [];

@@ -25,12 +25,12 @@ export type Forest = {
   readonly instances: ReadonlyMap<Resource, number>;
 };
 
-export function growForest(rm: Section, list: ResourceList, report: ReportLine): Forest {
-  const grower = new Grower(list, report);
-  return { trees: grower.children(rm, null), instances: grower.instances };
+export function buildForest(rm: Section, list: ResourceList, report: ReportLine): Forest {
+  const builder = new ForestBuilder(list, report);
+  return { trees: builder.children(rm, null), instances: builder.instances };
 }
 
-class Grower {
+class ForestBuilder {
   readonly instances = new Map<Resource, number>();
   readonly #list: ResourceList;
   readonly #report: ReportLine;

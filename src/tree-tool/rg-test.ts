@@ -17,7 +17,7 @@ import { parseXml } from "../config/text/xml.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { version } from "../model/version.ts";
 import type { ChildRulesByType } from "../services/tree/resource-tree.ts";
-import { type Forest, growForest } from "./forest.ts";
+import { buildForest, type Forest } from "./forest.ts";
 import { compareForests, type Marks } from "./forest-delta.ts";
 import { type ReportLine, type Resource, ResourceList } from "./resource-list.ts";
 import { formatRule } from "./rule-text.ts";
@@ -29,7 +29,7 @@ import {
   formatList,
   formatTrees,
 } from "./tree-text.ts";
-import { type Action, callsFor, downPhase, upPhase } from "./tree-walk.ts";
+import { type Action, callsFor, startPhase, stopPhase } from "./tree-walk.ts";
 
 export type RgTestPorts = {
   readonly out: (text: string) => void;
@@ -121,7 +121,7 @@ export async function loadForest(
     else ports.err(`${path}: ${line}\n`);
   };
   const list = new ResourceList(rm, rules, report);
-  const forest = growForest(rm, list, report);
+  const forest = buildForest(rm, list, report);
   const members = sectionsNamed(onlySection(root, "clusternodes"), "clusternode");
   const nodes = new Map(
     members.map((one) => [attributeOf(one, "name") ?? "", attributeOf(one, "nodeid") ?? "0"]),
@@ -168,8 +168,8 @@ async function showDelta(
   out(listOf("New Resource List", fresh, marks));
   out(formatTrees("Old Resource Tree", old.forest.trees, currentStyle(marks)));
   out(formatTrees("New Resource Tree", fresh.forest.trees, currentStyle(marks)));
-  out(`=== Operations (down-phase) ===\n${downPhase(old.forest.trees, marks, rulesOf)}`);
-  out(`=== Operations (up-phase) ===\n${upPhase(fresh.forest.trees, marks, rulesOf)}`);
+  out(`=== Operations (down-phase) ===\n${stopPhase(old.forest.trees, marks, rulesOf)}`);
+  out(`=== Operations (up-phase) ===\n${startPhase(fresh.forest.trees, marks, rulesOf)}`);
   return 0;
 }
 

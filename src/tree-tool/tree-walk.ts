@@ -29,7 +29,7 @@ export function callsFor(
 }
 
 /** The stops before the new configuration is in force, as text. */
-export function downPhase(
+export function stopPhase(
   trees: readonly Occurrence[],
   marks: Marks,
   rulesOf: ChildRulesByType,
@@ -43,7 +43,7 @@ export function downPhase(
 }
 
 /** The starts and reconfigurations after that; new services are stopped once on every node. */
-export function upPhase(
+export function startPhase(
   trees: readonly Occurrence[],
   marks: Marks,
   rulesOf: ChildRulesByType,

@@ -5,13 +5,22 @@
  * Tested in: test/config/conf-values.test.ts, test/config/timers.test.ts
  */
 
-export type Unit = "ms" | "s" | "count" | "votes" | "bytes" | "id" | "port" | "hops" | "visits";
+export type OptionUnit =
+  | "ms"
+  | "s"
+  | "count"
+  | "votes"
+  | "bytes"
+  | "id"
+  | "port"
+  | "hops"
+  | "visits";
 
 export type IntegerOption = {
   readonly default: number | null;
   readonly min: number;
   readonly max: number;
-  readonly unit: Unit;
+  readonly unit: OptionUnit;
   readonly source: string;
 };
 

@@ -5,7 +5,7 @@
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report, SourceLocation } from "./complaint.ts";
-import type { FlagOption, IntegerOption, Unit } from "./defaults.ts";
+import type { FlagOption, IntegerOption, OptionUnit } from "./defaults.ts";
 import { flagWords, nameList, parseFlag, parseInteger } from "./value-text.ts";
 import type { XmlAttribute, XmlElement } from "./xml.ts";
 
@@ -146,7 +146,7 @@ export class SectionReader {
   }
 }
 
-const unitWords: Readonly<Record<Unit, string>> = {
+const unitWords: Readonly<Record<OptionUnit, string>> = {
   ms: " milliseconds",
   s: " seconds",
   count: "",

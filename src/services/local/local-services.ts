@@ -19,7 +19,7 @@ import { CheckSchedule } from "./check-schedule.ts";
 import { CleanUp, type CleanUpKind } from "./clean-up.ts";
 import type { LocalInput, LocalOutput, OperationOutcome } from "./local-events.ts";
 import { type BegunJob, type JobStep, LocalJobs } from "./local-jobs.ts";
-import { callOf, refusedRun } from "./operation-calls.ts";
+import { callForOperation, failOperation } from "./operation-calls.ts";
 import { type Job, type ServiceSlot, ServiceSlots } from "./service-slots.ts";
 
 export class LocalServices {
@@ -141,7 +141,7 @@ export class LocalServices {
     if (!this.#cleanUp.clean) return;
     // A check can be cancelled without waiting for its end, since it changes nothing.
     if (slot.job !== null && slot.job.kind !== "status") {
-      this.#out.push(...refusedRun(name, op, slot.job.kind));
+      this.#out.push(...failOperation(name, op, slot.job.kind));
       return;
     }
     this.#cancel(slot);
@@ -155,7 +155,7 @@ export class LocalServices {
     this.#slots.setMayRun(slot, true);
     slot.worker.nodesOff = off;
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
-    const call = callOf(slot.worker, op, { nowMs: this.#nowMs, next });
+    const call = callForOperation(slot.worker, op, { nowMs: this.#nowMs, next });
     this.#begin(slot, { kind: op.kind, call, op, check: null });
   }
 

@@ -11,7 +11,7 @@ import type { LocalOutput } from "./local-events.ts";
 import type { ServiceWorker } from "./service-worker.ts";
 
 /** `next`: the service in the configuration that is being prepared; null: there is none. */
-export function callOf(
+export function callForOperation(
   worker: ServiceWorker,
   op: Operation,
   around: { readonly nowMs: number; readonly next: ServiceConf | null },
@@ -39,7 +39,11 @@ export function callOf(
 }
 
 /** Fails an operation that arrives during a `job`: the table should not have ordered it now. */
-export function refusedRun(name: ServiceName, op: Operation, job: string): readonly LocalOutput[] {
+export function failOperation(
+  name: ServiceName,
+  op: Operation,
+  job: string,
+): readonly LocalOutput[] {
   const text = `${name} is busy with ${job}`;
   return [
     { type: "notice", level: "warning", text: `${op.kind} refused: ${text}` },

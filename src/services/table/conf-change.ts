@@ -56,7 +56,7 @@ export function onVote(table: TableState, vote: ConfVote): void {
 }
 
 /** The membership has changed: nodes that joined have not voted. */
-export function onOtherView(table: TableState): void {
+export function onMembershipChange(table: TableState): void {
   if (table.change?.stage === "voting") giveUp(table, "the membership has changed; try again");
 }
 

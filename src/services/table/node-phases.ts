@@ -13,7 +13,7 @@
  *   every phase ──in view with a new life, or without this history──► joined
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
-import { initialised, onOtherView } from "./conf-change.ts";
+import { initialised, onMembershipChange } from "./conf-change.ts";
 import { abortStart, beginStop, evaluateAll, failBackAll } from "./evaluation.ts";
 import { adoptKept } from "./kept-services.ts";
 import { releaseServices, resolveFailed } from "./lost-node.ts";
@@ -30,7 +30,10 @@ type Message<Type extends ServiceMessage["type"]> = Extract<
 >;
 
 /** The membership: which nodes, in which life, and which of them continue this history. */
-export function onView(table: TableState, { members, continuing, moved }: Input<"view">): void {
+export function onMembership(
+  table: TableState,
+  { members, continuing, moved }: Input<"view">,
+): void {
   for (const node of [...table.nodes.values()]) {
     const member = members.find((one) => one.node === node.id);
     const { life } = member ?? node;
@@ -41,7 +44,7 @@ export function onView(table: TableState, { members, continuing, moved }: Input<
     initialised(table, node.id);
   }
   for (const id of moved) table.putNode({ ...table.node(id), knowledge: "unknown" });
-  onOtherView(table);
+  onMembershipChange(table);
 }
 
 /** The node has cleaned up. `hosts`: it may also run services, since it is unfenced. */

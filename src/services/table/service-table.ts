@@ -18,7 +18,14 @@ import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
 import { releaseVerified } from "./lost-node.ts";
-import { grantDepartures, onFenced, onLeaving, onLeft, onReady, onView } from "./node-phases.ts";
+import {
+  grantDepartures,
+  onFenced,
+  onLeaving,
+  onLeft,
+  onMembership,
+  onReady,
+} from "./node-phases.ts";
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
@@ -112,7 +119,7 @@ export class ServiceTable {
   *#apply(input: TableInput): TableWork {
     switch (input.type) {
       case "view":
-        onView(this.#table, input);
+        onMembership(this.#table, input);
         this.#table.worked ||= this.#table.mayWork;
         break;
       case "message":
