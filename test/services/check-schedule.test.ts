@@ -24,7 +24,7 @@ test("CHECK1: five checks that hang do not delay the check after an event", (t) 
   const driver = hung();
   t.same(driver.underWay(), checks("a", "b", "c", "d", "e"));
   driver.step(processEnded("g"));
-  t.ok(driver.underWay().includes("run g status"), "a driver beyond the five");
+  t.ok(driver.underWay().includes("run g status"), "one more than the five that are due");
   t.end();
 });
 

@@ -210,7 +210,7 @@ test("a kill during the clean-up replaces it", async (t) => {
   t.same(driver.take(), ["clean"]);
 });
 
-test("resource case 10: a second driver of one resource on the node is counted", async (t) => {
+test("resource case 10: a second use of one resource on the node is counted", async (t) => {
   const sample = sampleConf();
   const services = ["one", "two"].map((name) => sampleService(name, [script("shared")]));
   const conf = { ...sample, services: { ...sample.services, services } };
