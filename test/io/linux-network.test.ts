@@ -105,14 +105,14 @@ if (insideNamespace()) {
   cable("v0", "v1");
   ip("addr add 10.1.1.1/24 dev v0");
 
-  for (const means of await addressMeans()) {
-    networkContract(means.type, async () => {
-      const interfaces = () => means.addresses.interfaces();
+  for (const mechanism of await addressMechanisms()) {
+    networkContract(mechanism.type, async () => {
+      const interfaces = () => mechanism.addresses.interfaces();
       const onFailure = (): void => undefined;
-      const raw = await chooseAnnounceMeans(await calls());
-      const announcer = new Announcer({ means: raw, interfaces, onFailure });
+      const raw = await chooseAnnounceMechanism(await calls());
+      const announcer = new Announcer({ mechanism: raw, interfaces, onFailure });
       const setCarrier = (up: boolean): void => void ip(`link set v1 ${up ? "up" : "down"}`);
-      return { network: new LinuxNetwork(means, announcer), order: vip, setCarrier };
+      return { network: new LinuxNetwork(mechanism, announcer), order: vip, setCarrier };
     });
   }
 

@@ -3,7 +3,12 @@
  * arrive when the hostile network says. Two machines may have one address, as a copy of a machine
  * has; what is sent to it reaches now the one, now the other.
  */
-import { decodeHeader, framesIn, headerBytes, tagBytes } from "../../src/io/frames/frame-header.ts";
+import {
+  decodeHeader,
+  headerBytes,
+  splitFrames,
+  tagBytes,
+} from "../../src/io/frames/frame-header.ts";
 import type { SealedFrame, Transport } from "../../src/io/ports.ts";
 import { decodeMessage, type RingMessage } from "../../src/membership/wire.ts";
 import { accept } from "../../src/model/outcome.ts";
@@ -149,7 +154,7 @@ export class VirtualTransport implements Transport {
 
 /** The first frame of a datagram that is not encrypted; null: it is no message of the ring. */
 function read(datagram: Uint8Array): RingMessage | null {
-  const [frame] = framesIn(datagram);
+  const [frame] = splitFrames(datagram);
   if (frame === undefined) return null;
   const { kind } = decodeHeader(frame);
   const decoded = decodeMessage(kind, frame.subarray(headerBytes, frame.length - tagBytes));
