@@ -10,6 +10,7 @@ import type { GroupClients } from "../../src/life/group-clients.ts";
 import { afterLife, type LifeEnd } from "../../src/life/life-end.ts";
 import { nodeAgents } from "../../src/life/node-agents.ts";
 import { type LifeMachines, NodeLife } from "../../src/life/node-life.ts";
+import { notMember } from "../../src/life/operator-replies.ts";
 import type { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
@@ -248,11 +249,13 @@ export class Cluster {
     const box: AnswerBox = { answer: null };
     const daemon = this.#machine(node).daemon;
     const order = { change, sentence, who: "operator" };
-    daemon?.process.enter(() =>
-      daemon.life.loop?.order(order, ({ accepted, text }) => {
+    daemon?.process.enter(() => {
+      const { loop } = daemon.life;
+      if (loop === null) box.answer = notMember;
+      loop?.order(order, ({ accepted, text }) => {
         box.answer = { accepted, text };
-      }),
-    );
+      });
+    });
     return box;
   }
 
