@@ -137,7 +137,7 @@ test("ORDER2: an order that a change of members overtakes is answered, and not d
   cluster.run(2000);
   t.match(order.answer, { accepted: false, text: /membership has changed meanwhile/ });
   t.match(verdict(cluster, 1), { expectedVotes: 3, quorum: 2 });
-  const none = clusterOf(3).boot(1);
+  const none = clusterOf(3).boot(1).run(1);
   const early = none.change(1, { type: "expected", expected: 1 });
   t.match(early.answer, { accepted: false, text: /try again/ });
 });
