@@ -110,7 +110,7 @@ function actsOf(
   ];
 }
 
-/** Somebody moves a service to where addresses come late, and the node is cut off meanwhile. */
+/** A service moves to where addresses come late, and the node is cut off meanwhile for a while. */
 function moveLate(
   stage: ClusterStage,
   parts: {
@@ -120,10 +120,13 @@ function moveLate(
   },
   { node, other }: { readonly node: NodeId; readonly other: NodeId },
 ): void {
-  const { random, services } = parts;
+  const { cluster, random, services } = parts;
   stage.delayAddresses(node, "kernel");
   stage.request(other, node, { operations: ["relocate", "enable"], services });
-  stage.later(random.between(0, 3000), () => stage.isolate(node));
+  const cutMs = random.between(0, 2000);
+  stage.later(cutMs, () => stage.isolate(node));
+  // Long enough for it to be lost, often too short for its lease to end.
+  if (random.chance(0.7)) stage.later(cutMs + random.between(2000, 5000), () => cluster.heal());
 }
 
 /** Somebody wants a service of the node elsewhere, and its stop fails, or says wrongly done. */

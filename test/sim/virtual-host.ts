@@ -119,7 +119,8 @@ export class VirtualHost {
   /** What was under way when the power went off never comes back. */
   #boots = 0;
   #lastPid = 100;
-  #kernelChanges = 0;
+  /** Changes of addresses that the kernel has not made yet, and no guard has asked to undo. */
+  readonly #kernelChanges = new Set<() => void>();
   readonly #runs = new Set<Run>();
 
   constructor(time: VirtualTime, network: string, changed: () => void) {
@@ -153,7 +154,7 @@ export class VirtualHost {
   crash(): void {
     this.#boots += 1;
     this.#runs.clear();
-    this.#kernelChanges = 0;
+    this.#kernelChanges.clear();
     this.running.clear();
     this.held.clear();
     this.claimed.clear();
@@ -169,14 +170,15 @@ export class VirtualHost {
   sweep(): readonly string[] {
     if (this.blind === "guard too") return blindness;
     for (const address of this.claimed) this.held.drop(address);
+    // The kernel removes what it is about to add, since it was asked for that later.
+    this.#kernelChanges.clear();
     for (const { kill } of this.processes({ token: null, service: null })) kill();
     return this.left();
   }
 
-  /** Of the services, as far as the guard can see: its look waits for what the kernel does. */
+  /** Of the services, as far as the guard can see. */
   left(): readonly string[] {
     if (this.blind === "guard too") return blindness;
-    if (this.#kernelChanges > 0) return ["the kernel has not answered yet"];
     const alive = [...this.#runs].filter(({ dying }) => !dying);
     const stuck = alive.map(({ pid, command }) => `${pid} (${command})`);
     const claimed = [...this.addresses].filter((one) => this.claimed.has(one));
@@ -195,12 +197,13 @@ export class VirtualHost {
     return { runs: () => this.#runs.has(run), kill: () => this.#kill(run) };
   }
 
-  /** The kernel changes an address; nothing ends that. */
-  changeInKernel(change: () => void): void {
-    this.#kernelChanges += 1;
+  /** The kernel changes an address; no signal ends that. */
+  changeInKernel(change: (how: "ends" | "undone") => void): void {
+    const own = (): void => change("ends");
+    this.#kernelChanges.add(own);
     this.after(this.addressMs, () => {
-      this.#kernelChanges -= 1;
-      change();
+      if (this.#kernelChanges.delete(own)) own();
+      else change("undone");
     });
   }
 

@@ -71,7 +71,11 @@ export class VirtualNetwork implements Network {
   #change<T>(by: DoneFor | undefined, effect: () => T): PromiseLike<T | Killed> {
     const host = this.#host;
     if (host.addressMeans === "command") return this.#byCommand(by, effect);
-    return resultIn(this.#process, (settle) => host.changeInKernel(() => settle(effect())));
+    return resultIn(this.#process, (settle) => {
+      host.changeInKernel((how) => {
+        settle(how === "ends" ? effect() : { type: "failed", cause: "undone" });
+      });
+    });
   }
 
   #byCommand<T>(by: DoneFor | undefined, effect: () => T): PromiseLike<T | Killed> {

@@ -22,7 +22,7 @@ export type VirtualProgram = {
   readonly takesMs: number | null;
   /** Has its effect, and returns its exit code. */
   readonly end: () => number;
-  /** Whether it runs, however it has ended. */
+  /** Whether it runs; what no signal ends is not waited for, either. */
   readonly onRun?: (runs: boolean) => void;
 };
 
@@ -75,7 +75,9 @@ export class VirtualProcesses implements ProcessRunner {
         else if (code === null) settle({ type: "signalled", signal: "SIGKILL", output: "" });
         else settle({ type: "exited", code, output: "" });
       });
-      cancelled?.addEventListener("abort", run.kill);
+      cancelled?.addEventListener("abort", () => {
+        if (!run.kill()) program.onRun?.(false);
+      });
       const { timeoutMs } = order;
       if (timeoutMs === null || (program.takesMs ?? timeoutMs) < timeoutMs) return;
       host.after(timeoutMs, () => {
@@ -83,7 +85,9 @@ export class VirtualProcesses implements ProcessRunner {
         if (!late || run.kill()) return;
         host.after(killMs, () => {
           gaveUp = run.runs();
-          if (gaveUp) settle({ type: "timed-out", gone: false, output: "" });
+          if (!gaveUp) return;
+          program.onRun?.(false);
+          settle({ type: "timed-out", gone: false, output: "" });
         });
       });
     });
