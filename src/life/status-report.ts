@@ -71,7 +71,7 @@ export function reportStatus(
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
     watchdog,
-    agents: snapshot?.agents ?? { overdue: [], overdueChecks: 0, untried: 0 },
+    agents: snapshot?.agents() ?? { overdue: [], overdueChecks: 0, untried: 0 },
   };
 }
 

@@ -110,7 +110,7 @@ export class ClusterNode {
       life: this.#services.life,
       clean: this.#services.clean,
       refusal: this.#voting.refusal,
-      agents: this.#services.agents,
+      agents: () => this.#services.agents,
       refused: this.#reader.refused,
     };
   }
