@@ -128,7 +128,7 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
 }
 
 /** Members of another one would wait for each other's part of the state exchange in vain. */
-const exchangeVersion = 4;
+const exchangeVersion = 5;
 
 /** What the ring thread is started with. */
 export function ringThreadOptions(

@@ -18,6 +18,7 @@ import { SystemProcesses } from "../io/processes/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/processes/service-cgroups.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
 import { OrderPerformer } from "../life/order-performer.ts";
+import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { serviceAddresses } from "../services/tree/held-resources.ts";
 import { settleRemains } from "./address-remains.ts";
@@ -44,6 +45,8 @@ export type PortsOptions = {
   readonly log: LogSink;
   /** An address is about to be put up. */
   readonly onClaimed: (address: string) => void;
+  /** A service is to be checked at once. */
+  readonly onContested: (service: ServiceName, why: string) => void;
 };
 
 /** Enough for every look: each needs one at a time. */
@@ -94,8 +97,16 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     onFailure: (text) => log.write("services", "warning", { text }),
   });
   const network = new LinuxNetwork(addresses.value, announcer);
-  const { onClaimed } = options;
-  const parts = { clock, processes, network, claims: claims.value, onClaimed, trackingToken };
+  const { onClaimed, onContested } = options;
+  const parts = {
+    clock,
+    processes,
+    network,
+    claims: claims.value,
+    onClaimed,
+    onContested,
+    trackingToken,
+  };
   const performer = new OrderPerformer(parts);
   return accept({
     network,

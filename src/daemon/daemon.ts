@@ -28,7 +28,7 @@ import {
 } from "../life/operator-replies.ts";
 import { reportStatus } from "../life/status-report.ts";
 import type { Acceptance } from "../model/acceptance.ts";
-import type { NodeId } from "../model/ids.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { type RequestOutcome, refused } from "../model/request-outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
@@ -111,7 +111,10 @@ export class Daemon {
   static async start(options: DaemonOptions): Promise<Result<Daemon, string>> {
     let started: Daemon | null = null;
     const onClaimed = (address: string): void => started?.guardAddress(address);
-    const ports = await openPorts({ ...options, onClaimed });
+    const onContested = (service: ServiceName, why: string): void => {
+      started?.checkNow(service, why);
+    };
+    const ports = await openPorts({ ...options, onClaimed, onContested });
     if (!ports.ok) return ports;
     const daemon = new Daemon(options, ports.value);
     started = daemon;
@@ -186,6 +189,11 @@ export class Daemon {
     await this.#life?.kill();
     await this.#killEverything();
     await this.#exit(1);
+  }
+
+  /** The service, or null: all of them, is checked without waiting for its next status check. */
+  checkNow(service: ServiceName | null, why: string): void {
+    this.#life?.loop?.push({ type: "check-now", why, service });
   }
 
   /** The guard knows of an address before it is put up. */
@@ -369,7 +377,7 @@ export class Daemon {
     const stop = cgroups?.watch((service, resource) => {
       const whose = resource === null ? service : `${resource} of ${service}`;
       const why = `the last process of ${whose} has ended`;
-      this.#life?.loop?.push({ type: "check-now", why, service });
+      this.checkNow(service, why);
     });
     if (stop !== undefined) this.#watches = [...this.#watches, stop];
   }
@@ -378,11 +386,11 @@ export class Daemon {
     void this.#ringLink.onEvent(event);
     if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
       const why = `link of ${event.interface} changed`;
-      this.#life?.loop?.push({ type: "check-now", why, service: null });
+      this.checkNow(null, why);
     }
     if (event.type === "address" && event.gone && this.#ports.claims.has(event.address)) {
       const why = `address ${event.address} is gone from ${event.interface}`;
-      this.#life?.loop?.push({ type: "check-now", why, service: null });
+      this.checkNow(null, why);
     }
   }
 }

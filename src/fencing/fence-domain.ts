@@ -337,7 +337,7 @@ export class FenceDomain {
     this.#register.fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
     this.#notice("notice", `fence ${this.#name(node)} success (${message.how}): ${message.text}`);
     const text = `${message.how}: ${message.text}`;
-    this.#outputs.push({ type: "fenced", node, text, at: message.at });
+    this.#outputs.push({ type: "fenced", node, text, verified: agents, at: message.at });
     if (victim.heldReady !== null) {
       this.#outputs.push({ type: "ready", ready: { node, ...victim.heldReady } });
     }

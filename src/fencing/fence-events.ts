@@ -63,8 +63,14 @@ export type FenceOutput =
       readonly run: number;
       readonly order: FenceOrder;
     }
-  /** `at`: seconds since 1970. */
-  | { readonly type: "fenced"; readonly node: NodeId; readonly text: string; readonly at: number }
+  /** `verified`: by a device that has switched it off. `at`: seconds since 1970. */
+  | {
+      readonly type: "fenced";
+      readonly node: NodeId;
+      readonly text: string;
+      readonly verified: boolean;
+      readonly at: number;
+    }
   /** A `ready` that need not wait, or need not wait any longer. */
   | { readonly type: "ready"; readonly ready: ReadyNotice }
   | {

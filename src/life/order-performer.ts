@@ -14,13 +14,7 @@ import type { ClaimedAddresses, Network, NetworkInterface } from "../io/network-
 import type { Clock, DoneFor, ProcessRunner, Stop, TrackedProcess } from "../io/ports.ts";
 import { noFile } from "../io/processes/process-runner.ts";
 import { trackingVariables } from "../io/processes/tracked-processes.ts";
-import type {
-  AddressOrder,
-  AgentOrder,
-  AgentReport,
-  InterfaceReport,
-  RunOrder,
-} from "../model/agent-orders.ts";
+import type { AddressOrder, AgentOrder, AgentReport, RunOrder } from "../model/agent-orders.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { searchPath } from "../model/search-path.ts";
@@ -34,6 +28,8 @@ export type PerformerPorts = {
   readonly claims: ClaimedAddresses;
   /** Before the address is put up: it must go with the services from now on. */
   readonly onClaimed: (address: string) => void;
+  /** An address of the service is used by another host, too: it is to be checked at once. */
+  readonly onContested: (service: ServiceName, why: string) => void;
   readonly trackingToken: string;
 };
 
@@ -81,6 +77,8 @@ export class OrderPerformer {
   /** Every order that has not ended, also those that were cancelled. */
   readonly #underWay = new Set<UnderWay>();
   readonly #waits = new Set<Wait>();
+  /** The MAC of another host that has answered for an address of this node. */
+  readonly #contested = new Map<string, string>();
   /** By address: ends the announcements that are still to come. */
   readonly #announcing = new Map<string, { readonly service: ServiceName; readonly stop: Stop }>();
 
@@ -192,7 +190,7 @@ export class OrderPerformer {
     switch (order.type) {
       case "list-interfaces":
         void network.interfaces(by).then((listed) => {
-          if (listed.ok) done({ type: "interfaces", interfaces: toReport(listed.value, claims) });
+          if (listed.ok) done(this.#toReport(listed.value));
           else done({ type: "failed", cause: listed.problem });
         });
         return;
@@ -219,8 +217,13 @@ export class OrderPerformer {
         return;
       case "probe-address":
         void network.probe(order.address, by).then((probed) => {
+          if (probed.type === "free") this.#contested.delete(order.address.address);
           done(probed.type === "taken" ? probed : { type: "done" });
         });
+        return;
+      case "probe-aside":
+        this.#probeAside(order.address, by.service);
+        done({ type: "done" });
         return;
       case "announce":
         this.#announce(order.address, by.service);
@@ -232,6 +235,30 @@ export class OrderPerformer {
       default:
         assertNever(order);
     }
+  }
+
+  #toReport(interfaces: readonly NetworkInterface[]): AgentReport {
+    const { claims } = this.#ports;
+    const reports = interfaces.map((one) => ({
+      ...one,
+      addresses: one.addresses.map((entry) => ({
+        ...entry,
+        ours: entry.marked || claims.has(entry.address),
+      })),
+    }));
+    const contested = [...this.#contested].map(([address, mac]) => ({ address, mac }));
+    return { type: "interfaces", interfaces: reports, contested };
+  }
+
+  /** Whoever has the address as well is found by the next check, which is made at once. */
+  #probeAside(order: AddressOrder, service: ServiceName): void {
+    const { address } = order;
+    void this.#ports.network.probe(order, { service, cancelled: null }).then((probed) => {
+      if (probed.type === "free") this.#contested.delete(address);
+      if (probed.type !== "taken") return;
+      this.#contested.set(address, probed.mac);
+      this.#ports.onContested(service, `${address} is in use by ${probed.mac}, too`);
+    });
   }
 
   #announce(order: AddressOrder, service: ServiceName): void {
@@ -334,19 +361,6 @@ export class OrderPerformer {
     });
     cancelled.addEventListener("abort", onCancelled);
   }
-}
-
-function toReport(
-  interfaces: readonly NetworkInterface[],
-  claims: ClaimedAddresses,
-): readonly InterfaceReport[] {
-  return interfaces.map((one) => ({
-    ...one,
-    addresses: one.addresses.map((entry) => ({
-      ...entry,
-      ours: entry.marked || claims.has(entry.address),
-    })),
-  }));
 }
 
 function isAddressWork({ type }: AgentOrder): boolean {

@@ -30,7 +30,10 @@ export type AgentOrder =
   | { readonly type: "release-address"; readonly address: string }
   | { readonly type: "add-address"; readonly address: AddressOrder }
   | { readonly type: "remove-address"; readonly address: AddressOrder }
+  /** Ask the network whether another host has the address; takes up to 300 ms. */
   | { readonly type: "probe-address"; readonly address: AddressOrder }
+  /** The same while the address is up already; answered at once, see `contested`. */
+  | { readonly type: "probe-aside"; readonly address: AddressOrder }
   /** Announce the address now and again a little later (gratuitous ARP); answered at once. */
   | { readonly type: "announce"; readonly address: AddressOrder }
   /** Ask whether an address of this node answers; `done` also where that cannot be asked. */
@@ -94,13 +97,20 @@ export type InterfaceReport = {
   }[];
 };
 
+export type ContestedAddress = { readonly address: string; readonly mac: string };
+
 export type AgentReport =
   | { readonly type: "exited"; readonly code: number; readonly output: string }
   | { readonly type: "signalled"; readonly signal: string; readonly output: string }
   | { readonly type: "timed-out"; readonly output: string }
   /** `absent`: the program does not exist. */
   | { readonly type: "not-started"; readonly absent: boolean; readonly cause: string }
-  | { readonly type: "interfaces"; readonly interfaces: readonly InterfaceReport[] }
+  | {
+      readonly type: "interfaces";
+      readonly interfaces: readonly InterfaceReport[];
+      /** Addresses that another host has answered for, and that no probe has found free since. */
+      readonly contested: readonly ContestedAddress[];
+    }
   | { readonly type: "done" }
   | { readonly type: "taken"; readonly mac: string }
   | { readonly type: "failed"; readonly cause: string }

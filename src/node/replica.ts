@@ -246,8 +246,8 @@ export class Replica {
   *#fenceSteps(input: FenceInput): TableWork {
     for (const output of this.fence.step(input)) {
       if (output.type === "fenced") {
-        const { node, text, at } = output;
-        yield* this.#tableSteps({ type: "fenced", node, text, atMs: at * 1000 });
+        const { type, node, text, verified, at } = output;
+        yield* this.#tableSteps({ type, node, text, verified, atMs: at * 1000 });
       } else if (output.type === "ready") {
         const message = { type: "ready" as const, ...output.ready };
         yield* this.#tableSteps({ type: "message", message });

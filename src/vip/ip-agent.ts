@@ -6,12 +6,16 @@
  * says why no interface can carry an address; the announcement does not delay the start; an address
  * on an interface of this node that clusterd has not put there is neither adopted nor removed.
  * ADDRESS1  An address is claimed before it is put up, and only claimed addresses are removed.
+ * ADDRESS2  A probe finds the address free before it is put up, unless it is proven that no other
+ *     node has it. Then it is put up at once and probed meanwhile, and a check fails when another
+ *     host has answered.
  */
 import type {
   AgentCall,
   AgentOrder,
   AgentReport,
   AgentVerdict,
+  ContestedAddress,
   InterfaceReport,
 } from "../model/agent-orders.ts";
 import {
@@ -72,7 +76,8 @@ const rdiscScript = "command -v rdisc >/dev/null || exit 0; pkill -HUP -x rdisc 
 /** Notifies NFS clients as after a reboot of the server that held their locks: sm-notify(8). */
 const reclaimScript = 'command -v sm-notify >/dev/null || exit 0; sm-notify -f -v "$0"';
 
-export function* startAddress(ip: IpSettings): AgentCall {
+/** `unproven`: a node that might have the address is only presumed to be off. */
+export function* startAddress(ip: IpSettings, unproven: boolean): AgentCall {
   const report = yield* listInterfaces("short");
   if (report.type !== "interfaces") {
     const verdict = problem("cannot list the interfaces", report);
@@ -91,15 +96,19 @@ export function* startAddress(ip: IpSettings): AgentCall {
     return { code: 1, text: `no interface can carry ${ip.address}: ${choice.why}` };
   }
   const address = addressOrder(ip, choice);
-  const probed = yield { type: "probe-address", address };
-  if (probed.type === "taken") {
-    return { code: 1, text: `${ip.address} is in use by ${probed.mac} on ${choice.interface}` };
+  const probesFirst = unproven || otherHost(report.contested, ip) !== null;
+  if (probesFirst) {
+    const probed = yield { type: "probe-address", address };
+    if (probed.type === "taken") {
+      return { code: 1, text: `${ip.address} is in use by ${probed.mac} on ${choice.interface}` };
+    }
   }
   const claimed = yield* claim(ip);
   if (claimed.code !== 0) return claimed;
   const added = yield { type: "add-address", address };
   if (added.type !== "done") return problem(`cannot add ${ip.address}`, added);
   yield { type: "announce", address };
+  if (!probesFirst) yield { type: "probe-aside", address };
   if (!ip.disableRdisc) yield { type: "run-aside", argv: ["/bin/sh", "-c", rdiscScript] };
   if (ip.nfsLock) yield { type: "run-aside", argv: ["/bin/sh", "-c", reclaimScript, ip.address] };
   return { code: 0, text: `${ip.address}/${address.prefix} on ${choice.interface}` };
@@ -173,6 +182,10 @@ export function* checkAddress(ip: IpSettings, depth: number): AgentCall {
   if (ip.monitorLink && !link.carrier) {
     return { code: 7, text: `no link on ${holder.interface}` };
   }
+  const other = otherHost(report.contested, ip);
+  if (other !== null) {
+    return { code: 1, text: `${ip.address} on ${holder.interface} is in use by ${other}, too` };
+  }
   if (depth < askDepth) return good;
   const asked = yield { type: "ask-address", address: addressOrder(ip, holder) };
   if (asked.type !== "failed") return good;
@@ -185,6 +198,11 @@ function listInterfaces(retry: RetryLimit): Generator<AgentOrder, AgentReport, A
     { type: "list-interfaces" },
     { retry, what: "a list of the interfaces" },
   );
+}
+
+/** The MAC of a host that has answered for the address; ADDRESS2. */
+function otherHost(contested: readonly ContestedAddress[], ip: IpSettings): string | null {
+  return contested.find(({ address }) => sameAddress(address, ip.address))?.mac ?? null;
 }
 
 type Holder = { readonly interface: string; readonly prefix: number; readonly ours: boolean };

@@ -243,7 +243,8 @@ export class OrderedOnslaught {
       return { type: "exited", code: this.#random.chance(0.7) ? 0 : 1, output: "" };
     }
     if (order.type === "kill-processes") return { type: "killed", survivors: 0, unseen: [] };
-    if (order.type === "list-interfaces") return { type: "interfaces", interfaces: [] };
+    if (order.type === "list-interfaces")
+      return { type: "interfaces", interfaces: [], contested: [] };
     return this.#random.chance(0.8) ? { type: "done" } : { type: "failed", cause: "test" };
   }
 

@@ -52,7 +52,8 @@ class Scene {
     };
     const claims = {} as ClaimedAddresses;
     const onClaimed = (): void => undefined;
-    const parts = { processes, network, claims, onClaimed, trackingToken: "token" };
+    const onContested = (): void => undefined;
+    const parts = { processes, network, claims, onClaimed, onContested, trackingToken: "token" };
     this.performer = new OrderPerformer({ ...parts, clock: systemClock() });
   }
 

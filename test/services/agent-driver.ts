@@ -24,6 +24,7 @@ export function orderWords(order: AgentOrder): string {
     case "add-address":
     case "remove-address":
     case "probe-address":
+    case "probe-aside":
     case "ask-address":
     case "announce": {
       const { address, prefix, interface: name } = order.address;

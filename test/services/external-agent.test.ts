@@ -61,7 +61,7 @@ type Given = { readonly depth?: number; readonly limitMs?: Ms | null };
 function call(one: ResourceConf, name: AgentAction, given: Given = {}) {
   const { depth = 0 } = given;
   const limitMs = given.limitMs === undefined ? enforcedLimitMs(one, name, depth) : given.limitMs;
-  return callAgent(one, name, { ...context, nodesOff: [], depth, limitMs });
+  return callAgent(one, name, { ...context, nodesOff: [], unproven: false, depth, limitMs });
 }
 
 function order(one: ResourceConf, name: AgentAction, given: Given = {}) {
@@ -208,7 +208,14 @@ test("addresses of OCF agents are known, and what outlives its processes", async
 
 test("OVERDUE1: a stop over its limit is killed and called again: that counts", (t) => {
   const one = external(heartbeat);
-  const own = { ...context, depth: 0, limitMs: null, overdue: "ended-here", nodesOff: [] } as const;
+  const own = {
+    ...context,
+    depth: 0,
+    limitMs: null,
+    overdue: "ended-here",
+    nodesOff: [],
+    unproven: false,
+  } as const;
   const late: AgentReport = { type: "timed-out", output: "" };
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const { orders, verdict: ended } = walkCall(callAgent(one, "stop", own), [
@@ -234,6 +241,7 @@ test("PATIENCE1: an agent that could not run for lack of room has no verdict", a
       ...context,
       retry: "unlimited",
       nodesOff: [],
+      unproven: false,
       depth: 0,
       limitMs: null,
     } as const;

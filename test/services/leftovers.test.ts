@@ -112,7 +112,7 @@ test("LEFTOVER3: units, and what holders have started, may live on", async (t) =
 
 test("a service of addresses alone has no processes to look at", async (t) => {
   const one = worker(ip("10.0.0.5"));
-  const none: AgentReport = { type: "interfaces", interfaces: [] };
+  const none: AgentReport = { type: "interfaces", interfaces: [], contested: [] };
   t.same(walkCall(one.stop(), [none]).orders, ["list"]);
 });
 
@@ -131,7 +131,7 @@ test("an address that comes up during the kill is gone before the kill is over",
       return { address, prefix: 24, family: "ipv4" as const, ours: true };
     });
     const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: listed };
-    return { type: "interfaces", interfaces: [eth0] };
+    return { type: "interfaces", interfaces: [eth0], contested: [] };
   };
   const killed: AgentReport = { type: "killed", survivors: 0, unseen: [] };
   const late = [interfaces("10.0.0.5"), done, interfaces(), done];

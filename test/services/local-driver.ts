@@ -43,7 +43,7 @@ export class LocalDriver {
       kind === "start"
         ? { kind, ...shared }
         : { kind, ...shared, goal: { type: "rest", state: "stopped" }, cleanup: "no" };
-    return this.step({ type: "run", service: service(name), operation, off: [] });
+    return this.step({ type: "run", service: service(name), operation, off: [], unproven: false });
   }
 
   /** Of the parts that its last check has found. */
@@ -51,7 +51,7 @@ export class LocalDriver {
     this.#lastOp += 1;
     const shared = { id: this.#lastOp, node: id(1), life: 1, chain: emptyChain };
     const operation: Operation = { kind: "repair", parts: "failed", ...shared };
-    return this.step({ type: "run", service: service(name), operation, off: [] });
+    return this.step({ type: "run", service: service(name), operation, off: [], unproven: false });
   }
 
   /** Answers the oldest order of the service. */

@@ -242,7 +242,7 @@ test("resource case 10: a second use of one resource on the node is counted", as
       life: 1,
       chain: emptyChain,
     } as const;
-    step({ type: "run", service: service(name), operation, off: [] });
+    step({ type: "run", service: service(name), operation, off: [], unproven: false });
   }
   t.same(counts, ["0", "1"]);
 });
@@ -269,7 +269,13 @@ test("JOB1: a start that is given up is told to end, waited for, and not continu
     act = step({ type: "report", action: act.action, report });
   }
   const start = { kind: "start", id: 7, node: id(1), life: 1, chain: emptyChain } as const;
-  const first = step({ type: "run", service: service("web"), operation: start, off: [] });
+  const first = step({
+    type: "run",
+    service: service("web"),
+    operation: start,
+    off: [],
+    unproven: false,
+  });
   if (first === undefined) throw new Error("no script");
   step({ type: "abort", service: service("web"), operation: start });
   t.same(outputs, [{ type: "cancel", action: first.action }]);
@@ -285,7 +291,10 @@ test("JOB1: a start that is given up is told to end, waited for, and not continu
     chain: emptyChain,
   } as const;
   const operation = { kind: "stop", id: 8, node: id(1), life: 1, ...stop } as const;
-  t.ok(step({ type: "run", service: service("web"), operation, off: [] }), "and it can be stopped");
+  t.ok(
+    step({ type: "run", service: service("web"), operation, off: [], unproven: false }),
+    "and it can be stopped",
+  );
   step({ type: "abort", service: service("web"), operation: start });
   t.same(outputs, [], "an order that comes too late");
 });
@@ -293,7 +302,13 @@ test("JOB1: a start that is given up is told to end, waited for, and not continu
 test("the agents of an operation get the nodes that were off when it was decided", async (t) => {
   const driver = new LocalDriver(["web"]).step({ type: "clean-up" }).succeed();
   const operation = { kind: "start", id: 1, node: id(1), life: 1, chain: emptyChain } as const;
-  driver.step({ type: "run", service: service("web"), operation, off: [nodeName()] });
+  driver.step({
+    type: "run",
+    service: service("web"),
+    operation,
+    off: [nodeName()],
+    unproven: false,
+  });
   const environment = () => {
     const order = driver.acts[0]?.order;
     return new Map(order?.type === "run-process" ? order.environment : []);

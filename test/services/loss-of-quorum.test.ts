@@ -50,7 +50,7 @@ class Node {
     this.#lastOp += 1;
     const shared = { id: this.#lastOp, node: id(1), life: 1, chain: emptyChain };
     const operation = { kind: "start", ...shared } as const;
-    return this.step({ type: "run", service: name, operation, off: [] });
+    return this.step({ type: "run", service: name, operation, off: [], unproven: false });
   }
 
   succeed(code = 0): this {
@@ -113,7 +113,7 @@ test("L7: no agent is asked to stop a service that is known not to be here", asy
   const shared = { id: 9, node: id(1), life: 1, chain: emptyChain, goal: stop };
   const operation = { kind: "stop", cleanup: "no", ...shared } as const;
   node
-    .step({ type: "run", service: web, operation, off: [] })
+    .step({ type: "run", service: web, operation, off: [], unproven: false })
     .succeed()
     .step({ type: "stand-down" });
   t.same(node.acts, []);

@@ -37,7 +37,7 @@ function interfaces(...addresses: readonly string[]): AgentReport {
     return { address, prefix: 24, family: "ipv4" as const, ours: address !== "10.0.0.1" };
   });
   const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: listed };
-  return { type: "interfaces", interfaces: [eth0] };
+  return { type: "interfaces", interfaces: [eth0], contested: [] };
 }
 
 test("resource case 22: the first failing start is the last; stop visits all", async (t) => {

@@ -26,7 +26,13 @@ const unit: ResourceConf = {
 
 /** Orders in few words: the drop-in's text is looked at elsewhere. */
 function walk(action: AgentAction, reports: readonly AgentReport[]) {
-  const call = callAgent(unit, action, { ...context, nodesOff: [], depth: 0, limitMs: null });
+  const call = callAgent(unit, action, {
+    ...context,
+    nodesOff: [],
+    unproven: false,
+    depth: 0,
+    limitMs: null,
+  });
   const { orders, verdict } = walkCall(call, reports);
   const words = orders.map((order) => {
     if (order.startsWith("pause")) return "pause";
@@ -56,7 +62,13 @@ test("start: permit, start, and wait until it is active", async (t) => {
 });
 
 test("the drop-in turns restarts off, asserts the permit, and marks the processes", async (t) => {
-  const call = callAgent(unit, "start", { ...context, nodesOff: [], depth: 0, limitMs: null });
+  const call = callAgent(unit, "start", {
+    ...context,
+    nodesOff: [],
+    unproven: false,
+    depth: 0,
+    limitMs: null,
+  });
   const { value } = call.next();
   if (!("type" in value) || value.type !== "run-process") throw new Error("no process");
   t.equal(value.argv[4], "/run/systemd/system/p.service.d");
@@ -143,6 +155,7 @@ test("PATIENCE1: a systemctl that could not run for lack of room has no verdict"
     ...context,
     retry: "unlimited",
     nodesOff: [],
+    unproven: false,
     depth: 0,
     limitMs: null,
   } as const;

@@ -14,7 +14,11 @@ import type { TableInput, TableOutput } from "../../src/services/table/table-eve
 import { id, service } from "../sim/cluster.ts";
 import { outcomeWord } from "../sim/cluster-machine.ts";
 
-type Awaited = { readonly service: ServiceName; readonly operation: Operation };
+type Awaited = {
+  readonly service: ServiceName;
+  readonly operation: Operation;
+  readonly unproven: boolean;
+};
 
 export class TableDriver {
   readonly table: ServiceTable;
@@ -91,8 +95,10 @@ export class TableDriver {
     return this.#sign("left", node);
   }
 
-  fenced(node: number): this {
-    return this.step({ type: "fenced", node: id(node), text: "agent", atMs: this.nowMs });
+  /** `verified`: a device has switched it off; otherwise its lease must have ended. */
+  fenced(node: number, verified = true): this {
+    const text = verified ? "agent" : "self";
+    return this.step({ type: "fenced", node: id(node), text, verified, atMs: this.nowMs });
   }
 
   life(node: number): number {

@@ -475,6 +475,7 @@ export class Cluster {
     return virtualPerformer({
       ...{ conf: this.conf, self: machine.node, place: node, host: machine.host, process },
       options: this.#options,
+      onContested: (name, why) => this.#push(node, { type: "check-now", why, service: name }),
       // Both are behind the same plug.
       onFenced: (victim) => this.removeClone(victim, "fenced").crash(victim, "fenced"),
     });

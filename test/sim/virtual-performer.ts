@@ -5,7 +5,7 @@
  */
 import { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
-import type { NodeId } from "../../src/model/ids.ts";
+import type { NodeId, ServiceName } from "../../src/model/ids.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { Violation } from "./judges.ts";
 import type { VirtualHost } from "./virtual-host.ts";
@@ -20,6 +20,7 @@ export type PerformerParts = {
   readonly host: VirtualHost;
   readonly process: VirtualProcess;
   readonly options: ClusterOptions;
+  readonly onContested: (service: ServiceName, why: string) => void;
   /** The victim is switched off. */
   readonly onFenced: (victim: NodeId) => void;
 };
@@ -39,6 +40,7 @@ export function virtualPerformer(parts: PerformerParts): OrderPerformer {
     network: new VirtualNetwork(host, process, virtualToken),
     claims: new VirtualClaims(host, process),
     onClaimed: () => undefined,
+    onContested: parts.onContested,
     trackingToken: virtualToken,
   });
 }

@@ -24,12 +24,12 @@ const ip = settings({ address: "10.0.0.5", sleeptime: "0", disable_rdisc: "1" })
 function listing(
   addresses: readonly string[] = [],
   rest: Partial<InterfaceReport> = {},
-): AgentReport {
+): Extract<AgentReport, { readonly type: "interfaces" }> {
   const own = ["10.0.0.1", ...addresses].map((address) => {
     return { address, prefix: 24, family: "ipv4" as const, ours: address !== "10.0.0.1" };
   });
   const eth0 = { name: "eth0", up: true, carrier: true, slave: false, addresses: own, ...rest };
-  return { type: "interfaces", interfaces: [eth0] };
+  return { type: "interfaces", interfaces: [eth0], contested: [] };
 }
 
 const failed: AgentReport = { type: "failed", cause: "EPERM" };
@@ -54,28 +54,59 @@ test("the settings of the resource and their defaults", async (t) => {
 });
 
 test("resource case 28: start looks, probes, adds, announces", async (t) => {
-  const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, done, done, done]);
+  const { orders, verdict } = walkCall(startAddress(ip, true), [listing(), done, done, done, done]);
   t.same(orders, ["list", `probe ${on}`, "claim 10.0.0.5", `add ${on}`, `announce ${on}`]);
   t.same(verdict, { code: 0, text: "10.0.0.5/24 on eth0" });
 });
 
+test("ADDRESS2: what no other node can have is added at once and probed meanwhile", async (t) => {
+  const { orders, verdict } = walkCall(startAddress(ip, false), [
+    listing(),
+    done,
+    done,
+    done,
+    done,
+  ]);
+  const aside = `probe-aside ${on}`;
+  t.same(orders, ["list", "claim 10.0.0.5", `add ${on}`, `announce ${on}`, aside]);
+  t.same(verdict, { code: 0, text: "10.0.0.5/24 on eth0" });
+});
+
+test("ADDRESS2: an address for which another host has answered fails its check", async (t) => {
+  const contested = [{ address: "10.0.0.5", mac: "52:54:00:12:34:56" }];
+  const checked = walkCall(checkAddress(ip, 0), [{ ...listing(["10.0.0.5"]), contested }]);
+  const text = "10.0.0.5 on eth0 is in use by 52:54:00:12:34:56, too";
+  t.same(checked.verdict, { code: 1, text });
+  const again = walkCall(startAddress(ip, false), [
+    { ...listing(), contested },
+    done,
+    done,
+    done,
+    done,
+  ]);
+  t.equal(again.orders[1], `probe ${on}`, "and is probed before it is put up again");
+  const others = [{ address: "10.0.0.6", mac: "52:54:00:12:34:56" }];
+  const other = walkCall(checkAddress(ip, 0), [{ ...listing(["10.0.0.5"]), contested: others }]);
+  t.equal(other.verdict.code, 0, "that of another address does not matter");
+});
+
 test("start of what is here already: announced again, nothing probed", async (t) => {
-  const { orders, verdict } = walkCall(startAddress(ip), [listing(["10.0.0.5"]), done, done]);
+  const { orders, verdict } = walkCall(startAddress(ip, true), [listing(["10.0.0.5"]), done, done]);
   t.same(orders, ["list", "claim 10.0.0.5", `announce ${on}`]);
   t.equal(verdict.code, 0);
 });
 
 test("ADDRESS1: an address that is not remembered is not put up", async (t) => {
-  const { orders, verdict } = walkCall(startAddress(ip), [listing(), done, failed]);
+  const { orders, verdict } = walkCall(startAddress(ip, true), [listing(), done, failed]);
   t.same(orders, ["list", `probe ${on}`, "claim 10.0.0.5"]);
   t.same(verdict, { code: 1, text: "cannot remember 10.0.0.5: EPERM" });
-  const here = walkCall(startAddress(ip), [listing(["10.0.0.5"]), failed]);
+  const here = walkCall(startAddress(ip, true), [listing(["10.0.0.5"]), failed]);
   t.same(here.verdict, { code: 1, text: "cannot remember 10.0.0.5: EPERM" });
 });
 
 test("ADDRESS1: what somebody else has put up is neither adopted nor removed", async (t) => {
   const own = settings({ address: "10.0.0.1", sleeptime: "0" });
-  const started = walkCall(startAddress(own), [listing()]);
+  const started = walkCall(startAddress(own, true), [listing()]);
   t.same(started.orders, ["list"]);
   t.match(started.verdict, {
     code: 1,
@@ -100,14 +131,14 @@ test("other agents put up what is claimed, and take off what is clusterd's", asy
 
 test("resource case 29: an address that somebody else has is not added, who is said", async (t) => {
   const taken: AgentReport = { type: "taken", mac: "52:54:00:12:34:56" };
-  const { orders, verdict } = walkCall(startAddress(ip), [listing(), taken]);
+  const { orders, verdict } = walkCall(startAddress(ip, true), [listing(), taken]);
   t.same(orders, ["list", `probe ${on}`]);
   t.same(verdict, { code: 1, text: "10.0.0.5 is in use by 52:54:00:12:34:56 on eth0" });
 });
 
 test("resource case 28: start without an interface that fits explains each of them", async (t) => {
   const other = settings({ address: "192.0.2.5" });
-  const { orders, verdict } = walkCall(startAddress(other), [listing()]);
+  const { orders, verdict } = walkCall(startAddress(other, true), [listing()]);
   t.same(orders, ["list"]);
   t.same(verdict, {
     code: 1,
@@ -117,14 +148,14 @@ test("resource case 28: start without an interface that fits explains each of th
 
 test("start without link fails only when the link is monitored", async (t) => {
   const dead = listing([], { carrier: false });
-  t.match(walkCall(startAddress(ip), [dead]).verdict, { code: 1, text: /eth0: no link/ });
+  t.match(walkCall(startAddress(ip, true), [dead]).verdict, { code: 1, text: /eth0: no link/ });
   const careless = settings({ address: "10.0.0.5", monitor_link: "no", disable_rdisc: "1" });
-  t.equal(walkCall(startAddress(careless), [dead, done, done, done, done]).verdict.code, 0);
+  t.equal(walkCall(startAddress(careless, true), [dead, done, done, done, done]).verdict.code, 0);
 });
 
 test("start: a probe that cannot be made holds nothing up, an add that fails does", async (t) => {
-  t.equal(walkCall(startAddress(ip), [listing(), failed, done, done, done]).verdict.code, 0);
-  const refused = walkCall(startAddress(ip), [listing(), done, done, failed]);
+  t.equal(walkCall(startAddress(ip, true), [listing(), failed, done, done, done]).verdict.code, 0);
+  const refused = walkCall(startAddress(ip, true), [listing(), done, done, failed]);
   t.same(refused.verdict, { code: 1, text: "cannot add 10.0.0.5: EPERM" });
 });
 
@@ -188,7 +219,7 @@ test("start tells a router discovery daemon, and clients of NFS if asked to", as
   const asides = (attributes: Readonly<Record<string, string>>, count: number) => {
     const reports = [listing(), ...Array<AgentReport>(4 + count).fill(done)];
     const of = settings({ address: "10.0.0.5", ...attributes });
-    return walkCall(startAddress(of), reports).orders.slice(5);
+    return walkCall(startAddress(of, true), reports).orders.slice(5);
   };
   t.match(asides({}, 1), [/^aside .*pkill -HUP -x rdisc \|\| rdisc -fs$/]);
   t.same(asides({ disable_rdisc: "yes" }, 0), []);
@@ -217,6 +248,6 @@ test("PATIENCE1: an address that could not be looked at is neither there nor gon
   t.equal(stop.verdict.code, 0, "a stop goes on until it is done");
   t.equal(walkCall(stopAddress(ip, "short"), [noRoom]).verdict.code, 1, "a clean-up kills instead");
   const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
-  const start = walkCall(startAddress(ip), [...tries, noRoom]);
+  const start = walkCall(startAddress(ip, true), [...tries, noRoom]);
   t.match(start.verdict, { code: 1, untried: true }, "another node may have room");
 });

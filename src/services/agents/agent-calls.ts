@@ -40,7 +40,7 @@ export function* callAgent(
   if (resource.type === "ip") {
     const ip = ipSettings(attributes);
     invariant(ip !== null, `ip resource ${resource.key} has no address that can be parsed`);
-    if (action === "start") return yield* startAddress(ip);
+    if (action === "start") return yield* startAddress(ip, context.unproven);
     if (action === "stop") return yield* stopAddress(ip, context.retry);
     return yield* checkAddress(ip, context.depth);
   }

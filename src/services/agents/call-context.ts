@@ -19,6 +19,11 @@ export type CallContext = {
   readonly otherInstances: number;
   /** Nodes that were known to run nothing when the operation was decided; empty for a check. */
   readonly nodesOff: readonly NodeName[];
+  /**
+   * When the operation was decided, nobody had owned the service yet, or a node was off only since
+   * its lease must have ended or an operator had said so: somebody may hold what the service needs.
+   */
+  readonly unproven: boolean;
   readonly depth: number;
   /** Null: the agent's own last limit, since rgmanager takes time-outs as hints. */
   readonly limitMs: Ms | null;

@@ -134,7 +134,12 @@ export class LocalServices {
     return this.#out;
   }
 
-  #onRun({ service: name, operation: op, off }: Extract<LocalInput, { type: "run" }>): void {
+  #onRun({
+    service: name,
+    operation: op,
+    off,
+    unproven,
+  }: Extract<LocalInput, { type: "run" }>): void {
     const slot = this.#slots.get(name);
     if (slot === undefined || op.id <= slot.lastOp) return; // L1
     slot.lastOp = op.id;
@@ -153,7 +158,7 @@ export class LocalServices {
     slot.checkFailed = false;
     slot.kept = false;
     this.#slots.setMayRun(slot, true);
-    slot.worker.nodesOff = off;
+    slot.worker.decidedBy = { nodesOff: off, unproven };
     const next = this.#next?.services.services.find((one) => one.name === name) ?? null;
     const call = callForOperation(slot.worker, op, { nowMs: this.#nowMs, next });
     this.#begin(slot, { kind: op.kind, call, op, check: null });

@@ -8,7 +8,6 @@
  */
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
-import type { NodeName } from "../../model/ids.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import { dropAddress } from "../../vip/ip-agent.ts";
 import { callAgent } from "../agents/agent-calls.ts";
@@ -47,8 +46,8 @@ export class ServiceWorker {
   #conf: ServiceConf;
   readonly #context: WorkerContext;
   readonly #started: StartedResources;
-  /** Nodes that were known to run nothing when the last operation was decided. */
-  nodesOff: readonly NodeName[] = [];
+  /** What was known of the other nodes when the last operation was decided. */
+  decidedBy: Pick<CallContext, "nodesOff" | "unproven"> = { nodesOff: [], unproven: true };
   /** When each started resource was checked last, in start order. */
   #clocks = new Map<ResourceConf, CheckClock>();
   readonly #failures = new Map<ResourceConf, FailureMemory>();
@@ -391,8 +390,9 @@ export class ServiceWorker {
       limitMs,
       resource: resourceMark(resource),
       otherInstances: this.#started.otherInstances(resource),
-      // What was known when the last operation was decided is too old for a check.
-      nodesOff: action === "status" ? [] : this.nodesOff,
+      ...this.decidedBy,
+      // It is too old for a check.
+      ...(action === "status" ? { nodesOff: [] } : {}),
       retry: stops || action === "status" ? "unlimited" : "short",
       overdue,
     });

@@ -133,7 +133,10 @@ function order(table: TableState, service: ServiceName, operation: Operation): v
     const { phase, knowledge } = table.node(id);
     return phase === "absent" && knowledge === "known" ? [name] : [];
   });
-  table.emit({ type: "run", service, operation, off });
+  // A first start is in no hurry: what it needs may be in use by a machine outside the cluster.
+  const first = table.service(service).lastOwner === null;
+  const unproven = first || [...table.nodes.values()].some((node) => node.unproven);
+  table.emit({ type: "run", service, operation, off, unproven });
 }
 
 /** Aborts a start that is under way: when it has ended, the service is stopped. */

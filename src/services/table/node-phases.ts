@@ -5,6 +5,8 @@
  * Source: rgmanager groups.c, main.c: membership_update.
  * Tested in: test/services/service-table.test.ts
  * T2  The services of a lost node change only when it is fenced or has proven itself clean.
+ * T6  A node is unproven while it counts as off by a wait or by an operator's word only: until a
+ *     device has switched it off, or its clean-up has verified that it runs nothing.
  *
  *   absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
  *                      └─ready, not unfenced─► clean ──unfenced──► ready
@@ -54,7 +56,8 @@ export function* onReady(table: TableState, message: Message<"ready">): TableWor
   if (node === undefined || node.life !== message.life) return;
   if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
   const phase = message.hosts ? "ready" : "clean";
-  const rested = yield* releaseAs(table, node.id, { ...node, phase, knowledge: "known" });
+  const verified = { knowledge: "known", unproven: false } as const;
+  const rested = yield* releaseAs(table, node.id, { ...node, phase, ...verified });
   const state = message.hosts ? "ready" : "clean, and not unfenced yet";
   table.emit({ type: "notice", level: "notice", text: `${table.nameOf(node.id)} is ${state}` });
   if (message.hosts) {
@@ -96,18 +99,18 @@ export function* onLeft(table: TableState, message: Message<"left">): TableWork 
 }
 
 /** The node, or the machine that had its id before, runs nothing any more. */
-export function* onFenced(table: TableState, id: NodeId): TableWork {
+export function* onFenced(table: TableState, { node: id, verified }: Input<"fenced">): TableWork {
   const node = table.nodes.get(id);
   if (node === undefined) return;
   if (["clean", "ready", "leaving"].includes(node.phase)) {
     // The member itself goes on; it was another machine with its id that was fenced.
     if (node.knowledge === "known") return;
-    table.putNode({ ...node, knowledge: "known" });
+    table.putNode({ ...node, knowledge: "known", unproven: !verified });
     yield* evaluateAll(table, new Set());
     return;
   }
   const phase = node.phase === "joined" ? "joined" : "absent";
-  const after: NodeRecord = { ...node, phase, knowledge: "known" };
+  const after: NodeRecord = { ...node, phase, knowledge: "known", unproven: !verified };
   yield* evaluateAll(table, yield* releaseAs(table, id, after));
 }
 

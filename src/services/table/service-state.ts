@@ -118,6 +118,8 @@ export type OperationOrder = {
   readonly operation: Operation;
   /** Nodes that were known to run nothing when the operation was decided. */
   readonly off: readonly NodeName[];
+  /** Nobody had owned the service yet, or some node was only presumed to be off; see NodeRecord. */
+  readonly unproven: boolean;
 };
 
 /** A service that its node has kept without quorum counts as started by this operation. */

@@ -9,7 +9,7 @@
  * T3  A service does not start while a node that has not been seen might be running it.
  * T4  All consequences of an input are applied before the next input or a snapshot. It makes no
  *     difference in how many parts they are applied.
- * T2 is kept by node-phases.ts, T5 by kept-services.ts.
+ * T2 and T6 are kept by node-phases.ts, T5 by kept-services.ts.
  */
 import type { ClusterConf } from "../../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../../model/ids.ts";
@@ -67,6 +67,7 @@ export class ServiceTable {
         knowledge: suspect ? "unknown" : "known",
         off: [],
         departureGranted: false,
+        unproven: true,
       });
     }
     for (const service of conf.services.services) table.put(freshRecord(service.name));
@@ -127,7 +128,7 @@ export class ServiceTable {
         break;
       case "fenced":
         this.#table.nowMs = Math.max(this.#table.nowMs, input.atMs);
-        yield* onFenced(this.#table, input.node);
+        yield* onFenced(this.#table, input);
         break;
       default:
         assertNever(input);

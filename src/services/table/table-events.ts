@@ -24,6 +24,8 @@ export type TableInput =
       readonly type: "fenced";
       readonly node: NodeId;
       readonly text: string;
+      /** A device has switched it off; otherwise it is presumed to be off. */
+      readonly verified: boolean;
       /** Milliseconds since 1970 by the clock of the node that fenced it. */
       readonly atMs: number;
     };

@@ -32,6 +32,11 @@ const nodeRecord = record({
   /** Services of which nothing is left, verified during its clean-up, whatever `knowledge` says. */
   off: list(serviceName),
   departureGranted: flag,
+  /**
+   * Nothing has verified that it runs nothing: it counts as off since its lease must have ended, or
+   * since an operator has said so. Until it was fenced by a device, or has cleaned up.
+   */
+  unproven: flag,
 });
 export type NodeRecord = Shaped<typeof nodeRecord>;
 
