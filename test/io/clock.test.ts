@@ -27,7 +27,7 @@ test("a virtual process that is stopped has its calls when it goes on", async (t
   await until("both are due", () => time.nowMs > lateMs);
   t.same(came, []);
   process.goOn();
-  t.same(came, ["soon", "first"]);
+  t.same(came, ["first", "soon"]);
 });
 
 test("a virtual process that has ended has no call any more", async (t) => {

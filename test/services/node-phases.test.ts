@@ -33,3 +33,20 @@ test("T6: a start says whether some node was only presumed to be off", async (t)
   const early = new TableDriver(conf([webService()])).view(1, 2).ready(1, 2);
   t.equal(last(early), true, "with clean_start, of a node that nobody has seen");
 });
+
+test("T2: the lease of a former machine proves nothing of the present one", async (t) => {
+  const driver = new TableDriver(conf([webService()]));
+  driver.moved = [2];
+  driver.view(1, 2).ready(1);
+  driver.fenced(3).fenced(2, false);
+  t.equal(driver.operations.length, 0, "node 2 is a member and still cleans up");
+  t.equal(driver.table.node(id(2)).knowledge, "unknown");
+  driver.moved = [];
+  driver.ready(2);
+  t.match(driver.operations.at(-1)?.operation, { kind: "start" }, "it has verified that it is off");
+});
+
+test("T2: a lost node that came back is off when a device has switched it off", async (t) => {
+  const driver = started().view(2, 3).view(1, 2, 3).fenced(1);
+  t.match(driver.operations.at(-1)?.operation, { kind: "start", node: 2 });
+});

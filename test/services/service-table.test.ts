@@ -247,7 +247,7 @@ test("T3: nothing starts that the other machine of a member might be running", a
     driver.table.waitingFor(service(web)),
     /node1\.example\.com to be fenced or proven clean/,
   );
-  driver.fenced(1).succeed();
+  driver.fenced(1).ready(1).succeed();
   t.match(driver.shown(web), /^started/);
 });
 

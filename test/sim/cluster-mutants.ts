@@ -361,6 +361,17 @@ const cloneMutants: readonly Mutant[] = [
   ]),
 ];
 
+const joinedMutants = since(
+  3_556_500,
+  mutant("services", "the lease of a former machine proves the present one clean", [
+    {
+      file: "services/table/node-phases.js",
+      find: "? { ...node, unproven: node.unproven || !verified }",
+      replace: '? { ...node, knowledge: "known", unproven: node.unproven || !verified }',
+    },
+  ]),
+);
+
 /** Of what one life of the node has done by agents. */
 const agentMutants: readonly Mutant[] = [
   ...since(
@@ -419,5 +430,6 @@ export const clusterMutants: readonly Mutant[] = [
   ...outageMutants,
   ...cleanUpMutants,
   ...cloneMutants,
+  ...joinedMutants,
   ...agentMutants,
 ];

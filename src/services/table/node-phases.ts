@@ -109,8 +109,11 @@ export function* onFenced(table: TableState, { node: id, verified }: Input<"fenc
     yield* evaluateAll(table, new Set());
     return;
   }
-  const phase = node.phase === "joined" ? "joined" : "absent";
-  const after: NodeRecord = { ...node, phase, knowledge: "known", unproven: !verified };
+  // A member that cleans up says itself what it still runs: what has ended may be another machine.
+  const after: NodeRecord =
+    node.phase === "joined"
+      ? { ...node, unproven: node.unproven || !verified }
+      : { ...node, phase: "absent", knowledge: "known", unproven: !verified };
   yield* evaluateAll(table, yield* releaseAs(table, id, after));
 }
 
