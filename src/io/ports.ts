@@ -157,6 +157,8 @@ export interface FrameSeal {
   probe(node: NodeId): SealReply | null;
   /** The accepted life of each node heard so far. */
   incarnations(): readonly (readonly [NodeId, Incarnation])[];
+  /** When another life than the accepted one was last heard, by the clock of `open`. */
+  formerLivesHeard(): ReadonlyMap<NodeId, Ms>;
   /** Nodes whose id more than one process uses, ascending. */
   contested(nowMs: Ms): readonly NodeId[];
   drops(): Readonly<Record<DropCause, number>>;

@@ -55,6 +55,13 @@ export class LastHeard {
   /** A new ring: until the ring before it ended, the known machines were on it. */
   configured(heardAt: HeardAt): void {
     this.#heardAt = heardAt;
+    for (const { node, formerMs } of heardAt) {
+      if (formerMs === null) continue;
+      // It may have been on any machine that is stored, since nothing was exchanged with it.
+      this.#stored = this.#stored.map((one) =>
+        one.node === node ? { ...one, atMs: Math.max(one.atMs, formerMs) } : one,
+      );
+    }
     for (const { node, beforeMs } of heardAt) {
       const present = this.#present.get(node);
       const machines = this.#machines.get(node);

@@ -71,6 +71,8 @@ export type NodeInput =
         readonly atMs: number;
         /** The same on rings before this one. */
         readonly beforeMs: number;
+        /** When another life of the node was last heard in any frame; null: never. */
+        readonly formerMs: number | null;
       }[];
     }
   /** An ordered message, decoded; `payload` is what some member submitted. */

@@ -15,7 +15,7 @@ import { StepLoop } from "../loop/step-loop.ts";
 import type { RingInput, RingNotice, RingOutput, RingTimer } from "../membership/ring-events.ts";
 import type { RingMessage } from "../membership/wire.ts";
 import { frameKinds } from "../membership/wire.ts";
-import type { NodeId } from "../model/ids.ts";
+import type { NodeId, RingId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import { FrameDropLog } from "./frame-drop-log.ts";
@@ -24,7 +24,12 @@ import { PathProber } from "./path-prober.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
 import { type DatagramSource, RingInbox } from "./ring-inbox.ts";
 import { RingOutputBatch } from "./ring-output-batch.ts";
-import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
+import type {
+  RingNodeHeard,
+  RingThreadInput,
+  RingThreadOutput,
+  RingThreadProblem,
+} from "./ring-port.ts";
 import { RingSequenceStore } from "./ring-sequence-store.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { TokenEvidence } from "./token-evidence.ts";
@@ -199,7 +204,7 @@ export class RingDriver {
       case "configuration":
         this.#outbox.add({
           ...output,
-          heardAt: this.#evidence.heardAt(output.configuration.ring),
+          heardAt: this.#heardAt(output.configuration.ring),
           incarnations: this.#ports.seal.incarnations(),
         });
         return;
@@ -215,6 +220,16 @@ export class RingDriver {
       default:
         assertNever(output);
     }
+  }
+
+  #heardAt(ring: RingId): readonly RingNodeHeard[] {
+    const { clock, seal } = this.#ports;
+    const former = seal.formerLivesHeard();
+    const sinceBootMs = clock.boottimeMs() - clock.monotonicMs();
+    return this.#evidence.heardAt(ring).map((heard) => {
+      const atMs = former.get(heard.node);
+      return { ...heard, formerMs: atMs === undefined ? null : ms(atMs + sinceBootMs) };
+    });
   }
 
   #multicast(message: RingMessage, full: boolean): void {

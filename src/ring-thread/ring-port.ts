@@ -43,6 +43,9 @@ export type RingThreadOptions = {
   readonly nativeCalls: boolean;
 };
 
+/** `formerMs`: when another life of the node was last heard, in any frame; boot time. */
+export type RingNodeHeard = NodeHeard & { readonly formerMs: Ms | null };
+
 export type RingThreadInput =
   | { readonly type: "start"; readonly options: RingThreadOptions }
   | {
@@ -82,7 +85,7 @@ export type RingThreadOutput =
        * For every configured node; the start of this daemon where there was no token. The input of
        * the safe wait before a lost node counts as fenced by itself.
        */
-      readonly heardAt: readonly NodeHeard[];
+      readonly heardAt: readonly RingNodeHeard[];
       /** The life of each node heard so far; a member that restarted shows here with a new one. */
       readonly incarnations: readonly (readonly [NodeId, Incarnation])[];
     }

@@ -82,7 +82,10 @@ export class OrderedOnslaught {
     this.#ringSeq += 4;
     const ring = { rep: self, seq: this.#ringSeq };
     const some = this.#random.chance(0.7) ? members : members.slice(0, 2);
-    const heardAt = members.map((node) => ({ node, atMs: this.#nowMs, beforeMs: this.#nowMs }));
+    const heardAt = members.map((node) => ({
+      ...{ node, atMs: this.#nowMs, beforeMs: this.#nowMs },
+      formerMs: null,
+    }));
     const configuration = { kind: "regular", ring, members: some, left: [], joined: [] } as const;
     if (this.#ringSeq > 8) {
       const trans = { ...configuration, kind: "transitional", ring } as const;

@@ -74,6 +74,22 @@ test("CONTEST1: an earlier life that is heard after its last frames have come is
   t.end();
 });
 
+test("who is accepted tells nothing of the life before: when that was heard is remembered", (t) => {
+  const [two, original, copy] = [seal(2, 1), seal(1, 50), seal(1, 60)];
+  talk(two, original, 0);
+  t.same([...two.formerLivesHeard()], [], "it is the only one");
+  hear(two, original, 80);
+  talk(two, copy, 100);
+  t.same([...two.formerLivesHeard()], [[1, 80]]);
+  hear(two, original, 400);
+  t.same([...two.formerLivesHeard()], [[1, 400]], "also by frames that are not let in");
+  const recorded = Buffer.concat(original.seal(joinKind, payload));
+  const source = { address: addresses[0], nowMs: ms(500) };
+  for (const nowMs of [500, 900]) two.open(recorded, { ...source, nowMs: ms(nowMs) });
+  t.same([...two.formerLivesHeard()], [[1, 500]], "not by the same frame again");
+  t.end();
+});
+
 test("CONTEST1: a daemon that was started again at once is no rival of itself", (t) => {
   const [two, before, after] = [seal(2, 1), seal(1, 50), seal(1, 51)];
   talk(two, before, 0);

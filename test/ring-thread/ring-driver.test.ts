@@ -105,6 +105,10 @@ class OpenSeal implements FrameSeal {
     return this.rivals;
   }
 
+  formerLivesHeard(): ReadonlyMap<NodeId, Ms> {
+    return new Map();
+  }
+
   drops(): ReturnType<FrameSeal["drops"]> {
     return { ...noDrops };
   }

@@ -361,6 +361,17 @@ const cloneMutants: readonly Mutant[] = [
   ]),
 ];
 
+const formerLifeMutants = since(
+  11_200,
+  mutant("clones", "a life that was heard before the accepted one is forgotten", [
+    {
+      file: "node/last-heard.js",
+      find: "atMs: Math.max(one.atMs, formerMs)",
+      replace: "atMs: one.atMs",
+    },
+  ]),
+);
+
 const joinedMutants = since(
   3_556_500,
   mutant("services", "the lease of a former machine proves the present one clean", [
@@ -431,5 +442,6 @@ export const clusterMutants: readonly Mutant[] = [
   ...cleanUpMutants,
   ...cloneMutants,
   ...joinedMutants,
+  ...formerLifeMutants,
   ...agentMutants,
 ];

@@ -219,7 +219,12 @@ export class PerfectMembership implements Membership {
 
   #configure(member: Member, configuration: RingConfiguration): void {
     const heardAt = [...member.heard].map(([node, atMs]) => {
-      return { node, atMs: ms(atMs), beforeMs: ms(member.before.get(node) ?? atMs) };
+      return {
+        node,
+        atMs: ms(atMs),
+        beforeMs: ms(member.before.get(node) ?? atMs),
+        formerMs: null,
+      };
     });
     if (member.paused) return;
     const incarnations = [...this.#up.values()].map((one) => [one.id, one.incarnation] as const);

@@ -20,7 +20,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Incarnation, type NodeId, parseIncarnation } from "../../model/ids.ts";
-import type { Ms } from "../../model/time.ts";
+import { type Ms, ms } from "../../model/time.ts";
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "../ports.ts";
 import type { CipherSource, FrameCipher } from "./frame-cipher.ts";
 import {
@@ -178,6 +178,15 @@ export class SealedFrames implements FrameSeal {
       else if (accepted !== null) known.push([id, accepted.incarnation]);
     }
     return known;
+  }
+
+  formerLivesHeard(): ReadonlyMap<NodeId, Ms> {
+    const heard = new Map<NodeId, Ms>();
+    for (const { id, contest } of this.#peers.values()) {
+      const { formerAtMs } = contest;
+      if (formerAtMs !== null) heard.set(id, ms(formerAtMs));
+    }
+    return heard;
   }
 
   contested(nowMs: Ms): readonly NodeId[] {

@@ -50,6 +50,12 @@ export class LifeContest<Life extends ContestedLife> {
     return this.#rivals;
   }
 
+  /** When another life than the accepted one was last heard; null: none is remembered. */
+  get formerAtMs(): number | null {
+    const heard = [...this.#rivals].map(({ heardAtMs }) => heardAtMs);
+    return heard.length === 0 ? null : Math.max(...heard);
+  }
+
   /** Accepts the life: from now on its frames are those of the node. */
   accept(life: Life, nowMs: number): void {
     for (const rival of this.#rivals) rival.againAtMs = null;
