@@ -1,26 +1,10 @@
 import { test } from "tap";
 import { MemberLog } from "../../src/life/member-log.ts";
-import {
-  type Incarnation,
-  type NodeId,
-  parseIncarnation,
-  parseNodeId,
-  type RingId,
-} from "../../src/model/ids.ts";
+import type { RingId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { TokenMeter } from "../../src/ring-thread/token-meter.ts";
-
-function node(value: number): NodeId {
-  const id = parseNodeId(value);
-  if (id === null) throw new Error(`no node id: ${value}`);
-  return id;
-}
-
-function life(value: number): Incarnation {
-  const incarnation = parseIncarnation(value);
-  if (incarnation === null) throw new Error(`no incarnation: ${value}`);
-  return incarnation;
-}
+import { node } from "../membership/frames.ts";
+import { incarnation as life } from "../membership/ring-driver.ts";
 
 function ring(seq: number): RingId {
   return { rep: node(1), seq };

@@ -6,30 +6,19 @@ import type { RingInput, RingOptions, RingOutput } from "../../src/membership/ri
 import type { CommitMessage, RingMessage, TokenMessage } from "../../src/membership/wire.ts";
 import { type NodeId, parseIncarnation, type RingId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import { tuningDefaults } from "../sim/ring-tuning.ts";
 import { join, node, nodes, token } from "./frames.ts";
 
 export function optionsOf(self: NodeId): RingOptions {
   return {
+    ...tuningDefaults,
     self,
     incarnation: incarnationOne,
     nodes: nodes(1, 2, 3, 4),
-    tokenMs: ms(1000),
-    tokenRetransmitMs: ms(238),
-    holdMs: ms(180),
-    joinMs: ms(50),
-    consensusMs: ms(1200),
-    mergeMs: ms(200),
-    failRecvMs: ms(2000),
-    seqnoUnchangedVisits: 30,
-    missCountVisits: 5,
-    windowFrames: 50,
-    maxFramesPerVisit: 17,
-    widens: true,
     chunkRoomBytes: 1364,
     ringSeqStart: 1,
     ringSeqDurable: 10_000,
     wallMs: ms(1_000_000),
-    configHash: 7,
   };
 }
 

@@ -7,30 +7,14 @@ import { systemClock } from "../../src/io/clock.ts";
 import type { FrameSeal, SealVerdict, Store, Transport } from "../../src/io/ports.ts";
 import type { RingInput, RingOutput } from "../../src/membership/ring-events.ts";
 import { frameKinds, type RingMessage } from "../../src/membership/wire.ts";
-import {
-  type Incarnation,
-  type NodeId,
-  parseIncarnation,
-  parseNodeId,
-  type RingId,
-} from "../../src/model/ids.ts";
+import type { Incarnation, NodeId, RingId } from "../../src/model/ids.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import { type Ms, ms } from "../../src/model/time.ts";
 import { RingDriver } from "../../src/ring-thread/ring-driver.ts";
 import type { RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
 import { turns, until } from "../io/waiting.ts";
-
-function node(value: number): NodeId {
-  const id = parseNodeId(value);
-  if (id === null) throw new Error(`no node id: ${value}`);
-  return id;
-}
-
-function life(value: number): Incarnation {
-  const incarnation = parseIncarnation(value);
-  if (incarnation === null) throw new Error(`no incarnation: ${value}`);
-  return incarnation;
-}
+import { node } from "../membership/frames.ts";
+import { incarnation as life } from "../membership/ring-driver.ts";
 
 const ring: RingId = { rep: node(1), seq: 8 };
 const other: RingId = { rep: node(2), seq: 12 };
@@ -71,6 +55,8 @@ const frameEnd = Uint8Array.of(0);
 class OpenSeal implements FrameSeal {
   verdict: SealVerdict | null = null;
   rivals: readonly NodeId[] = [];
+  /** By the monotonic clock. */
+  formerLives: ReadonlyMap<NodeId, Ms> = new Map();
 
   seal(kind: number, payload: Uint8Array): readonly Uint8Array[] {
     return [Uint8Array.of(kind), payload];
@@ -106,7 +92,7 @@ class OpenSeal implements FrameSeal {
   }
 
   formerLivesHeard(): ReadonlyMap<NodeId, Ms> {
-    return new Map();
+    return this.formerLives;
   }
 
   drops(): ReturnType<FrameSeal["drops"]> {
@@ -146,12 +132,18 @@ class Bench {
   readonly driver: RingDriver;
   /** Added to the clock: as if the process had stood still. */
   pausedMs = 0;
+  /** Added to the time since boot: as if the machine had been suspended before. */
+  suspendedMs = 0;
   failures = 0;
   ended = false;
 
   constructor(answer: Answer, leaseMs: Ms = ms(60_000)) {
     const real = systemClock();
-    const clock = { ...real, monotonicMs: () => ms(real.monotonicMs() + this.pausedMs) };
+    const clock = {
+      ...real,
+      monotonicMs: () => ms(real.monotonicMs() + this.pausedMs),
+      boottimeMs: () => ms(real.boottimeMs() + this.suspendedMs),
+    };
     const nodes = [1, 2, 3].map((id) => ({ id: node(id), address: `10.0.0.${id}` }));
     const options = {
       self: node(1),
@@ -516,6 +508,9 @@ test("a configuration carries when each node was heard and which life it lives",
     input.type === "link" ? [{ type: "configuration", configuration }] : operational(input),
   );
   bench.arrive(token(1));
+  const heardMs = ms(systemClock().monotonicMs() - 500);
+  bench.suspendedMs = 3_600_000;
+  bench.seal.formerLives = new Map([[node(2), heardMs]]);
   bench.driver.input({ type: "link", up: false });
   const last = bench.outputs.at(-1);
   t.match(last, { type: "configuration", configuration: { ring }, incarnations: [[1, 10]] });
@@ -524,6 +519,10 @@ test("a configuration carries when each node was heard and which life it lives",
     last.heardAt.map((heard) => heard.node),
     [1, 2, 3],
   );
+  const former = last.heardAt.map(({ formerMs }) => formerMs);
+  t.same([former[0], former[2]], [null, null], "no other life of these was heard");
+  // This machine may have been suspended as well, and the clocks are read one after the other.
+  t.ok((former[1] ?? 0) > heardMs + bench.suspendedMs - 1000, "in boot time");
   leave(bench);
   t.end();
 });

@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import type { TotemConf } from "../../src/model/conf.ts";
-import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import type {
   RingThreadOptions,
@@ -18,13 +17,9 @@ import type {
 } from "../../src/ring-thread/ring-port.ts";
 import { type RingThread, startRingThread } from "../../src/ring-thread/ring-thread-start.ts";
 import { until } from "../io/waiting.ts";
+import { id } from "../sim/cluster.ts";
+import { sampleConf } from "../sim/sample-conf.ts";
 import { ringThreadContract } from "./ring-thread.contract.ts";
-
-function nodeId(value: number): NodeId {
-  const id = parseNodeId(value);
-  if (id === null) throw new Error(`no node id: ${value}`);
-  return id;
-}
 
 let port = 20_000 + (process.pid % 10_000) * 4 + 3;
 
@@ -32,26 +27,7 @@ let port = 20_000 + (process.pid % 10_000) * 4 + 3;
 const patient = { tokenMs: ms(10_000), consensusMs: ms(12_000) };
 
 function totem(transport: "udp" | "udpu"): TotemConf {
-  return {
-    transport,
-    port,
-    multicast: { address: "239.192.217.247", ttl: 1 },
-    tokenMs: ms(1000),
-    tokenRetransmitMs: ms(238),
-    holdMs: ms(180),
-    joinMs: ms(50),
-    consensusMs: ms(1200),
-    mergeMs: ms(200),
-    failRecvMs: ms(2000),
-    seqnoUnchangedVisits: 30,
-    missCountVisits: 5,
-    windowFrames: 50,
-    maxFramesPerVisit: 17,
-    widens: true,
-    netmtuBytes: 1500,
-    secauth: true,
-    keyFile: null,
-  };
+  return { ...sampleConf().totem, transport, port };
 }
 
 class Station {
@@ -122,8 +98,8 @@ async function station(t: Test, self: number, variant: Variant = {}): Promise<St
   const started = new Station({
     clusterName: "qpid-test",
     clusterId: 55_582,
-    self: nodeId(self),
-    nodes: [1, 2, 3].map((id) => ({ id: nodeId(id), address: `127.0.0.${id}` })),
+    self: id(self),
+    nodes: [1, 2, 3].map((node) => ({ id: id(node), address: `127.0.0.${node}` })),
     totem: totem(transport),
     configHash: 7,
     safeWaitMs: ms(7500),
@@ -258,7 +234,7 @@ test("case 24: another cluster, another key and secauth off stay outside", async
     ["other-mode", { totem: { ...calm, secauth: false } }],
   ];
   for (const [cause, variant] of outside) {
-    const nodes = [1, 2, 9].map((id) => ({ id: nodeId(id), address: `127.0.0.${id}` }));
+    const nodes = [1, 2, 9].map((node) => ({ id: id(node), address: `127.0.0.${node}` }));
     const stranger = await station(t, 9, { nodes, ...variant });
     await until(`drops of ${cause}`, async () => {
       return ((await second?.status())?.drops[cause] ?? 0) > 0;
@@ -273,9 +249,9 @@ test("case 27: a clone with a used node id stops, and dissolves nothing", async 
   const [first] = await cluster(t, { totem: calm });
   // The three may have come together in two steps.
   const suspended = first?.of("suspended").length;
-  const nodes = [1, 2, 3].map((id) => ({
-    id: nodeId(id),
-    address: `127.0.0.${id === 1 ? 7 : id}`,
+  const nodes = [1, 2, 3].map((node) => ({
+    id: id(node),
+    address: `127.0.0.${node === 1 ? 7 : node}`,
   }));
   const clone = await station(t, 1, { nodes, totem: calm });
   await until("the clone stops", () => clone.problem() !== null);
@@ -296,7 +272,7 @@ test("what prevents the start is fatal, with the remedy in words", async (t) => 
   const taken = await station(t, 1);
   await until("it is refused", () => taken.problem() !== null);
   t.match(taken.problem(), { type: "transport", text: /127\.0\.0\.1:\d+ is taken/ });
-  const nowhere = await station(t, 1, { nodes: [{ id: nodeId(1), address: "192.0.2.9" }] });
+  const nowhere = await station(t, 1, { nodes: [{ id: id(1), address: "192.0.2.9" }] });
   await until("it is refused", () => nowhere.problem() !== null);
   t.match(nowhere.problem(), { type: "transport", text: /on no interface/ });
   const keyless = await station(t, 2, { totem: { ...totem("udp"), keyFile: "/nonexistent" } });

@@ -68,7 +68,7 @@ export function advertisedMac(packet: Uint8Array, address: string): string | nul
   return hasLinkOption ? macText(bytes.subarray(26, 32)) : "unknown";
 }
 
-/** The solicited-node group ff02::1:ffXX:XXXX of an address. */
+/** The solicited-node multicast group of an address: ff02::1:ff00:0 and its last 24 bits. */
 export function solicitedGroup(address: string): Uint8Array {
   const group = addressBytes("ff02::1:ff00:0");
   group.set(addressBytes(address).subarray(13), 13);
