@@ -1,7 +1,7 @@
 /**
  * The loop of the cluster node: its inputs, its timers, and what its outputs mean here.
  * Decides nothing.
- * Tested in: test/sim/searches.test.ts, test/e2e/failover.test.ts
+ * Tested in: test/life/event-loop.test.ts, test/sim/searches.test.ts, test/e2e/failover.test.ts
  */
 import { encodePayload } from "../io/payload-codec.ts";
 import type { Clock, Firing, LogSink } from "../io/ports.ts";

@@ -1,7 +1,7 @@
 /**
  * One life of this node: ring thread, cluster node and loop from their start to their end.
  * Wires them together over ports; the simulator runs the same lives on virtual time.
- * Tested in: test/sim/searches.test.ts, test/e2e/failover.test.ts
+ * Tested in: test/life/node-life.test.ts, test/sim/searches.test.ts, test/e2e/failover.test.ts
  * LIFE1  What the ring says after the end of a life, or its agents report then, changes nothing.
  */
 
