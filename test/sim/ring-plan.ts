@@ -16,6 +16,9 @@ export type NarrowLink = {
   readonly bytes: number;
 };
 
+/** Packets from one node to another are lost. */
+export type Cut = { readonly from: number; readonly to: number; readonly both: boolean };
+
 export type RingAct =
   | {
       readonly type: "send";
@@ -45,8 +48,10 @@ export type RingAct =
 export type Finale = {
   /** Parts that cannot hear each other: each has to become a ring of its own. */
   readonly islands: readonly (readonly number[])[];
+  /** A link between two islands that stays cut when they meet: all but one end must merge. */
+  readonly seam: Cut | null;
   /** A steady fault of links: the rings that it leaves must not flap. */
-  readonly cut: { readonly from: number; readonly to: number; readonly both: boolean } | null;
+  readonly cut: Cut | null;
   /** The same, of long packets only, while all have much to say. */
   readonly narrow: NarrowLink | null;
   /** All nodes start when the link is narrow already. */
@@ -247,12 +252,17 @@ function drawFinale(random: Random, ids: readonly number[]): Finale {
   const from = random.pick(ids);
   const to = random.pick(ids.filter((id) => id !== from));
   const both = random.chance(0.5);
-  return {
-    islands: parted ? islands.filter((island) => island.length > 0) : [],
-    cut: random.chance(0.2) ? { from, to, both } : null,
-    narrow: random.chance(0.1) ? drawNarrow(random, from, ids) : null,
-    late: random.chance(0.5),
-  };
+  const parts = parted ? islands.filter((island) => island.length > 0) : [];
+  const cut = random.chance(0.2) ? { from, to, both } : null;
+  const narrow = random.chance(0.1) ? drawNarrow(random, from, ids) : null;
+  const late = random.chance(0.5);
+  return { islands: parts, seam: drawSeam(random, parts), cut, narrow, late };
+}
+
+function drawSeam(random: Random, islands: readonly (readonly number[])[]): Cut | null {
+  const [one, other] = islands;
+  if (islands.length !== 2 || !one || !other || random.chance(0.5)) return null;
+  return { from: random.pick(one), to: random.pick(other), both: random.chance(0.7) };
 }
 
 /** Of a tunnel, of a switch without jumbo frames, or of something that is broken. */

@@ -23,13 +23,14 @@ function sizeOf(plan: RingPlan): number {
 
 function withoutFinale(plan: RingPlan, fails: Fails): RingPlan {
   let smallest = plan;
-  for (const finale of [
-    { islands: [], cut: null, narrow: null, late: false },
-    { ...plan.finale, islands: [] },
-    { ...plan.finale, cut: null },
-    { ...plan.finale, narrow: null },
+  for (const without of [
+    { islands: [], seam: null, cut: null, narrow: null, late: false },
+    { islands: [], seam: null },
+    { seam: null },
+    { cut: null },
+    { narrow: null },
   ]) {
-    const smaller = { ...smallest, finale };
+    const smaller = { ...smallest, finale: { ...smallest.finale, ...without } };
     if (fails(smaller)) smallest = smaller;
   }
   return smallest;
@@ -40,7 +41,7 @@ function withFewerNodes(plan: RingPlan, fails: Fails): RingPlan {
   let smallest = plan;
   for (let nodes = plan.nodes - 1; nodes > 0; nodes -= 1) {
     const ids = new Set(Array.from({ length: nodes }, (_, index) => index + 1));
-    const { islands, cut, narrow, late } = smallest.finale;
+    const { islands, seam, cut, narrow, late } = smallest.finale;
     const smaller = {
       ...smallest,
       nodes,
@@ -49,6 +50,7 @@ function withFewerNodes(plan: RingPlan, fails: Fails): RingPlan {
         islands: islands
           .map((island) => island.filter((id) => ids.has(id)))
           .filter((island) => island.length > 0),
+        seam: seam !== null && ids.has(seam.from) && ids.has(seam.to) ? seam : null,
         cut: cut !== null && ids.has(cut.from) && ids.has(cut.to) ? cut : null,
         late,
         narrow: narrow !== null && actsOnOnly(narrow, ids) ? narrow : null,

@@ -43,11 +43,11 @@ function labelOf(breach: string): string {
 
 function planLines(plan: RingPlan): readonly string[] {
   const { acts, finale, delayMs, faultsMs } = plan;
-  const cut = finale.cut === null ? "" : `; then cut ${JSON.stringify(finale.cut)}`;
+  const { islands, ...faults } = finale;
   return [
     `plan: delay ${delayMs} ms, faults end at ${Math.round(faultsMs)} ms`,
     ...acts.map(({ atMs, act }) => `  ${atMs.toFixed(1)} ${JSON.stringify(act)}`),
-    `  then islands ${JSON.stringify(finale.islands)}${cut}`,
+    `  then islands ${JSON.stringify(islands)}, then ${JSON.stringify(faults)}`,
   ];
 }
 

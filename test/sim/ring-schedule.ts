@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { judge, judgeOutside, judgeStability, judgeStorms } from "./ring-judges.ts";
-import { drawPlan, type NarrowLink, type RingAct, type RingPlan } from "./ring-plan.ts";
+import { type Cut, drawPlan, type NarrowLink, type RingAct, type RingPlan } from "./ring-plan.ts";
 import { RingSimulation } from "./ring-simulation.ts";
 import type { Life } from "./ring-trace.ts";
 import { tuningDefaults } from "./ring-tuning.ts";
@@ -30,6 +30,8 @@ const steadyMs = 12_000;
 /** Long enough to see a node come back, be found deaf, and go, several times. */
 const narrowMs = 24_000;
 const narrowSpeechMs = 100;
+/** Several merge detects from either side, then one change of the ring. */
+const seamMs = 10_000;
 /** Twenty times what a run takes: more is a storm. */
 const stepsMax = 4_000_000;
 
@@ -79,8 +81,7 @@ function carryOut(sim: RingSimulation, act: RingAct): void {
       );
       break;
     case "cut":
-      sim.network.cut(act.from, act.to);
-      if (act.both) sim.network.cut(act.to, act.from);
+      cutLink(sim, act);
       break;
     case "narrow":
       narrow(sim, act);
@@ -161,7 +162,7 @@ function heal(sim: RingSimulation): void {
 /** I12, and the stability of I14: islands first, then everybody, then under a steady cut. */
 function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
   const breaches: string[] = [];
-  const { islands, cut, narrow: path } = plan.finale;
+  const { islands, seam, cut, narrow: path } = plan.finale;
   sim.ambushes.clear();
   heal(sim);
   sim.network.weather = { loss: 0, duplication: 0, delayMs: plan.delayMs, jitterMs: 0 };
@@ -172,11 +173,11 @@ function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
     if (!settle(sim, island)) breaches.push(`I12: nodes ${island.join(" ")} do not settle apart`);
   }
   heal(sim);
+  if (seam !== null) breaches.push(...watchSeam(sim, seam));
   if (!settle(sim, sim.nodeIds)) return [...breaches, "I12: no settled ring in time after healing"];
   breaches.push(...watch(sim, { forMs: quietMs, changesMax: 0, restMs: quietMs }));
   if (cut !== null) {
-    sim.network.cut(cut.from, cut.to);
-    if (cut.both) sim.network.cut(cut.to, cut.from);
+    cutLink(sim, cut);
     // One change of either side, and one more where the first verdicts crossed.
     breaches.push(...watch(sim, { forMs: steadyMs, changesMax: 2, restMs: steadyMs / 2 }));
     heal(sim);
@@ -184,6 +185,21 @@ function settleAll(sim: RingSimulation, plan: RingPlan): readonly string[] {
   }
   if (path !== null) breaches.push(...watchNarrow(sim, path, plan.finale.late));
   return breaches;
+}
+
+function cutLink(sim: RingSimulation, { from, to, both }: Cut): void {
+  sim.network.cut(from, to);
+  if (both) sim.network.cut(to, from);
+}
+
+/** Two rings meet, and one link between them is cut: one end of it must not keep all others apart. */
+function watchSeam(sim: RingSimulation, seam: Cut): readonly string[] {
+  cutLink(sim, seam);
+  sim.run({ forMs: seamMs });
+  const most = sim.nodeIds.length - 1;
+  const together = sim.nodeIds.filter((id) => sim.snapshot(id).members.length >= most);
+  heal(sim);
+  return together.length < most ? ["I12: a link keeps two rings apart"] : [];
 }
 
 function narrow(sim: RingSimulation, { from, to, both, bytes }: NarrowLink): void {
