@@ -30,7 +30,6 @@ import { type ServiceOperation, serviceOperations } from "../model/service-opera
 import {
   checked,
   closedRecord,
-  fitting,
   flag,
   nodeName,
   nullable,
@@ -38,6 +37,7 @@ import {
   optional,
   parsedBy,
   readAs,
+  readOrNull,
   record,
   type Shape,
   text,
@@ -206,7 +206,7 @@ const serviceReplyShape: Shape<ServiceReply> = record({
 
 /** The text of an error reply, or null when it is not one. */
 export function parseErrorText(value: unknown): string | null {
-  return fitting(errorReply, value)?.error.text ?? null;
+  return readOrNull(errorReply, value)?.error.text ?? null;
 }
 
 const errorReply = record({ error: record({ text }) });

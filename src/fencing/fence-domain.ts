@@ -45,7 +45,7 @@ export class FenceDomain {
   /** Of each victim, the number of the agent run whose verdict is awaited. */
   readonly #runs = new Map<NodeId, number>();
   #lastRun = 0;
-  /** The member that acts on victims that nobody has begun with; chosen once for each view. */
+  /** The member that acts on victims that nobody has begun with; one for each membership. */
   #executor: NodeId | null = null;
   #outputs: FenceOutput[] = [];
 
@@ -74,7 +74,7 @@ export class FenceDomain {
   step(input: FenceInput): readonly FenceOutput[] {
     this.#outputs = [];
     switch (input.type) {
-      case "view":
+      case "membership":
         this.#onMembership(input);
         break;
       case "inquorate":
@@ -119,19 +119,19 @@ export class FenceDomain {
     return this.#register.mark(node);
   }
 
-  #onMembership(view: Input<"view">): void {
+  #onMembership({ members, ringSeq, grown, silentMs, movedMs }: Input<"membership">): void {
     const { fencing } = this.#conf;
-    this.#waits.view(view.silentMs, view.movedMs);
+    this.#waits.setMembership(silentMs, movedMs);
     const moved = this.#waits.moved();
     for (const node of moved)
       this.#notice("warning", movedText(this.#capability, this.#waits, node));
-    for (const node of this.#register.view(view.members, view.ringSeq, moved)) {
+    for (const node of this.#register.setMembership(members, ringSeq, moved)) {
       this.#rounds.delete(node);
       this.#notice("warning", `${this.#name(node)} is lost and must be fenced`);
     }
     this.#executor = this.#register.executor();
     this.#quorate = true;
-    this.#delayMs = view.grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
+    this.#delayMs = grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
     for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
   }
 

@@ -23,7 +23,7 @@ export type ReadyNotice = {
 export type FenceInput =
   /** A quorate configuration; `silentMs`: how long ago any member last heard each node. */
   | {
-      readonly type: "view";
+      readonly type: "membership";
       readonly ringSeq: number;
       readonly members: readonly NodeId[];
       readonly silentMs: ReadonlyMap<NodeId, number>;

@@ -92,7 +92,7 @@ const victim = record({
   cause: oneOf("lost", "unseen"),
   /** Sequence of the ring that lost it: messages about an earlier loss are ignored. */
   since: count,
-  /** The member whose agents are at work, or null. */
+  /** The member whose agents are running, or null. */
   by: nullable(nodeId),
   rounds: count,
   lastText: text,

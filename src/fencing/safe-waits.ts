@@ -1,7 +1,7 @@
 /**
- * The safe wait: how much longer the services of a lost node may go on by its lease, and those of
- * the former machine of a node that is back on another one. It is reckoned at each view from what
- * the members have said about how long they waited.
+ * The safe wait: how much longer the services of a lost node may run by its lease, and those of the
+ * former machine of a node that is back on another one. It is computed at each change of membership
+ * from what the members have said about how long they waited.
  * Source: the inequality of the lease (fencing/lease.ts).
  * Tested in: test/fencing/moved-nodes.test.ts, test/fencing/fence-domain.test.ts
  */
@@ -18,7 +18,7 @@ export class SafeWaits {
     this.#safeWaitMs = safeWaitMs;
   }
 
-  view(silentMs: Waits, movedMs: Waits): void {
+  setMembership(silentMs: Waits, movedMs: Waits): void {
     this.#silentMs = silentMs;
     this.#movedMs = movedMs;
   }

@@ -59,7 +59,11 @@ export class VictimRegister {
    * The members have changed; the `moved` ones are on another machine than before. Returns the
    * nodes that are lost.
    */
-  view(members: readonly NodeId[], ringSeq: number, moved: Iterable<NodeId>): readonly NodeId[] {
+  setMembership(
+    members: readonly NodeId[],
+    ringSeq: number,
+    moved: Iterable<NodeId>,
+  ): readonly NodeId[] {
     const lost = this.members.filter((node) => !members.includes(node));
     for (const node of lost) this.#lose(node, ringSeq);
     for (const victim of this.victims.values()) {

@@ -5,13 +5,13 @@
  */
 import {
   either,
-  fitting,
   flag,
   list,
   literal,
   nullable,
   number,
   oneOf,
+  readOrNull,
   record,
   type Shaped,
   text,
@@ -90,11 +90,11 @@ export type WatchOrder = Extract<GuardOrder, { readonly type: "watch" }>;
 export type WithoutProtocol<Message> = Message extends unknown ? Omit<Message, "protocol"> : never;
 
 export function parseOrder(value: unknown): GuardOrder | null {
-  return fitting(order, value);
+  return readOrNull(order, value);
 }
 
 export function parseReport(value: unknown): GuardReport | null {
-  return fitting(report, value);
+  return readOrNull(report, value);
 }
 
 /** One line with its line feed. */

@@ -25,7 +25,7 @@ export type NodeAgents = {
   /** The action's report is not wanted any more, nor anything that it would do. */
   cancel(action: number): void;
   /**
-   * `withdrawn` keeps an agent from being started. One that is at work goes on: it may have
+   * `withdrawn` keeps an agent from being started. One that is running goes on: it may have
    * switched something already.
    */
   fence(order: AgentFencing, withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;

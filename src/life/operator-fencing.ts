@@ -68,8 +68,8 @@ export class OperatorFencing {
     );
     if (fenceMethods.length === 0) return nothing(`${name} has no fence device`);
     log("warning", `${who} fences ${name} by hand`);
-    const tell = this.#teller(target.id, `by ${who}`);
-    tell("begun");
+    const announce = this.#announcer(target.id, `by ${who}`);
+    announce("begun");
     const round = new FenceRound({ ...target, fenceMethods }, { selfLast: false });
     const lines: string[] = [];
     for (;;) {
@@ -80,7 +80,7 @@ export class OperatorFencing {
       if (progress.type === "step") continue;
       const result = progress.type === "fenced" ? "success" : "failed";
       log(result === "success" ? "notice" : "err", `fence ${name} by hand: ${result}`);
-      const told = tell(result === "success" ? "success" : "failure");
+      const told = announce(result === "success" ? "success" : "failure");
       if (result === "failed") return { result, lines, text: `${name} was not fenced` };
       const silent = "; this node is not quorate, so nobody was told: see fence_ack-ts(8)";
       return { result, lines, text: `${name} was switched off${told ? "" : silent}` };
@@ -88,7 +88,7 @@ export class OperatorFencing {
   }
 
   /** Tells the members what becomes of the node; returns whether anybody can hear it. */
-  #teller(victim: NodeId, text: string) {
+  #announcer(victim: NodeId, text: string) {
     const mark = this.#parts.node()?.snapshot.fence.mark(victim) ?? null;
     return (outcome: "begun" | "success" | "failure"): boolean => {
       if (mark === null || this.#parts.node()?.snapshot.history == null) return false;

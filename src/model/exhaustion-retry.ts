@@ -4,7 +4,8 @@
  * Source: fork(2), execve(2), pipe(2) and open(2) for the errors; dash and bash for the words of a
  * script that could not fork.
  * Tested in: test/services/external-agent.test.ts, test/services/script-agent.test.ts
- * PATIENCE1  Exhaustion is not a verdict: a check that could not be made says neither good nor bad.
+ * EXHAUSTION1  Exhaustion is not a verdict: a check that could not be made says neither good nor
+ *     bad.
  */
 import type { AgentOrder, AgentReport, AgentVerdict } from "./agent-orders.ts";
 import { type Ms, ms } from "./time.ts";

@@ -23,7 +23,7 @@ export type Shape<Value> = (value: unknown) => Result<Value, Misfit>;
 export type Shaped<S> = S extends Shape<infer Value> ? Value : never;
 
 /** The typed value; null when it does not have the shape. */
-export function fitting<Value>(shape: Shape<Value>, value: unknown): Value | null {
+export function readOrNull<Value>(shape: Shape<Value>, value: unknown): Value | null {
   const read = shape(value);
   return read.ok ? read.value : null;
 }

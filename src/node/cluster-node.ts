@@ -363,15 +363,15 @@ export class ClusterNode {
   #activate(): void {
     const { result, ring, first, lives, ...waits } = this.#exchange.activate();
     const { accepted, continuing, winner } = result;
-    if (winner === null) this.#replica.begin(ring.seq, this.#voting.lastRingAtWork);
+    if (winner === null) this.#replica.begin(ring.seq, this.#voting.lastRingWithServices);
     else this.#replica.continue(winner, ring.seq);
     this.lease.confirm(ring);
     this.#replica.release();
     this.#performer.perform();
     const known = this.#lastHeard.takePart(winner === null);
     if (known !== null) this.#outbox.emit({ type: "machines", known });
-    const view = { ringSeq: ring.seq, members: accepted, ...waits };
-    this.#replica.view(view, { members: lives, continuing });
+    const membership = { ringSeq: ring.seq, members: accepted, ...waits };
+    this.#replica.setMembership(membership, { members: lives, continuing });
     if (first) this.#outbox.emit({ type: "sync-done", ring });
     this.#leaseTimer.renewed();
     this.#services.runDeferred();

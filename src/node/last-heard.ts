@@ -6,7 +6,7 @@
  * nothing about the machine it was on before, which may be cut off and go on until its lease has
  * ended. So this node remembers the machines, too.
  * Tested in: test/node/watchdog-waits.test.ts, test/node/remembered-machines.test.ts
- * SIGNS1  A node may have a watchdog unless it has told this life of this node that it has none:
+ * HEARD1  A node may have a watchdog unless it has told this life of this node that it has none:
  *     for a node that was never heard, or not since this life began, the wait is longer.
  * MACHINE1  A machine is taken to have been heard too late rather than too early.
  * MACHINE2  What earlier lives of this node have stored counts only where a history begins and no

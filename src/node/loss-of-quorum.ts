@@ -12,7 +12,7 @@
  *     work without this node meanwhile: otherwise what it holds may be stale. Where nothing is
  *     configured to float, what is bound to other nodes counts instead.
  */
-import type { QuorumMemory } from "../model/quorate-view.ts";
+import type { QuorumMemory } from "../model/quorate-membership.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
 import type { CarriedOver } from "./node-events.ts";
 import type { NodeServices } from "./node-services.ts";
@@ -75,7 +75,7 @@ export class LossOfQuorum {
     this.endHistory("the others went on without it");
     const { kept } = services;
     if (missedNothing || kept.length === 0) return;
-    const why = "services may have been at work without this node, what went on here may be stale";
+    const why = "services may have been running without this node; what went on here may be stale";
     outbox.notice("services", "warning", `${kept.join(", ")}: stopped: ${why}`);
     announcements.stepServices({ type: "clean-up" });
   }

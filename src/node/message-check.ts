@@ -10,7 +10,7 @@ import type { FenceMessage } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { incarnationMax, type NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
-import { fitting } from "../model/shape.ts";
+import { readOrNull } from "../model/shape.ts";
 import type { QuorumMessage } from "../quorum/quorum-messages.ts";
 import type { ServiceMessage } from "../services/table/service-messages.ts";
 import { sendableText } from "./conf-versions.ts";
@@ -39,7 +39,7 @@ export class MessageReader {
 
   /** The message that the payload is, or null when it is refused. */
   read(payload: unknown, from: NodeId): Envelope | null {
-    const value = fitting(envelope, payload);
+    const value = readOrNull(envelope, payload);
     const problem =
       value === null ? "it is not understood" : messageProblem(value, from, this.#nodes);
     if (problem === null) return value;

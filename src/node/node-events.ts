@@ -12,7 +12,7 @@ import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
 import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
-import type { QuorumMemory } from "../model/quorate-view.ts";
+import type { QuorumMemory } from "../model/quorate-membership.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import { either, literal, record, type Shaped } from "../model/shape.ts";

@@ -14,7 +14,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import { type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { done, type RequestOutcome, refused } from "../model/request-outcome.ts";
-import { lastRingAtWork, missedNothing } from "../quorum/last-quorate.ts";
+import { lastRingWithServices, missedNothing } from "../quorum/last-quorate.ts";
 import type { Quorum, QuorumVerdict } from "../quorum/quorum.ts";
 import type { QuorumChange, QuorumMessage, QuorumProposal } from "../quorum/quorum-messages.ts";
 import type { ExchangeResult, Hello } from "../services/table/table-sync.ts";
@@ -38,10 +38,10 @@ export class QuorumVoting {
   readonly #orders = new Set<number>();
   /** This node is about to leave for good. */
   removing = false;
-  /** As of the last verdict: nothing that floats can have been at work without this node. */
+  /** As of the last verdict: nothing that floats can have been running without this node. */
   missedNothing = false;
-  /** As of the last verdict: the last quorate ring in which anything can have been at work. */
-  lastRingAtWork: number | null = null;
+  /** As of the last verdict: the last quorate ring in which anything can have been running. */
+  lastRingWithServices: number | null = null;
   /** Why the other members do not count this node; null: they do. */
   refusal: string | null = null;
 
@@ -124,7 +124,7 @@ export class QuorumVoting {
   #compareMemories(counted: readonly Hello[], { winner, continuing }: ExchangeResult): void {
     const { nodes } = this.#conf;
     const continued = winner === null ? null : { holders: continuing, workedIn: winner.workedIn };
-    this.lastRingAtWork = lastRingAtWork(counted, nodes);
+    this.lastRingWithServices = lastRingWithServices(counted, nodes);
     this.missedNothing = missedNothing(this.#self, counted, { nodes, continued });
   }
 

@@ -18,7 +18,7 @@ import { nodesNamedIn } from "../fencing/victim-register.ts";
 import { extendDigest } from "../model/fnv.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
-import { fitting } from "../model/shape.ts";
+import { readOrNull } from "../model/shape.ts";
 import { ServiceTable } from "../services/table/service-table.ts";
 import type { TableInput, TableOutput } from "../services/table/table-events.ts";
 import { tableSnapshot } from "../services/table/table-snapshot.ts";
@@ -71,7 +71,7 @@ export class Replica {
     return this.#history;
   }
 
-  /** The history as this node reports it in an exchange: a service may be at work just now. */
+  /** The history as this node reports it in an exchange: a service may be running just now. */
   get reportedHistory(): History | null {
     if (this.#history === null || this.#table?.mayWork !== true) return this.#history;
     return { ...this.#history, workedIn: this.#history.ringSeq };
@@ -86,7 +86,7 @@ export class Replica {
     return this.#table?.frozen() ?? [];
   }
 
-  /** A new history begins. All that is known is in which ring services were last at work. */
+  /** A new history begins. All that is known is in which ring services last ran. */
   begin(ringSeq: number, workedIn: number | null): void {
     this.fence.begin(ringSeq);
     const suspects = this.fence.snapshot().victims.map((victim) => victim.node);
@@ -102,8 +102,8 @@ export class Replica {
 
   /** Adopts the state of a snapshot; false, and no change, if it cannot be one of this conf. */
   adopt(state: { readonly table: unknown; readonly fence: unknown }): boolean {
-    const table = fitting(tableSnapshot, state.table);
-    const fence = fitting(fenceSnapshot, state.fence);
+    const table = readOrNull(tableSnapshot, state.table);
+    const fence = readOrNull(fenceSnapshot, state.fence);
     if (table === null || fence === null) return false;
     const { conf } = this.#confVersions.inForce;
     const read = (text: string) => this.#confVersions.valuesOf(text);
@@ -201,13 +201,13 @@ export class Replica {
   }
 
   /** The history goes on in a new configuration. What moved members ran before is not known. */
-  view(
-    fence: Omit<Extract<FenceInput, { readonly type: "view" }>, "type">,
-    table: Omit<Extract<TableInput, { readonly type: "view" }>, "type" | "moved">,
+  setMembership(
+    fence: Omit<Extract<FenceInput, { readonly type: "membership" }>, "type">,
+    table: Omit<Extract<TableInput, { readonly type: "membership" }>, "type" | "moved">,
   ): void {
-    this.stepFence({ type: "view", ...fence });
+    this.stepFence({ type: "membership", ...fence });
     const victims = this.fence.view.victims.filter(({ moved }) => moved);
-    this.stepTable({ type: "view", ...table, moved: victims.map(({ node }) => node) });
+    this.stepTable({ type: "membership", ...table, moved: victims.map(({ node }) => node) });
   }
 
   stepTable(input: TableInput): void {

@@ -17,8 +17,8 @@
  */
 import type { NodeId, RingId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
-import type { DoubtfulRing } from "../model/quorate-view.ts";
-import { fitting, type Shaped } from "../model/shape.ts";
+import type { DoubtfulRing } from "../model/quorate-membership.ts";
+import { readOrNull, type Shaped } from "../model/shape.ts";
 import type { Quorum } from "../quorum/quorum.ts";
 import { tableSnapshot } from "../services/table/table-snapshot.ts";
 import {
@@ -284,7 +284,7 @@ function livesOf(
 
 function textsToRead({ configuration, table }: Snapshot, inForce: string): readonly string[] {
   const { hash, text } = configuration;
-  const change = fitting(tableSnapshot, table)?.change ?? null;
+  const change = readOrNull(tableSnapshot, table)?.change ?? null;
   return [
     ...(hash === inForce ? [] : [text]),
     ...(change?.stage === "stopping" ? [change.text] : []),

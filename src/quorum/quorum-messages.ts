@@ -11,7 +11,7 @@
  *     does not know them.
  */
 import type { NodeId } from "../model/ids.ts";
-import type { QuorumMemory } from "../model/quorate-view.ts";
+import type { QuorumMemory } from "../model/quorate-membership.ts";
 import { count, either, flag, literal, nodeId, record, type Shaped, text } from "../model/shape.ts";
 
 /** The sender leaves for good: its votes are no longer expected. */

@@ -18,13 +18,13 @@ import type { NodeId } from "../model/ids.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import type {
   DoubtfulRing,
-  QuorateView,
+  QuorateMembership,
   QuorumDemand,
   QuorumMemory,
-} from "../model/quorate-view.ts";
+} from "../model/quorate-membership.ts";
 import {
   type Component,
-  latestView,
+  latestMembership,
   mayBeQuorateElsewhere,
   tieNode,
   winsTie,
@@ -51,7 +51,7 @@ export class Quorum {
   #present: ReadonlySet<NodeId> = new Set();
   #waitsForAll: boolean;
   #waitCancelled = false;
-  #last: QuorateView | null;
+  #last: QuorateMembership | null;
   #doubts: readonly DoubtfulRing[];
   #verdict: QuorumVerdict;
 
@@ -72,7 +72,7 @@ export class Quorum {
   /** All members of a ring have exchanged their reports; returns the new verdict. */
   step(reports: readonly QuorumReport[], ring: number): QuorumVerdict {
     for (const { node, votes } of reports) this.#votes.set(node, votes);
-    const last = latestView(reports.map((report) => report.last));
+    const last = latestMembership(reports.map((report) => report.last));
     const deciding = this.#deciding(reports);
     this.#setTerms(deciding, last);
     const decided = this.#count(deciding, last);
@@ -105,7 +105,7 @@ export class Quorum {
     const { expected } = this;
     this.#quorum = this.#quorumFor({ total: this.#total, expected, previousQuorum: 0 });
     if (this.#last === null) return;
-    const without = (members: QuorateView["members"]) =>
+    const without = (members: QuorateMembership["members"]) =>
       members.filter((member) => member.node !== node);
     const [demand] = this.#last.demands;
     const electors = demand?.members ?? this.#nodes.map(({ id }) => this.#withVotes(id));
@@ -240,7 +240,7 @@ export class Quorum {
   }
 
   /** The expected votes and the quorum, by what all reports say. */
-  #setTerms(reports: readonly QuorumReport[], last: QuorateView | null): void {
+  #setTerms(reports: readonly QuorumReport[], last: QuorateMembership | null): void {
     this.#present = new Set(reports.map((report) => report.node));
     const settled = reports.filter((report) => report.quorate && !report.waitsForAll);
     // With last_man_standing a node that joins a quorate component expects its votes, and its own.
@@ -259,7 +259,7 @@ export class Quorum {
   }
 
   /** What a component of the nodes that are quorate now will need to be quorate. */
-  #demands(last: QuorateView | null): readonly QuorumDemand[] {
+  #demands(last: QuorateMembership | null): readonly QuorumDemand[] {
     if (last === null || this.#expected >= this.#conf.expectedVotes) return [];
     if (this.#conf.lastManStandingMs === null || last.demands.length === 0) return last.demands;
     const nodes = new Set(last.demands.flatMap(({ members }) => members.map(({ node }) => node)));
@@ -282,7 +282,7 @@ export class Quorum {
 
   #count(
     reports: readonly QuorumReport[],
-    last: QuorateView | null,
+    last: QuorateMembership | null,
   ): { readonly quorate: boolean; readonly why: readonly string[] } {
     const { tieBreaker, twoNode, waitForAll } = this.#conf;
     // Without wait_for_all a node decides that starts alone and remembers nothing.
@@ -307,7 +307,11 @@ export class Quorum {
     return { quorate: true, why: [`the tie is decided for these by ${this.#name(tie)}`] };
   }
 
-  #component(reports: readonly QuorumReport[], last: QuorateView, tie: NodeId | null): Component {
+  #component(
+    reports: readonly QuorumReport[],
+    last: QuorateMembership,
+    tie: NodeId | null,
+  ): Component {
     const present = this.#present;
     const knowing = reports.filter((report) => report.last?.ring === last.ring);
     // Where majorities of all votes decide it does not matter what a restarted node has forgotten.
@@ -344,11 +348,11 @@ export class Quorum {
     this.#last = { ring, members: this.#presentVotes, ...terms, demands };
   }
 
-  get #presentVotes(): QuorateView["members"] {
+  get #presentVotes(): QuorateMembership["members"] {
     return [...this.#present].map((node) => this.#withVotes(node));
   }
 
-  #withVotes(node: NodeId): QuorateView["members"][number] {
+  #withVotes(node: NodeId): QuorateMembership["members"][number] {
     return { node, votes: this.votesOf(node) };
   }
 

@@ -123,7 +123,7 @@ export type RingThreadProblem = {
     | "transport"
     | "store"
     | "key-file"
-    /** A newer process with this node's id is at work, or this one is the newer. */
+    /** A newer process with this node's id is running, or this one is the newer. */
     | "duplicate-node"
     /** The main thread did not answer for the lease time. */
     | "main-thread-silent"

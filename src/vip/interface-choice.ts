@@ -22,12 +22,12 @@ export function chooseInterface(
 ): InterfaceChoice {
   const reasons: string[] = [];
   for (const one of interfaces) {
-    const fitting = one.addresses.filter(
+    const onLink = one.addresses.filter(
       (entry) =>
         inSubnet(entry.address, wanted.address, entry.prefix) &&
         entry.prefix < (entry.family === "ipv4" ? 32 : 128),
     );
-    const own = fitting.find((entry) => entry.prefix === wanted.prefix) ?? fitting[0];
+    const own = onLink.find((entry) => entry.prefix === wanted.prefix) ?? onLink[0];
     if (own === undefined) {
       const nets = one.addresses.map((entry) => `${entry.address}/${entry.prefix}`).join(" ");
       reasons.push(`${one.name} (${nets === "" ? "no address" : nets}): other subnet`);

@@ -84,7 +84,7 @@ test("a node that is fenced by hand is not fenced again", { skip }, async (t) =>
   const [by = 1, other = 2] = [1, 2, 3].filter((node) => node !== owner);
   const name = `node${owner}.example.com`;
   const fencing = cluster.command(by, "fence_node-ts", name, "--yes", name);
-  await cluster.until("the agent is at work", () => actions(by).endsWith("off\n"));
+  await cluster.until("the agent is running", () => actions(by).endsWith("off\n"));
   await cluster.net.powerOff(owner);
   writeFileSync(file(by, "power-cut"), "");
   const done = await fencing;

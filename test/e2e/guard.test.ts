@@ -54,7 +54,7 @@ test("a guard that is killed is replaced, and nothing else happens", { skip }, a
   const brokers = cluster.brokers(owner);
   process.kill(guard, "SIGKILL");
   await cluster.until("another guard", () => ![0, guard].includes(cluster.guard(owner)));
-  await cluster.until("it is at work", () =>
+  await cluster.until("it is running", () =>
     cluster
       .daemon(owner)
       .output()

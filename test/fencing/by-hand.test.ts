@@ -41,7 +41,7 @@ test("a member that was fenced by hand is not fenced again when it is lost", asy
   t.match(cluster.domain(3).describe(id(4)), /^fenced \(external\) by node1/);
 });
 
-test("while an operator's agents are at work nobody else's begin", async (t) => {
+test("while an operator's agents are running nobody else's begin", async (t) => {
   const cluster = five();
   const begun = external(cluster, 4, "begun");
   cluster.say(begun).view([1, 2, 3, 5]).run(59_000);
@@ -78,7 +78,7 @@ test("a victim that is fenced by hand during its delay is off", async (t) => {
   t.equal(cluster.concluded.length, 4);
 });
 
-test("agents that are at work come first, and what was said counts after them", async (t) => {
+test("agents that are running come first, and what was said counts after them", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(10_000);
   t.equal(cluster.calls.length, 1);
   cluster.say(external(cluster, 4)).run(1000);

@@ -110,7 +110,7 @@ export class FenceCluster {
       new Map(Object.entries(times).map(([key, value]) => [id(Number(key)), value]));
     for (const node of members) {
       this.#step(node, {
-        type: "view",
+        type: "membership",
         ringSeq: this.#ringSeq,
         members: members.map(id),
         silentMs: byNode(rest.silentMs),
@@ -121,7 +121,7 @@ export class FenceCluster {
     return this.#deliver();
   }
 
-  /** The node lost its memory and takes that of another one, before the next view. */
+  /** The node lost its memory and takes that of another one, before the next membership. */
   adopt(node: number, from: number): this {
     this.renew(node).adopt(this.domain(from).snapshot());
     return this;

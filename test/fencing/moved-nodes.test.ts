@@ -30,7 +30,7 @@ test("its word is held until the lease on the machine before must have ended", a
 
 test("with devices it is waited for, too, and not shot", async (t) => {
   const cluster = moved(devices);
-  // The agents were at work already when it came back: their verdict comes first.
+  // The agents were running already when it came back: their verdict comes first.
   cluster.answerAll("failure");
   cluster.ready(1, 2).run(safeWaitMs);
   t.same(cluster.calls, []);

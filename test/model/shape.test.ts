@@ -6,7 +6,6 @@ import {
   count,
   dictionary,
   either,
-  fitting,
   list,
   literal,
   mapped,
@@ -17,6 +16,7 @@ import {
   oneOf,
   optional,
   readAs,
+  readOrNull,
   record,
   type Shape,
   serviceName,
@@ -63,13 +63,13 @@ test("single values", async (t) => {
   t.equal(problemOf(serviceName, "service:"), "it is not a service name");
   t.equal(problemOf(nodeName, 1), "it is not a string");
   t.equal(problemOf(either(number, text), null), "it is of no known kind");
-  t.equal(fitting(either(number, text), "x"), "x");
-  t.equal(fitting(mapped(text, Number), "7"), 7);
+  t.equal(readOrNull(either(number, text), "x"), "x");
+  t.equal(readOrNull(mapped(text, Number), "7"), 7);
 });
 
 test("a closed record names the field that it does not know", async (t) => {
   const shape = closedRecord({ target: optional(text, null) });
-  t.same(fitting(shape, {}), { target: null });
+  t.same(readOrNull(shape, {}), { target: null });
   t.same(readAs(shape, { target: "a", traget: 1 }, "body"), {
     ok: false,
     problem: 'body has no field "traget"',
@@ -78,8 +78,8 @@ test("a closed record names the field that it does not know", async (t) => {
 
 test("what is inherited, or called like it, is no field", async (t) => {
   const shape = record({ toString: optional(text, "none"), constructor: optional(text, "none") });
-  t.same(fitting(shape, {}), { toString: "none", constructor: "none" });
-  const odd = fitting(dictionary(number), JSON.parse('{"__proto__": 1, "a": 2}'));
+  t.same(readOrNull(shape, {}), { toString: "none", constructor: "none" });
+  const odd = readOrNull(dictionary(number), JSON.parse('{"__proto__": 1, "a": 2}'));
   t.same(Object.entries(odd ?? {}), [
     ["__proto__", 1],
     ["a", 2],
@@ -87,6 +87,6 @@ test("what is inherited, or called like it, is no field", async (t) => {
 });
 
 test("an answer in words may have none", async (t) => {
-  t.same(fitting(acceptance, { accepted: true }), { accepted: true, text: "" });
-  t.same(fitting(acceptance, { accepted: "yes", text: "" }), null);
+  t.same(readOrNull(acceptance, { accepted: true }), { accepted: true, text: "" });
+  t.same(readOrNull(acceptance, { accepted: "yes", text: "" }), null);
 });

@@ -33,7 +33,7 @@ function takeoverAfterMs(cluster: Cluster, owner: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
-test("SIGNS1: who has not said that it has none may have a watchdog", async (t) => {
+test("HEARD1: who has not said that it has none may have a watchdog", async (t) => {
   const identity = { self: id(1), machine: "machine 1", watchdog: true };
   const heard = new LastHeard(sampleConf({ fencing: { watchdog } }).fencing, identity);
   const say = (has: boolean): void => {

@@ -18,7 +18,7 @@ import { VirtualTime } from "../sim/virtual-time.ts";
 /** One act of a story: an ordered message, or another membership. */
 type Act =
   | { readonly type: "ordered"; readonly message: HistoryMessage }
-  | { readonly type: "view"; readonly ringSeq: number; readonly members: readonly number[] };
+  | { readonly type: "membership"; readonly ringSeq: number; readonly members: readonly number[] };
 
 const life = 1;
 
@@ -44,7 +44,7 @@ class Teller {
     const times = { silentMs: new Map(), movedMs: new Map() };
     const lives = members.map((node) => ({ node, life }));
     const fence = { ringSeq, members, ...times, grown: true };
-    this.replica.view(fence, { members: lives, continuing: members });
+    this.replica.setMembership(fence, { members: lives, continuing: members });
     this.said.push(...this.replica.take());
   }
 
@@ -84,7 +84,7 @@ class Story {
     this.#random = random;
     this.first = new Teller(conf);
     this.#members = conf.nodes.map((node) => node.id);
-    this.#act({ type: "view", ringSeq: this.#ringSeq, members: this.#members });
+    this.#act({ type: "membership", ringSeq: this.#ringSeq, members: this.#members });
     for (const node of this.#members) this.#sign("ready", node);
   }
 
@@ -109,7 +109,7 @@ class Story {
     const lost = this.#random.pick(this.#members);
     this.#members = this.#members.filter((node) => node !== lost);
     this.#ringSeq += 4;
-    this.#act({ type: "view", ringSeq: this.#ringSeq, members: this.#members });
+    this.#act({ type: "membership", ringSeq: this.#ringSeq, members: this.#members });
     const [by = 1] = this.#members;
     const done = { victim: id(lost), since: this.#ringSeq, by: id(by), how: "override" as const };
     const body = { type: "fence-done" as const, ...done, text: "", at: this.#at };
@@ -173,7 +173,7 @@ test("R3: messages that come while others are half done have the same effects", 
 test("R3: what is half done ends with its history", async (t) => {
   const conf = sampleConf();
   const teller = new Teller(conf);
-  teller.take({ type: "view", ringSeq: 8, members: [1, 2, 3] });
+  teller.take({ type: "membership", ringSeq: 8, members: [1, 2, 3] });
   for (const node of [1, 2, 3].map(id)) {
     const body = { type: "ready" as const, node, life, at: 1, hosts: true, kept: [] };
     teller.take({ type: "ordered", message: { layer: "services", body } });

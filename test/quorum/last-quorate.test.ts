@@ -1,10 +1,14 @@
-/** Whether anything can have been at work without a node, by what the members remember. */
+/** Whether anything can have been running without a node, by what the members remember. */
 import { test } from "tap";
-import type { QuorateView } from "../../src/model/quorate-view.ts";
-import { lastRingAtWork, type MemberReport, missedNothing } from "../../src/quorum/last-quorate.ts";
+import type { QuorateMembership } from "../../src/model/quorate-membership.ts";
+import {
+  lastRingWithServices,
+  type MemberReport,
+  missedNothing,
+} from "../../src/quorum/last-quorate.ts";
 import { id } from "../sim/cluster.ts";
 
-function view(ring: number | null): QuorateView | null {
+function view(ring: number | null): QuorateMembership | null {
   const terms = { expected: 3, quorum: 2, quorumMost: 2, demands: [] };
   return ring === null ? null : { ring, members: [], ...terms };
 }
@@ -61,18 +65,18 @@ test("V2: a node whose votes outweigh the others' decides alone", async (t) => {
   t.equal(missedNothing(id(1), reports, { nodes, continued: null }), true);
 });
 
-test("V2: nothing was at work after what most votes remember at most", async (t) => {
-  t.equal(lastRingAtWork(reportsOf([8, 8, null]), nodesUpTo(3)), 8);
-  t.equal(lastRingAtWork(reportsOf([8, 12, 12]), nodesUpTo(3)), 12);
-  t.equal(lastRingAtWork(reportsOf([8, 8, 12]), nodesUpTo(3)), 8);
-  t.equal(lastRingAtWork(reportsOf([8, 12, 16]), nodesUpTo(3)), 12);
-  t.equal(lastRingAtWork(reportsOf([8, null, null]), nodesUpTo(3)), null);
-  t.equal(lastRingAtWork(reportsOf([null, null]), nodesUpTo(2)), null);
+test("V2: nothing was running after what most votes remember at most", async (t) => {
+  t.equal(lastRingWithServices(reportsOf([8, 8, null]), nodesUpTo(3)), 8);
+  t.equal(lastRingWithServices(reportsOf([8, 12, 12]), nodesUpTo(3)), 12);
+  t.equal(lastRingWithServices(reportsOf([8, 8, 12]), nodesUpTo(3)), 8);
+  t.equal(lastRingWithServices(reportsOf([8, 12, 16]), nodesUpTo(3)), 12);
+  t.equal(lastRingWithServices(reportsOf([8, null, null]), nodesUpTo(3)), null);
+  t.equal(lastRingWithServices(reportsOf([null, null]), nodesUpTo(2)), null);
 });
 
 type Away = {
   readonly title: string;
-  /** The others, 2 and 3, have been quorate in ring 12; in which ring was anything at work? */
+  /** The others, 2 and 3, have been quorate in ring 12; in which ring was anything running? */
   readonly workedIn: number | null;
   readonly holders: readonly number[];
   readonly last: number | null;
@@ -81,7 +85,7 @@ type Away = {
 
 const idle = { holders: [2, 3], workedIn: 8, last: 8, missedNothing: true };
 const aways: readonly Away[] = [
-  { title: "nothing was at work since the node was there", ...idle },
+  { title: "nothing was running since the node was there", ...idle },
   { title: "something has, without the node", ...idle, workedIn: 12, missedNothing: false },
   { title: "nobody can tell", ...idle, workedIn: null, missedNothing: false },
   { title: "only one of three can tell", ...idle, holders: [2], missedNothing: false },
@@ -101,16 +105,28 @@ test("V2: rings of which nobody can say what was received need a witness", async
   const doubts = [{ ring: 12, members: [1, 2, 3].map(id) }];
   const nodes = nodesUpTo(3);
   const [one, two] = [report(1, 8, { doubts }), report(2, 8, { doubts })];
-  t.equal(lastRingAtWork([one, two], nodes), null, "the third may have acted");
-  t.equal(lastRingAtWork([one, two, report(3, null)], nodes), null, "and nobody knows any more");
-  t.equal(lastRingAtWork([one, report(2, 8)], nodes), 8, "one saw that the exchange had no end");
+  t.equal(lastRingWithServices([one, two], nodes), null, "the third may have acted");
+  t.equal(
+    lastRingWithServices([one, two, report(3, null)], nodes),
+    null,
+    "and nobody knows any more",
+  );
+  t.equal(
+    lastRingWithServices([one, report(2, 8)], nodes),
+    8,
+    "one saw that the exchange had no end",
+  );
   const idle = { history: { workedIn: 8 } };
   t.equal(
-    lastRingAtWork([one, two, report(3, 12, idle)], nodes),
+    lastRingWithServices([one, two, report(3, 12, idle)], nodes),
     8,
     "the third is here, and has not",
   );
   const worked = { history: { workedIn: 12 } };
-  t.equal(lastRingAtWork([one, two, report(3, 12, worked)], nodes), 12);
-  t.equal(lastRingAtWork([one, two, report(3, 12)], nodes), 12, "it has lost its history since");
+  t.equal(lastRingWithServices([one, two, report(3, 12, worked)], nodes), 12);
+  t.equal(
+    lastRingWithServices([one, two, report(3, 12)], nodes),
+    12,
+    "it has lost its history since",
+  );
 });

@@ -233,7 +233,7 @@ test("OVERDUE1: a stop over its limit is killed and called again: that counts", 
   t.end();
 });
 
-test("PATIENCE1: an agent that could not run for lack of room has no verdict", async (t) => {
+test("EXHAUSTION1: an agent that could not run for lack of room has no verdict", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EAGAIN" };
   const done: AgentReport = { type: "done" };
   for (const runs of [rgmanager, heartbeat]) {

@@ -158,8 +158,8 @@ test("N4: a node that was away while others were quorate restarts its services",
   );
 });
 
-/** As long as the lost node may be at work, nobody can start what it had. */
-test("N4: others were quorate meanwhile, but nothing that floats was at work", async (t) => {
+/** As long as the lost node may be running, nobody can start what it had. */
+test("N4: others were quorate meanwhile, but nothing that floats was running", async (t) => {
   const seen = cluster().cut([1], [2], [3]).run(20_000);
   const before = seen.node(2)?.snapshot.life;
   seen.cut([1], [2, 3]).run(1000);

@@ -116,7 +116,7 @@ test("OVERDUE1: a stop over its limit is killed and called once more", (t) => {
   t.end();
 });
 
-test("PATIENCE1: a call without room is tried again, and is no verdict", (t) => {
+test("EXHAUSTION1: a call without room is tried again, and is no verdict", (t) => {
   const { orders, verdict } = walk("status", "unlimited", [noRoom, done, noRoom, done, exited(0)]);
   t.same(orders, [
     `run ${file} status`,
@@ -132,7 +132,7 @@ test("PATIENCE1: a call without room is tried again, and is no verdict", (t) => 
   t.end();
 });
 
-test("PATIENCE1: a start without room ends untried after a while, for another node to try", (t) => {
+test("EXHAUSTION1: a start without room ends untried, for another node to try", (t) => {
   const tries = Array.from({ length: 5 }, () => [noRoom, done]).flat();
   const { verdict } = walk("start", "short", [...tries, noRoom]);
   t.match(verdict, { code: 1, untried: true });

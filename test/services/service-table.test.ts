@@ -5,7 +5,7 @@
 
 import { test } from "tap";
 import type { FailoverDomainConf, ServiceConf } from "../../src/model/conf.ts";
-import { fitting } from "../../src/model/shape.ts";
+import { readOrNull } from "../../src/model/shape.ts";
 import { ms } from "../../src/model/time.ts";
 import { ServiceTable } from "../../src/services/table/service-table.ts";
 import { tableSnapshot } from "../../src/services/table/table-snapshot.ts";
@@ -549,7 +549,7 @@ test("a snapshot adopted in the middle continues like the original", async (t) =
   const driver = started({ maxRestarts: 2, restartExpireMs: ms(60_000) });
   driver.checkFails(web).succeed().request(2, "relocate", { service: web });
   const text = JSON.stringify(driver.table.snapshot());
-  const parsed = fitting(tableSnapshot, JSON.parse(text));
+  const parsed = readOrNull(tableSnapshot, JSON.parse(text));
   const setup = conf([webService({ maxRestarts: 2, restartExpireMs: ms(60_000) })]);
   const copy = parsed === null ? null : ServiceTable.adopt(setup, parsed);
   t.ok(copy);

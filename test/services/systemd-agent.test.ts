@@ -149,7 +149,7 @@ test("status by the unit's state", async (t) => {
   });
 });
 
-test("PATIENCE1: a systemctl that could not run for lack of room has no verdict", async (t) => {
+test("EXHAUSTION1: a systemctl that could not run for lack of room has no verdict", async (t) => {
   const noRoom: AgentReport = { type: "not-started", absent: false, cause: "spawn EMFILE" };
   const retried = {
     ...context,

@@ -69,7 +69,7 @@ export class TableDriver {
     const before = new Map(this.#lives);
     this.#lives = new Map(members.map((node) => [node, before.get(node) ?? this.#nextLife()]));
     return this.step({
-      type: "view",
+      type: "membership",
       moved: this.moved.map(id),
       members: members.map((node) => ({ node: id(node), life: this.life(node) })),
       continuing: members.filter((node) => before.has(node)).map(id),

@@ -264,14 +264,14 @@ const outageMutants: readonly Mutant[] = [
       replace: "workedIn: history.workedIn ?? history.ringSeq",
     },
   ]),
-  mutant("outage", "whoever was quorate meanwhile had something that floats at work", [
+  mutant("outage", "whoever was quorate meanwhile had something that floats running", [
     {
       file: "services/table/service-table.js",
       find: "this.#table.worked ||= this.#table.mayWork;",
       replace: "this.#table.worked = true;",
     },
   ]),
-  mutant("outage", "a start that was declined was at work", [
+  mutant("outage", "a start that was declined was running", [
     {
       file: "services/table/operation-results.js",
       find: 'if (message.outcome !== "declined")',
@@ -304,7 +304,7 @@ const outageMutants: readonly Mutant[] = [
 const cleanUpMutants: readonly Mutant[] = [
   ...since(
     30_400,
-    mutant("outage", "what a member had in an earlier life is at work in this ring", [
+    mutant("outage", "what a member had in an earlier life is running in this ring", [
       {
         file: "services/table/table-state.js",
         find: 'this.node(holder).phase !== "joined" && ',

@@ -192,7 +192,7 @@ function cutLink(sim: RingSimulation, { from, to, both }: Cut): void {
   if (both) sim.network.cut(to, from);
 }
 
-/** Two rings meet, and one link between them is cut: one end of it must not keep all others apart. */
+/** Two rings meet, but for one link: all nodes but one end of it must merge. */
 function watchSeam(sim: RingSimulation, seam: Cut): readonly string[] {
   cutLink(sim, seam);
   sim.run({ forMs: seamMs });

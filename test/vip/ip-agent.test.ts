@@ -239,7 +239,7 @@ test("from depth 10 on the address must answer", async (t) => {
   });
 });
 
-test("PATIENCE1: an address that could not be looked at is neither there nor gone", async (t) => {
+test("EXHAUSTION1: an address that could not be looked at is neither there nor gone", async (t) => {
   const noRoom: AgentReport = { type: "failed", cause: "spawn ip EMFILE" };
   const check = walkCall(checkAddress(ip, 0), [noRoom, done, listing(["10.0.0.5"])]);
   t.same(check.orders, ["list", "pause 500 ms", "list"]);

@@ -15,7 +15,7 @@ import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalAddress, parseAddress } from "../../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
-import { checked, fitting, list, record, type Shaped, text } from "../../model/shape.ts";
+import { checked, list, readOrNull, record, type Shaped, text } from "../../model/shape.ts";
 import { parseJson } from "../json-text.ts";
 import type { ClaimedAddresses } from "../network-ports.ts";
 import { causeText } from "../os-error.ts";
@@ -47,7 +47,7 @@ export class AddressClaims implements ClaimedAddresses {
     if (!machine.ok) return machine;
     const content = await readWhole(path);
     if (!content.ok) return refuse(`${path}: ${content.problem.cause}`);
-    const last = content.value === null ? null : fitting(claimRecord, parseJson(content.value));
+    const last = content.value === null ? null : readOrNull(claimRecord, parseJson(content.value));
     if (content.value !== null && last === null) return refuse(`${path}: the content is damaged`);
     const ours = last?.machine === machine.value ? last.addresses : [];
     return accept(new AddressClaims(path, { machine: machine.value, addresses: ours }));

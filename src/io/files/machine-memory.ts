@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import type { NodeId } from "../../model/ids.ts";
-import { fitting, list, nodeId, record, type Shaped, text } from "../../model/shape.ts";
+import { list, nodeId, readOrNull, record, type Shaped, text } from "../../model/shape.ts";
 import type { Ms } from "../../model/time.ts";
 import { parseJson } from "../json-text.ts";
 import { readWhole, replaceWhole } from "./atomic-file.ts";
@@ -50,7 +50,7 @@ export class MachineMemory {
     const memory = new MachineMemory(path, facts);
     const content = await readWhole(path);
     if (content.ok && content.value === null) return memory;
-    const last = content.ok ? fitting(stored, parseJson(content.value ?? "")) : null;
+    const last = content.ok ? readOrNull(stored, parseJson(content.value ?? "")) : null;
     if (last === null) {
       const cause = content.ok ? "the content is damaged" : content.problem.cause;
       const rule = "after a start of the whole cluster services wait for one lease";

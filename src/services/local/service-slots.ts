@@ -2,7 +2,7 @@
  * One slot for each service on this node: its worker, its job and what may be running of it. Finds
  * the slot of an action, and whether anything floats, without a walk through all services.
  * Tested in: test/services/local-services.test.ts
- * PLACES1  After `setJob` and `setMayRun` the index of actions and the set of floating services
+ * SLOTS1  After `setJob` and `setMayRun` the index of actions and the set of floating services
  *     agree with the slots.
  */
 import type { AgentCall, AgentOrder } from "../../model/agent-orders.ts";

@@ -8,11 +8,11 @@
  * T6  A node is unproven while it counts as off by a wait or by an operator's word only: until a
  *     device has switched it off, or its clean-up has verified that it runs nothing.
  *
- *   absent ──view──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
+ *   absent ──member──► joined ──ready──► ready ──leaving──► leaving ──left──► absent
  *                      └─ready, not unfenced─► clean ──unfenced──► ready
  *                                              clean ──leaving──► leaving
- *   every phase but absent ──not in view──► lost ──fenced──► absent
- *   every phase ──in view with a new life, or without this history──► joined
+ *   every phase but absent ──not a member──► lost ──fenced──► absent
+ *   every phase ──member with a new life, or without this history──► joined
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { initialised, onMembershipChange } from "./conf-change.ts";
@@ -34,7 +34,7 @@ type Message<Type extends ServiceMessage["type"]> = Extract<
 /** The membership: which nodes, in which life, and which of them continue this history. */
 export function onMembership(
   table: TableState,
-  { members, continuing, moved }: Input<"view">,
+  { members, continuing, moved }: Input<"membership">,
 ): void {
   for (const node of [...table.nodes.values()]) {
     const member = members.find((one) => one.node === node.id);

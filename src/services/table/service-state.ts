@@ -219,8 +219,8 @@ export function checkRecord(service: ServiceRecord): ServiceRecord {
 export function brokenRule(service: ServiceRecord): string | null {
   const { state, owner, op } = service;
   const busy = busyStates.includes(state);
-  const fitting = op?.kind === "repair" ? state === "started" : busy === (op !== null);
-  if (!fitting) return "S1";
+  const consistent = op?.kind === "repair" ? state === "started" : busy === (op !== null);
+  if (!consistent) return "S1";
   if (op !== null && owner !== null && op.node !== owner) return "S2";
   if (!busy && (state === "started") !== (owner !== null)) return "S3";
   const waits = service.retryAt !== null || service.crowdedOut;

@@ -1,5 +1,5 @@
 /**
- * The replicated service table: one machine for all services. It applies memberships ("views"),
+ * The replicated service table: one machine for all services. It applies memberships,
  * ordered messages and fencing results, one at a time. Every member of a quorate ring computes the
  * same table and the same operations, and each operation names the one node that performs it.
  * It reads no clock: messages carry the time. It calls no agents.
@@ -119,7 +119,7 @@ export class ServiceTable {
 
   *#apply(input: TableInput): TableWork {
     switch (input.type) {
-      case "view":
+      case "membership":
         onMembership(this.#table, input);
         this.#table.worked ||= this.#table.mayWork;
         break;

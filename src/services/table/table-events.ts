@@ -11,7 +11,7 @@ import type { AdoptOrder, OperationAbort, OperationOrder, RequestRef } from "./s
 export type TableInput =
   /** A quorate membership whose members have exchanged their states. */
   | {
-      readonly type: "view";
+      readonly type: "membership";
       readonly members: readonly { readonly node: NodeId; readonly life: number }[];
       /** Members that have kept this history; the others begin a new life. */
       readonly continuing: readonly NodeId[];

@@ -8,7 +8,7 @@
  *     later version of its own, it is accepted and gets that configuration with the snapshot.
  */
 import type { NodeId } from "../../model/ids.ts";
-import { doubtfulRing, quorateView } from "../../model/quorate-view.ts";
+import { doubtfulRing, quorateMembership } from "../../model/quorate-membership.ts";
 import {
   count,
   flag,
@@ -61,7 +61,7 @@ export const hello = record({
   expected: count,
   waitsForAll: flag,
   quorate: flag,
-  last: nullable(quorateView),
+  last: nullable(quorateMembership),
   /** The rings after `last` of which this member cannot say what it has received. */
   doubts: list(doubtfulRing),
   /** This member may have a watchdog, which ends its services later than its guard would. */

@@ -7,7 +7,7 @@ import { count, list, nodeId, record, type Shaped } from "./shape.ts";
 
 const members = list(record({ node: nodeId, votes: count }));
 
-export const quorateView = record({
+export const quorateMembership = record({
   /** Sequence of the ring in which it was quorate. */
   ring: count,
   members,
@@ -21,8 +21,8 @@ export const quorateView = record({
    */
   demands: list(record({ members, quorum: count })),
 });
-export type QuorateView = Shaped<typeof quorateView>;
-export type QuorumDemand = QuorateView["demands"][number];
+export type QuorateMembership = Shaped<typeof quorateMembership>;
+export type QuorumDemand = QuorateMembership["demands"][number];
 
 /** A ring of which a node has lost what it received, since its life ended during the exchange. */
 export const doubtfulRing = record({ ring: count, members: list(nodeId) });
@@ -31,7 +31,7 @@ export type DoubtfulRing = Shaped<typeof doubtfulRing>;
 /** What a daemon remembers of quorate memberships from one life of its node to the next. */
 export type QuorumMemory = {
   /** The last quorate membership that the node took part in. */
-  readonly last: QuorateView | null;
+  readonly last: QuorateMembership | null;
   /** Doubtful rings after `last`. */
   readonly doubts: readonly DoubtfulRing[];
 };
