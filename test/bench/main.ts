@@ -4,6 +4,8 @@
  * `npm run bench -- flood [--transport udpu] [--seconds N]`: the ring while a stranger sends one
  * node all it can
  * `npm run bench -- services`: the table with 500 services, and the checks of 200 real ones
+ * `npm run bench -- failover [--runs N] [--totem 'token="300"'] [--only SCENE]
+ * [--directory DIR]`: how long a client goes without an answer; DIR keeps the logs
  * Exit status 77 where namespaces are missing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,16 +20,20 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string" },
     sizes: { type: "string" },
     "normal-priority": { type: "boolean" },
+    runs: { type: "string" },
+    totem: { type: "string" },
+    only: { type: "string" },
+    directory: { type: "string" },
   },
   allowPositionals: true,
 });
 const [what = ""] = positionals;
 if (
-  !["ring", "flood", "services"].includes(what) ||
+  !["ring", "flood", "services", "failover"].includes(what) ||
   !["udp", "udpu", undefined].includes(values.transport)
 ) {
   process.stderr.write(
-    "usage: npm run bench -- ring|flood|services [options, see test/bench/main.ts]\n",
+    "usage: npm run bench -- ring|flood|services|failover [options, see test/bench/main.ts]\n",
   );
   process.exit(1);
 }
@@ -42,6 +48,10 @@ if (what === "services") {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+} else if (what === "failover") {
+  const { runFailoverBench } = await import("./failover/failover-bench.ts");
+  const { runs = "20", totem = "", only = "", directory = null } = values;
+  await runFailoverBench({ runs: Math.max(1, Number(runs)), totem, only, directory });
 } else if (what === "flood") {
   const { runFloodBench } = await import("./flood-bench.ts");
   await runFloodBench({

@@ -1,0 +1,183 @@
+/**
+ * What is done to a cluster with the echo service, how the cluster gets well again, and which time
+ * the outage cannot be shorter than.
+ */
+import type { RealCluster } from "../../e2e/real-cluster.ts";
+import { type EchoConf, echoService } from "./echo-service.ts";
+
+export type Timers = { readonly tokenMs: number; readonly consensusMs: number };
+
+/** An act on the node that runs the service; `others` are the two that do not. */
+export type Stage = {
+  readonly cluster: RealCluster;
+  readonly owner: number;
+  readonly others: readonly [number, number];
+};
+
+export type Scene = {
+  readonly name: string;
+  readonly conf: Pick<EchoConf, "fenced" | "recovery">;
+  /** Returns how long a command took, if the scene is about one. */
+  readonly act: (stage: Stage) => Promise<number | null>;
+  readonly mend: (stage: Stage) => Promise<void>;
+  /** In milliseconds; what follows from the timers and nothing else. `safeWaitMs`: D. */
+  readonly bound: (timers: Timers & { readonly safeWaitMs: number }) => number;
+};
+
+const plain = { fenced: false, recovery: "relocate" } as const;
+const fenced = { fenced: true, recovery: "relocate" } as const;
+const nothing = (): Promise<void> => Promise.resolve();
+const noTime = (): number => 0;
+
+export const scenes: readonly Scene[] = [
+  {
+    name: "relocate",
+    conf: plain,
+    act: async ({ cluster, others: [target] }) => {
+      const began = performance.now();
+      const to = `node${target}.example.com`;
+      const moved = await cluster.command(target, "clusvcadm-ts", "-r", "echo", "-m", to);
+      if (moved.code !== 0) throw new Error(`clusvcadm-ts: ${moved.stdout}${moved.stderr}`);
+      return performance.now() - began;
+    },
+    mend: nothing,
+    bound: noTime,
+  },
+  {
+    name: "process killed, relocated",
+    conf: plain,
+    act: (stage) => killEcho(stage),
+    mend: nothing,
+    bound: noTime,
+  },
+  {
+    name: "process killed, restarted",
+    conf: { fenced: false, recovery: "restart" },
+    act: (stage) => killEcho(stage),
+    mend: nothing,
+    bound: noTime,
+  },
+  {
+    name: "isolated, instant fence",
+    conf: fenced,
+    act: isolate,
+    mend: ({ cluster, owner }) => cluster.net.heal(owner),
+    bound: ({ tokenMs, consensusMs }) => tokenMs + consensusMs,
+  },
+  {
+    name: "isolated, self-fencing",
+    conf: plain,
+    act: isolate,
+    mend: ({ cluster, owner }) => cluster.net.heal(owner),
+    bound: ({ safeWaitMs }) => safeWaitMs,
+  },
+  {
+    name: "clusterd killed",
+    conf: plain,
+    act: async ({ cluster, owner }) => {
+      cluster.daemon(owner).kill("SIGKILL");
+      await cluster.daemon(owner).exited;
+      return null;
+    },
+    mend: restart,
+    bound: noTime,
+  },
+  {
+    name: "clusterd and guard killed",
+    conf: plain,
+    act: async ({ cluster, owner }) => {
+      const guard = cluster.guard(owner);
+      process.kill(guard, "SIGKILL");
+      cluster.daemon(owner).kill("SIGKILL");
+      await cluster.daemon(owner).exited;
+      return null;
+    },
+    // What neither of them could stop is stopped by the next start.
+    mend: restart,
+    bound: ({ safeWaitMs }) => safeWaitMs,
+  },
+  {
+    name: "node off, instant fence",
+    conf: fenced,
+    act: powerOff,
+    mend: powerOn,
+    bound: ({ tokenMs, consensusMs }) => tokenMs + consensusMs,
+  },
+  {
+    name: "node off, no fence device",
+    conf: plain,
+    act: powerOff,
+    mend: powerOn,
+    bound: ({ safeWaitMs }) => safeWaitMs,
+  },
+  {
+    name: "clean leave of the owner",
+    conf: plain,
+    act: async ({ cluster, owner }) => {
+      cluster.daemon(owner).kill("SIGTERM");
+      await cluster.daemon(owner).exited;
+      return null;
+    },
+    mend: restart,
+    bound: noTime,
+  },
+  {
+    name: "cold start",
+    conf: plain,
+    act: async ({ cluster }) => {
+      for (const node of cluster.net.nodes) cluster.daemon(node).kill("SIGTERM");
+      await Promise.all(cluster.net.nodes.map((node) => cluster.daemon(node).exited));
+      cluster.startAll();
+      return null;
+    },
+    mend: nothing,
+    bound: noTime,
+  },
+];
+
+async function isolate({ cluster, owner }: Stage): Promise<null> {
+  await cluster.net.cut(owner);
+  return null;
+}
+
+/** By the pid file, which is each node's own. */
+async function killEcho({ cluster, owner }: Stage): Promise<null> {
+  const script = 'kill -9 "$(cat /run/echo.pid)"';
+  const killed = await cluster.net.execOnNode(owner, ["sh", "-c", script]);
+  if (killed.code !== 0) throw new Error(`kill: ${killed.stderr}`);
+  return null;
+}
+
+async function restart({ cluster, owner }: Stage): Promise<void> {
+  cluster.startDaemon(owner);
+}
+
+async function powerOff({ cluster, owner }: Stage): Promise<null> {
+  await cluster.net.powerOff(owner);
+  return null;
+}
+
+async function powerOn({ cluster, owner }: Stage): Promise<void> {
+  await cluster.net.heal(owner);
+  cluster.startDaemon(owner);
+}
+
+/** Three members, all of them ready, the service started: as every one of them sees it. */
+export async function settled(cluster: RealCluster): Promise<number> {
+  let owner = 0;
+  await cluster.until(
+    "three ready nodes and the service",
+    async () => {
+      const seen = await Promise.all(cluster.net.nodes.map((node) => cluster.status(node)));
+      const owners = seen.map((status) => {
+        const ready = status?.nodes.filter((node) => node.ready).length === 3;
+        const echo = status?.services?.find(({ name }) => name === echoService);
+        return ready && echo?.state === "started" ? (echo.owner ?? 0) : 0;
+      });
+      owner = owners[0] ?? 0;
+      return owner !== 0 && owners.every((one) => one === owner);
+    },
+    60_000,
+  );
+  return owner;
+}
