@@ -182,7 +182,7 @@ const nodeFencing: Shape<NodeFencing> = record({
   member: flag,
   victim: flag,
   lastMaster: number,
-  how: oneOf("none", "agent", "self", "override", "external"),
+  how: oneOf("none", "agent", "self", "override", "external", "certificate"),
   at: number,
   state: text,
   methods: list(record({ name: text, devices: list(device) })),

@@ -13,6 +13,7 @@ import { accountKey } from "../config/sections/accounts-section.ts";
 import type { SourceLocations } from "../config/source-locations.ts";
 import { type Complaint, preventsStart, unreadableFile } from "../config/text/complaint.ts";
 import { type ParsedXml, parseXml } from "../config/text/xml.ts";
+import type { CertificateOrder, WithoutProtocol } from "../guard/guard-messages.ts";
 import { readText } from "../io/files/text-file.ts";
 import { gatherHostFacts } from "../io/host/host-facts.ts";
 import type { ClusterConf, NodeConf, TotemConf } from "../model/conf.ts";
@@ -128,7 +129,7 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
 }
 
 /** Members of another one would wait for each other's part of the state exchange in vain. */
-const exchangeVersion = 5;
+const exchangeVersion = 6;
 
 /** What the ring thread is started with. */
 export function ringThreadOptions(
@@ -147,6 +148,20 @@ export function ringThreadOptions(
     safeWaitMs: conf.fencing.watchdog?.safeWaitMs ?? conf.fencing.safeWaitMs,
     realtime: true,
     nativeCalls: true,
+  };
+}
+
+/** The death certificate of a life, as its guard is given it. */
+export function certificateFor(
+  frame: Uint8Array,
+  { nodes, self, totem }: RingThreadOptions,
+): Omit<WithoutProtocol<CertificateOrder>, "type"> {
+  const others = nodes.filter(({ id }) => id !== self);
+  return {
+    frame: Buffer.from(frame).toString("hex"),
+    from: nodes.find(({ id }) => id === self)?.address ?? "",
+    to: others.map(({ address }) => address),
+    port: totem.port,
   };
 }
 

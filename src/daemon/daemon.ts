@@ -36,7 +36,7 @@ import { ClusterNode } from "../node/cluster-node.ts";
 import type { ConfVersion } from "../node/conf-versions.ts";
 import type { CarriedOver, UserRequest } from "../node/node-events.ts";
 import { startRingThread } from "../ring-thread/ring-thread-start.ts";
-import { type LoadedConfiguration, ringThreadOptions } from "./configuration.ts";
+import { certificateFor, type LoadedConfiguration, ringThreadOptions } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { presentGroups } from "./group-lives.ts";
@@ -262,6 +262,7 @@ export class Daemon {
       nothingLeft,
       remembered: memory.knownAt(this.#clock.boottimeMs()),
       onMachines: (known) => memory.remember(known),
+      onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),

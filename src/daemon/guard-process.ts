@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import {
+  type CertificateOrder,
   formatMessage,
   type GuardOrder,
   type GuardReport,
@@ -28,6 +29,8 @@ export type WatchdogReport = Omit<
   Extract<GuardReport, { readonly type: "watchdog" }>,
   "protocol" | "type"
 >;
+
+export type Certificate = Omit<WithoutProtocol<CertificateOrder>, "type">;
 
 export type GuardProcessOptions = {
   readonly stateDirectory: string;
@@ -65,6 +68,7 @@ export class GuardProcess {
   #wasReady = false;
   /** The newest order. */
   #lease: { readonly leaseEndMs: number; readonly atEnd: LeaseEnd } | null = null;
+  #certificate: Certificate | null = null;
   #pauseMs = restartMinMs;
   #unanswered: NodeJS.Timeout | null = null;
   #missing: NodeJS.Timeout | null = null;
@@ -86,6 +90,12 @@ export class GuardProcess {
   arm(leaseEndMs: number, atEnd: LeaseEnd): void {
     this.#lease = { leaseEndMs, atEnd };
     if (this.#ready) this.#tell({ type: "arm", leaseEndMs, atEnd });
+  }
+
+  /** The death certificate of the present life: only a guard that has it can certify. */
+  certify(certificate: Certificate): void {
+    this.#certificate = certificate;
+    if (this.#ready) this.#tell({ type: "certificate", ...certificate });
   }
 
   /** Further addresses, in effect before whatever this process does next. */
@@ -179,6 +189,7 @@ export class GuardProcess {
     if (this.#missing !== null) clearTimeout(this.#missing);
     this.#missing = null;
     this.#say("info", `the guard is process ${this.pid}`);
+    if (this.#certificate !== null) this.#tell({ type: "certificate", ...this.#certificate });
     if (this.#lease !== null) this.#tell({ type: "arm", ...this.#lease });
     if (this.#wasReady) return;
     this.#wasReady = true;

@@ -319,25 +319,26 @@ export class FenceDomain {
     this.#schedule(victim.node, ms(pauseMs));
   }
 
-  #onDone(victim: Victim, message: Message<"fence-done">): void {
-    const begun = message.how === "agent" || victim.by !== null;
-    if (begun && message.how !== "override" && victim.by !== message.by) return;
+  #onDone(victim: Victim, { how, by, at, ...done }: Message<"fence-done">): void {
     const { node } = victim;
+    // Agents that still run are not waited for.
+    const told = how === "override" || how === "certificate";
+    const begun = how === "agent" || victim.by !== null;
+    if (begun && !told && victim.by !== by) return;
     // A node that came back is not off: its own `ready` decides about it, or its devices do.
-    const agents = message.how === "agent" || message.how === "external";
+    const agents = how === "agent" || how === "external";
     if (!agents && this.#register.members.includes(node) && !victim.moved) {
-      if (message.how === "override") return;
+      if (told) return;
       this.#register.victims.set(node, { ...victim, by: null });
       if (!this.#releaseHeld(victim)) this.#schedule(node, this.#delayMs);
       return;
     }
-    this.#register.victims.delete(node);
+    this.#register.release({ node, by, how, at });
     this.#rounds.delete(node);
     this.#outputs.push({ type: "disarm", node });
-    this.#register.fenced.set(node, { node, by: message.by, how: message.how, at: message.at });
-    this.#notice("notice", `fence ${this.#name(node)} success (${message.how}): ${message.text}`);
-    const text = `${message.how}: ${message.text}`;
-    this.#outputs.push({ type: "fenced", node, text, verified: agents, at: message.at });
+    this.#notice("notice", `fence ${this.#name(node)} success (${how}): ${done.text}`);
+    const verified = agents || how === "certificate";
+    this.#outputs.push({ type: "fenced", node, text: `${how}: ${done.text}`, verified, at });
     if (victim.heldReady !== null) {
       this.#outputs.push({ type: "ready", ready: { node, ...victim.heldReady } });
     }

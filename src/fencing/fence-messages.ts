@@ -35,15 +35,15 @@ const fenceFailed = record({
 });
 
 /**
- * The victim is off: an agent has switched it off, its lease has ended, an operator says so, or an
- * operator had run its agents before.
+ * The victim is off: an agent has switched it off, its lease has ended, an operator says so, an
+ * operator had run its agents before, or its guard has certified it.
  */
 const fenceDone = record({
   type: literal("fence-done"),
   victim: nodeId,
   since: count,
   by: nodeId,
-  how: oneOf("agent", "self", "override", "external"),
+  how: oneOf("agent", "self", "override", "external", "certificate"),
   text,
   /** Wall clock of the sender, seconds since 1970. */
   at: count,

@@ -128,6 +128,12 @@ export class VictimRegister {
     return held;
   }
 
+  /** The victim is off. */
+  release(fenced: FenceSnapshot["fenced"][number]): void {
+    this.victims.delete(fenced.node);
+    this.fenced.set(fenced.node, fenced);
+  }
+
   /** The node has left by itself. */
   left(node: NodeId): void {
     this.members = this.members.filter((member) => member !== node);

@@ -17,8 +17,9 @@ import {
   text,
 } from "../model/shape.ts";
 
-const protocol = "clusterd-guard-4";
+const protocol = "clusterd-guard-5";
 const addressesMax = 1024;
+const nodesMax = 1024;
 
 /** What the guard must end; the first message, sent only once. */
 const watch = record({
@@ -52,10 +53,26 @@ const arm = record({
   atEnd,
 });
 
+/**
+ * The death certificate of the present life, and where it is sent when clusterd has ended and
+ * nothing is left: it replaces the one of an earlier life.
+ */
+const certificate = record({
+  protocol: literal(protocol),
+  type: literal("certificate"),
+  /** The sealed frame, in hexadecimal. */
+  frame: text,
+  /** The address of this node on the ring; the others know it by that. */
+  from: text,
+  /** The addresses of the other nodes. */
+  to: list(text, nodesMax),
+  port: number,
+});
+
 /** All services were stopped, which is verified: the guard may end. */
 const disarm = record({ protocol: literal(protocol), type: literal("disarm") });
 
-const order = either(watch, alsoWatch, arm, disarm);
+const order = either(watch, alsoWatch, arm, certificate, disarm);
 
 /**
  * The state of the watchdog: sent before `ready` and on changes. `text`: the device or a problem.
@@ -84,6 +101,7 @@ const report = either(
 
 export type GuardOrder = Shaped<typeof order>;
 export type GuardReport = Shaped<typeof report>;
+export type CertificateOrder = Extract<GuardOrder, { readonly type: "certificate" }>;
 export type WatchOrder = Extract<GuardOrder, { readonly type: "watch" }>;
 
 /** A message without the field `protocol`, which every line has. */

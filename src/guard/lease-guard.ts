@@ -1,6 +1,6 @@
 /**
- * The guard's decisions: when all services on this machine must be killed. Its inputs are the lease
- * and whether clusterd still exists; every instant is CLOCK_BOOTTIME in ms. Does not know services
+ * The guard's decisions: when all services on this machine must be killed, and when the other nodes
+ * may be told that nothing is left. Every instant is CLOCK_BOOTTIME in ms. Does not know services
  * or the ring. watchdog-feeder.ts feeds the watchdog.
  * Source: sbd(8); rgmanager's watchdog parent, which ends the node when its child dies.
  * G1  After the report `armed` nothing is killed before the lease ends, while clusterd exists.
@@ -13,11 +13,13 @@
  *     until it is known whether there is a watchdog.
  * G5  A guard that ends after a sweep leaves a note; the next guard passes it on only if its own
  *     look finds nothing either.
+ * G6  The guard certifies what a sweep has found that began after the end of clusterd: nothing.
  *
  *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
  *     └─gone─► ended  └──────gone─────┼───────gone──────────►│
  *                       idle ◄──none── sparing ──an address──►│
  *            idle, armed, sweeping and clean ──disarm──► ended
+ *   sweeping ──clean, clusterd is gone──► certifying ──time is over, awaited──► ended
  *   If the watchdog cannot be disarmed, the guard becomes `retired` instead of `ended` and feeds
  *   it.
  */
@@ -27,7 +29,7 @@ import type { GuardOrder, GuardReport, WatchOrder, WithoutProtocol } from "./gua
 import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
 
 export type GuardInput =
-  | Exclude<WithoutProtocol<GuardOrder>, { readonly type: "also-watch" | "watch" }>
+  | Exclude<WithoutProtocol<GuardOrder>, { readonly type: "also-watch" | "certificate" | "watch" }>
   /** `swept`: the guard before this one has left a note in this boot that it swept everything. */
   | {
       readonly type: "watch";
@@ -53,6 +55,8 @@ export type GuardOutput =
   /** Look for processes and addresses, or for addresses only, without ending any. */
   | { readonly type: "look"; readonly afterMs: number; readonly what: "everything" | "addresses" }
   | FeederOutput
+  /** Tell the other nodes that the life of this node has ended and has left nothing. */
+  | { readonly type: "certify"; readonly afterMs: number }
   | { readonly type: "log"; readonly level: "notice" | "alert"; readonly text: string }
   /** `swept`: it has verified that nothing of any service is left (G5). */
   | { readonly type: "end"; readonly swept: boolean };
@@ -82,8 +86,13 @@ type State =
       readonly saidMs: number | null;
       /** The lease that clusterd has sent meanwhile; null: none. */
       readonly lease: Lease | null;
-      readonly next: "wait" | "end";
+      /**
+       * `certify`: clusterd was gone when the sweep began. `sweep-again`: it is gone since, and may
+       * have started something meanwhile.
+       */
+      readonly next: "wait" | "end" | "sweep-again" | "certify";
     }
+  | { readonly type: "certifying"; readonly untilMs: number }
   | { readonly type: "retired"; readonly swept: boolean }
   | { readonly type: "ended" };
 
@@ -100,6 +109,9 @@ const leaseOver = "the lease has ended";
 const sweepAgainMs = 100;
 /** How often the log says what is left: often enough for an operator, too seldom to fill it. */
 const restSaidEveryMs = 10_000;
+/** When the copies of a certificate are sent: the first ones may be lost, or the network be cut. */
+const copiesAtMs = [0, 20, 40, 80, 160, 320, 640, 1000, 2000, 3000, 4000, 5000, 7000, 9000];
+const certifyForMs = 10_000;
 /** The pause between looks while stop scripts of a clean-up run; a reset takes a second or more. */
 const lookAgainMs = 100;
 
@@ -139,6 +151,7 @@ export class LeaseGuard {
         break;
       case "awaited":
         if (this.#state.type === "retired") this.#end("armed", this.#state.swept);
+        else if (this.#state.type === "certifying") this.#finish(true);
         break;
       default:
         assertNever(input);
@@ -147,6 +160,7 @@ export class LeaseGuard {
       if (this.#state.atEnd === "kill") this.#sweep(leaseOver, { nowMs, next: "wait" });
       else this.#spare();
     }
+    if (this.#state.type === "certifying" && nowMs >= this.#state.untilMs) this.#finish(true);
     this.#out.push(...this.#feeder.tend(this.#mayFeed(nowMs), nowMs));
     return this.#out;
   }
@@ -155,7 +169,8 @@ export class LeaseGuard {
   #mayFeed(nowMs: number): boolean {
     const state = this.#state;
     if (state.type === "armed") return nowMs < state.leaseEndMs;
-    return state.type === "retired" || (state.type === "idle" && state.clean);
+    const clean = state.type === "certifying" || (state.type === "idle" && state.clean);
+    return state.type === "retired" || clean;
   }
 
   #onWatch(
@@ -247,6 +262,7 @@ export class LeaseGuard {
         this.#report({ type: "sweeping", why: state.why });
         return;
       }
+      case "certifying":
       case "retired":
       case "ended":
         return;
@@ -274,11 +290,12 @@ export class LeaseGuard {
       case "idle":
       case "armed":
       case "sparing":
-        this.#sweep(why, { nowMs, next: "end" });
+        this.#sweep(why, { nowMs, next: "certify" });
         return;
       case "sweeping":
-        this.#state = { ...state, next: "end" };
+        if (state.next !== "certify") this.#state = { ...state, next: "sweep-again" };
         return;
+      case "certifying":
       case "retired":
       case "ended":
         return;
@@ -287,7 +304,7 @@ export class LeaseGuard {
     }
   }
 
-  #sweep(why: string, how: { readonly nowMs: number; readonly next: "wait" | "end" }): void {
+  #sweep(why: string, how: { readonly nowMs: number; readonly next: "wait" | "certify" }): void {
     const { nowMs: sinceMs, next } = how;
     this.#state = { type: "sweeping", why, sinceMs, saidMs: null, lease: null, next };
     this.#out.push({ type: "sweep", afterMs: 0 });
@@ -308,13 +325,25 @@ export class LeaseGuard {
       this.#out.push({ type: "sweep", afterMs: sweepAgainMs });
       return;
     }
+    if (state.next === "sweep-again") {
+      this.#state = { ...state, next: "certify" };
+      this.#out.push({ type: "sweep", afterMs: 0 });
+      return;
+    }
     const tookMs = Math.round(nowMs - state.sinceMs);
     const text = `clean after ${tookMs} ms: no process and no address of any service is left`;
     this.#out.push({ type: "log", level: "notice", text });
     this.#report({ type: "clean" });
     this.#state = cleanIdle;
     if (state.next === "end") this.#finish(true);
+    else if (state.next === "certify") this.#certify(nowMs);
     else if (state.lease !== null) this.#arm(state.lease);
+  }
+
+  /** G6. */
+  #certify(nowMs: number): void {
+    this.#state = { type: "certifying", untilMs: nowMs + certifyForMs };
+    for (const afterMs of copiesAtMs) this.#out.push({ type: "certify", afterMs });
   }
 
   /** Ends the guard: nothing of the services is left. */

@@ -36,6 +36,7 @@ import type { LogPriority } from "../model/conf.ts";
 import { parseAddress } from "../model/numeric-address.ts";
 import { accept, assertNever, type Result } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
+import { CertificateSender } from "./certificate-sender.ts";
 import { formatMessage, parseOrder, type WatchOrder } from "./guard-messages.ts";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
 
@@ -70,6 +71,10 @@ function say(level: LogPriority, text: string): void {
   log.write("fencing", level, { text: `guard: ${text}` });
 }
 
+/** This process gets another parent when clusterd has ended, and not before. */
+const parent = process.ppid;
+const daemonLives = (): boolean => process.ppid === parent;
+
 class Guard {
   readonly #machine = new LeaseGuard();
   readonly #parts: Parts;
@@ -77,6 +82,7 @@ class Guard {
   #processes: SystemProcesses;
   #scope: SweepScope = { token: "", addresses: [] };
   #watchdog: GuardedDevice | null = null;
+  readonly #certificate = new CertificateSender({ daemonLives, say });
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -104,6 +110,12 @@ class Guard {
       void this.#restAfter(lookForServices);
       this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
     }
+    if (order.type === "certificate") {
+      if (!this.#certificate.use(order)) {
+        this.step({ type: "gone", why: "clusterd has sent an invalid certificate" });
+      }
+      return;
+    }
     if (order.type === "also-watch") {
       const { addresses } = this.#scope;
       this.#scope = { ...this.#scope, addresses: [...addresses, ...order.addresses] };
@@ -129,6 +141,9 @@ class Guard {
         return;
       case "look":
         setTimeout(() => void this.#look(output.what), output.afterMs);
+        return;
+      case "certify":
+        setTimeout(() => this.#certificate.send(), output.afterMs);
         return;
       case "open":
         this.#open();

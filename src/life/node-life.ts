@@ -47,6 +47,8 @@ export type LifeParts = {
   readonly agents: NodeAgents;
   readonly machines: LifeMachines;
   readonly log: LogSink;
+  /** With this frame the guard can tell the others that this life has ended. */
+  readonly onCertificate: (frame: Uint8Array) => void;
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** Of the life before; null: nothing goes on. */
   readonly carried: CarriedOver | null;
@@ -149,6 +151,7 @@ export class NodeLife {
     if (this.#ended) return;
     switch (output.type) {
       case "started":
+        this.#parts.onCertificate(output.certificate);
         this.#begin(output.incarnation);
         return;
       case "deliver": {
@@ -177,6 +180,7 @@ export class NodeLife {
         this.#loop?.push({ type: "suspended", reason: output.reason });
         this.#say("notice", `the ring is suspended: ${output.reason}`);
         return;
+      case "certified":
       case "contested":
         this.#loop?.push(output);
         return;

@@ -271,7 +271,9 @@ function fencingStatus(conf: ClusterConf, node: ClusterNode | null): FencingStat
 function nodeFencing(conf: NodeConf, node: ClusterNode | null): NodeFencing {
   const view = node?.snapshot.fence.view ?? null;
   const last = view?.fenced.find((one) => one.node === conf.id);
-  const how = (["agent", "self", "override", "external"] as const).find((one) => one === last?.how);
+  const how = (["agent", "self", "override", "external", "certificate"] as const).find(
+    (one) => one === last?.how,
+  );
   return {
     id: conf.id,
     name: conf.name,

@@ -18,6 +18,8 @@ type Change = { readonly joined: readonly NodeId[]; readonly left: readonly Node
 export class Delivery {
   readonly #assembler: Assembler;
   readonly #effects: RingEffects;
+  /** The nodes that have announced their leave since the last installation. */
+  readonly leavers = new Set<NodeId>();
 
   constructor(assembler: Assembler, effects: RingEffects) {
     this.#assembler = assembler;
@@ -35,10 +37,8 @@ export class Delivery {
     }
   }
 
-  /**
-   * Ends the old ring and begins the recovered one. `leavers`: nodes that announced their leave.
-   */
-  install(old: Rotation | null, recovery: Recovery, leavers: ReadonlySet<NodeId>): void {
+  /** Ends the old ring and begins the recovered one. */
+  install(old: Rotation | null, recovery: Recovery): void {
     const { id: ring, members } = recovery.rotation;
     const messages = recovery.takeOldMessages();
     const trans = new Set(recovery.trans);
@@ -63,13 +63,14 @@ export class Delivery {
       type: "configuration",
       configuration: { kind: "regular", ring, members, left: [], joined },
     });
-    this.#tell(ring, { joined, left }, leavers);
+    this.#tell(ring, { joined, left });
+    this.leavers.clear();
   }
 
-  #tell(ring: RingId, change: Change, leavers: ReadonlySet<NodeId>): void {
+  #tell(ring: RingId, change: Change): void {
     const { joined, left } = change;
-    const gone = left.filter((node) => leavers.has(node));
-    const failed = left.filter((node) => !leavers.has(node));
+    const gone = left.filter((node) => this.leavers.has(node));
+    const failed = left.filter((node) => !this.leavers.has(node));
     const parts = [
       `a new membership (${formatRing(ring)}) was formed`,
       ...(joined.length > 0 ? [`joined: ${joined.join(" ")}`] : []),

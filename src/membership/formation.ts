@@ -11,7 +11,13 @@
  */
 import { formatRing, type NodeId, type RingId, sameRing } from "../model/ids.ts";
 import { createCommit, fillCommit, isComplete, matchesPassed, mayFill } from "./commit-token.ts";
-import { type Agreement, addConsidered, liveNodes, restartConsent } from "./consensus.ts";
+import {
+  type Agreement,
+  addConsidered,
+  addFailed,
+  liveNodes,
+  restartConsent,
+} from "./consensus.ts";
 import { Gathering, type GatheringParts } from "./gathering.ts";
 import type { RingState } from "./ring-events.ts";
 import { commitStateOf, type InstalledRing, Recovery } from "./ring-recovery.ts";
@@ -118,6 +124,14 @@ export class Formation {
     if (this.#step.type !== "gather" || agreement.proc.has(from)) return;
     if (this.#parts.gate.differs(from) || this.#parts.gate.keepsOut(from)) return;
     this.begin(reason, this.#restarted(addConsidered(agreement, from)));
+  }
+
+  /** Before a ring is installed: a node that is considered is out of it. */
+  exclude(node: NodeId, reason: string): void {
+    const { agreement } = this.#gathering;
+    if (!agreement.proc.has(node) || agreement.failed.has(node)) return;
+    this.begin(reason, this.#restarted(addFailed(agreement, [node])));
+    this.tryCommit();
   }
 
   #restarted(agreement: Agreement): Agreement {

@@ -65,12 +65,9 @@ export class MergeGate {
     this.#incarnations.delete(node);
   }
 
-  hear(from: NodeId): void {
+  /** The node was heard, and says which nodes it hears. */
+  hear(from: NodeId, heard: readonly NodeId[]): void {
     if (from !== this.#self) this.#heardNow.add(from);
-  }
-
-  /** Notes which nodes a node says it hears. */
-  noteHearing(from: NodeId, heard: readonly NodeId[]): void {
     this.#hearingNow.set(from, heard);
   }
 

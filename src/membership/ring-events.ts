@@ -57,6 +57,8 @@ export type RingInput =
   | { readonly type: "wall-clock"; readonly wallMs: Ms }
   /** Another life of the node was accepted, which may be an earlier one. */
   | { readonly type: "forget-life"; readonly node: NodeId }
+  /** As its guard certifies, the process of this life has ended. */
+  | { readonly type: "ended"; readonly node: NodeId; readonly incarnation: Incarnation }
   | { readonly type: "leave" };
 
 export type RingConfiguration = {

@@ -62,8 +62,6 @@ export class Ring {
   readonly #parts: OperationalParts;
   #phase: Phase = { type: "stopped" };
   #installed: InstalledRing | null = null;
-  /** The nodes that have announced their leave since the last installation. */
-  #leavers = new Set<NodeId>();
   /** This node did not run, and the others may take it for lost; the next token clears it. */
   #stalled = false;
 
@@ -124,6 +122,9 @@ export class Ring {
       case "forget-life":
         this.#gate.forgetLife(input.node);
         break;
+      case "ended":
+        this.#onEnded(input);
+        break;
       case "leave":
         this.#onLeave();
         break;
@@ -140,10 +141,7 @@ export class Ring {
     }
     this.#effects.countReceived(message);
     if (!this.#screen.admits(message, from)) return;
-    if ("heard" in message) {
-      this.#gate.hear(from);
-      this.#gate.noteHearing(from, message.heard);
-    }
+    if ("heard" in message) this.#gate.hear(from, message.heard);
     switch (message.type) {
       case "mcast":
         this.#onMcast(message, from);
@@ -269,11 +267,10 @@ export class Ring {
 
   #install(recovery: Recovery): void {
     const { rotation } = recovery;
-    this.#parts.delivery.install(this.#installed?.rotation ?? null, recovery, this.#leavers);
+    this.#parts.delivery.install(this.#installed?.rotation ?? null, recovery);
     rotation.install();
     const installed = { rotation, frozen: false, obliged: new Set([this.#options.self]) };
     this.#installed = installed;
-    this.#leavers = new Set();
     this.#formation.settle(installed);
     this.#lanes.beginConfiguration();
     this.#phase = { type: "operational", operational: new Operational(installed, this.#parts) };
@@ -310,7 +307,7 @@ export class Ring {
     this.#formation.observe(join.ringSeq);
     const echo = join.leave && from === this.#options.self;
     if (echo || !this.#screen.sharesConfiguration(from, join.configHash)) return;
-    if (join.leave) this.#leavers.add(from);
+    if (join.leave) this.#parts.delivery.leavers.add(from);
     if (this.#phase.type !== "operational") {
       this.#formation.onJoin(join, from);
       return;
@@ -320,6 +317,16 @@ export class Ring {
     if (verdict !== "admit") return;
     this.#suspend(join.leave ? `node ${from} leaves` : `node ${from} forms a new ring`);
     this.#formation.beginWithJoin(join, from);
+  }
+
+  #onEnded({ node, incarnation }: Input<"ended">): void {
+    if (!this.#gate.admitsLife(node, incarnation)) return;
+    const reason = `the process of node ${node} has ended`;
+    if (this.#phase.type === "operational") {
+      if (!this.#phase.operational.installed.rotation.members.includes(node)) return;
+      this.#suspend(reason);
+    }
+    this.#formation.exclude(node, reason);
   }
 
   #onMergeDetect(message: MergeDetectMessage, from: NodeId): void {

@@ -26,7 +26,7 @@ export type NodeFencing = {
   readonly victim: boolean;
   /** The last fencing: the node that did it (0: none), how, and when (0: never). */
   readonly lastMaster: number;
-  readonly how: "none" | "agent" | "self" | "override" | "external";
+  readonly how: "none" | "agent" | "self" | "override" | "external" | "certificate";
   readonly at: number;
   /** In words: `clean`, `victim (lost), …`. */
   readonly state: string;

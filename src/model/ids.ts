@@ -55,6 +55,13 @@ export function parseGroupName(text: string): GroupName | null {
  */
 export const incarnationMax = 2 ** 43 - 1;
 
+export const livesPerIncarnation = 1024;
+
+/** The incarnation of the daemon that had this life. */
+export function incarnationOf(life: number): number {
+  return Math.floor(life / livesPerIncarnation);
+}
+
 export function parseIncarnation(value: unknown): Incarnation | null {
   return typeof value === "number" &&
     Number.isInteger(value) &&

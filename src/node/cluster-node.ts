@@ -186,8 +186,9 @@ export class ClusterNode {
       case "unfence-verdict":
         this.unfencing.onVerdict(input);
         break;
+      case "certified":
       case "contested":
-        this.#announcements.contested.hear(input.nodes);
+        this.#announcements.hear(input);
         break;
       case "read-done":
         this.#onRead(input);

@@ -16,6 +16,8 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { LocalInput } from "../services/local/local-events.ts";
 import { holderOf } from "../services/table/service-state.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
+import { CertifiedDeaths } from "./certified-deaths.ts";
+import type { NodeInput } from "./node-events.ts";
 import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
 import type { QuorumVoting } from "./quorum-voting.ts";
@@ -36,7 +38,8 @@ type Parts = {
 export class MembershipAnnouncements {
   readonly #self: NodeId;
   readonly #parts: Parts;
-  readonly contested: ContestedIds;
+  readonly #contested: ContestedIds;
+  readonly #deaths: CertifiedDeaths;
   ending: "no" | "shutdown" | "restart" = "no";
   /** The others have agreed to this node's departure. */
   departing = false;
@@ -49,7 +52,14 @@ export class MembershipAnnouncements {
   constructor(self: NodeId, parts: Parts) {
     this.#self = self;
     this.#parts = parts;
-    this.contested = new ContestedIds(self, parts.outbox);
+    this.#contested = new ContestedIds(self, parts.outbox);
+    this.#deaths = new CertifiedDeaths(self, parts.outbox);
+  }
+
+  /** What the ring thread has noticed about nodes. */
+  hear(input: Extract<NodeInput, { readonly type: "certified" | "contested" }>): void {
+    if (input.type === "contested") this.#contested.hear(input.nodes);
+    else this.#deaths.hear(input);
   }
 
   /** Steps the services of this node, and says so when nothing of any service is left after it. */
@@ -64,7 +74,8 @@ export class MembershipAnnouncements {
    */
   announce(table: ServiceTable | null, ringSeq: number): void {
     const { services, unfencing, replica } = this.#parts;
-    if (table !== null) this.contested.compare(replica.fence, ringSeq);
+    if (table !== null) this.#contested.compare(replica.fence, ringSeq);
+    if (table !== null) this.#deaths.certify(replica.fence, table);
     const node = table?.node(this.#self);
     if (table !== null && node?.phase === "joined" && node.life === services.life) {
       this.#announceOff(table, ringSeq);

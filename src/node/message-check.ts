@@ -8,7 +8,7 @@
  */
 import type { FenceMessage } from "../fencing/fence-messages.ts";
 import type { ClusterConf } from "../model/conf.ts";
-import { incarnationMax, type NodeId } from "../model/ids.ts";
+import { incarnationMax, livesPerIncarnation, type NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { readOrNull } from "../model/shape.ts";
 import type { QuorumMessage } from "../quorum/quorum-messages.ts";
@@ -107,7 +107,7 @@ function sizeProblem({ layer, body }: Envelope): string | null {
       if (body.type !== "hello") return null;
       const votes = Math.max(body.votes, body.quorum, body.expected, body.last?.quorumMost ?? 0);
       if (votes > votesMax) return "so many votes cannot be counted";
-      return body.life > incarnationMax * 1024 ? "there is no such life" : null;
+      return body.life > incarnationMax * livesPerIncarnation ? "there is no such life" : null;
     }
     default:
       return assertNever(layer);

@@ -10,7 +10,7 @@ import type { RingConfiguration } from "../membership/ring-events.ts";
 import type { Acceptance } from "../model/acceptance.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
-import type { NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
+import type { Incarnation, NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import type { QuorumMemory } from "../model/quorate-membership.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
@@ -96,6 +96,16 @@ export type NodeInput =
    * is no guard. `atEnd`: what it does at that instant.
    */
   | { readonly type: "guarded"; readonly untilMs: number; readonly atEnd: LeaseEnd }
+  /**
+   * A guard has certified that this incarnation of its node has ended and has left nothing. It
+   * `stands` until something of that incarnation is heard.
+   */
+  | {
+      readonly type: "certified";
+      readonly node: NodeId;
+      readonly incarnation: Incarnation;
+      readonly stands: boolean;
+    }
   /** An operator says that a victim is off; answered like a request. */
   | {
       readonly type: "acknowledge";

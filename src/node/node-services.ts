@@ -11,7 +11,7 @@
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
-import type { ServiceName } from "../model/ids.ts";
+import { livesPerIncarnation, type ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever, invariant } from "../model/outcome.ts";
 import { done, failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
@@ -31,8 +31,6 @@ type ReplyOutput = Extract<TableOutput, { readonly type: "reply" }>;
 type Request = Extract<NodeInput, { readonly type: "request" | "propose" }>;
 type AcknowledgeOrder = Extract<NodeInput, { readonly type: "acknowledge" }>;
 
-/** So many lives can one incarnation have. */
-const livesMax = 1024;
 /** A node that lost its history so often takes another incarnation before its lives are used up. */
 const livesUsual = 1000;
 
@@ -79,7 +77,7 @@ export class NodeServices {
 
   /** Grows at each start of the daemon, and each time a history has ended here. */
   get life(): number {
-    return this.#identity.incarnation * livesMax + this.#lives;
+    return this.#identity.incarnation * livesPerIncarnation + this.#lives;
   }
 
   get clean(): boolean {
@@ -274,7 +272,7 @@ export class NodeServices {
    */
   endLife(why: string): boolean {
     this.#lives += 1;
-    invariant(this.#lives < livesMax, "too many lives of one process");
+    invariant(this.#lives < livesPerIncarnation, "too many lives of one process");
     this.#deferred = [];
     this.#startsLeft = false;
     this.step({ type: "new-life" });

@@ -9,27 +9,24 @@
  * DRIVER4  After a pause longer than token and consensus the ring hears of it before anything else:
  *     the others may have replaced this node already.
  */
+import { certificateKind } from "../io/frames/frame-header.ts";
 import type { SealVerdict, Stop, Timers } from "../io/ports.ts";
 import { NamedTimers } from "../io/timers.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import type { RingInput, RingNotice, RingOutput, RingTimer } from "../membership/ring-events.ts";
 import type { RingMessage } from "../membership/wire.ts";
 import { frameKinds } from "../membership/wire.ts";
-import type { NodeId, RingId } from "../model/ids.ts";
+import type { Incarnation, NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { DeathCertificates } from "./death-certificates.ts";
 import { FrameDropLog } from "./frame-drop-log.ts";
 import { MainHeartbeat } from "./main-heartbeat.ts";
 import { PathProber } from "./path-prober.ts";
 import type { RingDriverOptions, RingDriverPorts } from "./ring-driver-parts.ts";
 import { type DatagramSource, RingInbox } from "./ring-inbox.ts";
 import { RingOutputBatch } from "./ring-output-batch.ts";
-import type {
-  RingNodeHeard,
-  RingThreadInput,
-  RingThreadOutput,
-  RingThreadProblem,
-} from "./ring-port.ts";
+import type { RingThreadInput, RingThreadOutput, RingThreadProblem } from "./ring-port.ts";
 import { RingSequenceStore } from "./ring-sequence-store.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { TokenEvidence } from "./token-evidence.ts";
@@ -59,6 +56,7 @@ export class RingDriver {
   readonly #verdicts: FrameDropLog;
   readonly #watch: TransportWatch;
   readonly #prober: PathProber;
+  readonly #certificates = new DeathCertificates();
   readonly #loop: StepLoop<Entry, RingOutput>;
   #intervals: readonly Stop[] = [];
   #ended = false;
@@ -112,6 +110,11 @@ export class RingDriver {
       onFrame: (frame) => this.#enqueue(frame),
       onReply: ({ address, frame }) => ports.transport.unicast(address, frame),
       onProbe: (from, probe) => this.#prober.heard(from, probe),
+      onAlive: (node, incarnation) => {
+        if (!this.#certificates.refute(node, incarnation)) return;
+        this.#say({ type: "certified", node, incarnation, stands: false });
+      },
+      onCertificate: (from, incarnation) => this.#onCertificate(from, incarnation),
       onHeard: (from, source) => this.#watch.heard(from, source),
       onVerdict: (verdict, source) => this.#onVerdict(verdict, source),
     });
@@ -121,7 +124,8 @@ export class RingDriver {
   start(scheduling: "round-robin" | "default"): void {
     const { incarnation, tokenMs, leaseMs } = this.#options;
     const { startedAtMs } = this.#evidence;
-    this.#say({ type: "started", incarnation, startedAtMs, scheduling });
+    const certificate = Buffer.concat(this.#ports.seal.seal(certificateKind, new Uint8Array(0)));
+    this.#say({ type: "started", incarnation, startedAtMs, scheduling, certificate });
     const { clock } = this.#ports;
     this.#intervals = [
       clock.every(tokenMs / turnsPerToken, () => this.#turn()),
@@ -166,6 +170,13 @@ export class RingDriver {
     }
   }
 
+  #onCertificate(node: NodeId, incarnation: Incarnation): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const news = this.#certificates.hear(node, incarnation, nowMs);
+    if (news === "first") this.#enqueue({ type: "ended", node, incarnation });
+    if (news === "stands") this.#say({ type: "certified", node, incarnation, stands: true });
+  }
+
   #enqueue(input: RingInput): void {
     this.#loop.push({ type: "input", input });
   }
@@ -204,7 +215,7 @@ export class RingDriver {
       case "configuration":
         this.#outbox.add({
           ...output,
-          heardAt: this.#heardAt(output.configuration.ring),
+          heardAt: this.#evidence.heardAt(output.configuration.ring, this.#ports.seal),
           incarnations: this.#ports.seal.incarnations(),
         });
         return;
@@ -220,16 +231,6 @@ export class RingDriver {
       default:
         assertNever(output);
     }
-  }
-
-  #heardAt(ring: RingId): readonly RingNodeHeard[] {
-    const { clock, seal } = this.#ports;
-    const former = seal.formerLivesHeard();
-    const sinceBootMs = clock.boottimeMs() - clock.monotonicMs();
-    return this.#evidence.heardAt(ring).map((heard) => {
-      const atMs = former.get(heard.node);
-      return { ...heard, formerMs: atMs === undefined ? null : ms(atMs + sinceBootMs) };
-    });
   }
 
   #multicast(message: RingMessage, full: boolean): void {

@@ -8,6 +8,7 @@
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 
+import { certificateKind } from "../io/frames/frame-header.ts";
 import type { Clock, FrameSeal, SealReply, SealVerdict } from "../io/ports.ts";
 import type { RingMessage, TokenMessage } from "../membership/wire.ts";
 import { type Incarnation, type NodeId, type RingId, sameRing } from "../model/ids.ts";
@@ -44,8 +45,11 @@ export type RingInboxOptions = {
   readonly currentRing: () => RingId | null;
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onReply: (reply: SealReply) => void;
-  /** Not a message of the ring. */
+  /** Not messages of the ring. */
+  readonly onCertificate: (from: NodeId, incarnation: Incarnation) => void;
   readonly onProbe: (from: NodeId, probe: PathProbe) => void;
+  /** An authentic frame of this life arrived, and no certificate of its end. */
+  readonly onAlive: (from: NodeId, incarnation: Incarnation) => void;
   /** An authentic frame of a node arrived. */
   readonly onHeard: (from: NodeId, source: DatagramSource) => void;
   readonly onVerdict: (
@@ -124,6 +128,11 @@ export class RingInbox {
 
   #opened(opened: Extract<SealVerdict, { readonly type: "opened" }>): void {
     const { from, incarnation, kind, payload } = opened;
+    if (kind === certificateKind) {
+      this.#options.onCertificate(from, incarnation);
+      return;
+    }
+    this.#options.onAlive(from, incarnation);
     if (kind === probeKind) {
       const probe = readProbe(payload);
       if (probe === null) this.#undecodable += 1;

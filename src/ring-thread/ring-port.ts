@@ -69,6 +69,8 @@ export type RingThreadOutput =
       readonly incarnation: Incarnation;
       readonly startedAtMs: Ms;
       readonly scheduling: "round-robin" | "default";
+      /** A frame with which the guard can tell the others that this life has ended. */
+      readonly certificate: Uint8Array;
     }
   | {
       readonly type: "deliver";
@@ -92,6 +94,16 @@ export type RingThreadOutput =
   /** At most one per 50 ms, always the newest. */
   | { readonly type: "lease"; readonly lease: LeaseProof }
   | { readonly type: "suspended"; readonly reason: string }
+  /**
+   * A guard has certified that this life of its node has ended and has left nothing. It `stands`
+   * until a frame of that life arrives.
+   */
+  | {
+      readonly type: "certified";
+      readonly node: NodeId;
+      readonly incarnation: Incarnation;
+      readonly stands: boolean;
+    }
   /** More than one process uses the ids of these nodes; said whenever it changes. */
   | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
   | { readonly type: "queue"; readonly lane: Lane; readonly state: "full" | "writable" }

@@ -4,13 +4,13 @@
  * Reads the clock when a token is accepted, and passes leases on; does not know frames or timers.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
-import { LeaseEvidence, type NodeHeard } from "../fencing/lease.ts";
-import type { Clock } from "../io/ports.ts";
+import { LeaseEvidence } from "../fencing/lease.ts";
+import type { Clock, FrameSeal } from "../io/ports.ts";
 import type { RingOutput } from "../membership/ring-events.ts";
 import type { NodeId, RingId } from "../model/ids.ts";
-import type { Ms } from "../model/time.ts";
+import { type Ms, ms } from "../model/time.ts";
 import { LeaseThrottle } from "./lease-throttle.ts";
-import type { LeaseProof } from "./ring-port.ts";
+import type { LeaseProof, RingNodeHeard } from "./ring-port.ts";
 import { TokenMeter } from "./token-meter.ts";
 
 type Output<Type extends RingOutput["type"]> = Extract<RingOutput, { readonly type: Type }>;
@@ -52,9 +52,17 @@ export class TokenEvidence {
     this.#evidence.tokenPassed(ring, this.#stepBoottimeMs ?? this.#clock.boottimeMs());
   }
 
-  /** For every node, ascending; `ring` is about to be told to the layers above. */
-  heardAt(ring: RingId): readonly NodeHeard[] {
-    return this.#evidence.heardAt(ring);
+  /**
+   * For every node, ascending; `ring` is about to be told to the layers above. The seal says when
+   * other lives were heard.
+   */
+  heardAt(ring: RingId, seal: Pick<FrameSeal, "formerLivesHeard">): readonly RingNodeHeard[] {
+    const former = seal.formerLivesHeard();
+    const sinceBootMs = this.#clock.boottimeMs() - this.#clock.monotonicMs();
+    return this.#evidence.heardAt(ring).map((heard) => {
+      const atMs = former.get(heard.node);
+      return { ...heard, formerMs: atMs === undefined ? null : ms(atMs + sinceBootMs) };
+    });
   }
 
   /** Tokens accepted so far. */

@@ -53,10 +53,30 @@ test("without clusterd it does not wait for the end of the lease", async (t) => 
   t.match(last([0, watch], [0, arm(500)], [1, gone]), [sweep, report("sweeping")]);
   t.match(last([0, watch], [1, gone]), [sweep, report("sweeping")], "not armed yet");
   t.same(last([0, gone]), [{ type: "end", swept: false }], "nothing to watch");
-  t.same(last([0, watch], [0, arm(500)], [1, gone], [2, clean]), [
-    report("clean"),
-    { type: "end", swept: true },
-  ]);
+});
+
+/** The copies of a certificate in these outputs, by when they are sent. */
+function copies(outputs: readonly GuardOutput[]): readonly number[] {
+  return outputs.flatMap((output) => (output.type === "certify" ? [output.afterMs] : []));
+}
+
+test("G6: without clusterd, a sweep is certified again and again, then it ends", async (t) => {
+  const swept = [
+    [0, watch],
+    [0, arm(500)],
+    [1, gone],
+    [2, clean],
+  ] as const;
+  t.same(last(...swept)[0], report("clean"));
+  t.same(copies(last(...swept)).slice(0, 3), [0, 20, 40]);
+  t.same(last(...swept, [9999, time]), [], "it stays as long as copies are sent");
+  t.same(last(...swept, [10_002, time]), [{ type: "end", swept: true }]);
+  const awaited: GuardInput = { type: "awaited" };
+  t.same(last(...swept, [50, awaited]), [{ type: "end", swept: true }], "the next one waits");
+  const rest: GuardInput = { type: "swept", rest: ["something"] };
+  t.same(copies(last([0, watch], [1, gone], [2, rest])), [], "not before nothing is left");
+  t.same(copies(last([0, watch], [0, arm(5)], [5, time], [6, clean])), [], "clusterd is there");
+  t.same(copies(last([0, watch], [0, { type: "disarm" }])), [], "it has left by itself");
 });
 
 test("G5: the word of the guard before counts when a look finds nothing either", async (t) => {
@@ -122,7 +142,7 @@ test("it says again what is left, but not at every try", async (t) => {
   t.same(said, [600, 10_600, 20_600]);
 });
 
-test("clusterd that goes during the work is missed at its end: the guard ends, too", async (t) => {
+test("G6: what clusterd does before it goes during a sweep is swept once more", async (t) => {
   const begun = [
     [0, watch],
     [0, arm(500)],
@@ -133,12 +153,12 @@ test("clusterd that goes during the work is missed at its end: the guard ends, t
   t.same(last(...begun, [510, { type: "swept", rest: ["something"] }]), [
     { type: "sweep", afterMs: 100 },
   ]);
-  t.same(last(...begun, [520, clean]), [report("clean"), { type: "end", swept: true }]);
-  t.same(
-    last(...begun, [505, arm(900)], [520, clean]),
-    [report("clean"), { type: "end", swept: true }],
-    "whatever it had said last",
-  );
+  t.same(last(...begun, [520, clean]), [sweep], "that look may have been too early");
+  const again = last(...begun, [520, clean], [530, clean]);
+  t.same(again[0], report("clean"));
+  t.same(copies(again)[0], 0);
+  const late = last(...begun, [505, arm(900)], [520, clean], [530, clean]);
+  t.same(copies(late)[0], 0, "whatever it had said last");
 });
 
 test("a new lease counts only after it has finished", async (t) => {
@@ -185,19 +205,28 @@ test("G1 and G2 hold for any course of events", async (t) => {
       let promisedMs = 0;
       let present = true;
       let atWork = false;
+      /** Sweeps that have found nothing since clusterd has gone: the first may be too early. */
+      let cleanSince = 0;
       guard.step(watch, nowMs);
       for (const [passMs, one] of steps) {
         nowMs += passMs;
         const input: GuardInput = one.type === "ahead" ? arm(nowMs + one.aheadMs) : one;
-        if (input.type === "gone") present = false;
+        if (input.type === "gone") {
+          cleanSince = atWork && present ? 0 : Math.max(cleanSince, 1);
+          present = false;
+        }
         // A sweep ends only after it was ordered.
         if (input.type === "swept" && !atWork) continue;
-        if (input.type === "swept" && input.rest.length === 0) atWork = false;
+        if (input.type === "swept" && input.rest.length === 0) {
+          atWork = false;
+          if (!present) cleanSince += 1;
+        }
         for (const output of guard.step(input, nowMs)) {
           if (output.type === "sweep") {
             if (present && !atWork && nowMs < promisedMs) return false;
             atWork = true;
           }
+          if (output.type === "certify" && (present || atWork || cleanSince < 2)) return false;
           if (output.type !== "report" || output.report.type !== "armed") continue;
           if (atWork) return false;
           promisedMs = output.report.leaseEndMs;

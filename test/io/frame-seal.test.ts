@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { test } from "tap";
 import { gcmCiphers, plainCiphers } from "../../src/io/frames/frame-cipher.ts";
 import {
+  certificateKind,
   clusterTag,
   decodeHeader,
   encodeHeader,
@@ -229,7 +230,7 @@ test("each cause of a drop is counted under its name", (t) => {
   const otherVersion = Buffer.from(frame);
   otherVersion[2] = 9;
   const otherKind = Buffer.from(frame);
-  otherKind[3] = 9;
+  otherKind[3] = 10;
   const unknownNode = Buffer.from(frame);
   unknownNode.writeUInt32BE(77, 10);
   const cases: readonly (readonly [string, Uint8Array, string])[] = [
@@ -487,5 +488,47 @@ test("a probe makes a node answer, whether it is known already or not", (t) => {
   t.match(again, { type: "hello", from: 1, reply: { address: "10.0.0.1" } });
   const answerAgain = datagram(again.type === "hello" ? (again.reply?.frame ?? []) : []);
   t.match(first.open(answerAgain, at("10.0.0.2")), { type: "hello", from: 2, proven: null });
+  t.end();
+});
+
+const nothing = new Uint8Array(0);
+
+test("SEAL3: a death certificate is opened again and again, for the accepted life only", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  const certificate = datagram(one.seal(certificateKind, nothing));
+  t.equal(cause(two.open(certificate, at("10.0.0.1"))), "old-incarnation", "not accepted yet");
+  introduce(one, two, oneToTwo);
+  const frame = datagram(one.seal(joinKind, hello));
+  t.equal(cause(two.open(frame, at("10.0.0.1"))), "opened");
+  for (const nowMs of [0, 20, 40]) {
+    const opened = two.open(certificate, at("10.0.0.1", nowMs));
+    t.match(opened, { type: "opened", from: 1, incarnation: 1001, kind: certificateKind });
+  }
+  t.equal(cause(two.open(certificate, at("10.0.0.1", 41))), "replay", "a flood is not opened");
+  t.equal(cause(two.open(certificate, at("10.0.0.3", 60))), "address-mismatch");
+  const forged = Buffer.from(frame);
+  forged[3] = certificateKind;
+  t.equal(cause(two.open(forged, at("10.0.0.1", 80))), "authentication", "of another kind");
+  const later = seal(1, { incarnation: 2000 });
+  introduce(later, two, oneToTwo);
+  t.equal(cause(two.open(certificate, at("10.0.0.1", 100))), "old-incarnation");
+  t.end();
+});
+
+test("SEAL3: a death certificate is no sign of life, and begins no contest", (t) => {
+  const [one, two] = [seal(1), seal(2)];
+  const certificate = datagram(one.seal(certificateKind, nothing));
+  introduce(one, two, oneToTwo);
+  const later = seal(1, { incarnation: 2000 });
+  introduce(later, two, oneToTwo);
+  for (let nowMs = 1000; nowMs < 4000; nowMs += 50) {
+    two.open(certificate, at("10.0.0.1", nowMs));
+    t.equal(
+      cause(two.open(datagram(later.seal(joinKind, hello)), at("10.0.0.1", nowMs))),
+      "opened",
+    );
+  }
+  t.same(two.contested(ms(4000)), []);
+  t.same([...two.formerLivesHeard()], [[1, 0]], "nor is the earlier life heard by it");
   t.end();
 });

@@ -53,6 +53,7 @@ class Scene implements Membership {
   }
 
   crash(): void {}
+  certify(): void {}
   connect(): void {}
   pause(): void {}
   resume(): void {}
@@ -66,7 +67,7 @@ class Scene implements Membership {
   started(): this {
     const scheduling = "default" as const;
     const said = { type: "started", incarnation: incarnation(7), startedAtMs: ms(0) } as const;
-    this.thread.say({ ...said, scheduling });
+    this.thread.say({ ...said, scheduling, certificate: new Uint8Array(0) });
     return this.run(10);
   }
 
@@ -124,5 +125,5 @@ test("a shutdown that comes before the ring thread has started is not forgotten"
   scene.started().run(20_000);
   t.ok(scene.thread.posted.includes("leave"));
   scene.thread.say({ type: "stopped" });
-  t.equal(scene.cluster.endedCleanly(1), true);
+  t.equal(scene.cluster.endOf(1), "left");
 });

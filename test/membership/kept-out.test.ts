@@ -33,8 +33,7 @@ test("after long enough in rings a node is kept out for a short time again", asy
 test("a node that is kept out is not heard, and hears no node", async (t) => {
   const gate = new MergeGate(node(1));
   for (const from of nodes(2, 3)) {
-    gate.hear(from);
-    gate.noteHearing(from, nodes(1, 2, 3));
+    gate.hear(from, nodes(1, 2, 3));
   }
   const ring = { members: nodes(1, 2), seq: 8 };
   t.equal(gate.judgeJoin(join({ heard: nodes(1, 2) }), node(3), ring), "admit");

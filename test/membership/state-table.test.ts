@@ -9,8 +9,9 @@ import { type CommitMessage, encodeMessage } from "../../src/membership/wire.ts"
 import type { RingId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { join, mcast, mergeDetect, node, nodes, token } from "./frames.ts";
-import { commitIn, completed, operational, type RingDriver } from "./ring-driver.ts";
+import { commitIn, completed, incarnation, operational, type RingDriver } from "./ring-driver.ts";
 
+const [incarnationOne, incarnationTwo] = [incarnation(1), incarnation(2)];
 const states = ["operational", "gather", "commit", "recovery"] as const;
 type State = (typeof states)[number];
 
@@ -241,6 +242,46 @@ const rows: readonly Row[] = [
     cells: {
       operational: ["answered, as it is not known to hear us all", "operational merge-detect"],
       gather: ["the stranger is considered", "gather join"],
+      commit: dropped("commit"),
+      recovery: dropped("recovery"),
+    },
+  },
+  {
+    event: "the certified end of a member",
+    happens: ({ driver }) => {
+      return driver.step({ type: "ended", node: node(2), incarnation: incarnationOne });
+    },
+    cells: {
+      operational: ["suspended, gather without it", "gather suspended join"],
+      gather: ["gather without it", "gather join"],
+      commit: ["gather without it", "gather join"],
+      recovery: ["gather without it", "gather join"],
+    },
+  },
+  {
+    event: "the certified end of a stranger",
+    happens: ({ driver }) => {
+      return driver.step({ type: "ended", node: node(4), incarnation: incarnationOne });
+    },
+    cells: {
+      operational: dropped("operational"),
+      gather: dropped("gather"),
+      commit: dropped("commit"),
+      recovery: dropped("recovery"),
+    },
+  },
+  {
+    event: "the certified end of an earlier life of a member",
+    happens: ({ driver }) => {
+      driver.step({
+        ...{ type: "frame", from: node(2), incarnation: incarnationTwo },
+        message: mcast({ ring: strange, origin: node(2) }),
+      });
+      return driver.step({ type: "ended", node: node(2), incarnation: incarnationOne });
+    },
+    cells: {
+      operational: dropped("operational"),
+      gather: dropped("gather"),
       commit: dropped("commit"),
       recovery: dropped("recovery"),
     },

@@ -272,8 +272,8 @@ function memberText(cluster: Cluster, node: number): string {
   const daemon = cluster.node(node);
   if (daemon === null) {
     if (cluster.boots(node) === 0) return "not started";
-    if (cluster.endedCleanly(node)) return "left cleanly";
-    return cluster.wasFenced(node) ? "switched off by fencing" : "crashed";
+    if (cluster.endOf(node) === "left") return "left cleanly";
+    return cluster.endOf(node) === "fenced" ? "switched off by fencing" : "crashed";
   }
   if (cluster.isPaused(node)) return "paused";
   const { phase, members } = daemon.snapshot;

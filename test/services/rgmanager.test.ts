@@ -305,7 +305,7 @@ test("a node that leaves stops its frozen service, which then rests", async (t) 
   const cluster = started();
   cluster.request(1, "freeze", { service: P });
   cluster.run(500).terminate(1).run(5000);
-  t.equal(cluster.endedCleanly(1), true);
+  t.equal(cluster.endOf(1), "left");
   t.match(cluster.record(2, P), { state: "stopped", lastOwner: 1, frozen: true });
   t.same(cluster.runningOn(P), []);
 });

@@ -50,7 +50,7 @@ export type Machine = {
   /** How many lives of the node have begun on it. */
   lives: number;
   /** How the last daemon ended, and since when it could not have heard anything. */
-  end: "none" | "crash" | "left" | "fenced";
+  end: "none" | "crash" | "left" | "fenced" | "certified";
   silentAtMs: number;
   pausedAtMs: number;
   guard: VirtualGuard | null;
@@ -69,6 +69,20 @@ export type Machine = {
 export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine) {
   const atMs = memory.powerCuts === powerCuts ? clock.nowMs : poweredAtMs;
   return memory.known.map((one) => ({ ...one, atMs }));
+}
+
+/** Its guard says that nothing is left. */
+export function certify(machine: Machine): void {
+  const left = machine.host.remains;
+  const lives = machine.daemon === null ? [] : ["clusterd"];
+  if (left.length + lives.length > 0) {
+    throw new Error(`node ${machine.node} is certified with ${[...left, ...lives].join(", ")}`);
+  }
+  machine.end = "certified";
+}
+
+export function remember(machine: Machine, known: readonly KnownMachine[]): void {
+  machine.memory = { known, powerCuts: machine.powerCuts };
 }
 
 export type Daemon = {

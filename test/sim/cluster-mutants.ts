@@ -4,6 +4,7 @@
  * what a user was promised.
  */
 import { type Mutant, mutant, since } from "./bug-hunt.ts";
+import { certificateMutants } from "./certificate-mutants.ts";
 import { blindLeaseSeedMin } from "./lease-schedule.ts";
 import { blindServiceSeedMin, slowKernelSeedMin } from "./service-schedule.ts";
 import { shellMutants } from "./shell-mutants.ts";
@@ -434,6 +435,7 @@ const agentMutants: readonly Mutant[] = [
 
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
+  ...certificateMutants,
   ...shellMutants,
   ...blindLeaseMutants,
   ...blindServiceMutants,

@@ -24,7 +24,7 @@ import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/table/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { AnswerBox, Machine, ReplyBox } from "./cluster-machine.ts";
-import { id, rememberedBy, service } from "./cluster-machine.ts";
+import { certify, id, remember, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./membership.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
@@ -128,17 +128,14 @@ export class Cluster {
     return this.#machine(node).lives;
   }
 
-  /** When the crashed node's process last ran: it may have been stopped before. */
+  /** When the process of the ended node last ran: it may have been stopped before. */
   silentAtMs(node: number): number {
     return this.#machine(node).silentAtMs;
   }
 
-  endedCleanly(node: number): boolean {
-    return this.#machine(node).end === "left";
-  }
-
-  wasFenced(node: number): boolean {
-    return this.#machine(node).end === "fenced";
+  /** How the last process of the node has ended. */
+  endOf(node: number): Machine["end"] {
+    return this.#machine(node).end;
   }
 
   isPaused(node: number): boolean {
@@ -158,9 +155,7 @@ export class Cluster {
   /** Power off: processes, addresses and daemon are gone. */
   crash(node: number, end: "crash" | "fenced" = "crash"): this {
     const machine = this.#machine(node);
-    machine.silentAtMs = this.isPaused(node) ? machine.pausedAtMs : this.#options.time.nowMs;
-    this.#kill(machine);
-    machine.end = end;
+    this.#kill(machine, end);
     machine.powerCuts += 1;
     machine.poweredAtMs = machine.clock.nowMs;
     machine.guard?.end("power-off");
@@ -173,9 +168,7 @@ export class Cluster {
   killDaemon(node: number): this {
     const machine = this.#machine(node);
     if (machine.daemon === null) return this;
-    machine.silentAtMs = this.isPaused(node) ? machine.pausedAtMs : this.#options.time.nowMs;
-    this.#kill(machine);
-    machine.end = "crash";
+    this.#kill(machine, "crash");
     this.#options.membership.crash(id(node));
     machine.guard?.gone();
     return this;
@@ -192,10 +185,17 @@ export class Cluster {
 
   startGuard(node: number): this {
     const machine = this.#machine(node);
-    const { host, clock, watchdog, guard: before } = machine;
+    const { host, clock: time, watchdog, guard: before } = machine;
     const onGuarded = (untilMs: number, atEnd: LeaseEnd): void =>
       this.#options.time.after(0, () => this.#push(node, { type: "guarded", untilMs, atEnd }));
-    machine.guard = new VirtualGuard({ time: clock, host, onGuarded, watchdog, before });
+    const send = (frame: Uint8Array) => {
+      certify(machine);
+      this.#options.membership.certify(id(node), frame);
+    };
+    machine.guard = new VirtualGuard({
+      ...{ time, host, onGuarded, watchdog, before, send },
+      daemonLives: () => machine.daemon !== null,
+    });
     return this;
   }
 
@@ -448,12 +448,9 @@ export class Cluster {
           process.enter(() => done(null));
         });
       },
-      onConfiguration: ({ text }) => {
-        machine.file = text;
-      },
-      onMachines: (known) => {
-        machine.memory = { known, powerCuts: machine.powerCuts };
-      },
+      onConfiguration: ({ text }) => void Object.assign(machine, { file: text }),
+      onMachines: (known) => remember(machine, known),
+      onCertificate: (certificate) => machine.guard?.certify(certificate),
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
       onEnd: (end) => this.#onEnd(node, life, end),
       onTurn: () => undefined,
@@ -526,16 +523,15 @@ export class Cluster {
     switch (after.type) {
       case "leave":
         machine.guard?.dismiss();
-        this.#kill(machine);
-        machine.end = "left";
+        this.#kill(machine, "left");
         return;
       case "begin-again": {
         // The process goes on: whatever its earlier life has begun may still be answered.
         const { process, performer } = daemon;
         const carried = life.node?.carryOver() ?? null;
         void life.kill();
+        const begun = { machine, node, process, performer };
         const begin = (): void => {
-          const begun = { machine, node, process, performer };
           daemon.life = this.#newLife(begun, { carried, nothingLeft: false });
         };
         if (carried?.services != null) begin();
@@ -556,7 +552,10 @@ export class Cluster {
     }
   }
 
-  #kill(machine: Machine): void {
+  #kill(machine: Machine, end: Machine["end"]): void {
+    const paused = machine.daemon?.process.stopped === true;
+    machine.silentAtMs = paused ? machine.pausedAtMs : this.#options.time.nowMs;
+    machine.end = end;
     machine.daemon?.process.end();
     machine.daemon = null;
   }

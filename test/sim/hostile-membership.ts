@@ -4,6 +4,7 @@
 import { instancesMax } from "../../src/io/frames/peer-lives.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import { ownAddress } from "../../src/ring-thread/ring-assembly.ts";
 import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
 import { clonePlaces, type Membership, type OnOutputs } from "./membership.ts";
 import type { RingNetwork } from "./ring-network.ts";
@@ -66,6 +67,15 @@ export class HostileMembership implements Membership {
 
   crash(place: NodeId): void {
     this.#lan.detach(place);
+  }
+
+  certify(place: NodeId, certificate: Uint8Array): void {
+    const self = this.#nodes.find((node) => node === place % clonePlaces) ?? place;
+    const options = ringOptionsOf(self, this.#nodes);
+    for (const { id, address } of options.nodes) {
+      if (id !== self)
+        this.#lan.sendAside({ place, address: ownAddress(options) }, address, certificate);
+    }
   }
 
   connect(groups: readonly (readonly NodeId[])[]): void {

@@ -73,7 +73,7 @@ export class TakeoverJudge {
       this.#owner = owner;
       this.#diedAtMs = null;
     } else if (old !== null && this.#diedAtMs === null) {
-      if (!cluster.isUp(old) && !cluster.endedCleanly(old)) {
+      if (!cluster.isUp(old) && cluster.endOf(old) !== "left") {
         this.#diedAtMs = cluster.silentAtMs(old);
         this.#lifeThen = cluster.boots(old);
       } else {
@@ -85,7 +85,8 @@ export class TakeoverJudge {
   #judgeSuccession(cluster: Cluster, old: number): void {
     if (this.#diedAtMs === null || cluster.boots(old) !== this.#lifeThen) return;
     const waitedMs = this.#time.nowMs - this.#diedAtMs;
-    if (waitedMs < this.#leastMs && !cluster.wasFenced(old)) {
+    const known = ["fenced", "certified"].includes(cluster.endOf(old));
+    if (waitedMs < this.#leastMs && !known) {
       throw new Violation(`${this.#service} taken over from node ${old} after ${waitedMs} ms`);
     }
   }

@@ -17,6 +17,8 @@ export interface Membership {
   start(place: NodeId, process: VirtualProcess, onOutputs: OnOutputs): RingThread;
   /** The process there has ended. */
   crash(place: NodeId): void;
+  /** The guard there sends the death certificate of a process to the other nodes. */
+  certify(place: NodeId, certificate: Uint8Array): void;
   /** Nodes hear each other inside a group only. */
   connect(groups: readonly (readonly NodeId[])[]): void;
   /** The process has been stopped: it neither sends nor receives, and its clock goes on. */

@@ -41,6 +41,8 @@ export class PerfectMembership implements Membership {
   readonly #nodes: readonly NodeId[];
   readonly #up = new Map<NodeId, Member>();
   #groups: readonly (readonly NodeId[])[];
+  /** Of the last process of each node. */
+  readonly #incarnations = new Map<NodeId, Incarnation>();
   #ringSeq = 0;
   #change = 0;
   #lives = 0;
@@ -71,9 +73,13 @@ export class PerfectMembership implements Membership {
       queue: [],
     };
     this.#up.set(node, member);
+    this.#incarnations.set(node, incarnation);
     const startedAtMs = ms(this.#time.nowMs);
     this.#time.after(0, () =>
-      say({ type: "started", incarnation, startedAtMs, scheduling: "default" }),
+      say({
+        ...{ type: "started", incarnation, startedAtMs, scheduling: "default" },
+        certificate: new Uint8Array(0),
+      }),
     );
     this.#reform(joinMs);
     this.#beat(node);
@@ -96,6 +102,16 @@ export class PerfectMembership implements Membership {
   crash(node: NodeId): void {
     this.#up.delete(node);
     this.#reform(detectionMs);
+  }
+
+  certify(node: NodeId): void {
+    const incarnation = this.#incarnations.get(node);
+    if (incarnation === undefined || this.#up.has(node)) return;
+    this.#reform(joinMs);
+    for (const other of this.#up.values()) {
+      if (!this.#groups.some((group) => group.includes(node) && group.includes(other.id))) continue;
+      other.say({ type: "certified", node, incarnation, stands: true });
+    }
   }
 
   connect(groups: readonly (readonly NodeId[])[]): void {

@@ -21,6 +21,9 @@ export type VirtualGuardParts = {
   /** The machine's own clock. */
   readonly time: Timeline;
   readonly host: VirtualHost;
+  /** Sends a death certificate to the other nodes. */
+  readonly send: (certificate: Uint8Array) => void;
+  readonly daemonLives: () => boolean;
   readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
   /** Null: the machine has none. */
   readonly watchdog: VirtualWatchdog | null;
@@ -31,6 +34,7 @@ export type VirtualGuardParts = {
 export class VirtualGuard {
   readonly #parts: VirtualGuardParts;
   readonly #loop: StepLoop<GuardInput, GuardOutput>;
+  #certificate: Uint8Array | null = null;
   /** Its last word to the next one. */
   swept = false;
   /** What it has said of this machine when it was ready; null: it is not. */
@@ -48,6 +52,11 @@ export class VirtualGuard {
     if (watchdog !== null) this.#tick();
   }
 
+  /** Of the present life. */
+  certify(certificate: Uint8Array): void {
+    this.#certificate = certificate;
+  }
+
   arm(leaseEndMs: number, atEnd: LeaseEnd): void {
     const { time } = this.#parts;
     this.#step({ type: "arm", leaseEndMs, atEnd });
@@ -57,6 +66,7 @@ export class VirtualGuard {
   /** clusterd is not there any more. */
   gone(): void {
     this.#step({ type: "gone", why: "clusterd has ended" });
+    this.#tick();
   }
 
   dismiss(): void {
@@ -87,7 +97,7 @@ export class VirtualGuard {
   }
 
   #perform(output: GuardOutput): void {
-    const { time, host, onGuarded, watchdog } = this.#parts;
+    const { time, host, onGuarded, watchdog, daemonLives, send } = this.#parts;
     switch (output.type) {
       case "report":
         if (output.report.type === "armed") {
@@ -111,6 +121,12 @@ export class VirtualGuard {
         else time.after(output.afterMs, look);
         return;
       }
+      case "certify":
+        time.after(output.afterMs, () => {
+          if (this.#certificate === null || this.#loop.ended || daemonLives()) return;
+          send(this.#certificate);
+        });
+        return;
       case "open": {
         const result = watchdog?.open(ms(virtualDevice.timeoutMs));
         if (result === undefined) return;

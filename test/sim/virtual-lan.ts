@@ -63,6 +63,11 @@ export class VirtualLan {
     this.#stations.get(to)?.receive(datagram, from, true);
   }
 
+  /** Another process of the machine sends from a socket of its own. */
+  sendAside(from: Omit<Station, "receive">, to: string, datagram: Uint8Array): void {
+    this.send({ ...from, receive: () => undefined }, to, datagram);
+  }
+
   /** `to` null: to all others. */
   send(from: Station, to: string | null, datagram: Uint8Array): void {
     const message = this.network.filter === null && this.onMessage === null ? null : read(datagram);

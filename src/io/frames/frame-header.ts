@@ -15,6 +15,12 @@ export const sealedMagic = 0xc1d0;
 export const plainMagic = 0xc1d1;
 export const envelopeVersion = 2;
 
+/**
+ * The kind of a death certificate. It is sealed by a life in advance and sent when that life is
+ * over, again and again: it may be opened more than once, and is no sign of life.
+ */
+export const certificateKind = 9;
+
 const lengthOffset = 4;
 const counterOffset = 22;
 const leastBytes = headerBytes + tagBytes;

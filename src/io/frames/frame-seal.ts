@@ -7,7 +7,8 @@
  * SEAL2  A life of a node is accepted when it has answered a challenge of this node. Then only a
  *     later life can replace it, or any other life when it has been silent for the safe wait. So
  *     recorded frames of an earlier life are useless.
- * SEAL3  A frame of an accepted life is opened at most once.
+ * SEAL3  A frame of an accepted life is opened at most once, except its death certificate. That is
+ *     opened again and again, for the accepted life only, and is no sign that it lives.
  * SEAL4  Frames of all other lives share one budget. Frames of accepted lives need none of it, so
  *     no flood can silence a member. A new life is accepted during a flood, too: its node is
  *     challenged every 50 ms while frames in its name are dropped, so it sends at least 20 frames a
@@ -24,6 +25,7 @@ import { type Ms, ms } from "../../model/time.ts";
 import type { DropCause, FrameSeal, SealedFrame, SealReply, SealVerdict } from "../ports.ts";
 import type { CipherSource, FrameCipher } from "./frame-cipher.ts";
 import {
+  certificateKind,
   decodeHeader,
   encodeHeader,
   envelopeVersion,
@@ -55,7 +57,10 @@ import { StrangerBudget } from "./stranger-budget.ts";
 
 const helloKind = 7;
 /** The highest kind; kinds above hello belong to the ring thread. */
-const kindMax = 8;
+const kindMax = certificateKind;
+
+/** Certificates that come faster are dropped unopened: whoever has recorded one may repeat it. */
+const certificateGapMs = 5;
 
 /**
  * The budget for nodes without an accepted life, or with a silent one: they may have a new life.
@@ -79,6 +84,12 @@ export type FrameSealOptions = {
 };
 
 type Source = { readonly address: string; readonly nowMs: Ms };
+type Certificate = {
+  readonly peer: Peer;
+  readonly known: Life | null;
+  readonly frame: Uint8Array;
+  readonly source: Source;
+};
 type Arrival = {
   readonly peer: Peer;
   readonly life: Life;
@@ -142,6 +153,8 @@ export class SealedFrames implements FrameSeal {
     if (peer === undefined || incarnation === null) return this.#drop("unknown-node");
     const instance = instanceOf(header);
     const known = knownLife(peer, incarnation, instance);
+    if (header.kind === certificateKind)
+      return this.#openCertificate({ peer, known, frame, source });
     if (known?.window.admits(header.counter) === false) return this.#drop("replay");
     if (known === null && tooManyEarlier(peer, incarnation, source.nowMs)) {
       return this.#drop("old-incarnation");
@@ -158,6 +171,22 @@ export class SealedFrames implements FrameSeal {
     });
     if (payload === null) return this.#drop("authentication");
     return this.#authentic({ peer, life, header, source }, payload);
+  }
+
+  /** SEAL3. */
+  #openCertificate({ peer, known, frame, source }: Certificate): SealVerdict {
+    const { contest, id } = peer;
+    if (known === null || contest.accepted !== known) return this.#drop("old-incarnation");
+    if (contest.contested(source.nowMs)) return this.#drop("contested");
+    if (source.nowMs - peer.certifiedAtMs < certificateGapMs) return this.#drop("replay");
+    const header = frame.subarray(0, headerBytes);
+    const { counter } = decodeHeader(frame);
+    const body = frame.subarray(headerBytes);
+    const payload = known.cipher.unprotect({ header, counter, body });
+    if (payload === null) return this.#drop("authentication");
+    peer.certifiedAtMs = source.nowMs;
+    const { incarnation } = known;
+    return { type: "opened", from: id, incarnation, kind: certificateKind, payload };
   }
 
   probe(node: NodeId): SealReply | null {

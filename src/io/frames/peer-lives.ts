@@ -48,6 +48,8 @@ export type Peer = {
   /** The challenge; made when first needed, kept until answered. */
   challenge: Uint8Array | null;
   challengedAtMs: number;
+  /** When a death certificate of the accepted life was last opened. */
+  certifiedAtMs: number;
 };
 
 /** A node that was not heard yet. */
@@ -64,6 +66,7 @@ export function newPeer(
     earlierAtMs: Number.NEGATIVE_INFINITY,
     challenge: null,
     challengedAtMs: Number.NEGATIVE_INFINITY,
+    certifiedAtMs: Number.NEGATIVE_INFINITY,
   };
 }
 

@@ -14,6 +14,8 @@
 import type { ClusterConf } from "../../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../../model/ids.ts";
 import { assertNever, invariant } from "../../model/outcome.ts";
+import { outlivesProcesses } from "../tree/held-resources.ts";
+import { startOrder } from "../tree/resource-tree.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
@@ -29,7 +31,7 @@ import {
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
-import { freshRecord, type ServiceRecord } from "./service-state.ts";
+import { freshRecord, holderOf, type ServiceRecord } from "./service-state.ts";
 import { snapshotProblem } from "./snapshot-check.ts";
 import type { TableInput, TableOutput } from "./table-events.ts";
 import type { ConfChange, NodeRecord, TableSnapshot } from "./table-snapshot.ts";
@@ -172,6 +174,14 @@ export class ServiceTable {
 
   service(name: ServiceName): ServiceRecord | null {
     return this.#table.services.get(name) ?? null;
+  }
+
+  /** Whether the node has a service that holds more than processes and addresses. */
+  holdsMore(node: NodeId): boolean {
+    return this.#table.conf.services.services.some(({ name, tree }) => {
+      const holder = holderOf(this.#table.service(name));
+      return holder === node && startOrder(tree).some(outlivesProcesses);
+    });
   }
 
   get conf(): ClusterConf {
