@@ -1,9 +1,11 @@
 /**
- * What an earlier life of this clusterd has left of its addresses, before a new one begins.
- * Does not know services; those addresses that belong to one are taken off by its first stop.
+ * Settles, before the first life begins, what becomes of the addresses that an earlier clusterd has
+ * left on this machine. Does not know services: addresses of a service are removed by its first
+ * stop.
  * Tested in: test/e2e/standing-addresses.test.ts
- * REMAINS1  What carries clusterd's mark is its own though the record of it is lost.
- * REMAINS2  An address that the configuration has no longer is taken off here: nobody else would.
+ * REMAINS1  An address with clusterd's mark counts as its own, even if the record of it is lost.
+ * REMAINS2  An address that is no longer in the conf is removed here, since nothing else would
+ *     remove it.
  */
 import type { AddressClaims } from "../io/files/address-claims.ts";
 import { listedAddresses } from "../io/network/interface-addresses.ts";
@@ -17,7 +19,7 @@ export type RemainsPorts = {
   readonly log: LogSink;
 };
 
-/** Refuses, with the reason, when nobody can know what is there. */
+/** Refuses, with the reason, if the addresses cannot be listed or claimed. */
 export async function settleRemains(
   { addresses, claims, log }: RemainsPorts,
   configured: readonly string[],

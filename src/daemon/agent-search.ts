@@ -1,5 +1,5 @@
 /**
- * Finds the external agents that a configuration asks for and reads their metadata.
+ * Finds the external agents that a conf asks for, and reads their metadata.
  * Tested in: test/e2e/external-agents.test.ts
  */
 import { parseMetadata } from "../config/agents/agent-metadata.ts";
@@ -21,7 +21,7 @@ export type AgentSearch = {
   readonly units: ReadonlyMap<string, UnitFact>;
 };
 
-/** Runs no agent that the configuration does not ask for. */
+/** Runs nothing for a conf that asks for no external agent. */
 export async function searchAgents(parsed: ParsedXml): Promise<AgentSearch> {
   const wanted = referencedAgents(parsed);
   const { directory } = wanted;

@@ -1,7 +1,7 @@
 /**
- * A configuration's text → values, checked against this machine.
- * READING1  A text is parsed once; its document goes along with it to whoever reads it. What was
- *     checked is therefore what is used, whatever becomes of the file.
+ * Reads the text of a conf, and checks the values against this machine.
+ * READING1  A text is parsed once, and its document is passed on with it. So what was checked is
+ *     what is used, whatever happens to the file.
  * Tested in: test/daemon/live-configuration.test.ts, test/e2e/wrong-input.test.ts
  */
 
@@ -48,11 +48,11 @@ export type LoadedConfiguration = {
 
 export type ConfigurationOutcome = {
   readonly complaints: readonly Complaint[];
-  /** Null when there is an error among the complaints that is not about an agent. */
+  /** Null if one of the complaints is an error that is not about an agent. */
   readonly loaded: LoadedConfiguration | null;
 };
 
-/** Never throws: whatever is wrong with the file or the machine is a complaint. */
+/** Never throws: whatever is wrong with the file or the machine becomes a complaint. */
 export async function loadConfiguration(
   file: string,
   nodeName: string | null,
@@ -68,18 +68,21 @@ export async function loadConfiguration(
   return { complaints: all, loaded: checked.loaded };
 }
 
-/** the one place where the daemon parses a configuration (READING1). */
+/** The only place where the daemon parses the text of a conf (READING1). */
 export function parseContent(text: string): ConfContent {
   const hash = createHash("sha256").update(text).digest("hex");
   return { text, hash, xml: parseXml(text) };
 }
 
-/** Asks this machine for what the text supposes. `file` is only its name in complaints. */
+/**
+ * Finds the agents and units that the text asks for, and reads it. `file` is only its name in
+ * complaints.
+ */
 export async function readHere(content: ConfContent, file: string): Promise<ConfReading> {
   return readWith(content, await searchAgents(content.xml), file);
 }
 
-/** Reads a text with what was found already. */
+/** Reads a text with the agents and units of an earlier search. */
 export function readWith(content: ConfContent, search: AgentSearch, file: string): ConfReading {
   const outcome = readClusterConf(content.xml, { file, agents: search.agents });
   const { text, hash, xml } = content;
@@ -88,7 +91,7 @@ export function readWith(content: ConfContent, search: AgentSearch, file: string
 
 type Accepted = { readonly conf: ClusterConf; readonly locations: SourceLocations };
 
-/** What the machine has against a configuration that is right in itself. */
+/** Checks a conf that is valid in itself against this machine. */
 export async function checkHere(
   reading: ConfReading,
   { conf, locations }: Accepted,
@@ -118,7 +121,7 @@ export async function checkHere(
   return { complaints, facts, loaded };
 }
 
-/** A name and a number may stand for the same account. */
+/** Lists each account once: a name and a number may mean the same one. */
 function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["accounts"] {
   const found = new Map<string, LoadedConfiguration["accounts"][number]>();
   for (const account of conf.accounts) {
@@ -128,10 +131,13 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
   return [...found.values()];
 }
 
-/** Members of another one would wait for each other's part of the state exchange in vain. */
+/**
+ * The version of the state exchange. Members with different versions would wait in vain for each
+ * other's part of it.
+ */
 const exchangeVersion = 6;
 
-/** What the ring thread is started with. */
+/** The options with which the ring thread is started. */
 export function ringThreadOptions(
   { conf, local, addresses }: LoadedConfiguration,
   stateDirectory: string,

@@ -1,7 +1,7 @@
 /**
  * The sockets of the run directory: the control socket, and one for each account of `<uidgid>` that
  * serves process groups only.
- * Opens and closes them; does not know what is served.
+ * Opens and closes them; does not know what is requested through them.
  */
 import {
   type ControlBackend,
@@ -21,7 +21,7 @@ export type ControlSocketsOptions = {
 
 export type ControlSockets = { close(): Promise<void> };
 
-/** The reason in words when one of them cannot be opened. */
+/** Refuses, with the reason, if one of them cannot be opened. */
 export async function openControlSockets(
   options: ControlSocketsOptions,
 ): Promise<Result<ControlSockets, string>> {
@@ -41,7 +41,7 @@ export async function openControlSockets(
     }
     servers.push(started.value);
   }
-  // Those of accounts that the configuration does not name any more.
+  // Sockets of accounts that the conf does not name any more.
   await removeStaleSockets(runDirectory, /^groups-[ug]id-\d+\.sock$/, kept);
   return accept({ close: () => closeAll(servers) });
 }

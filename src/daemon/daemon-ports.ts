@@ -1,6 +1,6 @@
 /**
- * Opens what the daemon works with: network, processes, cgroups, the mark of its agents.
- * Does not know what for.
+ * Opens the ports of the daemon: network, processes, cgroups, and the token that marks its agents.
+ * Does not know what they are used for.
  * Tested in: test/e2e/failover.test.ts
  */
 
@@ -27,14 +27,14 @@ import type { LoadedConfiguration } from "./configuration.ts";
 export type DaemonPorts = {
   readonly network: Network;
   readonly processes: SystemProcesses;
-  /** Null: the processes of services are found by their marks, and missed by polling. */
+  /** Null: the processes of services are found only by marks, and their end only by polling. */
   readonly cgroups: ServiceCgroups | null;
-  /** The addresses that this node has put up, in this life and before. */
+  /** The addresses that this node has added, in this life and in earlier ones. */
   readonly claims: AddressClaims;
   readonly trackingToken: string;
-  /** Of the kernel and the namespaces in which services are looked for. */
+  /** The name of the kernel and the namespaces in which services are looked for. */
   readonly machine: string;
-  /** On which machines earlier lives had the other nodes. */
+  /** On which machines the other nodes were in earlier lives. */
   readonly memory: MachineMemory;
   readonly performer: OrderPerformer;
 };
@@ -43,16 +43,16 @@ export type PortsOptions = {
   readonly loaded: LoadedConfiguration;
   readonly stateDirectory: string;
   readonly log: LogSink;
-  /** An address is about to be put up. */
+  /** Called before an address is added. */
   readonly onClaimed: (address: string) => void;
-  /** A service is to be checked at once. */
+  /** Called when a service must be checked at once. */
   readonly onContested: (service: ServiceName, why: string) => void;
 };
 
-/** Enough for every look: each needs one at a time. */
+/** Enough for all looks, each of which needs one descriptor at a time. */
 const reservedDescriptors = 4;
 
-/** The reason in words when something cannot be opened. */
+/** Refuses, with the reason, if something cannot be opened. */
 export async function openPorts(options: PortsOptions): Promise<Result<DaemonPorts, string>> {
   const { log } = options;
   const self = options.loaded.local.id;

@@ -1,11 +1,11 @@
 /**
- * The daemon: ports, control socket and the lives of this node, one after the other.
- * The composition of everything that `main.ts` starts; decides only how it ends.
+ * The daemon: puts together ports, guard, control sockets and the lives of this node, one after the
+ * other. Decides only how the process ends.
  * Tested in: test/e2e/failover.test.ts, test/e2e/death-events.test.ts
- * DAEMON1  Whatever ends the process, nothing of the services is left behind: they are stopped, or,
- *     when something is broken, killed and their addresses removed; by the guard if not from here.
- * DAEMON2  No life begins before the guard of this process is there and that of an earlier one is
- *     gone.
+ * DAEMON1  Whatever ends the process, nothing of the services is left: they are stopped, or, if
+ *     something is broken, this process or the guard kills them and removes their addresses.
+ * DAEMON2  No life begins before the guard of this process is ready and that of an earlier one has
+ *     ended.
  */
 
 import { type LeaveBody, type ServiceReply, serviceReply } from "../control/protocol.ts";
@@ -53,7 +53,7 @@ export type DaemonOptions = {
   readonly stateDirectory: string;
   readonly runDirectory: string;
   readonly log: LogSink;
-  /** Of what the guard says on standard error. */
+  /** The format of the guard's log on standard error. */
   readonly guardFormat: LogFormat;
   readonly supervisor: SupervisorLine;
   /** The process may end now, with this exit status. */
@@ -65,7 +65,7 @@ const machines: LifeMachines = {
   makeGroups: (self) => new ProcessGroups(self),
 };
 
-/** Nobody is there to be asked. */
+/** The outcome of a request while no life can take it. */
 const betweenLives = refused("between-lives");
 
 export class Daemon {
@@ -82,7 +82,7 @@ export class Daemon {
   #life: NodeLife | null = null;
   #watches: readonly Stop[] = [];
   #ending = false;
-  /** Of an end that was asked for. */
+  /** The exit status of a requested end. */
   #exitStatus = 0;
 
   private constructor(options: DaemonOptions, ports: DaemonPorts) {
@@ -107,7 +107,7 @@ export class Daemon {
     });
   }
 
-  /** Opens everything; the reason in words when something cannot be opened. */
+  /** Opens everything; refuses, with the reason, if something cannot be opened. */
   static async start(options: DaemonOptions): Promise<Result<Daemon, string>> {
     let started: Daemon | null = null;
     const onClaimed = (address: string): void => started?.guardAddress(address);
@@ -167,8 +167,8 @@ export class Daemon {
   }
 
   /**
-   * SIGTERM: services stop, the others take over, the process ends with 0. `remove`: for good, so
-   * that the others expect less votes.
+   * SIGTERM: services are stopped and handed over, and the process ends with 0. `remove`: this node
+   * leaves for good, so that the others expect fewer votes.
    */
   shutdown({ remove } = { remove: false }): void {
     if (this.#ending) return;
@@ -178,12 +178,12 @@ export class Daemon {
     else this.#life.shutdown(remove);
   }
 
-  /** SIGHUP: the log file was moved away. Whoever rotates logs wants no other configuration. */
+  /** SIGHUP: the log file was moved. Log rotation must not bring another conf into force. */
   hangUp(): void {
     this.#options.log.reopen();
   }
 
-  /** Something is broken: kill what runs, then end. */
+  /** Something is broken: kills all services, then ends the process. */
   async abort(): Promise<void> {
     this.#ending = true;
     await this.#life?.kill();
@@ -191,12 +191,12 @@ export class Daemon {
     await this.#exit(1);
   }
 
-  /** The service, or null: all of them, is checked without waiting for its next status check. */
+  /** Has the service (null: every service) checked before its next status check is due. */
   checkNow(service: ServiceName | null, why: string): void {
     this.#life?.loop?.push({ type: "check-now", why, service });
   }
 
-  /** The guard knows of an address before it is put up. */
+  /** Tells the guard of an address before that is added. */
   guardAddress(address: string): void {
     this.#guard?.alsoWatch([address]);
   }
@@ -229,7 +229,7 @@ export class Daemon {
     });
   }
 
-  /** Without what makes this node safe it takes part no longer. */
+  /** Ends the process with status 1: without guard or required watchdog the node is not safe. */
   #giveUp(): void {
     this.#exitStatus = 1;
     this.shutdown();
@@ -286,13 +286,13 @@ export class Daemon {
     if (end.type === "fatal") {
       log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
     }
-    // It may have been asked to end meanwhile.
+    // The process may have been asked to end meanwhile.
     const next = afterLife(end, this.#ending);
     if (next.type === "exit") await this.#exit(next.status);
     else this.#beginLife(carried, false);
   }
 
-  /** The end that was asked for. */
+  /** Ends the process as was requested. */
   async #leave(): Promise<void> {
     if (await this.#killEverything()) {
       await this.#guard?.dismiss();
@@ -310,7 +310,7 @@ export class Daemon {
     this.#options.onExit(status);
   }
 
-  /** Whether nothing of the services is left. */
+  /** Kills all services; returns whether nothing of them is left. */
   async #killEverything(): Promise<boolean> {
     const { network, processes, performer, claims, trackingToken: token } = this.#ports;
     const scope = { token, addresses: claims.all };
@@ -352,7 +352,7 @@ export class Daemon {
     return killReply(await this.#ask({ type: "kill", victim: node, who: by }));
   }
 
-  /** The file's configuration, on all nodes; the refusal in words. */
+  /** Brings the conf of the file into force on all nodes; a refusal says why not. */
   async reload(): Promise<Acceptance> {
     const refusal = this.#life?.node?.snapshot.refusal ?? null;
     if (refusal !== null) {
@@ -371,7 +371,7 @@ export class Daemon {
     this.#live.adopt(configuration);
   }
 
-  /** Links, addresses and the ends of services: each is a reason to look at once. */
+  /** Watches links, addresses and the ends of processes, which cause a check at once. */
   #watch(): void {
     const { network, cgroups } = this.#ports;
     this.#watches = [network.watch((event) => this.#onLink(event))];

@@ -1,6 +1,6 @@
 /**
- * The process groups of whichever life the node is in; between two lives there are none.
- * Passes on and remembers nothing.
+ * The process groups of the node's present life; between two lives there are none. Passes calls on
+ * and remembers nothing.
  * Tested in: test/e2e/groups.test.ts
  */
 import type { GroupBackend } from "../control/group-protocol.ts";

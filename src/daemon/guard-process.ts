@@ -1,10 +1,12 @@
 /**
- * The daemon's end of the pipe to its guard: starts it, starts it again, passes the lease on.
- * Knows that no service may be started without a guard; does not know services.
- * Source: rgmanager forks its watchdog in the same way, the other way round.
- * GUARD3  Nothing counts as guarded but what the guard itself has confirmed.
- * GUARD4  A guard that does not answer is killed and replaced; only one that is there can kill.
- * GUARD5  A process that ends without `dismiss` leaves the guard behind, which then does its work.
+ * The daemon's end of the pipe to its guard: starts the guard, replaces it when it has ended, and
+ * passes the lease on to it. Reports when there is no guard, since no service may be started then.
+ * Does not know services.
+ * Source: rgmanager, in which the parent process watches the child; here the child is the watcher.
+ * GUARD3  Services count as guarded only until the instant that the guard itself has confirmed.
+ * GUARD4  A guard that does not answer is killed and replaced, since only a working one can kill
+ *     services.
+ * GUARD5  If this process ends without `dismiss`, the guard stays and kills the services.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -34,28 +36,34 @@ export type Certificate = Omit<WithoutProtocol<CertificateOrder>, "type">;
 
 export type GuardProcessOptions = {
   readonly stateDirectory: string;
-  /** Of what it says on standard error. */
+  /** The format of the guard's log on standard error. */
   readonly logFormat: LogFormat;
   readonly duty: Omit<WithoutProtocol<WatchOrder>, "type">;
   readonly log: LogSink;
   /**
-   * The first guard is there, and that of an earlier life of this daemon is not; `nothingLeft`:
-   * that one has verified that nothing of any service is left, and so has this one.
+   * The first guard is ready, so that of an earlier daemon has ended (GUARD1). `nothingLeft`: that
+   * one has verified that nothing of any service is left, and this one has found nothing.
    */
   readonly onReady: (nothingLeft: boolean) => void;
-  /** Until when the guard leaves services alone (boot time, ms); 0: there is no guard. */
+  /** Until when the guard kills nothing (boot time, ms); 0: it is killing, or there is none. */
   readonly onGuarded: (untilMs: number, atEnd: LeaseEnd) => void;
-  /** Of the watchdog device: before `onReady`, and when it changes. */
+  /** Reports the state of the watchdog device: before `onReady`, and when it changes. */
   readonly onWatchdog: (report: WatchdogReport) => void;
   /** There was a guard, and none can be started any more. */
   readonly onMissing: () => void;
 };
 
-/** Seconds of a machine in trouble; a tenth of the shortest lease on a healthy one. */
+/**
+ * How long an answer may take. It takes seconds on a machine in trouble, and a tenth of the
+ * shortest lease on a healthy one.
+ */
 const answerWithinMs = 2000;
 const restartMinMs = 20;
 const restartMaxMs = 2000;
-/** Long enough for any hiccup; then the services are better off on another node. */
+/**
+ * How long there may be no guard. A restart takes less; after this time the services are better run
+ * on another node.
+ */
 const missingMaxMs = 10_000;
 const dismissWithinMs = 1000;
 const program = fileURLToPath(new URL("../guard/main.js", import.meta.url));
@@ -66,7 +74,7 @@ export class GuardProcess {
   #child: ChildProcess | null = null;
   #ready = false;
   #wasReady = false;
-  /** The newest order. */
+  /** The latest order, which a new guard gets, too. */
   #lease: { readonly leaseEndMs: number; readonly atEnd: LeaseEnd } | null = null;
   #certificate: Certificate | null = null;
   #pauseMs = restartMinMs;
@@ -81,12 +89,12 @@ export class GuardProcess {
     this.#start();
   }
 
-  /** 0 while there is none. */
+  /** The process id of the guard; 0 while there is none. */
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
 
-  /** Services may run until then, CLOCK_BOOTTIME; `atEnd`: what the guard does then. */
+  /** Services may run until `leaseEndMs` (CLOCK_BOOTTIME); `atEnd`: what the guard does then. */
   arm(leaseEndMs: number, atEnd: LeaseEnd): void {
     this.#lease = { leaseEndMs, atEnd };
     if (this.#ready) this.#tell({ type: "arm", leaseEndMs, atEnd });
@@ -98,7 +106,10 @@ export class GuardProcess {
     if (this.#ready) this.#tell({ type: "certificate", ...certificate });
   }
 
-  /** Further addresses, in effect before whatever this process does next. */
+  /**
+   * Adds addresses to the duty. The guard reads them before it can notice that this process has
+   * ended.
+   */
   alsoWatch(addresses: readonly string[]): void {
     const known = this.#duty.addresses;
     const fresh = addresses.filter((one) => !known.includes(one));
@@ -107,7 +118,10 @@ export class GuardProcess {
     this.#tell({ type: "also-watch", addresses: fresh });
   }
 
-  /** Nothing of the services is left; resolves when the guard has ended, or soon. */
+  /**
+   * Ends the guard, since nothing of the services is left. Resolves when it has ended, or after
+   * `dismissWithinMs`.
+   */
   async dismiss(): Promise<void> {
     const child = this.#child;
     this.#dismissed = true;
@@ -135,7 +149,7 @@ export class GuardProcess {
     };
     child.once("error", (error) => end(error.message));
     child.once("exit", (code, signal) => end(signal ?? `exit ${code}`));
-    // A child that could not be spawned for want of descriptors has no streams at all.
+    // A child that could not be started for lack of descriptors has no streams.
     if (child.pid === undefined) return;
     child.stdin.on("error", () => undefined);
     readJsonLines(child.stdout, {
@@ -169,7 +183,7 @@ export class GuardProcess {
         this.#say("warning", `the guard is killing all services: ${report.why}`);
         return;
       case "watchdog":
-        // The other nodes will not wait for one that they were not told of.
+        // No later guard may arm it: the other nodes were not told of it and would not wait for it.
         if (report.state === "refused" && !this.#wasReady) {
           this.#duty = { ...this.#duty, watchdog: null };
         }
@@ -219,12 +233,12 @@ export class GuardProcess {
     this.#child?.stdin?.write(formatMessage(order));
     if (order.type !== "arm") return;
     this.#unanswered ??= setTimeout(() => {
-      // What has arrived is read first: this process may have stood still itself.
+      // Read what has arrived first: it may be this process that did not run.
       setImmediate(() => this.#judge());
     }, answerWithinMs);
   }
 
-  /** GUARD4. */
+  /** Kills a guard that has not answered (GUARD4). */
   #judge(): void {
     if (this.#unanswered === null) return;
     this.#say("err", `the guard did not answer for ${answerWithinMs} ms`);

@@ -1,10 +1,10 @@
 /**
- * The configuration of this process while it changes: the file it came from, the one in force, and
- * what is brought in on all nodes when the file has a newer one.
- * Decides nothing: whether a configuration may follow is judged by every member.
- * LIVE1  The file is replaced only by what is in force, and whole.
- * LIVE2  A text reads with what this machine has said of its agents when it was asked for that
- *     text.
+ * The conf of this process while it changes: its file, the version in force, and the proposal of a
+ * newer version to all nodes.
+ * Whether a version comes into force is decided by all members.
+ * LIVE1  The file is replaced only by the version in force, and only as a whole.
+ * LIVE2  A text is read with the agents and units that this machine had when it was examined for
+ *     that text.
  */
 
 import { scriptProblems } from "../config/host/host-check.ts";
@@ -33,19 +33,22 @@ type Parts = {
   readonly log: LogSink;
 };
 
-/** What the cluster made of a proposal. */
+/** How a proposal to the cluster has ended. */
 export type ProposalEnd = { readonly outcome: RequestOutcome; readonly text: string };
 
-/** Whoever has closed the file to others has his reasons. */
+/** The permissions of an existing file are kept: an operator may have restricted them. */
 const fileMode = { kept: true, otherwise: 0o640 } as const;
-/** A proposal, what a member that joins is told, and what this node's operators try meanwhile. */
+/**
+ * How many texts are remembered: a proposal, the one that a joining member is told, and those that
+ * operators of this node try meanwhile.
+ */
 const textsMax = 16;
 export class LiveConfiguration {
   readonly #log: LogSink;
   #loaded: LoadedConfiguration;
-  /** What each text reads as, the latest last. */
+  /** The reading of each text, the latest last. */
   readonly #readings = new Map<string, ConfReading>();
-  /** The file is written by one after the other. */
+  /** Resolves when the file is written; writes follow each other. */
   #kept: Promise<void> = Promise.resolve();
   readonly #stateDirectory: string;
 
@@ -61,15 +64,18 @@ export class LiveConfiguration {
   }
 
   /**
-   * Before `read`, and asynchronous: this machine is asked for whatever the text supposes. What is
-   * missing here, such as a script, is said. Returns what this node has against the text, if a
-   * service would be stopped for it that could not be started again here.
+   * Must be called before `read`: examines this machine for what the text needs, and logs what is
+   * missing, such as a script. Returns this node's objection if the text would stop a service that
+   * could not be started again here, or else null.
    */
   async prepare(text: string): Promise<string | null> {
     return (await this.#examine(text)).objection;
   }
 
-  /** What is computed for this machine stays as it is: it cannot change while the ring lives. */
+  /**
+   * Reads a text. A computed multicast address stays as it is, since it cannot change while the
+   * ring runs.
+   */
   readonly read: ReadText = (text) => {
     const { conf } = this.#loaded;
     const { hash, outcome } = this.#readingOf(text);
@@ -83,7 +89,7 @@ export class LiveConfiguration {
     return accept({ conf: { ...outcome.conf, totem: { ...totem, multicast } }, hash, text });
   };
 
-  /** Reads the file, once, and brings this text in on all nodes, by way of `propose`. */
+  /** Reads the file once, and proposes its text to all nodes with `propose`. */
   async reload(propose: (configuration: ConfVersion) => Promise<ProposalEnd>): Promise<Acceptance> {
     const { file, local, reading } = this.#loaded;
     const content = await readText(file);
@@ -101,7 +107,7 @@ export class LiveConfiguration {
     return { accepted: false, text: text === "" ? outcomeText(outcome) : text };
   }
 
-  /** It is in force from here on. */
+  /** Takes over a version that has come into force, and writes it into the file. */
   adopt({ conf, hash, text }: ConfVersion): void {
     const before = this.#loaded;
     this.#loaded = { ...before, conf, reading: this.#readingOf(text) };
@@ -115,7 +121,7 @@ export class LiveConfiguration {
     return { conf, hash: reading.hash, text: reading.text };
   }
 
-  /** Asks the machine anew, since it may have changed; the document stays what it is. */
+  /** Examines the machine again, since it may have changed; a text is not parsed again. */
   async #examine(text: string): Promise<{
     readonly complaints: readonly Complaint[];
     readonly objection: string | null;
@@ -135,7 +141,7 @@ export class LiveConfiguration {
     return { complaints, objection };
   }
 
-  /** W2; a text that is not remembered reads with the agents of the one in force. */
+  /** LIVE2; a text that is not remembered is read with the agents of the version in force. */
   #readingOf(text: string): ConfReading {
     const known = this.#readings.get(text);
     if (known !== undefined) return known;
@@ -154,7 +160,7 @@ export class LiveConfiguration {
     }
   }
 
-  /** LIVE1. What somebody was writing there in the meantime is kept beside it. */
+  /** LIVE1. What somebody else has written into the file meanwhile is kept beside it. */
   async #keep(loaded: LoadedConfiguration, before: string): Promise<void> {
     const { file, conf, reading } = loaded;
     const { text } = reading;

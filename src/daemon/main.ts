@@ -1,5 +1,5 @@
 /**
- * clusterd: arguments → configuration → daemon; signals and exit statuses.
+ * The program clusterd: parses its arguments, reads the conf, starts the daemon and obeys signals.
  * Exit status: 0 clean end or clean check, 1 refused or broken, 2 service management is disabled.
  * Tested in: test/e2e/wrong-input.test.ts
  */
@@ -73,7 +73,7 @@ function parseArguments(argv: readonly string[]): Arguments {
   return options;
 }
 
-/** Agents keep their states there and do not make it; it goes with every reboot. */
+/** OCF agents keep their state there but do not make it; it is lost at every reboot. */
 const ocfStateDirectory = "/run/resource-agents";
 
 function usesOcfAgents({ services }: ClusterConf): boolean {
@@ -82,14 +82,17 @@ function usesOcfAgents({ services }: ClusterConf): boolean {
   return services.services.some(({ tree }) => uses(tree));
 }
 
-/** Before there is a log; the journal hears of it with the right priority. */
+/** Writes to standard error before there is a log, with the priority if the journal reads it. */
 function say(text: string, priority: "err" | "warning" = "err"): void {
   const { isTTY: isTerminal } = process.stderr;
   const journal = formatFor(2, { environment: process.env, isTerminal }) === "journal";
   process.stderr.write(`${journal ? (priority === "err" ? "<3>" : "<4>") : ""}${text}\n`);
 }
 
-/** Only the last level: a missing parent is a typing error, and Node hangs on one in /proc. */
+/**
+ * Makes only the last level of the path: a missing parent is a typing error, and Node's recursive
+ * mkdir hangs in /proc. Returns why it failed, or null.
+ */
 async function makeDirectory(path: string, mode: number): Promise<string | null> {
   try {
     await mkdir(path, { mode });
@@ -174,7 +177,7 @@ async function run(options: Arguments): Promise<number | null> {
   return null;
 }
 
-/** What a check shows beside complaints: on standard output, so that those can be told apart. */
+/** Prints what a check shows beside complaints; those go to standard error. */
 function tellQuorumLoss({ services, nodes }: ClusterConf): void {
   const nameOf = (id: NodeId) => nodes.find((node) => node.id === id)?.name ?? `node ${id}`;
   for (const line of quorumLossLines(services, nameOf)) process.stdout.write(`${line}\n`);

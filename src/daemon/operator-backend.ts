@@ -1,6 +1,6 @@
 /**
- * The orders of operators, as the control socket hands them over, for the present life of the node.
- * Passes on and decides nothing.
+ * Passes the orders of operators from the control socket to the present life of the node. Decides
+ * nothing.
  * Tested in: test/e2e/fence-tools.test.ts
  */
 

@@ -1,10 +1,11 @@
 /**
- * The interface that the ring's address is on: whether it has a link, whether it carries the ring's
- * frames, and that the neighbours know where the address is.
+ * Watches the interface that has the ring's address: whether it has a link, and whether its MTU
+ * fits the ring's frames. Announces the address to the neighbours when it comes back.
  * Does not know sockets or the ring.
- * Source: corosync exec/totemip.c polls the interface; here the kernel tells.
- * LINK1  An address that comes back may be on another card: the neighbours are told, since frames
- *     to the old one would get lost for half a minute, and rings break up meanwhile.
+ * Source: corosync exec/totemip.c polls the interface; here the kernel reports changes.
+ * LINK1  An address that comes back is announced, since it may be on another network card.
+ *     Otherwise frames to the old card would be lost for half a minute, and rings break up
+ *     meanwhile.
  * LINK2  A warning about an MTU is given once for each value.
  */
 

@@ -1,6 +1,6 @@
 /**
- * What has changed in the status since it was last told to those who listen.
- * Compares what is shown only; does not know what changed it.
+ * Tells listeners what has changed in the status since they were last told. Compares only what the
+ * status shows; does not know the cause of a change.
  */
 import type { ControlEvent } from "../control/protocol.ts";
 import type { Stop } from "../io/ports.ts";
@@ -17,7 +17,7 @@ export class StatusEvents {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The status is made only when somebody listens. */
+  /** Tells what has changed. The status is computed only if there is a listener. */
   publish(present: () => ClusterStatus): void {
     if (this.#listeners.size === 0) return;
     const status = present();

@@ -1,9 +1,9 @@
 /**
- * What the service supervisor is told of the daemon: ready, state in a line, alive, stopping.
- * Does not know sockets. Without a supervisor nothing is said.
+ * Tells the service supervisor that the daemon is ready, alive or stopping, and its state in one
+ * line. Does not know sockets. Without a supervisor it tells nothing.
  * Source: sd_notify(3), sd_watchdog_enabled(3).
  * Tested in: test/daemon/supervisor.test.ts
- * SUPERVISOR1  Alive is said by the main thread only, so that one that stands still falls silent.
+ * SUPERVISOR1  Signs of life come only from the main thread, so that they end when it is blocked.
  */
 import { NotifySocket } from "../io/host/notify-socket.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
@@ -13,7 +13,7 @@ import type { ClusterStatus } from "../model/status.ts";
 export type SupervisorLine = {
   /** Null: there is no supervisor, or it cannot be reached. */
   readonly say: ((...lines: readonly string[]) => void) | null;
-  /** Value of WATCHDOG_USEC; null: it does not ask for signs of life. */
+  /** The value of WATCHDOG_USEC; null: the supervisor does not ask for signs of life. */
   readonly aliveWithinUs: number | null;
   /** CLOCK_MONOTONIC, microseconds. */
   readonly monotonicUs: () => number;
@@ -22,7 +22,10 @@ export type SupervisorLine = {
 export type SupervisorOptions = SupervisorLine & { readonly status: () => ClusterStatus };
 
 const statusEveryMs = 1000;
-/** Of the time that the supervisor allows: half is what systemd recommends; this is safer. */
+/**
+ * How many signs of life are sent in the time that the supervisor allows. systemd recommends two;
+ * three are safer.
+ */
 const aliveParts = 3;
 
 export class SupervisorNotifier {
@@ -35,7 +38,7 @@ export class SupervisorNotifier {
     this.#options = options;
   }
 
-  /** Everything is open, and the guard is there. */
+  /** Must be called when everything is open and the guard is ready. */
   ready(): void {
     const { say, aliveWithinUs } = this.#options;
     if (say === null || this.#timers.length > 0) return;
@@ -51,7 +54,7 @@ export class SupervisorNotifier {
     this.#timers = [shows, setInterval(() => say("WATCHDOG=1"), everyMs)];
   }
 
-  /** While another configuration is brought in, whoever has asked for it. */
+  /** Tells the supervisor of a reload while `act` runs, whoever has asked for it. */
   async reloading<Value>(act: () => Promise<Value>): Promise<Value> {
     const { say, monotonicUs } = this.#options;
     if (this.#timers.length === 0) return await act();
@@ -67,7 +70,7 @@ export class SupervisorNotifier {
     this.#options.say?.("STOPPING=1");
   }
 
-  /** Nothing more is said; the process is about to end. */
+  /** Sends nothing more; the process is about to end. */
   end(): void {
     for (const timer of this.#timers) clearInterval(timer);
   }
@@ -93,14 +96,17 @@ export function statusText(status: ClusterStatus): string {
   return `${quorate}, ${online} of ${nodes.length} nodes, ${held} on this node`;
 }
 
-/** For this process only: the variables may have come from a parent. */
+/**
+ * The value of WATCHDOG_USEC; null: it is not set, or it is meant for another process, from which
+ * this one has inherited it.
+ */
 export function aliveWithinUs(environment: NodeJS.ProcessEnv, pid: number): number | null {
   const { WATCHDOG_USEC: span = "", WATCHDOG_PID: whose = String(pid) } = environment;
   const value = Number(span);
   return whose === String(pid) && Number.isSafeInteger(value) && value > 0 ? value : null;
 }
 
-/** Opens the line that the environment names; `warn` says why the supervisor hears nothing. */
+/** Opens the socket that the environment names; `warn` gets the reason if it cannot be used. */
 export async function openSupervisorLine(
   environment: NodeJS.ProcessEnv,
   warn: (text: string) => void,

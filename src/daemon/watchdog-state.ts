@@ -1,5 +1,5 @@
 /**
- * What the guard says of the watchdog device, for the status, the other nodes and the log.
+ * Keeps what the guard reports of the watchdog device, for the status, the other nodes and the log.
  * Does not know the device. Decides only whether this node can do without it.
  * Source: cluster.conf(5), fence_daemon/self_fence.
  * Tested in: test/e2e/reset-by-watchdog.test.ts
@@ -15,7 +15,7 @@ export type WatchdogStateOptions = {
   readonly conf: ClusterConf;
   readonly self: NodeId;
   readonly log: LogSink;
-  /** The configuration demands a watchdog, and there is none. */
+  /** The conf demands a watchdog, and there is none. */
   readonly onMissing: () => void;
 };
 
@@ -39,7 +39,10 @@ export class WatchdogState {
     return this.#status;
   }
 
-  /** The others must wait until it has reset this node: it is armed, or may be later. */
+  /**
+   * Whether the other nodes must wait until the watchdog has reset this node: it is armed, or may
+   * be armed later.
+   */
   get counts(): boolean {
     return this.#status.state === "armed" || this.#status.state === "waiting";
   }

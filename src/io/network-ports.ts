@@ -14,7 +14,7 @@ export type InterfaceAddress = {
   readonly family: AddressFamily;
   /** IPv6 duplicate address detection; `done` also for IPv4. */
   readonly detection: "done" | "tentative" | "duplicate";
-  /** The kernel's mark says that a clusterd has put it there. */
+  /** Its protocol number in the kernel (IFA_PROTO) says that a clusterd has added it. */
   readonly marked: boolean;
 };
 
@@ -52,7 +52,7 @@ export type RemoveAddressResult =
 export type ProbeResult =
   | { readonly type: "free" }
   | { readonly type: "taken"; readonly mac: string }
-  /** It could not be asked: the caller decides what follows. */
+  /** The network could not be asked; the caller decides what follows. */
   | { readonly type: "unknown"; readonly cause: string };
 
 export type LinkEvent =
@@ -71,10 +71,12 @@ export type LinkEvent =
       readonly prefix: number;
       readonly gone: boolean;
     }
-  /** The watch has begun or begun again: changes may be lost, so all interfaces must be read. */
+  /** The watch has begun, or changes may have been lost: all interfaces must be read. */
   | { readonly type: "resync" };
 
-/** As of the other ports, results come later, never within the call, and never as a rejection. */
+/**
+ * As with the other ports, results arrive after the call has returned, and never as a rejection.
+ */
 export interface Addresses {
   interfaces(by?: DoneFor): PromiseLike<Result<readonly NetworkInterface[], string>>;
   addAddress(order: AddressOrder, by?: DoneFor): PromiseLike<AddAddressResult>;
@@ -86,17 +88,17 @@ export interface Network extends Addresses {
    * Announces the address at once, and again after 1 s and 3 s in the background, until stopped.
    */
   announce(order: AddressOrder, by?: DoneFor): Stop;
-  /** Asks whether another host has the address; answers within 300 ms. */
+  /** Asks whether another host has the address; takes 300 ms, or 1 s with arping. */
   probe(order: AddressOrder, by?: DoneFor): PromiseLike<ProbeResult>;
   watch(onEvent: (event: LinkEvent) => void): Stop;
 }
 
-/** Which addresses of this machine clusterd has put up, or was about to. */
+/** The addresses that clusterd has added on this machine, or was about to add. */
 export interface ClaimedAddresses {
-  /** However the address is written. */
+  /** Accepts the address in any spelling. */
   has(address: string): boolean;
-  /** A later life knows of the address, too; refuses, with the reason, what it would not know. */
+  /** Records the address also for later lives; refuses, with the reason, if it cannot. */
   claim(address: string): PromiseLike<Result<null, string>>;
-  /** It was seen to be off. */
+  /** Removes the record: the address was seen to be absent. */
   release(address: string): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Ordered payloads ↔ bytes: JSON in UTF-8.
+ * Converts ordered payloads to bytes and back: JSON in UTF-8.
  * Tested in: test/groups/group-frames.test.ts
  */
 

@@ -1,6 +1,7 @@
 /**
- * What the shell offers to the loops, as interfaces: their real implementations are in this folder,
- * others only in the tests. Knows shapes only: a port never decides, retries or fills in a default.
+ * The interfaces through which the loops reach the system: clocks, timers, sockets, processes,
+ * files and the log. A port makes no decisions: it neither retries nor fills in a default. The real
+ * implementations are in this folder, simulated ones in the tests.
  * The ports to the machine's network interfaces are in network-ports.ts.
  * Tested in: test/io/process-runner.test.ts, test/io/udp-transport.test.ts
  */
@@ -9,7 +10,7 @@ import type { Incarnation, NodeId, ServiceName } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 
-/** Stops what it was returned for; a second call does nothing. */
+/** Ends the activity for which it was returned; a second call does nothing. */
 export type Stop = () => void;
 
 // --- time ---------------------------------------------------------------------------------------
@@ -21,15 +22,15 @@ export interface Clock {
   boottimeMs(): Ms;
   /** Wall clock, milliseconds since 1970; may jump. For display and for incarnations. */
   wallMs(): Ms;
-  /** Calls once, after that time; in milliseconds of the monotonic clock. */
+  /** Calls once, after `delayMs` of the monotonic clock. */
   after(delayMs: number, call: () => void): Stop;
-  /** Calls again and again, until it is stopped. */
+  /** Calls every `intervalMs`, until it is stopped. */
   every(intervalMs: number, call: () => void): Stop;
-  /** Calls once, when what has arrived was read: after a pass of the process's event loop. */
+  /** Calls once, after a pass of the process's event loop has read what had arrived. */
   soon(call: () => void): void;
 }
 
-/** A timer that came due. Stale as soon as the timer is armed again or disarmed. */
+/** A timer that came due. The firing is stale once its timer is armed again or disarmed. */
 export type Firing<Name extends string> = { readonly timer: Name; readonly generation: number };
 
 /**
@@ -62,29 +63,32 @@ export type TransportProblem =
   | { readonly type: "socket-failed"; readonly cause: string };
 
 export type TransportOpened = {
-  /** What the kernel granted for each receive buffer, and what was asked for. */
+  /** The size that the kernel granted for each receive buffer, and the requested size. */
   readonly receiveBufferBytes: number;
   readonly receiveBufferWantedBytes: number;
 };
 
-/** `byGroup` is false for what was sent to this node alone. */
+/** `byGroup` is false for a datagram that was sent to this node alone. */
 export type OnDatagram = (bytes: Uint8Array, sourceAddress: string, byGroup: boolean) => void;
 
 /**
- * Sends and receives datagrams; knows addresses, not nodes. Sending is fire and forget; what is
- * sent to one receiver keeps its order until the network changes it. Multicasts may wait for the
- * next unicast or `flush`.
+ * Sends and receives datagrams; knows addresses, not nodes. Sending reports no result. Datagrams to
+ * one receiver leave in the order of the calls. Multicasts may wait for the next unicast or
+ * `flush`.
  */
 export interface Transport {
   open(onDatagram: OnDatagram): Promise<Result<TransportOpened, TransportProblem>>;
-  /** To all nodes; own copies come back on some transports and not on others. */
+  /** Sends to all nodes. Some transports return own copies, others do not. */
   multicast(frame: SealedFrame): void;
   unicast(address: string, frame: SealedFrame): void;
-  /** Nothing waits to be sent any longer. */
+  /** Sends the multicasts that still wait. */
   flush(): void;
-  /** Own multicasts were seen to come back: they need not any more, unless a peer is local. */
+  /**
+   * Own multicasts have come back once, which proves that the group works. They need not come back
+   * any more, unless a peer is on this machine.
+   */
   endOwnCopies(): void;
-  /** After a link came up or was created again: joins the group anew. */
+  /** Joins the group again; called after a link came up or was created again. */
   rejoin(): void;
   /** Frames and bytes sent and received, send failures by error code, re-joins. */
   counters(): Readonly<Record<string, number>>;
@@ -95,7 +99,7 @@ export interface Transport {
 export type DropCause =
   | "short"
   | "magic"
-  /** A peer with `secauth` set otherwise. */
+  /** The peer has another value of `secauth`. */
   | "other-mode"
   | "version"
   | "kind"
@@ -104,18 +108,18 @@ export type DropCause =
   | "unlisted-address"
   | "unknown-node"
   | "address-mismatch"
-  /** Of a life that is not accepted, when too many such frames come to look into all of them. */
+  /** From a life that is not accepted, while too many such frames arrive to open all of them. */
   | "too-many-strangers"
   | "old-incarnation"
   | "replay"
   | "authentication"
-  /** Authentic, but of a life of the sender that has not answered the challenge yet. */
+  /** Authentic, but from a life of the sender that has not answered the challenge yet. */
   | "unproven"
   /** Two processes use the sender's id. */
   | "contested"
   | "hello-malformed";
 
-/** What the transport shall send for the seal itself (kind hello). */
+/** A frame of the seal itself (kind hello), which the transport must send. */
 export type SealReply = { readonly address: string; readonly frame: SealedFrame };
 
 export type SealVerdict =
@@ -139,7 +143,7 @@ export type SealVerdict =
       readonly proven: Incarnation | null;
       readonly reply: SealReply | null;
     }
-  /** Another live process uses this node's id; `later` when this process is the newer one. */
+  /** Another live process uses this node's id; `later`: this process is the newer one. */
   | {
       readonly type: "duplicate-node";
       readonly address: string;
@@ -150,14 +154,14 @@ export type SealVerdict =
 
 export interface FrameSeal {
   seal(kind: number, payload: Uint8Array): SealedFrame;
-  /** The frames of a datagram, at least one, each to be opened by itself. */
+  /** Splits a datagram into its frames, at least one; each is opened by itself. */
   frames(datagram: Uint8Array): readonly Uint8Array[];
   open(frame: Uint8Array, source: { readonly address: string; readonly nowMs: Ms }): SealVerdict;
-  /** A frame that makes this node answer by unicast, if it lives; for a node that is not heard. */
+  /** Returns a frame that makes that node answer by unicast if it is alive. */
   probe(node: NodeId): SealReply | null;
   /** The accepted life of each node heard so far. */
   incarnations(): readonly (readonly [NodeId, Incarnation])[];
-  /** When another life than the accepted one was last heard, by the clock of `open`. */
+  /** By node: when a life other than the accepted one was last heard, by the clock of `open`. */
   formerLivesHeard(): ReadonlyMap<NodeId, Ms>;
   /** Nodes whose id more than one process uses, ascending. */
   contested(nowMs: Ms): readonly NodeId[];
@@ -173,9 +177,9 @@ export type ProcessOrder = {
   readonly environment: readonly (readonly [string, string])[];
   /** Null: standard input is /dev/null. */
   readonly stdin: string | null;
-  /** Null: no limit. At the limit SIGTERM goes to the group, after 5 s SIGKILL. */
+  /** Null: no limit. At the limit the process group gets SIGTERM, and SIGKILL 5 s later. */
   readonly timeoutMs: Ms | null;
-  /** A status check: its end is no news of the service. */
+  /** A status check: the end of its processes does not cause a check of the service. */
   readonly looks?: true;
 };
 
@@ -191,16 +195,16 @@ export type TrackedProcess = {
   readonly pid: number;
   /** Null: clusterd runs it for itself. */
   readonly service: ServiceName | null;
-  /** Field comm of /proc/PID/stat. */
+  /** The text of /proc/PID/comm. */
   readonly command: string;
-  /** The resource whose agent has started it, as OCF_RESOURCE_INSTANCE names it; null: unknown. */
+  /** The resource whose agent has started it, by OCF_RESOURCE_INSTANCE; null: unknown. */
   readonly instance: string | null;
 };
 
-/** What is there, as far as it could be looked at. */
+/** The processes that a look has found. */
 export type TrackedLook = {
   readonly found: readonly TrackedProcess[];
-  /** What could not be looked at, and why. Nothing is left only when this is empty, too. */
+  /** What could not be looked at, and why. Only if this is empty, too, is nothing left. */
   readonly unseen: readonly string[];
 };
 
@@ -213,14 +217,14 @@ export type TrackedScope = {
 
 /** Processes that may outlive the stop of their service. */
 export type Spared = {
-  /** Units of systemd: it ends their processes as their owner has said. */
+  /** Units of systemd, which ends their processes as they are configured. */
   readonly units: readonly string[];
-  /** Resources, as OCF_RESOURCE_INSTANCE names them. */
+  /** Resources, by OCF_RESOURCE_INSTANCE. */
   readonly instances: readonly string[];
 };
 
 export type EndOrder = {
-  /** What ends by itself within this is no leftover. */
+  /** Processes that end by themselves within this time are not reported. */
   readonly settleMs: Ms;
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: Ms;
@@ -232,50 +236,53 @@ export type EndOrder = {
 export type EndedProcesses = {
   readonly ended: readonly TrackedProcess[];
   readonly left: readonly TrackedProcess[];
-  /** As in a look. */
+  /** As in TrackedLook. */
   readonly unseen: readonly string[];
 };
 
-/** For which service; a command that it takes is one of its processes, ended by the signal. */
+/**
+ * The service for which a call is made. Commands that the call runs count as processes of this
+ * service, and are killed when `cancelled` fires.
+ */
 export type DoneFor = {
   readonly service: ServiceName;
   readonly cancelled: AbortSignal | null;
 };
 
-/** Results come later, never within the call, and none of them is a rejection. */
+/** Every result arrives after its call has returned, and no promise is rejected. */
 export interface ProcessRunner {
-  /** When `cancelled` fires, the whole group is killed at once, or nothing is begun. */
+  /** When `cancelled` fires, the process group is killed at once, or nothing is started. */
   run(order: ProcessOrder, cancelled?: AbortSignal): PromiseLike<ProcessResult>;
   /**
-   * Processes whose environment carries the token, whatever their parent or session; `any`: some of
-   * them are enough, if there are any.
+   * Lists the processes of the scope, whatever their parent or session. `any`: it may stop once it
+   * has found some of them.
    */
   listTracked(scope: TrackedScope, enough?: "any" | "all"): PromiseLike<TrackedLook>;
-  /** SIGKILL until none is left, in a bounded number of rounds; returns those that survived. */
+  /** Sends SIGKILL until none is left, in a bounded number of rounds; returns the survivors. */
   killTracked(scope: TrackedScope): PromiseLike<TrackedLook>;
-  /** Ends what is left of a service that was stopped. */
+  /** Ends the processes that a stopped service has left, in the steps of the order. */
   endTracked(scope: TrackedScope, order: EndOrder): PromiseLike<EndedProcesses>;
 }
 
 // --- watchdog -----------------------------------------------------------------------------------
 
 export type WatchdogFacts = {
-  /** As the driver names itself. */
+  /** The name that the driver gives itself. */
   readonly identity: string;
-  /** As granted and read back. */
+  /** The time-out that the driver has granted, as read back. */
   readonly timeoutMs: Ms;
   /** It cannot be disarmed: it must be fed until the machine is off. */
   readonly nowayout: boolean;
-  /** It has caused the last start of this machine. */
+  /** It has reset this machine before the last start. */
   readonly didReset: boolean;
 };
 
 /**
- * The device that resets the machine unless it is fed in time. The end of the process that has
- * opened it leaves it armed. Problems are in words.
+ * The device that resets the machine unless it is fed in time. It stays armed when the process that
+ * opened it ends. Problems are texts.
  */
 export interface Watchdog {
-  /** From now on the time runs. A device that does not grant the time is disarmed and refused. */
+  /** Arms the device. A device that does not grant this time-out is disarmed and refused. */
   open(timeoutMs: Ms): Result<WatchdogFacts, string>;
   feed(): Result<null, string>;
   /** `armed`: the machine is reset, unless the device is opened again in time. */
@@ -288,23 +295,23 @@ export type StoreProblem =
   | { readonly type: "unreadable"; readonly path: string; readonly cause: string }
   | { readonly type: "unwritable"; readonly path: string; readonly cause: string };
 
-/** One start of this node's daemon. */
+/** One life of this node. */
 export type StoredLife = {
   readonly incarnation: Incarnation;
   /** First ring sequence this life may use. */
   readonly ringSeqStart: number;
-  /** Durable upper bound of the ring sequences it may use until raised. */
+  /** Durable upper bound of the ring sequences that it may use, until it is raised. */
   readonly ringSeqDurable: number;
-  /** No state was found: ring sequences start at the wall clock, which deserves a warning. */
+  /** No state was found, so ring sequences start at the wall clock; the caller must warn. */
   readonly first: boolean;
 };
 
 export interface Store {
-  /** Once per start; the new incarnation and bound are durable when it returns. */
+  /** Called once per life; the new incarnation and bound are durable when it returns. */
   beginLife(wallMs: Ms): Promise<Result<StoredLife, StoreProblem>>;
   /** Never lowers the bound. Returns the durable bound. */
   raiseRingSeq(bound: number): PromiseLike<Result<number, StoreProblem>>;
-  /** Random, made at the first call ever, the same in all lives: marks the agents' processes. */
+  /** A random text that marks the processes of agents, made once and kept for all lives. */
   trackingToken(): Promise<Result<string, StoreProblem>>;
 }
 
@@ -314,9 +321,9 @@ export type LogFacts = Readonly<Record<string, string | number | boolean | null>
 
 export interface LogSink {
   write(channel: LogChannel, priority: LogPriority, line: LogLine): void;
-  /** After the file was renamed by log rotation. */
+  /** Opens the file again; called after log rotation has renamed it. */
   reopen(): void;
-  /** Blocks until all lines are with the kernel; only right before the process ends. */
+  /** Blocks until the kernel has the lines; called only right before the process ends. */
   flush(): void;
 }
 

@@ -2,10 +2,10 @@
  * Removes the addresses of all services from this machine and kills their processes, without their
  * scripts, and verifies that nothing is left.
  * Source: sbd(8) and rgmanager's exit, for the order.
- * SWEEP1  Addresses are removed first: another node may put them up while a process still lives
+ * SWEEP1  Addresses are removed first, since another node may add them while a process still lives
  *     here.
  * SWEEP2  Only a look afterwards shows that nothing is left. Addresses are looked at last, since a
- *     command may have put one up before it was killed.
+ *     command may have added one before it was killed.
  * SWEEP3  What could not be looked at counts as left.
  */
 import { listedAddresses } from "./network/interface-addresses.ts";

@@ -1,6 +1,6 @@
 /**
  * The system calls that Node lacks, through koffi: raw sockets, device requests, scheduling and a
- * fast clock. Without koffi there are none, and each user has a substitute.
+ * fast clock. Without koffi there are none, and each caller uses a substitute.
  * Source: packet(7), raw(7), sched_setscheduler(2); constants of Linux on its common architectures.
  * The process never locks its memory: V8 aborts when it cannot release locked pages.
  * Tested in: test/io/notify-socket.test.ts, test/io/udp-transport.test.ts
@@ -29,7 +29,7 @@ export type SystemCalls = {
   /** The bytes of the next packet; null: none is waiting. */
   readonly receive: (fd: number) => Uint8Array | null;
   /**
-   * Reads the next packet as far as it fits; returns its whole size, which may be more. Refuses
+   * Reads the next packet as far as it fits; returns its whole size, which may be larger. Refuses
    * with EAGAIN when none is waiting.
    */
   readonly receiveInto: (fd: number, bytes: Uint8Array) => Result<number, number>;
@@ -39,7 +39,8 @@ export type SystemCalls = {
   /** ioctl(2) with a buffer that the driver reads or fills. */
   readonly ioctl: (fd: number, request: number, bytes: Uint8Array) => Result<null, number>;
   /**
-   * SCHED_RR for the calling thread; its children have normal priority, or `inherited` the same.
+   * Requests SCHED_RR for the calling thread. Its children get normal priority, or with `inherited`
+   * the same.
    */
   readonly scheduleRoundRobin: (
     priority: number,

@@ -1,5 +1,5 @@
 /**
- * The loop of the cluster node: its inputs, its timers, and what its outputs mean here.
+ * The loop of the cluster node: queues its inputs, runs its timers and carries out its outputs.
  * Decides nothing.
  * Tested in: test/life/event-loop.test.ts, test/sim/searches.test.ts, test/e2e/failover.test.ts
  */
@@ -20,7 +20,7 @@ import type { RingThreadInput } from "../ring-thread/ring-port.ts";
 import type { NodeAgents } from "./node-agents.ts";
 import { notMember } from "./operator-replies.ts";
 
-/** What somebody asks of the node, without the number by which it is answered. */
+/** A request to the node, without the number with which it is answered. */
 export type NodeRequest = Unnumbered<
   Extract<NodeInput, { readonly type: "request" | "kill" | "acknowledge" | "propose" }>
 >;
@@ -36,7 +36,7 @@ type Queued =
   | { readonly type: "input"; readonly input: NodeInput }
   | { readonly type: "firing"; readonly firing: Firing<NodeTimer> };
 
-/** `killed`: by an operator, `text` says by whom. */
+/** `killed`: an operator has ended the node; `text` says who. */
 export type NodeEnd =
   | { readonly type: "left" }
   | { readonly type: "restart" }
@@ -48,21 +48,21 @@ export type LoopParts = {
   readonly log: LogSink;
   readonly agents: NodeAgents;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
-  /** Another configuration is in force. */
+  /** Another conf is in force. */
   readonly onConfiguration: (configuration: ConfVersion) => void;
-  /** Where the other nodes are: to be kept for the next life. */
+  /** On which machines the other nodes are; to be stored for the next life. */
   readonly onMachines: (known: readonly KnownMachine[]) => void;
-  /** Gathers what it takes to read a configuration's text; returns what is wrong with it here. */
+  /** Gathers what is needed to read the text of a conf; `done` gets this node's objection. */
   readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
-  /** The lease lasts longer; the guard has to hear of it. */
+  /** The lease lasts until `endMs` now; the guard must be told. */
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
-  /** The node has left (`restart`: and wants a new life). Nothing is performed afterwards. */
+  /** This life of the node ends. Nothing is performed afterwards. */
   readonly onEnd: (end: NodeEnd) => void;
-  /** Called after each turn: what is shown may have changed. */
+  /** Called after each turn, since the status may have changed. */
   readonly onTurn: () => void;
 };
 
-/** A turn that takes longer is reported: it holds up everything else. */
+/** A turn that takes longer is reported, since it delays everything else. */
 const slowTurnMs = 250;
 
 export class EventLoop {
@@ -72,9 +72,9 @@ export class EventLoop {
   readonly #replies = new Map<number, (outcome: RequestOutcome) => void>();
   readonly #answers = new Map<number, (answer: Acceptance) => void>();
   #requests = 0;
-  /** Of agents that run because this node is quorate. */
+  /** The permit of agents that run because this node is quorate; aborted when quorum is lost. */
   #permit = new AbortController();
-  /** When the machine began with what waited; null: it is idle. */
+  /** When the loop began to work off its queue; null: it is idle. */
   #busySinceMs: number | null = null;
 
   constructor(parts: LoopParts) {
@@ -106,7 +106,7 @@ export class EventLoop {
     this.push({ ...request, number: this.#requests });
   }
 
-  /** Orders other votes; answered when all members go by them, or with the refusal in words. */
+  /** Orders other votes; `done` is called once: when all members use them, or with the refusal. */
   order(order: QuorumOrder, done: (answer: Acceptance) => void): void {
     if (this.#loop.ended) {
       done(notMember);
@@ -117,7 +117,7 @@ export class EventLoop {
     this.push({ type: "quorum-order", number: this.#requests, ...order });
   }
 
-  /** Nothing is stepped or performed any more; waiting users are answered. */
+  /** Ends the loop: nothing is stepped or performed any more, and waiting users are answered. */
   end(): void {
     this.#loop.end();
     this.#permit.abort();
@@ -257,7 +257,7 @@ export class EventLoop {
   #submit({ lane, envelope }: Extract<NodeOutput, { readonly type: "submit" }>): void {
     const payload = encodePayload(envelope);
     if (payload.length > messageBytesMax) {
-      // It is missing from the history of all: this life cannot go on.
+      // The message is missing from the history of all members, so this life cannot go on.
       const text = `a message of ${payload.length} bytes cannot be sent; starting anew`;
       this.#parts.log.write("services", "err", { text });
       this.#parts.onEnd({ type: "restart" });

@@ -1,10 +1,11 @@
 /**
- * Runs fence agents: one after the other on each fence device, to its end or to its time limit.
+ * Runs fence agents, one after the other on each fence device, each to its end or its time limit.
  * Does not know why a node is fenced, nor what follows from the verdict.
  * Source: fence-agents doc/FenceAgentAPI.md.
- * FENCERUN1  Runs on one device follow each other: two agents on one power switch disturb each
- *     other.
- * FENCERUN2  What only asks a device for its state makes way for what switches something.
+ * FENCERUN1  Runs on one device follow each other, since two agents on one power switch would
+ *     disturb each other.
+ * FENCERUN2  A run that only asks a device for its state is ended when a run is ordered that may
+ *     switch something.
  */
 
 import { agentLimitMs, agentRun } from "../fencing/fence-agent.ts";
@@ -23,7 +24,7 @@ export type FencePorts = {
   readonly trackingToken: string;
 };
 
-/** One agent to be run; `action` null: as the parameters say, the agent's default else. */
+/** One agent to be run; `action` null: that of the parameters, or else the agent's default. */
 export type FenceCall = {
   readonly victim: NodeName;
   readonly use: FenceDeviceUse;
@@ -35,16 +36,16 @@ export type FenceTerms = {
   readonly permit: FencePermit | null;
 };
 
-/** An agent is begun only as long as this is not withdrawn. */
+/** An agent is started only as long as this is not withdrawn. */
 export type FencePermit = {
   readonly withdrawn: AbortSignal;
-  /** Withdrawn, it ends what runs, too. */
+  /** Whether the withdrawal also ends an agent that is running. */
   readonly ends: boolean;
 };
 
 export type FenceVerdict = {
   readonly outcome: "success" | "failure";
-  /** Null: it did not exit by itself, or in time. */
+  /** Null: the agent did not exit by itself within its time. */
   readonly exitCode: number | null;
   readonly text: string;
   /** The last 4 KiB, without the device's secrets. */
@@ -53,16 +54,16 @@ export type FenceVerdict = {
 
 export class FenceRuns {
   readonly #ports: FencePorts;
-  /** By fence device: how the runs begin; the first of them is under way. */
+  /** By fence device: functions that begin its runs; the first run is under way. */
   readonly #queues = new Map<string, (() => void)[]>();
-  /** FENCERUN2: ends the runs that only ask. */
+  /** FENCERUN2: they end the runs that only ask for a state. */
   readonly #questions = new Set<AbortController>();
 
   constructor(ports: FencePorts) {
     this.#ports = ports;
   }
 
-  /** Calls `done` once, and never before it has returned. */
+  /** Calls `done` once, after `run` has returned. */
   run(call: FenceCall, terms: FenceTerms, done: (verdict: FenceVerdict) => void): void {
     if (call.action !== "status") for (const question of this.#questions) question.abort();
     const { device } = call.use;
@@ -74,7 +75,7 @@ export class FenceRuns {
     });
   }
 
-  /** FENCERUN1. */
+  /** Begins a run when the earlier ones on its device have ended (FENCERUN1). */
   #enqueue(device: string, begin: () => void): void {
     const queue = this.#queues.get(device) ?? [];
     this.#queues.set(device, queue);
@@ -105,7 +106,7 @@ export class FenceRuns {
     }
     const limitMs = agentLimitMs(use, agentTimeoutMs);
     const limit = new AbortController();
-    // An agent gets no grace: it might switch something on after it was given up.
+    // An agent gets no grace: it could switch something on after its run counts as failed.
     let why = "gave way to fencing";
     const endBecause = (words: string): void => {
       why = words;
@@ -117,7 +118,8 @@ export class FenceRuns {
     if (permit?.ends === true) permit.withdrawn.addEventListener("abort", onWithdrawn);
     if (call.action === "status") this.#questions.add(limit);
     const { environment, ...run } = agentRun(use, call);
-    // So it ends with this clusterd: nobody knows of its victim what the next one will know.
+    // By these marks the agent is killed when this clusterd ends: the next one may judge the victim
+    // in another way.
     const marks = trackingVariables(trackingToken, null);
     const order = { ...run, environment: [...environment, ...marks], timeoutMs: null };
     void processes.run(order, limit.signal).then((result) => {
@@ -129,7 +131,7 @@ export class FenceRuns {
   }
 }
 
-/** `late`: why its end was not waited for. */
+/** `late`: why the run was ended; null: the agent ended by itself. */
 function verdictOf(use: FenceDeviceUse, result: ProcessResult, late: string | null): FenceVerdict {
   const text = `${agentWords(use)}: ${late ?? describeResult(result)}`;
   const printed = result.type === "not-started" ? "" : result.output;

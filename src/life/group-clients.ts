@@ -1,10 +1,11 @@
 /**
- * The process groups of one life of this node: tickets and streams of clients around the machine.
- * Knows clients by ticket; decides nothing about membership.
+ * The clients of process groups in one life of this node: keeps their tickets, streams and open
+ * calls around the machine of the groups. Decides nothing about membership.
  * Tested in: test/control/control-groups.test.ts
- * CLIENT1  Inputs are taken one at a time, and the outputs of one are performed before the next.
- * CLIENT2  When the life ends, every stream is ended and every call answered: who stayed would have
- *     missed messages without knowing it.
+ * CLIENT1  Inputs are taken one at a time, and the outputs of one are performed before the next is
+ *     taken.
+ * CLIENT2  When the life ends, every stream is ended and every call answered: a client that stayed
+ *     would miss messages without knowing it.
  */
 import { randomBytes } from "node:crypto";
 import type { ControlError } from "../control/control-error.ts";
@@ -68,7 +69,7 @@ export class GroupClients implements GroupBackend {
     });
   }
 
-  /** What the ring says, in its order. */
+  /** Takes what the ring delivers, in the ring's order. */
   push(input: Extract<GroupInput, { readonly type: "deliver" | "configuration" | "exchanged" }>) {
     this.#loop.push(input);
   }
@@ -145,7 +146,7 @@ export class GroupClients implements GroupBackend {
     this.#calls.clear();
   }
 
-  /** A call that is answered in its own step. */
+  /** Makes a call that is answered in its own step. */
   #call(input: (call: number) => GroupInput): GroupAnswer {
     invariant(!this.#loop.running, "CLIENT1: a client's call in the middle of a step");
     this.#callNumber += 1;
@@ -184,7 +185,7 @@ export class GroupClients implements GroupBackend {
     }
   }
 
-  /** The line is made once for all who get it. */
+  /** Formats the line once for all clients that get it. */
   #tell(clients: readonly number[], event: GroupEvent): void {
     const line = event.type === "group-full" ? null : formatGroupLine(lineOf(event));
     for (const client of clients) {

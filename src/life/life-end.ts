@@ -15,7 +15,7 @@ export type LifeEnd =
   | { readonly type: "fatal"; readonly problem: RingThreadProblem };
 
 export type AfterLife =
-  /** The end that was asked for: nothing of the services is left, and the guard is dismissed. */
+  /** The requested end: when nothing of the services is left, the guard is dismissed. */
   | { readonly type: "leave" }
   /** The same process begins another life, with what can be carried over. */
   | { readonly type: "begin-again" }
@@ -32,7 +32,7 @@ export function afterLife(end: LifeEnd, ending: boolean): AfterLife {
     case "restart":
       return ending ? { type: "exit", status: 0 } : { type: "begin-again" };
     case "fatal": {
-      // The main thread was held up, and answers again: nothing else is wrong.
+      // The main thread did not run for a while and runs again; nothing else is wrong.
       const silent = end.problem.type === "main-thread-silent";
       if (!silent) return { type: "exit", status: 1 };
       return ending ? { type: "exit", status: 0 } : { type: "begin-again" };

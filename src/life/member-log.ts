@@ -1,9 +1,9 @@
 /**
- * When each member of the present configuration joined, as this node saw it, and who came back as
- * it was although it had been fenced.
+ * Records when each member of the present configuration joined, as this node saw it, and finds
+ * members that come back with the same life although they were fenced.
  * Knows configurations and lives; does not know votes.
  * Source: cman commands.c: add_ais_node (incarnation and join time of a node).
- * Deviation: a member that was restarted within one change of configuration has joined anew.
+ * Deviation: a member that was restarted within one change of configuration counts as joined anew.
  */
 import type { Incarnation, NodeId, RingId } from "../model/ids.ts";
 
@@ -23,13 +23,13 @@ export type JoinRecord = {
 
 export class MemberLog {
   #joined = new Map<NodeId, JoinRecord>();
-  /** Of nodes that are away: the life that went, and the time of its fencing before that, or 0. */
+  /** For nodes that have left: their last life, and when they had last been fenced before, or 0. */
   readonly #gone = new Map<NodeId, { readonly incarnation: number; readonly fencedAt: number }>();
 
   /**
-   * A regular configuration, installed now; `fencedAt` has when agents last fenced a node. Returns
-   * the members that were fenced while they were away, and are back with the same life: whatever
-   * fenced them did not switch them off.
+   * Takes a regular configuration that is installed now; `fencedAt`: when agents last fenced each
+   * node. Returns the members that were fenced while they were away and are back with the same
+   * life: their fence device has not switched them off.
    */
   note(
     { ring, members, incarnations }: Membership,

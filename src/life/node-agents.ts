@@ -1,7 +1,7 @@
 /**
- * What the cluster node has done by agents on this machine, with callbacks: resource agents through
- * the performer, fence agents of victims, and the unfence devices of this node.
- * Decides nothing; what agents print goes to the log, and its last line to the other nodes.
+ * Runs agents on this machine for the cluster node, and reports by callbacks: resource agents
+ * through the performer, fence agents of victims, and the unfence devices of this node. Decides
+ * nothing. What a fence agent prints goes to the log, and its last line to the other nodes.
  * Tested in: test/life/fence-runs.test.ts, test/e2e/fencing.test.ts
  */
 import type { LogSink } from "../io/ports.ts";
@@ -19,17 +19,17 @@ export type AgentFencing = Extract<
 
 export type FenceOutcome = { readonly outcome: "success" | "failure"; readonly text: string };
 
-/** Each calls `done` once, and never before it has returned. */
+/** Each method calls `done` once, after it has returned. */
 export type NodeAgents = {
   perform(act: NodeAct, done: (report: AgentReport) => void): void;
-  /** The action's report is not wanted any more, nor anything that it would do. */
+  /** Cancels the action: neither its report nor its effects are wanted any more. */
   cancel(action: number): void;
   /**
-   * `withdrawn` keeps an agent from being started. One that is running goes on: it may have
-   * switched something already.
+   * After `withdrawn` no agent is started. One that is running goes on, since it may have switched
+   * something already.
    */
   fence(order: AgentFencing, withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;
-  /** Runs all devices that let this node in; `withdrawn` ends the one that runs. */
+  /** Runs the agents of all unfence devices of this node; `withdrawn` ends the one that runs. */
   unfence(withdrawn: AbortSignal, done: (end: FenceOutcome) => void): void;
 };
 
@@ -64,7 +64,7 @@ export function nodeAgents({ conf, self, performer, log }: NodeAgentsParts): Nod
   };
 }
 
-/** What goes to the other nodes, and into their logs. */
+/** The part of the output that goes to the other nodes and into their logs. */
 function lastLine(output: string): string {
   return output.split("\n").at(-1)?.slice(-500) ?? "";
 }

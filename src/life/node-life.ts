@@ -1,8 +1,8 @@
 /**
- * One life of this node: ring thread, cluster node and loop from their start to their end.
- * Wires them together over ports; the simulator runs the same lives on virtual time.
+ * One life of this node: ring thread, cluster node and loop from their start to their end. Connects
+ * them over ports; the simulator runs the same lives on virtual time.
  * Tested in: test/life/node-life.test.ts, test/sim/searches.test.ts, test/e2e/failover.test.ts
- * LIFE1  What the ring says after the end of a life, or its agents report then, changes nothing.
+ * LIFE1  After the end of a life, outputs of its ring and reports of its agents have no effect.
  */
 
 import { isGroupFrame } from "../groups/group-frames.ts";
@@ -35,11 +35,11 @@ export type LifeParts = {
   readonly readText: ReadText;
   readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
   readonly onConfiguration: (configuration: ConfVersion) => void;
-  /** On which machines earlier lives had the other nodes, and who is told when that changes. */
+  /** On which machines the other nodes were in earlier lives; `onMachines` is told of changes. */
   readonly remembered: readonly RememberedMachine[];
   readonly onMachines: (known: readonly KnownMachine[]) => void;
   readonly trackingToken: string;
-  /** This node may be reset by a watchdog, which the others must wait for. */
+  /** A watchdog may reset this node, and the other nodes must wait for that. */
   readonly watchdog: boolean;
   readonly machine: string;
   readonly clock: Clock;
@@ -50,7 +50,7 @@ export type LifeParts = {
   /** With this frame the guard can tell the others that this life has ended. */
   readonly onCertificate: (frame: Uint8Array) => void;
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
-  /** Of the life before; null: nothing goes on. */
+  /** What is carried over from the life before; null: nothing. */
   readonly carried: CarriedOver | null;
   /** No process and no address of any service is on this machine. */
   readonly nothingLeft: boolean;
@@ -58,7 +58,7 @@ export type LifeParts = {
   readonly onTurn: () => void;
 };
 
-/** Makes the machines that live in it. */
+/** Makes the machines of a life. */
 export type LifeMachines = {
   readonly makeNode: (...given: ConstructorParameters<typeof ClusterNode>) => ClusterNode;
   readonly makeGroups: (self: NodeId) => ProcessGroups;
@@ -112,7 +112,7 @@ export class NodeLife {
     return this.#members;
   }
 
-  /** Stops the services, hands them over, leaves, `remove`: for good; ends with `left`. */
+  /** Stops the services, hands them over and leaves the ring (`remove`: for good). */
   shutdown(remove: boolean): void {
     this.#shutdown = { remove };
     this.#loop?.push({ type: "shutdown", remove });
@@ -122,7 +122,7 @@ export class NodeLife {
     this.#thread.post({ type: "link", up });
   }
 
-  /** Ends at once, without leaving. */
+  /** Ends the life at once, without leaving the ring. */
   async kill(): Promise<void> {
     this.#finish();
     await this.#thread.kill();
@@ -135,7 +135,7 @@ export class NodeLife {
     this.#groups.end();
   }
 
-  /** A message that was refused is missing from the history: this life cannot go on. */
+  /** A message that the ring has refused is missing from the history: this life cannot go on. */
   #onQueue(lane: string, state: "full" | "writable"): void {
     this.#say("err", `the send queue ${lane} is ${state}`);
     if (state === "full") this.#close({ type: "restart" });
@@ -221,7 +221,7 @@ export class NodeLife {
       log,
       agents,
       postToRing: (input) => {
-        // The ring waits for the groups' exchange too.
+        // The state exchange of the groups must end before the ring is told.
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
         else this.#thread.post(input);
       },
@@ -248,14 +248,17 @@ export class NodeLife {
     this.#parts.onEnd(end);
   }
 
-  /** When agents have fenced each node last. */
+  /** When agents last fenced each node. */
   #fencedAt(): ReadonlyMap<NodeId, number> {
     const fenced = this.#node?.snapshot.fence.snapshot().fenced ?? [];
     const agents = fenced.filter(({ how }) => how === "agent" || how === "external");
     return new Map(agents.map(({ node, at }) => [node, at]));
   }
 
-  /** A node that is cut off from its disks only, and let in again, lives on. */
+  /**
+   * Reports members that came back without a restart. A node with unfence devices is only cut off
+   * from its disks and let in again, so it lives on.
+   */
   #accuse(survivors: readonly NodeId[]): void {
     const { nodes } = this.#parts.conf;
     for (const { id, name, unfence } of nodes) {

@@ -1,11 +1,12 @@
 /**
- * Agents that are run for an operator, or for this node itself: fencing by hand, unfencing, and the
- * question whether devices answer. Runs one after the other; decides nothing about the cluster.
+ * Runs fence agents for an operator, or for this node itself: to fence by hand, to unfence, and to
+ * check whether devices answer. Decides nothing about the cluster.
  * Source: fence_node(8), fence_check(8); cluster libfence/agent.c: fence_node, unfence_node.
- * Deviations: what was fenced by hand is told to the members as an ordered message; a check is
- * refused on an inquorate node and while anybody is to be fenced, and asks each device but once.
+ * Deviations: fencing by hand is told to the members by ordered messages; a check is refused on an
+ * inquorate node and while a node is to be fenced, and asks each device only once.
  * Tested in: test/life/fence-runs.test.ts
- * DEVICE1  A check tells every agent the action `status`, whatever the file says, and nothing else.
+ * DEVICE1  A check runs every agent with the action `status`, whatever the conf says, and with no
+ *     other one.
  */
 import type { AgentsOrder, RunReply } from "../control/operator-protocol.ts";
 import { deviceState } from "../fencing/fence-agent.ts";
@@ -26,7 +27,7 @@ export type AgentRunner = {
 export type OperatorFencingParts = {
   readonly conf: ClusterConf;
   readonly performer: AgentRunner;
-  /** The cluster node of the present life, and how it is told; null between two lives. */
+  /** The cluster node of the present life, null between two lives; `push` gives it an input. */
   readonly node: () => ClusterNode | null;
   readonly push: (input: NodeInput) => void;
   readonly log: (level: "notice" | "warning" | "err", text: string) => void;
@@ -74,7 +75,7 @@ export class OperatorFencing {
     const lines: string[] = [];
     for (;;) {
       const order = round.order();
-      // An operator who is asked for nothing else does not wait for a lease.
+      // A step `self` counts as failed: an operator's command does not wait for a lease to end.
       const verdict = order.type === "self" ? null : await this.#run(order, order.method, lines);
       const progress = round.next(verdict?.outcome ?? "failure");
       if (progress.type === "step") continue;
@@ -87,7 +88,10 @@ export class OperatorFencing {
     }
   }
 
-  /** Tells the members what becomes of the node; returns whether anybody can hear it. */
+  /**
+   * Returns a function that tells the members how far the fencing is; it returns whether they can
+   * be told.
+   */
   #announcer(victim: NodeId, text: string) {
     const mark = this.#parts.node()?.snapshot.fence.mark(victim) ?? null;
     return (outcome: "begun" | "success" | "failure"): boolean => {
@@ -185,7 +189,7 @@ export type UnfenceParts = {
   readonly permit: FencePermit | null;
 };
 
-/** Every device is tried, one after the other; all must succeed. */
+/** Tries every unfence device, one after the other; all must succeed. */
 export function unfence(
   { conf, performer, permit }: UnfenceParts,
   target: NodeConf,
@@ -238,7 +242,7 @@ function withoutAction(use: FenceDeviceUse): FenceDeviceUse["parameters"] {
   return use.parameters.filter(([name]) => name !== "action");
 }
 
-/** A delay is for the race of two nodes; nobody races for an answer. */
+/** A delay decides between two nodes that fence each other; a question needs none. */
 function withoutDelay(use: FenceDeviceUse): FenceDeviceUse {
   return { ...use, parameters: use.parameters.filter(([name]) => name !== "delay") };
 }

@@ -12,7 +12,7 @@ import type { RequestOutcome } from "../model/request-outcome.ts";
 import type { ServiceOperation } from "../model/service-operation.ts";
 import type { ClusterStatus } from "../model/status.ts";
 
-/** Of a node without a life, or between two. */
+/** The answer of a node that has no life at the moment. */
 export const notMember: Acceptance = { accepted: false, text: "this node is not a member" };
 
 type ServiceOrder = {
@@ -21,7 +21,9 @@ type ServiceOrder = {
   readonly target: NodeId | null;
 };
 
-/** The outcome's text; where that says too little, the reason, for the node that was asked. */
+/**
+ * The text of the outcome; if that says only that it failed, the reason on the node that was asked.
+ */
 export function serviceReplyText(
   outcome: RequestOutcome,
   order: ServiceOrder,
@@ -38,7 +40,10 @@ export function serviceReplyText(
   return service?.decisions.at(-1)?.text ?? outcomeText(outcome);
 }
 
-/** A second quorate part is possible when fewer votes are expected, unless nodes wait for all. */
+/**
+ * Refuses a removal after which a second quorate partition would be possible: fewer votes are
+ * expected then, and nodes that start do not wait for all.
+ */
 export function leaveReply({ remove, force }: LeaveBody, conf: QuorumConf): Acceptance {
   if (!remove || force || conf.waitForAll) return { accepted: true, text: "" };
   const text =

@@ -1,13 +1,12 @@
 /**
- * Performs the orders of agents through the ports and reports what came of them.
- * Chooses nothing: each order holds everything. Does not know services' states.
- * Its clock is a port and it waits for results by callbacks alone, so that it also runs where time
- * is simulated and no promise of the engine is ever settled.
+ * Performs the orders of agents through the ports and reports the results. Makes no choices, since
+ * each order is complete. Does not know the states of services. Its clock is a port, and it takes
+ * results only by callbacks, so that it also runs in the simulator, in which time is simulated and
+ * native promises never settle.
  * Tested in: test/life/cancelled-orders.test.ts, test/sim/searches.test.ts
- * PERFORM1  An order that was cancelled is ended, and the next one for its service waits for that
- *     end.
- * PERFORM2  A kill is over only when no earlier order for the service can do anything any more:
- *     what is under way counts as alive until it was seen to end.
+ * PERFORM1  A cancelled order is ended, and the next order for its service waits for that end.
+ * PERFORM2  A kill is reported only when no earlier order for the service can have an effect any
+ *     more: an order under way counts as alive until it was seen to end.
  */
 
 import type { ClaimedAddresses, Network, NetworkInterface } from "../io/network-ports.ts";
@@ -26,9 +25,9 @@ export type PerformerPorts = {
   readonly processes: ProcessRunner;
   readonly network: Omit<Network, "watch">;
   readonly claims: ClaimedAddresses;
-  /** Before the address is put up: it must go with the services from now on. */
+  /** Called before the address is added: from now on it must be removed with the services. */
   readonly onClaimed: (address: string) => void;
-  /** An address of the service is used by another host, too: it is to be checked at once. */
+  /** Another host uses an address of the service, too: the service must be checked at once. */
   readonly onContested: (service: ServiceName, why: string) => void;
   readonly trackingToken: string;
 };
@@ -40,24 +39,30 @@ export type NodeAct = {
   readonly order: AgentOrder;
 };
 
-/** What `run-aside` runs belongs to the machine: it may be a daemon, and outlives the service. */
+/**
+ * Programs that `run-aside` runs get no marks: they belong to the machine, may be daemons, and
+ * outlive the service.
+ */
 const unmarked = {
   environment: [["PATH", searchPath]],
   stdin: null,
   timeoutMs: ms(30_000),
 } as const;
-/** Exit status of ping(8) when nothing came back; any other one is about ping itself. */
+/** The exit status of ping(8) when no answer came; a higher one is a problem of ping itself. */
 const pingSilent = 1;
-/** What SIGKILL does not end in this time hangs in the kernel: it is reported, not waited for. */
+/**
+ * A process that SIGKILL does not end in this time hangs in the kernel: the order is reported, and
+ * no longer waited for.
+ */
 const cancelledEndMs = 1500;
 
 type UnderWay = NodeAct & { readonly cancel: AbortController };
 
-/** Somebody who wants to know when orders that were cancelled have ended. */
+/** A wait for the end of cancelled orders. */
 type Wait = {
   readonly awaited: Set<UnderWay>;
   readonly stopClock: Stop;
-  /** `late`: those that have not ended, in words. */
+  /** `late`: the orders that have not ended, in words. */
   readonly over: (late: readonly string[]) => void;
 };
 
@@ -74,10 +79,10 @@ type AddressWork = Exclude<
 export class OrderPerformer {
   readonly #ports: PerformerPorts;
   readonly #fences: FenceRuns;
-  /** Every order that has not ended, also those that were cancelled. */
+  /** Every order that has not ended, cancelled ones included. */
   readonly #underWay = new Set<UnderWay>();
   readonly #waits = new Set<Wait>();
-  /** The MAC of another host that has answered for an address of this node. */
+  /** By address of this node: the MAC of another host that has answered for it. */
   readonly #contested = new Map<string, string>();
   /** By address: ends the announcements that are still to come. */
   readonly #announcing = new Map<string, { readonly service: ServiceName; readonly stop: Stop }>();
@@ -87,7 +92,7 @@ export class OrderPerformer {
     this.#fences = new FenceRuns(ports);
   }
 
-  /** Calls `done` once, and never before it has returned. */
+  /** Calls `done` once, after `perform` has returned. */
   perform(act: NodeAct, done: Done): void {
     const one: UnderWay = { ...act, cancel: new AbortController() };
     this.#underWay.add(one);
@@ -95,16 +100,16 @@ export class OrderPerformer {
       done(report);
       this.#onEnd(one);
     };
-    // What has been put out together with it may cancel it.
+    // An output of the same step may cancel the order.
     this.#ports.clock.soon(() => this.#performInTurn(one, end));
   }
 
-  /** The action's report is not wanted any more, nor anything that it would do. */
+  /** Cancels the action: neither its report nor its effects are wanted any more. */
   cancel(action: number): void {
     for (const one of this.#underWay) if (one.action === action) one.cancel.abort();
   }
 
-  /** Ends all orders; `done` gets those that were not seen to end soon, in words. */
+  /** Cancels all orders; `done` gets, in words, those that have not ended in `cancelledEndMs`. */
   endAll(done: (late: readonly string[]) => void): void {
     for (const { cancel } of this.#underWay) cancel.abort();
     for (const { stop } of this.#announcing.values()) stop();
@@ -112,18 +117,19 @@ export class OrderPerformer {
     this.#afterCancelled(() => true, done);
   }
 
-  /** Runs one fence agent; calls `done` once, and never before it has returned. */
+  /** Runs one fence agent; calls `done` once, after `fence` has returned. */
   fence(call: FenceCall, terms: FenceTerms, done: (verdict: FenceVerdict) => void): void {
     this.#fences.run(call, terms, done);
   }
 
   #performInTurn(one: UnderWay, done: Done): void {
     const { service, order, cancel } = one;
-    // An address does not wait for a process that hangs in the kernel.
+    // Work on an address waits only for other such work, not for a process that hangs in the
+    // kernel.
     const before = ({ service: owner, order: other }: UnderWay): boolean =>
       owner === service && (isAddressWork(other) || !isAddressWork(order));
     const begin = (): void => {
-      // Before it began it can have done nothing.
+      // An order that has not begun has done nothing.
       if (cancel.signal.aborted) done({ type: "failed", cause: "it was cancelled" });
       else this.#perform(one, done);
     };
@@ -131,7 +137,7 @@ export class OrderPerformer {
     else this.#afterCancelled(before, begin);
   }
 
-  /** PERFORM1: `over` is called when they have ended, or soon. */
+  /** PERFORM1: calls `over` when the cancelled orders have ended, or after `cancelledEndMs`. */
   #afterCancelled(which: (one: UnderWay) => boolean, over: Wait["over"]): void {
     const cancelled = [...this.#underWay].filter((one) => one.cancel.signal.aborted && which(one));
     if (cancelled.length === 0) {
@@ -250,7 +256,10 @@ export class OrderPerformer {
     return { type: "interfaces", interfaces: reports, contested };
   }
 
-  /** Whoever has the address as well is found by the next check, which is made at once. */
+  /**
+   * Probes without delaying the order. If another host answers, a check is made at once, which
+   * reports the host.
+   */
   #probeAside(order: AddressOrder, service: ServiceName): void {
     const { address } = order;
     void this.#ports.network.probe(order, { service, cancelled: null }).then((probed) => {
@@ -272,7 +281,10 @@ export class OrderPerformer {
     this.#announcing.delete(address);
   }
 
-  /** Only silence is an answer: without ping, or without the permission to, nobody knows. */
+  /**
+   * Only silence counts as a failure: without ping, or without the permission to use it, the state
+   * is unknown.
+   */
   #askAddress({ address, interface: name }: AddressOrder, by: For, done: Done): void {
     const words = ["ping", "-c", "1", "-w", "2", "-I", name, address] as const;
     const marks = trackingVariables(this.#ports.trackingToken, by.service);
@@ -349,7 +361,7 @@ export class OrderPerformer {
     });
   }
 
-  /** It ends when it is cancelled, at the latest. */
+  /** Cancelling the order ends the pause early. */
   #pause(forMs: Ms, cancelled: AbortSignal, done: Done): void {
     const onCancelled = (): void => {
       stop();

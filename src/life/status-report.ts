@@ -1,5 +1,5 @@
 /**
- * What the commands may show: the node's state and the ring's counters as one ClusterStatus.
+ * Reports the node's state and the ring's counters as one ClusterStatus, which the commands show.
  * Tested in: test/node/fencing-progress.test.ts
  */
 import type { ClusterConf } from "../model/conf.ts";
@@ -54,7 +54,7 @@ export function reportStatus(
       id: snapshot === null || snapshot.ring === null ? "" : formatRing(snapshot.ring),
     },
     quorum: {
-      // Whom the others do not count takes no part, however many they are.
+      // A node that the others do not count takes no part, however many they are.
       quorate: verdict?.quorate === true && refusal === null,
       votes: verdict?.votes ?? 0,
       expectedVotes: verdict?.expectedVotes ?? conf.quorum.expectedVotes,
@@ -99,7 +99,10 @@ function nodeStatus(
   };
 }
 
-/** In words, with what is being done here at the moment, or when it was done. */
+/**
+ * The fencing state of a node in words, with what this node is doing about it, or when it was
+ * fenced.
+ */
 function fencingText(node: ClusterNode, id: NodeId, now: StatusMoment): string {
   const { fence, self } = node.snapshot;
   const text = fence.describe(id);
@@ -144,7 +147,7 @@ function serviceStatuses(
   });
 }
 
-/** With how far the fencing has come of the nodes that it concerns. */
+/** What the service waits for, with the progress of the fencing of the nodes concerned. */
 function waitStatus(
   wait: ReturnType<ServiceTable["wait"]>,
   fencing: (node: NodeId) => string,

@@ -2,8 +2,9 @@
  * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
  * Does not know frames or nodes beyond what a verdict names.
  * Tested in: test/ring-thread/pulse-and-stalls.test.ts
- * VERDICT1  One notice for each cause in ten seconds, with the source of one frame, and while it
- *     goes on less and less often; the counters have the true numbers.
+ * VERDICT1  There is at most one notice for each cause in ten seconds, with the source of one
+ *     frame. While the cause persists, its notices become rarer. The counters have the true
+ *     numbers.
  */
 import type { DropCause, SealVerdict } from "../io/ports.ts";
 import type { RingNotice } from "../membership/ring-events.ts";
@@ -11,10 +12,10 @@ import { assertNever } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 
 const quietMs = 10_000;
-/** Often enough to be found by whoever looks for the cause, a hundred and fifty lines a day. */
+/** Often enough to be found by somebody who looks for the cause; about 150 lines a day. */
 const quietMsMax = 600_000;
 
-/** A late or repeated frame is no fault of the configuration. */
+/** A late or repeated frame is no fault of the conf. */
 const harmless: readonly DropCause[] = ["replay", "old-incarnation"];
 
 /** What an operator can do about it; null: normal in a running cluster. */

@@ -1,6 +1,6 @@
 /**
- * Passes the newest proof of membership on, at most one in a span of time.
- * Does not know what a proof is worth. On a fast ring there are thousands a second.
+ * Passes on the newest proof of membership, at most one per interval, since a fast ring gives
+ * thousands a second. Does not know what a proof is worth.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { Clock, Stop } from "../io/ports.ts";
@@ -36,7 +36,7 @@ export class LeaseThrottle {
     });
   }
 
-  /** What is held goes out now: something follows that must not overtake it. */
+  /** Passes on the proof that is held back, since an output follows that must not overtake it. */
   release(): void {
     this.#timer?.();
     this.#timer = null;

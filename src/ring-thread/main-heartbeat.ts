@@ -1,10 +1,11 @@
 /**
- * Whether the main thread still answers: counts only the time during which this thread itself ran.
+ * Judges whether the main thread still answers: counts only the time during which this thread
+ * itself ran.
  * Does not know threads, ports or clocks.
  * Source: rgmanager's watchdog parent ends the node when its child dies; this is its counterpart.
  * Tested in: test/ring-thread/pulse-and-stalls.test.ts
- * PULSE1  A machine that stood still as a whole accuses nobody: a step counts for one interval at
- *     most.
+ * PULSE1  If the machine as a whole did not run, the main thread is not blamed: a step counts for
+ *     at most one interval.
  */
 import { type Ms, ms } from "../model/time.ts";
 
@@ -24,7 +25,10 @@ export class MainHeartbeat {
     this.#lastStepMs = nowMs;
   }
 
-  /** Once per interval: the number to ask with, or null when main was silent for too long. */
+  /**
+   * Called once per interval. Returns the number of the next heartbeat, or null if the main thread
+   * was silent for too long.
+   */
   step(nowMs: Ms): number | null {
     this.#ranMs += Math.min(nowMs - this.#lastStepMs, this.#intervalMs);
     this.#lastStepMs = nowMs;

@@ -1,23 +1,24 @@
 /**
- * The frames that fill a datagram up to the longest there will be, and the short ones that say how
- * long those are: 2 bytes of length, big-endian, then zeros.
+ * Encodes and decodes the bodies of two frames: a filling one, which makes its datagram as long as
+ * the longest that the sender sends, and a short one, which announces how long those are. Both
+ * begin with that length in 2 bytes, big-endian; zeros fill the rest.
  * Knows these bytes only.
  * Tested in: test/ring-thread/path-prober.test.ts
- * PROBE1  A filling frame follows the frame that makes a node known, in the same datagram: whoever
- *     cannot get long datagrams gets neither.
+ * PROBE1  A filling frame follows the frame that makes a node known, in the same datagram: a node
+ *     that long datagrams do not reach receives neither.
  */
 import { headerBytes, tagBytes } from "../io/frames/frame-header.ts";
 
-/** Of the envelope. Not a message of the ring: nodes that do not know it drop it. */
+/** The kind in the envelope. It is no message of the ring; nodes that do not know it drop it. */
 export const probeKind = 8;
 
 const lengthBytes = 2;
 const envelopeBytes = headerBytes + tagBytes;
 
 export type PathProbe = {
-  /** Of the longest packets of its sender, headers of IP and UDP included. */
+  /** The length of the sender's longest packets, headers of IP and UDP included. */
   readonly packetBytes: number;
-  /** It fills a datagram of that length. */
+  /** The frame fills a datagram of that length. */
   readonly full: boolean;
 };
 

@@ -1,5 +1,6 @@
 /**
- * Makes datagrams long, says how long they are, and tells when those of others do not arrive.
+ * Makes datagrams long, announces how long they are, and reports when those of other nodes do not
+ * arrive.
  * Knows the seal and the transport; does not know the ring.
  */
 import type { FrameSeal, SealedFrame, Transport } from "../io/ports.ts";
@@ -11,7 +12,10 @@ import { PathWatch } from "./path-watch.ts";
 export type PathProberParts = {
   readonly seal: FrameSeal;
   readonly transport: Transport;
-  /** Of the longest packets, headers of IP and UDP included, and of those headers. */
+  /**
+   * The length of the longest packets, headers of IP and UDP included; `ipBytes`: that of these
+   * headers.
+   */
   readonly packetBytesMax: number;
   readonly ipBytes: number;
   readonly notice: (notice: RingNotice) => void;
@@ -27,7 +31,10 @@ export class PathProber {
     this.#parts = parts;
   }
 
-  /** The frame, filled up until its datagram has the length of the longest that this node sends. */
+  /**
+   * Returns the frame, filled up so that its datagram is as long as the longest that this node
+   * sends.
+   */
   filled(frame: SealedFrame): SealedFrame {
     const { packetBytesMax, ipBytes, seal } = this.#parts;
     const frameBytes = frame.reduce((sum, part) => sum + part.length, 0);
@@ -37,7 +44,9 @@ export class PathProber {
     return [...frame, ...seal.seal(probeKind, filling)];
   }
 
-  /** Once a second: whoever gets this and no long datagram knows what is wrong. */
+  /**
+   * Called once a second. A node that receives this, but no long datagram, can report the fault.
+   */
   announce(): void {
     if (!this.#sent) return;
     this.#sent = false;

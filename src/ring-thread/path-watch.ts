@@ -1,16 +1,17 @@
 /**
- * Notices that long packets of a node do not arrive, while short ones do.
- * Knows what nodes say of their longest packets; does not know sockets, frames or the ring.
+ * Detects that long packets of a node do not arrive, while short ones do. Knows what nodes announce
+ * of their longest packets; does not know sockets, frames or the ring.
  * Source: RFC 4459 (tunnels and the path MTU), for the symptom.
  * Tested in: test/ring-thread/path-prober.test.ts
- * PATH1  Nobody is accused who has not said three times in a row that it sent long packets.
- * PATH2  Each fault is told once, and once more when it is over.
+ * PATH1  A node is reported only after it has announced three times in a row that it had sent long
+ *     packets, and none has arrived.
+ * PATH2  Each fault is reported once, and once more when it is over.
  */
 import type { RingNotice } from "../membership/ring-events.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { PathProbe } from "./path-probe.ts";
 
-/** They come once a second, while long packets are sent. */
+/** Announcements come once a second, while long packets are sent. */
 const announcementsMax = 3;
 const remedy =
   "it is not let in; check the MTU of interfaces, tunnels and switches, or set a smaller netmtu";
@@ -25,7 +26,7 @@ export class PathWatch {
     this.#name = name;
   }
 
-  /** A probe of the node has arrived; what is to be told of it. */
+  /** Takes a probe that has arrived from the node; returns the notice that it causes, or null. */
   heard(from: NodeId, { packetBytes, full }: PathProbe): RingNotice | null {
     const path = this.#pathOf(from);
     const frames = `frames of ${packetBytes} bytes`;

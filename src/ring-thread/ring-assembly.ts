@@ -16,7 +16,10 @@ import type { RingMachine } from "./ring-driver-parts.ts";
 import type { PostBatch } from "./ring-output-batch.ts";
 import type { RingThreadOptions } from "./ring-port.ts";
 
-/** With twice the largest header of an ordered frame: a recovery copy must fit too. */
+/**
+ * A frame leaves room for the envelope, and for twice the largest header of an ordered frame, since
+ * a recovery copy has two.
+ */
 const envelopeBytes = headerBytes + tagBytes;
 const ipv4HeaderBytes = 28;
 const ipv6HeaderBytes = 48;
@@ -28,13 +31,13 @@ export type RingParts = {
   /** Wall clock. */
   readonly wallMs: Ms;
   readonly ciphers: CipherSource;
-  /** Tells the processes of one incarnation from each other, below `instancesMax`. */
+  /** Distinguishes processes with the same incarnation; below `instancesMax`. */
   readonly instance: number;
 };
 
 export type RingPorts = {
   readonly clock: Clock;
-  /** Open; what it receives goes to `RingDriver.datagram`. */
+  /** It is open, and what it receives goes to `RingDriver.datagram`. */
   readonly transport: Transport;
   readonly store: Store;
   readonly makeRing: (options: RingOptions) => RingMachine;
@@ -42,7 +45,7 @@ export type RingPorts = {
   readonly onEnd: () => void;
 };
 
-/** Has still to be started. */
+/** Returns a driver that is not started yet. */
 export function assembleRing(parts: RingParts, { makeRing, ...ports }: RingPorts): RingDriver {
   const { options, life, wallMs, ciphers, instance } = parts;
   const { incarnation } = life;

@@ -1,5 +1,5 @@
 /**
- * What the ring's event loop is told once, and what it works with. Types only.
+ * The types of the options and ports of the ring's event loop.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { Clock, FrameSeal, Store, Transport } from "../io/ports.ts";
@@ -21,7 +21,10 @@ export type RingDriverOptions = {
   readonly tokenMs: Ms;
   readonly consensusMs: Ms;
   readonly leaseMs: Ms;
-  /** Of the longest packets, headers of IP and UDP included, and of those headers. */
+  /**
+   * The length of the longest packets, headers of IP and UDP included; `ipBytes`: that of these
+   * headers.
+   */
   readonly packetBytesMax: number;
   readonly ipBytes: number;
   /** The multicast group; null when every node gets a copy of its own. */

@@ -2,12 +2,12 @@
  * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order.
  * Knows the ring's contract and the ports; does not know what the messages are for, nor threads.
  * Source: Amir et al. 1995 for the ring; corosync exec/totemsrp.c and main.c for pauses.
- * DRIVER1  Outputs are performed in order; a multicast comes back as an input behind all that is
- *     queued.
- * DRIVER2  No timer firing is stepped that was overtaken by arming or disarming its timer.
+ * DRIVER1  Outputs are performed in order; an own multicast becomes an input behind all queued
+ *     ones.
+ * DRIVER2  A firing is dropped if its timer was armed again or disarmed before it is stepped.
  * DRIVER3  After the end nothing is posted and nothing is sent.
- * DRIVER4  After a pause longer than token and consensus the ring hears of it before anything else:
- *     the others may have replaced this node already.
+ * DRIVER4  After a pause longer than the token and consensus timeouts together the ring is told
+ *     before anything else, since the others may already have formed a ring without this node.
  */
 import { certificateKind } from "../io/frames/frame-header.ts";
 import type { SealVerdict, Stop, Timers } from "../io/ports.ts";
@@ -36,9 +36,9 @@ type Entry =
   | { readonly type: "input"; readonly input: RingInput }
   | { readonly type: "firing"; readonly timer: RingTimer; readonly generation: number };
 
-/** Fires `turn` often enough for the stall watch, in parts of the token timeout. */
+/** How often in a token timeout `#turn` is called, so that the stall watch works. */
 const turnsPerToken = 8;
-/** Two intervals may be lost to a busy main thread without bringing the limit near. */
+/** A busy main thread may miss two heartbeats and is still far from the limit. */
 const beatsPerLease = 8;
 const watchMs = 1000;
 
@@ -61,7 +61,7 @@ export class RingDriver {
   #intervals: readonly Stop[] = [];
   #ended = false;
   #contested: readonly NodeId[] = [];
-  /** The token timer came due while only stale frames were being read. */
+  /** A firing of the token timer that came due while `staleOnly` was set; stepped afterwards. */
   #heldFiring: Entry | null = null;
 
   constructor(options: RingDriverOptions, ports: RingDriverPorts) {
@@ -120,7 +120,7 @@ export class RingDriver {
     });
   }
 
-  /** The transport is open; its datagrams go to `datagram`. */
+  /** Must be called when the transport is open; its datagrams go to `datagram`. */
   start(scheduling: "round-robin" | "default"): void {
     const { incarnation, tokenMs, leaseMs } = this.#options;
     const { startedAtMs } = this.#evidence;
@@ -139,11 +139,11 @@ export class RingDriver {
     if (this.#ended) return;
     const nowMs = this.#ports.clock.monotonicMs();
     this.#turn(nowMs);
-    // The frames that came together are stepped together.
+    // The frames that have come together are stepped together.
     this.#loop.pushTogether(() => this.#inbox.datagram(bytes, { address, byGroup, nowMs }));
   }
 
-  /** What the main thread says, except `start`. */
+  /** Takes an input of the main thread, except `start`. */
   input(input: Exclude<RingThreadInput, { readonly type: "start" }>): void {
     if (this.#ended) return;
     switch (input.type) {
@@ -254,7 +254,7 @@ export class RingDriver {
     return this.#ports.seal.seal(frameKinds[message.type], this.#ports.codec.encode(message));
   }
 
-  /** DRIVER1. A lone node's token comes back this way too, a turn later: others get theirs. */
+  /** DRIVER1. A lone node's token returns a turn later, so that other events are handled before. */
   #takeBack(message: RingMessage): void {
     const { self: from, incarnation } = this.#options;
     const input: RingInput = { type: "frame", from, incarnation, message };
@@ -274,7 +274,7 @@ export class RingDriver {
     this.#loop.push(firing);
   }
 
-  /** Every turn of the loop that this thread notices; see StallWatch. */
+  /** Called at every turn of the event loop that this class notices; see StallWatch. */
   #turn(nowMs: Ms = this.#ports.clock.monotonicMs()): void {
     const lateMs = this.#stalls.turn(nowMs);
     if (lateMs === null || this.#ended) return;
@@ -289,7 +289,7 @@ export class RingDriver {
     clock.soon(() => clock.soon(() => this.#caughtUp({ lateMs, told: replaced, tokens })));
   }
 
-  /** One poll pass after a stall: all that had arrived meanwhile was read. */
+  /** Called one poll pass after a stall, when everything that had arrived meanwhile was read. */
   #caughtUp(stall: { readonly lateMs: Ms; readonly told: boolean; readonly tokens: number }): void {
     this.#inbox.release();
     this.#inbox.staleOnly = false;
@@ -347,14 +347,14 @@ export class RingDriver {
       });
       return;
     }
-    // After a contest whoever is left may be an earlier life than the ring knows.
+    // After a contest the remaining life may be an earlier one than the ring knows.
     if (verdict.type === "hello" && verdict.proven !== null) {
       this.#enqueue({ type: "forget-life", node: verdict.from });
     }
     this.#verdicts.note(verdict, source);
   }
 
-  /** Frames that were not let in, by cause. */
+  /** How many frames were dropped, by cause. */
   drops(): Readonly<Record<string, number>> {
     return this.#inbox.drops();
   }

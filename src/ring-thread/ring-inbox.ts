@@ -1,6 +1,6 @@
 /**
- * From datagrams to frames for the ring: opens, decodes, counts what is dropped, and puts a token
- * behind the frames that were sent before it.
+ * Turns datagrams into frames for the ring: opens and decodes them, counts what is dropped, and
+ * holds a token back until the frames that were sent before it have arrived.
  * Knows the seal and the codec; does not know the ring's state beyond its current ring.
  * Source: corosync exec/totemnet.c recv_flush reads all waiting frames before a token is handled.
  * Deviation: the sockets cannot be read on demand here, so a token that announces frames not seen
@@ -16,12 +16,12 @@ import { assertNever, type Result } from "../model/outcome.ts";
 import type { Ms } from "../model/time.ts";
 import { type PathProbe, probeKind, readProbe } from "./path-probe.ts";
 
-/** The event loop reads that many datagrams of one socket in one turn. */
+/** How many datagrams of one socket the event loop reads in one turn. */
 const datagramsPerTurn = 32;
 const tokenTurnsMax = 4;
 /**
- * A datagram in which so many frames are forged is not read to its end: 30 of them fit into one.
- * More than one, since the kernel may join a forged datagram with frames of a member.
+ * The rest of a datagram is dropped after this many forged frames, since 30 fit into one. It is
+ * more than one, since the kernel may join a forged datagram with frames of a member.
  */
 const forgedFramesMax = 2;
 const forged: ReadonlySet<string> = new Set(["authentication", "too-many-strangers"]);
@@ -45,8 +45,9 @@ export type RingInboxOptions = {
   readonly currentRing: () => RingId | null;
   readonly onFrame: (frame: ReceivedFrame) => void;
   readonly onReply: (reply: SealReply) => void;
-  /** Not messages of the ring. */
+  /** A death certificate has arrived, which is no message of the ring. */
   readonly onCertificate: (from: NodeId, incarnation: Incarnation) => void;
+  /** A probe has arrived, which is no message of the ring. */
   readonly onProbe: (from: NodeId, probe: PathProbe) => void;
   /** An authentic frame of this life arrived, and no certificate of its end. */
   readonly onAlive: (from: NodeId, incarnation: Incarnation) => void;
@@ -70,7 +71,7 @@ export class RingInbox {
   #high: { readonly ring: RingId; readonly seq: number } | null = null;
   #undecodable = 0;
   #stale = 0;
-  /** While true only frames of the current ring pass: the others waited while nothing ran here. */
+  /** While true, only frames of the current ring pass: after a stall the others may be stale. */
   staleOnly = false;
 
   constructor(options: RingInboxOptions) {
@@ -116,7 +117,7 @@ export class RingInbox {
     else if (seq > high.seq) this.#high = { ring, seq };
   }
 
-  /** Tokens that still wait go out now: before their absence is judged. */
+  /** Passes on all tokens that still wait, so that none counts as lost. */
   release(): void {
     for (const frame of [...this.#waiting]) this.#pass(frame);
   }
@@ -186,7 +187,7 @@ export class RingInbox {
     return Math.max(0, token.seq - seen);
   }
 
-  /** What a token waited for has come. */
+  /** Passes on the tokens for which all earlier frames have arrived. */
   #passComplete(): void {
     for (const frame of this.#waiting) {
       if (frame.message.type === "token" && this.#missing(frame.message) === 0) this.#pass(frame);

@@ -1,11 +1,11 @@
 /**
- * Collects what the ring thread tells the main thread, and hands it over in batches.
- * Does not know what is told, nor how it travels.
+ * Collects the outputs of the ring thread, and posts them to the main thread in batches. Does not
+ * know what they mean, nor how they are sent.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { RingThreadOutput } from "./ring-port.ts";
 
-/** Takes the batch before it returns: payloads may be views of frames that are used again. */
+/** Must copy the batch before it returns: payloads may be views of memory that is used again. */
 export type PostBatch = (batch: readonly RingThreadOutput[]) => void;
 
 export class RingOutputBatch {

@@ -1,8 +1,9 @@
 /**
- * What the two threads hand each other, packed: all messages of a turn in one buffer.
- * Knows the layout; does not know what the messages say.
- * Cloning an object for each message, with a view of its own, costs more than ordering it.
- * PARCEL1  Unpacking gives the same values in the same order; payloads are views of one buffer.
+ * Packs the messages that the two threads post to each other: consecutive ones in one buffer, since
+ * cloning an object with a view of its own for each message costs more than ordering it. Knows the
+ * layout; does not know what the messages mean.
+ * PARCEL1  Unpacking gives the same values in the same order; payloads packed together are views of
+ *     one buffer.
  */
 import type { Lane } from "../membership/ring-events.ts";
 import { type NodeId, parseNodeId, type RingId } from "../model/ids.ts";
@@ -25,7 +26,7 @@ export type InputParcel = Exclude<RingThreadInput, Submission> | Submissions;
 
 export type Packed<Content> = {
   readonly content: Content;
-  /** What is to be transferred, not copied. */
+  /** The buffers that are to be transferred, not copied. */
   readonly transfer: readonly ArrayBuffer[];
 };
 
@@ -63,7 +64,7 @@ export function packOutputs(outputs: readonly RingThreadOutput[]): Packed<readon
   return { content, transfer };
 }
 
-/** The deliveries from `start` on, up to whatever else comes or the next ring. */
+/** The consecutive deliveries of one ring that begin at `start`. */
 function deliveriesFrom(outputs: readonly RingThreadOutput[], start: number): readonly Delivery[] {
   const run: Delivery[] = [];
   for (let at = start; at < outputs.length; at += 1) {

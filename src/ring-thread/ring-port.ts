@@ -1,13 +1,13 @@
 /**
- * The conversation between the main thread and the ring thread: message unions, nothing else.
+ * The messages between the main thread and the ring thread, as unions.
  * Main to ring: single RingThreadInput values. Ring to main: arrays of RingThreadOutput, never
- * empty, in the order in which they happened; the payloads of one array share one buffer.
+ * empty, in the order in which they happened; payloads of one array may share a buffer.
  * Tested in: test/ring-thread/ring-thread.test.ts, test/ring-thread/ring-port-codec.test.ts
  *
  * Course: main posts `start`; the ring thread answers `started` or `fatal`. Then `heartbeat`s come
  * and must be answered; `deliver`, `configuration`, `suspended` and `queue` come as in
  * membership/ring-events.ts and in the same order. `leave` ends in `stopped`. After `fatal` or
- * `stopped` nothing follows, the thread has ended and a new life needs a new thread.
+ * `stopped` nothing follows: the thread has ended, and a new life needs a new thread.
  */
 
 import type { NodeHeard } from "../fencing/lease.ts";
@@ -29,15 +29,17 @@ export type RingThreadOptions = {
   /** Every configured node with its numeric address, ascending by id; names are resolved before. */
   readonly nodes: readonly { readonly id: NodeId; readonly address: string }[];
   readonly totem: TotemConf;
-  /** Equal on all members, or they refuse to merge. */
+  /** A hash that is equal on all members, or they refuse to merge. */
   readonly configHash: number;
   /** Holds the ring sequence and the incarnation; made if its parent directory exists. */
   readonly stateDirectory: string;
-  /** L: the ring stops taking part when no heartbeat was answered for this long. */
+  /**
+   * L, the time of a lease: this node leaves the ring if no heartbeat was answered for this long.
+   */
   readonly leaseMs: Ms;
   /** After this time a node that was not heard cannot have a lease any more. */
   readonly safeWaitMs: Ms;
-  /** Ask for SCHED_RR; refusal is a notice. */
+  /** Whether to request SCHED_RR; a refusal is a notice. */
   readonly realtime: boolean;
   /** False: do as if koffi were not installed. */
   readonly nativeCalls: boolean;
@@ -84,14 +86,14 @@ export type RingThreadOutput =
       readonly type: "configuration";
       readonly configuration: RingConfiguration;
       /**
-       * For every configured node; the start of this daemon where there was no token. The input of
-       * the safe wait before a lost node counts as fenced by itself.
+       * When every configured node was heard; the start of this life if there was no token since.
+       * The safe wait is counted from this time; after it a lost node counts as fenced by itself.
        */
       readonly heardAt: readonly RingNodeHeard[];
       /** The life of each node heard so far; a member that restarted shows here with a new one. */
       readonly incarnations: readonly (readonly [NodeId, Incarnation])[];
     }
-  /** At most one per 50 ms, always the newest. */
+  /** The newest proof, at most one per 50 ms. */
   | { readonly type: "lease"; readonly lease: LeaseProof }
   | { readonly type: "suspended"; readonly reason: string }
   /**
@@ -104,19 +106,20 @@ export type RingThreadOutput =
       readonly incarnation: Incarnation;
       readonly stands: boolean;
     }
-  /** More than one process uses the ids of these nodes; said whenever it changes. */
+  /** More than one process uses the ids of these nodes; sent whenever the list changes. */
   | { readonly type: "contested"; readonly nodes: readonly NodeId[] }
   | { readonly type: "queue"; readonly lane: Lane; readonly state: "full" | "writable" }
   | { readonly type: "notice"; readonly notice: RingNotice }
-  /** Answer with the same number, from the loop that does the work. */
+  /** Must be answered with the same number, from the loop that does the work. */
   | { readonly type: "heartbeat"; readonly beat: number }
   | { readonly type: "snapshot"; readonly request: number; readonly status: RingThreadStatus }
   | { readonly type: "fatal"; readonly problem: RingThreadProblem }
   | { readonly type: "stopped" };
 
 /**
- * Proof of membership: the token passed on at `startMs` (CLOCK_BOOTTIME of this node) came back on
- * the same operational ring. Entitles to services until startMs + L if that ring is quorate.
+ * Proof of membership: the token that this node passed on at `startMs` (its CLOCK_BOOTTIME) came
+ * back on the same operational ring. The node may run services until startMs + L if that ring is
+ * quorate.
  */
 export type LeaseProof = { readonly ring: RingId; readonly startMs: Ms };
 
@@ -129,13 +132,13 @@ export type RingThreadStatus = {
   readonly rotation: RotationRecord;
 };
 
-/** Each ends the thread; `text` is for the operator. */
+/** Each problem ends the thread; `text` is for the operator. */
 export type RingThreadProblem = {
   readonly type:
     | "transport"
     | "store"
     | "key-file"
-    /** A newer process with this node's id is running, or this one is the newer. */
+    /** Another process with this node's id is running, and this one is the newer. */
     | "duplicate-node"
     /** The main thread did not answer for the lease time. */
     | "main-thread-silent"

@@ -1,9 +1,9 @@
 /**
- * Starts the ring thread and is the main thread's end of the conversation in ring-port.ts.
- * Does not know what is said.
+ * Starts the ring thread, and exchanges the messages of ring-port.ts with it for the main thread.
+ * Does not know what they mean.
  * Tested in: test/ring-thread/ring-thread.test.ts
- * THREAD1  Whatever ends the thread, the last output is `stopped` or `fatal`, and nothing follows
- *     it.
+ * THREAD1  Whatever ends the thread, except `kill`, the last output is `stopped` or `fatal`, and
+ *     nothing follows it.
  */
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
@@ -17,7 +17,7 @@ import {
 } from "./ring-port-codec.ts";
 
 export type RingThread = {
-  /** Has no effect after the end. A payload may be used again once the present turn is over. */
+  /** Has no effect after the end. The memory of a payload may be reused after the present turn. */
   readonly post: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Kills the thread without leaving the ring; resolves when it is gone. */
   readonly kill: () => Promise<void>;
@@ -26,8 +26,9 @@ export type RingThread = {
 };
 
 /**
- * Frames live for milliseconds, but a small heap has all of it marked several times a second. Costs
- * 50 MB under full load, and saves a tenth of the time of each frame.
+ * Frames live for milliseconds, but if the heap is small the collector marks all of it several
+ * times a second. A larger heap costs 50 MB under full load, and saves a tenth of the time of each
+ * frame.
  */
 const oldSpaceAtStartMb = 96;
 
@@ -38,9 +39,10 @@ export function startRingThread(
   setFlagsFromString(`--initial-old-space-size=${oldSpaceAtStartMb}`);
   const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
     name: "ring",
-    // What a datagram held is freed with the next young collection; rare ones become full ones.
+    // The memory of datagrams is freed by the next collection of the young generation. With a
+    // larger one these would be rare, and full collections would take their place.
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
-    // Nothing that was preloaded into the main thread belongs into this one.
+    // Modules that were preloaded into the main thread do not belong in this one.
     execArgv: ["--enable-source-maps"],
   });
   let ended = false;
@@ -63,7 +65,7 @@ export function startRingThread(
   };
   const post = (input: RingThreadInput): void => {
     if (input.type === "submit") {
-      // All that is submitted in one turn travels together.
+      // All messages that are submitted in one turn are posted together.
       if (waiting.length === 0) queueMicrotask(submit);
       waiting.push(input);
       return;

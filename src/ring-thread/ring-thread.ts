@@ -3,7 +3,7 @@
  * Knows the ports' implementations; decides nothing. Runs nothing else, so that no parser, no agent
  * and no log line ever delays the token.
  * Source: corosync exec/main.c asks for SCHED_RR in the same way.
- * Deviation: only this thread gets real-time priority, and memory is not locked.
+ * Deviation: only this thread of the process gets real-time priority, and memory is not locked.
  */
 
 import { randomInt } from "node:crypto";
@@ -35,7 +35,9 @@ import { type InputParcel, packOutputs, unpackInput } from "./ring-port-codec.ts
 
 /** Above ordinary real-time work, below the kernel's watchdog threads. */
 const realtimePriority = 50;
-/** Decrypted frames are parts of such blocks: fewer things for the collector to find. */
+/**
+ * Decrypted frames are parts of blocks of this size, so the collector has fewer objects to visit.
+ */
 const frameBlockBytes = 64 * 1024;
 
 if (parentPort !== null) listen(parentPort);
@@ -47,7 +49,7 @@ function listen(port: MessagePort): void {
     port.postMessage(content, [...transfer]);
   };
   let driver: RingDriver | null = null;
-  /** What was said before the sockets were open. */
+  /** Inputs that arrived before the sockets were open. */
   let early: Exclude<RingThreadInput, { readonly type: "start" }>[] = [];
   const take = (input: RingThreadInput): void => {
     if (input.type === "start") {

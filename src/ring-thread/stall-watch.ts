@@ -1,9 +1,9 @@
 /**
- * Notices that the event loop did not run: instants go in, lateness comes out.
+ * Detects that the event loop did not run: takes the instants of its turns, returns the gaps.
  * Does not know clocks, timers or the ring.
  * Source: corosync exec/totemsrp.c (pause detection) and main.c (scheduling warning).
  * Deviation: the lateness is reported when the loop turns again, whatever woke it, so that the
- * frames that waited meanwhile can be judged as what they are: old.
+ * frames that waited meanwhile can be treated as old.
  * Tested in: test/ring-thread/pulse-and-stalls.test.ts
  */
 import { type Ms, ms } from "../model/time.ts";
@@ -16,7 +16,7 @@ export class StallWatch {
   #count = 0;
   #worstMs = ms(0);
 
-  /** Turns come more often than `limitMs`, or it is a stall. */
+  /** A gap of more than `limitMs` between two turns is a stall. */
   constructor(limitMs: Ms, nowMs: Ms) {
     this.#limitMs = limitMs;
     this.#lastTurnMs = nowMs;

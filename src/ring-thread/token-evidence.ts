@@ -1,6 +1,6 @@
 /**
- * What the tokens of the ring prove while they go by: that this node belongs to its ring, when each
- * node was heard, and how long a rotation takes.
+ * Records what the tokens of the ring prove: that this node belongs to its ring, when each node was
+ * heard, and how long a rotation takes.
  * Reads the clock when a token is accepted, and passes leases on; does not know frames or timers.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
@@ -21,7 +21,10 @@ export class TokenEvidence {
   readonly #lease: LeaseThrottle;
   readonly #meter = new TokenMeter();
   #tokens = 0;
-  /** Read when the token of this step was accepted: earlier than its passing, which is safe. */
+  /**
+   * When the token of this step was accepted. A lease that starts then, before the token is passed
+   * on, ends earlier, which is safe.
+   */
   #stepBoottimeMs: Ms | null = null;
   /** Boot time. */
   readonly startedAtMs: Ms;
@@ -53,8 +56,8 @@ export class TokenEvidence {
   }
 
   /**
-   * For every node, ascending; `ring` is about to be told to the layers above. The seal says when
-   * other lives were heard.
+   * When every node was heard, ascending; the layers above are about to be told of `ring`. The seal
+   * says when other lives were heard.
    */
   heardAt(ring: RingId, seal: Pick<FrameSeal, "formerLivesHeard">): readonly RingNodeHeard[] {
     const former = seal.formerLivesHeard();
@@ -74,7 +77,7 @@ export class TokenEvidence {
     return this.#meter.record();
   }
 
-  /** A lease that is held back goes out now: something follows that must not overtake it. */
+  /** Passes on a lease that is held back, since an output follows that must not overtake it. */
   release(): void {
     this.#lease.release();
   }

@@ -1,9 +1,9 @@
 /**
- * How long the token takes to go round: the last rotations of an operational ring.
+ * Measures how long the token takes to go round, over the last rotations of an operational ring.
  * Knows instants and rings; does not know tokens.
  * Source: corosync exec/totemstats.h (mean rotation over the last 100 tokens).
- * Deviation: what one rotation in a hundred exceeds is taken from the last thousand, of which that
- * is ten; of a hundred it would be their maximum.
+ * Deviation: the 99th percentile is that of the last thousand rotations, ten of which exceed it; of
+ * a hundred it would be their maximum.
  * Tested in: test/life/member-log.test.ts
  */
 import { type RingId, sameRing } from "../model/ids.ts";
@@ -13,12 +13,12 @@ const rotationsKept = 1000;
 const recent = 100;
 
 export type RotationRecord = {
-  /** At most the last hundred; all figures are 0 when there was none. */
+  /** How many rotations were measured, at most the last hundred; if none, all figures are 0. */
   readonly rotations: number;
   readonly minMs: Ms;
   readonly meanMs: Ms;
   readonly maxMs: Ms;
-  /** Not exceeded by 99 in a hundred of at most the last thousand. */
+  /** The 99th percentile of at most the last thousand rotations. */
   readonly p99Ms: Ms;
 };
 

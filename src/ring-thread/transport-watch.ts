@@ -1,12 +1,12 @@
 /**
- * The self test of the transport: do multicasts arrive, and do frames get out at all?
- * Knows who was heard by which way; does not know sockets, frames or the ring.
+ * Tests the transport: whether multicasts arrive, and whether frames can be sent at all. Knows by
+ * which way each node was heard; does not know sockets, frames or the ring.
  * Source: corosync exec/main.c warns in general words when no ring can be formed; switches that
  * snoop IGMP without a querier are the usual cause.
- * TRANSPORT1  Nobody is accused of silence who was not heard by unicast: a node that is off is no
- *     fault.
- * TRANSPORT2  Each fault is told once, and once more when it is over; send errors once in ten
- *     seconds.
+ * TRANSPORT1  A node is reported as silent only if it was heard by unicast: a node that is off is
+ *     no fault.
+ * TRANSPORT2  Each fault is reported once, and once more when it is over; send errors at most once
+ *     in ten seconds.
  */
 import type { RingNotice } from "../membership/ring-events.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -32,7 +32,7 @@ type Peer = {
 
 export type WatchStep = {
   readonly notices: readonly RingNotice[];
-  /** To be addressed by unicast, since nothing of them arrives by multicast. */
+  /** Nodes that must be probed by unicast, since nothing from them arrives by multicast. */
   readonly probe: readonly NodeId[];
 };
 
@@ -71,7 +71,7 @@ export class TransportWatch {
     else peer.unicastSinceMs ??= source.nowMs;
   }
 
-  /** About once a second; `counters` are those of the transport. */
+  /** Called about once a second; `counters` are those of the transport. */
   step(nowMs: Ms, counters: Readonly<Record<string, number>>): WatchStep {
     if (this.#sent) this.#sentSinceMs ??= nowMs;
     const notices = [...this.#sendFailures(nowMs, counters), ...this.#own(nowMs)];

@@ -1,14 +1,15 @@
 /**
- * The addresses that clusterd has put up on this machine, so that it removes only its own: a list
- * in `addresses.json` of the state directory, valid for one boot of one machine.
+ * The addresses that clusterd has added on this machine, so that it removes only its own: a list in
+ * `addresses.json` of the state directory, valid for one boot of one machine.
  * Does not look at the interfaces.
- * Source: rgmanager's ip.sh adopts every address that it finds, and removes it in the end.
- * CLAIM1  An address is in the file before it is put up. A daemon that dies in between has claimed
+ * Source: rgmanager's ip.sh. Deviation: that script adopts every address that it finds, and removes
+ * it in the end.
+ * CLAIM1  An address is in the file before it is added. A daemon that dies in between has claimed
  *     an address that is not there, which does no harm.
- * CLAIM2  A list of another boot, or of another network namespace, is ignored: its addresses ended
- *     with that.
- * CLAIM3  A damaged file is refused, not taken for a missing one: an address that an earlier life
- *     has left would count as foreign and stay.
+ * CLAIM2  A list of another boot, or of another network namespace, is ignored, since its addresses
+ *     do not exist any more.
+ * CLAIM3  A damaged file is refused, not taken for a missing one. Otherwise an address that an
+ *     earlier life has left would count as foreign and stay.
  * The file is written durably, since otherwise a loss of power could leave a damaged one.
  */
 import { readFile, readlink } from "node:fs/promises";
@@ -71,7 +72,7 @@ export class AddressClaims implements ClaimedAddresses {
     return await turn;
   }
 
-  /** The address was seen to be off. */
+  /** Removes the claim: the address was seen to be absent. */
   release(address: string): void {
     const name = canonicalAddress(address);
     this.#claimed = new Set([...this.#claimed].filter((one) => one !== name));
@@ -85,7 +86,7 @@ export class AddressClaims implements ClaimedAddresses {
   async #write(name: string): Promise<Result<null, string>> {
     if (this.#written.has(name)) return accept(null);
     const written = await this.#replace(new Set([...this.#claimed, name]));
-    // The address will not be put up, so it must not take room in the file.
+    // The address will not be added, so it must not take room in the file.
     if (!written.ok) this.release(name);
     return written;
   }

@@ -1,13 +1,13 @@
 /**
- * What a node remembers across starts in files of its state directory: `ring.json` (upper bound of
- * the ring sequence, last incarnation) and `tracking-token`.
+ * Stores what a node must know in its next life, in files of its state directory: `ring.json`
+ * (upper bound of the ring sequence, last incarnation) and `tracking-token`.
  * Source: corosync exec/totemsrp.c keeps a ring sequence in stable storage at every change.
  * Deviations: the stored value is a bound far in advance, so that no change of the membership waits
  * for the disk; without a file, ring sequences start at the wall clock, not at 1, since other nodes
  * may still know a ring that an earlier life represented.
  * STORE1  No ring sequence is used by two lives: a life starts above the bound of the lives before
  *     it, or, if that is lost, above every sequence that their clock permitted.
- * STORE2  Incarnations rise with every start, even if the wall clock was set back.
+ * STORE2  Incarnations rise with every life, even if the wall clock was set back.
  * STORE3  A damaged file is refused, not taken for a missing one, or STORE1 would not hold.
  * STORE4  Values that the next start would refuse are never written.
  */
@@ -101,7 +101,8 @@ export class FileStore implements Store {
   }
 
   /**
-   * The problem of a sequence that no clock explains: a node sent it, and others may have it, too.
+   * The problem of a ring sequence that no clock explains: another node has sent it, so further
+   * nodes may have stored it, too.
    */
   #absurd(ringSeq: number): StoreProblem {
     const cause =

@@ -1,10 +1,10 @@
 /**
- * The machines on which the other nodes were when this node was last on a ring with them, stored in
- * `machines.json` of the state directory: after a start of the whole cluster no node remembers
- * them.
- * MEMORY1  The time at which a machine was last seen is never too early. It is the start of the
- *     next life of this process; in a later process of the same boot, the start of that process;
- *     after that, the boot.
+ * The machines on which the other nodes were when this node was last on a ring with them. They are
+ * stored in `machines.json` of the state directory, since after a start of the whole cluster no
+ * running node knows them.
+ * MEMORY1  The time at which a machine was last seen is never too early. For a later life of this
+ *     process it is the start of that life; for a later process of the same boot, the start of that
+ *     process; after a reboot, the instant of the boot.
  * MEMORY2  After a damaged or unreadable file, every node counts as having been on another machine.
  */
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const stored = record({ writtenOn: text, machines: list(known) });
 
 type Known = Shaped<typeof known>;
 type Remembered = Known & { readonly atMs: number };
-/** `atMs` null: a life of this process has seen it. */
+/** `atMs` null: a life of this process has seen the machine. */
 type Stored = Known & { readonly atMs: number | null };
 type MemoryRecord = Shaped<typeof stored>;
 
@@ -64,7 +64,7 @@ export class MachineMemory {
     return memory;
   }
 
-  /** What a life that begins at this boot time knows. */
+  /** The machines that a life knows which begins at this boot time. */
   knownAt(nowMs: Ms): readonly Remembered[] {
     return this.#known.map((one) => ({ ...one, atMs: one.atMs ?? nowMs }));
   }

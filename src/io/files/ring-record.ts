@@ -11,18 +11,18 @@ import type { StoredLife } from "../ports.ts";
 /** `ringSeq`: the upper bound of the ring sequences that the life may use. */
 export type RingRecord = { readonly ringSeq: number; readonly incarnation: number };
 
-/** How far ahead of use the bound is written: thousands of membership changes for one write. */
+/** How far ahead the bound is written: one write lasts for thousands of membership changes. */
 export const ringSeqLease = 4000;
 
-/** Microseconds run faster than rings can be formed and bounds be raised by restarts. */
+/** The wall clock in microseconds rises faster than rings can form and restarts raise the bound. */
 const ringSeqsPerMs = 1000;
 
-/** No clock explains it: somebody who has the key has made it up. */
+/** Whether no clock explains the sequence: somebody who has the key has made it up. */
 export function isAbsurd({ ringSeq }: RingRecord): boolean {
   return ringSeq > ringSeqMax - ringSeqLease;
 }
 
-/** `last` null: there was no file. Null: no incarnation follows the stored one. */
+/** Returns null if no incarnation can follow the stored one. `last` null: there was no file. */
 export function nextLife(last: RingRecord | null, wallMs: Ms): StoredLife | null {
   const before = last ?? recordWithoutFile(wallMs);
   const incarnation = parseIncarnation(Math.max(before.incarnation + 1, Math.floor(wallMs)));
@@ -45,7 +45,7 @@ export function parseRecord(text: string): RingRecord | null {
   if (typeof record !== "object" || record === null) return null;
   if (!("ringSeq" in record) || !("incarnation" in record)) return null;
   const { ringSeq, incarnation } = record;
-  // Beyond exact numbers it is refused as absurd, not as damaged.
+  // A sequence beyond the exact numbers is refused as absurd, not as damaged.
   if (!isCount(ringSeq) && !isBeyond(ringSeq)) return null;
   if (!isCount(incarnation)) return null;
   return { ringSeq, incarnation };

@@ -1,7 +1,7 @@
 /**
- * The note of a guard to the next one: it has verified that nothing of any service is left on this
- * machine. The note is the file `swept` of the state directory; it contains the name of the machine
- * (machine-name.ts), so that it does not count after a reboot or in another container.
+ * The note by which a guard tells the next one that it has verified that nothing of any service is
+ * left on this machine. It is the file `swept` of the state directory, and contains the name of the
+ * machine (machine-name.ts), so that it does not count after a reboot or in another container.
  * NOTE1  A note counts once: it is removed before anything can be started again. A note that cannot
  *     be removed or read does not count.
  */

@@ -37,7 +37,7 @@ export type FrameHeader = {
   readonly counter: number;
 };
 
-/** A hash of name and id; zero bytes separate them, so that no two pairs give the same input. */
+/** A hash of name and id. Zero bytes separate them, so that no two pairs give the same input. */
 export function clusterTag(clusterName: string, clusterId: number): number {
   const digest = createHash("sha256").update(`clusterd\0${clusterName}\0${clusterId}`).digest();
   return digest.readUInt32BE(0);
@@ -87,7 +87,8 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
 }
 
 /**
- * The frames of a datagram; bytes without a valid length are the last, which is refused as short.
+ * Splits a datagram into frames. Bytes without a valid length become the last frame, which is
+ * refused as short.
  */
 export function splitFrames(datagram: Uint8Array): readonly Uint8Array[] {
   const frames: Uint8Array[] = [];

@@ -4,18 +4,19 @@
  * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
  * SEAL1  The cheapest checks come first; a frame that is not authentic never changes which lives
  *     are accepted.
- * SEAL2  A life of a node is accepted when it has answered a challenge of this node. Then only a
- *     later life can replace it, or any other life when it has been silent for the safe wait. So
- *     recorded frames of an earlier life are useless.
+ * SEAL2  A life of a node is accepted when it has answered a challenge of this node. An accepted
+ *     life is replaced only by a later one, or by any other one after it was silent for the safe
+ *     wait. So recorded frames of an earlier life are useless.
  * SEAL3  A frame of an accepted life is opened at most once, except its death certificate. That is
  *     opened again and again, for the accepted life only, and is no sign that it lives.
- * SEAL4  Frames of all other lives share one budget. Frames of accepted lives need none of it, so
- *     no flood can silence a member. A new life is accepted during a flood, too: its node is
- *     challenged every 50 ms while frames in its name are dropped, so it sends at least 20 frames a
- *     second, and among f forged ones a second one of them is opened after f / 10,000 s on average.
- *     One is enough, since its key is then kept.
- * SEAL5  A key is derived only if the source address is the sender's, or for this node's own id.
- *     Keys that opened nothing are kept, too, in a bounded number.
+ * SEAL4  Frames of all other lives share two budgets: one for nodes that are heard, one for the
+ *     rest. Frames of accepted lives need none, so no flood can silence a member. A new life is
+ *     accepted during a flood, too: a node that is not heard is challenged every 50 ms while frames
+ *     in its name are dropped, so it sends at least 20 frames a second. Among f forged frames a
+ *     second, one of these is opened after f / 10,000 s on average. One is enough, since its key is
+ *     then kept.
+ * SEAL5  A key is derived only for a frame that comes from the sender's address or bears this
+ *     node's own id. Keys that opened nothing are kept, too, in a bounded number.
  * SEAL6  If two processes use a node's id, no frame of that node is opened (life-contest.ts).
  *     Processes with the same incarnation differ in the upper bits of their counters.
  */
@@ -250,7 +251,7 @@ export class SealedFrames implements FrameSeal {
     return peer.address === source.address ? null : "address-mismatch";
   }
 
-  /** Whether the budget allows to open the frame (SEAL4). */
+  /** Whether the budget allows the frame to be opened (SEAL4). */
   #affords(peer: Peer, { nowMs }: Source): boolean {
     const own = peer.id === this.#options.self;
     const present = own || isPresent(peer, nowMs);

@@ -1,14 +1,14 @@
 /**
  * Detects that more than one process uses a node's id: on a cloned machine, or on a second one with
- * the same configuration. Knows the lives of one node and when each was heard.
+ * the same conf. Knows the lives of one node and when each was heard.
  * Source: none; ISO/IEC 9798-2 for what counts as proof that a process is alive.
  * Tested in: test/io/seal-contests.test.ts
- * CONTEST1  Late frames do not make a replaced life a rival. It is one if frames of it arrive for
- *     half a second, beginning a second after the replacement, or if it answers a present
- *     challenge.
- * CONTEST2  While two lives are heard, neither is accepted, so neither can have a lease. The
- *     contest ends when all but one have been silent for the safe wait: then their leases have
- *     ended.
+ * CONTEST1  Late frames of a replaced life do not make the id contested. It is contested if frames
+ *     of that life arrive for half a second, beginning a second after the replacement, or if that
+ *     life answers a present challenge.
+ * CONTEST2  While the id is contested, frames of no life are let in, so none can have a lease. The
+ *     contest ends when all lives but one have been silent for the safe wait: then their leases
+ *     have ended.
  *
  *   sole ──another life is heard too──► contested ──all but one silent──► sole, to prove itself
  */
@@ -18,7 +18,7 @@ import type { Ms } from "../../model/time.ts";
 const graceMs = 1000;
 /** A living process is heard for longer than this; the last frames of a dead one arrive at once. */
 const spanMs = 500;
-/** The most rivals that are kept; beyond that, those heard of first are forgotten. */
+/** The most rivals that are kept; beyond that, the oldest is forgotten. */
 const rivalsMax = 8;
 
 /** What the contest needs to know of a life; the caller's type may have more fields. */
@@ -45,12 +45,12 @@ export class LifeContest<Life extends ContestedLife> {
     return this.#accepted;
   }
 
-  /** The other lives from which authentic frames came or that have answered a challenge. */
+  /** Lives that were accepted earlier, and others that have answered a challenge. */
   get rivals(): Iterable<Life> {
     return this.#rivals;
   }
 
-  /** When another life than the accepted one was last heard; null: none is remembered. */
+  /** When a life other than the accepted one was last heard; null: none is remembered. */
   get formerAtMs(): number | null {
     const heard = [...this.#rivals].map(({ heardAtMs }) => heardAtMs);
     return heard.length === 0 ? null : Math.max(...heard);
@@ -66,7 +66,7 @@ export class LifeContest<Life extends ContestedLife> {
     this.#acceptedAtMs = nowMs;
   }
 
-  /** An authentic frame of any life arrived that was not seen before. */
+  /** An authentic frame of the life arrived that was not seen before. */
   heard(life: Life, nowMs: number): void {
     life.heardAtMs = nowMs;
     if (this.#contested || !this.#rivals.has(life)) return;
@@ -76,8 +76,8 @@ export class LifeContest<Life extends ContestedLife> {
   }
 
   /**
-   * The life has answered a challenge, so it is alive; returns whether it may be accepted. A later
-   * life may be unless the id is contested, an earlier one only if the accepted life is silent.
+   * The life has answered a challenge, so it is alive; returns whether it may be accepted. It may
+   * not while the id is contested, and an earlier life may only if the accepted one is silent.
    */
   answered(life: Life, later: boolean, nowMs: number): "accept" | "contested" {
     life.heardAtMs = nowMs;
@@ -89,7 +89,10 @@ export class LifeContest<Life extends ContestedLife> {
     return "contested";
   }
 
-  /** CONTEST2. At its end no life is accepted; the remaining one has to prove itself. */
+  /**
+   * Whether the id is contested (CONTEST2). When the contest ends, no life is accepted: the
+   * remaining one must prove itself again.
+   */
   contested(nowMs: number): boolean {
     if (!this.#contested) return false;
     const lives = this.#accepted === null ? [] : [this.#accepted];

@@ -5,7 +5,7 @@
  * Source: EVP_EncryptInit(3), sections on GCM.
  * Tested in: test/io/frame-cipher.test.ts
  * GCM1  No state is kept between calls: key and nonce are set each time, so that forged frames
- *     cannot make contexts pile up.
+ *     cannot make cipher contexts accumulate.
  */
 import { accept, invariant, type Result, refuse } from "../../model/outcome.ts";
 import { causeText } from "../os-error.ts";
@@ -31,7 +31,7 @@ const setTag = 0x11;
 type Call = (...values: unknown[]) => unknown;
 type Library = { readonly func: (declaration: string) => Call };
 
-/** Refuses, with the reason, if it cannot be loaded or fails its test. */
+/** Refuses, with the reason, if OpenSSL cannot be loaded or fails the test. */
 export async function loadNativeGcm(): Promise<Result<NativeGcm, string>> {
   try {
     const { default: koffi } = await import("koffi");
@@ -84,7 +84,7 @@ function direction(
   const update = library.func(`int EVP_${verb}Update(void *, uint8_t *, int *, uint8_t *, int)`);
   const final = library.func(`int EVP_${verb}Final_ex(void *, uint8_t *, int *)`);
   const written = new Int32Array(1);
-  // The algorithm is set once, key and nonce for each frame.
+  // The algorithm is set once; key and nonce are set for each frame.
   invariant(init(context, algorithm, null, null, null) === 1, "GCM1: OpenSSL has no AES-256-GCM");
   return {
     context,

@@ -13,11 +13,11 @@ import { challengeBytes, type SealHello } from "./hello-payload.ts";
 import { type ContestedLife, LifeContest } from "./life-contest.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
-/** The least interval of challenges: joins come every 50 ms, and each would cause one. */
+/** The shortest time between challenges: joins arrive every 50 ms, and each would cause one. */
 const challengeIntervalMs = 50;
-/** Ten years of frames at full load. */
+/** Enough for ten years of frames at full load. */
 const framesPerLifeBits = 42;
-/** The frames of one process: its counter begins at its instance times this. */
+/** How many frames a process may send; its counter begins at this times its instance. */
 export const framesPerLife = 2 ** framesPerLifeBits;
 /** Counters have 53 bits; the remaining bits distinguish processes with the same incarnation. */
 export const instancesMax = 2 ** (53 - framesPerLifeBits);
@@ -41,7 +41,7 @@ export type Peer = {
   readonly contest: LifeContest<Life>;
   /** The last unproven life with authentic frames; kept so that its key is not derived again. */
   candidate: Life | null;
-  /** Lives without an authentic frame so far, the oldest first. */
+  /** Lives from which no authentic frame has come so far, the oldest first. */
   readonly strangers: Map<string, Life>;
   /** When a frame of an unknown life before the accepted one was last opened. */
   earlierAtMs: number;
@@ -77,7 +77,7 @@ export function instanceOf({ counter }: FrameHeader): number {
   return Math.floor(counter / framesPerLife);
 }
 
-/** The life, if it is accepted, a rival or the candidate, whose keys are known; else null. */
+/** Returns the life if it is the accepted one, a rival or the candidate; their keys are known. */
 export function knownLife(peer: Peer, incarnation: Incarnation, instance: number): Life | null {
   const is = (life: Life | null): life is Life =>
     life !== null && life.incarnation === incarnation && life.instance === instance;
@@ -99,7 +99,10 @@ export function isPresent({ contest }: Peer, nowMs: number): boolean {
   return accepted !== null && nowMs - accepted.heardAtMs < presenceMs;
 }
 
-/** Whether to drop a frame of a life before the accepted one: those are mostly recorded frames. */
+/**
+ * Whether to drop a frame of a life before the accepted one. Most of these frames are recorded
+ * ones, so only one per `challengeIntervalMs` is opened.
+ */
 export function tooManyEarlier(peer: Peer, incarnation: Incarnation, nowMs: Ms): boolean {
   const { accepted } = peer.contest;
   if (accepted === null || incarnation > accepted.incarnation) return false;

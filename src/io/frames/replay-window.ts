@@ -1,5 +1,6 @@
 /**
- * The counters of one life of a sender that were seen: of the last 1024; older ones count as seen.
+ * Records which of the last 1024 counters of one life of a sender were seen. Older counters count
+ * as seen.
  * Source: RFC 4303 appendix A (anti-replay window).
  */
 

@@ -2,11 +2,11 @@
  * Limits how many frames of unknown lives are opened, so that forged frames cannot use up this
  * node's time.
  * Tested in: test/io/frame-seal.test.ts
- * BUDGET1  All senders share one budget: it does not matter which sender a forger names, or which
- *     source address.
- * BUDGET2  It fills evenly, not once a second. A sender gets about the share of the budget that it
- *     has of the unknown frames, so a node that repeats its frames is opened in the end: of r
- *     frames among f forged ones a second, rate * r / (r + f) a second.
+ * BUDGET1  All senders of a budget share it: it does not matter which sender or source address a
+ *     forger names.
+ * BUDGET2  The budget refills evenly, not once a second. So a sender gets about the share of it
+ *     that its frames have of all unknown frames, and a node that repeats its frames is heard in
+ *     the end: of r frames among f forged ones a second, rate * r / (r + f) a second are opened.
  */
 import type { Ms } from "../../model/time.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Gathers the facts of this machine that the configuration depends on: names, addresses, files and
- * agents. config/host/host-check.ts judges them.
+ * Gathers the facts of this machine that the conf depends on: names, addresses, files and agents.
+ * config/host/host-check.ts judges them.
  * Tested in: test/e2e/wrong-input.test.ts, test/daemon/live-configuration.test.ts
  */
 
@@ -63,7 +63,10 @@ export async function gatherHostFacts(
   };
 }
 
-/** Null if it is unknown, as for a user who may not read the state directory. */
+/**
+ * The addresses that clusterd has added. Null if they are unknown, for example to a user who may
+ * not read the state directory.
+ */
 async function claimedAddresses(stateDirectory: string): Promise<readonly string[] | null> {
   const claims = await AddressClaims.open(stateDirectory);
   if (!claims.ok) return null;

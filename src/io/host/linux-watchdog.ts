@@ -1,12 +1,12 @@
 /**
- * The protocol of the kernel's watchdog device: sets, feeds and closes it.
+ * Uses the protocol of the kernel's watchdog device: sets its time-out, feeds it and closes it.
  * Source: the kernel's watchdog-api.rst; watchdog(4) drivers.
  * Without ioctl (no koffi, or a device that supports none) the driver's time-out stays as it is,
  * and the device's directory in sysfs tells its properties.
  * Tested in: test/guard/watchdog.test.ts
  * WATCHDOG4  Only an existing character device is opened.
- * WATCHDOG5  A device that is disarmed when the process that opened it dies is refused: it has
- *     neither a magic close nor nowayout. So is one that does not accept the time-out.
+ * WATCHDOG5  A device that would be disarmed by the death of the process that opened it is refused:
+ *     it has neither a magic close nor nowayout. So is a device that does not accept the time-out.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
@@ -71,14 +71,14 @@ export class LinuxWatchdog implements Watchdog {
     return problem === null ? accept(null) : refuse(`${this.#options.device}: ${problem}`);
   }
 
-  /** Null: the device supports no ioctl. */
+  /** Null: there is no ioctl, or the device does not support it. */
   #byCalls(fd: number, timeoutMs: Ms): Result<Facts, string> | null {
     const { ioctl } = this.#options;
     if (ioctl === null) return null;
     const support = new Uint8Array(supportBytes);
     if (!ioctl(fd, getSupportRequest, support).ok) return null;
     const asked = Int32Array.of(timeoutMs / 1000);
-    // To set the time-out feeds the device, so it is set only if it differs.
+    // Setting the time-out also feeds the device, so it is set only if it differs.
     if (this.#number(fd, getTimeoutRequest) !== asked[0]) {
       const set = ioctl(fd, setTimeoutRequest, new Uint8Array(asked.buffer));
       if (!set.ok) return refuse(`its time-out cannot be set (errno ${set.problem})`);
@@ -187,7 +187,7 @@ function writeByte(fd: number, byte: string): string | null {
   }
 }
 
-/** The text in a field of fixed length that is filled up with zeros. */
+/** The text in a field of fixed length that is padded with zeros. */
 function wordsOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))

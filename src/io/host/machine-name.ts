@@ -10,7 +10,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { readFile, readlink } from "node:fs/promises";
 
 /**
- * If a part cannot be read, the name is a new one, so that other nodes wait instead of trusting.
+ * If a part cannot be read, the name is a new one, so that other nodes wait and do not trust it.
  */
 export async function machineName(): Promise<string> {
   const parts = await Promise.all([

@@ -1,6 +1,7 @@
 /**
- * The socket of the service supervisor: a UNIX datagram socket that it names in the environment.
- * Node has no such sockets, so koffi opens one, or else the program systemd-notify is run.
+ * Sends messages to the service supervisor: to the UNIX datagram socket that it names in the
+ * environment. Node has no such sockets, so koffi opens one, or else the program systemd-notify is
+ * run for each message.
  * Source: sd_notify(3), systemd-notify(1), unix(7).
  * NOTIFY1  Messages keep their order; if the socket is full, a message is sent again later.
  */

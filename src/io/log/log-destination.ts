@@ -5,8 +5,8 @@
  *     dropped and counted.
  * LOG2  `flush` gives up on a destination that has made no progress for half a second: a node that
  *     fences itself must not wait for a stalled terminal.
- * LOG3  If the file cannot be opened, or its folder has disappeared, lines are lost but the daemon
- *     goes on: it is reported, and tried again.
+ * LOG3  If the file cannot be opened, or its folder has disappeared, the daemon goes on, reports it
+ *     and tries again. Lines may be lost meanwhile.
  */
 import { close, constants, fstat, open, stat } from "node:fs";
 import { promisify } from "node:util";
@@ -15,13 +15,13 @@ import type { Ms } from "../../model/time.ts";
 import { causeText } from "../os-error.ts";
 import type { Clock } from "../ports.ts";
 
-/** How much is kept for a slow reader, for each destination. */
+/** How many bytes each destination keeps for a slow reader. */
 const backlogBytesMax = 1024 * 1024;
 const stalledMs = 500;
 
 export interface LogDestination {
   write(line: string): void;
-  /** How many lines were dropped since the last call; 0 as long as no room is left to report it. */
+  /** How many lines were dropped since the last call; 0 while there is no room to report them. */
   takeDropped(): number;
   /** Must be called after log rotation has renamed the file. */
   reopen(): void;
@@ -94,7 +94,7 @@ export type FileDestinationOptions = {
   readonly clock: Clock;
   /** How often to check that the open file still has that name. */
   readonly lookEveryMs: Ms;
-  /** Takes the messages that it cannot be opened, or is open again. */
+  /** Called with a text when the file cannot be opened, and when it is open again. */
   readonly onNews: (text: string) => void;
 };
 
@@ -196,7 +196,7 @@ export class FileDestination implements LogDestination {
 const statOf = promisify(stat);
 const fstatOf = promisify(fstat);
 
-/** Non-blocking, since the open of a pipe without a reader would wait for ever. */
+/** Non-blocking, since opening a pipe without a reader would wait for ever. */
 const openFlags =
   constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 

@@ -23,7 +23,7 @@ const ranks: Readonly<Record<LogPriority, number>> = {
   emerg: 80,
 };
 
-/** Short enough that a folder which comes back soon gets its file, and no load. */
+/** Short enough that a folder which comes back soon gets its file, long enough to be no load. */
 const lookEveryMsDefault = ms(10_000);
 
 export type LogOptions = LoggingConf & {

@@ -2,7 +2,7 @@
  * Announces addresses to the neighbours, and probes whether another host has one: with raw sockets,
  * or with arping(8), or not at all.
  * Source: rgmanager's ip.sh announces with arping; RFC 5227 for the probe.
- * Deviation: both forms of ARP at once, and again after 1 s and 3 s, since after a lost
+ * Deviation: both forms of ARP are sent at once, and again after 1 s and 3 s, since after a lost
  * announcement the service is out of reach until the neighbours' caches expire.
  * Tested in: test/io/linux-network.test.ts
  */
@@ -15,7 +15,7 @@ import { findTool, type RunServiceTool, runPlainly } from "../processes/system-c
 import type { SystemCalls } from "../system-calls.ts";
 import { type AddressOnLink, probeNeighbours, sendAnnouncement } from "./neighbour-sockets.ts";
 
-/** When announcements are sent, counted from the order. */
+/** When announcements are sent, counted from the call. */
 const announceAtMs = [0, 1000, 3000];
 
 export type AnnounceMechanism =
@@ -26,7 +26,7 @@ export type AnnounceMechanism =
 export type AnnouncerOptions = {
   readonly mechanism: AnnounceMechanism;
   readonly interfaces: Addresses["interfaces"];
-  /** As in IpAddresses. */
+  /** Runs arping; as in IpAddresses. */
   readonly run?: RunServiceTool;
   readonly onFailure: (text: string) => void;
 };
@@ -125,7 +125,7 @@ async function announceByArping(order: AddressOrder, arping: Arping): Promise<st
   return null;
 }
 
-/** arping exits 0 if no host answers, and 1 after it has printed an answer. */
+/** With `-D`, arping exits 0 if no host answers, and 1 after it has printed an answer. */
 async function probeByArping(order: AddressOrder, arping: Arping): Promise<ProbeResult> {
   const result = await arping(["-D", "-c", "1", "-w", "1", "-I", order.interface, order.address]);
   if (result.ok) return { type: "free" };

@@ -1,5 +1,5 @@
 /**
- * Finds addresses in a list of interfaces, in whichever spelling.
+ * Finds addresses in a list of interfaces, whatever their spelling.
  * Tested in: test/io/service-sweep.test.ts
  */
 

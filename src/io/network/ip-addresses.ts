@@ -1,9 +1,9 @@
 /**
- * Interfaces and addresses of this machine through the command `ip`, which is used without native
+ * Lists and changes the addresses of this machine with the command `ip`, if there are no native
  * calls. Each order runs a process.
  * Source: ip(8), ip-address(8), ip-monitor(8).
  * Tested in: test/io/addresses.test.ts
- * IP1  The outcome of an order is read from the interface, not from the texts of `ip`, which
+ * IP1  The outcome of a failed order is read from the interface, not from the texts of `ip`, which
  *     change.
  */
 import { type ChildProcess, spawn } from "node:child_process";

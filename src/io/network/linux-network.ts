@@ -1,5 +1,6 @@
 /**
- * The network of this machine: by netlink with native calls, else by the command `ip`.
+ * The port to the network of this machine. It uses netlink if there are native calls, and otherwise
+ * the command `ip`.
  */
 
 import type { AddressOrder } from "../../model/agent-orders.ts";
@@ -49,7 +50,7 @@ export async function openAddresses(
   return refuse(`there is neither netlink (${why}) nor the program ip (package iproute2)`);
 }
 
-/** The line of the log at the start. */
+/** The log line at the start that names the mechanism. */
 export function addressMechanismText(mechanism: AddressMechanism): string {
   return mechanism.type === "netlink"
     ? "addresses are listed, added and removed by netlink"

@@ -1,6 +1,6 @@
 /**
- * The packets from which hosts learn the link-layer address of an address, as bytes: ARP (IPv4) and
- * neighbour discovery (IPv6), and the socket addresses to send them to.
+ * Encodes and decodes the packets from which hosts learn the link-layer address of an address: ARP
+ * (IPv4) and neighbour discovery (IPv6). Encodes the socket addresses to which they are sent.
  * Source: RFC 826, RFC 5227 (probe and announcement), RFC 4861 4.3 and 4.4, packet(7), ipv6(7).
  */
 import { formatAddress, parseAddress } from "../../model/numeric-address.ts";
@@ -47,7 +47,8 @@ export function decodeArp(packet: Uint8Array): ArpParties | null {
 }
 
 /**
- * Unsolicited and with override, so that neighbours replace their entry. The kernel adds the sum.
+ * An unsolicited advertisement with the override flag, so that neighbours replace their entry. The
+ * kernel adds the checksum.
  */
 export function encodeAdvertisement(address: string, mac: string): Uint8Array {
   const head = Buffer.from([neighbourAdvertisement, 0, 0, 0, overrideFlag, 0, 0, 0]);

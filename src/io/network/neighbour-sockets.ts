@@ -95,7 +95,7 @@ function readAnswers(calls: SystemCalls, fd: number, subject: AddressOnLink): st
   }
 }
 
-/** The host that uses the address, or is about to: another host's probe counts, too. */
+/** The MAC of a host that uses the address or is about to: another host's probe counts, too. */
 function ownerIn(packet: Uint8Array, subject: AddressOnLink): string | null {
   if (subject.family === "ipv6") return advertisedMac(packet, subject.address);
   const arp = decodeArp(packet);

@@ -1,9 +1,11 @@
 /**
- * Interfaces and addresses of this machine by netlink, in a thread that is started in advance.
- * Source: rtnetlink(7); ip(8), whose outcomes these are.
+ * Lists and changes the addresses of this machine by netlink, in a thread that is started in
+ * advance.
+ * Source: rtnetlink(7); ip(8), which has the same outcomes.
  * Tested in: test/io/addresses.test.ts
- * NETLINK1  Every request is answered in time: with the kernel's answer, or that there was none.
- *     The kernel still carries out such a request before any later one (ROUTE4).
+ * NETLINK1  Every request is answered within a limit: with the kernel's answer, or with the fact
+ *     that there was none. Such a request may still be carried out, but before any later one
+ *     (ROUTE4).
  * NETLINK2  A thread that has ended is replaced at the next request; the outcome of its requests is
  *     unknown.
  */
@@ -59,7 +61,7 @@ export class NetlinkAddresses implements Addresses {
     return listed;
   }
 
-  /** Ends the thread; open requests get no answer. */
+  /** Ends the thread; open requests count as not answered. */
   close(): void {
     const worker = this.#worker;
     if (worker === null) return;
@@ -77,7 +79,7 @@ export class NetlinkAddresses implements Addresses {
     const outcome = await this.#change({ type: "add", order });
     if (outcome?.ok === true) return { type: "added" };
     const exists = outcome !== null && isErrno(outcome, fileExists);
-    // With IPv6 an interface has an address only once, with any prefix.
+    // An interface can have an IPv6 address only once, so this one may have another prefix.
     if (exists && (await this.#present(order)) === true) return { type: "present" };
     return { type: "failed", cause: causeOf(outcome) };
   }

@@ -1,6 +1,7 @@
 /**
  * Reports changes of links and addresses from the kernel's netlink messages.
- * Source: rtnetlink(7), netlink(7): a listener that is too slow loses messages, and is told so.
+ * Source: rtnetlink(7); netlink(7): a listener that is too slow loses messages, and the kernel
+ * tells it.
  * Tested in: test/io/linux-network.test.ts
  * NETLINK3  `resync` is reported after every loss of messages and when the watch begins.
  */

@@ -36,7 +36,7 @@ export type RouteProblem =
   /** The kernel refused, or a call failed. */
   | { readonly type: "errno"; readonly errno: number }
   | { readonly type: "no-interface"; readonly name: string }
-  /** No try brought a complete and consistent answer. */
+  /** No try has given a complete and consistent answer. */
   | { readonly type: "unclear"; readonly why: string };
 
 export type RouteCalls = Pick<
@@ -53,7 +53,7 @@ const noDevice = 19;
 const rawSocket = 3;
 const socketLevel = 1;
 const receiveBuffer = 8;
-/** More than one datagram of an answer has; a single interface needs a few kilobytes. */
+/** Larger than any datagram of an answer; one interface needs a few kilobytes. */
 const datagramBytesMax = 256 * 1024;
 /** Other programs may change the network during a listing, but not during each of these tries. */
 const triesMax = 16;
@@ -66,7 +66,7 @@ export class RouteSocket {
   readonly #buffer = Buffer.alloc(datagramBytesMax);
   readonly #kernel = routeAddress(0);
   #sequence = 0;
-  /** An answer was not read to its end; until then the kernel accepts no other list request. */
+  /** An answer is not read to its end yet; the kernel accepts no list request before that. */
   #unread = false;
 
   private constructor(calls: RouteCalls, fd: number) {
@@ -154,7 +154,7 @@ export class RouteSocket {
     return refuse(problem);
   }
 
-  /** Reads the answer; the rest of earlier answers is dropped (ROUTE2). */
+  /** Reads the answer; messages of earlier answers are dropped (ROUTE2). */
   #collect(
     sequence: number,
     onMessage: (message: RouteMessage) => void = () => undefined,

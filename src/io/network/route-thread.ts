@@ -1,6 +1,6 @@
 /**
- * The thread that makes the kernel's calls about addresses. The kernel may block a call as long as
- * another change of the network takes, and then only this thread waits.
+ * The thread that makes the system calls about addresses. The kernel may block such a call until
+ * another change of the network has ended; then only this thread waits.
  * Tested in: test/io/addresses.test.ts
  * ROUTE4  Requests are done one after the other, so the last one determines the result.
  */

@@ -15,8 +15,8 @@ export const netlinkRoute = 0;
 /** RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR, for a socket that only listens. */
 export const changeGroups = 0x1 | 0x10 | 0x100;
 /**
- * The protocol number of addresses that clusterd puts up (IFA_PROTO, Linux 5.18; older kernels
- * ignore it), by which it recognises them if the list in its state directory is lost.
+ * The protocol number of addresses that clusterd adds (IFA_PROTO, Linux 5.18; older kernels ignore
+ * it). By it clusterd recognises them if the list in its state directory is lost.
  */
 export const addressProtocol = 197;
 
@@ -152,7 +152,7 @@ export function requestErrno({ kind, payload }: RouteMessage): number | null {
 
 const invalidArgument = 22;
 
-/** Null for other messages; `unreadable`: a required field is missing. */
+/** Null for other messages; `unreadable`: a required field is missing or malformed. */
 export function decodeLink({ kind, payload }: RouteMessage): LinkRecord | "unreadable" | null {
   if (kind !== newLink && kind !== deletedLink) return null;
   const found = attributesOf(payload, linkHeadBytes);

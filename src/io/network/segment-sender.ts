@@ -1,10 +1,10 @@
 /**
- * Sends a run of frames in one system call: the kernel cuts it into datagrams of equal size
- * (UDP_SEGMENT), and the run passes its layers as one packet.
+ * Sends a run of frames in one system call: the kernel handles the run as one packet and cuts it
+ * into datagrams of equal size at the end (UDP_SEGMENT).
  * Source: udp(7); the kernel's net/ipv4/udp.c, udp_send_skb: only the last datagram of a run may be
  * shorter, and the size applies to the socket until it is set again.
- * SEGMENT1  A run that the kernel refuses is returned frame by frame, in order, after the socket's
- *     segment size was reset.
+ * SEGMENT1  A run that the kernel refuses is handed to `onRefused` frame by frame, in order, after
+ *     the socket's segment size was reset.
  * SEGMENT2  A run is at most as long as a datagram can be, and has at most 64 frames, which every
  *     kernel allows.
  */
@@ -15,7 +15,7 @@ import type { SystemCalls } from "../system-calls.ts";
 export type SegmentSenderOptions = {
   readonly calls: Pick<SystemCalls, "setOption" | "sendTo">;
   readonly fd: number;
-  /** Sends one frame without this class; the frame's memory may be kept. */
+  /** Sends one frame in another way; it may keep the frame's memory. */
   readonly onRefused: (address: string, frame: Uint8Array) => void;
 };
 
@@ -122,7 +122,7 @@ export class SegmentSender {
     }
   }
 
-  /** Sets the segment size; a size above that of a single frame has no effect. */
+  /** Sets the segment size for the run; for a single frame a size above its own has no effect. */
   #sized({ frames, frameBytes }: Run): boolean {
     if (frames > 1) return this.#size(frameBytes);
     return this.#socketSize !== 0 && frameBytes > this.#socketSize ? this.#size(0) : true;

@@ -1,12 +1,13 @@
 /**
- * Asks agents for their metadata: runs the files that are wanted with `meta-data`, each within
- * limits of time and output, and returns what they printed.
- * Does not read metadata, nor know what an agent is for.
+ * Asks agents for their metadata: runs the wanted files with `meta-data`, with limits of time and
+ * output, and returns what they printed. Does not read the metadata, nor know what an agent is for.
  * Source: rgmanager resrules.c: load_resource_rules, read_resource_agent_metadata.
- * Deviations: a file is run only if a type is wanted that no file is named after; limits.
- * METADATA1  What the package fence-agents puts beside agents is never run: its checks of
- *     reservations take any argument for an order, and may reboot the machine.
- * METADATA2  Whatever a file does, its answer comes: it is ended with its process group.
+ * Deviations: files that are named after a wanted type are run first. The others are run only if a
+ * wanted type has no such file and no answer yet. Time and output are limited.
+ * METADATA1  Files that the package fence-agents installs beside the agents (`fence_...`) are never
+ *     run: its checks of reservations take any argument for an order, and may reboot the machine.
+ * METADATA2  Every file has an outcome, whatever it does: at a limit it is killed with its process
+ *     group.
  */
 import { spawn } from "node:child_process";
 import { readdir, stat } from "node:fs/promises";
@@ -17,7 +18,7 @@ import { executable, toolEnvironment } from "./system-command.ts";
 const timeLimitMs = 10_000;
 const outputBytesMax = 262_144;
 const shownBytesMax = 300;
-/** After the file has ended, for output of what it has started. */
+/** How long output is still read after the file has ended, since its children may write. */
 const drainMs = 200;
 const atOnce = 4;
 const filesMax = 500;
@@ -28,7 +29,10 @@ export type MetadataOutcome =
 
 export type AskedFile = { readonly file: string; readonly outcome: MetadataOutcome };
 
-/** The agents of a directory, asked until each of these types has answered or all files have. */
+/**
+ * Asks the agents of a directory that are named after the wanted types, and then all others if a
+ * wanted type has neither such a file nor an answer.
+ */
 export async function askDirectory(
   directory: string,
   wanted: readonly string[],
@@ -47,7 +51,7 @@ export async function askDirectory(
   return [...first, ...(await askAll(others, directory))];
 }
 
-/** All agents of a directory; null when it is none. */
+/** Asks all agents of a directory; null: it is not a directory. */
 export async function askWholeDirectory(directory: string): Promise<readonly AskedFile[] | null> {
   try {
     if (!(await stat(directory)).isDirectory()) return null;
@@ -57,7 +61,7 @@ export async function askWholeDirectory(directory: string): Promise<readonly Ask
   return await askAll(await agentFiles(directory), directory);
 }
 
-/** One file; its absence is an answer of null. */
+/** Asks one file; null: there is no such file. */
 export async function askFile(file: string, root: string): Promise<MetadataOutcome | null> {
   try {
     if (!(await stat(file)).isFile()) return { type: "failed", cause: "it is no regular file" };
@@ -88,7 +92,7 @@ async function askAll(files: readonly string[], root: string): Promise<readonly 
 
 const silent: MetadataOutcome = { type: "failed", cause: "it was not asked" };
 
-/** Executable files, sorted, so that the same one of two counts on every node. */
+/** The executable files, sorted, so that of two for one type every node uses the same. */
 async function agentFiles(directory: string): Promise<readonly string[]> {
   let names: readonly string[];
   try {
@@ -173,7 +177,7 @@ function withErrors(cause: string, errors: string): string {
   return words === "" ? cause : `${cause}: ${words}`;
 }
 
-/** A group that has gone already needs no signal. */
+/** Kills a process group; one that has ended already needs no signal. */
 function endGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");

@@ -1,26 +1,28 @@
 /**
- * Whether a process whose environment this one may not read can descend from its agents.
+ * Decides whether a process whose environment may not be read is foreign: whether it cannot descend
+ * from the agents of this process.
  * Knows privileges, not services.
  * Source: proc(5) on /proc/PID/environ; ptrace(2), access mode checking; capabilities(7);
  * user_namespaces(7).
  * Tested in: test/io/tracked-processes.test.ts
- * FOREIGN1  A descendant has no capability that this process could not have given it, unless it
- *     made a user namespace of its own; and it is no thread of the kernel.
- * FOREIGN2  With CAP_SYS_PTRACE all of the own user namespace can be read, and a descendant does
- *     not leave it for the one above. Where there is none above, a refusal has a reason that nobody
- *     knows.
- * FOREIGN3  Without privileges a descendant keeps the user, unless it becomes one who has them.
+ * FOREIGN1  A descendant has no capability that this process could not have given it, unless it has
+ *     made a user namespace of its own. It is not a kernel thread.
+ * FOREIGN2  With CAP_SYS_PTRACE this process can read everything in its own user namespace, and a
+ *     descendant does not leave that for the parent namespace. So what cannot be read is foreign.
+ *     The initial namespace has no parent; there the reason for a refusal is unknown.
+ * FOREIGN3  Without privileges a process of another user counts as foreign, since a descendant
+ *     keeps the user, unless it becomes a privileged one.
  */
 import { stat } from "node:fs/promises";
 import type { KernelFiles } from "./kernel-files.ts";
 import type { ProcessTraits } from "./process-traits.ts";
 
 const ptraceCapability = 1n << 19n;
-/** The whole range of user ids onto itself: the first namespace. */
+/** Maps all user ids onto themselves, as the initial user namespace does. */
 const wholeRange = /^\s*0\s+0\s+4294967295\s*$/;
 
 export type Privileges = {
-  /** CAP_SYS_PTRACE, in the own user namespace. */
+  /** Whether this process has CAP_SYS_PTRACE in its own user namespace. */
   readonly mayRead: boolean;
   /** The capability bounding set. */
   readonly bounding: bigint;
@@ -43,7 +45,7 @@ export async function ownPrivileges(files: KernelFiles): Promise<Privileges> {
   };
 }
 
-/** `traits`: of the process; `elsewhere`: it was seen to be in none of the services' cgroups. */
+/** `traits` are those of the process; `elsewhere`: it is in none of the services' cgroups. */
 export async function isForeign(
   files: KernelFiles,
   own: Privileges,
@@ -67,7 +69,7 @@ export async function isForeign(
   return owner !== null && owner !== own.user;
 }
 
-/** FOREIGN1. */
+/** Whether the process has a capability that this one could not have given it (FOREIGN1). */
 async function hasMore(files: KernelFiles, own: Privileges, pid: number): Promise<boolean> {
   const [status, users] = await Promise.all([
     files.text(`/proc/${pid}/status`),

@@ -1,8 +1,7 @@
 /**
- * Units of systemd that services of this node have started: their processes are born in systemd's
- * cgroups, and are found by them.
- * Does not talk to systemd, so that a process that ends services can use it in any state of the
- * machine.
+ * Finds the units of systemd that services of this node have started. Their processes are found by
+ * the cgroups in which systemd starts them.
+ * Does not talk to systemd, so that services can be ended in any state of the machine.
  * Source: systemd.unit(5); proc(5), /proc/PID/cgroup. The drop-ins are those of
  * services/agents/systemd-agent.ts.
  * Tested in: test/e2e/systemd-units.test.ts
@@ -16,7 +15,7 @@ const directory = "/run/systemd/system";
 const dropIn = "50-clusterd.conf";
 const permit = "50-clusterd.permit";
 
-/** By name of the unit. */
+/** The service that has started each unit, by the name of the unit. */
 export type HeldUnits = ReadonlyMap<string, ServiceName>;
 
 export type UnitsLook = {
@@ -53,8 +52,8 @@ function ownerIn(text: string, scope: TrackedScope): ServiceName | null {
 }
 
 /**
- * From now on systemd does not start them, though a job may be queued. Returns the permits that
- * could not be taken away.
+ * Removes the permits of the units, so that systemd does not start them any more, even if a job is
+ * queued. Returns the permits that could not be removed, and why.
  */
 export async function withdrawPermits(
   files: KernelFiles,

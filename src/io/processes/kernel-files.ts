@@ -1,13 +1,14 @@
 /**
- * Files that the kernel makes, below /proc and in cgroups, and how a look at them can end: it was
- * seen, it is not there, or nobody knows.
- * Does not know what the files mean. Source: proc(5), cgroups(7), open(2) for the errors.
+ * Reads and writes files of the kernel, below /proc and in cgroups. A look at such a file has one
+ * of three results: it was seen, it is absent, or its state is unknown. Does not know what the
+ * files mean.
+ * Source: proc(5), cgroups(7), open(2) for the errors.
  * Tested in: test/io/exhausted-looks.test.ts
- * KERNEL1  Only the answer "no such file or process" means that nothing is there. Whatever else
- *     went wrong says nothing about what is there.
- * KERNEL2  A look needs no free descriptor: a reserve is given back for it. That, the look and
- *     taking the reserve again are one stretch without a wait, so nothing else of this thread gets
- *     it.
+ * KERNEL1  Only an error that means "no such file or process" shows that something is absent. After
+ *     any other error it may exist or not.
+ * KERNEL2  A look needs no free descriptor, since a reserved one is closed for it. Closing it,
+ *     looking and reserving another one happen without a wait in between, so no other code of this
+ *     thread can take the descriptor.
  */
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
@@ -17,20 +18,20 @@ export type KernelLook<Value> =
   | { readonly type: "seen"; readonly value: Value }
   /** There is no such file, process or cgroup. */
   | { readonly type: "absent" }
-  /** It could not be looked at: it may be there or not. */
+  /** It could not be looked at: it may exist or not. */
   | { readonly type: "unknown"; readonly cause: string; readonly denied: boolean };
 
 /** ENODEV: the cgroup was removed while its file was open. */
 const absentCodes: ReadonlySet<string | null> = new Set(["ENOENT", "ENOTDIR", "ESRCH", "ENODEV"]);
 const deniedCodes: ReadonlySet<string | null> = new Set(["EACCES", "EPERM"]);
-/** Of the process, and of the machine. */
+/** The process, or the machine, has no free descriptor. */
 const exhaustedCodes: ReadonlySet<string | null> = new Set(["EMFILE", "ENFILE"]);
 
 export class KernelFiles {
   #reserve: number[] = [];
   #wanted = 0;
 
-  /** Keeps so many descriptors for looks at a time when no other one is to be had. */
+  /** Reserves this many descriptors for looks while no other descriptor is free. */
   reserve(count: number): void {
     this.#wanted = count;
     this.#refill();
@@ -61,7 +62,7 @@ export class KernelFiles {
     return { type: "seen", value: folders.map(({ name }) => name) };
   }
 
-  /** Writes into a file that is there, and makes none. */
+  /** Writes into an existing file; never creates one. */
   write(path: string, text: string): Promise<KernelLook<void>> {
     const how = { flag: "r+" };
     return this.#look(
@@ -70,7 +71,7 @@ export class KernelFiles {
     );
   }
 
-  /** Takes a file away, or whatever stands in its place. */
+  /** Removes a file. */
   remove(path: string): Promise<KernelLook<void>> {
     return this.#look(
       () => rm(path),
@@ -89,7 +90,7 @@ export class KernelFiles {
     }
   }
 
-  /** KERNEL2. */
+  /** Looks with a descriptor of the reserve (KERNEL2). */
   #fromReserve<Value>(look: () => Value): KernelLook<Value> {
     this.#refill();
     const lent = this.#reserve.pop();
@@ -108,14 +109,14 @@ export class KernelFiles {
       try {
         this.#reserve.push(openSync("/dev/null", "r"));
       } catch {
-        // Another thread was faster; it is tried again at the next look.
+        // Another thread has taken the descriptor; the next look tries again.
         return;
       }
     }
   }
 }
 
-/** A directory that is still in use stays. */
+/** Removes an empty directory; one that is still in use stays. */
 export async function removeEmpty(path: string): Promise<void> {
   try {
     await rmdir(path);
@@ -124,7 +125,7 @@ export async function removeEmpty(path: string): Promise<void> {
   }
 }
 
-/** KERNEL1. */
+/** Judges the error of a look (KERNEL1). */
 function verdictOn(error: unknown): KernelLook<never> {
   const code = causeCode(error);
   if (absentCodes.has(code)) return { type: "absent" };

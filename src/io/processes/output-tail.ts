@@ -1,9 +1,9 @@
 /**
- * The last bytes of a stream of output. Knows bytes only.
+ * Keeps the last bytes of the output of a process.
  * Tested in: test/io/process-runner.test.ts
  */
 
-/** Enough for the message that explains a failure, little enough for the log. */
+/** Large enough for the message that explains a failure, small enough for the log. */
 const outputTailBytes = 4096;
 
 export class OutputTail {
@@ -20,7 +20,7 @@ export class OutputTail {
     this.#trim();
   }
 
-  /** A remark of this program between the output. */
+  /** Inserts a remark of clusterd into the output. */
   note(text: string): void {
     this.append(Buffer.from(text));
   }
@@ -30,7 +30,7 @@ export class OutputTail {
     return all.subarray(Math.max(0, all.length - outputTailBytes)).toString("utf8");
   }
 
-  /** Later output is dropped. */
+  /** Drops the output, and all that comes later. */
   close(): void {
     this.#open = false;
     this.#chunks = [];

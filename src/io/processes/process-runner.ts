@@ -1,10 +1,11 @@
 /**
- * Runs one program to its end: exact environment, own session, time limit, the tail of its output.
+ * Runs one program to its end, with an exact environment, its own session and a time limit, and
+ * keeps the tail of its output.
  * Does not know what the program is for, nor what its exit code means.
  * Source: setsid(2), credentials(7) for sessions and process groups; rgmanager restree.c: res_exec.
- * RUNNER1  The result never waits for output: a daemon that inherited the pipes may keep them for
- *     years. What it writes later is read and thrown away, so it gets neither a full pipe nor
- *     SIGPIPE.
+ * RUNNER1  The result does not wait for the end of the output: a daemon that inherited the pipes
+ *     may keep them open for years. What it writes later is read and discarded, so that it meets
+ *     neither a full pipe nor SIGPIPE.
  * RUNNER2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -34,13 +35,13 @@ import {
   trackingVariables,
 } from "./tracked-processes.ts";
 
-/** From SIGTERM to SIGKILL: what an init script needs to take its daemon down. */
+/** From SIGTERM to SIGKILL: an init script needs this time to stop its daemon. */
 const terminateGraceMs = 5000;
 /** From SIGKILL to giving up: only a process in uninterruptible sleep takes this long. */
 const killGraceMs = 1000;
 /** Turns of the loop without output after which all that the child wrote has been read. */
 const quietTurns = 2;
-/** Bound for RUNNER1 when something else keeps writing. */
+/** The most turns for which output is read while another process keeps writing (RUNNER1). */
 const drainTurnsMax = 64;
 
 export type SystemParts = {
@@ -68,7 +69,7 @@ export class SystemProcesses implements ProcessRunner {
     const part = looks === true ? "check" : "run";
     const [service, resource] = [markedService(environment), markedResource(environment)];
     const entered = await this.#inCgroup(argv, { service, resource, part });
-    // Whoever has cancelled it looks for what is left of it soon.
+    // The caller soon looks for what the cancelled run has left, so nothing may start after that.
     if (cancelled?.aborted === true) return { type: "not-started", cause: "it was cancelled" };
     const result = await begin({ ...order, argv: entered }, cancelled);
     const late = result.type === "timed-out" && part === "check";
@@ -89,14 +90,14 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   /**
-   * Runs short commands that belong to a service as its agents do, so that they are found and
-   * killed like them.
+   * Returns a function that runs short commands as processes of a service, so that they are found
+   * and killed like its agents.
    */
   toolsOf(token: string): RunServiceTool {
     return async (program, parameters, by) => {
       if (by === undefined) return await runTool(program, parameters);
       const { service, cancelled } = by;
-      // Not where the end of the last process is news: these end all the time.
+      // Not in the watched cgroup: the end of each command would cause a check of the service.
       const place = { service, resource: null, part: "check" } as const;
       const [first, ...rest] = await this.#inCgroup([program, ...parameters], place);
       const marks = Object.fromEntries(trackingVariables(token, service));
@@ -107,7 +108,10 @@ export class SystemProcesses implements ProcessRunner {
     };
   }
 
-  /** The agent of a service, by way of its cgroup. What cannot be run fails as it would without. */
+  /**
+   * Returns the arguments that run an agent inside its service's cgroup. The arguments of a program
+   * that cannot be run stay as they are, so that it fails as it would without a cgroup.
+   */
   async #inCgroup(
     argv: ProcessOrder["argv"],
     place: {
@@ -118,7 +122,7 @@ export class SystemProcesses implements ProcessRunner {
   ): Promise<ProcessOrder["argv"]> {
     const { service, resource, part } = place;
     if (this.#cgroups === null || service === null || !(await executable(argv[0]))) return argv;
-    // A service may have come with a new configuration.
+    // A new conf may have added the service.
     if (!(await this.#cgroups.ensure(service))) return argv;
     const entry =
       part === "check"
@@ -160,7 +164,7 @@ class Run {
       stdio: [order.stdin === null ? "ignore" : "pipe", "pipe", "pipe"],
     });
     this.#child.once("error", (error) => {
-      // Also emitted when a signal could not be sent; then there is a pid and an exit to come.
+      // Also emitted when a signal could not be sent; then there is a pid, and `exit` follows.
       if (this.#child.pid === undefined) this.#end({ type: "not-started", cause: error.message });
     });
     this.#child.once("exit", (code, signal) => this.#onExit(code, signal));
@@ -171,7 +175,7 @@ class Run {
     if (order.timeoutMs !== null) this.#after(order.timeoutMs, () => this.#terminate());
   }
 
-  /** Its result is not wanted any more, and nothing it does may be. */
+  /** Kills the group: neither the result nor any effect of the run is wanted any more. */
   cancel(): void {
     if (!this.#ended) this.#kill();
   }
@@ -195,7 +199,7 @@ class Run {
   }
 
   #onExit(code: number | null, signal: string | null): void {
-    // The leader obeyed SIGTERM; what remains of its group had the same warning.
+    // The leader has obeyed SIGTERM; the rest of its group has had the same warning.
     if (this.#timedOut) this.#signalGroup("SIGKILL");
     if (this.#limit !== null) clearTimeout(this.#limit);
     this.#drain({ turn: 0, quiet: 0, bytes: this.#tail.bytesSeen }, () => {

@@ -1,16 +1,18 @@
 /**
- * A cgroup of its own for every service, and in it one for each of its resources, so that their
- * processes are found, killed and missed whatever they did to parent, session and environment.
+ * Makes a cgroup for every service, and in it one for each of its resources. By them processes are
+ * found and killed, and their end is noticed, whatever they did to parent, session and environment.
  * Does not know what the services are, nor what their end means.
  * Source: cgroups(7); the kernel's cgroup v2 document for cgroup.kill and cgroup.events.
- * CGROUP1  A process enters its cgroup before it becomes the agent: what it starts is born inside.
- * CGROUP2  Status checks have a part of their own, which nobody watches: or each check would end in
- *     the news that something has ended, and that in another check.
- * CGROUP3  What start and stop of one resource leave is in a cgroup of that resource: the end of
- *     its last process is news, whatever else of the service goes on. It is made, and watched,
- *     before its first process. Where it cannot be made, the one above it takes its place.
- * CGROUP4  A cgroup that is not there had no process: the kernel removes none that has one. One
- *     that cannot be read may have any.
+ * CGROUP1  A process enters its cgroup before it becomes the agent, so all its children are born in
+ *     it.
+ * CGROUP2  Status checks have a cgroup of their own, which is not watched. Otherwise the end of
+ *     each check would cause another check.
+ * CGROUP3  Processes that the start or stop of a resource leaves behind are in a cgroup of that
+ *     resource, so that the end of the last one is noticed whatever else of the service goes on.
+ *     That cgroup is made and watched before its first process. If it cannot be made, the one above
+ *     takes its place.
+ * CGROUP4  A cgroup that does not exist has no process, since the kernel removes none that has one.
+ *     A cgroup that cannot be read may have any.
  *
  *   DIRECTORY/service:web/run/script%3Ahttpd   what its start and stop have left running
  *   DIRECTORY/service:web/check                status checks
@@ -28,10 +30,13 @@ export type CgroupPart = "run" | "check";
 
 const parts: readonly CgroupPart[] = ["run", "check"];
 
-/** Moves itself into the cgroup whose file comes first, then becomes the rest of its arguments. */
+/**
+ * A shell script that writes its process id into the file in its first argument, which moves it
+ * into that cgroup, and then executes its other arguments.
+ */
 export const enterScript = 'echo $$ >"$0"; exec "$@"';
 
-/** For all these services; the reason in words where there is no cgroup v2 to be had. */
+/** Makes the cgroups of these services; refuses, with the reason, if cgroup v2 cannot be used. */
 export async function makeServiceCgroups(
   token: string,
   services: readonly ServiceName[],
@@ -53,8 +58,8 @@ export async function makeServiceCgroups(
 }
 
 /**
- * Where this process's own cgroup may be in the file system; what is below is its own. The latest
- * mount comes first: it may cover earlier ones, which the kernel lists all the same.
+ * The paths at which this process's own cgroup may be mounted, in which it may make others. The
+ * latest mount comes first: it may cover earlier ones, which the kernel lists nevertheless.
  */
 export function cgroupsAbove(mounts: string, own: string): readonly string[] {
   const path = /^0::(\S+)$/m.exec(own)?.[1];
@@ -66,7 +71,7 @@ export function cgroupsAbove(mounts: string, own: string): readonly string[] {
   });
 }
 
-/** The first that really is a cgroup. */
+/** The first path that really is a cgroup. */
 async function firstCgroup(files: KernelFiles, paths: readonly string[]): Promise<string | null> {
   for (const path of paths) {
     const names = await files.names(path);
@@ -75,7 +80,7 @@ async function firstCgroup(files: KernelFiles, paths: readonly string[]): Promis
   return null;
 }
 
-/** Cgroups that services make inside of theirs, and theirs in turn. */
+/** The most cgroups of one service that are looked at, with those that it has made itself. */
 const nestedMax = 1000;
 
 export type CgroupLook = {
@@ -84,7 +89,7 @@ export type CgroupLook = {
   readonly unseen: readonly string[];
 };
 
-/** The resource is null where there is no cgroup for it alone. */
+/** The resource is null if it has no cgroup of its own. */
 export type OnEmptied = (service: ServiceName, resource: string | null) => void;
 
 export class ServiceCgroups {
@@ -100,7 +105,10 @@ export class ServiceCgroups {
     this.#files = files;
   }
 
-  /** Once for each service; where it cannot be made, its processes are found by their marks. */
+  /**
+   * Makes the cgroups of the service, unless that was done. False: they cannot be made, so its
+   * processes are found by their marks only.
+   */
   async ensure(service: ServiceName): Promise<boolean> {
     if (this.#made.has(service)) return true;
     try {
@@ -112,20 +120,23 @@ export class ServiceCgroups {
   }
 
   async make(service: ServiceName): Promise<void> {
-    // One by one: where the kernel answers "no such file" to every mkdir, as a read-only hierarchy
-    // may, Node's recursive mkdir tries for ever.
+    // The directories are made one by one: if the kernel answers "no such file" to every mkdir, as
+    // a read-only hierarchy may, Node's recursive mkdir tries for ever.
     await makeDirectory(this.directory);
     await makeDirectory(join(this.directory, folderOf(service)));
     for (const part of parts) await makeDirectory(this.#part(service, part));
     this.#made.add(service);
   }
 
-  /** What a process of a status check writes its id to in order to enter. */
+  /** The file into which a process of a status check writes its id to enter the cgroup. */
   checkEntry(service: ServiceName): string {
     return join(this.#part(service, "check"), "cgroup.procs");
   }
 
-  /** The same for what starts or stops a resource; null: one that is not known. */
+  /**
+   * The same for a process that starts or stops a resource; null: the resource is unknown. Makes
+   * and watches the cgroup first (CGROUP3).
+   */
   async runEntry(service: ServiceName, resource: string | null): Promise<string> {
     const above = this.#part(service, "run");
     const own = resource === null ? null : this.#ofResource(service, resource);
@@ -148,7 +159,7 @@ export class ServiceCgroups {
     return join(path, "cgroup.procs");
   }
 
-  /** Calls back when the last process that start or stop of a resource left behind has ended. */
+  /** Calls back when the last process has ended that the start or stop of a resource has left. */
   watch(onEmptied: OnEmptied): Stop {
     this.#onEmptied = onEmptied;
     return () => {
@@ -158,26 +169,29 @@ export class ServiceCgroups {
     };
   }
 
-  /** SIGKILL to all at once, also to those that are just being forked; null: of every service. */
+  /**
+   * Kills all processes of the service (null: of all services) at once, also those that are just
+   * being forked.
+   */
   async kill(service: ServiceName | null, resource: string | null = null): Promise<void> {
     for (const one of (await this.#services(service)).names) {
       const paths =
         resource === null
           ? parts.map((part) => this.#part(one, part))
           : [this.#ofResource(one, resource)];
-      // Not before Linux 5.14: there the processes are killed one by one.
+      // Linux before 5.14 has no such file; there the caller kills the processes one by one.
       for (const path of paths) await this.#files.write(join(path, "cgroup.kill"), "1");
     }
   }
 
-  /** What a status check has left. */
+  /** Kills what a status check has left. */
   async killCheck(service: ServiceName): Promise<void> {
     await this.#files.write(join(this.#part(service, "check"), "cgroup.kill"), "1");
   }
 
   /**
-   * Also of the cgroups that the services have made in theirs. With a resource: what start and stop
-   * of it alone have left.
+   * The processes of the service (null: of all services), with those in cgroups that it has made
+   * itself. With a resource: only those that the start or stop of that resource has left.
    */
   async processes(
     service: ServiceName | null,
@@ -212,7 +226,7 @@ export class ServiceCgroups {
     return { found, unseen };
   }
 
-  /** Takes away what is empty. */
+  /** Removes the cgroups that are empty. */
   async remove(): Promise<void> {
     for (const service of (await this.#services(null)).names) {
       const run = await this.#files.folders(this.#part(service, "run"));

@@ -1,6 +1,6 @@
 /**
- * Short system commands: find one, run it to its end, return what it printed.
- * Does not know what the commands do. For resource and fence agents see process-runner.ts.
+ * Finds short system commands, runs them to their end and returns what they printed. Does not know
+ * what they do. For resource and fence agents see process-runner.ts.
  * Tested in: test/io/notify-socket.test.ts
  */
 
@@ -14,7 +14,7 @@ import type { DoneFor } from "../ports.ts";
 
 /** `ip` answers in milliseconds; a machine on which it takes longer than this is broken. */
 const timeLimitMs = 5000;
-/** Thousands of addresses as JSON. */
+/** Enough for thousands of addresses as JSON. */
 const outputBytesMax = 16 * 1024 * 1024;
 
 export const toolEnvironment = { LC_ALL: "C", PATH: searchPath };
@@ -29,7 +29,7 @@ export async function findTool(name: string): Promise<string | null> {
 }
 
 export type ToolFailure = {
-  /** Null when it did not exit by itself. */
+  /** The exit status; null: the command did not exit by itself. */
   readonly code: number | null;
   readonly output: string;
   readonly cause: string;
@@ -37,7 +37,7 @@ export type ToolFailure = {
 
 export type ToolPlace = {
   readonly environment: Readonly<Record<string, string>>;
-  /** Ends the command at once; null: nothing does. */
+  /** Kills the command at once when it fires; null: nothing does. */
   readonly cancelled: AbortSignal | null;
 };
 
@@ -50,12 +50,12 @@ export type RunTool = (
 
 const ordinary: ToolPlace = { environment: toolEnvironment, cancelled: null };
 
-/** Standard output, or how it failed; known when the command has ended, however it did. */
+/** Resolves when the command has ended: to its standard output, or to how it failed. */
 export const runTool: RunTool = (program, parameters, place = ordinary) => {
   const { environment: env, cancelled } = place;
   if (cancelled?.aborted === true) return Promise.resolve(notRun("it was cancelled"));
   return new Promise((resolve) => {
-    // What obeys no signal might do its work later, when nobody reckons with it.
+    // A command that ignored SIGTERM could do its work later, when nothing expects it any more.
     const killSignal = "SIGKILL";
     const limits = { env, timeout: timeLimitMs, maxBuffer: outputBytesMax, killSignal } as const;
     let kill = (): void => undefined;
@@ -72,7 +72,7 @@ export const runTool: RunTool = (program, parameters, place = ordinary) => {
       kill = () => void child.kill(killSignal);
       cancelled?.addEventListener("abort", kill);
     } catch (error) {
-      // Some of what the kernel may lack is thrown, not told.
+      // Node throws some of the errors that mean that the kernel has no room for a process.
       resolve(notRun(causeText(error)));
     }
   });
@@ -85,7 +85,7 @@ export type RunServiceTool = (
   by?: DoneFor,
 ) => ReturnType<RunTool>;
 
-/** Where commands belong to nobody. */
+/** Runs a command that belongs to no service. */
 export const runPlainly: RunServiceTool = (program, parameters) => runTool(program, parameters);
 
 function notRun(cause: string): Result<never, ToolFailure> {

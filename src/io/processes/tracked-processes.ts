@@ -1,17 +1,18 @@
 /**
- * Finds and ends the processes of a service: by its cgroup where there is one, by the cgroups of
- * the units that it has started, by a mark in their environment, which is inherited over fork,
- * double fork and setsid, where parent, session and process group are lost, and by their parents.
+ * Finds and ends the processes of a service. It finds them by the service's cgroup, by the cgroups
+ * of the units that the service has started, by marks in their environment, and by their parents.
+ * Marks are inherited over fork, double fork and setsid, where parent, session and process group
+ * are lost.
  * Does not know what the services are.
  * Source: proc(5), /proc/PID/environ and /proc/PID/stat.
- * Limit: a program that cleans its environment, as those do that `su -` and `runuser -` start, is
- * found by its cgroup, its own or that of its unit, or while its parent lives.
- * TRACKED1  Nothing is left only where everything could be looked at; of what is in /proc, only a
- *     process that has ended meanwhile needs no look.
- * TRACKED2  What was found once is left until it was seen to have ended, though nothing tells any
- *     more whose it is.
- * TRACKED3  While the kernel loads the program of a process, its marks cannot be read, though it
- *     keeps them: nobody knows then whose it is.
+ * Limit: a program that clears its environment, such as one that `su -` or `runuser -` starts, is
+ * found only by its cgroup or that of its unit, or while its parent lives.
+ * TRACKED1  Nothing is left only if everything could be looked at: each process in /proc was looked
+ *     at, or has ended meanwhile.
+ * TRACKED2  A process that was found once counts as left until it was seen to have ended, even if
+ *     nothing shows any more to which service it belongs.
+ * TRACKED3  While the kernel loads the program of a process, its marks cannot be read, although it
+ *     keeps them. It is unknown then to which service the process belongs.
  */
 import { parseServiceName, type ServiceName } from "../../model/ids.ts";
 import type {
@@ -33,17 +34,23 @@ const tokenVariable = "CLUSTERD_TRACK";
 const serviceVariable = "CLUSTERD_SERVICE";
 const resourceVariable = "CLUSTERD_RESOURCE";
 const instanceVariable = "OCF_RESOURCE_INSTANCE";
-/** Files read at once: the reads share four threads with all other file work of the process. */
+/**
+ * How many files are read at once: the reads share four threads with all other file work of the
+ * process.
+ */
 const readsAtOnce = 16;
 const killRoundsMax = 40;
 const killPauseMs = 25;
 const endPauseMs = 50;
-/** Loading takes far less than a millisecond, unless the program has to come from a slow disk. */
+/** Loading a program takes far less than a millisecond, unless it comes from a slow disk. */
 const loadingLooksMax = 5;
 const loadingPauseMs = 4;
 const loading = "it is loading its program";
 
-/** Goes into the environment of every agent of the service; null: of what clusterd itself runs. */
+/**
+ * The marks for the environment of every agent of the service; null: of a program that clusterd
+ * runs for itself.
+ */
 export function trackingVariables(
   token: string,
   service: ServiceName | null,
@@ -54,7 +61,7 @@ export function trackingVariables(
   ];
 }
 
-/** The service whose mark an environment carries, or null. */
+/** The service whose mark the environment has, or null. */
 export function markedService(
   environment: readonly (readonly [string, string])[],
 ): ServiceName | null {
@@ -62,7 +69,7 @@ export function markedService(
   return parseServiceName(mark);
 }
 
-/** The resource whose mark an environment carries, or null. */
+/** The resource whose mark the environment has, or null. */
 export function markedResource(environment: readonly (readonly [string, string])[]): string | null {
   return environment.find(([name]) => name === resourceVariable)?.[1] ?? null;
 }
@@ -72,15 +79,15 @@ export type TrackedParts = {
   /** Null: the processes are found by their marks alone. */
   readonly cgroups: ServiceCgroups | null;
   /**
-   * The text of /proc/PID/environ of a process whose end this one may have to act upon: what it
-   * has forked has the same until it becomes an agent. Null: it has forked nothing.
+   * The text of /proc/PID/environ of clusterd, if this is another process: a child that clusterd
+   * has forked has the same text until it executes its agent. Null: not needed or unknown.
    */
   readonly forker: string | null;
   readonly signal: (pid: number, signal: "SIGTERM" | "SIGKILL") => void;
 };
 
 type Remembered = TrackedProcess & {
-  /** Null: it was found, and could not be looked at afterwards. */
+  /** Null: the process was found, but could not be looked at afterwards. */
   readonly started: string | null;
 };
 
@@ -97,7 +104,7 @@ export class TrackedProcesses {
     this.#parts = parts;
   }
 
-  /** `any`: where the first look finds some, there is no second one at all of /proc. */
+  /** `any`: /proc is not searched if the cgroups have a process already. */
   async list(scope: TrackedScope, enough: "any" | "all" = "all"): Promise<TrackedLook> {
     const { files, cgroups } = this.#parts;
     const unseen = new Unseen();
@@ -124,12 +131,13 @@ export class TrackedProcesses {
     return { found: [...found.values()], unseen: unseen.words() };
   }
 
-  /** SIGKILL until none is left; returns what a second of it could not end or look at. */
+  /** Sends SIGKILL until none is left; returns what it could not end or look at within a second. */
   async kill(scope: TrackedScope): Promise<TrackedLook> {
     const { files, cgroups } = this.#parts;
     const { units } = await this.#unitsOf(scope);
     let kept = await withdrawPermits(files, units);
-    // Before the first kill: with its parent a process may lose all that tells whose it is.
+    // List before the first kill: when its parent ends, a process may lose the only thing that
+    // shows to which service it belongs.
     let look = await this.list(scope);
     let left = await this.#remember(look.found, []);
     await cgroups?.kill(scope.service, scope.resource);
@@ -140,19 +148,22 @@ export class TrackedProcesses {
       kept = await withdrawPermits(files, (await this.#unitsOf(scope)).units);
       look = await this.list(scope);
       left = await this.#remember(look.found, left);
-      // What could not be seen at first is in there, too.
+      // The cgroup may also contain what could not be seen at first.
       if (look.found.length > 0) await cgroups?.kill(scope.service, scope.resource);
     }
     return { found: left, unseen: [...look.unseen, ...kept] };
   }
 
-  /** Units are resources of their own, which only the end of their service kills. */
+  /**
+   * The units of a service; none for the scope of one resource, since each unit is a resource of
+   * its own, whose processes are killed only with the whole service.
+   */
   async #unitsOf(scope: TrackedScope): ReturnType<typeof heldUnits> {
     if (scope.resource !== undefined) return { units: new Map(), unseen: [] };
     return await heldUnits(this.#parts.files, scope);
   }
 
-  /** Waits for the end of what is left, then asks for it, then forces it. */
+  /** Waits until the processes end by themselves, then sends SIGTERM, then SIGKILL. */
   async end(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses> {
     let look = await this.#listUnspared(scope, order.spared);
     const first = look;
@@ -169,7 +180,7 @@ export class TrackedProcesses {
         for (const one of left) seen.set(one.pid, one);
         if (signal === "SIGKILL") for (const { pid } of left) this.#parts.signal(pid, signal);
       }
-      // What ends by itself after its stop was only a little slow.
+      // Processes that end by themselves after their stop were only slow.
       if (signal === null && left.length === 0) return { ended: [], left, unseen: look.unseen };
     }
     const ended = [...seen.values()].filter(({ pid }) => !left.some((one) => one.pid === pid));
@@ -192,7 +203,10 @@ export class TrackedProcesses {
     return cgroups.type === "seen" && units.some((unit) => belongsTo(unit, cgroups.value));
   }
 
-  /** A child may have changed its environment and its cgroup, but not yet its parent. */
+  /**
+   * Adds the descendants of what was found: a child may have changed its environment and its
+   * cgroup, but still have its parent.
+   */
   async #addDescendants(
     pids: readonly number[],
     { found, unseen }: { readonly found: Map<number, TrackedProcess>; readonly unseen: Unseen },
@@ -216,7 +230,7 @@ export class TrackedProcesses {
     }
   }
 
-  /** TRACKED2: what is found now, and what was found before and was not seen to have ended. */
+  /** TRACKED2: what is found now, and what was found before and has not been seen to end. */
   async #remember(
     found: readonly TrackedProcess[],
     before: readonly Remembered[],
@@ -237,7 +251,7 @@ export class TrackedProcesses {
     return [...left.values()];
   }
 
-  /** Null: it is nothing to do with these services. In words: why nobody knows. */
+  /** Null: the process does not belong to the scope. A text: why that is unknown. */
   async #look(pid: number, sought: Sought): Promise<TrackedProcess | string | null> {
     if (pid === process.pid) return null;
     const { scope, units } = sought;
@@ -265,7 +279,7 @@ export class TrackedProcesses {
     return { pid, service, command: await this.#commandOf(pid), instance };
   }
 
-  /** TRACKED3. */
+  /** Reads the environment of a process, again while its program is being loaded (TRACKED3). */
   async #environmentOf(pid: number): Promise<KernelLook<string>> {
     for (let looks = 1; ; looks += 1) {
       const read = await this.#parts.files.text(`/proc/${pid}/environ`);
@@ -278,7 +292,7 @@ export class TrackedProcesses {
     }
   }
 
-  /** `read`: its environment is not to be had. */
+  /** Judges a process whose environment cannot be read; `read` is the failure. */
   async #refused(
     pid: number,
     read: Extract<KernelLook<string>, { readonly type: "unknown" }>,
@@ -293,7 +307,10 @@ export class TrackedProcesses {
     return (await isForeign(this.#parts.files, privileges, one)) ? null : text;
   }
 
-  /** A copy of the forker that has yet to become what it was forked for. */
+  /**
+   * Judges a process with the forker's environment: it may be a copy that has not executed its
+   * program yet.
+   */
   async #forked(pid: number): Promise<string | null> {
     const traits = await this.#traitsOf(pid);
     if (traits.type === "absent") return null;
@@ -302,7 +319,7 @@ export class TrackedProcesses {
     return `process ${pid} was forked by clusterd and does not run its program yet`;
   }
 
-  /** Absent when it has ended, also when nobody has asked for its exit status yet. */
+  /** Absent: the process has ended, even if its parent has not read the exit status yet. */
   async #traitsOf(pid: number): Promise<KernelLook<ProcessTraits>> {
     const text = await this.#parts.files.text(`/proc/${pid}/stat`);
     return text.type === "seen" ? traitsIn(text.value) : text;
@@ -314,7 +331,7 @@ export class TrackedProcesses {
   }
 }
 
-/** A process that is gone already needs no signal. */
+/** Sends a signal; a process that has ended already needs none. */
 export function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     process.kill(pid, signal);

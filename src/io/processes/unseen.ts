@@ -1,10 +1,10 @@
 /**
- * What a look could not see, in few words however much it is. Does not know what was looked for.
+ * Collects, as a few texts, what a look could not see. Does not know what was looked for.
  * Tested in: test/io/tracked-processes.test.ts
  * UNSEEN1  It is empty only when everything was seen.
  */
 
-/** The first of them say what is wrong; a thousand more would say it a thousand times. */
+/** The first texts say what is wrong; further ones would only repeat it. */
 const shownMax = 3;
 
 export class Unseen {
