@@ -1,7 +1,7 @@
 /**
  * What a broker says of itself and of the others, from the decoded values of management objects.
  * Source: qpid-cpp ha/management-schema.xml, specs/management-schema.xml; ha/BrokerInfo.cpp.
- * STATUS1  A value that does not fit is refused with the part that does not fit; nothing is guessed.
+ * STATUS1  A value that does not fit is refused with the part that does not; nothing is guessed.
  */
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import {
@@ -25,7 +25,7 @@ export type BrokerMisfit = { readonly part: string; readonly text: string };
 export type BrokerSystemId = string;
 
 /** How much of queues and exchanges is copied to the backups. */
-export const replicateLevels = ["none", "configuration", "all"] as const;
+const replicateLevels = ["none", "configuration", "all"] as const;
 export type ReplicateLevel = (typeof replicateLevels)[number];
 
 export function parseReplicateLevel(value: unknown): ReplicateLevel | null {
