@@ -1,0 +1,129 @@
+/**
+ * The order of ready brokers for a promotion. All backups that were connected to the primary when
+ * it died hold every acknowledged message, so any of them will do; but a backup that was cut off or
+ * frozen before says that it is ready, too, and must not be taken.
+ * Source: qpid-cpp ha/Membership.cpp, ha/Primary.cpp: removeReplica, ha/QueueGuard.
+ * READY1  A broker that the last list of a primary does not show as ready is stale.
+ * READY2  Without such a list, a broker that another ready one does not list as ready is stale. Two
+ *     that do not list each other are both stale: nobody can tell which of them was left out.
+ */
+import type { NodeId } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
+import type { BrokerMember, BrokerSystemId } from "./broker-status.ts";
+
+export type RankedBroker = {
+  readonly node: NodeId;
+  /** It may lack acknowledged messages. */
+  readonly stale: boolean;
+  readonly reason: string;
+};
+
+export type ReadyBroker = SeenBroker & {
+  readonly sight: Extract<BrokerSight, { type: "answers" }>;
+};
+
+/**
+ * Backups see the death of their primary at different moments and are asked at different ones.
+ * Losses of a link that are less apart are the same loss.
+ */
+const sameLossMs = 3000;
+
+type Judged = {
+  readonly broker: ReadyBroker;
+  readonly stale: boolean;
+  readonly why: string;
+  /** Before the latest loss of a link among all; 0 for those that lost it together. */
+  readonly lostBeforeMs: number;
+};
+
+/** The best first, the stale ones last. */
+export function rankReady(
+  scene: PromotionScene,
+  ready: readonly ReadyBroker[],
+): readonly RankedBroker[] {
+  const judged = ready.map((broker) => judge(scene, broker, ready)).sort(better);
+  return judged.map((one, index) => {
+    const before = judged[index - 1];
+    const reason = before === undefined ? one.why : `${one.why}; after ${against(before, one)}`;
+    return { node: one.broker.node, stale: one.stale, reason };
+  });
+}
+
+function judge(scene: PromotionScene, broker: ReadyBroker, ready: readonly ReadyBroker[]): Judged {
+  const { stale, why } = staleness(scene.record, broker, ready);
+  const losses = ready.map((one) => lostAtMs(scene, one));
+  const behind = Math.max(...losses) - lostAtMs(scene, broker);
+  const lostBeforeMs = behind <= sameLossMs ? 0 : behind;
+  return { broker, stale, why, lostBeforeMs };
+}
+
+function staleness(
+  record: readonly BrokerMember[] | null,
+  { sight }: ReadyBroker,
+  ready: readonly ReadyBroker[],
+): { readonly stale: boolean; readonly why: string } {
+  if (record !== null) {
+    const listed = stateIn(record, sight.systemId);
+    return listed === "ready"
+      ? { stale: false, why: "the last list of the primary shows it as ready" }
+      : { stale: true, why: `the last list of the primary ${shows(listed)}` };
+  }
+  for (const other of ready) {
+    if (other.sight.systemId === sight.systemId) continue;
+    const listed = stateIn(other.sight.members, sight.systemId);
+    if (listed !== "ready")
+      return { stale: true, why: `the list of ${other.name} ${shows(listed)}` };
+  }
+  const why = ready.length > 1 ? "all ready brokers list it as ready" : "no other broker is ready";
+  return { stale: false, why };
+}
+
+function stateIn(
+  members: readonly BrokerMember[],
+  id: BrokerSystemId,
+): BrokerMember["state"] | null {
+  return members.find(({ systemId }) => systemId === id)?.state ?? null;
+}
+
+function shows(listed: BrokerMember["state"] | null): string {
+  return listed === null ? "does not have it" : `shows it as ${listed}`;
+}
+
+/** A link that is operational now is lost later than all others. */
+function lostAtMs({ nowMs }: PromotionScene, { sight }: ReadyBroker): number {
+  switch (sight.link.type) {
+    case "operational":
+      return nowMs;
+    case "lost":
+      return sight.link.atMs;
+    case "unknown":
+      return 0;
+    default:
+      return assertNever(sight.link);
+  }
+}
+
+function better(a: Judged, b: Judged): number {
+  return (
+    Number(a.stale) - Number(b.stale) ||
+    a.lostBeforeMs - b.lostBeforeMs ||
+    b.broker.sight.depth - a.broker.sight.depth ||
+    a.broker.preference - b.broker.preference ||
+    a.broker.node - b.broker.node
+  );
+}
+
+/** Why the second comes after the first. */
+function against(first: Judged, second: Judged): string {
+  const [one, other] = [first.broker, second.broker];
+  if (first.stale !== second.stale) return `${one.name}, which is not stale`;
+  if (first.lostBeforeMs !== second.lostBeforeMs) {
+    return `${one.name}, which had its link to the primary for longer`;
+  }
+  if (one.sight.depth !== other.sight.depth) {
+    return `${one.name}, which holds more messages (${one.sight.depth}, not ${other.sight.depth})`;
+  }
+  if (one.preference !== other.preference) return `${one.name} by the failover domain`;
+  return `${one.name} by node id`;
+}
