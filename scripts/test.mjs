@@ -19,6 +19,7 @@ const slowFiles = [
   "guard/running-guard",
   "guard/guard-watchdog",
   "io/addresses",
+  "io/amqp/broker-connections",
   "io/linux-network",
   "sim/cluster",
   "sim/group-runs",
