@@ -14,6 +14,7 @@ const startedAt = performance.now();
 /** What waits for real processes, or searches for long: folders, and files of other folders. */
 const slowFolders = ["broker", "e2e", "fuzz", "netns"];
 const slowFiles = [
+  "cli/qpid-ha-command",
   "daemon/guard-process",
   "ring-thread/ring-thread",
   "guard/running-guard",

@@ -37,6 +37,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
     const { fenceTool } = await import("./fence-tool.ts");
     return (words) => fenceTool(words, processTerminal(), readLine);
   },
+  "qpid-ha-ts": async () => {
+    const { qpidHa } = await import("./qpid-ha.ts");
+    const { AmqpBrokers } = await import("../io/amqp/broker-connections.ts");
+    return (words) => qpidHa(words, processTerminal(), new AmqpBrokers());
+  },
 };
 
 const [name = "", ...words] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { run } from "./spawned.ts";
 
 const folder = fileURLToPath(new URL("../../../man/", import.meta.url));
 const fencing = ["fence_check-ts", "fence_node-ts", "fence_tool-ts"];
-const commands = ["clustat-ts", "clusvcadm-ts", "cman_tool-ts", ...fencing];
+const commands = ["clustat-ts", "clusvcadm-ts", "cman_tool-ts", "qpid-ha-ts", ...fencing];
 const pages = [...commands, "clulog", "clusterd", "rg_test-ts"];
 
 function page(name: string): string {

@@ -1,0 +1,31 @@
+/**
+ * Reads a qpidd.conf, and says whether others than its owner can: it may hold a password.
+ * Source: qpidd(1), open(2), fstat(2).
+ * Tested in: test/cli/qpid-ha-command.test.ts
+ */
+import { open } from "node:fs/promises";
+import { accept, type Result, refuse } from "../model/outcome.ts";
+import { causeText } from "./os-error.ts";
+
+export type QpiddConfFile = {
+  readonly text: string;
+  /** Its mode, such as `0644`, when it gives others a permission; else null. */
+  readonly exposedBy: string | null;
+};
+
+/** The file, or why it cannot be read, in the words of the operating system. */
+export async function readQpiddConfFile(path: string): Promise<Result<QpiddConfFile, string>> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { mode } = await file.stat();
+      const bits = (mode & 0o7777).toString(8).padStart(4, "0");
+      const text = await file.readFile("utf8");
+      return accept({ text, exposedBy: (mode & 0o077) === 0 ? null : bits });
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    return refuse(causeText(error));
+  }
+}
