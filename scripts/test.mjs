@@ -21,6 +21,8 @@ const slowFiles = [
   "guard/guard-watchdog",
   "io/addresses",
   "io/amqp/broker-connections",
+  "io/amqp/damaged-answers",
+  "io/amqp/watched-brokers",
   "io/linux-network",
   "sim/cluster",
   "sim/group-runs",

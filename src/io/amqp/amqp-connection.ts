@@ -3,7 +3,7 @@
  * why. Does not know what is asked over it.
  * Source: rhea 3; qpid-cpp ha/ConnectionObserver.cpp, broker/amqp/Connection.cpp.
  * AMQP1  Whatever the other side sends, or fails to send, the connection opens or ends with a typed
- *     reason; nothing is thrown and nothing is printed.
+ *     reason, and nothing is thrown.
  * AMQP2  A closed connection leaves no socket and no timer behind, also when the broker is frozen.
  */
 import { Socket } from "node:net";
