@@ -20,6 +20,8 @@ export type QpiddSurroundings = {
   readonly nodes: readonly { readonly name: string; readonly hosts: readonly string[] }[];
   /** Of the machine that the broker runs on; null: not known. */
   readonly processors: number | null;
+  /** How long a node that is cut off may take to kill its broker; null: not known. */
+  readonly selfKillMs: number | null;
 };
 
 /** From this on, backups need noticeably longer to find a new primary. */
@@ -38,7 +40,7 @@ export function qpiddFindings(
     ...conf.findings,
     ...clusterFindings(conf),
     ...urlFindings(conf.settings, surroundings),
-    ...heartbeatFindings(conf),
+    ...heartbeatFindings(conf, surroundings.selfKillMs),
     ...maintenanceFindings(conf.settings),
     ...accessFindings(conf.settings),
     ...directoryFindings(conf.settings),
@@ -105,9 +107,13 @@ function urlFindings(
   });
 }
 
-function heartbeatFindings({ settings, written }: QpiddConf): readonly QpiddFinding[] {
+function heartbeatFindings(
+  { settings, written }: QpiddConf,
+  selfKillMs: number | null,
+): readonly QpiddFinding[] {
   const key = "link-heartbeat-interval";
-  const remedy = `set ${key} to a whole number of seconds without a unit, such as 10`;
+  const leastSeconds = Math.max(10, Math.ceil((selfKillMs ?? 0) / 1000) + 1);
+  const remedy = `set ${key} to a whole number of seconds without a unit, such as ${leastSeconds}`;
   const { value, line } = settings.linkHeartbeatMs;
   const text = written.get(key)?.value;
   if (text === undefined) {
@@ -128,6 +134,12 @@ function heartbeatFindings({ settings, written }: QpiddConf): readonly QpiddFind
   }
   if (value % 1000 !== 0) {
     const cause = `the broker cuts off the fraction and uses ${Math.floor(value / 1000)}`;
+    return [{ key, line, cause, remedy }];
+  }
+  if (selfKillMs !== null && value <= selfKillMs) {
+    const cause =
+      "a primary that is cut off gives up its backups after that time, and then accepts " +
+      `messages alone, before its node kills it after up to ${selfKillMs / 1000} s`;
     return [{ key, line, cause, remedy }];
   }
   if (value < heartbeatMsMax) return [];

@@ -14,6 +14,7 @@ const surroundings = {
     { name: "node2.example.com", hosts: ["node2", "10.0.0.2"] },
   ],
   processors: 4,
+  selfKillMs: 6400,
 };
 
 const wise = new Map([
@@ -56,6 +57,7 @@ test("case 29: each unwise setting is named, with what follows and what to write
     [{ [heartbeat]: "0" }, heartbeat, /0 switches heartbeats off/],
     [{ [heartbeat]: "2.5" }, heartbeat, /uses 2/],
     [{ [heartbeat]: "120" }, heartbeat, /up to 240 s/],
+    [{ [heartbeat]: "6" }, heartbeat, /accepts messages alone, .* up to 6.4 s/],
     [{ "link-maintenance-interval": null }, "link-maintenance-interval", /default is 2 s/],
     [{ "link-maintenance-interval": "5" }, "link-maintenance-interval", /up to 5 s/],
     [{ "link-maintenance-interval": "0" }, "link-maintenance-interval", /above 0/],
@@ -106,6 +108,6 @@ test("the example that is installed is wise", (t) => {
   const path = new URL("../../../conf/qpidd.conf.example", import.meta.url);
   const conf = parseQpiddConf(readFileSync(path, "utf8"));
   const nodes = ["node1", "node2", "node3"].map((name) => ({ name, hosts: [] }));
-  t.same(qpiddFindings(conf, { nodes, processors: 2 }), []);
+  t.same(qpiddFindings(conf, { nodes, processors: 2, selfKillMs: 6400 }), []);
   t.end();
 });
