@@ -211,6 +211,7 @@ export class Daemon {
         token,
         addresses: claims.all,
         cgroups: cgroups?.directory ?? null,
+        killTimeoutMs: this.#live.loaded.conf.fencing.killTimeoutMs,
         watchdog: this.#watchdog.wanted,
       },
       log,

@@ -17,7 +17,7 @@ import {
   text,
 } from "../model/shape.ts";
 
-const protocol = "clusterd-guard-5";
+const protocol = "clusterd-guard-6";
 const addressesMax = 1024;
 const nodesMax = 1024;
 
@@ -31,6 +31,8 @@ const watch = record({
   addresses: list(text, addressesMax),
   /** The directory of the services' cgroups; null: there are none. */
   cgroups: nullable(text),
+  /** K: within this time after the end of a lease nothing of any service may be left. */
+  killTimeoutMs: number,
   /** The watchdog device; null: none is used. */
   watchdog: nullable(record({ device: text, timeoutMs: number })),
 });

@@ -2,18 +2,18 @@
  * The guard's decisions: when all services on this machine must be killed, and when the other nodes
  * may be told that nothing is left. Every instant is CLOCK_BOOTTIME in ms. Does not know services
  * or the ring. watchdog-feeder.ts feeds the watchdog.
- * Source: sbd(8); rgmanager's watchdog parent, which ends the node when its child dies.
+ * Source: sbd(8); rgmanager's watchdog parent.
  * G1  After the report `armed` nothing is killed before the lease ends, while clusterd exists.
  * G2  When the lease has ended, or clusterd is gone, services are killed until it is verified that
  *     none is left; there is no report `armed` before that. If the lease ends with `spare`, they
  *     are killed only if a service address is found.
- * G3  When clusterd is gone it does not wait for the end of the lease: nothing manages the
- *     services.
+ * G3  When clusterd is gone it does not wait for the end of the lease.
  * G4  An idle guard counts as clean only after a look has found nothing. The report `armed` waits
  *     until it is known whether there is a watchdog.
  * G5  A guard that ends after a sweep leaves a note; the next guard passes it on only if its own
  *     look finds nothing either.
  * G6  The guard certifies what a sweep has found that began after the end of clusterd: nothing.
+ * G7  The report `armed` waits until a look took at most a quarter of the kill timeout.
  *
  *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
  *     └─gone─► ended  └──────gone─────┼───────gone──────────►│
@@ -33,6 +33,7 @@ export type GuardInput =
   /** `swept`: the guard before this one has left a note in this boot that it swept everything. */
   | {
       readonly type: "watch";
+      readonly killTimeoutMs: number;
       readonly watchdog: WatchOrder["watchdog"];
       readonly swept: boolean;
     }
@@ -42,7 +43,7 @@ export type GuardInput =
   /** Texts: what a sweep has left, and what it could not look at, which may be left, too. */
   | { readonly type: "swept"; readonly rest: readonly string[] }
   /** Texts: what a look has found, and what it could not look at. */
-  | { readonly type: "looked"; readonly rest: readonly string[] }
+  | { readonly type: "looked"; readonly rest: readonly string[]; readonly tookMs: number }
   /** The answer to `open`. */
   | { readonly type: "opened"; readonly result: WatchdogOpened }
   | { readonly type: "feeding-failed"; readonly why: string }
@@ -115,8 +116,17 @@ const certifyForMs = 10_000;
 /** The pause between looks while stop scripts of a clean-up run; a reset takes a second or more. */
 const lookAgainMs = 100;
 
+/** A sweep looks at everything about three times. */
+const looksPerSweep = 4;
+const testAgainMs = 1000;
+
 export class LeaseGuard {
   #state: State = { type: "fresh" };
+  /** How long a look may take; null: no look was so fast yet (G7). */
+  #lookMostMs = 0;
+  #tested = false;
+  /** When the log last said that it is too slow; null: never. */
+  #slowSaidMs: number | null = null;
   readonly #feeder = new WatchdogFeeder();
   #out: GuardOutput[] = [];
 
@@ -141,6 +151,7 @@ export class LeaseGuard {
         this.#onSwept(input.rest, nowMs);
         break;
       case "looked":
+        this.#test(input.tookMs, nowMs);
         this.#onLooked(input.rest, nowMs);
         break;
       case "opened":
@@ -174,18 +185,36 @@ export class LeaseGuard {
   }
 
   #onWatch(
-    { watchdog, swept }: Extract<GuardInput, { readonly type: "watch" }>,
+    { watchdog, swept, killTimeoutMs }: Extract<GuardInput, { readonly type: "watch" }>,
     nowMs: number,
   ): void {
     if (this.#state.type !== "fresh") {
       this.#onGone("clusterd has sent the order watch twice", nowMs);
       return;
     }
-    const looks = watchdog !== null || swept;
-    this.#state = { type: "idle", clean: false, reported: !looks, swept, looksFor: "everything" };
+    const waits = watchdog !== null || swept;
+    this.#lookMostMs = killTimeoutMs / looksPerSweep;
+    this.#state = { type: "idle", clean: false, reported: !waits, swept, looksFor: "everything" };
     if (watchdog !== null) this.#feeder.use();
-    if (looks) this.#out.push({ type: "look", afterMs: 0, what: "everything" });
-    else this.#report({ type: "ready", nothingLeft: false });
+    this.#out.push({ type: "look", afterMs: 0, what: "everything" });
+    if (!waits) this.#report({ type: "ready", nothingLeft: false });
+  }
+
+  /** G7. */
+  #test(tookMs: number, nowMs: number): void {
+    if (this.#tested) return;
+    this.#tested = tookMs <= this.#lookMostMs;
+    if (this.#tested) {
+      if (this.#state.type === "armed") this.#arm(this.#state);
+      return;
+    }
+    this.#out.push({ type: "look", afterMs: testAgainMs, what: "everything" });
+    if (this.#slowSaidMs !== null && nowMs - this.#slowSaidMs < restSaidEveryMs) return;
+    this.#slowSaidMs = nowMs;
+    const text =
+      `a look at all processes and addresses took ${Math.round(tookMs)} ms, kill_timeout allows ` +
+      `${Math.round(this.#lookMostMs)} ms: no service may run here until it is faster`;
+    this.#out.push({ type: "log", level: "alert", text });
   }
 
   /** The end of a lease with `spare` (G2). */
@@ -273,7 +302,7 @@ export class LeaseGuard {
 
   #arm({ leaseEndMs, atEnd }: Lease): void {
     this.#state = { type: "armed", leaseEndMs, atEnd };
-    if (!this.#feeder.undecided) this.#report({ type: "armed", leaseEndMs, atEnd });
+    if (this.#tested && !this.#feeder.undecided) this.#report({ type: "armed", leaseEndMs, atEnd });
   }
 
   #onDisarm(): void {

@@ -106,8 +106,6 @@ class Guard {
       const { files } = this.#parts;
       const cgroups = order.cgroups === null ? null : new ServiceCgroups(order.cgroups, files);
       this.#processes = new SystemProcesses(cgroups, this.#parts);
-      // A first look allocates what later ones need, such as threads and buffers.
-      void this.#restAfter(lookForServices);
       this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
     }
     if (order.type === "certificate") {
@@ -197,7 +195,9 @@ class Guard {
 
   async #look(what: "everything" | "addresses"): Promise<void> {
     const act = what === "everything" ? lookForServices : lookForAddresses;
-    this.step({ type: "looked", rest: await this.#restAfter(act) });
+    const beganMs = clock.monotonicMs();
+    const rest = await this.#restAfter(act);
+    this.step({ type: "looked", rest, tookMs: clock.monotonicMs() - beganMs });
   }
 
   async #restAfter(act: typeof sweepServices | typeof lookForServices | typeof lookForAddresses) {

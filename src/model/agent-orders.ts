@@ -30,7 +30,10 @@ export type AgentOrder =
   | { readonly type: "release-address"; readonly address: string }
   | { readonly type: "add-address"; readonly address: AddressOrder }
   | { readonly type: "remove-address"; readonly address: AddressOrder }
-  /** Ask the network whether another host has the address; takes up to 300 ms, or a second with arping. */
+  /**
+   * Ask the network whether another host has the address; takes up to 300 ms, or a second with
+   * arping.
+   */
   | { readonly type: "probe-address"; readonly address: AddressOrder }
   /** The same while the address is up already; answered at once, see `contested`. */
   | { readonly type: "probe-aside"; readonly address: AddressOrder }

@@ -99,7 +99,7 @@ export type FencingConf = {
   readonly leaseMs: Ms;
   /** K: from lease end until all processes are gone and addresses removed. */
   readonly killTimeoutMs: Ms;
-  /** D: safe wait, at least (L + K) (1 + 0.01) + 1000 ms; with W for K when all have a watchdog. */
+  /** D: safe wait, at least (L + K) (1 + 0.01) + 200 ms; with W, and 1000 ms, for a watchdog. */
   readonly safeWaitMs: Ms;
   /** Null: no watchdog is used. */
   readonly watchdog: WatchdogConf | null;

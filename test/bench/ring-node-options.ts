@@ -30,7 +30,7 @@ export function ringNodeOptions(
     },
     configHash: 1,
     stateDirectory: "/run/ring",
-    leaseMs: 4400,
+    leaseMs: 3200,
     realtime,
     nativeCalls: true,
   };

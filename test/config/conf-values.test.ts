@@ -99,11 +99,11 @@ test("a watchdog's time-out is in whole seconds, and the safe wait covers it", a
   const of = (more: string) => load({ cluster: `<fence_daemon ${more}/>` }).fencing;
   const device = "/dev/watchdog";
   const auto = of("");
-  t.same(auto.watchdog, { device, timeoutMs: 5000, safeWaitMs: 10_494 });
-  t.equal(auto.safeWaitMs, 7464, "the other nodes may have none");
+  t.same(auto.watchdog, { device, timeoutMs: 5000, safeWaitMs: 9282 });
+  t.equal(auto.safeWaitMs, 4442, "the other nodes may have none");
   const strict = of('self_fence="watchdog" watchdog_device="/dev/watchdog1" watchdog_timeout="8"');
-  t.same(strict.watchdog, { device: "/dev/watchdog1", timeoutMs: 8000, safeWaitMs: 13_524 });
-  t.equal(strict.safeWaitMs, 13_524);
+  t.same(strict.watchdog, { device: "/dev/watchdog1", timeoutMs: 8000, safeWaitMs: 12_312 });
+  t.equal(strict.safeWaitMs, 12_312);
   const waiting = of('safe_wait="30000"');
   t.same(waiting.watchdog, { device, timeoutMs: 5000, safeWaitMs: 30_000 });
   t.equal(of('kill_timeout="6000"').watchdog?.timeoutMs, 8000, "TIMING2 raises the default");

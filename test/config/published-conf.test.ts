@@ -80,10 +80,10 @@ test("the published example gets the documented defaults of fencing and logging"
     skipUndefined: false,
     agentTimeoutMs: 60_000,
     selfFence: "auto",
-    leaseMs: 4400,
-    killTimeoutMs: 2000,
-    safeWaitMs: 7464,
-    watchdog: { device: "/dev/watchdog", timeoutMs: 5000, safeWaitMs: 10_494 },
+    leaseMs: 3200,
+    killTimeoutMs: 1000,
+    safeWaitMs: 4442,
+    watchdog: { device: "/dev/watchdog", timeoutMs: 5000, safeWaitMs: 9282 },
   });
   t.same(conf.logging, {
     priority: { totem: "info", quorum: "info", fencing: "info", services: "info" },
@@ -180,6 +180,6 @@ test("the published example starts with a warning each about key and fencing", a
   t.match(key, "no keyfile: cluster traffic is protected only by the cluster name");
   t.match(fencing, "no fence devices for node1.example.com, node2.example.com");
   t.match(fencing, "self-fencing in use");
-  t.match(fencing, "after 7.5 s, 10.5 s if it has a watchdog");
+  t.match(fencing, "after 4.4 s, 9.3 s if it has a watchdog");
   t.same(others, []);
 });

@@ -8,7 +8,11 @@ import {
   hashClusterId,
   multicastAddress,
 } from "../../src/config/sections/cluster-id.ts";
-import { defaultLeaseMs, safeWaitMsFor } from "../../src/config/sections/fence-daemon-section.ts";
+import {
+  defaultLeaseMs,
+  safeWaitAfterKillMs,
+  safeWaitAfterResetMs,
+} from "../../src/config/sections/fence-daemon-section.ts";
 import { consensusMs, holdMs, retransmitMs } from "../../src/config/sections/totem-section.ts";
 import { editDistance, nearestName } from "../../src/config/text/nearest-name.ts";
 import { parseDuration, parseFlag, parseInteger } from "../../src/config/text/value-text.ts";
@@ -91,22 +95,45 @@ test("consensus is 1.2 x token; for two nodes a fifth, at least 4 x join", async
 
 test("lease and safe wait follow from the timers", async (t) => {
   const rows = [
-    [10_000, 12_000, 44_000, 47_460],
-    [1000, 3000, 8000, 11_100],
-    [1000, 1200, 4400, 7464],
-    [300, 360, 2660, 5707],
+    [10_000, 12_000, 27_500, 29_076],
+    [1000, 3000, 5000, 6260],
+    [1000, 1200, 3200, 4442],
+    [300, 360, 1260, 2483],
+    [100, 120, 620, 1837],
   ] as const;
   for (const [token, consensus, lease, wait] of rows) {
     const label = `token ${token}, consensus ${consensus}`;
     t.equal(defaultLeaseMs({ tokenMs: ms(token), consensusMs: ms(consensus) }), lease, label);
-    t.equal(safeWaitMsFor(ms(lease), ms(2000)), wait, label);
+    t.equal(safeWaitAfterKillMs(ms(lease), ms(1000)), wait, label);
   }
+  t.equal(safeWaitAfterResetMs(ms(3200), ms(5000)), 9282, "a reset takes its time");
+});
+
+test("the profile of a fast network: below two seconds", async (t) => {
+  const of = (totem: string, daemon = "") => {
+    const nodes = [1, 2, 3].map((id) => `<clusternode name="n${id}" nodeid="${id}"/>`).join("");
+    const text = `<cluster name="web" config_version="1"><totem ${totem}/>
+      <clusternodes>${nodes}</clusternodes><fence_daemon ${daemon}/></cluster>`;
+    const { conf, complaints } = parseClusterConf(text, { file: "x" });
+    const { totem: ring, fencing } = conf ?? {};
+    return {
+      tokenMs: ring?.tokenMs,
+      ...fencing,
+      complaints: complaints.map(({ problem }) => problem),
+    };
+  };
+  const fast = of('profile="lan-fast"');
+  t.match(fast, { tokenMs: 300, leaseMs: 1260, killTimeoutMs: 500, safeWaitMs: 1978 });
+  t.match(of('profile="usual"'), { tokenMs: 1000, killTimeoutMs: 1000, safeWaitMs: 4442 });
+  const given = of('profile="lan-fast" token="500"', 'kill_timeout="800"');
+  t.match(given, { tokenMs: 500, leaseMs: 2100, killTimeoutMs: 800 }, "it only gives defaults");
+  t.match(of('profile="fast"').complaints, [/fast/]);
 });
 
 test("the safe wait holds for clocks that are wrong in opposite directions", async (t) => {
   for (const leaseMs of [4400, 44_000, 98_000, 200_000, 1_000_000]) {
     const slowest = (leaseMs + 2000) / 0.99;
-    const wait = safeWaitMsFor(ms(leaseMs), ms(2000));
+    const wait = safeWaitAfterKillMs(ms(leaseMs), ms(2000));
     t.ok(wait / 1.01 >= slowest, `${leaseMs}: ${wait / 1.01} >= ${slowest}`);
   }
 });

@@ -19,6 +19,7 @@ test("a watchdog that was refused is not opened by the next guard", async (t) =>
       token: `guard-process-test-${process.pid}`,
       addresses: [],
       cgroups: null,
+      killTimeoutMs: 5000,
       watchdog: { device: join(stateDirectory, "none"), timeoutMs: 5000 },
     },
     log: {

@@ -121,7 +121,7 @@ test("SIGSTOP of clusterd: the guard acts when the lease ends; SIGCONT: it joins
   await cluster.until("nothing is left", () => bare(owner));
   const tookMs = performance.now() - stoppedMs;
   t.comment(`services and address were gone after ${Math.round(tookMs)} ms`);
-  t.ok(tookMs < 4400 + 1000, `lease and a second: ${Math.round(tookMs)} ms`);
+  t.ok(tookMs < 3200 + 1000, `lease and a second: ${Math.round(tookMs)} ms`);
   const service = await cluster.service(witness, primary);
   t.equal(service?.owner, owner, "nobody has taken over yet");
   await takenOver(t, witness, owner);

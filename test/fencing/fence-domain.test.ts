@@ -8,6 +8,7 @@ import { id } from "../sim/cluster.ts";
 import { type SampleOptions, sampleConf } from "../sim/sample-conf.ts";
 import { FenceCluster, method } from "./fence-cluster.ts";
 
+const { safeWaitMs } = sampleConf().fencing;
 const devices = [method("power", "fence_apc nps1")];
 const victimFour = "by 1: default nps1 of node4.example.com";
 
@@ -283,7 +284,7 @@ test("two_node without devices: nobody fences itself, both sides being quorate",
 test("F3: without devices a node counts as off when D has passed since it was heard", async (t) => {
   const cluster = five(selfFencing)
     .view([1, 2, 3, 5], { silentMs: { 4: 2000 } })
-    .run(5463);
+    .run(safeWaitMs - 2001);
   t.same(cluster.concluded, []);
   t.match(cluster.domain(1).describe(id(4)), /waiting for its lease to end/);
   cluster.run(1);
@@ -294,15 +295,17 @@ test("F3: without devices a node counts as off when D has passed since it was he
 
 test("F3: a member that heard the victim later makes everybody wait longer", async (t) => {
   const cluster = five(selfFencing)
-    .view([1, 2, 3], { silentMs: { 4: 7000, 5: 7000 } })
+    .view([1, 2, 3], { silentMs: { 4: safeWaitMs - 464, 5: safeWaitMs - 464 } })
     .run(400);
-  cluster.view([1, 2, 3, 5], { silentMs: { 4: 1000 } }).run(6463);
+  cluster.view([1, 2, 3, 5], { silentMs: { 4: 1000 } }).run(safeWaitMs - 1001);
   t.same(cluster.concluded, []);
   t.equal(cluster.run(1).concluded.length, 4);
 });
 
 test("F3: a node that fences itself and is back is released by `ready` only", async (t) => {
-  const cluster = five(selfFencing).view([1, 2, 3, 5]).run(7000);
+  const cluster = five(selfFencing)
+    .view([1, 2, 3, 5])
+    .run(safeWaitMs - 464);
   cluster.view([1, 2, 3, 4, 5], { silentMs: { 4: 9000 } }).run(100_000);
   t.same(cluster.concluded, [], "its lease goes on: it is a member");
   cluster.ready(4, 2);
@@ -315,7 +318,11 @@ const softwareLast = { fencing: { selfFence: "software" } } as const;
 test("rule 7: self-fencing that was asked for follows the devices", async (t) => {
   for (const selfFence of ["software", "watchdog"] as const) {
     const asked = five({ fencing: { selfFence } });
-    const cluster = asked.view([1, 2, 3, 5]).run(1).answer("failure").run(7463);
+    const cluster = asked
+      .view([1, 2, 3, 5])
+      .run(1)
+      .answer("failure")
+      .run(safeWaitMs - 1);
     t.same(cluster.concluded, [], selfFence);
     cluster.run(1);
     t.equal(cluster.concluded[3], "node 5: fenced 4 (self: method self: lease ended)");
@@ -323,13 +330,13 @@ test("rule 7: self-fencing that was asked for follows the devices", async (t) =>
 });
 
 test("a safe wait inside a method survives a change of members", async (t) => {
-  const cluster = five(softwareLast).view([1, 2, 3, 5]).run(1).answer("failure").run(5000);
-  cluster.view([1, 2, 3], { silentMs: { 4: 5000, 5: 0 } }).run(2464);
+  const cluster = five(softwareLast).view([1, 2, 3, 5]).run(1).answer("failure").run(3000);
+  cluster.view([1, 2, 3], { silentMs: { 4: 3000, 5: 0 } }).run(safeWaitMs - 3000);
   t.ok(cluster.concluded.includes("node 2: fenced 4 (self: method self: lease ended)"));
 });
 
 test("F3: a safe wait inside a method does not release a node that is back", async (t) => {
-  const cluster = five(softwareLast).view([1, 2, 3, 5]).run(1).answer("failure").run(5000);
+  const cluster = five(softwareLast).view([1, 2, 3, 5]).run(1).answer("failure").run(3000);
   cluster.view([1, 2, 3, 4, 5], { silentMs: { 4: 0 } }).run(50_000);
   t.notOk(cluster.concluded.some((one) => one.includes("fenced 4")));
   cluster.ready(4, 2);

@@ -5,7 +5,7 @@ import { CertificateSender } from "../../src/guard/certificate-sender.ts";
 import type { CertificateOrder } from "../../src/guard/guard-messages.ts";
 
 const order: CertificateOrder = {
-  protocol: "clusterd-guard-5",
+  protocol: "clusterd-guard-6",
   type: "certificate",
   frame: "c1d0ff",
   from: "127.0.0.1",

@@ -3,13 +3,14 @@ import { test } from "tap";
 import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 
-const watch: GuardInput = { type: "watch", watchdog: null, swept: false };
+const watch: GuardInput = { type: "watch", killTimeoutMs: 1000, watchdog: null, swept: false };
 const ready = (nothingLeft: boolean) => ({
   type: "report",
   report: { type: "ready", nothingLeft },
 });
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
+const fast: GuardInput = { type: "looked", tookMs: 250, rest: [] };
 const clean: GuardInput = { type: "swept", rest: [] };
 
 function arm(leaseEndMs: number, atEnd: LeaseEnd = "kill"): GuardInput {
@@ -20,7 +21,13 @@ function arm(leaseEndMs: number, atEnd: LeaseEnd = "kill"): GuardInput {
 function last(...inputs: readonly (readonly [number, GuardInput])[]): readonly GuardOutput[] {
   const guard = new LeaseGuard();
   let outputs: readonly GuardOutput[] = [];
-  for (const [nowMs, input] of inputs) outputs = guard.step(input, nowMs);
+  for (const [nowMs, input] of inputs) {
+    outputs = guard.step(input, nowMs);
+    // The look that it asks for finds nothing and is fast enough.
+    if (input.type === "watch" && !input.swept) {
+      outputs = [...outputs.filter(({ type }) => type !== "look"), ...guard.step(fast, nowMs)];
+    }
+  }
   return outputs.filter(({ type }) => type !== "log");
 }
 
@@ -39,6 +46,22 @@ test("it kills when the lease has ended, not before", async (t) => {
   t.match(last([0, watch], [0, arm(500)], [500, time]), [sweep, report("sweeping")]);
   t.same(last([0, watch], [0, arm(500)], [400, arm(900)], [899, time]), []);
   t.same(last([0, watch], [0, arm(900)], [0, arm(500)], [899, time]), [], "never shorter");
+});
+
+test("G7: no lease is confirmed before a look was fast enough", async (t) => {
+  const guard = new LeaseGuard();
+  const slow: GuardInput = { type: "looked", tookMs: 251, rest: [] };
+  const again = { type: "look", afterMs: 1000, what: "everything" };
+  guard.step(watch, 0);
+  t.same(guard.step(arm(9000), 10), [], "not tried yet");
+  const [look, alert] = guard.step(slow, 300);
+  t.same(look, again);
+  t.match(alert, { type: "log", level: "alert", text: /took 251 ms.*kill_timeout allows 250 ms/ });
+  t.same(guard.step(slow, 1600), [again], "said once");
+  t.same(guard.step(arm(9500), 2000), []);
+  const armed = { type: "report", report: { type: "armed", leaseEndMs: 9500, atEnd: "kill" } };
+  t.same(guard.step(fast, 2900), [armed]);
+  t.same(guard.step({ ...slow, tookMs: 900 }, 3000), [], "one is enough");
 });
 
 test("a lease that had ended when it was told is no lease", async (t) => {
@@ -83,11 +106,19 @@ test("G5: the word of the guard before counts when a look finds nothing either",
   const told: GuardInput = { ...watch, swept: true };
   const look = { type: "look", afterMs: 0, what: "everything" };
   t.same(last([0, told]), [look], "not ready before it has looked");
-  t.same(last([0, told], [1, { type: "looked", rest: [] }]), [ready(true)]);
-  const found: GuardInput = { type: "looked", rest: ["process 7"] };
+  t.same(last([0, told], [1, { type: "looked", tookMs: 1, rest: [] }]), [ready(true)]);
+  const found: GuardInput = { type: "looked", tookMs: 1, rest: ["process 7"] };
   t.same(last([0, told], [1, found]), [ready(false)], "and nobody looks again");
-  t.same(last([0, told], [1, found], [2, { type: "looked", rest: [] }]), [], "said once");
-  t.same(last([0, watch], [1, { type: "looked", rest: [] }]), [], "nobody has left word");
+  t.same(
+    last([0, told], [1, found], [2, { type: "looked", tookMs: 1, rest: [] }]),
+    [],
+    "said once",
+  );
+  t.same(
+    last([0, watch], [1, { type: "looked", tookMs: 1, rest: [] }]),
+    [],
+    "nobody has left word",
+  );
 });
 
 test("a lease that spares ends without a kill, unless an address is here", async (t) => {
@@ -97,8 +128,8 @@ test("a lease that spares ends without a kill, unless an address is here", async
     [500, time],
   ] as const;
   const look = { type: "look", afterMs: 0, what: "addresses" };
-  const found: GuardInput = { type: "looked", rest: ["20.0.20.200"] };
-  const none: GuardInput = { type: "looked", rest: [] };
+  const found: GuardInput = { type: "looked", tookMs: 1, rest: ["20.0.20.200"] };
+  const none: GuardInput = { type: "looked", tookMs: 1, rest: [] };
   t.same(last(...over), [look]);
   t.same(last(...over, [510, none]), []);
   t.match(last(...over, [510, found]), [sweep, report("sweeping")]);
@@ -208,6 +239,7 @@ test("G1 and G2 hold for any course of events", async (t) => {
       /** Sweeps that have found nothing since clusterd has gone: the first may be too early. */
       let cleanSince = 0;
       guard.step(watch, nowMs);
+      guard.step(fast, nowMs);
       for (const [passMs, one] of steps) {
         nowMs += passMs;
         const input: GuardInput = one.type === "ahead" ? arm(nowMs + one.aheadMs) : one;

@@ -45,6 +45,7 @@ export class RunningGuard {
       token: place.token,
       addresses: [address],
       cgroups: null,
+      killTimeoutMs: 5000,
       watchdog,
     });
   }

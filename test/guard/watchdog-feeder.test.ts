@@ -9,14 +9,14 @@ import { accept, refuse } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 
 const device = { device: "/dev/watchdog", timeoutMs: 5000 };
-const watch: GuardInput = { type: "watch", watchdog: device, swept: false };
+const watch: GuardInput = { type: "watch", killTimeoutMs: 1000, watchdog: device, swept: false };
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const disarm: GuardInput = { type: "disarm" };
 const clean: GuardInput = { type: "swept", rest: [] };
 const stuck: GuardInput = { type: "swept", rest: ["process 7"] };
-const bare: GuardInput = { type: "looked", rest: [] };
-const found: GuardInput = { type: "looked", rest: ["process 7"] };
+const bare: GuardInput = { type: "looked", tookMs: 1, rest: [] };
+const found: GuardInput = { type: "looked", tookMs: 1, rest: ["process 7"] };
 const arm = (leaseEndMs: number): GuardInput => ({ type: "arm", leaseEndMs, atEnd: "kill" });
 const opened = (nowayout = false): GuardInput => ({
   type: "opened",

@@ -74,5 +74,5 @@ test("DEATH6: what holds more than processes waits for the devices", async (t) =
 test("DEATH6: or for the lease where there are none", async (t) => {
   const { cluster } = started(withMount([script("qpidd-primary")]));
   const tookMs = takeoverMs(cluster);
-  t.ok(tookMs > 5000, `${tookMs} ms`);
+  t.ok(tookMs > 4000, `${tookMs} ms`);
 });

@@ -93,9 +93,9 @@ test("a daemon that is killed leaves neither primary nor address", async (t) => 
 test("a daemon that stands still loses its services with its lease, and joins again", async (t) => {
   const cluster = started();
   const [owner = 0] = cluster.runningOn(P);
-  cluster.pause(owner).run(4000);
+  cluster.pause(owner).run(2900);
   t.same(cluster.runningOn(P), [owner], "the lease lasts");
-  cluster.run(700);
+  cluster.run(600);
   t.same(cluster.runningOn(P), []);
   cluster.run(8000);
   const [next = 0] = cluster.runningOn(P);

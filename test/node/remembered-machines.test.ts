@@ -44,7 +44,7 @@ test("MACHINE2: nor is it forgotten with the history that they begin without it"
   const [one = 0] = others;
   t.equal(cluster.node(one)?.snapshot.phase, "active", "two of three have a history");
   cluster.clone(owner);
-  cluster.run(3500);
+  cluster.run(2300);
   t.same(cluster.runningOn(P), [owner], "the original has its lease still");
   cluster.run(15_000);
   t.not(cluster.runningOn(P)[0], owner, "and nobody waits for ever");

@@ -16,7 +16,7 @@ export class Violation extends Error {
 
 const primary = "qpidd-primary-service";
 /** It may have been cut off before it died, for as long as its lease lasted. */
-const leaseMs = 4400;
+const leaseMs = 3200;
 
 /** How long takeovers must wait, and how long a machine lives on at most once it is cut off. */
 export type Waits = { readonly safeWaitMs: number; readonly livesOnMs?: number };

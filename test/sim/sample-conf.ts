@@ -79,11 +79,11 @@ export function sampleService(
   };
 }
 
-/** Every node has one: (4400 + 5000) x 1.01 + 1000. */
+/** Every node has one: (3200 + 5000) x 1.01 + 1000. */
 export const watchdogFencing = {
   selfFence: "watchdog",
-  safeWaitMs: ms(10_494),
-  watchdog: { device: "/dev/watchdog", timeoutMs: ms(5000), safeWaitMs: ms(10_494) },
+  safeWaitMs: ms(9282),
+  watchdog: { device: "/dev/watchdog", timeoutMs: ms(5000), safeWaitMs: ms(9282) },
 } as const;
 
 export const virtualAddress = "20.0.20.200";
@@ -119,9 +119,9 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       skipUndefined: false,
       agentTimeoutMs: ms(60_000),
       selfFence: "auto",
-      leaseMs: ms(4400),
-      killTimeoutMs: ms(2000),
-      safeWaitMs: ms(7464),
+      leaseMs: ms(3200),
+      killTimeoutMs: ms(1000),
+      safeWaitMs: ms(4442),
       watchdog: null,
       ...options.fencing,
     },

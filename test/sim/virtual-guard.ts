@@ -48,7 +48,8 @@ export class VirtualGuard {
       perform: (output) => this.#perform(output),
     });
     const watchdog = parts.watchdog === null ? null : virtualDevice;
-    this.#step({ type: "watch", watchdog, swept: parts.before?.swept === true });
+    const swept = parts.before?.swept === true;
+    this.#step({ type: "watch", killTimeoutMs: 1000, watchdog, swept });
     if (watchdog !== null) this.#tick();
   }
 
@@ -114,7 +115,7 @@ export class VirtualGuard {
       case "look": {
         const look = (): void => {
           const rest = output.what === "addresses" ? [...host.addresses] : host.left();
-          this.#step({ type: "looked", rest });
+          this.#step({ type: "looked", rest, tookMs: 1 });
         };
         // The daemon waits for the first one, which takes no time here.
         if (this.nothingLeft === null && output.afterMs === 0) look();

@@ -4,9 +4,9 @@
  * Deviations: -1 is accepted for post_join_delay; skip_undefined is read from the file; the
  * attributes of self-fencing are additions of clusterd.
  * Tested in: test/config/timers.test.ts
- * TIMING1  lease >= token + consensus + 1000 ms: the failure of one node must not end the lease of
- *     another.
- * TIMING3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + 1000 ms, and not less
+ * TIMING1  lease >= token + consensus + what recovery takes: the failure of one node must not end
+ *     the lease of another.
+ * TIMING3  safe wait >= (lease + kill timeout, or watchdog timeout) x 1.01 + a margin, and not less
  *     than x 1.01 / 0.99: the victim is surely dead.
  * TIMING4  safe_wait in the file may only raise the computed value.
  */
@@ -17,10 +17,13 @@ import {
   clockErrorPercent,
   flags,
   integers,
-  leaseMarginMs,
-  leaseRotationMs,
+  killMarginMs,
+  profiles,
+  recoveryReserveMs,
+  resetMarginMs,
 } from "../text/defaults.ts";
 import { attributeLocation, onlySection, type Section, SectionReader } from "../text/section.ts";
+import { readProfile } from "./totem-section.ts";
 import { readWatchdog } from "./watchdog-options.ts";
 
 type RingTimers = Pick<TotemConf, "tokenMs" | "consensusMs">;
@@ -33,13 +36,15 @@ export function readFencing(
   const reader = new SectionReader(onlySection(root, "fence_daemon"), report);
   const rows = integers.fence_daemon;
   const postJoinMs = reader.duration("post_join_delay", rows.post_join_delay);
-  const killTimeoutMs = reader.duration("kill_timeout", rows.kill_timeout);
+  const usual = profiles[readProfile(new SectionReader(onlySection(root, "totem"), report))];
+  const killTimeoutMs =
+    reader.duration("kill_timeout", rows.kill_timeout) ?? ms(usual.killTimeoutMs);
   const leaseMs = readLease(reader, cluster.totem, report);
   const selfFence = readSelfFence(reader, cluster.twoNode, report);
   const device = readWatchdog(reader, { selfFence, killTimeoutMs }, report);
-  const resetMs = device === null ? null : safeWaitMsFor(leaseMs, device.timeoutMs);
-  const leastMs =
-    selfFence === "watchdog" && resetMs !== null ? resetMs : safeWaitMsFor(leaseMs, killTimeoutMs);
+  const resetMs = device === null ? null : safeWaitAfterResetMs(leaseMs, device.timeoutMs);
+  const killMs = safeWaitAfterKillMs(leaseMs, killTimeoutMs);
+  const leastMs = selfFence === "watchdog" && resetMs !== null ? resetMs : killMs;
   const safeWaitMs = readSafeWait(reader, leastMs, report);
   return {
     postJoinDelayMs: postJoinMs < 0 ? null : postJoinMs,
@@ -60,17 +65,26 @@ export function readFencing(
 }
 
 /** L: long enough that the failure of another node does not end the lease. */
-export function defaultLeaseMs({ tokenMs, consensusMs }: RingTimers): Ms {
-  return ms(Math.max(2 * (tokenMs + consensusMs), tokenMs + consensusMs + 2000));
+export function defaultLeaseMs(ring: RingTimers): Ms {
+  return ms(ring.tokenMs + ring.consensusMs + recoveryReserveMs(ring));
+}
+
+/** D: (L + K)(1 + rho) + G, where the guard ends the services within K. */
+export function safeWaitAfterKillMs(leaseMs: Ms, killTimeoutMs: Ms): Ms {
+  return safeWaitMsFor(leaseMs + killTimeoutMs, killMarginMs);
+}
+
+/** D: (L + W)(1 + rho) + G, where a watchdog resets the machine after W. */
+export function safeWaitAfterResetMs(leaseMs: Ms, timeoutMs: Ms): Ms {
+  return safeWaitMsFor(leaseMs + timeoutMs, resetMarginMs);
 }
 
 /**
- * D: (L + K)(1 + rho) + G, rounded up; W instead of K where a watchdog ends the services. For long
- * leases the margin G does not cover a slow clock there together with a fast clock here.
+ * Rounded up. For long leases the margin G does not cover a slow clock there together with a fast
+ * clock here.
  */
-export function safeWaitMsFor(leaseMs: Ms, endWithinMs: Ms): Ms {
-  const lastsMs = leaseMs + endWithinMs;
-  const usual = (lastsMs * (100 + clockErrorPercent)) / 100 + leaseMarginMs;
+function safeWaitMsFor(lastsMs: number, marginMs: number): Ms {
+  const usual = (lastsMs * (100 + clockErrorPercent)) / 100 + marginMs;
   const opposite = (lastsMs * (100 + clockErrorPercent)) / (100 - clockErrorPercent);
   return ms(Math.ceil(Math.max(usual, opposite)));
 }
@@ -80,12 +94,12 @@ function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms
   if (reader.text("lease") === "auto") return fallback;
   const leaseMs = reader.duration("lease", integers.fence_daemon.lease);
   if (leaseMs === null) return fallback;
-  const least = totem.tokenMs + totem.consensusMs + leaseRotationMs;
+  const least = defaultLeaseMs(totem);
   if (leaseMs < least) {
     report.error(attributeLocation(reader.section, "lease"), {
       type: "unsafe",
-      problem: `lease ${leaseMs} ms is shorter than token + consensus + ${leaseRotationMs}`,
-      allowed: `at least ${least}, or auto (${fallback})`,
+      problem: `lease ${leaseMs} ms is shorter than token + consensus + recovery`,
+      allowed: `at least ${least}, or auto`,
     });
   }
   return leaseMs;

@@ -77,7 +77,7 @@ const totem: ElementRule = {
     used: [
       ..."token token_retransmit hold join consensus merge secauth keyfile netmtu".split(" "),
       ..."token_retransmits_before_loss_const seqno_unchanged_const miss_count_const".split(" "),
-      ..."window_size max_messages".split(" "),
+      ..."window_size max_messages profile".split(" "),
     ],
     silent: [
       ..."downcheck max_network_delay heartbeat_failures_allowed send_join version".split(" "),

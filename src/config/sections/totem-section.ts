@@ -14,7 +14,7 @@ import {
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
-import { flags, integers } from "../text/defaults.ts";
+import { flags, integers, profiles } from "../text/defaults.ts";
 import { attributeLocation, onlySection, type Section, SectionReader } from "../text/section.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "./cluster-id.ts";
 import type { NodeEntry } from "./nodes-section.ts";
@@ -151,7 +151,8 @@ type Timers = Pick<
 
 function readTimers(totem: SectionReader, nodes: number, report: Report): Timers {
   const rows = integers.totem;
-  const tokenMs = totem.duration("token", rows.token);
+  const { tokenMs: usualMs } = profiles[readProfile(totem)];
+  const tokenMs = totem.duration("token", rows.token) ?? ms(usualMs);
   const losses = totem.integer(
     "token_retransmits_before_loss_const",
     rows.token_retransmits_before_loss_const,
@@ -171,6 +172,13 @@ function readTimers(totem: SectionReader, nodes: number, report: Report): Timers
   };
   checkTimers(totem.section, { ...timers, nodes }, report);
   return timers;
+}
+
+const profileNames = ["usual", "lan-fast"] as const;
+
+/** What other values are where they are not given. */
+export function readProfile(totem: SectionReader): (typeof profileNames)[number] {
+  return totem.choice("profile", profileNames) ?? "usual";
 }
 
 /** corosync: token / (constant + 0.2), rounded down; computed in integers. */

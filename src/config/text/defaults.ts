@@ -61,7 +61,7 @@ export const integers = {
     ttl: { default: 1, min: 0, max: 255, unit: "hops", source: "cman(5)" },
   },
   totem: {
-    token: timer(1000, "corosync.conf(5)"),
+    token: timer(null, "corosync.conf(5): 1000; 300 with the profile lan-fast"),
     token_retransmit: timer(null, "corosync.conf(5): token / (4 + 0.2)"),
     hold: timer(null, "corosync.conf(5): 0.8 x token_retransmit - 10"),
     join: timer(50, "corosync.conf(5)"),
@@ -94,7 +94,7 @@ export const integers = {
      * The longer, the later a lost node's services start elsewhere; too short: refused (TIMING1).
      */
     lease: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
-    kill_timeout: { default: 2000, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
+    kill_timeout: { default: null, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
     safe_wait: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
     /**
      * The longer, the later services start elsewhere; too short: a slow kill is a reset (TIMING2).
@@ -146,11 +146,34 @@ export const flags = {
 /** The log file if to_logfile is set without a path. */
 export const logFileDefault = "/var/log/cluster/clusterd.log";
 
-/** Clock rate error (in percent) and margin of the self-fencing lease. */
+/**
+ * What `<totem profile>` sets where nothing else is given. lan-fast is for machines on one switch
+ * that are never without a processor for as long as its token.
+ */
+export const profiles = {
+  usual: { tokenMs: 1000, killTimeoutMs: 1000 },
+  "lan-fast": { tokenMs: 300, killTimeoutMs: 500 },
+} as const;
+
+/** The error of clock rates, in percent, that the self-fencing lease allows for. */
 export const clockErrorPercent = 1;
-export const leaseMarginMs = 1000;
-/** Time the ring needs beyond token and consensus until it renews a lease again (TIMING1). */
-export const leaseRotationMs = 1000;
+/** What is added to the safe wait where the guard ends the services: clocks that count in 10 ms. */
+export const killMarginMs = 200;
+/** The same where a watchdog ends them: how long a machine takes to reset. */
+export const resetMarginMs = 1000;
+/**
+ * What the ring needs beyond token and consensus until it renews a lease again (TIMING1): joins,
+ * recovery and state exchange. It is a part of the token where that is short, since such a network
+ * is fast, and of both where they are long, since such a network is slow.
+ */
+export function recoveryReserveMs(ring: {
+  readonly tokenMs: number;
+  readonly consensusMs: number;
+}): number {
+  const { tokenMs, consensusMs } = ring;
+  const short = Math.min(1000, Math.max(400, 2 * tokenMs));
+  return Math.max(short, Math.ceil((tokenMs + consensusMs) / 4));
+}
 
 /** sbd(8): SBD_WATCHDOG_TIMEOUT. */
 export const watchdogTimeoutSeconds = 5;

@@ -11,7 +11,7 @@ import type { Child } from "../../netns/child.ts";
 import { serviceAddress } from "../../netns/node-files.ts";
 import type { Silence } from "./echo-client.ts";
 import { type EchoConf, echoConf, echoPort, writeEchoFiles } from "./echo-service.ts";
-import { type Scene, type Stage, scenes, settled, type Timers } from "./scenes.ts";
+import { type Scene, type Stage, scenes, settled, type Timers } from "./failover-scenes.ts";
 
 export type FailoverBench = {
   readonly runs: number;
