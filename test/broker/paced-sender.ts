@@ -1,6 +1,7 @@
 /**
  * Sends over a rhea link exactly as far as the peer's credit goes. rhea counts credit down only
- * after the current turn of the event loop, and would otherwise queue deliveries beyond it.
+ * after the current turn of the event loop, and would otherwise queue deliveries beyond it; and it
+ * writes deliveries before the answer to an attach that came in the same turn.
  */
 import type { Delivery, Sender } from "rhea";
 
@@ -17,6 +18,7 @@ export class PacedSender {
   constructor(sender: Sender, next: () => Outgoing | null) {
     this.sender = sender;
     this.#next = next;
+    this.#rest();
   }
 
   /** Sends what is there; goes on by itself in the next turn while there is more. */
@@ -27,12 +29,17 @@ export class PacedSender {
       const outgoing = this.#next();
       if (outgoing === null) {
         this.sender.set_drained(true);
+        // rhea writes that only when something else makes it write.
+        this.sender.connection["_register"]();
         break;
       }
       outgoing.sent(this.sender.send(outgoing.content, undefined, 0));
       sent += 1;
     }
-    if (sent === 0) return;
+    if (sent > 0) this.#rest();
+  }
+
+  #rest(): void {
     this.#resting = true;
     setImmediate(() => {
       this.#resting = false;
