@@ -4,15 +4,18 @@
  * As a program: `load.js HOST:PORT [--queue NAME] [--seconds N] [--rate N] [--window N]`; ends on
  * SIGTERM and SIGINT too; prints the report as JSON, exit 1 when anything acknowledged was lost.
  * `--progress` prints the number of acknowledged messages ten times per second until then.
+ * `--ledger FILE` writes what was acknowledged there and leaves the receiving to receive.js.
  *
  * Messages are told apart by application properties: replication may change everything else.
  */
 import { randomUUID } from "node:crypto";
+import { openSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Connection, Delivery, EventContext, Sender } from "rhea";
-import { openConnection, QmfClient, QmfException } from "./qmf-client.ts";
-import { asMap } from "./qmf-values.ts";
+import { formatNumbered, type Verdict } from "./load-verdict.ts";
+import { abandon, openConnection, QmfClient, QmfException } from "./qmf-client.ts";
+import { ReceiveRun } from "./receive.ts";
 
 export type LoadOptions = {
   readonly host: string;
@@ -24,16 +27,15 @@ export type LoadOptions = {
   readonly window?: number;
   /** A connection without an acknowledgement for this long is given up. */
   readonly stallMs?: number;
+  /** File that gets a line for each acknowledged message, for a receiver of its own. */
+  readonly ledger?: string;
+  /** Asks the broker to store the queue and its messages. */
+  readonly durable?: boolean;
 };
 
-export type LoadReport = {
+export type LoadReport = Verdict & {
   readonly sent: number;
   readonly acknowledged: number;
-  readonly received: number;
-  readonly duplicated: number;
-  readonly reordered: number;
-  /** Acknowledged, but not received. */
-  readonly lost: number;
   /** Longest time between two acknowledgements, the end of sending included. */
   readonly longestGapMs: number;
 };
@@ -41,13 +43,11 @@ export type LoadReport = {
 const connectTimeoutMs = 500;
 const reconnectMinMs = 10;
 const reconnectMaxMs = 100;
-/** The queue counts as empty when nothing arrives for this long, longer while some are missing. */
-const quietMs = 300;
-const quietWithLossMs = 3000;
 const paceMs = 5;
 
 export class LoadRun {
-  readonly #options: Required<LoadOptions>;
+  readonly #options: Required<Omit<LoadOptions, "ledger">>;
+  readonly #ledger: number | null;
   readonly #run = randomUUID();
   readonly #unacknowledged = new Set<number>();
   readonly #acknowledged = new Set<number>();
@@ -60,7 +60,10 @@ export class LoadRun {
   #sending: Promise<void> | null = null;
 
   constructor(options: LoadOptions) {
-    this.#options = { queue: "load", rate: 1000, window: 200, stallMs: 1000, ...options };
+    const { ledger, ...rest } = options;
+    this.#ledger = ledger === undefined ? null : openSync(ledger, "a");
+    const usual = { queue: "load", rate: 1000, window: 200, stallMs: 1000, durable: false };
+    this.#options = { ...usual, ...rest };
   }
 
   get sent(): number {
@@ -89,8 +92,15 @@ export class LoadRun {
   /** Ends the sending, receives everything and reports. */
   async finish(): Promise<LoadReport> {
     await this.stop();
-    const arrived = await this.#drain();
-    return this.#report(arrived);
+    const { host, port, queue } = this.#options;
+    const receiver = new ReceiveRun({ host, port, queue, run: this.#run });
+    const acknowledged = [...this.#acknowledged].map((id) => ({ run: this.#run, id }));
+    return {
+      sent: this.#sent,
+      acknowledged: acknowledged.length,
+      longestGapMs: Math.round(this.#longestGapMs),
+      ...(await receiver.finish(acknowledged)),
+    };
   }
 
   /** One connection after the other, the next one soon. */
@@ -117,7 +127,7 @@ export class LoadRun {
     const client = await QmfClient.open({ ...target, admin: false }).catch(() => null);
     if (client === null) return null;
     const created = await client
-      .createQueue(queue)
+      .createQueue(queue, { "qpid.replicate": "all", durable: this.#options.durable })
       .then(() => true)
       .catch((error: unknown) => error instanceof QmfException);
     client.close();
@@ -165,7 +175,7 @@ export class LoadRun {
   }
 
   #sendDue(sender: Sender, inFlight: Map<Delivery, number>, resend: number[]): void {
-    const { rate, window } = this.#options;
+    const { rate, window, durable } = this.#options;
     if (this.#startedAtMs === 0) this.#startedAtMs = performance.now();
     const elapsedMs = performance.now() - this.#startedAtMs;
     const due = rate === 0 ? Number.POSITIVE_INFINITY : (elapsedMs * rate) / 1000;
@@ -174,7 +184,8 @@ export class LoadRun {
       if (again === undefined && this.#sent >= due) return;
       const id = again ?? this.#nextId();
       const properties = { id, run: this.#run };
-      inFlight.set(sender.send({ application_properties: properties, body: `message ${id}` }), id);
+      const message = { durable, application_properties: properties, body: `message ${id}` };
+      inFlight.set(sender.send(message), id);
     }
   }
 
@@ -187,6 +198,7 @@ export class LoadRun {
   #onAck(id: number): void {
     this.#unacknowledged.delete(id);
     this.#acknowledged.add(id);
+    if (this.#ledger !== null) writeSync(this.#ledger, formatNumbered({ run: this.#run, id }));
     this.#noteGap();
     this.#lastAckMs = performance.now();
   }
@@ -195,72 +207,6 @@ export class LoadRun {
     if (this.#lastAckMs === 0) return;
     this.#longestGapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastAckMs);
   }
-
-  /** Everything of this run that is in the queue, in order of arrival. */
-  async #drain(): Promise<readonly number[]> {
-    const arrived: number[] = [];
-    const missing = new Set(this.#acknowledged);
-    let quietSinceMs = performance.now();
-    const isOver = () => {
-      const limitMs = missing.size === 0 ? quietMs : quietWithLossMs;
-      return performance.now() - quietSinceMs > limitMs;
-    };
-    while (!isOver()) {
-      const connection = await this.#connect();
-      if (connection === null) {
-        await delay(reconnectMaxMs);
-        continue;
-      }
-      quietSinceMs = performance.now();
-      let open = true;
-      for (const event of ["disconnected", "connection_close", "receiver_close", "error"]) {
-        connection.on(event, () => {
-          open = false;
-        });
-      }
-      connection.on("message", ({ message }) => {
-        quietSinceMs = performance.now();
-        const properties = asMap(message?.application_properties);
-        if (properties["run"] !== this.#run) return;
-        const id = Number(properties["id"]);
-        arrived.push(id);
-        missing.delete(id);
-      });
-      connection.open_receiver(this.#options.queue);
-      while (open && !isOver()) await delay(paceMs);
-      abandon(connection);
-    }
-    return arrived;
-  }
-
-  #report(arrived: readonly number[]): LoadReport {
-    const seen = new Set<number>();
-    let reordered = 0;
-    let highest = 0;
-    for (const id of arrived) {
-      if (!seen.has(id) && id < highest) reordered += 1;
-      seen.add(id);
-      highest = Math.max(highest, id);
-    }
-    return {
-      sent: this.#sent,
-      acknowledged: this.#acknowledged.size,
-      received: arrived.length,
-      duplicated: arrived.length - seen.size,
-      reordered,
-      lost: [...this.#acknowledged].filter((id) => !seen.has(id)).length,
-      longestGapMs: Math.round(this.#longestGapMs),
-    };
-  }
-}
-
-/** Ends a connection that may be dead: a polite close would wait for an answer. */
-function abandon(connection: Connection): void {
-  connection.removeAllListeners();
-  connection.on("disconnected", () => {});
-  connection.on("error", () => {});
-  connection.close();
-  setImmediate(() => connection["socket"]?.destroy());
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -270,6 +216,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const at = rest.indexOf(`--${name}`);
     return at < 0 ? undefined : rest[at + 1];
   };
+  const ledger = option("ledger");
   const number = (name: string, absent: number) => Number(option(name) ?? absent);
   const run = new LoadRun({
     host,
@@ -277,6 +224,7 @@ async function main(argv: readonly string[]): Promise<number> {
     queue: option("queue") ?? "load",
     rate: number("rate", 1000),
     window: number("window", 200),
+    ...(ledger === undefined ? {} : { ledger }),
   });
   const limit = option("seconds");
   const stop = new Promise<void>((resolve) => {
@@ -289,6 +237,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const progress = rest.includes("--progress") ? setInterval(print, 100) : undefined;
   await stop;
   clearInterval(progress);
+  if (ledger !== undefined) {
+    await run.stop();
+    const { sent, acknowledged, longestGapMs } = run;
+    process.stdout.write(`${JSON.stringify({ sent, acknowledged, longestGapMs })}\n`);
+    return 0;
+  }
   const report = await run.finish();
   process.stdout.write(`${JSON.stringify(report)}\n`);
   return report.lost === 0 ? 0 : 1;

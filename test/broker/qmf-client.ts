@@ -46,7 +46,11 @@ export type QmfValues = Readonly<Record<string, unknown>>;
 const haName = "org.apache.qpid.ha:habroker:ha-broker";
 const brokerName = "org.apache.qpid.broker:broker:amqp-broker";
 
-type Waiting = { readonly parts: Message[]; readonly resolve: (messages: Message[]) => void };
+type Waiting = {
+  readonly parts: Message[];
+  readonly resolve: (messages: Message[]) => void;
+  readonly reject: (failure: QmfFailure) => void;
+};
 
 export class QmfClient {
   readonly connection: Connection;
@@ -65,6 +69,10 @@ export class QmfClient {
     this.#replyTo = links.replyTo;
     this.#timeoutMs = links.timeoutMs;
     connection.on("message", ({ message }) => this.#onAnswer(message));
+    connection.on("disconnected", () => {
+      const failure = new QmfFailure("ConnectionError", "connection aborted");
+      for (const { reject } of this.#waiting.values()) reject(failure);
+    });
   }
 
   /** Connects as an administrative client, which every state accepts, unless told otherwise. */
@@ -106,8 +114,11 @@ export class QmfClient {
     await this.call(haName, "replicate", { broker, queue });
   }
 
-  async createQueue(name: string): Promise<void> {
-    const properties = { "qpid.replicate": "all" };
+  /** Replicated, unless told otherwise. */
+  async createQueue(
+    name: string,
+    properties: QmfValues = { "qpid.replicate": "all" },
+  ): Promise<void> {
     await this.call(brokerName, "create", { type: "queue", name, properties, strict: true });
   }
 
@@ -123,8 +134,8 @@ export class QmfClient {
     this.#count += 1;
     const id = String(this.#count);
     const messages = await within(
-      new Promise<Message[]>((resolve) => {
-        this.#waiting.set(id, { parts: [], resolve });
+      new Promise<Message[]>((resolve, reject) => {
+        this.#waiting.set(id, { parts: [], resolve, reject });
         this.#sender.send({
           subject: "broker",
           reply_to: this.#replyTo,
@@ -202,6 +213,15 @@ export function openConnection(
   });
   connection.connect();
   return within(opened, timeoutMs, "Timeout: Connection attach timed out");
+}
+
+/** Ends a connection that may be dead: a polite close would wait for an answer. */
+export function abandon(connection: Connection): void {
+  connection.removeAllListeners();
+  connection.on("disconnected", () => {});
+  connection.on("error", () => {});
+  connection.close();
+  setImmediate(() => connection["socket"]?.destroy());
 }
 
 function valuesOf(answer: QmfAnswer): readonly QmfValues[] {
