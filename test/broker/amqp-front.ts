@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Message, Receiver, Sender } from "rhea";
 import rhea, { type Connection, type Container, type EventContext } from "rhea";
+import { type Access, anonymousUser } from "./access-control.ts";
 import type { HaBroker } from "./ha-broker.ts";
 import { acceptsClients } from "./ha-states.ts";
 import { PeerLink } from "./peer-link.ts";
@@ -76,6 +77,7 @@ export class AmqpFront {
       return;
     }
     socket.unshift(first);
+    this.#broker.workers.serve(socket);
     const { auth } = this.#broker.settings;
     // An option of rhea that its typings do not know.
     const authentication = { require_sasl: auth };
@@ -100,12 +102,11 @@ export class AmqpFront {
   }
 
   #offerMechanisms(): void {
-    const { auth, username, password } = this.#broker.settings;
+    const { auth } = this.#broker.settings;
     const mechanisms = this.#container.sasl_server_mechanisms;
     if (!auth) mechanisms.enable_anonymous();
     mechanisms.enable_plain((given: string, secret: string) => {
-      if (!auth) return true;
-      return given.replace(/@QPID$/, "") === username && secret === password;
+      return !auth || this.#broker.access.isAccount(given, secret);
     });
   }
 
@@ -113,19 +114,26 @@ export class AmqpFront {
     const on = (event: string, act: (context: EventContext) => void) =>
       this.#container.on(event, act);
     on("connection_open", (context) => this.#onOpen(context.connection));
+    // rhea tells of an end before the acknowledgements that came in front of it.
+    const later = (act: () => void) => setImmediate(act);
     for (const event of ["disconnected", "connection_close"]) {
-      on(event, (context) => this.#onGone(context.connection));
+      on(event, ({ connection }) => later(() => this.#onGone(connection)));
     }
-    for (const event of ["connection_error", "session_error", "protocol_error", "error"]) {
-      on(event, () => {});
+    for (const event of ["connection_error", "session_error"]) on(event, () => {});
+    for (const event of ["protocol_error", "error"]) {
+      on(event, (context) =>
+        this.#log(`${event} of a client: ${String(context.error ?? context)}`),
+      );
     }
     for (const event of ["sender_error", "receiver_error"]) on(event, () => {});
-    on("session_close", (context) => {
-      for (const sender of this.#senders.get(context.connection) ?? []) {
-        if (sender.session === context.session) this.#forget(sender);
-      }
-    });
-    on("sender_close", (context) => context.sender && this.#forget(context.sender));
+    on("session_close", ({ connection, session }) =>
+      later(() => {
+        for (const sender of this.#senders.get(connection) ?? []) {
+          if (sender.session === session) this.#forget(sender);
+        }
+      }),
+    );
+    on("sender_close", ({ sender }) => sender && later(() => this.#forget(sender)));
     on("sender_open", (context) => context.sender && this.#onReaderLink(context.sender));
     on("receiver_open", (context) => context.receiver && this.#onWriterLink(context.receiver));
     on("sendable", (context) => context.sender && this.#pump(context.sender));
@@ -193,6 +201,10 @@ export class AmqpFront {
     }
     const address = asText(source?.address);
     const exchange = parseExchange(address);
+    const at = (action: Access["action"]): Access => {
+      return { action, object: exchange === null ? "queue" : "exchange", name: address };
+    };
+    if (this.#isDenied(sender, [at("access"), at(exchange === null ? "consume" : "bind")])) return;
     if (exchange !== null) {
       sender.set_source(source);
       this.#exchanges.bind(exchange, bindingKey(source.filter), sender);
@@ -212,11 +224,23 @@ export class AmqpFront {
   #onWriterLink(receiver: Receiver): void {
     const address = asText(receiver.target?.address);
     const known = address === "" || parseExchange(address) !== null;
+    const object = known ? "exchange" : "queue";
+    if (address !== "" && this.#isDenied(receiver, writing(object, address))) return;
     if (known || this.#broker.queues.get(address) !== undefined) {
       receiver.set_target({ address });
     } else {
       refuseLink(receiver, address);
     }
+  }
+
+  /** Refuses the link if one of these is not allowed. */
+  #isDenied(link: Sender | Receiver, wanted: readonly Access[]): boolean {
+    const user = userOf(link.connection);
+    const denied = wanted.find((one) => !this.#broker.access.permits(user, one));
+    if (denied === undefined) return false;
+    const description = `ACL denied ${denied.object} ${denied.action} request from ${user}`;
+    link.close({ condition: "amqp:unauthorized-access", description });
+    return true;
   }
 
   #onMessage({ receiver, delivery, message }: EventContext): void {
@@ -233,10 +257,10 @@ export class AmqpFront {
       return;
     }
     delivery.accept();
-    this.#toExchange(address, message);
+    this.#toExchange(address, message, receiver.connection);
   }
 
-  #toExchange(address: string, message: Message): void {
+  #toExchange(address: string, message: Message, connection: Connection): void {
     const exchange = parseExchange(address);
     if (exchange === null) return;
     const content: Buffer = rhea.message.encode(message);
@@ -244,7 +268,10 @@ export class AmqpFront {
     if (exchange !== "qmf.default.direct" || key !== "broker") {
       this.#exchanges.route(exchange, key, content);
     } else if (content.length <= requestBytesMax) {
-      void this.#agent.request(message);
+      const expel = (description: string) =>
+        connection.close({ condition: "amqp:internal-error", description });
+      const worker = this.#broker.workers.worker(this.#sockets.get(connection));
+      void this.#agent.request(message, { user: userOf(connection), worker, expel });
     }
   }
 
@@ -258,6 +285,20 @@ export class AmqpFront {
     const queue = this.#broker.queues.get(address);
     if (queue !== undefined) this.#broker.enqueue(queue, content, () => {});
   }
+}
+
+/** What a client must be allowed that sends there. */
+function writing(object: Access["object"], address: string): readonly Access[] {
+  const access: Access = { action: "access", object, name: address };
+  if (object === "exchange") return [access];
+  return [access, { action: "publish", object: "exchange", name: "" }];
+}
+
+/** The name with which the client has authenticated; rhea's typings do not know it. */
+function userOf(connection: Connection): string {
+  const sasl = asMap(connection["sasl_transport"]);
+  const user = asText(sasl["username"]) || asText(asMap(sasl["selected"])["username"]);
+  return user === "" ? anonymousUser : user;
 }
 
 /** The value of the first entry that is a binding filter; empty when there is none. */

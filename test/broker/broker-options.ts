@@ -2,6 +2,7 @@
  * Options of the stand-in broker: qpidd.conf keys and the command line, which wins.
  * Knows no broker state. Source: qpidd(1), qpid-cpp ha/HaPlugin.cpp and broker/Broker.cpp.
  */
+import { availableParallelism } from "node:os";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";
 
 export type ReplicateLevel = "none" | "configuration" | "all";
@@ -15,8 +16,13 @@ export type BrokerOptions = {
   readonly cluster: boolean;
   readonly brokersUrl: readonly Address[];
   readonly replicateDefault: ReplicateLevel;
+  /** With which a broker introduces itself to another one. */
   readonly username: string;
   readonly password: string;
+  readonly mechanism: string;
+  /** Folder of the accounts; null: only the broker's own credentials are known. */
+  readonly accounts: string | null;
+  readonly aclFile: string | null;
   readonly backupTimeoutMs: number;
   readonly linkMaintenanceMs: number;
   /** Whole seconds, fractions cut off; 0: no heartbeats and no limit of status checks. */
@@ -31,6 +37,14 @@ export type BrokerOptions = {
   readonly version: boolean;
   /** Messages per second that a backup copies while catching up; null: no limit. */
   readonly catchupRate: number | null;
+  /** Requests that may wait at a time before the whole broker stands still. */
+  readonly workerThreads: number;
+  /** File of durable queues and messages; null: everything is lost with the process. */
+  readonly store: string | null;
+  /** Socket on which tests give orders; null: there is none. */
+  readonly control: string | null;
+  /** Whether a message that came over replication has changed as in the original. */
+  readonly lossyTranslation: boolean;
   /** Options of the real broker that have no meaning here; named in the log. */
   readonly disregarded: readonly string[];
 };
@@ -40,6 +54,7 @@ const optionNames = new Set(
     "port interface auth ha-cluster ha-brokers-url ha-replicate ha-username ha-password",
     "ha-mechanism ha-backup-timeout link-maintenance-interval link-heartbeat-interval data-dir",
     "no-data-dir daemon pidfile pid-dir close-fd log-to-file version config catchup-rate",
+    "worker-threads sasl-config acl-file mgmt-enable store control lossy-translation",
   ].flatMap((line) => line.split(" ")),
 );
 
@@ -48,15 +63,16 @@ const flagNames = new Set(["daemon", "version", "no-data-dir"]);
 
 const disregardedNames = new Set(
   [
-    "worker-threads max-negotiate-time wait log-enable log-to-stderr log-to-stdout log-to-syslog",
-    "log-time log-level mgmt-enable max-connections tcp-nodelay transport realm acl-file",
+    "max-negotiate-time wait log-enable log-to-stderr log-to-stdout log-to-syslog",
+    "log-time log-level max-connections tcp-nodelay transport realm",
     "ha-public-url ha-flow-messages ha-flow-bytes ha-queue-replication module-dir load-module",
     "socket-fd",
   ].flatMap((line) => line.split(" ")),
 );
 
-/** The file's `name=value` lines, each name once; `#` begins a comment. */
+/** The file's `name=value` lines, each name once; `#` begins a comment. An empty file is damage. */
 export function parseConfigFile(text: string): Result<ReadonlyMap<string, string>, string> {
+  if (text === "") return refuse("configuration file is empty");
   const settings = new Map<string, string>();
   for (const line of text.split("\n")) {
     const content = line.replace(/#.*/, "").trim();
@@ -134,26 +150,28 @@ export function parseBrokerOptions(
 ): Result<BrokerOptions, string> {
   const problems: string[] = [];
   const text = (name: string, absent = "") => settings.get(name) ?? absent;
-  const flag = (name: string, absent: string) => /^(1|on|true|yes)$/i.test(text(name, absent));
-  const interval = (name: string, absent: string) => {
-    const value = parseIntervalMs(text(name, absent));
-    if (value === null) problems.push(`bad value '${text(name)}' for ${name}`);
-    return value ?? 0;
-  };
-  const port = Number(text("port", "5672"));
-  if (!Number.isInteger(port) || port < 0 || port > 65535) problems.push("bad value for port");
-  const level = parseLevel(text("ha-replicate", "none"));
-  if (level === null) problems.push(`bad value '${text("ha-replicate")}' for ha-replicate`);
   const optional = (name: string) => settings.get(name) ?? null;
+  const flag = (name: string, absent: string) => /^(1|on|true|yes)$/i.test(text(name, absent));
+  const known = <Value>(name: string, value: Value | null, absent: Value): Value => {
+    if (value === null) problems.push(`bad value '${text(name)}' for ${name}`);
+    return value ?? absent;
+  };
+  const interval = (name: string, absent: string) =>
+    known(name, parseIntervalMs(text(name, absent)), 0);
+  const count = (name: string, absent: number, range: readonly [number, number]) =>
+    known(name, parseCount(text(name, String(absent)), range), absent);
   const options: BrokerOptions = {
-    port,
+    port: count("port", 5672, [0, 65_535]),
     host: text("interface"),
-    auth: flag("auth", "no"),
+    auth: flag("auth", "yes"),
     cluster: flag("ha-cluster", "no"),
     brokersUrl: parseBrokersUrl(text("ha-brokers-url")),
-    replicateDefault: level ?? "none",
+    replicateDefault: known("ha-replicate", parseLevel(text("ha-replicate", "none")), "none"),
     username: text("ha-username"),
     password: text("ha-password"),
+    mechanism: text("ha-mechanism"),
+    accounts: optional("sasl-config"),
+    aclFile: optional("acl-file"),
     backupTimeoutMs: interval("ha-backup-timeout", "10"),
     linkMaintenanceMs: Math.max(1, interval("link-maintenance-interval", "2")),
     linkHeartbeatMs: Math.floor(interval("link-heartbeat-interval", "120") / 1000) * 1000,
@@ -165,8 +183,20 @@ export function parseBrokerOptions(
     logFile: optional("log-to-file"),
     version: flag("version", "no"),
     catchupRate: settings.has("catchup-rate") ? Number(text("catchup-rate")) : null,
+    workerThreads: count("worker-threads", availableParallelism() + 1, [1, 10_000]),
+    store: optional("store"),
+    control: optional("control"),
+    lossyTranslation: flag("lossy-translation", "yes"),
     disregarded: [...settings.keys()].filter((name) => !optionNames.has(name)),
   };
+  if (options.cluster && !flag("mgmt-enable", "yes")) {
+    problems.push("HA requires management to be enabled");
+  }
   const [first] = problems;
   return first === undefined ? accept(options) : refuse(first);
+}
+
+function parseCount(text: string, [least, most]: readonly [number, number]): number | null {
+  const value = Number(text);
+  return Number.isInteger(value) && value >= least && value <= most ? value : null;
 }

@@ -2,7 +2,7 @@
  * A cluster of broker processes on loopback, for tests: the stand-in, or a real one when
  * QPIDD_BIN names it.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,11 +11,13 @@ import { Child } from "../netns/child.ts";
 import { cleanEnvironment } from "../netns/enter.ts";
 import { until } from "../netns/until.ts";
 import type { HaState } from "./ha-states.ts";
-import { QmfClient } from "./qmf-client.ts";
+import { QmfClient, type QmfValues } from "./qmf-client.ts";
 import { asList, asMap, asText, asUuid } from "./qmf-values.ts";
 
 const realBroker = process.env["QPIDD_BIN"];
 export const isReal = realBroker !== undefined;
+/** For tests that give orders to the stand-in. */
+export const skipReal = isReal ? "a real broker takes no orders of tests" : false;
 const here = dirname(fileURLToPath(import.meta.url));
 export const standInProgram: readonly string[] = [process.execPath, join(here, "main.js")];
 
@@ -36,7 +38,8 @@ export class Broker {
 
   async start(): Promise<void> {
     const program = realBroker === undefined ? standInProgram : [realBroker];
-    const argv = [...program, "--config", this.configFile];
+    const own = isReal ? [] : ["--control", `${this.configFile}.control`];
+    const argv = [...program, "--config", this.configFile, ...own];
     this.#child = new Child(argv, { env: cleanEnvironment(), logFile: this.#logFile });
     await until(() => answers(this.port), { describe: () => this.log() });
   }
@@ -50,6 +53,11 @@ export class Broker {
     );
   }
 
+  /** One setting more. */
+  configure(name: string, value: string): void {
+    appendFileSync(this.configFile, `${name}=${value}\n`);
+  }
+
   /** Ends the process at once, and waits until it has gone. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
@@ -60,8 +68,23 @@ export class Broker {
     this.#child?.kill(signal);
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   get exited(): Child["exited"] | undefined {
     return this.#child?.exited;
+  }
+
+  /** Gives an order on the control socket of a stand-in, and returns the fields of the answer. */
+  async order(...words: readonly (string | number)[]): Promise<QmfValues> {
+    const socket = connect(`${this.configFile}.control`);
+    socket.end(`${words.join(" ")}\n`);
+    let text = "";
+    for await (const chunk of socket) text += String(chunk);
+    const answer = asMap(JSON.parse(text));
+    if (answer["ok"] !== true) throw new Error(`${words.join(" ")}: ${text}`);
+    return answer;
   }
 
   log(): string {

@@ -5,7 +5,15 @@
  * As the original it does not prevent a second primary, and `ready` is a memory of the past.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Address, BrokerOptions, ReplicateLevel } from "./broker-options.ts";
+import type { AccessControl } from "./access-control.ts";
+import type { BrokerHooks } from "./broker-hooks.ts";
+import {
+  type Address,
+  type BrokerOptions,
+  formatBrokersUrl,
+  type ReplicateLevel,
+} from "./broker-options.ts";
+import { BrokerStore } from "./broker-store.ts";
 import {
   type HaState,
   isLegalTransition,
@@ -14,12 +22,16 @@ import {
   stateNumber,
 } from "./ha-states.ts";
 import type { PeerLink } from "./peer-link.ts";
-import type { PeerMessage } from "./peer-protocol.ts";
+import type { PeerCaller, PeerMessage } from "./peer-protocol.ts";
 import { QueueSet, replicateLevel } from "./queue-set.ts";
 import type { MessageQueue, QueueArguments, StoredMessage } from "./queue-store.ts";
 import { type LinkOutline, ReplicationSink } from "./replication-sink.ts";
 import { ReplicationSource } from "./replication-source.ts";
 import { askPeer } from "./status-check.ts";
+import type { Worker, WorkerPool } from "./worker-pool.ts";
+
+/** How another broker begins. */
+type PeerFirst = Extract<PeerMessage, { readonly type: "ask" | "hello" }>;
 
 /** What the AMQP side is told. */
 export type BrokerListener = {
@@ -31,6 +43,9 @@ export type BrokerListener = {
 export type HaBrokerOptions = {
   readonly settings: BrokerOptions;
   readonly systemId: string;
+  readonly access: AccessControl;
+  readonly hooks: BrokerHooks;
+  readonly workers: WorkerPool;
   readonly log: (text: string) => void;
   /** The broker cannot go on; with this exit code it ends. */
   readonly onFatal: (text: string, code: number) => void;
@@ -40,18 +55,23 @@ export type HaBrokerOptions = {
 export class HaBroker {
   readonly settings: BrokerOptions;
   readonly systemId: string;
+  readonly access: AccessControl;
+  readonly hooks: BrokerHooks;
+  readonly workers: WorkerPool;
   readonly queues: QueueSet;
   brokersUrl: readonly Address[];
   publicUrl = "";
   readonly #options: HaBrokerOptions;
   readonly #log: (text: string) => void;
   readonly #sink: ReplicationSink;
+  readonly #caller: PeerCaller;
   #listener: BrokerListener | null = null;
   #source: ReplicationSource | null = null;
   #state: HaState = "standalone";
   #members: readonly Member[] = [];
   #own: Address = { host: "", port: 0 };
-  #checks: Promise<unknown> = Promise.resolve();
+  /** Null: the start-up checks have ended. */
+  #checks: Promise<unknown> | null = null;
   #notPromotable = false;
   #tag = randomBytes(4).toString("hex");
   #count = 0;
@@ -60,9 +80,15 @@ export class HaBroker {
     this.#options = options;
     this.settings = options.settings;
     this.systemId = options.systemId;
+    this.access = options.access;
+    this.hooks = options.hooks;
+    this.workers = options.workers;
     this.#log = options.log;
     this.brokersUrl = options.settings.brokersUrl;
-    this.queues = new QueueSet((queue) => {
+    const { port, username, password } = options.settings;
+    this.#caller = { port, username, password };
+    const { store } = options.settings;
+    this.queues = new QueueSet(store === null ? null : new BrokerStore(store), (queue) => {
       this.#source?.queueDropped(queue);
       this.#listener?.onDrop(queue);
     });
@@ -72,7 +98,9 @@ export class HaBroker {
       queues: this.queues,
       linkMaintenanceMs: options.settings.linkMaintenanceMs,
       linkHeartbeatMs: options.settings.linkHeartbeatMs,
-      catchupRate: options.settings.catchupRate,
+      hooks: options.hooks,
+      workers: options.workers,
+      caller: this.#caller,
       self: () => this.#self(),
       log: this.#log,
       onMembers: (members, level) => this.#onMembers(members, level),
@@ -101,32 +129,52 @@ export class HaBroker {
   /** Call once the port is open, since the check must be able to recognise this broker. */
   start(): void {
     if (!this.settings.cluster) return;
-    this.#checks = Promise.all(this.brokersUrl.map((address) => this.#check(address)));
+    const checks = Promise.all(this.brokersUrl.map((address) => this.#check(address)));
+    this.#checks = checks;
+    void checks.then(() => {
+      if (this.#checks === checks) this.#checks = null;
+    });
     this.#sink.start();
   }
 
   /**
-   * Null, or why it is refused. While the start-up checks run the answer waits for them, even when
-   * the caller has gone: the promotion then happens later.
+   * Null, or why it is refused. While the start-up checks run the answer waits for them and
+   * occupies a worker, even when the caller has gone: the promotion then happens later.
    */
-  async promote(): Promise<string | null> {
+  async promote(worker: Worker): Promise<string | null> {
     this.#log(`promote received in state ${this.#state}`);
-    if (this.#state === "joining") await this.#checks;
-    const refusal = this.#promoteNow();
-    this.#log(`promote answered: ${refusal ?? `ok, ${this.#state}`}`);
-    return refusal;
+    this.hooks.pass("promote-received");
+    const waits = [
+      ...(this.#state === "joining" && this.#checks !== null ? [this.#checks] : []),
+      ...(this.hooks.promote.type === "hold" ? [this.hooks.promotionGoes()] : []),
+    ];
+    if (waits.length > 0) {
+      this.#log("promote waits");
+      worker.occupy();
+      await Promise.all(waits);
+      worker.release();
+    }
+    const refusal = this.hooks.promote.type === "refuse" ? this.hooks.promote.text : null;
+    const answer = refusal ?? this.#promoteNow();
+    this.#log(`promote answered: ${answer ?? `ok, ${this.#state}`}`);
+    this.hooks.pass("promoted");
+    return answer;
   }
 
   /** In state joining the checks that this starts never end: a defect of the original, kept. */
   setBrokersUrl(addresses: readonly Address[]): void {
     this.brokersUrl = addresses;
+    this.#log(`brokers URL is ${formatBrokersUrl(addresses)}`);
     if (this.#state === "joining") this.#checks = new Promise(() => {});
   }
 
-  createQueue(name: string, given: QueueArguments): MessageQueue {
-    const level = replicateLevel(given, this.settings.replicateDefault);
+  createQueue(name: string, properties: QueueArguments): MessageQueue {
+    const level = replicateLevel(properties, this.settings.replicateDefault);
+    const { durable = false, ...rest } = properties;
+    const { exclusive: _, "auto-delete": __, ...given } = rest;
     const queueArguments = level === "none" ? given : { ...given, "qpid.replicate": level };
-    const queue = this.queues.create({ name, uuid: randomUUID(), level, queueArguments });
+    const outline = { name, uuid: randomUUID(), level, durable: durable === true, queueArguments };
+    const queue = this.queues.create(outline);
     this.#source?.queueCreated(queue);
     return queue;
   }
@@ -152,18 +200,34 @@ export class HaBroker {
 
   /** A connection of another stand-in: its first message says what it wants. */
   acceptPeer(link: PeerLink): void {
+    link.serveBy(this.workers);
     link.receive(
-      (message) => this.#onFirst(link, message),
+      (message) => {
+        if (message.type !== "ask" && message.type !== "hello") link.close();
+        else this.#onCaller(link, message);
+      },
       () => {},
     );
   }
 
-  #onFirst(link: PeerLink, message: PeerMessage): void {
+  #onCaller(link: PeerLink, message: PeerFirst): void {
+    const { port, username, password } = message.caller;
+    if (this.settings.auth && !this.access.isAccount(username, password)) {
+      this.#log(`broker at port ${port} failed to authenticate as ${username}`);
+      link.close();
+      return;
+    }
+    const address = link.peerAddress(port);
+    this.hooks.cuts.whenConnected(address, () => {
+      link.subjectTo(this.hooks.cuts, address);
+      if (!link.ended) this.#onFirst(link, message);
+    });
+  }
+
+  #onFirst(link: PeerLink, message: PeerFirst): void {
     if (message.type === "ask") {
       link.send({ type: "answer", systemId: this.systemId, state: this.#state });
       link.finish();
-    } else if (message.type !== "hello") {
-      link.close();
     } else if (this.#source === null || message.member.systemId === this.systemId) {
       link.send({ type: "refused", systemId: this.systemId, state: this.#state });
       link.finish();
@@ -173,7 +237,12 @@ export class HaBroker {
   }
 
   async #check(address: Address): Promise<void> {
-    const status = await askPeer(address, this.systemId, 2 * this.settings.linkHeartbeatMs);
+    const status = await askPeer(address, {
+      systemId: this.systemId,
+      caller: this.#caller,
+      limitMs: 2 * this.settings.linkHeartbeatMs,
+      cuts: this.hooks.cuts,
+    });
     if (status.type === "silent") return;
     if (status.systemId === this.systemId) {
       this.#own = address;
@@ -208,6 +277,7 @@ export class HaBroker {
       (member) => member.state === "ready" && member.systemId !== this.systemId,
     );
     this.#sink.stop();
+    this.queues.keepRecovered();
     for (const queue of this.queues.all()) queue.dropPlaceholders();
     this.#tag = randomBytes(4).toString("hex");
     const source = new ReplicationSource({

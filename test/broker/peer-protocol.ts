@@ -16,15 +16,23 @@ export type QueueOutline = {
   readonly name: string;
   readonly uuid: string;
   readonly level: ReplicateLevel;
+  readonly durable: boolean;
   readonly queueArguments: QueueArguments;
+};
+
+/** Whoever calls says where it listens itself, and with which credentials it comes. */
+export type PeerCaller = {
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
 };
 
 export type PeerMessage =
   /** Who are you, and in which state? Asked by the status check of a starting broker. */
-  | { readonly type: "ask"; readonly systemId: string }
+  | { readonly type: "ask"; readonly systemId: string; readonly caller: PeerCaller }
   | { readonly type: "answer"; readonly systemId: string; readonly state: HaState }
   /** A backup asks to be attached. */
-  | { readonly type: "hello"; readonly member: Member }
+  | { readonly type: "hello"; readonly member: Member; readonly caller: PeerCaller }
   | { readonly type: "refused"; readonly systemId: string; readonly state: HaState }
   /** With the primary's default level, which every backup must share. */
   | {
@@ -107,20 +115,20 @@ export class PeerDecoder {
 
 /** One JSON header with its content; null when it is none of the messages above. */
 function parsePeerMessage(header: string, content: Buffer): PeerMessage | null {
-  const fields = new Fields(JSON.parse(header));
+  const fields = new TypedFields(JSON.parse(header));
   const type = fields.text("type");
   switch (type) {
     case "ask":
-      return { type, systemId: fields.text("systemId") };
+      return { type, systemId: fields.text("systemId"), caller: parseCaller(fields) };
     case "answer":
     case "refused":
       return { type, systemId: fields.text("systemId"), state: parseState(fields.text("state")) };
     case "hello":
-      return { type, member: parseMember(fields.nested("member")) };
+      return { type, member: parseMember(fields.nested("member")), caller: parseCaller(fields) };
     case "members":
       return {
         type,
-        members: fields.list("members").map((entry) => parseMember(new Fields(entry))),
+        members: fields.list("members").map((entry) => parseMember(new TypedFields(entry))),
         level: parseLevel(fields.text("level")) ?? "none",
       };
     case "queue":
@@ -156,7 +164,7 @@ function parsePeerMessage(header: string, content: Buffer): PeerMessage | null {
 }
 
 /** Typed reading of an object of unknown shape; what is absent reads as empty. */
-class Fields {
+export class TypedFields {
   readonly #fields: ReadonlyMap<string, unknown>;
 
   constructor(value: unknown) {
@@ -175,6 +183,10 @@ class Fields {
     return typeof value === "number" ? value : 0;
   }
 
+  flag(name: string): boolean {
+    return this.#fields.get(name) === true;
+  }
+
   list(name: string): readonly unknown[] {
     const value: unknown = this.#fields.get(name);
     return Array.isArray(value) ? value : [];
@@ -184,8 +196,8 @@ class Fields {
     return this.list(name).filter((entry) => typeof entry === "string");
   }
 
-  nested(name: string): Fields {
-    return new Fields(this.#fields.get(name));
+  nested(name: string): TypedFields {
+    return new TypedFields(this.#fields.get(name));
   }
 
   scalars(): QueueArguments {
@@ -203,7 +215,13 @@ function parseState(text: string): HaState {
   return haStates.find((state) => state === text) ?? "standalone";
 }
 
-function parseMember(fields: Fields): Member {
+function parseCaller(fields: TypedFields): PeerCaller {
+  const caller = fields.nested("caller");
+  const [port, username] = [caller.number("port"), caller.text("username")];
+  return { port, username, password: caller.text("password") };
+}
+
+function parseMember(fields: TypedFields): Member {
   return {
     systemId: fields.text("systemId"),
     host: fields.text("host"),
@@ -212,11 +230,12 @@ function parseMember(fields: Fields): Member {
   };
 }
 
-function parseOutline(fields: Fields): QueueOutline {
+export function parseOutline(fields: TypedFields): QueueOutline {
   return {
     name: fields.text("name"),
     uuid: fields.text("uuid"),
     level: parseLevel(fields.text("level")) ?? "all",
+    durable: fields.flag("durable"),
     queueArguments: fields.nested("queueArguments").scalars(),
   };
 }

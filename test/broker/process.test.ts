@@ -1,11 +1,13 @@
-// The stand-in as a process: start, end, identity, who may connect.
-import { readFileSync } from "node:fs";
+/**
+ * A broker as a process: options, start, end, identity, log.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "tap";
-import { isAlive, run } from "../netns/child.ts";
+import { Child, isAlive, run } from "../netns/child.ts";
 import { cleanEnvironment } from "../netns/enter.ts";
 import { until } from "../netns/until.ts";
-import { BrokerCluster, freePorts, standInProgram } from "./brokers.ts";
-import { openConnection, QmfClient } from "./qmf-client.ts";
+import { BrokerCluster, freePorts, skipReal, standInProgram } from "./brokers.ts";
+import { openAdmin, openConnection, QmfClient } from "./qmf-client.ts";
 import { asUuid } from "./qmf-values.ts";
 
 const standIn = (...words: string[]) =>
@@ -22,7 +24,14 @@ test("a daemon listens when its start returns, keeps its identity, and ends at o
   const directory = t.testdir();
   const [port = 0] = await freePorts(1);
   const pidFile = `${directory}/pid`;
-  const options = ["--port", String(port), "--interface=127.0.0.1", "--pidfile", pidFile];
+  const options = [
+    "--port",
+    String(port),
+    "--interface=127.0.0.1",
+    "--pidfile",
+    pidFile,
+    "--auth=no",
+  ];
   const all = ["--daemon", ...options, "--data-dir", `${directory}/broker`];
   const ids: string[] = [];
   for (let turn = 0; turn < 2; turn += 1) {
@@ -54,22 +63,101 @@ test("a command line that cannot be read", async (t) => {
   t.match(await standIn("--version"), { code: 0, stdout: /qpid-cpp/ });
 });
 
-test("with authentication only the right password gets in", async (t) => {
-  const settings = { auth: "yes", "ha-username": "ha", "ha-password": "secret" };
-  const cluster = await BrokerCluster.prepare({ count: 1, settings });
+test("settings that the broker does not start with", async (t) => {
+  const directory = t.testdir();
+  let files = 0;
+  const file = (text: string) => {
+    files += 1;
+    const path = `${directory}/${files}.conf`;
+    writeFileSync(path, text);
+    return path;
+  };
+  t.match(await standIn("--config", file("")), { code: 1, stderr: /empty/ });
+  const unmanaged = file("ha-cluster=yes\nmgmt-enable=no\n");
+  t.match(await standIn("--config", unmanaged), { code: 1, stderr: /management/ });
+  t.match(await standIn("--worker-threads", "0"), { code: 1, stderr: /worker-threads/ });
+  t.match(await standIn("--port", "65536"), { code: 1, stderr: /port/ });
+  t.match(await standIn("--link-heartbeat-interval", "2h"), { code: 1, stderr: /heartbeat/ });
+  const acl = file("acl nonsense\n");
+  t.match(await standIn("--port=0", "--acl-file", acl), { code: 1, stdout: /ACL format error/ });
+  t.match(await standIn("--port=0", "--acl-file=/nowhere/acl"), { code: 1, stdout: /nowhere/ });
+});
+
+test("the command line wins over the file", async (t) => {
+  const [port = 0] = await freePorts(1);
+  const path = `${t.testdir()}/qpidd.conf`;
+  writeFileSync(path, `auth=no\nport=1\nha-replicate=none # and no cluster\n`);
+  const child = new Child([...standInProgram, "--config", path, `--port=${port}`], {
+    env: cleanEnvironment(),
+    logFile: `${path}.log`,
+  });
+  t.teardown(() => child.kill("SIGKILL"));
+  await until(() => /listening on port/.test(child.output()), { describe: () => child.output() });
+  t.match(await identity(port), /^[\da-f-]{36}$/);
+});
+
+test("a signal ends the broker with code 0, and without a word to its clients", async (t) => {
+  const cluster = await BrokerCluster.start({ count: 2 });
+  t.teardown(() => cluster.stop());
+  for (const [index, signal] of (["SIGTERM", "SIGINT"] as const).entries()) {
+    const broker = cluster.broker(index + 1);
+    const connection = await openAdmin({ host: "127.0.0.1", port: broker.port, timeoutMs: 10_000 });
+    const heard: string[] = [];
+    const gone = new Promise((resolve) => connection.on("disconnected", resolve));
+    for (const event of ["connection_close", "connection_error"]) {
+      connection.on(event, () => heard.push(event));
+    }
+    const signalledAtMs = performance.now();
+    broker.signal(signal);
+    t.same(await broker.exited, { code: 0, signal: null });
+    t.comment(`gone after ${Math.round(performance.now() - signalledAtMs)} ms`);
+    await gone;
+    t.same(heard, [], "no Close");
+  }
+});
+
+test("without a directory the identity is another one at every start", async (t) => {
+  const cluster = await BrokerCluster.start({ count: 1 });
   t.teardown(() => cluster.stop());
   const broker = cluster.broker(1);
+  const first = await broker.systemId();
+  await broker.kill();
+  const startedAtMs = performance.now();
   await broker.start();
-  const target = { host: "127.0.0.1", port: broker.port, timeoutMs: 2000 };
-  const admin = { properties: { "qpid.ha-admin": 1 } };
-  const enter = (username: string, password: string) =>
-    openConnection({ ...target, ...admin, username, password });
-  for (const username of ["ha", "ha@QPID"]) {
-    const connection = await enter(username, "secret");
-    t.ok(connection.is_open());
-    connection.close();
+  t.not(await broker.systemId(), first);
+  t.comment(`answers ${Math.round(performance.now() - startedAtMs)} ms after its start`);
+});
+
+test("the log tells states, links, promotions and clients, with times", {
+  skip: skipReal,
+}, async (t) => {
+  const cluster = await BrokerCluster.formed({ count: 2 });
+  t.teardown(() => cluster.stop());
+  const [b1, b2] = [cluster.broker(1), cluster.broker(2)];
+  const target = { host: "127.0.0.1", timeoutMs: 10_000 };
+  (await openConnection({ ...target, port: b1.port })).close();
+  await t.rejects(openConnection({ ...target, port: b2.port }));
+  await b1.kill();
+  await until(() => /link to .* down/.test(b2.log()));
+  const time = String.raw`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+  const has = (log: string, text: string) =>
+    t.match(log, new RegExp(`${time} \\[HA\\] ${text}`, "m"));
+  for (const text of [
+    "joining -> recovering",
+    "recovering -> active",
+    "promote received in state joining",
+    "promote answered: ok",
+    "client accepted",
+  ]) {
+    has(b1.log(), text);
   }
-  await t.rejects(openConnection(target), { name: "AuthenticationFailure" });
-  await t.rejects(enter("ha", "wrong"), { name: "AuthenticationFailure" });
-  await t.rejects(enter("someone", "secret"), { name: "AuthenticationFailure" });
+  for (const text of [
+    "joining -> catchup",
+    "catchup -> ready",
+    `link to 127.0.0.1:${b1.port} up`,
+    `link to 127.0.0.1:${b1.port} down`,
+    "client dropped in state ready",
+  ]) {
+    has(b2.log(), text);
+  }
 });

@@ -17,6 +17,7 @@ import {
   qmfObjects,
 } from "./qmf-objects.ts";
 import { asMap, asScalars, asText } from "./qmf-values.ts";
+import type { Worker } from "./worker-pool.ts";
 
 /** Where answers go: an exchange and key, or a queue, as the reply-to says. */
 export type Reply = (address: string, content: Buffer) => void;
@@ -26,7 +27,18 @@ const objectsPerMessage = 100;
 type Failure = { readonly code: number; readonly text: string };
 type MethodResult = { readonly failure: Failure } | { readonly values: QmfMap };
 
-const unknownObject: Failure = { code: 1, text: "UnknownObject" };
+/** Who asks, and the thread that is occupied while the question waits. */
+export type Requester = {
+  readonly user: string;
+  readonly worker: Worker;
+  /** Closes the connection: the original's only answer to a query that is not allowed. */
+  readonly expel: (text: string) => void;
+};
+
+type QmfBody = Readonly<Record<string, unknown>>;
+
+const invalidParameter: Failure = { code: 4, text: "InvalidParameter" };
+const forbidden: Failure = { code: 6, text: "Forbidden" };
 const unknownMethod: Failure = { code: 2, text: "UnknownMethod" };
 
 export class QmfAgent {
@@ -40,17 +52,17 @@ export class QmfAgent {
   }
 
   /** A message that was sent to the direct exchange with the subject `broker`. */
-  async request(message: Message): Promise<void> {
+  async request(message: Message, requester: Requester): Promise<void> {
     const properties = asMap(message.application_properties);
     const known = asText(properties["x-amqp-0-10.app-id"]) === "qmf2";
     if (!known || asText(message.reply_to) === "") return;
     const body = asMap(message.body);
     switch (asText(properties["qmf.opcode"])) {
       case "_query_request":
-        this.#query(message, body);
+        this.#query(message, body, requester);
         return;
       case "_method_request":
-        await this.#call(message, body);
+        await this.#call(message, body, requester);
         return;
       default:
         return;
@@ -83,13 +95,21 @@ export class QmfAgent {
     return { key, content };
   }
 
-  #query(request: Message, body: Readonly<Record<string, unknown>>): void {
-    if (asText(body["_what"]) !== "OBJECT") {
-      this.#fail(request, unknownObject);
+  #query(request: Message, body: QmfBody, { user, expel }: Requester): void {
+    const what = asText(body["_what"]);
+    if (what !== "OBJECT") {
+      const asked = `Query for _what => '${what}' not supported`;
+      const text = "_what" in body ? asked : "_what element missing in Query";
+      this.#fail(request, { code: 1, text });
       return;
     }
     const schema = asMap(body["_schema_id"]);
     const objectName = asText(asMap(body["_object_id"])["_object_name"]);
+    const name = objectName === "" ? asText(schema["_class_name"]) : objectName;
+    if (!this.#broker.access.permits(user, { action: "access", object: "query", name })) {
+      expel(`unauthorized-access: ACL denied QMF query of ${name} from ${user}`);
+      return;
+    }
     const found = qmfObjects(this.#broker).filter((object) => {
       if (objectName !== "") return object.objectName === objectName;
       const packageName = asText(schema["_package_name"]);
@@ -105,11 +125,8 @@ export class QmfAgent {
     } while (encoded.length > 0);
   }
 
-  async #call(request: Message, body: Readonly<Record<string, unknown>>): Promise<void> {
-    const objectName = asText(asMap(body["_object_id"])["_object_name"]);
-    const method = asText(body["_method_name"]);
-    const given = asMap(body["_arguments"]);
-    const result = await this.#perform(objectName, method, given);
+  async #call(request: Message, body: QmfBody, requester: Requester): Promise<void> {
+    const result = await this.#perform(body, requester);
     if ("failure" in result) {
       this.#fail(request, result.failure);
       return;
@@ -117,23 +134,30 @@ export class QmfAgent {
     const properties = { "qmf.opcode": "_method_response" };
     const answer: QmfMap = { _arguments: result.values };
     this.#answer(request, { contentType: "amqp/map", properties, body: answer });
+    // In the next turn but one the answer has been written.
+    if (asText(body["_method_name"]) !== "promote") return;
+    setImmediate(() => setImmediate(() => this.#broker.hooks.pass("promote-answered")));
   }
 
-  async #perform(
-    objectName: string,
-    method: string,
-    given: Readonly<Record<string, unknown>>,
-  ): Promise<MethodResult> {
-    if (objectName === haObjectName) return this.#haMethod(method, given);
-    if (objectName === brokerObjectName) return this.#brokerMethod(method, given);
+  async #perform(body: QmfBody, requester: Requester): Promise<MethodResult> {
+    if (!("_object_id" in body && "_method_name" in body)) return { failure: invalidParameter };
+    const objectName = asText(asMap(body["_object_id"])["_object_name"]);
+    const method = asText(body["_method_name"]);
+    const given = asMap(body["_arguments"]);
     const known = qmfObjects(this.#broker).some((object) => object.objectName === objectName);
-    return { failure: known ? unknownMethod : unknownObject };
+    if (!known) return { failure: { code: 1, text: `No object found with ID=${objectName}` } };
+    const { user, worker } = requester;
+    const wanted = { action: "access", object: "method", name: method } as const;
+    if (!this.#broker.access.permits(user, wanted)) return { failure: forbidden };
+    if (objectName === haObjectName) return this.#haMethod(method, given, worker);
+    if (objectName === brokerObjectName) return this.#brokerMethod(method, given, user);
+    return { failure: unknownMethod };
   }
 
-  async #haMethod(method: string, given: Readonly<Record<string, unknown>>): Promise<MethodResult> {
+  async #haMethod(method: string, given: QmfBody, worker: Worker): Promise<MethodResult> {
     switch (method) {
       case "promote": {
-        const refusal = await this.#broker.promote();
+        const refusal = await this.#broker.promote(worker);
         return refusal === null ? { values: {} } : { failure: { code: 7, text: refusal } };
       }
       case "setBrokersUrl":
@@ -147,37 +171,35 @@ export class QmfAgent {
     }
   }
 
-  #brokerMethod(method: string, given: Readonly<Record<string, unknown>>): MethodResult {
+  #brokerMethod(method: string, given: QmfBody, user: string): MethodResult {
     switch (method) {
       case "echo":
         return { values: { sequence: asNumber(given["sequence"]), body: echoed(given["body"]) } };
       case "create":
-        return this.#create(given);
       case "delete":
-        return this.#delete(given);
+        return this.#onQueue(method, given, user);
       default:
         return { failure: unknownMethod };
     }
   }
 
-  #create(given: Readonly<Record<string, unknown>>): MethodResult {
-    const name = asText(given["name"]);
-    if (asText(given["type"]) !== "queue" || name === "") {
-      return { failure: { code: 7, text: `Unknown object type: ${asText(given["type"])}` } };
+  /** Creates or deletes. */
+  #onQueue(action: "create" | "delete", given: QmfBody, user: string): MethodResult {
+    const failed = (text: string) => ({ failure: { code: 7, text } });
+    const [type, name] = [asText(given["type"]), asText(given["name"])];
+    const { queues, access } = this.#broker;
+    if (type !== "queue" || name === "") return failed(`unknown object type: ${type}`);
+    if (!access.permits(user, { action, object: "queue", name })) {
+      return failed(`unauthorized-access: ACL denied queue ${action} request from ${user}`);
     }
-    if (this.#broker.queues.get(name) !== undefined) {
-      return { failure: { code: 7, text: `Object already exists: ${name}` } };
+    const there = queues.get(name) !== undefined;
+    if (action === "create") {
+      if (there && given["strict"] === true) return failed(`object already exists: ${name}`);
+      if (!there) this.#broker.createQueue(name, asScalars(given["properties"]));
+      return { values: {} };
     }
-    this.#broker.createQueue(name, asScalars(given["properties"]));
-    return { values: {} };
-  }
-
-  #delete(given: Readonly<Record<string, unknown>>): MethodResult {
-    const name = asText(given["name"]);
-    if (asText(given["type"]) !== "queue" || this.#broker.queues.get(name) === undefined) {
-      return { failure: { code: 7, text: `not-found: Delete failed. No such queue: ${name}` } };
-    }
-    this.#broker.queues.drop(name);
+    if (!there) return failed(`not-found: Delete failed. No such queue: ${name}`);
+    queues.drop(name);
     return { values: {} };
   }
 
@@ -207,7 +229,7 @@ export class QmfAgent {
       },
       body: answer.body,
     });
-    this.#reply(asText(request.reply_to), content);
+    this.#broker.hooks.answer(() => this.#reply(asText(request.reply_to), content));
   }
 }
 

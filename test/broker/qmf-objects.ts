@@ -129,6 +129,7 @@ function queueObjects(broker: HaBroker): QmfObject[] {
     objectName: `${brokerPackage}:queue:${queue.name}`,
     values: {
       name: binary(queue.name),
+      durable: queue.durable,
       msgDepth: queue.depth,
       arguments: { ...binaryTexts(queue.queueArguments), "qpid.ha-uuid": uuid(queue.uuid) },
     },

@@ -6,6 +6,7 @@ import type { Delivery, Sender } from "rhea";
 import type { HaBroker } from "./ha-broker.ts";
 import { type Outgoing, PacedSender } from "./paced-sender.ts";
 import type { MessageQueue, StoredMessage } from "./queue-store.ts";
+import { translateReplicated } from "./replicated-message.ts";
 
 type Consumer = {
   readonly queue: MessageQueue;
@@ -23,7 +24,7 @@ export class QueueLinks {
 
   consume(queue: MessageQueue, sender: Sender): void {
     const held = new Map<Delivery, StoredMessage>();
-    const paced = new PacedSender(sender, () => nextAcquired(queue, held));
+    const paced = new PacedSender(sender, () => this.#nextAcquired(queue, held));
     this.#consumers.set(sender, { queue, paced, held });
   }
 
@@ -33,7 +34,7 @@ export class QueueLinks {
       const message = queue.next(position);
       if (message === null || message.content === null) return null;
       position = message.position + 1;
-      return { content: message.content, sent: () => {} };
+      return { content: this.#translated(queue, message, message.content), sent: () => {} };
     });
     this.#consumers.set(sender, { queue, paced, held: new Map() });
   }
@@ -84,10 +85,16 @@ export class QueueLinks {
       });
     }
   }
-}
 
-function nextAcquired(queue: MessageQueue, held: Map<Delivery, StoredMessage>): Outgoing | null {
-  const message = queue.acquire();
-  if (message === null || message.content === null) return null;
-  return { content: message.content, sent: (delivery) => held.set(delivery, message) };
+  #nextAcquired(queue: MessageQueue, held: Map<Delivery, StoredMessage>): Outgoing | null {
+    const message = queue.acquire();
+    if (message === null || message.content === null) return null;
+    const content = this.#translated(queue, message, message.content);
+    return { content, sent: (delivery) => held.set(delivery, message) };
+  }
+
+  #translated(queue: MessageQueue, { replicated }: StoredMessage, content: Buffer): Buffer {
+    const changes = replicated && this.#broker.settings.lossyTranslation;
+    return changes ? translateReplicated(content, queue.name) : content;
+  }
 }

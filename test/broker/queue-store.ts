@@ -15,8 +15,19 @@ export type StoredMessage = {
   readonly position: number;
   /** Encoded AMQP 1.0 message; null: its place is known, its content not yet copied. */
   content: Buffer | null;
+  /** It came from another broker. */
+  readonly replicated: boolean;
   acquired: boolean;
   gone: boolean;
+};
+
+/** Keeps record of what a queue holds. */
+export type QueueJournal = {
+  /** At the end of the queue, or at the place that its identity already has. */
+  readonly placed: (id: string, content: Buffer | null) => void;
+  readonly removed: (id: string) => void;
+  readonly arranged: (ids: readonly string[]) => void;
+  readonly dropped: () => void;
 };
 
 /** Entries that are gone are cut off in steps of this size: then a cut costs little per message. */
@@ -27,6 +38,8 @@ export class MessageQueue {
   readonly uuid: string;
   readonly level: ReplicateLevel;
   readonly queueArguments: QueueArguments;
+  readonly durable: boolean;
+  readonly journal: QueueJournal | null;
   #entries: StoredMessage[] = [];
   #firstPosition = 0;
   #availableFrom = 0;
@@ -39,11 +52,19 @@ export class MessageQueue {
     readonly uuid: string;
     readonly level: ReplicateLevel;
     readonly queueArguments: QueueArguments;
+    readonly durable?: boolean;
+    readonly journal?: QueueJournal | null;
+    readonly recovered?: ReadonlyMap<string, Buffer>;
   }) {
     this.name = options.name;
     this.uuid = options.uuid;
     this.level = options.level;
     this.queueArguments = options.queueArguments;
+    this.durable = options.durable ?? false;
+    this.journal = options.journal ?? null;
+    for (const [id, content] of options.recovered ?? []) {
+      this.#place({ id, content, replicated: false });
+    }
   }
 
   get depth(): number {
@@ -63,13 +84,16 @@ export class MessageQueue {
     return this.#byId.get(id)?.content ?? null;
   }
 
-  append(id: string, content: Buffer | null): StoredMessage {
-    const position = this.#firstPosition + this.#entries.length;
-    const message = { id, position, content, acquired: false, gone: false };
-    this.#entries.push(message);
-    this.#byId.set(id, message);
-    if (content === null) this.#placeholders += 1;
-    return message;
+  /** Takes a message of a client. */
+  append(id: string, content: Buffer): void {
+    this.#place({ id, content, replicated: false });
+    this.journal?.placed(id, content);
+  }
+
+  /** Takes a message of the primary. */
+  follow(id: string, content: Buffer): void {
+    this.#place({ id, content, replicated: true });
+    this.journal?.placed(id, content);
   }
 
   fill(id: string, content: Buffer): void {
@@ -77,6 +101,7 @@ export class MessageQueue {
     if (message === undefined || message.content !== null) return;
     message.content = content;
     this.#placeholders -= 1;
+    this.journal?.placed(id, content);
   }
 
   remove(id: string): boolean {
@@ -85,6 +110,7 @@ export class MessageQueue {
     this.#byId.delete(id);
     message.gone = true;
     if (message.content === null) this.#placeholders -= 1;
+    this.journal?.removed(id);
     this.#compact();
     return true;
   }
@@ -126,7 +152,10 @@ export class MessageQueue {
     this.#gonePrefix = 0;
     this.#byId = new Map();
     this.#placeholders = 0;
-    for (const id of ids) this.append(id, known.get(id)?.content ?? null);
+    for (const id of ids) {
+      this.#place({ id, content: known.get(id)?.content ?? null, replicated: true });
+    }
+    this.journal?.arranged(ids);
     return ids.filter((id) => this.content(id) === null);
   }
 
@@ -136,6 +165,14 @@ export class MessageQueue {
     for (const message of [...this.#byId.values()]) {
       if (message.content === null) this.remove(message.id);
     }
+  }
+
+  #place(message: Pick<StoredMessage, "id" | "content" | "replicated">): void {
+    const position = this.#firstPosition + this.#entries.length;
+    const entry = { ...message, position, acquired: false, gone: false };
+    this.#entries.push(entry);
+    this.#byId.set(entry.id, entry);
+    if (entry.content === null) this.#placeholders += 1;
   }
 
   #compact(): void {

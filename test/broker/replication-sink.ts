@@ -3,11 +3,13 @@
  * equal to the primary's. Knows no AMQP; losing the primary changes no state.
  * Source: qpid-cpp ha/BrokerReplicator.cpp, broker/Link.cpp.
  */
+import type { BrokerHooks } from "./broker-hooks.ts";
 import type { Address, ReplicateLevel } from "./broker-options.ts";
 import type { Member } from "./ha-states.ts";
 import { PeerLink } from "./peer-link.ts";
-import type { PeerMessage } from "./peer-protocol.ts";
+import type { PeerCaller, PeerMessage } from "./peer-protocol.ts";
 import type { QueueSet } from "./queue-set.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 /** Messages asked for at a time: the replication window. */
 const windowMessages = 1000;
@@ -29,7 +31,9 @@ export type ReplicationSinkOptions = {
   readonly queues: QueueSet;
   readonly linkMaintenanceMs: number;
   readonly linkHeartbeatMs: number;
-  readonly catchupRate: number | null;
+  readonly hooks: BrokerHooks;
+  readonly workers: WorkerPool;
+  readonly caller: PeerCaller;
   readonly self: () => Member;
   readonly log: (text: string) => void;
   readonly onMembers: (members: readonly Member[], level: ReplicateLevel) => void;
@@ -48,9 +52,13 @@ export class ReplicationSink {
   #wants: { readonly queue: string; readonly ids: readonly string[] }[] = [];
   #confirming: PeerLink | null = null;
   #toConfirm = 0;
+  #askNow: (() => void) | null = null;
+  #askTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ReplicationSinkOptions) {
     this.#options = options;
+    options.hooks.whenLinkPaused((paused) => this.#link?.hold(paused ? "both" : null));
+    options.hooks.whenCatchupChanges(() => this.#askNow !== null && this.#pace(0, this.#askNow));
   }
 
   /** The link object of management; null before the first attempt. */
@@ -67,6 +75,7 @@ export class ReplicationSink {
     clearInterval(this.#ticks);
     this.#ticks = undefined;
     this.#link?.close();
+    this.#outline = null;
   }
 
   /** This address is our own: no link to it is tried again. */
@@ -75,6 +84,7 @@ export class ReplicationSink {
   }
 
   #tick(): void {
+    if (this.#options.hooks.linkPaused) return;
     if (this.#link !== null) {
       const limitMs = Math.max(answerMs, this.#options.linkMaintenanceMs);
       if (this.#attached || performance.now() - this.#calledAtMs < limitMs) return;
@@ -89,7 +99,9 @@ export class ReplicationSink {
   }
 
   #call(address: Address): void {
-    const link = PeerLink.call(address);
+    const { caller, hooks, workers } = this.#options;
+    const link = PeerLink.call(address, hooks.cuts);
+    link.serveBy(workers);
     this.#link = link;
     this.#calledAtMs = performance.now();
     this.#outline = { state: "Connecting", address, lastError: this.#outline?.lastError ?? "" };
@@ -100,7 +112,7 @@ export class ReplicationSink {
       (message) => this.#onMessage(link, message, address),
       () => this.#onEnd(link, address),
     );
-    link.send({ type: "hello", member: this.#options.self() });
+    link.send({ type: "hello", member: this.#options.self(), caller });
   }
 
   #onEnd(link: PeerLink, address: Address): void {
@@ -132,6 +144,8 @@ export class ReplicationSink {
   #onAttached(link: PeerLink, address: Address): void {
     if (this.#attached) return;
     this.#attached = true;
+    const discarded = this.#options.queues.discardRecovered();
+    if (discarded > 0) this.#options.log(`discarded ${discarded} recovered queues`);
     this.#outline = { state: "Operational", address, lastError: "" };
     // The primary is given twice the time that it gives us.
     const period = this.#options.linkHeartbeatMs;
@@ -158,7 +172,7 @@ export class ReplicationSink {
         this.#askNext(link);
         return;
       case "enqueue":
-        queues.get(message.queue)?.append(message.id, message.content);
+        queues.get(message.queue)?.follow(message.id, message.content);
         this.#confirmSoon(link, message.seq);
         return;
       case "dequeue":
@@ -176,7 +190,7 @@ export class ReplicationSink {
     for (const queue of this.#options.queues.replicated()) {
       if (!names.includes(queue.name)) this.#options.queues.drop(queue.name);
     }
-    const rate = this.#options.catchupRate;
+    const rate = this.#options.hooks.catchupRate;
     const window = rate === null ? windowMessages : slowWindowMessages;
     for (const queue of this.#options.queues.replicated()) {
       if (queue.level !== "all") continue;
@@ -195,10 +209,22 @@ export class ReplicationSink {
       link.send({ type: "synced" });
       return;
     }
-    const rate = this.#options.catchupRate;
-    const ask = () => link.send({ type: "want", ...want });
-    if (rate === null) ask();
-    else setTimeout(ask, (1000 * want.ids.length) / rate);
+    this.#pace(want.ids.length, () => {
+      if (this.#link === link) link.send({ type: "want", ...want });
+    });
+  }
+
+  /** Acts at the ordered rate of messages: 0 is never, until another rate is ordered. */
+  #pace(messages: number, act: () => void): void {
+    const rate = this.#options.hooks.catchupRate;
+    clearTimeout(this.#askTimer);
+    this.#askNow = act;
+    const go = () => {
+      this.#askNow = null;
+      act();
+    };
+    if (rate === null) go();
+    else if (rate > 0) this.#askTimer = setTimeout(go, (1000 * messages) / rate);
   }
 
   /** One confirmation for all events of a turn of the event loop. */

@@ -4,9 +4,13 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { AccessControl } from "./access-control.ts";
 import { AmqpFront } from "./amqp-front.ts";
+import { BrokerHooks } from "./broker-hooks.ts";
 import type { BrokerOptions } from "./broker-options.ts";
+import { serveControl } from "./control-orders.ts";
 import { HaBroker } from "./ha-broker.ts";
+import { WorkerPool } from "./worker-pool.ts";
 
 /** Runs until a signal; `onListening` is called when clients can connect. */
 export function serve(settings: BrokerOptions, onListening: () => void): void {
@@ -15,14 +19,20 @@ export function serve(settings: BrokerOptions, onListening: () => void): void {
     fail(`data directory ${settings.directory} is locked by another broker`);
   }
   for (const name of settings.disregarded) log(`option ${name} has no effect here`);
+  const access = loadAccess(settings);
+  const hooks = new BrokerHooks(settings.catchupRate);
   const broker = new HaBroker({
     settings,
     systemId: systemIdentity(settings.directory),
+    access,
+    hooks,
+    workers: new WorkerPool(settings.workerThreads, log),
     log,
     onFatal: fail,
     onState: (state) => showState(settings.directory, state),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
+  if (settings.control !== null) serveControl(settings.control, broker);
   const server = new AmqpFront(broker, log).server();
   server.on("error", (error) => fail(`can't listen on port ${settings.port}: ${error.message}`));
   server.listen({ port: settings.port, ...(settings.host === "" ? {} : { host: settings.host }) });
@@ -43,6 +53,15 @@ function logLine(text: string): void {
 function fail(text: string, code = 1): never {
   logLine(`[Broker] critical ${text}`);
   process.exit(code);
+}
+
+function loadAccess(settings: BrokerOptions): AccessControl {
+  try {
+    const access = AccessControl.load(settings);
+    return access.ok ? access.value : fail(access.problem);
+  } catch (error) {
+    return fail(`can't read accounts or ACL file: ${String(error)}`);
+  }
 }
 
 /** For whoever watches from outside without asking: `ha-state` holds the process and its state. */
