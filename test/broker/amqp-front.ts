@@ -40,6 +40,7 @@ export class AmqpFront {
   readonly #sockets = new Map<Connection, Socket>();
   readonly #senders = new Map<Connection, Set<Sender>>();
   readonly #dynamic = new Map<Sender, MessageQueue>();
+  readonly #requests = new WeakMap<Connection, Promise<void>>();
 
   constructor(broker: HaBroker, log: (text: string) => void) {
     this.#broker = broker;
@@ -271,7 +272,11 @@ export class AmqpFront {
       const expel = (description: string) =>
         connection.close({ condition: "amqp:internal-error", description });
       const worker = this.#broker.workers.worker(this.#sockets.get(connection));
-      void this.#agent.request(message, { user: userOf(connection), worker, expel });
+      const requester = { user: userOf(connection), worker, expel };
+      // One after the other: behind a promotion that waits nothing of the connection is looked at.
+      const former = this.#requests.get(connection);
+      const act = () => this.#agent.request(message, requester);
+      this.#requests.set(connection, former === undefined ? act() : former.then(act));
     }
   }
 

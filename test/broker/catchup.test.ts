@@ -5,8 +5,9 @@
  * needs enough messages instead: CATCHUP_MESSAGES=300000.
  */
 import { test } from "tap";
+import { until } from "../netns/until.ts";
 import { type Broker, BrokerCluster, isReal } from "./brokers.ts";
-import { QmfClient } from "./qmf-client.ts";
+import { openAdmin, QmfClient } from "./qmf-client.ts";
 import { fillQueue } from "./queue-client.ts";
 
 const messages = Number(process.env["CATCHUP_MESSAGES"] ?? "2000");
@@ -79,7 +80,9 @@ test("case 13: a promotion waits for the checks of the broker, within their limi
   const promotion = waits.promote();
   const other = await b1.client();
   t.equal(await other.status(), "joining", "other connections are served meanwhile");
+  const behind = waits.status();
   await promotion;
+  t.match(await behind, /^(recovering|active)$/, "its own has stood still");
   const waitedMs = Math.round(performance.now() - startedAtMs);
   t.comment(`answered ${waitedMs} ms after the start`);
   t.ok(waitedMs > 2 * heartbeatMs - 100, "not before the limit of the checks");
@@ -118,7 +121,8 @@ test("without a whole second of heartbeats a check has no limit", async (t) => {
   });
   const startedAtMs = performance.now();
   // Longer than the limit would be with an interval of one second.
-  while (performance.now() - startedAtMs < 2500) t.equal(await b1.status(), "joining");
+  await until(() => performance.now() - startedAtMs > 2500);
+  t.equal(await b1.status(), "joining");
   t.notOk(answered);
   b2.signal("SIGCONT");
   await promotion;
@@ -156,11 +160,15 @@ test("when every worker waits in a promotion, the broker answers nobody", async 
   const clients = await Promise.all(Array.from({ length: workers }, patient));
   const bystander = await patient();
   t.equal(await bystander.status(), "joining");
+  const hasty = await openAdmin({ ...target, timeoutMs: 4000 });
+  const dropped = new Promise((resolve) => hasty.once("disconnected", resolve));
   const promotions = clients.map((client) => client.promote());
   // Nobody sees from outside when the last worker is occupied: asked until no answer comes.
   let asked = bystander.status();
   while (await answersWithin(asked, 1000)) asked = bystander.status();
   await t.rejects(QmfClient.open({ ...target, timeoutMs: 1000 }), { name: "Timeout" });
+  await dropped;
+  t.pass("who waits for heartbeats goes");
   b2.signal("SIGCONT");
   await Promise.all(promotions);
   t.match(await asked, /^(joining|recovering|active)$/, "answered after all");
