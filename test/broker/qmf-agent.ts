@@ -194,8 +194,10 @@ export class QmfAgent {
     }
     const there = queues.get(name) !== undefined;
     if (action === "create") {
-      if (there && given["strict"] === true) return failed(`object already exists: ${name}`);
-      if (!there) this.#broker.createQueue(name, asScalars(given["properties"]));
+      if (there) return failed(`object already exists: ${name}`);
+      // Management creates for everybody: an exclusive queue needs a session that owns it.
+      const { exclusive: _, ...properties } = asScalars(given["properties"]);
+      this.#broker.createQueue(name, properties);
       return { values: {} };
     }
     if (!there) return failed(`not-found: Delete failed. No such queue: ${name}`);

@@ -2,10 +2,10 @@
  * What backups have of the primary's queues, and when a send is acknowledged.
  * QPIDD_BIN=/usr/sbin/qpidd runs it against a real broker.
  */
-import rhea from "rhea";
+import rhea, { type Connection, type Message } from "rhea";
 import { test } from "tap";
 import { until } from "../netns/until.ts";
-import { type Broker, BrokerCluster } from "./brokers.ts";
+import { type Broker, BrokerCluster, skipReal } from "./brokers.ts";
 import { openConnection } from "./qmf-client.ts";
 import { asMap, asText } from "./qmf-values.ts";
 import { browseQueue, fillQueue, idsIn } from "./queue-client.ts";
@@ -24,6 +24,18 @@ const identity = (broker: Broker, name: string) =>
     const id = asMap(queue?.["arguments"])["qpid.ha-uuid"];
     return Buffer.isBuffer(id) ? id.toString("hex") : "";
   });
+/** The name of the queue that the broker makes for a dynamic receiver. */
+async function openDynamic(
+  connection: Connection,
+  properties: Readonly<Record<string, string | boolean>>,
+): Promise<string> {
+  const receiver = connection.open_receiver({
+    source: { address: "", dynamic: true, dynamic_node_properties: properties },
+  });
+  await new Promise((resolve) => receiver.once("receiver_open", resolve));
+  return asText(receiver.source.address);
+}
+
 /** Takes so many messages away and acknowledges them. */
 async function consume(broker: Broker, queue: string, count: number): Promise<void> {
   const connection = await openConnection({
@@ -50,16 +62,21 @@ test("a queue is replicated with its messages, without them, or not at all", asy
     await fillQueue(b1.port, { queue: level, count: 10 });
   }
   await create(b1, "default", {});
-  await create(b1, "temporary", { exclusive: true, "auto-delete": true });
-  await create(b1, "asked", { exclusive: true, "auto-delete": true, "qpid.replicate": "all" });
+  const { connection } = await b1.client();
+  const [plain, temporary, asked] = await Promise.all([
+    openDynamic(connection, {}),
+    openDynamic(connection, { exclusive: true, "auto-delete": true }),
+    openDynamic(connection, { exclusive: true, "auto-delete": true, "qpid.replicate": "all" }),
+  ]);
   await create(b1, "last");
   await until(async () => (await b2.depth("last")) === 0);
   t.equal(await b2.depth("all"), 10);
   t.equal(await b2.depth("configuration"), 0);
   t.equal(await b2.depth("none"), -1);
   t.equal(await b2.depth("default"), 0, "ha-replicate is all");
-  t.equal(await b2.depth("temporary"), -1, "exclusive and deleted by itself");
-  t.equal(await b2.depth("asked"), 0);
+  t.equal(await b2.depth(plain), 0, "as is the queue of a dynamic receiver");
+  t.equal(await b2.depth(temporary), -1, "but not one that ends with its owner");
+  t.equal(await b2.depth(asked), 0, "unless asked for");
   t.equal(await identity(b2, "all"), await identity(b1, "all"));
   await consume(b1, "all", 4);
   await until(async () => (await b2.depth("all")) === 6);
@@ -200,12 +217,10 @@ test("a frozen primary that wakes up is a second one", async (t) => {
   t.equal(await b2.status(), "active", "nobody tells them");
 });
 
-test("a message comes back from a backup with what AMQP 0-10 has left of it", async (t) => {
-  const cluster = await BrokerCluster.formed({ count: 2 });
-  t.teardown(() => cluster.stop());
+/** Two messages, as a backup gives them back that was promoted. */
+async function throughFailover(cluster: BrokerCluster, sent: readonly Message[]) {
   const [b1, b2] = [cluster.broker(1), cluster.broker(2)];
   await create(b1, "q");
-  const uuid = "01234567-89ab-cdef-0123-456789abcdef";
   const connection = await openConnection({
     host: "127.0.0.1",
     port: b1.port,
@@ -217,22 +232,36 @@ test("a message comes back from a backup with what AMQP 0-10 has left of it", as
     accepted += 1;
   });
   await new Promise((resolve) => sender.once("sendable", resolve));
-  const properties = { application_properties: { id: 7, text: "x" } };
-  sender.send({ ...properties, message_id: "no uuid", to: "somewhere", body: "text" });
-  sender.send({
-    ...properties,
-    message_id: uuid,
-    body: rhea.message.data_section(Buffer.from([1])),
-  });
-  await until(() => accepted === 2);
-  const [plain] = await browseQueue(b1.port, "q");
-  t.match(plain, { message_id: "no uuid", body: "text" }, "unchanged at the primary");
+  for (const message of sent) sender.send(message);
+  await until(() => accepted === sent.length);
+  const before = await browseQueue(b1.port, "q");
   connection.close();
   await b1.kill();
   await b2.promote();
-  const [first, second] = await browseQueue(b2.port, "q");
-  t.match(first, { to: "qpid.ha-q:q", content_type: "text/plain", ...properties });
-  t.equal(first?.message_id, undefined);
-  t.equal(asText(asMap(first?.body)["content"]), "text", "a section of bytes");
-  t.equal(second?.message_id, uuid);
+  return { before, after: await browseQueue(b2.port, "q") };
+}
+
+const properties = { application_properties: { id: 7, text: "x" } };
+const original = { ...properties, message_id: "no uuid", to: "somewhere", body: "text" };
+
+test("a message comes back from a backup with what AMQP 0-10 has left of it", async (t) => {
+  const cluster = await BrokerCluster.formed({ count: 2 });
+  t.teardown(() => cluster.stop());
+  const uuid = "01234567-89ab-cdef-0123-456789abcdef";
+  const bytes = rhea.message.data_section(Buffer.from([1]));
+  const second = { ...properties, message_id: uuid, body: bytes };
+  const { before, after } = await throughFailover(cluster, [original, second]);
+  t.match(before[0], original, "unchanged at the primary");
+  t.match(after[0], { to: "qpid.ha-q:q", content_type: "text/plain", ...properties });
+  t.equal(after[0]?.message_id, undefined);
+  t.equal(asText(asMap(after[0]?.body)["content"]), "text", "a section of bytes");
+  t.equal(after[1]?.message_id, uuid);
+});
+
+test("a stand-in can be told to leave messages as they are", { skip: skipReal }, async (t) => {
+  const settings = { "lossy-translation": "no" };
+  const cluster = await BrokerCluster.formed({ count: 2, settings });
+  t.teardown(() => cluster.stop());
+  const { after } = await throughFailover(cluster, [original]);
+  t.match(after[0], original);
 });
