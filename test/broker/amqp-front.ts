@@ -15,7 +15,7 @@ import { PeerLink } from "./peer-link.ts";
 import { peerPreamble } from "./peer-protocol.ts";
 import { QmfAgent } from "./qmf-agent.ts";
 import { parseExchange, QmfExchanges } from "./qmf-exchanges.ts";
-import { asMap, asScalars, asText } from "./qmf-values.ts";
+import { asMap, asScalars, asText, asUuid } from "./qmf-values.ts";
 import { QueueLinks } from "./queue-links.ts";
 import type { MessageQueue } from "./queue-store.ts";
 
@@ -152,9 +152,12 @@ export class AmqpFront {
 
   #onOpen(connection: Connection): void {
     const properties = asMap(connection.properties);
+    const backup = asMap(properties["qpid.ha-backup"]);
+    const isOwn = asUuid(backup["system-id"]) === this.#broker.systemId;
     const privileged = "qpid.ha-admin" in properties || "qpid.ha-backup" in properties;
-    if (!privileged && !acceptsClients(this.#broker.state)) {
-      this.#log(`client dropped in state ${this.#broker.state}`);
+    if (isOwn || (!privileged && !acceptsClients(this.#broker.state))) {
+      const who = isOwn ? "connection to itself" : "client";
+      this.#log(`${who} dropped in state ${this.#broker.state}`);
       // Before rhea writes our Open: the client sees the connection end without any explanation.
       this.#sockets.get(connection)?.destroy();
       this.#onGone(connection);

@@ -157,7 +157,7 @@ export class HaBroker {
     const refusal = this.hooks.promote.type === "refuse" ? this.hooks.promote.text : null;
     const answer = refusal ?? this.#promoteNow();
     this.#log(`promote answered: ${answer ?? `ok, ${this.#state}`}`);
-    this.hooks.pass("promoted");
+    if (answer === null) this.hooks.pass("promoted");
     return answer;
   }
 
