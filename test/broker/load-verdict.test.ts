@@ -1,3 +1,4 @@
+/** The judge of loads, held against a slower one. */
 import fc from "fast-check";
 import { test } from "tap";
 import { ArrivalRecord, formatNumbered, parseLedger } from "./load-verdict.ts";

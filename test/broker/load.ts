@@ -5,6 +5,7 @@
  * SIGTERM and SIGINT too; prints the report as JSON, exit 1 when anything acknowledged was lost.
  * `--progress` prints the number of acknowledged messages ten times per second until then.
  * `--ledger FILE` writes what was acknowledged there and leaves the receiving to receive.js.
+ * `--durable` asks for a queue and messages that a store keeps.
  *
  * Messages are told apart by application properties: replication may change everything else.
  */
@@ -224,6 +225,7 @@ async function main(argv: readonly string[]): Promise<number> {
     queue: option("queue") ?? "load",
     rate: number("rate", 1000),
     window: number("window", 200),
+    durable: rest.includes("--durable"),
     ...(ledger === undefined ? {} : { ledger }),
   });
   const limit = option("seconds");
