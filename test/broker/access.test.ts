@@ -7,6 +7,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import rhea, { type Connection } from "rhea";
 import { test } from "tap";
+import { run } from "../netns/child.ts";
+import { cleanEnvironment } from "../netns/enter.ts";
 import { until } from "../netns/until.ts";
 import { parseRules } from "./access-control.ts";
 import { BrokerCluster, isReal } from "./brokers.ts";
@@ -16,6 +18,8 @@ import { fillQueue } from "./queue-client.ts";
 
 const realAccounts = process.env["QPIDD_SASL_CONFIG"];
 const skip = isReal && realAccounts === undefined ? "QPIDD_SASL_CONFIG names no accounts" : false;
+const tool = process.env["QPID_HA"] ?? new URL("qpid-ha.js", import.meta.url).pathname;
+const qpidHa = tool.endsWith(".js") ? [process.execPath, tool] : [tool];
 const admin = { properties: { "qpid.ha-admin": 1 } };
 
 /** Brokers that ask for a password; none is started yet. */
@@ -88,6 +92,9 @@ test("with authentication only the right password gets in", { skip }, async (t) 
   await t.rejects(enter("ha", "wrong"), refused);
   await t.rejects(enter("stranger", "secret"), refused);
   t.equal(await enterBare(broker.port), "disconnected");
+  const status = [...qpidHa, "status", "--config", broker.configFile];
+  const asked = await run(status, { env: cleanEnvironment(), timeoutMs: 60_000 });
+  t.match(asked, { code: 0, stdout: "joining\n" }, "the tool takes the broker's own credentials");
 });
 
 test("brokers know each other by their credentials", { skip }, async (t) => {

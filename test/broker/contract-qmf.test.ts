@@ -221,6 +221,7 @@ test("every broker tells its listeners of each change of the members", async (t)
   const cluster = await BrokerCluster.formed();
   t.teardown(() => cluster.stop());
   const told: number[][] = [[], [], []];
+  const events: Message[] = [];
   for (const [index, broker] of cluster.brokers.entries()) {
     const { connection } = await broker.client();
     const { types } = connection.container;
@@ -233,6 +234,7 @@ test("every broker tells its listeners of each change of the members", async (t)
       },
     });
     receiver.on("message", ({ message }) => {
+      if (message !== undefined) events.push(message);
       const values = asMap(asMap(asList(message?.body)[0])["_values"]);
       told[index]?.push(asList(values["members"]).length);
     });
@@ -245,4 +247,10 @@ test("every broker tells its listeners of each change of the members", async (t)
   await cluster.broker(2).promote();
   await until(() => told[1]?.at(-1) === 1);
   t.pass("but the promotion is");
+  const [event] = events;
+  t.match(event?.subject, /^agent\.ind\.event\.org_apache_qpid_ha\.membersUpdate\.info\./);
+  t.match(event?.application_properties, {
+    "qmf.opcode": "_data_indication",
+    "qmf.content": "_event",
+  });
 });

@@ -8,6 +8,7 @@ import { test } from "tap";
 import { until } from "../netns/until.ts";
 import { BrokerCluster } from "./brokers.ts";
 import { openConnection } from "./qmf-client.ts";
+import { asText } from "./qmf-values.ts";
 import { fillQueue, idsIn } from "./queue-client.ts";
 
 const target = (port: number) => ({ host: "127.0.0.1", port, timeoutMs: 10_000 });
@@ -98,7 +99,10 @@ test("a formed cluster", async (t) => {
     const connections = [await openConnection(target(b1.port)), (await b1.client()).connection];
     let dropped = 0;
     for (const connection of connections) connection.on("disconnected", () => (dropped += 1));
-    t.equal(await b2.linkState(), "Operational");
+    const [link] = await b2.ask((client) => client.query("link"));
+    t.match([link?.["state"], link?.["host"]].map(asText), ["Operational", "127.0.0.1"]);
+    t.equal(Number(link?.["port"]), b1.port);
+    t.type(asText(link?.["lastError"]), "string");
     const killedAtMs = performance.now();
     await b1.kill();
     await until(() => dropped === 2);
