@@ -98,8 +98,17 @@ export class AmqpFront {
       receiver_options: { autoaccept: false },
     });
     this.#sockets.set(connection, socket);
+    this.#keepWhileHeld(connection, socket);
     connection["accept"](socket);
     socket.resume();
+  }
+
+  /** A broker that stands still does not notice that it hears nothing of its clients. */
+  #keepWhileHeld(connection: Connection, socket: Socket): void {
+    const onIdle: () => void = connection["idle"].bind(connection);
+    connection["idle"] = () => {
+      if (!this.#broker.workers.isHeld(socket)) onIdle();
+    };
   }
 
   #offerMechanisms(): void {

@@ -54,6 +54,11 @@ export class WorkerPool {
     };
   }
 
+  /** Whether the socket stands still, so that nothing can be heard on it. */
+  isHeld(socket: Socket): boolean {
+    return (this.#holds.get(socket) ?? 0) > 0;
+  }
+
   #hold(socket: Socket): void {
     const holds = this.#holds.get(socket) ?? 0;
     this.#holds.set(socket, holds + 1);
