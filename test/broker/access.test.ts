@@ -126,6 +126,7 @@ acl allow guest@QPID access queue name=open
 acl allow guest@QPID consume queue
 acl allow guest@QPID access exchange
 acl allow guest@QPID bind exchange
+acl deny guest@QPID access query name=link
 acl allow guest@QPID access query
 acl allow guest@QPID access method name=create
 acl deny all all
@@ -152,7 +153,8 @@ test("what a user may not do is refused", { skip }, async (t) => {
   t.equal(await refusal(connection, "receiver", "open"), null);
   connection.close();
   await t.rejects(fillQueue(broker.port, { queue: "open", count: 1 }), "nor without a name");
-  for (const client of [owner, guest]) client.close();
+  await t.rejects(guest.query("link"), "the connection ends");
+  owner.close();
 });
 
 /** The error of a link that the broker refuses, or null. */

