@@ -12,12 +12,18 @@ import type { Incarnation, NodeId } from "../model/ids.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import type { Outbox } from "./outbox.ts";
 
+type Knowledge = {
+  readonly domain: FenceDomain;
+  readonly table: ServiceTable;
+  readonly ringSeq: number;
+};
+
 export class CertifiedDeaths {
   readonly #self: NodeId;
   readonly #outbox: Outbox;
   readonly #heard = new Map<NodeId, Incarnation>();
-  /** For each node, of which loss the release was submitted. */
-  readonly #submitted = new Map<NodeId, number>();
+  /** A node is lost with a new ring; so often is it looked whether a certificate is about it. */
+  #lookedIn = 0;
 
   constructor(self: NodeId, outbox: Outbox) {
     this.#self = self;
@@ -26,6 +32,7 @@ export class CertifiedDeaths {
 
   hear({ node, incarnation, stands }: DeathCertificate & { readonly stands: boolean }): void {
     const certified = `that the daemon of node ${node} has ended and left nothing`;
+    this.#lookedIn = 0;
     if (stands) {
       this.#heard.set(node, incarnation);
       this.#outbox.notice("fencing", "notice", `a guard certifies ${certified}`);
@@ -36,18 +43,16 @@ export class CertifiedDeaths {
     }
   }
 
-  /** Submits what releases a victim. */
-  certify(domain: FenceDomain, table: ServiceTable): void {
-    if (this.#heard.size === 0) return;
+  /** Submits what releases a victim, once in each ring. */
+  certify({ domain, table, ringSeq }: Knowledge): void {
+    if (this.#heard.size === 0 || this.#lookedIn === ringSeq) return;
+    this.#lookedIn = ringSeq;
     const known = domain.snapshot();
+    const sender = { by: this.#self, at: this.#outbox.wallSeconds };
     for (const [node, incarnation] of this.#heard) {
       if (table.holdsMore(node)) continue;
-      const sender = { by: this.#self, at: this.#outbox.wallSeconds };
-      const message = releaseByCertificate(known, { node, incarnation }, sender);
-      if (message === null || !("since" in message)) continue;
-      if (this.#submitted.get(node) === message.since) continue;
-      this.#submitted.set(node, message.since);
-      this.#outbox.submit("app", { layer: "fencing", body: message });
+      const body = releaseByCertificate(known, { node, incarnation }, sender);
+      if (body !== null) this.#outbox.submit("app", { layer: "fencing", body });
     }
   }
 }

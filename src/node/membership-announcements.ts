@@ -74,8 +74,10 @@ export class MembershipAnnouncements {
    */
   announce(table: ServiceTable | null, ringSeq: number): void {
     const { services, unfencing, replica } = this.#parts;
-    if (table !== null) this.#contested.compare(replica.fence, ringSeq);
-    if (table !== null) this.#deaths.certify(replica.fence, table);
+    if (table !== null) {
+      this.#contested.compare(replica.fence, ringSeq);
+      this.#deaths.certify({ domain: replica.fence, table, ringSeq });
+    }
     const node = table?.node(this.#self);
     if (table !== null && node?.phase === "joined" && node.life === services.life) {
       this.#announceOff(table, ringSeq);
