@@ -18,6 +18,8 @@ import { executable, toolEnvironment } from "./system-command.ts";
 const timeLimitMs = 10_000;
 const outputBytesMax = 262_144;
 const shownBytesMax = 300;
+/** What SIGKILL does not end within this time counts as if it had. */
+const killedEndMs = 1500;
 /** How long output is still read after the file has ended, since its children may write. */
 const drainMs = 200;
 const atOnce = 4;
@@ -135,6 +137,8 @@ function ask(file: string, root: string): Promise<MetadataOutcome> {
     const end = (why: string): void => {
       cause ??= why;
       if (child.pid !== undefined) endGroup(child.pid);
+      // A process that hangs in the kernel is not waited for.
+      setTimeout(finish, killedEndMs);
     };
     const limit = setTimeout(() => {
       end(`it does not end: no metadata within ${timeLimitMs / 1000} s`);
