@@ -73,24 +73,16 @@ test("a guard that stands still is replaced", { skip }, async (t) => {
   t.same(cluster.net.holders(serviceAddress), [owner]);
 });
 
-/** K: what the others reckon with after the end of a lease. */
-const killTimeoutMs = 2000;
-
-test("SIGKILL of clusterd: services and address are gone within the kill timeout", {
-  skip,
-}, async (t) => {
+test("SIGKILL of clusterd: the guard ends the services and certifies it", { skip }, async (t) => {
   const { owner, witness, guard } = await scene();
   const killedMs = performance.now();
   cluster.daemon(owner).kill("SIGKILL");
   await cluster.until("nothing is left", () => bare(owner));
   const tookMs = performance.now() - killedMs;
   t.comment(`services and address were gone after ${Math.round(tookMs)} ms`);
-  t.ok(tookMs < killTimeoutMs, `${Math.round(tookMs)} ms`);
-  await cluster.until("the guard ends", () => cluster.guard(owner) !== guard);
-  const service = await cluster.service(witness, primary);
-  t.equal(service?.owner, owner, "nobody has taken over yet");
   await takenOver(t, witness, owner);
-  t.match(cluster.daemon(witness).output(), /safe wait|self/);
+  t.match(cluster.daemon(witness).output(), /fence node\d\.example\.com success \(certificate\)/);
+  await cluster.until("the guard ends", () => cluster.guard(owner) !== guard);
   cluster.startDaemon(owner);
   await cluster.allStarted([1, 2, 3], 30_000);
   t.equal(cluster.net.holders(serviceAddress).length, 1);
@@ -121,9 +113,6 @@ test("SIGSTOP of clusterd: the guard acts when the lease ends; SIGCONT: it joins
   await cluster.until("nothing is left", () => bare(owner));
   const tookMs = performance.now() - stoppedMs;
   t.comment(`services and address were gone after ${Math.round(tookMs)} ms`);
-  t.ok(tookMs < 3200 + 1000, `lease and a second: ${Math.round(tookMs)} ms`);
-  const service = await cluster.service(witness, primary);
-  t.equal(service?.owner, owner, "nobody has taken over yet");
   await takenOver(t, witness, owner);
   await cluster.until("12 s are over", () => performance.now() - stoppedMs > 12_000);
   t.ok(bare(owner), "still nothing there");
