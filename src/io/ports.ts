@@ -260,6 +260,11 @@ export interface ProcessRunner {
   listTracked(scope: TrackedScope, enough?: "any" | "all"): PromiseLike<TrackedLook>;
   /** Sends SIGKILL until none is left, in a bounded number of rounds; returns the survivors. */
   killTracked(scope: TrackedScope): PromiseLike<TrackedLook>;
+  /**
+   * Sends SIGKILL to the processes that it finds now, and to none that begins later, so that what
+   * follows from their end is not killed as well. `left`: those that do not end.
+   */
+  killPresent(scope: TrackedScope): PromiseLike<EndedProcesses>;
   /** Ends the processes that a stopped service has left, in the steps of the order. */
   endTracked(scope: TrackedScope, order: EndOrder): PromiseLike<EndedProcesses>;
 }

@@ -151,6 +151,7 @@ function lookContract(name: string, make: (t: Test) => RunnerStage): void {
     const scope = { token: stage.token, service: web.service };
     t.ok((await stage.runner.listTracked(scope)).unseen.length > 0, "a look");
     t.ok((await stage.runner.killTracked(scope)).unseen.length > 0, "a kill");
+    t.ok((await stage.runner.killPresent(scope)).unseen.length > 0, "of what is there now");
     t.ok((await stage.runner.endTracked(scope, spareNone)).unseen.length > 0, "an end");
   });
 }
@@ -172,6 +173,23 @@ function endContract(name: string, make: (t: Test) => RunnerStage): void {
     t.same(await shown(stage), []);
   });
 
+  test(`${name}: a kill of what is there now spares what begins because of it`, async (t) => {
+    const stage = make(t);
+    const owners = [web, ownerOf("web", "b")];
+    const [first, other] = owners.map((owner) => stage.programs.leaves(owner, null));
+    if (first === undefined || other === undefined) throw new Error("no programs");
+    await stage.runner.run(first);
+    const under = stage.runner.run(stage.programs.endless(web));
+    await untilFound(stage, 2);
+    const { token, runner } = stage;
+    const next = under.then(() => runner.run(other));
+    const killed = await runner.killPresent({ token, service: web.service });
+    t.match(killed, { left: [], unseen: [] });
+    t.equal(killed.ended.length, 2);
+    t.match(await next, { type: "exited" });
+    t.same(await shown(stage), ["service:web b"]);
+  });
+
   test(`${name}: what survives a kill, or an end, is told`, async (t) => {
     const stage = make(t);
     await stage.runner.run(stage.programs.leaves(web, null));
@@ -179,6 +197,7 @@ function endContract(name: string, make: (t: Test) => RunnerStage): void {
     const deaf = stage.deafen();
     const scope = { token: stage.token, service: web.service };
     t.match(await deaf.killTracked(scope), { found: [web].map(({ service }) => ({ service })) });
+    t.match(await deaf.killPresent(scope), { ended: [], left: [{ service: web.service }] });
     const end = { ...spareNone, graceMs: ms(100), forceMs: ms(100) };
     t.match(await deaf.endTracked(scope, end), { ended: [], left: [{ service: web.service }] });
   });

@@ -92,6 +92,7 @@ function realRunnerStage(t: Test): RunnerStage {
         run: (order, cancelled) => runner.run(order, cancelled),
         listTracked: (scope, enough) => tracked.list(scope, enough),
         killTracked: (scope) => tracked.kill(scope),
+        killPresent: (scope) => tracked.killPresent(scope),
         endTracked: (scope, order) => tracked.end(scope, order),
       };
     },

@@ -37,6 +37,7 @@ class Scene {
         this.calls.push("kill");
         return nothing;
       },
+      killPresent: async () => ({ ended: [], left: [], unseen: [] }),
       endTracked: async () => ({ ended: [], left: [], unseen: [] }),
     };
     const network: Network = {

@@ -116,6 +116,24 @@ export class VirtualProcesses implements ProcessRunner {
     });
   }
 
+  killPresent(scope: TrackedScope): PromiseLike<EndedProcesses> {
+    const { host, process } = this.#parts;
+    return resultIn<EndedProcesses>(process, (settle) => {
+      host.after(1, () => {
+        if (host.blind !== "nobody") {
+          settle({ ended: [], left: [], unseen: blindness });
+          return;
+        }
+        const present = host.processes(scope);
+        const left = present.filter(({ kill }) => !kill());
+        const ended = present.filter((one) => !left.includes(one));
+        host.after(killPauseMs, () => {
+          settle({ ended: ended.map(seen), left: left.map(seen), unseen: [] });
+        });
+      });
+    });
+  }
+
   endTracked(scope: TrackedScope, order: EndOrder): PromiseLike<EndedProcesses> {
     const { host, process } = this.#parts;
     const { clock } = process;

@@ -85,6 +85,10 @@ export class SystemProcesses implements ProcessRunner {
     return this.#tracked.kill(scope);
   }
 
+  killPresent(scope: TrackedScope): Promise<EndedProcesses> {
+    return this.#tracked.killPresent(scope);
+  }
+
   endTracked(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses> {
     return this.#tracked.end(scope, order);
   }

@@ -154,6 +154,20 @@ export class TrackedProcesses {
     return { found: left, unseen: [...look.unseen, ...kept] };
   }
 
+  /** Sends SIGKILL to what is there now, and waits up to a second for its end. */
+  async killPresent(scope: TrackedScope): Promise<EndedProcesses> {
+    const { found, unseen } = await this.list(scope);
+    const present = await this.#remember(found, []);
+    let left = present;
+    for (let round = 0; round < killRoundsMax && left.length > 0; round += 1) {
+      for (const { pid } of left) this.#parts.signal(pid, "SIGKILL");
+      await pause(killPauseMs);
+      left = await this.#remember([], left);
+    }
+    const ended = present.filter(({ pid }) => !left.some((one) => one.pid === pid));
+    return { ended, left, unseen };
+  }
+
   /**
    * The units of a service; none for the scope of one resource, since each unit is a resource of
    * its own, whose processes are killed only with the whole service.
