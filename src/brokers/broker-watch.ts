@@ -27,6 +27,8 @@ const probeTimeoutMs = ms(2000);
 const refusalRetryMs = ms(5000);
 /** A broker that was restarted listens again after 50 ms. */
 const firstRetryMs = ms(50);
+/** While nobody listens, each further try costs a little; a broker that was started is told of. */
+const lastRetryMs = ms(5000);
 const missesMax = 2;
 /** While it copies queues: half a minute without an answer. */
 const missesMaxLoading = 24;
@@ -51,6 +53,7 @@ const watchTimers = ["probe", "answer", "connect"] as const;
 export type WatchTimer = (typeof watchTimers)[number];
 
 export type WatchInput =
+  /** The broker may have been started: it is tried at once. */
   | { readonly type: "start" }
   | { readonly type: "connected"; readonly connection: number }
   /** The connection was not made, or has ended. */
@@ -90,6 +93,8 @@ export class BrokerWatch {
   #lastStatus: BrokerStatus | null = null;
   #promoting = false;
   #checking = false;
+  /** Until the next try after one that fails now. */
+  #retryMs = firstRetryMs;
   #outputs: WatchOutput[] = [];
 
   /** What is to be done, in order. */
@@ -107,6 +112,7 @@ export class BrokerWatch {
   #on(input: WatchInput): void {
     switch (input.type) {
       case "start":
+        this.#retryMs = firstRetryMs;
         this.#connect();
         return;
       case "connected":
@@ -212,12 +218,15 @@ export class BrokerWatch {
   #onDisconnected(words: string): void {
     this.#giveUp();
     const tried = this.#state.type === "lost" || this.#state.type === "gone";
+    if (!tried) this.#retryMs = firstRetryMs;
     if (this.#state.type !== "gone") {
       this.#enter({ type: "lost", words });
       if (!this.#checking) this.#outputs.push({ type: "check-process" });
       this.#checking = true;
     }
-    this.#arm("connect", tried ? probeIntervalMs : firstRetryMs);
+    this.#arm("connect", this.#retryMs);
+    const next = this.#retryMs < probeIntervalMs ? probeIntervalMs : 2 * this.#retryMs;
+    this.#retryMs = ms(Math.min(next, lastRetryMs));
   }
 
   #onRefused(words: string): void {

@@ -6,8 +6,9 @@
  * read as the broker reads it. An account in the address takes precedence over the file.
  * Tested in: test/cli/qpid-ha-command.test.ts
  */
+import { type BrokerCredentials, chooseCredentials } from "../brokers/broker-account.ts";
 import { parseBrokersUrl, parseQpiddConf, parseQpiddInterval } from "../brokers/qpidd-conf.ts";
-import type { BrokerCredentials, BrokerTarget } from "../io/broker-port.ts";
+import type { BrokerTarget } from "../io/broker-port.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { quoted } from "../model/visible-text.ts";
 import { type Arg, formatMistake, type OptionTable } from "./args.ts";
@@ -144,7 +145,7 @@ export function chooseQpidHaTarget(
     const form = "[user/password@]host[:port]";
     return refuse(`ValueError: ${quoted(request.broker ?? "port")} is not ${form}`);
   }
-  const credentials = chooseCredentials(request, address, setting);
+  const credentials = credentialsFor(request, address, setting);
   if (!credentials.ok) return credentials;
   const { host, port } = address;
   const limitMs = request.timeoutMs ?? limitOf(setting);
@@ -176,7 +177,7 @@ function parseAddress(text: string): Address | null {
   };
 }
 
-function chooseCredentials(
+function credentialsFor(
   request: QpidHaRequest,
   address: Address,
   setting: Setting,
@@ -187,16 +188,9 @@ function chooseCredentials(
       ? { username: named, password: setting("ha-password") ?? "" }
       : { username: address.username, password: address.password };
   const wanted = request.mechanism ?? setting("ha-mechanism") ?? "";
-  const mechanisms = wanted
-    .toUpperCase()
-    .split(/[\s,]+/)
-    .filter((one) => one !== "");
-  const any = mechanisms.length === 0;
-  if (account.username !== "" && (any || mechanisms.includes("PLAIN"))) {
-    return accept({ type: "plain", ...account });
-  }
-  if (any || mechanisms.includes("ANONYMOUS")) return accept({ type: "anonymous" });
-  if (mechanisms.includes("PLAIN")) {
+  const chosen = chooseCredentials(wanted, account);
+  if (chosen.ok) return chosen;
+  if (chosen.problem === "no-user") {
     return refuse(
       "AuthenticationFailure: PLAIN needs a user: -b user/password@host, or ha-username",
     );

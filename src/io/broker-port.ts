@@ -3,6 +3,7 @@
  * only: it never decides, retries or chooses a time limit.
  * Tested in: test/io/amqp/broker-connections.test.ts
  */
+import type { BrokerCredentials } from "../brokers/broker-account.ts";
 import type {
   BrokerLink,
   BrokerMember,
@@ -13,12 +14,6 @@ import type {
 } from "../brokers/broker-status.ts";
 import type { BrokerRefusal } from "../brokers/management-answer.ts";
 import type { Result } from "../model/outcome.ts";
-
-/** With `auth=no` a broker takes all of them; without, it drops who does not authenticate. */
-export type BrokerCredentials =
-  | { readonly type: "none" }
-  | { readonly type: "anonymous" }
-  | { readonly type: "plain"; readonly username: string; readonly password: string };
 
 export type BrokerTarget = {
   readonly host: string;

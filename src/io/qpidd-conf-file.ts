@@ -1,10 +1,13 @@
 /**
- * Reads a qpidd.conf, and says whether others than its owner can: it may hold a password.
+ * Reads a qpidd.conf, and says whether others than its owner can: it may hold a password. Finds
+ * that of this machine's broker.
  * Source: qpidd(1), open(2), fstat(2).
- * Tested in: test/cli/qpid-ha-command.test.ts
+ * Tested in: test/cli/qpid-ha-command.test.ts, test/io/qpidd-conf-file.test.ts
  */
 import { open } from "node:fs/promises";
+import { qpiddConfPath, qpiddSettingsFiles } from "../brokers/own-broker.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { readText } from "./files/text-file.ts";
 import { causeText } from "./os-error.ts";
 
 export type QpiddConfFile = {
@@ -28,4 +31,20 @@ export async function readQpiddConfFile(path: string): Promise<Result<QpiddConfF
   } catch (error) {
     return refuse(causeText(error));
   }
+}
+
+/** The qpidd.conf of this machine's broker. */
+export type OwnQpiddConf = {
+  readonly path: string;
+  /** Its text, or why it cannot be read. */
+  readonly text: Result<string, string>;
+};
+
+/** `settingsFiles`: what the init scripts source, in their order. */
+export async function readOwnQpiddConf(
+  settingsFiles: readonly string[] = qpiddSettingsFiles,
+): Promise<OwnQpiddConf> {
+  const settings = await Promise.all(settingsFiles.map((path) => readText(path)));
+  const path = qpiddConfPath(settings.flatMap((read) => (read.ok ? [read.value] : [])));
+  return { path, text: await readText(path) };
 }

@@ -181,6 +181,25 @@ test("WATCH2: while the process lives, a lost connection is no death", (t) => {
   t.end();
 });
 
+test("a broker that is not there is tried less and less often, and at once when it starts", (t) => {
+  const watched = new Watched();
+  watched.accepts = false;
+  const waits: number[] = [];
+  for (let tries = 0; tries < 8; tries += 1) {
+    watched.breaks("ECONNREFUSED");
+    watched.input({ type: "process", alive: false });
+    let waitedMs = 50;
+    while (!watched.run(50).some((line) => line.endsWith(" connect"))) waitedMs += 50;
+    waits.push(waitedMs);
+  }
+  t.same(waits, [50, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+  watched.input({ type: "start" });
+  t.match(watched.run(0).at(-1), / connect$/);
+  watched.breaks("ECONNREFUSED");
+  t.match(watched.run(50).at(-1), / connect$/);
+  t.end();
+});
+
 test("WATCH3: a pending promotion and a catch-up are no death", (t) => {
   const promoting = new Watched();
   promoting.input({ type: "promote", pending: true });

@@ -63,6 +63,7 @@ async function shown({ runner, token }: RunnerStage, scope: object = {}) {
 export function runnerContract(name: string, make: (t: Test) => RunnerStage): void {
   runContract(name, make);
   lookContract(name, make);
+  presentContract(name, make);
   endContract(name, make);
 }
 
@@ -156,23 +157,7 @@ function lookContract(name: string, make: (t: Test) => RunnerStage): void {
   });
 }
 
-function endContract(name: string, make: (t: Test) => RunnerStage): void {
-  test(`${name}: a kill ends what its scope names, and nothing else`, async (t) => {
-    const stage = make(t);
-    const owners = [web, ownerOf("web", "b"), ownerOf("mail", "c")];
-    for (const owner of owners) await stage.runner.run(stage.programs.leaves(owner, null));
-    await untilFound(stage, 3);
-    const { token, runner } = stage;
-    const { service } = web;
-    t.same(await runner.killTracked({ token: "another", service: null }), nothingFound);
-    t.same(await runner.killTracked({ token, service, resource: "script:b" }), nothingFound);
-    t.same(await shown(stage), ["service:mail c", "service:web a"]);
-    t.same(await runner.killTracked({ token, service }), nothingFound);
-    t.same(await shown(stage), ["service:mail c"]);
-    t.same(await runner.killTracked({ token, service: null }), nothingFound);
-    t.same(await shown(stage), []);
-  });
-
+function presentContract(name: string, make: (t: Test) => RunnerStage): void {
   test(`${name}: a kill of what is there now spares what begins because of it`, async (t) => {
     const stage = make(t);
     const owners = [web, ownerOf("web", "b")];
@@ -188,6 +173,24 @@ function endContract(name: string, make: (t: Test) => RunnerStage): void {
     t.equal(killed.ended.length, 2);
     t.match(await next, { type: "exited" });
     t.same(await shown(stage), ["service:web b"]);
+  });
+}
+
+function endContract(name: string, make: (t: Test) => RunnerStage): void {
+  test(`${name}: a kill ends what its scope names, and nothing else`, async (t) => {
+    const stage = make(t);
+    const owners = [web, ownerOf("web", "b"), ownerOf("mail", "c")];
+    for (const owner of owners) await stage.runner.run(stage.programs.leaves(owner, null));
+    await untilFound(stage, 3);
+    const { token, runner } = stage;
+    const { service } = web;
+    t.same(await runner.killTracked({ token: "another", service: null }), nothingFound);
+    t.same(await runner.killTracked({ token, service, resource: "script:b" }), nothingFound);
+    t.same(await shown(stage), ["service:mail c", "service:web a"]);
+    t.same(await runner.killTracked({ token, service }), nothingFound);
+    t.same(await shown(stage), ["service:mail c"]);
+    t.same(await runner.killTracked({ token, service: null }), nothingFound);
+    t.same(await shown(stage), []);
   });
 
   test(`${name}: what survives a kill, or an end, is told`, async (t) => {

@@ -8,8 +8,9 @@
  */
 import { Socket } from "node:net";
 import rhea, { type Connection, type EventContext, type Session } from "rhea";
+import type { BrokerCredentials } from "../../brokers/broker-account.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
-import type { BrokerConnectProblem, BrokerCredentials, BrokerTarget } from "../broker-port.ts";
+import type { BrokerConnectProblem, BrokerTarget } from "../broker-port.ts";
 import { causeCode, causeText } from "../os-error.ts";
 
 export type AmqpOptions = {

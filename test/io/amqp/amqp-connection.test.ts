@@ -2,8 +2,8 @@
 import type { Socket } from "node:net";
 import rhea, { type Connection } from "rhea";
 import { type Test, test } from "tap";
+import type { BrokerCredentials } from "../../../src/brokers/broker-account.ts";
 import { AmqpConnection, beginSession } from "../../../src/io/amqp/amqp-connection.ts";
-import type { BrokerCredentials } from "../../../src/io/broker-port.ts";
 import { freePorts } from "../../broker/brokers.ts";
 import { serveSockets } from "./servers.ts";
 

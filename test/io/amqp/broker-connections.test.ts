@@ -1,13 +1,10 @@
 /** The port to brokers, with processes of the stand-in broker. */
+
 import { t as suite, type Test, test } from "tap";
+import type { BrokerCredentials } from "../../../src/brokers/broker-account.ts";
 import { replicatedDepth } from "../../../src/brokers/broker-status.ts";
 import { AmqpBrokers } from "../../../src/io/amqp/broker-connections.ts";
-import type {
-  BrokerConnection,
-  BrokerCredentials,
-  BrokerEvents,
-  BrokerTarget,
-} from "../../../src/io/broker-port.ts";
+import type { BrokerConnection, BrokerEvents, BrokerTarget } from "../../../src/io/broker-port.ts";
 import { type Broker, BrokerCluster, freePorts } from "../../broker/brokers.ts";
 import { until } from "../../netns/until.ts";
 import { serveSockets } from "./servers.ts";

@@ -2,7 +2,9 @@
  * The watch of a broker over real connections, with processes of the stand-in that are stopped,
  * killed and started again.
  */
+
 import { t as suite, type Test, test } from "tap";
+import type { BrokerCredentials } from "../../../src/brokers/broker-account.ts";
 import {
   BrokerWatch,
   type WatchInput,
@@ -11,11 +13,7 @@ import {
   type WatchTimer,
 } from "../../../src/brokers/broker-watch.ts";
 import { AmqpBrokers } from "../../../src/io/amqp/broker-connections.ts";
-import type {
-  BrokerAskProblem,
-  BrokerConnection,
-  BrokerCredentials,
-} from "../../../src/io/broker-port.ts";
+import type { BrokerAskProblem, BrokerConnection } from "../../../src/io/broker-port.ts";
 import { type Broker, BrokerCluster } from "../../broker/brokers.ts";
 import { until } from "../../netns/until.ts";
 
