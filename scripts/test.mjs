@@ -21,6 +21,7 @@ const slowFiles = [
   "guard/guard-watchdog",
   "io/addresses",
   "io/amqp/broker-connections",
+  "io/amqp/brokers-contract",
   "io/amqp/damaged-answers",
   "io/amqp/watched-brokers",
   "io/linux-network",
