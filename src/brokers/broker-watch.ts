@@ -65,6 +65,7 @@ export type WatchInput =
   | { readonly type: "process"; readonly alive: boolean }
   | { readonly type: "promote"; readonly pending: boolean }
   | { readonly type: "timer"; readonly timer: WatchTimer }
+  /** It is not asked any more, and nothing is known of it afterwards. */
   | { readonly type: "stop" };
 
 export type WatchOutput =
@@ -143,6 +144,10 @@ export class BrokerWatch {
         return;
       case "stop":
         this.#giveUp();
+        this.#state = { type: "connecting" };
+        this.#silence = 0;
+        this.#lastStatus = null;
+        this.#checking = false;
         return;
       default:
         assertNever(input);

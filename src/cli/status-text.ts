@@ -2,7 +2,7 @@
  * Formats the cluster's status, byte for byte in rgmanager's layout.
  * Source: rgmanager clustat.c (widths, words, order, exit codes); clustat(8).
  * Deviations: with `-s` and unknown service states it exits 1, where clustat exits 0; the long form
- * also says what a service waits for.
+ * also says what a service waits for, and the state of its broker on this node.
  */
 import { requestCodes, requestText } from "../control/request-codes.ts";
 import {
@@ -95,6 +95,7 @@ export function formatDecisions(status: ClusterStatus, name: string): Printed {
     ...status.agents.overdue
       .filter((each) => each.service === name)
       .map(({ text }) => `Overdue here: ${text}`),
+    ...brokerHere(status, service).map((words) => `Broker here: ${words}`),
     ...(service.owner === 0 && service.candidates.length > 0
       ? ["Nodes now:", ...verdictLines(status, service.candidates, ["may run it", "may not"])]
       : []),
@@ -277,8 +278,18 @@ function longBlock(status: ClusterStatus, service: ServiceStatus): readonly stri
     `  Last Owner      : ${nameOfNode(status, service.lastOwner)}`,
     `  Last Transition : ${formatTime(service.transition)}`,
     ...(service.waitingFor === null ? [] : [`  Waiting For     : ${service.waitingFor}`]),
+    ...brokerHere(status, service).map((words) => `  Broker Here     : ${words}`),
     "",
   ];
+}
+
+/** The broker of the local node, for a service that runs it here or could; empty for others. */
+function brokerHere(status: ClusterStatus, { name, owner }: ServiceStatus): readonly string[] {
+  const { state, text, services } = status.broker;
+  const elsewhere = owner !== 0 && owner !== status.localNode;
+  if (state === "unused" || state === "idle" || elsewhere || !services.includes(name)) return [];
+  const words = state === "not-observed" ? "not observed" : state;
+  return [text === "" ? words : `${words}: ${text}`];
 }
 
 function field(text: string, width: number): string {

@@ -24,6 +24,7 @@ export function formatMetrics(status: ClusterStatus, groups: GroupListing): stri
     ...nodeMetrics(status),
     ...serviceMetrics(status),
     ...agentMetrics(status),
+    ...brokerMetrics(status),
     ...ringMetrics(status),
     ...frameMetrics(status),
     ...groupMetrics(groups),
@@ -130,6 +131,11 @@ function agentMetrics({ agents }: ClusterStatus): readonly Metric[] {
       agents.untried,
     ),
   ];
+}
+
+function brokerMetrics({ broker: { state } }: ClusterStatus): readonly Metric[] {
+  const samples = state === "unused" ? [] : [{ labels: { state }, value: 1 }];
+  return [gauge("broker_state", "1 for the state that the broker of this node is in.", samples)];
 }
 
 function ringMetrics({ ring, generation }: ClusterStatus): readonly Metric[] {

@@ -21,6 +21,8 @@ import {
   type ClusterStatus,
   type NodeStatus,
   type NodeVerdictStatus,
+  type OwnBrokerStatus,
+  ownBrokerStates,
   type QuorumStatus,
   type RingStatus,
   type ServiceState,
@@ -94,6 +96,12 @@ const agents: Shape<AgentsStatus> = record({
   untried: number,
 });
 
+const broker: Shape<OwnBrokerStatus> = record({
+  state: oneOf(...ownBrokerStates),
+  text,
+  services: list(text),
+});
+
 const clusterStatus: Shape<ClusterStatus> = record({
   cluster: record({
     name: text,
@@ -114,6 +122,7 @@ const clusterStatus: Shape<ClusterStatus> = record({
   tracking: oneOf("cgroups", "marks"),
   watchdog,
   agents,
+  broker,
 });
 
 function parseServiceState(value: unknown): ServiceState | null {

@@ -1,9 +1,11 @@
 /**
- * Opens the ports of the daemon: network, processes, cgroups, and the token that marks its agents.
- * Does not know what they are used for.
+ * Opens the ports of the daemon: network, processes, cgroups, brokers, and the token that marks its
+ * agents. Does not know what they are used for.
  * Tested in: test/e2e/failover.test.ts
  */
 
+import { AmqpBrokers } from "../io/amqp/broker-connections.ts";
+import type { BrokerConnections } from "../io/broker-port.ts";
 import { systemClock } from "../io/clock.ts";
 import { AddressClaims } from "../io/files/address-claims.ts";
 import { FileStore } from "../io/files/file-store.ts";
@@ -37,6 +39,7 @@ export type DaemonPorts = {
   /** On which machines the other nodes were in earlier lives. */
   readonly memory: MachineMemory;
   readonly performer: OrderPerformer;
+  readonly brokers: BrokerConnections;
 };
 
 export type PortsOptions = {
@@ -117,6 +120,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     machine,
     memory,
     performer,
+    brokers: new AmqpBrokers(),
   });
 }
 

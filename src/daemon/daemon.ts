@@ -13,9 +13,10 @@ import { outcomeText } from "../control/request-codes.ts";
 import { ProcessGroups } from "../groups/process-groups.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log/log-lines.ts";
-import type { LinkEvent } from "../io/network-ports.ts";
 import type { LogSink, Stop } from "../io/ports.ts";
+import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import { sweepServices } from "../io/service-sweep.ts";
+import { noOwnBroker } from "../life/broker-observer.ts";
 import type { NodeRequest } from "../life/event-loop.ts";
 import { afterLife, type LifeEnd } from "../life/life-end.ts";
 import { nodeAgents } from "../life/node-agents.ts";
@@ -42,6 +43,7 @@ import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardProcess } from "./guard-process.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
+import { watchMachine } from "./machine-watch.ts";
 import { operatorBackend } from "./operator-backend.ts";
 import { RingLink } from "./ring-link.ts";
 import { StatusEvents } from "./status-events.ts";
@@ -80,7 +82,7 @@ export class Daemon {
   #guard: GuardProcess | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
-  #watches: readonly Stop[] = [];
+  #watch: Stop | null = null;
   #ending = false;
   /** The exit status of a requested end. */
   #exitStatus = 0;
@@ -142,7 +144,11 @@ export class Daemon {
     });
     if (!sockets.ok) return sockets;
     daemon.#sockets = sockets.value;
-    daemon.#watch();
+    const watched = { ...ports.value, ringLink: daemon.#ringLink };
+    daemon.#watch = watchMachine({
+      ...watched,
+      checkNow: (service, why) => daemon.checkNow(service, why),
+    });
     daemon.#startGuard();
     return accept(daemon);
   }
@@ -161,6 +167,7 @@ export class Daemon {
         configHash: reading.hash,
         tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
         watchdog: this.#watchdog.status,
+        broker: life?.broker ?? noOwnBroker,
       },
       { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },
     );
@@ -241,7 +248,7 @@ export class Daemon {
     const { conf, local, reading } = this.#live.loaded;
     const { hash, text } = reading;
     const ringOptions = ringThreadOptions(this.#live.loaded, stateDirectory);
-    const { performer, trackingToken, machine, memory } = this.#ports;
+    const { performer, trackingToken, machine, memory, brokers, processes } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
@@ -265,6 +272,7 @@ export class Daemon {
       onMachines: (known) => memory.remember(known),
       onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
+      brokerPorts: { brokers, readConf: () => readOwnQpiddConf(), processes },
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });
@@ -303,7 +311,7 @@ export class Daemon {
   }
 
   async #exit(status: number): Promise<void> {
-    for (const stop of this.#watches) stop();
+    this.#watch?.();
     this.#ringLink.stop();
     this.#supervisor.end();
     this.#life = null;
@@ -370,29 +378,5 @@ export class Daemon {
 
   #onConfiguration(configuration: ConfVersion): void {
     this.#live.adopt(configuration);
-  }
-
-  /** Watches links, addresses and the ends of processes, which cause a check at once. */
-  #watch(): void {
-    const { network, cgroups } = this.#ports;
-    this.#watches = [network.watch((event) => this.#onLink(event))];
-    const stop = cgroups?.watch((service, resource) => {
-      const whose = resource === null ? service : `${resource} of ${service}`;
-      const why = `the last process of ${whose} has ended`;
-      this.checkNow(service, why);
-    });
-    if (stop !== undefined) this.#watches = [...this.#watches, stop];
-  }
-
-  #onLink(event: LinkEvent): void {
-    void this.#ringLink.onEvent(event);
-    if (event.type === "link" && (event.gone || !event.up || !event.carrier)) {
-      const why = `link of ${event.interface} changed`;
-      this.checkNow(null, why);
-    }
-    if (event.type === "address" && event.gone && this.#ports.claims.has(event.address)) {
-      const why = `address ${event.address} is gone from ${event.interface}`;
-      this.checkNow(null, why);
-    }
   }
 }

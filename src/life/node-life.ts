@@ -10,15 +10,17 @@ import type { ProcessGroups } from "../groups/process-groups.ts";
 import { decodePayload } from "../io/payload-codec.ts";
 import type { Clock, LogSink, Stop } from "../io/ports.ts";
 import type { ClusterConf, LogPriority } from "../model/conf.ts";
-import type { NodeId, NodeName } from "../model/ids.ts";
+import type { NodeId, NodeName, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
+import type { OwnBrokerStatus } from "../model/status.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { ConfVersion, ReadText } from "../node/conf-versions.ts";
 import type { CarriedOver, KnownMachine, RememberedMachine } from "../node/node-events.ts";
 import type { RingThreadOutput } from "../ring-thread/ring-port.ts";
 import type { RingThread } from "../ring-thread/ring-thread-start.ts";
 import type { RotationRecord } from "../ring-thread/token-meter.ts";
+import { BrokerObserver, type BrokerPorts, noOwnBroker } from "./broker-observer.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupClients } from "./group-clients.ts";
 import type { LifeEnd } from "./life-end.ts";
@@ -54,6 +56,8 @@ export type LifeParts = {
   readonly carried: CarriedOver | null;
   /** No process and no address of any service is on this machine. */
   readonly nothingLeft: boolean;
+  /** Null: no broker is observed. */
+  readonly brokerPorts: BrokerPorts | null;
   readonly onEnd: (end: LifeEnd) => void;
   readonly onTurn: () => void;
 };
@@ -72,6 +76,7 @@ export class NodeLife {
   readonly #snapshots: Stop;
   readonly #members = new MemberLog();
   readonly #groups: GroupClients;
+  readonly #broker: BrokerObserver | null;
   #loop: EventLoop | null = null;
   #node: ClusterNode | null = null;
   #ringView: RingView = { state: "gather", counters: {}, rotation: null };
@@ -89,6 +94,7 @@ export class NodeLife {
       postToRing: (input) => this.#thread.post(input),
       say: ({ level, text }) => this.#say(level, text),
     });
+    this.#broker = this.#observer();
     this.#snapshots = parts.clock.every(snapshotEveryMs, () => this.#askSnapshot());
   }
 
@@ -106,6 +112,10 @@ export class NodeLife {
 
   get ringView(): RingView {
     return this.#ringView;
+  }
+
+  get broker(): OwnBrokerStatus {
+    return this.#broker?.status ?? noOwnBroker;
   }
 
   get members(): MemberLog {
@@ -133,6 +143,22 @@ export class NodeLife {
     this.#snapshots();
     this.#loop?.end();
     this.#groups.end();
+    this.#broker?.end();
+  }
+
+  #observer(): BrokerObserver | null {
+    const { brokerPorts: ports, self, clock, trackingToken, log, onTurn } = this.#parts;
+    if (ports === null) return null;
+    const checkNow = (service: ServiceName, why: string): void => {
+      this.#loop?.push({ type: "check-now", service, why });
+    };
+    const parts = { ports, self, clock, trackingToken, log, checkNow, onChange: onTurn };
+    return new BrokerObserver(parts);
+  }
+
+  #onTurn(): void {
+    if (this.#node !== null) this.#broker?.look(this.#node.conf, this.#node.snapshot.table);
+    this.#parts.onTurn();
   }
 
   /** A message that the ring has refused is missing from the history: this life cannot go on. */
@@ -211,7 +237,7 @@ export class NodeLife {
     const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
     const { watchdog, machine, log, agents, machines, readText, prepareText } = this.#parts;
     const { nothingLeft, remembered, clock } = this.#parts;
-    const { onConfiguration, onMachines, onLease, onTurn } = this.#parts;
+    const { onConfiguration, onMachines, onLease } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
     const surroundings = { read: readText, carried, nothingLeft, remembered };
     this.#node = machines.makeNode(conf, { ...identity, watchdog, machine }, surroundings);
@@ -230,7 +256,7 @@ export class NodeLife {
       onMachines,
       onLease,
       onEnd: (end) => this.#onNodeEnd(end),
-      onTurn,
+      onTurn: () => this.#onTurn(),
     });
     this.#loop.push({ type: "begin" });
     if (this.#shutdown !== null) this.#loop.push({ type: "shutdown", ...this.#shutdown });

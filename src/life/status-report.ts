@@ -20,6 +20,7 @@ export type StatusParts = {
   readonly ring: RingView;
   readonly tracking: ClusterStatus["tracking"];
   readonly watchdog: ClusterStatus["watchdog"];
+  readonly broker: ClusterStatus["broker"];
   readonly configHash: string;
   readonly addresses: ReadonlyMap<number, string>;
   readonly joined: (node: NodeId) => JoinRecord | null;
@@ -30,7 +31,7 @@ export function reportStatus(
   parts: StatusParts,
   now: StatusMoment,
 ): ClusterStatus {
-  const { node, self, ring, tracking, watchdog } = parts;
+  const { node, self, ring, tracking, watchdog, broker } = parts;
   const { transport, multicast } = conf.totem;
   const snapshot = node?.snapshot ?? null;
   const verdict = node?.quorum.snapshot() ?? null;
@@ -72,6 +73,7 @@ export function reportStatus(
     tracking,
     watchdog,
     agents: snapshot?.agents() ?? { overdue: [], overdueChecks: 0, untried: 0 },
+    broker,
   };
 }
 

@@ -145,6 +145,8 @@ export type ServicesConf = {
   /** Null when the attribute is absent; 10 s is then the scan period. */
   readonly statusPollIntervalMs: Ms | null;
   readonly statusChildMax: number;
+  /** Whether a node watches the broker that its services run with a qpidd script. */
+  readonly brokers: "observe" | "off";
   readonly domains: readonly FailoverDomainConf[];
   /** In document order. */
   readonly services: readonly ServiceConf[];

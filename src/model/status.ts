@@ -61,6 +61,43 @@ export type ClusterStatus = {
   readonly tracking: "cgroups" | "marks";
   readonly watchdog: WatchdogStatus;
   readonly agents: AgentsStatus;
+  readonly broker: OwnBrokerStatus;
+};
+
+/** `joining` to `standalone` are the broker's own words. */
+export const ownBrokerStates = [
+  /** No service has a qpidd script, or `<rm qpid="off">`. */
+  "unused",
+  /** None of these services is started on this node. */
+  "idle",
+  "not-observed",
+  "connecting",
+  "joining",
+  "catchup",
+  "ready",
+  "recovering",
+  "active",
+  "standalone",
+  /** It answers in a form that clusterd does not know. */
+  "misfit",
+  /** A question was not answered. */
+  "silent",
+  /** No question is answered, and its process lives. */
+  "frozen",
+  /** It refuses clusterd. */
+  "refusing",
+  /** There is no connection. */
+  "lost",
+  "gone",
+] as const;
+
+/** The broker that services of this node run with a qpidd script, as this node sees it. */
+export type OwnBrokerStatus = {
+  readonly state: (typeof ownBrokerStates)[number];
+  /** Why, in the broker's words if it refuses; empty: the state says everything. */
+  readonly text: string;
+  /** The services with such a script that this node may run. */
+  readonly services: readonly string[];
 };
 
 /** The agents on this node. */

@@ -6,7 +6,11 @@ import {
   type StatusQuery,
 } from "../../src/cli/status-text.ts";
 import { formatXml } from "../../src/cli/status-xml.ts";
-import { type ServiceState, serviceStateNumbers } from "../../src/model/status.ts";
+import {
+  type OwnBrokerStatus,
+  type ServiceState,
+  serviceStateNumbers,
+} from "../../src/model/status.ts";
 import { exampleNode, exampleNow, exampleService, exampleStatus } from "../control/fake-backend.ts";
 import { sameAsGolden } from "./golden-file.ts";
 
@@ -239,6 +243,31 @@ test("the reasons of a service are its decisions, oldest first", (t) => {
   const long = { ...everything, long: true, service: "service:web" };
   t.match(formatStatus(status, long).out, /\n {2}Waiting For {5}: its next attempt, 30 s/);
   t.match(formatDecisions(status, "service:x"), { exit: 255, err: /does not exist: service:x/ });
+  t.end();
+});
+
+test("the broker of this node is shown for the services that it runs here", (t) => {
+  const own = exampleService("node1-qpidd-service");
+  const primary = exampleService("qpidd-primary-service", { owner: 2 });
+  const other = exampleService("web");
+  const long = { ...everything, long: true };
+  const shown = (state: OwnBrokerStatus["state"], text: string, service: string) => {
+    const broker = { state, text, services: [own.name, primary.name] };
+    const status = exampleStatus({ services: [own, primary, other], broker });
+    const one = formatStatus(status, { ...long, service }).out;
+    const why = formatDecisions(status, service).out;
+    const [inLong] = /(?<=\n {2}Broker Here {5}: ).*/.exec(one) ?? [null];
+    t.equal(/(?<=\nBroker here: ).*/.exec(why)?.[0] ?? null, inLong);
+    return inLong;
+  };
+  t.equal(shown("active", "", own.name), "active");
+  const words = "Failed to authenticate: 1";
+  t.equal(shown("refusing", words, own.name), `refusing: ${words}`);
+  t.equal(shown("not-observed", "/a: no such file", own.name), "not observed: /a: no such file");
+  t.equal(shown("active", "", primary.name), null, "it runs on another node");
+  t.equal(shown("active", "", other.name), null);
+  t.equal(shown("idle", "", own.name), null);
+  t.equal(shown("unused", "", own.name), null);
   t.end();
 });
 

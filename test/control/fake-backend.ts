@@ -98,6 +98,11 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
     lease: { held: true, remainingMs: 1800 },
     tracking: "cgroups",
     agents: { overdue: [], overdueChecks: 4, untried: 2 },
+    broker: {
+      state: "active",
+      text: "",
+      services: ["service:node1-qpidd-service", "service:qpidd-primary-service"],
+    },
     watchdog: { state: "armed", text: "/dev/watchdog (iTCO_wdt), 5 s" },
     ...changes,
   };

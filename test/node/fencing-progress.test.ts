@@ -1,5 +1,6 @@
 /** What is shown of fencing while it goes on: rule 10. */
 import { test } from "tap";
+import { noOwnBroker } from "../../src/life/broker-observer.ts";
 import { reportStatus } from "../../src/life/status-report.ts";
 import { ms } from "../../src/model/time.ts";
 import { FencingProgress } from "../../src/node/fencing-progress.ts";
@@ -48,6 +49,7 @@ test("rule 10: a victim is shown with its delay, its agent, its failures, its en
       ring: { state: "operational", counters: {}, rotation: null } as const,
       tracking: "marks" as const,
       watchdog: { state: "unused", text: "" } as const,
+      broker: noOwnBroker,
       configHash: "hash",
       addresses: new Map<number, string>(),
       joined: () => null,

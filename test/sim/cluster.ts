@@ -453,6 +453,7 @@ export class Cluster {
       onCertificate: (certificate) => machine.guard?.certify(certificate),
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
       onEnd: (end) => this.#onEnd(node, life, end),
+      brokerPorts: null,
       onTurn: () => undefined,
     });
     return life;

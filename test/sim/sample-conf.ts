@@ -134,6 +134,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       enabled: true,
       statusPollIntervalMs: ms(1000),
       statusChildMax: 5,
+      brokers: "observe",
       domains: ids.map((node) => ({
         name: `node${node}-domain`,
         ordered: false,

@@ -1,0 +1,289 @@
+/**
+ * What a node does about its own broker: watches it while one of its services is started here,
+ * kills it when it is frozen, and has its services checked when it has ended. Knows processes and
+ * services by name only; what runs, and where, is told as a duty.
+ * Source: the Apache Qpid manual, active-passive messaging clusters; qpid-cpp etc/fedora/qpidd.in,
+ * whose status has no time limit and whose stop leaves alone what does not answer as primary.
+ * CARE1  A frozen broker is killed and seen to be gone before its services are checked because of
+ *     it: until then it may wake up as a second primary.
+ * CARE2  Nothing is killed while the duty says why not, such as an operator who has frozen the
+ *     service.
+ * CARE3  Each change is said once, however often the broker is asked.
+ */
+import type { ServiceName } from "../model/ids.ts";
+import { assertNever } from "../model/outcome.ts";
+import type { OwnBrokerStatus } from "../model/status.ts";
+import { type Ms, ms } from "../model/time.ts";
+import {
+  BrokerWatch,
+  type WatchInput,
+  type WatchOutput,
+  type WatchState,
+  type WatchTimer,
+} from "./broker-watch.ts";
+
+/** The marks of processes that may be the broker. */
+export type BrokerProcesses = { readonly service: ServiceName; readonly resource: string };
+
+export type BrokerDuty = {
+  /** Whether anything of the broker's services is started here: until then it is not asked. */
+  readonly observed: boolean;
+  /** What is killed when the broker is frozen. */
+  readonly processes: readonly BrokerProcesses[];
+  /** What is checked when the broker has ended. */
+  readonly services: readonly ServiceName[];
+  /** Its promotion is under way, which may take long. */
+  readonly promoting: boolean;
+  /** Why a frozen broker is not killed now, in words; null: it is. */
+  readonly restraint: string | null;
+};
+
+export type CareTimer = WatchTimer | "kill-again";
+
+/** What the kill of its processes has come to, each as `PID (COMMAND)`. */
+type KillResult = {
+  readonly ended: readonly string[];
+  readonly left: readonly string[];
+  /** What could not be looked at. */
+  readonly unseen: readonly string[];
+};
+
+export type CareInput =
+  | { readonly type: "duty"; readonly duty: BrokerDuty }
+  /** There is no connection, since its configuration does not say how to ask it. */
+  | { readonly type: "unobserved"; readonly connection: number; readonly why: string }
+  | ({ readonly type: "killed" } & KillResult)
+  | { readonly type: "timer"; readonly timer: CareTimer }
+  | Exclude<WatchInput, { readonly type: "start" | "stop" | "promote" | "timer" }>;
+
+export type CareOutput =
+  | Exclude<WatchOutput, { readonly type: "state" | "arm" | "disarm" | "check-process" }>
+  | { readonly type: "arm"; readonly timer: CareTimer; readonly afterMs: Ms }
+  | { readonly type: "disarm"; readonly timer: CareTimer }
+  /** Whether one of these lives is the answer `process`. */
+  | { readonly type: "check-process"; readonly processes: readonly BrokerProcesses[] }
+  /** SIGKILL; the answer is `killed`. */
+  | { readonly type: "kill"; readonly processes: readonly BrokerProcesses[] }
+  | { readonly type: "check"; readonly services: readonly ServiceName[]; readonly why: string }
+  | {
+      readonly type: "say";
+      readonly level: "info" | "notice" | "warning" | "err";
+      readonly text: string;
+    };
+
+/** Before anything is known. */
+export const nothingToDo: BrokerDuty = {
+  observed: false,
+  processes: [],
+  services: [],
+  promoting: false,
+  restraint: null,
+};
+const killAgainMs = ms(1000);
+
+export class BrokerCare {
+  readonly #watch = new BrokerWatch();
+  #duty = nothingToDo;
+  /** Why it cannot be asked; null: it can, or was not tried yet. */
+  #unobserved: string | null = null;
+  /** It has answered since its services were checked because of its end. */
+  #heard = false;
+  /** They were checked because of the end of a connection. */
+  #lossChecked = false;
+  #killing = false;
+  /** The last line about its state (CARE3). */
+  #said = "";
+  #out: CareOutput[] = [];
+
+  step(input: CareInput): readonly CareOutput[] {
+    this.#out = [];
+    this.#on(input);
+    this.#announce();
+    return this.#out;
+  }
+
+  snapshot(): Pick<OwnBrokerStatus, "state" | "text"> {
+    if (!this.#duty.observed) return { state: "idle", text: "" };
+    if (this.#unobserved !== null) return { state: "not-observed", text: this.#unobserved };
+    const state = this.#watch.snapshot();
+    switch (state.type) {
+      case "answering":
+        return { state: state.status.state, text: "" };
+      case "misfit":
+        return { state: "misfit", text: `${state.misfit.part} ${state.misfit.text}` };
+      case "refusing":
+      case "lost":
+        return { state: state.type, text: state.words };
+      case "doubted":
+        return { state: "silent", text: "" };
+      case "connecting":
+      case "frozen":
+      case "gone":
+        return { state: state.type, text: "" };
+      default:
+        return assertNever(state);
+    }
+  }
+
+  #on(input: CareInput): void {
+    switch (input.type) {
+      case "duty":
+        this.#onDuty(input.duty);
+        return;
+      case "unobserved":
+        this.#unobserved = input.why;
+        this.#step({ type: "disconnected", connection: input.connection, words: input.why });
+        return;
+      case "killed":
+        this.#onKilled(input);
+        return;
+      case "timer":
+        if (input.timer === "kill-again") this.#killIfFrozen();
+        else this.#step({ type: "timer", timer: input.timer });
+        return;
+      case "process":
+        this.#step(input);
+        this.#onLooked(input.alive);
+        return;
+      case "connected":
+      case "disconnected":
+      case "refused":
+        this.#unobserved = null;
+        this.#step(input);
+        return;
+      case "status":
+      case "misfit":
+        this.#heard = true;
+        this.#lossChecked = false;
+        this.#step(input);
+        return;
+      default:
+        assertNever(input);
+    }
+  }
+
+  #onDuty(duty: BrokerDuty): void {
+    const before = this.#duty;
+    this.#duty = duty;
+    if (!duty.observed) {
+      if (before.observed) this.#end();
+      return;
+    }
+    if (before.promoting !== duty.promoting) {
+      this.#step({ type: "promote", pending: duty.promoting });
+    }
+    const { type } = this.#watch.snapshot();
+    // Something of its services has changed, so it may listen now.
+    if (!before.observed || type === "lost" || type === "gone") this.#step({ type: "start" });
+    if (before.restraint !== duty.restraint) this.#killIfFrozen();
+  }
+
+  #end(): void {
+    this.#step({ type: "promote", pending: false });
+    this.#step({ type: "stop" });
+    this.#out.push({ type: "disarm", timer: "kill-again" });
+    this.#unobserved = null;
+    this.#heard = false;
+    this.#said = "";
+  }
+
+  #step(input: WatchInput): void {
+    for (const output of this.#watch.step(input)) {
+      if (output.type === "state") {
+        if (output.state.type === "frozen") this.#killIfFrozen();
+      } else if (output.type === "check-process") this.#look();
+      else this.#out.push(output);
+    }
+  }
+
+  /** A broker that nobody could ask is not looked for, either. */
+  #look(): void {
+    if (this.#unobserved === null) {
+      this.#out.push({ type: "check-process", processes: this.#duty.processes });
+    } else this.#step({ type: "process", alive: true });
+  }
+
+  /** A connection has ended: its services know what that means. */
+  #onLooked(alive: boolean): void {
+    if (!this.#heard || this.#watch.snapshot().type === "answering") return;
+    if (alive && this.#lossChecked) return;
+    this.#lossChecked = true;
+    this.#check(alive ? "the connection to the broker has ended" : "the broker has ended");
+    // Where its process is still there, its end is told, too.
+    this.#heard = alive;
+  }
+
+  #check(why: string): void {
+    this.#out.push({ type: "check", services: this.#duty.services, why });
+  }
+
+  #killIfFrozen(): void {
+    const { observed, restraint, processes } = this.#duty;
+    if (!observed || this.#killing || this.#watch.snapshot().type !== "frozen") return;
+    if (restraint !== null) return; // CARE2
+    this.#announce();
+    this.#killing = true;
+    // The end of its connection comes before the kill is seen to be complete (CARE1).
+    this.#heard = false;
+    this.#out.push({ type: "kill", processes });
+  }
+
+  /** CARE1 */
+  #onKilled({ ended, left, unseen }: KillResult): void {
+    this.#killing = false;
+    if (left.length + unseen.length > 0) {
+      const rest = [...left.map((one) => `${one} survives SIGKILL`), ...unseen].join(", ");
+      this.#say("err", `the frozen broker is not gone yet, trying again: ${rest}`);
+      this.#out.push({ type: "arm", timer: "kill-again", afterMs: killAgainMs });
+      return;
+    }
+    const none = "it has no process that a started service of this node has marked";
+    if (ended.length === 0) this.#say("warning", `the frozen broker is not killed: ${none}`);
+    else this.#say("notice", `the frozen broker is killed: ${ended.join(", ")}`);
+    this.#check("the broker was frozen");
+  }
+
+  /** CARE3 */
+  #announce(): void {
+    if (!this.#duty.observed) return;
+    const line = this.#line(this.#watch.snapshot());
+    if (line === null || line.text === this.#said) return;
+    this.#said = line.text;
+    this.#say(line.level, line.text);
+  }
+
+  #line(state: WatchState): Pick<Extract<CareOutput, { type: "say" }>, "level" | "text"> | null {
+    if (this.#unobserved !== null) {
+      return { level: "info", text: `the broker is not observed: ${this.#unobserved}` };
+    }
+    switch (state.type) {
+      case "answering":
+        return { level: "notice", text: `the broker is ${state.status.state}` };
+      case "misfit": {
+        const { part, text } = state.misfit;
+        return { level: "warning", text: `the broker answers in another form: ${part} ${text}` };
+      }
+      case "refusing":
+        return { level: "warning", text: `the broker refuses clusterd: ${state.words}` };
+      case "frozen": {
+        const what = "the broker is frozen: it answers nothing, and has not ended";
+        const { restraint } = this.#duty;
+        const dies = restraint === null || this.#killing;
+        const next = dies ? "it is killed now" : `it is not killed: ${restraint}`;
+        return { level: "warning", text: `${what}; ${next}` };
+      }
+      case "gone":
+        return this.#said === "" ? null : { level: "notice", text: "the broker has ended" };
+      case "connecting":
+      case "doubted":
+      case "lost":
+        return null;
+      default:
+        return assertNever(state);
+    }
+  }
+
+  #say(level: "info" | "notice" | "warning" | "err", text: string): void {
+    this.#out.push({ type: "say", level, text });
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Which broker this node has to look after, and what it may do about it, by the configuration and
+ * the service table: the services whose scripts are the init scripts of qpidd.
+ * Tested in: test/life/broker-observer.test.ts
+ */
+import { type BrokerDuty, type BrokerProcesses, nothingToDo } from "../brokers/broker-care.ts";
+import type { ClusterConf, ResourceConf, ServiceConf } from "../model/conf.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { resourceMark } from "../services/agents/agent-marks.ts";
+import type { ServiceTable } from "../services/table/service-table.ts";
+import { startOrder } from "../services/tree/resource-tree.ts";
+
+type BrokerScript = BrokerProcesses & { readonly promotes: boolean };
+
+/** A script of this name runs a broker of its node, whatever directory it is in. */
+const scriptNames = ["qpidd", "qpidd-primary"];
+
+/** The duty of one node, while its configuration and the table change. */
+export class BrokerDuties {
+  readonly #self: NodeId;
+  #conf: ClusterConf | null = null;
+  #scripts: readonly BrokerScript[] = [];
+  #duty = nothingToDo;
+
+  constructor(self: NodeId) {
+    this.#self = self;
+  }
+
+  /** The services that this node may run. */
+  get services(): readonly ServiceName[] {
+    return this.#duty.services;
+  }
+
+  /** Null: it is the same as before. `table` is null while this node takes no part. */
+  change(conf: ClusterConf, table: Pick<ServiceTable, "service"> | null): BrokerDuty | null {
+    if (conf !== this.#conf) {
+      this.#conf = conf;
+      this.#scripts = brokerScripts(conf, this.#self);
+    }
+    if (this.#scripts.length === 0 && !this.#duty.observed) return null;
+    const given = { table, self: this.#self, before: this.#duty };
+    const duty = brokerDuty(this.#scripts, given);
+    if (JSON.stringify(duty) === JSON.stringify(this.#duty)) return null;
+    this.#duty = duty;
+    return duty;
+  }
+}
+
+/** The qpidd scripts of the services that this node may run; none with `<rm qpid="off">`. */
+function brokerScripts(conf: ClusterConf, self: NodeId): readonly BrokerScript[] {
+  const { services, domains, brokers } = conf.services;
+  if (brokers === "off") return [];
+  const mayRun = ({ domain }: ServiceConf): boolean => {
+    const found = domains.find(({ name }) => name === domain);
+    return found?.restricted !== true || found.nodes.some(({ node }) => node === self);
+  };
+  return services.filter(mayRun).flatMap(({ name, tree }) =>
+    startOrder(tree).flatMap((resource) => {
+      const script = scriptName(resource);
+      if (!scriptNames.includes(script)) return [];
+      const promotes = script === "qpidd-primary";
+      return [{ service: name, resource: resourceMark(resource), promotes }];
+    }),
+  );
+}
+
+function scriptName({ type, attributes }: ResourceConf): string {
+  if (type !== "script") return "";
+  return new Map(attributes).get("file")?.split("/").at(-1) ?? "";
+}
+
+/** `table` is null while this node takes no part; then it looks after what it did `before`. */
+function brokerDuty(
+  scripts: readonly BrokerScript[],
+  given: {
+    readonly table: Pick<ServiceTable, "service"> | null;
+    readonly self: NodeId;
+    readonly before: BrokerDuty;
+  },
+): BrokerDuty {
+  const { table, self, before } = given;
+  const services = [...new Set(scripts.map(({ service }) => service))];
+  if (table === null) {
+    const observed = before.observed && scripts.length > 0;
+    return { ...before, observed, services, restraint: "this node takes no part in the cluster" };
+  }
+  const here = (service: ServiceName) => {
+    const record = table.service(service);
+    return record?.owner === self ? record : null;
+  };
+  const started = scripts.filter(({ service }) => here(service)?.state === "started");
+  const held = services.find((service) => here(service)?.frozen === true);
+  return {
+    observed: started.length > 0,
+    // A service that is starting or stopping has a script under way, which must not be killed.
+    processes: started.map(({ service, resource }) => ({ service, resource })),
+    services,
+    promoting: scripts.some((one) => one.promotes && here(one.service)?.state === "starting"),
+    restraint: held === undefined ? null : `an operator has frozen ${held} (clusvcadm -Z)`,
+  };
+}

@@ -1,0 +1,249 @@
+/**
+ * Carries out what the care for this node's broker wants: asks the broker over the port, reads its
+ * configuration before each connection, looks at its processes and kills them, and has services
+ * checked. Decides nothing. Takes results only by callbacks, so that it also runs in the simulator.
+ */
+import {
+  BrokerCare,
+  type BrokerProcesses,
+  type CareInput,
+  type CareOutput,
+  type CareTimer,
+} from "../brokers/broker-care.ts";
+import { readOwnBroker } from "../brokers/own-broker.ts";
+import type {
+  BrokerAskProblem,
+  BrokerConnection,
+  BrokerConnections,
+  BrokerConnectProblem,
+} from "../io/broker-port.ts";
+import type { Clock, EndedProcesses, LogSink, ProcessRunner, TrackedProcess } from "../io/ports.ts";
+import type { OwnQpiddConf } from "../io/qpidd-conf-file.ts";
+import { NamedTimers } from "../io/timers.ts";
+import { StepLoop } from "../loop/step-loop.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { assertNever, refuse } from "../model/outcome.ts";
+import type { OwnBrokerStatus } from "../model/status.ts";
+import type { ServiceTable } from "../services/table/service-table.ts";
+import { BrokerDuties } from "./broker-duty.ts";
+
+/** The machine on which the broker runs. */
+export type BrokerPorts = {
+  readonly brokers: BrokerConnections;
+  readonly readConf: () => PromiseLike<OwnQpiddConf>;
+  readonly processes: Pick<ProcessRunner, "listTracked" | "killPresent">;
+};
+
+export type ObserverParts = {
+  readonly ports: BrokerPorts;
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly trackingToken: string;
+  readonly log: LogSink;
+  readonly checkNow: (service: ServiceName, why: string) => void;
+  /** What is known of the broker may have changed. */
+  readonly onChange: () => void;
+};
+
+export const noOwnBroker: OwnBrokerStatus = { state: "unused", text: "", services: [] };
+
+/** The watch gives up long before: its own timers are the limits. */
+const portLimitMs = 60_000;
+
+type Queued =
+  | { readonly type: "input"; readonly input: CareInput }
+  | { readonly type: "firing"; readonly claim: () => CareTimer | null };
+
+export class BrokerObserver {
+  readonly #parts: ObserverParts;
+  readonly #care = new BrokerCare();
+  readonly #duties: BrokerDuties;
+  readonly #loop: StepLoop<Queued, CareOutput>;
+  readonly #timers: NamedTimers<CareTimer>;
+  /** Null: its configuration is being read. */
+  readonly #connections = new Map<number, BrokerConnection | null>();
+  /** The last attempt has found that nobody listens: there is no broker. */
+  #nobodyListens = false;
+
+  constructor(parts: ObserverParts) {
+    this.#parts = parts;
+    this.#duties = new BrokerDuties(parts.self);
+    this.#loop = new StepLoop({
+      step: (queued) => this.#take(queued),
+      perform: (output) => this.#perform(output),
+      onIdle: parts.onChange,
+    });
+    this.#timers = new NamedTimers<CareTimer>({
+      clock: parts.clock,
+      // What has arrived while this process did not run comes first.
+      tentative: ["answer"],
+      onDue: (firing) => {
+        const claim = () => (this.#timers.claim(firing) ? firing.timer : null);
+        this.#loop.push({ type: "firing", claim });
+      },
+    });
+  }
+
+  get status(): OwnBrokerStatus {
+    const { services } = this.#duties;
+    return services.length === 0 ? noOwnBroker : { ...this.#care.snapshot(), services };
+  }
+
+  /** To be called when one of them may have changed; `table` as in BrokerDuties. */
+  look(conf: ClusterConf, table: Pick<ServiceTable, "service"> | null): void {
+    const duty = this.#duties.change(conf, table);
+    if (duty !== null) this.#push({ type: "duty", duty });
+  }
+
+  /** Nothing is asked or killed any more. */
+  end(): void {
+    this.#loop.end();
+    this.#timers.disarmAll();
+    for (const connection of this.#connections.values()) connection?.close();
+    this.#connections.clear();
+  }
+
+  #push(input: CareInput): void {
+    this.#loop.push({ type: "input", input });
+  }
+
+  #take(queued: Queued): readonly CareOutput[] {
+    if (queued.type === "input") return this.#care.step(queued.input);
+    const timer = queued.claim();
+    return timer === null ? [] : this.#care.step({ type: "timer", timer });
+  }
+
+  #perform(output: CareOutput): void {
+    switch (output.type) {
+      case "connect":
+        this.#connect(output.connection);
+        return;
+      case "ask":
+        this.#ask(output.connection);
+        return;
+      case "close":
+        this.#connections.get(output.connection)?.close();
+        this.#connections.delete(output.connection);
+        return;
+      case "arm":
+        this.#timers.arm(output.timer, output.afterMs);
+        return;
+      case "disarm":
+        this.#timers.disarm(output.timer);
+        return;
+      case "check-process":
+        this.#look(output.processes);
+        return;
+      case "kill":
+        this.#kill(output.processes);
+        return;
+      case "check":
+        for (const service of output.services) this.#parts.checkNow(service, output.why);
+        return;
+      case "say":
+        this.#parts.log.write("services", output.level, { text: output.text });
+        return;
+      default:
+        assertNever(output);
+    }
+  }
+
+  #connect(connection: number): void {
+    this.#connections.set(connection, null);
+    void this.#parts.ports.readConf().then(({ path, text }) => {
+      if (!this.#connections.has(connection)) return;
+      const target = text.ok ? readOwnBroker(text.value) : refuse(text.problem);
+      if (!target.ok) {
+        this.#push({ type: "unobserved", connection, why: `${path}: ${target.problem}` });
+        return;
+      }
+      const made = this.#parts.ports.brokers.connect(target.value, portLimitMs, {
+        onMembers: () => undefined,
+        onDisconnected: (words) => this.#push({ type: "disconnected", connection, words }),
+      });
+      this.#connections.set(connection, made);
+      void made.opened.then((opened) => {
+        this.#nobodyListens = !opened.ok && nobodyListens(opened.problem);
+        if (opened.ok) this.#push({ type: "connected", connection });
+        else this.#push(unopened(connection, opened.problem));
+      });
+    });
+  }
+
+  #ask(connection: number): void {
+    void this.#connections
+      .get(connection)
+      ?.status(portLimitMs)
+      .then((status) => {
+        if (status.ok) this.#push({ type: "status", connection, status: status.value });
+        else this.#push(unanswered(connection, status.problem));
+      });
+  }
+
+  /** A status script may be all that is found, so it counts more that nobody listens. */
+  #look(processes: readonly BrokerProcesses[]): void {
+    if (this.#nobodyListens) {
+      this.#push({ type: "process", alive: false });
+      return;
+    }
+    const { ports, trackingToken: token } = this.#parts;
+    const looks = processes.map((scope) => ports.processes.listTracked({ token, ...scope }));
+    all(looks, (found) => {
+      const alive = found.some((look) => look.found.length + look.unseen.length > 0);
+      this.#push({ type: "process", alive });
+    });
+  }
+
+  #kill(processes: readonly BrokerProcesses[]): void {
+    const { ports, trackingToken: token } = this.#parts;
+    const kills = processes.map((scope) => ports.processes.killPresent({ token, ...scope }));
+    all(kills, (killed) => {
+      const words = (which: (one: EndedProcesses) => readonly TrackedProcess[]) =>
+        killed.flatMap((one) => which(one).map(({ pid, command }) => `${pid} (${command})`));
+      const unseen = killed.flatMap((one) => one.unseen);
+      const [ended, left] = [words((one) => one.ended), words((one) => one.left)];
+      this.#push({ type: "killed", ended, left, unseen });
+    });
+  }
+}
+
+/** Calls `done` when all have come, at once if there are none. */
+function all<Value>(
+  results: readonly PromiseLike<Value>[],
+  done: (values: readonly Value[]) => void,
+): void {
+  const values: Value[] = [];
+  if (results.length === 0) done(values);
+  for (const result of results) {
+    void result.then((value) => {
+      values.push(value);
+      if (values.length === results.length) done(values);
+    });
+  }
+}
+
+function nobodyListens(problem: BrokerConnectProblem): boolean {
+  return problem.type === "unreachable" && problem.code === "ECONNREFUSED";
+}
+
+function unopened(connection: number, problem: BrokerConnectProblem): CareInput {
+  const type = problem.type === "refused" ? "refused" : "disconnected";
+  return { type, connection, words: problem.words };
+}
+
+function unanswered(connection: number, problem: BrokerAskProblem): CareInput {
+  switch (problem.type) {
+    case "refused":
+      return { type: "refused", connection, words: problem.refusal.words };
+    case "absent":
+      return { type: "refused", connection, words: problem.words };
+    case "misfit":
+      return { type: "misfit", connection, misfit: problem.misfit };
+    case "timed-out":
+    case "disconnected":
+      return { type: "disconnected", connection, words: problem.words };
+    default:
+      return assertNever(problem);
+  }
+}

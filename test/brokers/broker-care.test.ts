@@ -1,0 +1,223 @@
+/** What a node does about its broker, as a transcript. */
+import { test } from "tap";
+import { BrokerCare, type BrokerDuty, type CareInput } from "../../src/brokers/broker-care.ts";
+import type { BrokerState } from "../../src/brokers/broker-state.ts";
+import { service } from "../sim/cluster-machine.ts";
+import { brokerStatus } from "./statuses.ts";
+
+const own = service("service:node1-qpidd");
+const primary = service("service:qpidd-primary");
+const started: BrokerDuty = {
+  observed: true,
+  processes: [{ service: own, resource: "script:qpidd" }],
+  services: [own, primary],
+  promoting: false,
+  restraint: null,
+};
+
+class Cared {
+  readonly care = new BrokerCare();
+  connection = 0;
+
+  /** What is done beside asking, in short. */
+  step(input: CareInput): readonly string[] {
+    return this.care.step(input).flatMap((output) => {
+      switch (output.type) {
+        case "connect":
+          this.connection = output.connection;
+          return ["connect"];
+        case "kill":
+          return [`kill ${output.processes.map(({ resource }) => resource).join()}`];
+        case "check":
+          return [`check ${output.services.length}: ${output.why}`];
+        case "say":
+          return [`${output.level}: ${output.text}`];
+        case "check-process":
+          return ["look"];
+        case "arm":
+          return output.timer === "kill-again" ? ["kill again later"] : [];
+        default:
+          return [];
+      }
+    });
+  }
+
+  answers(state: BrokerState): readonly string[] {
+    const { connection } = this;
+    return this.step({ type: "status", connection, status: brokerStatus(state) });
+  }
+
+  ends(type: "disconnected" | "refused", words: string): readonly string[] {
+    return this.step({ type, connection: this.connection, words });
+  }
+
+  /** Until it is frozen; what that leads to. */
+  freezes(): readonly string[] {
+    const done: string[] = [];
+    for (let limits = 0; limits < 3; limits += 1) {
+      done.push(...this.step({ type: "timer", timer: "answer" }));
+    }
+    return done.filter((one) => one !== "connect");
+  }
+
+  get shown(): string {
+    const { state, text } = this.care.snapshot();
+    return text === "" ? state : `${state}: ${text}`;
+  }
+}
+
+function answering(state: BrokerState = "active"): Cared {
+  const cared = new Cared();
+  cared.step({ type: "duty", duty: started });
+  cared.answers(state);
+  return cared;
+}
+
+const ended = { type: "killed", ended: ["12 (qpidd)"], left: [], unseen: [] } as const;
+
+test("asks nothing before something of its services is started", (t) => {
+  const cared = new Cared();
+  t.same(cared.step({ type: "duty", duty: { ...started, observed: false } }), []);
+  t.equal(cared.shown, "idle");
+  t.same(cared.step({ type: "duty", duty: started }), ["connect"]);
+  t.equal(cared.shown, "connecting");
+  t.same(cared.answers("joining"), ["notice: the broker is joining"]);
+  t.same(cared.answers("joining"), []);
+  t.same(cared.answers("ready"), ["notice: the broker is ready"]);
+  t.equal(cared.shown, "ready");
+  t.same(cared.step({ type: "duty", duty: { ...started, observed: false } }), []);
+  t.equal(cared.shown, "idle");
+  t.same(cared.step({ type: "duty", duty: started }), ["connect"]);
+  t.equal(cared.shown, "connecting");
+  t.end();
+});
+
+test("CARE1: a frozen broker is killed, and its services are checked when it is gone", (t) => {
+  const cared = answering();
+  t.same(cared.freezes(), [
+    "warning: the broker is frozen: it answers nothing, and has not ended; it is killed now",
+    "kill script:qpidd",
+  ]);
+  t.equal(cared.shown, "frozen");
+  t.same(cared.step({ ...ended, left: ["12 (qpidd)"], ended: [] }), [
+    "err: the frozen broker is not gone yet, trying again: 12 (qpidd) survives SIGKILL",
+    "kill again later",
+  ]);
+  t.same(cared.step({ type: "timer", timer: "kill-again" }), ["kill script:qpidd"]);
+  t.same(cared.step({ ...ended, ended: [], unseen: ["/proc/7/environ: EMFILE"] }), [
+    "err: the frozen broker is not gone yet, trying again: /proc/7/environ: EMFILE",
+    "kill again later",
+  ]);
+  t.same(cared.step({ type: "timer", timer: "kill-again" }), ["kill script:qpidd"]);
+  t.same(cared.step(ended), [
+    "notice: the frozen broker is killed: 12 (qpidd)",
+    "check 2: the broker was frozen",
+  ]);
+  t.same(cared.ends("disconnected", "the broker ended the connection"), ["look"]);
+  t.same(cared.step({ type: "process", alive: false }), ["notice: the broker has ended"]);
+  t.equal(cared.shown, "gone");
+  t.end();
+});
+
+test("a frozen process that no service of this node has started is left alone", (t) => {
+  const cared = answering();
+  cared.freezes();
+  t.same(cared.step({ ...ended, ended: [] }), [
+    "warning: the frozen broker is not killed: it has no process that a started service of this " +
+      "node has marked",
+    "check 2: the broker was frozen",
+  ]);
+  t.same(cared.step({ type: "timer", timer: "kill-again" }).includes("kill script:qpidd"), true);
+  t.end();
+});
+
+test("CARE2: what an operator has frozen is not killed before it is released", (t) => {
+  const cared = answering();
+  const restraint = "an operator has frozen it";
+  cared.step({ type: "duty", duty: { ...started, restraint } });
+  t.same(cared.freezes(), [
+    "warning: the broker is frozen: it answers nothing, and has not ended; it is not killed: " +
+      restraint,
+  ]);
+  t.same(cared.step({ type: "duty", duty: { ...started, promoting: true, restraint } }), []);
+  t.same(cared.step({ type: "duty", duty: started }), [
+    "warning: the broker is frozen: it answers nothing, and has not ended; it is killed now",
+    "kill script:qpidd",
+  ]);
+  t.same(cared.step({ type: "duty", duty: { ...started, restraint } }).at(-1), undefined);
+  t.end();
+});
+
+test("the end of the broker has its services checked at once, and once", (t) => {
+  const cared = answering();
+  t.same(cared.ends("disconnected", "the broker ended the connection"), ["look"]);
+  t.equal(cared.shown, "lost: the broker ended the connection");
+  t.same(cared.step({ type: "process", alive: true }), [
+    "check 2: the connection to the broker has ended",
+  ]);
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  t.same(cared.ends("disconnected", "connect ECONNREFUSED"), ["look"]);
+  t.same(cared.step({ type: "process", alive: true }), [], "once for each connection");
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  t.same(cared.ends("disconnected", "connect ECONNREFUSED"), ["look"]);
+  t.same(cared.step({ type: "process", alive: false }), [
+    "check 2: the broker has ended",
+    "notice: the broker has ended",
+  ]);
+  const again = { ...started, promoting: true };
+  t.same(cared.step({ type: "duty", duty: again }), ["connect"], "it may have been started");
+  t.same(cared.answers("joining"), ["notice: the broker is joining"]);
+  t.end();
+});
+
+test("a broker that was never there has nothing checked, and is no news", (t) => {
+  const cared = new Cared();
+  cared.step({ type: "duty", duty: started });
+  t.same(cared.ends("disconnected", "connect ECONNREFUSED"), ["look"]);
+  t.same(cared.step({ type: "process", alive: false }), []);
+  t.equal(cared.shown, "gone");
+  t.end();
+});
+
+test("CARE3: a refusal is said once, and again when its words change", (t) => {
+  const cared = answering();
+  const words = "Failed to authenticate: 1";
+  const line = `warning: the broker refuses clusterd: ${words}`;
+  t.same(cared.ends("refused", words), [line]);
+  t.equal(cared.shown, `refusing: ${words}`);
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  t.same(cared.ends("refused", words), []);
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  t.same(cared.ends("refused", "ACL denied"), ["warning: the broker refuses clusterd: ACL denied"]);
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  t.same(cared.answers("active"), ["notice: the broker is active"]);
+  t.end();
+});
+
+test("CARE3: a configuration that does not say how to ask is said once, as info", (t) => {
+  const cared = new Cared();
+  cared.step({ type: "duty", duty: started });
+  const why = "/etc/qpid/qpidd.conf: no such file or directory";
+  const unobserved = () => {
+    return cared.step({ type: "unobserved", connection: cared.connection, why });
+  };
+  t.same(unobserved(), [`info: the broker is not observed: ${why}`]);
+  t.equal(cared.shown, `not-observed: ${why}`);
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  t.same(unobserved(), []);
+  t.same(cared.step({ type: "timer", timer: "connect" }), ["connect"]);
+  cared.step({ type: "connected", connection: cared.connection });
+  t.same(cared.answers("active"), ["notice: the broker is active"]);
+  t.equal(cared.shown, "active");
+  t.end();
+});
+
+test("an answer in another form is said, and is no end", (t) => {
+  const cared = answering();
+  const misfit = { part: "status", text: "is not one of the states" };
+  t.same(cared.step({ type: "misfit", connection: cared.connection, misfit }), [
+    "warning: the broker answers in another form: status is not one of the states",
+  ]);
+  t.equal(cared.shown, "misfit: status is not one of the states");
+  t.end();
+});
