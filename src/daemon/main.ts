@@ -14,9 +14,11 @@ import { writeNewKey } from "../io/frames/key-file.ts";
 import { formatFor, type LogFormat } from "../io/log/log-lines.ts";
 import { LineLog } from "../io/log/log-sink.ts";
 import { causeCode, causeText } from "../io/os-error.ts";
+import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
-import { loadConfiguration } from "./configuration.ts";
+import { checkBrokerConf } from "./broker-conf-check.ts";
+import { type ConfigurationOutcome, loadConfiguration } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
 import { openSupervisorLine } from "./supervisor-notifier.ts";
 
@@ -112,20 +114,26 @@ async function makeKey(path: string): Promise<number> {
   return 1;
 }
 
-async function run(options: Arguments): Promise<number | null> {
-  if (options.keygen !== undefined) return await makeKey(options.keygen);
-  const { config = "" } = options;
-  const { complaints, loaded } = await loadConfiguration(
-    config,
-    options.name ?? null,
-    options.stateDir,
-  );
+/** Prints what is wrong with the configuration; `loaded` is null if it must not be used. */
+async function load(options: Arguments): Promise<ConfigurationOutcome> {
+  const { config = "", name = null, stateDir } = options;
+  const { complaints: own, loaded } = await loadConfiguration(config, name, stateDir);
+  const checked = options.check === true ? loaded : null;
+  const ofBroker = checked === null ? [] : await checkBrokerConf(checked, readOwnQpiddConf);
+  const complaints = [...own, ...ofBroker];
   for (const complaint of complaints) {
     say(formatComplaint(complaint), complaint.severity === "error" ? "err" : "warning");
   }
-  const strictly = options.strict === true && complaints.length > 0;
   if (complaints.length > 0) say(formatCount(complaints), "warning");
-  if (loaded === null || strictly) return 1;
+  const strictly = options.strict === true && complaints.length > 0;
+  return { complaints, loaded: strictly ? null : loaded };
+}
+
+async function run(options: Arguments): Promise<number | null> {
+  if (options.keygen !== undefined) return await makeKey(options.keygen);
+  const { config = "" } = options;
+  const { complaints, loaded } = await load(options);
+  if (loaded === null) return 1;
   if (options.check === true) {
     tellQuorumLoss(loaded.conf);
     return hasErrors(complaints) ? 1 : 0;

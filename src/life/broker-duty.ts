@@ -47,7 +47,7 @@ export class BrokerDuties {
 }
 
 /** The qpidd scripts of the services that this node may run; none with `<rm qpid="off">`. */
-function brokerScripts(conf: ClusterConf, self: NodeId): readonly BrokerScript[] {
+export function brokerScripts(conf: ClusterConf, self: NodeId): readonly BrokerScript[] {
   const { services, domains, brokers } = conf.services;
   if (brokers === "off") return [];
   const mayRun = ({ domain }: ServiceConf): boolean => {

@@ -81,11 +81,14 @@ test("a frozen backup is killed and restarted, and the primary stays", { skip },
   t.equal(await cluster.started(owner, primary), owner);
 });
 
-test("a wrong password is shown in the broker's words", { skip }, async (t) => {
+test("a wrong password is shown in the broker's words, and --check reads its file", {
+  skip,
+}, async (t) => {
   const owner = await cluster.started(1, primary);
   const backup = owner === 1 ? 2 : 1;
   const file = cluster.net.path(backup, "etc/qpid/qpidd.conf");
-  const text = readFileSync(file, "utf8").replace("auth=no", "auth=yes");
+  const before = readFileSync(file, "utf8");
+  const text = before.replace("auth=no", "auth=yes").replace("interval=0.1", "interval=2");
   writeFileSync(file, `${text}ha-username=qpid\nha-password=wrong\n`);
   // What the broker is started with takes precedence over its file.
   const options = "QPIDD_OPTIONS=--ha-password=right\n";
@@ -99,6 +102,9 @@ test("a wrong password is shown in the broker's words", { skip }, async (t) => {
   });
   t.match(shown, /^Broker here: refusing: Failed to authenticate: 1$/m);
   t.match(cluster.daemon(backup).output(), /the broker refuses clusterd: Failed to authenticate/);
+  const checked = await cluster.command(backup, "clusterd", "--check", "-c", cluster.conf);
+  const where = /^\/etc\/qpid\/qpidd\.conf:4: warning: link-maintenance-interval: /m;
+  t.match(checked, { code: 0, stderr: where });
 });
 
 test("at no moment were there two holders of the address, or two primaries", {

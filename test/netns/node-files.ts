@@ -39,6 +39,7 @@ const brokerSettings = [
   "link-maintenance-interval=0.1",
   "link-heartbeat-interval=10",
   "data-dir=/var/lib/qpidd",
+  "worker-threads=4",
 ];
 
 /** Directories with content of their own for each node; the rest of the tree is shared. */
