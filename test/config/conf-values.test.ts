@@ -173,6 +173,12 @@ test("domains keep their nodes in document order with priorities", async (t) => 
   });
 });
 
+test("brokers are observed unless the file says otherwise", async (t) => {
+  t.equal(load({ cluster: "<rm/>" }).services.brokers, "observe");
+  t.equal(load({ cluster: '<rm qpid="observe"/>' }).services.brokers, "observe");
+  t.equal(load({ cluster: '<rm qpid="off"/>' }).services.brokers, "off");
+});
+
 test("the attributes of a service are honoured", async (t) => {
   const [service] = loadServices(
     '<service name="a" autostart="no" exclusive="yes" recovery="disable" depend="b"' +
