@@ -419,8 +419,8 @@ const agentMutants: readonly Mutant[] = [
     mutant("services", "an order is forgotten as soon as it is cancelled", [
       {
         file: "life/order-performer.js",
-        find: "one.cancel.abort();\n    }\n    /** Ends all orders",
-        replace: "this.#underWay.delete(one);\n    }\n    /** Ends all orders",
+        find: "if (one.action === action)\n                one.cancel.abort();",
+        replace: "if (one.action === action) this.#underWay.delete(one);",
       },
     ]),
   ),

@@ -144,11 +144,19 @@ export const ringMutants: readonly Mutant[] = [
     find: "effects.announce(",
     replace: "effects.multicast(",
   }),
-  bug("whoever is heard in short messages counts as heard", "ring.js", {
-    find: 'if ("heard" in message) {',
-    replace: `if (message.type === "mcast" || message.type === "hold-cancel") this.#gate.hear(from);
-      if ("heard" in message) {`,
-  }),
+  mutant("ring", "whoever is heard in short messages counts as heard", [
+    {
+      file: "membership/ring.js",
+      find: 'if ("heard" in message)',
+      replace: `if (message.type === "mcast" || message.type === "hold-cancel") this.#gate.note(from);
+        if ("heard" in message)`,
+    },
+    {
+      file: "membership/merge-gate.js",
+      find: "forgetLife(node) {",
+      replace: "note(from) { this.#heardNow.add(from); }\n    forgetLife(node) {",
+    },
+  ]),
   liar("ring sequences that no clock explains are taken over", "frame-screen.js", {
     find: "!this.#parts.sequence.isExplained(seq)",
     replace: "false",
