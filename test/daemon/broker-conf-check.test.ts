@@ -41,7 +41,7 @@ test("a wise file has no warnings, whatever name of a node it uses", async (t) =
 
 test("each finding is a warning with file, line, setting and remedy", async (t) => {
   const text = [...wise.slice(2), "ha-cluster=yes", "ha-brokers-url=node1,node2"].join("\n");
-  const found = await warnings(accept(`${text}\nlink-heartbeat-interval=5\n`));
+  const found = await warnings(accept(`${text}\nlink-heartbeat-interval=4\n`));
   t.equal(found.length, 2);
   t.match(found[0], /^\/etc\/qpid\/qpidd\.conf:7: warning: ha-brokers-url: it does not list node3/);
   // The lease of the sample, and its time to kill.
