@@ -103,7 +103,7 @@ export class GuardProcess {
   /** The death certificate of the present life: only a guard that has it can certify. */
   certify(certificate: Certificate): void {
     this.#certificate = certificate;
-    if (this.#ready) this.#tell({ type: "certificate", ...certificate });
+    this.#tell({ type: "certificate", ...certificate });
   }
 
   /**
@@ -159,6 +159,8 @@ export class GuardProcess {
       onEnd: () => undefined,
     });
     this.#tell({ type: "watch", ...this.#duty });
+    // With the first order: a guard that replaces another may be needed before it is ready.
+    if (this.#certificate !== null) this.#tell({ type: "certificate", ...this.#certificate });
   }
 
   #onReport(report: GuardReport | null): void {
@@ -203,7 +205,6 @@ export class GuardProcess {
     if (this.#missing !== null) clearTimeout(this.#missing);
     this.#missing = null;
     this.#say("info", `the guard is process ${this.pid}`);
-    if (this.#certificate !== null) this.#tell({ type: "certificate", ...this.#certificate });
     if (this.#lease !== null) this.#tell({ type: "arm", ...this.#lease });
     if (this.#wasReady) return;
     this.#wasReady = true;

@@ -25,9 +25,13 @@ suite.teardown(async () => {
   await cluster.stop();
 });
 
-/** The node with the primary, another one, and the guard of the first. */
+/** The node with the primary, another one, and the guard of the first, which is ready. */
 async function scene(): Promise<{ owner: number; witness: number; guard: number }> {
   const owner = await cluster.started(1, primary);
+  await cluster.until("its guard", () => {
+    const ready = `the guard is process ${cluster.guard(owner)}`;
+    return cluster.daemon(owner).output().includes(ready);
+  });
   return { owner, witness: owner === 1 ? 2 : 1, guard: cluster.guard(owner) };
 }
 
