@@ -30,6 +30,7 @@ import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchd
 
 export type GuardInput =
   | Exclude<WithoutProtocol<GuardOrder>, { readonly type: "also-watch" | "certificate" | "watch" }>
+  | { readonly type: "certificate" }
   /** `swept`: the guard before this one has left a note in this boot that it swept everything. */
   | {
       readonly type: "watch";
@@ -122,7 +123,8 @@ const testAgainMs = 1000;
 
 export class LeaseGuard {
   #state: State = { type: "fresh" };
-  /** How long a look may take; null: no look was so fast yet (G7). */
+  #certifies = false;
+  /** How long a look may take (G7). */
   #lookMostMs = 0;
   #tested = false;
   /** When the log last said that it is too slow; null: never. */
@@ -144,6 +146,9 @@ export class LeaseGuard {
         break;
       case "gone":
         this.#onGone(input.why, nowMs);
+        break;
+      case "certificate":
+        this.#certifies = true;
         break;
       case "time":
         break;
@@ -200,7 +205,6 @@ export class LeaseGuard {
     if (!waits) this.#report({ type: "ready", nothingLeft: false });
   }
 
-  /** G7. */
   #test(tookMs: number, nowMs: number): void {
     if (this.#tested) return;
     this.#tested = tookMs <= this.#lookMostMs;
@@ -364,12 +368,11 @@ export class LeaseGuard {
     this.#out.push({ type: "log", level: "notice", text });
     this.#report({ type: "clean" });
     this.#state = cleanIdle;
-    if (state.next === "end") this.#finish(true);
-    else if (state.next === "certify") this.#certify(nowMs);
+    if (state.next === "certify" && this.#certifies) this.#certify(nowMs);
+    else if (state.next !== "wait") this.#finish(true);
     else if (state.lease !== null) this.#arm(state.lease);
   }
 
-  /** G6. */
   #certify(nowMs: number): void {
     this.#state = { type: "certifying", untilMs: nowMs + certifyForMs };
     for (const afterMs of copiesAtMs) this.#out.push({ type: "certify", afterMs });

@@ -109,9 +109,8 @@ class Guard {
       this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
     }
     if (order.type === "certificate") {
-      if (!this.#certificate.use(order)) {
-        this.step({ type: "gone", why: "clusterd has sent an invalid certificate" });
-      }
+      const why = "clusterd has sent an invalid certificate";
+      this.step(this.#certificate.use(order) ? { type: "certificate" } : { type: "gone", why });
       return;
     }
     if (order.type === "also-watch") {

@@ -11,6 +11,7 @@ const ready = (nothingLeft: boolean) => ({
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const fast: GuardInput = { type: "looked", tookMs: 250, rest: [] };
+const certificate: GuardInput = { type: "certificate" };
 const clean: GuardInput = { type: "swept", rest: [] };
 
 function arm(leaseEndMs: number, atEnd: LeaseEnd = "kill"): GuardInput {
@@ -86,20 +87,39 @@ function copies(outputs: readonly GuardOutput[]): readonly number[] {
 test("G6: without clusterd, a sweep is certified again and again, then it ends", async (t) => {
   const swept = [
     [0, watch],
+    [0, certificate],
     [0, arm(500)],
     [1, gone],
     [2, clean],
   ] as const;
   t.same(last(...swept)[0], report("clean"));
+  const bare = last([0, watch], [1, gone], [2, clean]);
+  t.same(
+    bare,
+    [report("clean"), { type: "end", swept: true }],
+    "without one there is nothing to say",
+  );
   t.same(copies(last(...swept)).slice(0, 3), [0, 20, 40]);
   t.same(last(...swept, [9999, time]), [], "it stays as long as copies are sent");
   t.same(last(...swept, [10_002, time]), [{ type: "end", swept: true }]);
   const awaited: GuardInput = { type: "awaited" };
   t.same(last(...swept, [50, awaited]), [{ type: "end", swept: true }], "the next one waits");
   const rest: GuardInput = { type: "swept", rest: ["something"] };
-  t.same(copies(last([0, watch], [1, gone], [2, rest])), [], "not before nothing is left");
-  t.same(copies(last([0, watch], [0, arm(5)], [5, time], [6, clean])), [], "clusterd is there");
-  t.same(copies(last([0, watch], [0, { type: "disarm" }])), [], "it has left by itself");
+  t.same(
+    copies(last([0, watch], [0, certificate], [1, gone], [2, rest])),
+    [],
+    "not before nothing is left",
+  );
+  t.same(
+    copies(last([0, watch], [0, certificate], [0, arm(5)], [5, time], [6, clean])),
+    [],
+    "clusterd is there",
+  );
+  t.same(
+    copies(last([0, watch], [0, certificate], [0, { type: "disarm" }])),
+    [],
+    "it has left by itself",
+  );
 });
 
 test("G5: the word of the guard before counts when a look finds nothing either", async (t) => {
@@ -176,6 +196,7 @@ test("it says again what is left, but not at every try", async (t) => {
 test("G6: what clusterd does before it goes during a sweep is swept once more", async (t) => {
   const begun = [
     [0, watch],
+    [0, certificate],
     [0, arm(500)],
     [500, time],
     [501, gone],
@@ -240,6 +261,7 @@ test("G1 and G2 hold for any course of events", async (t) => {
       let cleanSince = 0;
       guard.step(watch, nowMs);
       guard.step(fast, nowMs);
+      guard.step(certificate, nowMs);
       for (const [passMs, one] of steps) {
         nowMs += passMs;
         const input: GuardInput = one.type === "ahead" ? arm(nowMs + one.aheadMs) : one;

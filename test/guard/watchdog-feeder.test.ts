@@ -110,7 +110,8 @@ test("case 25: after a pause longer than the lease it kills first and feeds noth
 
 test("case 29: the farewell is said when everything was verified, and only then", async (t) => {
   t.same(story(...ready, [10, arm(4000)], [20, disarm]).slice(-2), ["20 close disarmed", "20 end"]);
-  const crashed: readonly Step[] = [...ready, [10, arm(4000)], [20, gone]];
+  const certificate: GuardInput = { type: "certificate" };
+  const crashed: readonly Step[] = [...ready, [5, certificate], [10, arm(4000)], [20, gone]];
   t.same(story(...crashed).slice(-2), ["20 sweep", "20 says sweeping"]);
   t.same(story(...crashed, [30, stuck], [2000, time]).slice(-1), ["30 sweep"]);
   const certified = story(...crashed, [90, clean], [1090, time]);
@@ -161,6 +162,7 @@ test("WATCHDOG1 and WATCHDOG3 hold for any course of events", async (t) => {
     fc.property(course, fc.boolean(), (steps, nowayout) => {
       const guard = new LeaseGuard();
       guard.step(watch, 0);
+      guard.step({ type: "certificate" }, 0);
       let nowMs = 0;
       let leaseEndMs = 0;
       // By what was seen last; a lease makes it unknown.

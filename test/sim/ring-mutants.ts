@@ -148,7 +148,7 @@ export const ringMutants: readonly Mutant[] = [
     {
       file: "membership/ring.js",
       find: 'if ("heard" in message)',
-      replace: `if (message.type === "mcast" || message.type === "hold-cancel") this.#gate.note(from);
+      replace: `if (["mcast", "hold-cancel"].includes(message.type)) this.#gate.note(from);
         if ("heard" in message)`,
     },
     {

@@ -56,6 +56,7 @@ export class VirtualGuard {
   /** Of the present life. */
   certify(certificate: Uint8Array): void {
     this.#certificate = certificate;
+    this.#step({ type: "certificate" });
   }
 
   arm(leaseEndMs: number, atEnd: LeaseEnd): void {
