@@ -83,18 +83,23 @@ export const scenes: readonly Scene[] = [
     bound: noTime,
   },
   {
-    name: "clusterd and guard killed",
+    // Nobody ends the service, so nobody else can have its address before clusterd runs again.
+    name: "both killed, clusterd started",
     conf: plain,
-    act: async ({ cluster, owner }) => {
+    act: async ({ cluster, owner, others: [witness] }) => {
       const guard = cluster.guard(owner);
       process.kill(guard, "SIGKILL");
       cluster.daemon(owner).kill("SIGKILL");
       await cluster.daemon(owner).exited;
+      await cluster.until("the safe wait is over", async () => {
+        const nodes = (await cluster.status(witness))?.nodes ?? [];
+        return nodes.find(({ id }) => id === owner)?.fence.startsWith("fenced") === true;
+      });
+      cluster.startDaemon(owner);
       return null;
     },
-    // What neither of them could stop is stopped by the next start.
-    mend: restart,
-    bound: ({ safeWaitMs }) => safeWaitMs,
+    mend: nothing,
+    bound: noTime,
   },
   {
     name: "node off, instant fence",
