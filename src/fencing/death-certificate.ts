@@ -6,6 +6,8 @@
  * DEATH3  It releases only the loss of the very life that was last proven clean in this history: so
  *     everything that ran on the node before, on whatever machine, had ended when that life began.
  * DEATH4  It says nothing of a node whose id more than one process uses.
+ * DEATH7  It releases nothing while a member runs agents against the node: they may switch it off
+ *     when it is back, so that its next life has to wait for them.
  */
 import { type Incarnation, incarnationOf, type NodeId } from "../model/ids.ts";
 import type { FenceMessage, FenceSnapshot } from "./fence-messages.ts";
@@ -21,6 +23,7 @@ export function releaseByCertificate(
   const victim = domain.victims.find((one) => one.node === node);
   const proven = domain.lives.find((one) => one.node === node);
   if (victim === undefined || victim.cause !== "lost" || proven === undefined) return null;
+  if (victim.by !== null) return null;
   if (incarnationOf(proven.life) !== incarnation) return null;
   if (domain.contested.some((one) => one.node === node)) return null;
   if (domain.members.includes(node)) return null;

@@ -321,10 +321,10 @@ export class FenceDomain {
 
   #onDone(victim: Victim, { how, by, at, ...done }: Message<"fence-done">): void {
     const { node } = victim;
-    // Agents that still run are not waited for.
     const told = how === "override" || how === "certificate";
     const begun = how === "agent" || victim.by !== null;
-    if (begun && !told && victim.by !== by) return;
+    // DEATH7: only an operator's word overrides agents that run.
+    if (begun && how !== "override" && (how === "certificate" || victim.by !== by)) return;
     // A node that came back is not off: its own `ready` decides about it, or its devices do.
     const agents = how === "agent" || how === "external";
     if (!agents && this.#register.members.includes(node) && !victim.moved) {

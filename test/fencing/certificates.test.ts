@@ -44,13 +44,22 @@ test("without devices the node is off at once, and its wait is over", async (t) 
   t.equal(certificate(cluster), null, "it is no victim any more");
 });
 
-test("agents that still run are not waited for, and begin no more", async (t) => {
-  const cluster = lost(devices).run(1);
-  t.equal(cluster.calls.length, 1);
-  certify(cluster);
+test("with devices no agent begins any more", async (t) => {
+  const cluster = certify(lost(devices));
   t.match(cluster.concluded[0], /fenced 1 \(certificate/);
-  cluster.answerAll("failure");
   t.equal(cluster.run(safeWaitMs).calls.length, 0);
+});
+
+test("DEATH7: agents that run are waited for, also where the word was on its way", async (t) => {
+  const cluster = lost(devices);
+  const message = certificate(cluster);
+  if (message === null) throw new Error("nothing is released");
+  cluster.run(1);
+  t.equal(cluster.calls.length, 1);
+  t.equal(certificate(cluster), null);
+  t.same(cluster.say(message).concluded, []);
+  cluster.answerAll("success");
+  t.match(cluster.concluded[0], /fenced 1 \(agent/);
 });
 
 test("the certificate of another incarnation releases nothing", async (t) => {

@@ -1,23 +1,7 @@
 import { test } from "tap";
-import {
-  type Incarnation,
-  type NodeId,
-  parseIncarnation,
-  parseNodeId,
-} from "../../src/model/ids.ts";
 import { DeathCertificates } from "../../src/ring-thread/death-certificates.ts";
-
-function node(value: number): NodeId {
-  const id = parseNodeId(value);
-  if (id === null) throw new Error(`no node id: ${value}`);
-  return id;
-}
-
-function life(value: number): Incarnation {
-  const incarnation = parseIncarnation(value);
-  if (incarnation === null) throw new Error(`no incarnation: ${value}`);
-  return incarnation;
-}
+import { node } from "../membership/frames.ts";
+import { incarnation as life } from "../membership/ring-driver.ts";
 
 test("DEATH1, DEATH2: the first copy is a hint, a later one stands, and that is said once", (t) => {
   const certificates = new DeathCertificates();
