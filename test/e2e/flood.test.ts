@@ -21,6 +21,7 @@ suite.teardown(() => rmSync(directory, { recursive: true, force: true }));
 
 const target = 1;
 const floodMs = 3000;
+const triesMax = 4;
 const usualRate = 6000;
 /**
  * More would starve this machine, which other tests use as well: `npm run bench -- flood` does.
@@ -71,7 +72,8 @@ for (const keyed of [true, false]) {
       const outputs = [1, 2, 3].map((node) => cluster.daemon(node).output());
       return outputs.join("").split("not scheduled for").length;
     };
-    for (const kind of kinds) {
+    /** Returns whether the ring is the same after the flood, or the machine was too busy. */
+    const withstands = async (kind: Kind): Promise<boolean> => {
       const before = await state();
       const stallsBefore = stalls();
       const flood: Flood = { target: `20.0.20.${target}`, port: 5405, tag, ms: floodMs, ...kind };
@@ -83,9 +85,14 @@ for (const keyed of [true, false]) {
       const after = await state();
       t.same(after.owners, before.owners, `${rate} datagrams/s: no service has moved`);
       const same = after.generation === before.generation;
-      const excused = kind.rate === highRate || stalls() > stallsBefore;
-      t.ok(same || excused, "the ring is the same, where daemons are scheduled");
       t.comment(`the ring has changed: ${!same}`);
+      return same || kind.rate === highRate || stalls() > stallsBefore;
+    };
+    for (const kind of kinds) {
+      // A ring that floods change is changed each time; one that other tests disturb is not.
+      let [withstood, tries] = [false, 0];
+      for (; !withstood && tries < triesMax; tries += 1) withstood = await withstands(kind);
+      t.ok(withstood, `the ring is the same after a flood, try ${tries} of ${triesMax}`);
     }
     const counters = (await cluster.status(target))?.ring.counters ?? {};
     t.ok((counters["dropped_too-many-strangers"] ?? 0) > 0);
