@@ -9,11 +9,17 @@
  * CARE2  Nothing is killed while the duty says why not, such as an operator who has frozen the
  *     service.
  * CARE3  Each change is said once, however often the broker is asked.
+ * CARE4  When the service of a primary has stopped, a broker that does not answer as a backup is
+ *     killed: the script's stop leaves alone what does not answer.
  */
+
 import type { ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { OwnBrokerStatus } from "../model/status.ts";
 import { type Ms, ms } from "../model/time.ts";
+import { type CareView, sightOf, statusOf } from "./broker-reports.ts";
+import type { BrokerSight } from "./broker-sight.ts";
+import { isPrimaryState } from "./broker-state.ts";
 import {
   BrokerWatch,
   type WatchInput,
@@ -38,7 +44,7 @@ export type BrokerDuty = {
   readonly restraint: string | null;
 };
 
-export type CareTimer = WatchTimer | "kill-again";
+export type CareTimer = WatchTimer | "kill-again" | "release";
 
 /** What the kill of its processes has come to, each as `PID (COMMAND)`. */
 type KillResult = {
@@ -53,6 +59,10 @@ export type CareInput =
   /** There is no connection, since its configuration does not say how to ask it. */
   | { readonly type: "unobserved"; readonly connection: number; readonly why: string }
   | ({ readonly type: "killed" } & KillResult)
+  /** The promoting service has run its stop: answered by one `released`. */
+  | { readonly type: "primary-stopped" }
+  /** It must end, since another broker is the primary. */
+  | { readonly type: "condemned"; readonly why: string }
   | { readonly type: "timer"; readonly timer: CareTimer }
   | Exclude<WatchInput, { readonly type: "start" | "stop" | "promote" | "timer" }>;
 
@@ -64,6 +74,8 @@ export type CareOutput =
   | { readonly type: "check-process"; readonly processes: readonly BrokerProcesses[] }
   /** SIGKILL; the answer is `killed`. */
   | { readonly type: "kill"; readonly processes: readonly BrokerProcesses[] }
+  /** Whether no primary is left here: null, or why it is not so. */
+  | { readonly type: "released"; readonly left: string | null }
   | { readonly type: "check"; readonly services: readonly ServiceName[]; readonly why: string }
   | {
       readonly type: "say";
@@ -80,6 +92,8 @@ export const nothingToDo: BrokerDuty = {
   restraint: null,
 };
 const killAgainMs = ms(1000);
+/** A process that SIGKILL does not end in this time hangs in the kernel. */
+const releaseMaxMs = ms(15_000);
 
 export class BrokerCare {
   readonly #watch = new BrokerWatch();
@@ -91,6 +105,10 @@ export class BrokerCare {
   /** They were checked because of the end of a connection. */
   #lossChecked = false;
   #killing = false;
+  /** Why it must end although it answers; null: it need not. */
+  #condemned: string | null = null;
+  /** The promoting service waits for `released`. */
+  #releasing = false;
   /** The last line about its state (CARE3). */
   #said = "";
   #out: CareOutput[] = [];
@@ -102,27 +120,18 @@ export class BrokerCare {
     return this.#out;
   }
 
+  /** As the other nodes are told; the count of messages is not known here. */
+  sight(): BrokerSight {
+    return sightOf(this.#view());
+  }
+
   snapshot(): Pick<OwnBrokerStatus, "state" | "text"> {
-    if (!this.#duty.observed) return { state: "idle", text: "" };
-    if (this.#unobserved !== null) return { state: "not-observed", text: this.#unobserved };
-    const state = this.#watch.snapshot();
-    switch (state.type) {
-      case "answering":
-        return { state: state.status.state, text: "" };
-      case "misfit":
-        return { state: "misfit", text: `${state.misfit.part} ${state.misfit.text}` };
-      case "refusing":
-      case "lost":
-        return { state: state.type, text: state.words };
-      case "doubted":
-        return { state: "silent", text: "" };
-      case "connecting":
-      case "frozen":
-      case "gone":
-        return { state: state.type, text: "" };
-      default:
-        return assertNever(state);
-    }
+    return statusOf(this.#view());
+  }
+
+  #view(): CareView {
+    const { observed } = this.#duty;
+    return { observed, unobserved: this.#unobserved, state: this.#watch.snapshot() };
   }
 
   #on(input: CareInput): void {
@@ -138,8 +147,15 @@ export class BrokerCare {
         this.#onKilled(input);
         return;
       case "timer":
-        if (input.timer === "kill-again") this.#killIfFrozen();
+        if (input.timer === "kill-again") this.#killIfDue();
+        else if (input.timer === "release") this.#release("the broker has not ended");
         else this.#step({ type: "timer", timer: input.timer });
+        return;
+      case "primary-stopped":
+        this.#onPrimaryStopped();
+        return;
+      case "condemned":
+        this.#condemn(input.why);
         return;
       case "process":
         this.#step(input);
@@ -175,13 +191,15 @@ export class BrokerCare {
     const { type } = this.#watch.snapshot();
     // Something of its services has changed, so it may listen now.
     if (!before.observed || type === "lost" || type === "gone") this.#step({ type: "start" });
-    if (before.restraint !== duty.restraint) this.#killIfFrozen();
+    this.#killIfDue();
   }
 
   #end(): void {
     this.#step({ type: "promote", pending: false });
     this.#step({ type: "stop" });
     this.#out.push({ type: "disarm", timer: "kill-again" });
+    this.#release(null);
+    this.#condemned = null;
     this.#unobserved = null;
     this.#heard = false;
     this.#said = "";
@@ -190,7 +208,8 @@ export class BrokerCare {
   #step(input: WatchInput): void {
     for (const output of this.#watch.step(input)) {
       if (output.type === "state") {
-        if (output.state.type === "frozen") this.#killIfFrozen();
+        this.#killIfDue();
+        this.#judgeRelease(output.state);
       } else if (output.type === "check-process") this.#look();
       else this.#out.push(output);
     }
@@ -205,6 +224,9 @@ export class BrokerCare {
 
   /** A connection has ended: its services know what that means. */
   #onLooked(alive: boolean): void {
+    if (alive && this.#releasing && this.#watch.snapshot().type === "lost") {
+      this.#condemn("whether it is still primary cannot be asked any more");
+    }
     if (!this.#heard || this.#watch.snapshot().type === "answering") return;
     if (alive && this.#lossChecked) return;
     this.#lossChecked = true;
@@ -217,10 +239,17 @@ export class BrokerCare {
     this.#out.push({ type: "check", services: this.#duty.services, why });
   }
 
-  #killIfFrozen(): void {
+  #killIfDue(): void {
     const { observed, restraint, processes } = this.#duty;
-    if (!observed || this.#killing || this.#watch.snapshot().type !== "frozen") return;
-    if (restraint !== null) return; // CARE2
+    const due = this.#condemned !== null || this.#watch.snapshot().type === "frozen";
+    if (!observed || this.#killing || !due) return;
+    // Scripts that are under way must not be killed, and may end it themselves.
+    if (processes.length === 0 && !this.#releasing) return;
+    if (restraint !== null) {
+      // CARE2
+      this.#release(`the broker is not killed: ${restraint}`);
+      return;
+    }
     this.#announce();
     this.#killing = true;
     // The end of its connection comes before the kill is seen to be complete (CARE1).
@@ -231,16 +260,72 @@ export class BrokerCare {
   /** CARE1 */
   #onKilled({ ended, left, unseen }: KillResult): void {
     this.#killing = false;
+    const what = this.#condemned === null ? "frozen" : "condemned";
     if (left.length + unseen.length > 0) {
       const rest = [...left.map((one) => `${one} survives SIGKILL`), ...unseen].join(", ");
-      this.#say("err", `the frozen broker is not gone yet, trying again: ${rest}`);
+      this.#say("err", `the ${what} broker is not gone yet, trying again: ${rest}`);
       this.#out.push({ type: "arm", timer: "kill-again", afterMs: killAgainMs });
       return;
     }
     const none = "it has no process that a started service of this node has marked";
-    if (ended.length === 0) this.#say("warning", `the frozen broker is not killed: ${none}`);
-    else this.#say("notice", `the frozen broker is killed: ${ended.join(", ")}`);
-    this.#check("the broker was frozen");
+    if (ended.length === 0) this.#say("warning", `the ${what} broker is not killed: ${none}`);
+    else this.#say("notice", `the ${what} broker is killed: ${ended.join(", ")}`);
+    this.#condemned = null;
+    this.#check(what === "frozen" ? "the broker was frozen" : "the broker was killed");
+    // What no service of this node has marked is looked for when the stop is verified.
+    this.#release(null);
+  }
+
+  /** CARE4 */
+  #onPrimaryStopped(): void {
+    this.#releasing = true;
+    const state = this.#watch.snapshot().type;
+    const known = this.#heard || state === "frozen" || state === "doubted";
+    if (!this.#duty.observed || !known) {
+      this.#release(null);
+      return;
+    }
+    this.#out.push({ type: "arm", timer: "release", afterMs: releaseMaxMs });
+    if (state === "frozen") this.#killIfDue();
+    else this.#step({ type: "start" });
+  }
+
+  /** What it is after the stop of the promoting service. */
+  #judgeRelease(state: WatchState): void {
+    if (!this.#releasing || this.#condemned !== null) return;
+    switch (state.type) {
+      case "gone":
+        this.#release(null);
+        return;
+      case "answering":
+        if (!isPrimaryState(state.status.state)) this.#release(null);
+        else this.#condemn("it is still primary, although the stop of its service has succeeded");
+        return;
+      case "misfit":
+      case "refusing":
+        this.#condemn("whether it is still primary cannot be asked any more");
+        return;
+      case "connecting":
+      case "doubted":
+      case "lost":
+      case "frozen":
+        return;
+      default:
+        assertNever(state);
+    }
+  }
+
+  #condemn(why: string): void {
+    if (!this.#duty.observed) return;
+    this.#condemned = why;
+    this.#say("warning", `the broker must end: ${why}`);
+    this.#killIfDue();
+  }
+
+  #release(left: string | null): void {
+    if (!this.#releasing) return;
+    this.#releasing = false;
+    this.#out.push({ type: "disarm", timer: "release" }, { type: "released", left });
   }
 
   /** CARE3 */

@@ -3,37 +3,41 @@
  * Tested in: test/brokers/promotion-choice.test.ts
  */
 import type { NodeId, NodeName, ServiceName } from "../model/ids.ts";
-import type { Ms } from "../model/time.ts";
-import type { BrokerState } from "./broker-state.ts";
-import type { BrokerMember, BrokerSystemId } from "./broker-status.ts";
+import { count, either, flag, literal, oneOf, record, type Shaped, text } from "../model/shape.ts";
+import { brokerStates } from "./broker-state.ts";
+import { type BrokerMember, memberList } from "./broker-status.ts";
 
-/** The link of a backup to its primary. */
-export type LinkSight =
-  | { readonly type: "operational" }
-  /** By the clock of `PromotionScene.nowMs`. */
-  | { readonly type: "lost"; readonly atMs: Ms }
+/** The link of a backup to its primary. `lost`: by the clock of `PromotionScene.nowMs`. */
+const link = either(
+  record({ type: literal("operational") }),
+  record({ type: literal("lost"), atMs: count }),
   /** It had none, or nobody knows since when. */
-  | { readonly type: "unknown" };
+  record({ type: literal("unknown") }),
+);
 
-export type BrokerSight =
-  | {
-      readonly type: "answers";
-      readonly state: BrokerState;
-      readonly systemId: BrokerSystemId;
-      /** As the broker itself lists them. */
-      readonly members: readonly BrokerMember[];
-      readonly link: LinkSight;
-      /** Messages in replicated queues. */
-      readonly depth: number;
-      /** It was joining, and has refused to be promoted: it will until it is restarted. */
-      readonly refuses: boolean;
-    }
+const answers = record({
+  type: literal("answers"),
+  state: oneOf(...brokerStates),
+  systemId: text,
+  /** As the broker itself lists them. */
+  members: memberList,
+  link,
+  /** Messages in replicated queues. */
+  depth: count,
+  /** It was joining, and has refused to be promoted: it will until it is restarted. */
+  refuses: flag,
+});
+
+export const brokerSight = either(
+  answers,
   /** Nobody knows yet: it was not asked, or has time left to answer. */
-  | { readonly type: "pending" }
+  record({ type: literal("pending") }),
   /** It does not answer and may be alive; why, in words. */
-  | { readonly type: "silent"; readonly why: string }
+  record({ type: literal("silent"), why: text }),
   /** Its process is proven to have ended. */
-  | { readonly type: "gone" };
+  record({ type: literal("gone") }),
+);
+export type BrokerSight = Shaped<typeof brokerSight>;
 
 export type SeenBroker = {
   readonly node: NodeId;
@@ -52,6 +56,8 @@ export type PromotionScene = {
   readonly record: readonly BrokerMember[] | null;
   /** The node whose broker was the last primary; null: none was recorded. */
   readonly lastPrimary: NodeId | null;
+  /** That broker is known to have ended since: what its node runs now was not promoted. */
+  readonly lastPrimaryEnded: boolean;
   /** The node that the service of the primary belongs to. */
   readonly owner: NodeId | null;
   /** The service that promotes. */
@@ -62,5 +68,6 @@ export type PromotionScene = {
   readonly coldStartWaited: boolean;
   /** An operator permits to promote a broker that may lack messages. */
   readonly staleAllowed: boolean;
-  readonly nowMs: Ms;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
 };

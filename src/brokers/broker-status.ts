@@ -7,16 +7,23 @@ import { accept, type Result, refuse } from "../model/outcome.ts";
 import {
   list,
   mapped,
+  oneOf,
   optional,
   parsedBy,
   record,
   type Shape,
   type Shaped,
+  text,
   unknown,
   wholeNumber,
 } from "../model/shape.ts";
 import { amqpCount, amqpText, amqpTextBy, amqpUuid } from "./amqp-values.ts";
-import { type BrokerState, parseBrokerState, parseStateNumber } from "./broker-state.ts";
+import {
+  type BrokerState,
+  brokerStates,
+  parseBrokerState,
+  parseStateNumber,
+} from "./broker-state.ts";
 
 /** Which part of an answer does not fit, such as `members[1].status`, and why. */
 export type BrokerMisfit = { readonly part: string; readonly text: string };
@@ -42,6 +49,14 @@ export type BrokerMember = {
 
 /** More than any cluster has nodes. */
 const membersMax = 256;
+/** As a member list is passed on between nodes. */
+const member: Shape<BrokerMember> = record({
+  systemId: text,
+  host: text,
+  port: wholeNumber(0, 65_535),
+  state: oneOf(...brokerStates),
+});
+export const memberList: Shape<readonly BrokerMember[]> = list(member, membersMax);
 
 const portNumber = wholeNumber(0, 65_535);
 

@@ -80,13 +80,14 @@ function answers(broker: SeenBroker): broker is Answering {
 
 /** PROMOTE1: who must be asked, or proven to be gone, before anybody is promoted. */
 function possiblePrimaries(scene: PromotionScene): PromotionDecision | null {
-  const { brokers, lastPrimary, owner, presumedOff } = scene;
+  const { brokers, lastPrimary, lastPrimaryEnded, owner, presumedOff } = scene;
   const present = brokers.filter(({ node }) => !presumedOff.has(node));
   // Where all are joining, a cold start has its own rules for those that have not come.
   const hadPrimary = present.some(({ sight }) => {
     return sight.type === "answers" && (sight.state === "ready" || sight.state === "catchup");
   });
-  const named = ({ node }: SeenBroker): boolean => node === lastPrimary || node === owner;
+  const named = ({ node }: SeenBroker): boolean =>
+    node === owner || (node === lastPrimary && !lastPrimaryEnded);
   const unasked = present.filter((broker) => {
     return broker.sight.type === "pending" && (hadPrimary || named(broker));
   });

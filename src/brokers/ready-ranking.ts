@@ -6,6 +6,8 @@
  * READY1  A broker that the last list of a primary does not show as ready is stale.
  * READY2  Without such a list, a broker that another ready one does not list as ready is stale. Two
  *     that do not list each other are both stale: nobody can tell which of them was left out.
+ * READY3  With such a list, a broker is stale, too, if one that it lists as ready does not list it:
+ *     the primary may have left it out in the instant before its node was lost.
  */
 import type { NodeId } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -65,9 +67,15 @@ function staleness(
 ): { readonly stale: boolean; readonly why: string } {
   if (record !== null) {
     const listed = stateIn(record, sight.systemId);
-    return listed === "ready"
-      ? { stale: false, why: "the last list of the primary shows it as ready" }
-      : { stale: true, why: `the last list of the primary ${shows(listed)}` };
+    if (listed !== "ready") {
+      return { stale: true, why: `the last list of the primary ${shows(listed)}` };
+    }
+    const newer = ready.find((other) => leavesOut(other.sight, sight));
+    if (newer === undefined) {
+      return { stale: false, why: "the last list of the primary shows it as ready" };
+    }
+    const omitted = stateIn(newer.sight.members, sight.systemId);
+    return { stale: true, why: `the list of ${newer.name}, which is newer, ${shows(omitted)}` };
   }
   for (const other of ready) {
     if (other.sight.systemId === sight.systemId) continue;
@@ -77,6 +85,14 @@ function staleness(
   }
   const why = ready.length > 1 ? "all ready brokers list it as ready" : "no other broker is ready";
   return { stale: false, why };
+}
+
+/** READY3: the one knows of a change that the other has missed. */
+function leavesOut(one: ReadyBroker["sight"], other: ReadyBroker["sight"]): boolean {
+  return (
+    stateIn(one.members, other.systemId) !== "ready" &&
+    stateIn(other.members, one.systemId) === "ready"
+  );
 }
 
 function stateIn(

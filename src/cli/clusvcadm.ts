@@ -145,7 +145,10 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
     else if (name === "F") byDomain = true;
     else if (name === "m" || name === "n") target = value;
     else last = { letter: name, service: value };
-    if (byDomain && target !== null) return ends("", "Cannot use '-F' with '-n' or '-m'\n", 1);
+  }
+  // A relocation with both is forced onto the target.
+  if (byDomain && target !== null && last?.letter !== "r") {
+    return ends("", "Cannot use '-F' with '-n' or '-m'\n", 1);
   }
   if (last === null) return ends(quiet ? "" : usage, "", 1);
   const operation = operations[last.letter] ?? "enable";
@@ -153,7 +156,7 @@ function readOptions(args: readonly Arg[], env: Terminal["env"]): Reading {
     return ends(quiet ? "" : "Migration requires a target cluster member\n", "", 1);
   }
   const service = last.service.includes(":") ? last.service : `service:${last.service}`;
-  byDomain = byDomain && operation === "enable";
+  byDomain = byDomain && (operation === "enable" || operation === "relocate");
   return { type: "request", options: { operation, service, target, byDomain, socketPath }, quiet };
 }
 

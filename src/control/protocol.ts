@@ -10,7 +10,8 @@
  *   POST /v1/reload                      → 200, Acceptance: its file is in force everywhere
  *   POST /v1/lock, POST /v1/unlock       → 200, ServiceReply, when every member knows it
  *   POST /v1/services/NAME/OPERATION     → 200, ServiceReply, when the operation has ended
- *        body: empty, or {"target": node name, "byDomain": true or false}
+ *        body: empty, or {"target": node name, "byDomain": true or false}; of a relocation,
+ *        byDomain permits to promote a broker that may lack messages
  *   POST /v1/nodes/NAME/acknowledge      → 200, Acceptance: the operator says that the node is off
  *        body: {"confirm": NAME, "by": name of the operator}
  *   POST /v1/nodes/NAME/kill             → 200, Acceptance: it ends; body: {"by": who}
@@ -142,8 +143,9 @@ export function parseServiceBody(
 ): Result<ServiceRequestBody, ControlError> {
   return parseBody(
     checked(serviceBody, ({ target, byDomain }) => {
-      if (byDomain && target !== null) return "has both target and byDomain";
-      return byDomain && operation !== "enable" ? "has byDomain, which only enable takes" : null;
+      if (!byDomain || operation === "relocate") return null;
+      if (target !== null) return "has both target and byDomain";
+      return operation === "enable" ? null : "has byDomain, which only enable and relocate take";
     }),
     value,
   );

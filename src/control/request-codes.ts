@@ -93,6 +93,8 @@ const codesOfReasons: Readonly<Record<Refusal | Failure, RequestCode>> = {
   "no-legal-node": requestCodes.notRunnable,
   "no-empty-node": requestCodes.notRunnableExclusive,
   "no-other-node": requestCodes.runningOnOrigin,
+  "no-promotable-broker": requestCodes.notRunnable,
+  "broker-not-promotable": requestCodes.notRunnable,
   "life-ended": requestCodes.noQuorum,
   "change-given-up": requestCodes.failure,
   "stopped-for-change": requestCodes.tryAgain,

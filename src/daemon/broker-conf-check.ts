@@ -8,7 +8,7 @@ import { parseQpiddConf } from "../brokers/qpidd-conf.ts";
 import { type QpiddSurroundings, qpiddFindings } from "../brokers/qpidd-findings.ts";
 import type { Complaint } from "../config/text/complaint.ts";
 import type { OwnQpiddConf } from "../io/qpidd-conf-file.ts";
-import { brokerScripts } from "../life/broker-duty.ts";
+import { ownBrokerScripts } from "../life/broker-duty.ts";
 import type { FencingConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
@@ -20,7 +20,7 @@ export async function checkBrokerConf(
   { conf, local, addresses }: Checked,
   read: () => PromiseLike<OwnQpiddConf>,
 ): Promise<readonly Complaint[]> {
-  if (brokerScripts(conf, local.id).length === 0) return [];
+  if (ownBrokerScripts(conf, local.id).length === 0) return [];
   const { path: file, text } = await read();
   const warning = { type: "host", severity: "warning", file } as const;
   if (!text.ok) {

@@ -135,7 +135,7 @@ function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["a
  * The version of the state exchange. Members with different versions would wait in vain for each
  * other's part of it.
  */
-const exchangeVersion = 6;
+const exchangeVersion = 7;
 
 /** The options with which the ring thread is started. */
 export function ringThreadOptions(

@@ -4,22 +4,23 @@
  * Tested in: test/life/broker-observer.test.ts
  */
 import { type BrokerDuty, type BrokerProcesses, nothingToDo } from "../brokers/broker-care.ts";
-import type { ClusterConf, ResourceConf, ServiceConf } from "../model/conf.ts";
+import type { ClusterConf, ServiceConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { resourceMark } from "../services/agents/agent-marks.ts";
+import type { ServiceRecord } from "../services/table/service-state.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
-import { startOrder } from "../services/tree/resource-tree.ts";
+import { brokerScripts } from "../services/tree/broker-scripts.ts";
 
-type BrokerScript = BrokerProcesses & { readonly promotes: boolean };
+type OwnScript = BrokerProcesses & { readonly promotes: boolean };
 
-/** A script of this name runs a broker of its node, whatever directory it is in. */
-const scriptNames = ["qpidd", "qpidd-primary"];
+/** States in which a broker may run and can be asked. */
+const present: readonly ServiceRecord["state"][] = ["started", "stopping", "recoverable"];
 
 /** The duty of one node, while its configuration and the table change. */
 export class BrokerDuties {
   readonly #self: NodeId;
   #conf: ClusterConf | null = null;
-  #scripts: readonly BrokerScript[] = [];
+  #scripts: readonly OwnScript[] = [];
   #duty = nothingToDo;
 
   constructor(self: NodeId) {
@@ -35,7 +36,7 @@ export class BrokerDuties {
   change(conf: ClusterConf, table: Pick<ServiceTable, "service"> | null): BrokerDuty | null {
     if (conf !== this.#conf) {
       this.#conf = conf;
-      this.#scripts = brokerScripts(conf, this.#self);
+      this.#scripts = ownBrokerScripts(conf, this.#self);
     }
     if (this.#scripts.length === 0 && !this.#duty.observed) return null;
     const given = { table, self: this.#self, before: this.#duty };
@@ -47,31 +48,23 @@ export class BrokerDuties {
 }
 
 /** The qpidd scripts of the services that this node may run; none with `<rm qpid="off">`. */
-export function brokerScripts(conf: ClusterConf, self: NodeId): readonly BrokerScript[] {
+export function ownBrokerScripts(conf: ClusterConf, self: NodeId): readonly OwnScript[] {
   const { services, domains, brokers } = conf.services;
   if (brokers === "off") return [];
   const mayRun = ({ domain }: ServiceConf): boolean => {
     const found = domains.find(({ name }) => name === domain);
     return found?.restricted !== true || found.nodes.some(({ node }) => node === self);
   };
-  return services.filter(mayRun).flatMap(({ name, tree }) =>
-    startOrder(tree).flatMap((resource) => {
-      const script = scriptName(resource);
-      if (!scriptNames.includes(script)) return [];
-      const promotes = script === "qpidd-primary";
-      return [{ service: name, resource: resourceMark(resource), promotes }];
+  return services.filter(mayRun).flatMap((service) =>
+    brokerScripts(service).map(({ service: name, resource, promotes }) => {
+      return { service: name, resource: resourceMark(resource), promotes };
     }),
   );
 }
 
-function scriptName({ type, attributes }: ResourceConf): string {
-  if (type !== "script") return "";
-  return new Map(attributes).get("file")?.split("/").at(-1) ?? "";
-}
-
 /** `table` is null while this node takes no part; then it looks after what it did `before`. */
 function brokerDuty(
-  scripts: readonly BrokerScript[],
+  scripts: readonly OwnScript[],
   given: {
     readonly table: Pick<ServiceTable, "service"> | null;
     readonly self: NodeId;
@@ -91,7 +84,7 @@ function brokerDuty(
   const started = scripts.filter(({ service }) => here(service)?.state === "started");
   const held = services.find((service) => here(service)?.frozen === true);
   return {
-    observed: started.length > 0,
+    observed: scripts.some(({ service }) => present.includes(here(service)?.state ?? "stopped")),
     // A service that is starting or stopping has a script under way, which must not be killed.
     processes: started.map(({ service, resource }) => ({ service, resource })),
     services,

@@ -3,6 +3,7 @@
  * configuration before each connection, looks at its processes and kills them, and has services
  * checked. Decides nothing. Takes results only by callbacks, so that it also runs in the simulator.
  */
+
 import {
   BrokerCare,
   type BrokerProcesses,
@@ -10,6 +11,8 @@ import {
   type CareOutput,
   type CareTimer,
 } from "../brokers/broker-care.ts";
+import type { BrokerSight } from "../brokers/broker-sight.ts";
+import { type BrokerStatus, replicatedDepth } from "../brokers/broker-status.ts";
 import { readOwnBroker } from "../brokers/own-broker.ts";
 import type {
   BrokerAskProblem,
@@ -41,6 +44,8 @@ export type ObserverParts = {
   readonly clock: Clock;
   readonly trackingToken: string;
   readonly log: LogSink;
+  /** What the other nodes are told of the broker has changed. */
+  readonly onSight: (sight: BrokerSight) => void;
   readonly checkNow: (service: ServiceName, why: string) => void;
   /** What is known of the broker may have changed. */
   readonly onChange: () => void;
@@ -50,6 +55,8 @@ export const noOwnBroker: OwnBrokerStatus = { state: "unused", text: "", service
 
 /** The watch gives up long before: its own timers are the limits. */
 const portLimitMs = 60_000;
+/** Answers from one count of the messages to the next: with two a second, ten seconds. */
+const countEvery = 20;
 
 type Queued =
   | { readonly type: "input"; readonly input: CareInput }
@@ -65,6 +72,12 @@ export class BrokerObserver {
   readonly #connections = new Map<number, BrokerConnection | null>();
   /** The last attempt has found that nobody listens: there is no broker. */
   #nobodyListens = false;
+  /** Messages in the replicated queues of the broker, when they were counted last. */
+  #depth = 0;
+  /** For which state and members they were counted, and how many answers ago. */
+  #counted = { of: "", answers: 0 };
+  #toldSight = "";
+  #onReleased: ((left: string | null) => void)[] = [];
 
   constructor(parts: ObserverParts) {
     this.#parts = parts;
@@ -72,7 +85,10 @@ export class BrokerObserver {
     this.#loop = new StepLoop({
       step: (queued) => this.#take(queued),
       perform: (output) => this.#perform(output),
-      onIdle: parts.onChange,
+      onIdle: () => {
+        this.#tellSight();
+        parts.onChange();
+      },
     });
     this.#timers = new NamedTimers<CareTimer>({
       clock: parts.clock,
@@ -90,6 +106,23 @@ export class BrokerObserver {
     return services.length === 0 ? noOwnBroker : { ...this.#care.snapshot(), services };
   }
 
+  /** Null: this node has no broker to look after. */
+  get sight(): BrokerSight | null {
+    if (this.#duties.services.length === 0) return null;
+    const sight = this.#care.sight();
+    return sight.type === "answers" ? { ...sight, depth: this.#depth } : sight;
+  }
+
+  /** The service that promotes has stopped: calls `done` as CareOutput `released` says. */
+  ensureEnded(done: (left: string | null) => void): void {
+    this.#onReleased.push(done);
+    this.#push({ type: "primary-stopped" });
+  }
+
+  condemn(why: string): void {
+    this.#push({ type: "condemned", why });
+  }
+
   /** To be called when one of them may have changed; `table` as in BrokerDuties. */
   look(conf: ClusterConf, table: Pick<ServiceTable, "service"> | null): void {
     const duty = this.#duties.change(conf, table);
@@ -100,6 +133,7 @@ export class BrokerObserver {
   end(): void {
     this.#loop.end();
     this.#timers.disarmAll();
+    this.#onReleased = [];
     for (const connection of this.#connections.values()) connection?.close();
     this.#connections.clear();
   }
@@ -138,6 +172,9 @@ export class BrokerObserver {
       case "kill":
         this.#kill(output.processes);
         return;
+      case "released":
+        for (const done of this.#onReleased.splice(0)) done(output.left);
+        return;
       case "check":
         for (const service of output.services) this.#parts.checkNow(service, output.why);
         return;
@@ -159,7 +196,7 @@ export class BrokerObserver {
         return;
       }
       const made = this.#parts.ports.brokers.connect(target.value, portLimitMs, {
-        onMembers: () => undefined,
+        onMembers: () => this.#ask(connection),
         onDisconnected: (words) => this.#push({ type: "disconnected", connection, words }),
       });
       this.#connections.set(connection, made);
@@ -176,9 +213,37 @@ export class BrokerObserver {
       .get(connection)
       ?.status(portLimitMs)
       .then((status) => {
-        if (status.ok) this.#push({ type: "status", connection, status: status.value });
-        else this.#push(unanswered(connection, status.problem));
+        if (status.ok) {
+          this.#count(connection, status.value);
+          this.#push({ type: "status", connection, status: status.value });
+        } else this.#push(unanswered(connection, status.problem));
       });
+  }
+
+  /** Counts the messages when something has changed, and now and then. */
+  #count(connection: number, { state, members }: BrokerStatus): void {
+    const of = JSON.stringify([state, members]);
+    const { answers } = this.#counted;
+    const due = of !== this.#counted.of || answers >= countEvery;
+    this.#counted = { of, answers: due ? 0 : answers + 1 };
+    if (!due) return;
+    void this.#connections
+      .get(connection)
+      ?.queues(portLimitMs)
+      .then((queues) => {
+        if (!queues.ok) return;
+        this.#depth = replicatedDepth(queues.value);
+        this.#tellSight();
+      });
+  }
+
+  #tellSight(): void {
+    const { sight } = this;
+    if (sight === null) return;
+    const told = JSON.stringify(sight);
+    if (told === this.#toldSight) return;
+    this.#toldSight = told;
+    this.#parts.onSight(sight);
   }
 
   /** A status script may be all that is found, so it counts more that nobody listens. */

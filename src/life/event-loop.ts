@@ -57,6 +57,8 @@ export type LoopParts = {
   /** The lease lasts until `endMs` now; the guard must be told. */
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
   /** This life of the node ends. Nothing is performed afterwards. */
+  /** Another broker than that of this node is to be the only primary. */
+  readonly onKillBroker: (why: string) => void;
   readonly onEnd: (end: NodeEnd) => void;
   /** Called after each turn, since the status may have changed. */
   readonly onTurn: () => void;
@@ -198,6 +200,9 @@ export class EventLoop {
         this.#parts.prepareText(output.text, (objection) => {
           this.push({ type: "read-done", text: output.text, objection });
         });
+        return;
+      case "kill-broker":
+        this.#parts.onKillBroker(output.why);
         return;
       case "machines":
         this.#parts.onMachines(output.known);

@@ -5,6 +5,7 @@
  * LIFE1  After the end of a life, outputs of its ring and reports of its agents have no effect.
  */
 
+import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { isGroupFrame } from "../groups/group-frames.ts";
 import type { ProcessGroups } from "../groups/process-groups.ts";
 import { decodePayload } from "../io/payload-codec.ts";
@@ -26,6 +27,7 @@ import { GroupClients } from "./group-clients.ts";
 import type { LifeEnd } from "./life-end.ts";
 import { MemberLog } from "./member-log.ts";
 import type { NodeAgents } from "./node-agents.ts";
+import { promotionObstacle, watchPromotions } from "./promotion-watch.ts";
 import type { RingView } from "./status-report.ts";
 
 export type LifeParts = {
@@ -152,8 +154,21 @@ export class NodeLife {
     const checkNow = (service: ServiceName, why: string): void => {
       this.#loop?.push({ type: "check-now", service, why });
     };
-    const parts = { ports, self, clock, trackingToken, log, checkNow, onChange: onTurn };
+    const onSight = (sight: BrokerSight): void => this.#loop?.push({ type: "broker", sight });
+    const parts = { ports, self, clock, trackingToken, log, checkNow, onSight, onChange: onTurn };
     return new BrokerObserver(parts);
+  }
+
+  /** Starts and stops of the script that promotes a broker are watched. */
+  #watched(agents: NodeAgents): NodeAgents {
+    const observer = this.#broker;
+    if (observer === null) return agents;
+    const obstacle = (service: ServiceName): string | null => {
+      const table = this.#node?.snapshot.table ?? null;
+      if (table === null) return "this node takes no part in the cluster";
+      return promotionObstacle({ table, service, self: this.#parts.self, seen: observer.sight });
+    };
+    return watchPromotions(agents, { obstacle, onStopped: (done) => observer.ensureEnded(done) });
   }
 
   #onTurn(): void {
@@ -245,7 +260,7 @@ export class NodeLife {
       node: this.#node,
       clock,
       log,
-      agents,
+      agents: this.#watched(agents),
       postToRing: (input) => {
         // The state exchange of the groups must end before the ring is told.
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
@@ -255,6 +270,7 @@ export class NodeLife {
       onConfiguration,
       onMachines,
       onLease,
+      onKillBroker: (why) => this.#broker?.condemn(why),
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn: () => this.#onTurn(),
     });

@@ -15,6 +15,8 @@ import type { ClusterStatus } from "../model/status.ts";
 /** The answer of a node that has no life at the moment. */
 export const notMember: Acceptance = { accepted: false, text: "this node is not a member" };
 
+const aboutBrokers: readonly string[] = ["no-promotable-broker", "broker-not-promotable"];
+
 type ServiceOrder = {
   readonly service: ServiceName;
   readonly operation: ServiceOperation;
@@ -29,8 +31,13 @@ export function serviceReplyText(
   order: ServiceOrder,
   status: ClusterStatus,
 ): string {
-  if (!saysOnlyFailure(outcome)) return outcomeText(outcome);
   const service = status.services?.find(({ name }) => name === order.service);
+  if (outcome.type !== "done" && aboutBrokers.includes(outcome.why)) {
+    const why = service?.decisions.at(-1)?.text ?? "";
+    const force = order.operation === "relocate" ? "; -F relocates it nevertheless" : "";
+    return `${outcomeText(outcome)}: ${why}${force}`;
+  }
+  if (!saysOnlyFailure(outcome)) return outcomeText(outcome);
   const asked = order.target ?? status.localNode;
   const name = status.nodes.find(({ id }) => id === asked)?.name ?? "";
   const verdict = service?.candidates.find(({ node }) => node === asked);

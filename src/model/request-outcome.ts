@@ -73,7 +73,11 @@ export type Refusal =
   /** The service is exclusive, or a service on each node that may run it is. */
   | "no-empty-node"
   /** Only its owner may run the service. */
-  | "no-other-node";
+  | "no-other-node"
+  /** No other broker may be promoted without a loss of messages, or none can be. */
+  | "no-promotable-broker"
+  /** The broker of the target may not be promoted without a loss of messages, or cannot be. */
+  | "broker-not-promotable";
 
 /** The request was begun, but ended otherwise. */
 export type Failure =
@@ -87,6 +91,8 @@ export type Failure =
   | "stopped-for-change"
   /** Every node that may run the service was tried, or no node may. */
   | "no-node-started-it"
+  /** It was stopped, and no broker may be promoted now; it starts as soon as one may. */
+  | "no-promotable-broker"
   /** No other node could start the service: it was started again on its former owner. */
   | "back-on-origin"
   /** Another request has stopped or disabled the service meanwhile. */

@@ -186,6 +186,7 @@ export class ClusterNode {
       case "unfence-verdict":
         this.unfencing.onVerdict(input);
         break;
+      case "broker":
       case "certified":
       case "contested":
         this.#announcements.hear(input);
@@ -262,8 +263,7 @@ export class ClusterNode {
   #sayHello(ring: RingId): void {
     const [{ self }, { life }] = [this.identity, this.#services];
     const speaker = { self, life, replica: this.#replica, quorum: this.quorum };
-    const heard = this.#lastHeard.report(this.#outbox.now.boottimeMs);
-    const body = composeHello(ring, speaker, heard);
+    const body = composeHello(ring, speaker, this.#lastHeard.report(this.#outbox.now.boottimeMs));
     this.#outbox.submit("sync", { layer: "sync", body });
   }
 

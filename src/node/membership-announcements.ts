@@ -16,6 +16,7 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { LocalInput } from "../services/local/local-events.ts";
 import { holderOf } from "../services/table/service-state.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
+import { BrokerAnnouncement } from "./broker-announcement.ts";
 import { CertifiedDeaths } from "./certified-deaths.ts";
 import type { NodeInput } from "./node-events.ts";
 import type { NodeServices } from "./node-services.ts";
@@ -40,6 +41,7 @@ export class MembershipAnnouncements {
   readonly #parts: Parts;
   readonly #contested: ContestedIds;
   readonly #deaths: CertifiedDeaths;
+  readonly #ownBroker: BrokerAnnouncement;
   ending: "no" | "shutdown" | "restart" = "no";
   /** The others have agreed to this node's departure. */
   departing = false;
@@ -54,11 +56,13 @@ export class MembershipAnnouncements {
     this.#parts = parts;
     this.#contested = new ContestedIds(self, parts.outbox);
     this.#deaths = new CertifiedDeaths(self, parts.outbox);
+    this.#ownBroker = new BrokerAnnouncement(self, parts.services);
   }
 
-  /** What the ring thread has noticed about nodes. */
-  hear(input: Extract<NodeInput, { readonly type: "certified" | "contested" }>): void {
+  /** What the ring thread has noticed about nodes, and what is seen of this node's broker. */
+  hear(input: Extract<NodeInput, { readonly type: "certified" | "contested" | "broker" }>): void {
     if (input.type === "contested") this.#contested.hear(input.nodes);
+    else if (input.type === "broker") this.#ownBroker.see(input.sight);
     else this.#deaths.hear(input);
   }
 
@@ -77,6 +81,7 @@ export class MembershipAnnouncements {
     if (table !== null) {
       this.#contested.compare(replica.fence, ringSeq);
       this.#deaths.certify({ domain: replica.fence, table, ringSeq });
+      this.#ownBroker.announce(table, ringSeq);
     }
     const node = table?.node(this.#self);
     if (table !== null && node?.phase === "joined" && node.life === services.life) {

@@ -4,6 +4,7 @@
  * Tested in: test/node/work-in-parts.test.ts
  */
 
+import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { fenceMessage } from "../fencing/fence-messages.ts";
 import type { FenceOrder } from "../fencing/fence-round.ts";
 import type { RingConfiguration } from "../membership/ring-events.ts";
@@ -106,6 +107,8 @@ export type NodeInput =
       readonly incarnation: Incarnation;
       readonly stands: boolean;
     }
+  /** What this node sees of its broker. */
+  | { readonly type: "broker"; readonly sight: BrokerSight }
   /** An operator says that a victim is off; answered like a request. */
   | {
       readonly type: "acknowledge";
@@ -199,6 +202,8 @@ export type NodeOutput =
     }
   /** Run the unfence devices of this node; answered by one verdict with the same number. */
   | { readonly type: "unfence"; readonly run: number }
+  /** The broker of this node must end at once: another one is primary. */
+  | { readonly type: "kill-broker"; readonly why: string }
   /** Quorum is lost: no more fence agents are begun, and this node is not unfenced. */
   | { readonly type: "stand-down" }
   | { readonly type: "reply"; readonly number: number; readonly outcome: RequestOutcome }

@@ -8,6 +8,7 @@
  *     are stopped.
  * OWN3  An operation on a new service waits until that service was stopped once.
  */
+import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
@@ -306,6 +307,12 @@ export class NodeServices {
   /** Says that nothing is left of these services, while the clean-up of others goes on. */
   announceOff(services: readonly ServiceName[]): void {
     const body = { type: "services-off" as const, ...this.#sender(), services };
+    this.#outbox.submit("app", { layer: "services", body });
+  }
+
+  /** Says what this node sees of its broker. */
+  announceBroker(sight: BrokerSight): void {
+    const body = { type: "broker-seen" as const, ...this.#sender(), sight };
     this.#outbox.submit("app", { layer: "services", body });
   }
 

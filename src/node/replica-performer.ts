@@ -127,6 +127,9 @@ export class ReplicaPerformer {
         announcements.departing = true;
         announcements.stepServices({ type: "kill" });
         return;
+      case "kill-broker":
+        if (effect.node === this.#self) outbox.emit({ type: "kill-broker", why: effect.why });
+        return;
       case "notice":
         outbox.notice("services", effect.level, effect.text);
         return;
@@ -176,6 +179,7 @@ function leavesReplica(input: NodeInput): boolean {
     case "report":
     case "guarded":
     case "check-now":
+    case "broker":
     case "request":
       return true;
     case "timer":

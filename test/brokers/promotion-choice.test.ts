@@ -7,7 +7,6 @@ import { test } from "tap";
 import type { BrokerSight, PromotionScene } from "../../src/brokers/broker-sight.ts";
 import { brokerStates, isPrimaryState } from "../../src/brokers/broker-state.ts";
 import { choosePromotion } from "../../src/brokers/promotion-choice.ts";
-import { ms } from "../../src/model/time.ts";
 import {
   answering,
   decide,
@@ -174,7 +173,7 @@ const members = fc
   .chain((nodes) => fc.tuple(...nodes.map((node) => state.map((one) => member(node, one)))));
 const link = fc.oneof(
   fc.constant({ type: "operational" } as const),
-  fc.nat(10_000).map((atMs) => ({ type: "lost", atMs: ms(atMs) }) as const),
+  fc.nat(10_000).map((atMs) => ({ type: "lost", atMs }) as const),
   fc.constant({ type: "unknown" } as const),
 );
 const sightOf = (node: number): fc.Arbitrary<BrokerSight> =>

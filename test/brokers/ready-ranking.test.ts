@@ -1,7 +1,6 @@
 import { test } from "tap";
 import type { PromotionScene } from "../../src/brokers/broker-sight.ts";
 import { type RankedBroker, type ReadyBroker, rankReady } from "../../src/brokers/ready-ranking.ts";
-import { ms } from "../../src/model/time.ts";
 import { type Answers, answering, scene } from "./scenes.ts";
 import { member } from "./statuses.ts";
 
@@ -14,7 +13,7 @@ function ready(node: number, fields: Partial<Answers> = {}): ReadyBroker {
 const ranked = (brokers: readonly ReadyBroker[], fields: Partial<PromotionScene> = {}) =>
   rankReady(scene(brokers, fields), brokers);
 const order = (ranking: readonly RankedBroker[]) => ranking.map(({ node }) => node);
-const lost = (atMs: number) => ({ link: { type: "lost", atMs: ms(atMs) } }) as const;
+const lost = (atMs: number) => ({ link: { type: "lost", atMs } }) as const;
 
 test("READY1: the list of the primary counts more than anything a backup says", (t) => {
   const record = [member(1, "active"), member(2, "ready"), member(3, "catchup")];
@@ -26,6 +25,22 @@ test("READY1: the list of the primary counts more than anything a backup says", 
     { stale: true, reason: /shows it as catchup; after node2, which is not stale/ },
     { stale: true, reason: /does not have it/ },
   ]);
+  t.end();
+});
+
+test("READY3: with it, a backup that a good one leaves out is stale", (t) => {
+  const record = [member(1, "active"), member(2, "ready"), member(3, "ready")];
+  const both = [member(2, "ready"), member(3, "ready")];
+  const left = ready(2, { members: [member(2, "ready")] });
+  t.match(ranked([ready(3, { members: both }), left], { record }), [
+    { node: 2, stale: false },
+    { node: 3, stale: true, reason: /^the list of node2, which is newer, does not have it/ },
+  ]);
+  const apart = ranked([left, ready(3, { members: [member(3, "ready")] })], { record });
+  t.ok(
+    apart.every(({ stale }) => !stale),
+    "lists of an earlier moment, each",
+  );
   t.end();
 });
 

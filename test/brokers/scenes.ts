@@ -3,7 +3,6 @@ import type { BrokerSight, PromotionScene, SeenBroker } from "../../src/brokers/
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
 import { choosePromotion, type PromotionDecision } from "../../src/brokers/promotion-choice.ts";
 import { parseNodeId, parseNodeName, parseServiceName } from "../../src/model/ids.ts";
-import { ms } from "../../src/model/time.ts";
 import { member, systemId } from "./statuses.ts";
 
 export type Answers = Extract<BrokerSight, { type: "answers" }>;
@@ -27,7 +26,7 @@ export function answering(
     state,
     systemId: systemId(node),
     members: [member(1, "ready"), member(2, "ready"), member(3, "ready")],
-    link: { type: "lost", atMs: ms(1000) },
+    link: { type: "lost", atMs: 1000 },
     depth: 0,
     refuses: false,
     ...fields,
@@ -57,12 +56,13 @@ export function scene(
     brokers,
     record: null,
     lastPrimary: null,
+    lastPrimaryEnded: false,
     owner: null,
     primaryService,
     presumedOff: new Set(),
     coldStartWaited: false,
     staleAllowed: false,
-    nowMs: ms(10_000),
+    nowMs: 10_000,
     ...fields,
   };
 }

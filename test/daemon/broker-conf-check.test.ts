@@ -9,7 +9,7 @@ import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
 const path = "/etc/qpid/qpidd.conf";
 
 function confWith(file: string): ClusterConf {
-  const sample = sampleConf();
+  const sample = sampleConf({ qpid: "observe" });
   const qpidd = { ...script("broker"), attributes: [["file", file]] as const };
   const services = [sampleService("broker", [qpidd])];
   return { ...sample, services: { ...sample.services, services } };

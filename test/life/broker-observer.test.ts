@@ -3,6 +3,7 @@
  * or is configured nowhere, and a table that says what is started.
  */
 import { test } from "tap";
+import type { BrokerSight } from "../../src/brokers/broker-sight.ts";
 import type { LogLine, LogSink } from "../../src/io/ports.ts";
 import type { OwnQpiddConf } from "../../src/io/qpidd-conf-file.ts";
 import { BrokerObserver } from "../../src/life/broker-observer.ts";
@@ -43,6 +44,7 @@ class Scene {
   readonly broker = new VirtualBroker();
   readonly lines: string[] = [];
   readonly checks: string[] = [];
+  readonly sights: BrokerSight[] = [];
   readonly observer: BrokerObserver;
   readonly #records = new Map<ServiceName, ServiceRecord>();
   conf = confWith();
@@ -72,6 +74,7 @@ class Scene {
       clock: process.clock,
       trackingToken: "token",
       log,
+      onSight: (sight) => this.sights.push(sight),
       checkNow: (name, why) => this.checks.push(`${name}: ${why}`),
       onChange: () => undefined,
     });
@@ -116,6 +119,8 @@ test("a broker is asked while its service is started here, and not before", (t) 
   scene.is(own, "started").run(1000);
   t.equal(scene.state, "active");
   scene.is(own, "stopping").run(5000);
+  t.equal(scene.state, "active", "until it has stopped");
+  scene.is(own, "stopped").run(5000);
   t.equal(scene.state, "idle");
   t.equal(scene.broker.tries, 1);
   scene.is(own, "started", { owner: id(2) }).run(5000);
@@ -270,5 +275,108 @@ test("without a configuration it is not observed, which is said once", (t) => {
   scene.broker.kill();
   scene.run(10_000);
   t.same(scene.checks, [], "after the end nothing is done");
+  t.end();
+});
+
+test("the others are told of each state, and of what has ended", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").run(1000);
+  t.match(scene.sights.at(-1), { type: "answers", state: "active" });
+  const told = scene.sights.length;
+  scene.run(60_000);
+  t.equal(scene.sights.length, told, "no news is not told");
+  scene.broker.kill();
+  scene.run(1000);
+  t.same(scene.sights.at(-1), { type: "gone" });
+  t.end();
+});
+
+/** Calls for the end of the primary; what it was answered, or "nothing". */
+function endAsked(scene: Scene): () => string | null {
+  let answer: string | null = "nothing";
+  scene.observer.ensureEnded((left) => {
+    answer = left;
+  });
+  return () => answer;
+}
+
+test("CARE4: the stop of the primary is believed once its process has ended", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.is(primary, "stopping");
+  scene.broker.kill();
+  const answer = endAsked(scene);
+  scene.run(200);
+  t.equal(answer(), null);
+  t.same(scene.sights.at(-1), { type: "gone" });
+  t.end();
+});
+
+test("CARE4: a broker that is a backup by then may go on", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.is(primary, "stopping");
+  scene.broker.state = "ready";
+  const answer = endAsked(scene);
+  scene.run(200);
+  t.equal(answer(), null);
+  t.equal(scene.broker.process, "runs");
+  t.end();
+});
+
+test("CARE4: one that is primary still is killed before the stop is believed", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.is(primary, "stopping");
+  const answer = endAsked(scene);
+  scene.run(200);
+  t.equal(answer(), null);
+  t.equal(scene.broker.process, "absent");
+  t.match(scene.lines.join("\n"), /warning: the broker must end: it is still primary, although/);
+  t.end();
+});
+
+test("CARE4: one that stands still is killed before the stop is believed", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.is(primary, "stopping");
+  scene.broker.stop();
+  const answer = endAsked(scene);
+  scene.run(1000);
+  t.equal(answer(), "nothing");
+  scene.run(9000);
+  t.equal(answer(), null);
+  t.equal(scene.broker.process, "absent");
+  t.end();
+});
+
+test("CARE4: one that no SIGKILL ends, or that must not be killed, fails the stop", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.is(primary, "stopping");
+  scene.host.undying = true;
+  const answer = endAsked(scene);
+  scene.run(30_000);
+  t.equal(answer(), "the broker has not ended");
+  const frozen = new Scene().startBroker().is(own, "started", { frozen: true });
+  frozen.is(primary, "started").run(1000).is(primary, "stopping");
+  const left = endAsked(frozen);
+  frozen.run(1000);
+  t.match(left(), /^the broker is not killed: an operator has frozen service:node1-qpidd/);
+  t.equal(frozen.broker.process, "runs");
+  t.end();
+});
+
+test("CARE4: where the broker has never answered, the stop is believed as it is", (t) => {
+  const scene = new Scene();
+  scene.file = { ...scene.file, text: refuse("ENOENT: no such file or directory") };
+  scene.startBroker().is(own, "started").is(primary, "started").run(1000).is(primary, "stopping");
+  const answer = endAsked(scene);
+  scene.run(100);
+  t.equal(answer(), null);
+  t.equal(scene.broker.process, "runs");
+  t.end();
+});
+
+test("a broker that the cluster condemns is killed, and its services are checked", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").run(1000);
+  scene.observer.condemn("more than one primary: node1 active, node2 active");
+  scene.run(1000);
+  t.equal(scene.broker.process, "absent");
+  t.ok(scene.checks.length >= 2, scene.checks.join());
   t.end();
 });

@@ -43,6 +43,7 @@ class Scene {
       onMachines: () => undefined,
       prepareText: () => undefined,
       onLease: () => undefined,
+      onKillBroker: () => undefined,
       onEnd: () => this.loop.end(),
       onTurn: () => undefined,
     });

@@ -2,6 +2,7 @@
  * A service table and the agents of all nodes, played by the test: operations wait until they are
  * answered, requests wait until the table replies.
  */
+import type { BrokerSight } from "../../src/brokers/broker-sight.ts";
 import { FenceDomain } from "../../src/fencing/fence-domain.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
@@ -28,6 +29,8 @@ export class TableDriver {
   readonly aborted: number[] = [];
   readonly notices: string[] = [];
   readonly granted: NodeId[] = [];
+  /** Nodes whose broker must end. */
+  readonly killed: NodeId[] = [];
   /** By the number of the request. */
   readonly outcomes = new Map<number, RequestOutcome>();
   nowMs = 1_000_000;
@@ -188,6 +191,12 @@ export class TableDriver {
     return this.say({ type: "init-done", ...signature, version });
   }
 
+  /** The node sees another state of its broker. */
+  sees(node: number, sight: BrokerSight): this {
+    const signature = { node: id(node), life: this.life(node), at: this.nowMs };
+    return this.say({ type: "broker-seen", ...signature, sight });
+  }
+
   tick(afterMs: number): this {
     this.nowMs += afterMs;
     return this.say({ type: "tick", at: this.nowMs });
@@ -252,6 +261,9 @@ export class TableDriver {
         return;
       case "departure-granted":
         this.granted.push(output.node);
+        return;
+      case "kill-broker":
+        this.killed.push(output.node);
         return;
       case "notice":
         this.notices.push(`${output.level}: ${output.text}`);

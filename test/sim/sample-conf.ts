@@ -18,6 +18,8 @@ export type SampleOptions = {
   readonly quorum?: Partial<QuorumConf>;
   readonly primary?: Partial<ServiceConf>;
   readonly brokers?: Partial<ServiceConf>;
+  /** Whether the states of brokers decide; they are not simulated everywhere. */
+  readonly qpid?: "observe" | "off";
   /** Fence devices of every node. */
   readonly fenceMethods?: NodeConf["fenceMethods"];
   readonly unfence?: NodeConf["unfence"];
@@ -134,7 +136,7 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       enabled: true,
       statusPollIntervalMs: ms(1000),
       statusChildMax: 5,
-      brokers: "observe",
+      brokers: options.qpid ?? "off",
       domains: ids.map((node) => ({
         name: `node${node}-domain`,
         ordered: false,

@@ -12,6 +12,7 @@
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { invariant } from "../../model/outcome.ts";
 import { failed } from "../../model/request-outcome.ts";
+import { awaitsBrokers, brokerObstacle, notePromotion } from "./broker-waits.ts";
 import { mayLeaveNode } from "./recovery-policy.ts";
 import { postponeStart, retryDelayMs } from "./retries.ts";
 import {
@@ -61,6 +62,7 @@ export function beginStart(
     op: operation,
   });
   table.decide(name, `starting on ${table.nameOf(node)} (${chain.cause})`, { nodes: looked });
+  notePromotion(table, name, { node, forced: chain.forced });
   order(table, name, operation);
 }
 
@@ -180,7 +182,7 @@ export function evaluate(table: TableState, name: ServiceName): void {
     table.decide(name, "disabled: autostart is off");
     return;
   }
-  if (startObstacle(table, name) !== null) return;
+  if (startObstacle(table, name) !== null || awaitsBrokers(table, name)) return;
   const best = table.candidates(name, [])[0];
   if (best !== undefined) {
     beginStart(table, name, {
@@ -241,6 +243,7 @@ export function failBack(table: TableState, newcomer: NodeId, name: ServiceName)
   if (table.locked || state !== "started" || owner === null || op !== null) return;
   if (frozen || !table.isReady(owner)) return;
   if (table.score(name, newcomer) <= table.score(name, owner)) return;
+  if (table.promotion(name)?.nodes.includes(newcomer) === false) return;
   if (table.exclusivityConflict(name, newcomer) !== null) return;
   beginStop(table, name, {
     node: owner,
@@ -265,6 +268,12 @@ export function startNext(table: TableState, name: ServiceName, chain: StartChai
     return;
   }
   const obstacle = startObstacle(table, name, chain.cause);
+  if (obstacle === null && brokerObstacle(table, name, chain.forced) !== null) {
+    putToRest(table, table.service(name), "stopped");
+    table.reply(chain.requests, failed("no-promotable-broker"));
+    awaitsBrokers(table, name);
+    return;
+  }
   const next = obstacle === null ? nextNode(table, name, chain) : null;
   if (next === null) {
     const why = obstacle ?? (table.locked ? "services are locked" : null);
@@ -282,7 +291,7 @@ function nextNode(table: TableState, name: ServiceName, chain: StartChain): Node
   const { lastOwner } = table.service(name);
   const permitted = (except: readonly NodeId[]) =>
     table
-      .candidates(name, except)
+      .candidates(name, except, chain.forced)
       .map((candidate) => candidate.node)
       .filter((node) => !table.locked || node === lastOwner);
   const open = permitted(chain.tried).filter((node) => chain.only === null || node === chain.only);

@@ -15,6 +15,7 @@
  *   every phase ──member with a new life, or without this history──► joined
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
+import { primaryEnded, withoutSight } from "./broker-records.ts";
 import { initialised, onMembershipChange } from "./conf-change.ts";
 import { abortStart, beginStop, evaluateAll, failBackAll } from "./evaluation.ts";
 import { adoptKept } from "./kept-services.ts";
@@ -43,6 +44,7 @@ export function onMembership(
     if (member !== undefined) {
       table.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
     } else if (node.phase !== "absent") table.putNode({ ...node, phase: "lost", off: [] });
+    table.brokers = withoutSight(table.brokers, node.id);
     initialised(table, node.id);
   }
   for (const id of moved) table.putNode({ ...table.node(id), knowledge: "unknown" });
@@ -95,6 +97,7 @@ export function* onLeft(table: TableState, message: Message<"left">): TableWork 
   const node = table.nodes.get(message.node);
   if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
   table.putNode({ ...node, phase: "absent", knowledge: "known" });
+  table.brokers = primaryEnded(table.brokers, node.id);
   yield* evaluateAll(table, yield* releaseServices(table, node.id));
 }
 
@@ -137,6 +140,8 @@ function* releaseAs(
   after: NodeRecord,
 ): TableWork<ReadonlySet<ServiceName>> {
   table.putNode({ ...after, phase: after.phase === "ready" ? "joined" : after.phase });
+  // A member that cleans up says itself what it still runs.
+  if (after.phase !== "joined") table.brokers = primaryEnded(table.brokers, id);
   const rested = yield* releaseServices(table, id);
   yield* resolveFailed(table, id);
   table.putNode(after);

@@ -8,6 +8,7 @@
 import type { ServiceName } from "../../model/ids.ts";
 import { assertNever, invariant } from "../../model/outcome.ts";
 import { done, failed } from "../../model/request-outcome.ts";
+import { withoutPrimary } from "./broker-records.ts";
 import { giveUp } from "./conf-change.ts";
 import {
   beginRepair,
@@ -193,6 +194,9 @@ function onStopped(table: TableState, service: ServiceRecord, op: StopOp): void 
     desired: null,
   };
   table.put(stopped);
+  if (table.index.promoting.has(service.name)) {
+    table.brokers = withoutPrimary(table.brokers, op.node);
+  }
   followDependency(table, service.name);
   if (service.desired !== null) {
     putToRest(table, table.service(service.name), service.desired.end);
@@ -231,7 +235,8 @@ function followGoal(table: TableState, name: ServiceName, op: StopOp): void {
       if (
         table.isReady(op.node) &&
         !table.isHeld(name) &&
-        startObstacle(table, name, op.chain.cause) === null
+        startObstacle(table, name, op.chain.cause) === null &&
+        table.promotion(name, op.chain.forced)?.nodes.includes(op.node) !== false
       ) {
         beginStart(table, name, { node: op.node, chain: op.chain });
       } else {

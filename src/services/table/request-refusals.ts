@@ -6,7 +6,9 @@
 import type { NodeId } from "../../model/ids.ts";
 import type { Refusal } from "../../model/request-outcome.ts";
 import type { ServiceOperation } from "../../model/service-operation.ts";
+import { brokerObstacle } from "./broker-waits.ts";
 import { startObstacle } from "./evaluation.ts";
+import type { ServiceRequest } from "./service-messages.ts";
 import type { Operation, ServiceRecord } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
@@ -43,13 +45,19 @@ export function startRefusal(
   if (table.unknownHolders(name).length > 0) return "holder-unseen";
   if (table.isHeld(name)) return "held-by-change";
   if (pendingInit.length > 0) return "start-before-first-stop";
-  return startObstacle(table, name) === null ? null : "dependency-not-started";
+  if (startObstacle(table, name) !== null) return "dependency-not-started";
+  return brokerObstacle(table, name) === null ? null : "no-promotable-broker";
 }
 
 /** The refusal of a stop whose following start could not begin at once; null: none. */
-export function standstillRefusal(table: TableState, { name }: ServiceRecord): Refusal | null {
+export function standstillRefusal(
+  table: TableState,
+  { name }: ServiceRecord,
+  forced: boolean,
+): Refusal | null {
   if (table.locked) return "locked";
-  return table.isHeld(name) ? "held-by-change" : null;
+  if (table.isHeld(name)) return "held-by-change";
+  return brokerObstacle(table, name, forced) === null ? null : "no-promotable-broker";
 }
 
 /**
@@ -58,16 +66,17 @@ export function standstillRefusal(table: TableState, { name }: ServiceRecord): R
 export function relocateRefusal(
   table: TableState,
   service: ServiceRecord,
-  target: NodeId | null,
+  { target, forced }: { readonly target: NodeId | null; readonly forced: boolean },
 ): Refusal | null {
   if (service.state === "disabled") return "disabled";
   if (service.state === "failed") return "start-of-failed";
-  const refusal = standstillRefusal(table, service);
+  const refusal = standstillRefusal(table, service, forced);
   if (refusal !== null || target === null) return refusal;
   if (table.score(service.name, target) === 0) return "target-not-legal";
   if (target === service.owner) return null;
-  const occupied = table.exclusivityConflict(service.name, target) !== null;
-  return occupied ? "target-occupied" : null;
+  if (table.exclusivityConflict(service.name, target) !== null) return "target-occupied";
+  const promotable = table.promotion(service.name, forced)?.nodes.includes(target) !== false;
+  return promotable ? null : "broker-not-promotable";
 }
 
 /** The refusal of a relocation of a service that has no owner; null: none. */
@@ -78,6 +87,11 @@ export function relocateStoppedRefusal(
   if (table.unknownHolders(name).length > 0) return "holder-unseen";
   if (pendingInit.length > 0) return "relocate-before-first-stop";
   return startObstacle(table, name) === null ? null : "dependency-not-started";
+}
+
+/** An operator permits to promote a broker that may lack messages. */
+export function isForced({ operation, byDomain }: ServiceRequest): boolean {
+  return byDomain && operation === "relocate";
 }
 
 function waitersOf({ op, desired }: ServiceRecord): number {

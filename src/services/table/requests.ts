@@ -10,7 +10,8 @@
  */
 import type { NodeId } from "../../model/ids.ts";
 import { assertNever } from "../../model/outcome.ts";
-import { done, refused } from "../../model/request-outcome.ts";
+import { done, type Refusal, refused } from "../../model/request-outcome.ts";
+import { noteBrokerRefusal } from "./broker-waits.ts";
 import {
   abortStart,
   beginRepair,
@@ -23,6 +24,7 @@ import { freeze, unfreeze } from "./freeze-and-lock.ts";
 import {
   busyRefusal,
   generalRefusal,
+  isForced,
   relocateRefusal,
   relocateStoppedRefusal,
   standstillRefusal,
@@ -168,7 +170,7 @@ function startFor(
   const refs = [request.ref];
   const refusal = startRefusal(table, service);
   if (refusal !== null) {
-    table.reply(refs, refused(refusal));
+    refuse(table, request, refusal);
     return;
   }
   if (request.byDomain) {
@@ -186,14 +188,27 @@ function startFor(
     table.reply(refs, refused("start-node-not-legal"));
     return;
   }
+  const promotable = table.promotion(service.name)?.nodes.includes(node) !== false;
+  if (request.target !== null && !promotable) {
+    refuse(table, request, "broker-not-promotable");
+    return;
+  }
   const chain = chainForRequest(start.cause, request.ref, { prefer: node, fallback: node });
-  if (legal && table.exclusivityConflict(service.name, node) === null) {
+  if (promotable && legal && table.exclusivityConflict(service.name, node) === null) {
     beginStart(table, service.name, { node, chain });
   } else if (table.candidates(service.name, []).length === 0) {
     refuseUnplaceable(table, service, refs);
   } else {
     startNext(table, service.name, chain);
   }
+}
+
+/** Refuses a request; where brokers are the reason, says which. */
+function refuse(table: TableState, request: ServiceRequest, refusal: Refusal): void {
+  const { service, target, ref } = request;
+  const aboutBrokers = refusal === "no-promotable-broker" || refusal === "broker-not-promotable";
+  if (aboutBrokers) noteBrokerRefusal(table, service, target);
+  table.reply([ref], refused(refusal));
 }
 
 /** Refuses a start because the failover domain or exclusive services leave no node for it. */
@@ -268,11 +283,11 @@ function convalesce(table: TableState, service: ServiceRecord, ref: RequestRef):
 
 function restart(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const { state, owner } = service;
-  const refusal = standstillRefusal(table, service);
+  const refusal = standstillRefusal(table, service, false);
   if (state === "disabled") table.reply([request.ref], refused("disabled"));
   else if (state === "failed") table.reply([request.ref], refused("stop-of-failed"));
   else if (owner === null) startFor(table, service, { request, cause: "restart" });
-  else if (refusal !== null) table.reply([request.ref], refused(refusal));
+  else if (refusal !== null) refuse(table, request, refusal);
   else if (!table.isReady(owner)) table.reply([request.ref], refused("owner-not-ready"));
   else {
     beginStop(table, service.name, {
@@ -286,9 +301,10 @@ function restart(table: TableState, service: ServiceRecord, request: ServiceRequ
 
 function relocate(table: TableState, service: ServiceRecord, request: ServiceRequest): void {
   const target = request.target !== null && table.isReady(request.target) ? request.target : null;
-  const refusal = relocateRefusal(table, service, target);
+  const forced = isForced(request);
+  const refusal = relocateRefusal(table, service, { target, forced });
   if (refusal !== null) {
-    table.reply([request.ref], refused(refusal));
+    refuse(table, request, refusal);
     return;
   }
   const origin = service.owner ?? request.ref.node;
@@ -296,6 +312,7 @@ function relocate(table: TableState, service: ServiceRecord, request: ServiceReq
     tried: [origin],
     prefer: target,
     fallback: origin,
+    forced,
   });
   if (service.owner === null) relocateStopped(table, service, { request, chain });
   else relocateStarted(table, service, { owner: service.owner, target, chain });
@@ -330,7 +347,7 @@ function relocateStarted(
       chain: { ...emptyChain, cause: "restart", requests: chain.requests },
       why: "relocate to its own node: restart in place",
     });
-  } else if (table.candidates(service.name, [owner]).length === 0) {
+  } else if (table.candidates(service.name, [owner], chain.forced).length === 0) {
     const nodes = table.verdicts(service.name, chain.tried);
     table.decide(service.name, "not relocated: no other node could take it", { nodes });
     table.reply(chain.requests, refused("no-other-node", owner));

@@ -6,6 +6,7 @@
 import type { ClusterConf, FailoverDomainConf, ServiceConf } from "../../model/conf.ts";
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { invariant } from "../../model/outcome.ts";
+import { type BrokerServices, promotingServices } from "../tree/broker-scripts.ts";
 import { occupies, type ServiceRecord } from "./service-state.ts";
 
 /** The services of one node. */
@@ -24,13 +25,17 @@ export class ServiceIndex {
   readonly #confs: ReadonlyMap<ServiceName, ServiceConf>;
   readonly #domains: ReadonlyMap<ServiceName, FailoverDomainConf | null>;
   readonly #nothingFloats: boolean;
+  /** The services that promote a broker, and the brokers that there are for each. */
+  readonly promoting: ReadonlyMap<ServiceName, BrokerServices>;
   readonly #dependents = new Map<ServiceName, ServiceName[]>();
   readonly #holdings = new Map<NodeId, Holdings>();
   readonly #operations = new Map<number, ServiceName>();
   readonly #crowdedOut = new Set<ServiceName>();
   readonly #waiting = new Set<ServiceName>();
 
-  constructor({ services: { services, domains } }: ClusterConf) {
+  constructor(conf: ClusterConf) {
+    const { services, domains } = conf.services;
+    this.promoting = promotingServices(conf.services);
     this.order = services.toSorted((a, b) => a.priority - b.priority).map(({ name }) => name);
     this.#confs = new Map(services.map((service) => [service.name, service]));
     this.#nothingFloats = services.every(({ boundTo }) => boundTo !== null);

@@ -5,6 +5,7 @@
  * Tested in: test/services/service-table.test.ts
  */
 
+import { brokerSight } from "../../brokers/broker-sight.ts";
 import { serviceOperations } from "../../model/service-operation.ts";
 import {
   count,
@@ -126,6 +127,15 @@ const initDone = record({
   at: count,
 });
 
+/** What a node sees of its own broker has changed. */
+const brokerSeen = record({
+  type: literal("broker-seen"),
+  node: nodeId,
+  life: count,
+  sight: brokerSight,
+  at: count,
+});
+
 /** Advances table time, so that retries fall due; sent by the lowest ready node. */
 const tick = record({ type: literal("tick"), at: count });
 
@@ -142,6 +152,7 @@ export const serviceMessage = either(
   confPropose,
   confVote,
   initDone,
+  brokerSeen,
   tick,
 );
 export type ServiceMessage = Shaped<typeof serviceMessage>;
@@ -150,4 +161,5 @@ export type ServiceRequest = Shaped<typeof request>;
 export type LockRequest = Shaped<typeof lock>;
 export type ConfProposal = Shaped<typeof confPropose>;
 export type ConfVote = Shaped<typeof confVote>;
+export type BrokerSeen = Shaped<typeof brokerSeen>;
 export type InitDone = Shaped<typeof initDone>;

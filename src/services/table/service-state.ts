@@ -72,6 +72,8 @@ const startChain = record({
   only: nullable(nodeId),
   /** The chain has come back to its fallback. */
   returned: flag,
+  /** An operator permits to promote a broker that may lack messages. */
+  forced: flag,
   /** `startsDone` of the table when the first start of the chain began; null: none has begun. */
   since: nullable(count),
   requests: list(requestRef),
@@ -175,6 +177,7 @@ export const emptyChain: StartChain = {
   fallback: null,
   only: null,
   returned: false,
+  forced: false,
   since: null,
   requests: [],
 };

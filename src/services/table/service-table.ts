@@ -11,11 +11,14 @@
  *     difference in how many parts they are applied.
  * T2 and T6 are kept by node-phases.ts, T5 by kept-services.ts.
  */
+import type { BrokerSight } from "../../brokers/broker-sight.ts";
 import type { ClusterConf } from "../../model/conf.ts";
 import { compareIds, type NodeId, type ServiceName } from "../../model/ids.ts";
 import { assertNever, invariant } from "../../model/outcome.ts";
 import { outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
+import { onBrokerSeen } from "./broker-changes.ts";
+import { reportedSight } from "./broker-records.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
@@ -92,6 +95,7 @@ export class ServiceTable {
     table.nextOp = snapshot.nextOp;
     table.startsDone = snapshot.startsDone;
     table.locked = snapshot.locked;
+    table.brokers = snapshot.brokers;
     for (const node of snapshot.nodes) table.putNode(node);
     for (const service of snapshot.services) table.put(service);
     const complete =
@@ -151,6 +155,7 @@ export class ServiceTable {
       startsDone: this.#table.startsDone,
       locked: this.#table.locked,
       change: this.#table.change,
+      brokers: this.#table.brokers,
       nodes: [...this.#table.nodes.values()].toSorted((a, b) => compareIds(a.id, b.id)),
       services: this.#table.conf.services.services.map((one) => this.#table.service(one.name)),
     };
@@ -206,6 +211,20 @@ export class ServiceTable {
   /** The last decisions about a service that this node has seen, oldest first. */
   decisions(name: ServiceName): readonly Decision[] {
     return this.#table.decisionsOf(name);
+  }
+
+  /** What the node has said last of its broker; null: nothing in its present life. */
+  brokerSight(node: NodeId): BrokerSight | null {
+    return reportedSight(this.#table.brokers, node);
+  }
+
+  /** Why the node must not promote its broker for the service now; null: it may. */
+  promotionObstacle(name: ServiceName, node: NodeId): string | null {
+    const service = this.#table.service(name);
+    const forced = service.op?.chain.forced ?? false;
+    const promotion = this.#table.promotion(name, forced);
+    if (promotion === null || promotion.nodes.includes(node)) return null;
+    return promotion.obstacle ?? promotion.reasons.get(node) ?? "it has no broker";
   }
 
   /** The node that sends ticks. */
@@ -274,6 +293,9 @@ export class ServiceTable {
         return;
       case "init-done":
         onInitDone(table, message);
+        return;
+      case "broker-seen":
+        yield* onBrokerSeen(table, message);
         return;
       case "tick":
         yield* evaluateDue(table);

@@ -6,6 +6,7 @@
  */
 import type { ClusterConf } from "../../model/conf.ts";
 import type { NodeId } from "../../model/ids.ts";
+import type { BrokerRecords } from "./broker-records.ts";
 import { brokenRule, type Operation, type ServiceRecord } from "./service-state.ts";
 import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
 
@@ -15,13 +16,14 @@ const opMax = 2 ** 52;
 export type CheckedSnapshot = {
   readonly nextOp: number;
   readonly change: ConfChange | null;
+  readonly brokers: BrokerRecords;
   readonly nodes: readonly NodeRecord[];
   readonly services: readonly ServiceRecord[];
 };
 
 /** Why this cannot be the table of a cluster with this configuration; null: it can. */
 export function snapshotProblem(
-  { nextOp, change, nodes, services }: CheckedSnapshot,
+  { nextOp, change, brokers, nodes, services }: CheckedSnapshot,
   conf: ClusterConf,
 ): string | null {
   const configured = new Set(conf.nodes.map(({ id }) => id));
@@ -33,6 +35,8 @@ export function snapshotProblem(
     ...nodes.map(({ id }) => id),
     ...(change === null ? [] : [change.ref.node, ...change.accepted]),
     ...services.flatMap(nodesOf),
+    ...brokers.sights.map(({ node }) => node),
+    ...present(brokers.primary?.node ?? null),
   ];
   const unknown = named.find((node) => !configured.has(node));
   if (unknown !== undefined) return `it names node ${unknown}, which is not configured`;

@@ -58,6 +58,8 @@ export type TableOutput =
       readonly text: string;
       readonly clean: readonly ServiceName[];
     }
+  /** The broker of this node is primary beside another one, or after its service has gone. */
+  | { readonly type: "kill-broker"; readonly node: NodeId; readonly why: string }
   /** The leaving node runs nothing any more and may go. */
   | { readonly type: "departure-granted"; readonly node: NodeId }
   | TableNotice;

@@ -17,6 +17,7 @@ import {
   serviceName,
   text,
 } from "../../model/shape.ts";
+import { brokerRecords } from "./broker-records.ts";
 import { requestRef, serviceRecord } from "./service-state.ts";
 
 /**
@@ -59,6 +60,7 @@ export const tableSnapshot = record({
   startsDone: count,
   locked: flag,
   change: nullable(confChange),
+  brokers: brokerRecords,
   nodes: list(nodeRecord),
   services: list(serviceRecord),
 });

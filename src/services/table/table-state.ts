@@ -11,6 +11,8 @@ import { compareIds, type NodeId, type NodeName, type ServiceName } from "../../
 import { invariant } from "../../model/outcome.ts";
 import type { RequestOutcome } from "../../model/request-outcome.ts";
 import { compareServices, type ServiceDelta } from "../tree/tree-delta.ts";
+import { type Promotion, promotionOf } from "./broker-promotion.ts";
+import { noBrokers } from "./broker-records.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./service-state.ts";
@@ -59,6 +61,8 @@ export class TableState {
   worked = false;
   /** A user has locked the services: none is started or relocated; started ones are checked. */
   locked = false;
+  /** What the nodes have said of their brokers. */
+  brokers = noBrokers;
   /** The change of the configuration that is under way; `next` has its values once all accepted. */
   change: ConfChange | null = null;
   #next: ClusterConf | null = null;
@@ -272,18 +276,32 @@ export class TableState {
     });
   }
 
-  /** The ready nodes that may run the service, best first, without those in `except`. */
-  candidates(name: ServiceName, except: readonly NodeId[]): readonly Candidate[] {
+  /**
+   * The ready nodes that may run the service, best first, without those in `except`. `forced`: an
+   * operator permits to promote a broker that may lack messages.
+   */
+  candidates(name: ServiceName, except: readonly NodeId[], forced = false): readonly Candidate[] {
+    const brokers = this.promotion(name, forced)?.nodes;
     const open = this.readyNodes().filter(
-      (node) => !except.includes(node) && this.exclusivityConflict(name, node) === null,
+      (node) =>
+        !except.includes(node) &&
+        this.exclusivityConflict(name, node) === null &&
+        brokers?.includes(node) !== false,
     );
-    return rankCandidates(
+    const ranked = rankCandidates(
       open.map((node) => ({
         node,
         score: this.score(name, node),
         load: this.loadOf(node, name),
       })),
     );
+    if (brokers === undefined) return ranked;
+    return ranked.toSorted((a, b) => brokers.indexOf(a.node) - brokers.indexOf(b.node));
+  }
+
+  /** What the states of brokers say about the next start; null: they do not decide. */
+  promotion(name: ServiceName, forced = false): Promotion | null {
+    return promotionOf(this, name, forced);
   }
 
   /** The ready nodes that could run the service but for exclusive services. */
@@ -295,6 +313,7 @@ export class TableState {
 
   /** Every node with the reason for or against it; nodes in `tried` are refused. */
   verdicts(name: ServiceName, tried: readonly NodeId[]): readonly NodeVerdict[] {
+    const promotion = this.promotion(name);
     return this.conf.nodes.map(({ id: node }) => {
       const { phase } = this.node(node);
       const refused = (reason: string): NodeVerdict => ({ node, fit: false, reason });
@@ -304,7 +323,11 @@ export class TableState {
       const conflict = this.exclusivityConflict(name, node);
       if (conflict !== null) return refused(conflict);
       const score = this.score(name, node);
-      const reason = `${scoreWords[score]}, ${this.loadOf(node, name)} services`;
+      const broker = promotion?.reasons.get(node) ?? "no broker is configured there";
+      const here = this.service(name).owner === node;
+      if (!here && promotion?.nodes.includes(node) === false) return refused(broker);
+      const known = promotion === null || here ? "" : `, ${broker}`;
+      const reason = `${scoreWords[score]}, ${this.loadOf(node, name)} services${known}`;
       return { node, fit: score > 0, reason };
     });
   }

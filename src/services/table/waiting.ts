@@ -18,6 +18,7 @@ export type ServiceWait = {
     | "unfreeze"
     | "unlock"
     | "dependency"
+    | "broker"
     | "empty-node"
     | "node"
     | "retry"
@@ -84,6 +85,10 @@ function whileStopped(table: TableState, service: ServiceRecord): ServiceWait {
   if (obstacle !== null) {
     const remedy = `clustat-ts --why ${table.serviceConf(name).depend ?? ""}`;
     return { ...noNodes, kind: "dependency", text: obstacle, remedy };
+  }
+  const promotion = table.promotion(name);
+  if (promotion !== null && promotion.obstacle !== null) {
+    return { ...noNodes, kind: "broker", text: promotion.obstacle, remedy: promotion.remedy };
   }
   if (table.candidates(name, []).length === 0) return withoutNode(table, name);
   if (service.retryAt === null) {

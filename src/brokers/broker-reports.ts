@@ -1,0 +1,69 @@
+/**
+ * What a node says of its own broker: to the other nodes, and to operators.
+ * Tested in: test/life/broker-observer.test.ts
+ */
+import { assertNever } from "../model/outcome.ts";
+import type { OwnBrokerStatus } from "../model/status.ts";
+import type { BrokerSight } from "./broker-sight.ts";
+import type { WatchState } from "./broker-watch.ts";
+
+export type CareView = {
+  /** Something of the broker's services is started here. */
+  readonly observed: boolean;
+  /** Why it cannot be asked; null: it can, or was not tried yet. */
+  readonly unobserved: string | null;
+  readonly state: WatchState;
+};
+
+/** As the other nodes are told. It counts no messages. */
+export function sightOf({ observed, unobserved, state }: CareView): BrokerSight {
+  if (!observed) return { type: "gone" };
+  if (unobserved !== null) return { type: "silent", why: unobserved };
+  switch (state.type) {
+    case "answering": {
+      const { state: word, systemId, members } = state.status;
+      const unknown = { link: { type: "unknown" }, depth: 0, refuses: false } as const;
+      return { type: "answers", state: word, systemId, members, ...unknown };
+    }
+    case "gone":
+      return { type: "gone" };
+    case "connecting":
+      return { type: "pending" };
+    case "misfit":
+      return { type: "silent", why: `its answer does not fit: ${state.misfit.part}` };
+    case "refusing":
+      return { type: "silent", why: `it refuses clusterd: ${state.words}` };
+    case "lost":
+      return { type: "silent", why: state.words };
+    case "doubted":
+      return { type: "silent", why: "it is slow to answer" };
+    case "frozen":
+      return { type: "silent", why: "it is frozen" };
+    default:
+      return assertNever(state);
+  }
+}
+
+/** As operators are told. */
+export function statusOf(view: CareView): Pick<OwnBrokerStatus, "state" | "text"> {
+  const { observed, unobserved, state } = view;
+  if (!observed) return { state: "idle", text: "" };
+  if (unobserved !== null) return { state: "not-observed", text: unobserved };
+  switch (state.type) {
+    case "answering":
+      return { state: state.status.state, text: "" };
+    case "misfit":
+      return { state: "misfit", text: `${state.misfit.part} ${state.misfit.text}` };
+    case "refusing":
+    case "lost":
+      return { state: state.type, text: state.words };
+    case "doubted":
+      return { state: "silent", text: "" };
+    case "connecting":
+    case "frozen":
+    case "gone":
+      return { state: state.type, text: "" };
+    default:
+      return assertNever(state);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Watches the init script that promotes a broker. It obeys whatever it is told: its start starts a
+ * broker that has just died and makes it primary, beside another one if need be; its stop does
+ * nothing to a primary that does not answer, and reports success.
+ * Source: qpid-cpp etc/fedora/qpidd-primary.in.
+ * Tested in: test/life/promotion-watch.test.ts
+ * PROMOTE8  The script starts only where the table permits it at that moment, and while the broker
+ *     of this node is what the table knows of it.
+ * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
+ */
+import type { BrokerSight } from "../brokers/broker-sight.ts";
+import type { AgentReport } from "../model/agent-orders.ts";
+import type { NodeId, ServiceName } from "../model/ids.ts";
+import { ms } from "../model/time.ts";
+import type { ServiceTable } from "../services/table/service-table.ts";
+import { isPromotingScript } from "../services/tree/broker-scripts.ts";
+import type { NodeAgents } from "./node-agents.ts";
+import type { NodeAct } from "./order-performer.ts";
+
+/** As of an init script that has failed. */
+const failedCode = 1;
+/** A report comes later, never within the call. */
+const soonMs = ms(1);
+
+export type PromotionRules = {
+  /** Why the service must not promote the broker of this node now; null: it may. */
+  readonly obstacle: (service: ServiceName) => string | null;
+  /** Calls `done` when no primary is left here: null, or why that is not so. */
+  readonly onStopped: (done: (left: string | null) => void) => void;
+};
+
+export function watchPromotions(agents: NodeAgents, rules: PromotionRules): NodeAgents {
+  const perform = (act: NodeAct, done: (report: AgentReport) => void): void => {
+    const action = promotingAction(act);
+    const obstacle = action === "start" ? rules.obstacle(act.service) : null;
+    if (obstacle !== null) {
+      agents.perform({ ...act, order: { type: "pause", pauseMs: soonMs } }, () => {
+        done({
+          type: "exited",
+          code: failedCode,
+          output: `the broker is not promoted: ${obstacle}`,
+        });
+      });
+      return;
+    }
+    agents.perform(act, (report) => {
+      if (action !== "stop" || report.type === "not-started") done(report);
+      else {
+        rules.onStopped((left) => {
+          done(left === null ? report : { type: "exited", code: failedCode, output: left });
+        });
+      }
+    });
+  };
+  return { ...agents, perform };
+}
+
+function promotingAction({ order }: NodeAct): "start" | "stop" | null {
+  if (order.type !== "run-process") return null;
+  const [file, action] = order.argv;
+  if (!isPromotingScript(file)) return null;
+  return action === "start" || action === "stop" ? action : null;
+}
+
+/** The service table's obstacle, or that of the broker being another one than the table knows. */
+export function promotionObstacle(given: {
+  readonly table: Pick<ServiceTable, "promotionObstacle" | "brokerSight">;
+  readonly service: ServiceName;
+  readonly self: NodeId;
+  readonly seen: BrokerSight | null;
+}): string | null {
+  const { table, service, self, seen } = given;
+  const obstacle = table.promotionObstacle(service, self);
+  if (obstacle !== null) return obstacle;
+  const known = table.brokerSight(self);
+  const answers = seen?.type === "answers" ? seen : null;
+  // Where no broker has ever answered, nothing is known of any.
+  if (known?.type !== "answers" && answers === null) return null;
+  const same = known?.type === "answers" && known.systemId === answers?.systemId;
+  if (same && known.state === answers?.state) return null;
+  return "the broker of this node has changed since that was decided";
+}

@@ -1,0 +1,75 @@
+/**
+ * What the replicated table remembers of brokers: what each node has said last of its own, and the
+ * last member list of a primary, by which a stale backup is told from a good one.
+ * Tested in: test/services/broker-promotion.test.ts
+ * SIGHT1  Only a primary's own list is kept: that of a backup may be of the past.
+ */
+import { type BrokerSight, brokerSight } from "../../brokers/broker-sight.ts";
+import { isPrimaryState } from "../../brokers/broker-state.ts";
+import { memberList } from "../../brokers/broker-status.ts";
+import { compareIds, type NodeId } from "../../model/ids.ts";
+import { count, flag, list, nodeId, nullable, record, type Shaped } from "../../model/shape.ts";
+
+const lastPrimary = record({
+  node: nodeId,
+  members: memberList,
+  /** It is known to have ended since: what its node runs now was not promoted. */
+  ended: flag,
+});
+
+export const brokerRecords = record({
+  /** Of nodes that have said something in their present life, by id. */
+  sights: list(record({ node: nodeId, sight: brokerSight })),
+  primary: nullable(lastPrimary),
+  /** Some broker has answered its node in this history. */
+  answered: flag,
+  /** Table time (ms) since when a start waits for brokers to come; null: none waits. */
+  waitingSince: nullable(count),
+});
+export type BrokerRecords = Shaped<typeof brokerRecords>;
+
+export const noBrokers: BrokerRecords = {
+  sights: [],
+  primary: null,
+  answered: false,
+  waitingSince: null,
+};
+
+/** What the node has said last; null: nothing in its present life. */
+export function reportedSight({ sights }: BrokerRecords, node: NodeId): BrokerSight | null {
+  return sights.find((one) => one.node === node)?.sight ?? null;
+}
+
+/** The node says what it sees of its broker. */
+export function withSight(records: BrokerRecords, node: NodeId, sight: BrokerSight): BrokerRecords {
+  const others = records.sights.filter((one) => one.node !== node);
+  const sights = [...others, { node, sight }].toSorted((a, b) => compareIds(a.node, b.node));
+  const seen = { ...records, sights };
+  if (sight.type === "gone") return primaryEnded(seen, node);
+  if (sight.type !== "answers") return seen;
+  const { state, members } = sight;
+  const cold = state === "joining" || state === "standalone";
+  const waitingSince = cold ? records.waitingSince : null;
+  const primary = isPrimaryState(state) ? { node, members, ended: false } : records.primary;
+  return { ...seen, primary, answered: true, waitingSince };
+}
+
+/** The node has a new life: what it said before is void. */
+export function withoutSight(records: BrokerRecords, node: NodeId): BrokerRecords {
+  return { ...records, sights: records.sights.filter((one) => one.node !== node) };
+}
+
+/** No broker that was promoted runs on the node any more. */
+export function primaryEnded(records: BrokerRecords, node: NodeId): BrokerRecords {
+  const { primary } = records;
+  if (primary === null || primary.node !== node || primary.ended) return records;
+  return { ...records, primary: { ...primary, ended: true } };
+}
+
+/** The promoting service has stopped on the node, which has seen that no primary is left there. */
+export function withoutPrimary(records: BrokerRecords, node: NodeId): BrokerRecords {
+  const sight = reportedSight(records, node);
+  const ended = primaryEnded(records, node);
+  const primary = sight?.type === "answers" && isPrimaryState(sight.state);
+  return primary ? withSight(ended, node, { type: "gone" }) : ended;
+}

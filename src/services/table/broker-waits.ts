@@ -1,0 +1,67 @@
+/**
+ * A service that promotes a broker waits until one may be promoted: said once for each reason, and
+ * as an alert when nothing will come of waiting.
+ * Tested in: test/services/broker-promotion.test.ts
+ */
+import type { NodeId, ServiceName } from "../../model/ids.ts";
+import { coldStartWaitMs } from "./broker-promotion.ts";
+import type { TableState } from "./table-state.ts";
+
+/** A standstill for so long is one that an operator must end. */
+const standstillMs = 30_000;
+
+/** Why no broker may be promoted for the service now; null: one may, or brokers do not decide. */
+export function brokerObstacle(
+  table: TableState,
+  name: ServiceName,
+  forced = false,
+): string | null {
+  return table.promotion(name, forced)?.obstacle ?? null;
+}
+
+/**
+ * Whether the stopped service waits for brokers. It is evaluated again when a node sees another
+ * state of its broker, and after some time, when those that have not come are not waited for.
+ */
+export function awaitsBrokers(table: TableState, name: ServiceName): boolean {
+  const promotion = table.promotion(name);
+  if (promotion === null || promotion.obstacle === null) return false;
+  const waitingSince = table.brokers.waitingSince ?? table.nowMs;
+  table.brokers = { ...table.brokers, waitingSince };
+  const firstMs = waitingSince + coldStartWaitMs;
+  const retryAt = firstMs > table.nowMs ? firstMs : table.nowMs + coldStartWaitMs;
+  table.put({ ...table.service(name), retryAt });
+  const lasts = promotion.stuck && table.nowMs - waitingSince >= standstillMs;
+  const text = `not started: ${promotion.obstacle}${lasts ? `; ${promotion.remedy}` : ""}`;
+  if (table.decisionsOf(name).at(-1)?.text === text) return true;
+  table.decide(name, text, { level: lasts ? "alert" : "notice" });
+  return true;
+}
+
+/** A request was refused because of brokers: why, for who has asked and for `--why`. */
+export function noteBrokerRefusal(
+  table: TableState,
+  name: ServiceName,
+  target: NodeId | null,
+): void {
+  const promotion = table.promotion(name);
+  if (promotion === null) return;
+  const own = target === null ? undefined : promotion.reasons.get(target);
+  const why = promotion.obstacle ?? (own === undefined ? "" : `${table.nameOf(target)}: ${own}`);
+  const nodes = table.verdicts(name, []);
+  table.decide(name, `refused, since no other broker may be promoted: ${why}`, { nodes });
+}
+
+/** The service starts now: what may be lost by that is said. */
+export function notePromotion(
+  table: TableState,
+  name: ServiceName,
+  { node, forced }: { readonly node: NodeId; readonly forced: boolean },
+): void {
+  if (!table.index.promoting.has(name)) return;
+  table.brokers = { ...table.brokers, waitingSince: null };
+  const warning = table.promotion(name, forced)?.warnings.get(node);
+  if (warning === undefined) return;
+  const text = `${name}: promoted on ${table.nameOf(node)}, and messages may be lost: ${warning}`;
+  table.emit({ type: "notice", level: "warning", text });
+}

@@ -1,0 +1,91 @@
+/** What is watched of the script that promotes a broker, with agents that the test plays. */
+import { test } from "tap";
+import type { BrokerSight } from "../../src/brokers/broker-sight.ts";
+import type { NodeAgents } from "../../src/life/node-agents.ts";
+import type { NodeAct } from "../../src/life/order-performer.ts";
+import { promotionObstacle, watchPromotions } from "../../src/life/promotion-watch.ts";
+import type { AgentReport } from "../../src/model/agent-orders.ts";
+import { ms } from "../../src/model/time.ts";
+import { answering } from "../brokers/scenes.ts";
+import { systemId } from "../brokers/statuses.ts";
+import { id, service } from "../sim/cluster-machine.ts";
+
+const primary = service("service:qpidd-primary");
+const good: AgentReport = { type: "exited", code: 0, output: "" };
+
+class Scene {
+  readonly performed: string[] = [];
+  readonly reports: AgentReport[] = [];
+  obstacle: string | null = null;
+  left: string | null = null;
+  stops = 0;
+
+  run(file: string, action: string, report: AgentReport = good): this {
+    const agents: NodeAgents = {
+      perform: ({ order }, done) => {
+        this.performed.push(order.type === "run-process" ? order.argv.join(" ") : order.type);
+        done(report);
+      },
+      cancel: () => undefined,
+      fence: () => undefined,
+      unfence: () => undefined,
+    };
+    const watched = watchPromotions(agents, {
+      obstacle: () => this.obstacle,
+      onStopped: (done) => {
+        this.stops += 1;
+        done(this.left);
+      },
+    });
+    const order = { type: "run-process", argv: [file, action], environment: [] } as const;
+    const act: NodeAct = { action: 1, service: primary, order: { ...order, timeoutMs: ms(1) } };
+    watched.perform(act, (one) => this.reports.push(one));
+    return this;
+  }
+}
+
+test("PROMOTE8: the script is not run where its promotion is not permitted", async (t) => {
+  const scene = new Scene();
+  scene.obstacle = "node2 is active already";
+  scene.run("/opt/init.d/qpidd-primary", "start");
+  t.same(scene.performed, ["pause"]);
+  const output = "the broker is not promoted: node2 is active already";
+  t.same(scene.reports, [{ type: "exited", code: 1, output }]);
+  scene.run("/etc/init.d/qpidd", "start").run("/etc/init.d/qpidd-primary", "status");
+  t.same(scene.performed.slice(1), ["/etc/init.d/qpidd start", "/etc/init.d/qpidd-primary status"]);
+});
+
+test("PROMOTE8: where it is permitted the script runs, and its result counts", async (t) => {
+  const scene = new Scene().run("/etc/init.d/qpidd-primary", "start");
+  t.same(scene.performed, ["/etc/init.d/qpidd-primary start"]);
+  t.same(scene.reports, [good]);
+});
+
+test("PROMOTE9: a stop counts once no primary is left, whatever the script says", async (t) => {
+  const overdue: AgentReport = { type: "timed-out", output: "" };
+  const scene = new Scene().run("/etc/init.d/qpidd-primary", "stop");
+  scene.run("/etc/init.d/qpidd-primary", "stop", overdue);
+  t.same([scene.reports, scene.stops], [[good, overdue], 2]);
+  scene.left = "the broker has not ended";
+  scene.run("/etc/init.d/qpidd-primary", "stop");
+  t.same(scene.reports.at(-1), { type: "exited", code: 1, output: scene.left });
+  scene.run("/etc/init.d/qpidd", "stop");
+  t.equal(scene.stops, 3, "that of a backup says enough");
+});
+
+test("PROMOTE8: the broker must be the one that was decided on", async (t) => {
+  const { sight: ready } = answering(1, "ready");
+  const { sight: another } = answering(1, "ready", { systemId: systemId(7) });
+  const { sight: joining } = answering(1, "joining");
+  const obstacle = (known: BrokerSight | null, seen: BrokerSight | null, says: string | null) => {
+    const table = { promotionObstacle: () => says, brokerSight: () => known };
+    return promotionObstacle({ table, service: primary, self: id(1), seen });
+  };
+  const changed = "the broker of this node has changed since that was decided";
+  t.equal(obstacle(ready, ready, null), null);
+  t.equal(obstacle(ready, another, null), changed);
+  t.equal(obstacle(ready, joining, null), changed);
+  t.equal(obstacle(ready, { type: "gone" }, null), changed);
+  t.equal(obstacle(ready, ready, "node2 is active"), "node2 is active");
+  t.equal(obstacle(null, null, null), null, "nothing is known of any broker");
+});

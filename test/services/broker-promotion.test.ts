@@ -1,0 +1,314 @@
+/**
+ * The service that promotes a broker follows what the nodes see of their brokers: on three nodes,
+ * each with a service for its own broker, and one service that promotes. Numbers in titles are
+ * cases of the list "broker" in test/cases.txt.
+ */
+import { test } from "tap";
+import type { BrokerState } from "../../src/brokers/broker-state.ts";
+import type { BrokerMember } from "../../src/brokers/broker-status.ts";
+import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
+import { type Answers, answering } from "../brokers/scenes.ts";
+import { member, systemId } from "../brokers/statuses.ts";
+import { service } from "../sim/cluster.ts";
+import { sampleConf } from "../sim/sample-conf.ts";
+import { TableDriver } from "./table-driver.ts";
+
+const primary = "qpidd-primary-service";
+const nodes = [1, 2, 3];
+
+function brokerConf(rest: Partial<ServiceConf> = {}): ClusterConf {
+  return sampleConf({ qpid: "observe", fencing: { cleanStart: true }, primary: rest });
+}
+
+class Brokers extends TableDriver {
+  constructor(conf = brokerConf()) {
+    super(conf);
+  }
+
+  /** All nodes are ready, and have started their own brokers; these have not been seen yet. */
+  begin(...members: readonly number[]): this {
+    return this.view(...members)
+      .ready(...members)
+      .succeed();
+  }
+
+  /** What the broker of the node says; `lists`: the states of brokers 1, 2 and so on. */
+  is(node: number, state: BrokerState, lists: readonly (BrokerState | null)[] = []): this {
+    const members = lists.flatMap((one, at): readonly BrokerMember[] => {
+      return one === null ? [] : [member(at + 1, one)];
+    });
+    return this.sees(node, { ...sightOf(node, state), members });
+  }
+
+  gone(node: number): this {
+    return this.sees(node, { type: "gone" });
+  }
+
+  silent(node: number): this {
+    return this.sees(node, { type: "silent", why: "refused" });
+  }
+
+  /** The primary is on node 1, and the others have caught up. */
+  serving(): this {
+    this.begin(...nodes);
+    for (const node of nodes) this.is(node, "joining");
+    this.succeed();
+    const lists: readonly BrokerState[] = ["active", "ready", "ready"];
+    this.is(1, "active", lists);
+    return this.is(2, "ready", lists).is(3, "ready", lists);
+  }
+
+  get primary(): string {
+    return this.shown(primary);
+  }
+
+  get wait(): string {
+    return this.table.waitingFor(service(primary)) ?? "";
+  }
+}
+
+function sightOf(node: number, state: BrokerState): Answers {
+  const { sight } = answering(node, state, { systemId: systemId(node), members: [] });
+  if (sight.type !== "answers") throw new Error("a broker that answers");
+  return sight;
+}
+
+test("17: at a cold start one broker is promoted, once all have been seen", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3);
+  t.equal(driver.primary, "stopped (none)");
+  t.match(driver.wait, /^brokers: that of node1.* and node2.* and node3.* is about to start$/);
+  driver.is(1, "joining");
+  t.match(driver.wait, /only 1 of 3 brokers are joining/);
+  driver.is(2, "joining");
+  t.match(driver.wait, /node3.* may come, and be ready/);
+  t.equal(driver.operations.length, 0);
+  driver.is(3, "joining");
+  t.equal(driver.awaited(primary), "start on 1");
+  t.equal(driver.operations.length, 1);
+});
+
+test("17: a broker that does not come at a cold start is waited for ten seconds", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3).is(1, "joining").is(2, "joining").silent(3);
+  t.equal(driver.operations.length, 0);
+  driver.tick(9000);
+  t.equal(driver.operations.length, 0);
+  driver.tick(1100);
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("24: with one of three brokers nothing is promoted until a second one joins", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3).is(1, "joining").silent(2).silent(3);
+  for (let round = 0; round < 6; round += 1) driver.tick(10_100);
+  t.equal(driver.primary, "stopped (none)");
+  t.match(
+    driver.wait,
+    /only 1 of 3 brokers are joining, and node2.* and node3.* may hold messages/,
+  );
+  driver.is(2, "joining").tick(10_100);
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("24: nodes that are off do not count", async (t) => {
+  const driver = new Brokers().begin(1, 2).is(1, "joining").is(2, "joining");
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("where no broker ever answers, the service is placed as any other", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3).silent(1).silent(2);
+  t.equal(driver.primary, "stopped (none)");
+  driver.silent(3);
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("where brokers are not seen at all, a start waits ten seconds for them", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3).tick(9000);
+  t.equal(driver.primary, "stopped (none)");
+  driver.tick(1100);
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("18: when the primary dies, the service goes to a broker that is ready", async (t) => {
+  const driver = new Brokers().serving();
+  t.equal(driver.primary, "started 1");
+  driver.gone(1).checkFails(primary);
+  t.equal(driver.awaited(primary), "stop on 1");
+  driver.answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("with recovery=restart, too: its own broker has nothing any more", async (t) => {
+  const driver = new Brokers(brokerConf({ recovery: "restart" }))
+    .serving()
+    .gone(1)
+    .checkFails(primary);
+  driver.answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("20: a stale broker is not promoted, even if the failover domain prefers it", async (t) => {
+  const driver = new Brokers().serving();
+  driver.is(1, "active", ["active", null, "ready"]).gone(1).checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 3");
+});
+
+test("20: with only stale brokers nothing is promoted until an operator forces it", async (t) => {
+  const driver = new Brokers().serving().is(1, "active", ["active"]).gone(1).checkFails(primary);
+  driver.answer();
+  t.equal(driver.primary, "stopped (1)");
+  t.match(driver.wait, /only stale backups: node2.* the last list of the primary does not have it/);
+  for (let round = 0; round < 4; round += 1) driver.tick(10_100);
+  t.equal(driver.notices.filter((line) => line.startsWith("alert: ")).length, 1);
+  t.match(driver.notices.join("\n"), /alert: .*clusvcadm-ts -r .* -m node2\S* -F/);
+  const plain = driver.request(2, "relocate", { service: primary });
+  t.equal(driver.outcome(plain), "no-promotable-broker");
+  driver.request(2, "relocate", { service: primary, target: 3, byDomain: true });
+  t.equal(driver.awaited(primary), "start on 3");
+  t.match(
+    driver.notices.join("\n"),
+    /warning: .*promoted on node3.*: its broker may lack acknowledged messages/,
+  );
+});
+
+test("22: a promotion that is refused goes on to the next broker", async (t) => {
+  const driver = new Brokers().serving().gone(1).checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 2");
+  driver.answer("failed").answer();
+  t.equal(driver.awaited(primary), "start on 3");
+});
+
+test("23: brokers that all catch up are a standstill, and an operator is told", async (t) => {
+  const driver = new Brokers().serving().is(2, "catchup").is(3, "catchup");
+  driver.gone(1).checkFails(primary).answer();
+  t.match(driver.wait, /no promotable broker \(2 catchup\)/);
+  driver.is(1, "joining");
+  t.match(driver.wait, /no promotable broker \(1 joining, 2 catchup\)/);
+  t.equal(driver.operations.length, 0);
+  for (let round = 0; round < 4; round += 1) driver.tick(10_100);
+  const alert = driver.notices.find((line) => line.startsWith("alert: ")) ?? "";
+  t.match(alert, /clusvcadm-ts -R \S*node2-qpidd-service; .*; clusvcadm-ts -e \S*primary/);
+  driver.is(2, "ready");
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("27: a relocation goes to a ready broker, and nowhere where none is", async (t) => {
+  const driver = new Brokers().serving();
+  driver.is(2, "catchup").is(3, "joining");
+  const refused = driver.request(2, "relocate", { service: primary });
+  t.equal(driver.outcome(refused), "no-promotable-broker");
+  t.equal(driver.primary, "started 1");
+  driver.is(3, "ready");
+  const there = driver.request(2, "relocate", { service: primary, target: 2 });
+  t.equal(driver.outcome(there), "broker-not-promotable");
+  t.equal(driver.primary, "started 1");
+  driver.request(2, "relocate", { service: primary });
+  driver.answer();
+  t.equal(driver.awaited(primary), "start on 3");
+});
+
+test("27: a forced relocation interrupts the service all the same", async (t) => {
+  const driver = new Brokers().serving().is(2, "catchup").is(3, "catchup");
+  driver.request(2, "relocate", { service: primary, byDomain: true });
+  t.equal(driver.awaited(primary), "stop on 1");
+  driver.answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("a restart that would lose the messages is refused; else it moves the primary", async (t) => {
+  const driver = new Brokers().serving().is(2, "catchup").is(3, "catchup");
+  const refused = driver.request(1, "restart", { service: primary });
+  t.equal(driver.outcome(refused), "no-promotable-broker");
+  driver.is(2, "ready");
+  driver.request(1, "restart", { service: primary });
+  driver.answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("a service that a user has stopped is not started by what a broker does", async (t) => {
+  const driver = new Brokers().serving();
+  driver.request(1, "stop", { service: primary });
+  driver.answer().is(2, "catchup").is(2, "ready");
+  t.equal(driver.primary, "stopped (1)");
+  t.equal(driver.operations.length, 0);
+});
+
+test("PROMOTE7: of two primaries the one dies whose node does not own the service", async (t) => {
+  const driver = new Brokers().serving();
+  driver.is(3, "active", ["ready", "ready", "active"]);
+  t.same(driver.killed, [3]);
+  t.match(
+    driver.notices.join("\n"),
+    /crit: .*more than one primary: node1\S* active, node3\S* act/,
+  );
+  driver.gone(3);
+  t.same(driver.killed, [3]);
+  t.equal(driver.primary, "started 1");
+});
+
+test("a primary that nobody has asked for is adopted", async (t) => {
+  const driver = new Brokers().serving();
+  driver.request(1, "disable", { service: primary });
+  driver.answer().is(3, "active");
+  const beside = driver.request(1, "enable", { service: primary, target: 1 });
+  t.equal(driver.outcome(beside), "broker-not-promotable");
+  driver.request(1, "enable", { service: primary });
+  t.equal(driver.awaited(primary), "start on 3");
+  const { table } = driver;
+  const [adopted, other] = [table.conf.nodes[2], table.conf.nodes[1]];
+  if (adopted === undefined || other === undefined) throw new Error("three nodes");
+  t.equal(table.promotionObstacle(service(primary), adopted.id), null);
+  t.match(table.promotionObstacle(service(primary), other.id), /node3.* is active already/);
+});
+
+test("a node that was lost with the primary delays nothing once it is off", async (t) => {
+  const driver = new Brokers().serving().view(2, 3);
+  t.equal(driver.operations.length, 0);
+  driver.fenced(1);
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("a backup whose node comes back and cleans up delays no failover", async (t) => {
+  const driver = new Brokers().serving().view(1, 2).fenced(3).view(1, 2, 3);
+  driver.gone(1).checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("it fails back to a better node only once the broker there is ready", async (t) => {
+  const sample = brokerConf({ domain: "best" });
+  const [first] = sample.nodes;
+  if (first === undefined) throw new Error("no node");
+  const rules = { ordered: true, restricted: false, nofailback: false };
+  const best = { name: "best", ...rules, nodes: [{ node: first.id, priority: 1 }] };
+  const domains = [...sample.services.domains, best];
+  const conf = { ...sample, services: { ...sample.services, domains } };
+  const driver = new Brokers(conf).serving();
+  t.equal(driver.primary, "started 1");
+  driver.gone(1).checkFails(primary).answer().succeed();
+  t.equal(driver.primary, "started 2");
+  driver.is(2, "active", ["catchup", "active", "ready"]).is(1, "catchup");
+  t.equal(driver.operations.length, 0);
+  driver.is(2, "active", ["ready", "active", "ready"]).is(1, "ready");
+  t.equal(driver.awaited(primary), "stop on 2");
+  driver.answer();
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("a snapshot carries what is known of brokers", async (t) => {
+  const driver = new Brokers().serving();
+  const snapshot = driver.table.snapshot();
+  t.equal(snapshot.brokers.sights.length, 3);
+  t.match(snapshot.brokers.primary, { node: 1, ended: false });
+  t.same(JSON.parse(JSON.stringify(snapshot)), snapshot);
+});
+
+test("what was said in an earlier life counts for nothing", async (t) => {
+  const driver = new Brokers().serving();
+  const life = driver.life(2);
+  driver.view(1, 3).fenced(2).view(1, 2, 3).ready(2).succeed();
+  const sight = sightOf(2, "active");
+  const at = driver.nowMs;
+  const [node] = driver.table.conf.nodes.filter(({ id }) => Number(id) === 2);
+  if (node === undefined) throw new Error("no node 2");
+  driver.say({ type: "broker-seen", node: node.id, life, sight, at });
+  t.same(driver.killed, []);
+  t.equal(driver.table.brokerSight(node.id), null);
+});
