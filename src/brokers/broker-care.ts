@@ -34,8 +34,10 @@ export type BrokerProcesses = { readonly service: ServiceName; readonly resource
 export type BrokerDuty = {
   /** Whether anything of the broker's services is started here: until then it is not asked. */
   readonly observed: boolean;
-  /** What is killed when the broker is frozen. */
+  /** What is killed when the broker is frozen: no script of its services is under way there. */
   readonly processes: readonly BrokerProcesses[];
+  /** All that may be the broker. */
+  readonly marks: readonly BrokerProcesses[];
   /** What is checked when the broker has ended. */
   readonly services: readonly ServiceName[];
   /** Its promotion is under way, which may take long. */
@@ -87,6 +89,7 @@ export type CareOutput =
 export const nothingToDo: BrokerDuty = {
   observed: false,
   processes: [],
+  marks: [],
   services: [],
   promoting: false,
   restraint: null,
@@ -240,7 +243,9 @@ export class BrokerCare {
   }
 
   #killIfDue(): void {
-    const { observed, restraint, processes } = this.#duty;
+    const { observed, restraint } = this.#duty;
+    // The stop of the promoting service has ended, and what is left of it may be the broker.
+    const processes = this.#releasing ? this.#duty.marks : this.#duty.processes;
     const due = this.#condemned !== null || this.#watch.snapshot().type === "frozen";
     if (!observed || this.#killing || !due) return;
     // Scripts that are under way must not be killed, and may end it themselves.
@@ -267,13 +272,13 @@ export class BrokerCare {
       this.#out.push({ type: "arm", timer: "kill-again", afterMs: killAgainMs });
       return;
     }
-    const none = "it has no process that a started service of this node has marked";
+    const none = "it has no process that a service of this node has marked";
     if (ended.length === 0) this.#say("warning", `the ${what} broker is not killed: ${none}`);
     else this.#say("notice", `the ${what} broker is killed: ${ended.join(", ")}`);
     this.#condemned = null;
     this.#check(what === "frozen" ? "the broker was frozen" : "the broker was killed");
-    // What no service of this node has marked is looked for when the stop is verified.
-    this.#release(null);
+    if (ended.length === 0) this.#release(`the broker may still be primary: ${none}`);
+    else this.#release(null);
   }
 
   /** CARE4 */

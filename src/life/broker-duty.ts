@@ -81,12 +81,15 @@ function brokerDuty(
     const record = table.service(service);
     return record?.owner === self ? record : null;
   };
-  const started = scripts.filter(({ service }) => here(service)?.state === "started");
+  const states = (service: ServiceName) => here(service)?.state ?? "stopped";
   const held = services.find((service) => here(service)?.frozen === true);
+  const marks = scripts.map(({ service, resource }) => ({ service, resource }));
   return {
-    observed: scripts.some(({ service }) => present.includes(here(service)?.state ?? "stopped")),
-    // A service that is starting or stopping has a script under way, which must not be killed.
-    processes: started.map(({ service, resource }) => ({ service, resource })),
+    observed: scripts.some(({ service }) => present.includes(states(service))),
+    // A service that is starting or stopping has a script under way, which must not be killed. One
+    // that is disabled may have left its broker to the primary service.
+    processes: marks.filter(({ service }) => ["started", "stopped"].includes(states(service))),
+    marks,
     services,
     promoting: scripts.some((one) => one.promotes && here(one.service)?.state === "starting"),
     restraint: held === undefined ? null : `an operator has frozen ${held} (clusvcadm -Z)`,

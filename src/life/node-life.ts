@@ -27,7 +27,12 @@ import { GroupClients } from "./group-clients.ts";
 import type { LifeEnd } from "./life-end.ts";
 import { MemberLog } from "./member-log.ts";
 import type { NodeAgents } from "./node-agents.ts";
-import { promotionObstacle, watchPromotions } from "./promotion-watch.ts";
+import {
+  isPrimaryHere,
+  type PromotionRules,
+  promotionObstacle,
+  watchPromotions,
+} from "./promotion-watch.ts";
 import type { RingView } from "./status-report.ts";
 
 export type LifeParts = {
@@ -168,7 +173,13 @@ export class NodeLife {
       if (table === null) return "this node takes no part in the cluster";
       return promotionObstacle({ table, service, self: this.#parts.self, seen: observer.sight });
     };
-    return watchPromotions(agents, { obstacle, onStopped: (done) => observer.ensureEnded(done) });
+    const leavesPrimary = (service: ServiceName): boolean => {
+      const table = this.#node?.snapshot.table ?? null;
+      const { self } = this.#parts;
+      return table !== null && isPrimaryHere({ table, service, self, seen: observer.sight });
+    };
+    const onStopped: PromotionRules["onStopped"] = (done) => observer.ensureEnded(done);
+    return watchPromotions(agents, { obstacle, leavesPrimary, onStopped });
   }
 
   #onTurn(): void {

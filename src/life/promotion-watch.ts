@@ -7,13 +7,16 @@
  * PROMOTE8  The script starts only where the table permits it at that moment, and while the broker
  *     of this node is what the table knows of it.
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
+ * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
+ *     stop of the broker's own service leaves it alone, as its script does.
  */
 import type { BrokerSight } from "../brokers/broker-sight.ts";
+import { isPrimaryState } from "../brokers/broker-state.ts";
 import type { AgentReport } from "../model/agent-orders.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { ms } from "../model/time.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
-import { isPromotingScript } from "../services/tree/broker-scripts.ts";
+import { isPromotingScript, promotingServices } from "../services/tree/broker-scripts.ts";
 import type { NodeAgents } from "./node-agents.ts";
 import type { NodeAct } from "./order-performer.ts";
 
@@ -25,12 +28,20 @@ const soonMs = ms(1);
 export type PromotionRules = {
   /** Why the service must not promote the broker of this node now; null: it may. */
   readonly obstacle: (service: ServiceName) => string | null;
+  /** Whether what the stop of the service has left is the primary, which goes on. */
+  readonly leavesPrimary: (service: ServiceName) => boolean;
   /** Calls `done` when no primary is left here: null, or why that is not so. */
   readonly onStopped: (done: (left: string | null) => void) => void;
 };
 
 export function watchPromotions(agents: NodeAgents, rules: PromotionRules): NodeAgents {
   const perform = (act: NodeAct, done: (report: AgentReport) => void): void => {
+    if (act.order.type === "end-processes" && rules.leavesPrimary(act.service)) {
+      agents.perform({ ...act, order: { type: "pause", pauseMs: soonMs } }, () => {
+        done({ type: "processes", ended: [], left: [], unseen: [] });
+      });
+      return;
+    }
     const action = promotingAction(act);
     const obstacle = action === "start" ? rules.obstacle(act.service) : null;
     if (obstacle !== null) {
@@ -53,6 +64,23 @@ export function watchPromotions(agents: NodeAgents, rules: PromotionRules): Node
     });
   };
   return { ...agents, perform };
+}
+
+/** The broker here is primary for a promoting service that this node has started. */
+export function isPrimaryHere(given: {
+  readonly table: Pick<ServiceTable, "service" | "conf">;
+  readonly service: ServiceName;
+  readonly self: NodeId;
+  readonly seen: BrokerSight | null;
+}): boolean {
+  const { table, service, self, seen } = given;
+  if (seen?.type !== "answers" || !isPrimaryState(seen.state)) return false;
+  const promoting = promotingServices(table.conf.services);
+  return [...promoting].some(([promoter, brokers]) => {
+    const record = table.service(promoter);
+    const here = record?.owner === self && record.state === "started";
+    return here && promoter !== service && brokers.get(self) === service;
+  });
 }
 
 function promotingAction({ order }: NodeAct): "start" | "stop" | null {

@@ -2,8 +2,7 @@
  * What this node says of its own broker in the total order: each change once, and again when the
  * others have begun a history without it.
  * Tested in: test/node/broker-announcement.test.ts
- * SEEN1  Only what has changed is said: the table may know better than what was seen before, as
- *     when the service of a primary has stopped here.
+ * SEEN1  What the table has taken up is said again only when the table has forgotten it.
  */
 import type { BrokerSight } from "../brokers/broker-sight.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -18,6 +17,8 @@ export class BrokerAnnouncement {
   #where = { life: 0, ringSeq: 0 };
   /** What was said last in this life; null: nothing. */
   #said: string | null = null;
+  /** The table has taken it up. */
+  #heard = false;
 
   constructor(self: NodeId, services: Pick<NodeServices, "announceBroker" | "life">) {
     this.#self = self;
@@ -35,12 +36,16 @@ export class BrokerAnnouncement {
     if (life !== this.#services.life || !["clean", "ready", "leaving"].includes(phase)) return;
     const known = JSON.stringify(table.brokerSight(this.#self));
     if (life !== this.#where.life) this.#said = null;
+    if (known === this.#said) this.#heard = true;
+    // The table has forgotten it, since the broker was started or stopped.
+    else if (this.#heard) this.#said = null;
     // What was said in an earlier ring may be lost, or may still come.
     const doubtful = ringSeq !== this.#where.ringSeq && this.#said !== null && this.#said !== known;
     this.#where = { life, ringSeq };
     const seen = JSON.stringify(this.#seen);
     if (!doubtful && seen === (this.#said ?? known)) return;
     this.#said = seen;
+    this.#heard = false;
     this.#services.announceBroker(this.#seen);
   }
 }

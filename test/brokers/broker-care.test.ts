@@ -10,6 +10,7 @@ const primary = service("service:qpidd-primary");
 const started: BrokerDuty = {
   observed: true,
   processes: [{ service: own, resource: "script:qpidd" }],
+  marks: [{ service: own, resource: "script:qpidd" }],
   services: [own, primary],
   promoting: false,
   restraint: null,
@@ -123,7 +124,7 @@ test("a frozen process that no service of this node has started is left alone", 
   const cared = answering();
   cared.freezes();
   t.same(cared.step({ ...ended, ended: [] }), [
-    "warning: the frozen broker is not killed: it has no process that a started service of this " +
+    "warning: the frozen broker is not killed: it has no process that a service of this " +
       "node has marked",
     "check 2: the broker was frozen",
   ]);

@@ -159,7 +159,7 @@ test("CARE1: a frozen broker is killed, then all its services are checked", (t) 
     /^notice: the frozen broker is killed: \d+ \(qpidd\)$/,
   ]);
   t.equal(scene.state, "gone");
-  scene.startBroker().is(primary, "stopped").run(1000);
+  scene.startBroker().is(own, "recoverable").is(own, "started").run(1000);
   t.equal(scene.state, "active");
   t.end();
 });

@@ -3,14 +3,22 @@ import { test } from "tap";
 import type { BrokerSight } from "../../src/brokers/broker-sight.ts";
 import type { NodeAgents } from "../../src/life/node-agents.ts";
 import type { NodeAct } from "../../src/life/order-performer.ts";
-import { promotionObstacle, watchPromotions } from "../../src/life/promotion-watch.ts";
-import type { AgentReport } from "../../src/model/agent-orders.ts";
+import {
+  isPrimaryHere,
+  promotionObstacle,
+  watchPromotions,
+} from "../../src/life/promotion-watch.ts";
+import type { AgentOrder, AgentReport } from "../../src/model/agent-orders.ts";
+import type { ServiceName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import { freshRecord, type ServiceRecord } from "../../src/services/table/service-state.ts";
 import { answering } from "../brokers/scenes.ts";
 import { systemId } from "../brokers/statuses.ts";
 import { id, service } from "../sim/cluster-machine.ts";
+import { sampleConf } from "../sim/sample-conf.ts";
 
 const primary = service("service:qpidd-primary");
+const own = service("service:node1-qpidd");
 const good: AgentReport = { type: "exited", code: 0, output: "" };
 
 class Scene {
@@ -19,8 +27,14 @@ class Scene {
   obstacle: string | null = null;
   left: string | null = null;
   stops = 0;
+  primaryHere = false;
 
   run(file: string, action: string, report: AgentReport = good): this {
+    const order = { type: "run-process", argv: [file, action], environment: [] } as const;
+    return this.perform(primary, { ...order, timeoutMs: ms(1) }, report);
+  }
+
+  perform(name: ServiceName, order: AgentOrder, report: AgentReport): this {
     const agents: NodeAgents = {
       perform: ({ order }, done) => {
         this.performed.push(order.type === "run-process" ? order.argv.join(" ") : order.type);
@@ -32,13 +46,13 @@ class Scene {
     };
     const watched = watchPromotions(agents, {
       obstacle: () => this.obstacle,
+      leavesPrimary: (name) => name === own && this.primaryHere,
       onStopped: (done) => {
         this.stops += 1;
         done(this.left);
       },
     });
-    const order = { type: "run-process", argv: [file, action], environment: [] } as const;
-    const act: NodeAct = { action: 1, service: primary, order: { ...order, timeoutMs: ms(1) } };
+    const act: NodeAct = { action: 1, service: name, order };
     watched.perform(act, (one) => this.reports.push(one));
     return this;
   }
@@ -71,6 +85,47 @@ test("PROMOTE9: a stop counts once no primary is left, whatever the script says"
   t.same(scene.reports.at(-1), { type: "exited", code: 1, output: scene.left });
   scene.run("/etc/init.d/qpidd", "stop");
   t.equal(scene.stops, 3, "that of a backup says enough");
+});
+
+test("PROMOTE10: what the stop of the broker's service leaves may be the primary", async (t) => {
+  const scene = new Scene();
+  const end: AgentOrder = {
+    ...{ type: "end-processes", settleMs: ms(1), graceMs: ms(1), forceMs: ms(1), service: own },
+    spared: { units: [], instances: [] },
+  };
+  const ended: AgentReport = { type: "processes", ended: ["7 (qpidd)"], left: [], unseen: [] };
+  scene.perform(own, end, ended);
+  t.same(scene.reports.at(-1), ended);
+  scene.primaryHere = true;
+  scene.perform(own, end, ended);
+  t.same(scene.reports.at(-1), { ...ended, ended: [] });
+  scene.perform(primary, end, ended);
+  t.same(scene.reports.at(-1), ended);
+  t.same(scene.performed, ["end-processes", "pause", "end-processes"]);
+});
+
+test("PROMOTE10: it is the primary while its service is started here", async (t) => {
+  const conf = sampleConf({ qpid: "observe" });
+  const table = (state: ServiceRecord["state"], owner: number) => ({
+    conf,
+    service: (name: ServiceName) => ({ ...freshRecord(name), state, owner: id(owner) }),
+  });
+  const node1 = service("service:node1-qpidd-service");
+  const { sight: active } = answering(1, "active");
+  const here = (given: Partial<Parameters<typeof isPrimaryHere>[0]>) =>
+    isPrimaryHere({
+      table: table("started", 1),
+      service: node1,
+      self: id(1),
+      seen: active,
+      ...given,
+    });
+  t.equal(here({}), true);
+  t.equal(here({ table: table("stopping", 1) }), false);
+  t.equal(here({ table: table("started", 2) }), false);
+  t.equal(here({ seen: answering(1, "ready").sight }), false);
+  t.equal(here({ seen: null }), false);
+  t.equal(here({ service: service("service:node2-qpidd-service") }), false);
 });
 
 test("PROMOTE8: the broker must be the one that was decided on", async (t) => {

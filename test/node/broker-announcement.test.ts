@@ -54,6 +54,18 @@ test("each change is said once", async (t) => {
   t.same(scene.announce(), [gone], "before the others have heard of what came between");
 });
 
+test("what the table has forgotten is said again", async (t) => {
+  const scene = new Scene();
+  scene.driver.ready(1, 2, 3);
+  scene.broker.see(silent);
+  scene.announce();
+  scene.driver.sees(1, silent);
+  t.same(scene.announce(), []);
+  scene.driver.succeed();
+  t.same(scene.announce(), [silent], "the broker's service has started");
+  t.same(scene.announce(), []);
+});
+
 test("in a new ring it is said again only if the others know something else", async (t) => {
   const scene = new Scene();
   scene.driver.ready(1, 2, 3);

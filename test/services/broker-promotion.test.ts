@@ -1,7 +1,7 @@
 /**
  * The service that promotes a broker follows what the nodes see of their brokers: on three nodes,
- * each with a service for its own broker, and one service that promotes. Numbers in titles are
- * cases of the list "broker" in test/cases.txt.
+ * each with a service for its own broker, and one service that promotes.
+ * Cases: those of the list "broker" in test/cases.txt.
  */
 import { test } from "tap";
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
@@ -73,7 +73,7 @@ function sightOf(node: number, state: BrokerState): Answers {
   return sight;
 }
 
-test("17: at a cold start one broker is promoted, once all have been seen", async (t) => {
+test("case 17: at a cold start one broker is promoted, once all have been seen", async (t) => {
   const driver = new Brokers().begin(1, 2, 3);
   t.equal(driver.primary, "stopped (none)");
   t.match(driver.wait, /^brokers: that of node1.* and node2.* and node3.* is about to start$/);
@@ -87,7 +87,7 @@ test("17: at a cold start one broker is promoted, once all have been seen", asyn
   t.equal(driver.operations.length, 1);
 });
 
-test("17: a broker that does not come at a cold start is waited for ten seconds", async (t) => {
+test("case 17: a broker that does not come is waited for ten seconds", async (t) => {
   const driver = new Brokers().begin(1, 2, 3).is(1, "joining").is(2, "joining").silent(3);
   t.equal(driver.operations.length, 0);
   driver.tick(9000);
@@ -96,7 +96,7 @@ test("17: a broker that does not come at a cold start is waited for ten seconds"
   t.equal(driver.awaited(primary), "start on 1");
 });
 
-test("24: with one of three brokers nothing is promoted until a second one joins", async (t) => {
+test("case 24: one of three brokers is not promoted until a second one joins", async (t) => {
   const driver = new Brokers().begin(1, 2, 3).is(1, "joining").silent(2).silent(3);
   for (let round = 0; round < 6; round += 1) driver.tick(10_100);
   t.equal(driver.primary, "stopped (none)");
@@ -108,8 +108,18 @@ test("24: with one of three brokers nothing is promoted until a second one joins
   t.equal(driver.awaited(primary), "start on 1");
 });
 
-test("24: nodes that are off do not count", async (t) => {
+test("case 24: nodes that are off do not count", async (t) => {
   const driver = new Brokers().begin(1, 2).is(1, "joining").is(2, "joining");
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
+test("a broker that is being asked counts as one that comes", async (t) => {
+  const driver = new Brokers().view(1, 2, 3).ready(1, 2, 3);
+  for (const node of nodes) driver.gone(node);
+  driver.succeed();
+  for (const node of nodes) driver.sees(node, { type: "pending" });
+  t.equal(driver.primary, "stopped (none)");
+  for (const node of nodes) driver.is(node, "joining");
   t.equal(driver.awaited(primary), "start on 1");
 });
 
@@ -127,7 +137,7 @@ test("where brokers are not seen at all, a start waits ten seconds for them", as
   t.equal(driver.awaited(primary), "start on 1");
 });
 
-test("18: when the primary dies, the service goes to a broker that is ready", async (t) => {
+test("case 18: when the primary dies, the service goes to a broker that is ready", async (t) => {
   const driver = new Brokers().serving();
   t.equal(driver.primary, "started 1");
   driver.gone(1).checkFails(primary);
@@ -145,13 +155,13 @@ test("with recovery=restart, too: its own broker has nothing any more", async (t
   t.equal(driver.awaited(primary), "start on 2");
 });
 
-test("20: a stale broker is not promoted, even if the failover domain prefers it", async (t) => {
+test("case 20: a stale broker is not promoted, even if it is preferred", async (t) => {
   const driver = new Brokers().serving();
   driver.is(1, "active", ["active", null, "ready"]).gone(1).checkFails(primary).answer();
   t.equal(driver.awaited(primary), "start on 3");
 });
 
-test("20: with only stale brokers nothing is promoted until an operator forces it", async (t) => {
+test("case 20: only stale brokers: none is promoted until an operator forces it", async (t) => {
   const driver = new Brokers().serving().is(1, "active", ["active"]).gone(1).checkFails(primary);
   driver.answer();
   t.equal(driver.primary, "stopped (1)");
@@ -169,14 +179,14 @@ test("20: with only stale brokers nothing is promoted until an operator forces i
   );
 });
 
-test("22: a promotion that is refused goes on to the next broker", async (t) => {
+test("case 22: a promotion that is refused goes on to the next broker", async (t) => {
   const driver = new Brokers().serving().gone(1).checkFails(primary).answer();
   t.equal(driver.awaited(primary), "start on 2");
   driver.answer("failed").answer();
   t.equal(driver.awaited(primary), "start on 3");
 });
 
-test("23: brokers that all catch up are a standstill, and an operator is told", async (t) => {
+test("case 23: brokers that all catch up are a standstill, and an operator is told", async (t) => {
   const driver = new Brokers().serving().is(2, "catchup").is(3, "catchup");
   driver.gone(1).checkFails(primary).answer();
   t.match(driver.wait, /no promotable broker \(2 catchup\)/);
@@ -190,7 +200,7 @@ test("23: brokers that all catch up are a standstill, and an operator is told", 
   t.equal(driver.awaited(primary), "start on 2");
 });
 
-test("27: a relocation goes to a ready broker, and nowhere where none is", async (t) => {
+test("case 27: a relocation goes to a ready broker, and nowhere where none is", async (t) => {
   const driver = new Brokers().serving();
   driver.is(2, "catchup").is(3, "joining");
   const refused = driver.request(2, "relocate", { service: primary });
@@ -205,7 +215,7 @@ test("27: a relocation goes to a ready broker, and nowhere where none is", async
   t.equal(driver.awaited(primary), "start on 3");
 });
 
-test("27: a forced relocation interrupts the service all the same", async (t) => {
+test("case 27: a forced relocation interrupts the service all the same", async (t) => {
   const driver = new Brokers().serving().is(2, "catchup").is(3, "catchup");
   driver.request(2, "relocate", { service: primary, byDomain: true });
   t.equal(driver.awaited(primary), "stop on 1");

@@ -233,7 +233,10 @@ function comes(ground: Ground, node: NodeId, service: ServiceName | null): boole
   if (service === null) return false;
   const { state, retryAt, frozen, transition } = ground.table.service(service);
   if (state === "starting" || state === "recoverable") return true;
-  if (state === "started") return reportedSight(ground.brokers, node) === null;
+  if (state === "started") {
+    const said = reportedSight(ground.brokers, node);
+    return said === null || said.type === "pending";
+  }
   const autostart = ground.table.conf.services.services.find(
     ({ name }) => name === service,
   )?.autostart;

@@ -7,6 +7,8 @@ import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { coldStartWaitMs } from "./broker-promotion.ts";
 import type { TableState } from "./table-state.ts";
 
+/** What changes sooner, as while brokers start, is not said. */
+const unsaidMs = 2000;
 /** A standstill for so long is one that an operator must end. */
 const standstillMs = 30_000;
 
@@ -28,10 +30,12 @@ export function awaitsBrokers(table: TableState, name: ServiceName): boolean {
   if (promotion === null || promotion.obstacle === null) return false;
   const waitingSince = table.brokers.waitingSince ?? table.nowMs;
   table.brokers = { ...table.brokers, waitingSince };
-  const firstMs = waitingSince + coldStartWaitMs;
-  const retryAt = firstMs > table.nowMs ? firstMs : table.nowMs + coldStartWaitMs;
-  table.put({ ...table.service(name), retryAt });
-  const lasts = promotion.stuck && table.nowMs - waitingSince >= standstillMs;
+  const waitedMs = table.nowMs - waitingSince;
+  const looks = [unsaidMs, coldStartWaitMs, waitedMs + coldStartWaitMs];
+  const nextMs = Math.min(...looks.filter((afterMs) => afterMs > waitedMs));
+  table.put({ ...table.service(name), retryAt: waitingSince + nextMs });
+  if (waitedMs < unsaidMs) return true;
+  const lasts = promotion.stuck && waitedMs >= standstillMs;
   const text = `not started: ${promotion.obstacle}${lasts ? `; ${promotion.remedy}` : ""}`;
   if (table.decisionsOf(name).at(-1)?.text === text) return true;
   table.decide(name, text, { level: lasts ? "alert" : "notice" });

@@ -8,7 +8,7 @@
 import type { ServiceName } from "../../model/ids.ts";
 import { assertNever, invariant } from "../../model/outcome.ts";
 import { done, failed } from "../../model/request-outcome.ts";
-import { withoutPrimary } from "./broker-records.ts";
+import { withoutPrimary, withoutSight } from "./broker-records.ts";
 import { giveUp } from "./conf-change.ts";
 import {
   beginRepair,
@@ -73,6 +73,9 @@ function onStarted(table: TableState, service: ServiceRecord, op: StartOp): void
     desired: null,
   });
   table.startsDone += 1;
+  if (table.index.runsBroker(service.name)) {
+    table.brokers = withoutSight(table.brokers, op.node);
+  }
   table.decide(service.name, `started on ${table.nameOf(op.node)}`);
   const returned = op.chain.returned && op.chain.cause === "relocate";
   const outcome = returned ? failed("back-on-origin", op.node) : done(op.node);

@@ -67,6 +67,14 @@ export class ServiceIndex {
     return this.#nothingFloats || this.conf(name).boundTo === null;
   }
 
+  /** Whether the service runs the broker of a node, and does not promote it. */
+  runsBroker(name: ServiceName): boolean {
+    for (const brokers of this.promoting.values()) {
+      for (const service of brokers.values()) if (service === name) return true;
+    }
+    return false;
+  }
+
   domainOf(name: ServiceName): FailoverDomainConf | null {
     return this.#domains.get(name) ?? null;
   }
