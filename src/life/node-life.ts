@@ -6,6 +6,7 @@
  */
 
 import type { BrokerSight } from "../brokers/broker-sight.ts";
+import { isPrimaryState } from "../brokers/broker-state.ts";
 import { isGroupFrame } from "../groups/group-frames.ts";
 import type { ProcessGroups } from "../groups/process-groups.ts";
 import { decodePayload } from "../io/payload-codec.ts";
@@ -179,7 +180,11 @@ export class NodeLife {
       return table !== null && isPrimaryHere({ table, service, self, seen: observer.sight });
     };
     const onStopped: PromotionRules["onStopped"] = (done) => observer.ensureEnded(done);
-    return watchPromotions(agents, { obstacle, leavesPrimary, onStopped });
+    const isBackup = (): boolean => {
+      const { sight } = observer;
+      return sight?.type === "answers" && !isPrimaryState(sight.state);
+    };
+    return watchPromotions(agents, { obstacle, leavesPrimary, isBackup, onStopped });
   }
 
   #onTurn(): void {

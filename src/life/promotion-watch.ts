@@ -6,6 +6,8 @@
  * Tested in: test/life/promotion-watch.test.ts
  * PROMOTE8  The script starts only where the table permits it at that moment, and while the broker
  *     of this node is what the table knows of it.
+ *     What it was not allowed to start, it does not stop: that would end a backup that is slow to
+ *     answer, which may be the only one that has everything.
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
  * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
  *     stop of the broker's own service leaves it alone, as its script does.
@@ -25,9 +27,13 @@ const failedCode = 1;
 /** A report comes later, never within the call. */
 const soonMs = ms(1);
 
+type Done = (report: AgentReport) => void;
+
 export type PromotionRules = {
   /** Why the service must not promote the broker of this node now; null: it may. */
   readonly obstacle: (service: ServiceName) => string | null;
+  /** The broker of this node answers, and not as a primary. */
+  readonly isBackup: () => boolean;
   /** Whether what the stop of the service has left is the primary, which goes on. */
   readonly leavesPrimary: (service: ServiceName) => boolean;
   /** Calls `done` when no primary is left here: null, or why that is not so. */
@@ -35,23 +41,29 @@ export type PromotionRules = {
 };
 
 export function watchPromotions(agents: NodeAgents, rules: PromotionRules): NodeAgents {
-  const perform = (act: NodeAct, done: (report: AgentReport) => void): void => {
+  /** Services whose script was not allowed to start, and was not called since. */
+  const declined = new Set<ServiceName>();
+  /** Reports without calling the script. */
+  const answer = (act: NodeAct, done: Done, report: AgentReport): void => {
+    agents.perform({ ...act, order: { type: "pause", pauseMs: soonMs } }, () => done(report));
+  };
+  const perform = (act: NodeAct, done: Done): void => {
     if (act.order.type === "end-processes" && rules.leavesPrimary(act.service)) {
-      agents.perform({ ...act, order: { type: "pause", pauseMs: soonMs } }, () => {
-        done({ type: "processes", ended: [], left: [], unseen: [] });
-      });
+      answer(act, done, { type: "processes", ended: [], left: [], unseen: [] });
       return;
     }
     const action = promotingAction(act);
     const obstacle = action === "start" ? rules.obstacle(act.service) : null;
     if (obstacle !== null) {
-      agents.perform({ ...act, order: { type: "pause", pauseMs: soonMs } }, () => {
-        done({
-          type: "exited",
-          code: failedCode,
-          output: `the broker is not promoted: ${obstacle}`,
-        });
-      });
+      declined.add(act.service);
+      const output = `the broker is not promoted: ${obstacle}`;
+      answer(act, done, { type: "exited", code: failedCode, output });
+      return;
+    }
+    const skips = action === "stop" && declined.has(act.service) && rules.isBackup();
+    if (action !== null) declined.delete(act.service);
+    if (skips) {
+      answer(act, done, { type: "exited", code: 0, output: "" });
       return;
     }
     agents.perform(act, (report) => {

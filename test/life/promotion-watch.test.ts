@@ -1,7 +1,6 @@
 /** What is watched of the script that promotes a broker, with agents that the test plays. */
 import { test } from "tap";
 import type { BrokerSight } from "../../src/brokers/broker-sight.ts";
-import type { NodeAgents } from "../../src/life/node-agents.ts";
 import type { NodeAct } from "../../src/life/order-performer.ts";
 import {
   isPrimaryHere,
@@ -28,6 +27,29 @@ class Scene {
   left: string | null = null;
   stops = 0;
   primaryHere = false;
+  backup = true;
+
+  report: AgentReport = good;
+  readonly watched = watchPromotions(
+    {
+      perform: ({ order }, done) => {
+        this.performed.push(order.type === "run-process" ? order.argv.join(" ") : order.type);
+        done(this.report);
+      },
+      cancel: () => undefined,
+      fence: () => undefined,
+      unfence: () => undefined,
+    },
+    {
+      obstacle: () => this.obstacle,
+      isBackup: () => this.backup,
+      leavesPrimary: (name) => name === own && this.primaryHere,
+      onStopped: (done) => {
+        this.stops += 1;
+        done(this.left);
+      },
+    },
+  );
 
   run(file: string, action: string, report: AgentReport = good): this {
     const order = { type: "run-process", argv: [file, action], environment: [] } as const;
@@ -35,25 +57,9 @@ class Scene {
   }
 
   perform(name: ServiceName, order: AgentOrder, report: AgentReport): this {
-    const agents: NodeAgents = {
-      perform: ({ order }, done) => {
-        this.performed.push(order.type === "run-process" ? order.argv.join(" ") : order.type);
-        done(report);
-      },
-      cancel: () => undefined,
-      fence: () => undefined,
-      unfence: () => undefined,
-    };
-    const watched = watchPromotions(agents, {
-      obstacle: () => this.obstacle,
-      leavesPrimary: (name) => name === own && this.primaryHere,
-      onStopped: (done) => {
-        this.stops += 1;
-        done(this.left);
-      },
-    });
+    this.report = report;
     const act: NodeAct = { action: 1, service: name, order };
-    watched.perform(act, (one) => this.reports.push(one));
+    this.watched.perform(act, (one) => this.reports.push(one));
     return this;
   }
 }
@@ -67,6 +73,25 @@ test("PROMOTE8: the script is not run where its promotion is not permitted", asy
   t.same(scene.reports, [{ type: "exited", code: 1, output }]);
   scene.run("/etc/init.d/qpidd", "start").run("/etc/init.d/qpidd-primary", "status");
   t.same(scene.performed.slice(1), ["/etc/init.d/qpidd start", "/etc/init.d/qpidd-primary status"]);
+});
+
+test("PROMOTE8: a script that was not allowed to start stops no backup", async (t) => {
+  const scene = new Scene();
+  const [start, stop] = ["/etc/init.d/qpidd-primary start", "/etc/init.d/qpidd-primary stop"];
+  const run = (...words: string[]) => {
+    for (const word of words) scene.run("/etc/init.d/qpidd-primary", word);
+    return scene.performed.splice(0).filter((one) => one !== "pause");
+  };
+  scene.obstacle = "node2 is active already";
+  t.same(run("start", "stop"), []);
+  t.same(scene.reports.at(-1), good);
+  t.same(run("stop"), [stop], "once");
+  scene.backup = false;
+  t.same(run("start", "stop"), [stop], "what does not answer as a backup is stopped");
+  run("start");
+  scene.obstacle = null;
+  scene.backup = true;
+  t.same(run("start", "stop"), [start, stop]);
 });
 
 test("PROMOTE8: where it is permitted the script runs, and its result counts", async (t) => {

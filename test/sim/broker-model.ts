@@ -5,9 +5,12 @@
  * Source: qpid cpp: ha/PrimaryBroker, ha/ReplicatingSubscription; the manual, "Active-passive
  * messaging clusters".
  */
+import type { BrokerMember, BrokerStatus } from "../../src/brokers/broker-status.ts";
+import { brokerStatus, systemId } from "../brokers/statuses.ts";
 import type { Cluster } from "./cluster.ts";
 import { Violation } from "./judges.ts";
 import type { RingNetwork } from "./ring-network.ts";
+import { VirtualBroker } from "./virtual-brokers.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 const primaryProcess = "service:qpidd-primary-service /etc/init.d/qpidd-primary";
@@ -22,6 +25,9 @@ const heartbeatMs = 12_000;
 
 type Broker = {
   readonly node: number;
+  readonly systemId: string;
+  /** The list of its primary, when it heard of it last. */
+  members: readonly BrokerMember[];
   state: "joining" | "ready" | "active";
   messages: Journal;
   /** When the active broker last had a connection to it, and since when it has had one. */
@@ -80,15 +86,27 @@ export class BrokerModel {
   readonly #acknowledged = new Set<number>();
   #unacknowledged: number[] = [];
   #sent = 0;
+  #started = 0;
+  /** As the observers of the nodes see them. */
+  readonly #seen = new Map<number, VirtualBroker>();
+  /** Brokers that no other one reaches, whatever the network of the nodes is like. */
+  readonly apart = new Set<number>();
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     for (const node of parts.cluster.nodes) {
+      this.seenOn(node).status = () => this.#statusOf(node);
       const host = parts.cluster.host(node);
       host.running.onChange = (process, what) => this.#onProcess(node, process, what);
       host.insight = (file, verb) => this.#insight(node, file, verb);
     }
     this.#step();
+  }
+
+  seenOn(node: number): VirtualBroker {
+    const known = this.#seen.get(node) ?? new VirtualBroker();
+    this.#seen.set(node, known);
+    return known;
   }
 
   get acknowledged(): number {
@@ -128,19 +146,27 @@ export class BrokerModel {
     const { time } = this.#parts;
     if (process === brokerProcess(node)) {
       this.#brokers.delete(node);
+      this.seenOn(node).kill();
       if (what === "ends") return;
+      this.#started += 1;
       const fresh = { heardAtMs: time.nowMs, connectedAtMs: null, messages: new Journal() };
-      this.#brokers.set(node, { node, state: "joining", ...fresh });
+      const named = { systemId: systemId(this.#started), members: [] };
+      this.#brokers.set(node, { node, state: "joining", ...named, ...fresh });
+      this.seenOn(node).start();
     }
     if (process !== primaryProcess) return;
     const broker = this.#brokers.get(node);
     if (broker === undefined) return;
     if (what === "begins") {
+      const other = [...this.#brokers.values()].find(({ state }) => state === "active");
+      if (other !== undefined && other !== broker) {
+        throw new Violation(`two primaries: node ${other.node} is active, and now node ${node}`);
+      }
       broker.state = "active";
       this.judge();
       // What was not acknowledged the clients send again.
       this.#unacknowledged = [];
-    } else if (broker.state === "active") this.#end(node);
+    } else if (broker.state === "active" && !this.#standsStill(node)) this.#end(node);
   }
 
   /** Promotes what is ready, or, where nobody is, the first one; a check sees what is active. */
@@ -149,7 +175,9 @@ export class BrokerModel {
     const own = this.#brokers.get(node);
     if (verb === "status") return own?.state === "active" ? 0 : 3;
     // A backup that has lost its primary may not answer, as a frozen primary does: it is ended.
-    if (verb === "stop" && own !== undefined && !this.#serves(own)) this.#end(node);
+    // One that stands still is not: its script believes that it is no primary.
+    const ends = own !== undefined && !this.#serves(own) && !this.#standsStill(node);
+    if (verb === "stop" && ends) this.#end(node);
     if (verb !== "start") return null;
     if (own === undefined) return notRunning;
     const seen = [...this.#brokers.values()].filter((one) => this.#connected(node, one.node));
@@ -164,13 +192,38 @@ export class BrokerModel {
     return one.state !== "active" && others.some(({ state }) => state === "active");
   }
 
+  /** All brokers that run reach each other, and answer. */
+  heal(): void {
+    this.apart.clear();
+    for (const seen of this.#seen.values()) seen.goOn();
+  }
+
+  /** The process of the broker ends. */
+  end(node: number): void {
+    this.#end(node);
+  }
+
+  #standsStill(node: number): boolean {
+    return this.seenOn(node).process === "stopped";
+  }
+
   #end(node: number): void {
     this.#parts.cluster.host(node).running.delete(brokerProcess(node));
   }
 
+  /** A broker that has just ended is asked nothing. */
+  #statusOf(node: number): BrokerStatus {
+    const broker = this.#brokers.get(node);
+    if (broker === undefined) return brokerStatus("joining");
+    const { state, systemId: identity, members } = broker;
+    return brokerStatus(state, { systemId: identity, members });
+  }
+
   #step(): void {
     const { time } = this.#parts;
-    for (const broker of this.#brokers.values()) if (broker.state === "active") this.#serve(broker);
+    for (const broker of this.#brokers.values()) {
+      if (broker.state === "active" && !this.#standsStill(broker.node)) this.#serve(broker);
+    }
     time.after(stepMs, () => this.#step());
   }
 
@@ -178,6 +231,7 @@ export class BrokerModel {
   #serve(active: Broker): void {
     const { nowMs } = this.#parts.time;
     const counted: Broker[] = [];
+    const reached: Broker[] = [];
     for (const one of this.#brokers.values()) {
       if (one === active || one.state === "active") continue;
       if (!this.#connected(active.node, one.node)) {
@@ -187,12 +241,14 @@ export class BrokerModel {
       }
       one.connectedAtMs ??= nowMs;
       one.heardAtMs = nowMs;
+      reached.push(one);
       const has = one.state === "ready" && one.messages.size <= active.messages.size;
       if (!has && nowMs - one.connectedAtMs < catchUpMs) continue;
       one.state = "ready";
       one.messages = active.messages.copy();
       counted.push(one);
     }
+    this.#list(active, { counted, reached });
     this.#sent += 1;
     active.messages.add(this.#sent);
     this.#unacknowledged.push(this.#sent);
@@ -203,8 +259,35 @@ export class BrokerModel {
     this.#unacknowledged = this.#unacknowledged.filter((message) => !safe.includes(message));
   }
 
+  /** A primary tells all that it reaches before it goes on without another one. */
+  #list(
+    active: Broker,
+    {
+      counted,
+      reached,
+    }: { readonly counted: readonly Broker[]; readonly reached: readonly Broker[] },
+  ): void {
+    const entry = (broker: Broker, state: BrokerMember["state"]): BrokerMember => {
+      return { systemId: broker.systemId, host: `node${broker.node}`, port: 5672, state };
+    };
+    const joining = reached.filter((one) => !counted.includes(one));
+    const members = [
+      entry(active, "active"),
+      ...counted.map((one) => entry(one, "ready")),
+      ...joining.map((one) => entry(one, "catchup")),
+    ];
+    if (JSON.stringify(members) === JSON.stringify(active.members)) return;
+    for (const one of [active, ...reached]) {
+      one.members = members;
+      this.seenOn(one.node).tellMembers();
+    }
+  }
+
   #connected(one: number, other: number): boolean {
-    return one === other || this.#parts.network.connects(one, other);
+    if (one === other) return true;
+    if (this.#standsStill(one) || this.#standsStill(other)) return false;
+    if (this.apart.has(one) || this.apart.has(other)) return false;
+    return this.#parts.network.connects(one, other);
   }
 }
 

@@ -37,6 +37,12 @@ const hunters: Readonly<Record<Prey, string>> = {
   clones: "cluster-schedule.js",
 };
 
+/** What the searches are made of. */
+const searched = [
+  "src",
+  ...["sim", "fuzz", "guard", "membership", "brokers"].map((part) => `test/${part}`),
+];
+
 /** Seen from build/test/sim. */
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -69,7 +75,7 @@ export async function hunt(prey: Mutant, seeds: Iterable<number>): Promise<Hunt>
   const files = mutatedFiles(prey);
   const copy = mkdtempSync(join(tmpdir(), "clusterd-mutant-"));
   try {
-    for (const part of ["src", "test/sim", "test/fuzz", "test/guard", "test/membership"]) {
+    for (const part of searched) {
       cpSync(join(root, "build", part), join(copy, "build", part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));

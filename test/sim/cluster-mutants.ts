@@ -3,6 +3,8 @@
  * bug-hunt.ts. Each is the absence of a rule that keeps two nodes from running one service, or of
  * what a user was promised.
  */
+
+import { brokerMutants } from "./broker-mutants.ts";
 import { type Mutant, mutant, since } from "./bug-hunt.ts";
 import { certificateMutants } from "./certificate-mutants.ts";
 import { blindLeaseSeedMin } from "./lease-schedule.ts";
@@ -435,6 +437,7 @@ const agentMutants: readonly Mutant[] = [
 
 export const clusterMutants: readonly Mutant[] = [
   ...leaseMutants,
+  ...brokerMutants,
   ...certificateMutants,
   ...shellMutants,
   ...blindLeaseMutants,

@@ -1,10 +1,12 @@
 /** What a simulated cluster is made of. */
 import type { ProcessGroups } from "../../src/groups/process-groups.ts";
+import type { BrokerPorts } from "../../src/life/broker-observer.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { NodeInput, NodeOutput } from "../../src/node/node-events.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Membership } from "./membership.ts";
+import type { VirtualProcess } from "./virtual-process.ts";
 import type { Timeline, VirtualTime } from "./virtual-time.ts";
 
 export type ClusterOptions = {
@@ -35,6 +37,8 @@ export type ClusterOptions = {
   readonly fenceTakesMs?: (victim: NodeId) => number;
   /** Unfence devices of a node: whether they work. */
   readonly unfenceAgent?: (node: NodeId) => "success" | "failure";
+  /** The broker of a node, asked by this process; not observed unless given. */
+  readonly brokerPorts?: (node: NodeId, process: VirtualProcess) => BrokerPorts;
   /** Makes the process groups of a life; the daemon's unless given. */
   readonly groups?: (self: NodeId) => ProcessGroups;
 };

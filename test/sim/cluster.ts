@@ -453,7 +453,7 @@ export class Cluster {
       onCertificate: (certificate) => machine.guard?.certify(certificate),
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
       onEnd: (end) => this.#onEnd(node, life, end),
-      brokerPorts: null,
+      brokerPorts: this.#options.brokerPorts?.(node, process) ?? null,
       onTurn: () => undefined,
     });
     return life;

@@ -4,6 +4,7 @@
  * that no acknowledged message may be lost, whatever clusterd stops.
  */
 import type { NodeId } from "../../src/model/ids.ts";
+import { accept } from "../../src/model/outcome.ts";
 import { BrokerModel } from "./broker-model.ts";
 import { Cluster } from "./cluster.ts";
 import { type ClusterVerdict, verdictOf } from "./cluster-schedule.ts";
@@ -12,6 +13,9 @@ import { ClusterJudge, Violation } from "./judges.ts";
 import { Random } from "./random.ts";
 import { RingNetwork } from "./ring-network.ts";
 import { sampleConf, watchdogFencing } from "./sample-conf.ts";
+import { VirtualBrokers } from "./virtual-brokers.ts";
+import { VirtualProcesses } from "./virtual-processes.ts";
+import { settled } from "./virtual-promise.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 const primary = "qpidd-primary-service";
@@ -23,13 +27,22 @@ export function runOutageSchedule(seed: number): ClusterVerdict {
   const random = new Random(seed);
   const time = new VirtualTime();
   const fencing = random.chance(0.3) ? watchdogFencing : {};
-  const conf = sampleConf({ nodes: random.pick([3, 3, 4, 5]), fencing });
+  // Where brokers are not observed, the search knows what is wrong without it.
+  const qpid = random.chance(0.8) ? "observe" : "off";
+  const conf = sampleConf({ nodes: random.pick([3, 3, 4, 5]), fencing, qpid });
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
   const membership = new HostileMembership(time, nodes, { network });
   const judge = new ClusterJudge(time, conf.fencing);
-  const cluster = new Cluster({ conf, time, membership, judge: (seen) => judge.look(seen) });
-  const brokers = new BrokerModel({ cluster, network, time });
+  const cluster: Cluster = new Cluster({
+    ...{ conf, time, membership, judge: (seen) => judge.look(seen) },
+    brokerPorts: (node, process) => ({
+      brokers: new VirtualBrokers(brokers.seenOn(node), process, time),
+      readConf: () => settled({ path: "/etc/qpid/qpidd.conf", text: accept("ha-cluster=yes\n") }),
+      processes: new VirtualProcesses({ host: cluster.host(node), process, fenceAgent: noAgent }),
+    }),
+  });
+  const brokers: BrokerModel = new BrokerModel({ cluster, network, time });
   const outages = new Outages({ cluster, random, time, network }, brokers);
   return verdictOf(seed, { cluster, time }, () => {
     for (const node of nodes) cluster.boot(node);
@@ -37,6 +50,8 @@ export function runOutageSchedule(seed: number): ClusterVerdict {
     judge.finish(cluster);
   });
 }
+
+const noAgent = () => ({ takesMs: 1, end: () => 1 });
 
 type Parts = {
   readonly cluster: Cluster;
@@ -59,7 +74,7 @@ class Outages {
     const { cluster, random } = this.#parts;
     this.#settle();
     cluster.run(random.between(0, 3000));
-    const kind = random.below(8);
+    const kind = random.below(cluster.conf.services.brokers === "observe" ? 11 : 8);
     this.#say(`outage ${kind}`);
     if (random.chance(0.3)) this.#hangPrimary();
     else if (random.chance(0.2)) this.#relocate();
@@ -68,8 +83,11 @@ class Outages {
     else if (kind === 3) this.#swap();
     else if (kind <= 5) this.#starve(cluster.nodes);
     else if (kind === 6) this.#starve(cluster.nodes.filter(() => random.chance(0.5)));
-    else this.#oneWay();
+    else if (kind === 7) this.#oneWay();
+    else if (kind <= 9) this.#leaveBehind();
+    else this.#standStill();
     cluster.heal();
+    this.#brokers.heal();
     for (const node of cluster.nodes) {
       cluster.host(node).behaviours.clear();
       cluster.host(node).killStuck();
@@ -161,6 +179,42 @@ class Outages {
     const { cluster, random, network } = this.#parts;
     const [one, other] = [random.pick(cluster.nodes), random.pick(cluster.nodes)];
     if (one !== other) network.cut(one, other);
+    this.#while();
+  }
+
+  /**
+   * The broker of one node is cut off from all others, and left behind; then the primary dies, or
+   * an operator wants it there.
+   */
+  #leaveBehind(): void {
+    const { cluster, random } = this.#parts;
+    const [owner] = cluster.runningOn(primary);
+    const backups = cluster.nodes.filter((node) => node !== owner);
+    if (owner === undefined) return;
+    const behind = random.pick(backups);
+    this.#say(`the broker of node${behind} is cut off, the primary is on node${owner}`);
+    this.#brokers.apart.add(behind);
+    cluster.run(random.pick([random.between(1000, 12_000), random.between(12_000, 20_000)]));
+    const target = random.chance(0.7) ? behind : random.pick(backups);
+    if (random.chance(0.4)) cluster.request(owner, "relocate", { service: primary, target });
+    else if (random.chance(0.7)) this.#brokers.end(owner);
+    else cluster.crash(owner);
+    if (random.chance(0.3)) this.#brokers.heal();
+    this.#while();
+    if (!cluster.nodes.every((node) => cluster.node(node) !== null)) cluster.boot(owner);
+  }
+
+  /** A broker stands still for so long that it may be killed, and wakes up. */
+  #standStill(): void {
+    const { cluster, random } = this.#parts;
+    const [owner] = cluster.runningOn(primary);
+    const still = random.chance(0.5) && owner !== undefined ? owner : random.pick(cluster.nodes);
+    this.#say(`the broker of node${still} stands still`);
+    this.#brokers.seenOn(still).stop();
+    cluster.run(random.pick([random.between(200, 3000), random.between(500, 8000)]));
+    if (random.chance(0.6)) this.#relocate();
+    cluster.run(random.between(500, 8000));
+    this.#brokers.heal();
     this.#while();
   }
 

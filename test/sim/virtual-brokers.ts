@@ -25,10 +25,12 @@ import type { Timeline } from "./virtual-time.ts";
 /** On loopback. */
 const answerMs = 1;
 
-type Line = { readonly broken: (words: string) => void };
+type Line = { readonly broken: (words: string) => void; readonly news: () => void };
 
 export class VirtualBroker {
   state: BrokerState = "joining";
+  /** What it says of itself. */
+  status: () => BrokerStatus = () => brokerStatus(this.state);
   /** Who may connect; null: everybody. */
   account: { readonly username: string; readonly password: string } | null = null;
   /** It answers authenticated clients with these words only; null: it permits them everything. */
@@ -68,6 +70,11 @@ export class VirtualBroker {
   serve(answer: () => void): void {
     if (this.#process === "runs") answer();
     else if (this.#process === "stopped") this.#waiting.push(answer);
+  }
+
+  /** Its member list has changed. */
+  tellMembers(): void {
+    if (this.#process === "runs") for (const { news } of [...this.#lines]) news();
   }
 
   join(line: Line): void {
@@ -123,7 +130,10 @@ class VirtualConnection implements BrokerConnection {
   readonly opened: PromiseLike<Result<null, BrokerConnectProblem>>;
   readonly #parts: Parts;
   readonly #events: BrokerEvents | null;
-  readonly #line: Line = { broken: (words) => this.#end(words, "told") };
+  readonly #line: Line = {
+    broken: (words) => this.#end(words, "told"),
+    news: () => this.#tellMembers(),
+  };
   readonly #questions = new Set<(words: string) => void>();
   #settleOpened: (result: Result<null, BrokerConnectProblem>) => void = () => undefined;
   #phase: "opening" | "open" | "ended" = "opening";
@@ -146,7 +156,7 @@ class VirtualConnection implements BrokerConnection {
   }
 
   status(limitMs: number): BrokerAnswer<BrokerStatus> {
-    return this.#ask(limitMs, () => brokerStatus(this.#parts.broker.state));
+    return this.#ask(limitMs, () => this.#parts.broker.status());
   }
 
   links(limitMs: number): BrokerAnswer<readonly never[]> {
@@ -159,6 +169,14 @@ class VirtualConnection implements BrokerConnection {
 
   totals(limitMs: number) {
     return this.#ask(limitMs, () => ({ depth: 0, queues: 0, uptimeMs: 0 }));
+  }
+
+  #tellMembers(): void {
+    const { broker, process, time } = this.#parts;
+    const { members } = broker.status();
+    time.after(answerMs, () => {
+      if (this.#phase === "open") process.enter(() => this.#events?.onMembers(members));
+    });
   }
 
   close(): void {

@@ -224,6 +224,7 @@ function currentSight(ground: Ground, node: NodeId, service: ServiceName): Broke
     return off.includes(service) ? gone : { type: "silent", why: "its node cleans up" };
   }
   const said = reportedSight(ground.brokers, node);
+  if (said?.type === "pending") return { type: "silent", why: "it is being asked" };
   if (said !== null && said.type !== "gone") return said;
   return comes(ground, node, service) ? { type: "silent", why: "it is about to start" } : gone;
 }

@@ -1,0 +1,62 @@
+/**
+ * Deliberate bugs of what is done about brokers; see bug-hunt.ts. Two primaries that nobody has
+ * asked for happen in no search; the tests of the table find what is wrong then.
+ */
+import { type Mutant, mutant } from "./bug-hunt.ts";
+
+export const brokerMutants: readonly Mutant[] = [
+  mutant("outage", "brokers decide nothing", [
+    {
+      file: "services/table/broker-promotion.js",
+      find: "if (brokerServices === undefined)",
+      replace: "if (true)",
+    },
+  ]),
+  mutant("outage", "every broker that says that it is ready has everything", [
+    {
+      file: "brokers/ready-ranking.js",
+      find: 'if (listed !== "ready") {',
+      replace: "if (false) {",
+    },
+    {
+      file: "brokers/ready-ranking.js",
+      find: "const newer = ready.find((other) => leavesOut(other.sight, sight));",
+      replace: "const newer = undefined;",
+    },
+  ]),
+  mutant("outage", "the list of any broker counts as that of the primary", [
+    {
+      file: "services/table/broker-records.js",
+      find: "isPrimaryState(state) ? {",
+      replace: "true ? {",
+    },
+  ]),
+  mutant("outage", "the stop of the primary is believed whatever is left", [
+    {
+      file: "brokers/broker-care.js",
+      find: "if (!this.#duty.observed || !known) {",
+      replace: "if (true) {",
+    },
+  ]),
+  mutant("outage", "what was not allowed to start is stopped", [
+    {
+      file: "life/promotion-watch.js",
+      find: "declined.has(act.service)",
+      replace: "false",
+    },
+  ]),
+  mutant("outage", "a script promotes whatever has changed since it was decided", [
+    {
+      file: "life/promotion-watch.js",
+      find: 'action === "start" ? rules.obstacle(act.service) : null',
+      replace: "null",
+    },
+  ]),
+  mutant("outage", "whoever is being asked may be primary", [
+    {
+      file: "services/table/broker-promotion.js",
+      find: 'if (said?.type === "pending")',
+      replace: "if (false)",
+    },
+  ]),
+];
