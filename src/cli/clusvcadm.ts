@@ -32,6 +32,7 @@ const usage = `usage: clusvcadm-ts OPERATION SERVICE [options]
   -d SERVICE            disable: stays down until it is enabled again
   -s SERVICE            stop: may start again when a member joins or leaves
   -r SERVICE [-m MEMBER]  relocate, preferably to the member
+  -r SERVICE -F         the same although messages of a broker may be lost by it
   -R SERVICE            restart in place
   -Z SERVICE            freeze: neither checked, moved, stopped nor started
   -U SERVICE            unfreeze

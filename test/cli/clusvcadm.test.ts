@@ -65,6 +65,12 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
       { operation: "relocate", target: 3 },
     ],
     [
+      ["-r", "web", "-F", "-m", "node3.example.com"],
+      "Trying to relocate service:web to node3.example.com...Success\n" +
+        "Warning: service:web is now running on node1.example.com\n",
+      { operation: "relocate", target: 3, byDomain: true },
+    ],
+    [
       ["-e", "a", "-d", "b"],
       "Local machine disabling service:b...Success\n",
       { operation: "disable" },

@@ -106,6 +106,8 @@ test("a request's body says at most a target or byDomain", (t) => {
     t.match(parseServiceBody(body, "enable"), { ok: false, problem }, JSON.stringify(body));
   }
   t.match(parseServiceBody({ byDomain: true }, "stop"), { ok: false });
+  const forced = { target: "n2", byDomain: true };
+  t.same(parseServiceBody(forced, "relocate"), { ok: true, value: forced });
   t.end();
 });
 
