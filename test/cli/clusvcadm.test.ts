@@ -65,12 +65,6 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
       { operation: "relocate", target: 3 },
     ],
     [
-      ["-r", "web", "-F", "-m", "node3.example.com"],
-      "Trying to relocate service:web to node3.example.com...Success\n" +
-        "Warning: service:web is now running on node1.example.com\n",
-      { operation: "relocate", target: 3, byDomain: true },
-    ],
-    [
       ["-e", "a", "-d", "b"],
       "Local machine disabling service:b...Success\n",
       { operation: "disable" },
@@ -91,6 +85,18 @@ test("every operation prints its own head and reaches the daemon", async (t) => 
     t.match(backend.requests.at(-1), request, words.join(" "));
   }
   t.equal(backend.requests.length, cases.length);
+});
+
+test("a relocation is forced with -F, with a target as well", async (t) => {
+  const { socketPath, backend } = await serve(t);
+  for (const words of [["-F"], ["-F", "-m", "node3.example.com"]]) {
+    t.match(await local(["-r", "web", ...words], socketPath), { err: "", exit: 0 });
+  }
+  const forced = { operation: "relocate", byDomain: true } as const;
+  t.match(backend.requests, [
+    { ...forced, target: null },
+    { ...forced, target: 3 },
+  ]);
 });
 
 test("a migration names its target, and reaches the daemon like the rest", async (t) => {
