@@ -94,6 +94,11 @@ test("case 17: a broker that does not come is waited for ten seconds", async (t)
   t.equal(driver.operations.length, 0);
   driver.tick(1100);
   t.equal(driver.awaited(primary), "start on 1");
+  const [first] = driver.table.conf.nodes;
+  if (first === undefined) throw new Error("no node");
+  t.equal(driver.table.promotionObstacle(service(primary), first.id), null, "the wait is over");
+  driver.answer();
+  t.equal(driver.table.snapshot().brokers.waitingSince, null);
 });
 
 test("case 24: one of three brokers is not promoted until a second one joins", async (t) => {

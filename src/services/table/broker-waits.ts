@@ -62,8 +62,6 @@ export function notePromotion(
   name: ServiceName,
   { node, forced }: { readonly node: NodeId; readonly forced: boolean },
 ): void {
-  if (!table.index.promoting.has(name)) return;
-  table.brokers = { ...table.brokers, waitingSince: null };
   const warning = table.promotion(name, forced)?.warnings.get(node);
   if (warning === undefined) return;
   const text = `${name}: promoted on ${table.nameOf(node)}, and messages may be lost: ${warning}`;

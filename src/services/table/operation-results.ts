@@ -76,6 +76,10 @@ function onStarted(table: TableState, service: ServiceRecord, op: StartOp): void
   if (table.index.runsBroker(service.name)) {
     table.brokers = withoutSight(table.brokers, op.node);
   }
+  // Until now the script must find that the wait is over.
+  if (table.index.promoting.has(service.name)) {
+    table.brokers = { ...table.brokers, waitingSince: null };
+  }
   table.decide(service.name, `started on ${table.nameOf(op.node)}`);
   const returned = op.chain.returned && op.chain.cause === "relocate";
   const outcome = returned ? failed("back-on-origin", op.node) : done(op.node);
