@@ -61,8 +61,11 @@ export type CareInput =
   /** There is no connection, since its configuration does not say how to ask it. */
   | { readonly type: "unobserved"; readonly connection: number; readonly why: string }
   | ({ readonly type: "killed" } & KillResult)
-  /** The promoting service has run its stop: answered by one `released`. */
-  | { readonly type: "primary-stopped" }
+  /**
+   * The promoting service stops: answered by one `released`. `by`: a script has run, and should
+   * have ended the primary, or nothing was done yet.
+   */
+  | { readonly type: "primary-stopped"; readonly by: "script" | "nobody" }
   /** It must end, since another broker is the primary. */
   | { readonly type: "condemned"; readonly why: string }
   | { readonly type: "timer"; readonly timer: CareTimer }
@@ -112,6 +115,7 @@ export class BrokerCare {
   #condemned: string | null = null;
   /** The promoting service waits for `released`. */
   #releasing = false;
+  #stoppedBy: "script" | "nobody" = "script";
   /** The last line about its state (CARE3). */
   #said = "";
   #out: CareOutput[] = [];
@@ -155,7 +159,7 @@ export class BrokerCare {
         else this.#step({ type: "timer", timer: input.timer });
         return;
       case "primary-stopped":
-        this.#onPrimaryStopped();
+        this.#onPrimaryStopped(input.by);
         return;
       case "condemned":
         this.#condemn(input.why);
@@ -282,8 +286,9 @@ export class BrokerCare {
   }
 
   /** CARE4 */
-  #onPrimaryStopped(): void {
+  #onPrimaryStopped(by: "script" | "nobody"): void {
     this.#releasing = true;
+    this.#stoppedBy = by;
     const state = this.#watch.snapshot().type;
     const known = this.#heard || state === "frozen" || state === "doubted";
     if (!this.#duty.observed || !known) {
@@ -291,7 +296,7 @@ export class BrokerCare {
       return;
     }
     this.#out.push({ type: "arm", timer: "release", afterMs: releaseMaxMs });
-    if (state === "frozen") this.#killIfDue();
+    if (state === "frozen" || this.#condemned !== null) this.#killIfDue();
     else this.#step({ type: "start" });
   }
 
@@ -304,7 +309,8 @@ export class BrokerCare {
         return;
       case "answering":
         if (!isPrimaryState(state.status.state)) this.#release(null);
-        else this.#condemn("it is still primary, although the stop of its service has succeeded");
+        else if (this.#stoppedBy === "nobody") this.#condemn("its service stops", "notice");
+        else this.#condemn("it is still primary, although its service has run its stop");
         return;
       case "misfit":
       case "refusing":
@@ -320,10 +326,10 @@ export class BrokerCare {
     }
   }
 
-  #condemn(why: string): void {
+  #condemn(why: string, level: "notice" | "warning" = "warning"): void {
     if (!this.#duty.observed) return;
     this.#condemned = why;
-    this.#say("warning", `the broker must end: ${why}`);
+    this.#say(level, `the broker must end: ${why}`);
     this.#killIfDue();
   }
 

@@ -10,7 +10,7 @@ import { parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { quoted } from "../model/visible-text.ts";
 import { type BrokerCredentials, chooseCredentials } from "./broker-account.ts";
-import { parseQpiddConf } from "./qpidd-conf.ts";
+import { parseBrokersUrl, parseQpiddConf } from "./qpidd-conf.ts";
 
 /** What the init scripts source, in this order. */
 export const qpiddSettingsFiles = ["/etc/sysconfig/qpidd", "/etc/default/qpidd"] as const;
@@ -41,23 +41,76 @@ export type OwnBroker = {
   readonly credentials: BrokerCredentials;
 };
 
-/** From the text of its qpidd.conf, or why it cannot be asked; that never repeats a secret. */
-export function readOwnBroker(text: string): Result<OwnBroker, string> {
+/** What a resource says of its broker beside qpidd.conf; empty: it says nothing. */
+export type BrokerSource = {
+  /** Path of the qpidd.conf; empty: that of the init scripts. */
+  readonly config: string;
+  /** `host[:port]` */
+  readonly address: string;
+  readonly user: string;
+  readonly passwordFile: string;
+  readonly mechanism: string;
+};
+
+export const ofInitScripts: BrokerSource = {
+  config: "",
+  address: "",
+  user: "",
+  passwordFile: "",
+  mechanism: "",
+};
+
+/** Of a resource `qpidd` or `qpidd-primary`. */
+export function sourceOf(attributes: ReadonlyMap<string, string>): BrokerSource {
+  const value = (name: string): string => attributes.get(name) ?? "";
+  return {
+    config: value("config"),
+    address: value("address"),
+    user: value("user"),
+    passwordFile: value("password_file"),
+    mechanism: value("mechanism"),
+  };
+}
+
+/**
+ * From the text of its qpidd.conf, or why it cannot be asked; that never repeats a secret.
+ * `password`: that of the source's file.
+ */
+export function readOwnBroker(
+  text: string,
+  source = ofInitScripts,
+  password = "",
+): Result<OwnBroker, string> {
   const { settings, written } = parseQpiddConf(text);
   if (!settings.cluster.value) return refuse("ha-cluster is not set to yes");
-  const host = listeningHost(written.get("interface")?.value ?? "");
-  if (host === null) return refuse("its interface is no address");
-  const account = { username: settings.username.value, password: settings.password.value };
-  const credentials = chooseCredentials(settings.mechanism.value, account);
-  if (credentials.ok) {
-    return accept({ host, port: settings.port.value, credentials: credentials.value });
-  }
-  const mechanism = quoted(settings.mechanism.value);
+  const place = placeOf(source, settings.port.value, written.get("interface")?.value ?? "");
+  if (!place.ok) return place;
+  const own = { username: settings.username.value, password: settings.password.value };
+  const account = source.user === "" ? own : { username: source.user, password };
+  const mechanisms = source.mechanism === "" ? settings.mechanism.value : source.mechanism;
+  const credentials = chooseCredentials(mechanisms, account);
+  if (credentials.ok) return accept({ ...place.value, credentials: credentials.value });
+  const mechanism = quoted(mechanisms);
   return refuse(
     credentials.problem === "no-user"
       ? "ha-mechanism is PLAIN and there is no ha-username"
       : `ha-mechanism is ${mechanism}, and only PLAIN and ANONYMOUS are supported`,
   );
+}
+
+function placeOf(
+  { address }: BrokerSource,
+  port: number,
+  listens: string,
+): Result<Pick<OwnBroker, "host" | "port">, string> {
+  if (address !== "") {
+    const read = parseBrokersUrl(address);
+    const [only, ...others] = read.ok ? read.value : [];
+    if (only === undefined || others.length > 0) return refuse(`${quoted(address)} is no address`);
+    return accept(address.includes(`:${only.port}`) ? only : { host: only.host, port });
+  }
+  const host = listeningHost(listens);
+  return host === null ? refuse("its interface is no address") : accept({ host, port });
 }
 
 /** The first of the addresses that it listens on; null: the name of an interface. */

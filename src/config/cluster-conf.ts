@@ -17,6 +17,7 @@ import {
   noAgents,
 } from "./agents/discovered-agents.ts";
 import { foldParameters } from "./agents/ocf-params.ts";
+import { checkBrokerResources } from "./resources/broker-check.ts";
 import { warnUnfencedHolders } from "./resources/holder-check.ts";
 import { checkSelfDevices } from "./resources/self-fencing-check.ts";
 import { readServices } from "./resources/services-section.ts";
@@ -131,6 +132,7 @@ function readCluster(root: Section, agents: Agents, report: Report): ClusterConf
   const domains = readDomains(root, entries, report);
   const services = readServices(root, { domains, rules: readRules(root, agents, report) }, report);
   warnUnfencedHolders(nodes, services, report);
+  checkBrokerResources(services, report);
   return {
     name,
     version,

@@ -4,6 +4,7 @@
  * Source: qpidd-findings.ts, which knows what follows from each setting.
  */
 import { availableParallelism } from "node:os";
+import type { BrokerSource } from "../brokers/own-broker.ts";
 import { parseQpiddConf } from "../brokers/qpidd-conf.ts";
 import { type QpiddSurroundings, qpiddFindings } from "../brokers/qpidd-findings.ts";
 import type { Complaint } from "../config/text/complaint.ts";
@@ -18,10 +19,13 @@ type Checked = Pick<LoadedConfiguration, "conf" | "local" | "addresses">;
 /** `read` finds the file of the init scripts; it is not called where no service runs a broker. */
 export async function checkBrokerConf(
   { conf, local, addresses }: Checked,
-  read: () => PromiseLike<OwnQpiddConf>,
+  read: (source: BrokerSource) => PromiseLike<OwnQpiddConf>,
 ): Promise<readonly Complaint[]> {
-  if (ownBrokerScripts(conf, local.id).length === 0) return [];
-  const { path: file, text } = await read();
+  const [script] = ownBrokerScripts(conf, local.id).toSorted((a, b) => {
+    return Number(a.promotes) - Number(b.promotes);
+  });
+  if (script === undefined) return [];
+  const { path: file, text } = await read(script.source);
   const warning = { type: "host", severity: "warning", file } as const;
   if (!text.ok) {
     const problem = `cannot be read: ${text.problem}`;

@@ -272,7 +272,7 @@ export class Daemon {
       onMachines: (known) => memory.remember(known),
       onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
-      brokerPorts: { brokers, readConf: () => readOwnQpiddConf(), processes },
+      brokerPorts: { brokers, readConf: readOwnQpiddConf, processes },
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });

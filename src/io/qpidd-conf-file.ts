@@ -5,7 +5,12 @@
  * Tested in: test/cli/qpid-ha-command.test.ts, test/io/qpidd-conf-file.test.ts
  */
 import { open } from "node:fs/promises";
-import { qpiddConfPath, qpiddSettingsFiles } from "../brokers/own-broker.ts";
+import {
+  type BrokerSource,
+  ofInitScripts,
+  qpiddConfPath,
+  qpiddSettingsFiles,
+} from "../brokers/own-broker.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { readText } from "./files/text-file.ts";
 import { causeText } from "./os-error.ts";
@@ -38,13 +43,27 @@ export type OwnQpiddConf = {
   readonly path: string;
   /** Its text, or why it cannot be read. */
   readonly text: Result<string, string>;
+  /** The first line of the source's password file, or why it cannot be read; absent: no file. */
+  readonly password?: Result<string, string>;
 };
 
 /** `settingsFiles`: what the init scripts source, in their order. */
 export async function readOwnQpiddConf(
+  source: BrokerSource = ofInitScripts,
   settingsFiles: readonly string[] = qpiddSettingsFiles,
 ): Promise<OwnQpiddConf> {
+  const path = source.config === "" ? await pathOfScripts(settingsFiles) : source.config;
+  const found = { path, text: await readText(path) };
+  const { passwordFile } = source;
+  if (passwordFile === "") return found;
+  const read = await readText(passwordFile);
+  const password = read.ok
+    ? accept(read.value.split("\n", 1)[0] ?? "")
+    : refuse(`${passwordFile}: ${read.problem}`);
+  return { ...found, password };
+}
+
+async function pathOfScripts(settingsFiles: readonly string[]): Promise<string> {
   const settings = await Promise.all(settingsFiles.map((path) => readText(path)));
-  const path = qpiddConfPath(settings.flatMap((read) => (read.ok ? [read.value] : [])));
-  return { path, text: await readText(path) };
+  return qpiddConfPath(settings.flatMap((one) => (one.ok ? [one.value] : [])));
 }

@@ -4,14 +4,15 @@
  * Tested in: test/life/broker-observer.test.ts
  */
 import { type BrokerDuty, type BrokerProcesses, nothingToDo } from "../brokers/broker-care.ts";
+import { type BrokerSource, ofInitScripts } from "../brokers/own-broker.ts";
 import type { ClusterConf, ServiceConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { resourceMark } from "../services/agents/agent-marks.ts";
 import type { ServiceRecord } from "../services/table/service-state.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
-import { brokerScripts } from "../services/tree/broker-scripts.ts";
+import { type BrokerScript, brokerScripts } from "../services/tree/broker-scripts.ts";
 
-type OwnScript = BrokerProcesses & { readonly promotes: boolean };
+type OwnScript = BrokerProcesses & Pick<BrokerScript, "promotes" | "source">;
 
 /** States in which a broker may run and can be asked. */
 const present: readonly ServiceRecord["state"][] = ["started", "stopping", "recoverable"];
@@ -25,6 +26,12 @@ export class BrokerDuties {
 
   constructor(self: NodeId) {
     this.#self = self;
+  }
+
+  /** How the broker of this node is asked: by what runs it, if that says so. */
+  get source(): BrokerSource {
+    const running = this.#scripts.find(({ promotes }) => !promotes);
+    return (running ?? this.#scripts[0])?.source ?? ofInitScripts;
   }
 
   /** The services that this node may run. */
@@ -56,8 +63,8 @@ export function ownBrokerScripts(conf: ClusterConf, self: NodeId): readonly OwnS
     return found?.restricted !== true || found.nodes.some(({ node }) => node === self);
   };
   return services.filter(mayRun).flatMap((service) =>
-    brokerScripts(service).map(({ service: name, resource, promotes }) => {
-      return { service: name, resource: resourceMark(resource), promotes };
+    brokerScripts(service).map(({ service: name, resource, ...rest }) => {
+      return { service: name, resource: resourceMark(resource), ...rest };
     }),
   );
 }

@@ -13,20 +13,28 @@ import {
 } from "../brokers/broker-care.ts";
 import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { type BrokerStatus, replicatedDepth } from "../brokers/broker-status.ts";
-import { readOwnBroker } from "../brokers/own-broker.ts";
+import { type BrokerSource, type OwnBroker, readOwnBroker } from "../brokers/own-broker.ts";
+import { parseQpiddConf } from "../brokers/qpidd-conf.ts";
 import type {
   BrokerAskProblem,
   BrokerConnection,
   BrokerConnections,
   BrokerConnectProblem,
 } from "../io/broker-port.ts";
-import type { Clock, EndedProcesses, LogSink, ProcessRunner, TrackedProcess } from "../io/ports.ts";
+import type {
+  Clock,
+  EndedProcesses,
+  LogSink,
+  ProcessRunner,
+  Stop,
+  TrackedProcess,
+} from "../io/ports.ts";
 import type { OwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import { NamedTimers } from "../io/timers.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
-import { assertNever, refuse } from "../model/outcome.ts";
+import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { OwnBrokerStatus } from "../model/status.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import { BrokerDuties } from "./broker-duty.ts";
@@ -34,7 +42,7 @@ import { BrokerDuties } from "./broker-duty.ts";
 /** The machine on which the broker runs. */
 export type BrokerPorts = {
   readonly brokers: BrokerConnections;
-  readonly readConf: () => PromiseLike<OwnQpiddConf>;
+  readonly readConf: (source: BrokerSource) => PromiseLike<OwnQpiddConf>;
   readonly processes: Pick<ProcessRunner, "listTracked" | "killPresent">;
 };
 
@@ -77,6 +85,7 @@ export class BrokerObserver {
   /** For which state and members they were counted, and how many answers ago. */
   #counted = { of: "", answers: 0 };
   #toldSight = "";
+  readonly #listeners = new Set<() => void>();
   #onReleased: ((left: string | null) => void)[] = [];
 
   constructor(parts: ObserverParts) {
@@ -87,6 +96,9 @@ export class BrokerObserver {
       perform: (output) => this.#perform(output),
       onIdle: () => {
         this.#tellSight();
+        const listeners = [...this.#listeners];
+        this.#listeners.clear();
+        for (const listener of listeners) listener();
         parts.onChange();
       },
     });
@@ -113,10 +125,21 @@ export class BrokerObserver {
     return sight.type === "answers" ? { ...sight, depth: this.#depth } : sight;
   }
 
-  /** The service that promotes has stopped: calls `done` as CareOutput `released` says. */
-  ensureEnded(done: (left: string | null) => void): void {
+  /** The service that promotes stops: calls `done` as CareOutput `released` says. */
+  ensureEnded(by: "script" | "nobody", done: (left: string | null) => void): void {
     this.#onReleased.push(done);
-    this.#push({ type: "primary-stopped" });
+    this.#push({ type: "primary-stopped", by });
+  }
+
+  /** Asks the broker at once. */
+  refresh(): void {
+    for (const connection of this.#connections.keys()) this.#ask(connection);
+  }
+
+  /** Calls it after the next change of what is known, unless it is stopped before. */
+  onceChanged(listener: () => void): Stop {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   condemn(why: string): void {
@@ -188,11 +211,10 @@ export class BrokerObserver {
 
   #connect(connection: number): void {
     this.#connections.set(connection, null);
-    void this.#parts.ports.readConf().then(({ path, text }) => {
+    void this.target().then((target) => {
       if (!this.#connections.has(connection)) return;
-      const target = text.ok ? readOwnBroker(text.value) : refuse(text.problem);
       if (!target.ok) {
-        this.#push({ type: "unobserved", connection, why: `${path}: ${target.problem}` });
+        this.#push({ type: "unobserved", connection, why: target.problem });
         return;
       }
       const made = this.#parts.ports.brokers.connect(target.value, portLimitMs, {
@@ -205,6 +227,19 @@ export class BrokerObserver {
         if (opened.ok) this.#push({ type: "connected", connection });
         else this.#push(unopened(connection, opened.problem));
       });
+    });
+  }
+
+  /** How the broker is asked now, or why it cannot be. */
+  target(): PromiseLike<Result<OwnBroker & { readonly heartbeatMs: number }, string>> {
+    const { source } = this.#duties;
+    return this.#parts.ports.readConf(source).then(({ path, text, password }) => {
+      if (!text.ok) return refuse(`${path}: ${text.problem}`);
+      if (password?.ok === false) return refuse(password.problem);
+      const read = readOwnBroker(text.value, source, password?.value);
+      if (!read.ok) return refuse(`${path}: ${read.problem}`);
+      const heartbeatMs = parseQpiddConf(text.value).settings.linkHeartbeatMs.value;
+      return accept({ ...read.value, heartbeatMs });
     });
   }
 

@@ -27,6 +27,7 @@ import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupClients } from "./group-clients.ts";
 import type { LifeEnd } from "./life-end.ts";
 import { MemberLog } from "./member-log.ts";
+import { NativeBroker } from "./native-brokers.ts";
 import type { NodeAgents } from "./node-agents.ts";
 import {
   isPrimaryHere,
@@ -168,7 +169,10 @@ export class NodeLife {
   /** Starts and stops of the script that promotes a broker are watched. */
   #watched(agents: NodeAgents): NodeAgents {
     const observer = this.#broker;
-    if (observer === null) return agents;
+    const { brokerPorts, clock } = this.#parts;
+    if (observer === null || brokerPorts === null) return agents;
+    const connections = brokerPorts.brokers;
+    const native = new NativeBroker({ observer, connections, clock });
     const obstacle = (service: ServiceName): string | null => {
       const table = this.#node?.snapshot.table ?? null;
       if (table === null) return "this node takes no part in the cluster";
@@ -179,12 +183,15 @@ export class NodeLife {
       const { self } = this.#parts;
       return table !== null && isPrimaryHere({ table, service, self, seen: observer.sight });
     };
-    const onStopped: PromotionRules["onStopped"] = (done) => observer.ensureEnded(done);
+    const onStopped: PromotionRules["onStopped"] = ({ by, doubtful }, done) => {
+      if (doubtful) observer.condemn("a promotion was not seen to its end");
+      observer.ensureEnded(by, done);
+    };
     const isBackup = (): boolean => {
       const { sight } = observer;
       return sight?.type === "answers" && !isPrimaryState(sight.state);
     };
-    return watchPromotions(agents, { obstacle, leavesPrimary, isBackup, onStopped });
+    return watchPromotions(native.serve(agents), { obstacle, leavesPrimary, isBackup, onStopped });
   }
 
   #onTurn(): void {

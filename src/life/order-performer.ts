@@ -71,9 +71,13 @@ type Done = (report: AgentReport) => void;
 type For = DoneFor & { readonly cancelled: AbortSignal };
 
 type ProcessWork = Extract<AgentOrder, { readonly type: `${string}-processes` }>;
+type BrokerWork = Extract<
+  AgentOrder,
+  { readonly type: "ask-broker" | "promote-broker" | "end-primary" }
+>;
 type AddressWork = Exclude<
   AgentOrder,
-  ProcessWork | { readonly type: "run-process" | "run-aside" | "pause" }
+  ProcessWork | BrokerWork | { readonly type: "run-process" | "run-aside" | "pause" }
 >;
 
 export class OrderPerformer {
@@ -185,6 +189,12 @@ export class OrderPerformer {
       case "list-processes":
       case "end-processes":
         this.#onProcesses(order, done);
+        return;
+      case "ask-broker":
+      case "promote-broker":
+      case "end-primary":
+        // Where they are observed, these orders do not come here; see native-brokers.ts.
+        done({ type: "failed", cause: "brokers are not observed on this node" });
         return;
       default:
         this.#onAddress(order, by, done);
@@ -321,7 +331,12 @@ export class OrderPerformer {
 
   #onProcesses(order: Exclude<ProcessWork, { readonly type: "kill-processes" }>, done: Done): void {
     const { trackingToken: token, processes } = this.#ports;
-    const scope = { token, service: order.service };
+    const resource = "resource" in order ? order.resource : undefined;
+    const scope = {
+      token,
+      service: order.service,
+      ...(resource === undefined ? {} : { resource }),
+    };
     switch (order.type) {
       case "list-processes":
         void processes.listTracked(scope, order.enough).then(({ found, unseen }) => {

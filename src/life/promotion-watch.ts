@@ -9,6 +9,8 @@
  *     What it was not allowed to start, it does not stop: that would end a backup that is slow to
  *     answer, which may be the only one that has everything.
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
+ * PROMOTE11  A start that was killed or cancelled may have asked the broker to become primary, and
+ *     that may take effect later: the broker is killed before its service counts as stopped.
  * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
  *     stop of the broker's own service leaves it alone, as its script does.
  */
@@ -36,13 +38,21 @@ export type PromotionRules = {
   readonly isBackup: () => boolean;
   /** Whether what the stop of the service has left is the primary, which goes on. */
   readonly leavesPrimary: (service: ServiceName) => boolean;
-  /** Calls `done` when no primary is left here: null, or why that is not so. */
-  readonly onStopped: (done: (left: string | null) => void) => void;
+  /**
+   * Calls `done` when no primary is left here: null, or why that is not so. `by` as in CareInput;
+   * `doubtful`: a start was not seen to its end, so what it has asked for may come later.
+   */
+  readonly onStopped: (
+    stop: { readonly by: "script" | "nobody"; readonly doubtful: boolean },
+    done: (left: string | null) => void,
+  ) => void;
 };
 
 export function watchPromotions(agents: NodeAgents, rules: PromotionRules): NodeAgents {
   /** Services whose script was not allowed to start, and was not called since. */
   const declined = new Set<ServiceName>();
+  /** Services with a start that was not seen to its end (PROMOTE11). */
+  const doubtful = new Set<ServiceName>();
   /** Reports without calling the script. */
   const answer = (act: NodeAct, done: Done, report: AgentReport): void => {
     agents.perform({ ...act, order: { type: "pause", pauseMs: soonMs } }, () => done(report));
@@ -66,10 +76,15 @@ export function watchPromotions(agents: NodeAgents, rules: PromotionRules): Node
       answer(act, done, { type: "exited", code: 0, output: "" });
       return;
     }
+    if (action === "start") doubtful.add(act.service);
     agents.perform(act, (report) => {
+      if (action === "start" && ["exited", "not-started"].includes(report.type)) {
+        doubtful.delete(act.service);
+      }
       if (action !== "stop" || report.type === "not-started") done(report);
       else {
-        rules.onStopped((left) => {
+        const by = act.order.type === "end-primary" ? "nobody" : "script";
+        rules.onStopped({ by, doubtful: doubtful.delete(act.service) }, (left) => {
           done(left === null ? report : { type: "exited", code: failedCode, output: left });
         });
       }
@@ -96,6 +111,8 @@ export function isPrimaryHere(given: {
 }
 
 function promotingAction({ order }: NodeAct): "start" | "stop" | null {
+  if (order.type === "promote-broker") return "start";
+  if (order.type === "end-primary") return "stop";
   if (order.type !== "run-process") return null;
   const [file, action] = order.argv;
   if (!isPromotingScript(file)) return null;

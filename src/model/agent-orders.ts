@@ -66,10 +66,18 @@ export type AgentOrder =
       readonly service: ServiceName;
       readonly enough: "any" | "all";
     }
+  /** Ask the broker of this node whether it runs, or is `primary`: `exited`, 0 if it is. */
+  | { readonly type: "ask-broker"; readonly primary: boolean }
+  /** Make the broker of this node the primary: `exited`, 0 if it is. */
+  | { readonly type: "promote-broker" }
+  /** End the broker of this node if it is primary: `exited`, 0 if no primary is left. */
+  | { readonly type: "end-primary" }
   /** End the processes that a stop has left: wait, then SIGTERM, then SIGKILL. */
   | {
       readonly type: "end-processes";
       readonly service: ServiceName;
+      /** Only the processes of this resource; see `resourceMark`. */
+      readonly resource?: string;
       readonly settleMs: Ms;
       readonly graceMs: Ms;
       readonly forceMs: Ms;

@@ -10,6 +10,9 @@ export type CheckRule = { readonly depth: number; readonly intervalMs: Ms };
 
 const checks: ReadonlyMap<string, readonly CheckRule[]> = new Map([
   ["script", [{ depth: 0, intervalMs: ms(30_000) }]],
+  // Between two of them the connection to the broker tells what happens to it.
+  ["qpidd", [{ depth: 0, intervalMs: ms(10_000) }]],
+  ["qpidd-primary", [{ depth: 0, intervalMs: ms(10_000) }]],
   [
     "ip",
     [

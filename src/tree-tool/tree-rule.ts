@@ -36,11 +36,14 @@ export function builtInRules(): TreeRules {
   return sortedRules([...builtInAgents, ocfRule, systemdRule, ...knownAgents].map(ruleOf));
 }
 
+/** Types that rgmanager has no agent for. */
+const ownTypes: readonly string[] = ["qpidd", "qpidd-primary"];
+
 /** The rule of an agent, with the child list of rgmanager's agent of that type. */
 export function ruleOf(agent: AgentRule): TreeRule {
   return {
     agent,
-    file: `${agent.type}.sh`,
+    file: ownTypes.includes(agent.type) ? "clusterd" : `${agent.type}.sh`,
     children: childRulesOf(agent.type),
     initOnAdd: true,
     destroyOnDelete: true,

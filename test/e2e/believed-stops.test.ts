@@ -19,7 +19,8 @@ const services = names.map((name) => {
 });
 writeFileSync(
   conf,
-  `<cluster name="stops" config_version="1"><cman transport="udpu"/><totem token="3000"/><clusternodes>
+  `<cluster name="stops" config_version="1"><cman transport="udpu"/><totem token="3000"/>
+  <clusternodes>
   <clusternode name="node1.example.com" nodeid="1"/>
   <clusternode name="node2.example.com" nodeid="2"/></clusternodes>
   <rm status_poll_interval="1">${services.join("")}</rm></cluster>\n`,

@@ -293,7 +293,7 @@ test("the others are told of each state, and of what has ended", (t) => {
 /** Calls for the end of the primary; what it was answered, or "nothing". */
 function endAsked(scene: Scene): () => string | null {
   let answer: string | null = "nothing";
-  scene.observer.ensureEnded((left) => {
+  scene.observer.ensureEnded("script", (left) => {
     answer = left;
   });
   return () => answer;
@@ -328,7 +328,10 @@ test("CARE4: one that is primary still is killed before the stop is believed", (
   scene.run(200);
   t.equal(answer(), null);
   t.equal(scene.broker.process, "absent");
-  t.match(scene.lines.join("\n"), /warning: the broker must end: it is still primary, although/);
+  t.match(
+    scene.lines.join("\n"),
+    /warning: the broker must end: it is still primary, although its service/,
+  );
   t.end();
 });
 

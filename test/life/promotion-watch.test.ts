@@ -28,6 +28,7 @@ class Scene {
   stops = 0;
   primaryHere = false;
   backup = true;
+  doubtful = false;
 
   report: AgentReport = good;
   readonly watched = watchPromotions(
@@ -44,8 +45,9 @@ class Scene {
       obstacle: () => this.obstacle,
       isBackup: () => this.backup,
       leavesPrimary: (name) => name === own && this.primaryHere,
-      onStopped: (done) => {
+      onStopped: ({ doubtful }, done) => {
         this.stops += 1;
+        this.doubtful = doubtful;
         done(this.left);
       },
     },
@@ -110,6 +112,25 @@ test("PROMOTE9: a stop counts once no primary is left, whatever the script says"
   t.same(scene.reports.at(-1), { type: "exited", code: 1, output: scene.left });
   scene.run("/etc/init.d/qpidd", "stop");
   t.equal(scene.stops, 3, "that of a backup says enough");
+});
+
+test("PROMOTE11: a start that was not seen to its end makes the stop doubtful", async (t) => {
+  const scene = new Scene();
+  const calls = (start: AgentReport) => {
+    scene.run("/etc/init.d/qpidd-primary", "start", start);
+    scene.run("/etc/init.d/qpidd-primary", "stop");
+    return scene.doubtful;
+  };
+  t.equal(calls(good), false);
+  t.equal(calls({ type: "exited", code: 1, output: "" }), false);
+  t.equal(calls({ type: "timed-out", output: "" }), true);
+  t.equal(calls({ type: "signalled", signal: "SIGKILL", output: "" }), true);
+  t.equal(calls({ type: "failed", cause: "it was cancelled" }), true);
+  scene.run("/etc/init.d/qpidd-primary", "stop");
+  t.equal(scene.doubtful, false, "once");
+  scene.perform(primary, { type: "promote-broker" }, { type: "failed", cause: "cancelled" });
+  scene.perform(primary, { type: "end-primary" }, good);
+  t.equal(scene.doubtful, true);
 });
 
 test("PROMOTE10: what the stop of the broker's service leaves may be the primary", async (t) => {

@@ -44,7 +44,14 @@ export function orderWords(order: AgentOrder): string {
     case "list-processes":
       return `processes of ${order.service}`;
     case "end-processes":
-      return `end ${order.service}`;
+      return order.resource === undefined
+        ? `end ${order.service}`
+        : `end ${order.resource} of ${order.service}`;
+    case "ask-broker":
+      return order.primary ? "ask whether primary" : "ask whether it runs";
+    case "promote-broker":
+    case "end-primary":
+      return order.type;
   }
 }
 

@@ -60,7 +60,7 @@ const service = (inside: string, attributes = "") =>
 test("resource cases 1, 2: the published example", async (t) => {
   const shown = await run("rg_test-ts", ["test", published]);
   t.equal(shown.exit, 0);
-  t.match(shown.err, /^Running in test mode.\nLoaded 20 resource rules\n$/);
+  t.match(shown.err, /^Running in test mode.\nLoaded 22 resource rules\n$/);
   t.equal(shown.out.match(/^Resource type: /gm)?.length, 7);
   sameAsGolden(t, "rg-test/qpid-manual.txt", shown.out);
   const primary = ["service", "qpidd-primary-service"];
@@ -280,7 +280,7 @@ test("a removed service is stopped whole, a new one stopped everywhere first", a
 test("the rules are printed with attributes, actions and children", async (t) => {
   const { out, err, exit } = await command("rules", {});
   t.equal(exit, 0);
-  t.equal(err, "Running in rules mode.\nLoaded 20 resource rules\n");
+  t.equal(err, "Running in rules mode.\nLoaded 22 resource rules\n");
   sameAsGolden(t, "rg-test/rules.txt", out);
 });
 

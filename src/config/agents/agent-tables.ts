@@ -1,6 +1,6 @@
 /**
- * Tables of the metadata of built-in agents: parameters and actions of `service`, `script`, `ip`
- * and `systemd`, and what all `ocf` elements have in common.
+ * Tables of the metadata of built-in agents: parameters and actions of `service`, `script`, `ip`,
+ * `qpidd`, `qpidd-primary` and `systemd`, and what all `ocf` elements have in common.
  * Source: metadata of the resource agents service.sh, script.sh and ip.sh of rgmanager.
  * Deviations: `retry_delay` is an addition; values are checked by kind.
  * Tested in: test/config/conf-values.test.ts
@@ -113,8 +113,41 @@ const ip: AgentRule = {
   actions: [action("start", 20), action("stop", 20), ...checkActions("ip", [10, 20])],
 };
 
+/** How clusterd asks the broker of a node, where its qpidd.conf does not say it. */
+const brokerAccount: readonly AgentParameter[] = [
+  { name: "config", kind: { type: "path" }, default: "/etc/qpid/qpidd.conf" },
+  { name: "address", kind: text },
+  { name: "user", kind: text },
+  { name: "password_file", kind: { type: "path" } },
+  { name: "mechanism", kind: { type: "choice", words: ["PLAIN", "ANONYMOUS"] } },
+];
+
+/** A broker of Apache Qpid, without an init script. */
+const qpidd: AgentRule = {
+  type: "qpidd",
+  instancesMax: null,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true, required: true },
+    { name: "binary", kind: { type: "path" }, default: "/usr/sbin/qpidd" },
+    { name: "run_as", kind: text, default: "qpidd" },
+    ...brokerAccount,
+  ],
+  actions: [action("start", 120), action("stop", 20), ...checkActions("qpidd", [10])],
+};
+
+/** The promotion of the broker of its node. */
+const qpiddPrimary: AgentRule = {
+  type: "qpidd-primary",
+  instancesMax: 1,
+  parameters: [
+    { name: "name", kind: text, primary: true, unique: true, required: true },
+    ...brokerAccount,
+  ],
+  actions: [action("start", 60), action("stop", 20), ...checkActions("qpidd-primary", [10])],
+};
+
 /** In the order in which messages list them. */
-export const builtInAgents: readonly AgentRule[] = [service, script, ip];
+export const builtInAgents: readonly AgentRule[] = [service, script, ip, qpidd, qpiddPrimary];
 
 /** An `ocf` element names its agent, whose metadata complete this rule. */
 export const ocfRule: AgentRule = {

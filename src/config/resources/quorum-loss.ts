@@ -30,6 +30,7 @@ function endsWithItsProcesses({ type, written }: ResourceConf): boolean {
   const values = new Map(written);
   switch (type) {
     case "script":
+    case "qpidd":
       return true;
     case "systemd": {
       const unit = unitName(values.get("unit") ?? "");

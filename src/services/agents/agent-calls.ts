@@ -22,6 +22,7 @@ import {
 import { heldAddress } from "../tree/held-resources.ts";
 import { lastLimitMs } from "../tree/status-checks.ts";
 import { nodesOffVariable, trackingMarks } from "./agent-marks.ts";
+import { callBroker, callPrimary } from "./broker-agent.ts";
 import type { AgentAction, CallContext } from "./call-context.ts";
 import { callExternal } from "./external-agent.ts";
 import { callScript } from "./script-agent.ts";
@@ -45,13 +46,19 @@ export function* callAgent(
     return yield* checkAddress(ip, context.depth);
   }
   const last = { name: action, depth: context.depth, leastMs: scriptLimitMs };
+  const timeoutMs = context.limitMs ?? lastLimitMs(resource, last);
+  if (resource.type === "qpidd") {
+    const environment = agentEnvironment(resource, context);
+    return yield* callBroker({ attributes, action, environment, timeoutMs, context });
+  }
+  if (resource.type === "qpidd-primary") return yield* callPrimary(action);
   invariant(resource.type === "script", `resource type ${resource.type} has no agent`);
   return yield* callScript({
     file: attributes.get("file") ?? "",
     action,
     environment: agentEnvironment(resource, context),
     parameters: resource.attributes,
-    timeoutMs: context.limitMs ?? lastLimitMs(resource, last),
+    timeoutMs,
     context,
   });
 }

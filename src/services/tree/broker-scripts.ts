@@ -1,9 +1,10 @@
 /**
- * Which services run a broker of Apache Qpid, and which one promotes it: those with the init
- * scripts of qpidd, whatever directory these are in.
+ * Which services run a broker of Apache Qpid, and which one promotes it: those with resources
+ * `qpidd` and `qpidd-primary`, or with init scripts of these names, in whatever directory.
  * Source: qpid-cpp etc/fedora/qpidd.in, qpidd-primary.in; the manual's example configuration.
  * Tested in: test/services/broker-promotion.test.ts, test/life/broker-observer.test.ts
  */
+import { type BrokerSource, ofInitScripts, sourceOf } from "../../brokers/own-broker.ts";
 import type {
   FailoverDomainConf,
   ResourceConf,
@@ -18,17 +19,21 @@ export type BrokerScript = {
   readonly resource: ResourceConf;
   /** `qpidd-primary`: its start makes the broker of its node the primary. */
   readonly promotes: boolean;
+  /** How its broker is asked. */
+  readonly source: BrokerSource;
 };
 
 const promotingName = "qpidd-primary";
-const scriptNames = ["qpidd", promotingName];
+const brokerNames = ["qpidd", promotingName];
 
 /** The broker scripts of one service, in the order in which they start. */
 export function brokerScripts({ name: service, tree }: ServiceConf): readonly BrokerScript[] {
   return startOrder(tree).flatMap((resource) => {
     const script = scriptName(resource);
-    if (!scriptNames.includes(script)) return [];
-    return [{ service, resource, promotes: script === promotingName }];
+    const name = script === "" ? resource.type : script;
+    if (!brokerNames.includes(name)) return [];
+    const source = script === "" ? sourceOf(new Map(resource.attributes)) : ofInitScripts;
+    return [{ service, resource, promotes: name === promotingName, source }];
   });
 }
 

@@ -2,7 +2,7 @@
  * Which status check of a resource is due, at which depth, and which failures are tolerated.
  * Source: rgmanager restree.c: do_status; reslist.c: _get_actions_ccs for the overrides;
  * restart_counter.c.
- * Deviations: an explicit `status_poll_interval` lowers the interval of script and ip resources
+ * Deviations: an explicit `status_poll_interval` lowers the interval of built-in resources
  * that have no `<action>` of their own; intervals count from the beginning of a check, so that its
  * duration does not lengthen them.
  */
@@ -13,7 +13,7 @@ import { type Ms, ms } from "../../model/time.ts";
 /** Timers may fire this much early by the clock that `nowMs` comes from. */
 const earlyMsMax = 10;
 
-const lowered: ReadonlySet<string> = new Set(["script", "ip"]);
+const lowered: ReadonlySet<string> = new Set(["script", "ip", "qpidd", "qpidd-primary"]);
 
 /**
  * The checks of a resource with the intervals that apply; an interval of 0 switches a check off.
