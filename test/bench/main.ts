@@ -4,8 +4,9 @@
  * `npm run bench -- flood [--transport udpu] [--seconds N]`: the ring while a stranger sends one
  * node all it can
  * `npm run bench -- services`: the table with 500 services, and the checks of 200 real ones
- * `npm run bench -- failover [--runs N] [--totem 'token="300"'] [--only SCENE]
- * [--directory DIR]`: how long a client goes without an answer; DIR keeps the logs
+ * `npm run bench -- failover [--work echo|scripts|native] [--runs N] [--totem 'token="300"']
+ * [--only SCENE] [--directory DIR]`: how long a client goes without an answer, of a plain service
+ * or of brokers with and without init scripts; DIR keeps the logs
  * Exit status 77 where namespaces are missing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -23,6 +24,7 @@ const { values, positionals } = parseArgs({
     runs: { type: "string" },
     totem: { type: "string" },
     only: { type: "string" },
+    work: { type: "string" },
     directory: { type: "string" },
   },
   allowPositionals: true,
@@ -49,9 +51,10 @@ if (what === "services") {
     rmSync(directory, { recursive: true, force: true });
   }
 } else if (what === "failover") {
-  const { runFailoverBench } = await import("./failover/failover-bench.ts");
-  const { runs = "20", totem = "", only = "", directory = null } = values;
-  await runFailoverBench({ runs: Math.max(1, Number(runs)), totem, only, directory });
+  const { isWork, runFailoverBench } = await import("./failover/failover-bench.ts");
+  const { runs = "20", totem = "", only = "", work = "echo", directory = null } = values;
+  if (!isWork(work)) throw new Error(`--work ${work}: echo, scripts or native`);
+  await runFailoverBench({ runs: Math.max(1, Number(runs)), totem, only, work, directory });
 } else if (what === "flood") {
   const { runFloodBench } = await import("./flood-bench.ts");
   await runFloodBench({

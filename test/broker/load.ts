@@ -6,6 +6,8 @@
  * `--progress` prints the number of acknowledged messages ten times per second until then.
  * `--ledger FILE` writes what was acknowledged there and leaves the receiving to receive.js.
  * `--durable` asks for a queue and messages that a store keeps.
+ * `--patience MS`: a connection that is not made, or brings nothing, for so long is given up.
+ * `--gaps MS` prints a JSON line for each longer time without an acknowledgement (`Gap`).
  *
  * Messages are told apart by application properties: replication may change everything else.
  */
@@ -28,11 +30,20 @@ export type LoadOptions = {
   readonly window?: number;
   /** A connection without an acknowledgement for this long is given up. */
   readonly stallMs?: number;
+  /** So is one that is not made in this time. */
+  readonly connectMs?: number;
+  /** The longest time from one attempt to connect to the next one. */
+  readonly retryMaxMs?: number;
+  /** Told of every time between two acknowledgements. */
+  readonly onGap?: (gap: Gap) => void;
   /** File that gets a line for each acknowledged message, for a receiver of its own. */
   readonly ledger?: string;
   /** Asks the broker to store the queue and its messages. */
   readonly durable?: boolean;
 };
+
+/** Nothing was acknowledged between two instants; wall clock. */
+export type Gap = { readonly fromMs: number; readonly toMs: number };
 
 export type LoadReport = Verdict & {
   readonly sent: number;
@@ -41,9 +52,11 @@ export type LoadReport = Verdict & {
   readonly longestGapMs: number;
 };
 
-const connectTimeoutMs = 500;
 const reconnectMinMs = 10;
-const reconnectMaxMs = 100;
+const usual = {
+  ...{ queue: "load", rate: 1000, window: 200, durable: false },
+  ...{ stallMs: 1000, connectMs: 500, retryMaxMs: 100, onGap: () => undefined },
+};
 const paceMs = 5;
 
 export class LoadRun {
@@ -63,7 +76,6 @@ export class LoadRun {
   constructor(options: LoadOptions) {
     const { ledger, ...rest } = options;
     this.#ledger = ledger === undefined ? null : openSync(ledger, "a");
-    const usual = { queue: "load", rate: 1000, window: 200, stallMs: 1000, durable: false };
     this.#options = { ...usual, ...rest };
   }
 
@@ -111,7 +123,7 @@ export class LoadRun {
       const connection = await this.#connect();
       if (connection === null) {
         await delay(pauseMs);
-        pauseMs = Math.min(2 * pauseMs, reconnectMaxMs);
+        pauseMs = Math.min(2 * pauseMs, this.#options.retryMaxMs);
         continue;
       }
       pauseMs = reconnectMinMs;
@@ -122,8 +134,8 @@ export class LoadRun {
 
   /** A connection to a primary that has the queue, or null. */
   async #connect(): Promise<Connection | null> {
-    const { host, port, queue } = this.#options;
-    const target = { host, port, timeoutMs: connectTimeoutMs };
+    const { host, port, queue, connectMs } = this.#options;
+    const target = { host, port, timeoutMs: connectMs };
     if (this.#queueKnown) return openConnection(target).catch(() => null);
     const client = await QmfClient.open({ ...target, admin: false }).catch(() => null);
     if (client === null) return null;
@@ -206,8 +218,19 @@ export class LoadRun {
 
   #noteGap(): void {
     if (this.#lastAckMs === 0) return;
-    this.#longestGapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastAckMs);
+    const [fromMs, toMs] = [this.#lastAckMs, performance.now()];
+    this.#longestGapMs = Math.max(this.#longestGapMs, toMs - fromMs);
+    const { timeOrigin } = performance;
+    this.#options.onGap({ fromMs: timeOrigin + fromMs, toMs: timeOrigin + toMs });
   }
+}
+
+function impatient(ms: number) {
+  return { stallMs: ms, connectMs: ms, retryMaxMs: Math.min(ms, 20) };
+}
+
+function printGap(gap: Gap, leastMs: number): void {
+  if (gap.toMs - gap.fromMs >= leastMs) process.stdout.write(`${JSON.stringify(gap)}\n`);
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -217,7 +240,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const at = rest.indexOf(`--${name}`);
     return at < 0 ? undefined : rest[at + 1];
   };
-  const ledger = option("ledger");
+  const [ledger, patience, gaps] = [option("ledger"), option("patience"), option("gaps")];
   const number = (name: string, absent: number) => Number(option(name) ?? absent);
   const run = new LoadRun({
     host,
@@ -226,6 +249,8 @@ async function main(argv: readonly string[]): Promise<number> {
     rate: number("rate", 1000),
     window: number("window", 200),
     durable: rest.includes("--durable"),
+    ...(patience === undefined ? {} : impatient(Number(patience))),
+    ...(gaps === undefined ? {} : { onGap: (gap: Gap) => printGap(gap, Number(gaps)) }),
     ...(ledger === undefined ? {} : { ledger }),
   });
   const limit = option("seconds");

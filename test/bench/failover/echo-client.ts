@@ -6,7 +6,7 @@
 import { createSocket } from "node:dgram";
 
 /** Nothing came back between the answer at `fromMs` and the one at `toMs`; wall clock. */
-export type Silence = {
+type Answered = {
   readonly fromMs: number;
   readonly toMs: number;
   /** Who answered before and afterwards; 0: nobody had yet. */
@@ -28,7 +28,7 @@ socket.on("message", (answer) => {
   const nowMs = now();
   const after = Number(answer.toString("latin1").split(" ")[0]);
   if (nowMs - lastMs >= silenceLeastMs || after !== before) {
-    const silence: Silence = { fromMs: lastMs, toMs: nowMs, before, after };
+    const silence: Answered = { fromMs: lastMs, toMs: nowMs, before, after };
     process.stdout.write(`${JSON.stringify(silence)}\n`);
   }
   lastMs = nowMs;

@@ -4,30 +4,42 @@
  */
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RealCluster } from "../../e2e/real-cluster.ts";
+import { project, type RealCluster } from "../../e2e/real-cluster.ts";
 import { serviceAddress } from "../../netns/node-files.ts";
+import type { Work, WorkConf } from "./failover-work.ts";
+import { fenceDevices, fencedNode, writeFenceAgent } from "./instant-fence.ts";
 
-export const echoPort = 7007;
-export const echoService = "service:echo";
+const echoPort = 7007;
+const client = join(project, "build/test/bench/failover/echo-client.js");
+/** A service that was restarted where it was is silent for longer than the scheduler ever is. */
+const restartLeastMs = 40;
 
-/** Attributes and elements that differ between the scenes. */
-export type EchoConf = {
-  readonly totem: string;
-  /** An agent that finds its victim off at once: nothing but the ring's own times is left. */
-  readonly fenced: boolean;
-  readonly recovery: "relocate" | "restart";
+export const echoWork: Work = {
+  service: "echo",
+  confPath: "/etc/cluster/cluster.conf",
+  confText: echoConf,
+  writeFiles: writeEchoFiles,
+  client: [process.execPath, client, serviceAddress, String(echoPort)],
+  isOutage: (silence) => {
+    const moved = "before" in silence && "after" in silence && silence.before !== silence.after;
+    return moved || silence.toMs - silence.fromMs > restartLeastMs;
+  },
+  // By the pid file, which is each node's own.
+  kill: async (cluster, node) => {
+    const script = 'kill -9 "$(cat /run/echo.pid)"';
+    const killed = await cluster.net.execOnNode(node, ["sh", "-c", script]);
+    if (killed.code !== 0) throw new Error(`kill: ${killed.stderr}`);
+  },
+  freeze: null,
+  isServed: (lines) => lines.length > 0,
+  isReady: () => true,
 };
 
-export function echoConf({ totem, fenced, recovery }: EchoConf): string {
-  const fence = (id: number): string =>
-    fenced ? `<fence><method name="1"><device name="d" port="${id}"/></method></fence>` : "";
-  const nodes = [1, 2, 3].map(
-    (id) => `<clusternode name="node${id}.example.com" nodeid="${id}">${fence(id)}</clusternode>`,
-  );
-  const devices = '<fencedevices><fencedevice name="d" agent="fence_at_once"/></fencedevices>';
+function echoConf({ totem, fenced, recovery }: WorkConf): string {
+  const nodes = [1, 2, 3].map((id) => fencedNode(id, fenced));
   return `<cluster name="echo" config_version="1">
   <totem ${totem}/>
-  <clusternodes>${nodes.join("")}</clusternodes>${fenced ? devices : ""}
+  <clusternodes>${nodes.join("")}</clusternodes>${fenceDevices(fenced)}
   <rm>
     <service name="echo" recovery="${recovery}">
       <ip address="${serviceAddress}" monitor_link="yes" sleeptime="0"/>
@@ -38,7 +50,7 @@ export function echoConf({ totem, fenced, recovery }: EchoConf): string {
 `;
 }
 
-export function writeEchoFiles(cluster: RealCluster, conf: EchoConf): void {
+function writeEchoFiles(cluster: RealCluster, conf: WorkConf): void {
   for (const node of cluster.net.nodes) {
     const put = (path: string, text: string): void => {
       const file = cluster.net.path(node, path);
@@ -50,10 +62,7 @@ export function writeEchoFiles(cluster: RealCluster, conf: EchoConf): void {
     chmodSync(cluster.net.path(node, "etc/cluster/cluster.conf"), 0o600);
     put("etc/echo-server", server(node));
     put("etc/init.d/echo", script);
-    const sbin = `${cluster.net.rootOf(node)}/usr/local/sbin`;
-    mkdirSync(sbin, { recursive: true });
-    writeFileSync(join(sbin, "fence_at_once"), "#!/bin/sh\nexec cat >/dev/null\n");
-    chmodSync(join(sbin, "fence_at_once"), 0o755);
+    writeFenceAgent(cluster, node);
   }
 }
 

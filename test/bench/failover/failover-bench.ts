@@ -3,25 +3,36 @@
  * timers alone take. Three real daemons in namespaces; nothing else should run on the machine.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { readClusterConf } from "../../../src/config/cluster-conf.ts";
 import { parseXml } from "../../../src/config/text/xml.ts";
-import { project, RealCluster } from "../../e2e/real-cluster.ts";
+import { RealCluster } from "../../e2e/real-cluster.ts";
 import type { Child } from "../../netns/child.ts";
-import { serviceAddress } from "../../netns/node-files.ts";
-import type { Silence } from "./echo-client.ts";
-import { type EchoConf, echoConf, echoPort, writeEchoFiles } from "./echo-service.ts";
+import { brokerWork } from "./broker-work.ts";
+import { echoWork } from "./echo-service.ts";
 import { type Scene, type Stage, scenes, settled, type Timers } from "./failover-scenes.ts";
+import type { Silence, Work } from "./failover-work.ts";
 
 export type FailoverBench = {
   readonly runs: number;
   /** Attributes of `<totem>`. */
   readonly totem: string;
+  readonly work: keyof typeof works;
   /** Scenes whose name contains it. */
   readonly only: string;
   /** Where the logs of the daemons stay; null: nowhere. */
   readonly directory: string | null;
 };
+
+/** A plain service, and brokers with and without scripts. */
+export const works = {
+  echo: echoWork,
+  scripts: brokerWork("scripts"),
+  native: brokerWork("native"),
+} as const;
+
+export function isWork(name: string): name is keyof typeof works {
+  return name in works;
+}
 
 type Outage = { readonly outageMs: number; readonly commandMs: number | null };
 
@@ -29,8 +40,10 @@ type Outage = { readonly outageMs: number; readonly commandMs: number | null };
 const calmMs = 300;
 
 export async function runFailoverBench(options: FailoverBench): Promise<void> {
-  const chosen = scenes.filter(({ name }) => name.includes(options.only));
-  say(`client outage in ms, 3 nodes, <totem ${options.totem}/>, ${options.runs} runs of each`);
+  const able = scenes.filter(({ needs }) => needs === undefined || works[options.work][needs]);
+  const chosen = able.filter(({ name }) => name.includes(options.only));
+  const { totem, runs, work } = options;
+  say(`client outage in ms, ${work}, 3 nodes, <totem ${totem}/>, ${runs} runs of each`);
   say(row(["scene", "median", "min", "max", "bound", "over it", "command"]));
   const kinds = new Set(chosen.map(({ conf }) => JSON.stringify(conf)));
   for (const kind of kinds) {
@@ -44,71 +57,74 @@ async function runScenes(alike: readonly Scene[], options: FailoverBench): Promi
   const [first] = alike;
   if (first === undefined) return;
   const conf = { totem: options.totem, ...first.conf };
+  const work = works[options.work];
   const cluster = new RealCluster({
-    conf: "/etc/cluster/cluster.conf",
+    conf: work.confPath,
     ...(options.directory === null ? {} : { directory: options.directory }),
   });
   await cluster.start();
   try {
-    writeEchoFiles(cluster, conf);
+    work.writeFiles(cluster, conf);
     cluster.startAll();
-    const client = cluster.net.spawnClient([
-      process.execPath,
-      join(project, "build/test/bench/failover/echo-client.js"),
-      serviceAddress,
-      String(echoPort),
-    ]);
+    const client = cluster.net.spawnClient(work.client);
     for (const scene of alike) {
       const outages: Outage[] = [];
       for (let run = 0; run < options.runs; run += 1) {
-        outages.push(await runOnce({ cluster, client, scene }));
+        outages.push(await runOnce({ cluster, work, client, scene }));
       }
-      say(summary(scene, outages, scene.bound(timersOf(conf))));
+      say(summary(scene, outages, scene.bound(timersOf(work.confText(conf)))));
     }
   } finally {
     await cluster.stop();
   }
 }
 
-type Play = { readonly cluster: RealCluster; readonly client: Child; readonly scene: Scene };
+type Play = {
+  readonly cluster: RealCluster;
+  readonly work: Work;
+  readonly client: Child;
+  readonly scene: Scene;
+};
 
-async function runOnce({ cluster, client, scene }: Play): Promise<Outage> {
-  const owner = await settled(cluster);
-  await calm(cluster, client);
+async function runOnce({ cluster, work, client, scene }: Play): Promise<Outage> {
+  const owner = await settled(cluster, work);
+  await calm({ cluster, work, client, scene });
   const [one = 1, other = 2] = cluster.net.nodes.filter((node) => node !== owner);
-  const stage: Stage = { cluster, owner, others: [one, other] };
+  const stage: Stage = { cluster, work, owner, others: [one, other] };
   const beganMs = performance.timeOrigin + performance.now();
   const commandMs = await scene.act(stage);
   const ended = (): Silence | undefined =>
-    silences(client).find((silence) => silence.toMs > beganMs && isOutage(silence));
+    silences(client).find((silence) => silence.toMs > beganMs && work.isOutage(silence));
   await cluster.until("the client is answered again", () => ended() !== undefined, 60_000);
   await scene.mend(stage);
-  await settled(cluster);
+  await settled(cluster, work);
   const after = silences(client).filter(({ toMs }) => toMs > beganMs);
-  const longest = Math.max(...after.filter(isOutage).map(({ fromMs, toMs }) => toMs - fromMs));
+  const longest = Math.max(...after.filter(work.isOutage).map(({ fromMs, toMs }) => toMs - fromMs));
   return { outageMs: longest, commandMs };
 }
 
-/** A service that was restarted where it was is silent for longer than the scheduler ever is. */
-function isOutage({ before, after, fromMs, toMs }: Silence): boolean {
-  return before !== after || toMs - fromMs > 40;
-}
-
-async function calm(cluster: RealCluster, client: Child): Promise<void> {
+/** The client was served, and then without trouble for a while. */
+async function calm({ cluster, work, client }: Play): Promise<void> {
+  const beganMs = performance.timeOrigin + performance.now();
   await cluster.until("a calm client", () => {
-    const last = silences(client).findLast(isOutage)?.toMs;
-    return last !== undefined && performance.timeOrigin + performance.now() - last > calmMs;
+    if (!work.isServed(printed(client))) return false;
+    const last = silences(client).findLast(work.isOutage)?.toMs ?? beganMs;
+    return performance.timeOrigin + performance.now() - last > calmMs;
   });
 }
 
 function silences(client: Child): readonly Silence[] {
-  const lines = readFileSync(client.logFile, "utf8").split("\n").slice(0, -1);
+  const lines = printed(client).filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line));
 }
 
+function printed(client: Child): readonly string[] {
+  return readFileSync(client.logFile, "utf8").split("\n").slice(0, -1);
+}
+
 /** As the daemons compute them from the same text. */
-function timersOf(conf: EchoConf): Timers & { readonly safeWaitMs: number } {
-  const read = readClusterConf(parseXml(echoConf(conf)), { file: "cluster.conf" });
+function timersOf(text: string): Timers & { readonly safeWaitMs: number } {
+  const read = readClusterConf(parseXml(text), { file: "cluster.conf" });
   if (read.conf === null) throw new Error(JSON.stringify(read.complaints));
   const { totem, fencing } = read.conf;
   const { tokenMs, consensusMs } = totem;

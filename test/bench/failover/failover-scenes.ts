@@ -1,22 +1,25 @@
 /**
- * What is done to a cluster with the echo service, how the cluster gets well again, and which time
+ * What is done to a cluster that serves a client, how the cluster gets well again, and which time
  * the outage cannot be shorter than.
  */
 import type { RealCluster } from "../../e2e/real-cluster.ts";
-import { type EchoConf, echoService } from "./echo-service.ts";
+import type { Work, WorkConf } from "./failover-work.ts";
 
 export type Timers = { readonly tokenMs: number; readonly consensusMs: number };
 
 /** An act on the node that runs the service; `others` are the two that do not. */
 export type Stage = {
   readonly cluster: RealCluster;
+  readonly work: Work;
   readonly owner: number;
   readonly others: readonly [number, number];
 };
 
 export type Scene = {
   readonly name: string;
-  readonly conf: Pick<EchoConf, "fenced" | "recovery">;
+  /** Only for works that can do this. */
+  readonly needs?: "freeze";
+  readonly conf: Pick<WorkConf, "fenced" | "recovery">;
   /** Returns how long a command took, if the scene is about one. */
   readonly act: (stage: Stage) => Promise<number | null>;
   readonly mend: (stage: Stage) => Promise<void>;
@@ -33,10 +36,10 @@ export const scenes: readonly Scene[] = [
   {
     name: "relocate",
     conf: plain,
-    act: async ({ cluster, others: [target] }) => {
+    act: async ({ cluster, work, others: [target] }) => {
       const began = performance.now();
       const to = `node${target}.example.com`;
-      const moved = await cluster.command(target, "clusvcadm-ts", "-r", "echo", "-m", to);
+      const moved = await cluster.command(target, "clusvcadm-ts", "-r", work.service, "-m", to);
       if (moved.code !== 0) throw new Error(`clusvcadm-ts: ${moved.stdout}${moved.stderr}`);
       return performance.now() - began;
     },
@@ -46,14 +49,25 @@ export const scenes: readonly Scene[] = [
   {
     name: "process killed, relocated",
     conf: plain,
-    act: (stage) => killEcho(stage),
+    act: kill,
     mend: nothing,
     bound: noTime,
   },
   {
     name: "process killed, restarted",
     conf: { fenced: false, recovery: "restart" },
-    act: (stage) => killEcho(stage),
+    act: kill,
+    mend: nothing,
+    bound: noTime,
+  },
+  {
+    name: "process stands still",
+    needs: "freeze",
+    conf: plain,
+    act: async ({ cluster, work, owner }) => {
+      await work.freeze?.(cluster, owner);
+      return null;
+    },
     mend: nothing,
     bound: noTime,
   },
@@ -145,11 +159,8 @@ async function isolate({ cluster, owner }: Stage): Promise<null> {
   return null;
 }
 
-/** By the pid file, which is each node's own. */
-async function killEcho({ cluster, owner }: Stage): Promise<null> {
-  const script = 'kill -9 "$(cat /run/echo.pid)"';
-  const killed = await cluster.net.execOnNode(owner, ["sh", "-c", script]);
-  if (killed.code !== 0) throw new Error(`kill: ${killed.stderr}`);
+async function kill({ cluster, work, owner }: Stage): Promise<null> {
+  await work.kill(cluster, owner);
   return null;
 }
 
@@ -168,7 +179,7 @@ async function powerOn({ cluster, owner }: Stage): Promise<void> {
 }
 
 /** Three members, all of them ready, the service started: as every one of them sees it. */
-export async function settled(cluster: RealCluster): Promise<number> {
+export async function settled(cluster: RealCluster, work: Work): Promise<number> {
   let owner = 0;
   await cluster.until(
     "three ready nodes and the service",
@@ -176,8 +187,9 @@ export async function settled(cluster: RealCluster): Promise<number> {
       const seen = await Promise.all(cluster.net.nodes.map((node) => cluster.status(node)));
       const owners = seen.map((status) => {
         const ready = status?.nodes.filter((node) => node.ready).length === 3;
-        const echo = status?.services?.find(({ name }) => name === echoService);
-        return ready && echo?.state === "started" ? (echo.owner ?? 0) : 0;
+        const service = status?.services?.find(({ name }) => name === `service:${work.service}`);
+        const serves = status !== null && work.isReady(status) && service?.state === "started";
+        return ready && serves ? (service.owner ?? 0) : 0;
       });
       owner = owners[0] ?? 0;
       return owner !== 0 && owners.every((one) => one === owner);
