@@ -42,6 +42,8 @@ export type BrokerDuty = {
   readonly services: readonly ServiceName[];
   /** Its promotion is under way, which may take long. */
   readonly promoting: boolean;
+  /** Why nothing of it is killed, since an operator wants it so; null: no operator does. */
+  readonly held: string | null;
   /** Why a frozen broker is not killed now, in words; null: it is. */
   readonly restraint: string | null;
 };
@@ -95,6 +97,7 @@ export const nothingToDo: BrokerDuty = {
   marks: [],
   services: [],
   promoting: false,
+  held: null,
   restraint: null,
 };
 const killAgainMs = ms(1000);
@@ -116,6 +119,8 @@ export class BrokerCare {
   /** The promoting service waits for `released`. */
   #releasing = false;
   #stoppedBy: "script" | "nobody" = "script";
+  /** There was nothing to kill for that, and it is asked once more. */
+  #lookedAgain = false;
   /** The last line about its state (CARE3). */
   #said = "";
   #out: CareOutput[] = [];
@@ -247,7 +252,9 @@ export class BrokerCare {
   }
 
   #killIfDue(): void {
-    const { observed, restraint } = this.#duty;
+    const { observed, held } = this.#duty;
+    // A node that takes no part stops its services all the same.
+    const restraint = this.#releasing ? held : this.#duty.restraint;
     // The stop of the promoting service has ended, and what is left of it may be the broker.
     const processes = this.#releasing ? this.#duty.marks : this.#duty.processes;
     const due = this.#condemned !== null || this.#watch.snapshot().type === "frozen";
@@ -277,9 +284,15 @@ export class BrokerCare {
       return;
     }
     const none = "it has no process that a service of this node has marked";
+    this.#condemned = null;
+    if (ended.length === 0 && this.#releasing && !this.#lookedAgain) {
+      // It may have ended by itself meanwhile.
+      this.#lookedAgain = true;
+      this.#step({ type: "start" });
+      return;
+    }
     if (ended.length === 0) this.#say("warning", `the ${what} broker is not killed: ${none}`);
     else this.#say("notice", `the ${what} broker is killed: ${ended.join(", ")}`);
-    this.#condemned = null;
     this.#check(what === "frozen" ? "the broker was frozen" : "the broker was killed");
     if (ended.length === 0) this.#release(`the broker may still be primary: ${none}`);
     else this.#release(null);
@@ -289,6 +302,7 @@ export class BrokerCare {
   #onPrimaryStopped(by: "script" | "nobody"): void {
     this.#releasing = true;
     this.#stoppedBy = by;
+    this.#lookedAgain = false;
     const state = this.#watch.snapshot().type;
     const known = this.#heard || state === "frozen" || state === "doubted";
     if (!this.#duty.observed || !known) {

@@ -15,8 +15,22 @@ export type CareView = {
   readonly state: WatchState;
 };
 
+/** What a broker says must fit into a message of the cluster, however much it is. */
+const wordsMax = 300;
+const membersMax = 64;
+
 /** As the other nodes are told. It counts no messages. */
-export function sightOf({ observed, unobserved, state }: CareView): BrokerSight {
+export function sightOf(view: CareView): BrokerSight {
+  const sight = wholeSight(view);
+  if (sight.type === "silent") return { ...sight, why: sight.why.slice(0, wordsMax) };
+  if (sight.type !== "answers") return sight;
+  const members = sight.members.slice(0, membersMax).map((member) => {
+    return { ...member, host: member.host.slice(0, wordsMax) };
+  });
+  return { ...sight, members };
+}
+
+function wholeSight({ observed, unobserved, state }: CareView): BrokerSight {
   if (!observed) return { type: "gone" };
   if (unobserved !== null) return { type: "silent", why: unobserved };
   switch (state.type) {

@@ -90,6 +90,7 @@ function brokerDuty(
   };
   const states = (service: ServiceName) => here(service)?.state ?? "stopped";
   const held = services.find((service) => here(service)?.frozen === true);
+  const frozen = held === undefined ? null : `an operator has frozen ${held} (clusvcadm -Z)`;
   const marks = scripts.map(({ service, resource }) => ({ service, resource }));
   return {
     observed: scripts.some(({ service }) => present.includes(states(service))),
@@ -99,6 +100,7 @@ function brokerDuty(
     marks,
     services,
     promoting: scripts.some((one) => one.promotes && here(one.service)?.state === "starting"),
-    restraint: held === undefined ? null : `an operator has frozen ${held} (clusvcadm -Z)`,
+    held: frozen,
+    restraint: frozen,
   };
 }

@@ -13,6 +13,7 @@ const started: BrokerDuty = {
   marks: [{ service: own, resource: "script:qpidd" }],
   services: [own, primary],
   promoting: false,
+  held: null,
   restraint: null,
 };
 
@@ -117,6 +118,45 @@ test("CARE1: a frozen broker is killed, and its services are checked when it is 
   t.same(cared.ends("disconnected", "the broker ended the connection"), ["look"]);
   t.same(cared.step({ type: "process", alive: false }), ["notice: the broker has ended"]);
   t.equal(cared.shown, "gone");
+  t.end();
+});
+
+test("CARE4: a primary that ends while it is looked for has ended", (t) => {
+  const cared = new Cared();
+  cared.step({ type: "duty", duty: started });
+  cared.step({ type: "connected", connection: cared.connection });
+  cared.answers("active");
+  t.same(cared.step({ type: "primary-stopped", by: "script" }), ["connect"]);
+  cared.ends("disconnected", "refused");
+  const killed = cared.step({ type: "process", alive: true });
+  t.match(killed.join(), /kill script:qpidd/);
+  const nothing = { ended: [], left: [], unseen: [] };
+  t.same(cared.step({ type: "killed", ...nothing }), ["connect"]);
+  cared.ends("disconnected", "refused");
+  const released = cared.care.step({ type: "process", alive: false });
+  t.match(
+    released.find(({ type }) => type === "released"),
+    { left: null },
+  );
+  t.end();
+});
+
+test("CARE4: a primary that answers and has no process here fails the stop", (t) => {
+  const cared = new Cared();
+  cared.step({ type: "duty", duty: started });
+  cared.step({ type: "connected", connection: cared.connection });
+  cared.answers("active");
+  cared.step({ type: "primary-stopped", by: "script" });
+  const nothing = { type: "killed", ended: [], left: [], unseen: [] } as const;
+  const answers = () => {
+    cared.step({ type: "connected", connection: cared.connection });
+    return cared.answers("active").join();
+  };
+  t.match(answers(), /kill script:qpidd/);
+  t.same(cared.step(nothing), ["connect"]);
+  t.match(answers(), /kill script:qpidd/);
+  const released = cared.care.step(nothing).find(({ type }) => type === "released");
+  t.match(released, { left: /has no process that a service of this node has marked/ });
   t.end();
 });
 
