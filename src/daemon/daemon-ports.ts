@@ -10,6 +10,7 @@ import { systemClock } from "../io/clock.ts";
 import { AddressClaims } from "../io/files/address-claims.ts";
 import { FileStore } from "../io/files/file-store.ts";
 import { MachineMemory } from "../io/files/machine-memory.ts";
+import { StoredPromotion } from "../io/files/promotion-memory.ts";
 import { machineName } from "../io/host/machine-name.ts";
 import { Announcer, chooseAnnounceMechanism } from "../io/network/arp.ts";
 import { addressMechanismText, LinuxNetwork, openAddresses } from "../io/network/linux-network.ts";
@@ -38,6 +39,7 @@ export type DaemonPorts = {
   readonly machine: string;
   /** On which machines the other nodes were in earlier lives. */
   readonly memory: MachineMemory;
+  readonly promotions: StoredPromotion;
   readonly performer: OrderPerformer;
   readonly brokers: BrokerConnections;
 };
@@ -93,11 +95,13 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     others: options.loaded.conf.nodes.map(({ id }) => id).filter((id) => id !== self),
     warn: (text) => log.write("fencing", "err", { text }),
   });
+  const warn = (text: string): void => log.write("services", "warning", { text });
+  const promotions = await StoredPromotion.open(options.stateDirectory, warn);
   const announcer = new Announcer({
     mechanism,
     interfaces: () => port.interfaces(),
     run,
-    onFailure: (text) => log.write("services", "warning", { text }),
+    onFailure: warn,
   });
   const network = new LinuxNetwork(addresses.value, announcer);
   const { onClaimed, onContested } = options;
@@ -119,6 +123,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     trackingToken,
     machine,
     memory,
+    promotions,
     performer,
     brokers: new AmqpBrokers(),
   });

@@ -248,7 +248,8 @@ export class Daemon {
     const { conf, local, reading } = this.#live.loaded;
     const { hash, text } = reading;
     const ringOptions = ringThreadOptions(this.#live.loaded, stateDirectory);
-    const { performer, trackingToken, machine, memory, brokers, processes } = this.#ports;
+    const { performer, trackingToken, machine, memory, promotions, brokers, processes } =
+      this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
@@ -272,7 +273,7 @@ export class Daemon {
       onMachines: (known) => memory.remember(known),
       onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
-      brokerPorts: { brokers, readConf: readOwnQpiddConf, processes },
+      brokerPorts: { brokers, readConf: readOwnQpiddConf, processes, memory: promotions },
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });

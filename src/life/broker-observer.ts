@@ -36,6 +36,7 @@ import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { OwnBrokerStatus } from "../model/status.ts";
+import type { LastPromotion } from "../services/table/broker-records.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import { BrokerDuties } from "./broker-duty.ts";
 
@@ -44,7 +45,14 @@ export type BrokerPorts = {
   readonly brokers: BrokerConnections;
   readonly readConf: (source: BrokerSource) => PromiseLike<OwnQpiddConf>;
   readonly processes: Pick<ProcessRunner, "listTracked" | "killPresent">;
+  readonly memory: PromotionMemory;
 };
+
+/** Which broker became primary last, over starts of this node. */
+export interface PromotionMemory {
+  readonly last: LastPromotion | null;
+  remember(last: LastPromotion): void;
+}
 
 export type ObserverParts = {
   readonly ports: BrokerPorts;
@@ -65,6 +73,8 @@ export const noOwnBroker: OwnBrokerStatus = { state: "unused", text: "", service
 const portLimitMs = 60_000;
 /** Answers from one count of the messages to the next: with two a second, ten seconds. */
 const countEvery = 20;
+
+type ObservedTable = Pick<ServiceTable, "service" | "lastPromotion">;
 
 type Queued =
   | { readonly type: "input"; readonly input: CareInput }
@@ -147,7 +157,10 @@ export class BrokerObserver {
   }
 
   /** To be called when one of them may have changed; `table` as in BrokerDuties. */
-  look(conf: ClusterConf, table: Pick<ServiceTable, "service"> | null): void {
+  look(conf: ClusterConf, table: ObservedTable | null): void {
+    const { memory } = this.#parts.ports;
+    const last = table?.lastPromotion ?? null;
+    if (last !== null && last.at > (memory.last?.at ?? 0)) memory.remember(last);
     const duty = this.#duties.change(conf, table);
     if (duty !== null) this.#push({ type: "duty", duty });
   }

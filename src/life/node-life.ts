@@ -161,7 +161,9 @@ export class NodeLife {
     const checkNow = (service: ServiceName, why: string): void => {
       this.#loop?.push({ type: "check-now", service, why });
     };
-    const onSight = (sight: BrokerSight): void => this.#loop?.push({ type: "broker", sight });
+    const onSight = (sight: BrokerSight): void => {
+      this.#loop?.push({ type: "broker", sight, remembers: ports.memory.last });
+    };
     const parts = { ports, self, clock, trackingToken, log, checkNow, onSight, onChange: onTurn };
     return new BrokerObserver(parts);
   }

@@ -9,10 +9,13 @@ import type { NodeId } from "../model/ids.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import type { NodeServices } from "./node-services.ts";
 
+type Seen = Parameters<NodeServices["announceBroker"]>[0];
+
 export class BrokerAnnouncement {
   readonly #self: NodeId;
   readonly #services: Pick<NodeServices, "announceBroker" | "life">;
   #seen: BrokerSight | null = null;
+  #remembers: Seen["remembers"] = null;
   /** In which life and ring something was said last. */
   #where = { life: 0, ringSeq: 0 };
   /** What was said last in this life; null: nothing. */
@@ -25,8 +28,9 @@ export class BrokerAnnouncement {
     this.#services = services;
   }
 
-  see(sight: BrokerSight): void {
+  see({ sight, remembers }: Seen): void {
     this.#seen = sight;
+    this.#remembers = remembers;
   }
 
   /** After each step in which this node takes part. */
@@ -46,6 +50,6 @@ export class BrokerAnnouncement {
     if (!doubtful && seen === (this.#said ?? known)) return;
     this.#said = seen;
     this.#heard = false;
-    this.#services.announceBroker(this.#seen);
+    this.#services.announceBroker({ sight: this.#seen, remembers: this.#remembers });
   }
 }

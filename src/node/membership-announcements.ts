@@ -62,7 +62,7 @@ export class MembershipAnnouncements {
   /** What the ring thread has noticed about nodes, and what is seen of this node's broker. */
   hear(input: Extract<NodeInput, { readonly type: "certified" | "contested" | "broker" }>): void {
     if (input.type === "contested") this.#contested.hear(input.nodes);
-    else if (input.type === "broker") this.#ownBroker.see(input.sight);
+    else if (input.type === "broker") this.#ownBroker.see(input);
     else this.#deaths.hear(input);
   }
 

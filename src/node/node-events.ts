@@ -20,6 +20,7 @@ import { either, literal, record, type Shaped } from "../model/shape.ts";
 import type { Ms } from "../model/time.ts";
 import { type QuorumChange, quorumMessage } from "../quorum/quorum-messages.ts";
 import type { LocalServices } from "../services/local/local-services.ts";
+import type { LastPromotion } from "../services/table/broker-records.ts";
 import { serviceMessage } from "../services/table/service-messages.ts";
 import { hello, snapshot } from "../services/table/table-sync.ts";
 import type { ReadText } from "./conf-versions.ts";
@@ -108,7 +109,12 @@ export type NodeInput =
       readonly stands: boolean;
     }
   /** What this node sees of its broker. */
-  | { readonly type: "broker"; readonly sight: BrokerSight }
+  | {
+      readonly type: "broker";
+      readonly sight: BrokerSight;
+      /** Which broker became primary last, as this node has stored it. */
+      readonly remembers: LastPromotion | null;
+    }
   /** An operator says that a victim is off; answered like a request. */
   | {
       readonly type: "acknowledge";

@@ -8,7 +8,6 @@
  *     are stopped.
  * OWN3  An operation on a new service waits until that service was stopped once.
  */
-import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { acknowledge } from "../fencing/acknowledge.ts";
 import type { FenceDomain } from "../fencing/fence-domain.ts";
 import type { ClusterConf } from "../model/conf.ts";
@@ -19,7 +18,7 @@ import { done, failed, type RequestOutcome, refused } from "../model/request-out
 import { ms } from "../model/time.ts";
 import type { LocalInput, LocalOutput } from "../services/local/local-events.ts";
 import { LocalServices } from "../services/local/local-services.ts";
-import type { ServiceMessage } from "../services/table/service-messages.ts";
+import type { BrokerSeen, ServiceMessage } from "../services/table/service-messages.ts";
 import type { Operation } from "../services/table/service-state.ts";
 import type { TableOutput } from "../services/table/table-events.ts";
 import type { LeaseClock } from "./lease-clock.ts";
@@ -311,8 +310,8 @@ export class NodeServices {
   }
 
   /** Says what this node sees of its broker. */
-  announceBroker(sight: BrokerSight): void {
-    const body = { type: "broker-seen" as const, ...this.#sender(), sight };
+  announceBroker(seen: Pick<BrokerSeen, "sight" | "remembers">): void {
+    const body = { type: "broker-seen" as const, ...this.#sender(), ...seen };
     this.#outbox.submit("app", { layer: "services", body });
   }
 

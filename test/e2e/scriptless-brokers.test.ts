@@ -94,13 +94,22 @@ test("case 26: the broker's service is disabled while its broker is primary", {
   await settled(await cluster.started(1, primary));
 });
 
-test("all brokers end with the cluster", { skip }, async (t) => {
+test("case 25: all brokers end with the cluster; the last primary is promoted first", {
+  skip,
+}, async (t) => {
+  await cluster.command(1, "clusvcadm-ts", "-r", name, "-m", "node3.example.com");
+  const owner = await cluster.started(1, primary);
+  await settled(owner);
   for (const node of cluster.net.nodes) cluster.daemon(node).kill("SIGTERM");
   for (const node of cluster.net.nodes) await cluster.daemon(node).exited;
   t.same(
     cluster.net.nodes.flatMap((node) => cluster.brokers(node)),
     [],
   );
+  cluster.startAll();
+  await cluster.allStarted([1, 2, 3]);
+  t.equal(await cluster.started(1, primary), owner);
+  await settled(owner);
 });
 
 test("at no moment were there two holders of the address, or two primaries", {

@@ -10,7 +10,9 @@ import { BrokerObserver } from "../../src/life/broker-observer.ts";
 import type { ClusterConf, ResourceConf } from "../../src/model/conf.ts";
 import type { ServiceName } from "../../src/model/ids.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
+import type { LastPromotion } from "../../src/services/table/broker-records.ts";
 import { freshRecord, type ServiceRecord } from "../../src/services/table/service-state.ts";
+import { brokerStatus, member } from "../brokers/statuses.ts";
 import { processOn } from "../io/pumped-time.ts";
 import { id, service } from "../sim/cluster-machine.ts";
 import { sampleConf, sampleService, script } from "../sim/sample-conf.ts";
@@ -45,6 +47,13 @@ class Scene {
   readonly lines: string[] = [];
   readonly checks: string[] = [];
   readonly sights: BrokerSight[] = [];
+  promoted: LastPromotion | null = null;
+  readonly memory = {
+    last: null as LastPromotion | null,
+    remember(last: LastPromotion) {
+      this.last = last;
+    },
+  };
   readonly observer: BrokerObserver;
   readonly #records = new Map<ServiceName, ServiceRecord>();
   conf = confWith();
@@ -63,6 +72,7 @@ class Scene {
     };
     this.observer = new BrokerObserver({
       ports: {
+        memory: this.memory,
         brokers: new VirtualBrokers(this.broker, process, this.time),
         readConf: () => {
           this.reads += 1;
@@ -95,7 +105,11 @@ class Scene {
   }
 
   look(): this {
-    const table = { service: (name: ServiceName) => this.#records.get(name) ?? null };
+    const { promoted: lastPromotion } = this;
+    const table = {
+      service: (name: ServiceName) => this.#records.get(name) ?? null,
+      lastPromotion,
+    };
     this.observer.look(this.conf, this.quorate ? table : null);
     return this;
   }
@@ -290,6 +304,34 @@ test("the others are told of each state, and of what has ended", (t) => {
   t.end();
 });
 
+test("the last promotion is stored, and an earlier one does not take its place", (t) => {
+  const scene = new Scene().is(own, "started");
+  t.equal(scene.memory.last, null);
+  scene.promoted = { node: id(2), at: 2000 };
+  scene.look();
+  t.same(scene.memory.last, { node: 2, at: 2000 });
+  scene.promoted = { node: id(3), at: 1000 };
+  scene.look();
+  t.same(scene.memory.last, { node: 2, at: 2000 });
+  t.end();
+});
+
+test("a broker that says very much is told of in short", (t) => {
+  const scene = new Scene().startBroker();
+  const members = Array.from({ length: 200 }, (_, index) => ({
+    ...member(index, "ready"),
+    host: "x".repeat(10_000),
+  }));
+  scene.broker.status = () => brokerStatus("active", { members });
+  scene.is(own, "started").run(1000);
+  t.ok(JSON.stringify(scene.sights.at(-1)).length < 50_000);
+  const refuses = new Scene();
+  refuses.broker.forbids = "no ".repeat(10_000);
+  refuses.startBroker().is(own, "started").run(1000);
+  t.ok(JSON.stringify(refuses.sights.at(-1)).length < 500);
+  t.end();
+});
+
 /** Calls for the end of the primary; what it was answered, or "nothing". */
 function endAsked(scene: Scene): () => string | null {
   let answer: string | null = "nothing";
@@ -361,6 +403,17 @@ test("CARE4: one that no SIGKILL ends, or that must not be killed, fails the sto
   frozen.run(1000);
   t.match(left(), /^the broker is not killed: an operator has frozen service:node1-qpidd/);
   t.equal(frozen.broker.process, "runs");
+  t.end();
+});
+
+test("CARE4: a node that loses quorum ends its primary, too", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.quorate = false;
+  scene.look();
+  const answer = endAsked(scene);
+  scene.run(200);
+  t.equal(answer(), null);
+  t.equal(scene.broker.process, "absent");
   t.end();
 });
 

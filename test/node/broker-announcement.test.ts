@@ -18,7 +18,7 @@ class Scene {
   constructor() {
     const life = () => this.#life();
     this.broker = new BrokerAnnouncement(id(1), {
-      announceBroker: (sight) => this.said.push(sight),
+      announceBroker: ({ sight }) => this.said.push(sight),
       get life() {
         return life();
       },
@@ -35,7 +35,7 @@ class Scene {
 test("nothing is said before this node is ready, or while it has seen nothing", async (t) => {
   const scene = new Scene();
   t.same(scene.announce(), []);
-  scene.broker.see(gone);
+  scene.broker.see({ sight: gone, remembers: null });
   t.same(scene.announce(), []);
   scene.driver.ready(1, 2, 3);
   t.same(scene.announce(), [gone]);
@@ -44,20 +44,20 @@ test("nothing is said before this node is ready, or while it has seen nothing", 
 test("each change is said once", async (t) => {
   const scene = new Scene();
   scene.driver.ready(1, 2, 3);
-  scene.broker.see(gone);
+  scene.broker.see({ sight: gone, remembers: null });
   t.same(scene.announce(), [gone]);
   t.same(scene.announce(), []);
   scene.driver.sees(1, gone);
-  scene.broker.see(silent);
+  scene.broker.see({ sight: silent, remembers: null });
   t.same([...scene.announce(), ...scene.announce()], [silent]);
-  scene.broker.see(gone);
+  scene.broker.see({ sight: gone, remembers: null });
   t.same(scene.announce(), [gone], "before the others have heard of what came between");
 });
 
 test("what the table has forgotten is said again", async (t) => {
   const scene = new Scene();
   scene.driver.ready(1, 2, 3);
-  scene.broker.see(silent);
+  scene.broker.see({ sight: silent, remembers: null });
   scene.announce();
   scene.driver.sees(1, silent);
   t.same(scene.announce(), []);
@@ -69,7 +69,7 @@ test("what the table has forgotten is said again", async (t) => {
 test("in a new ring it is said again only if the others know something else", async (t) => {
   const scene = new Scene();
   scene.driver.ready(1, 2, 3);
-  scene.broker.see(gone);
+  scene.broker.see({ sight: gone, remembers: null });
   scene.announce();
   t.same(scene.announce(2), [gone], "it was lost with the ring");
   scene.driver.sees(1, gone);

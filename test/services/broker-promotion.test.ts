@@ -7,6 +7,7 @@ import { test } from "tap";
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
 import type { BrokerMember } from "../../src/brokers/broker-status.ts";
 import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
+import { ofNodes } from "../../src/services/table/broker-records.ts";
 import { type Answers, answering } from "../brokers/scenes.ts";
 import { member, systemId } from "../brokers/statuses.ts";
 import { service } from "../sim/cluster.ts";
@@ -315,6 +316,47 @@ test("a snapshot carries what is known of brokers", async (t) => {
   t.same(JSON.parse(JSON.stringify(snapshot)), snapshot);
 });
 
+test("case 25: after a start of the whole cluster the last primary comes first", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3);
+  const [, second, third] = driver.table.conf.nodes;
+  if (second === undefined || third === undefined) throw new Error("three nodes");
+  const joining = (node: number) => sightOf(node, "joining");
+  driver.sees(1, joining(1), { node: third.id, at: 1000 });
+  driver.sees(2, joining(2), { node: second.id, at: 2000 });
+  driver.sees(3, joining(3));
+  t.equal(driver.awaited(primary), "start on 2");
+  t.match(driver.table.lastPromotion, { node: 2, at: 2000 });
+  driver.answer().is(2, "active", ["ready", "active", "ready"]);
+  t.match(driver.table.lastPromotion, { node: 2, at: driver.nowMs });
+  driver.nowMs += 5000;
+  driver.is(2, "active", ["ready", "active", "catchup"]);
+  t.match(driver.table.lastPromotion, { node: 2, at: driver.nowMs - 5000 });
+});
+
+test("case 25: the last primary is waited for, and then it is told what is lost", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3);
+  const [, , third] = driver.table.conf.nodes;
+  if (third === undefined) throw new Error("three nodes");
+  driver.sees(1, sightOf(1, "joining"), { node: third.id, at: 1000 }).is(2, "joining").silent(3);
+  t.match(driver.wait, /the broker of node3\S* may still be the primary/);
+  driver.gone(3).tick(10_100).tick(10_100);
+  t.equal(driver.awaited(primary), "start on 1");
+  t.match(driver.notices.join("\n"), /warning: .*there was a primary on node3/);
+});
+
+test("what is known of a node goes with the node", async (t) => {
+  const before = new Brokers().serving().table.snapshot().brokers;
+  const [first, second] = new Brokers().table.conf.nodes;
+  if (first === undefined || second === undefined) throw new Error("three nodes");
+  const left = ofNodes(before, new Set([second.id]));
+  t.same(
+    left.sights.map(({ node }) => Number(node)),
+    [2],
+  );
+  t.same([left.primary, left.promoted], [null, null]);
+  t.same(ofNodes(before, new Set([first.id])).primary, before.primary);
+});
+
 test("what was said in an earlier life counts for nothing", async (t) => {
   const driver = new Brokers().serving();
   const life = driver.life(2);
@@ -323,7 +365,7 @@ test("what was said in an earlier life counts for nothing", async (t) => {
   const at = driver.nowMs;
   const [node] = driver.table.conf.nodes.filter(({ id }) => Number(id) === 2);
   if (node === undefined) throw new Error("no node 2");
-  driver.say({ type: "broker-seen", node: node.id, life, sight, at });
+  driver.say({ type: "broker-seen", node: node.id, life, sight, remembers: null, at });
   t.same(driver.killed, []);
   t.equal(driver.table.brokerSight(node.id), null);
 });

@@ -8,6 +8,7 @@ import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId, ServiceName } from "../../src/model/ids.ts";
 import type { RequestOutcome } from "../../src/model/request-outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
+import type { LastPromotion } from "../../src/services/table/broker-records.ts";
 import type { ServiceMessage } from "../../src/services/table/service-messages.ts";
 import type { Operation, ServiceRecord } from "../../src/services/table/service-state.ts";
 import { ServiceTable } from "../../src/services/table/service-table.ts";
@@ -192,9 +193,9 @@ export class TableDriver {
   }
 
   /** The node sees another state of its broker. */
-  sees(node: number, sight: BrokerSight): this {
+  sees(node: number, sight: BrokerSight, remembers: LastPromotion | null = null): this {
     const signature = { node: id(node), life: this.life(node), at: this.nowMs };
-    return this.say({ type: "broker-seen", ...signature, sight });
+    return this.say({ type: "broker-seen", ...signature, sight, remembers });
   }
 
   tick(afterMs: number): this {

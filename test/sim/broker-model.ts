@@ -6,6 +6,7 @@
  * messaging clusters".
  */
 import type { BrokerMember, BrokerStatus } from "../../src/brokers/broker-status.ts";
+import type { PromotionMemory } from "../../src/life/broker-observer.ts";
 import { brokerStatus, systemId } from "../brokers/statuses.ts";
 import type { Cluster } from "./cluster.ts";
 import { Violation } from "./judges.ts";
@@ -89,6 +90,7 @@ export class BrokerModel {
   #started = 0;
   /** As the observers of the nodes see them. */
   readonly #seen = new Map<number, VirtualBroker>();
+  readonly #memories = new Map<number, PromotionMemory>();
   /** Brokers that no other one reaches, whatever the network of the nodes is like. */
   readonly apart = new Set<number>();
 
@@ -106,6 +108,18 @@ export class BrokerModel {
   seenOn(node: number): VirtualBroker {
     const known = this.#seen.get(node) ?? new VirtualBroker();
     this.#seen.set(node, known);
+    return known;
+  }
+
+  /** What the node has stored. */
+  memoryOf(node: number): PromotionMemory {
+    const known = this.#memories.get(node) ?? {
+      last: null,
+      remember(last) {
+        Object.assign(this, { last });
+      },
+    };
+    this.#memories.set(node, known);
     return known;
   }
 

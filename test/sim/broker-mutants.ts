@@ -27,8 +27,8 @@ export const brokerMutants: readonly Mutant[] = [
   mutant("outage", "the list of any broker counts as that of the primary", [
     {
       file: "services/table/broker-records.js",
-      find: "isPrimaryState(state) ? {",
-      replace: "true ? {",
+      find: "if (!isPrimaryState(state))",
+      replace: "if (false)",
     },
   ]),
   mutant("outage", "the stop of the primary is believed whatever is left", [

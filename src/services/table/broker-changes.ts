@@ -8,7 +8,7 @@
  */
 import type { ServiceName } from "../../model/ids.ts";
 import { findConflict } from "./broker-promotion.ts";
-import { withSight } from "./broker-records.ts";
+import { withMemory, withSight } from "./broker-records.ts";
 import { evaluate, failBack } from "./evaluation.ts";
 import type { BrokerSeen } from "./service-messages.ts";
 import type { TableState, TableWork } from "./table-state.ts";
@@ -18,7 +18,10 @@ export function* onBrokerSeen(table: TableState, message: BrokerSeen): TableWork
   // A message of an earlier life of the node is void.
   if (node === undefined || node.life !== message.life) return;
   if (!["clean", "ready", "leaving"].includes(node.phase)) return;
-  table.brokers = withSight(table.brokers, message.node, message.sight);
+  const { remembers } = message;
+  const known = remembers !== null && table.nodes.has(remembers.node);
+  table.brokers = withMemory(table.brokers, known ? remembers : null);
+  table.brokers = withSight(table.brokers, message.node, message);
   const ready = message.sight.type === "answers" && message.sight.state === "ready";
   for (const name of table.index.promoting.keys()) {
     endConflict(table, name);

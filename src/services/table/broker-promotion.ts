@@ -178,7 +178,7 @@ function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionScene {
   return {
     brokers: seen,
     record: brokers.primary?.members ?? null,
-    lastPrimary: brokers.primary?.node ?? null,
+    lastPrimary: brokers.primary?.node ?? brokers.promoted?.node ?? null,
     lastPrimaryEnded: brokers.primary?.ended ?? false,
     owner,
     primaryService: service,

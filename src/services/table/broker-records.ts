@@ -17,10 +17,20 @@ const lastPrimary = record({
   ended: flag,
 });
 
+/** Which node's broker became primary last, as far as a node remembers. */
+export const lastPromotion = record({
+  node: nodeId,
+  /** When, by the clock of that node; milliseconds since 1970. */
+  at: count,
+});
+export type LastPromotion = Shaped<typeof lastPromotion>;
+
 export const brokerRecords = record({
   /** Of nodes that have said something in their present life, by id. */
   sights: list(record({ node: nodeId, sight: brokerSight })),
   primary: nullable(lastPrimary),
+  /** Also of histories before this one: its store is the newest after a start of the cluster. */
+  promoted: nullable(lastPromotion),
   /** Some broker has answered its node in this history. */
   answered: flag,
   /** Table time (ms) since when a start waits for brokers to come; null: none waits. */
@@ -31,6 +41,7 @@ export type BrokerRecords = Shaped<typeof brokerRecords>;
 export const noBrokers: BrokerRecords = {
   sights: [],
   primary: null,
+  promoted: null,
   answered: false,
   waitingSince: null,
 };
@@ -40,8 +51,19 @@ export function reportedSight({ sights }: BrokerRecords, node: NodeId): BrokerSi
   return sights.find((one) => one.node === node)?.sight ?? null;
 }
 
-/** The node says what it sees of its broker. */
-export function withSight(records: BrokerRecords, node: NodeId, sight: BrokerSight): BrokerRecords {
+/** Of two memories the later one counts. */
+export function withMemory(records: BrokerRecords, memory: LastPromotion | null): BrokerRecords {
+  const { promoted } = records;
+  const later = memory !== null && (promoted === null || memory.at > promoted.at);
+  return later ? { ...records, promoted: memory } : records;
+}
+
+/** The node says what it sees of its broker; `at`: when. */
+export function withSight(
+  records: BrokerRecords,
+  node: NodeId,
+  { sight, at }: { readonly sight: BrokerSight; readonly at: number },
+): BrokerRecords {
   const others = records.sights.filter((one) => one.node !== node);
   const sights = [...others, { node, sight }].toSorted((a, b) => compareIds(a.node, b.node));
   const seen = { ...records, sights };
@@ -50,8 +72,24 @@ export function withSight(records: BrokerRecords, node: NodeId, sight: BrokerSig
   const { state, members } = sight;
   const cold = state === "joining" || state === "standalone";
   const waitingSince = cold ? records.waitingSince : null;
-  const primary = isPrimaryState(state) ? { node, members, ended: false } : records.primary;
-  return { ...seen, primary, answered: true, waitingSince };
+  if (!isPrimaryState(state)) return { ...seen, answered: true, waitingSince };
+  const { primary: before, promoted: known } = records;
+  const again = before?.node === node && !before.ended && known?.node === node;
+  const promoted = again ? known : { node, at };
+  const primary = { node, members, ended: false };
+  return { ...seen, primary, promoted, answered: true, waitingSince };
+}
+
+/** Another configuration: only these nodes are left. */
+export function ofNodes(records: BrokerRecords, nodes: ReadonlySet<NodeId>): BrokerRecords {
+  const kept = <One extends { readonly node: NodeId }>(one: One | null): One | null =>
+    one !== null && nodes.has(one.node) ? one : null;
+  return {
+    ...records,
+    sights: records.sights.filter(({ node }) => nodes.has(node)),
+    primary: kept(records.primary),
+    promoted: kept(records.promoted),
+  };
 }
 
 /** The node has a new life: what it said before is void. */
@@ -71,5 +109,5 @@ export function withoutPrimary(records: BrokerRecords, node: NodeId): BrokerReco
   const sight = reportedSight(records, node);
   const ended = primaryEnded(records, node);
   const primary = sight?.type === "answers" && isPrimaryState(sight.state);
-  return primary ? withSight(ended, node, { type: "gone" }) : ended;
+  return primary ? withSight(ended, node, { sight: { type: "gone" }, at: 0 }) : ended;
 }

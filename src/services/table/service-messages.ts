@@ -21,6 +21,7 @@ import {
   serviceName,
   text,
 } from "../../model/shape.ts";
+import { lastPromotion } from "./broker-records.ts";
 import { requestRef } from "./service-state.ts";
 
 /**
@@ -133,6 +134,8 @@ const brokerSeen = record({
   node: nodeId,
   life: count,
   sight: brokerSight,
+  /** Which broker became primary last, as the node has stored it. */
+  remembers: nullable(lastPromotion),
   at: count,
 });
 

@@ -18,7 +18,7 @@ import { assertNever, invariant } from "../../model/outcome.ts";
 import { outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
 import { onBrokerSeen } from "./broker-changes.ts";
-import { reportedSight } from "./broker-records.ts";
+import { type LastPromotion, reportedSight } from "./broker-records.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
@@ -216,6 +216,11 @@ export class ServiceTable {
   /** What the node has said last of its broker; null: nothing in its present life. */
   brokerSight(node: NodeId): BrokerSight | null {
     return reportedSight(this.#table.brokers, node);
+  }
+
+  /** Which broker became primary last; null: none was, as far as anybody remembers. */
+  get lastPromotion(): LastPromotion | null {
+    return this.#table.brokers.promoted;
   }
 
   /** Why the node must not promote its broker for the service now; null: it may. */

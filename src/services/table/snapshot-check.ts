@@ -36,7 +36,7 @@ export function snapshotProblem(
     ...(change === null ? [] : [change.ref.node, ...change.accepted]),
     ...services.flatMap(nodesOf),
     ...brokers.sights.map(({ node }) => node),
-    ...present(brokers.primary?.node ?? null),
+    ...present(brokers.primary?.node ?? null, brokers.promoted?.node ?? null),
   ];
   const unknown = named.find((node) => !configured.has(node));
   if (unknown !== undefined) return `it names node ${unknown}, which is not configured`;

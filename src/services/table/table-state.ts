@@ -12,7 +12,7 @@ import { invariant } from "../../model/outcome.ts";
 import type { RequestOutcome } from "../../model/request-outcome.ts";
 import { compareServices, type ServiceDelta } from "../tree/tree-delta.ts";
 import { type Promotion, promotionOf } from "./broker-promotion.ts";
-import { noBrokers } from "./broker-records.ts";
+import { noBrokers, ofNodes } from "./broker-records.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./service-state.ts";
@@ -115,6 +115,7 @@ export class TableState {
     this.#conf = conf;
     this.#deltas = null;
     this.#index = new ServiceIndex(conf);
+    this.brokers = ofNodes(this.brokers, new Set(conf.nodes.map(({ id }) => id)));
     for (const { name } of conf.services.services) {
       const service = this.services.get(name);
       if (service !== undefined) this.#index.put(undefined, service);
