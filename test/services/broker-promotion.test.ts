@@ -16,6 +16,7 @@ import { TableDriver } from "./table-driver.ts";
 
 const primary = "qpidd-primary-service";
 const nodes = [1, 2, 3];
+const own = (node: number) => `node${node}-qpidd-service`;
 
 function brokerConf(rest: Partial<ServiceConf> = {}): ClusterConf {
   return sampleConf({ qpid: "observe", fencing: { cleanStart: true }, primary: rest });
@@ -183,6 +184,28 @@ test("case 20: only stale brokers: none is promoted until an operator forces it"
     driver.notices.join("\n"),
     /warning: .*promoted on node3.*: its broker may lack acknowledged messages/,
   );
+});
+
+test("a broker may be promoted whose node is leaving: another one is waited for", async (t) => {
+  const driver = new Brokers().serving().is(3, "catchup").leaving(2).answer();
+  driver.is(2, "ready").gone(1).checkFails(primary).answer();
+  t.equal(driver.primary, "stopped (1)");
+  driver.is(3, "ready");
+  t.equal(driver.awaited(primary), "start on 3");
+});
+
+test("a disabled broker that may be primary is not taken for off", async (t) => {
+  const driver = new Brokers().serving();
+  driver.request(1, "disable", { service: own(1) });
+  driver.answer();
+  driver.silent(1);
+  driver.request(1, "stop", { service: primary });
+  driver.answer("failed");
+  driver.request(1, "disable", { service: primary });
+  driver.answer("failed");
+  const enabled = driver.request(2, "enable", { service: primary });
+  t.equal(driver.outcome(enabled), "no-promotable-broker");
+  t.match(driver.notices.join("\n"), /the broker of node1\S* may still be the primary/);
 });
 
 test("case 22: a promotion that is refused goes on to the next broker", async (t) => {

@@ -170,16 +170,19 @@ function waited({ brokers, table }: Ground): boolean {
 
 function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionScene {
   const { table, brokers, service, owner, forced } = ground;
+  const { primary } = brokers;
   const off = seen.filter(({ node, service: runs }) => {
     const { phase, knowledge } = table.node(node);
+    // A primary outlives the stop of its broker's own service.
+    const mayBePrimary = primary?.node === node && !primary.ended;
     const disabled = runs !== null && table.service(runs).state === "disabled";
-    return disabled || (phase === "absent" && knowledge === "known");
+    return (disabled && !mayBePrimary) || (phase === "absent" && knowledge === "known");
   });
   return {
     brokers: seen,
-    record: brokers.primary?.members ?? null,
-    lastPrimary: brokers.primary?.node ?? brokers.promoted?.node ?? null,
-    lastPrimaryEnded: brokers.primary?.ended ?? false,
+    record: primary?.members ?? null,
+    lastPrimary: primary?.node ?? brokers.promoted?.node ?? null,
+    lastPrimaryEnded: primary?.ended ?? false,
     owner,
     primaryService: service,
     presumedOff: new Set(off.map(nodeOf)),

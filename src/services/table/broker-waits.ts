@@ -27,7 +27,8 @@ export function brokerObstacle(
  */
 export function awaitsBrokers(table: TableState, name: ServiceName): boolean {
   const promotion = table.promotion(name);
-  if (promotion === null || promotion.obstacle === null) return false;
+  const obstacle = promotion === null ? null : (promotion.obstacle ?? withoutNode(table, name));
+  if (promotion === null || obstacle === null) return false;
   const waitingSince = table.brokers.waitingSince ?? table.nowMs;
   table.brokers = { ...table.brokers, waitingSince };
   const waitedMs = table.nowMs - waitingSince;
@@ -36,10 +37,16 @@ export function awaitsBrokers(table: TableState, name: ServiceName): boolean {
   table.put({ ...table.service(name), retryAt: waitingSince + nextMs });
   if (waitedMs < unsaidMs) return true;
   const lasts = promotion.stuck && waitedMs >= standstillMs;
-  const text = `not started: ${promotion.obstacle}${lasts ? `; ${promotion.remedy}` : ""}`;
+  const text = `not started: ${obstacle}${lasts ? `; ${promotion.remedy}` : ""}`;
   if (table.decisionsOf(name).at(-1)?.text === text) return true;
   table.decide(name, text, { level: lasts ? "alert" : "notice" });
   return true;
+}
+
+/** A broker may be promoted, but its node may not run the service, or is leaving; null: it may. */
+function withoutNode(table: TableState, name: ServiceName): string | null {
+  const able = table.candidates(name, []).length + table.crowdedNodes(name).length > 0;
+  return able ? null : "brokers: none that may be promoted is on a node that may run the service";
 }
 
 /** A request was refused because of brokers: why, for who has asked and for `--why`. */
