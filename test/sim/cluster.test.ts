@@ -14,8 +14,8 @@ import { PerfectMembership } from "./perfect-membership.ts";
 import { sampleConf, watchdogFencing } from "./sample-conf.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-const seedsPerRun = 50;
-const watchdogSeeds = 15;
+const seedsPerRun = 20;
+const watchdogSeeds = 8;
 
 /** Seeds that failed before the commit that is named beside them. */
 function seedsThatFailed(): readonly number[] {

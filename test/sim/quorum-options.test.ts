@@ -10,7 +10,7 @@ import { runClusterSchedule } from "./cluster-schedule.ts";
 import { firstSeed } from "./first-seed.ts";
 import type { SampleOptions } from "./sample-conf.ts";
 
-const seedsPerRun = Number(process.env["SEEDS"] ?? 6);
+const seedsPerRun = Number(process.env["SEEDS"] ?? 3);
 const waitForAll = true;
 const lastManStandingMs = ms(10_000);
 const lowest = [1, 2, 3, 4, 5].map(id);

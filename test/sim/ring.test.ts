@@ -10,7 +10,7 @@ import { ringMutants } from "./ring-mutants.ts";
 import { reportOf } from "./ring-report.ts";
 import { runSchedule } from "./ring-schedule.ts";
 
-const seedsPerRun = 80;
+const seedsPerRun = 40;
 
 function seedsThatFailed(): readonly number[] {
   const text = readFileSync(new URL("../../../test/sim/seeds.txt", import.meta.url), "utf8");
@@ -33,7 +33,7 @@ test("rings under random faults keep every promise and settle after healing", as
       t.fail(`seed ${seed}: ${verdict.breaches.slice(0, 5).join("; ")}`);
     }
   }
-  t.ok(delivered > 10_000, `${delivered} deliveries in ${seedsPerRun} runs`);
+  t.ok(delivered > 5000, `${delivered} deliveries in ${seedsPerRun} runs`);
 });
 
 test("I16 the same seed gives the same run, event for event", async (t) => {

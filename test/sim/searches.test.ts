@@ -12,7 +12,7 @@ import { runLeaseSchedule } from "./lease-schedule.ts";
 import { runOutageSchedule } from "./outage-schedule.ts";
 import { runServiceSchedule } from "./service-schedule.ts";
 
-const seedsPerRun = 20;
+const seedsPerRun = 8;
 const searches = [
   ["lease", runLeaseSchedule],
   ["services", runServiceSchedule],
