@@ -96,6 +96,7 @@ export function formatDecisions(status: ClusterStatus, name: string): Printed {
       .filter((each) => each.service === name)
       .map(({ text }) => `Overdue here: ${text}`),
     ...brokerHere(status, service).map((words) => `Broker here: ${words}`),
+    ...allBrokers(status, service).map((words) => `Brokers: ${words}`),
     ...(service.owner === 0 && service.candidates.length > 0
       ? ["Nodes now:", ...verdictLines(status, service.candidates, ["may run it", "may not"])]
       : []),
@@ -279,6 +280,7 @@ function longBlock(status: ClusterStatus, service: ServiceStatus): readonly stri
     `  Last Transition : ${formatTime(service.transition)}`,
     ...(service.waitingFor === null ? [] : [`  Waiting For     : ${service.waitingFor}`]),
     ...brokerHere(status, service).map((words) => `  Broker Here     : ${words}`),
+    ...allBrokers(status, service).map((words) => `  Brokers         : ${words}`),
     "",
   ];
 }
@@ -290,6 +292,15 @@ function brokerHere(status: ClusterStatus, { name, owner }: ServiceStatus): read
   if (state === "unused" || state === "idle" || elsewhere || !services.includes(name)) return [];
   const words = state === "not-observed" ? "not observed" : state;
   return [text === "" ? words : `${words}: ${text}`];
+}
+
+/** Of a service that promotes one of them; empty for others. */
+function allBrokers(status: ClusterStatus, { brokers }: ServiceStatus): readonly string[] {
+  if (brokers.length === 0) return [];
+  const words = brokers.map(({ node, state, text }) => {
+    return `${nameOfNode(status, node)} ${state}${text === "" ? "" : ` (${text})`}`;
+  });
+  return [words.join(", ")];
 }
 
 function field(text: string, width: number): string {

@@ -10,6 +10,7 @@ import {
   nullable,
   number,
   oneOf,
+  optional,
   parsedBy,
   readAs,
   record,
@@ -82,6 +83,7 @@ const service: Shape<ServiceStatus> = record({
   waitingFor: nullable(text),
   wait: nullable(record({ kind: text, nodes: list(number), at: nullable(number), remedy: text })),
   candidates: list(verdict),
+  brokers: optional(list(record({ node: number, state: text, depth: number, text })), []),
   decisions: list(record({ at: number, text, nodes: list(verdict) })),
 });
 

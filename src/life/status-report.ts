@@ -2,6 +2,7 @@
  * Reports the node's state and the ring's counters as one ClusterStatus, which the commands show.
  * Tested in: test/node/fencing-progress.test.ts
  */
+import type { BrokerSight } from "../brokers/broker-sight.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { formatRing, type NodeId } from "../model/ids.ts";
 import type { ClusterStatus, NodeStatus, RingStatus, ServiceStatus } from "../model/status.ts";
@@ -143,10 +144,17 @@ function serviceStatuses(
         transition: record.transition,
         ...waitStatus(table.wait(name), fencing),
         candidates: table.verdicts(name),
+        brokers: table.brokersFor(name).map(({ node: on, sight }) => brokerOf(on, sight)),
         decisions: table.decisions(name),
       },
     ];
   });
+}
+
+function brokerOf(node: NodeId, sight: BrokerSight): ServiceStatus["brokers"][number] {
+  const state = sight.type === "answers" ? sight.state : sight.type;
+  const depth = sight.type === "answers" ? sight.depth : 0;
+  return { node, state, depth, text: sight.type === "silent" ? sight.why : "" };
 }
 
 /** What the service waits for, with the progress of the fencing of the nodes concerned. */

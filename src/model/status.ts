@@ -193,12 +193,24 @@ export type ServiceStatus = {
   readonly wait: ServiceWaitStatus | null;
   /** Every node of the cluster, and whether it may run the service now. */
   readonly candidates: readonly NodeVerdictStatus[];
+  /** Of a service that promotes a broker: the brokers, as their nodes see them; else empty. */
+  readonly brokers: readonly BrokerStatusOfNode[];
   /** The last decisions, oldest first; `fit` marks the node that was chosen. */
   readonly decisions: readonly {
     readonly at: number;
     readonly text: string;
     readonly nodes: readonly NodeVerdictStatus[];
   }[];
+};
+
+export type BrokerStatusOfNode = {
+  readonly node: number;
+  /** A word of the broker's own, or `silent`, `pending` or `gone`. */
+  readonly state: string;
+  /** Messages in its replicated queues, when they were counted last. */
+  readonly depth: number;
+  /** Why it is silent; else empty. */
+  readonly text: string;
 };
 
 export type NodeVerdictStatus = {

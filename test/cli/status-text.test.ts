@@ -246,6 +246,22 @@ test("the reasons of a service are its decisions, oldest first", (t) => {
   t.end();
 });
 
+test("the brokers of all nodes are shown for the service that promotes one", (t) => {
+  const brokers = [
+    { node: 1, state: "active", depth: 3, text: "" },
+    { node: 2, state: "silent", depth: 0, text: "it is frozen" },
+  ];
+  const status = exampleStatus({
+    services: [exampleService("primary", { brokers }), exampleService("web")],
+  });
+  const words = "node1.example.com active, node2.example.com silent (it is frozen)";
+  const long = { ...everything, long: true, service: "service:primary" };
+  t.match(formatStatus(status, long).out, `\n  Brokers         : ${words}\n`);
+  t.match(formatDecisions(status, "service:primary").out, `\nBrokers: ${words}\n`);
+  t.notMatch(formatDecisions(status, "service:web").out, /Brokers/);
+  t.end();
+});
+
 test("the broker of this node is shown for the services that it runs here", (t) => {
   const own = exampleService("node1-qpidd-service");
   const primary = exampleService("qpidd-primary-service", { owner: 2 });

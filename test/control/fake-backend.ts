@@ -53,6 +53,7 @@ export function exampleService(name: string, changes: Partial<ServiceStatus> = {
     waitingFor: null,
     wait: null,
     candidates: [],
+    brokers: [],
     decisions: [],
     ...changes,
   };

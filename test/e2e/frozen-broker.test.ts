@@ -43,6 +43,10 @@ test("every daemon shows the broker of its node", { skip }, async (t) => {
   await settled(owner);
   const long = await cluster.command(owner, "clustat-ts", "-l");
   t.equal(long.stdout.match(/^ {2}Broker Here {5}: active$/gm)?.length, 2, long.stdout);
+  const brokers = [1, 2, 3].map((node) => {
+    return `node${node}\\.example\\.com ${node === owner ? "active" : "ready"}`;
+  });
+  t.match(long.stdout, new RegExp(`^  Brokers {9}: ${brokers.join(", ")}$`, "m"));
   const why = await cluster.command(owner, "clustat-ts", "--why", "qpidd-primary-service");
   t.match(why.stdout, /^Broker here: active$/m);
 });

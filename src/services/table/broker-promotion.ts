@@ -87,6 +87,15 @@ export function promotionOf(table: Table, service: ServiceName, forced: boolean)
   return { ...nothing, reasons, ...consequence(ground, scene, decision) };
 }
 
+/** What is known of every broker now; empty: the states of brokers do not decide. */
+export function brokersFor(
+  table: Table,
+  service: ServiceName,
+): readonly Pick<SeenBroker, "node" | "sight">[] {
+  const ground = groundOf(table, service, false);
+  return ground === null ? [] : seenBrokers(ground);
+}
+
 /** More than one primary; null: there is at most one. */
 export function findConflict(table: Table, service: ServiceName): BrokerConflict | null {
   const ground = groundOf(table, service, false);

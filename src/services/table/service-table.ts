@@ -18,6 +18,7 @@ import { assertNever, invariant } from "../../model/outcome.ts";
 import { outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
 import { onBrokerSeen } from "./broker-changes.ts";
+import { brokersFor } from "./broker-promotion.ts";
 import { type LastPromotion, reportedSight } from "./broker-records.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
@@ -216,6 +217,11 @@ export class ServiceTable {
   /** What the node has said last of its broker; null: nothing in its present life. */
   brokerSight(node: NodeId): BrokerSight | null {
     return reportedSight(this.#table.brokers, node);
+  }
+
+  /** The brokers that the service chooses from, as their nodes see them; empty: it chooses none. */
+  brokersFor(name: ServiceName): ReturnType<typeof brokersFor> {
+    return brokersFor(this.#table, name);
   }
 
   /** Which broker became primary last; null: none was, as far as anybody remembers. */
