@@ -17,7 +17,7 @@ import type { ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { OwnBrokerStatus } from "../model/status.ts";
 import { type Ms, ms } from "../model/time.ts";
-import { type CareView, sightOf, statusOf } from "./broker-reports.ts";
+import { type BrokerLine, type CareView, lineOf, sightOf, statusOf } from "./broker-reports.ts";
 import type { BrokerSight } from "./broker-sight.ts";
 import { isPrimaryState } from "./broker-state.ts";
 import {
@@ -84,11 +84,7 @@ export type CareOutput =
   /** Whether no primary is left here: null, or why it is not so. */
   | { readonly type: "released"; readonly left: string | null }
   | { readonly type: "check"; readonly services: readonly ServiceName[]; readonly why: string }
-  | {
-      readonly type: "say";
-      readonly level: "info" | "notice" | "warning" | "err";
-      readonly text: string;
-    };
+  | ({ readonly type: "say" } & BrokerLine);
 
 /** Before anything is known. */
 export const nothingToDo: BrokerDuty = {
@@ -350,50 +346,23 @@ export class BrokerCare {
   #release(left: string | null): void {
     if (!this.#releasing) return;
     this.#releasing = false;
+    // The stop has failed, and an operator looks: what is promoted by then must not be killed.
+    if (left !== null) this.#condemned = null;
     this.#out.push({ type: "disarm", timer: "release" }, { type: "released", left });
   }
 
   /** CARE3 */
   #announce(): void {
     if (!this.#duty.observed) return;
-    const line = this.#line(this.#watch.snapshot());
-    if (line === null || line.text === this.#said) return;
+    const spared = this.#killing ? null : this.#duty.restraint;
+    const line = lineOf(this.#view(), spared);
+    const neverSeen = this.#said === "" && this.#watch.snapshot().type === "gone";
+    if (line === null || neverSeen || line.text === this.#said) return;
     this.#said = line.text;
     this.#say(line.level, line.text);
   }
 
-  #line(state: WatchState): Pick<Extract<CareOutput, { type: "say" }>, "level" | "text"> | null {
-    if (this.#unobserved !== null) {
-      return { level: "info", text: `the broker is not observed: ${this.#unobserved}` };
-    }
-    switch (state.type) {
-      case "answering":
-        return { level: "notice", text: `the broker is ${state.status.state}` };
-      case "misfit": {
-        const { part, text } = state.misfit;
-        return { level: "warning", text: `the broker answers in another form: ${part} ${text}` };
-      }
-      case "refusing":
-        return { level: "warning", text: `the broker refuses clusterd: ${state.words}` };
-      case "frozen": {
-        const what = "the broker is frozen: it answers nothing, and has not ended";
-        const { restraint } = this.#duty;
-        const dies = restraint === null || this.#killing;
-        const next = dies ? "it is killed now" : `it is not killed: ${restraint}`;
-        return { level: "warning", text: `${what}; ${next}` };
-      }
-      case "gone":
-        return this.#said === "" ? null : { level: "notice", text: "the broker has ended" };
-      case "connecting":
-      case "doubted":
-      case "lost":
-        return null;
-      default:
-        return assertNever(state);
-    }
-  }
-
-  #say(level: "info" | "notice" | "warning" | "err", text: string): void {
+  #say(level: BrokerLine["level"], text: string): void {
     this.#out.push({ type: "say", level, text });
   }
 }

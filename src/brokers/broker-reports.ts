@@ -1,5 +1,5 @@
 /**
- * What a node says of its own broker: to the other nodes, and to operators.
+ * What a node says of its own broker: to the other nodes, to operators, and in its log.
  * Tested in: test/life/broker-observer.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
@@ -77,6 +77,41 @@ export function statusOf(view: CareView): Pick<OwnBrokerStatus, "state" | "text"
     case "frozen":
     case "gone":
       return { state: state.type, text: "" };
+    default:
+      return assertNever(state);
+  }
+}
+
+export type BrokerLine = {
+  readonly level: "info" | "notice" | "warning" | "err";
+  readonly text: string;
+};
+
+/** For the log; null: nothing that is worth a line. `spared`: why a frozen one is not killed. */
+export function lineOf({ unobserved, state }: CareView, spared: string | null): BrokerLine | null {
+  if (unobserved !== null) {
+    return { level: "info", text: `the broker is not observed: ${unobserved}` };
+  }
+  switch (state.type) {
+    case "answering":
+      return { level: "notice", text: `the broker is ${state.status.state}` };
+    case "misfit": {
+      const { part, text } = state.misfit;
+      return { level: "warning", text: `the broker answers in another form: ${part} ${text}` };
+    }
+    case "refusing":
+      return { level: "warning", text: `the broker refuses clusterd: ${state.words}` };
+    case "frozen": {
+      const what = "the broker is frozen: it answers nothing, and has not ended";
+      const next = spared === null ? "it is killed now" : `it is not killed: ${spared}`;
+      return { level: "warning", text: `${what}; ${next}` };
+    }
+    case "gone":
+      return { level: "notice", text: "the broker has ended" };
+    case "connecting":
+    case "doubted":
+    case "lost":
+      return null;
     default:
       return assertNever(state);
   }

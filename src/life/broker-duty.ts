@@ -1,6 +1,6 @@
 /**
  * Which broker this node has to look after, and what it may do about it, by the configuration and
- * the service table: the services whose scripts are the init scripts of qpidd.
+ * the service table: the services that run a broker, with init scripts or without.
  * Tested in: test/life/broker-observer.test.ts
  */
 import { type BrokerDuty, type BrokerProcesses, nothingToDo } from "../brokers/broker-care.ts";
@@ -54,7 +54,7 @@ export class BrokerDuties {
   }
 }
 
-/** The qpidd scripts of the services that this node may run; none with `<rm qpid="off">`. */
+/** What runs or promotes a broker here; nothing with `<rm qpid="off">`. */
 export function ownBrokerScripts(conf: ClusterConf, self: NodeId): readonly OwnScript[] {
   const { services, domains, brokers } = conf.services;
   if (brokers === "off") return [];

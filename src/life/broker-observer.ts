@@ -88,6 +88,8 @@ export class BrokerObserver {
   readonly #timers: NamedTimers<CareTimer>;
   /** Null: its configuration is being read. */
   readonly #connections = new Map<number, BrokerConnection | null>();
+  /** Those that can be asked now. */
+  readonly #open = new Set<number>();
   /** The last attempt has found that nobody listens: there is no broker. */
   #nobodyListens = false;
   /** Messages in the replicated queues of the broker, when they were counted last. */
@@ -141,9 +143,9 @@ export class BrokerObserver {
     this.#push({ type: "primary-stopped", by });
   }
 
-  /** Asks the broker at once. */
+  /** Asks the broker at once, where a connection to it is open. */
   refresh(): void {
-    for (const connection of this.#connections.keys()) this.#ask(connection);
+    for (const connection of this.#open) this.#ask(connection);
   }
 
   /** Calls it after the next change of what is known, unless it is stopped before. */
@@ -158,11 +160,20 @@ export class BrokerObserver {
 
   /** To be called when one of them may have changed; `table` as in BrokerDuties. */
   look(conf: ClusterConf, table: ObservedTable | null): void {
-    const { memory } = this.#parts.ports;
-    const last = table?.lastPromotion ?? null;
-    if (last !== null && last.at > (memory.last?.at ?? 0)) memory.remember(last);
+    this.#remember(table?.lastPromotion ?? null);
     const duty = this.#duties.change(conf, table);
     if (duty !== null) this.#push({ type: "duty", duty });
+  }
+
+  /** A promotion that was only stored elsewhere counts if it is later than the one stored here. */
+  #remember(last: ObservedTable["lastPromotion"]): void {
+    if (last === null) return;
+    const { memory } = this.#parts.ports;
+    const { seen, node, at } = last;
+    const known = memory.last;
+    const later = known === null || at > known.at;
+    const changed = known === null || at !== known.at || node !== known.node;
+    if (later || (seen && changed)) memory.remember({ node, at });
   }
 
   /** Nothing is asked or killed any more. */
@@ -195,6 +206,7 @@ export class BrokerObserver {
       case "close":
         this.#connections.get(output.connection)?.close();
         this.#connections.delete(output.connection);
+        this.#open.delete(output.connection);
         return;
       case "arm":
         this.#timers.arm(output.timer, output.afterMs);
@@ -232,13 +244,18 @@ export class BrokerObserver {
       }
       const made = this.#parts.ports.brokers.connect(target.value, portLimitMs, {
         onMembers: () => this.#ask(connection),
-        onDisconnected: (words) => this.#push({ type: "disconnected", connection, words }),
+        onDisconnected: (words) => {
+          this.#open.delete(connection);
+          this.#push({ type: "disconnected", connection, words });
+        },
       });
       this.#connections.set(connection, made);
       void made.opened.then((opened) => {
         this.#nobodyListens = !opened.ok && nobodyListens(opened.problem);
-        if (opened.ok) this.#push({ type: "connected", connection });
-        else this.#push(unopened(connection, opened.problem));
+        if (opened.ok) {
+          if (this.#connections.has(connection)) this.#open.add(connection);
+          this.#push({ type: "connected", connection });
+        } else this.#push(unopened(connection, opened.problem));
       });
     });
   }

@@ -129,9 +129,10 @@ export class NativeBroker {
     };
     this.#promoting.set(action, tell);
     void observer.target().then((target) => {
-      if (!target.ok) {
+      if (told || !target.ok) {
+        // Nothing was asked of the broker.
         this.#promoting.delete(action);
-        tell(failed(target.problem));
+        if (!target.ok) tell(failed(target.problem));
         return;
       }
       const joining = observer.sight?.type === "answers" && observer.sight.state === "joining";

@@ -145,7 +145,7 @@ export type ServicesConf = {
   /** Null when the attribute is absent; 10 s is then the scan period. */
   readonly statusPollIntervalMs: Ms | null;
   readonly statusChildMax: number;
-  /** Whether a node watches the broker that its services run with a qpidd script. */
+  /** Whether a node watches the broker that its services run. */
   readonly brokers: "observe" | "off";
   readonly domains: readonly FailoverDomainConf[];
   /** In document order. */

@@ -66,7 +66,7 @@ export type ClusterStatus = {
 
 /** `joining` to `standalone` are the broker's own words. */
 export const ownBrokerStates = [
-  /** No service has a qpidd script, or `<rm qpid="off">`. */
+  /** No service runs a broker, or `<rm qpid="off">`. */
   "unused",
   /** None of these services is started on this node. */
   "idle",
@@ -91,12 +91,12 @@ export const ownBrokerStates = [
   "gone",
 ] as const;
 
-/** The broker that services of this node run with a qpidd script, as this node sees it. */
+/** The broker that services of this node run, as this node sees it. */
 export type OwnBrokerStatus = {
   readonly state: (typeof ownBrokerStates)[number];
   /** Why, in the broker's words if it refuses; empty: the state says everything. */
   readonly text: string;
-  /** The services with such a script that this node may run. */
+  /** The services that run or promote one, and that this node may run. */
   readonly services: readonly string[];
 };
 

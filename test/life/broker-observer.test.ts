@@ -47,7 +47,7 @@ class Scene {
   readonly lines: string[] = [];
   readonly checks: string[] = [];
   readonly sights: BrokerSight[] = [];
-  promoted: LastPromotion | null = null;
+  promoted: (LastPromotion & { readonly seen: boolean }) | null = null;
   readonly memory = {
     last: null as LastPromotion | null,
     remember(last: LastPromotion) {
@@ -304,15 +304,18 @@ test("the others are told of each state, and of what has ended", (t) => {
   t.end();
 });
 
-test("the last promotion is stored, and an earlier one does not take its place", (t) => {
+test("the last promotion is stored; another memory takes its place only if it is later", (t) => {
   const scene = new Scene().is(own, "started");
   t.equal(scene.memory.last, null);
-  scene.promoted = { node: id(2), at: 2000 };
+  scene.promoted = { node: id(2), at: 2000, seen: false };
   scene.look();
   t.same(scene.memory.last, { node: 2, at: 2000 });
-  scene.promoted = { node: id(3), at: 1000 };
+  scene.promoted = { node: id(3), at: 1000, seen: false };
   scene.look();
   t.same(scene.memory.last, { node: 2, at: 2000 });
+  scene.promoted = { node: id(3), at: 1000, seen: true };
+  scene.look();
+  t.same(scene.memory.last, { node: 3, at: 1000 }, "what was seen counts, whatever clocks say");
   t.end();
 });
 
@@ -329,6 +332,24 @@ test("a broker that says very much is told of in short", (t) => {
   refuses.broker.forbids = "no ".repeat(10_000);
   refuses.startBroker().is(own, "started").run(1000);
   t.ok(JSON.stringify(refuses.sights.at(-1)).length < 500);
+  t.end();
+});
+
+test("it is asked at once only where a connection is open", (t) => {
+  const scene = new Scene().startBroker();
+  scene.observer.refresh();
+  scene.is(own, "started");
+  scene.observer.refresh();
+  scene.run(100);
+  scene.broker.state = "recovering";
+  scene.observer.refresh();
+  scene.run(20);
+  t.equal(scene.state, "recovering");
+  scene.broker.kill();
+  scene.run(100);
+  scene.observer.refresh();
+  scene.run(100);
+  t.equal(scene.state, "gone");
   t.end();
 });
 
@@ -403,6 +424,8 @@ test("CARE4: one that no SIGKILL ends, or that must not be killed, fails the sto
   frozen.run(1000);
   t.match(left(), /^the broker is not killed: an operator has frozen service:node1-qpidd/);
   t.equal(frozen.broker.process, "runs");
+  frozen.is(primary, "started").is(own, "started").run(10_000);
+  t.equal(frozen.broker.process, "runs", "what an operator has brought back is not killed later");
   t.end();
 });
 

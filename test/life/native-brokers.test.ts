@@ -13,7 +13,7 @@ import { service } from "../sim/cluster-machine.ts";
 import { resultIn, settled } from "../sim/virtual-promise.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 
-const target = {
+const known = {
   host: "127.0.0.1",
   port: 5672,
   credentials: { type: "anonymous" },
@@ -29,7 +29,9 @@ class Scene {
   readonly handed: string[] = [];
   state: OwnBrokerStatus["state"] = "ready";
   sight: BrokerSight | null = answering(1, "ready").sight;
-  target: Result<typeof target, string> = accept(target);
+  target: Result<typeof known, string> = accept(known);
+  /** The file is still being read; null: it was read at once. */
+  reading: PromiseLike<Result<typeof known, string>> | null = null;
   /** Null: it does not answer. */
   promotes: PromoteResult | null = { type: "promoted" };
   #listeners: (() => void)[] = [];
@@ -51,7 +53,7 @@ class Scene {
         get status() {
           return { state: scene.state, text: "words", services: [] };
         },
-        target: () => settled(scene.target),
+        target: () => scene.reading ?? settled(scene.target),
         refresh: () => undefined,
         condemn: (why) => this.condemned.push(why),
         onceChanged: (listener) => {
@@ -168,6 +170,22 @@ test("NATIVE1: a promotion with an unknown outcome kills the broker", async (t) 
   scene.order({ type: "promote-broker" });
   t.match(scene.answers(), [/^no answer after 5 s; it is killed/]);
   t.same(scene.condemned, ["the outcome of its promotion is not known"]);
+});
+
+test("a promotion that is cancelled before the broker was asked asks nothing", async (t) => {
+  const scene = new Scene();
+  let read: (target: Result<typeof known, string>) => void = () => undefined;
+  scene.reading = resultIn(scene.process, (settle) => {
+    read = settle;
+  });
+  const action = scene.order({ type: "promote-broker" });
+  scene.agents.cancel(action);
+  read(accept(known));
+  scene.run(100);
+  t.same(scene.answers(), ["failed"]);
+  t.same(scene.limits, []);
+  scene.order({ type: "end-primary" });
+  t.same(scene.condemned, [], "its outcome is known");
 });
 
 test("NATIVE1: so does the stop while a promotion has not ended", async (t) => {

@@ -367,6 +367,31 @@ test("case 25: the last primary is waited for, and then it is told what is lost"
   t.match(driver.notices.join("\n"), /warning: .*there was a primary on node3/);
 });
 
+test("SIGHT1: a second primary does not change which backups are good", async (t) => {
+  const driver = new Brokers().serving();
+  driver.is(3, "active", [null, null, "active"]);
+  t.same(driver.killed, [3]);
+  driver.gone(3).gone(1).checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("SIGHT1: when the first primary ends, the list of the other one counts", async (t) => {
+  const driver = new Brokers().serving();
+  driver.is(3, "active", [null, "ready", "active"]).gone(1);
+  t.match(driver.table.snapshot().brokers.primary, { node: 3, ended: false });
+  t.equal(driver.table.snapshot().brokers.primary?.members.length, 2);
+});
+
+test("SIGHT2: a memory counts for nothing after a promotion in this history", async (t) => {
+  const driver = new Brokers().serving();
+  const seen = driver.table.lastPromotion;
+  t.match(seen, { node: 1, seen: true });
+  const [, second] = driver.table.conf.nodes;
+  if (second === undefined) throw new Error("three nodes");
+  driver.sees(2, sightOf(2, "ready"), { node: second.id, at: driver.nowMs + 1e9 });
+  t.same(driver.table.lastPromotion, seen);
+});
+
 test("what is known of a node goes with the node", async (t) => {
   const before = new Brokers().serving().table.snapshot().brokers;
   const [first, second] = new Brokers().table.conf.nodes;

@@ -2,7 +2,10 @@
  * What the replicated table remembers of brokers: what each node has said last of its own, and the
  * last member list of a primary, by which a stale backup is told from a good one.
  * Tested in: test/services/broker-promotion.test.ts
- * SIGHT1  Only a primary's own list is kept: that of a backup may be of the past.
+ * SIGHT1  Only a primary's own list is kept: that of a backup may be of the past. A second primary
+ *     does not replace the list of the first one; when one of them ends, that of the other counts.
+ * SIGHT2  What was seen in this history counts more than what a node has stored: its clock may have
+ *     been wrong.
  */
 import { type BrokerSight, brokerSight } from "../../brokers/broker-sight.ts";
 import { isPrimaryState } from "../../brokers/broker-state.ts";
@@ -51,10 +54,11 @@ export function reportedSight({ sights }: BrokerRecords, node: NodeId): BrokerSi
   return sights.find((one) => one.node === node)?.sight ?? null;
 }
 
-/** Of two memories the later one counts. */
+/** Of two memories the later one counts; none does after a promotion in this history (SIGHT2). */
 export function withMemory(records: BrokerRecords, memory: LastPromotion | null): BrokerRecords {
-  const { promoted } = records;
-  const later = memory !== null && (promoted === null || memory.at > promoted.at);
+  const { primary, promoted } = records;
+  if (memory === null || primary !== null) return records;
+  const later = promoted === null || memory.at > promoted.at;
   return later ? { ...records, promoted: memory } : records;
 }
 
@@ -64,8 +68,8 @@ export function withSight(
   node: NodeId,
   { sight, at }: { readonly sight: BrokerSight; readonly at: number },
 ): BrokerRecords {
-  const others = records.sights.filter((one) => one.node !== node);
-  const sights = [...others, { node, sight }].toSorted((a, b) => compareIds(a.node, b.node));
+  const rest = records.sights.filter((one) => one.node !== node);
+  const sights = [...rest, { node, sight }].toSorted((a, b) => compareIds(a.node, b.node));
   const seen = { ...records, sights };
   if (sight.type === "gone") return primaryEnded(seen, node);
   if (sight.type !== "answers") return seen;
@@ -74,10 +78,22 @@ export function withSight(
   const waitingSince = cold ? records.waitingSince : null;
   if (!isPrimaryState(state)) return { ...seen, answered: true, waitingSince };
   const { primary: before, promoted: known } = records;
-  const again = before?.node === node && !before.ended && known?.node === node;
+  const lives = before !== null && !before.ended;
+  const others = lives && before.node !== node && primaryOn(records, before.node) !== null;
+  if (others) return { ...seen, answered: true, waitingSince };
+  const again = lives && before.node === node && known?.node === node;
   const promoted = again ? known : { node, at };
   const primary = { node, members, ended: false };
   return { ...seen, primary, promoted, answered: true, waitingSince };
+}
+
+/** What the node has said last of its broker, if that is a primary. */
+function primaryOn(
+  records: BrokerRecords,
+  node: NodeId,
+): Extract<BrokerSight, { readonly type: "answers" }> | null {
+  const sight = reportedSight(records, node);
+  return sight?.type === "answers" && isPrimaryState(sight.state) ? sight : null;
 }
 
 /** Another configuration: only these nodes are left. */
@@ -99,15 +115,19 @@ export function withoutSight(records: BrokerRecords, node: NodeId): BrokerRecord
 
 /** No broker that was promoted runs on the node any more. */
 export function primaryEnded(records: BrokerRecords, node: NodeId): BrokerRecords {
-  const { primary } = records;
+  const { primary, sights } = records;
   if (primary === null || primary.node !== node || primary.ended) return records;
+  for (const { node: other } of sights) {
+    const sight = other === node ? null : primaryOn(records, other);
+    if (sight === null) continue;
+    return { ...records, primary: { node: other, members: sight.members, ended: false } };
+  }
   return { ...records, primary: { ...primary, ended: true } };
 }
 
 /** The promoting service has stopped on the node, which has seen that no primary is left there. */
 export function withoutPrimary(records: BrokerRecords, node: NodeId): BrokerRecords {
-  const sight = reportedSight(records, node);
   const ended = primaryEnded(records, node);
-  const primary = sight?.type === "answers" && isPrimaryState(sight.state);
-  return primary ? withSight(ended, node, { sight: { type: "gone" }, at: 0 }) : ended;
+  if (primaryOn(records, node) === null) return ended;
+  return withSight(ended, node, { sight: { type: "gone" }, at: 0 });
 }

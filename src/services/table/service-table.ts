@@ -224,9 +224,13 @@ export class ServiceTable {
     return brokersFor(this.#table, name);
   }
 
-  /** Which broker became primary last; null: none was, as far as anybody remembers. */
-  get lastPromotion(): LastPromotion | null {
-    return this.#table.brokers.promoted;
+  /**
+   * The latest promotion that a node has seen or stored; null: no node knows of one. `seen`: it was
+   * in this history.
+   */
+  get lastPromotion(): (LastPromotion & { readonly seen: boolean }) | null {
+    const { promoted, primary } = this.#table.brokers;
+    return promoted === null ? null : { ...promoted, seen: primary !== null };
   }
 
   /** Why the node must not promote its broker for the service now; null: it may. */
