@@ -9,6 +9,7 @@ const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
 const { appendFileSync, readFileSync, writeFileSync } = await import("node:fs");
 const { serviceAddress } = await import("../netns/node-files.ts");
+const { brokerState, brokersSettled } = await import("./broker-cluster.ts");
 const { primary, RealCluster } = await import("./real-cluster.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
@@ -28,19 +29,10 @@ suite.teardown(async () => {
   await cluster.stop();
 });
 
-const brokerState = async (node: number) => (await cluster.status(node))?.broker.state;
-
-/** Every daemon sees its own broker: one primary, two backups. */
-const settled = (owner: number) =>
-  cluster.until("one primary, two backups", async () => {
-    const states = await Promise.all(cluster.net.nodes.map(brokerState));
-    return states.every((state, at) => state === (at + 1 === owner ? "active" : "ready"));
-  });
-
 test("every daemon shows the broker of its node", { skip }, async (t) => {
   await cluster.allStarted([1, 2, 3]);
   const owner = await cluster.started(1, primary);
-  await settled(owner);
+  await brokersSettled(cluster, owner);
   const long = await cluster.command(owner, "clustat-ts", "-l");
   t.equal(long.stdout.match(/^ {2}Broker Here {5}: active$/gm)?.length, 2, long.stdout);
   const brokers = [1, 2, 3].map((node) => {
@@ -69,7 +61,7 @@ test("a frozen primary is killed, and the primary starts elsewhere", { skip }, a
   await cluster.allStarted([1, 2, 3]);
   const next = await cluster.started(witness, primary);
   t.not(next, owner);
-  await settled(next);
+  await brokersSettled(cluster, next);
   t.same(cluster.net.holders(serviceAddress), [next]);
 });
 
@@ -80,7 +72,7 @@ test("a frozen backup is killed and restarted, and the primary stays", { skip },
   process.kill(frozen, "SIGSTOP");
   await cluster.until("it is killed", () => !cluster.brokers(backup).includes(frozen));
   await cluster.until("another one is ready", async () => {
-    return cluster.brokers(backup).length > 0 && (await brokerState(backup)) === "ready";
+    return cluster.brokers(backup).length > 0 && (await brokerState(cluster, backup)) === "ready";
   });
   t.equal(await cluster.started(owner, primary), owner);
 });

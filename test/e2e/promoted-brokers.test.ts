@@ -13,6 +13,7 @@ const { serviceAddress } = await import("../netns/node-files.ts");
 const { calmed } = await import("./calm-conf.ts");
 const { endLoad, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
+const { brokerState, brokersSettled } = await import("./broker-cluster.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
@@ -51,15 +52,6 @@ suite.teardown(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const brokerState = async (node: number) => (await cluster.status(node))?.broker.state;
-
-/** One primary there, and two backups that have everything. */
-const settled = (owner: number) =>
-  cluster.until(`node ${owner} is primary, the others are ready`, async () => {
-    const states = await Promise.all(cluster.net.nodes.map(brokerState));
-    return states.every((state, at) => state === (at + 1 === owner ? "active" : "ready"));
-  });
-
 /** The broker of the node stands still, and its service is frozen, so that nobody kills it. */
 async function standStill(node: number): Promise<number> {
   const frozen = await cluster.command(node, "clusvcadm-ts", "-Z", `node${node}-qpidd-service`);
@@ -82,14 +74,14 @@ async function goesOn(load: ReturnType<typeof startLoad>): Promise<void> {
 test("case 17: at a cold start the preferred node becomes primary", { skip }, async (t) => {
   await cluster.allStarted([1, 2, 3]);
   t.equal(await cluster.started(1, primary), 3);
-  await settled(3);
+  await brokersSettled(cluster, 3);
 });
 
 test("case 27: a relocation leaves the old broker as a backup", { skip }, async (t) => {
   const moved = await cluster.command(3, "clusvcadm-ts", "-r", name, "-m", "node1.example.com");
   t.match(moved, { code: 0 });
   t.equal(await cluster.started(3, primary), 1);
-  await settled(1);
+  await brokersSettled(cluster, 1);
 });
 
 test("case 20: a stale broker is not promoted, though its node is preferred", {
@@ -107,7 +99,7 @@ test("case 20: a stale broker is not promoted, though its node is preferred", {
   t.match(why, /node3\S* not taken: .*the last list of the primary (does not have it|shows it as)/);
   await goesOn(load);
   t.match(await thaw(3), { code: 0 });
-  await settled(2);
+  await brokersSettled(cluster, 2);
   const { lost, acknowledged } = await endLoad(load);
   t.equal(lost, 0, `of ${acknowledged} acknowledged messages`);
 });
@@ -138,7 +130,7 @@ test("case 20: with only stale brokers nothing is promoted until that is forced"
   t.equal(await cluster.started(1, primary), 3);
   t.match(cluster.logs(), /messages may be lost: its broker may lack acknowledged messages/);
   for (const node of [1, 3]) t.match(await thaw(node), { code: 0 });
-  await settled(3);
+  await brokersSettled(cluster, 3);
 });
 
 test("a relocation without a ready broker is refused, and nothing is interrupted", {
@@ -149,7 +141,7 @@ test("a relocation without a ready broker is refused, and nothing is interrupted
   const [broker] = cluster.brokers(3);
   const still = [await standStill(1), await standStill(2)];
   await cluster.until("both are missed", async () => {
-    const states = await Promise.all([1, 2].map(brokerState));
+    const states = await Promise.all([1, 2].map((node) => brokerState(cluster, node)));
     return states.every((state) => state !== "ready");
   });
   const refused = await cluster.command(1, "clusvcadm-ts", "-r", name);
@@ -159,11 +151,11 @@ test("a relocation without a ready broker is refused, and nothing is interrupted
   t.same(cluster.brokers(3), [broker]);
   for (const pid of still) process.kill(pid, "SIGCONT");
   for (const node of [1, 2]) t.match(await thaw(node), { code: 0 });
-  await settled(3);
+  await brokersSettled(cluster, 3);
   const order = ["-r", name, "-m", "node1.example.com"] as const;
   t.match(await cluster.command(1, "clusvcadm-ts", ...order), { code: 0 });
   t.equal(await cluster.started(1, primary), 1);
-  await settled(1);
+  await brokersSettled(cluster, 1);
   t.equal((await endLoad(load)).lost, 0);
 });
 
@@ -174,12 +166,12 @@ test("case 26: the service of the primary's own broker is disabled, and enabled 
   const own = "node1-qpidd-service";
   t.match(await cluster.command(1, "clusvcadm-ts", "-d", own), { code: 0 });
   t.same(cluster.brokers(1), [broker], "the process of a primary belongs to the primary service");
-  t.equal(await brokerState(1), "active");
+  t.equal(await brokerState(cluster, 1), "active");
   t.match(await cluster.command(1, "clusvcadm-ts", "-r", name), { code: 0 });
   t.not(await cluster.started(1, primary), 1);
   t.same(cluster.brokers(1), [], "nothing restarts it");
   t.match(await cluster.command(1, "clusvcadm-ts", "-e", own), { code: 0 });
-  await settled(await cluster.started(1, primary));
+  await brokersSettled(cluster, await cluster.started(1, primary));
 });
 
 test("at no moment were there two holders of the address, or two primaries", {

@@ -13,6 +13,7 @@ const { serviceAddress } = await import("../netns/node-files.ts");
 const { calmed } = await import("./calm-conf.ts");
 const { endLoad, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
+const { brokersSettled, withoutScripts } = await import("./broker-cluster.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
@@ -20,20 +21,7 @@ const name = "qpidd-primary-service";
 const directory = mkdtempSync(join(tmpdir(), "clusterd-native-"));
 const conf = join(directory, "cluster.conf");
 
-/** The published configuration, with the resources in place of the scripts. */
-function native(): string {
-  const broker = '<qpidd name="qpidd" binary="/etc/qpid/bin/qpidd" run_as="root"/>';
-  return calmed(readFileSync(publishedConf, "utf8"))
-    .replace('<script file="/etc/init.d/qpidd" name="qpidd"/>', broker)
-    .replace(
-      '<script file="/etc/init.d/qpidd-primary" name="qpidd-primary"/>',
-      '<qpidd-primary name="qpidd-primary"/>',
-    )
-    .replaceAll('<script ref="qpidd"/>', '<qpidd ref="qpidd"/>')
-    .replace('<script ref="qpidd-primary"/>', '<qpidd-primary ref="qpidd-primary"/>');
-}
-
-writeFileSync(conf, native());
+writeFileSync(conf, calmed(withoutScripts(readFileSync(publishedConf, "utf8"))));
 const cluster = new RealCluster({ conf });
 const judge = new OutsideJudge();
 if (skip === false) {
@@ -47,17 +35,9 @@ suite.teardown(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const brokerState = async (node: number) => (await cluster.status(node))?.broker.state;
-
-const settled = (owner: number) =>
-  cluster.until(`node ${owner} is primary, the others are ready`, async () => {
-    const states = await Promise.all(cluster.net.nodes.map(brokerState));
-    return states.every((state, at) => state === (at + 1 === owner ? "active" : "ready"));
-  });
-
 test("case 17: a cold start promotes one broker", { skip }, async (t) => {
   await cluster.allStarted([1, 2, 3]);
-  await settled(await cluster.started(1, primary));
+  await brokersSettled(cluster, await cluster.started(1, primary));
   t.equal(cluster.net.nodes.flatMap((node) => cluster.brokers(node)).length, 3);
 });
 
@@ -67,13 +47,13 @@ test("cases 18, 19, 27: killed, frozen and relocated, with a client that loses n
   const load = startLoad(cluster, 500);
   for (const signal of ["SIGKILL", "SIGSTOP", null] as const) {
     const owner = await cluster.started(1, primary);
-    await settled(owner);
+    await brokersSettled(cluster, owner);
     const witness = owner === 1 ? 2 : 1;
     if (signal === null) {
       t.match(await cluster.command(witness, "clusvcadm-ts", "-r", name), { code: 0 });
     } else for (const pid of cluster.brokers(owner)) process.kill(pid, signal);
     await cluster.takenOver(witness, owner);
-    await settled(await cluster.started(witness, primary));
+    await brokersSettled(cluster, await cluster.started(witness, primary));
   }
   const { lost, acknowledged, longestGapMs } = await endLoad(load);
   t.equal(lost, 0, `of ${acknowledged} acknowledged messages`);
@@ -91,7 +71,7 @@ test("case 26: the broker's service is disabled while its broker is primary", {
   t.match(await cluster.command(owner, "clusvcadm-ts", "-r", name), { code: 0 });
   t.same(cluster.brokers(owner), []);
   t.match(await cluster.command(owner, "clusvcadm-ts", "-e", own), { code: 0 });
-  await settled(await cluster.started(1, primary));
+  await brokersSettled(cluster, await cluster.started(1, primary));
 });
 
 test("case 25: all brokers end with the cluster; the last primary is promoted first", {
@@ -99,7 +79,7 @@ test("case 25: all brokers end with the cluster; the last primary is promoted fi
 }, async (t) => {
   await cluster.command(1, "clusvcadm-ts", "-r", name, "-m", "node3.example.com");
   const owner = await cluster.started(1, primary);
-  await settled(owner);
+  await brokersSettled(cluster, owner);
   for (const node of cluster.net.nodes) cluster.daemon(node).kill("SIGTERM");
   for (const node of cluster.net.nodes) await cluster.daemon(node).exited;
   t.same(
@@ -109,7 +89,7 @@ test("case 25: all brokers end with the cluster; the last primary is promoted fi
   cluster.startAll();
   await cluster.allStarted([1, 2, 3]);
   t.equal(await cluster.started(1, primary), owner);
-  await settled(owner);
+  await brokersSettled(cluster, owner);
 });
 
 test("at no moment were there two holders of the address, or two primaries", {

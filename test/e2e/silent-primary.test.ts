@@ -7,6 +7,7 @@ import { enterNamespaces } from "../netns/enter.ts";
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
 const { appendFileSync } = await import("node:fs");
+const { brokerState } = await import("./broker-cluster.ts");
 const { primary, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
@@ -24,8 +25,6 @@ const ask = async (node: number, ...words: string[]) => {
   const argv = ["/etc/qpid/bin/qpid-ha", ...words, "--timeout", "5"];
   return (await cluster.net.execOnNode(node, argv)).stdout.trim();
 };
-
-const brokerState = async (node: number) => (await cluster.status(node))?.broker.state;
 
 test("a primary that does not answer stays the only one", { skip }, async (t) => {
   await cluster.allStarted([1, 2, 3]);
@@ -53,10 +52,13 @@ test("a primary that does not answer stays the only one", { skip }, async (t) =>
     return beside.stdout + beside.stderr;
   };
   t.match(await words(), new RegExp(`node${byHand}\\S* is active already`));
-  await cluster.until("it is missed", async () => (await brokerState(byHand)) !== "active");
+  await cluster.until(
+    "it is missed",
+    async () => (await brokerState(cluster, byHand)) !== "active",
+  );
   t.match(await words(), new RegExp(`node${byHand}\\S* may still be the primary`));
   process.kill(frozen, "SIGCONT");
-  await cluster.until("it answers", async () => (await brokerState(byHand)) === "active");
+  await cluster.until("it answers", async () => (await brokerState(cluster, byHand)) === "active");
   t.equal(await ask(other, "status"), "ready");
   t.match(await cluster.command(other, ...order), { code: 0 });
   t.equal(await cluster.started(other, primary), byHand, "it is the primary of the service now");

@@ -4,6 +4,7 @@
  */
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withoutScripts } from "../../e2e/broker-cluster.ts";
 import { project, publishedConf } from "../../e2e/real-cluster.ts";
 import { serviceAddress } from "../../netns/node-files.ts";
 import type { Silence, Work, WorkConf } from "./failover-work.ts";
@@ -51,16 +52,4 @@ export function brokerWork(how: "scripts" | "native"): Work {
     isServed: (lines) => lines.some((line) => Number(line) > 0),
     isReady: ({ broker }) => settled.includes(broker.state),
   };
-}
-
-function withoutScripts(conf: string): string {
-  const broker = '<qpidd name="qpidd" binary="/etc/qpid/bin/qpidd" run_as="root"/>';
-  return conf
-    .replace('<script file="/etc/init.d/qpidd" name="qpidd"/>', broker)
-    .replace(
-      '<script file="/etc/init.d/qpidd-primary" name="qpidd-primary"/>',
-      '<qpidd-primary name="qpidd-primary"/>',
-    )
-    .replaceAll('<script ref="qpidd"/>', '<qpidd ref="qpidd"/>')
-    .replace('<script ref="qpidd-primary"/>', '<qpidd-primary ref="qpidd-primary"/>');
 }
