@@ -10,7 +10,8 @@
  *     service.
  * CARE3  Each change is said once, however often the broker is asked.
  * CARE4  When the service of a primary has stopped, a broker that does not answer as a backup is
- *     killed: the script's stop leaves alone what does not answer.
+ *     killed: the script's stop leaves alone what does not answer. While it cannot be looked for,
+ *     the service waits: a lack of descriptors is no verdict.
  */
 
 import type { ServiceName } from "../model/ids.ts";
@@ -117,6 +118,8 @@ export class BrokerCare {
   #stoppedBy: "script" | "nobody" = "script";
   /** There was nothing to kill for that, and it is asked once more. */
   #lookedAgain = false;
+  /** Not everything could be looked at when it was killed last. */
+  #blind = false;
   /** The last line about its state (CARE3). */
   #said = "";
   #out: CareOutput[] = [];
@@ -156,7 +159,7 @@ export class BrokerCare {
         return;
       case "timer":
         if (input.timer === "kill-again") this.#killIfDue();
-        else if (input.timer === "release") this.#release("the broker has not ended");
+        else if (input.timer === "release") this.#onReleaseOverdue();
         else this.#step({ type: "timer", timer: input.timer });
         return;
       case "primary-stopped":
@@ -272,6 +275,7 @@ export class BrokerCare {
   /** CARE1 */
   #onKilled({ ended, left, unseen }: KillResult): void {
     this.#killing = false;
+    this.#blind = unseen.length > 0;
     const what = this.#condemned === null ? "frozen" : "condemned";
     if (left.length + unseen.length > 0) {
       const rest = [...left.map((one) => `${one} survives SIGKILL`), ...unseen].join(", ");
@@ -341,6 +345,11 @@ export class BrokerCare {
     this.#condemned = why;
     this.#say(level, `the broker must end: ${why}`);
     this.#killIfDue();
+  }
+
+  #onReleaseOverdue(): void {
+    if (!this.#blind) this.#release("the broker has not ended");
+    else this.#out.push({ type: "arm", timer: "release", afterMs: releaseMaxMs });
   }
 
   #release(left: string | null): void {

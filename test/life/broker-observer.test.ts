@@ -429,6 +429,20 @@ test("CARE4: one that no SIGKILL ends, or that must not be killed, fails the sto
   t.end();
 });
 
+test("CARE4: while nothing can be looked at, the stop waits", (t) => {
+  const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
+  scene.is(primary, "stopping");
+  scene.host.blind = "daemon";
+  const answer = endAsked(scene);
+  scene.run(60_000);
+  t.equal(answer(), "nothing");
+  scene.host.blind = "nobody";
+  scene.run(5000);
+  t.equal(answer(), null);
+  t.equal(scene.broker.process, "absent");
+  t.end();
+});
+
 test("CARE4: a node that loses quorum ends its primary, too", (t) => {
   const scene = new Scene().startBroker().is(own, "started").is(primary, "started").run(1000);
   scene.quorate = false;
