@@ -367,6 +367,29 @@ test("case 25: the last primary is waited for, and then it is told what is lost"
   t.match(driver.notices.join("\n"), /warning: .*there was a primary on node3/);
 });
 
+test("SIGHT1: the list of a primary that is recovering decides nothing yet", async (t) => {
+  const driver = new Brokers().serving().gone(1).checkFails(primary).answer().succeed();
+  t.equal(driver.primary, "started 2");
+  driver.is(2, "recovering", [null, "recovering"]).gone(2).checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 3");
+});
+
+test("SIGHT1: it decides once that primary is active", async (t) => {
+  const driver = new Brokers().serving().gone(1).checkFails(primary).answer().succeed();
+  driver.is(2, "recovering", [null, "recovering"]).is(2, "active", [null, "active"]);
+  driver.gone(2).checkFails(primary).answer();
+  t.match(driver.wait, /only stale backups: node3/);
+});
+
+test("SIGHT1: without any list the backups' own lists count", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3).is(1, "recovering", ["recovering"]);
+  const lists: readonly BrokerState[] = ["active", "ready", "ready"];
+  driver.is(2, "ready", lists).is(3, "ready", lists).succeed();
+  t.equal(driver.primary, "started 1");
+  driver.gone(1).checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
 test("SIGHT1: a second primary does not change which backups are good", async (t) => {
   const driver = new Brokers().serving();
   driver.is(3, "active", [null, null, "active"]);
@@ -379,7 +402,7 @@ test("SIGHT1: when the first primary ends, the list of the other one counts", as
   const driver = new Brokers().serving();
   driver.is(3, "active", [null, "ready", "active"]).gone(1);
   t.match(driver.table.snapshot().brokers.primary, { node: 3, ended: false });
-  t.equal(driver.table.snapshot().brokers.primary?.members.length, 2);
+  t.equal(driver.table.snapshot().brokers.primary?.members?.length, 2);
 });
 
 test("SIGHT2: a memory counts for nothing after a promotion in this history", async (t) => {

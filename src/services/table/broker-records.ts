@@ -4,6 +4,8 @@
  * Tested in: test/services/broker-promotion.test.ts
  * SIGHT1  Only a primary's own list is kept: that of a backup may be of the past. A second primary
  *     does not replace the list of the first one; when one of them ends, that of the other counts.
+ *     Nor does one that is recovering: it waits for the backups of the primary before it, and has
+ *     acknowledged nothing that these lack.
  * SIGHT2  What was seen in this history counts more than what a node has stored: its clock may have
  *     been wrong.
  */
@@ -15,7 +17,8 @@ import { count, flag, list, nodeId, nullable, record, type Shaped } from "../../
 
 const lastPrimary = record({
   node: nodeId,
-  members: memberList,
+  /** Null: no active primary has sent one in this history. */
+  members: nullable(memberList),
   /** It is known to have ended since: what its node runs now was not promoted. */
   ended: flag,
 });
@@ -83,7 +86,8 @@ export function withSight(
   if (others) return { ...seen, answered: true, waitingSince };
   const again = lives && before.node === node && known?.node === node;
   const promoted = again ? known : { node, at };
-  const primary = { node, members, ended: false };
+  const decisive = state === "active" ? members : (before?.members ?? null);
+  const primary = { node, members: decisive, ended: false };
   return { ...seen, primary, promoted, answered: true, waitingSince };
 }
 
@@ -120,7 +124,8 @@ export function primaryEnded(records: BrokerRecords, node: NodeId): BrokerRecord
   for (const { node: other } of sights) {
     const sight = other === node ? null : primaryOn(records, other);
     if (sight === null) continue;
-    return { ...records, primary: { node: other, members: sight.members, ended: false } };
+    const members = sight.state === "active" ? sight.members : primary.members;
+    return { ...records, primary: { node: other, members, ended: false } };
   }
   return { ...records, primary: { ...primary, ended: true } };
 }
