@@ -19,6 +19,8 @@ const primaryScript = "/etc/init.d/qpidd-primary";
 /** Of a start: it has failed, and nobody was primary in between. */
 const notRunning = 7;
 const stepMs = 25;
+/** From its promotion until a primary has been found by those that it waits for. */
+const recoverMs = 300;
 /** From the first connection until a backup has everything. */
 const catchUpMs = 300;
 /** A backup that is not heard any more counts for so long; longer than lease and kill together. */
@@ -30,6 +32,8 @@ type Broker = {
   /** The list of its primary, when it heard of it last. */
   members: readonly BrokerMember[];
   state: "joining" | "ready" | "active";
+  /** Active from then on; until then it is recovering, and acknowledges nothing. */
+  activeFromMs: number;
   messages: Journal;
   /** When the active broker last had a connection to it, and since when it has had one. */
   heardAtMs: number;
@@ -164,7 +168,7 @@ export class BrokerModel {
       if (what === "ends") return;
       this.#started += 1;
       const fresh = { heardAtMs: time.nowMs, connectedAtMs: null, messages: new Journal() };
-      const named = { systemId: systemId(this.#started), members: [] };
+      const named = { systemId: systemId(this.#started), members: [], activeFromMs: 0 };
       this.#brokers.set(node, { node, state: "joining", ...named, ...fresh });
       this.seenOn(node).start();
     }
@@ -177,6 +181,9 @@ export class BrokerModel {
         throw new Violation(`two primaries: node ${other.node} is active, and now node ${node}`);
       }
       broker.state = "active";
+      // The backups come to it one after the other.
+      broker.activeFromMs = time.nowMs + recoverMs;
+      broker.members = [entryOf(broker, "recovering")];
       this.judge();
       // What was not acknowledged the clients send again.
       this.#unacknowledged = [];
@@ -230,13 +237,19 @@ export class BrokerModel {
     const broker = this.#brokers.get(node);
     if (broker === undefined) return brokerStatus("joining");
     const { state, systemId: identity, members } = broker;
-    return brokerStatus(state, { systemId: identity, members });
+    const shown = this.#recovers(broker) ? "recovering" : state;
+    return brokerStatus(shown, { systemId: identity, members });
+  }
+
+  #recovers({ state, activeFromMs }: Broker): boolean {
+    return state === "active" && this.#parts.time.nowMs < activeFromMs;
   }
 
   #step(): void {
     const { time } = this.#parts;
     for (const broker of this.#brokers.values()) {
-      if (broker.state === "active" && !this.#standsStill(broker.node)) this.#serve(broker);
+      const serves = broker.state === "active" && !this.#recovers(broker);
+      if (serves && !this.#standsStill(broker.node)) this.#serve(broker);
     }
     time.after(stepMs, () => this.#step());
   }
@@ -281,14 +294,11 @@ export class BrokerModel {
       reached,
     }: { readonly counted: readonly Broker[]; readonly reached: readonly Broker[] },
   ): void {
-    const entry = (broker: Broker, state: BrokerMember["state"]): BrokerMember => {
-      return { systemId: broker.systemId, host: `node${broker.node}`, port: 5672, state };
-    };
     const joining = reached.filter((one) => !counted.includes(one));
     const members = [
-      entry(active, "active"),
-      ...counted.map((one) => entry(one, "ready")),
-      ...joining.map((one) => entry(one, "catchup")),
+      entryOf(active, "active"),
+      ...counted.map((one) => entryOf(one, "ready")),
+      ...joining.map((one) => entryOf(one, "catchup")),
     ];
     if (JSON.stringify(members) === JSON.stringify(active.members)) return;
     for (const one of [active, ...reached]) {
@@ -303,6 +313,10 @@ export class BrokerModel {
     if (this.apart.has(one) || this.apart.has(other)) return false;
     return this.#parts.network.connects(one, other);
   }
+}
+
+function entryOf({ node, systemId: identity }: Broker, state: BrokerMember["state"]): BrokerMember {
+  return { systemId: identity, host: `node${node}`, port: 5672, state };
 }
 
 function brokerProcess(node: number): string {

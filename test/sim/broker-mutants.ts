@@ -31,6 +31,13 @@ export const brokerMutants: readonly Mutant[] = [
       replace: "if (false)",
     },
   ]),
+  mutant("outage", "the list of a primary that recovers decides", [
+    {
+      file: "services/table/broker-records.js",
+      find: 'state === "active" ? members : (before?.members ?? null)',
+      replace: "members",
+    },
+  ]),
   mutant("outage", "the stop of the primary is believed whatever is left", [
     {
       file: "brokers/broker-care.js",

@@ -75,7 +75,7 @@ class Outages {
     const { cluster, random } = this.#parts;
     this.#settle();
     cluster.run(random.between(0, 3000));
-    const kind = random.below(cluster.conf.services.brokers === "observe" ? 11 : 8);
+    const kind = random.below(cluster.conf.services.brokers === "observe" ? 12 : 8);
     this.#say(`outage ${kind}`);
     if (random.chance(0.3)) this.#hangPrimary();
     else if (random.chance(0.2)) this.#relocate();
@@ -86,7 +86,8 @@ class Outages {
     else if (kind === 6) this.#starve(cluster.nodes.filter(() => random.chance(0.5)));
     else if (kind === 7) this.#oneWay();
     else if (kind <= 9) this.#leaveBehind();
-    else this.#standStill();
+    else if (kind === 10) this.#standStill();
+    else this.#diesAgain();
     cluster.heal();
     this.#brokers.heal();
     for (const node of cluster.nodes) {
@@ -203,6 +204,24 @@ class Outages {
     if (random.chance(0.3)) this.#brokers.heal();
     this.#while();
     if (!cluster.nodes.every((node) => cluster.node(node) !== null)) cluster.boot(owner);
+  }
+
+  /** The primary ends, and the next one as soon as it is one, before the others have come to it. */
+  #diesAgain(): void {
+    const { cluster, random } = this.#parts;
+    const [owner] = cluster.runningOn(primary);
+    if (owner === undefined) return;
+    this.#brokers.end(owner);
+    for (let waits = 0; waits < 2000; waits += 1) {
+      cluster.run(10);
+      const [next] = cluster.runningOn(primary);
+      if (next === undefined || next === owner) continue;
+      cluster.run(random.between(0, 600));
+      this.#say(`the primary on node${next} ends, too`);
+      this.#brokers.end(next);
+      break;
+    }
+    this.#while();
   }
 
   /** A broker stands still for so long that it may be killed, and wakes up. */
