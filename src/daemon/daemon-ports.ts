@@ -5,7 +5,6 @@
  */
 
 import { AmqpBrokers } from "../io/amqp/broker-connections.ts";
-import type { BrokerConnections } from "../io/broker-port.ts";
 import { systemClock } from "../io/clock.ts";
 import { AddressClaims } from "../io/files/address-claims.ts";
 import { FileStore } from "../io/files/file-store.ts";
@@ -14,12 +13,15 @@ import { StoredPromotion } from "../io/files/promotion-memory.ts";
 import { machineName } from "../io/host/machine-name.ts";
 import { Announcer, chooseAnnounceMechanism } from "../io/network/arp.ts";
 import { addressMechanismText, LinuxNetwork, openAddresses } from "../io/network/linux-network.ts";
+import { SocketTool } from "../io/network/tcp-connections.ts";
 import type { Network } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
 import { KernelFiles } from "../io/processes/kernel-files.ts";
 import { SystemProcesses } from "../io/processes/process-runner.ts";
 import { makeServiceCgroups, type ServiceCgroups } from "../io/processes/service-cgroups.ts";
+import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
+import type { LifeBrokerPorts } from "../life/node-life.ts";
 import { OrderPerformer } from "../life/order-performer.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
@@ -39,9 +41,8 @@ export type DaemonPorts = {
   readonly machine: string;
   /** On which machines the other nodes were in earlier lives. */
   readonly memory: MachineMemory;
-  readonly promotions: StoredPromotion;
   readonly performer: OrderPerformer;
-  readonly brokers: BrokerConnections;
+  readonly brokerPorts: LifeBrokerPorts;
 };
 
 export type PortsOptions = {
@@ -123,10 +124,14 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
     trackingToken,
     machine,
     memory,
-    promotions,
     performer,
-    brokers: new AmqpBrokers(),
+    brokerPorts: brokerPorts(processes, promotions),
   });
+}
+
+function brokerPorts(processes: SystemProcesses, memory: StoredPromotion): LifeBrokerPorts {
+  const [brokers, connections] = [new AmqpBrokers(), new SocketTool()];
+  return { brokers, connections, readConf: readOwnQpiddConf, processes, memory };
 }
 
 async function openCgroups(

@@ -14,7 +14,6 @@ import { ProcessGroups } from "../groups/process-groups.ts";
 import { systemClock } from "../io/clock.ts";
 import type { LogFormat } from "../io/log/log-lines.ts";
 import type { LogSink, Stop } from "../io/ports.ts";
-import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import { noOwnBroker } from "../life/broker-observer.ts";
 import type { NodeRequest } from "../life/event-loop.ts";
@@ -248,8 +247,7 @@ export class Daemon {
     const { conf, local, reading } = this.#live.loaded;
     const { hash, text } = reading;
     const ringOptions = ringThreadOptions(this.#live.loaded, stateDirectory);
-    const { performer, trackingToken, machine, memory, promotions, brokers, processes } =
-      this.#ports;
+    const { performer, trackingToken, machine, memory, brokerPorts } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
@@ -273,7 +271,7 @@ export class Daemon {
       onMachines: (known) => memory.remember(known),
       onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
-      brokerPorts: { brokers, readConf: readOwnQpiddConf, processes, memory: promotions },
+      brokerPorts,
       onEnd: (end) => void this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });

@@ -93,6 +93,21 @@ export interface Network extends Addresses {
   watch(onEvent: (event: LinkEvent) => void): Stop;
 }
 
+/** Connections with one of the hosts, to or from one of the ports. */
+export type ConnectionFilter = {
+  /** Numeric. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly number[];
+};
+
+/** The TCP connections of this machine. */
+export interface TcpConnections {
+  /** The numeric addresses of the host; none if its name cannot be resolved. */
+  resolve(host: string): PromiseLike<readonly string[]>;
+  /** Ends them as a reset would. Returns how many were ended, or why some are left. */
+  end(filter: ConnectionFilter): PromiseLike<Result<number, string>>;
+}
+
 /** The addresses that clusterd has added on this machine, or was about to add. */
 export interface ClaimedAddresses {
   /** Accepts the address in any spelling. */

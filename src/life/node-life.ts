@@ -23,6 +23,7 @@ import type { RingThreadOutput } from "../ring-thread/ring-port.ts";
 import type { RingThread } from "../ring-thread/ring-thread-start.ts";
 import type { RotationRecord } from "../ring-thread/token-meter.ts";
 import { BrokerObserver, type BrokerPorts, noOwnBroker } from "./broker-observer.ts";
+import { BrokerPeers, type PeersParts } from "./broker-peers.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
 import { GroupClients } from "./group-clients.ts";
 import type { LifeEnd } from "./life-end.ts";
@@ -66,10 +67,12 @@ export type LifeParts = {
   /** No process and no address of any service is on this machine. */
   readonly nothingLeft: boolean;
   /** Null: no broker is observed. */
-  readonly brokerPorts: BrokerPorts | null;
+  readonly brokerPorts: LifeBrokerPorts | null;
   readonly onEnd: (end: LifeEnd) => void;
   readonly onTurn: () => void;
 };
+
+export type LifeBrokerPorts = BrokerPorts & Pick<PeersParts, "connections">;
 
 /** Makes the machines of a life. */
 export type LifeMachines = {
@@ -86,6 +89,7 @@ export class NodeLife {
   readonly #members = new MemberLog();
   readonly #groups: GroupClients;
   readonly #broker: BrokerObserver | null;
+  readonly #peers: BrokerPeers | null;
   #loop: EventLoop | null = null;
   #node: ClusterNode | null = null;
   #ringView: RingView = { state: "gather", counters: {}, rotation: null };
@@ -104,6 +108,7 @@ export class NodeLife {
       say: ({ level, text }) => this.#say(level, text),
     });
     this.#broker = this.#observer();
+    this.#peers = this.#brokerPeers();
     this.#snapshots = parts.clock.every(snapshotEveryMs, () => this.#askSnapshot());
   }
 
@@ -153,6 +158,7 @@ export class NodeLife {
     this.#loop?.end();
     this.#groups.end();
     this.#broker?.end();
+    this.#peers?.end();
   }
 
   #observer(): BrokerObserver | null {
@@ -166,6 +172,14 @@ export class NodeLife {
     };
     const parts = { ports, self, clock, trackingToken, log, checkNow, onSight, onChange: onTurn };
     return new BrokerObserver(parts);
+  }
+
+  #brokerPeers(): BrokerPeers | null {
+    const { brokerPorts, self, clock, log } = this.#parts;
+    const observer = this.#broker;
+    if (brokerPorts === null || observer === null) return null;
+    const { connections } = brokerPorts;
+    return new BrokerPeers({ connections, self, clock, log, target: () => observer.target() });
   }
 
   /** Starts and stops of the script that promotes a broker are watched. */
@@ -197,7 +211,11 @@ export class NodeLife {
   }
 
   #onTurn(): void {
-    if (this.#node !== null) this.#broker?.look(this.#node.conf, this.#node.snapshot.table);
+    if (this.#node !== null) {
+      const { conf, snapshot } = this.#node;
+      this.#broker?.look(conf, snapshot.table);
+      this.#peers?.look(conf, snapshot.table, this.#broker?.sight ?? null);
+    }
     this.#parts.onTurn();
   }
 

@@ -6,12 +6,15 @@
  * messaging clusters".
  */
 import type { BrokerMember, BrokerStatus } from "../../src/brokers/broker-status.ts";
+import type { TcpConnections } from "../../src/io/network-ports.ts";
 import type { PromotionMemory } from "../../src/life/broker-observer.ts";
+import { accept } from "../../src/model/outcome.ts";
 import { brokerStatus, systemId } from "../brokers/statuses.ts";
 import type { Cluster } from "./cluster.ts";
 import { Violation } from "./judges.ts";
 import type { RingNetwork } from "./ring-network.ts";
 import { VirtualBroker } from "./virtual-brokers.ts";
+import { settled } from "./virtual-promise.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 const primaryProcess = "service:qpidd-primary-service /etc/init.d/qpidd-primary";
@@ -125,6 +128,21 @@ export class BrokerModel {
     };
     this.#memories.set(node, known);
     return known;
+  }
+
+  /** An end of the connections with another broker counts as if that one had ended. */
+  connectionsOf(node: number): TcpConnections {
+    return {
+      resolve: (host) => settled([host]),
+      end: ({ addresses }) => {
+        for (const broker of this.#brokers.values()) {
+          if (this.#brokers.get(node)?.state !== "active") continue;
+          const named = addresses.some((host) => host.split(".")[0] === `node${broker.node}`);
+          if (named) broker.heardAtMs = -heartbeatMs;
+        }
+        return settled(accept(1));
+      },
+    };
   }
 
   get acknowledged(): number {

@@ -1,6 +1,6 @@
 /** What a simulated cluster is made of. */
 import type { ProcessGroups } from "../../src/groups/process-groups.ts";
-import type { BrokerPorts } from "../../src/life/broker-observer.ts";
+import type { LifeBrokerPorts } from "../../src/life/node-life.ts";
 import type { ClusterConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import type { NodeInput, NodeOutput } from "../../src/node/node-events.ts";
@@ -38,7 +38,7 @@ export type ClusterOptions = {
   /** Unfence devices of a node: whether they work. */
   readonly unfenceAgent?: (node: NodeId) => "success" | "failure";
   /** The broker of a node, asked by this process; not observed unless given. */
-  readonly brokerPorts?: (node: NodeId, process: VirtualProcess) => BrokerPorts;
+  readonly brokerPorts?: (node: NodeId, process: VirtualProcess) => LifeBrokerPorts;
   /** Makes the process groups of a life; the daemon's unless given. */
   readonly groups?: (self: NodeId) => ProcessGroups;
 };

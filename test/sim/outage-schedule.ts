@@ -40,6 +40,7 @@ export function runOutageSchedule(seed: number): ClusterVerdict {
       brokers: new VirtualBrokers(brokers.seenOn(node), process, time),
       readConf: () => settled({ path: "/etc/qpid/qpidd.conf", text: accept("ha-cluster=yes\n") }),
       memory: brokers.memoryOf(node),
+      connections: brokers.connectionsOf(node),
       processes: new VirtualProcesses({ host: cluster.host(node), process, fenceAgent: noAgent }),
     }),
   });

@@ -1,0 +1,142 @@
+/**
+ * Ends the connections of this node's broker with the broker of a node that is off. A broker
+ * notices by its heartbeat only that another machine is gone: until then a primary acknowledges no
+ * message that the other one should have, and a backup stays away from the new primary.
+ * Source: the Apache Qpid manual, active-passive messaging clusters, link-heartbeat-interval;
+ * qpid-cpp amqp_0_10/Connection.cpp: LinkHeartbeatTask.
+ * PEERS1  Only connections with a node that is known to be off are ended: to a broker, an end looks
+ *     as if the other one had died, and a primary goes on without it.
+ * PEERS2  A broker that has lost its connection may try the same machine again, where nothing
+ *     answers, so what it tries is ended as well for some seconds.
+ */
+import type { BrokerSight } from "../brokers/broker-sight.ts";
+import type { OwnBroker } from "../brokers/own-broker.ts";
+import type { TcpConnections } from "../io/network-ports.ts";
+import type { Clock, LogSink, Stop } from "../io/ports.ts";
+import type { ClusterConf } from "../model/conf.ts";
+import type { NodeId } from "../model/ids.ts";
+import type { Result } from "../model/outcome.ts";
+import type { NodeRecord } from "../services/table/table-snapshot.ts";
+
+/** Counted from the moment at which the node is known to be off. */
+const endAtMs = [0, 50, 100, 200, 400, 800, 1600, 3200] as const;
+const portDefault = 5672;
+
+/** The service table, as far as it is read here. */
+type Table = {
+  node(id: NodeId): Pick<NodeRecord, "phase" | "knowledge">;
+  brokerSight(id: NodeId): BrokerSight | null;
+};
+
+export type PeersParts = {
+  readonly connections: TcpConnections;
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly log: LogSink;
+  /** How the own broker is reached. */
+  readonly target: () => PromiseLike<Result<OwnBroker, string>>;
+};
+
+type Peer = {
+  isOff: boolean;
+  /** Names that its broker has, each with the addresses to which it was last resolved. */
+  readonly hosts: Map<string, readonly string[]>;
+  port: number;
+  readonly attempts: Stop[];
+};
+
+export class BrokerPeers {
+  readonly #parts: PeersParts;
+  readonly #peers = new Map<NodeId, Peer>();
+  #complained = false;
+
+  constructor(parts: PeersParts) {
+    this.#parts = parts;
+  }
+
+  /** To be called when one of them may have changed. `own`: null: there is no broker here. */
+  look(conf: ClusterConf, table: Table | null, own: BrokerSight | null): void {
+    if (table === null || own === null) return;
+    for (const { id, name } of conf.nodes) {
+      if (id === this.#parts.self) continue;
+      const { phase, knowledge } = table.node(id);
+      const isOff = phase === "absent" && knowledge === "known";
+      const peer = this.#peerOf(id, isOff);
+      this.#learn(peer, name, table.brokerSight(id));
+      if (isOff === peer.isOff) continue;
+      peer.isOff = isOff;
+      this.#stop(peer);
+      // It may come back with other addresses.
+      if (!isOff) peer.hosts.clear();
+      if (isOff && own.type !== "gone") this.#endAll(peer, name);
+    }
+  }
+
+  end(): void {
+    for (const peer of this.#peers.values()) this.#stop(peer);
+  }
+
+  #peerOf(node: NodeId, isOff: boolean): Peer {
+    const fresh = { isOff, hosts: new Map(), port: portDefault, attempts: [] };
+    const peer = this.#peers.get(node) ?? fresh;
+    this.#peers.set(node, peer);
+    return peer;
+  }
+
+  /** Names are resolved while all is well: without network, a name server may not answer. */
+  #learn(peer: Peer, name: string, sight: BrokerSight | null): void {
+    const said = sight?.type === "answers" ? sight : null;
+    const entry = said?.members.find(({ systemId }) => systemId === said.systemId);
+    if (entry !== undefined) peer.port = entry.port;
+    const hosts = entry === undefined || entry.host === "" ? [name] : [name, entry.host];
+    for (const host of hosts) {
+      if (peer.hosts.has(host)) continue;
+      peer.hosts.set(host, []);
+      void this.#parts.connections.resolve(host).then((addresses) => {
+        peer.hosts.set(host, addresses);
+      });
+    }
+  }
+
+  #stop({ attempts }: Peer): void {
+    for (const stop of attempts.splice(0)) stop();
+  }
+
+  /** PEERS1, PEERS2 */
+  #endAll(peer: Peer, name: string): void {
+    const { clock } = this.#parts;
+    let ended = 0;
+    for (const afterMs of endAtMs) {
+      const again = () =>
+        this.#end(peer, name, (count) => {
+          if (count > 0 && ended === 0) {
+            const text = `${name} is off: the connections of the broker with it are ended`;
+            this.#parts.log.write("services", "info", { text });
+          }
+          ended += count;
+        });
+      if (afterMs === 0) again();
+      else peer.attempts.push(clock.after(afterMs, again));
+    }
+  }
+
+  #end(peer: Peer, name: string, done: (count: number) => void): void {
+    const { target, connections } = this.#parts;
+    const addresses = [...new Set([...peer.hosts.values()].flat())];
+    if (addresses.length === 0) return;
+    void target().then((own) => {
+      if (!own.ok || !peer.isOff) return;
+      const ports = [...new Set([own.value.port, peer.port])];
+      void connections.end({ addresses, ports }).then((ended) => {
+        if (ended.ok) done(ended.value);
+        else this.#complain(`${name} is off, and the broker learns it late: ${ended.problem}`);
+      });
+    });
+  }
+
+  #complain(text: string): void {
+    if (this.#complained) return;
+    this.#complained = true;
+    this.#parts.log.write("services", "warning", { text });
+  }
+}

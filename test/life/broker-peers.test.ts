@@ -1,0 +1,165 @@
+/** The rules of src/life/broker-peers.ts, on virtual time. */
+import { test } from "tap";
+import type { BrokerSight } from "../../src/brokers/broker-sight.ts";
+import { type OwnBroker, readOwnBroker } from "../../src/brokers/own-broker.ts";
+import type { ConnectionFilter } from "../../src/io/network-ports.ts";
+import type { LogLine, LogSink } from "../../src/io/ports.ts";
+import { BrokerPeers } from "../../src/life/broker-peers.ts";
+import { accept, type Result, refuse } from "../../src/model/outcome.ts";
+import type { NodeRecord } from "../../src/services/table/table-snapshot.ts";
+import { member, systemId } from "../brokers/statuses.ts";
+import { processOn } from "../io/pumped-time.ts";
+import { id } from "../sim/cluster-machine.ts";
+import { sampleConf } from "../sim/sample-conf.ts";
+import { settled } from "../sim/virtual-promise.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
+
+type Standing = Pick<NodeRecord, "phase" | "knowledge">;
+
+const ready: Standing = { phase: "ready", knowledge: "unknown" };
+const lost: Standing = { phase: "lost", knowledge: "unknown" };
+const doubtful: Standing = { phase: "absent", knowledge: "unknown" };
+const off: Standing = { phase: "absent", knowledge: "known" };
+const backup: BrokerSight = sightOn(1);
+
+function sightOn(node: number, port = 5672): BrokerSight {
+  const members = [member(1, "ready"), member(2, "active"), member(3, "ready")].map((one) => {
+    return { ...one, host: `data-${one.host}`, port };
+  });
+  const said = { state: "ready", systemId: systemId(node), members } as const;
+  return { type: "answers", ...said, link: { type: "unknown" }, depth: 0, refuses: false };
+}
+
+class Scene {
+  readonly time = new VirtualTime();
+  readonly lines: string[] = [];
+  readonly ended: ConnectionFilter[] = [];
+  readonly names = new Map([
+    ["node2.example.com", "10.0.0.2"],
+    ["data-node2", "10.9.0.2"],
+    ["node3.example.com", "10.0.0.3"],
+  ]);
+  readonly sights = new Map<number, BrokerSight>();
+  own: BrokerSight | null = backup;
+  target: Result<OwnBroker, string> = readOwnBroker("ha-cluster=yes\n");
+  /** What an attempt to end connections comes to. */
+  outcome: Result<number, string> = accept(1);
+  readonly #nodes = new Map<number, Standing>();
+  readonly #peers: BrokerPeers;
+
+  constructor() {
+    const log: LogSink = {
+      write: (_channel, level, { text }: LogLine) => this.lines.push(`${level}: ${text}`),
+      reopen: () => undefined,
+      flush: () => undefined,
+    };
+    this.#peers = new BrokerPeers({
+      connections: {
+        resolve: (host) => settled([this.names.get(host)].flatMap((one) => one ?? [])),
+        end: (filter) => {
+          this.ended.push(filter);
+          return settled(this.outcome);
+        },
+      },
+      self: id(1),
+      clock: processOn(this.time).clock,
+      log,
+      target: () => settled(this.target),
+    });
+  }
+
+  is(node: number, standing: Standing): this {
+    this.#nodes.set(node, standing);
+    const table = {
+      node: (one: number) => this.#nodes.get(one) ?? ready,
+      brokerSight: (one: number) => this.sights.get(one) ?? null,
+    };
+    this.#peers.look(sampleConf(), table, this.own);
+    return this.run(10);
+  }
+
+  run(forMs: number): this {
+    this.time.runUntil(this.time.nowMs + forMs);
+    return this;
+  }
+
+  end(): void {
+    this.#peers.end();
+  }
+}
+
+test("PEERS1: connections with a node are ended once it is known to be off", async (t) => {
+  const scene = new Scene().is(2, ready).is(2, lost).is(2, doubtful);
+  t.equal(scene.ended.length, 0);
+  scene.is(2, off);
+  t.same(scene.ended, [{ addresses: ["10.0.0.2"], ports: [5672] }]);
+  t.match(scene.lines, [
+    /^info: node2\.example\.com is off: the connections of the broker with it/,
+  ]);
+});
+
+test("PEERS1: a node that was off before says nothing new", async (t) => {
+  t.equal(new Scene().is(2, off).is(3, lost).ended.length, 0);
+});
+
+test("the names by which its broker is a member count, and its port", async (t) => {
+  const scene = new Scene();
+  scene.sights.set(2, sightOn(2, 5671));
+  scene.is(2, ready).is(2, off);
+  t.same(scene.ended, [{ addresses: ["10.0.0.2", "10.9.0.2"], ports: [5672, 5671] }]);
+});
+
+test("PEERS2: what the broker tries later is ended as well, for some seconds", async (t) => {
+  const scene = new Scene().is(2, ready).is(2, off);
+  scene.run(10_000);
+  t.equal(scene.ended.length, 8);
+  t.equal(scene.lines.length, 1);
+});
+
+test("PEERS2: but not when the node is back", async (t) => {
+  const scene = new Scene().is(2, ready).is(2, off).is(2, ready);
+  scene.run(10_000);
+  t.equal(scene.ended.length, 1);
+});
+
+test("a node that comes back with another address is resolved again", async (t) => {
+  const scene = new Scene().is(2, ready).is(2, off);
+  scene.names.set("node2.example.com", "10.0.0.22");
+  scene.is(2, ready).is(2, off);
+  t.same(scene.ended.at(-1)?.addresses, ["10.0.0.22"]);
+});
+
+test("without a broker here there is nothing to end", async (t) => {
+  const scene = new Scene();
+  scene.own = { type: "gone" };
+  scene.is(2, ready).is(2, off);
+  scene.own = null;
+  scene.is(3, ready).is(3, off);
+  t.equal(scene.ended.length, 0);
+});
+
+test("a host that cannot be resolved, and a broker without address, end nothing", async (t) => {
+  const scene = new Scene();
+  scene.names.delete("node2.example.com");
+  scene.is(2, ready).is(2, off);
+  scene.target = refuse("its interface is no address");
+  scene.is(3, ready).is(3, off);
+  t.equal(scene.ended.length, 0);
+});
+
+test("a kernel that cannot end connections is told of once", async (t) => {
+  const scene = new Scene();
+  scene.outcome = refuse("2 of its connections remain");
+  scene.is(2, ready).is(2, off).run(10_000);
+  t.match(scene.lines, [
+    /^warning: node2\.example\.com is off, and the broker learns it late: 2 of/,
+  ]);
+  t.equal(scene.lines.length, 1);
+});
+
+test("after the end of a life nothing is ended", async (t) => {
+  const scene = new Scene().is(2, ready).is(2, off);
+  scene.end();
+  scene.run(10_000);
+  t.equal(scene.ended.length, 1);
+});
