@@ -6,10 +6,11 @@
  * qpid-cpp amqp_0_10/Connection.cpp: LinkHeartbeatTask.
  * PEERS1  Only connections with a node that is known to be off are ended: to a broker, an end looks
  *     as if the other one had died, and a primary goes on without it.
- * PEERS2  A broker that has lost its connection may try the same machine again, where nothing
- *     answers, so what it tries is ended as well for some seconds.
+ * PEERS2  A backup that has lost its connection may try the same machine again, where nothing
+ *     answers, so what it tries is ended as well until it has found another primary.
  */
 import type { BrokerSight } from "../brokers/broker-sight.ts";
+import { isPrimaryState } from "../brokers/broker-state.ts";
 import type { OwnBroker } from "../brokers/own-broker.ts";
 import type { TcpConnections } from "../io/network-ports.ts";
 import type { Clock, LogSink, Stop } from "../io/ports.ts";
@@ -18,8 +19,9 @@ import type { NodeId } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
 import type { NodeRecord } from "../services/table/table-snapshot.ts";
 
-/** Counted from the moment at which the node is known to be off. */
-const endAtMs = [0, 50, 100, 200, 400, 800, 1600, 3200] as const;
+const endEveryMs = 150;
+/** Beyond it a new primary does not wait for backups any more (ha-backup-timeout). */
+const endForMs = 15_000;
 const portDefault = 5672;
 
 /** The service table, as far as it is read here. */
@@ -42,12 +44,15 @@ type Peer = {
   /** Names that its broker has, each with the addresses to which it was last resolved. */
   readonly hosts: Map<string, readonly string[]>;
   port: number;
-  readonly attempts: Stop[];
+  /** The identity of its broker; empty: not known. */
+  systemId: string;
+  next: Stop | null;
 };
 
 export class BrokerPeers {
   readonly #parts: PeersParts;
   readonly #peers = new Map<NodeId, Peer>();
+  #own: BrokerSight | null = null;
   #complained = false;
 
   constructor(parts: PeersParts) {
@@ -56,6 +61,7 @@ export class BrokerPeers {
 
   /** To be called when one of them may have changed. `own`: null: there is no broker here. */
   look(conf: ClusterConf, table: Table | null, own: BrokerSight | null): void {
+    this.#own = own;
     if (table === null || own === null) return;
     for (const { id, name } of conf.nodes) {
       if (id === this.#parts.self) continue;
@@ -68,7 +74,7 @@ export class BrokerPeers {
       this.#stop(peer);
       // It may come back with other addresses.
       if (!isOff) peer.hosts.clear();
-      if (isOff && own.type !== "gone") this.#endAll(peer, name);
+      if (isOff && own.type !== "gone") this.#end(peer, { name, passed: 0 });
     }
   }
 
@@ -77,7 +83,7 @@ export class BrokerPeers {
   }
 
   #peerOf(node: NodeId, isOff: boolean): Peer {
-    const fresh = { isOff, hosts: new Map(), port: portDefault, attempts: [] };
+    const fresh = { isOff, hosts: new Map(), port: portDefault, systemId: "", next: null };
     const peer = this.#peers.get(node) ?? fresh;
     this.#peers.set(node, peer);
     return peer;
@@ -87,6 +93,7 @@ export class BrokerPeers {
   #learn(peer: Peer, name: string, sight: BrokerSight | null): void {
     const said = sight?.type === "answers" ? sight : null;
     const entry = said?.members.find(({ systemId }) => systemId === said.systemId);
+    if (said !== null) peer.systemId = said.systemId;
     if (entry !== undefined) peer.port = entry.port;
     const hosts = entry === undefined || entry.host === "" ? [name] : [name, entry.host];
     for (const host of hosts) {
@@ -98,39 +105,44 @@ export class BrokerPeers {
     }
   }
 
-  #stop({ attempts }: Peer): void {
-    for (const stop of attempts.splice(0)) stop();
+  #stop(peer: Peer): void {
+    peer.next?.();
+    peer.next = null;
   }
 
-  /** PEERS1, PEERS2 */
-  #endAll(peer: Peer, name: string): void {
-    const { clock } = this.#parts;
-    let ended = 0;
-    for (const afterMs of endAtMs) {
-      const again = () =>
-        this.#end(peer, name, (count) => {
-          if (count > 0 && ended === 0) {
-            const text = `${name} is off: the connections of the broker with it are ended`;
-            this.#parts.log.write("services", "info", { text });
-          }
-          ended += count;
-        });
-      if (afterMs === 0) again();
-      else peer.attempts.push(clock.after(afterMs, again));
-    }
+  /** PEERS1, PEERS2; `passed`: since the node is known to be off. */
+  #end(peer: Peer, { name, passed }: { readonly name: string; readonly passed: number }): void {
+    const { clock, log } = this.#parts;
+    this.#endNow(peer, (ended) => {
+      if (!ended.ok)
+        this.#complain(`${name} is off, and the broker learns it late: ${ended.problem}`);
+      else if (ended.value > 0 && passed === 0) {
+        const text = `${name} is off: the connections of the broker with it are ended`;
+        log.write("services", "info", { text });
+      }
+    });
+    if (passed >= endForMs) return;
+    peer.next = clock.after(endEveryMs, () => {
+      peer.next = null;
+      if (!this.#hasPrimary(peer)) this.#end(peer, { name, passed: passed + endEveryMs });
+    });
   }
 
-  #end(peer: Peer, name: string, done: (count: number) => void): void {
+  /** The own broker is primary, or has been listed by one that is not of that node. */
+  #hasPrimary({ systemId }: Peer): boolean {
+    const own = this.#own;
+    if (own?.type !== "answers") return own?.type === "gone";
+    return own.members.some((one) => isPrimaryState(one.state) && one.systemId !== systemId);
+  }
+
+  #endNow(peer: Peer, done: (ended: Result<number, string>) => void): void {
     const { target, connections } = this.#parts;
     const addresses = [...new Set([...peer.hosts.values()].flat())];
     if (addresses.length === 0) return;
     void target().then((own) => {
       if (!own.ok || !peer.isOff) return;
       const ports = [...new Set([own.value.port, peer.port])];
-      void connections.end({ addresses, ports }).then((ended) => {
-        if (ended.ok) done(ended.value);
-        else this.#complain(`${name} is off, and the broker learns it late: ${ended.problem}`);
-      });
+      void connections.end({ addresses, ports }).then(done);
     });
   }
 

@@ -22,9 +22,10 @@ const doubtful: Standing = { phase: "absent", knowledge: "unknown" };
 const off: Standing = { phase: "absent", knowledge: "known" };
 const backup: BrokerSight = sightOn(1);
 
-function sightOn(node: number, port = 5672): BrokerSight {
-  const members = [member(1, "ready"), member(2, "active"), member(3, "ready")].map((one) => {
-    return { ...one, host: `data-${one.host}`, port };
+function sightOn(node: number, { primary = 2, port = 5672 } = {}): BrokerSight {
+  const members = [1, 2, 3].map((one) => {
+    const entry = member(one, one === primary ? "active" : "ready");
+    return { ...entry, host: `data-${entry.host}`, port };
   });
   const said = { state: "ready", systemId: systemId(node), members } as const;
   return { type: "answers", ...said, link: { type: "unknown" }, depth: 0, refuses: false };
@@ -104,16 +105,35 @@ test("PEERS1: a node that was off before says nothing new", async (t) => {
 
 test("the names by which its broker is a member count, and its port", async (t) => {
   const scene = new Scene();
-  scene.sights.set(2, sightOn(2, 5671));
+  scene.sights.set(2, sightOn(2, { port: 5671 }));
   scene.is(2, ready).is(2, off);
   t.same(scene.ended, [{ addresses: ["10.0.0.2", "10.9.0.2"], ports: [5672, 5671] }]);
 });
 
-test("PEERS2: what the broker tries later is ended as well, for some seconds", async (t) => {
-  const scene = new Scene().is(2, ready).is(2, off);
-  scene.run(10_000);
-  t.equal(scene.ended.length, 8);
+test("PEERS2: what a backup tries later is ended too, until it has a primary", async (t) => {
+  const scene = new Scene();
+  scene.sights.set(2, sightOn(2));
+  scene.is(2, ready).is(2, off).run(1000);
+  t.equal(scene.ended.length, 7);
+  scene.own = sightOn(1, { primary: 3 });
+  scene.is(3, ready).run(1000);
+  t.equal(scene.ended.length, 7);
   t.equal(scene.lines.length, 1);
+});
+
+test("PEERS2: but not for ever", async (t) => {
+  const scene = new Scene();
+  scene.sights.set(2, sightOn(2));
+  scene.is(2, ready).is(2, off).run(60_000);
+  t.equal(scene.ended.length, 101);
+});
+
+test("a primary has nothing to find", async (t) => {
+  const scene = new Scene();
+  scene.sights.set(2, sightOn(2, { primary: 1 }));
+  scene.own = sightOn(1, { primary: 1 });
+  scene.is(2, ready).is(2, off).run(10_000);
+  t.equal(scene.ended.length, 1);
 });
 
 test("PEERS2: but not when the node is back", async (t) => {
