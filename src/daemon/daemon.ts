@@ -39,6 +39,7 @@ import { startRingThread } from "../ring-thread/ring-thread-start.ts";
 import { certificateFor, type LoadedConfiguration, ringThreadOptions } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
+import { EarlyStart } from "./early-start.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardProcess } from "./guard-process.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
@@ -72,6 +73,7 @@ const betweenLives = refused("between-lives");
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #ports: DaemonPorts;
+  readonly #early: EarlyStart;
   readonly #clock = systemClock();
   readonly #events = new StatusEvents();
   readonly #live: LiveConfiguration;
@@ -86,9 +88,10 @@ export class Daemon {
   /** The exit status of a requested end. */
   #exitStatus = 0;
 
-  private constructor(options: DaemonOptions, ports: DaemonPorts) {
+  private constructor(options: DaemonOptions, ports: DaemonPorts, early: EarlyStart) {
     this.#options = options;
     this.#ports = ports;
+    this.#early = early;
     this.#live = new LiveConfiguration(options);
     const { conf, local, addresses } = options.loaded;
     this.#watchdog = new WatchdogState({
@@ -110,6 +113,13 @@ export class Daemon {
 
   /** Opens everything; refuses, with the reason, if something cannot be opened. */
   static async start(options: DaemonOptions): Promise<Result<Daemon, string>> {
+    const early = new EarlyStart(options.stateDirectory, options.guardFormat);
+    const daemon = await Daemon.#start(options, early);
+    if (!daemon.ok) early.abandon();
+    return daemon;
+  }
+
+  static async #start(options: DaemonOptions, early: EarlyStart): Promise<Result<Daemon, string>> {
     let started: Daemon | null = null;
     const onClaimed = (address: string): void => started?.guardAddress(address);
     const onContested = (service: ServiceName, why: string): void => {
@@ -117,7 +127,7 @@ export class Daemon {
     };
     const ports = await openPorts({ ...options, onClaimed, onContested });
     if (!ports.ok) return ports;
-    const daemon = new Daemon(options, ports.value);
+    const daemon = new Daemon(options, ports.value, early);
     started = daemon;
     const { loaded, runDirectory, log } = options;
     const sockets = await openControlSockets({
@@ -220,6 +230,7 @@ export class Daemon {
         killTimeoutMs: this.#live.loaded.conf.fencing.killTimeoutMs,
         watchdog: this.#watchdog.wanted,
       },
+      loading: this.#early.takeGuard(),
       log,
       onReady: (nothingLeft) => {
         if (this.#ending) return;
@@ -261,7 +272,9 @@ export class Daemon {
       watchdog: this.#watchdog.counts,
       machine,
       clock: this.#clock,
-      startRing: (onOutputs) => startRingThread(ringOptions, onOutputs),
+      startRing: (onOutputs) => {
+        return startRingThread(ringOptions, onOutputs, this.#early.takeRingThread() ?? undefined);
+      },
       agents: nodeAgents({ conf, self: local.id, performer, log }),
       machines,
       log,

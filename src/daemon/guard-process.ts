@@ -39,6 +39,8 @@ export type GuardProcessOptions = {
   /** The format of the guard's log on standard error. */
   readonly logFormat: LogFormat;
   readonly duty: Omit<WithoutProtocol<WatchOrder>, "type">;
+  /** The first guard, if it was started already. */
+  readonly loading: ChildProcess | null;
   readonly log: LogSink;
   /**
    * The first guard is ready, so that of an earlier daemon has ended (GUARD1). `nothingLeft`: that
@@ -68,6 +70,20 @@ const missingMaxMs = 10_000;
 const dismissWithinMs = 1000;
 const program = fileURLToPath(new URL("../guard/main.js", import.meta.url));
 
+/** A guard that waits for its first order. */
+export function spawnGuard(stateDirectory: string, logFormat: LogFormat): ChildProcess {
+  const child = spawn(process.execPath, [program, stateDirectory, logFormat], {
+    cwd: "/",
+    detached: true,
+    env: toolEnvironment,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  // Whoever gives it orders learns of its end from the child itself.
+  child.on("error", () => undefined);
+  child.stdin?.on("error", () => undefined);
+  return child;
+}
+
 export class GuardProcess {
   readonly #options: GuardProcessOptions;
   #duty: GuardProcessOptions["duty"];
@@ -86,7 +102,10 @@ export class GuardProcess {
   constructor(options: GuardProcessOptions) {
     this.#options = options;
     this.#duty = options.duty;
-    this.#start();
+    const { loading } = options;
+    const lives = loading?.pid !== undefined && loading.exitCode === null;
+    if (loading !== null && lives && loading.signalCode === null) this.#use(loading);
+    else this.#start();
   }
 
   /** The process id of the guard; 0 while there is none. */
@@ -134,12 +153,10 @@ export class GuardProcess {
 
   #start(): void {
     const { stateDirectory, logFormat } = this.#options;
-    const child = spawn(process.execPath, [program, stateDirectory, logFormat], {
-      cwd: "/",
-      detached: true,
-      env: toolEnvironment,
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+    this.#use(spawnGuard(stateDirectory, logFormat));
+  }
+
+  #use(child: ChildProcess): void {
     this.#child = child;
     let ended = false;
     const end = (how: string): void => {
@@ -150,8 +167,7 @@ export class GuardProcess {
     child.once("error", (error) => end(error.message));
     child.once("exit", (code, signal) => end(signal ?? `exit ${code}`));
     // A child that could not be started for lack of descriptors has no streams.
-    if (child.pid === undefined) return;
-    child.stdin.on("error", () => undefined);
+    if (child.pid === undefined || child.stdout === null) return;
     readJsonLines(child.stdout, {
       onValue: (value) => {
         if (this.#child === child) this.#onReport(parseReport(value));

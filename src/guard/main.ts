@@ -82,6 +82,8 @@ class Guard {
   #processes: SystemProcesses;
   #scope: SweepScope = { token: "", addresses: [] };
   #watchdog: GuardedDevice | null = null;
+  /** An order has come from clusterd. */
+  #ordered = false;
   readonly #certificate = new CertificateSender({ daemonLives, say });
 
   constructor(parts: Parts) {
@@ -101,6 +103,7 @@ class Guard {
       this.step({ type: "gone", why: "clusterd has sent an invalid order" });
       return;
     }
+    this.#ordered = true;
     if (order.type === "watch") {
       this.#scope = order;
       const { files } = this.#parts;
@@ -157,7 +160,8 @@ class Guard {
         return;
       }
       case "end":
-        if (output.swept) this.#leaveNote();
+        // Without orders nothing can have been started since that note was left.
+        if (output.swept || (this.#parts.swept && !this.#ordered)) this.#leaveNote();
         // Before the log is flushed, since its reader may delay this process.
         this.#parts.unlock();
         log.flush();

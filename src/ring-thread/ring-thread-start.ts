@@ -32,12 +32,10 @@ export type RingThread = {
  */
 const oldSpaceAtStartMb = 96;
 
-export function startRingThread(
-  options: RingThreadOptions,
-  onOutputs: (outputs: readonly RingThreadOutput[]) => void,
-): RingThread {
+/** A thread that waits for its first message. */
+export function loadRingThread(): Worker {
   setFlagsFromString(`--initial-old-space-size=${oldSpaceAtStartMb}`);
-  const worker = new Worker(new URL("./ring-thread.js", import.meta.url), {
+  return new Worker(new URL("../ring-thread/ring-thread.js", import.meta.url), {
     name: "ring",
     // The memory of datagrams is freed by the next collection of the young generation. With a
     // larger one these would be rare, and full collections would take their place.
@@ -45,6 +43,13 @@ export function startRingThread(
     // Modules that were preloaded into the main thread do not belong in this one.
     execArgv: ["--enable-source-maps"],
   });
+}
+
+export function startRingThread(
+  options: RingThreadOptions,
+  onOutputs: (outputs: readonly RingThreadOutput[]) => void,
+  worker = loadRingThread(),
+): RingThread {
   let ended = false;
   const pass = (outputs: readonly RingThreadOutput[]): void => {
     if (ended) return;

@@ -15,6 +15,7 @@ test("a watchdog that was refused is not opened by the next guard", async (t) =>
   const link = new GuardProcess({
     stateDirectory,
     logFormat: "json",
+    loading: null,
     duty: {
       token: `guard-process-test-${process.pid}`,
       addresses: [],

@@ -29,7 +29,8 @@ export class RunningGuard {
   said = "";
   readonly ended: Promise<unknown>;
 
-  constructor(place: Place, watchdog: WatchOrder["watchdog"] = null) {
+  /** `watchdog`: "no-orders": it gets none, as from a clusterd that does not start. */
+  constructor(place: Place, watchdog: WatchOrder["watchdog"] | "no-orders" = null) {
     this.child = spawn(process.execPath, [program, place.directory], {
       stdio: ["pipe", "pipe", "ignore"],
       detached: true,
@@ -40,6 +41,7 @@ export class RunningGuard {
     });
     this.child.stdin?.on("error", () => undefined);
     this.ended = once(this.child, "exit");
+    if (watchdog === "no-orders") return;
     this.tell({
       type: "watch",
       token: place.token,

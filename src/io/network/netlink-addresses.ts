@@ -166,7 +166,7 @@ function startThread(): Result<Worker, string> {
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: heapMb },
       execArgv: ["--enable-source-maps"],
     };
-    return accept(new Worker(new URL("./route-thread.js", import.meta.url), options));
+    return accept(new Worker(new URL("../network/route-thread.js", import.meta.url), options));
   } catch (error) {
     return refuse(causeText(error));
   }
