@@ -79,6 +79,7 @@ function load(paths: readonly string[]): readonly Source[] {
 /** Fragments that stay, each with its reason. */
 const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
   ["src/config/host/startup-warnings.ts", "main.ts, which prints them, judges no configuration"],
+  ["src/daemon/early-start.ts", "what loads while the daemon opens its ports is no part of it yet"],
   ["src/daemon/group-lives.ts", "stands in for the groups of a life while there is no life"],
   ["src/daemon/operator-backend.ts", "daemon.ts has no room for the orders of operators"],
   ["src/membership/deaf-nodes.ts", "ring.ts has no room for what operators are told"],
@@ -133,6 +134,20 @@ test("imports follow the table of ARCHITECTURE.md", (t) => {
       sources.map(({ path }) => path),
     ),
   );
+  t.end();
+});
+
+test("what a program starts is a program, from its sources as from build/programs", (t) => {
+  const complaints = each(sources, ({ path, text }) => {
+    const started = [...text.matchAll(/new URL\(\s*"([^"]*)",\s*import\.meta\.url/g)];
+    return started.flatMap(([, named = ""]) => {
+      const places = [join(path, "..", named), join("programs/daemon", named)];
+      const [compiled, bundled] = places.map((place) => join(root, "build", place));
+      const missing = [compiled, bundled].filter((file) => file !== undefined && !existsSync(file));
+      return missing.map((file) => `${named} is not at ${file?.slice(root.length)}`);
+    });
+  });
+  none(t, "programs", complaints);
   t.end();
 });
 

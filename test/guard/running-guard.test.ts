@@ -23,6 +23,19 @@ function insideLater(): void {
 }
 
 function insideOneByOne(): void {
+  test("a guard without orders leaves what the one before has verified to the next", async (t) => {
+    const { at, guard } = await guarded(t);
+    guard.child.stdin?.end();
+    await guard.ended;
+    const unused = new RunningGuard(at, "no-orders");
+    unused.child.stdin?.end();
+    await unused.ended;
+    const next = new RunningGuard(at);
+    t.teardown(() => next.child.kill("SIGKILL"));
+    await until("the next is ready", () => next.heard("ready"));
+    t.match(next.said, '"nothingLeft":true');
+  });
+
   test("what one has verified the next one knows, once", async (t) => {
     const { at, guard } = await guarded(t);
     guard.child.stdin?.end();
@@ -50,19 +63,6 @@ function insideOneByOne(): void {
 }
 
 function inside(): void {
-  test("a guard without orders leaves what the one before has verified to the next", async (t) => {
-    const { at, guard } = await guarded(t);
-    guard.child.stdin?.end();
-    await guard.ended;
-    const unused = new RunningGuard(at, "no-orders");
-    unused.child.stdin?.end();
-    await unused.ended;
-    const next = new RunningGuard(at);
-    t.teardown(() => next.child.kill("SIGKILL"));
-    await until("the next is ready", () => next.heard("ready"));
-    t.match(next.said, '"nothingLeft":true');
-  });
-
   test("a closed pipe ends the services at once, and the guard with 0", async (t) => {
     const { at, guard } = await guarded(t);
     guard.tell({ type: "arm", leaseEndMs: clock.boottimeMs() + 60_000, atEnd: "kill" });
