@@ -68,7 +68,7 @@ const blindLeaseMutants = since(
   blindLeaseSeedMin,
   mutant("lease", "a look that failed counts as clean", [
     {
-      file: "services/local/service-worker.js",
+      file: "services/local/service-kill.js",
       find: "if (report.unseen.length > 0)",
       replace: "if (false)",
     },

@@ -6,14 +6,12 @@
  * Deviations: when a part cannot be restarted in place, the service has failed at once, and a
  * non-critical part is left out; a check goes on behind a part that has failed.
  */
-import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
+import type { AgentCall, AgentOrder, AgentReport } from "../../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
 import { type Ms, ms } from "../../model/time.ts";
-import { dropAddress } from "../../vip/ip-agent.ts";
 import { callAgent } from "../agents/agent-calls.ts";
 import { resourceMark } from "../agents/agent-marks.ts";
 import type { AgentAction, CallContext, WorkerContext } from "../agents/call-context.ts";
-import { heldAddress, outlivesProcesses } from "../tree/held-resources.ts";
 import {
   addFailedPart,
   covers,
@@ -34,13 +32,12 @@ import { compareTrees } from "../tree/tree-delta.ts";
 import type { CheckCause } from "./check-queue.ts";
 import { doesWork, saysNotRunning } from "./declined-starts.ts";
 import { hasProcesses, isDoubtful, proveStopped, type StopVerdict } from "./leftovers.ts";
+import { killUntilGone } from "./service-kill.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
 
 type Limits = Pick<CallContext, "depth" | "limitMs">;
-
-const killAgainMs = ms(500);
 
 export class ServiceWorker {
   #conf: ServiceConf;
@@ -329,54 +326,13 @@ export class ServiceWorker {
 
   /** Without scripts: removes addresses and kills processes until verified that all are gone. */
   *kill(): AgentCall {
-    for (;;) {
-      const verdict = yield* this.#killOnce();
-      if (verdict.code === 0) {
-        this.#started.clear();
-        this.#leftOut.clear();
-        this.#hadProcesses = false;
-        return { code: 0, text: verdict.text };
-      }
-      yield { type: "pause", pauseMs: killAgainMs, waitsFor: verdict.text };
-    }
-  }
-
-  *#killOnce(): AgentCall {
-    // Addresses go first: another node may put them up while a process here still lives.
-    yield* this.#dropAddresses();
-    const problems: string[] = [];
-    const report = yield { type: "kill-processes", service: this.conf.name };
-    if (report.type !== "killed") problems.push("processes cannot be listed");
-    else {
-      if (report.survivors > 0) problems.push(`${report.survivors} processes survive SIGKILL`);
-      if (report.unseen.length > 0) problems.push(`cannot look: ${report.unseen.join(", ")}`);
-    }
-    // A process may have put an address up again before the kill.
-    problems.push(...(yield* this.#dropAddresses()));
-    problems.push(...(yield* this.#release()));
-    return { code: problems.length === 0 ? 0 : 1, text: problems.join("; ") };
-  }
-
-  *#dropAddresses(): Generator<AgentOrder, readonly string[], AgentReport> {
-    const problems: string[] = [];
-    for (const resource of stopOrder(this.conf.tree)) {
-      const ip = heldAddress(resource);
-      if (ip === null) continue;
-      const dropped: AgentVerdict = yield* dropAddress(ip);
-      if (dropped.code !== 0) problems.push(dropped.text);
-    }
-    return problems;
-  }
-
-  /** Has the agents release what a kill does not end, such as a mounted file system. */
-  *#release(): Generator<AgentOrder, readonly string[], AgentReport> {
-    const problems: string[] = [];
-    for (const resource of stopOrder(this.conf.tree).filter(outlivesProcesses)) {
-      const limits = { depth: 0, limitMs: cleanUpLimitMs(resource) };
-      const { code, text } = yield* this.#call(resource, "stop", limits);
-      if (code !== 0 && code !== 5) problems.push(text);
-    }
-    return problems;
+    const verdict = yield* killUntilGone(this.conf, (resource) => {
+      return this.#call(resource, "stop", { depth: 0, limitMs: cleanUpLimitMs(resource) });
+    });
+    this.#started.clear();
+    this.#leftOut.clear();
+    this.#hadProcesses = false;
+    return verdict;
   }
 
   #call(resource: ResourceConf, action: AgentAction, limits: Limits): AgentCall {
