@@ -5,6 +5,7 @@
  * also says what a service waits for, and the state of its broker on this node.
  */
 import { requestCodes, requestText } from "../control/request-codes.ts";
+import { failoverWords } from "../model/failover-times.ts";
 import {
   type ClusterStatus,
   type NodeStatus,
@@ -68,7 +69,8 @@ export function serviceExit(service: ServiceStatus): number {
 }
 
 /**
- * What one service waits for, what an operator can do, and the decisions about it, oldest first.
+ * What one service waits for, what an operator can do, the decisions about it, and how long its
+ * failovers took; oldest first.
  */
 export function formatDecisions(status: ClusterStatus, name: string): Printed {
   if (status.services === null) {
@@ -101,6 +103,7 @@ export function formatDecisions(status: ClusterStatus, name: string): Printed {
       ? ["Nodes now:", ...verdictLines(status, service.candidates, ["may run it", "may not"])]
       : []),
     ...(lines.length === 0 ? ["No decision has been made about it yet."] : lines),
+    ...failoverLines(status, service),
   ];
   return { out: joined(out), err: "", exit: 0 };
 }
@@ -126,6 +129,13 @@ function verdictLines(
   return nodes.map(({ node, fit, reason }) => {
     return `  ${nameOfNode(status, node)} ${fit ? words[0] : words[1]}: ${reason}`;
   });
+}
+
+function failoverLines(status: ClusterStatus, { failovers }: ServiceStatus): readonly string[] {
+  if (failovers.length === 0) return [];
+  const nameOf = (node: number): string => nameOfNode(status, node);
+  const lines = failovers.map((one) => `${formatTime(one.at)}  ${failoverWords(one, nameOf)}`);
+  return [`Failovers, in milliseconds as ${nameOf(status.localNode)} saw them:`, ...lines];
 }
 
 /** The first line of a report without service states. */

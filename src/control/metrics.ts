@@ -3,17 +3,19 @@
  * Source: the Prometheus text exposition format, version 0.0.4.
  * METRIC1  A metric's name, type and labels never change; a metric without a value is left out.
  */
-import type { ClusterStatus } from "../model/status.ts";
+import { failoverBoundsMs } from "../model/histogram.ts";
+import type { ClusterStatus, FailoverCounts } from "../model/status.ts";
 import { version } from "../model/version.ts";
 import type { GroupListing } from "./group-protocol.ts";
 
 export const metricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = { readonly labels: Labels; readonly value: number };
+/** `suffix`: what a sample of a histogram counts. */
+type Sample = { readonly labels: Labels; readonly value: number; readonly suffix?: string };
 type Metric = {
   readonly name: string;
-  readonly type: "counter" | "gauge";
+  readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
   readonly samples: readonly Sample[];
 };
@@ -23,6 +25,7 @@ export function formatMetrics(status: ClusterStatus, groups: GroupListing): stri
     ...clusterMetrics(status),
     ...nodeMetrics(status),
     ...serviceMetrics(status),
+    ...failoverMetrics(status),
     ...agentMetrics(status),
     ...brokerMetrics(status),
     ...ringMetrics(status),
@@ -36,9 +39,9 @@ export function formatMetrics(status: ClusterStatus, groups: GroupListing): stri
 }
 
 function formatMetric({ name, type, help, samples }: Metric): string {
-  const lines = samples.map(({ labels, value }) => {
+  const lines = samples.map(({ labels, value, suffix = "" }) => {
     const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
-    return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}\n`;
+    return `${name}${suffix}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}\n`;
   });
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }
@@ -54,6 +57,31 @@ function gauge(name: string, help: string, value: number | readonly Sample[]): M
 
 function counter(name: string, help: string, value: number | readonly Sample[]): Metric {
   return { ...gauge(`${name}_total`, help, value), type: "counter" };
+}
+
+/** One histogram for each name, which becomes the label. */
+function histogram(
+  name: string,
+  help: string,
+  of: { readonly label: string; readonly named: FailoverCounts["kinds"] },
+): Metric {
+  const samples = of.named.flatMap(({ name: value, counts, count, sumMs }): readonly Sample[] => {
+    const labels = { [of.label]: value };
+    const buckets = failoverBoundsMs.map((boundMs, at) => {
+      return {
+        suffix: "_bucket",
+        labels: { ...labels, le: `${boundMs / 1000}` },
+        value: counts[at] ?? 0,
+      };
+    });
+    return [
+      ...buckets,
+      { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: count },
+      { suffix: "_sum", labels, value: sumMs / 1000 },
+      { suffix: "_count", labels, value: count },
+    ];
+  });
+  return { ...gauge(name, help, samples), type: "histogram" };
 }
 
 function clusterMetrics(status: ClusterStatus): readonly Metric[] {
@@ -110,6 +138,19 @@ function serviceMetrics({ services }: ClusterStatus): readonly Metric[] {
       "Id of the node that runs the service, 0 for none.",
       known.map(({ name, owner }) => ({ labels: { service: name }, value: owner })),
     ),
+  ];
+}
+
+function failoverMetrics({ failovers: { kinds, parts } }: ClusterStatus): readonly Metric[] {
+  return [
+    histogram("failover_seconds", "How long the failovers to this node took, by what began them.", {
+      label: "kind",
+      named: kinds,
+    }),
+    histogram("failover_part_seconds", "How long the parts of these failovers took.", {
+      label: "part",
+      named: parts,
+    }),
   ];
 }
 

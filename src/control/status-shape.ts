@@ -2,6 +2,7 @@
  * The shape of the reply of `/v1/status`: validates a ClusterStatus that was read from JSON.
  * Tested in: test/control/protocol.test.ts
  */
+import { failoverKinds, failoverPhases } from "../model/failover-times.ts";
 import type { Result } from "../model/outcome.ts";
 import {
   dictionary,
@@ -20,10 +21,12 @@ import {
 import {
   type AgentsStatus,
   type ClusterStatus,
+  type FailoverCounts,
   type NodeStatus,
   type NodeVerdictStatus,
   type OwnBrokerStatus,
   ownBrokerStates,
+  type PastFailover,
   type QuorumStatus,
   type RingStatus,
   type ServiceState,
@@ -71,6 +74,26 @@ const node: Shape<NodeStatus> = record({
 
 const verdict: Shape<NodeVerdictStatus> = record({ node: number, fit: flag, reason: text });
 
+const failover: Shape<PastFailover> = record({
+  at: number,
+  kind: oneOf(...failoverKinds),
+  from: number,
+  to: number,
+  totalMs: nullable(number),
+  phases: list(
+    record({
+      phase: oneOf(...failoverPhases),
+      ms: number,
+      node: number,
+      how: text,
+      parts: list(record({ part: text, ms: number })),
+    }),
+  ),
+});
+
+const histograms = list(record({ name: text, counts: list(number), count: number, sumMs: number }));
+const failovers: Shape<FailoverCounts> = record({ kinds: histograms, parts: histograms });
+
 const service: Shape<ServiceStatus> = record({
   name: text,
   state: parsedBy(parseServiceState),
@@ -85,6 +108,7 @@ const service: Shape<ServiceStatus> = record({
   candidates: list(verdict),
   brokers: optional(list(record({ node: number, state: text, depth: number, text })), []),
   decisions: list(record({ at: number, text, nodes: list(verdict) })),
+  failovers: optional(list(failover), []),
 });
 
 const watchdog: Shape<WatchdogStatus> = record({
@@ -125,6 +149,7 @@ const clusterStatus: Shape<ClusterStatus> = record({
   watchdog,
   agents,
   broker,
+  failovers: optional(failovers, { kinds: [], parts: [] }),
 });
 
 function parseServiceState(value: unknown): ServiceState | null {

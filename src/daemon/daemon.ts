@@ -17,6 +17,7 @@ import type { LogSink, Stop } from "../io/ports.ts";
 import { sweepServices } from "../io/service-sweep.ts";
 import { noOwnBroker } from "../life/broker-observer.ts";
 import type { NodeRequest } from "../life/event-loop.ts";
+import { FailoverLog } from "../life/failover-log.ts";
 import { afterLife, type LifeEnd } from "../life/life-end.ts";
 import { nodeAgents } from "../life/node-agents.ts";
 import { type LifeMachines, NodeLife } from "../life/node-life.ts";
@@ -80,6 +81,7 @@ export class Daemon {
   readonly #ringLink: RingLink;
   readonly #watchdog: WatchdogState;
   readonly #supervisor: SupervisorNotifier;
+  readonly #failovers: FailoverLog;
   #guard: GuardProcess | null = null;
   #sockets: ControlSockets | null = null;
   #life: NodeLife | null = null;
@@ -99,6 +101,12 @@ export class Daemon {
       self: local.id,
       log: options.log,
       onMissing: () => this.#giveUp(),
+    });
+    this.#failovers = new FailoverLog({
+      self: local.id,
+      log: options.log,
+      clock: this.#clock,
+      conf: () => this.#live.loaded.conf,
     });
     const status = () => this.status();
     this.#supervisor = new SupervisorNotifier({ ...options.supervisor, status });
@@ -153,9 +161,9 @@ export class Daemon {
     });
     if (!sockets.ok) return sockets;
     daemon.#sockets = sockets.value;
-    const watched = { ...ports.value, ringLink: daemon.#ringLink };
     daemon.#watch = watchMachine({
-      ...watched,
+      ...ports.value,
+      ringLink: daemon.#ringLink,
       checkNow: (service, why) => daemon.checkNow(service, why),
     });
     daemon.#startGuard();
@@ -177,6 +185,7 @@ export class Daemon {
         tracking: this.#ports.cgroups === null ? "marks" : "cgroups",
         watchdog: this.#watchdog.status,
         broker: life?.broker ?? noOwnBroker,
+        failovers: this.#failovers,
       },
       { wallMs: this.#clock.wallMs(), boottimeMs: this.#clock.boottimeMs() },
     );
@@ -267,7 +276,7 @@ export class Daemon {
       configText: text,
       readText: this.#live.read,
       prepareText: (content, done) => void this.#live.prepare(content).then(done),
-      onConfiguration: (configuration) => this.#onConfiguration(configuration),
+      onConfiguration: (configuration) => this.#live.adopt(configuration),
       trackingToken,
       watchdog: this.#watchdog.counts,
       machine,
@@ -278,6 +287,7 @@ export class Daemon {
       agents: nodeAgents({ conf, self: local.id, performer, log }),
       machines,
       log,
+      failovers: this.#failovers,
       carried,
       nothingLeft,
       remembered: memory.knownAt(this.#clock.boottimeMs()),
@@ -386,9 +396,5 @@ export class Daemon {
       return { outcome, text: last?.version === conf.version ? last.text : "" };
     };
     return await this.#supervisor.reloading(() => this.#live.reload(propose));
-  }
-
-  #onConfiguration(configuration: ConfVersion): void {
-    this.#live.adopt(configuration);
   }
 }

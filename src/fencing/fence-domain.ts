@@ -338,7 +338,7 @@ export class FenceDomain {
     this.#outputs.push({ type: "disarm", node });
     this.#notice("notice", `fence ${this.#name(node)} success (${how}): ${done.text}`);
     const verified = agents || how === "certificate";
-    this.#outputs.push({ type: "fenced", node, text: `${how}: ${done.text}`, verified, at });
+    this.#outputs.push({ type: "fenced", node, how, text: done.text, verified, at });
     if (victim.heldReady !== null) {
       this.#outputs.push({ type: "ready", ready: { node, ...victim.heldReady } });
     }

@@ -67,6 +67,7 @@ export type FenceOutput =
   | {
       readonly type: "fenced";
       readonly node: NodeId;
+      readonly how: Extract<FenceMessage, { readonly type: "fence-done" }>["how"];
       readonly text: string;
       readonly verified: boolean;
       readonly at: number;

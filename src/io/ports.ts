@@ -322,6 +322,12 @@ export interface Store {
 
 // --- log ----------------------------------------------------------------------------------------
 
+/** `facts` follow the text; `fields` are for programs, and only in the JSON. */
+export type LogLine = {
+  readonly text: string;
+  readonly facts?: LogFacts;
+  readonly fields?: Readonly<Record<string, object>>;
+};
 export type LogFacts = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface LogSink {
@@ -331,5 +337,3 @@ export interface LogSink {
   /** Blocks until the kernel has the lines; called only right before the process ends. */
   flush(): void;
 }
-
-export type LogLine = { readonly text: string; readonly facts?: LogFacts };

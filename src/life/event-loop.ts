@@ -9,6 +9,7 @@ import { NamedTimers } from "../io/timers.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import { messageBytesMax } from "../membership/ring-events.ts";
 import type { Acceptance } from "../model/acceptance.ts";
+import type { Failover } from "../model/failover-times.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
 import { failed, type RequestOutcome, refused } from "../model/request-outcome.ts";
@@ -59,6 +60,7 @@ export type LoopParts = {
   /** This life of the node ends. Nothing is performed afterwards. */
   /** Another broker than that of this node is to be the only primary. */
   readonly onKillBroker: (why: string) => void;
+  readonly onFailover: (failover: Failover) => void;
   readonly onEnd: (end: NodeEnd) => void;
   /** Called after each turn, since the status may have changed. */
   readonly onTurn: () => void;
@@ -203,6 +205,9 @@ export class EventLoop {
         return;
       case "kill-broker":
         this.#parts.onKillBroker(output.why);
+        return;
+      case "failover":
+        this.#parts.onFailover(output.failover);
         return;
       case "machines":
         this.#parts.onMachines(output.known);

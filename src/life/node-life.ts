@@ -25,6 +25,7 @@ import type { RotationRecord } from "../ring-thread/token-meter.ts";
 import { BrokerObserver, type BrokerPorts, noOwnBroker } from "./broker-observer.ts";
 import { BrokerPeers, type PeersParts } from "./broker-peers.ts";
 import { EventLoop, type NodeEnd } from "./event-loop.ts";
+import type { FailoverLog } from "./failover-log.ts";
 import { GroupClients } from "./group-clients.ts";
 import type { LifeEnd } from "./life-end.ts";
 import { MemberLog } from "./member-log.ts";
@@ -59,6 +60,8 @@ export type LifeParts = {
   readonly agents: NodeAgents;
   readonly machines: LifeMachines;
   readonly log: LogSink;
+  /** It outlives this life. */
+  readonly failovers: FailoverLog;
   /** With this frame the guard can tell the others that this life has ended. */
   readonly onCertificate: (frame: Uint8Array) => void;
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
@@ -314,6 +317,7 @@ export class NodeLife {
       onMachines,
       onLease,
       onKillBroker: (why) => this.#broker?.condemn(why),
+      onFailover: (failover) => this.#parts.failovers.note(failover),
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn: () => this.#onTurn(),
     });

@@ -4,10 +4,11 @@
  */
 import type { BrokerSight } from "../brokers/broker-sight.ts";
 import type { ClusterConf } from "../model/conf.ts";
-import { formatRing, type NodeId } from "../model/ids.ts";
+import { formatRing, type NodeId, type ServiceName } from "../model/ids.ts";
 import type { ClusterStatus, NodeStatus, RingStatus, ServiceStatus } from "../model/status.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
+import type { FailoverLog } from "./failover-log.ts";
 import type { JoinRecord } from "./member-log.ts";
 
 export type RingView = Pick<RingStatus, "state" | "counters" | "rotation">;
@@ -25,6 +26,7 @@ export type StatusParts = {
   readonly configHash: string;
   readonly addresses: ReadonlyMap<number, string>;
   readonly joined: (node: NodeId) => JoinRecord | null;
+  readonly failovers: Pick<FailoverLog, "of" | "counts">;
 };
 
 export function reportStatus(
@@ -69,12 +71,16 @@ export function reportStatus(
     services:
       snapshot?.table == null
         ? null
-        : serviceStatuses(conf, snapshot.table, (id) => snapshot.fence.describe(id)),
+        : serviceStatuses(conf, snapshot.table, {
+            fencing: (id) => snapshot.fence.describe(id),
+            failovers: (service) => parts.failovers.of(service),
+          }),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
     watchdog,
     agents: snapshot?.agents() ?? { overdue: [], overdueChecks: 0, untried: 0 },
     broker,
+    failovers: parts.failovers.counts,
   };
 }
 
@@ -127,7 +133,10 @@ function fencingText(node: ClusterNode, id: NodeId, now: StatusMoment): string {
 function serviceStatuses(
   conf: ClusterConf,
   table: ServiceTable,
-  fencing: (node: NodeId) => string,
+  told: {
+    readonly fencing: (node: NodeId) => string;
+    readonly failovers: (service: ServiceName) => ServiceStatus["failovers"];
+  },
 ): readonly ServiceStatus[] {
   return conf.services.services.flatMap(({ name }) => {
     const record = table.service(name);
@@ -142,10 +151,11 @@ function serviceStatuses(
         lastOwner: record.lastOwner ?? 0,
         restarts: record.restarts,
         transition: record.transition,
-        ...waitStatus(table.wait(name), fencing),
+        ...waitStatus(table.wait(name), told.fencing),
         candidates: table.verdicts(name),
         brokers: table.brokersFor(name).map(({ node: on, sight }) => brokerOf(on, sight)),
         decisions: table.decisions(name),
+        failovers: told.failovers(name),
       },
     ];
   });

@@ -3,6 +3,8 @@
  * carries it as JSON, `cli/status-text.ts` prints it. Times are wall-clock seconds since 1970.
  * Tested in: test/cli/status-text.test.ts, test/control/protocol.test.ts
  */
+import type { Failover } from "./failover-times.ts";
+import type { Histogram } from "./histogram.ts";
 
 export type ServiceState =
   | "stopped"
@@ -62,7 +64,21 @@ export type ClusterStatus = {
   readonly watchdog: WatchdogStatus;
   readonly agents: AgentsStatus;
   readonly broker: OwnBrokerStatus;
+  readonly failovers: FailoverCounts;
 };
+
+/** How long the failovers took that ended on this node, since the daemon started. */
+export type FailoverCounts = {
+  /** By `FailoverKind`, from the beginning to the end. */
+  readonly kinds: readonly NamedHistogram[];
+  /** By phase, and by part of a start. */
+  readonly parts: readonly NamedHistogram[];
+};
+
+type NamedHistogram = Histogram & { readonly name: string };
+
+/** `at`: when this node knew that the service was started again. */
+export type PastFailover = Omit<Failover, "service"> & { readonly at: number };
 
 /** `joining` to `standalone` are the broker's own words. */
 export const ownBrokerStates = [
@@ -201,6 +217,8 @@ export type ServiceStatus = {
     readonly text: string;
     readonly nodes: readonly NodeVerdictStatus[];
   }[];
+  /** The last failovers as this node saw them, oldest first. */
+  readonly failovers: readonly PastFailover[];
 };
 
 export type BrokerStatusOfNode = {

@@ -11,6 +11,7 @@ import type { RingConfiguration } from "../membership/ring-events.ts";
 import type { Acceptance } from "../model/acceptance.ts";
 import type { AgentOrder, AgentReport } from "../model/agent-orders.ts";
 import type { ClusterConf, LogChannel, LogPriority } from "../model/conf.ts";
+import type { Failover } from "../model/failover-times.ts";
 import type { Incarnation, NodeId, NodeName, RingId, ServiceName } from "../model/ids.ts";
 import type { LeaseEnd } from "../model/lease-end.ts";
 import type { QuorumMemory } from "../model/quorate-membership.ts";
@@ -226,6 +227,8 @@ export type NodeOutput =
       readonly hash: string;
       readonly text: string;
     }
+  /** A service is started again, here or on another member. */
+  | { readonly type: "failover"; readonly failover: Failover }
   /** Leave the ring: nothing of any service is left, and the node has nothing left to do. */
   | { readonly type: "leave" }
   /** This node must end at once, without leaving: it was killed, or cannot read the conf. */

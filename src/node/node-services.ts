@@ -21,6 +21,7 @@ import { LocalServices } from "../services/local/local-services.ts";
 import type { BrokerSeen, ServiceMessage } from "../services/table/service-messages.ts";
 import type { Operation } from "../services/table/service-state.ts";
 import type { TableOutput } from "../services/table/table-events.ts";
+import { FailoverTrails, type TrailInput } from "./failover-trails.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { NodeIdentity, NodeInput } from "./node-events.ts";
 import type { Outbox } from "./outbox.ts";
@@ -42,6 +43,8 @@ export class NodeServices {
   readonly #outbox: Outbox;
   readonly #lease: LeaseClock;
   readonly #local: LocalServices;
+  /** How long each failover takes. */
+  readonly failovers = new FailoverTrails();
   #known: ReadonlySet<string> = new Set();
   /** Services that another node could run, or that hold more than processes. */
   #floating: ReadonlySet<string> = new Set();
@@ -142,7 +145,12 @@ export class NodeServices {
       this.#deferred.push(output);
       return;
     }
+    this.#time({ type: "begun", op: output.operation.id });
     this.step(output);
+  }
+
+  #time(input: Extract<TrailInput, { readonly type: "begun" | "ended" }>): void {
+    this.failovers.step(input, this.#outbox.now.monotonicMs);
   }
 
   /** Gives up a start, or does not begin it; either way the operation gets its result. */
@@ -326,6 +334,9 @@ export class NodeServices {
       case "act":
       case "cancel":
         this.#outbox.emit(output);
+        return;
+      case "start-took":
+        this.#time({ type: "ended", op: output.op, parts: output.parts });
         return;
       case "result": {
         const { op, outcome, partial, text } = output;

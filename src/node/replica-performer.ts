@@ -6,9 +6,12 @@
  * Tested in: test/node/work-in-parts.test.ts, test/services/rgmanager.test.ts
  * WORK1  What has been begun goes on without another event: the node asks for a step of its own.
  */
+import type { Failover } from "../model/failover-times.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
+import type { ServiceRecord } from "../services/table/service-state.ts";
+import type { TableCourse } from "../services/table/table-events.ts";
 import type { ConfVersion, ConfVersions } from "./conf-versions.ts";
 import type { FencingProgress } from "./fencing-progress.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
@@ -41,6 +44,8 @@ export class ReplicaPerformer {
   readonly #workMax: number;
   /** The node has asked for a step of its own, and it has not come yet. */
   #asked = false;
+  /** Failovers that have ended; they are reported behind what has been said of their services. */
+  readonly #ended: Failover[] = [];
 
   constructor(self: NodeId, parts: PerformerParts, workMax: number) {
     this.#self = self;
@@ -51,6 +56,7 @@ export class ReplicaPerformer {
   /** Before an input is taken: one that looks at the replicated state has to find it complete. */
   prepareFor(input: NodeInput): void {
     if (input.type === "continue") this.#asked = false;
+    this.#traceRing(input);
     if (!leavesReplica(input) || this.#parts.replica.crowded) this.finish();
   }
 
@@ -80,13 +86,15 @@ export class ReplicaPerformer {
 
   /** Performs the outputs there are; performing may cause more: a start that fails at once. */
   perform(): void {
-    const { replica } = this.#parts;
+    const { replica, services, outbox } = this.#parts;
+    services.failovers.follow(replica.table);
     for (let batch = replica.take(); batch.length > 0; batch = replica.take()) {
       for (const one of batch) {
         if (one.from === "table") this.#performTable(one.output);
         else this.#performFence(one.output);
       }
     }
+    for (const failover of this.#ended.splice(0)) outbox.emit({ type: "failover", failover });
   }
 
   /** Puts a conf in force on this node; nothing is left here of the `clean` services. */
@@ -99,6 +107,11 @@ export class ReplicaPerformer {
   #performTable(effect: TableEffect): void {
     const { outbox, services, announcements, confVersions } = this.#parts;
     switch (effect.type) {
+      case "moved-on":
+      case "awaited":
+      case "off":
+        this.#trace(effect);
+        return;
       case "run":
         services.run(effect);
         return;
@@ -119,6 +132,7 @@ export class ReplicaPerformer {
         announcements.stepServices(effect);
         return;
       case "switch":
+        services.failovers.forgetAllBut(effect.conf);
         this.putInForce(effect, effect.clean);
         return;
       case "departure-granted":
@@ -136,6 +150,38 @@ export class ReplicaPerformer {
       default:
         assertNever(effect);
     }
+  }
+
+  /** Follows the ring, whose end may be the loss of an owner. */
+  #traceRing(input: NodeInput): void {
+    const { services, outbox } = this.#parts;
+    const { monotonicMs, boottimeMs } = outbox.now;
+    if (input.type === "suspended") services.failovers.step({ type: "suspended" }, monotonicMs);
+    if (input.type !== "configuration" || input.configuration.kind !== "regular") return;
+    const heard = input.heardAt.map(({ node, atMs, beforeMs }) => {
+      const member = input.configuration.members.includes(node);
+      return [node, monotonicMs - boottimeMs + (member ? beforeMs : atMs)] as const;
+    });
+    services.failovers.step({ type: "configured", heardMs: new Map(heard) }, monotonicMs);
+  }
+
+  #trace(effect: TableCourse): void {
+    const { services, outbox } = this.#parts;
+    const waitsFor = effect.type === "moved-on" ? this.#waitsFor(effect.record) : null;
+    const course = effect.type === "moved-on" ? { ...effect, waitsFor } : effect;
+    const failover = services.failovers.step(course, outbox.now.monotonicMs);
+    if (failover !== null) this.#ended.push(failover);
+  }
+
+  /** Null where what is ordered is not applied completely: the service may be started yet. */
+  #waitsFor(record: ServiceRecord): string | null {
+    const { services, replica } = this.#parts;
+    const { name, op, state } = record;
+    const rests = op === null && state === "stopped" && !replica.busy;
+    if (!rests || !services.failovers.follows(name)) return null;
+    // It may have moved on meanwhile, or may not be configured any more.
+    if (replica.table?.service(name) !== record) return null;
+    return replica.table.wait(name)?.kind ?? null;
   }
 
   #performFence(effect: FenceEffect): void {

@@ -20,7 +20,7 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { readOrNull } from "../model/shape.ts";
 import { ServiceTable } from "../services/table/service-table.ts";
-import type { TableInput, TableOutput } from "../services/table/table-events.ts";
+import { isCourse, type TableInput, type TableOutput } from "../services/table/table-events.ts";
 import { tableSnapshot } from "../services/table/table-snapshot.ts";
 import type { TableWork } from "../services/table/table-state.ts";
 import { freshHistory, type History } from "../services/table/table-sync.ts";
@@ -52,6 +52,8 @@ export class Replica {
   #table: ServiceTable | null = null;
   #holding = false;
   #outputs: ReplicaOutput[] = [];
+  /** How many outputs there were from which something follows. */
+  #decided = 0;
   /** The rest of the work on the message that is being applied. */
   #work: TableWork | null = null;
   /** Messages that were ordered after it (R3). */
@@ -177,9 +179,9 @@ export class Replica {
       this.#work = this.#applied(message);
     }
     for (let done = 0; ; ) {
-      const said = this.#outputs.length;
+      const before = this.#decided;
       const ended = this.#work.next().done === true;
-      done += this.#outputs.length > said ? changeWork : 1;
+      done += this.#decided > before ? changeWork : 1;
       if (ended) this.#work = null;
       if (this.#work === null || done >= workMax) return done;
     }
@@ -234,6 +236,7 @@ export class Replica {
     for (const outputs of this.#table?.steps(input) ?? []) {
       for (const output of outputs) {
         if (output.type === "switch") this.#historyConf = output;
+        if (!isCourse(output)) this.#decided += 1;
         this.#outputs.push({ from: "table", output });
       }
       yield;
@@ -246,12 +249,13 @@ export class Replica {
   *#fenceSteps(input: FenceInput): TableWork {
     for (const output of this.fence.step(input)) {
       if (output.type === "fenced") {
-        const { type, node, text, verified, at } = output;
-        yield* this.#tableSteps({ type, node, text, verified, atMs: at * 1000 });
+        const { type, node, how, verified, at } = output;
+        yield* this.#tableSteps({ type, node, how, verified, atMs: at * 1000 });
       } else if (output.type === "ready") {
         const message = { type: "ready" as const, ...output.ready };
         yield* this.#tableSteps({ type: "message", message });
       } else {
+        this.#decided += 1;
         this.#outputs.push({ from: "fence", output });
       }
     }

@@ -11,7 +11,13 @@ import {
   type ServiceState,
   serviceStateNumbers,
 } from "../../src/model/status.ts";
-import { exampleNode, exampleNow, exampleService, exampleStatus } from "../control/fake-backend.ts";
+import {
+  exampleFailover,
+  exampleNode,
+  exampleNow,
+  exampleService,
+  exampleStatus,
+} from "../control/fake-backend.ts";
 import { sameAsGolden } from "./golden-file.ts";
 
 process.env["TZ"] = "UTC";
@@ -227,6 +233,7 @@ test("the reasons of a service are its decisions, oldest first", (t) => {
       },
       { at: exampleNow, text: "stopped: node2.example.com is known to be off", nodes: [] },
     ],
+    failovers: [exampleFailover],
   });
   const off = exampleService("off", { state: "disabled", owner: 0 });
   const services = [web, exampleService("quiet"), off];

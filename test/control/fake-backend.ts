@@ -15,7 +15,12 @@ import type { ControlEvent, LeaveBody, ServiceReply } from "../../src/control/pr
 import type { Acceptance } from "../../src/model/acceptance.ts";
 import type { FencingStatus, NodeFencing } from "../../src/model/fencing-status.ts";
 import type { NodeId } from "../../src/model/ids.ts";
-import type { ClusterStatus, NodeStatus, ServiceStatus } from "../../src/model/status.ts";
+import type {
+  ClusterStatus,
+  NodeStatus,
+  PastFailover,
+  ServiceStatus,
+} from "../../src/model/status.ts";
 import { LoneGroups } from "./lone-groups.ts";
 
 /** Monday 10 March 2014, 10:00:00 UTC. */
@@ -55,9 +60,24 @@ export function exampleService(name: string, changes: Partial<ServiceStatus> = {
     candidates: [],
     brokers: [],
     decisions: [],
+    failovers: [],
     ...changes,
   };
 }
+
+export const exampleFailover: PastFailover = {
+  at: exampleNow - 86399,
+  kind: "node-lost",
+  from: 1,
+  to: 2,
+  totalMs: 538,
+  phases: [
+    { phase: "detected", ms: 205, node: 1, how: "", parts: [] },
+    { phase: "ring", ms: 12, node: 1, how: "", parts: [] },
+    { phase: "off", ms: 3, node: 1, how: "certificate", parts: [] },
+    { phase: "start", ms: 318, node: 2, how: "", parts: [{ part: "address", ms: 30 }] },
+  ],
+};
 
 /** Nodes and services are deliberately not in the order in which they are printed. */
 export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStatus {
@@ -105,6 +125,7 @@ export function exampleStatus(changes: Partial<ClusterStatus> = {}): ClusterStat
       services: ["service:node1-qpidd-service", "service:qpidd-primary-service"],
     },
     watchdog: { state: "armed", text: "/dev/watchdog (iTCO_wdt), 5 s" },
+    failovers: { kinds: [], parts: [] },
     ...changes,
   };
 }

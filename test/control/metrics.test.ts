@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
 import { formatMetrics } from "../../src/control/metrics.ts";
+import { counted, failoverBoundsMs } from "../../src/model/histogram.ts";
 import { sameAsGolden } from "../cli/golden-file.ts";
 import { exampleService, exampleStatus } from "./fake-backend.ts";
 import { serve } from "./served.ts";
@@ -48,9 +49,14 @@ const someGroups = {
   counters: { messages: 5, bytes: 500, dropped: 1, malformed: 2, queuedBytes: 30 },
 };
 
+const failovers = {
+  kinds: [{ name: "node-lost", ...counted(counted(undefined, 538), 1_000_000) }],
+  parts: [{ name: "address", ...counted(undefined, 30) }],
+};
+
 function full() {
   const { ring } = exampleStatus();
-  return exampleStatus({ ring: { ...ring, counters } });
+  return exampleStatus({ ring: { ...ring, counters }, failovers });
 }
 
 test("the metrics are these", (t) => {
@@ -78,9 +84,31 @@ test("metrics without a value are left out, and labels are escaped", (t) => {
     exampleStatus({ services: null, ring: { ...ring, rotation: null, counters: {} } }),
     noGroups,
   );
-  t.notMatch(text, /service_state|rotation|dropped_frames/);
+  t.notMatch(text, /service_state|rotation|dropped_frames|failover/);
   const odd = exampleStatus({ services: [exampleService('a"b\\c\nd')] });
   t.match(formatMetrics(odd, noGroups), 'service="service:a\\"b\\\\c\\nd"');
+  t.end();
+});
+
+test("a histogram has a bucket for each bound, each with all that took no longer", (t) => {
+  const lines = formatMetrics(full(), noGroups).split("\n");
+  const samples = lines.filter((line) => /^clusterd_failover_seconds/.test(line));
+  const named = (suffix: string) => samples.filter((line) => line.includes(suffix));
+  const buckets = named("_bucket").map((line) => {
+    const [, le = "", count = ""] = /le="([^"]+)"} (\d+)$/.exec(line) ?? [];
+    return [le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le), Number(count)] as const;
+  });
+  t.same(buckets, [
+    ...failoverBoundsMs.map((bound) => [bound / 1000, bound < 538 ? 0 : 1]),
+    [Number.POSITIVE_INFINITY, 2],
+  ]);
+  t.same(
+    buckets.map(([bound]) => bound),
+    buckets.map(([bound]) => bound).toSorted((a, b) => a - b),
+  );
+  t.same(named("_sum"), ['clusterd_failover_seconds_sum{kind="node-lost"} 1000.538']);
+  t.same(named("_count"), ['clusterd_failover_seconds_count{kind="node-lost"} 2']);
+  t.ok(lines.includes("# TYPE clusterd_failover_seconds histogram"));
   t.end();
 });
 

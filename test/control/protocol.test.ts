@@ -13,7 +13,7 @@ import { requestCodes } from "../../src/control/request-codes.ts";
 import { parseClusterStatus } from "../../src/control/status-shape.ts";
 import { parseServiceName } from "../../src/model/ids.ts";
 import { serviceStateNumbers } from "../../src/model/status.ts";
-import { exampleService, exampleStatus } from "./fake-backend.ts";
+import { exampleFailover, exampleService, exampleStatus } from "./fake-backend.ts";
 
 test("each path and method leads to its route", (t) => {
   t.same(parseRoute("GET", "/v1/status"), { ok: true, value: { type: "status" } });
@@ -116,9 +116,10 @@ test("a status survives the way through JSON", (t) => {
   const nodes = [{ node: 1, fit: true, reason: "best, 0 services" }];
   const decisions = [{ at: 1, text: "started on node1: first of the domain", nodes }];
   const wait = { kind: "retry", nodes: [1], at: 5, remedy: "wait" };
-  const status = exampleStatus({
-    services: [exampleService("web", { decisions, waitingFor: "quorum", wait, candidates: nodes })],
-  });
+  const waits = { waitingFor: "quorum", wait, candidates: nodes };
+  const web = exampleService("web", { ...waits, decisions, failovers: [exampleFailover] });
+  const kinds = [{ name: "node-lost", counts: [0, 1], count: 2, sumMs: 538 }];
+  const status = exampleStatus({ services: [web], failovers: { kinds, parts: kinds } });
   t.same(parseClusterStatus(JSON.parse(JSON.stringify(status))), { ok: true, value: status });
   const unknown = exampleStatus({ services: null });
   t.same(parseClusterStatus(JSON.parse(JSON.stringify(unknown))), { ok: true, value: unknown });

@@ -36,6 +36,17 @@ test("clusterd is killed", { skip }, async (t) => {
   );
   t.match(cluster.daemon(witness).output(), /the process of node \d has ended/);
   t.same(cluster.brokers(owner), [], "its broker has ended");
+  const next = (await cluster.service(witness, primary))?.owner ?? 0;
+  const parts =
+    "detected \\d+, ring \\d+, off \\d+ \\(certificate\\), .*" +
+    "start \\d+ \\(queue \\d+, .*address \\d+, .*promoted \\d+, agreed \\d+\\)";
+  const line = `node${owner}\\S* -> node${next}\\S* in \\d+ ms \\(node-lost\\): ${parts}`;
+  await cluster.until("the new owner says what the failover took", () =>
+    new RegExp(`${primary} failover ${line}`).test(cluster.daemon(next).output()),
+  );
+  t.match((await cluster.command(next, "clustat-ts", "--why", primary)).stdout, new RegExp(line));
+  const said = [1, 2, 3].filter((node) => cluster.daemon(node).output().includes("(node-lost)"));
+  t.same(said, [next], "no other node does");
 
   await t.test("and started again while the guard still certifies", async (t) => {
     cluster.startDaemon(owner);

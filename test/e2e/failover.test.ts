@@ -90,6 +90,21 @@ test("case 9: relocation to a named node", { skip }, async (t) => {
   );
   await cluster.allStarted([1, 2, 3]);
   t.same(cluster.net.holders(serviceAddress), [target]);
+  const [past] = (await cluster.service(target, primary))?.failovers ?? [];
+  t.match(past, { kind: "relocate", from: owner, to: target });
+  const { totalMs = null, phases = [] } = past ?? {};
+  t.equal(
+    phases.reduce((sum, { ms }) => sum + ms, 0),
+    totalMs,
+    "the phases are the whole",
+  );
+  t.same(
+    phases.map(({ phase, node }) => [phase, node]),
+    [
+      ["stop", owner],
+      ["start", target],
+    ],
+  );
 });
 
 test("case 13: disable and enable", { skip }, async (t) => {

@@ -195,7 +195,7 @@ export class FenceCluster {
         this.calls.push({ by, output });
         return;
       case "fenced":
-        this.concluded.push(`node ${by}: fenced ${output.node} (${output.text})`);
+        this.concluded.push(`node ${by}: fenced ${output.node} (${output.how}: ${output.text})`);
         return;
       case "ready":
         this.concluded.push(`node ${by}: ready ${output.ready.node}`);

@@ -54,10 +54,15 @@ test("each channel keeps what is at or above its priority", async (t) => {
 test("a line is one JSON object with level, time, channel, facts and text", async (t) => {
   const path = join(await directory(t), "out");
   const log = new LineLog(options(path));
-  log.write("quorum", "warning", { text: "two\nlines", facts: { votes: 2, quorate: false } });
+  const fields = { failover: { kind: "relocate", phases: [{ phase: "stop", ms: 21 }] } };
+  log.write("quorum", "warning", {
+    text: "two\nlines",
+    facts: { votes: 2, quorate: false },
+    fields,
+  });
   await until("it is written", async () => (await lines(path)).length === 1);
   const [line] = await lines(path);
-  t.match(line, { level: "warning", channel: "quorum", votes: 2, quorate: false });
+  t.match(line, { level: "warning", channel: "quorum", votes: 2, quorate: false, ...fields });
   t.equal(line?.["msg"], "two\nlines");
   t.ok(Math.abs(Date.parse(String(line?.["time"])) - Date.now()) < 60_000);
 });
@@ -119,6 +124,7 @@ test("the journal hears priorities, and nobody commands a terminal", async (t) =
     wallMs: 0,
     text: "agent: \u001b[2Jgone\n<0>forged\u009b1m",
     facts: { node: 3 },
+    fields: { failover: { kind: "relocate" } },
   } as const;
   t.equal(
     formatLogText(record, "journal"),

@@ -53,6 +53,7 @@ test("rule 10: a victim is shown with its delay, its agent, its failures, its en
       configHash: "hash",
       addresses: new Map<number, string>(),
       joined: () => null,
+      failovers: cluster.failovers(node),
     };
     const now = { wallMs: time.nowMs, boottimeMs: time.nowMs };
     return reportStatus(conf, parts, now).nodes.find((one) => one.id === of)?.fence ?? "";

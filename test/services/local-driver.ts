@@ -3,6 +3,7 @@
  */
 import type { AgentReport } from "../../src/model/agent-orders.ts";
 import type { ResourceConf } from "../../src/model/conf.ts";
+import type { StartPart } from "../../src/model/failover-times.ts";
 import type { LocalInput, LocalOutput } from "../../src/services/local/local-events.ts";
 import { LocalServices } from "../../src/services/local/local-services.ts";
 import { emptyChain, type Operation } from "../../src/services/table/service-state.ts";
@@ -17,6 +18,8 @@ export class LocalDriver {
   /** Orders under way, oldest first. */
   readonly acts: Act[] = [];
   readonly said: string[] = [];
+  /** What the starts took. */
+  readonly took: (readonly StartPart[])[] = [];
   nowMs = 0;
   #lastOp = 0;
 
@@ -99,6 +102,9 @@ export class LocalDriver {
         this.said.push(`cancel ${cancelled === undefined ? "?" : orderWords(cancelled.order)}`);
         return;
       }
+      case "start-took":
+        this.took.push(output.parts);
+        return;
       case "result":
         this.said.push(`${output.op} ${output.outcome}`);
         return;

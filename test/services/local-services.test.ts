@@ -284,7 +284,8 @@ test("JOB1: a start that is given up is told to end, waited for, and not continu
   // A script may end well when it is told to end; the next one is not begun.
   step({ type: "report", action: first.action, report: exited(0) });
   const text = "given up: it is to be stopped";
-  t.same(outputs, [{ type: "result", op: 7, outcome: "failed", partial: false, text }]);
+  const result = { type: "result", op: 7, outcome: "failed", partial: false, text };
+  t.same(outputs, [{ type: "start-took", op: 7, parts: [{ part: "script", ms: 0 }] }, result]);
   const stop = {
     goal: { type: "rest", state: "stopped" },
     cleanup: "no",

@@ -101,8 +101,8 @@ export class TableDriver {
 
   /** `verified`: a device has switched it off; otherwise its lease must have ended. */
   fenced(node: number, verified = true): this {
-    const text = verified ? "agent" : "self";
-    return this.step({ type: "fenced", node: id(node), text, verified, atMs: this.nowMs });
+    const how = verified ? "agent" : "self";
+    return this.step({ type: "fenced", node: id(node), how, verified, atMs: this.nowMs });
   }
 
   life(node: number): number {
@@ -239,6 +239,10 @@ export class TableDriver {
 
   #note(output: TableOutput): void {
     switch (output.type) {
+      case "moved-on":
+      case "awaited":
+      case "off":
+        return;
       case "run":
         this.operations.push(output);
         return;

@@ -1,5 +1,6 @@
 /** A machine of a simulated cluster, and the daemon on it. */
 
+import type { FailoverLog } from "../../src/life/failover-log.ts";
 import type { NodeLife } from "../../src/life/node-life.ts";
 import type { OrderPerformer } from "../../src/life/order-performer.ts";
 import type { Acceptance } from "../../src/model/acceptance.ts";
@@ -63,7 +64,24 @@ export type Machine = {
   memory: { readonly known: readonly KnownMachine[]; readonly powerCuts: number };
   /** When its power came on last, by its own clock. */
   poweredAtMs: number;
+  readonly failovers: FailoverLog;
 };
+
+/** Wall clocks begin here: one that runs behind the others, or is set back, stays above zero. */
+const wallStartMs = 1e9;
+
+export const neverStarted = {
+  wallOffsetMs: wallStartMs,
+  daemon: null,
+  lives: 0,
+  end: "none",
+  silentAtMs: 0,
+  pausedAtMs: 0,
+  guard: null,
+  powerCuts: 0,
+  memory: { known: [], powerCuts: 0 },
+  poweredAtMs: 0,
+} as const;
 
 /** What a life that begins now knows of earlier ones: as io/files/machine-memory.ts says. */
 export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine) {

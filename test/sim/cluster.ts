@@ -6,6 +6,7 @@
 import { ProcessGroups } from "../../src/groups/process-groups.ts";
 import type { LogSink } from "../../src/io/ports.ts";
 import type { NodeRequest } from "../../src/life/event-loop.ts";
+import { FailoverLog } from "../../src/life/failover-log.ts";
 import type { GroupClients } from "../../src/life/group-clients.ts";
 import { afterLife, type LifeEnd } from "../../src/life/life-end.ts";
 import { nodeAgents } from "../../src/life/node-agents.ts";
@@ -18,13 +19,14 @@ import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import { refused } from "../../src/model/request-outcome.ts";
 import type { ServiceOperation } from "../../src/model/service-operation.ts";
+import { ms } from "../../src/model/time.ts";
 import { ClusterNode } from "../../src/node/cluster-node.ts";
 import type { NodeInput, NodeOutput } from "../../src/node/node-events.ts";
 import type { QuorumChange } from "../../src/quorum/quorum-messages.ts";
 import type { ServiceRecord } from "../../src/services/table/service-state.ts";
 import { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { AnswerBox, Machine, ReplyBox } from "./cluster-machine.ts";
-import { certify, id, remember, rememberedBy, service } from "./cluster-machine.ts";
+import { certify, id, neverStarted, remember, rememberedBy, service } from "./cluster-machine.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { clonePlaces } from "./membership.ts";
 import { VirtualGuard } from "./virtual-guard.ts";
@@ -35,9 +37,6 @@ import { VirtualProcess } from "./virtual-process.ts";
 export { id, service } from "./cluster-machine.ts";
 
 const firstText = "first";
-/** Wall clocks begin here: one that runs behind the others, or is set back, stays above zero. */
-const wallStartMs = 1e9;
-
 /** Of nodes 4, 1, 2 and 3, and so on: what they agree on does not hang on it. */
 const worksMax = [128, 1, 20, 3];
 
@@ -61,23 +60,22 @@ export class Cluster {
 
   #newMachine(node: NodeId, place: NodeId): Machine {
     const { time, clocks, judge } = this.#options;
+    const conf = () => this.conf;
+    const wallMs = () => ms(time.nowMs);
     return {
       node,
       host: new VirtualHost(time, `20.0.20.${node}`, () => judge?.(this)),
       clock: clocks?.get(node) ?? time,
-      wallOffsetMs: wallStartMs,
-      daemon: null,
-      lives: 0,
-      end: "none",
-      silentAtMs: 0,
-      pausedAtMs: 0,
-      guard: null,
       watchdog: this.#newWatchdog(place),
-      powerCuts: 0,
       file: firstText,
-      memory: { known: [], powerCuts: 0 },
-      poweredAtMs: 0,
+      failovers: new FailoverLog({ self: node, conf, clock: { wallMs }, log: this.#logOf(place) }),
+      ...neverStarted,
     };
+  }
+
+  /** The failovers that the node has seen. */
+  failovers(node: number): FailoverLog {
+    return this.#machine(node).failovers;
   }
 
   /** A copy of the node's machine and of its state is started beside it. Returns its place. */
@@ -452,6 +450,7 @@ export class Cluster {
       onMachines: (known) => remember(machine, known),
       onCertificate: (certificate) => machine.guard?.certify(certificate),
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
+      failovers: machine.failovers,
       onEnd: (end) => this.#onEnd(node, life, end),
       brokerPorts: this.#options.brokerPorts?.(node, process) ?? null,
       onTurn: () => undefined,

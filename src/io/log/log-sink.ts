@@ -96,7 +96,7 @@ export class LineLog implements LogSink {
 
   #send(channel: LogChannel, priority: LogPriority, line: LogLine): void {
     const wallMs = this.#clock.wallMs();
-    this.#logger[priority]({ channel, ...line.facts }, line.text);
+    this.#logger[priority]({ channel, ...line.facts, ...line.fields }, line.text);
     const json = this.#json;
     for (const { destination, format } of this.#routes) {
       const record = { ...line, channel, priority, wallMs };

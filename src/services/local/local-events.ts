@@ -4,6 +4,7 @@
  */
 import type { AgentOrder, AgentReport } from "../../model/agent-orders.ts";
 import type { ClusterConf } from "../../model/conf.ts";
+import type { StartPart } from "../../model/failover-times.ts";
 import type { ServiceName } from "../../model/ids.ts";
 import type { OperationAbort, OperationOrder } from "../table/service-state.ts";
 
@@ -57,6 +58,8 @@ export type LocalOutput =
     }
   /** The report of this action is no longer awaited; end its process. */
   | { readonly type: "cancel"; readonly action: number }
+  /** A start ends; its result follows. Only for the record of a failover. */
+  | { readonly type: "start-took"; readonly op: number; readonly parts: readonly StartPart[] }
   | {
       readonly type: "result";
       readonly op: number;

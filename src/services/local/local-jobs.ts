@@ -42,6 +42,7 @@ export class LocalJobs {
     job: Job,
     { report, nowMs }: { readonly report: AgentReport | null; readonly nowMs: number },
   ): JobStep {
+    slot.worker.startTimes.nowMs = nowMs;
     const next = report === null ? job.call.next() : job.call.next(report);
     const aborted = job.op !== null && this.#aborted.has(job.op.id);
     if (next.done === true || aborted) {

@@ -267,6 +267,9 @@ export class LocalServices {
       this.#slots.setMayRun(slot, false);
       if (end.text !== "") this.#warn(slot, end.text);
     }
+    if (op.kind === "start") {
+      this.#out.push({ type: "start-took", op: op.id, parts: worker.startTimes.parts });
+    }
     this.#out.push({ type: "result", op: op.id, partial: worker.partial, ...end });
   }
 

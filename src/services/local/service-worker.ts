@@ -33,6 +33,7 @@ import type { CheckCause } from "./check-queue.ts";
 import { doesWork, saysNotRunning } from "./declined-starts.ts";
 import { hasProcesses, isDoubtful, proveStopped, type StopVerdict } from "./leftovers.ts";
 import { killUntilGone } from "./service-kill.ts";
+import { StartTimes } from "./start-times.ts";
 import { type RunningResources, StartedResources } from "./started-resources.ts";
 
 export type CheckTimes = { readonly nowMs: number; readonly statusPollIntervalMs: Ms | null };
@@ -57,6 +58,8 @@ export class ServiceWorker {
   #leftOut = new Set<ResourceConf>();
   /** Roots of the parts that the last configuration added and that were not started yet. */
   #fresh: readonly ResourceConf[] = [];
+  /** What its last start took. */
+  readonly startTimes = new StartTimes();
   /** The service had processes after its start (LEFTOVER2). */
   #hadProcesses = false;
 
@@ -132,6 +135,7 @@ export class ServiceWorker {
 
   /** Starts the tree; the first failure ends it. */
   *start(): AgentCall {
+    this.startTimes.begin(this.conf);
     const verdict = yield* this.#startAll(this.conf.tree);
     this.#hadProcesses = verdict.code === 0 && (yield* hasProcesses(this.conf));
     return verdict;
@@ -140,7 +144,8 @@ export class ServiceWorker {
   *#startAll(tree: ResourceConf): AgentCall {
     let works = false;
     for (const resource of startOrder(tree)) {
-      const verdict = yield* this.#call(resource, "start", { depth: 0, limitMs: null });
+      const call = this.#call(resource, "start", { depth: 0, limitMs: null });
+      const verdict = yield* this.startTimes.measure(resource, call);
       if (verdict.code !== 0) {
         const begun = verdict.code !== 5 && verdict.untried !== true;
         if (begun) this.#started.add(resource);

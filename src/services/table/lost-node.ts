@@ -67,6 +67,7 @@ export function* releaseVerified(
   if (node === undefined || node.life !== life || node.phase !== "joined") return new Set();
   const news = services.filter((name) => !node.off.includes(name));
   table.putNode({ ...node, off: [...node.off, ...news] });
+  table.emit({ type: "off", node: id, services: news, how: "clean" });
   yield* resolveFailed(table, id, news);
   return yield* releaseServices(table, id, news);
 }

@@ -21,8 +21,8 @@ import { abortStart, beginStop, evaluateAll, failBackAll } from "./evaluation.ts
 import { adoptKept } from "./kept-services.ts";
 import { releaseServices, resolveFailed } from "./lost-node.ts";
 import type { ServiceMessage } from "./service-messages.ts";
-import { holderOf } from "./service-state.ts";
-import type { TableInput } from "./table-events.ts";
+import { holderOf, isToRest } from "./service-state.ts";
+import type { AwaitedHolder, TableInput } from "./table-events.ts";
 import type { NodeRecord } from "./table-snapshot.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
@@ -37,6 +37,7 @@ export function onMembership(
   table: TableState,
   { members, continuing, moved }: Input<"membership">,
 ): void {
+  const before = [...table.nodes.values()].filter(({ phase }) => awaitedPhases.includes(phase));
   for (const node of [...table.nodes.values()]) {
     const member = members.find((one) => one.node === node.id);
     const { life } = member ?? node;
@@ -49,6 +50,24 @@ export function onMembership(
   }
   for (const id of moved) table.putNode({ ...table.node(id), knowledge: "unknown" });
   onMembershipChange(table);
+  table.emit({ type: "awaited", holders: awaitedHolders(table, before) });
+}
+
+const awaitedPhases: readonly string[] = ["lost", "joined"];
+
+function awaitedHolders(
+  table: TableState,
+  before: readonly NodeRecord[],
+): readonly AwaitedHolder[] {
+  const held = new Map<NodeId, ServiceName[]>();
+  for (const service of table.services.values()) {
+    const node = table.awaitedNode(service.name);
+    if (node === null || isToRest(service)) continue;
+    held.set(node, [...(held.get(node) ?? []), service.name]);
+  }
+  return [...held].map(([node, services]) => {
+    return { node, services, before: before.some(({ id }) => id === node) };
+  });
 }
 
 /** The node has cleaned up. `hosts`: it may also run services, since it is unfenced. */
@@ -59,6 +78,7 @@ export function* onReady(table: TableState, message: Message<"ready">): TableWor
   if (node.phase !== "joined" && !(node.phase === "clean" && message.hosts)) return;
   const phase = message.hosts ? "ready" : "clean";
   const verified = { knowledge: "known", unproven: false } as const;
+  table.emit({ type: "off", node: node.id, services: null, how: "clean" });
   const rested = yield* releaseAs(table, node.id, { ...node, phase, ...verified });
   const state = message.hosts ? "ready" : "clean, and not unfenced yet";
   table.emit({ type: "notice", level: "notice", text: `${table.nameOf(node.id)} is ${state}` });
@@ -98,11 +118,15 @@ export function* onLeft(table: TableState, message: Message<"left">): TableWork 
   if (node === undefined || node.phase !== "leaving" || node.life !== message.life) return;
   table.putNode({ ...node, phase: "absent", knowledge: "known" });
   table.brokers = primaryEnded(table.brokers, node.id);
+  table.emit({ type: "off", node: node.id, services: null, how: "left" });
   yield* evaluateAll(table, yield* releaseServices(table, node.id));
 }
 
 /** The node, or the machine that had its id before, runs nothing any more. */
-export function* onFenced(table: TableState, { node: id, verified }: Input<"fenced">): TableWork {
+export function* onFenced(
+  table: TableState,
+  { node: id, verified, how }: Input<"fenced">,
+): TableWork {
   const node = table.nodes.get(id);
   if (node === undefined) return;
   if (["clean", "ready", "leaving"].includes(node.phase)) {
@@ -117,6 +141,7 @@ export function* onFenced(table: TableState, { node: id, verified }: Input<"fenc
     node.phase === "joined"
       ? { ...node, unproven: node.unproven || !verified }
       : { ...node, phase: "absent", knowledge: "known", unproven: !verified };
+  table.emit({ type: "off", node: id, services: null, how });
   yield* evaluateAll(table, yield* releaseAs(table, id, after));
 }
 

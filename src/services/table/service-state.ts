@@ -234,6 +234,17 @@ export function brokenRule(service: ServiceRecord): string | null {
   return null;
 }
 
+/** Whether the service has another state, owner or operation, or is now to end in another way. */
+export function movesOn(before: ServiceRecord, after: ServiceRecord): boolean {
+  const moved = before.state !== after.state || before.owner !== after.owner;
+  return moved || before.op?.id !== after.op?.id || before.desired !== after.desired;
+}
+
+/** Whether a user has asked that it stops. */
+export function isToRest({ op, desired }: ServiceRecord): boolean {
+  return desired !== null || (op?.kind === "stop" && op.goal.type === "rest");
+}
+
 /** The node that has the service or an operation on it; no other node may start it meanwhile. */
 export function holderOf(service: ServiceRecord): NodeId | null {
   return service.op?.node ?? service.owner;

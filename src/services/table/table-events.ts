@@ -3,10 +3,17 @@
  * Tested in: test/services/placement-cases.test.ts
  */
 import type { ClusterConf } from "../../model/conf.ts";
+import type { OffProof } from "../../model/failover-times.ts";
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import type { RequestOutcome } from "../../model/request-outcome.ts";
 import type { ServiceMessage } from "./service-messages.ts";
-import type { AdoptOrder, OperationAbort, OperationOrder, RequestRef } from "./service-state.ts";
+import type {
+  AdoptOrder,
+  OperationAbort,
+  OperationOrder,
+  RequestRef,
+  ServiceRecord,
+} from "./service-state.ts";
 
 export type TableInput =
   /** A quorate membership whose members have exchanged their states. */
@@ -19,11 +26,11 @@ export type TableInput =
       readonly moved: readonly NodeId[];
     }
   | { readonly type: "message"; readonly message: ServiceMessage }
-  /** The node was fenced or is proven clean: it runs nothing. `text` says how that is known. */
+  /** The node was fenced or is proven clean: it runs nothing. `how` says how that is known. */
   | {
       readonly type: "fenced";
       readonly node: NodeId;
-      readonly text: string;
+      readonly how: OffProof;
       /** A device has switched it off; otherwise it is presumed to be off. */
       readonly verified: boolean;
       /** Milliseconds since 1970 by the clock of the node that fenced it. */
@@ -36,7 +43,34 @@ export type TableNotice = {
   readonly text: string;
 };
 
+/** What becomes of services, for those who measure it. Nothing follows from it. */
+export type TableCourse =
+  /** The state, the owner or the operation of the service is another one now. */
+  | { readonly type: "moved-on"; readonly record: ServiceRecord }
+  /** Of each membership: the nodes without which nothing is done with the services they hold. */
+  | { readonly type: "awaited"; readonly holders: readonly AwaitedHolder[] }
+  /** The node is known to run nothing, or nothing of these services (null: of any). */
+  | {
+      readonly type: "off";
+      readonly node: NodeId;
+      readonly services: readonly ServiceName[] | null;
+      readonly how: OffProof;
+    };
+
+export function isCourse({ type }: TableOutput): boolean {
+  return type === "moved-on" || type === "awaited" || type === "off";
+}
+
+export type AwaitedHolder = {
+  readonly node: NodeId;
+  /** It was lost in an earlier membership. */
+  readonly before: boolean;
+  /** What it holds, without the services that a user had asked to stop. */
+  readonly services: readonly ServiceName[];
+};
+
 export type TableOutput =
+  | TableCourse
   | OperationOrder
   | OperationAbort
   | AdoptOrder

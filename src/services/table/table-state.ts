@@ -15,7 +15,13 @@ import { type Promotion, promotionOf } from "./broker-promotion.ts";
 import { noBrokers, ofNodes } from "./broker-records.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
-import { checkRecord, holderOf, type RequestRef, type ServiceRecord } from "./service-state.ts";
+import {
+  checkRecord,
+  holderOf,
+  movesOn,
+  type RequestRef,
+  type ServiceRecord,
+} from "./service-state.ts";
 import type { TableNotice, TableOutput } from "./table-events.ts";
 import type { ConfChange, NodeRecord } from "./table-snapshot.ts";
 
@@ -163,8 +169,12 @@ export class TableState {
   }
 
   put(service: ServiceRecord): void {
-    this.index.put(this.services.get(service.name), checkRecord(service));
+    const before = this.services.get(service.name);
+    this.index.put(before, checkRecord(service));
     this.services.set(service.name, service);
+    if (before !== undefined && movesOn(before, service)) {
+      this.emit({ type: "moved-on", record: service });
+    }
   }
 
   /** Notes that the service has worked on a member. */
