@@ -36,8 +36,7 @@ function wholeSight({ observed, unobserved, state }: CareView): BrokerSight {
   switch (state.type) {
     case "answering": {
       const { state: word, systemId, members } = state.status;
-      const unknown = { link: { type: "unknown" }, depth: 0, refuses: false } as const;
-      return { type: "answers", state: word, systemId, members, ...unknown };
+      return { type: "answers", state: word, systemId, members, depth: 0, refuses: false };
     }
     case "gone":
       return { type: "gone" };

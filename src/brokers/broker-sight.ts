@@ -7,21 +7,12 @@ import { count, either, flag, literal, oneOf, record, type Shaped, text } from "
 import { brokerStates } from "./broker-state.ts";
 import { type BrokerMember, memberList } from "./broker-status.ts";
 
-/** The link of a backup to its primary. `lost`: by the clock of `PromotionScene.nowMs`. */
-const link = either(
-  record({ type: literal("operational") }),
-  record({ type: literal("lost"), atMs: count }),
-  /** It had none, or nobody knows since when. */
-  record({ type: literal("unknown") }),
-);
-
 const answers = record({
   type: literal("answers"),
   state: oneOf(...brokerStates),
   systemId: text,
   /** As the broker itself lists them. */
   members: memberList,
-  link,
   /** Messages in replicated queues. */
   depth: count,
   /** It was joining, and has refused to be promoted: it will until it is restarted. */
@@ -68,6 +59,4 @@ export type PromotionScene = {
   readonly coldStartWaited: boolean;
   /** An operator permits to promote a broker that may lack messages. */
   readonly staleAllowed: boolean;
-  /** Milliseconds since 1970. */
-  readonly nowMs: number;
 };

@@ -10,7 +10,6 @@
  *     the primary may have left it out in the instant before its node was lost.
  */
 import type { NodeId } from "../model/ids.ts";
-import { assertNever } from "../model/outcome.ts";
 import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
 import type { BrokerMember, BrokerSystemId } from "./broker-status.ts";
 
@@ -25,18 +24,10 @@ export type ReadyBroker = SeenBroker & {
   readonly sight: Extract<BrokerSight, { type: "answers" }>;
 };
 
-/**
- * Backups see the death of their primary at different moments and are asked at different ones.
- * Losses of a link that are less apart are the same loss.
- */
-const sameLossMs = 3000;
-
 type Judged = {
   readonly broker: ReadyBroker;
   readonly stale: boolean;
   readonly why: string;
-  /** Before the latest loss of a link among all; 0 for those that lost it together. */
-  readonly lostBeforeMs: number;
 };
 
 /** The best first, the stale ones last. */
@@ -44,20 +35,14 @@ export function rankReady(
   scene: PromotionScene,
   ready: readonly ReadyBroker[],
 ): readonly RankedBroker[] {
-  const judged = ready.map((broker) => judge(scene, broker, ready)).sort(better);
+  const judged = ready
+    .map((broker) => ({ broker, ...staleness(scene.record, broker, ready) }))
+    .sort(better);
   return judged.map((one, index) => {
     const before = judged[index - 1];
     const reason = before === undefined ? one.why : `${one.why}; after ${against(before, one)}`;
     return { node: one.broker.node, stale: one.stale, reason };
   });
-}
-
-function judge(scene: PromotionScene, broker: ReadyBroker, ready: readonly ReadyBroker[]): Judged {
-  const { stale, why } = staleness(scene.record, broker, ready);
-  const losses = ready.map((one) => lostAtMs(scene, one));
-  const behind = Math.max(...losses) - lostAtMs(scene, broker);
-  const lostBeforeMs = behind <= sameLossMs ? 0 : behind;
-  return { broker, stale, why, lostBeforeMs };
 }
 
 function staleness(
@@ -106,24 +91,9 @@ function shows(listed: BrokerMember["state"] | null): string {
   return listed === null ? "does not have it" : `shows it as ${listed}`;
 }
 
-/** A link that is operational now is lost later than all others. */
-function lostAtMs({ nowMs }: PromotionScene, { sight }: ReadyBroker): number {
-  switch (sight.link.type) {
-    case "operational":
-      return nowMs;
-    case "lost":
-      return sight.link.atMs;
-    case "unknown":
-      return 0;
-    default:
-      return assertNever(sight.link);
-  }
-}
-
 function better(a: Judged, b: Judged): number {
   return (
     Number(a.stale) - Number(b.stale) ||
-    a.lostBeforeMs - b.lostBeforeMs ||
     b.broker.sight.depth - a.broker.sight.depth ||
     a.broker.preference - b.broker.preference ||
     a.broker.node - b.broker.node
@@ -134,9 +104,6 @@ function better(a: Judged, b: Judged): number {
 function against(first: Judged, second: Judged): string {
   const [one, other] = [first.broker, second.broker];
   if (first.stale !== second.stale) return `${one.name}, which is not stale`;
-  if (first.lostBeforeMs !== second.lostBeforeMs) {
-    return `${one.name}, which had its link to the primary for longer`;
-  }
   if (one.sight.depth !== other.sight.depth) {
     return `${one.name}, which holds more messages (${one.sight.depth}, not ${other.sight.depth})`;
   }

@@ -171,15 +171,10 @@ const state = fc.constantFrom(...brokerStates);
 const members = fc
   .subarray([1, 2, 3, 4, 5])
   .chain((nodes) => fc.tuple(...nodes.map((node) => state.map((one) => member(node, one)))));
-const link = fc.oneof(
-  fc.constant({ type: "operational" } as const),
-  fc.nat(10_000).map((atMs) => ({ type: "lost", atMs }) as const),
-  fc.constant({ type: "unknown" } as const),
-);
 const sightOf = (node: number): fc.Arbitrary<BrokerSight> =>
   fc.oneof(
     fc
-      .record({ state, members, link, depth: fc.nat(3), refuses: fc.boolean() })
+      .record({ state, members, depth: fc.nat(3), refuses: fc.boolean() })
       .map((fields) => ({ type: "answers", systemId: systemId(node), ...fields }) as const),
     fc.constantFrom<BrokerSight>(
       { type: "gone" },

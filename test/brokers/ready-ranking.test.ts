@@ -13,7 +13,6 @@ function ready(node: number, fields: Partial<Answers> = {}): ReadyBroker {
 const ranked = (brokers: readonly ReadyBroker[], fields: Partial<PromotionScene> = {}) =>
   rankReady(scene(brokers, fields), brokers);
 const order = (ranking: readonly RankedBroker[]) => ranking.map(({ node }) => node);
-const lost = (atMs: number) => ({ link: { type: "lost", atMs } }) as const;
 
 test("READY1: the list of the primary counts more than anything a backup says", (t) => {
   const record = [member(1, "active"), member(2, "ready"), member(3, "catchup")];
@@ -61,18 +60,7 @@ test("READY2: without it, those that others do not list as ready are stale", (t)
   t.end();
 });
 
-test("the one that lost its link last comes first, unless they lost it together", (t) => {
-  t.same(order(ranked([ready(2, lost(2000)), ready(3, lost(9000))])), [3, 2]);
-  t.same(order(ranked([ready(2, lost(8000)), ready(3, lost(9000))])), [2, 3]);
-  const operational = ready(3, { link: { type: "operational" } });
-  t.same(order(ranked([ready(2, lost(9000)), operational])), [2, 3]);
-  t.same(order(ranked([ready(2, lost(1000)), operational])), [3, 2]);
-  t.same(order(ranked([ready(2, { link: { type: "unknown" } }), ready(3, lost(9000))])), [3, 2]);
-  t.match(ranked([ready(2, lost(2000)), ready(3, lost(9000))])[1], { reason: /link .* longer/ });
-  t.end();
-});
-
-test("then more messages, then the failover domain, then the node id", (t) => {
+test("the one with more messages comes first, then the failover domain, then the node id", (t) => {
   const fuller = ready(3, { depth: 2 });
   t.match(ranked([ready(2, { depth: 1 }), fuller]), [
     { node: 3 },

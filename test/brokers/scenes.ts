@@ -26,7 +26,6 @@ export function answering(
     state,
     systemId: systemId(node),
     members: [member(1, "ready"), member(2, "ready"), member(3, "ready")],
-    link: { type: "lost", atMs: 1000 },
     depth: 0,
     refuses: false,
     ...fields,
@@ -62,7 +61,6 @@ export function scene(
     presumedOff: new Set(),
     coldStartWaited: false,
     staleAllowed: false,
-    nowMs: 10_000,
     ...fields,
   };
 }

@@ -28,7 +28,7 @@ function sightOn(node: number, { primary = 2, port = 5672 } = {}): BrokerSight {
     return { ...entry, host: `data-${entry.host}`, port };
   });
   const said = { state: "ready", systemId: systemId(node), members } as const;
-  return { type: "answers", ...said, link: { type: "unknown" }, depth: 0, refuses: false };
+  return { type: "answers", ...said, depth: 0, refuses: false };
 }
 
 class Scene {

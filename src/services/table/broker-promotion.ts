@@ -197,7 +197,6 @@ function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionScene {
     presumedOff: new Set(off.map(nodeOf)),
     coldStartWaited: waited(ground),
     staleAllowed: forced,
-    nowMs: table.nowMs,
   };
 }
 
