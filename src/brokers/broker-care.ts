@@ -12,6 +12,8 @@
  * CARE4  When the service of a primary has stopped, a broker that does not answer as a backup is
  *     killed: the script's stop leaves alone what does not answer. While it cannot be looked for,
  *     the service waits: a lack of descriptors is no verdict.
+ * CARE5  A joining broker that has refused to be promoted counts as refusing while the connection
+ *     on which it was seen lasts: its next life may accept, and it is better asked once too often.
  */
 
 import type { ServiceName } from "../model/ids.ts";
@@ -21,6 +23,7 @@ import { type Ms, ms } from "../model/time.ts";
 import { type BrokerLine, type CareView, lineOf, sightOf, statusOf } from "./broker-reports.ts";
 import type { BrokerSight } from "./broker-sight.ts";
 import { isPrimaryState } from "./broker-state.ts";
+import type { BrokerSystemId } from "./broker-status.ts";
 import {
   BrokerWatch,
   type WatchInput,
@@ -71,6 +74,8 @@ export type CareInput =
   | { readonly type: "primary-stopped"; readonly by: "script" | "nobody" }
   /** It must end, since another broker is the primary. */
   | { readonly type: "condemned"; readonly why: string }
+  /** It was to be promoted, and has refused, since it has joined others that are not joining. */
+  | { readonly type: "promotion-refused" }
   | { readonly type: "timer"; readonly timer: CareTimer }
   | Exclude<WatchInput, { readonly type: "start" | "stop" | "promote" | "timer" }>;
 
@@ -113,6 +118,8 @@ export class BrokerCare {
   #killing = false;
   /** Why it must end although it answers; null: it need not. */
   #condemned: string | null = null;
+  /** As in CareView (CARE5). */
+  #refuser: BrokerSystemId | null = null;
   /** The promoting service waits for `released`. */
   #releasing = false;
   #stoppedBy: "script" | "nobody" = "script";
@@ -142,7 +149,8 @@ export class BrokerCare {
 
   #view(): CareView {
     const { observed } = this.#duty;
-    return { observed, unobserved: this.#unobserved, state: this.#watch.snapshot() };
+    const state = this.#watch.snapshot();
+    return { observed, unobserved: this.#unobserved, state, refuser: this.#refuser };
   }
 
   #on(input: CareInput): void {
@@ -150,7 +158,11 @@ export class BrokerCare {
       case "duty":
         this.#onDuty(input.duty);
         return;
+      case "promotion-refused":
+        this.#refuser = this.#joiningBroker();
+        return;
       case "unobserved":
+        this.#refuser = null;
         this.#unobserved = input.why;
         this.#step({ type: "disconnected", connection: input.connection, words: input.why });
         return;
@@ -175,6 +187,7 @@ export class BrokerCare {
       case "connected":
       case "disconnected":
       case "refused":
+        this.#refuser = null;
         this.#unobserved = null;
         this.#step(input);
         return;
@@ -187,6 +200,13 @@ export class BrokerCare {
       default:
         assertNever(input);
     }
+  }
+
+  /** Null: the broker does not answer, or not as one that is joining. */
+  #joiningBroker(): BrokerSystemId | null {
+    const state = this.#watch.snapshot();
+    if (state.type !== "answering" || state.status.state !== "joining") return null;
+    return state.status.systemId;
   }
 
   #onDuty(duty: BrokerDuty): void {
@@ -211,6 +231,7 @@ export class BrokerCare {
     this.#out.push({ type: "disarm", timer: "kill-again" });
     this.#release(null);
     this.#condemned = null;
+    this.#refuser = null;
     this.#unobserved = null;
     this.#heard = false;
     this.#said = "";

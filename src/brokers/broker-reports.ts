@@ -5,6 +5,7 @@
 import { assertNever } from "../model/outcome.ts";
 import type { OwnBrokerStatus } from "../model/status.ts";
 import type { BrokerSight } from "./broker-sight.ts";
+import type { BrokerSystemId } from "./broker-status.ts";
 import type { WatchState } from "./broker-watch.ts";
 
 export type CareView = {
@@ -13,6 +14,8 @@ export type CareView = {
   /** Why it cannot be asked; null: it can, or was not tried yet. */
   readonly unobserved: string | null;
   readonly state: WatchState;
+  /** The joining broker that has refused to be promoted in its present life; null: none has. */
+  readonly refuser: BrokerSystemId | null;
 };
 
 /** What a broker says must fit into a message of the cluster, however much it is. */
@@ -30,13 +33,14 @@ export function sightOf(view: CareView): BrokerSight {
   return { ...sight, members };
 }
 
-function wholeSight({ observed, unobserved, state }: CareView): BrokerSight {
+function wholeSight({ observed, unobserved, state, refuser }: CareView): BrokerSight {
   if (!observed) return { type: "gone" };
   if (unobserved !== null) return { type: "silent", why: unobserved };
   switch (state.type) {
     case "answering": {
       const { state: word, systemId, members } = state.status;
-      return { type: "answers", state: word, systemId, members, depth: 0, refuses: false };
+      const refuses = word === "joining" && systemId === refuser;
+      return { type: "answers", state: word, systemId, members, depth: 0, refuses };
     }
     case "gone":
       return { type: "gone" };

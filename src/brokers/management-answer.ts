@@ -34,6 +34,9 @@ export type ManagementAnswer =
   | { readonly type: "done" }
   | { readonly type: "refused"; readonly refusal: BrokerRefusal };
 
+/** How a joining broker refuses that saw another one in another state at its start. */
+const joiningActive = "Joining active cluster";
+
 /** More than the queues of a broker that replicates; each message holds at most 100 of them. */
 const objectsMax = 100_000;
 
@@ -85,9 +88,14 @@ function parseObjects(
   return accept({ type: "objects", values });
 }
 
+/** Whether the output of a program contains the refusal that lasts until a restart (STATUS2). */
+export function refusesLastingly(output: string): boolean {
+  return output.includes(joiningActive);
+}
+
 function kindOf(code: number, text: string): RefusalKind {
   if (code === 6) return "forbidden";
-  if (text.startsWith("Joining active cluster")) return "joining-active-cluster";
+  if (text.startsWith(joiningActive)) return "joining-active-cluster";
   return text.startsWith("Still catching up") ? "still-catching-up" : "other";
 }
 

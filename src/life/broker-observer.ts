@@ -154,6 +154,11 @@ export class BrokerObserver {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The broker has refused to be promoted, since it has joined others that are not joining. */
+  noteRefusal(): void {
+    this.#push({ type: "promotion-refused" });
+  }
+
   condemn(why: string): void {
     this.#push({ type: "condemned", why });
   }

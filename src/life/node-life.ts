@@ -210,7 +210,9 @@ export class NodeLife {
       const { sight } = observer;
       return sight?.type === "answers" && !isPrimaryState(sight.state);
     };
-    return watchPromotions(native.serve(agents), { obstacle, leavesPrimary, isBackup, onStopped });
+    const onRefused = (): void => observer.noteRefusal();
+    const rules = { obstacle, leavesPrimary, isBackup, onRefused, onStopped };
+    return watchPromotions(native.serve(agents), rules);
   }
 
   #onTurn(): void {

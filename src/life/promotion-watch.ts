@@ -11,11 +11,14 @@
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
  * PROMOTE11  A start that was killed or cancelled may have asked the broker to become primary, and
  *     that may take effect later: the broker is killed before its service counts as stopped.
+ * PROMOTE12  A joining broker that has refused its promotion is reported as refusing before the
+ *     start counts as failed, so that nobody asks it again until it is restarted.
  * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
  *     stop of the broker's own service leaves it alone, as its script does.
  */
 import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { isPrimaryState } from "../brokers/broker-state.ts";
+import { refusesLastingly } from "../brokers/management-answer.ts";
 import type { AgentReport } from "../model/agent-orders.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { ms } from "../model/time.ts";
@@ -36,6 +39,8 @@ export type PromotionRules = {
   readonly obstacle: (service: ServiceName) => string | null;
   /** The broker of this node answers, and not as a primary. */
   readonly isBackup: () => boolean;
+  /** The broker of this node has refused to be promoted until it is restarted. */
+  readonly onRefused: () => void;
   /** Whether what the stop of the service has left is the primary, which goes on. */
   readonly leavesPrimary: (service: ServiceName) => boolean;
   /**
@@ -81,6 +86,7 @@ export function watchPromotions(agents: NodeAgents, rules: PromotionRules): Node
       if (action === "start" && ["exited", "not-started"].includes(report.type)) {
         doubtful.delete(act.service);
       }
+      if (action === "start" && isLastingRefusal(report)) rules.onRefused();
       if (action !== "stop" || report.type === "not-started") done(report);
       else {
         const by = act.order.type === "end-primary" ? "nobody" : "script";
@@ -108,6 +114,11 @@ export function isPrimaryHere(given: {
     const here = record?.owner === self && record.state === "started";
     return here && promoter !== service && brokers.get(self) === service;
   });
+}
+
+/** PROMOTE12: the script prints the words of the broker. */
+function isLastingRefusal(report: AgentReport): boolean {
+  return report.type === "exited" && report.code !== 0 && refusesLastingly(report.output);
 }
 
 function promotingAction({ order }: NodeAct): "start" | "stop" | null {

@@ -164,7 +164,9 @@ function serviceStatuses(
 function brokerOf(node: NodeId, sight: BrokerSight): ServiceStatus["brokers"][number] {
   const state = sight.type === "answers" ? sight.state : sight.type;
   const depth = sight.type === "answers" ? sight.depth : 0;
-  return { node, state, depth, text: sight.type === "silent" ? sight.why : "" };
+  const refuses = sight.type === "answers" && sight.refuses;
+  const text = sight.type === "silent" ? sight.why : refuses ? "refuses until restarted" : "";
+  return { node, state, depth, text };
 }
 
 /** What the service waits for, with the progress of the fencing of the nodes concerned. */

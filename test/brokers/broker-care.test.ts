@@ -262,3 +262,38 @@ test("an answer in another form is said, and is no end", (t) => {
   t.equal(cared.shown, "misfit: status is not one of the states");
   t.end();
 });
+
+test("CARE5: a refusal to be promoted lasts as long as the connection", (t) => {
+  const refuses = (cared: Cared) => {
+    const sight = cared.care.sight();
+    return sight.type === "answers" && sight.refuses;
+  };
+  const refusing = () => {
+    const cared = answering("joining");
+    t.notOk(refuses(cared));
+    cared.step({ type: "promotion-refused" });
+    t.ok(refuses(cared));
+    cared.answers("joining");
+    t.ok(refuses(cared), "each answer");
+    return cared;
+  };
+  const ready = refusing();
+  ready.answers("ready");
+  t.notOk(refuses(ready));
+  const restarted = refusing();
+  restarted.ends("disconnected", "ECONNRESET");
+  restarted.step({ type: "process", alive: false });
+  restarted.step({ type: "duty", duty: { ...started, promoting: true } });
+  restarted.answers("joining");
+  t.notOk(refuses(restarted), "with the same identity, too, which it keeps in its data directory");
+  const stopped = refusing();
+  stopped.step({ type: "duty", duty: { ...started, observed: false } });
+  stopped.step({ type: "duty", duty: started });
+  stopped.answers("joining");
+  t.notOk(refuses(stopped));
+  const catching = answering("catchup");
+  catching.step({ type: "promotion-refused" });
+  catching.answers("joining");
+  t.notOk(refuses(catching), "only a joining broker refuses for good");
+  t.end();
+});

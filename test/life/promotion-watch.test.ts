@@ -29,6 +29,7 @@ class Scene {
   primaryHere = false;
   backup = true;
   doubtful = false;
+  refusals = 0;
 
   report: AgentReport = good;
   readonly watched = watchPromotions(
@@ -44,6 +45,9 @@ class Scene {
     {
       obstacle: () => this.obstacle,
       isBackup: () => this.backup,
+      onRefused: () => {
+        this.refusals += 1;
+      },
       leavesPrimary: (name) => name === own && this.primaryHere,
       onStopped: ({ doubtful }, done) => {
         this.stops += 1;
@@ -131,6 +135,21 @@ test("PROMOTE11: a start that was not seen to its end makes the stop doubtful", 
   scene.perform(primary, { type: "promote-broker" }, { type: "failed", cause: "cancelled" });
   scene.perform(primary, { type: "end-primary" }, good);
   t.equal(scene.doubtful, true);
+});
+
+test("PROMOTE12: a refusal that lasts is told, whoever has promoted", async (t) => {
+  const scene = new Scene();
+  const text = "Exception from Agent: {u'error_code': 7, u'error_text': 'Joining active cluster, ";
+  const refused: AgentReport = { type: "exited", code: 1, output: `${text}cannot be promoted.'}` };
+  scene.run("/etc/init.d/qpidd-primary", "start", refused);
+  t.equal(scene.refusals, 1);
+  scene.perform(primary, { type: "promote-broker" }, refused);
+  t.equal(scene.refusals, 2);
+  scene.run("/etc/init.d/qpidd-primary", "stop", refused);
+  scene.run("/etc/init.d/qpidd", "start", refused);
+  const catching = "Still catching up, cannot be promoted.";
+  scene.run("/etc/init.d/qpidd-primary", "start", { type: "exited", code: 1, output: catching });
+  t.equal(scene.refusals, 2);
 });
 
 test("PROMOTE10: what the stop of the broker's service leaves may be the primary", async (t) => {

@@ -42,6 +42,11 @@ class Brokers extends TableDriver {
     return this.sees(node, { ...sightOf(node, state), members });
   }
 
+  /** It was asked to become primary, and has refused until it is restarted. */
+  refuses(node: number): this {
+    return this.sees(node, { ...sightOf(node, "joining"), refuses: true });
+  }
+
   gone(node: number): this {
     return this.sees(node, { type: "gone" });
   }
@@ -213,6 +218,18 @@ test("case 22: a promotion that is refused goes on to the next broker", async (t
   t.equal(driver.awaited(primary), "start on 2");
   driver.answer("failed").answer();
   t.equal(driver.awaited(primary), "start on 3");
+});
+
+test("case 22: at a cold start the next broker is asked, and the first one no more", async (t) => {
+  const driver = new Brokers().begin(1, 2, 3).is(1, "joining").is(2, "joining").is(3, "joining");
+  t.equal(driver.awaited(primary), "start on 1");
+  driver.refuses(1).answer("failed").answer();
+  t.equal(driver.awaited(primary), "start on 2");
+  t.equal(driver.shown(own(1)), "started 1", "its own service has not failed");
+  driver.refuses(2).answer("failed").answer();
+  t.equal(driver.awaited(primary), "start on 3");
+  driver.refuses(3).answer("failed").answer();
+  t.match(driver.wait, /no promotable broker \(3 joining that refuses promotion\)/);
 });
 
 test("case 23: brokers that all catch up are a standstill, and an operator is told", async (t) => {

@@ -260,7 +260,9 @@ function comes(ground: Ground, node: NodeId, service: ServiceName | null): boole
 function sightWords(sight: BrokerSight): string {
   switch (sight.type) {
     case "answers":
-      return `its broker is ${sight.state}`;
+      return sight.refuses
+        ? `its broker is ${sight.state}, and refuses to be promoted until it is restarted`
+        : `its broker is ${sight.state}`;
     case "silent":
       return `its broker does not answer: ${sight.why}`;
     case "pending":
