@@ -245,7 +245,10 @@ function tally(brokers: readonly Answering[]): string {
   return [...counts].map(([word, number]) => `${number} ${word}`).join(", ");
 }
 
-function inColdOrder({ lastPrimary }: PromotionScene): (a: SeenBroker, b: SeenBroker) => number {
+/** The last primary first: its store is the newest. */
+export function inColdOrder({
+  lastPrimary,
+}: PromotionScene): (a: SeenBroker, b: SeenBroker) => number {
   return (a, b) => preferring(lastPrimary, a, b) || inDomainOrder(a, b);
 }
 

@@ -147,6 +147,8 @@ export type ServicesConf = {
   readonly statusChildMax: number;
   /** Whether a node watches the broker that its services run. */
   readonly brokers: "observe" | "off";
+  /** When no broker can become primary: what is done, and after which time. */
+  readonly brokerHang: { readonly timeoutMs: Ms; readonly recovery: "report" | "restart" };
   readonly domains: readonly FailoverDomainConf[];
   /** In document order. */
   readonly services: readonly ServiceConf[];

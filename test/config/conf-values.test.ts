@@ -179,6 +179,13 @@ test("brokers are observed unless the file says otherwise", async (t) => {
   t.equal(load({ cluster: '<rm qpid="off"/>' }).services.brokers, "off");
 });
 
+test("a standstill of brokers is reported after 30 s unless the file says otherwise", async (t) => {
+  const hang = (attributes: string) => load({ cluster: `<rm ${attributes}/>` }).services.brokerHang;
+  t.same(hang(""), { timeoutMs: 30_000, recovery: "report" });
+  const other = hang('qpid_hang_timeout="90" qpid_hang_recovery="restart"');
+  t.same(other, { timeoutMs: 90_000, recovery: "restart" });
+});
+
 test("the attributes of a service are honoured", async (t) => {
   const [service] = loadServices(
     '<service name="a" autostart="no" exclusive="yes" recovery="disable" depend="b"' +

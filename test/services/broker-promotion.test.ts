@@ -5,80 +5,9 @@
  */
 import { test } from "tap";
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
-import type { BrokerMember } from "../../src/brokers/broker-status.ts";
-import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
 import { ofNodes } from "../../src/services/table/broker-records.ts";
-import { type Answers, answering } from "../brokers/scenes.ts";
-import { member, systemId } from "../brokers/statuses.ts";
 import { service } from "../sim/cluster.ts";
-import { sampleConf } from "../sim/sample-conf.ts";
-import { TableDriver } from "./table-driver.ts";
-
-const primary = "qpidd-primary-service";
-const nodes = [1, 2, 3];
-const own = (node: number) => `node${node}-qpidd-service`;
-
-function brokerConf(rest: Partial<ServiceConf> = {}): ClusterConf {
-  return sampleConf({ qpid: "observe", fencing: { cleanStart: true }, primary: rest });
-}
-
-class Brokers extends TableDriver {
-  constructor(conf = brokerConf()) {
-    super(conf);
-  }
-
-  /** All nodes are ready, and have started their own brokers; these have not been seen yet. */
-  begin(...members: readonly number[]): this {
-    return this.view(...members)
-      .ready(...members)
-      .succeed();
-  }
-
-  /** What the broker of the node says; `lists`: the states of brokers 1, 2 and so on. */
-  is(node: number, state: BrokerState, lists: readonly (BrokerState | null)[] = []): this {
-    const members = lists.flatMap((one, at): readonly BrokerMember[] => {
-      return one === null ? [] : [member(at + 1, one)];
-    });
-    return this.sees(node, { ...sightOf(node, state), members });
-  }
-
-  /** It was asked to become primary, and has refused until it is restarted. */
-  refuses(node: number): this {
-    return this.sees(node, { ...sightOf(node, "joining"), refuses: true });
-  }
-
-  gone(node: number): this {
-    return this.sees(node, { type: "gone" });
-  }
-
-  silent(node: number): this {
-    return this.sees(node, { type: "silent", why: "refused" });
-  }
-
-  /** The primary is on node 1, and the others have caught up. */
-  serving(): this {
-    this.begin(...nodes);
-    for (const node of nodes) this.is(node, "joining");
-    this.succeed();
-    const lists: readonly BrokerState[] = ["active", "ready", "ready"];
-    this.is(1, "active", lists);
-    return this.is(2, "ready", lists).is(3, "ready", lists);
-  }
-
-  get primary(): string {
-    return this.shown(primary);
-  }
-
-  get wait(): string {
-    return this.table.waitingFor(service(primary)) ?? "";
-  }
-}
-
-function sightOf(node: number, state: BrokerState): Answers {
-  const { sight } = answering(node, state, { systemId: systemId(node), members: [] });
-  if (sight.type !== "answers") throw new Error("a broker that answers");
-  return sight;
-}
+import { Brokers, brokerConf, nodes, own, primary, sightOf } from "./broker-driver.ts";
 
 test("case 17: at a cold start one broker is promoted, once all have been seen", async (t) => {
   const driver = new Brokers().begin(1, 2, 3);

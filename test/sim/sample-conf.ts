@@ -20,6 +20,7 @@ export type SampleOptions = {
   readonly brokers?: Partial<ServiceConf>;
   /** Whether the states of brokers decide; they are not simulated everywhere. */
   readonly qpid?: "observe" | "off";
+  readonly hangRecovery?: "report" | "restart";
   /** Fence devices of every node. */
   readonly fenceMethods?: NodeConf["fenceMethods"];
   readonly unfence?: NodeConf["unfence"];
@@ -88,6 +89,9 @@ export const watchdogFencing = {
   watchdog: { device: "/dev/watchdog", timeoutMs: ms(5000), safeWaitMs: ms(9282) },
 } as const;
 
+const sampleRm = { enabled: true, statusPollIntervalMs: ms(1000), statusChildMax: 5 };
+const sampleHang = { timeoutMs: ms(30_000) };
+
 export const virtualAddress = "20.0.20.200";
 
 export function sampleConf(options: SampleOptions = {}): ClusterConf {
@@ -133,10 +137,9 @@ export function sampleConf(options: SampleOptions = {}): ClusterConf {
       logFile: null,
     },
     services: {
-      enabled: true,
-      statusPollIntervalMs: ms(1000),
-      statusChildMax: 5,
+      ...sampleRm,
       brokers: options.qpid ?? "off",
+      brokerHang: { ...sampleHang, recovery: options.hangRecovery ?? "report" },
       domains: ids.map((node) => ({
         name: `node${node}-domain`,
         ordered: false,

@@ -2,7 +2,7 @@
  * Reads `<rm>`: its services, each with its resource tree, in which references are resolved.
  * Source: rgmanager groups.c, restree.c: build_tree, do_load_resource; rgmanager(8).
  * Deviations: elements that rgmanager skips with a message are errors; `depend` must name a service
- * of the file and must not form a cycle; `retry_delay`, `quorum_loss` and `qpid` are additions.
+ * of the file and must not form a cycle; `retry_delay`, `quorum_loss` and `qpid…` are additions.
  * Tested in: test/config/complaints.test.ts, test/config/quorum-loss.test.ts
  */
 import type {
@@ -36,6 +36,7 @@ import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
 
 const brokerWords = ["observe", "off"] as const;
+const hangWords = ["report", "restart"] as const;
 
 export function readServices(
   root: Section,
@@ -66,6 +67,10 @@ export function readServices(
     enabled: !reader.flag("disabled", flags.rm.disabled),
     statusPollIntervalMs: reader.duration("status_poll_interval", integers.rm.status_poll_interval),
     brokers: reader.choice("qpid", brokerWords) ?? "observe",
+    brokerHang: {
+      timeoutMs: reader.duration("qpid_hang_timeout", integers.rm.qpid_hang_timeout),
+      recovery: reader.choice("qpid_hang_recovery", hangWords) ?? "report",
+    },
     statusChildMax: reader.integer("status_child_max", integers.rm.status_child_max),
     domains: given.domains,
     services: found.map(({ service }) => service),

@@ -195,7 +195,7 @@ const rm: ElementRule = {
   attributes: {
     used: [
       ...["status_poll_interval", "status_child_max", "disabled", "agent_path", "native"],
-      ...["quorum_loss", "qpid"],
+      ...["quorum_loss", "qpid", "qpid_hang_timeout", "qpid_hang_recovery"],
     ],
     ignored: {
       log_level: "use <logging>",

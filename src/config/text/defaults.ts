@@ -103,6 +103,8 @@ export const integers = {
   },
   rm: {
     status_poll_interval: seconds({ default: null, min: 1, source: "rgmanager(8)" }),
+    /** Too short: brokers that only restart are reported, or restarted once more. */
+    qpid_hang_timeout: seconds({ default: 30, min: 1, source: "clusterd" }),
     status_child_max: { default: 5, min: 1, max: 1000, unit: "count", source: "rgmanager(8)" },
   },
   failoverdomainnode: {

@@ -31,6 +31,20 @@ export const lastPromotion = record({
 });
 export type LastPromotion = Shaped<typeof lastPromotion>;
 
+/** No broker can be promoted, and none becomes able to by itself. */
+const standstill = record({
+  /** Table time (ms). */
+  since: count,
+  /** The restarts that are to end it: since when, and as in standstill.ts; null: none go on. */
+  restarts: nullable(
+    record({
+      at: count,
+      fromOp: count,
+      last: nullable(record({ node: nodeId, fromOp: count })),
+    }),
+  ),
+});
+
 export const brokerRecords = record({
   /** Of nodes that have said something in their present life, by id. */
   sights: list(record({ node: nodeId, sight: brokerSight })),
@@ -41,6 +55,9 @@ export const brokerRecords = record({
   answered: flag,
   /** Table time (ms) since when a start waits for brokers to come; null: none waits. */
   waitingSince: nullable(count),
+  standstill: nullable(standstill),
+  /** Brokers were restarted because of a standstill since there was a primary. */
+  spent: flag,
 });
 export type BrokerRecords = Shaped<typeof brokerRecords>;
 
@@ -50,6 +67,8 @@ export const noBrokers: BrokerRecords = {
   promoted: null,
   answered: false,
   waitingSince: null,
+  standstill: null,
+  spent: false,
 };
 
 /** What the node has said last; null: nothing in its present life. */
@@ -88,7 +107,8 @@ export function withSight(
   const promoted = again ? known : { node, at };
   const decisive = state === "active" ? members : (before?.members ?? null);
   const primary = { node, members: decisive, ended: false };
-  return { ...seen, primary, promoted, answered: true, waitingSince };
+  const moves = { waitingSince, standstill: null, spent: false };
+  return { ...seen, primary, promoted, answered: true, ...moves };
 }
 
 /** What the node has said last of its broker, if that is a primary. */
@@ -102,6 +122,7 @@ function primaryOn(
 
 /** Another configuration: only these nodes are left. */
 export function ofNodes(records: BrokerRecords, nodes: ReadonlySet<NodeId>): BrokerRecords {
+  const last = records.standstill?.restarts?.last ?? null;
   const kept = <One extends { readonly node: NodeId }>(one: One | null): One | null =>
     one !== null && nodes.has(one.node) ? one : null;
   return {
@@ -109,6 +130,7 @@ export function ofNodes(records: BrokerRecords, nodes: ReadonlySet<NodeId>): Bro
     sights: records.sights.filter(({ node }) => nodes.has(node)),
     primary: kept(records.primary),
     promoted: kept(records.promoted),
+    standstill: last !== null && kept(last) === null ? null : records.standstill,
   };
 }
 

@@ -1,16 +1,15 @@
 /**
  * A service that promotes a broker waits until one may be promoted: said once for each reason, and
- * as an alert when nothing will come of waiting.
+ * as an alert when nothing comes of waiting. What the cluster does about that itself, such as
+ * restarts, is in broker-restarts.ts.
  * Tested in: test/services/broker-promotion.test.ts
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
-import { coldStartWaitMs } from "./broker-promotion.ts";
+import { coldStartWaitMs, standstillLasts } from "./broker-scene.ts";
 import type { TableState } from "./table-state.ts";
 
 /** What changes sooner, as while brokers start, is not said. */
 const unsaidMs = 2000;
-/** A standstill for so long is one that an operator must end. */
-const standstillMs = 30_000;
 
 /** Why no broker may be promoted for the service now; null: one may, or brokers do not decide. */
 export function brokerObstacle(
@@ -35,8 +34,10 @@ export function awaitsBrokers(table: TableState, name: ServiceName): boolean {
   const looks = [unsaidMs, coldStartWaitMs, waitedMs + coldStartWaitMs];
   const nextMs = Math.min(...looks.filter((afterMs) => afterMs > waitedMs));
   table.put({ ...table.service(name), retryAt: waitingSince + nextMs });
-  if (waitedMs < unsaidMs) return true;
-  const lasts = promotion.stuck && waitedMs >= standstillMs;
+  const restarts = table.brokers.standstill?.restarts ?? null;
+  if (waitedMs < unsaidMs || restarts !== null) return true;
+  const alone = promotion.stuck && promotion.cure === null;
+  const lasts = alone && standstillLasts({ table, brokers: table.brokers });
   const text = `not started: ${obstacle}${lasts ? `; ${promotion.remedy}` : ""}`;
   if (table.decisionsOf(name).at(-1)?.text === text) return true;
   table.decide(name, text, { level: lasts ? "alert" : "notice" });

@@ -20,6 +20,7 @@ import { startOrder } from "../tree/resource-tree.ts";
 import { onBrokerSeen } from "./broker-changes.ts";
 import { brokersFor } from "./broker-promotion.ts";
 import { type LastPromotion, reportedSight } from "./broker-records.ts";
+import { tendStandstill } from "./broker-restarts.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
@@ -140,6 +141,7 @@ export class ServiceTable {
       default:
         assertNever(input);
     }
+    tendStandstill(this.#table);
     yield* evaluateCrowdedOut(this.#table);
     yield* settleChange(this.#table);
     grantDepartures(this.#table);
