@@ -47,6 +47,8 @@ export type PromotionScene = {
   readonly record: readonly BrokerMember[] | null;
   /** The node whose broker was the last primary; null: none was recorded. */
   readonly lastPrimary: NodeId | null;
+  /** When that one was promoted; milliseconds since 1970, by the clock of its node. */
+  readonly lastPrimaryAt: number | null;
   /** That broker is known to have ended since: what its node runs now was not promoted. */
   readonly lastPrimaryEnded: boolean;
   /** The node that the service of the primary belongs to. */

@@ -11,6 +11,7 @@
  * PROMOTE4  Of equal facts every node makes the same choice.
  */
 import type { NodeId } from "../model/ids.ts";
+import { formatUtc } from "../model/utc-time.ts";
 import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
 import { isPrimaryState } from "./broker-state.ts";
 import { type RankedBroker, rankReady } from "./ready-ranking.ts";
@@ -169,15 +170,23 @@ function promoteCold(scene: PromotionScene, choice: ColdChoice): PromotionDecisi
     (isLast ? "was the last primary" : "comes first by failover domain and node id") +
     (missing.length > 0 ? `; ${names(missing)} did not come` : "") +
     misconfigured(wrong);
-  const last = lastPrimary === null ? null : nameOf(scene, lastPrimary);
-  const begins = `there was a primary on ${last}, and no broker holds its messages in memory`;
+  const begins =
+    `there was a primary on ${lastPrimaryWords(scene)}, and no broker holds in memory what it ` +
+    "and its backups had";
   const store = isLast ? "" : `; its store, if it has one, will be discarded`;
   const ranking = able.map(({ node }, index) => {
     const why = node === lastPrimary ? "was the last primary" : "joining";
     return { node, stale: false, reason: index === 0 ? `chosen: ${why}` : why };
   });
-  const warnings = last === null ? [] : [`${begins}${store}`];
+  const warnings = lastPrimary === null ? [] : [`${begins}${store}`];
   return { type: "promote", node: chosen.node, start: "cold", reason, warnings, ranking };
+}
+
+/** As `node2 (promoted at …)`. */
+function lastPrimaryWords(scene: PromotionScene): string {
+  const { lastPrimary, lastPrimaryAt } = scene;
+  const name = lastPrimary === null ? "a node that is not known" : nameOf(scene, lastPrimary);
+  return lastPrimaryAt === null ? name : `${name} (promoted at ${formatUtc(lastPrimaryAt)})`;
 }
 
 function misconfigured(wrong: readonly SeenBroker[]): string {
@@ -223,7 +232,8 @@ function hang(scene: PromotionScene, answering: readonly Answering[]): Promotion
     type: "hang",
     reason: `no promotable broker (${tally(able)})`,
     lost:
-      `the messages of the last primary that no broker has copied; those that are copied ` +
+      `the messages of the primary on ${lastPrimaryWords(scene)} that no broker has copied; ` +
+      `those that are copied ` +
       `(${depths}) are lost with the restarts, unless a store holds them`,
     restart: catching.map(({ node }) => node),
     last: last.node,

@@ -45,20 +45,22 @@ export function formatStatus(status: ClusterStatus, query: StatusQuery): Printed
     ...members,
     "",
     ...serviceLines(status, sortedServices(status), query),
-    ...(query.long ? [] : lostOwnerNotes(status)),
+    ...(query.long ? [] : notes(status)),
   ];
   return { out: joined(out), err: "", exit: 0 };
 }
 
 /**
  * Until a lost node is fenced, the table shows its services as before, as clustat does; these notes
- * follow the table. In the long form each service has its own line.
+ * follow the table, as do those on brokers. In the long form each service has its own line.
  */
-function lostOwnerNotes(status: ClusterStatus): readonly string[] {
-  const notes = sortedServices(status).flatMap(({ name, waitingFor, wait }) =>
-    wait?.kind === "fencing" ? [`Note: ${name} waits for ${waitingFor}`] : [],
-  );
-  return notes.length === 0 ? [] : ["", ...notes];
+function notes(status: ClusterStatus): readonly string[] {
+  const lines = sortedServices(status).flatMap(({ name, waitingFor, wait, notes: own }) => {
+    const shown = wait?.kind === "fencing" || wait?.kind === "broker";
+    const waits = shown ? [`Note: ${name} waits for ${waitingFor}`] : [];
+    return [...waits, ...own.map((words) => `Note: ${name}: ${words}`)];
+  });
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 /** The exit code of `-s`: 0 while starting, started or stopping, otherwise the state's number. */
@@ -99,6 +101,7 @@ export function formatDecisions(status: ClusterStatus, name: string): Printed {
       .map(({ text }) => `Overdue here: ${text}`),
     ...brokerHere(status, service).map((words) => `Broker here: ${words}`),
     ...allBrokers(status, service).map((words) => `Brokers: ${words}`),
+    ...service.notes.map((words) => `Note: ${words}`),
     ...(service.owner === 0 && service.candidates.length > 0
       ? ["Nodes now:", ...verdictLines(status, service.candidates, ["may run it", "may not"])]
       : []),
@@ -291,6 +294,7 @@ function longBlock(status: ClusterStatus, service: ServiceStatus): readonly stri
     ...(service.waitingFor === null ? [] : [`  Waiting For     : ${service.waitingFor}`]),
     ...brokerHere(status, service).map((words) => `  Broker Here     : ${words}`),
     ...allBrokers(status, service).map((words) => `  Brokers         : ${words}`),
+    ...service.notes.map((words) => `  Note            : ${words}`),
     "",
   ];
 }

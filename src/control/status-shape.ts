@@ -107,6 +107,7 @@ const service: Shape<ServiceStatus> = record({
   wait: nullable(record({ kind: text, nodes: list(number), at: nullable(number), remedy: text })),
   candidates: list(verdict),
   brokers: optional(list(record({ node: number, state: text, depth: number, text })), []),
+  notes: optional(list(text), []),
   decisions: list(record({ at: number, text, nodes: list(verdict) })),
   failovers: optional(list(failover), []),
 });

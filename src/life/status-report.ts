@@ -6,7 +6,9 @@ import type { BrokerSight } from "../brokers/broker-sight.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import { formatRing, type NodeId, type ServiceName } from "../model/ids.ts";
 import type { ClusterStatus, NodeStatus, RingStatus, ServiceStatus } from "../model/status.ts";
+import { formatUtc } from "../model/utc-time.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
+import type { FreshStart } from "../services/table/broker-records.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import type { FailoverLog } from "./failover-log.ts";
 import type { JoinRecord } from "./member-log.ts";
@@ -74,6 +76,7 @@ export function reportStatus(
         : serviceStatuses(conf, snapshot.table, {
             fencing: (id) => snapshot.fence.describe(id),
             failovers: (service) => parts.failovers.of(service),
+            wallMs: now.wallMs,
           }),
     lease: { held: remainingMs > 0, remainingMs: Math.floor(remainingMs) },
     tracking,
@@ -136,6 +139,7 @@ function serviceStatuses(
   told: {
     readonly fencing: (node: NodeId) => string;
     readonly failovers: (service: ServiceName) => ServiceStatus["failovers"];
+    readonly wallMs: number;
   },
 ): readonly ServiceStatus[] {
   return conf.services.services.flatMap(({ name }) => {
@@ -154,11 +158,27 @@ function serviceStatuses(
         ...waitStatus(table.wait(name), told.fencing),
         candidates: table.verdicts(name),
         brokers: table.brokersFor(name).map(({ node: on, sight }) => brokerOf(on, sight)),
+        notes: freshStartNotes(conf, table.freshStart(name), told.wallMs),
         decisions: table.decisions(name),
         failovers: told.failovers(name),
       },
     ];
   });
+}
+
+/** Nobody who has been away for a week misses it; then it is in the log. */
+const noteMs = 7 * 86_400_000;
+
+function freshStartNotes(
+  conf: ClusterConf,
+  start: FreshStart | null,
+  wallMs: number,
+): readonly string[] {
+  if (start === null || wallMs - start.at > noteMs) return [];
+  const nameOf = (node: NodeId) => conf.nodes.find(({ id }) => id === node)?.name ?? `node ${node}`;
+  const { node, at, before } = start;
+  const lost = `what brokers had in memory since ${nameOf(before.node)} was promoted`;
+  return [`${lost} (${formatUtc(before.at)}) was lost when ${nameOf(node)} was (${formatUtc(at)})`];
 }
 
 function brokerOf(node: NodeId, sight: BrokerSight): ServiceStatus["brokers"][number] {

@@ -211,6 +211,8 @@ export type ServiceStatus = {
   readonly candidates: readonly NodeVerdictStatus[];
   /** Of a service that promotes a broker: the brokers, as their nodes see them; else empty. */
   readonly brokers: readonly BrokerStatusOfNode[];
+  /** What an operator should know of the past, in words. */
+  readonly notes: readonly string[];
   /** The last decisions, oldest first; `fit` marks the node that was chosen. */
   readonly decisions: readonly {
     readonly at: number;

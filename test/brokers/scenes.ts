@@ -55,6 +55,7 @@ export function scene(
     brokers,
     record: null,
     lastPrimary: null,
+    lastPrimaryAt: null,
     lastPrimaryEnded: false,
     owner: null,
     primaryService,

@@ -269,6 +269,24 @@ test("the brokers of all nodes are shown for the service that promotes one", (t)
   t.end();
 });
 
+test("a standstill of brokers, and what was lost, are notes", (t) => {
+  const wait = { kind: "broker", nodes: [], at: null, remedy: "" };
+  const waitingFor = "brokers: no promotable broker (2 catchup)";
+  const stopped = { state: "stopped", owner: 0, waitingFor, wait } as const;
+  const status = exampleStatus({
+    services: [exampleService("primary", { ...stopped, notes: ["all was lost"] })],
+  });
+  const plain = formatStatus(status, everything).out;
+  t.match(
+    plain,
+    `\n\nNote: service:primary waits for ${waitingFor}\nNote: service:primary: all was`,
+  );
+  const long = { ...everything, long: true, service: "service:primary" };
+  t.match(formatStatus(status, long).out, "\n  Note            : all was lost\n");
+  t.match(formatDecisions(status, "service:primary").out, "\nNote: all was lost\n");
+  t.end();
+});
+
 test("the broker of this node is shown for the services that it runs here", (t) => {
   const own = exampleService("node1-qpidd-service");
   const primary = exampleService("qpidd-primary-service", { owner: 2 });

@@ -59,6 +59,7 @@ export function exampleService(name: string, changes: Partial<ServiceStatus> = {
     wait: null,
     candidates: [],
     brokers: [],
+    notes: [],
     decisions: [],
     failovers: [],
     ...changes,

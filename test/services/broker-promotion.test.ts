@@ -302,6 +302,33 @@ test("case 25: after a start of the whole cluster the last primary comes first",
   t.match(driver.table.lastPromotion, { node: 2, at: driver.nowMs - 5000 });
 });
 
+test("case 25: a start without anything in memory tells when there was a primary", async (t) => {
+  const driver = new Brokers().serving();
+  const before = driver.nowMs;
+  t.equal(driver.table.freshStart(service(primary)), null, "there had been none");
+  for (const node of nodes) driver.gone(node);
+  driver.checkFails(primary).answer();
+  driver.nowMs += 60_000;
+  for (const node of nodes) driver.is(node, "joining");
+  driver.answer();
+  driver.is(1, "active", ["active"]);
+  const start = driver.table.freshStart(service(primary));
+  t.match(start, { node: 1, at: driver.nowMs, before: { node: 1, at: before } });
+  t.equal(driver.table.freshStart(service(own(1))), null, "it is the promoting service's");
+  const words =
+    /there was a primary on node1\S* \(promoted at 1970-01-01 00:16:40Z\), and no broker/;
+  t.match(
+    driver.notices.findLast((line) => line.startsWith("warning: ")),
+    words,
+  );
+  const decisions = driver.table.decisions(service(primary)).map(({ text }) => text);
+  t.match(decisions.join("\n"), words, "--why shows it");
+  driver.is(2, "ready", ["active", "ready"]).is(1, "active", ["active", "ready"]);
+  driver.gone(1).checkFails(primary).answer();
+  driver.is(2, "active", [null, "active"]);
+  t.same(driver.table.freshStart(service(primary)), start, "a ready broker loses nothing");
+});
+
 test("case 25: the last primary is waited for, and then it is told what is lost", async (t) => {
   const driver = new Brokers().begin(1, 2, 3);
   const [, , third] = driver.table.conf.nodes;

@@ -31,6 +31,15 @@ export const lastPromotion = record({
 });
 export type LastPromotion = Shaped<typeof lastPromotion>;
 
+/** A broker that held nothing was promoted, although there had been a primary. */
+const freshStart = record({
+  node: nodeId,
+  /** Milliseconds since 1970, as of `LastPromotion`. */
+  at: count,
+  before: lastPromotion,
+});
+export type FreshStart = Shaped<typeof freshStart>;
+
 /** No broker can be promoted, and none becomes able to by itself. */
 const standstill = record({
   /** Table time (ms). */
@@ -51,6 +60,8 @@ export const brokerRecords = record({
   primary: nullable(lastPrimary),
   /** Also of histories before this one: its store is the newest after a start of the cluster. */
   promoted: nullable(lastPromotion),
+  /** The last time that all messages in memory were lost; null: not in this history. */
+  freshStart: nullable(freshStart),
   /** Some broker has answered its node in this history. */
   answered: flag,
   /** Table time (ms) since when a start waits for brokers to come; null: none waits. */
@@ -65,6 +76,7 @@ export const noBrokers: BrokerRecords = {
   sights: [],
   primary: null,
   promoted: null,
+  freshStart: null,
   answered: false,
   waitingSince: null,
   standstill: null,
@@ -107,8 +119,15 @@ export function withSight(
   const promoted = again ? known : { node, at };
   const decisive = state === "active" ? members : (before?.members ?? null);
   const primary = { node, members: decisive, ended: false };
-  const moves = { waitingSince, standstill: null, spent: false };
+  const fresh = !again && known !== null && wasJoining(records, node);
+  const freshStart = fresh ? { node, at, before: known } : records.freshStart;
+  const moves = { freshStart, waitingSince, standstill: null, spent: false };
   return { ...seen, primary, promoted, answered: true, ...moves };
+}
+
+function wasJoining(records: BrokerRecords, node: NodeId): boolean {
+  const sight = reportedSight(records, node);
+  return sight?.type === "answers" && sight.state === "joining";
 }
 
 /** What the node has said last of its broker, if that is a primary. */
@@ -130,6 +149,7 @@ export function ofNodes(records: BrokerRecords, nodes: ReadonlySet<NodeId>): Bro
     sights: records.sights.filter(({ node }) => nodes.has(node)),
     primary: kept(records.primary),
     promoted: kept(records.promoted),
+    freshStart: kept(records.freshStart?.before ?? null) === null ? null : kept(records.freshStart),
     standstill: last !== null && kept(last) === null ? null : records.standstill,
   };
 }

@@ -54,7 +54,8 @@ export function waited({ brokers, table }: Ground): boolean {
 
 export function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionScene {
   const { table, brokers, service, owner, forced } = ground;
-  const { primary } = brokers;
+  const { primary, promoted } = brokers;
+  const lastPrimary = primary?.node ?? promoted?.node ?? null;
   const off = seen.filter(({ node, service: runs }) => {
     const { phase, knowledge } = table.node(node);
     // A primary outlives the stop of its broker's own service.
@@ -65,7 +66,8 @@ export function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionS
   return {
     brokers: seen,
     record: primary?.members ?? null,
-    lastPrimary: primary?.node ?? brokers.promoted?.node ?? null,
+    lastPrimary,
+    lastPrimaryAt: promoted?.node === lastPrimary ? (promoted?.at ?? null) : null,
     lastPrimaryEnded: primary?.ended ?? false,
     owner,
     primaryService: service,

@@ -72,6 +72,6 @@ export function notePromotion(
 ): void {
   const warning = table.promotion(name, forced)?.warnings.get(node);
   if (warning === undefined) return;
-  const text = `${name}: promoted on ${table.nameOf(node)}, and messages may be lost: ${warning}`;
-  table.emit({ type: "notice", level: "warning", text });
+  const text = `promoted on ${table.nameOf(node)}, and messages may be lost: ${warning}`;
+  table.decide(name, text, { level: "warning" });
 }

@@ -19,7 +19,7 @@ import { outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
 import { onBrokerSeen } from "./broker-changes.ts";
 import { brokersFor } from "./broker-promotion.ts";
-import { type LastPromotion, reportedSight } from "./broker-records.ts";
+import { type FreshStart, type LastPromotion, reportedSight } from "./broker-records.ts";
 import { tendStandstill } from "./broker-restarts.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
@@ -233,6 +233,14 @@ export class ServiceTable {
   get lastPromotion(): (LastPromotion & { readonly seen: boolean }) | null {
     const { promoted, primary } = this.#table.brokers;
     return promoted === null ? null : { ...promoted, seen: primary !== null };
+  }
+
+  /**
+   * The last time that a broker became primary for the service that held nothing, although there
+   * had been a primary; null: not in this history, or it promotes none.
+   */
+  freshStart(name: ServiceName): FreshStart | null {
+    return this.#table.index.promoting.has(name) ? this.#table.brokers.freshStart : null;
   }
 
   /** Why the node must not promote its broker for the service now; null: it may. */

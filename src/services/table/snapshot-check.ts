@@ -37,6 +37,7 @@ export function snapshotProblem(
     ...services.flatMap(nodesOf),
     ...brokers.sights.map(({ node }) => node),
     ...present(brokers.primary?.node ?? null, brokers.promoted?.node ?? null),
+    ...present(brokers.freshStart?.node ?? null, brokers.freshStart?.before.node ?? null),
     ...present(brokers.standstill?.restarts?.last?.node ?? null),
   ];
   const unknown = named.find((node) => !configured.has(node));
