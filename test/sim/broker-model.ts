@@ -34,7 +34,9 @@ type Broker = {
   readonly systemId: string;
   /** The list of its primary, when it heard of it last. */
   members: readonly BrokerMember[];
-  state: "joining" | "ready" | "active";
+  state: "joining" | "catchup" | "ready" | "active";
+  /** It was not alone in joining when it started, and refuses to be promoted while it joins. */
+  readonly refuses: boolean;
   /** Active from then on; until then it is recovering, and acknowledges nothing. */
   activeFromMs: number;
   messages: Journal;
@@ -86,6 +88,8 @@ export type BrokerParts = {
   readonly cluster: Cluster;
   readonly network: RingNetwork;
   readonly time: VirtualTime;
+  /** As with qpidd: what catches up when its primary ends is stuck, and what joins then refuses. */
+  readonly sticks: boolean;
 };
 
 export class BrokerModel {
@@ -98,6 +102,10 @@ export class BrokerModel {
   /** As the observers of the nodes see them. */
   readonly #seen = new Map<number, VirtualBroker>();
   readonly #memories = new Map<number, PromotionMemory>();
+  /** Acknowledged messages that have ended with the only broker that had them. */
+  #forfeited: ReadonlySet<number> = new Set();
+  /** Backups get what they lack. */
+  copies = true;
   /** Brokers that no other one reaches, whatever the network of the nodes is like. */
   readonly apart = new Set<number>();
 
@@ -108,6 +116,7 @@ export class BrokerModel {
       const host = parts.cluster.host(node);
       host.running.onChange = (process, what) => this.#onProcess(node, process, what);
       host.insight = (file, verb) => this.#insight(node, file, verb);
+      host.words = (file, verb) => this.#words(node, file, verb);
     }
     this.#step();
   }
@@ -160,11 +169,32 @@ export class BrokerModel {
   judge(): void {
     for (const { node, messages, state } of this.#brokers.values()) {
       if (state !== "active") continue;
-      const lost = [...this.#acknowledged].filter((message) => !messages.has(message));
+      const lost = [...this.#acknowledged].filter((message) => {
+        return !messages.has(message) && !this.#forfeited.has(message);
+      });
       if (lost.length === 0) continue;
       const of = `${lost.length} of ${this.#acknowledged.size}`;
       throw new Violation(`lost acknowledged messages: ${of} are not on node ${node}`);
     }
+  }
+
+  /**
+   * The only broker that has everything is about to end, by no fault of clusterd: what no other one
+   * has is lost, and no more than that may be. False: another one is ready.
+   */
+  forfeit(node: number): boolean {
+    const others = [...this.#brokers.values()].filter((one) => one.node !== node);
+    if (others.some(({ state }) => state === "ready")) return false;
+    const lost = [...this.#acknowledged].filter((message) => {
+      return !others.some(({ messages }) => messages.has(message));
+    });
+    this.#forfeited = new Set([...this.#forfeited, ...lost]);
+    return true;
+  }
+
+  /** The brokers of these nodes run, and copy the primary. */
+  catchUp(nodes: readonly number[]): boolean {
+    return nodes.every((node) => this.#brokers.get(node)?.state === "catchup");
   }
 
   describe(): string {
@@ -175,7 +205,9 @@ export class BrokerModel {
   }
 
   get #joins(): boolean {
-    return [...this.#brokers.values()].some(({ state }) => state === "joining");
+    return [...this.#brokers.values()].some(({ state }) => {
+      return state === "joining" || state === "catchup";
+    });
   }
 
   #onProcess(node: number, process: string, what: "begins" | "ends"): void {
@@ -187,7 +219,8 @@ export class BrokerModel {
       this.#started += 1;
       const fresh = { heardAtMs: time.nowMs, connectedAtMs: null, messages: new Journal() };
       const named = { systemId: systemId(this.#started), members: [], activeFromMs: 0 };
-      this.#brokers.set(node, { node, state: "joining", ...named, ...fresh });
+      const refuses = this.#parts.sticks && this.#othersWork(node);
+      this.#brokers.set(node, { node, state: "joining", refuses, ...named, ...fresh });
       this.seenOn(node).start();
     }
     if (process !== primaryProcess) return;
@@ -215,13 +248,31 @@ export class BrokerModel {
     if (verb === "status") return own?.state === "active" ? 0 : 3;
     // A backup that has lost its primary may not answer, as a frozen primary does: it is ended.
     // One that stands still is not: its script believes that it is no primary.
-    const ends = own !== undefined && !this.#serves(own) && !this.#standsStill(node);
+    const { sticks } = this.#parts;
+    const ends = own !== undefined && !this.#serves(own) && !this.#standsStill(node) && !sticks;
     if (verb === "stop" && ends) this.#end(node);
     if (verb !== "start") return null;
     if (own === undefined) return notRunning;
+    if (sticks) return own.state === "catchup" || this.#refuses(own) ? notRunning : null;
+    return own.state === "ready" || !this.#othersWork(node) ? null : notRunning;
+  }
+
+  /** As qpid-ha prints it. */
+  #words(node: number, file: string, verb: string): string {
+    const own = this.#brokers.get(node);
+    const asked = file === primaryScript && verb === "start";
+    if (!asked || own === undefined || !this.#refuses(own)) return "";
+    return "Exception: Joining active cluster, cannot be promoted.";
+  }
+
+  #refuses({ state, refuses }: Broker): boolean {
+    return state === "joining" && refuses;
+  }
+
+  /** Whether one that it reaches is anything else than joining. */
+  #othersWork(node: number): boolean {
     const seen = [...this.#brokers.values()].filter((one) => this.#connected(node, one.node));
-    const others = seen.filter((one) => one.node !== node && one.state !== "joining");
-    return own.state === "ready" || others.length === 0 ? null : notRunning;
+    return seen.some((one) => one.node !== node && one.state !== "joining");
   }
 
   #serves(one: Broker): boolean {
@@ -233,8 +284,12 @@ export class BrokerModel {
 
   /** All brokers that run reach each other, and answer. */
   heal(): void {
+    this.copies = true;
     this.apart.clear();
-    for (const seen of this.#seen.values()) seen.goOn();
+    for (const seen of this.#seen.values()) {
+      seen.forbids = null;
+      seen.goOn();
+    }
   }
 
   /** The process of the broker ends. */
@@ -288,7 +343,8 @@ export class BrokerModel {
       one.heardAtMs = nowMs;
       reached.push(one);
       const has = one.state === "ready" && one.messages.size <= active.messages.size;
-      if (!has && nowMs - one.connectedAtMs < catchUpMs) continue;
+      if (this.#parts.sticks && one.state === "joining") this.#turn(one, "catchup");
+      if (!has && (!this.copies || nowMs - one.connectedAtMs < catchUpMs)) continue;
       one.state = "ready";
       one.messages = active.messages.copy();
       counted.push(one);
@@ -302,6 +358,11 @@ export class BrokerModel {
     });
     for (const message of safe) this.#acknowledged.add(message);
     this.#unacknowledged = this.#unacknowledged.filter((message) => !safe.includes(message));
+  }
+
+  #turn(one: Broker, state: Broker["state"]): void {
+    one.state = state;
+    this.seenOn(one.node).tellMembers();
   }
 
   /** A primary tells all that it reaches before it goes on without another one. */

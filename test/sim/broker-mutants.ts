@@ -7,7 +7,7 @@ import { type Mutant, mutant } from "./bug-hunt.ts";
 export const brokerMutants: readonly Mutant[] = [
   mutant("outage", "brokers decide nothing", [
     {
-      file: "services/table/broker-promotion.js",
+      file: "services/table/broker-scene.js",
       find: "if (brokerServices === undefined)",
       replace: "if (true)",
     },
@@ -52,6 +52,13 @@ export const brokerMutants: readonly Mutant[] = [
       replace: "false",
     },
   ]),
+  mutant("outage", "a broker that is not seen keeps nobody from restarting the others", [
+    {
+      file: "brokers/standstill.js",
+      find: 'case "silent":',
+      replace: 'case "silent": return null;',
+    },
+  ]),
   mutant("outage", "a script promotes whatever has changed since it was decided", [
     {
       file: "life/promotion-watch.js",
@@ -61,7 +68,7 @@ export const brokerMutants: readonly Mutant[] = [
   ]),
   mutant("outage", "whoever is being asked may be primary", [
     {
-      file: "services/table/broker-promotion.js",
+      file: "services/table/broker-scene.js",
       find: 'if (said?.type === "pending")',
       replace: "if (false)",
     },

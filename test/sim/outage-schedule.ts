@@ -6,7 +6,7 @@
 import type { NodeId } from "../../src/model/ids.ts";
 import { accept } from "../../src/model/outcome.ts";
 import { BrokerModel } from "./broker-model.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, service } from "./cluster.ts";
 import { type ClusterVerdict, verdictOf } from "./cluster-schedule.ts";
 import { HostileMembership } from "./hostile-membership.ts";
 import { ClusterJudge, Violation } from "./judges.ts";
@@ -29,7 +29,11 @@ export function runOutageSchedule(seed: number): ClusterVerdict {
   const fencing = random.chance(0.3) ? watchdogFencing : {};
   // Where brokers are not observed, the search knows what is wrong without it.
   const qpid = random.chance(0.8) ? "observe" : "off";
-  const conf = sampleConf({ nodes: random.pick([3, 3, 4, 5]), fencing, qpid });
+  // Every fourth seed: brokers that are stuck without their primary, as those of qpidd are.
+  const sticks = qpid === "observe" && seed % 4 === 2;
+  const hangRecovery = sticks && random.chance(0.8) ? "restart" : "report";
+  const options = { fencing, qpid, hangRecovery } as const;
+  const conf = sampleConf({ nodes: random.pick([3, 3, 4, 5]), ...options });
   const network = new RingNetwork(random);
   const nodes = conf.nodes.map((node) => node.id);
   const membership = new HostileMembership(time, nodes, { network });
@@ -44,8 +48,8 @@ export function runOutageSchedule(seed: number): ClusterVerdict {
       processes: new VirtualProcesses({ host: cluster.host(node), process, fenceAgent: noAgent }),
     }),
   });
-  const brokers: BrokerModel = new BrokerModel({ cluster, network, time });
-  const outages = new Outages({ cluster, random, time, network }, brokers);
+  const brokers: BrokerModel = new BrokerModel({ cluster, network, time, sticks });
+  const outages = new Outages({ cluster, random, time, network, sticks }, brokers);
   return verdictOf(seed, { cluster, time }, () => {
     for (const node of nodes) cluster.boot(node);
     for (let round = random.below(4) + 2; round > 0; round -= 1) outages.play();
@@ -60,6 +64,7 @@ type Parts = {
   readonly random: Random;
   readonly time: VirtualTime;
   readonly network: RingNetwork;
+  readonly sticks: boolean;
 };
 
 class Outages {
@@ -78,6 +83,11 @@ class Outages {
     cluster.run(random.between(0, 3000));
     const kind = random.below(cluster.conf.services.brokers === "observe" ? 12 : 8);
     this.#say(`outage ${kind}`);
+    if (this.#parts.sticks && random.chance(0.5)) {
+      this.#hang();
+      this.#end();
+      return;
+    }
     if (random.chance(0.3)) this.#hangPrimary();
     else if (random.chance(0.2)) this.#relocate();
     if (kind <= 1) this.#allPortsDown();
@@ -89,6 +99,12 @@ class Outages {
     else if (kind <= 9) this.#leaveBehind();
     else if (kind === 10) this.#standStill();
     else this.#diesAgain();
+    this.#end();
+  }
+
+  /** All is as before, and is waited for. */
+  #end(): void {
+    const { cluster } = this.#parts;
     cluster.heal();
     this.#brokers.heal();
     for (const node of cluster.nodes) {
@@ -103,7 +119,7 @@ class Outages {
     const { cluster } = this.#parts;
     cluster.run(5000);
     for (let waitedMs = 0; !this.#atRest(); waitedMs += 500) {
-      this.#repair();
+      this.#repair(waitedMs);
       cluster.run(500);
       if (waitedMs < settleMsMax) continue;
       throw new Violation(`liveness: the brokers are not in step: ${this.#brokers.describe()}`);
@@ -112,23 +128,40 @@ class Outages {
     this.#say(this.#brokers.describe());
   }
 
-  /** A stop that hung until it was killed has failed: an operator looks, and starts it again. */
-  #repair(): void {
+  /**
+   * A stop that hung until it was killed has failed: an operator looks, and starts it again. Of
+   * brokers that stand still for long an operator restarts those that the status names, one by one.
+   */
+  #repair(waitedMs: number): void {
     const { cluster } = this.#parts;
-    const [node = 1] = cluster.nodes;
+    const [node] = cluster.nodes;
+    if (node === undefined) return;
+    const patient = waitedMs < 60_000;
+    const remedy = patient ? "" : this.#remedy(node);
+    for (const [, own = ""] of remedy.matchAll(/clusvcadm-ts -R service:(\S+);/g)) {
+      this.#say(`an operator restarts ${own}`);
+      cluster.request(node, "restart", { service: own });
+      cluster.run(5000);
+    }
     if (cluster.record(node, primary)?.state !== "failed") return;
     cluster.request(node, "disable", { service: primary });
     cluster.run(1000);
     cluster.request(node, "enable", { service: primary });
   }
 
+  #remedy(node: NodeId): string {
+    const table = this.#parts.cluster.node(node)?.snapshot.table ?? null;
+    return table?.wait(service(primary))?.remedy ?? "";
+  }
+
   /** The brokers are in step, and every node sees all services started. */
   #atRest(): boolean {
     const { cluster } = this.#parts;
     const tables = cluster.nodes.map((node) => cluster.node(node)?.snapshot.table ?? null);
+    // A node that stands still may be in the middle of a step, and has no snapshot then.
+    const names = cluster.conf.services.services.map(({ name }) => name);
     const started = tables.every((table) => {
-      const services = table?.snapshot().services ?? [];
-      return services.length > 0 && services.every(({ state }) => state === "started");
+      return names.every((name) => table?.service(name)?.state === "started");
     });
     return started && this.#brokers.settled;
   }
@@ -237,6 +270,69 @@ class Outages {
     cluster.run(random.between(500, 8000));
     this.#brokers.heal();
     this.#while();
+  }
+
+  /**
+   * Backups start anew, and the primary dies before one of them has copied it: a standstill. One
+   * backup may have everything, but answers nobody who asks, and no other broker reaches it.
+   */
+  #hang(): void {
+    const { cluster, random } = this.#parts;
+    const [owner] = cluster.runningOn(primary);
+    if (owner === undefined) return;
+    const backups = cluster.nodes.filter((node) => node !== owner);
+    const spared = random.chance(0.4) ? random.pick(backups) : null;
+    const restarted = backups.filter((node) => node !== spared);
+    this.#brokers.copies = false;
+    for (const node of restarted) this.#brokers.end(node);
+    for (let waits = 0; waits < 200 && !this.#brokers.catchUp(restarted); waits += 1) {
+      cluster.run(100);
+    }
+    if (!this.#brokers.catchUp(restarted)) return;
+    if (spared !== null) this.#brokers.seenOn(spared).forbids = "ACL denied";
+    cluster.run(random.between(1000, 3000));
+    this.#say(`the primary on node${owner} ends, and all others catch up but ${spared}`);
+    if (spared === null) {
+      this.#brokers.forfeit(owner);
+      this.#meanwhile(owner);
+    } else {
+      this.#brokers.end(owner);
+      // Others that saw it would refuse to be promoted.
+      this.#brokers.apart.add(spared);
+      this.#brokers.copies = true;
+      cluster.run(random.between(20_000, 80_000));
+    }
+  }
+
+  /** The primary of the node has ended, and this and that happens. */
+  #meanwhile(owner: NodeId): void {
+    const { cluster, random } = this.#parts;
+    if (random.chance(0.8)) this.#brokers.end(owner);
+    else cluster.crash(owner);
+    this.#brokers.copies = true;
+    for (let events = random.below(3); events > 0; events -= 1) {
+      cluster.run(random.between(0, 45_000));
+      // From now on there is something to lose again.
+      if (cluster.runningOn(primary).length > 0) break;
+      const node = random.pick(cluster.nodes);
+      const event = random.below(5);
+      this.#say(`meanwhile ${event} on node${node}`);
+      if (event === 0) this.#brokers.end(node);
+      else if (event === 1) this.#crashFor(node);
+      else if (event === 2) this.#starve([node]);
+      else if (event === 3) this.#partition();
+      else this.#relocate();
+    }
+    cluster.run(random.between(0, 60_000));
+    if (cluster.node(owner) === null) cluster.boot(owner);
+  }
+
+  #crashFor(node: NodeId): void {
+    const { cluster, random } = this.#parts;
+    if (cluster.node(node) === null) return;
+    cluster.crash(node);
+    cluster.run(random.between(0, 30_000));
+    cluster.boot(node);
   }
 
   #hangPrimary(): void {

@@ -113,6 +113,8 @@ export class VirtualHost {
   readonly behaviours = new Map<string, ScriptBehaviour>();
   /** What a script finds out by itself: its exit code, or null where nothing is special. */
   insight: (file: string, verb: string) => number | null = () => null;
+  /** What a script prints when it has ended. */
+  words: (file: string, verb: string) => string = () => "";
   /** Every script call, in order. */
   readonly calls: string[] = [];
   announcements = 0;

@@ -22,6 +22,8 @@ export type VirtualProgram = {
   readonly takesMs: number | null;
   /** Has its effect, and returns its exit code. */
   readonly end: () => number;
+  /** What it has printed by then. */
+  readonly output?: () => string;
   /** Whether it runs; what no signal ends is not waited for, either. */
   readonly onRun?: (runs: boolean) => void;
 };
@@ -73,7 +75,7 @@ export class VirtualProcesses implements ProcessRunner {
         if (gaveUp) return;
         if (late) settle({ type: "timed-out", gone: true, output: "" });
         else if (code === null) settle({ type: "signalled", signal: "SIGKILL", output: "" });
-        else settle({ type: "exited", code, output: "" });
+        else settle({ type: "exited", code, output: program.output?.() ?? "" });
       });
       cancelled?.addEventListener("abort", () => {
         if (!run.kill()) program.onRun?.(false);
@@ -204,6 +206,7 @@ export class VirtualProcesses implements ProcessRunner {
         const natural = verb === "status" && !host.running.has(daemon) ? 3 : 0;
         return forced ?? natural;
       },
+      output: () => host.words(file, verb),
     };
   }
 
