@@ -4,6 +4,7 @@
  * As a program: `receive.js HOST:PORT --ledger FILE [--queue NAME]`; receives until SIGTERM or
  * SIGINT, then empties the queue and prints the report as JSON, exit 1 when anything acknowledged
  * was lost. The ledger names what was acknowledged, a line `RUN ID` each, as load.js writes it.
+ * `--drain` waits for no signal: nothing is sent any more.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -116,7 +117,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.once("SIGINT", resolve);
   });
   run.start();
-  await stop;
+  if (!rest.includes("--drain")) await stop;
   const acknowledged = existsSync(ledger) ? parseLedger(readFileSync(ledger, "utf8")) : [];
   const verdict = await run.finish(acknowledged);
   const report = { acknowledged: acknowledged.length, ...verdict };
