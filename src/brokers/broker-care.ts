@@ -325,7 +325,9 @@ export class BrokerCare {
     this.#stoppedBy = by;
     this.#lookedAgain = false;
     const state = this.#watch.snapshot().type;
-    const known = this.#heard || state === "frozen" || state === "doubted";
+    // One that is being killed has not gone yet.
+    const dying = this.#killing || this.#condemned !== null;
+    const known = this.#heard || dying || state === "frozen" || state === "doubted";
     if (!this.#duty.observed || !known) {
       this.#release(null);
       return;
@@ -363,8 +365,8 @@ export class BrokerCare {
 
   #condemn(why: string, level: "notice" | "warning" = "warning"): void {
     if (!this.#duty.observed) return;
-    this.#condemned = why;
-    this.#say(level, `the broker must end: ${why}`);
+    if (this.#condemned === null) this.#say(level, `the broker must end: ${why}`);
+    this.#condemned ??= why;
     this.#killIfDue();
   }
 

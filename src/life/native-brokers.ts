@@ -153,7 +153,7 @@ export class NativeBroker {
   }
 }
 
-function outcome(result: PromoteResult): Exited {
+function outcome(result: PromoteResult): AgentReport {
   switch (result.type) {
     case "promoted":
       return good;
@@ -161,8 +161,10 @@ function outcome(result: PromoteResult): Exited {
       return failed(`the broker refuses: ${result.refusal.words}`);
     case "not-asked":
       return failed(result.problem.words);
-    case "unknown":
-      return failed(`${result.words}; it is killed, since it may still be promoted`);
+    case "unknown": {
+      const cause = `${result.words}; it is killed, since it may still be promoted`;
+      return { type: "failed", cause };
+    }
     default:
       return assertNever(result);
   }

@@ -9,8 +9,9 @@
  *     What it was not allowed to start, it does not stop: that would end a backup that is slow to
  *     answer, which may be the only one that has everything.
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
- * PROMOTE11  A start that was killed or cancelled may have asked the broker to become primary, and
- *     that may take effect later: the broker is killed before its service counts as stopped.
+ * PROMOTE11  A start that was killed or cancelled, or failed without a refusal, may have asked the
+ *     broker to become primary, and that may take effect later: the broker is killed before its
+ *     service counts as stopped.
  * PROMOTE12  A joining broker that has refused its promotion is reported as refusing before the
  *     start counts as failed, so that nobody asks it again until it is restarted.
  * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
@@ -29,6 +30,9 @@ import type { NodeAct } from "./order-performer.ts";
 
 /** As of an init script that has failed. */
 const failedCode = 1;
+/** What the scripts and qpid-ha print when the broker was not asked, or has said no. */
+const notPromoted =
+  /Exception from Agent|Connection refused|HA module is not loaded|another start or stop holds/;
 /** A report comes later, never within the call. */
 const soonMs = ms(1);
 
@@ -83,9 +87,7 @@ export function watchPromotions(agents: NodeAgents, rules: PromotionRules): Node
     }
     if (action === "start") doubtful.add(act.service);
     agents.perform(act, (report) => {
-      if (action === "start" && ["exited", "not-started"].includes(report.type)) {
-        doubtful.delete(act.service);
-      }
+      if (action === "start" && isOutcomeKnown(act, report)) doubtful.delete(act.service);
       if (action === "start" && isLastingRefusal(report)) rules.onRefused();
       if (action !== "stop" || report.type === "not-started") done(report);
       else {
@@ -119,6 +121,14 @@ export function isPrimaryHere(given: {
 /** PROMOTE12: the script prints the words of the broker. */
 function isLastingRefusal(report: AgentReport): boolean {
   return report.type === "exited" && report.code !== 0 && refusesLastingly(report.output);
+}
+
+/** PROMOTE11: status 1 of the scripts says that nobody knows; the original's, a refusal as well. */
+function isOutcomeKnown({ order }: NodeAct, report: AgentReport): boolean {
+  if (report.type !== "exited") return report.type === "not-started";
+  return (
+    order.type !== "run-process" || report.code !== failedCode || notPromoted.test(report.output)
+  );
 }
 
 function promotingAction({ order }: NodeAct): "start" | "stop" | null {

@@ -141,6 +141,33 @@ test("CARE4: a primary that ends while it is looked for has ended", (t) => {
   t.end();
 });
 
+test("CARE4: the service waits for a broker that is being killed already", (t) => {
+  const cared = answering("ready");
+  const released = (input: CareInput) =>
+    cared.care.step(input).filter(({ type }) => type === "released");
+  t.same(cared.step({ type: "condemned", why: "nobody knows what it was asked" }), [
+    "warning: the broker must end: nobody knows what it was asked",
+    "kill script:qpidd",
+  ]);
+  t.same(released({ type: "primary-stopped", by: "nobody" }), []);
+  t.same(cared.step({ type: "condemned", why: "once more" }), [], "it is said once");
+  t.same(released({ ...ended, ended: [], left: ["12 (qpidd)"] }), []);
+  t.same(cared.step({ type: "timer", timer: "kill-again" }), ["kill script:qpidd"]);
+  t.same(released(ended), [{ type: "released", left: null }]);
+  t.end();
+});
+
+test("CARE4: the stop fails while what must end survives", (t) => {
+  const cared = answering("ready");
+  cared.step({ type: "condemned", why: "nobody knows what it was asked" });
+  cared.step({ ...ended, ended: [], left: ["12 (qpidd)"] });
+  t.same(cared.step({ type: "primary-stopped", by: "script" }), ["kill script:qpidd"]);
+  cared.step({ ...ended, ended: [], left: ["12 (qpidd)"] });
+  const overdue = cared.care.step({ type: "timer", timer: "release" });
+  t.match(overdue[1], { type: "released", left: "the broker has not ended" });
+  t.end();
+});
+
 test("CARE4: a primary that answers and has no process here fails the stop", (t) => {
   const cared = new Cared();
   cared.step({ type: "duty", duty: started });

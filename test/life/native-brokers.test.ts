@@ -168,7 +168,7 @@ test("NATIVE1: a promotion with an unknown outcome kills the broker", async (t) 
   const scene = new Scene();
   scene.promotes = { type: "unknown", words: "no answer after 5 s" };
   scene.order({ type: "promote-broker" });
-  t.match(scene.answers(), [/^no answer after 5 s; it is killed/]);
+  t.match(scene.reports, [{ type: "failed", cause: /^no answer after 5 s; it is killed/ }]);
   t.same(scene.condemned, ["the outcome of its promotion is not known"]);
 });
 
