@@ -309,7 +309,8 @@ export class BrokerCare {
     if (ended.length === 0 && this.#releasing && !this.#lookedAgain) {
       // It may have ended by itself meanwhile.
       this.#lookedAgain = true;
-      this.#step({ type: "start" });
+      if (this.#watch.snapshot().type === "gone") this.#release(null);
+      else this.#step({ type: "start" });
       return;
     }
     if (ended.length === 0) this.#say("warning", `the ${what} broker is not killed: ${none}`);

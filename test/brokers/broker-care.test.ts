@@ -157,6 +157,25 @@ test("CARE4: the service waits for a broker that is being killed already", (t) =
   t.end();
 });
 
+test("CARE4: what ends by itself before it is killed has ended", (t) => {
+  const cared = answering();
+  cared.step({ type: "primary-stopped", by: "nobody" });
+  cared.step({ type: "connected", connection: cared.connection });
+  t.same(cared.answers("active"), [
+    "notice: the broker must end: its service stops",
+    "kill script:qpidd",
+  ]);
+  // The stop of its own service, which is under way as well, has been quicker.
+  t.same(cared.ends("disconnected", "the broker ended the connection"), ["look"]);
+  t.same(cared.step({ type: "process", alive: false }), ["notice: the broker has ended"]);
+  const released = cared.care.step({ ...ended, ended: [] });
+  t.match(
+    released.find(({ type }) => type === "released"),
+    { left: null },
+  );
+  t.end();
+});
+
 test("CARE4: the stop fails while what must end survives", (t) => {
   const cared = answering("ready");
   cared.step({ type: "condemned", why: "nobody knows what it was asked" });
