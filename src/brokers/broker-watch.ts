@@ -8,6 +8,8 @@
  * WATCH2  The end of a connection is no death: the process is looked at, and says so or not.
  * WATCH3  A broker that carries out a promotion, or copies queues, may be slow and is not frozen.
  * WATCH4  What comes from a connection that was given up changes nothing.
+ * WATCH5  When one that has never answered was frozen, the next one has more time for its first
+ *     answer: whoever kills a broker that is slow to start, starts it again and again.
  *
  *   connecting ──answer──► answering ──miss──► doubted ──two misses──► frozen ──answer──► answering
  *        └──two misses──► frozen                  └──answer──► answering
@@ -30,7 +32,7 @@ const firstRetryMs = ms(50);
 /** While nobody listens, each further try costs a little; a broker that was started is told of. */
 const lastRetryMs = ms(5000);
 const missesMax = 2;
-/** While it copies queues: half a minute without an answer. */
+/** While it copies queues, and WATCH5: half a minute without an answer. */
 const missesMaxLoading = 24;
 
 export type WatchState =
@@ -92,6 +94,10 @@ export class BrokerWatch {
   /** On all connections since the last answer. */
   #silence = 0;
   #lastStatus: BrokerStatus | null = null;
+  /** Its process has answered. */
+  #heard = false;
+  /** WATCH5: of those that have never answered, the last one was frozen. */
+  #slowToStart = false;
   #promoting = false;
   #checking = false;
   /** Until the next try after one that fails now. */
@@ -147,6 +153,7 @@ export class BrokerWatch {
         this.#state = { type: "connecting" };
         this.#silence = 0;
         this.#lastStatus = null;
+        this.#heard = false;
         this.#checking = false;
         return;
       default:
@@ -189,6 +196,8 @@ export class BrokerWatch {
     this.#misses = 0;
     this.#silence = 0;
     this.#fresh = false;
+    this.#heard = true;
+    this.#slowToStart = false;
     this.#lastStatus = state.type === "answering" ? state.status : null;
     this.#disarm("answer");
     this.#enter(state);
@@ -210,14 +219,18 @@ export class BrokerWatch {
     }
     // A process that has ended cannot be frozen; its node may be unreachable.
     const ended = this.#state.type === "gone";
-    if (!ended && this.#silence >= this.#silenceMax()) this.#enter({ type: "frozen" });
+    if (!ended && this.#silence >= this.#silenceMax()) {
+      if (!this.#heard) this.#slowToStart = true;
+      this.#enter({ type: "frozen" });
+    }
     this.#connect();
   }
 
-  /** WATCH3 */
+  /** WATCH3, WATCH5 */
   #silenceMax(): number {
     if (this.#promoting) return Number.POSITIVE_INFINITY;
-    return this.#lastStatus?.state === "catchup" ? missesMaxLoading : missesMax;
+    const starts = !this.#heard && this.#slowToStart;
+    return starts || this.#lastStatus?.state === "catchup" ? missesMaxLoading : missesMax;
   }
 
   #onDisconnected(words: string): void {
@@ -244,7 +257,10 @@ export class BrokerWatch {
   #onProcess(alive: boolean): void {
     this.#checking = false;
     const answers = this.#state.type === "answering" || this.#state.type === "misfit";
-    if (!alive && !answers) this.#enter({ type: "gone" });
+    if (!alive && !answers) {
+      this.#heard = false;
+      this.#enter({ type: "gone" });
+    }
     if (alive && this.#state.type === "gone") this.#enter({ type: "connecting" });
   }
 

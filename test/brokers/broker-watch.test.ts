@@ -200,6 +200,31 @@ test("a broker that is not there is tried less and less often, and at once when 
   t.end();
 });
 
+test("WATCH5: after a broker that never answered was frozen, the next one has more time", (t) => {
+  const watched = new Watched();
+  const restarted = (): string => {
+    watched.breaks();
+    watched.input({ type: "process", alive: false });
+    watched.input({ type: "stop" });
+    watched.run(1000);
+    watched.input({ type: "start" });
+    return watched.run(25_000).join();
+  };
+  watched.answers = null;
+  watched.input({ type: "stop" });
+  watched.input({ type: "start" });
+  t.match(watched.run(5000).join(), /frozen/);
+  t.notMatch(restarted(), /frozen/);
+  t.match(watched.run(15_000).join(), /frozen/, "but not for ever");
+  t.notMatch(restarted(), /frozen/);
+  watched.answers = "joining";
+  watched.run(2000);
+  watched.answers = null;
+  t.match(watched.run(8000).join(), /frozen/, "once it has answered it is as any other");
+  t.match(restarted(), /frozen/);
+  t.end();
+});
+
 test("WATCH3: a pending promotion and a catch-up are no death", (t) => {
   const promoting = new Watched();
   promoting.input({ type: "promote", pending: true });
