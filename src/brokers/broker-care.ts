@@ -31,6 +31,7 @@ import {
   type WatchState,
   type WatchTimer,
 } from "./broker-watch.ts";
+import { ShortRuns } from "./short-runs.ts";
 
 /** The marks of processes that may be the broker. */
 export type BrokerProcesses = { readonly service: ServiceName; readonly resource: string };
@@ -44,6 +45,8 @@ export type BrokerDuty = {
   readonly marks: readonly BrokerProcesses[];
   /** What is checked when the broker has ended. */
   readonly services: readonly ServiceName[];
+  /** The service that runs it is started. */
+  readonly running: boolean;
   /** Its promotion is under way, which may take long. */
   readonly promoting: boolean;
   /** Why nothing of it is killed, since an operator wants it so; null: no operator does. */
@@ -64,6 +67,8 @@ type KillResult = {
 
 export type CareInput =
   | { readonly type: "duty"; readonly duty: BrokerDuty }
+  /** Where the broker writes its log, in words. */
+  | { readonly type: "log"; readonly log: string }
   /** There is no connection, since its configuration does not say how to ask it. */
   | { readonly type: "unobserved"; readonly connection: number; readonly why: string }
   | ({ readonly type: "killed" } & KillResult)
@@ -98,6 +103,7 @@ export const nothingToDo: BrokerDuty = {
   processes: [],
   marks: [],
   services: [],
+  running: false,
   promoting: false,
   held: null,
   restraint: null,
@@ -108,6 +114,7 @@ const releaseMaxMs = ms(15_000);
 
 export class BrokerCare {
   readonly #watch = new BrokerWatch();
+  readonly #shortRuns = new ShortRuns();
   #duty = nothingToDo;
   /** Why it cannot be asked; null: it can, or was not tried yet. */
   #unobserved: string | null = null;
@@ -150,7 +157,8 @@ export class BrokerCare {
   #view(): CareView {
     const { observed } = this.#duty;
     const state = this.#watch.snapshot();
-    return { observed, unobserved: this.#unobserved, state, refuser: this.#refuser };
+    const [unobserved, refuser] = [this.#unobserved, this.#refuser];
+    return { observed, unobserved, state, refuser, endings: this.#shortRuns.words };
   }
 
   #on(input: CareInput): void {
@@ -160,6 +168,9 @@ export class BrokerCare {
         return;
       case "promotion-refused":
         this.#refuser = this.#joiningBroker();
+        return;
+      case "log":
+        this.#shortRuns.writesTo(input.log);
         return;
       case "unobserved":
         this.#refuser = null;
@@ -193,6 +204,7 @@ export class BrokerCare {
         return;
       case "status":
       case "misfit":
+        if (input.type === "status") this.#shortRuns.answers(input.status.state);
         this.#heard = true;
         this.#lossChecked = false;
         this.#step(input);
@@ -212,6 +224,9 @@ export class BrokerCare {
   #onDuty(duty: BrokerDuty): void {
     const before = this.#duty;
     this.#duty = duty;
+    if (this.#shortRuns.runs(duty.running)) {
+      this.#say("warning", `the broker has ended: ${this.#shortRuns.words}`);
+    }
     if (!duty.observed) {
       if (before.observed) this.#end();
       return;

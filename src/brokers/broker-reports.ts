@@ -16,6 +16,8 @@ export type CareView = {
   readonly state: WatchState;
   /** The joining broker that has refused to be promoted in its present life; null: none has. */
   readonly refuser: BrokerSystemId | null;
+  /** What is strange about how it has ended lately; empty: nothing. */
+  readonly endings: string;
 };
 
 /** What a broker says must fit into a message of the cluster, however much it is. */
@@ -63,7 +65,7 @@ function wholeSight({ observed, unobserved, state, refuser }: CareView): BrokerS
 
 /** As operators are told. */
 export function statusOf(view: CareView): Pick<OwnBrokerStatus, "state" | "text"> {
-  const { observed, unobserved, state } = view;
+  const { observed, unobserved, state, endings } = view;
   if (!observed) return { state: "idle", text: "" };
   if (unobserved !== null) return { state: "not-observed", text: unobserved };
   switch (state.type) {
@@ -76,9 +78,10 @@ export function statusOf(view: CareView): Pick<OwnBrokerStatus, "state" | "text"
       return { state: state.type, text: state.words };
     case "doubted":
       return { state: "silent", text: "" };
+    case "gone":
+      return { state: "gone", text: endings };
     case "connecting":
     case "frozen":
-    case "gone":
       return { state: state.type, text: "" };
     default:
       return assertNever(state);

@@ -39,6 +39,8 @@ export type OwnBroker = {
   readonly host: string;
   readonly port: number;
   readonly credentials: BrokerCredentials;
+  /** Where it writes its log, in words. */
+  readonly log: string;
 };
 
 /** What a resource says of its broker beside qpidd.conf; empty: it says nothing. */
@@ -89,7 +91,8 @@ export function readOwnBroker(
   const account = source.user === "" ? own : { username: source.user, password };
   const mechanisms = source.mechanism === "" ? settings.mechanism.value : source.mechanism;
   const credentials = chooseCredentials(mechanisms, account);
-  if (credentials.ok) return accept({ ...place.value, credentials: credentials.value });
+  const log = written.get("log-to-file")?.value ?? "the system log";
+  if (credentials.ok) return accept({ ...place.value, credentials: credentials.value, log });
   const mechanism = quoted(mechanisms);
   return refuse(
     credentials.problem === "no-user"

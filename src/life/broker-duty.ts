@@ -99,6 +99,7 @@ function brokerDuty(
     processes: marks.filter(({ service }) => ["started", "stopped"].includes(states(service))),
     marks,
     services,
+    running: scripts.some((one) => !one.promotes && here(one.service)?.state === "started"),
     promoting: scripts.some((one) => one.promotes && here(one.service)?.state === "starting"),
     held: frozen,
     restraint: frozen,

@@ -247,6 +247,7 @@ export class BrokerObserver {
         this.#push({ type: "unobserved", connection, why: target.problem });
         return;
       }
+      this.#push({ type: "log", log: target.value.log });
       const made = this.#parts.ports.brokers.connect(target.value, portLimitMs, {
         onMembers: () => this.#ask(connection),
         onDisconnected: (words) => {

@@ -98,7 +98,7 @@ export class NativeBroker {
       case "idle":
         return null;
       case "gone":
-        return failed("the broker has ended");
+        return failed(text === "" ? "the broker has ended" : `the broker has ended: ${text}`);
       case "frozen":
         return failed("the broker is frozen");
       case "unused":

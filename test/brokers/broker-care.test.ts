@@ -12,6 +12,7 @@ const started: BrokerDuty = {
   processes: [{ service: own, resource: "script:qpidd" }],
   marks: [{ service: own, resource: "script:qpidd" }],
   services: [own, primary],
+  running: true,
   promoting: false,
   held: null,
   restraint: null,
@@ -154,6 +155,35 @@ test("CARE4: the service waits for a broker that is being killed already", (t) =
   t.same(released({ ...ended, ended: [], left: ["12 (qpidd)"] }), []);
   t.same(cared.step({ type: "timer", timer: "kill-again" }), ["kill script:qpidd"]);
   t.same(released(ended), [{ type: "released", left: null }]);
+  t.end();
+});
+
+test("SHORT1: a broker that ends three times before it is ready is told of", (t) => {
+  const cared = new Cared();
+  const stopped = { ...started, observed: false, running: false };
+  const run = (...states: readonly BrokerState[]) => {
+    cared.step({ type: "duty", duty: started });
+    cared.step({ type: "log", log: "/var/log/qpidd.log" });
+    for (const state of states) cared.answers(state);
+    cared.ends("disconnected", "the broker ended the connection");
+    cared.step({ type: "process", alive: false });
+    const { shown } = cared;
+    return [shown, ...cared.step({ type: "duty", duty: stopped })];
+  };
+  const words =
+    "it has ended 3 times, each time before it was ready: see its log (/var/log/qpidd.log), and " +
+    "compare its ha-replicate";
+  t.same(run("ready"), ["gone"]);
+  t.same(run("joining"), ["gone"]);
+  t.same(run(), ["gone"], "it was not seen at all");
+  t.same(run("joining", "catchup"), ["gone", `warning: the broker has ended: ${words}`]);
+  t.same(run("joining"), [`gone: ${words}`], "it is said once");
+  t.match(run("joining"), [/^gone: it has ended 4 times/]);
+  t.same(run("joining", "ready"), ["gone"]);
+  t.same(run("joining"), ["gone"]);
+  t.same(run("joining"), ["gone"]);
+  t.same(run(...Array<BrokerState>(20).fill("joining")), ["gone"], "it waits for a primary");
+  t.same(run("joining"), ["gone"]);
   t.end();
 });
 

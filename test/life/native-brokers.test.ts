@@ -18,6 +18,7 @@ const known = {
   port: 5672,
   credentials: { type: "anonymous" },
   heartbeatMs: 10_000,
+  log: "the system log",
 } as const;
 
 class Scene {
@@ -115,7 +116,8 @@ test("a status is what is known of the broker", async (t) => {
   t.same(asked("recovering"), ["0", "0"]);
   t.same(asked("ready"), ["0", "the broker is ready"]);
   t.same(asked("catchup"), ["0", "the broker is catchup"]);
-  t.same(asked("gone"), ["the broker has ended", "the broker has ended"]);
+  const ended = "the broker has ended: words";
+  t.same(asked("gone"), [ended, ended]);
   t.same(asked("frozen"), ["the broker is frozen", "the broker is frozen"]);
   const unknown = "whether it is primary cannot be asked: words";
   t.same(asked("refusing"), ["0", unknown], "a restart would change nothing");
