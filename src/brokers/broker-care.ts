@@ -31,6 +31,7 @@ import {
   type WatchState,
   type WatchTimer,
 } from "./broker-watch.ts";
+import { heartbeatDefaultMs } from "./own-broker.ts";
 import { ShortRuns } from "./short-runs.ts";
 
 /** The marks of processes that may be the broker. */
@@ -45,6 +46,8 @@ export type BrokerDuty = {
   readonly marks: readonly BrokerProcesses[];
   /** What is checked when the broker has ended. */
   readonly services: readonly ServiceName[];
+  /** In this time it must answer a question. */
+  readonly heartbeatMs: Ms;
   /** The service that runs it is started. */
   readonly running: boolean;
   /** Its promotion is under way, which may take long. */
@@ -82,7 +85,7 @@ export type CareInput =
   /** It was to be promoted, and has refused, since it has joined others that are not joining. */
   | { readonly type: "promotion-refused" }
   | { readonly type: "timer"; readonly timer: CareTimer }
-  | Exclude<WatchInput, { readonly type: "start" | "stop" | "promote" | "timer" }>;
+  | Exclude<WatchInput, { readonly type: "start" | "stop" | "promote" | "timer" | "heartbeat" }>;
 
 export type CareOutput =
   | Exclude<WatchOutput, { readonly type: "state" | "arm" | "disarm" | "check-process" }>
@@ -103,6 +106,7 @@ export const nothingToDo: BrokerDuty = {
   processes: [],
   marks: [],
   services: [],
+  heartbeatMs: heartbeatDefaultMs,
   running: false,
   promoting: false,
   held: null,
@@ -224,6 +228,7 @@ export class BrokerCare {
   #onDuty(duty: BrokerDuty): void {
     const before = this.#duty;
     this.#duty = duty;
+    this.#step({ type: "heartbeat", heartbeatMs: duty.heartbeatMs });
     if (this.#shortRuns.runs(duty.running)) {
       this.#say("warning", `the broker has ended: ${this.#shortRuns.words}`);
     }

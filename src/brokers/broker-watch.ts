@@ -1,6 +1,7 @@
 /**
- * Watches one broker: asks for its status twice a second over a connection that stays open, and
- * says when the broker is frozen, when its process must be looked at, and when it refuses to talk.
+ * Watches one broker: asks for its status at least twice a second over a connection that stays
+ * open, and says when the broker is frozen, when its process must be looked at, and when it refuses
+ * to talk.
  * Source: qpid-cpp ha/HaBroker.cpp; amqp_0_10/Connection.cpp: LinkHeartbeatTask, whose own
  * detection takes 2 to 4 heartbeat intervals.
  * WATCH1  `frozen` takes two questions in a row that a connection made for them left unanswered. An
@@ -20,15 +21,15 @@
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
 import type { BrokerMisfit, BrokerStatus } from "./broker-status.ts";
+import { heartbeatDefaultMs } from "./own-broker.ts";
 
-/** From one question to the next. */
-const probeIntervalMs = ms(500);
-/** An answer takes a millisecond, and ten on a busy machine. */
-const probeTimeoutMs = ms(2000);
+/** From one question to the next; four of them within a short heartbeat. */
+const probeIntervalMaxMs = ms(500);
 /** A broker that refuses this node needs an operator: it is asked less often. */
 const refusalRetryMs = ms(5000);
 /** A broker that was restarted listens again after 50 ms. */
 const firstRetryMs = ms(50);
+const secondRetryMs = ms(500);
 /** While nobody listens, each further try costs a little; a broker that was started is told of. */
 const lastRetryMs = ms(5000);
 const missesMax = 2;
@@ -66,6 +67,8 @@ export type WatchInput =
   /** What the look at the process has shown. */
   | { readonly type: "process"; readonly alive: boolean }
   | { readonly type: "promote"; readonly pending: boolean }
+  /** From now on it has so long for an answer. */
+  | { readonly type: "heartbeat"; readonly heartbeatMs: Ms }
   | { readonly type: "timer"; readonly timer: WatchTimer }
   /** It is not asked any more, and nothing is known of it afterwards. */
   | { readonly type: "stop" };
@@ -82,6 +85,7 @@ export type WatchOutput =
 
 export class BrokerWatch {
   #state: WatchState = { type: "connecting" };
+  #heartbeatMs = heartbeatDefaultMs;
   #connections = 0;
   /** The connection in use; all others were given up. */
   #connection: number | null = null;
@@ -145,6 +149,9 @@ export class BrokerWatch {
         this.#promoting = input.pending;
         this.#silence = 0;
         return;
+      case "heartbeat":
+        this.#heartbeatMs = input.heartbeatMs;
+        return;
       case "timer":
         this.#onTimer(input.timer);
         return;
@@ -159,6 +166,10 @@ export class BrokerWatch {
       default:
         assertNever(input);
     }
+  }
+
+  get #intervalMs(): Ms {
+    return ms(Math.min(probeIntervalMaxMs, this.#heartbeatMs / 4));
   }
 
   #onTimer(timer: WatchTimer): void {
@@ -179,18 +190,18 @@ export class BrokerWatch {
 
   #probe(): void {
     if (!this.#open || this.#connection === null) return;
-    this.#arm("probe", probeIntervalMs);
+    this.#arm("probe", this.#intervalMs);
     // One question at a time; on a fresh connection a second one follows it, answered or not.
     if (this.#unanswered >= (this.#fresh ? missesMax : 1)) return;
     this.#unanswered += 1;
     this.#outputs.push({ type: "ask", connection: this.#connection });
     // On a fresh connection the time runs from its beginning: not to open is no answer either.
-    if (!this.#fresh) this.#arm("answer", probeTimeoutMs);
+    if (!this.#fresh) this.#arm("answer", this.#heartbeatMs);
   }
 
   #onAnswer(state: WatchState): void {
     // An answer proves that the connection is open, whatever was said of it.
-    if (!this.#open) this.#arm("probe", probeIntervalMs);
+    if (!this.#open) this.#arm("probe", this.#intervalMs);
     this.#open = true;
     this.#unanswered = 0;
     this.#misses = 0;
@@ -214,7 +225,7 @@ export class BrokerWatch {
     this.#silence += 1;
     if (this.#misses < missesMax) {
       // The second question was asked that much after the first one.
-      this.#arm("answer", probeIntervalMs);
+      this.#arm("answer", this.#intervalMs);
       return;
     }
     // A process that has ended cannot be frozen; its node may be unreachable.
@@ -243,7 +254,7 @@ export class BrokerWatch {
       this.#checking = true;
     }
     this.#arm("connect", this.#retryMs);
-    const next = this.#retryMs < probeIntervalMs ? probeIntervalMs : 2 * this.#retryMs;
+    const next = this.#retryMs < secondRetryMs ? secondRetryMs : 2 * this.#retryMs;
     this.#retryMs = ms(Math.min(next, lastRetryMs));
   }
 
@@ -269,7 +280,7 @@ export class BrokerWatch {
     this.#connections += 1;
     this.#connection = this.#connections;
     this.#outputs.push({ type: "connect", connection: this.#connection });
-    this.#arm("answer", probeTimeoutMs);
+    this.#arm("answer", this.#heartbeatMs);
   }
 
   #giveUp(): void {

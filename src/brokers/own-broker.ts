@@ -8,6 +8,7 @@
  */
 import { parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
+import { type Ms, ms } from "../model/time.ts";
 import { quoted } from "../model/visible-text.ts";
 import { type BrokerCredentials, chooseCredentials } from "./broker-account.ts";
 import { parseBrokersUrl, parseQpiddConf } from "./qpidd-conf.ts";
@@ -41,6 +42,8 @@ export type OwnBroker = {
   readonly credentials: BrokerCredentials;
   /** Where it writes its log, in words. */
   readonly log: string;
+  /** Time-out of a connection on which nothing comes. */
+  readonly idleMs: number;
 };
 
 /** What a resource says of its broker beside qpidd.conf; empty: it says nothing. */
@@ -52,7 +55,17 @@ export type BrokerSource = {
   readonly user: string;
   readonly passwordFile: string;
   readonly mechanism: string;
+  /** In this time it must answer a question. */
+  readonly heartbeatMs: Ms;
 };
+
+/** An answer takes a millisecond, and ten on a busy machine. */
+export const heartbeatDefaultMs = ms(2000);
+/**
+ * A broker forgets a node that was cut off after as many heartbeats. The frequent questions of the
+ * watch notice a silent one long before.
+ */
+const idleHeartbeats = 5;
 
 export const ofInitScripts: BrokerSource = {
   config: "",
@@ -60,6 +73,7 @@ export const ofInitScripts: BrokerSource = {
   user: "",
   passwordFile: "",
   mechanism: "",
+  heartbeatMs: heartbeatDefaultMs,
 };
 
 /** Of a resource `qpidd` or `qpidd-primary`. */
@@ -71,6 +85,8 @@ export function sourceOf(attributes: ReadonlyMap<string, string>): BrokerSource 
     user: value("user"),
     passwordFile: value("password_file"),
     mechanism: value("mechanism"),
+    heartbeatMs:
+      value("heartbeat") === "" ? heartbeatDefaultMs : ms(1000 * Number(value("heartbeat"))),
   };
 }
 
@@ -92,7 +108,10 @@ export function readOwnBroker(
   const mechanisms = source.mechanism === "" ? settings.mechanism.value : source.mechanism;
   const credentials = chooseCredentials(mechanisms, account);
   const log = written.get("log-to-file")?.value ?? "the system log";
-  if (credentials.ok) return accept({ ...place.value, credentials: credentials.value, log });
+  const idleMs = idleHeartbeats * source.heartbeatMs;
+  if (credentials.ok) {
+    return accept({ ...place.value, credentials: credentials.value, log, idleMs });
+  }
   const mechanism = quoted(mechanisms);
   return refuse(
     credentials.problem === "no-user"

@@ -19,6 +19,8 @@ export type BrokerTarget = {
   readonly host: string;
   readonly port: number;
   readonly credentials: BrokerCredentials;
+  /** A connection on which nothing comes for twice this time has ended; absent: ten seconds. */
+  readonly idleMs?: number;
 };
 
 /** Why there is no connection; `words` are those of the broker or of the operating system. */

@@ -30,8 +30,7 @@ export class BrokerDuties {
 
   /** How the broker of this node is asked: by what runs it, if that says so. */
   get source(): BrokerSource {
-    const running = this.#scripts.find(({ promotes }) => !promotes);
-    return (running ?? this.#scripts[0])?.source ?? ofInitScripts;
+    return sourceOfScripts(this.#scripts);
   }
 
   /** The services that this node may run. */
@@ -69,6 +68,11 @@ export function ownBrokerScripts(conf: ClusterConf, self: NodeId): readonly OwnS
   );
 }
 
+function sourceOfScripts(scripts: readonly OwnScript[]): BrokerSource {
+  const running = scripts.find(({ promotes }) => !promotes);
+  return (running ?? scripts[0])?.source ?? ofInitScripts;
+}
+
 /** `table` is null while this node takes no part; then it looks after what it did `before`. */
 function brokerDuty(
   scripts: readonly OwnScript[],
@@ -99,6 +103,7 @@ function brokerDuty(
     processes: marks.filter(({ service }) => ["started", "stopped"].includes(states(service))),
     marks,
     services,
+    heartbeatMs: sourceOfScripts(scripts).heartbeatMs,
     running: scripts.some((one) => !one.promotes && here(one.service)?.state === "started"),
     promoting: scripts.some((one) => one.promotes && here(one.service)?.state === "starting"),
     held: frozen,

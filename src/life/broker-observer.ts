@@ -130,6 +130,11 @@ export class BrokerObserver {
     return services.length === 0 ? noOwnBroker : { ...this.#care.snapshot(), services };
   }
 
+  /** In this time the broker must answer a question. */
+  get heartbeatMs(): number {
+    return this.#duties.source.heartbeatMs;
+  }
+
   /** Null: this node has no broker to look after. */
   get sight(): BrokerSight | null {
     if (this.#duties.services.length === 0) return null;

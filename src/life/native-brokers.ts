@@ -16,7 +16,7 @@ import type { NodeAgents } from "./node-agents.ts";
 export type NativeBrokerParts = {
   readonly observer: Pick<
     BrokerObserver,
-    "sight" | "status" | "target" | "refresh" | "condemn" | "onceChanged"
+    "sight" | "status" | "heartbeatMs" | "target" | "refresh" | "condemn" | "onceChanged"
   >;
   readonly connections: Pick<BrokerConnections, "promote">;
   readonly clock: Pick<Clock, "after" | "soon">;
@@ -30,7 +30,7 @@ const connectMs = 2000;
 /** A ready broker is promoted in milliseconds. */
 const promoteMs = 5000;
 /** What is not known yet becomes known by then: the broker answers, or is frozen. */
-const unknownMs = 6000;
+const unknownHeartbeats = 3;
 
 const good: Exited = { type: "exited", code: 0, output: "" };
 
@@ -72,7 +72,7 @@ export class NativeBroker {
   #answer(primary: boolean, done: Done): void {
     const { clock, observer } = this.#parts;
     let stopListening = (): void => undefined;
-    const stopClock = clock.after(unknownMs, () => {
+    const stopClock = clock.after(unknownHeartbeats * observer.heartbeatMs, () => {
       stopListening();
       done(failed("the broker does not answer"));
     });

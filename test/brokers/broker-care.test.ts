@@ -2,6 +2,7 @@
 import { test } from "tap";
 import { BrokerCare, type BrokerDuty, type CareInput } from "../../src/brokers/broker-care.ts";
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
+import { ms } from "../../src/model/time.ts";
 import { service } from "../sim/cluster-machine.ts";
 import { brokerStatus } from "./statuses.ts";
 
@@ -12,6 +13,7 @@ const started: BrokerDuty = {
   processes: [{ service: own, resource: "script:qpidd" }],
   marks: [{ service: own, resource: "script:qpidd" }],
   services: [own, primary],
+  heartbeatMs: ms(2000),
   running: true,
   promoting: false,
   held: null,
@@ -245,6 +247,18 @@ test("a frozen process that no service of this node has started is left alone", 
     "check 2: the broker was frozen",
   ]);
   t.same(cared.step({ type: "timer", timer: "kill-again" }).includes("kill script:qpidd"), true);
+  t.end();
+});
+
+test("a duty says how long an answer may take", (t) => {
+  const cared = new Cared();
+  const limits = (heartbeatMs: number) =>
+    cared.care
+      .step({ type: "duty", duty: { ...started, heartbeatMs: ms(heartbeatMs), observed: false } })
+      .concat(cared.care.step({ type: "duty", duty: { ...started, heartbeatMs: ms(heartbeatMs) } }))
+      .flatMap((output) => (output.type === "arm" ? [[output.timer, output.afterMs]] : []));
+  t.same(limits(2000), [["answer", 2000]]);
+  t.same(limits(7000), [["answer", 7000]]);
   t.end();
 });
 

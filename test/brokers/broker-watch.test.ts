@@ -11,6 +11,7 @@ import {
   type WatchOutput,
   type WatchTimer,
 } from "../../src/brokers/broker-watch.ts";
+import { ms } from "../../src/model/time.ts";
 import { brokerStatus } from "./statuses.ts";
 
 /** What the watch asks for, done by a broker that the test describes. */
@@ -117,6 +118,21 @@ test("WATCH1: a broker is frozen after two misses on a fresh connection", (t) =>
   watched.answers = "active";
   t.same(watched.run(5000), ["8500 close", "8500 connect"], "it woke up");
   t.match(watched.watch.snapshot(), { type: "answering" });
+  t.end();
+});
+
+test("WATCH1: with another heartbeat the broker has more time, or less", (t) => {
+  for (const [heartbeat, frozenFrom, frozenTo] of [
+    [1000, 2000, 2600],
+    [10_000, 20_000, 22_000],
+  ] as const) {
+    const watched = new Watched();
+    watched.input({ type: "heartbeat", heartbeatMs: ms(heartbeat) });
+    watched.run(5000);
+    watched.answers = null;
+    t.notMatch(watched.run(frozenFrom).join(), /frozen/);
+    t.match(watched.run(frozenTo - frozenFrom).join(), /frozen/);
+  }
   t.end();
 });
 

@@ -1,7 +1,7 @@
 /** Which broker is that of this machine, and as whom it is asked. */
 import { test } from "tap";
 import { chooseCredentials } from "../../src/brokers/broker-account.ts";
-import { qpiddConfPath, readOwnBroker } from "../../src/brokers/own-broker.ts";
+import { qpiddConfPath, readOwnBroker, sourceOf } from "../../src/brokers/own-broker.ts";
 
 const paths: readonly (readonly [what: string, settings: readonly string[], path: string])[] = [
   ["the default", [], "/etc/qpid/qpidd.conf"],
@@ -49,6 +49,13 @@ for (const [conf, broker] of brokers) {
     t.end();
   });
 }
+
+test("a connection has five heartbeats of the broker's resource", (t) => {
+  const source = sourceOf(new Map([["heartbeat", "4"]]));
+  t.match(readOwnBroker("ha-cluster=yes", source), { value: { idleMs: 20_000 } });
+  t.match(readOwnBroker("ha-cluster=yes"), { value: { idleMs: 10_000 } });
+  t.end();
+});
 
 test("a user is not needed for ANONYMOUS, and not used with it", (t) => {
   const account = { username: "u", password: "p" };

@@ -39,6 +39,7 @@ test("a broker has defaults, and each node's broker counts", async (t) => {
     binary: "/usr/sbin/qpidd",
     run_as: "qpidd",
     config: "/etc/qpid/qpidd.conf",
+    heartbeat: "2",
   });
   t.equal(Number(first.boundTo), 1);
   const [promoting] = promotingServices(conf.services);
@@ -48,7 +49,8 @@ test("a broker has defaults, and each node's broker counts", async (t) => {
 
 test("how a broker is asked is taken from its element", async (t) => {
   const account =
-    'address="10.0.0.1:5673" user="cluster" password_file="/etc/qpid/pw" mechanism="PLAIN"';
+    'address="10.0.0.1:5673" user="cluster" password_file="/etc/qpid/pw" mechanism="PLAIN" ' +
+    'heartbeat="5"';
   const { conf } = read(`<service name="p"><qpidd-primary name="x" ${account}/></service>`);
   const [service] = conf?.services.services ?? [];
   if (service === undefined) throw new Error("no service");
@@ -56,7 +58,7 @@ test("how a broker is asked is taken from its element", async (t) => {
     promotes: true,
     source: {
       ...{ address: "10.0.0.1:5673", user: "cluster" },
-      ...{ passwordFile: "/etc/qpid/pw", mechanism: "PLAIN" },
+      ...{ passwordFile: "/etc/qpid/pw", mechanism: "PLAIN", heartbeatMs: 5000 },
     },
   });
 });
@@ -74,4 +76,9 @@ test("a broker that nobody would ask is refused, one that may be anywhere is tol
   t.match(alone, /warning: .*qpidd-primary\(primary\): no service runs a broker that could be/);
   const mistyped = read('<service name="p"><qpidd-primary name="x" mechanism="GSSAPI"/></service>');
   t.match(formatComplaints(mistyped.complaints), /"GSSAPI" .*PLAIN.*ANONYMOUS/);
+  for (const heartbeat of ["0", "11", "1.5", "2s"]) {
+    const wrong = read(`<service name="b"><qpidd name="x" heartbeat="${heartbeat}"/></service>`);
+    const told = new RegExp(`error: .*heartbeat.*"${heartbeat}".*1 to 10`);
+    t.match(formatComplaints(wrong.complaints), told);
+  }
 });

@@ -19,6 +19,7 @@ const known = {
   credentials: { type: "anonymous" },
   heartbeatMs: 10_000,
   log: "the system log",
+  idleMs: 10_000,
 } as const;
 
 class Scene {
@@ -28,6 +29,7 @@ class Scene {
   readonly condemned: string[] = [];
   readonly limits: PromoteLimits[] = [];
   readonly handed: string[] = [];
+  heartbeatMs = 2000;
   state: OwnBrokerStatus["state"] = "ready";
   sight: BrokerSight | null = answering(1, "ready").sight;
   target: Result<typeof known, string> = accept(known);
@@ -53,6 +55,9 @@ class Scene {
         },
         get status() {
           return { state: scene.state, text: "words", services: [] };
+        },
+        get heartbeatMs() {
+          return scene.heartbeatMs;
         },
         target: () => scene.reading ?? settled(scene.target),
         refresh: () => undefined,

@@ -30,11 +30,8 @@ import type {
 import { AmqpConnection, beginSession } from "./amqp-connection.ts";
 import { ManagementClient, type ManagementRequest } from "./management-client.ts";
 
-/**
- * The broker copies this as its own limit, and so forgets a node that was cut off. The frequent
- * questions of a watch notice a broker that is silent long before.
- */
-const idleMs = 10_000;
+/** The broker copies this as its own limit, and so forgets a node that was cut off. */
+const idleDefaultMs = 10_000;
 
 const haBrokerName = "org.apache.qpid.ha:habroker:ha-broker";
 const brokerName = "org.apache.qpid.broker:broker:amqp-broker";
@@ -44,6 +41,7 @@ type Asked<Value> = Promise<Result<Value, BrokerAskProblem>>;
 
 export class AmqpBrokers implements BrokerConnections {
   connect(target: BrokerTarget, limitMs: number, events: BrokerEvents | null): BrokerConnection {
+    const { idleMs = idleDefaultMs } = target;
     return new ManagedBroker(target, { limitMs, idleMs, events });
   }
 

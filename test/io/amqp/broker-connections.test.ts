@@ -50,6 +50,25 @@ test("asks a joining broker, by every mechanism", async (t) => {
   }
 });
 
+test("a connection on which nothing comes ends after its own time", async (t) => {
+  const ended: string[] = [];
+  const opened = [300, undefined].map((idleMs) => {
+    const events: BrokerEvents = {
+      onMembers: () => undefined,
+      onDisconnected: () => ended.push(`${idleMs ?? "default"}`),
+    };
+    const own = idleMs === undefined ? {} : { idleMs };
+    const connection = brokers.connect({ ...targetOf(b1), ...own }, limitMs, events);
+    t.teardown(() => connection.close());
+    return connection.opened;
+  });
+  await Promise.all(opened);
+  b1.signal("SIGSTOP");
+  await until(() => ended.length > 0);
+  b1.signal("SIGCONT");
+  t.same(ended, ["300"]);
+});
+
 test("promotes, hears of every member list, and reads queues and links", async (t) => {
   const lists: string[] = [];
   const events: BrokerEvents = {
