@@ -262,7 +262,8 @@ export interface ProcessRunner {
   killTracked(scope: TrackedScope): PromiseLike<TrackedLook>;
   /**
    * Sends SIGKILL to the processes that it finds now, and to none that begins later, so that what
-   * follows from their end is not killed as well. `left`: those that do not end.
+   * follows from their end is not killed as well. Programs that are run at that moment are spared.
+   * `left`: those that do not end.
    */
   killPresent(scope: TrackedScope): PromiseLike<EndedProcesses>;
   /** Ends the processes that a stopped service has left, in the steps of the order. */

@@ -64,6 +64,7 @@ export function runnerContract(name: string, make: (t: Test) => RunnerStage): vo
   runContract(name, make);
   lookContract(name, make);
   presentContract(name, make);
+  sparingContract(name, make);
   endContract(name, make);
 }
 
@@ -164,15 +165,32 @@ function presentContract(name: string, make: (t: Test) => RunnerStage): void {
     const [first, other] = owners.map((owner) => stage.programs.leaves(owner, null));
     if (first === undefined || other === undefined) throw new Error("no programs");
     await stage.runner.run(first);
+    await untilFound(stage, 1);
+    const { token, runner } = stage;
+    const next = untilFound(stage, 0).then(() => runner.run(other));
+    t.match(await runner.killPresent({ token, service: web.service }), {
+      ended: [{ service: web.service }],
+      left: [],
+      unseen: [],
+    });
+    t.match(await next, { type: "exited" });
+    t.same(await shown(stage), ["service:web b"]);
+  });
+}
+
+function sparingContract(name: string, make: (t: Test) => RunnerStage): void {
+  test(`${name}: RUNNER3: a kill of what is there now spares what is being run`, async (t) => {
+    const stage = make(t);
+    await stage.runner.run(stage.programs.leaves(web, null));
     const under = stage.runner.run(stage.programs.endless(web));
     await untilFound(stage, 2);
     const { token, runner } = stage;
-    const next = under.then(() => runner.run(other));
     const killed = await runner.killPresent({ token, service: web.service });
     t.match(killed, { left: [], unseen: [] });
-    t.equal(killed.ended.length, 2);
-    t.match(await next, { type: "exited" });
-    t.same(await shown(stage), ["service:web b"]);
+    t.equal(killed.ended.length, 1);
+    t.same(await shown(stage), ["service:web a"]);
+    t.same(await runner.killTracked({ token, service: web.service }), nothingFound);
+    t.match(await under, { type: "signalled" });
   });
 }
 

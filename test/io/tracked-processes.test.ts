@@ -217,7 +217,8 @@ test("what a stop has left gets SIGTERM, then SIGKILL; what has an owner is spar
 
 test("whose environment may not be read, and cannot be ours all the same", async (t) => {
   const own: Privileges = { mayRead: true, bounding: 0xfn, users: "0 0 4294967295", user: 0 };
-  const traits = { parent: 1, started: "1", forkedOnly: false, kernelThread: false, bare: false };
+  const plain = { forkedOnly: false, kernelThread: false, bare: false };
+  const traits = { parent: 1, session: 1, started: "1", ...plain };
   const files = new KernelFiles();
   const foreign = (how: Partial<Privileges>, elsewhere: boolean, kernelThread = false) =>
     isForeign(

@@ -31,6 +31,8 @@ export type Program = {
   readonly marks: Marks;
   /** Null: never returns. */
   readonly takesMs: number | null;
+  /** Whoever has started it waits for its end. */
+  readonly attended?: true;
 };
 
 type Run = Program & {
@@ -220,7 +222,10 @@ export class VirtualHost {
   }
 
   /** What is there of these, by its marks; of whatever token for null. */
-  processes(scope: Omit<TrackedScope, "token"> & { readonly token: string | null }) {
+  processes(
+    scope: Omit<TrackedScope, "token"> & { readonly token: string | null },
+    which: "all" | "unattended" = "all",
+  ) {
     const found: SeenProcess[] = [];
     for (const [process, { pid, marks }] of this.running.started) {
       if (!isOf(marks, scope)) continue;
@@ -228,7 +233,8 @@ export class VirtualHost {
       found.push({ pid, ...seenMarks(marks), command, kill: () => this.#killDaemon(process) });
     }
     for (const run of this.#runs) {
-      const { pid, command, marks } = run;
+      const { pid, command, marks, attended } = run;
+      if (which === "unattended" && attended === true) continue;
       if (!isOf(marks, scope)) continue;
       found.push({ pid, ...seenMarks(marks), command, kill: () => this.#kill(run) });
     }

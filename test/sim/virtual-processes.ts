@@ -69,7 +69,8 @@ export class VirtualProcesses implements ProcessRunner {
       let [late, gaveUp] = [false, false];
       program.onRun?.(true);
       const command = order.argv[0].split("/").at(-1) ?? "";
-      const run = host.run({ command, marks, takesMs: program.takesMs }, (how) => {
+      const { takesMs } = program;
+      const run = host.run({ command, marks, takesMs, attended: true }, (how) => {
         program.onRun?.(false);
         const code = how === "ends" ? program.end() : null;
         if (gaveUp) return;
@@ -126,7 +127,7 @@ export class VirtualProcesses implements ProcessRunner {
           settle({ ended: [], left: [], unseen: blindness });
           return;
         }
-        const present = host.processes(scope);
+        const present = host.processes(scope, "unattended");
         const left = present.filter(({ kill }) => !kill());
         const ended = present.filter((one) => !left.includes(one));
         host.after(killPauseMs, () => {

@@ -7,6 +7,8 @@
  *     may keep them open for years. What it writes later is read and discarded, so that it meets
  *     neither a full pipe nor SIGPIPE.
  * RUNNER2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
+ * RUNNER3  A kill of what is present spares what is being run: it is meant for what a daemon has
+ *     become of its own, and a script that is killed has failed for its service.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
@@ -53,6 +55,8 @@ export type SystemParts = {
 export class SystemProcesses implements ProcessRunner {
   readonly #cgroups: ServiceCgroups | null;
   readonly #tracked: TrackedProcesses;
+  /** Of the runs that have not ended: each is the leader of its session. */
+  readonly #sessions = new Set<number>();
 
   /** Without cgroups the processes of services are found by their marks alone. */
   constructor(
@@ -71,7 +75,8 @@ export class SystemProcesses implements ProcessRunner {
     const entered = await this.#inCgroup(argv, { service, resource, part });
     // The caller soon looks for what the cancelled run has left, so nothing may start after that.
     if (cancelled?.aborted === true) return { type: "not-started", cause: "it was cancelled" };
-    const result = await begin({ ...order, argv: entered }, cancelled);
+    const run = { ...order, argv: entered };
+    const result = await begin(run, { sessions: this.#sessions, cancelled });
     const late = result.type === "timed-out" && part === "check";
     if (late && service !== null) await this.#cgroups?.killCheck(service);
     return result;
@@ -86,7 +91,7 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   killPresent(scope: TrackedScope): Promise<EndedProcesses> {
-    return this.#tracked.killPresent(scope);
+    return this.#tracked.killPresent(scope, this.#sessions);
   }
 
   endTracked(scope: TrackedScope, order: EndOrder): Promise<EndedProcesses> {
@@ -136,10 +141,16 @@ export class SystemProcesses implements ProcessRunner {
   }
 }
 
-function begin(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
+function begin(
+  order: ProcessOrder,
+  {
+    sessions,
+    cancelled,
+  }: { readonly sessions: Set<number>; readonly cancelled?: AbortSignal | undefined },
+): Promise<ProcessResult> {
   return new Promise((resolve) => {
     try {
-      const run = new Run(order, resolve);
+      const run = new Run(order, sessions, resolve);
       cancelled?.addEventListener("abort", () => run.cancel(), { once: true });
     } catch (error) {
       resolve({ type: "not-started", cause: causeText(error) });
@@ -153,13 +164,19 @@ export const noFile = "it is a directory";
 class Run {
   readonly #child: ChildProcess;
   readonly #tail = new OutputTail();
+  readonly #sessions: Set<number>;
   readonly #resolve: (result: ProcessResult) => void;
   #limit: NodeJS.Timeout | null = null;
   #timedOut = false;
   #ended = false;
 
-  constructor(order: ProcessOrder, resolve: (result: ProcessResult) => void) {
+  constructor(
+    order: ProcessOrder,
+    sessions: Set<number>,
+    resolve: (result: ProcessResult) => void,
+  ) {
     this.#resolve = resolve;
+    this.#sessions = sessions;
     const [program, ...parameters] = order.argv;
     this.#child = spawn(program, parameters, {
       cwd: "/",
@@ -167,6 +184,7 @@ class Run {
       detached: true,
       stdio: [order.stdin === null ? "ignore" : "pipe", "pipe", "pipe"],
     });
+    if (this.#child.pid !== undefined) sessions.add(this.#child.pid);
     this.#child.once("error", (error) => {
       // Also emitted when a signal could not be sent; then there is a pid, and `exit` follows.
       if (this.#child.pid === undefined) this.#end({ type: "not-started", cause: error.message });
@@ -203,6 +221,7 @@ class Run {
   }
 
   #onExit(code: number | null, signal: string | null): void {
+    if (this.#child.pid !== undefined) this.#sessions.delete(this.#child.pid);
     // The leader has obeyed SIGTERM; the rest of its group has had the same warning.
     if (this.#timedOut) this.#signalGroup("SIGKILL");
     if (this.#limit !== null) clearTimeout(this.#limit);

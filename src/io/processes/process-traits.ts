@@ -8,6 +8,8 @@ import type { KernelLook } from "./kernel-files.ts";
 
 export type ProcessTraits = {
   readonly parent: number;
+  /** Process id of the leader of its session. */
+  readonly session: number;
   /** The start time: together with the process id it identifies the process until a reboot. */
   readonly started: string;
   /** It was forked and has not executed a program of its own yet. */
@@ -18,6 +20,7 @@ export type ProcessTraits = {
 };
 
 /** Indexes of fields after the name in parentheses; the state has index 0. */
+const sessionField = 3;
 const flagsField = 6;
 const threadsField = 17;
 const startTimeField = 19;
@@ -44,6 +47,7 @@ export function traitsIn(line: string): KernelLook<ProcessTraits> {
     type: "seen",
     value: {
       parent: Number(parent),
+      session: Number(fields[sessionField] ?? "0"),
       started: fields[startTimeField] ?? "",
       forkedOnly: (flags & forkedNoExec) !== 0,
       kernelThread: (flags & kernelThread) !== 0,

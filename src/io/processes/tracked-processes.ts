@@ -89,6 +89,7 @@ export type TrackedParts = {
 type Remembered = TrackedProcess & {
   /** Null: the process was found, but could not be looked at afterwards. */
   readonly started: string | null;
+  readonly session: number | null;
 };
 
 type Sought = {
@@ -154,11 +155,15 @@ export class TrackedProcesses {
     return { found: left, unseen: [...look.unseen, ...kept] };
   }
 
-  /** Sends SIGKILL to what is there now, and waits up to a second for its end. */
-  async killPresent(scope: TrackedScope): Promise<EndedProcesses> {
+  /** Sends SIGKILL to what is there now outside these sessions, and waits a second for its end. */
+  async killPresent(
+    scope: TrackedScope,
+    sessions: ReadonlySet<number> = new Set(),
+  ): Promise<EndedProcesses> {
     const { found, unseen } = await this.list(scope);
-    const present = await this.#remember(found, []);
-    let left = present;
+    const all = await this.#remember(found, []);
+    const present = all.filter(({ session }) => session === null || !sessions.has(session));
+    let left: readonly Remembered[] = present;
     for (let round = 0; round < killRoundsMax && left.length > 0; round += 1) {
       for (const { pid } of left) this.#parts.signal(pid, "SIGKILL");
       await pause(killPauseMs);
@@ -253,7 +258,9 @@ export class TrackedProcesses {
     for (const one of found) {
       const traits = await this.#traitsOf(one.pid);
       if (traits.type === "absent") continue;
-      left.set(one.pid, { ...one, started: traits.type === "seen" ? traits.value.started : null });
+      const { started, session } =
+        traits.type === "seen" ? traits.value : { started: null, session: null };
+      left.set(one.pid, { ...one, started, session });
     }
     for (const one of before) {
       if (left.has(one.pid)) continue;
