@@ -44,12 +44,15 @@ export type BrokerAskProblem =
 
 export type BrokerAnswer<Value> = PromiseLike<Result<Value, BrokerAskProblem>>;
 
+/** `refused`: authentication failed, or the access control list forbids what was asked. */
+export type ConnectionEnd = "refused" | "ended";
+
 /** Called later, never within a call. */
 export type BrokerEvents = {
   /** The member list of the broker has changed. A backup that loses its primary says nothing. */
   readonly onMembers: (members: readonly BrokerMember[]) => void;
   /** Once, when an open connection ends, unless it is closed here. */
-  readonly onDisconnected: (words: string) => void;
+  readonly onDisconnected: (words: string, how: ConnectionEnd) => void;
 };
 
 /**

@@ -255,9 +255,10 @@ export class BrokerObserver {
       this.#push({ type: "log", log: target.value.log });
       const made = this.#parts.ports.brokers.connect(target.value, portLimitMs, {
         onMembers: () => this.#ask(connection),
-        onDisconnected: (words) => {
+        onDisconnected: (words, how) => {
           this.#open.delete(connection);
-          this.#push({ type: "disconnected", connection, words });
+          const type = how === "refused" ? "refused" : "disconnected";
+          this.#push({ type, connection, words });
         },
       });
       this.#connections.set(connection, made);

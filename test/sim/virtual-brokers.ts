@@ -257,7 +257,7 @@ class VirtualConnection implements BrokerConnection {
     for (const broken of [...this.#questions]) broken(words);
     if (!wasOpen || how === "silently") return;
     this.#parts.time.after(0, () => {
-      this.#parts.process.enter(() => this.#events?.onDisconnected(words));
+      this.#parts.process.enter(() => this.#events?.onDisconnected(words, "ended"));
     });
   }
 }

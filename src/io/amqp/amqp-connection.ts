@@ -10,7 +10,7 @@ import { Socket } from "node:net";
 import rhea, { type Connection, type EventContext, type Session } from "rhea";
 import type { BrokerCredentials } from "../../brokers/broker-account.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
-import type { BrokerConnectProblem, BrokerTarget } from "../broker-port.ts";
+import type { BrokerConnectProblem, BrokerTarget, ConnectionEnd } from "../broker-port.ts";
 import { causeCode, causeText } from "../os-error.ts";
 
 export type AmqpOptions = {
@@ -21,7 +21,7 @@ export type AmqpOptions = {
   /** Makes the connection useful, such as by attaching links; calls `done` then. */
   readonly prepare: (connection: Connection, done: () => void) => void;
   /** Once, at the end of a connection that was opened. */
-  readonly onEnded: (words: string) => void;
+  readonly onEnded: (words: string, how: ConnectionEnd) => void;
 };
 
 /** What is written to a frozen broker may never leave; after this it is dropped. */
@@ -110,7 +110,8 @@ export class AmqpConnection {
     if (phase === "opening" || how === "told") this.#destroy();
     // Not within the events of rhea, which takes an exception for one of its own.
     if (phase === "open" && how === "told") {
-      queueMicrotask(() => this.#options.onEnded(problem.words));
+      const how = problem.type === "refused" ? "refused" : "ended";
+      queueMicrotask(() => this.#options.onEnded(problem.words, how));
     }
   }
 
@@ -172,8 +173,9 @@ function refusalOf(context: EventContext): BrokerConnectProblem {
   const words = wordsOf(error);
   const condition = fieldOf(error, "condition");
   // SASL fails with its own condition, and with that of an internal error when the broker is at a
-  // loss, as when its password database cannot be read.
-  const forbids = condition === "amqp:unauthorized-access" || /authenticat/i.test(words);
+  // loss, as when its password database cannot be read; so do questions that the ACL forbids.
+  const told = /authenticat|^unauthorized-access/i.test(words);
+  const forbids = condition === "amqp:unauthorized-access" || told;
   return { type: forbids ? "refused" : "dropped", words };
 }
 

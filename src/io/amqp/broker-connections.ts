@@ -94,9 +94,9 @@ class ManagedBroker implements BrokerConnection {
       limitMs,
       idleMs,
       prepare: (connection, done) => this.#client.attach(connection, done, onEvent),
-      onEnded: (words) => {
+      onEnded: (words, how) => {
         this.#client.end(words);
-        events?.onDisconnected(words);
+        events?.onDisconnected(words, how);
       },
     });
   }

@@ -5,6 +5,7 @@ import { type Test, test } from "tap";
 import type { BrokerCredentials } from "../../../src/brokers/broker-account.ts";
 import { AmqpConnection, beginSession } from "../../../src/io/amqp/amqp-connection.ts";
 import { freePorts } from "../../broker/brokers.ts";
+import { until } from "../../netns/until.ts";
 import { serveSockets } from "./servers.ts";
 
 const anonymous: BrokerCredentials = { type: "anonymous" };
@@ -154,6 +155,26 @@ test("AMQP1: a link that is refused ends the connection", async (t) => {
     },
   });
   t.match(await connection.opened, { problem: { type: "refused", words: "ACL denied it" } });
+});
+
+test("AMQP1: a question that is forbidden ends the connection, and is no mere end", async (t) => {
+  const { port, connections } = await serveAmqp(t, { anonymous: true });
+  const told: (readonly [string, string])[] = [];
+  const close = async (description: string): Promise<void> => {
+    const onEnded = (words: string, how: string): number => told.push([words, how]);
+    const target = { host: "127.0.0.1", port, credentials: anonymous };
+    const options = { limitMs: 60_000, idleMs: 10_000, prepare: beginSession, onEnded };
+    const count = told.length;
+    await new AmqpConnection(target, options).opened;
+    connections.at(-1)?.close({ condition: "amqp:internal-error", description });
+    await until(() => told.length > count);
+  };
+  await close("unauthorized-access: ACL denied QMF query of ha-broker from qpid");
+  await close("out of memory");
+  t.same(told, [
+    ["unauthorized-access: ACL denied QMF query of ha-broker from qpid", "refused"],
+    ["out of memory", "ended"],
+  ]);
 });
 
 test("AMQP2: closing while it opens leaves nothing behind", async (t) => {
