@@ -1,4 +1,6 @@
 /** Clusters of real brokers under test: their states, and configurations without init scripts. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import type { RealCluster } from "./real-cluster.ts";
 
 /** As the node sees its own broker. */
@@ -25,4 +27,58 @@ export function withoutScripts(conf: string): string {
     )
     .replaceAll('<script ref="qpidd"/>', '<qpidd ref="qpidd"/>')
     .replace('<script ref="qpidd-primary"/>', '<qpidd-primary ref="qpidd-primary"/>');
+}
+
+const controlSocket = "var/lib/qpidd/control";
+
+/** To be called before the brokers start: they take orders of tests, and have these settings. */
+export function takeOrders(cluster: RealCluster, settings: Settings = {}): void {
+  for (const node of cluster.net.nodes) {
+    setBroker(cluster, node, { control: `/${controlSocket}`, ...settings });
+  }
+}
+
+type Settings = Readonly<Record<string, string>>;
+
+/** Settings of the node's qpidd.conf, which a broker reads when it starts. */
+export function setBroker({ net }: RealCluster, node: number, settings: Settings): void {
+  const file = net.path(node, "etc/qpid/qpidd.conf");
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  const kept = lines.filter((line) => settings[line.split("=")[0] ?? ""] === undefined);
+  const more = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  writeFileSync(file, `${[...kept, ...more].join("\n")}\n`);
+}
+
+/** As listed in test/broker/control-orders.ts; a broker that starts anew has forgotten them. */
+export async function orderBroker(
+  { net }: RealCluster,
+  node: number,
+  ...words: readonly string[]
+): Promise<void> {
+  const socket = connect(net.path(node, controlSocket));
+  socket.end(`${words.join(" ")}\n`);
+  let answer = "";
+  for await (const chunk of socket) answer += String(chunk);
+  if (!answer.includes('"ok":true')) throw new Error(`${words.join(" ")}: ${answer}`);
+}
+
+/** What the brokers of the node have written, each line with its time. */
+export function brokerLog({ net }: RealCluster, node: number): string {
+  return readFileSync(net.path(node, "var/lib/qpidd/qpidd.log"), "utf8");
+}
+
+/** When brokers of the node were asked to become primary, as milliseconds of the wall clock. */
+export function promotionsAsked(cluster: RealCluster, node: number): readonly number[] {
+  const lines = brokerLog(cluster, node).split("\n");
+  const asked = lines.filter((line) => line.includes("promote received"));
+  return asked.map((line) => Date.parse(line.split(" ")[0] ?? ""));
+}
+
+/** When the node's clusterd has logged these words for the last time; it must have. */
+export function timeOfLog(cluster: RealCluster, node: number, words: string): number {
+  const lines = cluster.daemon(node).output().split("\n");
+  const found = lines.findLast((line) => line.includes(words));
+  const time = /"time":"([^"]+)"/.exec(found ?? "")?.[1];
+  if (time === undefined) throw new Error(`node ${node} has not logged: ${words}`);
+  return Date.parse(time);
 }

@@ -98,7 +98,10 @@ async function end(good: boolean): Promise<never> {
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void end(played.length === Number(values.failovers)));
+  process.once(signal, () => {
+    say(`ended by ${signal}`);
+    void end(played.length === Number(values.failovers));
+  });
 }
 let good = false;
 try {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Child } from "../netns/child.ts";
 import { serviceAddress } from "../netns/node-files.ts";
 import type { BrokerFault, Stage } from "./broker-faults.ts";
+import { goesOn } from "./message-load.ts";
 import { project, type RealCluster } from "./real-cluster.ts";
 
 export type RoundReport = {
@@ -48,17 +49,17 @@ export class ChaosRound {
 
   /** Returns whose broker is the primary when `rest` has come. */
   async play(stage: Stage, rest: () => Promise<number>): Promise<number> {
-    const { receives, directory, fault } = this.#options;
+    const { cluster, receives, directory, fault } = this.#options;
     const ledger = join(directory, "ledger");
     rmSync(ledger, { force: true });
     const load = this.#client("load.js", "--ledger", ledger, "--rate", `${rate}`, "--progress");
     const early = receives === "during" ? this.#receiver(ledger) : null;
-    await this.#goesOn(load);
+    await goesOn(cluster, load, calmMessages);
     const beganMs = performance.now();
     await fault.act(stage);
     const owner = await rest();
     const wholeMs = Math.round(performance.now() - beganMs);
-    await this.#goesOn(load);
+    await goesOn(cluster, load, calmMessages);
     load.kill("SIGTERM");
     const sender = await report(load);
     early?.kill("SIGTERM");
@@ -91,13 +92,6 @@ export class ChaosRound {
 
   #receiver(ledger: string, ...words: readonly string[]): Child {
     return this.#client("receive.js", "--ledger", ledger, ...words);
-  }
-
-  async #goesOn(load: Child): Promise<void> {
-    const acknowledged = () => Number(load.output().trim().split("\n").at(-1) ?? 0);
-    const before = acknowledged();
-    const { cluster } = this.#options;
-    await cluster.until("acknowledgements", () => acknowledged() > before + calmMessages, 60_000);
   }
 }
 

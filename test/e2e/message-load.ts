@@ -16,12 +16,19 @@ export type LoadReport = {
   readonly longestGapMs: number;
 };
 
-/** `rate`: messages per second, at most. */
-export function startLoad({ net }: RealCluster, rate: number): Child {
+/** `rate`: messages per second, at most; `more`: options of load.js. */
+export function startLoad({ net }: RealCluster, rate: number, ...more: readonly string[]): Child {
   const program = join(project, "build/test/broker/load.js");
   const address = `${serviceAddress}:5672`;
-  const words = ["--rate", String(rate), "--progress"];
+  const words = ["--rate", String(rate), "--progress", ...more];
   return net.spawnClient([process.execPath, program, address, ...words]);
+}
+
+/** Messages are acknowledged again, `more` of them: whoever does not answer was left behind. */
+export async function goesOn(cluster: RealCluster, load: Child, more = 300): Promise<void> {
+  const acknowledged = () => Number(load.output().trim().split("\n").at(-1));
+  const before = acknowledged();
+  await cluster.until("acknowledgements", () => acknowledged() > before + more, 30_000);
 }
 
 /** Ends the client and returns what it has counted. */

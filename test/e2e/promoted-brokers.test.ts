@@ -11,7 +11,7 @@ const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
 const { serviceAddress } = await import("../netns/node-files.ts");
 const { calmed } = await import("./calm-conf.ts");
-const { endLoad, startLoad } = await import("./message-load.ts");
+const { endLoad, goesOn, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const { brokerState, brokersSettled } = await import("./broker-cluster.ts");
 const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
@@ -64,13 +64,6 @@ async function standStill(node: number): Promise<number> {
 const thaw = (node: number) =>
   cluster.command(node, "clusvcadm-ts", "-U", `node${node}-qpidd-service`);
 
-/** Messages are acknowledged again: the primary has left behind who does not answer. */
-async function goesOn(load: ReturnType<typeof startLoad>): Promise<void> {
-  const acknowledged = () => Number(load.output().trim().split("\n").at(-1));
-  const before = acknowledged();
-  await cluster.until("acknowledgements", () => acknowledged() > before + 500, 30_000);
-}
-
 test("case 17: at a cold start the preferred node becomes primary", { skip }, async (t) => {
   await cluster.allStarted([1, 2, 3]);
   t.equal(await cluster.started(1, primary), 3);
@@ -88,16 +81,16 @@ test("case 20: a stale broker is not promoted, though its node is preferred", {
   skip,
 }, async (t) => {
   const load = startLoad(cluster, 500);
-  await goesOn(load);
+  await goesOn(cluster, load);
   const stale = await standStill(3);
-  await goesOn(load);
+  await goesOn(cluster, load);
   for (const pid of cluster.brokers(1)) process.kill(pid, "SIGKILL");
   process.kill(stale, "SIGCONT");
   await cluster.takenOver(3, 1);
   t.equal(await cluster.started(3, primary), 2);
   const why = (await cluster.command(3, "clustat-ts", "--why", name)).stdout;
   t.match(why, /node3\S* not taken: .*the last list of the primary (does not have it|shows it as)/);
-  await goesOn(load);
+  await goesOn(cluster, load);
   t.match(await thaw(3), { code: 0 });
   await brokersSettled(cluster, 2);
   const { lost, acknowledged } = await endLoad(load);
@@ -108,9 +101,9 @@ test("case 20: with only stale brokers nothing is promoted until that is forced"
   skip,
 }, async (t) => {
   const load = startLoad(cluster, 500);
-  await goesOn(load);
+  await goesOn(cluster, load);
   const stale = [await standStill(1), await standStill(3)];
-  await goesOn(load);
+  await goesOn(cluster, load);
   load.kill("SIGKILL");
   for (const pid of cluster.brokers(2)) process.kill(pid, "SIGKILL");
   for (const pid of stale) process.kill(pid, "SIGCONT");
@@ -137,7 +130,7 @@ test("a relocation without a ready broker is refused, and nothing is interrupted
   skip,
 }, async (t) => {
   const load = startLoad(cluster, 200);
-  await goesOn(load);
+  await goesOn(cluster, load);
   const [broker] = cluster.brokers(3);
   const still = [await standStill(1), await standStill(2)];
   await cluster.until("both are missed", async () => {
