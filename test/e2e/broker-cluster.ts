@@ -1,7 +1,7 @@
 /** Clusters of real brokers under test: their states, and configurations without init scripts. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import type { RealCluster } from "./real-cluster.ts";
+import { primary, type RealCluster } from "./real-cluster.ts";
 
 /** As the node sees its own broker. */
 export async function brokerState(cluster: RealCluster, node: number): Promise<string> {
@@ -14,6 +14,22 @@ export function brokersSettled(cluster: RealCluster, owner: number): Promise<voi
     const states = await Promise.all(cluster.net.nodes.map((node) => brokerState(cluster, node)));
     return states.every((state, at) => state === (at + 1 === owner ? "active" : "ready"));
   });
+}
+
+/** Waits for a cluster of three at rest; returns the primary's node and the other two. */
+export async function restingNodes(
+  cluster: RealCluster,
+): Promise<readonly [number, number, number]> {
+  const { nodes } = cluster.net;
+  await cluster.allStarted(nodes);
+  const owner = await cluster.started(1, primary);
+  await brokersSettled(cluster, owner);
+  const [one = 0, other = 0] = nodes.filter((node) => node !== owner);
+  return [owner, one, other];
+}
+
+export function killBroker(cluster: RealCluster, node: number): void {
+  for (const pid of cluster.brokers(node)) process.kill(pid, "SIGKILL");
 }
 
 /** The published configuration with resources of clusterd in place of the scripts. */

@@ -45,7 +45,7 @@ if (skip === false) {
   for (const node of nodes) setPassword(node, "right");
   judge.start(cluster.net, serviceAddress);
   cluster.startAll();
-  await atRest();
+  await broker.restingNodes(cluster);
   load = startLoad(cluster, 100, "--durable");
   await goesOn(cluster, load, 100);
 }
@@ -54,15 +54,6 @@ suite.teardown(async () => {
   await cluster.stop();
   rmSync(directory, { recursive: true });
 });
-
-/** The primary's node and the other two. */
-async function atRest(): Promise<readonly [number, number, number]> {
-  await cluster.allStarted(nodes);
-  const owner = await cluster.started(1, primary);
-  await broker.brokersSettled(cluster, owner);
-  const [one = 0, other = 0] = nodes.filter((node) => node !== owner);
-  return [owner, one, other];
-}
 
 function setPassword(node: number, password: string): void {
   writeFileSync(cluster.net.path(node, passwordFile), `${password}\n`, { mode: 0o600 });
@@ -73,19 +64,15 @@ function reconfigure(node: number, settings: Readonly<Record<string, string>>): 
   const file = cluster.net.path(node, "etc/qpid/qpidd.conf");
   const before = readFileSync(file, "utf8");
   broker.setBroker(cluster, node, settings);
-  killBroker(node);
+  broker.killBroker(cluster, node);
   return before;
-}
-
-function killBroker(node: number): void {
-  for (const pid of cluster.brokers(node)) process.kill(pid, "SIGKILL");
 }
 
 /** The primary is killed, and the good backup takes over; the other one was not even asked. */
 async function failover(t: Test, nodes: { owner: number; bad: number; good: number }) {
   const { owner, bad, good } = nodes;
   const asked = broker.promotionsAsked(cluster, bad).length;
-  killBroker(owner);
+  broker.killBroker(cluster, owner);
   await cluster.takenOver(good, owner);
   t.equal(await cluster.started(good, primary), good);
   t.equal(broker.promotionsAsked(cluster, bad).length, asked);
@@ -98,7 +85,7 @@ async function shown(node: number, ...words: readonly string[]): Promise<string>
 test("a backup that the primary has left behind is not promoted, though it says ready", {
   skip,
 }, async (t) => {
-  const [owner, bad, good] = await atRest();
+  const [owner, bad, good] = await broker.restingNodes(cluster);
   await broker.orderBroker(cluster, bad, "link", "pause");
   await goesOn(cluster, load, 100);
   t.equal(await broker.brokerState(cluster, bad), "ready");
@@ -107,14 +94,14 @@ test("a backup that the primary has left behind is not promoted, though it says 
   const reason = `node${bad}\\S* not taken: .*the last list of the primary does not have it`;
   t.match(await shown(good, "--why", name), new RegExp(reason));
   await broker.orderBroker(cluster, bad, "link", "resume");
-  t.equal((await atRest())[0], good);
+  t.equal((await broker.restingNodes(cluster))[0], good);
   await goesOn(cluster, load, 100);
 });
 
 test("a broker with the store of an earlier time is not promoted before it has caught up", {
   skip,
 }, async (t) => {
-  const [owner, bad, good] = await atRest();
+  const [owner, bad, good] = await broker.restingNodes(cluster);
   const own = `node${bad}-qpidd-service`;
   t.match(await cluster.command(bad, "clusvcadm-ts", "-d", own), { code: 0 });
   await goesOn(cluster, load, 100);
@@ -128,14 +115,14 @@ test("a broker with the store of an earlier time is not promoted before it has c
   t.match(await shown(good, "--why", name), new RegExp(reason));
   writeFileSync(cluster.net.path(bad, "etc/qpid/qpidd.conf"), before);
   await broker.orderBroker(cluster, bad, "catchup-rate", "none");
-  t.equal((await atRest())[0], good);
+  t.equal((await broker.restingNodes(cluster))[0], good);
   await goesOn(cluster, load, 100);
 });
 
 test("a broker that clusterd may not ask is left alone, not promoted, and quoted", {
   skip,
 }, async (t) => {
-  const [owner, bad, good] = await atRest();
+  const [owner, bad, good] = await broker.restingNodes(cluster);
   const own = `node${bad}-qpidd-service`;
   const refusal = async (words: string): Promise<void> => {
     await cluster.until(`it refuses: ${words}`, async () => {
@@ -157,7 +144,7 @@ test("a broker that clusterd may not ask is left alone, not promoted, and quoted
   const reason = `its broker does not answer: it refuses clusterd: ${wrong}`;
   t.match(await shown(good, "--why", name), new RegExp(`node${bad}\\S* not taken: .*${reason}`));
   setPassword(bad, "right");
-  t.equal((await atRest())[0], good);
+  t.equal((await broker.restingNodes(cluster))[0], good);
   t.same(cluster.brokers(bad), refusing, "it was not restarted for that");
   writeFileSync(
     cluster.net.path(bad, "etc/qpid/qpidd.acl"),
@@ -169,14 +156,14 @@ test("a broker that clusterd may not ask is left alone, not promoted, and quoted
   await goesOn(cluster, load, 200);
   t.same(cluster.brokers(bad), denied, "nor for this");
   writeFileSync(cluster.net.path(bad, "etc/qpid/qpidd.conf"), before);
-  killBroker(bad);
-  t.equal((await atRest())[0], good);
+  broker.killBroker(cluster, bad);
+  t.equal((await broker.restingNodes(cluster))[0], good);
 });
 
 test("case 30: a broker that ends right after each start, with status 0", {
   skip,
 }, async (t) => {
-  const [owner, bad] = await atRest();
+  const [owner, bad] = await broker.restingNodes(cluster);
   const before = await cluster.service(owner, primary);
   const [pid] = cluster.brokers(owner);
   const old = reconfigure(bad, { "ha-replicate": "none" });
@@ -197,7 +184,7 @@ test("case 30: a broker that ends right after each start, with status 0", {
   t.same(cluster.brokers(owner), [pid], "the primary goes on");
   t.match(await cluster.service(owner, primary), { owner, transition: before?.transition ?? -1 });
   writeFileSync(cluster.net.path(bad, "etc/qpid/qpidd.conf"), old);
-  t.equal((await atRest())[0], owner);
+  t.equal((await broker.restingNodes(cluster))[0], owner);
 });
 
 test("nothing that was acknowledged is lost", { skip }, async (t) => {

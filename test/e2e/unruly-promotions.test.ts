@@ -15,9 +15,16 @@ const { nodeName, serviceAddress } = await import("../netns/node-files.ts");
 const { calmed } = await import("./calm-conf.ts");
 const { endLoad, goesOn, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
-const { brokersSettled, orderBroker, promotionsAsked, takeOrders, timeOfLog, withoutScripts } =
-  await import("./broker-cluster.ts");
-const { primary, project, publishedConf, RealCluster } = await import("./real-cluster.ts");
+const {
+  killBroker,
+  orderBroker,
+  restingNodes,
+  promotionsAsked,
+  takeOrders,
+  timeOfLog,
+  withoutScripts,
+} = await import("./broker-cluster.ts");
+const { project, publishedConf, RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
 const name = "qpidd-primary-service";
@@ -33,7 +40,7 @@ if (skip === false) {
   takeOrders(cluster);
   judge.start(cluster.net, serviceAddress);
   cluster.startAll();
-  await atRest();
+  await restingNodes(cluster);
   load = startLoad(cluster, 300);
   await goesOn(cluster, load);
 }
@@ -42,19 +49,6 @@ suite.teardown(async () => {
   await cluster.stop();
   rmSync(directory, { recursive: true });
 });
-
-/** The primary's node and the other two. */
-async function atRest(): Promise<readonly [number, number, number]> {
-  await cluster.allStarted(nodes);
-  const owner = await cluster.started(1, primary);
-  await brokersSettled(cluster, owner);
-  const [one = 0, other = 0] = nodes.filter((node) => node !== owner);
-  return [owner, one, other];
-}
-
-function killBroker(node: number): void {
-  for (const pid of cluster.brokers(node)) process.kill(pid, "SIGKILL");
-}
 
 /** The operator moves the primary there; whether that succeeds is the test's question. */
 function relocateTo(node: number) {
@@ -73,13 +67,13 @@ async function ownService(node: number) {
 test("case 21: a promotion without an answer: no second one before that broker is dead", {
   skip,
 }, async (t) => {
-  const [owner, ...backups] = await atRest();
+  const [owner, ...backups] = await restingNodes(cluster);
   const asked = () =>
     backups.filter((node) => promotionsAsked(cluster, node).length > before(node));
   const counts = new Map(backups.map((node) => [node, promotionsAsked(cluster, node).length]));
   const before = (node: number) => counts.get(node) ?? 0;
   for (const node of backups) await orderBroker(cluster, node, "promote", "hold");
-  killBroker(owner);
+  killBroker(cluster, owner);
   await cluster.until("one of them is asked", () => asked().length > 0);
   const [held = 0] = asked();
   const next = backups.find((node) => node !== held) ?? 0;
@@ -90,7 +84,7 @@ test("case 21: a promotion without an answer: no second one before that broker i
   const killedAt = timeOfLog(cluster, held, `the condemned broker is killed: ${pid} (`);
   t.ok((promotionsAsked(cluster, next).at(-1) ?? 0) >= killedAt);
   await cluster.takenOver(next, owner);
-  t.equal((await atRest())[0], next);
+  t.equal((await restingNodes(cluster))[0], next);
   t.equal(promotionsAsked(cluster, held).length, before(held) + 1);
   const reason = "promotion of the broker failed: no answer after 5000 ms; it is killed, since it";
   t.match(await why(next), `start failed: ${reason} may still be promoted`);
@@ -103,7 +97,7 @@ test("case 21: a promotion without an answer: no second one before that broker i
 test("case 21: a promotion that takes effect late, after its service was disabled", {
   skip,
 }, async (t) => {
-  const [owner, held] = await atRest();
+  const [owner, held] = await restingNodes(cluster);
   const count = promotionsAsked(cluster, held).length;
   const [pid = 0] = cluster.brokers(held);
   await orderBroker(cluster, held, "promote", "hold");
@@ -113,19 +107,19 @@ test("case 21: a promotion that takes effect late, after its service was disable
   t.notOk(cluster.brokers(held).includes(pid), "what was asked can take no effect any more");
   t.not((await moved).code, 0);
   t.match(await cluster.command(owner, "clusvcadm-ts", "-e", name), { code: 0 });
-  await atRest();
+  await restingNodes(cluster);
   await goesOn(cluster, load);
 });
 
 test("brokers that answer after a second are not killed, and one of them is promoted", {
   skip,
 }, async (t) => {
-  const [owner, ...backups] = await atRest();
+  const [owner, ...backups] = await restingNodes(cluster);
   const before = backups.flatMap((node) => cluster.brokers(node));
   for (const node of backups) await orderBroker(cluster, node, "answers", "delay", "1000");
-  killBroker(owner);
+  killBroker(cluster, owner);
   await cluster.takenOver(backups[0], owner);
-  const [next] = await atRest();
+  const [next] = await restingNodes(cluster);
   t.not(next, owner);
   t.same(
     backups.flatMap((node) => cluster.brokers(node)),
@@ -138,7 +132,7 @@ test("brokers that answer after a second are not killed, and one of them is prom
 test("case 22: a broker that refuses its promotion gives way to the next, and goes on", {
   skip,
 }, async (t) => {
-  const [owner, refuses, next] = await atRest();
+  const [owner, refuses, next] = await restingNodes(cluster);
   const before = await ownService(refuses);
   const processes = cluster.brokers(refuses);
   await orderBroker(
@@ -150,7 +144,7 @@ test("case 22: a broker that refuses its promotion gives way to the next, and go
   );
   await relocateTo(refuses);
   await cluster.takenOver(next, owner);
-  t.equal((await atRest())[0], next);
+  t.equal((await restingNodes(cluster))[0], next);
   t.same(await ownService(refuses), before, "its own service has not failed");
   t.same(cluster.brokers(refuses), processes);
   t.match(await why(next), "the broker refuses: Still catching up, cannot be promoted.");
@@ -162,13 +156,13 @@ for (const point of ["promote-received", "promote-answered"]) {
   test(`a broker that dies at ${point} is not promoted again, another one is`, {
     skip,
   }, async (t) => {
-    const [owner, dies] = await atRest();
+    const [owner, dies] = await restingNodes(cluster);
     const count = promotionsAsked(cluster, dies).length;
     const [pid = 0] = cluster.brokers(dies);
     await orderBroker(cluster, dies, "exit-at", point);
     await relocateTo(dies);
     await cluster.until("it has died", () => !cluster.brokers(dies).includes(pid));
-    const [now] = await atRest();
+    const [now] = await restingNodes(cluster);
     t.not(now, dies);
     t.comment(`${owner} to ${dies} to ${now}`);
     t.equal(promotionsAsked(cluster, dies).length, count + 1);
@@ -187,7 +181,7 @@ test("nothing that was acknowledged is lost", { skip }, async (t) => {
 });
 
 test("case 28: on a node that is cut off nothing more is acknowledged", { skip }, async (t) => {
-  const [owner, witness] = await atRest();
+  const [owner, witness] = await restingNodes(cluster);
   const ledger = join(directory, "ledger");
   const client = (node: number | null, program: string, ...words: readonly string[]) => {
     const path = join(project, "build/test/broker", program);
@@ -214,7 +208,7 @@ test("case 28: on a node that is cut off nothing more is acknowledged", { skip }
   t.match(log(), "services are stopped on this node: the configuration is inquorate");
   t.match(log(), "the broker must end: its service stops");
   await cluster.net.heal(owner);
-  await atRest();
+  await restingNodes(cluster);
   await goesOn(cluster, inside);
   inside.kill("SIGTERM");
   await inside.exited;

@@ -12,7 +12,7 @@ const { nodeName, serviceAddress } = await import("../netns/node-files.ts");
 const { endLoad, goesOn, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const broker = await import("./broker-cluster.ts");
-const { primary, RealCluster } = await import("./real-cluster.ts");
+const { RealCluster } = await import("./real-cluster.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
 const name = "qpidd-primary-service";
@@ -25,7 +25,7 @@ if (skip === false) {
   broker.takeOrders(cluster, { "link-heartbeat-interval": "1" });
   judge.start(cluster.net, serviceAddress);
   cluster.startAll();
-  await atRest();
+  await broker.restingNodes(cluster);
   load = startLoad(cluster, 200);
   await goesOn(cluster, load);
 }
@@ -33,15 +33,6 @@ suite.teardown(async () => {
   await judge.stop();
   await cluster.stop();
 });
-
-/** The primary's node and the other two. */
-async function atRest(): Promise<readonly [number, number, number]> {
-  await cluster.allStarted(nodes);
-  const owner = await cluster.started(1, primary);
-  await broker.brokersSettled(cluster, owner);
-  const [one = 0, other = 0] = nodes.filter((node) => node !== owner);
-  return [owner, one, other];
-}
 
 function relocateTo(node: number) {
   return cluster.command(node, "clusvcadm-ts", "-r", name, "-m", nodeName(node));
@@ -70,7 +61,7 @@ for (const script of ["of this project", "of the original"]) {
         writeFileSync(cluster.net.path(node, "etc/init.d/qpidd-primary"), original);
       }
     }
-    const [owner, held, next] = await atRest();
+    const [owner, held, next] = await broker.restingNodes(cluster);
     const asked = (node: number) => broker.promotionsAsked(cluster, node).length;
     const before = { held: asked(held), next: asked(next) };
     const [pid = 0] = cluster.brokers(held);
@@ -81,7 +72,7 @@ for (const script of ["of this project", "of the original"]) {
     t.notOk(cluster.brokers(held).includes(pid));
     await moved;
     await cluster.takenOver(next, owner);
-    t.equal((await atRest())[0], next);
+    t.equal((await broker.restingNodes(cluster))[0], next);
     t.equal(asked(held), before.held + 1);
     const told =
       script === "of the original"
@@ -96,13 +87,13 @@ for (const script of ["of this project", "of the original"]) {
 test("case 22: the original script says that the broker refuses: the next one, and no kill", {
   skip,
 }, async (t) => {
-  const [owner, refuses, next] = await atRest();
+  const [owner, refuses, next] = await broker.restingNodes(cluster);
   const processes = cluster.brokers(refuses);
   const words = "Still catching up, cannot be promoted.";
   await broker.orderBroker(cluster, refuses, "promote", "refuse", words);
   await relocateTo(refuses);
   await cluster.takenOver(next, owner);
-  t.equal((await atRest())[0], next);
+  t.equal((await broker.restingNodes(cluster))[0], next);
   t.same(cluster.brokers(refuses), processes);
   t.match(await why(next), new RegExp(`start failed: .*${words}`));
   await broker.orderBroker(cluster, refuses, "promote", "normal");
@@ -110,12 +101,12 @@ test("case 22: the original script says that the broker refuses: the next one, a
 });
 
 test("a broker that dies when it is asked to be primary", { skip }, async (t) => {
-  const [, dies] = await atRest();
+  const [, dies] = await broker.restingNodes(cluster);
   const [pid = 0] = cluster.brokers(dies);
   await broker.orderBroker(cluster, dies, "exit-at", "promote-received");
   await relocateTo(dies);
   await cluster.until("it has died", () => !cluster.brokers(dies).includes(pid));
-  t.not((await atRest())[0], dies);
+  t.not((await broker.restingNodes(cluster))[0], dies);
   await goesOn(cluster, load);
 });
 
