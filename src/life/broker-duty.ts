@@ -3,7 +3,7 @@
  * the service table: the services that run a broker, with init scripts or without.
  * Tested in: test/life/broker-observer.test.ts
  */
-import { type BrokerDuty, type BrokerProcesses, nothingToDo } from "../brokers/broker-care.ts";
+import { type BrokerDuty, type BrokerProcesses, nothingToDo } from "../brokers/care-events.ts";
 import { type BrokerSource, ofInitScripts } from "../brokers/own-broker.ts";
 import type { ClusterConf, ServiceConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";

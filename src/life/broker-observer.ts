@@ -4,15 +4,10 @@
  * checked. Decides nothing. Takes results only by callbacks, so that it also runs in the simulator.
  */
 
-import {
-  BrokerCare,
-  type BrokerProcesses,
-  type CareInput,
-  type CareOutput,
-  type CareTimer,
-} from "../brokers/broker-care.ts";
+import { BrokerCare } from "../brokers/broker-care.ts";
 import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { type BrokerStatus, replicatedDepth } from "../brokers/broker-status.ts";
+import type { BrokerProcesses, CareInput, CareOutput, CareTimer } from "../brokers/care-events.ts";
 import { type BrokerSource, type OwnBroker, readOwnBroker } from "../brokers/own-broker.ts";
 import { parseQpiddConf } from "../brokers/qpidd-conf.ts";
 import type {

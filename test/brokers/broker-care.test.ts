@@ -1,7 +1,8 @@
 /** What a node does about its broker, as a transcript. */
 import { test } from "tap";
-import { BrokerCare, type BrokerDuty, type CareInput } from "../../src/brokers/broker-care.ts";
+import { BrokerCare } from "../../src/brokers/broker-care.ts";
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
+import type { BrokerDuty, CareInput } from "../../src/brokers/care-events.ts";
 import { ms } from "../../src/model/time.ts";
 import { service } from "../sim/cluster-machine.ts";
 import { brokerStatus } from "./statuses.ts";
