@@ -13,7 +13,7 @@ export const failoverKinds = [
   "node-left",
   /** A check failed. */
   "recover",
-  /** An operator has asked for it. */
+  /** An operator has asked for it; brokers that stand still are restarted without. */
   "relocate",
   "restart",
   /** A better node became ready. */
