@@ -21,9 +21,14 @@ export async function restingNodes(
   cluster: RealCluster,
 ): Promise<readonly [number, number, number]> {
   const { nodes } = cluster.net;
-  await cluster.allStarted(nodes);
-  const owner = await cluster.started(1, primary);
-  await brokersSettled(cluster, owner);
+  let owner = 0;
+  // The owner is asked each time: the death of its broker may not have been noticed yet.
+  await cluster.until("one broker is primary, the others are ready", async () => {
+    await cluster.allStarted(nodes);
+    owner = await cluster.started(1, primary);
+    const states = await Promise.all(nodes.map((node) => brokerState(cluster, node)));
+    return states.every((state, at) => state === (at + 1 === owner ? "active" : "ready"));
+  });
   const [one = 0, other = 0] = nodes.filter((node) => node !== owner);
   return [owner, one, other];
 }
