@@ -102,7 +102,7 @@ test("case 23: with report nothing is restarted, and the commands that are named
   const owner = await standStill();
   await areStates(...nodes.map((node) => (node === owner ? "joining" : "catchup")));
   const before = all();
-  const tally = /no promotable broker \(.*2 catchup\)/;
+  const tally = /no promotable broker \([^)]*2 catchup/;
   await cluster.until("the service waits", async () => tally.test(await whyOf()));
   const plain = (await cluster.command(1, "clustat-ts")).stdout;
   t.match(plain, new RegExp(`Note: \\S*${name} waits for brokers: ${tally.source}`));

@@ -160,6 +160,22 @@ test("HANG2: a broker that is ready after all ends the restarts", async (t) => {
   t.equal(driver.awaited(primary), "start on 3", "though its service is being restarted");
 });
 
+test("HANG3: a broker that has started and is not seen yet is still the last one", async (t) => {
+  const driver = standsStill(restarting()).tick(30_100);
+  restarts(driver, 2);
+  driver.gone(3);
+  succeeds(driver, 3);
+  driver.gone(3).tick(2000);
+  t.same(busy(driver), [], "it comes");
+  driver.is(3, "joining").gone(1);
+  succeeds(driver, 1);
+  driver.gone(1).tick(2000);
+  t.match(driver.wait, /the broker of node1\S* is not there yet/);
+  t.same(busy(driver), [], "no other one is the last");
+  driver.is(1, "joining");
+  t.equal(driver.awaited(primary), "start on 1");
+});
+
 test("HANG4: restarts that lead to nothing are not repeated, and that is told", async (t) => {
   const driver = standsStill(restarting()).tick(30_100);
   restarts(driver, 2);

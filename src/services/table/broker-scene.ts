@@ -167,6 +167,8 @@ function doubtOf(
   const { phase, unproven } = table.node(node);
   const { state, op } = table.service(service);
   if (op !== null) return `${service} is ${state}`;
+  // It has been started and not been seen yet, or has ended, which its check will show.
+  if (state === "started") return `the broker of ${name} is not there yet`;
   if (state === "failed") return `${service} has failed, so that its broker may still run`;
   if (phase !== "absent" || !unproven || !mayGoOn || state === "disabled") return null;
   return `nothing has proven that ${name} is off, and its broker may hold messages`;
