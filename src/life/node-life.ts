@@ -211,7 +211,8 @@ export class NodeLife {
       return sight?.type === "answers" && !isPrimaryState(sight.state);
     };
     const onRefused = (): void => observer.noteRefusal();
-    const rules = { obstacle, leavesPrimary, isBackup, onRefused, onStopped };
+    const onStarted = (): void => observer.refresh();
+    const rules = { obstacle, leavesPrimary, isBackup, onStarted, onRefused, onStopped };
     return watchPromotions(native.serve(agents), rules);
   }
 

@@ -43,6 +43,8 @@ export type PromotionRules = {
   readonly obstacle: (service: ServiceName) => string | null;
   /** The broker of this node answers, and not as a primary. */
   readonly isBackup: () => boolean;
+  /** A start has ended: the broker of this node may have become primary. */
+  readonly onStarted: () => void;
   /** The broker of this node has refused to be promoted until it is restarted. */
   readonly onRefused: () => void;
   /** Whether what the stop of the service has left is the primary, which goes on. */
@@ -88,6 +90,7 @@ export function watchPromotions(agents: NodeAgents, rules: PromotionRules): Node
     if (action === "start") doubtful.add(act.service);
     agents.perform(act, (report) => {
       if (action === "start" && isOutcomeKnown(act, report)) doubtful.delete(act.service);
+      if (action === "start") rules.onStarted();
       if (action === "start" && isLastingRefusal(report)) rules.onRefused();
       if (action !== "stop" || report.type === "not-started") done(report);
       else {

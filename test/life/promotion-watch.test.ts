@@ -30,6 +30,7 @@ class Scene {
   backup = true;
   doubtful = false;
   refusals = 0;
+  starts = 0;
 
   report: AgentReport = good;
   readonly watched = watchPromotions(
@@ -45,6 +46,9 @@ class Scene {
     {
       obstacle: () => this.obstacle,
       isBackup: () => this.backup,
+      onStarted: () => {
+        this.starts += 1;
+      },
       onRefused: () => {
         this.refusals += 1;
       },
@@ -217,4 +221,12 @@ test("PROMOTE8: the broker must be the one that was decided on", async (t) => {
   t.equal(obstacle(ready, { type: "gone" }, null), changed);
   t.equal(obstacle(ready, ready, "node2 is active"), "node2 is active");
   t.equal(obstacle(null, null, null), null, "nothing is known of any broker");
+});
+
+test("after a start the broker is asked at once, and after nothing else", async (t) => {
+  const scene = new Scene().run("/etc/init.d/qpidd-primary", "start");
+  t.equal(scene.starts, 1);
+  scene.run("/etc/init.d/qpidd-primary", "status").run("/etc/init.d/qpidd", "start");
+  scene.run("/etc/init.d/qpidd-primary", "stop");
+  t.equal(scene.starts, 1);
 });

@@ -190,6 +190,35 @@ test("case 27: a relocation goes to a ready broker, and nowhere where none is", 
   t.equal(driver.awaited(primary), "start on 3");
 });
 
+test("PROMOTE13: a primary stays where it is until it was seen active", async (t) => {
+  const driver = new Brokers().serving();
+  driver.request(2, "relocate", { service: primary, target: 3 });
+  driver.gone(1).answer().succeed();
+  t.equal(driver.primary, "started 3");
+  const early = driver.request(2, "relocate", { service: primary, target: 2 });
+  t.equal(driver.outcome(early), "no-promotable-broker");
+  driver.is(3, "recovering", [null, null, "recovering"]);
+  const soon = driver.request(2, "restart", { service: primary });
+  t.equal(driver.outcome(soon), "no-promotable-broker");
+  t.match(driver.notices.join("\n"), /the primary on node3\S* is not active yet/);
+  driver.is(3, "active", [null, "ready", "active"]);
+  driver.request(2, "relocate", { service: primary, target: 2 });
+  t.equal(driver.awaited(primary), "stop on 3");
+});
+
+test("PROMOTE13: an operator may move it all the same, and one that ends moves", async (t) => {
+  const driver = new Brokers().serving();
+  driver.request(2, "relocate", { service: primary, target: 3 });
+  driver.gone(1).answer().succeed();
+  driver.request(2, "relocate", { service: primary, target: 2, byDomain: true });
+  t.equal(driver.awaited(primary), "stop on 3");
+  const other = new Brokers().serving();
+  other.request(2, "relocate", { service: primary, target: 3 });
+  other.gone(1).answer().succeed();
+  other.gone(3).checkFails(primary).answer();
+  t.equal(other.awaited(primary), "start on 2");
+});
+
 test("case 27: a forced relocation interrupts the service all the same", async (t) => {
   const driver = new Brokers().serving().is(2, "catchup").is(3, "catchup");
   driver.request(2, "relocate", { service: primary, byDomain: true });

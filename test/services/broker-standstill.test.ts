@@ -241,3 +241,12 @@ test("a snapshot carries restarts that are under way", async (t) => {
   t.match(snapshot.brokers, { spent: true, standstill: { restarts: { last: null } } });
   t.same(JSON.parse(JSON.stringify(snapshot)), snapshot);
 });
+
+test("stale brokers are restarted by nobody: they hold messages", async (t) => {
+  const driver = restarting().serving().is(1, "active", ["active"]).gone(1).checkFails(primary);
+  driver.answer();
+  for (let round = 0; round < 8; round += 1) driver.tick(10_100);
+  t.match(driver.wait, /only stale backups/);
+  t.equal(alerts(driver).length, 1);
+  t.same(busy(driver), []);
+});

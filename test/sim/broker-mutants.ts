@@ -31,6 +31,13 @@ export const brokerMutants: readonly Mutant[] = [
       replace: "if (false)",
     },
   ]),
+  mutant("outage", "a primary is moved before it was seen active", [
+    {
+      file: "services/table/broker-promotion.js",
+      find: 'if (state !== "started" || owner === null)',
+      replace: "if (true)",
+    },
+  ]),
   mutant("outage", "the list of a primary that recovers decides", [
     {
       file: "services/table/broker-records.js",

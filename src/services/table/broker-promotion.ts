@@ -5,12 +5,15 @@
  * Tested in: test/services/broker-promotion.test.ts
  * PROMOTE5  Where no broker has ever answered its node, nothing is known: the service is placed as
  *     any other.
+ * PROMOTE13  A service is not moved from a primary that was not seen active since its promotion,
+ *     unless an operator permits it: until backups have come to it, nothing shows that another
+ *     broker which says it is ready still runs.
  */
 import type { BrokerSight, PromotionScene, SeenBroker } from "../../brokers/broker-sight.ts";
 import { choosePromotion, type PromotionDecision } from "../../brokers/promotion-choice.ts";
 import { nextRestart, type RestartStep } from "../../brokers/standstill.ts";
 import type { NodeId, ServiceName } from "../../model/ids.ts";
-import { withoutPrimary } from "./broker-records.ts";
+import { reportedSight, withoutPrimary } from "./broker-records.ts";
 import {
   type BrokerTable,
   comes,
@@ -61,6 +64,8 @@ export function promotionOf(
   if (!ground.brokers.answered) return beforeFirstAnswer(ground, seen);
   const scene = sceneOf(ground, seen);
   const reasons = new Map(seen.map(({ node, sight }) => [node, sightWords(sight)]));
+  const unsettled = forced ? null : unsettledPrimary(table, service, seen);
+  if (unsettled !== null) return { ...nothing, reasons, obstacle: `brokers: ${unsettled}` };
   const step = forced ? null : restartStep(ground, scene);
   if (step !== null && step.type !== "over" && step.type !== "promote") {
     return { ...nothing, reasons, obstacle: `brokers: ${restartWords(scene, step)}` };
@@ -75,6 +80,21 @@ export function promotionOf(
     }
   }
   return { ...nothing, reasons, ...consequence(ground, scene, decision) };
+}
+
+/** PROMOTE13; null: it may be moved. One that does not answer is no reason to leave it there. */
+function unsettledPrimary(
+  table: BrokerTable,
+  service: ServiceName,
+  seen: readonly SeenBroker[],
+): string | null {
+  const { state, owner } = table.service(service);
+  if (state !== "started" || owner === null) return null;
+  const sight = reportedSight(table.brokers, owner);
+  if (sight === null || sight.type === "silent" || sight.type === "gone") return null;
+  if (sight.type === "answers" && sight.state === "active") return null;
+  const name = seen.find(({ node }) => node === owner)?.name ?? "";
+  return `the primary on ${name} is not active yet, so no backup may take its place`;
 }
 
 /** The next step of the restarts that end a standstill; null: none are under way. */
