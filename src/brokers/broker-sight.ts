@@ -45,6 +45,8 @@ export type PromotionScene = {
   readonly brokers: readonly SeenBroker[];
   /** The last member list that a primary has sent; null: none was recorded. */
   readonly record: readonly BrokerMember[] | null;
+  /** No list of that primary has shown a backup as ready, and it has answered ever since. */
+  readonly recordAlone: boolean;
   /** The node whose broker was the last primary; null: none was recorded. */
   readonly lastPrimary: NodeId | null;
   /** When that one was promoted; milliseconds since 1970, by the clock of its node. */

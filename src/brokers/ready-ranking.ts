@@ -8,9 +8,13 @@
  *     that do not list each other are both stale: nobody can tell which of them was left out.
  * READY3  With such a list, a broker is stale, too, if one that it lists as ready does not list it:
  *     the primary may have left it out in the instant before its node was lost.
+ * READY4  Where no list of that primary has shown anybody as ready, a broker is good whose own list
+ *     shows this primary, and itself as ready: it has come since. Before a primary leaves out one
+ *     that was cut off, the heartbeat of the brokers passes, and more lists would have been heard.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
+import { isPrimaryState } from "./broker-state.ts";
 import type { BrokerMember, BrokerSystemId } from "./broker-status.ts";
 
 export type RankedBroker = {
@@ -36,7 +40,7 @@ export function rankReady(
   ready: readonly ReadyBroker[],
 ): readonly RankedBroker[] {
   const judged = ready
-    .map((broker) => ({ broker, ...staleness(scene.record, broker, ready) }))
+    .map((broker) => ({ broker, ...staleness(scene, broker, ready) }))
     .sort(better);
   return judged.map((one, index) => {
     const before = judged[index - 1];
@@ -46,18 +50,20 @@ export function rankReady(
 }
 
 function staleness(
-  record: readonly BrokerMember[] | null,
+  { record, recordAlone }: Pick<PromotionScene, "record" | "recordAlone">,
   { sight }: ReadyBroker,
   ready: readonly ReadyBroker[],
 ): { readonly stale: boolean; readonly why: string } {
   if (record !== null) {
     const listed = stateIn(record, sight.systemId);
-    if (listed !== "ready") {
+    const came = recordAlone && hasComeTo(record, sight);
+    if (listed !== "ready" && !came) {
       return { stale: true, why: `the last list of the primary ${shows(listed)}` };
     }
     const newer = ready.find((other) => leavesOut(other.sight, sight));
     if (newer === undefined) {
-      return { stale: false, why: "the last list of the primary shows it as ready" };
+      const last = "the last list of the primary";
+      return { stale: false, why: came ? `it came after ${last}` : `${last} shows it as ready` };
     }
     const omitted = stateIn(newer.sight.members, sight.systemId);
     return { stale: true, why: `the list of ${newer.name}, which is newer, ${shows(omitted)}` };
@@ -70,6 +76,13 @@ function staleness(
   }
   const why = ready.length > 1 ? "all ready brokers list it as ready" : "no other broker is ready";
   return { stale: false, why };
+}
+
+/** READY4 */
+function hasComeTo(record: readonly BrokerMember[], { systemId, members }: ReadyBroker["sight"]) {
+  const primary = record.find(({ state }) => isPrimaryState(state));
+  const listed = primary === undefined ? null : stateIn(members, primary.systemId);
+  return listed !== null && isPrimaryState(listed) && stateIn(members, systemId) === "ready";
 }
 
 /** READY3: the one knows of a change that the other has missed. */

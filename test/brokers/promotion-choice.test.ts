@@ -192,6 +192,7 @@ const scenes: fc.Arbitrary<PromotionScene> = fc
     fc
       .record({
         record: fc.option(members),
+        recordAlone: fc.boolean(),
         lastPrimary: someNode,
         owner: someNode,
         presumedOff: fc.subarray([1, 2, 3, 4, 5]).map((nodes) => new Set(nodes.map(nodeId))),
@@ -247,7 +248,12 @@ test("PROMOTE2, PROMOTE3: who is promoted is ready and listed, or one of a major
         return chosen.sight.state === "joining" && !chosen.sight.refuses && !some && enough;
       }
       const listed = given.record?.find((one) => one.systemId === systemId(decision.node));
-      const fresh = given.record === null || listed?.state === "ready";
+      const shows = chosen.sight.members;
+      const last = given.record?.find(({ state }) => isPrimaryState(state))?.systemId;
+      const same = shows.find((one) => one.systemId === last && isPrimaryState(one.state));
+      const itself = shows.find((one) => one.systemId === systemId(decision.node));
+      const came = given.recordAlone && same !== undefined && itself?.state === "ready";
+      const fresh = given.record === null || listed?.state === "ready" || came;
       return chosen.sight.state === "ready" && (fresh || given.staleAllowed);
     }),
     { numRuns: 2000 },

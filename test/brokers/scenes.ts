@@ -54,6 +54,7 @@ export function scene(
   return {
     brokers,
     record: null,
+    recordAlone: false,
     lastPrimary: null,
     lastPrimaryAt: null,
     lastPrimaryEnded: false,

@@ -392,6 +392,36 @@ test("SIGHT1: without any list the backups' own lists count", async (t) => {
   t.equal(driver.awaited(primary), "start on 2");
 });
 
+const cold = (): Brokers => {
+  const driver = new Brokers().begin(1, 2, 3).is(1, "joining").is(2, "joining").is(3, "joining");
+  return driver.succeed().is(1, "active", ["active"]);
+};
+const together: readonly BrokerState[] = ["active", "ready", "ready"];
+
+test("READY4: backups that have come after the only list of a primary are good", async (t) => {
+  const driver = cold().is(2, "ready", together).is(3, "ready", together);
+  driver.checkFails(primary).answer();
+  t.equal(driver.awaited(primary), "start on 2");
+});
+
+test("READY4: but not one that has been with another primary", async (t) => {
+  const driver = cold().is(2, "ready", [null, "ready", "active"]);
+  driver.checkFails(primary).answer();
+  t.match(driver.wait, /only stale backups: node2/);
+});
+
+test("READY4: nor one that a list of the primary had, and the last one has not", async (t) => {
+  const driver = cold().is(1, "active", ["active", "ready"]).is(1, "active", ["active"]);
+  driver.is(2, "ready", together).checkFails(primary).answer();
+  t.match(driver.wait, /only stale backups: node2/);
+});
+
+test("READY4: nor any, when the primary was not heard for a while", async (t) => {
+  const driver = cold().silent(1).is(2, "ready", together).is(3, "ready", together).gone(1);
+  driver.checkFails(primary).answer();
+  t.match(driver.wait, /only stale backups: node2/);
+});
+
 test("SIGHT1: a second primary does not change which backups are good", async (t) => {
   const driver = new Brokers().serving();
   driver.is(3, "active", [null, null, "active"]);

@@ -31,6 +31,13 @@ export const brokerMutants: readonly Mutant[] = [
       replace: "if (false)",
     },
   ]),
+  mutant("outage", "whoever knows the last primary has come to it since its last list", [
+    {
+      file: "brokers/ready-ranking.js",
+      find: "recordAlone && hasComeTo(record, sight)",
+      replace: "hasComeTo(record, sight)",
+    },
+  ]),
   mutant("outage", "a primary is moved before it was seen active", [
     {
       file: "services/table/broker-promotion.js",

@@ -19,6 +19,8 @@ const lastPrimary = record({
   node: nodeId,
   /** Null: no active primary has sent one in this history. */
   members: nullable(memberList),
+  /** No list of that broker has shown a backup as ready, and it has answered ever since. */
+  alone: flag,
   /** It is known to have ended since: what its node runs now was not promoted. */
   ended: flag,
 });
@@ -106,7 +108,7 @@ export function withSight(
   const sights = [...rest, { node, sight }].toSorted((a, b) => compareIds(a.node, b.node));
   const seen = { ...records, sights };
   if (sight.type === "gone") return primaryEnded(seen, node);
-  if (sight.type !== "answers") return seen;
+  if (sight.type !== "answers") return sight.type === "silent" ? unheard(seen, node) : seen;
   const { state, members } = sight;
   const cold = state === "joining" || state === "standalone";
   const waitingSince = cold ? records.waitingSince : null;
@@ -118,7 +120,8 @@ export function withSight(
   const again = lives && before.node === node && known?.node === node;
   const promoted = again ? known : { node, at };
   const decisive = state === "active" ? members : (before?.members ?? null);
-  const primary = { node, members: decisive, ended: false };
+  const alone = state === "active" ? wasAlone(before, sight) : (before?.alone ?? false);
+  const primary = { node, members: decisive, alone, ended: false };
   const fresh = !again && known !== null && wasJoining(records, node);
   const freshStart = fresh ? { node, at, before: known } : records.freshStart;
   const moves = { freshStart, waitingSince, standstill: null, spent: false };
@@ -128,6 +131,25 @@ export function withSight(
 function wasJoining(records: BrokerRecords, node: NodeId): boolean {
   const sight = reportedSight(records, node);
   return sight?.type === "answers" && sight.state === "joining";
+}
+
+/** Whether no list of this broker has shown a backup as ready; `before`: what is recorded. */
+function wasAlone(
+  before: BrokerRecords["primary"],
+  { systemId, members }: Extract<BrokerSight, { readonly type: "answers" }>,
+): boolean {
+  if (members.some((one) => one.systemId !== systemId && one.state === "ready")) return false;
+  const known = before?.members?.some((one) => {
+    return one.systemId === systemId && isPrimaryState(one.state);
+  });
+  return known === true ? before?.alone === true : true;
+}
+
+/** What the primary lists while it does not answer is not known. */
+function unheard(records: BrokerRecords, node: NodeId): BrokerRecords {
+  const { primary } = records;
+  if (primary === null || primary.node !== node || primary.ended) return records;
+  return { ...records, primary: { ...primary, alone: false } };
 }
 
 /** What the node has said last of its broker, if that is a primary. */
@@ -167,7 +189,7 @@ export function primaryEnded(records: BrokerRecords, node: NodeId): BrokerRecord
     const sight = other === node ? null : primaryOn(records, other);
     if (sight === null) continue;
     const members = sight.state === "active" ? sight.members : primary.members;
-    return { ...records, primary: { node: other, members, ended: false } };
+    return { ...records, primary: { node: other, members, alone: false, ended: false } };
   }
   return { ...records, primary: { ...primary, ended: true } };
 }

@@ -66,6 +66,7 @@ export function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionS
   return {
     brokers: seen,
     record: primary?.members ?? null,
+    recordAlone: primary?.alone ?? false,
     lastPrimary,
     lastPrimaryAt: promoted?.node === lastPrimary ? (promoted?.at ?? null) : null,
     lastPrimaryEnded: primary?.ended ?? false,
