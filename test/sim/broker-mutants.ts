@@ -15,7 +15,7 @@ export const brokerMutants: readonly Mutant[] = [
   mutant("outage", "every broker that says that it is ready has everything", [
     {
       file: "brokers/ready-ranking.js",
-      find: 'if (listed !== "ready") {',
+      find: 'if (listed !== "ready" && !came) {',
       replace: "if (false) {",
     },
     {
