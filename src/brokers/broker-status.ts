@@ -12,7 +12,6 @@ import {
   parsedBy,
   record,
   type Shape,
-  type Shaped,
   text,
   unknown,
   wholeNumber,
@@ -114,26 +113,6 @@ export function parseMembersUpdate(values: unknown): Result<readonly BrokerMembe
   return update.ok ? accept(update.value.members) : update;
 }
 
-const brokerLink = record({
-  state: amqpText,
-  host: amqpText,
-  port: portNumber,
-  lastError: optional(amqpText, ""),
-});
-
-/** A connection that a broker makes to another one; a backup's leads to its primary. */
-export type BrokerLink = Shaped<typeof brokerLink>;
-
-/** From the values of an object of the class `link`. */
-export function parseBrokerLink(values: unknown): Result<BrokerLink, BrokerMisfit> {
-  return read(brokerLink, values);
-}
-
-/** The only live sign on a backup that it has a primary. */
-export function isOperational(link: BrokerLink): boolean {
-  return link.state === "Operational";
-}
-
 const queue = record({
   name: amqpText,
   msgDepth: amqpCount,
@@ -163,27 +142,6 @@ export function parseBrokerQueue(values: unknown): Result<BrokerQueue, BrokerMis
 export function replicatedDepth(queues: readonly BrokerQueue[]): number {
   const replicated = queues.filter(({ replicate }) => replicate === "all");
   return replicated.reduce((sum, { depth }) => sum + depth, 0);
-}
-
-const brokerTotals = record({
-  msgDepth: optional(amqpCount, 0),
-  queueCount: optional(amqpCount, 0),
-  uptime: amqpCount,
-});
-
-/** The object `broker`: how long it has been running, and how much it holds. */
-export type BrokerTotals = {
-  readonly depth: number;
-  readonly queues: number;
-  readonly uptimeMs: number;
-};
-
-/** From the values of the object `broker`, whose uptime counts nanoseconds. */
-export function parseBrokerTotals(values: unknown): Result<BrokerTotals, BrokerMisfit> {
-  const found = read(brokerTotals, values);
-  if (!found.ok) return found;
-  const { msgDepth, queueCount, uptime } = found.value;
-  return accept({ depth: msgDepth, queues: queueCount, uptimeMs: uptime / 1e6 });
 }
 
 function read<Value>(shape: Shape<Value>, values: unknown): Result<Value, BrokerMisfit> {

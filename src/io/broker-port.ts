@@ -5,12 +5,10 @@
  */
 import type { BrokerCredentials } from "../brokers/broker-account.ts";
 import type {
-  BrokerLink,
   BrokerMember,
   BrokerMisfit,
   BrokerQueue,
   BrokerStatus,
-  BrokerTotals,
 } from "../brokers/broker-status.ts";
 import type { BrokerRefusal } from "../brokers/management-answer.ts";
 import type { Result } from "../model/outcome.ts";
@@ -63,9 +61,7 @@ export interface BrokerConnection {
   /** Null when the broker can be asked. */
   readonly opened: PromiseLike<Result<null, BrokerConnectProblem>>;
   status(limitMs: number): BrokerAnswer<BrokerStatus>;
-  links(limitMs: number): BrokerAnswer<readonly BrokerLink[]>;
   queues(limitMs: number): BrokerAnswer<readonly BrokerQueue[]>;
-  totals(limitMs: number): BrokerAnswer<BrokerTotals>;
   /** Open questions are answered as disconnected. A second call does nothing. */
   close(): void;
 }

@@ -159,16 +159,8 @@ class VirtualConnection implements BrokerConnection {
     return this.#ask(limitMs, () => this.#parts.broker.status());
   }
 
-  links(limitMs: number): BrokerAnswer<readonly never[]> {
-    return this.#ask(limitMs, () => []);
-  }
-
   queues(limitMs: number): BrokerAnswer<readonly never[]> {
     return this.#ask(limitMs, () => []);
-  }
-
-  totals(limitMs: number) {
-    return this.#ask(limitMs, () => ({ depth: 0, queues: 0, uptimeMs: 0 }));
   }
 
   #tellMembers(): void {

@@ -1,18 +1,14 @@
 /**
- * The port to brokers, over AMQP 1.0 and their management: status, links, queues, totals, the
- * member lists that they send, and promotion.
+ * The port to brokers, over AMQP 1.0 and their management: status, queues, the member lists that
+ * they send, and promotion.
  * Source: qpid-cpp ha/management-schema.xml, specs/management-schema.xml.
  */
 import {
-  type BrokerLink,
   type BrokerMisfit,
   type BrokerQueue,
   type BrokerStatus,
-  type BrokerTotals,
-  parseBrokerLink,
   parseBrokerQueue,
   parseBrokerStatus,
-  parseBrokerTotals,
   parseMembersUpdate,
 } from "../../brokers/broker-status.ts";
 import { type ManagementMessage, parseEvents } from "../../brokers/management-answer.ts";
@@ -34,7 +30,6 @@ import { ManagementClient, type ManagementRequest } from "./management-client.ts
 const idleDefaultMs = 10_000;
 
 const haBrokerName = "org.apache.qpid.ha:habroker:ha-broker";
-const brokerName = "org.apache.qpid.broker:broker:amqp-broker";
 
 type Parse<Value> = (values: unknown) => Result<Value, BrokerMisfit>;
 type Asked<Value> = Promise<Result<Value, BrokerAskProblem>>;
@@ -109,16 +104,8 @@ class ManagedBroker implements BrokerConnection {
     return this.#one(byName(haBrokerName), parseBrokerStatus, limitMs);
   }
 
-  links(limitMs: number): Asked<readonly BrokerLink[]> {
-    return this.#all(byClass("link"), parseBrokerLink, limitMs);
-  }
-
   queues(limitMs: number): Asked<readonly BrokerQueue[]> {
     return this.#all(byClass("queue"), parseBrokerQueue, limitMs);
-  }
-
-  totals(limitMs: number): Asked<BrokerTotals> {
-    return this.#one(byName(brokerName), parseBrokerTotals, limitMs);
   }
 
   async promote(limitMs: number): Asked<null> {
