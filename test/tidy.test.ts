@@ -79,7 +79,10 @@ function load(paths: readonly string[]): readonly Source[] {
 /** Fragments that stay, each with its reason. */
 const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
   ["src/config/host/startup-warnings.ts", "main.ts, which prints them, judges no configuration"],
-  ["src/daemon/early-start.ts", "what loads while the daemon opens its ports is no part of it yet"],
+  [
+    "src/daemon/early-start.ts",
+    "what loads before there is a daemon belongs to neither it nor main.ts",
+  ],
   ["src/daemon/group-lives.ts", "stands in for the groups of a life while there is no life"],
   ["src/daemon/operator-backend.ts", "daemon.ts has no room for the orders of operators"],
   ["src/membership/deaf-nodes.ts", "ring.ts has no room for what operators are told"],

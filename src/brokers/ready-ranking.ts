@@ -79,7 +79,10 @@ function staleness(
 }
 
 /** READY4 */
-function hasComeTo(record: readonly BrokerMember[], { systemId, members }: ReadyBroker["sight"]) {
+function hasComeTo(
+  record: readonly BrokerMember[],
+  { systemId, members }: ReadyBroker["sight"],
+): boolean {
   const primary = record.find(({ state }) => isPrimaryState(state));
   const listed = primary === undefined ? null : stateIn(members, primary.systemId);
   return listed !== null && isPrimaryState(listed) && stateIn(members, systemId) === "ready";

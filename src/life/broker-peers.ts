@@ -35,12 +35,16 @@ export type PeersParts = {
   readonly self: NodeId;
   readonly clock: Clock;
   readonly log: LogSink;
+  /** The own broker as it is now; null: there is none to look after. */
+  readonly own: () => BrokerSight | null;
   /** How the own broker is reached. */
   readonly target: () => PromiseLike<Result<OwnBroker, string>>;
 };
 
 type Peer = {
   isOff: boolean;
+  /** What its node has said last of its broker, as far as it was read; undefined: nothing was. */
+  read: BrokerSight | null | undefined;
   /** Names that its broker has, each with the addresses to which it was last resolved. */
   readonly hosts: Map<string, readonly string[]>;
   port: number;
@@ -52,29 +56,23 @@ type Peer = {
 export class BrokerPeers {
   readonly #parts: PeersParts;
   readonly #peers = new Map<NodeId, Peer>();
-  #own: BrokerSight | null = null;
   #complained = false;
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
   }
 
-  /** To be called when one of them may have changed. `own`: null: there is no broker here. */
-  look(conf: ClusterConf, table: Table | null, own: BrokerSight | null): void {
-    this.#own = own;
-    if (table === null || own === null) return;
+  /** To be called when one of them may have changed. */
+  look(conf: ClusterConf, table: Table | null): void {
+    if (table === null) return;
     for (const { id, name } of conf.nodes) {
       if (id === this.#parts.self) continue;
       const { phase, knowledge } = table.node(id);
       const isOff = phase === "absent" && knowledge === "known";
       const peer = this.#peerOf(id, isOff);
-      this.#learn(peer, name, table.brokerSight(id));
-      if (isOff === peer.isOff) continue;
-      peer.isOff = isOff;
-      this.#stop(peer);
-      // It may come back with other addresses.
-      if (!isOff) peer.hosts.clear();
-      if (isOff && own.type !== "gone") this.#end(peer, { name, passed: 0 });
+      if (isOff !== peer.isOff) this.#turn(peer, isOff, name);
+      const sight = table.brokerSight(id);
+      if (sight !== peer.read) this.#learn(peer, name, sight);
     }
   }
 
@@ -83,14 +81,29 @@ export class BrokerPeers {
   }
 
   #peerOf(node: NodeId, isOff: boolean): Peer {
-    const fresh = { isOff, hosts: new Map(), port: portDefault, systemId: "", next: null };
-    const peer = this.#peers.get(node) ?? fresh;
+    const unknown = { read: undefined, hosts: new Map(), port: portDefault, systemId: "" };
+    const peer = this.#peers.get(node) ?? { isOff, ...unknown, next: null };
     this.#peers.set(node, peer);
     return peer;
   }
 
+  #turn(peer: Peer, isOff: boolean, name: string): void {
+    peer.isOff = isOff;
+    this.#stop(peer);
+    if (isOff) {
+      const own = this.#parts.own();
+      if (own !== null && own.type !== "gone") this.#end(peer, { name, passed: 0 });
+      return;
+    }
+    // It may come back with other addresses.
+    peer.hosts.clear();
+    peer.read = undefined;
+  }
+
   /** Names are resolved while all is well: without network, a name server may not answer. */
   #learn(peer: Peer, name: string, sight: BrokerSight | null): void {
+    if (this.#parts.own() === null) return;
+    peer.read = sight;
     const said = sight?.type === "answers" ? sight : null;
     const entry = said?.members.find(({ systemId }) => systemId === said.systemId);
     if (said !== null) peer.systemId = said.systemId;
@@ -130,7 +143,7 @@ export class BrokerPeers {
 
   /** The own broker is primary, or has been listed by one that is not of that node. */
   #hasPrimary({ systemId }: Peer): boolean {
-    const own = this.#own;
+    const own = this.#parts.own();
     if (own?.type !== "answers") return own?.type === "gone";
     return own.members.some((one) => isPrimaryState(one.state) && one.systemId !== systemId);
   }

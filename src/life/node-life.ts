@@ -182,7 +182,9 @@ export class NodeLife {
     const observer = this.#broker;
     if (brokerPorts === null || observer === null) return null;
     const { connections } = brokerPorts;
-    return new BrokerPeers({ connections, self, clock, log, target: () => observer.target() });
+    const own = () => observer.sight;
+    const target = () => observer.target();
+    return new BrokerPeers({ connections, self, clock, log, own, target });
   }
 
   /** Starts and stops of the script that promotes a broker are watched. */
@@ -220,7 +222,7 @@ export class NodeLife {
     if (this.#node !== null) {
       const { conf, snapshot } = this.#node;
       this.#broker?.look(conf, snapshot.table);
-      this.#peers?.look(conf, snapshot.table, this.#broker?.sight ?? null);
+      this.#peers?.look(conf, snapshot.table);
     }
     this.#parts.onTurn();
   }

@@ -65,6 +65,7 @@ class Scene {
       self: id(1),
       clock: processOn(this.time).clock,
       log,
+      own: () => this.own,
       target: () => settled(this.target),
     });
   }
@@ -75,7 +76,7 @@ class Scene {
       node: (one: number) => this.#nodes.get(one) ?? ready,
       brokerSight: (one: number) => this.sights.get(one) ?? null,
     };
-    this.#peers.look(sampleConf(), table, this.own);
+    this.#peers.look(sampleConf(), table);
     return this.run(10);
   }
 

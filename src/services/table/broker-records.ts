@@ -142,7 +142,7 @@ function wasAlone(
   const known = before?.members?.some((one) => {
     return one.systemId === systemId && isPrimaryState(one.state);
   });
-  return known === true ? before?.alone === true : true;
+  return known !== true || before?.alone === true;
 }
 
 /** What the primary lists while it does not answer is not known. */
