@@ -1,7 +1,11 @@
 /** Clusters of real brokers under test: their states, and configurations without init scripts. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import type { Result } from "../netns/child.ts";
+import { nodeName } from "../netns/node-files.ts";
 import { primary, type RealCluster } from "./real-cluster.ts";
+
+const primaryName = "qpidd-primary-service";
 
 /** As the node sees its own broker. */
 export async function brokerState(cluster: RealCluster, node: number): Promise<string> {
@@ -31,6 +35,16 @@ export async function restingNodes(
   });
   const [one = 0, other = 0] = nodes.filter((node) => node !== owner);
   return [owner, one, other];
+}
+
+/** The operator moves the primary there; whether that succeeds is the test's question. */
+export function relocatePrimary(cluster: RealCluster, node: number): Promise<Result> {
+  return cluster.command(node, "clusvcadm-ts", "-r", primaryName, "-m", nodeName(node));
+}
+
+/** What the operator of the node reads of the primary service. */
+export async function whyPrimary(cluster: RealCluster, node: number): Promise<string> {
+  return (await cluster.command(node, "clustat-ts", "--why", primaryName)).stdout;
 }
 
 export function killBroker(cluster: RealCluster, node: number): void {

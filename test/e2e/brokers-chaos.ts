@@ -8,7 +8,7 @@
  * Exit status 1 when a message was lost, an address or a primary was there twice, or a cluster
  * did not recover; 77 where namespaces are missing.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,10 +19,9 @@ const { serviceAddress } = await import("../netns/node-files.ts");
 const { Random } = await import("../sim/random.ts");
 const { brokersSettled, withoutScripts } = await import("./broker-cluster.ts");
 const { brokerFaults } = await import("./broker-faults.ts");
-const { calmed } = await import("./calm-conf.ts");
 const { ChaosRound, chaosTable } = await import("./chaos-round.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
-const { primary, publishedConf, RealCluster } = await import("./real-cluster.ts");
+const { primary, RealCluster } = await import("./real-cluster.ts");
 
 const { values } = parseArgs({
   options: {
@@ -36,11 +35,9 @@ const { values } = parseArgs({
 const tableEvery = 25;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const directory = mkdtempSync(join(tmpdir(), "clusterd-brokers-chaos-"));
-const conf = join(directory, "cluster.conf");
-const published = calmed(readFileSync(publishedConf, "utf8"));
-writeFileSync(conf, values.scripts ? published : withoutScripts(published));
+const changed = values.scripts ? {} : { change: withoutScripts };
 const logs = values.logs === undefined ? {} : { directory: values.logs };
-const cluster = new RealCluster({ conf, ...logs });
+const cluster = new RealCluster({ ...changed, ...logs });
 const judge = new OutsideJudge();
 const random = new Random(Number(values.seed));
 const drawn = brokerFaults

@@ -179,7 +179,5 @@ test("cases 2, 3, 23: an isolated owner stops first, then others take over", {
 test("fencing case 23: at no moment were there two holders of the address, or two primaries", {
   skip,
 }, async (t) => {
-  t.same(judge.doubles(), []);
-  t.ok(judge.samples > 1000, `${judge.samples} samples`);
-  t.comment(judge.attention);
+  judge.neverTwo(t, 1000);
 });

@@ -106,7 +106,5 @@ test("a wrong password is shown in the broker's words, and --check reads its fil
 test("at no moment were there two holders of the address, or two primaries", {
   skip,
 }, async (t) => {
-  t.same(judge.doubles(), []);
-  t.ok(judge.samples > 100, `${judge.samples} samples`);
-  t.comment(judge.attention);
+  judge.neverTwo(t);
 });

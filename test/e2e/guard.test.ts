@@ -138,7 +138,5 @@ test("SIGTERM of clusterd leaves no guard behind", { skip }, async (t) => {
 test("at no moment were there two holders of the address, or two primaries", {
   skip,
 }, async (t) => {
-  t.same(judge.doubles(), []);
-  t.ok(judge.samples > 1000, `${judge.samples} samples`);
-  t.comment(judge.attention);
+  judge.neverTwo(t, 1000);
 });

@@ -3,6 +3,7 @@
  * Knows nothing of what the daemons say; what it sees comes from outside-judge-thread.ts.
  */
 import { Worker } from "node:worker_threads";
+import type { Test } from "tap";
 import type { TestNet } from "../netns/test-net.ts";
 import { type Sight, type Sighting, sharedMs, type Watched } from "./outside-judge-thread.ts";
 
@@ -65,6 +66,13 @@ export class OutsideJudge {
     const { samples, longestMs, late } = this.#count;
     const longest = `longest time between two looks ${longestMs.toFixed(1)} ms`;
     return `${samples} looks, ${late} of them more than 5 ms after the one before, ${longest}`;
+  }
+
+  /** There were never two of a kind, and it has looked often enough to say so. */
+  neverTwo(t: Test, samplesMin = 100): void {
+    t.same(this.doubles(), []);
+    t.ok(this.samples > samplesMin, `${this.samples} samples`);
+    t.comment(this.attention);
   }
 
   /** Every moment with two of a kind, in words. */

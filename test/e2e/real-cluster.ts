@@ -19,8 +19,10 @@ export const publishedConf = join(project, "test/golden/qpid-manual-cluster.conf
 
 export type RealClusterOptions = {
   readonly nodes?: number;
-  /** Path of the configuration; the calm one unless given. */
+  /** Path of the configuration; the published one, calmed, unless given. */
   readonly conf?: string;
+  /** What is different in that one. */
+  readonly change?: (published: string) => string;
   readonly directory?: string;
   readonly ipv6?: boolean;
 };
@@ -34,6 +36,7 @@ export class RealCluster {
   /** Path of the configuration of all daemons. */
   readonly conf: string;
   readonly #ownFiles: string | null;
+  readonly #change: (published: string) => string;
   readonly #daemons = new Map<number, Child>();
 
   constructor(options: RealClusterOptions = {}) {
@@ -42,12 +45,13 @@ export class RealCluster {
     // A process id is no name: each test has the same one in its namespace.
     const made = options.conf === undefined ? mkdtempSync(join(tmpdir(), "clusterd-calm-")) : null;
     this.#ownFiles = made;
+    this.#change = options.change ?? ((published) => published);
     this.conf = options.conf ?? join(made ?? "", "cluster.conf");
   }
 
   async start(): Promise<void> {
-    const published = readFileSync(publishedConf, "utf8");
-    if (this.#ownFiles !== null) writeFileSync(this.conf, calmed(published));
+    const published = calmed(readFileSync(publishedConf, "utf8"));
+    if (this.#ownFiles !== null) writeFileSync(this.conf, this.#change(published));
     await this.net.start();
   }
 

@@ -128,7 +128,5 @@ test("case 27: without the device that it must have the daemon does not start", 
 test("at no moment were there two holders of the address, or two primaries", {
   skip,
 }, async (t) => {
-  t.same(judge.doubles(), []);
-  t.ok(judge.samples > 1000, `${judge.samples} samples`);
-  t.comment(judge.attention);
+  judge.neverTwo(t, 1000);
 });

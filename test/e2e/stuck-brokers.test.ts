@@ -170,7 +170,5 @@ test("case 23: with restart the service returns by itself, and it is told what w
 test("at no moment were there two holders of the address, or two primaries", {
   skip,
 }, async (t) => {
-  t.same(judge.doubles(), []);
-  t.ok(judge.samples > 100, `${judge.samples} samples`);
-  t.comment(judge.attention);
+  judge.neverTwo(t);
 });
