@@ -9,8 +9,8 @@
  * READY3  With such a list, a broker is stale, too, if one that it lists as ready does not list it:
  *     the primary may have left it out in the instant before its node was lost.
  * READY4  Where no list of that primary has shown anybody as ready, a broker is good whose own list
- *     shows this primary, and itself as ready: it has come since. Before a primary leaves out one
- *     that was cut off, the heartbeat of the brokers passes, and more lists would have been heard.
+ *     shows this primary, and itself as ready: it has come since. A primary leaves out a broker
+ *     that was cut off only after their heartbeat, and its node would have told more lists by then.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
