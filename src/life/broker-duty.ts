@@ -23,6 +23,8 @@ export class BrokerDuties {
   #conf: ClusterConf | null = null;
   #scripts: readonly OwnScript[] = [];
   #duty = nothingToDo;
+  /** From which records the duty was made; null: there was no table. */
+  #records: Records = [];
 
   constructor(self: NodeId) {
     this.#self = self;
@@ -40,10 +42,14 @@ export class BrokerDuties {
 
   /** Null: it is the same as before. `table` is null while this node takes no part. */
   change(conf: ClusterConf, table: Pick<ServiceTable, "service"> | null): BrokerDuty | null {
-    if (conf !== this.#conf) {
+    const same = conf === this.#conf;
+    if (!same) {
       this.#conf = conf;
       this.#scripts = ownBrokerScripts(conf, this.#self);
     }
+    const records = table && this.#scripts.map(({ service }) => table.service(service));
+    if (same && areSame(records, this.#records)) return null;
+    this.#records = records;
     if (this.#scripts.length === 0 && !this.#duty.observed) return null;
     const given = { table, self: this.#self, before: this.#duty };
     const duty = brokerDuty(this.#scripts, given);
@@ -66,6 +72,14 @@ export function ownBrokerScripts(conf: ClusterConf, self: NodeId): readonly OwnS
       return { service: name, resource: resourceMark(resource), ...rest };
     }),
   );
+}
+
+type Records = readonly (ServiceRecord | null)[] | null;
+
+/** A record is replaced when its service changes. */
+function areSame(one: Records, other: Records): boolean {
+  if (one === null || other === null) return one === other;
+  return one.length === other.length && one.every((record, at) => record === other[at]);
 }
 
 function sourceOfScripts(scripts: readonly OwnScript[]): BrokerSource {

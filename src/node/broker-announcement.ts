@@ -15,6 +15,7 @@ export class BrokerAnnouncement {
   readonly #self: NodeId;
   readonly #services: Pick<NodeServices, "announceBroker" | "life">;
   #seen: BrokerSight | null = null;
+  #seenText = "";
   #remembers: Seen["remembers"] = null;
   /** In which life and ring something was said last. */
   #where = { life: 0, ringSeq: 0 };
@@ -22,6 +23,8 @@ export class BrokerAnnouncement {
   #said: string | null = null;
   /** The table has taken it up. */
   #heard = false;
+  /** What the table had at the last look: it is asked after every step, and seldom has another. */
+  #known: { readonly sight: BrokerSight | null; readonly text: string } | null = null;
 
   constructor(self: NodeId, services: Pick<NodeServices, "announceBroker" | "life">) {
     this.#self = self;
@@ -30,6 +33,7 @@ export class BrokerAnnouncement {
 
   see({ sight, remembers }: Seen): void {
     this.#seen = sight;
+    this.#seenText = JSON.stringify(sight);
     this.#remembers = remembers;
   }
 
@@ -38,7 +42,7 @@ export class BrokerAnnouncement {
     if (this.#seen === null) return;
     const { life, phase } = table.node(this.#self);
     if (life !== this.#services.life || !["clean", "ready", "leaving"].includes(phase)) return;
-    const known = JSON.stringify(table.brokerSight(this.#self));
+    const known = this.#knownText(table.brokerSight(this.#self));
     if (life !== this.#where.life) this.#said = null;
     if (known === this.#said) this.#heard = true;
     // The table has forgotten it, since the broker was started or stopped.
@@ -46,10 +50,15 @@ export class BrokerAnnouncement {
     // What was said in an earlier ring may be lost, or may still come.
     const doubtful = ringSeq !== this.#where.ringSeq && this.#said !== null && this.#said !== known;
     this.#where = { life, ringSeq };
-    const seen = JSON.stringify(this.#seen);
+    const seen = this.#seenText;
     if (!doubtful && seen === (this.#said ?? known)) return;
     this.#said = seen;
     this.#heard = false;
     this.#services.announceBroker({ sight: this.#seen, remembers: this.#remembers });
+  }
+
+  #knownText(sight: BrokerSight | null): string {
+    if (this.#known?.sight !== sight) this.#known = { sight, text: JSON.stringify(sight) };
+    return this.#known.text;
   }
 }
