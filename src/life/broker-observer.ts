@@ -10,12 +10,7 @@ import { type BrokerStatus, replicatedDepth } from "../brokers/broker-status.ts"
 import type { BrokerProcesses, CareInput, CareOutput, CareTimer } from "../brokers/care-events.ts";
 import { type BrokerSource, type OwnBroker, readOwnBroker } from "../brokers/own-broker.ts";
 import { parseQpiddConf } from "../brokers/qpidd-conf.ts";
-import type {
-  BrokerAskProblem,
-  BrokerConnection,
-  BrokerConnections,
-  BrokerConnectProblem,
-} from "../io/broker-port.ts";
+import type { BrokerConnection, BrokerConnections } from "../io/broker-port.ts";
 import type {
   Clock,
   EndedProcesses,
@@ -34,6 +29,7 @@ import type { OwnBrokerStatus } from "../model/status.ts";
 import type { LastPromotion } from "../services/table/broker-records.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
 import { BrokerDuties } from "./broker-duty.ts";
+import { nobodyListens, unanswered, unopened, wordsOf } from "./broker-problems.ts";
 
 /** The machine on which the broker runs. */
 export type BrokerPorts = {
@@ -146,6 +142,23 @@ export class BrokerObserver {
   /** Asks the broker at once, where a connection to it is open. */
   refresh(): void {
     for (const connection of this.#open) this.#ask(connection);
+  }
+
+  /**
+   * Asks the broker, and calls `done` with why it does not answer, or null; what it has answered
+   * was said before.
+   */
+  askNow(done: (problem: string | null) => void): void {
+    const [connection] = this.#open;
+    const open = connection === undefined ? null : (this.#connections.get(connection) ?? null);
+    if (connection === undefined || open === null) {
+      done("its broker has no connection with its node now");
+      return;
+    }
+    void open.status(this.heartbeatMs).then((status) => {
+      if (status.ok) this.#push({ type: "status", connection, status: status.value });
+      done(status.ok ? null : `its broker does not answer: ${wordsOf(status.problem)}`);
+    });
   }
 
   /** Calls it after the next change of what is known, unless it is stopped before. */
@@ -357,30 +370,5 @@ function all<Value>(
       values.push(value);
       if (values.length === results.length) done(values);
     });
-  }
-}
-
-function nobodyListens(problem: BrokerConnectProblem): boolean {
-  return problem.type === "unreachable" && problem.code === "ECONNREFUSED";
-}
-
-function unopened(connection: number, problem: BrokerConnectProblem): CareInput {
-  const type = problem.type === "refused" ? "refused" : "disconnected";
-  return { type, connection, words: problem.words };
-}
-
-function unanswered(connection: number, problem: BrokerAskProblem): CareInput {
-  switch (problem.type) {
-    case "refused":
-      return { type: "refused", connection, words: problem.refusal.words };
-    case "absent":
-      return { type: "refused", connection, words: problem.words };
-    case "misfit":
-      return { type: "misfit", connection, misfit: problem.misfit };
-    case "timed-out":
-    case "disconnected":
-      return { type: "disconnected", connection, words: problem.words };
-    default:
-      return assertNever(problem);
   }
 }

@@ -60,11 +60,15 @@ export type LoopParts = {
   /** This life of the node ends. Nothing is performed afterwards. */
   /** Another broker than that of this node is to be the only primary. */
   readonly onKillBroker: (why: string) => void;
+  /** Asks the broker of this node; `done` gets why it could not be promoted, or null. */
+  readonly onLookAtBroker: (done: (problem: string | null) => void) => void;
   readonly onFailover: (failover: Failover) => void;
   readonly onEnd: (end: NodeEnd) => void;
   /** Called after each turn, since the status may have changed. */
   readonly onTurn: () => void;
 };
+
+type BrokerOutput = Extract<NodeOutput, { readonly type: "kill-broker" | "look-at-broker" }>;
 
 /** A turn that takes longer is reported, since it delays everything else. */
 const slowTurnMs = 250;
@@ -158,10 +162,10 @@ export class EventLoop {
   }
 
   #perform(output: NodeOutput): void {
-    const { postToRing, log, onLease } = this.#parts;
+    const { clock, postToRing, log, onLease } = this.#parts;
     switch (output.type) {
       case "continue":
-        this.#parts.clock.soon(() => this.push({ type: "continue" }));
+        clock.soon(() => this.push({ type: "continue" }));
         return;
       case "submit":
         this.#submit(output);
@@ -199,12 +203,11 @@ export class EventLoop {
         this.#answers.delete(output.number);
         return;
       case "read":
-        this.#parts.prepareText(output.text, (objection) => {
-          this.push({ type: "read-done", text: output.text, objection });
-        });
+        this.#read(output.text);
         return;
       case "kill-broker":
-        this.#parts.onKillBroker(output.why);
+      case "look-at-broker":
+        this.#performOnBroker(output);
         return;
       case "failover":
         this.#parts.onFailover(output.failover);
@@ -226,6 +229,22 @@ export class EventLoop {
       default:
         assertNever(output);
     }
+  }
+
+  #read(text: string): void {
+    this.#parts.prepareText(text, (objection) => {
+      this.push({ type: "read-done", text, objection });
+    });
+  }
+
+  #performOnBroker(output: BrokerOutput): void {
+    if (output.type === "kill-broker") {
+      this.#parts.onKillBroker(output.why);
+      return;
+    }
+    this.#parts.onLookAtBroker((problem) => {
+      this.push({ type: "broker-looked", move: output.move, problem });
+    });
   }
 
   #runAgents(output: Extract<NodeOutput, { readonly type: "act" | "fence" | "unfence" }>): void {

@@ -322,6 +322,10 @@ export class NodeLife {
       onMachines,
       onLease,
       onKillBroker: (why) => this.#broker?.condemn(why),
+      onLookAtBroker: (done) => {
+        if (this.#broker === null) done("its node does not observe it");
+        else this.#broker.askNow(done);
+      },
       onFailover: (failover) => this.#parts.failovers.note(failover),
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn: () => this.#onTurn(),

@@ -71,9 +71,8 @@ export class ClusterNode {
     this.#lastHeard = new LastHeard(conf.fencing, identity, start.remembered);
     this.#exchange = new StateExchange(self, this.#lastHeard);
     this.unfencing = new Unfencing(conf, self, outbox);
-    const carriedServices = carried?.configHash === hash ? carried.services : null;
-    const held = { outbox, lease: this.lease, carried: carriedServices };
-    const services = new NodeServices(conf, identity, held);
+    const kept = carried?.configHash === hash ? carried.services : null;
+    const services = new NodeServices(conf, identity, { outbox, lease: this.lease, carried: kept });
     const voting = new QuorumVoting(conf, identity, { outbox, quorum: this.quorum });
     const replica = new Replica(this.#confVersions, self);
     this.#services = services;
@@ -84,8 +83,8 @@ export class ClusterNode {
     const announcements = new MembershipAnnouncements(self, announcing);
     this.#announcements = announcements;
     const ending = { outbox, services, announcements, replica };
-    const found = { carriesOn: carriedServices !== null, nothingLeft };
-    this.#lossOfQuorum = new LossOfQuorum(ending, found);
+    const carriesOn = kept !== null;
+    this.#lossOfQuorum = new LossOfQuorum(ending, { carriesOn, nothingLeft });
     const performing = { ...ending, confVersions: this.#confVersions, fencingProgress };
     this.#performer = new ReplicaPerformer(self, performing, workMax);
   }
@@ -187,6 +186,7 @@ export class ClusterNode {
         this.unfencing.onVerdict(input);
         break;
       case "broker":
+      case "broker-looked":
       case "certified":
       case "contested":
         this.#announcements.hear(input);

@@ -36,6 +36,11 @@ type Parts = {
   readonly replica: Replica;
 };
 
+type Heard = Extract<
+  NodeInput,
+  { readonly type: "certified" | "contested" | "broker" | "broker-looked" }
+>;
+
 export class MembershipAnnouncements {
   readonly #self: NodeId;
   readonly #parts: Parts;
@@ -60,9 +65,10 @@ export class MembershipAnnouncements {
   }
 
   /** What the ring thread has noticed about nodes, and what is seen of this node's broker. */
-  hear(input: Extract<NodeInput, { readonly type: "certified" | "contested" | "broker" }>): void {
+  hear(input: Heard): void {
     if (input.type === "contested") this.#contested.hear(input.nodes);
     else if (input.type === "broker") this.#ownBroker.see(input);
+    else if (input.type === "broker-looked") this.#parts.services.announceLook(input);
     else this.#deaths.hear(input);
   }
 

@@ -116,6 +116,8 @@ export type NodeInput =
       /** Which broker became primary last, as this node has stored it. */
       readonly remembers: LastPromotion | null;
     }
+  /** The answer to `look-at-broker`; `problem` null: the broker could be promoted. */
+  | { readonly type: "broker-looked"; readonly move: number; readonly problem: string | null }
   /** An operator says that a victim is off; answered like a request. */
   | {
       readonly type: "acknowledge";
@@ -211,6 +213,8 @@ export type NodeOutput =
   | { readonly type: "unfence"; readonly run: number }
   /** The broker of this node must end at once: another one is primary. */
   | { readonly type: "kill-broker"; readonly why: string }
+  /** A service is to move to the broker of this node: ask it, and answer with `broker-looked`. */
+  | { readonly type: "look-at-broker"; readonly move: number }
   /** Quorum is lost: no more fence agents are begun, and this node is not unfenced. */
   | { readonly type: "stand-down" }
   | { readonly type: "reply"; readonly number: number; readonly outcome: RequestOutcome }

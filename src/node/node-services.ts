@@ -18,7 +18,11 @@ import { done, failed, type RequestOutcome, refused } from "../model/request-out
 import { ms } from "../model/time.ts";
 import type { LocalInput, LocalOutput } from "../services/local/local-events.ts";
 import { LocalServices } from "../services/local/local-services.ts";
-import type { BrokerSeen, ServiceMessage } from "../services/table/service-messages.ts";
+import type {
+  BrokerLooked,
+  BrokerSeen,
+  ServiceMessage,
+} from "../services/table/service-messages.ts";
 import type { Operation } from "../services/table/service-state.ts";
 import type { TableOutput } from "../services/table/table-events.ts";
 import { FailoverTrails, type TrailInput } from "./failover-trails.ts";
@@ -320,6 +324,12 @@ export class NodeServices {
   /** Says what this node sees of its broker. */
   announceBroker(seen: Pick<BrokerSeen, "sight" | "remembers">): void {
     const body = { type: "broker-seen" as const, ...this.#sender(), ...seen };
+    this.#outbox.submit("app", { layer: "services", body });
+  }
+
+  /** Says what the broker has answered to which a service is to move. */
+  announceLook({ move, problem }: Pick<BrokerLooked, "move" | "problem">): void {
+    const body = { type: "broker-looked" as const, ...this.#sender(), move, problem };
     this.#outbox.submit("app", { layer: "services", body });
   }
 

@@ -144,6 +144,12 @@ export class ReplicaPerformer {
       case "kill-broker":
         if (effect.node === this.#self) outbox.emit({ type: "kill-broker", why: effect.why });
         return;
+      case "look-at-broker": {
+        const { node, life, move } = effect;
+        const own = node === this.#self && life === services.life;
+        if (own) outbox.emit({ type: "look-at-broker", move });
+        return;
+      }
       case "notice":
         outbox.notice("services", effect.level, effect.text);
         return;
@@ -226,6 +232,7 @@ function leavesReplica(input: NodeInput): boolean {
     case "guarded":
     case "check-now":
     case "broker":
+    case "broker-looked":
     case "request":
       return true;
     case "timer":

@@ -65,6 +65,25 @@ test("a frozen primary is killed, and the primary starts elsewhere", { skip }, a
   t.same(cluster.net.holders(serviceAddress), [next]);
 });
 
+test("nobody is moved to a broker that has just frozen, and nothing is interrupted", {
+  skip,
+}, async (t) => {
+  const owner = await cluster.started(1, primary);
+  const backup = owner === 1 ? 2 : 1;
+  await brokersSettled(cluster, owner);
+  const before = await cluster.service(owner, primary);
+  const [frozen = 0] = cluster.brokers(backup);
+  process.kill(frozen, "SIGSTOP");
+  const target = `node${backup}.example.com`;
+  const moved = await cluster.command(owner, "clusvcadm-ts", "-r", primary, "-m", target);
+  t.not(moved.code, 0);
+  t.match(moved.stderr, /its broker does not answer: .*; -F relocates it nevertheless/);
+  const after = await cluster.service(owner, primary);
+  t.match(after, { state: "started", owner, transition: before?.transition ?? 0 });
+  await cluster.until("it is killed", () => !cluster.brokers(backup).includes(frozen));
+  await brokersSettled(cluster, owner);
+});
+
 test("a frozen backup is killed and restarted, and the primary stays", { skip }, async (t) => {
   const owner = await cluster.started(1, primary);
   const backup = owner === 1 ? 2 : 1;

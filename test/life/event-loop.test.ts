@@ -44,6 +44,7 @@ class Scene {
       prepareText: () => undefined,
       onLease: () => undefined,
       onKillBroker: () => undefined,
+      onLookAtBroker: () => undefined,
       onFailover: () => undefined,
       onEnd: () => this.loop.end(),
       onTurn: () => undefined,

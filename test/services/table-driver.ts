@@ -22,6 +22,8 @@ type Awaited = {
   readonly unproven: boolean;
 };
 
+type Look = Extract<TableOutput, { readonly type: "look-at-broker" }>;
+
 export class TableDriver {
   readonly table: ServiceTable;
   /** Operations that no agent has answered, oldest first. */
@@ -47,6 +49,10 @@ export class TableDriver {
   /** Members on other machines than before, whose leases may not have ended. */
   moved: readonly number[] = [];
   readonly adopted: string[] = [];
+  /** Questions to brokers that have no answer yet. */
+  readonly looks: Look[] = [];
+  /** Whether each question is answered well at once. */
+  answersLooks = true;
   /** Versions that the table has switched to. */
   readonly switched: number[] = [];
 
@@ -61,6 +67,7 @@ export class TableDriver {
     const outputs = this.table.step(input);
     this.onStep(input, outputs);
     for (const output of outputs) this.#note(output);
+    while (this.answersLooks && this.looks.length > 0) this.looked();
     return this;
   }
 
@@ -198,6 +205,14 @@ export class TableDriver {
     return this.say({ type: "broker-seen", ...signature, sight, remembers });
   }
 
+  /** The node of the oldest question has asked its broker; null: it could be promoted. */
+  looked(problem: string | null = null): this {
+    const look = this.looks.shift();
+    if (look === undefined) throw new Error("no broker was to be asked");
+    const { node, life, move } = look;
+    return this.say({ type: "broker-looked", node, life, move, problem, at: this.nowMs });
+  }
+
   tick(afterMs: number): this {
     this.nowMs += afterMs;
     return this.say({ type: "tick", at: this.nowMs });
@@ -266,6 +281,9 @@ export class TableDriver {
         return;
       case "departure-granted":
         this.granted.push(output.node);
+        return;
+      case "look-at-broker":
+        this.looks.push(output);
         return;
       case "kill-broker":
         this.killed.push(output.node);

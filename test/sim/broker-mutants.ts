@@ -80,6 +80,13 @@ export const brokerMutants: readonly Mutant[] = [
       replace: "null",
     },
   ]),
+  mutant("outage", "a primary is moved to a broker that was not asked first", [
+    {
+      file: "services/table/service-moves.js",
+      find: "if (target === null) {",
+      replace: "if (true) {",
+    },
+  ]),
   mutant("outage", "whoever is being asked may be primary", [
     {
       file: "services/table/broker-scene.js",

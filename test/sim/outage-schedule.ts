@@ -262,6 +262,12 @@ class Outages {
   #standStill(): void {
     const { cluster, random } = this.#parts;
     const [owner] = cluster.runningOn(primary);
+    // Without the others the two still have quorum.
+    const two = cluster.nodes.length <= 3;
+    if (owner !== undefined && two && random.chance(0.6)) {
+      this.#lastBackupStandsStill(owner);
+      return;
+    }
     const still = random.chance(0.5) && owner !== undefined ? owner : random.pick(cluster.nodes);
     this.#say(`the broker of node${still} stands still`);
     this.#brokers.seenOn(still).stop();
@@ -270,6 +276,24 @@ class Outages {
     cluster.run(random.between(500, 8000));
     this.#brokers.heal();
     this.#while();
+  }
+
+  /** The only other broker has just begun to stand still, and an operator moves the primary. */
+  #lastBackupStandsStill(owner: NodeId): void {
+    const { cluster, random } = this.#parts;
+    const last = random.pick(cluster.nodes.filter((node) => node !== owner));
+    const away = cluster.nodes.filter((node) => node !== owner && node !== last);
+    for (const node of away) cluster.crash(node);
+    cluster.run(random.between(8000, 20_000));
+    this.#say(`the broker of node${last} stands still, the primary is on node${owner}`);
+    this.#brokers.seenOn(last).stop();
+    cluster.run(random.between(0, 2500));
+    if (random.chance(0.3)) cluster.request(owner, "restart", { service: primary });
+    else cluster.request(owner, "relocate", { service: primary, target: last });
+    cluster.run(random.between(500, 20_000));
+    this.#brokers.heal();
+    this.#while();
+    for (const node of away) if (cluster.node(node) === null) cluster.boot(node);
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
  * A node sees another state of its broker: the service that promotes one may start now, or fail
- * back to the node, and of two primaries one is killed.
+ * back to a better node, and of two primaries one is killed.
  * Source: the Apache Qpid manual, active-passive messaging clusters; qpid-cpp ha/HaBroker.cpp.
  * Tested in: test/services/broker-promotion.test.ts
  * PROMOTE7  Of two primaries the one is killed whose node does not own the service: its owner is
@@ -9,8 +9,9 @@
 import type { ServiceName } from "../../model/ids.ts";
 import { findConflict } from "./broker-promotion.ts";
 import { withMemory, withSight } from "./broker-records.ts";
-import { evaluate, failBack } from "./evaluation.ts";
+import { evaluate } from "./evaluation.ts";
 import type { BrokerSeen } from "./service-messages.ts";
+import { failBackToBroker } from "./service-moves.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 
 export function* onBrokerSeen(table: TableState, message: BrokerSeen): TableWork {
@@ -22,12 +23,11 @@ export function* onBrokerSeen(table: TableState, message: BrokerSeen): TableWork
   const known = remembers !== null && table.nodes.has(remembers.node);
   table.brokers = withMemory(table.brokers, known ? remembers : null);
   table.brokers = withSight(table.brokers, message.node, message);
-  const ready = message.sight.type === "answers" && message.sight.state === "ready";
   for (const name of table.index.promoting.keys()) {
     endConflict(table, name);
     const { retryAt } = table.service(name);
     if (retryAt !== null) evaluate(table, name);
-    else if (ready) failBack(table, message.node, name);
+    else failBackToBroker(table, name);
     yield;
   }
 }

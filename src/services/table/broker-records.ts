@@ -13,7 +13,16 @@ import { type BrokerSight, brokerSight } from "../../brokers/broker-sight.ts";
 import { isPrimaryState } from "../../brokers/broker-state.ts";
 import { memberList } from "../../brokers/broker-status.ts";
 import { compareIds, type NodeId } from "../../model/ids.ts";
-import { count, flag, list, nodeId, nullable, record, type Shaped } from "../../model/shape.ts";
+import {
+  count,
+  flag,
+  list,
+  nodeId,
+  nullable,
+  record,
+  type Shaped,
+  serviceName,
+} from "../../model/shape.ts";
 
 const lastPrimary = record({
   node: nodeId,
@@ -71,6 +80,8 @@ export const brokerRecords = record({
   standstill: nullable(standstill),
   /** Brokers were restarted because of a standstill since there was a primary. */
   spent: flag,
+  /** Services that a user has placed where they are, and no better node has become ready since. */
+  placed: list(serviceName),
 });
 export type BrokerRecords = Shaped<typeof brokerRecords>;
 
@@ -83,6 +94,7 @@ export const noBrokers: BrokerRecords = {
   waitingSince: null,
   standstill: null,
   spent: false,
+  placed: [],
 };
 
 /** What the node has said last; null: nothing in its present life. */

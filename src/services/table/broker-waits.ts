@@ -6,6 +6,7 @@
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { coldStartWaitMs, standstillLasts } from "./broker-scene.ts";
+import type { StartChain } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
 /** What changes sooner, as while brokers start, is not said. */
@@ -68,10 +69,18 @@ export function noteBrokerRefusal(
 export function notePromotion(
   table: TableState,
   name: ServiceName,
-  { node, forced }: { readonly node: NodeId; readonly forced: boolean },
+  { node, chain }: { readonly node: NodeId; readonly chain: StartChain },
 ): void {
-  const warning = table.promotion(name, forced)?.warnings.get(node);
+  if (table.index.promoting.has(name)) notePlacement(table, name, chain);
+  const warning = table.promotion(name, chain.forced)?.warnings.get(node);
   if (warning === undefined) return;
   const text = `promoted on ${table.nameOf(node)}, and messages may be lost: ${warning}`;
   table.decide(name, text, { level: "warning" });
+}
+
+/** Whether a user has placed it, so that it does not fail back at once. */
+function notePlacement(table: TableState, name: ServiceName, { cause }: StartChain): void {
+  const others = table.brokers.placed.filter((one) => one !== name);
+  const byUser = cause === "enable" || cause === "relocate";
+  table.brokers = { ...table.brokers, placed: byUser ? [...others, name] : others };
 }

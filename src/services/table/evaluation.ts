@@ -1,8 +1,7 @@
 /**
- * Evaluation: which stopped services start on which node, which started ones fail back to a better
- * node, and how a chain of starts goes on when a start has failed.
- * Source: rgmanager groups.c: eval_groups, consider_start, consider_relocate; rg_state.c:
- * handle_relocate_req.
+ * Evaluation: which stopped services start on which node, and how a chain of starts goes on when a
+ * start has failed.
+ * Source: rgmanager groups.c: eval_groups, consider_start; rg_state.c: handle_relocate_req.
  * Deviations: one evaluation for the whole cluster instead of one per node; a service that no node
  * could start is tried again after a growing pause; a service does not start while a node that has
  * not been seen might be running it; while services are locked, a service that had to be stopped is
@@ -62,7 +61,7 @@ export function beginStart(
     op: operation,
   });
   table.decide(name, `starting on ${table.nameOf(node)} (${chain.cause})`, { nodes: looked });
-  notePromotion(table, name, { node, forced: chain.forced });
+  notePromotion(table, name, { node, chain });
   order(table, name, operation);
 }
 
@@ -227,36 +226,6 @@ export function* evaluateDue(table: TableState): TableWork {
     }
     yield;
   }
-}
-
-/** A node became ready: services fail back to it if it is better than their present owner. */
-export function* failBackAll(table: TableState, newcomer: NodeId): TableWork {
-  for (const { name } of table.inOrder()) {
-    failBack(table, newcomer, name);
-    yield;
-  }
-}
-
-/** The service fails back to this ready node if that is better than its present owner. */
-export function failBack(table: TableState, newcomer: NodeId, name: ServiceName): void {
-  const { state, owner, op, frozen } = table.service(name);
-  if (table.locked || state !== "started" || owner === null || op !== null) return;
-  if (frozen || !table.isReady(owner)) return;
-  if (table.score(name, newcomer) <= table.score(name, owner)) return;
-  if (table.promotion(name)?.nodes.includes(newcomer) === false) return;
-  if (table.exclusivityConflict(name, newcomer) !== null) return;
-  beginStop(table, name, {
-    node: owner,
-    goal: { type: "next" },
-    chain: {
-      ...emptyChain,
-      cause: "failback",
-      tried: [owner],
-      prefer: newcomer,
-      fallback: owner,
-    },
-    why: `${table.nameOf(newcomer)} is a better node`,
-  });
 }
 
 /** The next node of a chain after a clean stop, or the end of the chain. */

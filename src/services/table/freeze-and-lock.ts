@@ -9,8 +9,9 @@
  */
 
 import { done, refused } from "../../model/request-outcome.ts";
-import { evaluateAll, failBack, failBackAll, settleDependent } from "./evaluation.ts";
+import { evaluateAll, settleDependent } from "./evaluation.ts";
 import type { LockRequest } from "./service-messages.ts";
+import { failBack, failBackAll } from "./service-moves.ts";
 import type { RequestRef, ServiceRecord } from "./service-state.ts";
 import type { TableState, TableWork } from "./table-state.ts";
 

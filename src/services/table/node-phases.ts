@@ -17,10 +17,11 @@
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { primaryEnded, withoutSight } from "./broker-records.ts";
 import { initialised, onMembershipChange } from "./conf-change.ts";
-import { abortStart, beginStop, evaluateAll, failBackAll } from "./evaluation.ts";
+import { abortStart, beginStop, evaluateAll } from "./evaluation.ts";
 import { adoptKept } from "./kept-services.ts";
 import { releaseServices, resolveFailed } from "./lost-node.ts";
 import type { ServiceMessage } from "./service-messages.ts";
+import { considerNewcomer, endMoves } from "./service-moves.ts";
 import { holderOf, isToRest } from "./service-state.ts";
 import type { AwaitedHolder, TableInput } from "./table-events.ts";
 import type { NodeRecord } from "./table-snapshot.ts";
@@ -49,6 +50,7 @@ export function onMembership(
     initialised(table, node.id);
   }
   for (const id of moved) table.putNode({ ...table.node(id), knowledge: "unknown" });
+  endMoves(table);
   onMembershipChange(table);
   table.emit({ type: "awaited", holders: awaitedHolders(table, before) });
 }
@@ -84,7 +86,7 @@ export function* onReady(table: TableState, message: Message<"ready">): TableWor
   table.emit({ type: "notice", level: "notice", text: `${table.nameOf(node.id)} is ${state}` });
   if (message.hosts) {
     for (const name of message.kept) adoptKept(table, name, node.id);
-    yield* failBackAll(table, node.id);
+    yield* considerNewcomer(table, node.id);
   }
   yield* evaluateAll(table, rested);
 }

@@ -15,7 +15,6 @@ import {
   beginStart,
   beginStop,
   evaluate,
-  failBack,
   followDependency,
   putToRest,
   settleDependent,
@@ -25,6 +24,7 @@ import {
 import { chooseRecovery } from "./recovery-policy.ts";
 import { hastenRetries } from "./retries.ts";
 import type { ServiceMessage } from "./service-messages.ts";
+import { failBack } from "./service-moves.ts";
 import {
   emptyChain,
   type Operation,

@@ -31,6 +31,7 @@ import {
   startRefusal,
 } from "./request-refusals.ts";
 import type { ServiceRequest } from "./service-messages.ts";
+import { beginMove } from "./service-moves.ts";
 import {
   emptyChain,
   type Operation,
@@ -54,7 +55,10 @@ export function onRequest(table: TableState, request: ServiceRequest): void {
   table.decide(service.name, `${request.operation}${asked} asked for on ${by}`);
   const current = table.service(service.name);
   const refusal = generalRefusal(table, current, request.operation);
+  const again = request.operation === "relocate" || request.operation === "restart";
   if (refusal !== null) table.reply([request.ref], refused(refusal));
+  else if (again && table.moves.has(service.name))
+    table.reply([request.ref], refused("being-relocated"));
   else if (current.op !== null) onBusy(table, current, { request, op: current.op });
   else onResting(table, current, request);
 }
@@ -290,12 +294,8 @@ function restart(table: TableState, service: ServiceRecord, request: ServiceRequ
   else if (refusal !== null) refuse(table, request, refusal);
   else if (!table.isReady(owner)) table.reply([request.ref], refused("owner-not-ready"));
   else {
-    beginStop(table, service.name, {
-      node: owner,
-      goal: { type: "restart" },
-      chain: chainForRequest("restart", request.ref, {}),
-      why: "restart",
-    });
+    const chain = chainForRequest("restart", request.ref, {});
+    beginMove(table, service.name, { owner, goal: "restart", chain, why: "restart" });
   }
 }
 
@@ -341,10 +341,10 @@ function relocateStarted(
   if (!table.isReady(owner)) {
     table.reply(chain.requests, refused("owner-not-ready"));
   } else if (target === owner) {
-    beginStop(table, service.name, {
-      node: owner,
-      goal: { type: "restart" },
-      chain: { ...emptyChain, cause: "restart", requests: chain.requests },
+    beginMove(table, service.name, {
+      owner,
+      goal: "restart",
+      chain: { ...emptyChain, cause: "restart", forced: chain.forced, requests: chain.requests },
       why: "relocate to its own node: restart in place",
     });
   } else if (table.candidates(service.name, [owner], chain.forced).length === 0) {
@@ -352,11 +352,7 @@ function relocateStarted(
     table.decide(service.name, "not relocated: no other node could take it", { nodes });
     table.reply(chain.requests, refused("no-other-node", owner));
   } else {
-    beginStop(table, service.name, {
-      node: owner,
-      goal: { type: "next" },
-      chain,
-      why: target === null ? "relocate" : `relocate to ${table.nameOf(target)}`,
-    });
+    const why = target === null ? "relocate" : `relocate to ${table.nameOf(target)}`;
+    beginMove(table, service.name, { owner, goal: "next", chain, why });
   }
 }

@@ -139,6 +139,17 @@ const brokerSeen = record({
   at: count,
 });
 
+/** The node has asked its broker, to which a service is to move, whether it could be promoted. */
+const brokerLooked = record({
+  type: literal("broker-looked"),
+  node: nodeId,
+  life: count,
+  move: count,
+  /** Null: it could. */
+  problem: nullable(text),
+  at: count,
+});
+
 /** Advances table time, so that retries fall due; sent by the lowest ready node. */
 const tick = record({ type: literal("tick"), at: count });
 
@@ -156,6 +167,7 @@ export const serviceMessage = either(
   confVote,
   initDone,
   brokerSeen,
+  brokerLooked,
   tick,
 );
 export type ServiceMessage = Shaped<typeof serviceMessage>;
@@ -165,4 +177,5 @@ export type LockRequest = Shaped<typeof lock>;
 export type ConfProposal = Shaped<typeof confPropose>;
 export type ConfVote = Shaped<typeof confVote>;
 export type BrokerSeen = Shaped<typeof brokerSeen>;
+export type BrokerLooked = Shaped<typeof brokerLooked>;
 export type InitDone = Shaped<typeof initDone>;

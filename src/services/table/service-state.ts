@@ -140,6 +140,24 @@ export type OperationAbort = {
   readonly operation: Operation;
 };
 
+/**
+ * A started service is to start on another node, or anew. `goal`: of its stop; `chain`: how it
+ * starts then; `why`: as of a stop.
+ */
+export type Move = {
+  readonly owner: NodeId;
+  readonly goal: "next" | "restart";
+  readonly chain: StartChain;
+  readonly why: string;
+};
+
+/** A move whose broker is being asked; `startOp`: of the service when the question was put. */
+export type AskedMove = Move & {
+  readonly id: number;
+  readonly target: NodeId;
+  readonly startOp: number;
+};
+
 /** What users asked of a busy service; it is done when the operation has ended. */
 const desiredEnd = record({ end: restState, requests: list(requestRef) });
 

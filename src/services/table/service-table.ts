@@ -36,6 +36,7 @@ import {
 import { onOpResult, onStatusFailed } from "./operation-results.ts";
 import { onRequest } from "./requests.ts";
 import type { ServiceMessage } from "./service-messages.ts";
+import { onBrokerLooked } from "./service-moves.ts";
 import { freshRecord, holderOf, type ServiceRecord } from "./service-state.ts";
 import { snapshotProblem } from "./snapshot-check.ts";
 import type { TableInput, TableOutput } from "./table-events.ts";
@@ -321,6 +322,9 @@ export class ServiceTable {
         return;
       case "broker-seen":
         yield* onBrokerSeen(table, message);
+        return;
+      case "broker-looked":
+        onBrokerLooked(table, message);
         return;
       case "tick":
         yield* evaluateDue(table);

@@ -94,6 +94,13 @@ export type TableOutput =
     }
   /** The broker of this node is primary beside another one, or after its service has gone. */
   | { readonly type: "kill-broker"; readonly node: NodeId; readonly why: string }
+  /** A service is to move to the broker of this node, which must be asked now (`broker-looked`). */
+  | {
+      readonly type: "look-at-broker";
+      readonly node: NodeId;
+      readonly life: number;
+      readonly move: number;
+    }
   /** The leaving node runs nothing any more and may go. */
   | { readonly type: "departure-granted"; readonly node: NodeId }
   | TableNotice;

@@ -16,6 +16,7 @@ import { noBrokers, ofNodes } from "./broker-records.ts";
 import { type Candidate, rankCandidates, scoreNode, scoreWords } from "./placement.ts";
 import { ServiceIndex } from "./service-index.ts";
 import {
+  type AskedMove,
   checkRecord,
   holderOf,
   movesOn,
@@ -69,6 +70,8 @@ export class TableState {
   locked = false;
   /** What the nodes have said of their brokers. */
   brokers = noBrokers;
+  /** Moves that wait for the answer of a broker; not part of a snapshot. */
+  readonly moves = new Map<ServiceName, AskedMove>();
   /** The change of the configuration that is under way; `next` has its values once all accepted. */
   change: ConfChange | null = null;
   #next: ClusterConf | null = null;
@@ -121,7 +124,9 @@ export class TableState {
     this.#conf = conf;
     this.#deltas = null;
     this.#index = new ServiceIndex(conf);
-    this.brokers = ofNodes(this.brokers, new Set(conf.nodes.map(({ id }) => id)));
+    const brokers = ofNodes(this.brokers, new Set(conf.nodes.map(({ id }) => id)));
+    const placed = brokers.placed.filter((name) => this.#index.promoting.has(name));
+    this.brokers = { ...brokers, placed };
     for (const { name } of conf.services.services) {
       const service = this.services.get(name);
       if (service !== undefined) this.#index.put(undefined, service);
