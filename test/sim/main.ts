@@ -18,6 +18,7 @@
  */
 import { fork } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { hunt } from "./bug-hunt.ts";
@@ -110,12 +111,14 @@ function* seedsToRun(): Iterable<number> {
   for (let ran = 0; more(ran); ran += 1) yield from + ran * stride;
 }
 
-function runHere(): Tally {
+async function runHere(): Promise<Tally> {
   let ran = 0;
   let failed = 0;
   for (const seed of seedsToRun()) {
     ran += 1;
     if (!judged(seed)) failed += 1;
+    // What is weakly held, as each abort signal is, is freed between two turns of the event loop.
+    await setImmediate();
   }
   return { ran, failed };
 }
@@ -164,7 +167,7 @@ async function runMutants(): Promise<number> {
 async function runSeeds(): Promise<number> {
   const began = performance.now();
   const single = jobs === 1 || values.seed !== undefined || values.again === true;
-  const tally = single ? runHere() : await runInProcesses();
+  const tally = await (single ? runHere() : runInProcesses());
   if (process.send === undefined) {
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const first = values.again === true ? `of ${kept}` : `from ${from}`;
