@@ -33,6 +33,9 @@ const web = `<resource-agent name="web"><parameters><parameter name="port" uniqu
   </resource-agent>`;
 const bare = '<resource-agent name="bare"><parameters/></resource-agent>';
 
+const promoting = `<resource-agent name="roles"><parameters/><actions><action name="start"/>
+  <action name="promote" timeout="9s"/><action name="demote"/></actions></resource-agent>`;
+
 const printed = (file: string, text: string): MetadataAnswer => ({
   file,
   outcome: { type: "printed", text },
@@ -49,9 +52,14 @@ const found: DiscoveredAgents = {
     { file: `${directory}/stuck.sh`, outcome: { type: "failed", cause: "it does not end" } },
   ]),
   ocf: new Map(
-    [["x:web", web] as const, ["x:bare", bare] as const, ["heartbeat:galera", bare] as const].map(
-      ([name, text]) => [name, judgeAnswer(printed(`/ocf/${name}`, text), "ocf")] as const,
-    ),
+    Object.entries({
+      "x:web": web,
+      "x:bare": bare,
+      "heartbeat:galera": bare,
+      "heartbeat:rabbitmq-cluster": bare,
+      "x:roles": promoting,
+      "heartbeat:pgsql": promoting,
+    }).map(([name, text]) => [name, judgeAnswer(printed(`/ocf/${name}`, text), "ocf")] as const),
   ),
 };
 
@@ -173,6 +181,25 @@ test("faults of ocf elements", async (t) => {
   t.match(replicated.said, [/error: .*heartbeat:galera works with Pacemaker's tools only/]);
   const forced = '<ocf name="a" agent="heartbeat:galera" allow_promotable="1"/>';
   t.same(inService(forced).said, []);
+});
+
+test("an agent that is promoted elsewhere runs only where that is permitted", async (t) => {
+  const roles = inService('<ocf name="a" agent="x:roles"/>');
+  t.match(roles.said, [
+    /error: .*x:roles is promoted by Pacemaker, and is never promoted here; all/,
+  ]);
+  t.match(roles.resources[0]?.agent?.runs, { dialect: "none" });
+  t.same(inService('<ocf name="a" agent="x:roles" allow_promotable="yes"/>').said, []);
+  t.same(inService('<ocf name="a" agent="heartbeat:pgsql"/>').said, [], "a single instance");
+});
+
+test("an agent that deletes its data where it finds no peers is never run", async (t) => {
+  for (const more of ["", 'allow_promotable="1"']) {
+    const wiped = inService(`<ocf name="a" agent="heartbeat:rabbitmq-cluster" ${more}/>`);
+    t.match(wiped.said, [/deletes its data at each start then; use <systemd> or <script> instead/]);
+    t.notMatch(wiped.said, [/allow_promotable/]);
+    t.match(wiped.resources[0]?.agent?.runs, { dialect: "none" });
+  }
 });
 
 test("an ocf resource is defined once and referred to; used twice it is refused", async (t) => {

@@ -1,5 +1,5 @@
 /** Agents are asked for their metadata: which files are run, and what comes of bad ones. */
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "tap";
 import {
@@ -98,4 +98,28 @@ test("megabytes are cut off, and what a file leaves behind is ended", async (t) 
   t.match(text, /^pid \d+\n$/);
   const pid = Number(text.slice(4));
   await until(() => !isAlive(pid), { timeoutMs: 10_000, describe: () => "it is ended" });
+});
+
+test("METADATA3: one that has failed is asked once more, one that hangs is not", async (t) => {
+  const directory = agents(t, {
+    "busy.sh": '#!/bin/sh\n[ -e "$0.ran" ] && echo "type busy"\n>"$0.ran"\n',
+    "late.sh": '#!/bin/sh\n>>"$0.ran" echo once\n{ sleep 0.5; echo "type late"; } &\n',
+  });
+  const busy = await askFile(join(directory, "busy.sh"), "/ocf");
+  t.same(busy, { type: "printed", text: "type busy\n" });
+  const late = join(directory, "late.sh");
+  t.same(await askFile(late, "/ocf"), { type: "printed", text: "type late\n" });
+  t.equal(readFileSync(`${late}.ran`, "utf8"), "once\n", "its child was waited for");
+});
+
+test("METADATA3: what has printed metadata is asked again only when it has changed", async (t) => {
+  const directory = agents(t, { "fs.sh": '#!/bin/sh\n>>"$0.ran" echo ran\necho "type fs"\n' });
+  const file = join(directory, "fs.sh");
+  const runs = () => readFileSync(`${file}.ran`, "utf8").trim().split("\n").length;
+  await askFile(file, "/ocf");
+  await askDirectory(directory, ["fs"], typeOf);
+  await askFile(file, "/ocf");
+  t.equal(runs(), 2, "once for each OCF_ROOT");
+  writeFileSync(file, "#!/bin/sh\necho other\n");
+  t.same(await askFile(file, "/ocf"), { type: "printed", text: "other\n" });
 });

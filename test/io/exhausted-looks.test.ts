@@ -1,9 +1,10 @@
-/** Looks at processes while this one has no free descriptor: it has few, and uses them up. */
+/** Processes are looked at and begun while there is no free descriptor: a few, all used up. */
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { chmodSync, closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { t as suite, type Test, test } from "tap";
+import { askFile } from "../../src/io/processes/agent-metadata-run.ts";
 import { KernelFiles } from "../../src/io/processes/kernel-files.ts";
 import { SystemProcesses } from "../../src/io/processes/process-runner.ts";
 import { ServiceCgroups } from "../../src/io/processes/service-cgroups.ts";
@@ -26,15 +27,19 @@ function startService(t: Test): number {
   return child.pid ?? 0;
 }
 
-function useUp(t: Test): void {
+/** Returns what gives them back, which happens at the end of the test at the latest. */
+function useUp(t: Test): () => void {
   const taken: number[] = [];
-  t.teardown(() => taken.map((fd) => closeSync(fd)));
+  const giveBack = () => {
+    for (const fd of taken.splice(0)) closeSync(fd);
+  };
+  t.teardown(giveBack);
   for (;;) {
     try {
       taken.push(openSync("/dev/null", "r"));
     } catch {
       t.comment(`${taken.length} descriptors were free`);
-      return;
+      return giveBack;
     }
   }
 }
@@ -63,6 +68,15 @@ function tests(): void {
       unseen.join(", "),
     );
     process.kill(pid, 0);
+  });
+
+  test("an agent that cannot be asked now is refused for now, with the cause", async (t) => {
+    const file = join(t.testdir({ agent: "#!/bin/sh\necho good\n" }), "agent");
+    chmodSync(file, 0o755);
+    const giveBack = useUp(t);
+    t.match(await askFile(file, "/ocf"), { type: "failed", cause: /EMFILE/ });
+    giveBack();
+    t.same(await askFile(file, "/ocf"), { type: "printed", text: "good\n" });
   });
 
   const tree = createCgroupTree();

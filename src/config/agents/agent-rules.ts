@@ -11,10 +11,15 @@ import type { AgentActionConf, AgentRun } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
 import type { Report } from "../text/complaint.ts";
 import { attributeLocation, attributeOf, locationOf, type Section } from "../text/section.ts";
-import { nameList, parseFlag } from "../text/value-text.ts";
+import { nameList } from "../text/value-text.ts";
 import { type AgentRule, ocfRule, systemdRule } from "./agent-tables.ts";
 import type { DiscoveredAgents, FoundAgent } from "./discovered-agents.ts";
-import { holdsAfterKill, needsPacemaker, shareableAgents } from "./ocf-lists.ts";
+import {
+  holdsAfterKill,
+  type MissingPacemaker,
+  needsPacemaker,
+  shareableAgents,
+} from "./ocf-lists.ts";
 import { reservedParameters } from "./ocf-params.ts";
 import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 
@@ -101,13 +106,13 @@ export class AgentRules {
       const why = this.#complain(section, { what: `OCF agent ${name}`, found }, report);
       return { ...ocfRule, ...without(why), instancesMax, others: "passed" };
     }
-    const promotable = parseFlag(attributeOf(section, "allow_promotable") ?? "") === true;
-    const missing = promotable ? null : needsPacemaker(name, section);
+    const { metadata, file } = found;
+    const actionNames = metadata.actions.map((one) => one.name);
+    const missing = needsPacemaker({ name, actions: actionNames }, section);
     if (missing !== null) {
       const why = this.#refusePromotable(section, { name, missing }, report);
       return { ...ocfRule, ...without(why), instancesMax, others: "passed" };
     }
-    const { metadata, file } = found;
     const [provider = "", type = ""] = name.split(":");
     const runs = { dialect: "ocf", file, root: this.#found.ocfRoot, provider, type } as const;
     const actions = ocfActions(metadata.actions);
@@ -144,11 +149,11 @@ export class AgentRules {
 
   #refusePromotable(
     section: Section,
-    about: { readonly name: string; readonly missing: string },
+    about: { readonly name: string; readonly missing: MissingPacemaker },
     report: Report,
   ): string {
-    const problem = `OCF agent ${about.name} ${about.missing}`;
-    const allowed = 'allow_promotable="1" runs it all the same';
+    const problem = `OCF agent ${about.name} ${about.missing.what}`;
+    const allowed = about.missing.remedy;
     report.error(attributeLocation(section, "agent"), { type: "agent", problem, allowed });
     return problem;
   }

@@ -5,6 +5,7 @@
  */
 import { assertNever } from "../../model/outcome.ts";
 import { attributeOf, type Section } from "../text/section.ts";
+import { parseFlag } from "../text/value-text.ts";
 
 /** Agents that hold nothing, so that several services may use the same resource. */
 export const shareableAgents: readonly string[] = [
@@ -21,14 +22,49 @@ const always: readonly string[] = [
   "heartbeat:db2",
   "heartbeat:galera",
   "heartbeat:mariadb",
-  "heartbeat:rabbitmq-cluster",
-  "heartbeat:rabbitmq-server-ha",
   "heartbeat:redis",
   "heartbeat:sg_persist",
 ];
 
-/** Why an agent cannot work without Pacemaker, or null. */
-export function needsPacemaker(agent: string, section: Section): string | null {
+/** Agents that find their peers by Pacemaker's tools only, and else delete their data. */
+const destructive: readonly string[] = [
+  "heartbeat:rabbitmq-cluster",
+  "heartbeat:rabbitmq-server-ha",
+];
+
+/** Agents with the action `promote` that also run a single instance without it. */
+const single: readonly string[] = ["heartbeat:mysql", "heartbeat:pgsql", "heartbeat:SAPInstance"];
+
+export type MissingPacemaker = { readonly what: string; readonly remedy: string };
+
+const allSame = 'allow_promotable="1" runs it all the same';
+
+/** Why an agent cannot work without Pacemaker; null: it can, or `permitted` and nothing is lost. */
+export function needsPacemaker(
+  agent: { readonly name: string; readonly actions: readonly string[] },
+  section: Section,
+): MissingPacemaker | null {
+  if (destructive.includes(agent.name)) {
+    const what = "finds no peers without Pacemaker, and deletes its data at each start then";
+    return { what, remedy: "use <systemd> or <script> instead; nothing permits this agent" };
+  }
+  if (parseFlag(attributeOf(section, "allow_promotable") ?? "") === true) return null;
+  const what = toolsMissing(agent.name, section) ?? roleMissing(agent);
+  return what === null ? null : { what, remedy: allSame };
+}
+
+function roleMissing({
+  name,
+  actions,
+}: {
+  readonly name: string;
+  readonly actions: readonly string[];
+}): string | null {
+  if (!actions.includes("promote") || single.includes(name)) return null;
+  return "is promoted by Pacemaker, and is never promoted here";
+}
+
+function toolsMissing(agent: string, section: Section): string | null {
   if (always.includes(agent)) {
     return "works with Pacemaker's tools only: use <script> or <systemd> instead";
   }

@@ -8,10 +8,14 @@
  *     run: its checks of reservations take any argument for an order, and may reboot the machine.
  * METADATA2  Every file has an outcome, whatever it does: at a limit it is killed with its process
  *     group.
+ * METADATA3  A file that has failed is asked once more, unless it has used up its time; one that
+ *     has printed metadata is asked again only when it has changed.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { causeCode, causeText } from "../os-error.ts";
 import { executable, toolEnvironment } from "./system-command.ts";
 
@@ -20,14 +24,19 @@ const outputBytesMax = 262_144;
 const shownBytesMax = 300;
 /** What SIGKILL does not end within this time counts as if it had. */
 const killedEndMs = 1500;
-/** How long output is still read after the file has ended, since its children may write. */
+/** When nothing has come for so long after the file has ended, its output is complete. */
 const drainMs = 200;
+/** So long it is waited for, if there is none at all yet: its children may write it. */
+const firstOutputMs = 1500;
 const atOnce = 4;
 const filesMax = 500;
 
 export type MetadataOutcome =
   | { readonly type: "printed"; readonly text: string }
   | { readonly type: "failed"; readonly cause: string };
+
+/** `timedOut`: to ask it again would take as long again. */
+type Asked = MetadataOutcome & { readonly timedOut: boolean };
 
 export type AskedFile = { readonly file: string; readonly outcome: MetadataOutcome };
 
@@ -72,7 +81,32 @@ export async function askFile(file: string, root: string): Promise<MetadataOutco
     return { type: "failed", cause: causeText(error) };
   }
   if (!(await executable(file))) return { type: "failed", cause: "it is not executable" };
-  return await ask(file, root);
+  return await remembered(file, root);
+}
+
+/** What a file has printed, by path, inode, size and time of change; refusals are not kept. */
+const printedBefore = new Map<string, MetadataOutcome>();
+
+async function remembered(file: string, root: string): Promise<MetadataOutcome> {
+  const key = await contentKey(file, root);
+  const known = key === null ? undefined : printedBefore.get(key);
+  if (known !== undefined) return known;
+  const first = await ask(file, root);
+  // A machine without processes or descriptors for a moment says nothing about the agent.
+  const asked = first.type === "printed" || first.timedOut ? first : await ask(file, root);
+  if (asked.type === "failed") return { type: "failed", cause: asked.cause };
+  const printed: MetadataOutcome = { type: "printed", text: asked.text };
+  if (key !== null) printedBefore.set(key, printed);
+  return printed;
+}
+
+async function contentKey(file: string, root: string): Promise<string | null> {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
+    return [root, file, dev, ino, size, mtimeMs, ctimeMs].join(" ");
+  } catch {
+    return null;
+  }
 }
 
 function textType(
@@ -86,7 +120,7 @@ async function askAll(files: readonly string[], root: string): Promise<readonly 
   const answers: AskedFile[] = [];
   for (let start = 0; start < files.length; start += atOnce) {
     const batch = files.slice(start, start + atOnce);
-    const outcomes = await Promise.all(batch.map((file) => ask(file, root)));
+    const outcomes = await Promise.all(batch.map((file) => remembered(file, root)));
     answers.push(...batch.map((file, index) => ({ file, outcome: outcomes[index] ?? silent })));
   }
   return answers;
@@ -123,57 +157,106 @@ function nameWithoutSuffix(file: string): string {
   return (file.split("/").at(-1) ?? "").replace(/\.[^.]*$/, "");
 }
 
-function ask(file: string, root: string): Promise<MetadataOutcome> {
+async function ask(file: string, root: string): Promise<Asked> {
+  const spawned = await spawnAgent(file, root);
+  return spawned.ok ? await spawned.value.outcome : failed(spawned.problem);
+}
+
+function failed(cause: string, timedOut = false): Asked {
+  return { type: "failed", cause, timedOut };
+}
+
+/** Without descriptors or processes there is no child, or one without streams. */
+function spawnAgent(file: string, root: string): Promise<Result<MetadataRun, string>> {
   return new Promise((resolve) => {
-    const child = spawn(file, ["meta-data"], {
-      cwd: "/",
-      env: { ...toolEnvironment, OCF_ROOT: root },
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const chunks: Buffer[] = [];
-    const output = { chunks, bytes: 0, errors: "" };
-    let cause: string | null = null;
-    const end = (why: string): void => {
-      cause ??= why;
-      if (child.pid !== undefined) endGroup(child.pid);
-      // A process that hangs in the kernel is not waited for.
-      setTimeout(finish, killedEndMs);
-    };
-    const limit = setTimeout(() => {
-      end(`it does not end: no metadata within ${timeLimitMs / 1000} s`);
-    }, timeLimitMs);
-    child.stdout.on("data", (bytes: Buffer) => {
-      output.bytes += bytes.length;
-      if (output.bytes > outputBytesMax) end(`it prints more than ${outputBytesMax} bytes`);
-      else output.chunks.push(bytes);
-    });
-    child.stderr.on("data", (bytes: Buffer) => {
-      output.errors = (output.errors + bytes.toString("utf8")).slice(-shownBytesMax);
-    });
-    let settled = false;
-    const settle = (outcome: MetadataOutcome): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(limit);
-      child.stdout.destroy();
-      child.stderr.destroy();
-      resolve(outcome);
-    };
-    const finish = (): void => {
-      const text = Buffer.concat(output.chunks).toString("utf8");
-      if (cause === null && text.trim() !== "") settle({ type: "printed", text });
-      else settle({ type: "failed", cause: withErrors(cause ?? "it prints none", output.errors) });
-    };
-    child.once("error", (error) => settle({ type: "failed", cause: causeText(error) }));
-    child.once("close", finish);
-    child.once("exit", () => {
-      setTimeout(() => {
-        if (child.pid !== undefined) endGroup(child.pid);
-        finish();
-      }, drainMs);
-    });
+    try {
+      const child = spawn(file, ["meta-data"], {
+        cwd: "/",
+        env: { ...toolEnvironment, OCF_ROOT: root },
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      child.once("error", (error) => resolve(refuse(causeText(error))));
+      if (child.pid !== undefined) resolve(accept(new MetadataRun(child, child.pid)));
+    } catch (error) {
+      resolve(refuse(causeText(error)));
+    }
   });
+}
+
+/** One agent that prints its metadata. */
+class MetadataRun {
+  readonly outcome: Promise<Asked>;
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #pid: number;
+  readonly #limit: NodeJS.Timeout;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #errors = "";
+  #cause: string | null = null;
+  #timedOut = false;
+  #settled = false;
+  #resolve: (asked: Asked) => void = () => undefined;
+
+  constructor(child: ChildProcessByStdio<null, Readable, Readable>, pid: number) {
+    this.#child = child;
+    this.#pid = pid;
+    this.outcome = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#limit = setTimeout(() => {
+      this.#timedOut = true;
+      this.#end(`it does not end: no metadata within ${timeLimitMs / 1000} s`);
+    }, timeLimitMs);
+    child.stdout.on("data", (bytes: Buffer) => this.#read(bytes));
+    child.stderr.on("data", (bytes: Buffer) => {
+      this.#errors = (this.#errors + bytes.toString("utf8")).slice(-shownBytesMax);
+    });
+    child.once("close", () => this.#finish());
+    child.once("exit", () => this.#drain(this.#bytes, 0));
+  }
+
+  #read(bytes: Buffer): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes > outputBytesMax) this.#end(`it prints more than ${outputBytesMax} bytes`);
+    else this.#chunks.push(bytes);
+  }
+
+  #end(why: string): void {
+    this.#cause ??= why;
+    endGroup(this.#pid);
+    // A process that hangs in the kernel is not waited for.
+    setTimeout(() => this.#finish(), killedEndMs);
+  }
+
+  /** It has ended: what its children print, and what waits in the pipe, is read. */
+  #drain(bytesBefore: number, waitedMs: number): void {
+    const look = (): void => {
+      if (this.#settled) return;
+      const awaited = this.#bytes === 0 && waitedMs < firstOutputMs;
+      if (awaited || this.#bytes !== bytesBefore) this.#drain(this.#bytes, waitedMs + drainMs);
+      else {
+        endGroup(this.#pid);
+        this.#finish();
+      }
+    };
+    // A busy loop runs its timers before it reads, and its immediates afterwards.
+    setTimeout(() => setImmediate(look), drainMs);
+  }
+
+  #finish(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#limit);
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+    const text = Buffer.concat(this.#chunks).toString("utf8");
+    const good = this.#cause === null && text.trim() !== "";
+    const cause = withErrors(this.#cause ?? "it prints none", this.#errors);
+    this.#resolve(
+      good ? { type: "printed", text, timedOut: false } : failed(cause, this.#timedOut),
+    );
+  }
 }
 
 function withErrors(cause: string, errors: string): string {
