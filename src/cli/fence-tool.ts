@@ -76,19 +76,19 @@ export async function fenceTool(
 
 async function show(
   terminal: Terminal,
-  wish: { readonly command: "ls" | "dump"; readonly nodes: boolean; readonly socketPath: string },
+  query: { readonly command: "ls" | "dump"; readonly nodes: boolean; readonly socketPath: string },
 ): Promise<number> {
-  const fencing = await operatorClient(wish.socketPath).fencing(answerMs);
+  const fencing = await operatorClient(query.socketPath).fencing(answerMs);
   if (!fencing.ok) {
     terminal.err(`fence_tool-ts: ${problemText(fencing.problem)}\n`);
     return 1;
   }
-  if (wish.command === "dump") {
+  if (query.command === "dump") {
     terminal.out(`${JSON.stringify(fencing.value, null, 2)}\n`);
     return 0;
   }
   if (!fencing.value.joined) return 1;
-  terminal.out(formatDomain(fencing.value, wish));
+  terminal.out(formatDomain(fencing.value, query));
   return 0;
 }
 

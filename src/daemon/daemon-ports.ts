@@ -26,8 +26,8 @@ import { OrderPerformer } from "../life/order-performer.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { serviceAddresses } from "../services/tree/held-resources.ts";
-import { settleRemains } from "./address-remains.ts";
 import type { LoadedConfiguration } from "./configuration.ts";
+import { settleInheritedAddresses } from "./inherited-addresses.ts";
 
 export type DaemonPorts = {
   readonly network: Network;
@@ -85,8 +85,8 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
   const level = mechanism.type === "none" ? "warning" : "info";
   log.write("services", level, { text: `addresses are announced by: ${mechanism.type}` });
   const { addresses: port } = addresses.value;
-  const remains = { addresses: port, claims: claims.value, log };
-  const settled = await settleRemains(remains, serviceAddresses(options.loaded.conf));
+  const inherited = { addresses: port, claims: claims.value, log };
+  const settled = await settleInheritedAddresses(inherited, serviceAddresses(options.loaded.conf));
   if (!settled.ok) return settled;
   const clock = systemClock(calls.ok ? calls.value : null);
   const machine = await machineName();

@@ -29,7 +29,7 @@ export type OperationalParts = {
   readonly effects: RingEffects;
   readonly sequence: RingSequence;
   readonly gate: MergeGate;
-  readonly lanes: SendQueues;
+  readonly queues: SendQueues;
   readonly delivery: Delivery;
 };
 
@@ -63,11 +63,11 @@ export class Operational {
   /** A visit of the token that is no duplicate. */
   onToken(token: TokenMessage): void {
     const { rotation } = this.installed;
-    const { effects, lanes } = this.#parts;
+    const { effects, queues } = this.#parts;
     this.#installedByAll = true;
-    rotation.pass(rotation.visit(token, lanes));
+    rotation.pass(rotation.visit(token, queues));
     this.#deliverOrdered();
-    for (const lane of lanes.takeWritable())
+    for (const lane of queues.takeWritable())
       effects.emit({ type: "queue", lane, state: "writable" });
   }
 
@@ -79,8 +79,8 @@ export class Operational {
   /** A message waits for the token, so the representative must not hold it. */
   hurry(lane: Lane): void {
     const { rotation } = this.installed;
-    const { effects, lanes } = this.#parts;
-    if (!rotation.isIdle() || (lane === "app" && lanes.syncing)) return;
+    const { effects, queues } = this.#parts;
+    if (!rotation.isIdle() || (lane === "app" && queues.syncing)) return;
     effects.multicast({ type: "hold-cancel", ring: rotation.id });
     rotation.wake();
   }

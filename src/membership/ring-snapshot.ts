@@ -15,11 +15,11 @@ export function snapshotOf(
   rotation: Rotation | null,
   parts: {
     readonly effects: RingEffects;
-    readonly lanes: SendQueues;
+    readonly queues: SendQueues;
     readonly sequence: RingSequence;
   },
 ): RingSnapshot {
-  const { effects, lanes, sequence } = parts;
+  const { effects, queues, sequence } = parts;
   return {
     state,
     ring: rotation?.id ?? null,
@@ -31,8 +31,8 @@ export function snapshotOf(
       "delivered seq": rotation?.queue.delivered ?? 0,
       "released seq": rotation?.queue.released ?? 0,
       "held messages": rotation?.queue.size ?? 0,
-      "queued messages": lanes.messages,
-      "queued bytes": lanes.bytes,
+      "queued messages": queues.messages,
+      "queued bytes": queues.bytes,
       "ring seq": sequence.ring.seq,
       "token visits": rotation?.visits ?? 0,
     },

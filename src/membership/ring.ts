@@ -56,7 +56,7 @@ export class Ring {
   readonly #options: RingOptions;
   readonly #effects = new RingEffects();
   readonly #gate: MergeGate;
-  readonly #lanes: SendQueues;
+  readonly #sendQueues: SendQueues;
   readonly #formation: Formation;
   readonly #screen: FrameScreen;
   readonly #parts: OperationalParts;
@@ -71,13 +71,13 @@ export class Ring {
     const sequence = new RingSequence(self, options.ringSeqStart, options.ringSeqDurable);
     this.#options = options;
     this.#gate = new MergeGate(self);
-    this.#lanes = new SendQueues(options.chunkRoomBytes);
+    this.#sendQueues = new SendQueues(options.chunkRoomBytes);
     sequence.clock(options.wallMs);
     const shared = { options, effects, sequence, gate: this.#gate };
     this.#screen = new FrameScreen(shared);
     this.#formation = new Formation(shared);
     const delivery = new Delivery(new Assembler(), effects);
-    this.#parts = { ...shared, lanes: this.#lanes, delivery };
+    this.#parts = { ...shared, queues: this.#sendQueues, delivery };
   }
 
   /** Handles one input. The outputs must be performed in order before the next input. */
@@ -272,7 +272,7 @@ export class Ring {
     const installed = { rotation, frozen: false, obliged: new Set([this.#options.self]) };
     this.#installed = installed;
     this.#formation.settle(installed);
-    this.#lanes.beginConfiguration();
+    this.#sendQueues.beginConfiguration();
     this.#phase = { type: "operational", operational: new Operational(installed, this.#parts) };
     this.#effects.arm("merge", this.#options.mergeMs);
   }
@@ -288,7 +288,7 @@ export class Ring {
   }
 
   #onSubmit({ lane, payload, safe }: Input<"submit">): void {
-    if (!this.#lanes.submit(lane, payload, safe)) {
+    if (!this.#sendQueues.submit(lane, payload, safe)) {
       this.#effects.emit({ type: "queue", lane, state: "full" });
     } else if (this.#phase.type === "operational") {
       this.#phase.operational.hurry(lane);
@@ -299,8 +299,8 @@ export class Ring {
     if (this.#phase.type !== "operational") return;
     const { operational } = this.#phase;
     if (!sameRing(ring, operational.installed.rotation.id)) return;
-    this.#lanes.endSync();
-    if (this.#lanes.messages > 0) operational.hurry("app");
+    this.#sendQueues.endSync();
+    if (this.#sendQueues.messages > 0) operational.hurry("app");
   }
 
   #onJoin(join: JoinMessage, from: NodeId): void {

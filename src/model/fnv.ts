@@ -17,15 +17,15 @@ export function fnvHash(text: string): number {
   return Buffer.from(text).reduce(fnvStep, fnvOffset);
 }
 
-/** The digest has two lanes of 32 bits, with different offsets. */
+/** The digest has two halves of 32 bits, with different offsets. */
 const offsets = [fnvOffset, 0x9e3779b9] as const;
 
 /** The digest of a sequence after `text` was appended to one with the digest `previous`. */
 export function extendDigest(previous: string, text: string): string {
-  return offsets.map((offset) => lane(offset, `${previous}\n${text}`)).join("");
+  return offsets.map((offset) => half(offset, `${previous}\n${text}`)).join("");
 }
 
-function lane(offset: number, text: string): string {
+function half(offset: number, text: string): string {
   let hash = offset;
   for (let index = 0; index < text.length; index++) {
     hash = fnvStep(hash, text.charCodeAt(index));

@@ -3,10 +3,10 @@
  * which services nothing is left here, and whose node ids it hears from more than one process. Also
  * how this node's part in the cluster ends.
  * Tested in: test/node/services-off.test.ts, test/e2e/cloned-node.test.ts
- * PRESENCE1  `ready` is said once for each life and ring, when nothing of an earlier life is left.
+ * ANNOUNCE1  `ready` is said once for each life and ring, when nothing of an earlier life is left.
  *     A node that is not unfenced yet says it as well, but hosts nothing: the other nodes must know
  *     that nothing runs here.
- * PRESENCE2  While a clean-up lasts long, each service of which nothing is left is announced by
+ * ANNOUNCE2  While a clean-up lasts long, each service of which nothing is left is announced by
  *     itself, so that no service waits for the stop of another one.
  * CONTEST3  In every ring each member compares the contested ids that all members know with those
  *     that it hears itself, and says what differs: a member may hear only one of two processes.
@@ -106,7 +106,7 @@ export class MembershipAnnouncements {
     else services.announceReady(hosts);
   }
 
-  /** PRESENCE2. */
+  /** ANNOUNCE2. */
   #announceOff(table: ServiceTable, ringSeq: number): void {
     const { services, outbox } = this.#parts;
     const { monotonicMs } = outbox.now;

@@ -8,7 +8,7 @@ import { type Ms, ms } from "../model/time.ts";
 import type { LeaseProof } from "./ring-port.ts";
 
 /** A twentieth of the shortest lease; more often would only keep the main thread busy. */
-const leasePostIntervalMs = ms(50);
+const leaseReportIntervalMs = ms(50);
 
 export class LeaseThrottle {
   readonly #post: (lease: LeaseProof) => void;
@@ -24,7 +24,7 @@ export class LeaseThrottle {
 
   offer(lease: LeaseProof, nowMs: Ms): void {
     this.#held = lease;
-    const waitMs = this.#postedAtMs + leasePostIntervalMs - nowMs;
+    const waitMs = this.#postedAtMs + leaseReportIntervalMs - nowMs;
     if (waitMs <= 0) {
       this.#postedAtMs = nowMs;
       this.release();

@@ -1,6 +1,6 @@
 /**
- * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order.
- * Knows the ring's contract and the ports; does not know what the messages are for, nor threads.
+ * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order. Knows
+ * the ring's contract and the ports; does not know what the messages are for, nor threads.
  * Source: Amir et al. 1995 for the ring; corosync exec/totemsrp.c and main.c for pauses.
  * DRIVER1  Outputs are performed in order; an own multicast becomes an input behind all queued
  *     ones.
@@ -52,7 +52,7 @@ export class RingDriver {
   readonly #evidence: TokenEvidence;
   readonly #keeper: RingSequenceStore;
   readonly #stalls: StallWatch;
-  readonly #pulse: MainHeartbeat;
+  readonly #heartbeats: MainHeartbeat;
   readonly #verdicts: FrameDropLog;
   readonly #watch: TransportWatch;
   readonly #prober: PathProber;
@@ -74,7 +74,7 @@ export class RingDriver {
     this.#evidence = new TokenEvidence(clock, ids, (lease) => this.#say({ type: "lease", lease }));
     this.#stalls = new StallWatch(ms(tokenMs / 2), clock.monotonicMs());
     const beat = { intervalMs: ms(leaseMs / beatsPerLease), limitMs: leaseMs };
-    this.#pulse = new MainHeartbeat(beat, clock.monotonicMs());
+    this.#heartbeats = new MainHeartbeat(beat, clock.monotonicMs());
     const others = ids.filter((id) => id !== options.self);
     this.#watch = new TransportWatch({ group: options.group, others });
     this.#outbox = new RingOutputBatch(ports.post);
@@ -156,7 +156,7 @@ export class RingDriver {
         this.#enqueue(input);
         return;
       case "heartbeat-answer":
-        this.#pulse.answered(input.beat);
+        this.#heartbeats.answered(input.beat);
         return;
       case "snapshot":
         this.#say({ type: "snapshot", request: input.request, status: this.#status() });
@@ -302,12 +302,12 @@ export class RingDriver {
   }
 
   #beat(): void {
-    const beat = this.#pulse.step(this.#ports.clock.monotonicMs());
+    const beat = this.#heartbeats.step(this.#ports.clock.monotonicMs());
     if (beat !== null) {
       this.#say({ type: "heartbeat", beat });
       return;
     }
-    const silentMs = Math.round(this.#pulse.silentMs());
+    const silentMs = Math.round(this.#heartbeats.silentMs());
     this.#enqueue({ type: "leave" });
     this.#fail({
       type: "main-thread-silent",

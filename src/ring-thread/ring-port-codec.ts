@@ -2,7 +2,7 @@
  * Packs the messages that the two threads post to each other: consecutive ones in one buffer, since
  * cloning an object with a view of its own for each message costs more than ordering it. Knows the
  * layout; does not know what the messages mean.
- * PARCEL1  Unpacking gives the same values in the same order; payloads packed together are views of
+ * PACKED1  Unpacking gives the same values in the same order; payloads packed together are views of
  *     one buffer.
  */
 import type { Lane } from "../membership/ring-events.ts";
@@ -21,8 +21,8 @@ type Deliveries = {
 };
 type Submissions = { readonly type: "submissions"; readonly bytes: Uint8Array };
 
-export type OutputParcel = Exclude<RingThreadOutput, Delivery> | Deliveries;
-export type InputParcel = Exclude<RingThreadInput, Submission> | Submissions;
+export type PackedOutput = Exclude<RingThreadOutput, Delivery> | Deliveries;
+export type PackedInput = Exclude<RingThreadInput, Submission> | Submissions;
 
 export type Packed<Content> = {
   readonly content: Content;
@@ -42,8 +42,8 @@ type Head = {
 };
 type Message = { readonly head: Head; readonly payload: Uint8Array };
 
-export function packOutputs(outputs: readonly RingThreadOutput[]): Packed<readonly OutputParcel[]> {
-  const content: OutputParcel[] = [];
+export function packOutputs(outputs: readonly RingThreadOutput[]): Packed<readonly PackedOutput[]> {
+  const content: PackedOutput[] = [];
   const transfer: ArrayBuffer[] = [];
   for (let at = 0; at < outputs.length; ) {
     const output = outputs[at];
@@ -81,15 +81,15 @@ function deliveryHead({ seq, from, lane }: Delivery): Head {
   return { seq, from, lane, safe: false };
 }
 
-export function unpackOutputs(content: readonly OutputParcel[]): readonly RingThreadOutput[] {
+export function unpackOutputs(content: readonly PackedOutput[]): readonly RingThreadOutput[] {
   const outputs: RingThreadOutput[] = [];
-  for (const parcel of content) {
-    if (parcel.type !== "deliveries") {
-      outputs.push(parcel);
+  for (const packed of content) {
+    if (packed.type !== "deliveries") {
+      outputs.push(packed);
       continue;
     }
-    const { ring } = parcel;
-    for (const { head, payload } of read(parcel.bytes)) {
+    const { ring } = packed;
+    for (const { head, payload } of read(packed.bytes)) {
       const { seq, lane } = head;
       outputs.push({ type: "deliver", ring, seq, from: nodeOf(head.from), lane, payload });
     }
@@ -97,7 +97,7 @@ export function unpackOutputs(content: readonly OutputParcel[]): readonly RingTh
   return outputs;
 }
 
-export function packSubmissions(submissions: readonly Submission[]): Packed<InputParcel> {
+export function packSubmissions(submissions: readonly Submission[]): Packed<PackedInput> {
   const { buffer, bytes } = write(
     submissions.map(({ lane, safe, payload }) => {
       return { head: { seq: 0, from: 0, lane, safe }, payload };
@@ -106,9 +106,9 @@ export function packSubmissions(submissions: readonly Submission[]): Packed<Inpu
   return { content: { type: "submissions", bytes }, transfer: [buffer] };
 }
 
-export function unpackInput(parcel: InputParcel): readonly RingThreadInput[] {
-  if (parcel.type !== "submissions") return [parcel];
-  return read(parcel.bytes).map(({ head, payload }) => {
+export function unpackInput(packed: PackedInput): readonly RingThreadInput[] {
+  if (packed.type !== "submissions") return [packed];
+  return read(packed.bytes).map(({ head, payload }) => {
     return { type: "submit", lane: head.lane, payload, safe: head.safe };
   });
 }
@@ -154,6 +154,6 @@ function read(bytes: Uint8Array): readonly Message[] {
 
 function nodeOf(value: number): NodeId {
   const id = parseNodeId(value);
-  invariant(id !== null, "PARCEL1: a delivery without a sender");
+  invariant(id !== null, "PACKED1: a delivery without a sender");
   return id;
 }

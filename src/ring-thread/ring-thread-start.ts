@@ -9,8 +9,8 @@ import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { RingThreadInput, RingThreadOptions, RingThreadOutput } from "./ring-port.ts";
 import {
-  type InputParcel,
-  type OutputParcel,
+  type PackedInput,
+  type PackedOutput,
   packSubmissions,
   type Submission,
   unpackOutputs,
@@ -59,8 +59,8 @@ export function startRingThread(
   const fail = (text: string): void =>
     pass([{ type: "fatal", problem: { type: "broken-invariant", text } }]);
   let waiting: Submission[] = [];
-  const say = (parcel: InputParcel, transfer: readonly ArrayBuffer[]): void => {
-    if (!ended) worker.postMessage(parcel, transfer);
+  const say = (packed: PackedInput, transfer: readonly ArrayBuffer[]): void => {
+    if (!ended) worker.postMessage(packed, transfer);
   };
   const submit = (): void => {
     if (waiting.length === 0) return;
@@ -78,7 +78,7 @@ export function startRingThread(
     submit();
     say(input, []);
   };
-  worker.on("message", (content: readonly OutputParcel[]) => pass(unpackOutputs(content)));
+  worker.on("message", (content: readonly PackedOutput[]) => pass(unpackOutputs(content)));
   worker.on("error", (error) => fail(error.stack ?? error.message));
   const gone = new Promise<void>((resolve) => {
     worker.on("exit", (code) => {

@@ -1,7 +1,7 @@
 /**
- * The worker thread that owns the ring: puts ring, seal, sockets, timers and store together.
- * Knows the ports' implementations; decides nothing. Runs nothing else, so that no parser, no agent
- * and no log line ever delays the token.
+ * The worker thread that owns the ring: puts ring, seal, sockets, timers and store together. Knows
+ * the ports' implementations; decides nothing. Runs nothing else, so that no parser, no agent and
+ * no log line ever delays the token.
  * Source: corosync exec/main.c asks for SCHED_RR in the same way.
  * Deviation: only this thread of the process gets real-time priority, and memory is not locked.
  */
@@ -31,7 +31,7 @@ import type {
   RingThreadOutput,
   RingThreadProblem,
 } from "./ring-port.ts";
-import { type InputParcel, packOutputs, unpackInput } from "./ring-port-codec.ts";
+import { type PackedInput, packOutputs, unpackInput } from "./ring-port-codec.ts";
 
 /** Above ordinary real-time work, below the kernel's watchdog threads. */
 const realtimePriority = 50;
@@ -61,8 +61,8 @@ function listen(port: MessagePort): void {
     } else if (driver === null) early.push(input);
     else driver.input(input);
   };
-  port.on("message", (parcel: InputParcel) => {
-    for (const input of unpackInput(parcel)) take(input);
+  port.on("message", (packed: PackedInput) => {
+    for (const input of unpackInput(packed)) take(input);
   });
 }
 

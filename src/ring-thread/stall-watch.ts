@@ -1,10 +1,10 @@
 /**
- * Detects that the event loop did not run: takes the instants of its turns, returns the gaps.
- * Does not know clocks, timers or the ring.
+ * Detects that the event loop did not run: takes the instants of its turns, returns the gaps. Does
+ * not know clocks, timers or the ring.
  * Source: corosync exec/totemsrp.c (pause detection) and main.c (scheduling warning).
  * Deviation: the lateness is reported when the loop turns again, whatever woke it, so that the
  * frames that waited meanwhile can be treated as old.
- * Tested in: test/ring-thread/pulse-and-stalls.test.ts
+ * Tested in: test/ring-thread/heartbeats-and-stalls.test.ts
  */
 import { type Ms, ms } from "../model/time.ts";
 

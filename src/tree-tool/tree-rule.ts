@@ -10,7 +10,7 @@ import {
   systemdRule,
 } from "../config/agents/agent-tables.ts";
 import { agentsByType, type MetadataAnswer } from "../config/agents/discovered-agents.ts";
-import { knownAgents } from "../config/agents/known-agents.ts";
+import { rgmanagerAgents } from "../config/agents/rgmanager-agents.ts";
 import type { ChildRule } from "../model/conf.ts";
 import { childRulesOf } from "../services/tree/resource-rules.ts";
 
@@ -33,7 +33,7 @@ export function sortedRules(rules: readonly TreeRule[]): TreeRules {
 
 /** The rules that are used if no directory of agents is given. */
 export function builtInRules(): TreeRules {
-  return sortedRules([...builtInAgents, ocfRule, systemdRule, ...knownAgents].map(ruleOf));
+  return sortedRules([...builtInAgents, ocfRule, systemdRule, ...rgmanagerAgents].map(ruleOf));
 }
 
 /** Types that rgmanager has no agent for. */

@@ -57,15 +57,15 @@ test("a main thread that stands still gives no sign of life", { skip }, async (t
   const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "600000" };
   const daemon = cluster.net.spawnOnNode(3, argv, env);
   cluster.adopt(3, daemon);
-  const signs = () => before.output().split("WATCHDOG=1").length - 1;
-  await cluster.until("signs of life", () => signs() > 2);
+  const keepAlives = () => before.output().split("WATCHDOG=1").length - 1;
+  await cluster.until("signs of life", () => keepAlives() > 2);
   process.kill(daemon.pid, "SIGSTOP");
-  const then = signs();
+  const then = keepAlives();
   const since = performance.now();
   await cluster.until("three times its time", () => performance.now() - since > 1800);
-  t.ok(signs() <= then + 1, "at most one that was under way");
+  t.ok(keepAlives() <= then + 1, "at most one that was under way");
   process.kill(daemon.pid, "SIGCONT");
-  await cluster.until("signs again", () => signs() > then + 1);
+  await cluster.until("signs again", () => keepAlives() > then + 1);
 });
 
 test("a supervisor that cannot be told is named in the log", { skip }, async (t) => {

@@ -161,26 +161,26 @@ test("a chain longer than the longest message is dropped", async (t) => {
 });
 
 test("a full lane refuses, and is announced writable when half is sent", async (t) => {
-  const lanes = new SendQueues(roomBytes);
-  lanes.endSync();
+  const queues = new SendQueues(roomBytes);
+  queues.endSync();
   const count = queueBytesMax / messageBytesMax;
   for (let sent = 0; sent < count; sent += 1) {
-    t.ok(lanes.submit("app", filled(messageBytesMax), false));
+    t.ok(queues.submit("app", filled(messageBytesMax), false));
   }
-  t.notOk(lanes.submit("app", filled(1), false), "the byte that is too much");
-  t.same(lanes.takeWritable(), []);
-  while (lanes.bytes > queueBytesMax / 2) lanes.takeFrame();
-  t.same(lanes.takeWritable(), ["app"]);
-  t.same(lanes.takeWritable(), [], "announced once");
+  t.notOk(queues.submit("app", filled(1), false), "the byte that is too much");
+  t.same(queues.takeWritable(), []);
+  while (queues.bytes > queueBytesMax / 2) queues.takeFrame();
+  t.same(queues.takeWritable(), ["app"]);
+  t.same(queues.takeWritable(), [], "announced once");
 });
 
 test("until the exchange of a configuration has ended only sync messages are sent", async (t) => {
-  const lanes = new SendQueues(roomBytes);
-  lanes.submit("app", filled(10), false);
-  lanes.submit("sync", filled(20), false);
-  t.equal(lanes.takeFrame()?.lane, "sync");
-  t.equal(lanes.takeFrame(), null);
-  t.equal(lanes.backlog, 0, "app messages are no backlog yet");
-  lanes.endSync();
-  t.equal(lanes.takeFrame()?.lane, "app");
+  const queues = new SendQueues(roomBytes);
+  queues.submit("app", filled(10), false);
+  queues.submit("sync", filled(20), false);
+  t.equal(queues.takeFrame()?.lane, "sync");
+  t.equal(queues.takeFrame(), null);
+  t.equal(queues.backlog, 0, "app messages are no backlog yet");
+  queues.endSync();
+  t.equal(queues.takeFrame()?.lane, "app");
 });

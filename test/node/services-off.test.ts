@@ -30,7 +30,7 @@ function takeoverAfterMs(cluster: Cluster, owner: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
-test("PRESENCE2: nobody waits for the stop of another service on a returned node", async (t) => {
+test("ANNOUNCE2: nobody waits for the stop of another service on a returned node", async (t) => {
   const cluster = started();
   const [owner = 0] = cluster.runningOn(P);
   const stop = "/etc/init.d/qpidd stop";

@@ -23,7 +23,7 @@ type Act =
 const life = 1;
 
 /** A replica and what it has said. */
-class Teller {
+class RecordedReplica {
   readonly replica: Replica;
   readonly said: ReplicaOutput[] = [];
 
@@ -70,7 +70,7 @@ const requests = ["enable", "disable", "stop", "restart", "relocate", "freeze"] 
 /** Acts that fit what the first replica does, which applies each of them at once. */
 class Story {
   readonly acts: Act[] = [];
-  readonly first: Teller;
+  readonly first: RecordedReplica;
   readonly #random: Random;
   readonly #conf: ClusterConf;
   readonly #operations: Operation[] = [];
@@ -82,7 +82,7 @@ class Story {
   constructor(conf: ClusterConf, random: Random) {
     this.#conf = conf;
     this.#random = random;
-    this.first = new Teller(conf);
+    this.first = new RecordedReplica(conf);
     this.#members = conf.nodes.map((node) => node.id);
     this.#act({ type: "membership", ringSeq: this.#ringSeq, members: this.#members });
     for (const node of this.#members) this.#sign("ready", node);
@@ -124,8 +124,8 @@ class Story {
       this.#say({ type: "lock", ref, locked: random.chance(0.3), at: this.#at });
     } else {
       const operation = random.pick(requests);
-      const wish = { type: "request" as const, ref, operation, service: name, target: null };
-      this.#say({ ...wish, byDomain: false, at: this.#at });
+      const request = { type: "request" as const, ref, operation, service: name, target: null };
+      this.#say({ ...request, byDomain: false, at: this.#at });
     }
   }
 
@@ -158,7 +158,7 @@ test("R3: messages that come while others are half done have the same effects", 
     const conf = randomConf(random, false);
     const story = new Story(conf, random);
     for (let count = 0; count < 80; count++) story.next();
-    const other = new Teller(conf);
+    const other = new RecordedReplica(conf);
     for (const act of story.acts) {
       other.take(act);
       if (random.chance(0.5)) other.goOn(1 + random.below(12));
@@ -172,18 +172,18 @@ test("R3: messages that come while others are half done have the same effects", 
 
 test("R3: what is half done ends with its history", async (t) => {
   const conf = sampleConf();
-  const teller = new Teller(conf);
-  teller.take({ type: "membership", ringSeq: 8, members: [1, 2, 3] });
+  const recorded = new RecordedReplica(conf);
+  recorded.take({ type: "membership", ringSeq: 8, members: [1, 2, 3] });
   for (const node of [1, 2, 3].map(id)) {
     const body = { type: "ready" as const, node, life, at: 1, hosts: true, kept: [] };
-    teller.take({ type: "ordered", message: { layer: "services", body } });
+    recorded.take({ type: "ordered", message: { layer: "services", body } });
   }
-  teller.goOn(1);
-  t.equal(teller.replica.busy, true);
-  t.throws(() => teller.replica.stepFence({ type: "inquorate" }), /R3/);
-  teller.replica.end();
-  t.equal(teller.replica.busy, false);
-  t.equal(teller.goOn(1), 0);
+  recorded.goOn(1);
+  t.equal(recorded.replica.busy, true);
+  t.throws(() => recorded.replica.stepFence({ type: "inquorate" }), /R3/);
+  recorded.replica.end();
+  t.equal(recorded.replica.busy, false);
+  t.equal(recorded.goOn(1), 0);
 });
 
 const names = Array.from({ length: 120 }, (_, index) => `app${index}`);

@@ -2,7 +2,7 @@
  * The resource trees in the format and with the agents of March 2007, for comparison with what was
  * recorded then. The differences to the command of today are here; everything else is its code.
  */
-import { parametersOf } from "../../src/config/agents/known-agents.ts";
+import { parametersOf } from "../../src/config/agents/rgmanager-agents.ts";
 import { type Occurrence, valueIn } from "../../src/tree-tool/forest.ts";
 import { compareForests, type Marks } from "../../src/tree-tool/forest-delta.ts";
 import {

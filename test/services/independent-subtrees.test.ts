@@ -336,11 +336,11 @@ test("its node is lost while a service is under repair: it starts elsewhere", (t
   t.equal(driver.shown(web), "started 2");
   t.equal(driver.outcome(number), "owner-lost");
   const disabled = table().checkFails(web, "part-failed");
-  const wish = disabled.request(2, "disable", { service: web });
+  const request = disabled.request(2, "disable", { service: web });
   disabled.operations.length = 0;
   disabled.view(2, 3).fenced(1).succeed();
   t.equal(disabled.shown(web), "disabled (1)");
-  t.equal(disabled.outcome(wish), "done");
+  t.equal(disabled.outcome(request), "done");
   t.end();
 });
 

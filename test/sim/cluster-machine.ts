@@ -91,7 +91,7 @@ export function rememberedBy({ memory, powerCuts, poweredAtMs, clock }: Machine)
 
 /** Its guard says that nothing is left. */
 export function certify(machine: Machine): void {
-  const left = machine.host.remains;
+  const left = machine.host.leftovers;
   const lives = machine.daemon === null ? [] : ["clusterd"];
   if (left.length + lives.length > 0) {
     throw new Error(`node ${machine.node} is certified with ${[...left, ...lives].join(", ")}`);

@@ -32,12 +32,12 @@ export class Release {
   /** Returns when everything has been granted. */
   insist(): void {
     for (let round = 0; round < roundsMax; round += 1) {
-      for (const wish of this.#open()) this.#ask(wish);
+      for (const name of this.#open()) this.#ask(name);
       this.#cluster.run(askAgainMs);
       if (this.#frozen() !== null && this.#open().length === 0) return;
     }
-    const answers = this.#open().map((wish) => {
-      return `${wish}: ${outcomeWord(this.#asked.get(wish)?.box.reply ?? null) ?? "no answer"}`;
+    const answers = this.#open().map((name) => {
+      return `${name}: ${outcomeWord(this.#asked.get(name)?.box.reply ?? null) ?? "no answer"}`;
     });
     throw new Violation(`liveness: node ${this.#node} does not release: ${answers.join(", ")}`);
   }
@@ -48,22 +48,22 @@ export class Release {
   }
 
   #open(): readonly string[] {
-    const wishes = ["unlock", ...(this.#frozen() ?? [])];
-    return wishes.filter((wish) => this.#asked.get(wish)?.box.reply?.type !== "done");
+    const named = ["unlock", ...(this.#frozen() ?? [])];
+    return named.filter((name) => this.#asked.get(name)?.box.reply?.type !== "done");
   }
 
-  #ask(wish: string): void {
+  #ask(name: string): void {
     const cluster = this.#cluster;
     const node = this.#node;
-    const before = this.#asked.get(wish);
+    const before = this.#asked.get(name);
     const alive = cluster.node(node) !== null;
     const same = alive && before?.boots === cluster.boots(node);
     if (same && before.box.reply === null) return;
     if (!alive) cluster.boot(node);
-    const unlock = wish === "unlock";
+    const unlock = name === "unlock";
     const box = unlock
       ? cluster.lock(node, "unlock")
-      : cluster.request(node, "unfreeze", { service: wish });
-    this.#asked.set(wish, { boots: cluster.boots(node), box });
+      : cluster.request(node, "unfreeze", { service: name });
+    this.#asked.set(name, { boots: cluster.boots(node), box });
   }
 }

@@ -182,11 +182,11 @@ export class VirtualHost {
 
   /** Of the services, as far as the guard can see. */
   left(): readonly string[] {
-    return this.blind === "guard too" ? blindness : this.remains;
+    return this.blind === "guard too" ? blindness : this.leftovers;
   }
 
   /** What there is of the services, whoever can see it. */
-  get remains(): readonly string[] {
+  get leftovers(): readonly string[] {
     const alive = [...this.#runs].filter(({ dying }) => !dying);
     const stuck = alive.map(({ pid, command }) => `${pid} (${command})`);
     const claimed = [...this.addresses].filter((one) => this.claimed.has(one));

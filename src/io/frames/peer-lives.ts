@@ -22,7 +22,7 @@ export const framesPerLife = 2 ** framesPerLifeBits;
 /** Counters have 53 bits; the remaining bits distinguish processes with the same incarnation. */
 export const instancesMax = 2 ** (53 - framesPerLifeBits);
 /** A node that was heard within this time counts as present. */
-const presenceMs = 1000;
+const heardWithinMs = 1000;
 /** How many unproven lives of one node are kept with their keys. */
 const strangersKept = 8;
 
@@ -93,10 +93,10 @@ export function strangerKey(incarnation: Incarnation, instance: number): string 
   return `${incarnation} ${instance}`;
 }
 
-/** Whether the accepted life was heard within `presenceMs`. */
+/** Whether the accepted life was heard within `heardWithinMs`. */
 export function isPresent({ contest }: Peer, nowMs: number): boolean {
   const { accepted } = contest;
-  return accepted !== null && nowMs - accepted.heardAtMs < presenceMs;
+  return accepted !== null && nowMs - accepted.heardAtMs < heardWithinMs;
 }
 
 /**

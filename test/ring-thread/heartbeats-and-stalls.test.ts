@@ -16,11 +16,11 @@ test("a gap up to the limit is no stall, a longer one is told once", (t) => {
   t.end();
 });
 
-function pulse(): MainHeartbeat {
+function watchedThread(): MainHeartbeat {
   return new MainHeartbeat({ intervalMs: ms(100), limitMs: ms(800) }, ms(0));
 }
 
-/** Beats until the pulse gives up, at most `max`; returns the last instant. */
+/** Beats until the thread counts as silent, at most `max`; returns the last instant. */
 function beatUntilSilent(watched: MainHeartbeat, fromMs: number, max = 50): number {
   for (let step = 1; step <= max; step += 1) {
     if (watched.step(ms(fromMs + step * 100)) === null) return fromMs + step * 100;
@@ -29,12 +29,12 @@ function beatUntilSilent(watched: MainHeartbeat, fromMs: number, max = 50): numb
 }
 
 test("a main thread that never answers is given up after the limit", (t) => {
-  t.equal(beatUntilSilent(pulse(), 0), 900);
+  t.equal(beatUntilSilent(watchedThread(), 0), 900);
   t.end();
 });
 
 test("an answer counts from the time of the question", (t) => {
-  const watched = pulse();
+  const watched = watchedThread();
   const first = watched.step(ms(100));
   for (const nowMs of [200, 300, 400]) watched.step(ms(nowMs));
   watched.answered(first ?? 0);
@@ -44,7 +44,7 @@ test("an answer counts from the time of the question", (t) => {
 });
 
 test("prompt answers keep the node in for ever", (t) => {
-  const watched = pulse();
+  const watched = watchedThread();
   for (let step = 1; step <= 1000; step += 1) {
     const beat = watched.step(ms(step * 100));
     if (beat === null) {
@@ -58,7 +58,7 @@ test("prompt answers keep the node in for ever", (t) => {
 });
 
 test("a pause of the whole machine is not held against the main thread", (t) => {
-  const watched = pulse();
+  const watched = watchedThread();
   watched.answered(watched.step(ms(100)) ?? 0);
   const beat = watched.step(ms(60_000));
   t.not(beat, null);
@@ -67,7 +67,7 @@ test("a pause of the whole machine is not held against the main thread", (t) => 
 });
 
 test("an answer to no question changes nothing", (t) => {
-  const watched = pulse();
+  const watched = watchedThread();
   watched.step(ms(100));
   watched.answered(99);
   t.equal(watched.silentMs(), 100);

@@ -12,7 +12,7 @@ import type { AgentParameter, AgentRule } from "./agent-tables.ts";
 const once = 1;
 const shared = null;
 
-export const knownAgents: readonly AgentRule[] = [
+export const rgmanagerAgents: readonly AgentRule[] = [
   agent("fs", once, {
     parameters:
       "name:p mountpoint:ur device:ur fstype force_unmount quick_status self_fence " +

@@ -3,8 +3,8 @@
  * left on this machine. Does not know services: addresses of a service are removed by its first
  * stop.
  * Tested in: test/e2e/standing-addresses.test.ts
- * REMAINS1  An address with clusterd's mark counts as its own, even if the record of it is lost.
- * REMAINS2  An address that is no longer in the conf is removed here, since nothing else would
+ * INHERITED1  An address with clusterd's mark counts as its own, even if the record of it is lost.
+ * INHERITED2  An address that is no longer in the conf is removed here, since nothing else would
  *     remove it.
  */
 import type { AddressClaims } from "../io/files/address-claims.ts";
@@ -13,15 +13,15 @@ import type { Addresses } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 
-export type RemainsPorts = {
+export type InheritedAddressesPorts = {
   readonly addresses: Addresses;
   readonly claims: AddressClaims;
   readonly log: LogSink;
 };
 
 /** Refuses, with the reason, if the addresses cannot be listed or claimed. */
-export async function settleRemains(
-  { addresses, claims, log }: RemainsPorts,
+export async function settleInheritedAddresses(
+  { addresses, claims, log }: InheritedAddressesPorts,
   configured: readonly string[],
 ): Promise<Result<null, string>> {
   const listed = await addresses.interfaces();
