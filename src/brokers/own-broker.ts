@@ -6,6 +6,7 @@
  * Deviation: of the shell only plain assignments are understood. With a QPID_CONFIG that is the
  * result of a computation, the default is used.
  */
+import { heartbeatSecondsDefault, qpiddConfDefault } from "../model/broker-defaults.ts";
 import { parseAddress } from "../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";
@@ -16,13 +17,11 @@ import { parseBrokersUrl, parseQpiddConf } from "./qpidd-conf.ts";
 /** What the init scripts source, in this order. */
 export const qpiddSettingsFiles = ["/etc/sysconfig/qpidd", "/etc/default/qpidd"] as const;
 
-const confDefault = "/etc/qpid/qpidd.conf";
-
 /** `settings`: the texts of the settings files that exist, in their order; the last one counts. */
 export function qpiddConfPath(settings: readonly string[]): string {
   const lines = settings.flatMap((text) => text.split("\n"));
   const values = lines.flatMap((line) => assignedPath(line) ?? []);
-  return values.at(-1) ?? confDefault;
+  return values.at(-1) ?? qpiddConfDefault;
 }
 
 /** Assignments of other variables may stand before it in the line. */
@@ -59,8 +58,7 @@ export type BrokerSource = {
   readonly heartbeatMs: Ms;
 };
 
-/** An answer takes a millisecond, and ten on a busy machine. */
-export const heartbeatDefaultMs = ms(2000);
+export const heartbeatDefaultMs = ms(1000 * heartbeatSecondsDefault);
 /**
  * A broker forgets a node that was cut off after as many heartbeats. The frequent questions of the
  * watch notice a silent one long before.

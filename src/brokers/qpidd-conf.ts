@@ -5,6 +5,7 @@
  * broker/BrokerOptions.h, ha/HaPlugin.cpp; boost::program_options: parse_config_file.
  * QPIDD1  No message repeats the value of a setting that is a secret.
  */
+import { brokerPortDefault } from "../model/broker-defaults.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { isSecret } from "../model/secrets.ts";
 import { quoted } from "../model/visible-text.ts";
@@ -12,8 +13,6 @@ import { parseReplicateLevel, type ReplicateLevel } from "./broker-status.ts";
 
 /** Where a broker listens, as a brokers URL names it. */
 export type BrokerAddress = { readonly host: string; readonly port: number };
-
-const brokerPortDefault = 5672;
 
 /** A value with the line that sets it; null: it is the broker's default. */
 export type QpiddSetting<Value> = { readonly value: Value; readonly line: number | null };

@@ -4,7 +4,7 @@
  * Source: clustat(8); rgmanager clustat.c.
  * Deviation: after a mistake on the command line it exits 1; rgmanager's clustat exits 0.
  */
-import { type ControlProblem, controlClient } from "../control/control-client.ts";
+import { answerMs, type ControlProblem, controlClient } from "../control/control-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
 import { parseServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
@@ -34,9 +34,6 @@ const usage = `usage: clustat-ts [options]
   --socket PATH   the daemon's control socket (else $CLUSTERD_SOCKET)
   -v, -h          version, this text
 `;
-
-/** As long as rgmanager's clustat waits for its daemon. */
-const answerMs = 10_000;
 
 type Options = {
   readonly form: "text" | "xml" | "json" | "why";

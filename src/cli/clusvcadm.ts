@@ -5,6 +5,7 @@
  * Deviation: an unknown member ends the command; rgmanager's clusvcadm takes the closest name.
  */
 import {
+  answerMs,
   type ControlClient,
   type ControlProblem,
   controlClient,
@@ -87,7 +88,6 @@ const verbs: Readonly<Record<ServiceOperation, string>> = {
 export type NoticePace = { readonly firstMs: number; readonly everyMs: number };
 export const noticePace: NoticePace = { firstMs: 10_000, everyMs: 30_000 };
 
-const answerMs = 10_000;
 /** The time to wait for an ordered message, since the membership may be changing. */
 const lockMs = 60_000;
 

@@ -6,6 +6,7 @@
  * missing; an unknown field after -F, or a name after -n that is not configured, is refused.
  */
 import {
+  answerMs,
   type ControlClient,
   type ControlProblem,
   controlClient,
@@ -61,7 +62,6 @@ const usage = `usage: cman_tool-ts COMMAND [options]
   -V, -h          version, this text
 `;
 
-const answerMs = 10_000;
 /** Long, because the stop scripts of services that are removed run meanwhile. */
 const reloadMs = 600_000;
 /** Short enough for a script that waits, and no load for the daemon. */

@@ -5,7 +5,7 @@
  * Deviation: the name is typed instead of `absolutely`; the daemon refuses a node that is no
  * victim.
  */
-import { controlClient } from "../control/control-client.ts";
+import { answerMs, controlClient } from "../control/control-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
 import { version } from "../model/version.ts";
 import { formatMistake, type OptionTable, parseArgs } from "./args.ts";
@@ -22,8 +22,6 @@ const usage = `usage: fence_ack-ts NODE [--yes NODE] [--socket PATH]
   --socket PATH the daemon's control socket (else $CLUSTERD_SOCKET)
   -v, -h        version, this text
 `;
-
-const answerMs = 10_000;
 
 type AckRequest = {
   readonly node: string;

@@ -6,7 +6,7 @@
  * members when the node is off.
  * Tested in: test/cli/fence-commands.test.ts
  */
-import { type ControlProblem, problemText } from "../control/control-client.ts";
+import { answerMs, type ControlProblem, problemText } from "../control/control-client.ts";
 import { type OperatorClient, operatorClient } from "../control/operator-client.ts";
 import type { RunReply } from "../control/operator-protocol.ts";
 import { socketPathDefault } from "../control/protocol.ts";
@@ -31,8 +31,6 @@ const usage = `usage: fence_node-ts NODE [--yes NODE] | -U [NODE] | -S NODE
   --socket PATH the daemon's control socket (else $CLUSTERD_SOCKET)
   -V, -h        version, this text
 `;
-
-const answerMs = 10_000;
 
 type FenceOptions = {
   readonly action: "fence" | "unfence" | "device-status";

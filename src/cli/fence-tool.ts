@@ -6,7 +6,7 @@
  * are refused; `ack` is the command fence_ack-ts; `dump` prints JSON.
  * Tested in: test/cli/fence-commands.test.ts
  */
-import { problemText } from "../control/control-client.ts";
+import { answerMs, problemText } from "../control/control-client.ts";
 import { operatorClient } from "../control/operator-client.ts";
 import { socketPathDefault } from "../control/protocol.ts";
 import { version } from "../model/version.ts";
@@ -28,8 +28,6 @@ const usage = `usage: fence_tool-ts ls [-n] | ack NODE [--yes NODE] | dump
   --socket PATH the daemon's control socket (else $CLUSTERD_SOCKET)
   -V, -h        version, this text
 `;
-
-const answerMs = 10_000;
 
 const impossible: Readonly<Record<string, string>> = {
   join: "a node need not join: it is in the domain while it is a quorate member",

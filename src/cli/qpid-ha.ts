@@ -16,6 +16,7 @@ import type {
   BrokerTarget,
 } from "../io/broker-port.ts";
 import { readQpiddConfFile } from "../io/qpidd-conf-file.ts";
+import { qpiddConfDefault } from "../model/broker-defaults.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import { version } from "../model/version.ts";
 import { parseArgs } from "./args.ts";
@@ -46,9 +47,6 @@ const usage = `usage: qpid-ha-ts COMMAND [options]
   -V, --version           version
   -h, --help              this text
 `;
-
-/** The file of the installation, for a broker of this machine that is not named otherwise. */
-const confDefault = "/etc/qpid/qpidd.conf";
 
 type Reply = { readonly text: string; readonly exit: number };
 
@@ -94,7 +92,7 @@ async function readTarget(
   terminal: Terminal,
 ): Promise<Result<QpidHaTarget, string>> {
   const { config, broker } = request;
-  const path = config ?? (broker === null ? confDefault : null);
+  const path = config ?? (broker === null ? qpiddConfDefault : null);
   if (path === null) return chooseQpidHaTarget(request, null, terminal.env);
   const file = await readQpiddConfFile(path);
   if (!file.ok) {

@@ -49,6 +49,9 @@ export type ServiceCall = {
   readonly byDomain: boolean;
 };
 
+/** How long commands wait for an answer: as long as rgmanager's clustat waits for its daemon. */
+export const answerMs = 10_000;
+
 export type ControlClient = {
   /** `afterMs` bounds the whole call. */
   status(afterMs: number): Promise<Result<ClusterStatus, ControlProblem>>;

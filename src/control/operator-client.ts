@@ -38,13 +38,13 @@ export type OperatorClient = {
 };
 
 /** The limit of orders that need only an ordered message, and no agents. */
-const answerMs = 20_000;
+const orderMs = 20_000;
 
 export function operatorClient(socketPath: string): OperatorClient {
   const post = { socketPath, method: "POST" } as const;
   const said = (sentence: string | null) => (sentence === null ? {} : { sentence });
   const vote = (path: string, body: object) =>
-    askControl({ ...post, path, body: JSON.stringify(body), afterMs: answerMs }, parseAcceptance);
+    askControl({ ...post, path, body: JSON.stringify(body), afterMs: orderMs }, parseAcceptance);
   return {
     fencing: (afterMs) =>
       askControl({ socketPath, method: "GET", path: "/v1/fencing", afterMs }, parseFencingStatus),

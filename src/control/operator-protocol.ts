@@ -13,6 +13,7 @@
  *   POST /v1/nodes/NAME/unfence, POST /v1/nodes/NAME/device-status → 200, RunReply; body: {"by"}
  */
 import type { Acceptance } from "../model/acceptance.ts";
+import { clusterVotesMax } from "../model/conf.ts";
 import type { DeviceListing, FencingStatus, NodeFencing } from "../model/fencing-status.ts";
 import { type NodeId, type NodeName, parseNodeName } from "../model/ids.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
@@ -129,14 +130,17 @@ export function parseOrderBody(value: unknown, order: OrderKind): Result<OrderBo
 
 type OrderKind = { readonly order: ClusterOrder | NodeOrder; readonly node: NodeName | null };
 
-const votesMax = 16_320;
 const sentence = optional(nullable(text), null);
 
 function orderBody({ order, node }: OrderKind): Shape<OrderBody> {
   const none = { sentence: null, votes: 0 };
   switch (order) {
     case "expected": {
-      const shape = closedRecord({ expected: wholeNumber(1, votesMax), sentence, by: orderedBy });
+      const shape = closedRecord({
+        expected: wholeNumber(1, clusterVotesMax),
+        sentence,
+        by: orderedBy,
+      });
       return mapped(shape, ({ expected, by, ...rest }) => ({ ...rest, who: by, votes: expected }));
     }
     case "cancel-wait": {
@@ -144,7 +148,7 @@ function orderBody({ order, node }: OrderKind): Shape<OrderBody> {
       return mapped(shape, ({ by, ...rest }) => ({ ...none, ...rest, who: by }));
     }
     case "votes": {
-      const shape = closedRecord({ votes: wholeNumber(0, votesMax), by: orderedBy });
+      const shape = closedRecord({ votes: wholeNumber(0, clusterVotesMax), by: orderedBy });
       return mapped(shape, ({ votes, by }) => ({ ...none, who: by, votes }));
     }
     case "fence": {

@@ -50,6 +50,15 @@ export type SystemCalls = {
   readonly boottimeMs: (() => number) | null;
 };
 
+/** Of socket(7): types of sockets, the level of options for all of them, and SO_RCVBUF. */
+export const datagramSocket = 2;
+export const rawSocket = 3;
+export const socketLevel = 1;
+export const receiveBuffer = 8;
+/** Of udp(7): the level of its options. */
+export const udpLevel = 17;
+/** EAGAIN: nothing is waiting, or there is no room. */
+export const tryAgain = 11;
 const socketNonBlock = 0x800;
 const socketCloseOnExec = 0x80000;
 /** MSG_TRUNC. */

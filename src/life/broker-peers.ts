@@ -14,6 +14,7 @@ import { isPrimaryState } from "../brokers/broker-state.ts";
 import type { OwnBroker } from "../brokers/own-broker.ts";
 import type { TcpConnections } from "../io/network-ports.ts";
 import type { Clock, LogSink, Stop } from "../io/ports.ts";
+import { brokerPortDefault } from "../model/broker-defaults.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { Result } from "../model/outcome.ts";
@@ -22,7 +23,6 @@ import type { NodeRecord } from "../services/table/table-snapshot.ts";
 const endEveryMs = 150;
 /** Beyond it a new primary does not wait for backups any more (ha-backup-timeout). */
 const endForMs = 15_000;
-const portDefault = 5672;
 
 /** The service table, as far as it is read here. */
 type Table = {
@@ -81,7 +81,7 @@ export class BrokerPeers {
   }
 
   #peerOf(node: NodeId, isOff: boolean): Peer {
-    const unknown = { read: undefined, hosts: new Map(), port: portDefault, systemId: "" };
+    const unknown = { read: undefined, hosts: new Map(), port: brokerPortDefault, systemId: "" };
     const peer = this.#peers.get(node) ?? { isOff, ...unknown, next: null };
     this.#peers.set(node, peer);
     return peer;

@@ -14,23 +14,24 @@
  *     may be ahead by as many rings as one life can form.
  */
 
-import { type NodeId, type RingId, ringSeqMax } from "../model/ids.ts";
+import {
+  type NodeId,
+  type RingId,
+  ringSeqMax,
+  ringSeqsAhead,
+  ringSeqsPerMs,
+} from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 
 /** The step to a new ring's sequence; a restarted node's own sequence fits in between. */
 const ringSeqStep = 4;
-/** How far in advance the bound is written: more wastes numbers at restarts, less writes often. */
-const leaseSize = 4000;
-
-/** A node without a stored sequence begins at microseconds, which outrun the forming of rings. */
-const seqsPerMs = 1000;
 const clockErrorMs = 24 * 3600 * 1000;
 /** As much as rings formed without a pause for two weeks, or 250,000 restarts, add. */
 const aheadMax = 1_000_000_000;
 
 /** The highest sequence that a wall clock explains. */
 export function highestExplained(wallMs: number): number {
-  return Math.min(ringSeqMax, (Math.floor(wallMs) + clockErrorMs) * seqsPerMs);
+  return Math.min(ringSeqMax, (Math.floor(wallMs) + clockErrorMs) * ringSeqsPerMs);
 }
 
 export class RingSequence {
@@ -94,8 +95,8 @@ export class RingSequence {
 
   /** The bound to make durable now; null while half of the present one is left. */
   takeRequest(): number | null {
-    if (this.#highest + leaseSize / 2 <= this.#asked) return null;
-    this.#asked = this.#highest + leaseSize;
+    if (this.#highest + ringSeqsAhead / 2 <= this.#asked) return null;
+    this.#asked = this.#highest + ringSeqsAhead;
     return this.#asked;
   }
 }

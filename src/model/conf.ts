@@ -3,7 +3,7 @@
  * machine receives it with defaults filled in and durations in milliseconds.
  * Tested in: test/config/conf-values.test.ts
  */
-import type { NodeId, NodeName, ServiceName } from "./ids.ts";
+import { type NodeId, type NodeName, nodesMax, type ServiceName } from "./ids.ts";
 import { type Ms, ms } from "./time.ts";
 
 export type ClusterConf = {
@@ -48,6 +48,13 @@ export type TotemConf = {
   /** Path of the key file, or null: the key is derived from the cluster name. */
   readonly keyFile: string | null;
 };
+
+/** The length of the cipher's key; a shorter file would make the seal weaker than the cipher. */
+export const keyFileBytesMin = 32;
+
+export const nodeVotesMax = 255;
+/** All votes of the largest cluster. */
+export const clusterVotesMax = nodesMax * nodeVotesMax;
 
 export type QuorumConf = {
   readonly expectedVotes: number;

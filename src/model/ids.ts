@@ -76,6 +76,16 @@ export function parseIncarnation(value: unknown): Incarnation | null {
  * numbers somewhat above it, such as a bound stored in advance, are still exact.
  */
 export const ringSeqMax = 2 ** 52;
+/**
+ * A node without a stored sequence begins at the microseconds of its wall clock. These rise faster
+ * than rings can form, and than restarts raise the stored bound.
+ */
+export const ringSeqsPerMs = 1000;
+/**
+ * How far ahead of the sequence in use the stored bound is. A larger number wastes sequences at
+ * restarts; with a smaller one, fewer changes of the membership pass from one write to the next.
+ */
+export const ringSeqsAhead = 4000;
 
 /**
  * Identifies a regular configuration of Totem: its representative and a sequence used only once.

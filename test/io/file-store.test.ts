@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type Test, test } from "tap";
 import { FileStore } from "../../src/io/files/file-store.ts";
 import { lockInstance } from "../../src/io/files/instance-lock.ts";
-import { ringSeqLease } from "../../src/io/files/ring-record.ts";
+import { ringSeqsAhead } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { storeContract } from "./store.contract.ts";
 
@@ -29,7 +29,7 @@ test("the first life starts its ring sequences at the wall clock, and says so", 
     value: {
       incarnation: 1_700_000_000_000,
       ringSeqStart: 1_700_000_000_000_001,
-      ringSeqDurable: 1_700_000_000_000_000 + ringSeqLease,
+      ringSeqDurable: 1_700_000_000_000_000 + ringSeqsAhead,
       first: true,
     },
   });
@@ -51,7 +51,7 @@ test("a life starts above the bound of the one before, used or not", async (t) =
   t.same(await first.raiseRingSeq(9_000_000), { ok: true, value: 9_000_000 });
   t.match(await new FileStore(path).beginLife(ms(2000)), {
     ok: true,
-    value: { ringSeqStart: 9_000_001, ringSeqDurable: 9_000_000 + ringSeqLease, first: false },
+    value: { ringSeqStart: 9_000_001, ringSeqDurable: 9_000_000 + ringSeqsAhead, first: false },
   });
 });
 
@@ -117,7 +117,7 @@ test("what an interrupted write left behind is overwritten", async (t) => {
   await new FileStore(path).beginLife(ms(0));
   await writeFile(join(path, "ring.json.new"), '{"ringSeq":99');
   t.match(await new FileStore(path).beginLife(ms(1000)), {
-    value: { ringSeqStart: ringSeqLease + 1 },
+    value: { ringSeqStart: ringSeqsAhead + 1 },
   });
 });
 

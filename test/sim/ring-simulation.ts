@@ -13,7 +13,7 @@ import type {
 } from "../../src/membership/ring-events.ts";
 import type { CommitMessage, RingMessage } from "../../src/membership/wire.ts";
 import type { NodeId, RingId } from "../../src/model/ids.ts";
-import { formatRing, sameRing } from "../../src/model/ids.ts";
+import { formatRing, ringSeqsPerMs, sameRing } from "../../src/model/ids.ts";
 import type { RingThreadOptions, RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
 import { node as nodeId } from "../membership/frames.ts";
 import { Random } from "./random.ts";
@@ -174,7 +174,7 @@ export class RingSimulation {
   /** False when the clock is so wrong that only the state directory keeps the lives apart. */
   mayWipe(id: number): boolean {
     // As the store does without a file: microseconds run faster than any ring sequence.
-    const firstSeq = this.wallMs(id) * 1000;
+    const firstSeq = this.wallMs(id) * ringSeqsPerMs;
     return [...this.#stores.values()].every(({ record }) => {
       if (record === null) return true;
       return record.ringSeq < firstSeq && record.incarnation < this.wallMs(id);

@@ -5,6 +5,7 @@
  * Deviations: `retry_delay` is an addition; values are checked by kind.
  * Tested in: test/config/conf-values.test.ts
  */
+import { heartbeatSecondsDefault, qpiddConfDefault } from "../../model/broker-defaults.ts";
 import { builtInChecks, type CheckRule } from "../../model/built-in-checks.ts";
 import type { AgentActionConf, AgentConf } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
@@ -115,13 +116,17 @@ const ip: AgentRule = {
 
 /** How clusterd asks the broker of a node, where its qpidd.conf does not say it. */
 const brokerAccount: readonly AgentParameter[] = [
-  { name: "config", kind: { type: "path" }, default: "/etc/qpid/qpidd.conf" },
+  { name: "config", kind: { type: "path" }, default: qpiddConfDefault },
   { name: "address", kind: text },
   { name: "user", kind: text },
   { name: "password_file", kind: { type: "path" } },
   { name: "mechanism", kind: { type: "choice", words: ["PLAIN", "ANONYMOUS"] } },
   // Below one second a busy broker seems frozen; with ten, a frozen primary stays for 25 seconds.
-  { name: "heartbeat", kind: { type: "integer", min: 1, max: 10 }, default: "2" },
+  {
+    name: "heartbeat",
+    kind: { type: "integer", min: 1, max: 10 },
+    default: `${heartbeatSecondsDefault}`,
+  },
 ];
 
 /** A broker of Apache Qpid, without an init script. */

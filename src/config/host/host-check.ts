@@ -3,7 +3,7 @@
  * Its caller gathers the facts.
  * Source: cman cman-preconfig.c: add_ifaddr, address_family; clusterd's own rules for files.
  */
-import type { ClusterConf, NodeConf } from "../../model/conf.ts";
+import { type ClusterConf, keyFileBytesMin, type NodeConf } from "../../model/conf.ts";
 import {
   type AddressFamily,
   canonicalAddress,
@@ -18,7 +18,6 @@ import { multicastAddress } from "../sections/cluster-id.ts";
 import { selfAgent } from "../sections/fence-methods-section.ts";
 import type { SourceLocations } from "../source-locations.ts";
 import { type Complaint, type Finding, Report, type SourceLocation } from "../text/complaint.ts";
-import { keyFileBytesMin } from "../text/defaults.ts";
 import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
 import { type AddressFacts, checkServiceAddresses } from "./service-address-check.ts";
 

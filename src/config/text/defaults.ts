@@ -4,6 +4,7 @@
  * computes the default.
  * Tested in: test/config/conf-values.test.ts, test/config/timers.test.ts
  */
+import { clusterVotesMax, nodeVotesMax } from "../../model/conf.ts";
 
 export type OptionUnit =
   | "ms"
@@ -44,7 +45,13 @@ export const integers = {
     },
   },
   cman: {
-    expected_votes: { default: null, min: 1, max: 16_320, unit: "votes", source: "cman(5)" },
+    expected_votes: {
+      default: null,
+      min: 1,
+      max: clusterVotesMax,
+      unit: "votes",
+      source: "cman(5)",
+    },
     port: { default: null, min: 1, max: 65_535, unit: "port", source: "cman(5)" },
     cluster_id: { default: null, min: 1, max: 65_535, unit: "id", source: "cman(5)" },
     /** The longer the window, the later fewer votes are expected; below the safe wait: refused. */
@@ -82,7 +89,7 @@ export const integers = {
   },
   clusternode: {
     nodeid: { default: null, min: 1, max: 4095, unit: "id", source: "cluster.conf(5)" },
-    votes: { default: 1, min: 1, max: 255, unit: "votes", source: "cluster.conf(5)" },
+    votes: { default: 1, min: 1, max: nodeVotesMax, unit: "votes", source: "cluster.conf(5)" },
   },
   fence_daemon: {
     /** -1: for ever. */
@@ -194,8 +201,6 @@ export const clusterNameBytesMax = 15;
 export const servicesMax = 1000;
 export const fenceMethodsMax = 8;
 export const fenceDevicesMax = 8;
-/** The length of the cipher's key; a shorter file would make the seal weaker than the cipher. */
-export const keyFileBytesMin = 32;
 
 function timer<Default extends number | null>(value: Default, source: string) {
   return { default: value, min: timerMsMin, max: timerMsMax, unit: "ms", source } as const;

@@ -3,7 +3,7 @@
  * The rules STORE1 and STORE2 are those of file-store.ts.
  * Tested in: test/io/file-store.test.ts
  */
-import { parseIncarnation, ringSeqMax } from "../../model/ids.ts";
+import { parseIncarnation, ringSeqMax, ringSeqsAhead, ringSeqsPerMs } from "../../model/ids.ts";
 import type { Ms } from "../../model/time.ts";
 import { parseJson } from "../json-text.ts";
 import type { StoredLife } from "../ports.ts";
@@ -11,15 +11,9 @@ import type { StoredLife } from "../ports.ts";
 /** `ringSeq`: the upper bound of the ring sequences that the life may use. */
 export type RingRecord = { readonly ringSeq: number; readonly incarnation: number };
 
-/** How far ahead the bound is written: one write lasts for thousands of membership changes. */
-export const ringSeqLease = 4000;
-
-/** The wall clock in microseconds rises faster than rings can form and restarts raise the bound. */
-const ringSeqsPerMs = 1000;
-
 /** Whether no clock explains the sequence: somebody who has the key has made it up. */
 export function isAbsurd({ ringSeq }: RingRecord): boolean {
-  return ringSeq > ringSeqMax - ringSeqLease;
+  return ringSeq > ringSeqMax - ringSeqsAhead;
 }
 
 /** Returns null if no incarnation can follow the stored one. `last` null: there was no file. */
@@ -30,7 +24,7 @@ export function nextLife(last: RingRecord | null, wallMs: Ms): StoredLife | null
   return {
     incarnation,
     ringSeqStart: before.ringSeq + 1,
-    ringSeqDurable: before.ringSeq + ringSeqLease,
+    ringSeqDurable: before.ringSeq + ringSeqsAhead,
     first: last === null,
   };
 }

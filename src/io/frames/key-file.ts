@@ -6,11 +6,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { keyFileBytesMin } from "../../model/conf.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { causeCode, causeText } from "../os-error.ts";
 
-/** The length of the cipher's key. */
-const keyBytesMin = 32;
 const keyBytesMax = 4096;
 /** As many as corosync-keygen(8) writes; bytes beyond the cipher's strength do no harm. */
 const keyBytesNew = 128;
@@ -34,8 +33,8 @@ export async function keyFromFile(path: string): Promise<Result<Uint8Array, KeyP
       if ((mode & 0o077) !== 0) {
         return refuse({ path, cause: "readable by group or others; chmod 0400 it" });
       }
-      if (size < keyBytesMin || size > keyBytesMax) {
-        const cause = `${size} bytes; a key has ${keyBytesMin} to ${keyBytesMax}`;
+      if (size < keyFileBytesMin || size > keyBytesMax) {
+        const cause = `${size} bytes; a key has ${keyFileBytesMin} to ${keyBytesMax}`;
         return refuse({ path, cause });
       }
       return accept(await file.readFile());

@@ -8,7 +8,7 @@
 import { execFile } from "node:child_process";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { findTool, toolEnvironment } from "../processes/system-command.ts";
-import type { SystemCalls } from "../system-calls.ts";
+import { datagramSocket, type SystemCalls, tryAgain } from "../system-calls.ts";
 
 export type NotifySocketOptions = {
   /** The value of NOTIFY_SOCKET: a path, or a name after `@`. */
@@ -19,8 +19,6 @@ export type NotifySocketOptions = {
 };
 
 const unixDomain = 1;
-const datagrams = 2;
-const tryAgain = 11;
 const againMs = 50;
 const pathBytesMax = 107;
 const toolWithinMs = 5000;
@@ -72,7 +70,7 @@ export class NotifySocket {
 }
 
 function byCalls(calls: SystemCalls, address: string): Result<Send, string> {
-  const opened = calls.openSocket({ domain: unixDomain, type: datagrams, protocol: 0 });
+  const opened = calls.openSocket({ domain: unixDomain, type: datagramSocket, protocol: 0 });
   if (!opened.ok) return refuse(`no UNIX socket (errno ${opened.problem})`);
   const target = unixAddress(address);
   return accept(async (message) => {

@@ -11,7 +11,7 @@ import { parseAddress } from "../../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { causeCode, causeText } from "../os-error.ts";
 import type { TransportProblem } from "../ports.ts";
-import type { SystemCalls } from "../system-calls.ts";
+import { datagramSocket, type SystemCalls, socketLevel, udpLevel } from "../system-calls.ts";
 import { type SocketAddress, socketAddress } from "./socket-address.ts";
 
 export type DatagramSocketOptions = {
@@ -28,10 +28,7 @@ export type BoundSocket = {
   readonly fd: number | null;
 };
 
-const datagramType = 2;
-const socketLevel = 1;
 const reuseAddress = 2;
-const udpLevel = 17;
 const udpJoined = 104;
 const addressInUse = 98;
 const addressNotAvailable = 99;
@@ -83,7 +80,7 @@ function boundDescriptor(
   address: SocketAddress,
   calls: SystemCalls,
 ): Result<number, number> {
-  const opened = calls.openSocket({ domain: address.family, type: datagramType, protocol: 0 });
+  const opened = calls.openSocket({ domain: address.family, type: datagramSocket, protocol: 0 });
   if (!opened.ok) return opened;
   const fd = opened.value;
   if (shared) allowSharing(calls, fd, true);

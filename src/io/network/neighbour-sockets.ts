@@ -7,7 +7,7 @@
 import type { AddressFamily } from "../../model/numeric-address.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import type { ProbeResult } from "../network-ports.ts";
-import type { SystemCalls } from "../system-calls.ts";
+import { datagramSocket, rawSocket, type SystemCalls } from "../system-calls.ts";
 import {
   addressBytes,
   advertisedMac,
@@ -39,8 +39,6 @@ const probeLimitMs = 300;
 const probeAgainMs = 100;
 const lookMs = 5;
 
-const datagramSocket = 2;
-const rawSocket = 3;
 const icmp6Protocol = 58;
 const ipv6Level = 41;
 const unicastHops = 16;

@@ -8,7 +8,13 @@
 
 import type { Addresses, LinkEvent } from "../network-ports.ts";
 import type { Stop } from "../ports.ts";
-import type { SystemCalls } from "../system-calls.ts";
+import {
+  rawSocket,
+  receiveBuffer,
+  type SystemCalls,
+  socketLevel,
+  tryAgain,
+} from "../system-calls.ts";
 import {
   changeGroups,
   decodeEvent,
@@ -25,15 +31,11 @@ export type NetlinkWatchOptions = {
   readonly onEvent: (event: LinkEvent) => void;
 };
 
-const rawSocket = 3;
-const socketLevel = 1;
-const receiveBuffer = 8;
 /** Room for thousands of changes while the process does not run. */
 const receiveBufferBytes = 1024 * 1024;
 const datagramBytesMax = 64 * 1024;
 /** How many datagrams are read in one turn of the event loop. */
 const datagramsAtOnce = 256;
-const tryAgain = 11;
 /** The pause after a failure, so that the watch does not load the machine. */
 const watchAgainMs = 1000;
 

@@ -13,7 +13,13 @@
 import type { AddressOrder } from "../../model/agent-orders.ts";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import type { NetworkInterface } from "../network-ports.ts";
-import type { SystemCalls } from "../system-calls.ts";
+import {
+  rawSocket,
+  receiveBuffer,
+  type SystemCalls,
+  socketLevel,
+  tryAgain,
+} from "../system-calls.ts";
 import {
   type AddressRecord,
   addAddressRequest,
@@ -47,12 +53,8 @@ export type RouteCalls = Pick<
 export const fileExists = 17;
 export const addressUnavailable = 99;
 const interruptedCall = 4;
-const tryAgain = 11;
 const noBufferSpace = 105;
 const noDevice = 19;
-const rawSocket = 3;
-const socketLevel = 1;
-const receiveBuffer = 8;
 /** Larger than any datagram of an answer; one interface needs a few kilobytes. */
 const datagramBytesMax = 256 * 1024;
 /** Other programs may change the network during a listing, but not during each of these tries. */

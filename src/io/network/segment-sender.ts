@@ -10,7 +10,7 @@
  */
 
 import type { SealedFrame } from "../ports.ts";
-import type { SystemCalls } from "../system-calls.ts";
+import { type SystemCalls, udpLevel } from "../system-calls.ts";
 
 export type SegmentSenderOptions = {
   readonly calls: Pick<SystemCalls, "setOption" | "sendTo">;
@@ -25,7 +25,6 @@ export type SegmentTarget = { readonly address: string; readonly bytes: Uint8Arr
 /** The run in the buffer; its last frame may be shorter. */
 type Run = { readonly bytes: number; readonly frames: number; readonly frameBytes: number };
 
-const udpLevel = 17;
 const udpSegment = 103;
 const runBytesMax = 60_000;
 const runFramesMax = 64;

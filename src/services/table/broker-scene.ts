@@ -9,8 +9,10 @@ import type { BrokerSight, PromotionScene, SeenBroker } from "../../brokers/brok
 import type { RestartFacts } from "../../brokers/standstill.ts";
 import type { ClusterConf, FailoverDomainConf } from "../../model/conf.ts";
 import type { NodeId, NodeName, ServiceName } from "../../model/ids.ts";
+import { invariant } from "../../model/outcome.ts";
 import type { BrokerServices } from "../tree/broker-scripts.ts";
 import { type BrokerRecords, reportedSight } from "./broker-records.ts";
+import { priorityLast } from "./placement.ts";
 import type { ServiceRecord } from "./service-state.ts";
 import type { NodeRecord } from "./table-snapshot.ts";
 
@@ -91,7 +93,7 @@ export function seenBrokers(ground: Ground): readonly SeenBroker[] {
       node,
       name: nameOf(table.conf, node),
       service,
-      preference: domain?.ordered === true ? (priority ?? 101) : 0,
+      preference: domain?.ordered === true ? (priority ?? priorityLast) : 0,
       sight: currentSight(ground, node, service),
     };
   });
@@ -99,7 +101,7 @@ export function seenBrokers(ground: Ground): readonly SeenBroker[] {
 
 function nameOf({ nodes }: ClusterConf, node: NodeId): NodeName {
   const found = nodes.find(({ id }) => id === node);
-  if (found === undefined) throw new Error(`no name of node ${node}`);
+  invariant(found !== undefined, `no name of node ${node}`);
   return found.name;
 }
 

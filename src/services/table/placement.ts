@@ -20,7 +20,8 @@ export const scoreWords: Readonly<Record<Score, string>> = {
 /** The owner of a service that is started or starting, while that owner is online. */
 export type CurrentOwner = NodeId | null;
 
-const priorityLast = 101;
+/** Of a node without a priority in an ordered domain: after all numbered ones. */
+export const priorityLast = 101;
 
 /** How well `node` fits, given the online nodes. */
 export function scoreNode(
