@@ -22,6 +22,7 @@ import {
   unknownLabels,
 } from "./tidy/labels.ts";
 import { maskSource } from "./tidy/masked-source.ts";
+import { missingFiles, missingTypes } from "./tidy/references.ts";
 import { testComplaint } from "./tidy/test-lines.ts";
 import {
   assertionsIn,
@@ -33,6 +34,7 @@ import {
   headerComplaint,
   nameComplaints,
   sharedNames,
+  throws,
   titlesOf,
 } from "./tidy/words.ts";
 
@@ -55,6 +57,8 @@ const mayCatch = [
   /^src\/config\/text\/xml\.ts$/,
   /^src\/(?:daemon|guard)\/main\.ts$/,
 ];
+/** Ports, the guard's last resort, and what ends the process when the impossible happens. */
+const mayThrow = [/^src\/io\//, /^src\/guard\/main\.ts$/, /^src\/model\/outcome\.ts$/];
 /** Brands, and shapes built from records of shapes, which the type system cannot follow. */
 const mayAssert = /^src\/model\/(?:ids|time|shape)\.ts$/;
 
@@ -160,7 +164,7 @@ test("no files import each other in a circle", (t) => {
   t.end();
 });
 
-test("the core has no clock, no chance, no surroundings and no promises", (t) => {
+test("the core reads no clock, no random numbers and no environment, and uses no promises", (t) => {
   none(
     t,
     "globals",
@@ -183,6 +187,14 @@ test("what went wrong is caught in the shell only, and types are not asserted", 
     t,
     "catch",
     catching.map(({ path }) => path),
+  );
+  const throwing = sources.filter(
+    ({ path, masked }) => throws(masked) && !mayThrow.some((place) => place.test(path)),
+  );
+  none(
+    t,
+    "throw",
+    throwing.map(({ path }) => path),
   );
   const asserting = sources.filter(({ path }) => !mayAssert.test(path));
   none(
@@ -357,6 +369,24 @@ test("a file is a concept, not what was left over of another one", (t) => {
     return !complaints.some(({ path }) => path === stays);
   });
   none(t, "exceptions that are needed no longer", over);
+  t.end();
+});
+
+test("comments and documents name files and types that exist", (t) => {
+  const paths = code.map(({ path }) => path);
+  const commented = code.filter(({ path }) => !path.startsWith("test/tidy/"));
+  const comments = each(commented, ({ text }) => missingFiles(commentsOf(text), paths));
+  const texts = documents.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+  const files = texts.flatMap(({ path, text }) => {
+    return missingFiles(text, paths).map((name) => `${path}: ${name}`);
+  });
+  none(t, "files", [...comments, ...files]);
+  const known = new Set(sources.flatMap(({ masked }) => masked.match(/[A-Za-z_]\w*/g) ?? []));
+  const ours = texts.filter(({ path }) => /^(?:ARCHITECTURE|CONTRIBUTING)\.md$/.test(path));
+  const types = ours.flatMap(({ path, text }) => {
+    return missingTypes(text, known).map((name) => `${path}: ${name}`);
+  });
+  none(t, "types", types);
   t.end();
 });
 

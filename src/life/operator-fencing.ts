@@ -15,7 +15,7 @@ import { FenceRound } from "../fencing/fence-round.ts";
 import type { ClusterConf, FenceDeviceUse, NodeConf } from "../model/conf.ts";
 import type { DeviceListing, FencingStatus, NodeFencing } from "../model/fencing-status.ts";
 import type { NodeId } from "../model/ids.ts";
-import { assertNever } from "../model/outcome.ts";
+import { assertNever, invariant } from "../model/outcome.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
 import type { NodeInput } from "../node/node-events.ts";
 import type { FenceCall, FencePermit, FenceTerms, FenceVerdict } from "./fence-runs.ts";
@@ -178,7 +178,7 @@ export class OperatorFencing {
 
   #nodeConf(id: NodeId | null): NodeConf {
     const found = this.#parts.conf.nodes.find((node) => node.id === id);
-    if (found === undefined) throw new Error(`no configuration of node ${id}`);
+    invariant(found !== undefined, `no configuration of node ${id}`);
     return found;
   }
 }

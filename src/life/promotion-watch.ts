@@ -9,13 +9,13 @@
  *     What it was not allowed to start, it does not stop: that would end a backup that is slow to
  *     answer, which may be the only one that has everything.
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
+ * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
+ *     stop of the broker's own service leaves it alone, as its script does.
  * PROMOTE11  A start that was killed or cancelled, or failed without a refusal, may have asked the
  *     broker to become primary, and that may take effect later: the broker is killed before its
  *     service counts as stopped.
  * PROMOTE12  A joining broker that has refused its promotion is reported as refusing before the
  *     start counts as failed, so that nobody asks it again until it is restarted.
- * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
- *     stop of the broker's own service leaves it alone, as its script does.
  */
 import type { BrokerSight } from "../brokers/broker-sight.ts";
 import { isPrimaryState } from "../brokers/broker-state.ts";

@@ -4,10 +4,10 @@
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token.
  * Deviations: a duplicate token releases and counts nothing; the share of a node depends on its
  * present backlog; subtraction is clamped at zero.
- * TOKEN3  If no retransmission was requested at the last hundred visits of any member, all may send
- *     twice as much, unless the window is configured.
  * TOKEN1  A message is released only when the aru of two accepted tokens in a row has passed it.
  * TOKEN2  The token sequence rises by one per hop; a token not above the last one is a duplicate.
+ * TOKEN3  If no retransmission was requested at the last hundred visits of any member, all may send
+ *     twice as much, unless the window is configured.
  */
 import type { NodeId } from "../model/ids.ts";
 import { retransmitWindow, type SortQueue } from "./sort-queue.ts";

@@ -18,6 +18,7 @@ import {
   unknownLabels,
 } from "./labels.ts";
 import { maskSource } from "./masked-source.ts";
+import { missingFiles, missingTypes } from "./references.ts";
 import { testComplaint } from "./test-lines.ts";
 import {
   assertionsIn,
@@ -29,6 +30,7 @@ import {
   headerComplaint,
   nameComplaints,
   sharedNames,
+  throws,
   titlesOf,
 } from "./words.ts";
 
@@ -211,6 +213,8 @@ test("assertions of types and catching are seen, what looks alike is not", (t) =
   t.ok(catches("try {"));
   t.ok(catches("p.catch(f)"));
   t.notOk(catches("retry(x); catchup = 1; a.try = 2;"));
+  t.ok(throws("if (a) throw b;"));
+  t.notOk(throws("throwAway(x); throws = 1; a.throw(b);"));
   t.end();
 });
 
@@ -256,6 +260,19 @@ test("labels are declared at the start of a rule in the header, and nowhere else
   t.same(declaredLabels(labelled), ["HEAP1", "HEAP2"]);
   t.same(declaredLabels("const a = 1;\n/**\n * A1  Late.\n */\n"), []);
   t.same(assertedLabels(labelled), ["HEAP2", "HEAP4"]);
+  t.end();
+});
+
+test("files and types that a text names are looked for", (t) => {
+  const paths = ["src/io/heap.ts", "test/io/heap.test.ts"];
+  t.same(missingFiles("heap.ts, io/heap.ts, see test/io/heap.test.ts.", paths), []);
+  t.same(missingFiles("a/heap.ts, (eap.ts) *.test.ts <folder>/<file>.ts", paths), [
+    "a/heap.ts",
+    "eap.ts",
+  ]);
+  const known = new Set(["HeapIndex"]);
+  t.same(missingTypes("`HeapIndex`, `HeapIndex.size`, `Heap`, HeapSize", known), []);
+  t.same(missingTypes("`HeapSize` and `HeapLimits.most`", known), ["HeapSize", "HeapLimits"]);
   t.end();
 });
 

@@ -46,7 +46,7 @@ const coreBans: readonly (readonly [RegExp, string])[] = [
   [/(?<![.\w$])performance\b/, "performance: the time comes in with the input"],
   [/(?<![\w$])set(?:Timeout|Interval|Immediate)\b/, "timers are outputs"],
   [/\bMath\.random\b/, "Math.random: chance comes in with the input"],
-  [/(?<![.\w$])process\.\w/, "process: the core has no surroundings"],
+  [/(?<![.\w$])process\.\w/, "process: the core reads no environment"],
   [/(?<![.\w$])(?:async|await)\s/, "async: the core is synchronous"],
   [/(?<![.\w$])Promise\b/, "Promise: the core is synchronous"],
   [/(?<![.\w$])console\./, "console: notices are outputs"],
@@ -68,6 +68,10 @@ export function assertionsIn(masked: string): readonly string[] {
 
 export function catches(masked: string): boolean {
   return /(?<![.\w$])(?:try|catch)\b|\.catch\(/.test(masked);
+}
+
+export function throws(masked: string): boolean {
+  return /(?<![.\w$])throw\b/.test(masked);
 }
 
 /** Values a file exports; types are the shape of something exported and need no importer. */
