@@ -12,11 +12,13 @@
  * WATCH5  When one that has never answered was frozen, the next one has more time for its first
  *     answer: whoever kills a broker that is slow to start, starts it again and again.
  *
- *   connecting ──answer──► answering ──miss──► doubted ──two misses──► frozen ──answer──► answering
- *        └──two misses──► frozen                  └──answer──► answering
- *   any ──connection ends──► lost ──answer──► answering
- *                             └──process has ended──► gone ──answer──► answering
- *   any ──refused──► refusing ──answer──► answering
+ *   connecting ──answer──► answering ──miss──► doubted ──two misses──► frozen
+ *        └──two misses──► frozen
+ *   every state ──answer of a broker of a cluster──► answering
+ *               ├─another answer──► misfit ──miss──► doubted
+ *               ├─refused──► refusing
+ *               └─connection ends──► lost ──process has ended──► gone ──it is there──► connecting
+ *   lost, refusing ──two misses on a new connection──► frozen
  */
 import { assertNever } from "../model/outcome.ts";
 import { type Ms, ms } from "../model/time.ts";

@@ -15,13 +15,13 @@
  * G6  The guard certifies what a sweep has found that began after the end of clusterd: nothing.
  * G7  The report `armed` waits until a look took at most a quarter of the kill timeout.
  *
- *   fresh ──watch──► idle ──arm──► armed ──lease over──► sweeping ──clean──► idle, armed, ended
- *     └─gone─► ended  └──────gone─────┼───────gone──────────►│
- *                       idle ◄──none── sparing ──an address──►│
- *            idle, armed, sweeping and clean ──disarm──► ended
- *   sweeping ──clean, clusterd is gone──► certifying ──time is over, awaited──► ended
- *   If the watchdog cannot be disarmed, the guard becomes `retired` instead of `ended` and feeds
- *   it.
+ *   fresh ──watch──► idle ──arm──► armed ──lease over, kill──► sweeping
+ *     └─gone─► ended                 └─lease over, spare─► sparing ──an address──► sweeping
+ *   sparing ──no address──► idle;  sparing ──arm──► armed;  idle, armed, sparing ──gone──► sweeping
+ *   sweeping ──clean──► idle, or armed where a lease has come; ended where clusterd was dismissed
+ *            └─clean, clusterd is gone─► certifying ──time is over, awaited──► ended
+ *   every state but sweeping ──disarm──► ended;  sweeping ──disarm──► ended when it is clean
+ *   Where the watchdog cannot be disarmed: `retired`, which feeds it, instead of `ended`.
  */
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";

@@ -8,8 +8,8 @@
  * WATCHDOG3  It is disarmed only when everything is verified to be gone. If its driver cannot
  *     disarm it, it is fed until the machine is off or another guard takes the device over.
  *
- *   shut ──may feed──► asked ──opened──► open ──end──► closed, or fed on
- *                    └─refused─► refused ◄─feeding fails─┘
+ *   unused ──a device is configured──► shut ──may feed──► asked ──opened──► open ──end──► closed
+ *                                        asked ──refused──► refused ◄──feeding fails── open
  */
 import { feedEveryMs } from "../model/conf.ts";
 import { invariant, type Result } from "../model/outcome.ts";

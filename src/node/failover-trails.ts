@@ -7,6 +7,10 @@
  * TRAIL1  What began before this node took part in the history is not measured.
  * TRAIL2  A trail ends without a failover when a user stops or starts the service meanwhile, when
  *     the service was never stopped, or when it becomes failed or disabled.
+ *
+ *   lost:    detected, ring, off ──► wait ──► start ──► started: the failover is told
+ *   stopped: stop ─────────────────► wait ──► start ──failed──► stop, and on
+ *   A wait of no length is left out. When the owner is lost in any phase, `off` follows.
  */
 
 import type { ClusterConf } from "../model/conf.ts";

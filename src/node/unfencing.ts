@@ -7,9 +7,9 @@
  * UNFENCE2  Nothing is unfenced without quorum: the other nodes may have cut this node off for a
  *     good reason.
  *
- *   idle ──quorate──► running ──success──► done ──history ended──► idle
- *     ▲                  └─failure─► pausing ──timer──┐
- *     └───────────────────────────────────────────────┘
+ *   idle ──quorate──► running ──success──► done
+ *     ▲                  └─failure─► pausing ──timer──► idle
+ *     └──history ended── every state
  */
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";

@@ -6,6 +6,10 @@
  * Tested in: test/services/broker-standstill.test.ts
  * HANG4  Between two primaries brokers are restarted for a standstill once; what does not end in
  *     two minutes is given up, and an operator is told.
+ *
+ *   none ──stuck──► standing ──lasts, restarts are permitted──► restarting ──over──► none
+ *     ▲                │                                            └─failed, overdue─► standing
+ *     └───not stuck────┘   Restarts that were begun are `spent` until there is a primary.
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { assertNever } from "../../model/outcome.ts";

@@ -12,10 +12,12 @@
  * S5  A frozen service is not started or stopped, except when its node leaves.
  * S6  Only a started service is partial.
  *
- *   stopped ──start──► starting ──ok──► started ──status failed──► recoverable ─┐
- *      ▲                  └─failed─► recoverable                                │
- *      └───── stop ok ◄── stopping ◄── stop, relocate, restart, exit ── started │
- *   failed ◄── stop failed ── stopping, recoverable;  disabled ◄── stop ok ◄────┘
+ *   stopped, disabled ──start──► starting ──ok──► started ──check failed──► recoverable
+ *                                    └─failed─► recoverable
+ *   started, failed, disabled ──stop, disable, relocate, restart, exit──► stopping
+ *   stopping, recoverable ──stop ok──► stopped, starting, disabled
+ *                         └─stop failed─► failed
+ *   any with an owner or an operation ──its node is known to be off──► stopped, disabled
  */
 import type { NodeId, NodeName, ServiceName } from "../../model/ids.ts";
 import { invariant } from "../../model/outcome.ts";
