@@ -1,6 +1,6 @@
 /**
- * As whom a client introduces itself to a broker: from the account and the mechanisms that a
- * qpidd.conf or a command line names.
+ * How a client authenticates to a broker: by the account and the mechanisms that a qpidd.conf or a
+ * command line names.
  * Source: qpid-ha(1); qpid-cpp ha/HaPlugin.cpp: ha-username, ha-password, ha-mechanism.
  * Tested in: test/brokers/own-broker.test.ts, test/cli/qpid-ha-command.test.ts
  */

@@ -1,7 +1,7 @@
 /**
  * What a node does about its own broker: watches it while one of its services is started here,
- * kills it when it is frozen, and has its services checked when it has ended. Knows processes and
- * services by name only; what runs, and where, is told as a duty.
+ * kills it when it is frozen, and has its services checked when it has ended. What its services are
+ * doing is told as a duty (care-events.ts).
  * Source: the Apache Qpid manual, active-passive messaging clusters; qpid-cpp etc/fedora/qpidd.in,
  * whose status has no time limit and whose stop leaves alone what does not answer as primary.
  * CARE1  A frozen broker is killed and seen to be gone before its services are checked because of

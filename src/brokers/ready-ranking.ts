@@ -8,9 +8,10 @@
  *     that do not list each other are both stale: nobody can tell which of them was left out.
  * READY3  With such a list, a broker is stale, too, if one that it lists as ready does not list it:
  *     the primary may have left it out in the instant before its node was lost.
- * READY4  Where no list of that primary has shown anybody as ready, a broker is good whose own list
- *     shows this primary, and itself as ready: it has come since. A primary leaves out a broker
- *     that was cut off only after their heartbeat, and its node would have told more lists by then.
+ * READY4  If no list of that primary has shown a ready backup, a broker is good whose own list
+ *     shows that primary, and itself as ready: it has become ready since the last list. It cannot
+ *     have been cut off meanwhile: the primary would have listed it as ready until their heartbeat
+ *     had ended, and its node would have told that list.
  */
 import type { NodeId } from "../model/ids.ts";
 import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";

@@ -4,8 +4,8 @@
  * promoted. Once all are joining, the one that starts last accepts. What is next follows from what
  * the brokers are now; remembered is only when the restarts began, and which broker is the last.
  * Source: qpid-cpp ha/StatusCheck.cpp, ha/Backup.cpp, ha/HaBroker.cpp: promote.
- * HANG1  Nothing is restarted while a broker may hold messages unseen: each one answers, has ended,
- *     or is on a node that is off for certain.
+ * HANG1  Nothing is restarted while a broker may hold messages that nobody sees: each one answers,
+ *     has ended, or is on a node that is off for certain.
  * HANG2  Until a broker is ready or primary, only the one that was restarted last is promoted.
  * HANG3  Each broker is restarted at most once, and once more if it is the last one.
  */

@@ -1,5 +1,6 @@
 /**
- * Helpers for all bodies of requests on the control socket.
+ * What all bodies of requests on the control socket have in common: how they are parsed, who has
+ * given an order, and how it is confirmed.
  * Tested in: test/control/protocol.test.ts, test/control/operator-protocol.test.ts
  */
 import { type Result, refuse } from "../model/outcome.ts";

@@ -1,6 +1,5 @@
 /**
  * Process groups for HTTP clients: streams with a bounded backlog, messages with a bounded body.
- * Does not know the members of the groups.
  * STREAM1  If a client does not read its stream, the stream and its membership end with a reason:
  *     no other client waits for it, and no more than the limit is kept for it.
  * STREAM2  Group clients can use only a part of the socket's connections.

@@ -1,7 +1,6 @@
 /**
  * The sockets of the run directory: the control socket, and one for each account of `<uidgid>` that
  * serves process groups only.
- * Opens and closes them; does not know what is requested through them.
  */
 import {
   type ControlBackend,

@@ -1,6 +1,6 @@
 /**
  * Opens the ports of the daemon: network, processes, cgroups, brokers, and the token that marks its
- * agents. Does not know what they are used for.
+ * agents.
  * Tested in: test/e2e/failover.test.ts
  */
 

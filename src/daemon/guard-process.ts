@@ -1,7 +1,6 @@
 /**
  * The daemon's end of the pipe to its guard: starts the guard, replaces it when it has ended, and
  * passes the lease on to it. Reports when there is no guard, since no service may be started then.
- * Does not know services.
  * Source: rgmanager, in which the parent process watches the child; here the child is the watcher.
  * GUARD3  Services count as guarded only until the instant that the guard itself has confirmed.
  * GUARD4  A guard that does not answer is killed and replaced, since only a working one can kill

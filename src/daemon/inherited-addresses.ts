@@ -1,7 +1,6 @@
 /**
  * Settles, before the first life begins, what becomes of the addresses that an earlier clusterd has
- * left on this machine. Does not know services: addresses of a service are removed by its first
- * stop.
+ * left on this machine. Addresses of a service are not removed here, but by its first stop.
  * Tested in: test/e2e/standing-addresses.test.ts
  * INHERITED1  An address with clusterd's mark counts as its own, even if the record of it is lost.
  * INHERITED2  An address that is no longer in the conf is removed here, since nothing else would

@@ -1,6 +1,6 @@
 /**
  * Watches links, addresses and the ends of processes on this machine, and says which service must
- * be checked at once because of an event. Does not know what runs.
+ * be checked at once because of an event.
  * Source: rtnetlink(7) for links and addresses, cgroups(7) for the ends of processes.
  * Tested in: test/e2e/failover.test.ts, test/e2e/death-events.test.ts
  */

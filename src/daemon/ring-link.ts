@@ -1,7 +1,6 @@
 /**
  * Watches the interface that has the ring's address: whether it has a link, and whether its MTU
  * fits the ring's frames. Announces the address to the neighbours when it comes back.
- * Does not know sockets or the ring.
  * Source: corosync exec/totemip.c polls the interface; here the kernel reports changes.
  * LINK1  An address that comes back is announced, since it may be on another network card.
  *     Otherwise frames to the old card would be lost for half a minute, and rings break up

@@ -1,6 +1,6 @@
 /**
  * Tells listeners what has changed in the status since they were last told. Compares only what the
- * status shows; does not know the cause of a change.
+ * status shows.
  */
 import type { ControlEvent } from "../control/protocol.ts";
 import type { Stop } from "../io/ports.ts";

@@ -1,6 +1,6 @@
 /**
  * Tells the service supervisor that the daemon is ready, alive or stopping, and its state in one
- * line. Does not know sockets. Without a supervisor it tells nothing.
+ * line. Without a supervisor it tells nothing.
  * Source: sd_notify(3), sd_watchdog_enabled(3).
  * Tested in: test/daemon/supervisor.test.ts
  * SUPERVISOR1  Signs of life come only from the main thread, so that they end when it is blocked.

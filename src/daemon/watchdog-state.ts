@@ -1,6 +1,6 @@
 /**
  * Keeps what the guard reports of the watchdog device, for the status, the other nodes and the log.
- * Does not know the device. Decides only whether this node can do without it.
+ * Decides only whether this node can do without it.
  * Source: cluster.conf(5), fence_daemon/self_fence.
  * Tested in: test/e2e/reset-by-watchdog.test.ts
  */

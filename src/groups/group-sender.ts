@@ -1,6 +1,6 @@
 /**
  * Sends the group messages of this node: queues them, cuts them into parts, and limits by a credit
- * how much the ring holds of them. Does not know the members of groups.
+ * how much the ring holds of them.
  * Source: corosync lib/cpg.c for cutting long messages; the rest is this project's own.
  * Tested in: test/groups/process-groups.test.ts
  * GROUP7  The bytes that the ring has, and that are not delivered here yet, stay within the credit,

@@ -1,7 +1,6 @@
 /**
  * The members of all groups on all nodes: a function of the ordered messages and the
  * configurations.
- * Does not know the clients of this node.
  * Source: corosync exec/cpg.c (process_info, joinlist, downlist).
  * Tested in: test/groups/process-groups.test.ts
  * GROUP4  Nodes that have been members of the same sequence of rings have the same table.

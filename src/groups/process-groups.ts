@@ -1,7 +1,6 @@
 /**
- * Named groups over the ring: join, leave, ordered multicast, changes with their reasons.
- * Knows local clients by number. Does not know services or quorum: groups also work in an inquorate
- * part of the cluster.
+ * Named groups over the ring: join, leave, ordered multicast, changes with their reasons. Groups
+ * also work in an inquorate part of the cluster. Local clients are called by numbers.
  * Source: corosync exec/cpg.c, exec/sync.c; cpg.h.
  * Deviations: a message is answered when it was delivered; a cut message is begun again in a new
  * ring; a list of processes counts until the next regular configuration, since all nodes that stay

@@ -1,7 +1,7 @@
 /**
  * The guard's decisions: when all services on this machine must be killed, and when the other nodes
- * may be told that nothing is left. Every instant is CLOCK_BOOTTIME in ms. Does not know services
- * or the ring. watchdog-feeder.ts feeds the watchdog.
+ * may be told that nothing is left. Every instant is CLOCK_BOOTTIME in ms. watchdog-feeder.ts feeds
+ * the watchdog.
  * Source: sbd(8); rgmanager's watchdog parent.
  * G1  After the report `armed` nothing is killed before the lease ends, while clusterd exists.
  * G2  When the lease has ended, or clusterd is gone, services are killed until it is verified that
@@ -12,7 +12,7 @@
  *     until it is known whether there is a watchdog.
  * G5  A guard that ends after a sweep leaves a note; the next guard passes it on only if its own
  *     look finds nothing either.
- * G6  The guard certifies what a sweep has found that began after the end of clusterd: nothing.
+ * G6  The guard certifies only after a sweep that began when clusterd had ended, and found nothing.
  * G7  The report `armed` waits until a look took at most a quarter of the kill timeout.
  *
  *   fresh ──watch──► idle ──arm──► armed ──lease over, kill──► sweeping

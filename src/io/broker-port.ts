@@ -1,6 +1,6 @@
 /**
- * The port to the brokers of a cluster, as interfaces; the implementation is in amqp/. Knows shapes
- * only: it never decides, retries or chooses a time limit.
+ * The port to the brokers of a cluster, as interfaces; the implementation is in amqp/. An
+ * implementation never decides, retries or chooses a time limit.
  * Tested in: test/io/amqp/broker-connections.test.ts, test/io/amqp/brokers-contract.test.ts
  */
 import type { BrokerCredentials } from "../brokers/broker-account.ts";

@@ -1,5 +1,5 @@
 /**
- * Carries out what the care for this node's broker wants: asks the broker over the port, reads its
+ * Carries out the outputs of broker-care.ts: asks the broker of this node over the port, reads its
  * configuration before each connection, looks at its processes and kills them, and has services
  * checked. Decides nothing. Takes results only by callbacks, so that it also runs in the simulator.
  */

@@ -1,6 +1,5 @@
 /**
  * Runs fence agents, one after the other on each fence device, each to its end or its time limit.
- * Does not know why a node is fenced, nor what follows from the verdict.
  * Source: fence-agents doc/FenceAgentAPI.md.
  * FENCERUN1  Runs on one device follow each other, since two agents on one power switch would
  *     disturb each other.

@@ -1,6 +1,5 @@
 /**
  * Refusals of the process groups in words: the cause, and what a client can do.
- * Decides nothing.
  * Tested in: test/control/control-groups.test.ts
  */
 import type { ControlError } from "../control/control-error.ts";

@@ -1,7 +1,6 @@
 /**
  * Records when each member of the present configuration joined, as this node saw it, and finds
  * members that come back with the same life although they were fenced.
- * Knows configurations and lives; does not know votes.
  * Source: cman commands.c: add_ais_node (incarnation and join time of a node).
  * Deviation: a member that was restarted within one change of configuration counts as joined anew.
  */

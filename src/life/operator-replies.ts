@@ -1,6 +1,5 @@
 /**
  * What operators are told of their orders: whether they are accepted, and why not.
- * Does not know how orders are carried out.
  * Tested in: test/daemon/start-limits.test.ts
  */
 import type { LeaveBody } from "../control/protocol.ts";

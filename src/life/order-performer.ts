@@ -1,8 +1,7 @@
 /**
  * Performs the orders of agents through the ports and reports the results. Makes no choices, since
- * each order is complete. Does not know the states of services. Its clock is a port, and it takes
- * results only by callbacks, so that it also runs in the simulator, in which time is simulated and
- * native promises never settle.
+ * each order is complete. Its clock is a port, and it takes results only by callbacks, so that it
+ * also runs in the simulator, in which time is simulated and native promises never settle.
  * Tested in: test/life/cancelled-orders.test.ts, test/sim/searches.test.ts
  * PERFORM1  A cancelled order is ended, and the next order for its service waits for that end.
  * PERFORM2  A kill is reported only when no earlier order for the service can have an effect any

@@ -1,13 +1,13 @@
 /**
- * Watches the init script that promotes a broker. It obeys whatever it is told: its start starts a
- * broker that has just died and makes it primary, beside another one if need be; its stop does
+ * Watches the init script that promotes a broker. That script does what it is told: its start also
+ * starts a broker that has just died, and makes it primary even beside another one; its stop does
  * nothing to a primary that does not answer, and reports success.
  * Source: qpid-cpp etc/fedora/qpidd-primary.in.
  * Tested in: test/life/promotion-watch.test.ts
- * PROMOTE8  The script starts only where the table permits it at that moment, and while the broker
- *     of this node is what the table knows of it.
- *     What it was not allowed to start, it does not stop: that would end a backup that is slow to
- *     answer, which may be the only one that has everything.
+ * PROMOTE8  The script is started only if the table permits it at that moment, and if the broker of
+ *     this node is in the state that the table knows. If it was not allowed to start it is not
+ *     called to stop, either: that would end a backup that is slow to answer and may be the only
+ *     one with all messages.
  * PROMOTE9  Its stop has succeeded only when no primary is left on this node.
  * PROMOTE10  While the promoting service runs here, the process of the primary belongs to it: the
  *     stop of the broker's own service leaves it alone, as its script does.

@@ -1,7 +1,6 @@
 /**
  * One machine and the queue before it: takes one input at a time, steps the machine, performs its
  * outputs in order. All loops of the daemon, of its threads and of the guard are this one.
- * Decides nothing, and does not know what the inputs and outputs are.
  * TURN1  An input that comes while another one is stepped or performed waits for its turn.
  * TURN2  The outputs of one step are performed in order, all of them before the next step.
  * TURN3  After `end` nothing is stepped or performed, not even what the same step has put out.

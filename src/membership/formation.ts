@@ -1,6 +1,5 @@
 /**
  * Forms a ring: gather, commit, recovery, and back to gather whenever that fails.
- * Does not know how an installed ring works.
  * Source: Amir et al. 1995, sections 5 and 6; corosync exec/totemsrp.c: memb_state_*_enter.
  * Deviations: a join is judged once, after entering gather; in commit and recovery, only messages
  * of the ring being formed are handled; the commit token must name that ring.

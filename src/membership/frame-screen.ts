@@ -1,7 +1,7 @@
 /**
  * Refuses authentic frames with impossible contents before they change anything: nodes that are not
  * configured, and ring sequences that no clock explains. A refusal is counted and logged with the
- * sender. Does not know the states of the ring.
+ * sender.
  * Tested in: test/membership/lying-members.test.ts
  * SCREEN1  No authentic frame ends the process: its values are in range, and what contradicts
  *     itself later leads to a new ring.

@@ -1,6 +1,5 @@
 /**
  * The gather phase: sends and judges joins, and waits for consensus.
- * Does not know the ring that has ended or the one that begins.
  * Source: Amir et al. 1995, section 5; corosync exec/totemsrp.c: memb_state_gather_enter,
  * memb_join_message_send, memb_state_consensus_timeout_expired.
  * Deviations: there is a least interval between joins; a node that starts listens for others before

@@ -1,6 +1,6 @@
 /**
  * A working ring: the token goes round, messages are ordered and delivered, and frames of other
- * rings are judged. Does not know how the ring was formed, nor what follows its end.
+ * rings are judged.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c.
  * Deviation: nodes of other rings are not admitted until all members have installed this ring.
  * Otherwise the first member could gather with them while the others, still in recovery, keep to

@@ -1,6 +1,5 @@
 /**
  * Application messages ↔ fragments in frames: packing when the token is here, chains, reassembly.
- * Does not know order, rings or the token.
  * Source: corosync exec/totempg.c for the roles.
  * Deviations: frames are built only when the token is here; a message that fits into one frame is
  * cut only if much of a frame would stay empty otherwise; a broken chain loses only its own

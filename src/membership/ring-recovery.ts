@@ -1,6 +1,5 @@
 /**
  * Recovery: the members exchange the old ring's messages on the new ring, then install it.
- * Does not know how the members agreed.
  * Source: Amir et al. 1995, section 6; Moser et al. 1994 (extended virtual synchrony, obligation
  * sets); corosync exec/totemsrp.c: memb_state_recovery_enter, memb_state_operational_enter.
  * Deviations: counters belong to one attempt; copies of the old ring's messages survive an

@@ -1,6 +1,5 @@
 /**
  * The Totem single-ring protocol: total order and membership, as one machine.
- * Does not know what the messages are for.
  * Source: Amir et al. 1995; corosync exec/totemsrp.c.
  * Deviations: messages ordered as safe are delivered as safe; nodes of other rings can dissolve
  * this one only through the merge gate; a deaf node leaves by itself; the state of an interface

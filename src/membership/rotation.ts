@@ -1,6 +1,5 @@
 /**
  * The token and the messages of one ring, as one member handles them.
- * Does not know how rings are formed or end.
  * Source: Amir et al. 1995, section 4; corosync exec/totemsrp.c: message_handler_orf_token,
  * orf_token_send_initial, timer_function_token_hold_retransmit_timeout.
  * Tested in: test/membership/state-table.test.ts, test/membership/totem-paper.test.ts

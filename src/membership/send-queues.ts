@@ -1,6 +1,6 @@
 /**
  * The two lanes of outgoing messages: after each configuration, `sync` (the state exchange) is
- * ordered before `app`. Does not know the token or the members.
+ * ordered before `app`.
  * Source: corosync exec/totempg.c (new_message_queue_trans, waiting_trans_ack) for the idea.
  * Tested in: test/membership/packing.test.ts, test/membership/totem-paper.test.ts
  * LANE1  Between a regular configuration and the end of its state exchange only `sync` is ordered.

@@ -1,6 +1,5 @@
 /**
  * The messages of one ring by sequence number: gaps, aru, delivery, release.
- * Does not know the token or the members.
  * Source: Amir et al. 1995, section 4 (my_aru, high delivered); corosync include/corosync/sq.h.
  * Deviation: 53-bit sequence numbers, so there is no wrap-around and no windowed comparison.
  * QUEUE1  released <= delivered <= aru <= high, except that delivery over gaps may pass the aru.

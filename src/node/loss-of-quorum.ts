@@ -1,6 +1,6 @@
 /**
- * What happens to the services of this node when its history ends, or its lease, and what of them
- * an earlier life has left when a life begins.
+ * What happens to the services of this node when its history or its lease ends, and to what an
+ * earlier life has left of them when a life begins.
  * Source: rgmanager rg_state.c: rg_inquorate stops everything.
  * Deviation: a service goes on if it is bound, that is, no other node may run it and it holds
  * nothing that another node could hold: stopping it would protect nothing.

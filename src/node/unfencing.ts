@@ -3,7 +3,7 @@
  * again.
  * Source: fenced(8); cman init.d/cman.in: unfence_self; fence_node(8).
  * Deviation: clusterd does it by itself when quorate, and again after each loss of quorum.
- * UNFENCE1  A node that has devices to be unfenced hosts no services before all of them succeeded.
+ * UNFENCE1  A node with devices of `<unfence>` hosts no services before all of them have let it in.
  * UNFENCE2  Nothing is unfenced without quorum: the other nodes may have cut this node off for a
  *     good reason.
  *

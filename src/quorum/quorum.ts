@@ -1,6 +1,6 @@
 /**
  * The quorum engine: it decides from the reports that the members give in a state exchange whether
- * they are quorate, and says why. Does not know services and fencing.
+ * they are quorate, and says why.
  * Source: cman commands.c: set_quorate; votequorum(5): wait_for_all, auto_tie_breaker,
  * last_man_standing.
  * Deviation: a node remembers the last quorate membership it was in; see last-quorate.ts.

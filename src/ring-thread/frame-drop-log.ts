@@ -1,6 +1,5 @@
 /**
- * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them. Does
- * not know frames or nodes beyond what a verdict names.
+ * Turns the seal's verdicts into notices, few enough that nobody can fill the log with them.
  * Tested in: test/ring-thread/heartbeats-and-stalls.test.ts
  * DROPS1  There is at most one notice for each cause in ten seconds, with the source of one frame.
  *     While the cause persists, its notices become rarer. The counters have the true numbers.

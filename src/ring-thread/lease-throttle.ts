@@ -1,6 +1,6 @@
 /**
  * Passes on the newest proof of membership, at most one per interval, since a fast ring gives
- * thousands a second. Does not know what a proof is worth.
+ * thousands a second.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { Clock, Stop } from "../io/ports.ts";

@@ -1,6 +1,6 @@
 /**
  * Judges whether the main thread still answers: counts only the time during which this thread
- * itself ran. Does not know threads, ports or clocks.
+ * itself ran.
  * Source: rgmanager's watchdog parent ends the node when its child dies; this is its counterpart.
  * Tested in: test/ring-thread/heartbeats-and-stalls.test.ts
  * HEARTBEAT1  If the machine as a whole did not run, the main thread is not blamed: a step counts

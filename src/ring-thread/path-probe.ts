@@ -2,7 +2,6 @@
  * Encodes and decodes the bodies of two frames: a filling one, which makes its datagram as long as
  * the longest that the sender sends, and a short one, which announces how long those are. Both
  * begin with that length in 2 bytes, big-endian; zeros fill the rest.
- * Knows these bytes only.
  * Tested in: test/ring-thread/path-prober.test.ts
  * PROBE1  A filling frame follows the frame that makes a node known, in the same datagram: a node
  *     that long datagrams do not reach receives neither.

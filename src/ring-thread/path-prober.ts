@@ -1,7 +1,6 @@
 /**
  * Makes datagrams long, announces how long they are, and reports when those of other nodes do not
  * arrive.
- * Knows the seal and the transport; does not know the ring.
  */
 import type { FrameSeal, SealedFrame, Transport } from "../io/ports.ts";
 import type { RingNotice } from "../membership/ring-events.ts";

@@ -1,6 +1,5 @@
 /**
- * Detects that long packets of a node do not arrive, while short ones do. Knows what nodes announce
- * of their longest packets; does not know sockets, frames or the ring.
+ * Detects that long packets of a node do not arrive, while short ones do.
  * Source: RFC 4459 (tunnels and the path MTU), for the symptom.
  * Tested in: test/ring-thread/path-prober.test.ts
  * PATH1  A node is reported only after it has announced three times in a row that it had sent long

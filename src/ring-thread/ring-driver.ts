@@ -1,6 +1,5 @@
 /**
- * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order. Knows
- * the ring's contract and the ports; does not know what the messages are for, nor threads.
+ * The ring's event loop: one FIFO of inputs; steps the ring, performs its outputs in order.
  * Source: Amir et al. 1995 for the ring; corosync exec/totemsrp.c and main.c for pauses.
  * DRIVER1  Outputs are performed in order; an own multicast becomes an input behind all queued
  *     ones.

@@ -1,7 +1,6 @@
 /**
  * Turns datagrams into frames for the ring: opens and decodes them, counts what is dropped, and
  * holds a token back until the frames that were sent before it have arrived.
- * Knows the seal and the codec; does not know the ring's state beyond its current ring.
  * Source: corosync exec/totemnet.c recv_flush reads all waiting frames before a token is handled.
  * Deviation: the sockets cannot be read on demand here, so a token that announces frames not seen
  * yet waits until they have come, for up to four turns of the event loop in which they are read.

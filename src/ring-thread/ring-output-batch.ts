@@ -1,6 +1,5 @@
 /**
- * Collects the outputs of the ring thread, and posts them to the main thread in batches. Does not
- * know what they mean, nor how they are sent.
+ * Collects the outputs of the ring thread, and posts them to the main thread in batches.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { RingThreadOutput } from "./ring-port.ts";

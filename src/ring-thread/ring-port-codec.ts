@@ -1,7 +1,6 @@
 /**
  * Packs the messages that the two threads post to each other: consecutive ones in one buffer, since
- * cloning an object with a view of its own for each message costs more than ordering it. Knows the
- * layout; does not know what the messages mean.
+ * cloning an object with a view of its own for each message costs more than ordering it.
  * PACKED1  Unpacking gives the same values in the same order; payloads packed together are views of
  *     one buffer.
  */

@@ -1,7 +1,7 @@
 /**
- * Raises the durable bound of the ring sequence when the ring asks for it. Knows the store; does
- * not know the ring. A write that fails is repeated. The ring asks for the bound long before it
- * needs it, so a disk that is full for a minute does no harm.
+ * Raises the durable bound of the ring sequence when the ring asks for it. A write that fails is
+ * repeated. The ring asks for the bound long before it needs it, so a disk that is full for a
+ * minute does no harm.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import type { Clock, Stop, Store, StoreProblem } from "../io/ports.ts";

@@ -1,6 +1,5 @@
 /**
  * Starts the ring thread, and exchanges the messages of ring-port.ts with it for the main thread.
- * Does not know what they mean.
  * Tested in: test/ring-thread/ring-thread.test.ts
  * THREAD1  Whatever ends the thread, except `kill`, the last output is `stopped` or `fatal`, and
  *     nothing follows it.

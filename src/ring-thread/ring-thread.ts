@@ -1,7 +1,6 @@
 /**
- * The worker thread that owns the ring: puts ring, seal, sockets, timers and store together. Knows
- * the ports' implementations; decides nothing. Runs nothing else, so that no parser, no agent and
- * no log line ever delays the token.
+ * The worker thread that owns the ring: puts ring, seal, sockets, timers and store together. It
+ * runs nothing else, so that no parser, no agent and no log line ever delays the token.
  * Source: corosync exec/main.c asks for SCHED_RR in the same way.
  * Deviation: only this thread of the process gets real-time priority, and memory is not locked.
  */

@@ -1,6 +1,5 @@
 /**
- * Detects that the event loop did not run: takes the instants of its turns, returns the gaps. Does
- * not know clocks, timers or the ring.
+ * Detects that the event loop did not run: takes the instants of its turns, returns the gaps.
  * Source: corosync exec/totemsrp.c (pause detection) and main.c (scheduling warning).
  * Deviation: the lateness is reported when the loop turns again, whatever woke it, so that the
  * frames that waited meanwhile can be treated as old.

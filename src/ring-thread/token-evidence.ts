@@ -1,7 +1,7 @@
 /**
  * Records what the tokens of the ring prove: that this node belongs to its ring, when each node was
- * heard, and how long a rotation takes.
- * Reads the clock when a token is accepted, and passes leases on; does not know frames or timers.
+ * heard, and how long a rotation takes. It reads the clock when a token is accepted, and passes
+ * leases on.
  * Tested in: test/ring-thread/ring-driver.test.ts
  */
 import { LeaseEvidence } from "../fencing/lease.ts";

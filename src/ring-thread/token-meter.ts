@@ -1,6 +1,5 @@
 /**
  * Measures how long the token takes to go round, over the last rotations of an operational ring.
- * Knows instants and rings; does not know tokens.
  * Source: corosync exec/totemstats.h (mean rotation over the last 100 tokens).
  * Deviation: the 99th percentile is that of the last thousand rotations, ten of which exceed it; of
  * a hundred it would be their maximum.

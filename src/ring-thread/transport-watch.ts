@@ -1,6 +1,5 @@
 /**
- * Tests the transport: whether multicasts arrive, and whether frames can be sent at all. Knows by
- * which way each node was heard; does not know sockets, frames or the ring.
+ * Tests the transport: whether multicasts arrive, and whether frames can be sent at all.
  * Source: corosync exec/main.c warns in general words when no ring can be formed; switches that
  * snoop IGMP without a querier are the usual cause.
  * TRANSPORT1  A node is reported as silent only if it was heard by unicast: a node that is off is

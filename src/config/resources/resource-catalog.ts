@@ -1,6 +1,5 @@
 /**
  * All defined resources: those in `<resources>`, and inline definitions when the reader meets them.
- * Does not know services, domains or the shape of the tree.
  * Source: rgmanager reslist.c: load_resources, store_resource, load_defaults; restree.c:
  * do_load_resource.
  * Deviations: a duplicate, an unusable definition or a dangling reference is an error, while

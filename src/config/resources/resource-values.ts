@@ -1,6 +1,6 @@
 /**
  * Checks the attributes of one resource element against the rule of its agent: their kinds, missing
- * and unknown ones. Does not know references or the tree.
+ * and unknown ones.
  * Source: rgmanager reslist.c: load_resource.
  * Deviations: unknown and empty attributes are complained about; values are checked by kind.
  * Tested in: test/config/agent-elements.test.ts, test/config/complaints.test.ts

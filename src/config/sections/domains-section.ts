@@ -1,6 +1,5 @@
 /**
  * `<failoverdomains>`: named, optionally ordered sets of nodes.
- * Does not choose a node for a service.
  * Source: rgmanager fo_domain.c: fod_get_domain, fod_get_node.
  * Deviations: duplicates and unknown nodes are errors; a node without priority in an ordered
  * domain ranks last, not first.

@@ -1,6 +1,5 @@
 /**
- * `<clusternodes>`: names, ids and votes of the nodes.
- * Does not know addresses; names are resolved elsewhere.
+ * `<clusternodes>`: names, ids and votes of the nodes. Names are resolved elsewhere.
  * Source: cluster.conf(5); cman commands.c: add_new_node.
  * Deviations: ids are mandatory, 1 to 4095, and unique; votes are 1 to 255; names are compared
  * without regard to case when duplicates are sought.

@@ -1,6 +1,6 @@
 /**
  * One AMQP 1.0 connection to a broker as an administrative client: how it opens, how it ends and
- * why. Does not know what is asked over it.
+ * why. management-client.ts asks over it.
  * Source: rhea 3; qpid-cpp ha/ConnectionObserver.cpp, broker/amqp/Connection.cpp.
  * AMQP1  Whatever the other side sends, or fails to send, the connection opens or ends with a typed
  *     reason, and nothing is thrown.

@@ -1,6 +1,7 @@
 /**
  * Requests to the management agent of a broker: each has a correlation id and a time limit, since
- * the agent does not answer what it does not understand. Does not know what the answers mean.
+ * the agent does not answer what it does not understand. brokers/management-answer.ts reads the
+ * answers.
  * Source: qpid-cpp management/ManagementAgent.cpp: dispatchCommand, broker/amqp/Session.cpp; the
  * AMQP filter registry of the Apache Software Foundation.
  * Tested in: test/io/amqp/broker-connections.test.ts

@@ -1,7 +1,6 @@
 /**
  * Protects the payload of one frame: with AES-256-GCM, or not at all if the cluster has secauth
- * off.
- * Does not know senders or replays.
+ * off. frame-seal.ts judges senders and replays.
  * Source: NIST SP 800-38D (GCM), RFC 5869 (HKDF).
  * The native implementation and that of node:crypto give the same bytes; the native one is faster
  * and may be missing.

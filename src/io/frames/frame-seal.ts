@@ -1,6 +1,6 @@
 /**
  * The ring's frame seal: checks who sent a datagram, and that it is authentic, new, and from a
- * living process. Does not know ring messages, sockets or clocks.
+ * living process.
  * Source: RFC 5116 (authenticated encryption), RFC 4303 (replay window), ISO/IEC 9798-2 (hello).
  * SEAL1  The cheapest checks come first; a frame that is not authentic never changes which lives
  *     are accepted.

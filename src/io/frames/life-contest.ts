@@ -1,6 +1,6 @@
 /**
  * Detects that more than one process uses a node's id: on a cloned machine, or on a second one with
- * the same conf. Knows the lives of one node and when each was heard.
+ * the same conf.
  * Source: none; ISO/IEC 9798-2 for what counts as proof that a process is alive.
  * Tested in: test/io/seal-contests.test.ts
  * CONTEST1  Late frames of a replaced life do not make the id contested. It is contested if frames

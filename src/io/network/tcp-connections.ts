@@ -1,6 +1,5 @@
 /**
- * Ends TCP connections of this machine with ss(8), and resolves the hosts at their other ends. Does
- * not know whose connections they are.
+ * Ends TCP connections of this machine with ss(8), and resolves the hosts at their other ends.
  * Source: ss(8), option -K; the kernel needs CONFIG_INET_DIAG_DESTROY (SOCK_DESTROY, Linux 4.5).
  */
 import { lookup } from "node:dns/promises";

@@ -1,7 +1,6 @@
 /**
  * Sends and receives the ring's datagrams over UDP: to one multicast group (`udp`), or one copy to
  * each node (`udpu`).
- * Knows addresses, not nodes.
  * Source: ip(7), ipv6(7), udp(7); corosync exec/totemudp.c and totemudpu.c for the two transports.
  * Deviations: all datagrams are sent from the one socket bound to the node's own address and port,
  * so that tokens cannot overtake frames; multicast loopback is on until own copies have arrived

@@ -1,6 +1,6 @@
 /**
  * Asks agents for their metadata: runs the wanted files with `meta-data`, with limits of time and
- * output, and returns what they printed. Does not read the metadata, nor know what an agent is for.
+ * output, and returns what they printed. config/agents/agent-metadata.ts reads it.
  * Source: rgmanager resrules.c: load_resource_rules, read_resource_agent_metadata.
  * Deviations: files that are named after a wanted type are run first. The others are run only if a
  * wanted type has no such file and no answer yet. Time and output are limited.

@@ -1,7 +1,6 @@
 /**
  * Decides whether a process whose environment may not be read is foreign: whether it cannot descend
  * from the agents of this process.
- * Knows privileges, not services.
  * Source: proc(5) on /proc/PID/environ; ptrace(2), access mode checking; capabilities(7);
  * user_namespaces(7).
  * Tested in: test/io/tracked-processes.test.ts

@@ -1,7 +1,6 @@
 /**
  * Reads and writes files of the kernel, below /proc and in cgroups. A look at such a file has one
- * of three results: it was seen, it is absent, or its state is unknown. Does not know what the
- * files mean.
+ * of three results: it was seen, it is absent, or its state is unknown.
  * Source: proc(5), cgroups(7), open(2) for the errors.
  * Tested in: test/io/exhausted-looks.test.ts
  * KERNEL1  Only an error that means "no such file or process" shows that something is absent. After

@@ -1,14 +1,13 @@
 /**
  * Runs one program to its end, with an exact environment, its own session and a time limit, and
  * keeps the tail of its output.
- * Does not know what the program is for, nor what its exit code means.
  * Source: setsid(2), credentials(7) for sessions and process groups; rgmanager restree.c: res_exec.
  * RUNNER1  The result does not wait for the end of the output: a daemon that inherited the pipes
  *     may keep them open for years. What it writes later is read and discarded, so that it meets
  *     neither a full pipe nor SIGPIPE.
  * RUNNER2  Every run ends: a child that not even SIGKILL ends is reported as not gone.
- * RUNNER3  A kill of what is present spares what is being run: it is meant for what a daemon has
- *     become of its own, and a script that is killed has failed for its service.
+ * RUNNER3  `killPresent` spares the programs that this runner runs at the moment: it is meant for
+ *     the daemons that they have started, and a script that is killed has failed for its service.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { stat } from "node:fs/promises";

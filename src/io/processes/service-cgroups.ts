@@ -1,7 +1,6 @@
 /**
  * Makes a cgroup for every service, and in it one for each of its resources. By them processes are
  * found and killed, and their end is noticed, whatever they did to parent, session and environment.
- * Does not know what the services are, nor what their end means.
  * Source: cgroups(7); the kernel's cgroup v2 document for cgroup.kill and cgroup.events.
  * CGROUP1  A process enters its cgroup before it becomes the agent, so all its children are born in
  *     it.

@@ -1,6 +1,6 @@
 /**
- * Finds short system commands, runs them to their end and returns what they printed. Does not know
- * what they do. For resource and fence agents see process-runner.ts.
+ * Finds short system commands, runs them to their end and returns what they printed. For resource
+ * and fence agents see process-runner.ts.
  * Tested in: test/io/notify-socket.test.ts
  */
 

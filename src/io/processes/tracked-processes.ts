@@ -3,7 +3,6 @@
  * of the units that the service has started, by marks in their environment, and by their parents.
  * Marks are inherited over fork, double fork and setsid, where parent, session and process group
  * are lost.
- * Does not know what the services are.
  * Source: proc(5), /proc/PID/environ and /proc/PID/stat.
  * Limit: a program that clears its environment, such as one that `su -` or `runuser -` starts, is
  * found only by its cgroup or that of its unit, or while its parent lives.

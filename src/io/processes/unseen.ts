@@ -1,5 +1,5 @@
 /**
- * Collects, as a few texts, what a look could not see. Does not know what was looked for.
+ * Collects, as a few texts, what a look could not see.
  * Tested in: test/io/tracked-processes.test.ts
  * UNSEEN1  It is empty only when everything was seen.
  */

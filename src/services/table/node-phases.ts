@@ -1,7 +1,6 @@
 /**
  * The phases of a node in the service table, and what becomes of the services when a node passes
  * from one phase to the next.
- * Does not know how a node is fenced, nor how it verifies that it runs nothing.
  * Source: rgmanager groups.c, main.c: membership_update.
  * Tested in: test/services/service-table.test.ts
  * T2  The services of a lost node change only when it is fenced or has proven itself clean.

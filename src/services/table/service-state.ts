@@ -1,6 +1,5 @@
 /**
  * One service: its record in the replicated table, its states and the operations that change it.
- * Does not know agents, placement or messages.
  * Source: rgmanager include/resgroup.h: rg_state_t; rg_state.c: svc_start, _svc_stop_finish.
  * Deviation: no record has the state `recovering`; a service passes through it within one step.
  * Tested in: test/services/service-table.test.ts
