@@ -49,7 +49,7 @@ export class BrokerCare {
   #lossChecked = false;
   #killing = false;
   /** Why it must end although it answers; null: it need not. */
-  #condemned: string | null = null;
+  #mustEnd: string | null = null;
   /** As in CareView (CARE5). */
   #refuser: BrokerSystemId | null = null;
   /** The promoting service waits for `released`. */
@@ -113,8 +113,8 @@ export class BrokerCare {
       case "primary-stopped":
         this.#onPrimaryStopped(input.by);
         return;
-      case "condemned":
-        this.#condemn(input.why);
+      case "must-end":
+        this.#requireEnd(input.why);
         return;
       case "process":
         this.#step(input);
@@ -171,7 +171,7 @@ export class BrokerCare {
     this.#step({ type: "stop" });
     this.#out.push({ type: "disarm", timer: "kill-again" });
     this.#release(null);
-    this.#condemned = null;
+    this.#mustEnd = null;
     this.#refuser = null;
     this.#unobserved = null;
     this.#heard = false;
@@ -198,7 +198,7 @@ export class BrokerCare {
   /** A connection has ended: its services know what that means. */
   #onLooked(alive: boolean): void {
     if (alive && this.#releasing && this.#watch.snapshot().type === "lost") {
-      this.#condemn("whether it is still primary cannot be asked any more");
+      this.#requireEnd("whether it is still primary cannot be asked any more");
     }
     if (!this.#heard || this.#watch.snapshot().type === "answering") return;
     if (alive && this.#lossChecked) return;
@@ -218,7 +218,7 @@ export class BrokerCare {
     const restraint = this.#releasing ? held : this.#duty.restraint;
     // The stop of the promoting service has ended, and what is left of it may be the broker.
     const processes = this.#releasing ? this.#duty.marks : this.#duty.processes;
-    const due = this.#condemned !== null || this.#watch.snapshot().type === "frozen";
+    const due = this.#mustEnd !== null || this.#watch.snapshot().type === "frozen";
     if (!observed || this.#killing || !due) return;
     // Scripts that are under way must not be killed, and may end it themselves.
     if (processes.length === 0 && !this.#releasing) return;
@@ -238,15 +238,16 @@ export class BrokerCare {
   #onKilled({ ended, left, unseen }: KillResult): void {
     this.#killing = false;
     this.#blind = unseen.length > 0;
-    const what = this.#condemned === null ? "frozen" : "condemned";
+    const frozen = this.#mustEnd === null;
+    const broker = frozen ? "the frozen broker" : "the broker that must end";
     if (left.length + unseen.length > 0) {
       const rest = [...left.map((one) => `${one} survives SIGKILL`), ...unseen].join(", ");
-      this.#say("err", `the ${what} broker is not gone yet, trying again: ${rest}`);
+      this.#say("err", `${broker} is not gone yet, trying again: ${rest}`);
       this.#out.push({ type: "arm", timer: "kill-again", afterMs: killAgainMs });
       return;
     }
     const none = "it has no process that a service of this node has marked";
-    this.#condemned = null;
+    this.#mustEnd = null;
     if (ended.length === 0 && this.#releasing && !this.#lookedAgain) {
       // It may have ended by itself meanwhile.
       this.#lookedAgain = true;
@@ -254,9 +255,9 @@ export class BrokerCare {
       else this.#step({ type: "start" });
       return;
     }
-    if (ended.length === 0) this.#say("warning", `the ${what} broker is not killed: ${none}`);
-    else this.#say("notice", `the ${what} broker is killed: ${ended.join(", ")}`);
-    this.#check(what === "frozen" ? "the broker was frozen" : "the broker was killed");
+    if (ended.length === 0) this.#say("warning", `${broker} is not killed: ${none}`);
+    else this.#say("notice", `${broker} is killed: ${ended.join(", ")}`);
+    this.#check(frozen ? "the broker was frozen" : "the broker was killed");
     if (ended.length === 0) this.#release(`the broker may still be primary: ${none}`);
     else this.#release(null);
   }
@@ -268,32 +269,32 @@ export class BrokerCare {
     this.#lookedAgain = false;
     const state = this.#watch.snapshot().type;
     // One that is being killed has not gone yet.
-    const dying = this.#killing || this.#condemned !== null;
+    const dying = this.#killing || this.#mustEnd !== null;
     const known = this.#heard || dying || state === "frozen" || state === "doubted";
     if (!this.#duty.observed || !known) {
       this.#release(null);
       return;
     }
     this.#out.push({ type: "arm", timer: "release", afterMs: releaseMaxMs });
-    if (state === "frozen" || this.#condemned !== null) this.#killIfDue();
+    if (state === "frozen" || this.#mustEnd !== null) this.#killIfDue();
     else this.#step({ type: "start" });
   }
 
   /** What it is after the stop of the promoting service. */
   #judgeRelease(state: WatchState): void {
-    if (!this.#releasing || this.#condemned !== null) return;
+    if (!this.#releasing || this.#mustEnd !== null) return;
     switch (state.type) {
       case "gone":
         this.#release(null);
         return;
       case "answering":
         if (!isPrimaryState(state.status.state)) this.#release(null);
-        else if (this.#stoppedBy === "nobody") this.#condemn("its service stops", "notice");
-        else this.#condemn("it is still primary, although its service has run its stop");
+        else if (this.#stoppedBy === "nobody") this.#requireEnd("its service stops", "notice");
+        else this.#requireEnd("it is still primary, although its service has run its stop");
         return;
       case "misfit":
       case "refusing":
-        this.#condemn("whether it is still primary cannot be asked any more");
+        this.#requireEnd("whether it is still primary cannot be asked any more");
         return;
       case "connecting":
       case "doubted":
@@ -305,10 +306,10 @@ export class BrokerCare {
     }
   }
 
-  #condemn(why: string, level: "notice" | "warning" = "warning"): void {
+  #requireEnd(why: string, level: "notice" | "warning" = "warning"): void {
     if (!this.#duty.observed) return;
-    if (this.#condemned === null) this.#say(level, `the broker must end: ${why}`);
-    this.#condemned ??= why;
+    if (this.#mustEnd === null) this.#say(level, `the broker must end: ${why}`);
+    this.#mustEnd ??= why;
     this.#killIfDue();
   }
 
@@ -321,7 +322,7 @@ export class BrokerCare {
     if (!this.#releasing) return;
     this.#releasing = false;
     // The stop has failed, and an operator looks: what is promoted by then must not be killed.
-    if (left !== null) this.#condemned = null;
+    if (left !== null) this.#mustEnd = null;
     this.#out.push({ type: "disarm", timer: "release" }, { type: "released", left });
   }
 

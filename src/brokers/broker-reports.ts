@@ -49,7 +49,7 @@ function wholeSight({ observed, unobserved, state, refuser }: CareView): BrokerS
     case "connecting":
       return { type: "pending" };
     case "misfit":
-      return { type: "silent", why: `its answer does not fit: ${state.misfit.part}` };
+      return { type: "silent", why: `its answer is not understood: ${state.misfit.part}` };
     case "refusing":
       return { type: "silent", why: `it refuses clusterd: ${state.words}` };
     case "lost":
@@ -103,7 +103,7 @@ export function lineOf({ unobserved, state }: CareView, spared: string | null): 
       return { level: "notice", text: `the broker is ${state.status.state}` };
     case "misfit": {
       const { part, text } = state.misfit;
-      return { level: "warning", text: `the broker answers in another form: ${part} ${text}` };
+      return { level: "warning", text: `the broker's answer is not understood: ${part} ${text}` };
     }
     case "refusing":
       return { level: "warning", text: `the broker refuses clusterd: ${state.words}` };

@@ -55,8 +55,8 @@ export type CareInput =
    * have ended the primary, or nothing was done yet.
    */
   | { readonly type: "primary-stopped"; readonly by: "script" | "nobody" }
-  /** It must end, since another broker is the primary. */
-  | { readonly type: "condemned"; readonly why: string }
+  /** It must end, although it answers; `why`: such as that another broker is the primary. */
+  | { readonly type: "must-end"; readonly why: string }
   /** It was to be promoted, and has refused, since it has joined others that are not joining. */
   | { readonly type: "promotion-refused" }
   | { readonly type: "timer"; readonly timer: CareTimer }

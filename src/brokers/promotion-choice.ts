@@ -146,7 +146,7 @@ function coldStart(scene: PromotionScene, answering: readonly Answering[]): Prom
     return wait([...missing, ...wrong], `${why}${misconfigured(wrong)}`);
   }
   if (missing.length > 0 && !coldStartWaited) {
-    return wait(missing, `${names(missing)} may come, and be ready`);
+    return wait(missing, `the broker of ${names(missing)} may still come, and be ready`);
   }
   const able = joining.filter(({ sight }) => !sight.refuses).sort(inColdOrder(scene));
   const [chosen] = able;

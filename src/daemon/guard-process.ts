@@ -181,7 +181,7 @@ export class GuardProcess {
   #onReport(report: GuardReport | null): void {
     this.#answered();
     if (report === null) {
-      this.#say("err", "the guard said something that makes no sense");
+      this.#say("err", "the guard has sent an invalid report");
       this.#kill();
       return;
     }

@@ -250,7 +250,7 @@ export class LeaseGuard {
     if (waits) this.#out.push({ type: "look", afterMs: lookAgainMs, what: state.looksFor });
     if (state.reported) return;
     if (waits) {
-      const text = `opened when a lease is held or this is gone: ${rest.join(", ")}`;
+      const text = `not opened before a lease is held, or this is gone: ${rest.join(", ")}`;
       this.#report({ type: "watchdog", state: "waiting", text });
     }
     this.#tellReady(false);

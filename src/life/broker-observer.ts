@@ -172,8 +172,8 @@ export class BrokerObserver {
     this.#push({ type: "promotion-refused" });
   }
 
-  condemn(why: string): void {
-    this.#push({ type: "condemned", why });
+  requireEnd(why: string): void {
+    this.#push({ type: "must-end", why });
   }
 
   /** To be called when one of them may have changed; `table` as in BrokerDuties. */

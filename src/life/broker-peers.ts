@@ -92,7 +92,7 @@ export class BrokerPeers {
     this.#stop(peer);
     if (isOff) {
       const own = this.#parts.own();
-      if (own !== null && own.type !== "gone") this.#end(peer, { name, passed: 0 });
+      if (own !== null && own.type !== "gone") this.#end(peer, { name, offForMs: 0 });
       return;
     }
     // It may come back with other addresses.
@@ -123,21 +123,22 @@ export class BrokerPeers {
     peer.next = null;
   }
 
-  /** PEERS1, PEERS2; `passed`: since the node is known to be off. */
-  #end(peer: Peer, { name, passed }: { readonly name: string; readonly passed: number }): void {
+  /** PEERS1, PEERS2; `offForMs`: since the node is known to be off. */
+  #end(peer: Peer, { name, offForMs }: { readonly name: string; readonly offForMs: number }): void {
     const { clock, log } = this.#parts;
     this.#endNow(peer, (ended) => {
-      if (!ended.ok)
-        this.#complain(`${name} is off, and the broker learns it late: ${ended.problem}`);
-      else if (ended.value > 0 && passed === 0) {
-        const text = `${name} is off: the connections of the broker with it are ended`;
+      if (!ended.ok) {
+        const cause = `connections of this node's broker with it cannot be ended: ${ended.problem}`;
+        this.#complain(`${name} is off, and ${cause}`);
+      } else if (ended.value > 0 && offForMs === 0) {
+        const text = `${name} is off: connections of this node's broker with it are ended`;
         log.write("services", "info", { text });
       }
     });
-    if (passed >= endForMs) return;
+    if (offForMs >= endForMs) return;
     peer.next = clock.after(endEveryMs, () => {
       peer.next = null;
-      if (!this.#hasPrimary(peer)) this.#end(peer, { name, passed: passed + endEveryMs });
+      if (!this.#hasPrimary(peer)) this.#end(peer, { name, offForMs: offForMs + endEveryMs });
     });
   }
 

@@ -16,7 +16,7 @@ import type { NodeAgents } from "./node-agents.ts";
 export type NativeBrokerParts = {
   readonly observer: Pick<
     BrokerObserver,
-    "sight" | "status" | "heartbeatMs" | "target" | "refresh" | "condemn" | "onceChanged"
+    "sight" | "status" | "heartbeatMs" | "target" | "refresh" | "requireEnd" | "onceChanged"
   >;
   readonly connections: Pick<BrokerConnections, "promote">;
   readonly clock: Pick<Clock, "after" | "soon">;
@@ -53,7 +53,7 @@ export class NativeBroker {
           this.#parts.clock.soon(() => this.#perform(act.action, order, done));
         } else if (order.type === "end-primary") {
           // Whether it has ended is looked at in any case; see promotion-watch.ts.
-          if (this.#promoting.size > 0) this.#condemn();
+          if (this.#promoting.size > 0) this.#requireEnd();
           this.#parts.clock.soon(() => done(good));
         } else agents.perform(act, done);
       },
@@ -141,15 +141,15 @@ export class NativeBroker {
       void connections.promote(target.value, { connectMs, answerMs }).then((result) => {
         this.#promoting.delete(action);
         observer.refresh();
-        if (result.type === "unknown") this.#condemn();
+        if (result.type === "unknown") this.#requireEnd();
         tell(outcome(result));
       });
     });
   }
 
   /** NATIVE1 */
-  #condemn(): void {
-    this.#parts.observer.condemn("the outcome of its promotion is not known");
+  #requireEnd(): void {
+    this.#parts.observer.requireEnd("the outcome of its promotion is not known");
   }
 }
 

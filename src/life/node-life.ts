@@ -205,7 +205,7 @@ export class NodeLife {
       return table !== null && isPrimaryHere({ table, service, self, seen: observer.sight });
     };
     const onStopped: PromotionRules["onStopped"] = ({ by, doubtful }, done) => {
-      if (doubtful) observer.condemn("a promotion was not seen to its end");
+      if (doubtful) observer.requireEnd("a promotion was not seen to its end");
       observer.ensureEnded(by, done);
     };
     const isBackup = (): boolean => {
@@ -321,7 +321,7 @@ export class NodeLife {
       onConfiguration,
       onMachines,
       onLease,
-      onKillBroker: (why) => this.#broker?.condemn(why),
+      onKillBroker: (why) => this.#broker?.requireEnd(why),
       onLookAtBroker: (done) => {
         if (this.#broker === null) done("its node does not observe it");
         else this.#broker.askNow(done);

@@ -61,7 +61,7 @@ export class LossOfQuorum {
     const { replica, outbox, services, announcements } = this.#parts;
     if (!replica.end()) return;
     outbox.emit({ type: "stand-down" });
-    if (services.endLife(why)) announcements.beginAnew("its histories have ended too often");
+    if (services.endLife(why)) announcements.beginAnew("its history has ended too often");
     const ends = announcements.ending === "shutdown";
     if (services.mayRun) {
       announcements.stepServices({ type: ends ? "clean-up" : "stand-down" });
@@ -104,7 +104,7 @@ export class LossOfQuorum {
   #announceKept(): void {
     const { kept } = this.#parts.services;
     if (kept.length === 0) return;
-    const text = `without quorum there goes on what no other node may run: ${kept.join(", ")}`;
+    const text = `without quorum these go on, since no other node may run them: ${kept.join(", ")}`;
     this.#parts.outbox.notice("services", "notice", text);
   }
 }

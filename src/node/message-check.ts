@@ -128,5 +128,5 @@ function votesIn(body: QuorumMessage): number {
 function serviceProblem(body: ServiceMessage): string | null {
   if (body.at > incarnationMax) return "no clock shows such a time";
   const long = body.type === "conf-propose" && sendableText(body.text) === "";
-  return long ? "the configuration is too long to travel" : null;
+  return long ? "the configuration is too long for a message" : null;
 }

@@ -207,7 +207,7 @@ export class QuorumVoting {
     const remedy = `if it is true, say so: --force '${vouched}'`;
     return sentence === null
       ? `${names} ${why}; ${remedy}`
-      : `that is not the sentence that counts now; ${remedy}`;
+      : `that is not the sentence to be confirmed now; ${remedy}`;
   }
 
   #changeInWords(change: QuorumChange): string {

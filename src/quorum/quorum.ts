@@ -330,7 +330,7 @@ export class Quorum {
       return "with last_man_standing each node has one vote";
     }
     if (more > 0 && !this.#conf.waitForAll) {
-      return "nodes that start alone go by their files; set wait_for_all, or change the file";
+      return "a node that starts alone counts by its file; set wait_for_all, or change the file";
     }
     const expected = this.#expected + Math.max(0, more);
     const total = this.#total + more;

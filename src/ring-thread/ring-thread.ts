@@ -159,7 +159,7 @@ function warnOfSequence(
   if (ringSeqStart <= highestExplained(wallMs)) return;
   const text = `the stored ring sequence ${ringSeqStart} is ahead of this node's clock`;
   const remedy = "if the clock is right, stop all nodes, remove their ring.json, start them again";
-  notice("warning", `${text}: nodes without a past will refuse it; ${remedy}`);
+  notice("warning", `${text}: nodes that have just started will refuse it; ${remedy}`);
 }
 
 function warnOfBuffers(opened: TransportOpened, notice: Notice): void {

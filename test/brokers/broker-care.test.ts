@@ -149,12 +149,12 @@ test("CARE4: the service waits for a broker that is being killed already", (t) =
   const cared = answering("ready");
   const released = (input: CareInput) =>
     cared.care.step(input).filter(({ type }) => type === "released");
-  t.same(cared.step({ type: "condemned", why: "nobody knows what it was asked" }), [
+  t.same(cared.step({ type: "must-end", why: "nobody knows what it was asked" }), [
     "warning: the broker must end: nobody knows what it was asked",
     "kill script:qpidd",
   ]);
   t.same(released({ type: "primary-stopped", by: "nobody" }), []);
-  t.same(cared.step({ type: "condemned", why: "once more" }), [], "it is said once");
+  t.same(cared.step({ type: "must-end", why: "once more" }), [], "it is said once");
   t.same(released({ ...ended, ended: [], left: ["12 (qpidd)"] }), []);
   t.same(cared.step({ type: "timer", timer: "kill-again" }), ["kill script:qpidd"]);
   t.same(released(ended), [{ type: "released", left: null }]);
@@ -211,7 +211,7 @@ test("CARE4: what ends by itself before it is killed has ended", (t) => {
 
 test("CARE4: the stop fails while what must end survives", (t) => {
   const cared = answering("ready");
-  cared.step({ type: "condemned", why: "nobody knows what it was asked" });
+  cared.step({ type: "must-end", why: "nobody knows what it was asked" });
   cared.step({ ...ended, ended: [], left: ["12 (qpidd)"] });
   t.same(cared.step({ type: "primary-stopped", by: "script" }), ["kill script:qpidd"]);
   cared.step({ ...ended, ended: [], left: ["12 (qpidd)"] });
@@ -348,7 +348,7 @@ test("an answer in another form is said, and is no end", (t) => {
   const cared = answering();
   const misfit = { part: "status", text: "is not one of the states" };
   t.same(cared.step({ type: "misfit", connection: cared.connection, misfit }), [
-    "warning: the broker answers in another form: status is not one of the states",
+    "warning: the broker's answer is not understood: status is not one of the states",
   ]);
   t.equal(cared.shown, "misfit: status is not one of the states");
   t.end();

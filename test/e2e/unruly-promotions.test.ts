@@ -75,7 +75,7 @@ test("case 21: a promotion without an answer: no second one before that broker i
   await orderBroker(cluster, next, "promote", "normal");
   await cluster.until("the other one is asked", () => asked().includes(next));
   t.notOk(cluster.brokers(held).includes(pid));
-  const killedAt = timeOfLog(cluster, held, `the condemned broker is killed: ${pid} (`);
+  const killedAt = timeOfLog(cluster, held, `the broker that must end is killed: ${pid} (`);
   t.ok((promotionsAsked(cluster, next).at(-1) ?? 0) >= killedAt);
   await cluster.takenOver(next, owner);
   t.equal((await restingNodes(cluster))[0], next);

@@ -465,9 +465,9 @@ test("CARE4: where the broker has never answered, the stop is believed as it is"
   t.end();
 });
 
-test("a broker that the cluster condemns is killed, and its services are checked", (t) => {
+test("a broker that must end as the cluster says is killed, and its services are checked", (t) => {
   const scene = new Scene().startBroker().is(own, "started").run(1000);
-  scene.observer.condemn("more than one primary: node1 active, node2 active");
+  scene.observer.requireEnd("more than one primary: node1 active, node2 active");
   scene.run(1000);
   t.equal(scene.broker.process, "absent");
   t.ok(scene.checks.length >= 2, scene.checks.join());

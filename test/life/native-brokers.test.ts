@@ -26,7 +26,7 @@ class Scene {
   readonly time = new VirtualTime();
   readonly process = processOn(this.time);
   readonly reports: AgentReport[] = [];
-  readonly condemned: string[] = [];
+  readonly mustEnd: string[] = [];
   readonly limits: PromoteLimits[] = [];
   readonly handed: string[] = [];
   heartbeatMs = 2000;
@@ -61,7 +61,7 @@ class Scene {
         },
         target: () => scene.reading ?? settled(scene.target),
         refresh: () => undefined,
-        condemn: (why) => this.condemned.push(why),
+        requireEnd: (why) => this.mustEnd.push(why),
         onceChanged: (listener) => {
           scene.#listeners.push(listener);
           return () => {
@@ -168,7 +168,7 @@ test("a promotion that is refused says why, in the broker's words", async (t) =>
   scene.target = refuse("/etc/qpid/qpidd.conf: ha-cluster is not set to yes");
   scene.order({ type: "promote-broker" });
   t.same(scene.answers(), ["/etc/qpid/qpidd.conf: ha-cluster is not set to yes"]);
-  t.same(scene.condemned, []);
+  t.same(scene.mustEnd, []);
 });
 
 test("NATIVE1: a promotion with an unknown outcome kills the broker", async (t) => {
@@ -176,7 +176,7 @@ test("NATIVE1: a promotion with an unknown outcome kills the broker", async (t) 
   scene.promotes = { type: "unknown", words: "no answer after 5 s" };
   scene.order({ type: "promote-broker" });
   t.match(scene.reports, [{ type: "failed", cause: /^no answer after 5 s; it is killed/ }]);
-  t.same(scene.condemned, ["the outcome of its promotion is not known"]);
+  t.same(scene.mustEnd, ["the outcome of its promotion is not known"]);
 });
 
 test("a promotion that is cancelled before the broker was asked asks nothing", async (t) => {
@@ -192,7 +192,7 @@ test("a promotion that is cancelled before the broker was asked asks nothing", a
   t.same(scene.answers(), ["failed"]);
   t.same(scene.limits, []);
   scene.order({ type: "end-primary" });
-  t.same(scene.condemned, [], "its outcome is known");
+  t.same(scene.mustEnd, [], "its outcome is known");
 });
 
 test("NATIVE1: so does the stop while a promotion has not ended", async (t) => {
@@ -201,8 +201,8 @@ test("NATIVE1: so does the stop while a promotion has not ended", async (t) => {
   const action = scene.order({ type: "promote-broker" });
   scene.agents.cancel(action);
   t.same(scene.answers(), ["failed"]);
-  t.same(scene.condemned, []);
+  t.same(scene.mustEnd, []);
   scene.order({ type: "end-primary" });
   t.same(scene.answers(), ["0"]);
-  t.equal(scene.condemned.length, 1);
+  t.equal(scene.mustEnd.length, 1);
 });

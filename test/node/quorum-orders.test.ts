@@ -83,7 +83,7 @@ test("case 7: `expected 1` on the isolated node: refused; with the sentence: ale
   t.equal(refused.answer?.accepted, false);
   t.match(refused.answer?.text, new RegExp(`^${names} may still be running; if it is true`));
   const wrong = cluster.change(1, { type: "expected", expected: 1 }, "they are off");
-  t.match(wrong.answer, { accepted: false, text: /not the sentence that counts now/ });
+  t.match(wrong.answer, { accepted: false, text: /not the sentence to be confirmed now/ });
   cluster.crash(2).crash(3);
   const sentence = `nodes ${names} are powered off`;
   const forced = cluster.change(1, { type: "expected", expected: 1 }, sentence);

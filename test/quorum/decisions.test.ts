@@ -213,7 +213,7 @@ test("do_cmd_set_expected: with two_node there is nothing to be expected", async
 test("do_cmd_set_votes: refused where files or options say otherwise", async (t) => {
   const two = { type: "votes", node: id(1), votes: 2 } as const;
   const refusal = (options: VoterOptions) => all(t, options).engine(1).refusal(two);
-  t.match(refusal({ votes: votes(3) }), /nodes that start alone go by their files/);
+  t.match(refusal({ votes: votes(3) }), /a node that starts alone counts by its file/);
   t.match(refusal({ votes: votes(2), twoNode: true, waitForAll: true }), /two_node/);
   t.match(refusal({ votes: votes(3), ...standing }), /last_man_standing/);
 });
