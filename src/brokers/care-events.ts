@@ -47,7 +47,7 @@ export type CareInput =
   | { readonly type: "duty"; readonly duty: BrokerDuty }
   /** Where the broker writes its log, in words. */
   | { readonly type: "log"; readonly log: string }
-  /** There is no connection, since its configuration does not say how to ask it. */
+  /** There is no connection, since its qpidd.conf does not say how to ask it. */
   | { readonly type: "unobserved"; readonly connection: number; readonly why: string }
   | ({ readonly type: "killed" } & KillResult)
   /**

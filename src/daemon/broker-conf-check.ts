@@ -12,9 +12,9 @@ import type { OwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import { ownBrokerScripts } from "../life/broker-duty.ts";
 import type { FencingConf } from "../model/conf.ts";
 import { type Ms, ms } from "../model/time.ts";
-import type { LoadedConfiguration } from "./configuration.ts";
+import type { LoadedConf } from "./loaded-conf.ts";
 
-type Checked = Pick<LoadedConfiguration, "conf" | "local" | "addresses">;
+type Checked = Pick<LoadedConf, "conf" | "local" | "addresses">;
 
 /** `read` finds the file of the init scripts; it is not called where no service runs a broker. */
 export async function checkBrokerConf(

@@ -9,11 +9,11 @@ import {
 } from "../control/control-server.ts";
 import { removeStaleSockets, type SocketProblem } from "../control/control-socket.ts";
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
-import type { LoadedConfiguration } from "./configuration.ts";
+import type { LoadedConf } from "./loaded-conf.ts";
 
 export type ControlSocketsOptions = {
   readonly runDirectory: string;
-  readonly accounts: LoadedConfiguration["accounts"];
+  readonly accounts: LoadedConf["accounts"];
   readonly backend: ControlBackend;
   readonly notice: (text: string) => void;
 };
@@ -45,7 +45,7 @@ export async function openControlSockets(
   return accept({ close: () => closeAll(servers) });
 }
 
-function accountSocket({ type, id }: LoadedConfiguration["accounts"][number]): string {
+function accountSocket({ type, id }: LoadedConf["accounts"][number]): string {
   return `groups-${type}-${id}.sock`;
 }
 

@@ -13,7 +13,7 @@ import { StoredPromotion } from "../io/files/promotion-memory.ts";
 import { machineName } from "../io/host/machine-name.ts";
 import { Announcer, chooseAnnounceMechanism } from "../io/network/arp.ts";
 import { addressMechanismText, LinuxNetwork, openAddresses } from "../io/network/linux-network.ts";
-import { SocketTool } from "../io/network/tcp-connections.ts";
+import { SsConnections } from "../io/network/tcp-connections.ts";
 import type { Network } from "../io/network-ports.ts";
 import type { LogSink } from "../io/ports.ts";
 import { KernelFiles } from "../io/processes/kernel-files.ts";
@@ -26,8 +26,8 @@ import { OrderPerformer } from "../life/order-performer.ts";
 import type { ServiceName } from "../model/ids.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { serviceAddresses } from "../services/tree/held-resources.ts";
-import type { LoadedConfiguration } from "./configuration.ts";
 import { settleInheritedAddresses } from "./inherited-addresses.ts";
+import type { LoadedConf } from "./loaded-conf.ts";
 
 export type DaemonPorts = {
   readonly network: Network;
@@ -46,7 +46,7 @@ export type DaemonPorts = {
 };
 
 export type PortsOptions = {
-  readonly loaded: LoadedConfiguration;
+  readonly loaded: LoadedConf;
   readonly stateDirectory: string;
   readonly log: LogSink;
   /** Called before an address is added. */
@@ -130,7 +130,7 @@ export async function openPorts(options: PortsOptions): Promise<Result<DaemonPor
 }
 
 function brokerPorts(processes: SystemProcesses, memory: StoredPromotion): LifeBrokerPorts {
-  const [brokers, connections] = [new AmqpBrokers(), new SocketTool()];
+  const [brokers, connections] = [new AmqpBrokers(), new SsConnections()];
   return { brokers, connections, readConf: readOwnQpiddConf, processes, memory };
 }
 

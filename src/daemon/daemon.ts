@@ -37,13 +37,13 @@ import { ClusterNode } from "../node/cluster-node.ts";
 import type { ConfVersion } from "../node/conf-versions.ts";
 import type { CarriedOver, UserRequest } from "../node/node-events.ts";
 import { startRingThread } from "../ring-thread/ring-thread-start.ts";
-import { certificateFor, type LoadedConfiguration, ringThreadOptions } from "./configuration.ts";
 import { type ControlSockets, openControlSockets } from "./control-sockets.ts";
 import { type DaemonPorts, openPorts } from "./daemon-ports.ts";
 import { EarlyStart } from "./early-start.ts";
 import { presentGroups } from "./group-lives.ts";
 import { GuardProcess } from "./guard-process.ts";
-import { LiveConfiguration } from "./live-configuration.ts";
+import { LiveConf } from "./live-conf.ts";
+import { certificateFor, type LoadedConf, ringThreadOptions } from "./loaded-conf.ts";
 import { watchMachine } from "./machine-watch.ts";
 import { operatorBackend } from "./operator-backend.ts";
 import { RingLink } from "./ring-link.ts";
@@ -52,7 +52,7 @@ import { type SupervisorLine, SupervisorNotifier } from "./supervisor-notifier.t
 import { WatchdogState } from "./watchdog-state.ts";
 
 export type DaemonOptions = {
-  readonly loaded: LoadedConfiguration;
+  readonly loaded: LoadedConf;
   readonly stateDirectory: string;
   readonly runDirectory: string;
   readonly log: LogSink;
@@ -77,7 +77,7 @@ export class Daemon {
   readonly #early: EarlyStart;
   readonly #clock = systemClock();
   readonly #events = new StatusEvents();
-  readonly #live: LiveConfiguration;
+  readonly #live: LiveConf;
   readonly #ringLink: RingLink;
   readonly #watchdog: WatchdogState;
   readonly #supervisor: SupervisorNotifier;
@@ -94,7 +94,7 @@ export class Daemon {
     this.#options = options;
     this.#ports = ports;
     this.#early = early;
-    this.#live = new LiveConfiguration(options);
+    this.#live = new LiveConf(options);
     const { conf, local, addresses } = options.loaded;
     this.#watchdog = new WatchdogState({
       conf,
@@ -276,7 +276,7 @@ export class Daemon {
       configText: text,
       readText: this.#live.read,
       prepareText: (content, done) => void this.#live.prepare(content).then(done),
-      onConfiguration: (configuration) => this.#live.adopt(configuration),
+      onConf: (conf) => this.#live.adopt(conf),
       trackingToken,
       watchdog: this.#watchdog.counts,
       machine,

@@ -18,8 +18,8 @@ import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { checkBrokerConf } from "./broker-conf-check.ts";
-import { type ConfigurationOutcome, loadConfiguration } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
+import { type LoadedConfOutcome, loadConf } from "./loaded-conf.ts";
 import { openSupervisorLine } from "./supervisor-notifier.ts";
 
 const version = "0.1.0";
@@ -115,9 +115,9 @@ async function makeKey(path: string): Promise<number> {
 }
 
 /** Prints what is wrong with the configuration; `loaded` is null if it must not be used. */
-async function load(options: Arguments): Promise<ConfigurationOutcome> {
+async function load(options: Arguments): Promise<LoadedConfOutcome> {
   const { config = "", name = null, stateDir } = options;
-  const { complaints: own, loaded } = await loadConfiguration(config, name, stateDir);
+  const { complaints: own, loaded } = await loadConf(config, name, stateDir);
   const checked = options.check === true ? loaded : null;
   const ofBroker = checked === null ? [] : await checkBrokerConf(checked, readOwnQpiddConf);
   const complaints = [...own, ...ofBroker];

@@ -177,7 +177,7 @@ export class LeaseGuard {
       else this.#spare();
     }
     if (this.#state.type === "certifying" && nowMs >= this.#state.untilMs) this.#finish(true);
-    this.#out.push(...this.#feeder.tend(this.#mayFeed(nowMs), nowMs));
+    this.#out.push(...this.#feeder.openOrFeed(this.#mayFeed(nowMs), nowMs));
     return this.#out;
   }
 

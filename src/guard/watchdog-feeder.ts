@@ -75,7 +75,7 @@ export class WatchdogFeeder {
   }
 
   /** `mayFeed`: whether WATCHDOG1 holds now. */
-  tend(mayFeed: boolean, nowMs: number): readonly FeederOutput[] {
+  openOrFeed(mayFeed: boolean, nowMs: number): readonly FeederOutput[] {
     const state = this.#state;
     if (!mayFeed) return [];
     if (state.type === "shut") {

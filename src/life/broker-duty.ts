@@ -1,5 +1,5 @@
 /**
- * Which broker this node has to look after, and what it may do about it, by the configuration and
+ * Which broker this node has to look after, and what it may do about it, by the conf and
  * the service table: the services that run a broker, with init scripts or without.
  * Tested in: test/life/broker-observer.test.ts
  */
@@ -17,7 +17,7 @@ type OwnScript = BrokerProcesses & Pick<BrokerScript, "promotes" | "source">;
 /** States in which a broker may run and can be asked. */
 const present: readonly ServiceRecord["state"][] = ["started", "stopping", "recoverable"];
 
-/** The duty of one node, while its configuration and the table change. */
+/** The duty of one node, while its conf and the table change. */
 export class BrokerDuties {
   readonly #self: NodeId;
   #conf: ClusterConf | null = null;

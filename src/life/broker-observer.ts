@@ -1,6 +1,6 @@
 /**
  * Carries out the outputs of broker-care.ts: asks the broker of this node over the port, reads its
- * configuration before each connection, looks at its processes and kills them, and has services
+ * qpidd.conf before each connection, looks at its processes and kills them, and has services
  * checked. Decides nothing. Takes results only by callbacks, so that it also runs in the simulator.
  */
 
@@ -77,7 +77,7 @@ export class BrokerObserver {
   readonly #duties: BrokerDuties;
   readonly #loop: StepLoop<Queued, CareOutput>;
   readonly #timers: NamedTimers<CareTimer>;
-  /** Null: its configuration is being read. */
+  /** Null: its qpidd.conf is being read. */
   readonly #connections = new Map<number, BrokerConnection | null>();
   /** Those that can be asked now. */
   readonly #open = new Set<number>();

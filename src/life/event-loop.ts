@@ -50,7 +50,7 @@ export type LoopParts = {
   readonly agents: NodeAgents;
   readonly postToRing: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Another conf is in force. */
-  readonly onConfiguration: (configuration: ConfVersion) => void;
+  readonly onConf: (conf: ConfVersion) => void;
   /** On which machines the other nodes are; to be stored for the next life. */
   readonly onMachines: (known: readonly KnownMachine[]) => void;
   /** Gathers what is needed to read the text of a conf; `done` gets this node's objection. */
@@ -216,7 +216,7 @@ export class EventLoop {
         this.#parts.onMachines(output.known);
         return;
       case "conf-in-force":
-        this.#parts.onConfiguration(output);
+        this.#parts.onConf(output);
         return;
       case "leave":
       case "killed":

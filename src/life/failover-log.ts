@@ -17,7 +17,7 @@ import type { FailoverCounts, PastFailover } from "../model/status.ts";
 
 export type FailoverLogParts = {
   readonly self: number;
-  /** The configuration now. */
+  /** The conf now. */
   readonly conf: () => ClusterConf;
   readonly clock: Pick<Clock, "wallMs">;
   readonly log: LogSink;

@@ -47,7 +47,7 @@ export type LifeParts = {
   readonly configText: string;
   readonly readText: ReadText;
   readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
-  readonly onConfiguration: (configuration: ConfVersion) => void;
+  readonly onConf: (conf: ConfVersion) => void;
   /** On which machines the other nodes were in earlier lives; `onMachines` is told of changes. */
   readonly remembered: readonly RememberedMachine[];
   readonly onMachines: (known: readonly KnownMachine[]) => void;
@@ -303,7 +303,7 @@ export class NodeLife {
     const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
     const { watchdog, machine, log, agents, machines, readText, prepareText } = this.#parts;
     const { nothingLeft, remembered, clock } = this.#parts;
-    const { onConfiguration, onMachines, onLease } = this.#parts;
+    const { onConf, onMachines, onLease } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
     const surroundings = { read: readText, carried, nothingLeft, remembered };
     this.#node = machines.makeNode(conf, { ...identity, watchdog, machine }, surroundings);
@@ -318,7 +318,7 @@ export class NodeLife {
         else this.#thread.post(input);
       },
       prepareText,
-      onConfiguration,
+      onConf,
       onMachines,
       onLease,
       onKillBroker: (why) => this.#broker?.requireEnd(why),

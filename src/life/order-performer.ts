@@ -10,7 +10,7 @@
 
 import type { ClaimedAddresses, Network, NetworkInterface } from "../io/network-ports.ts";
 import type { Clock, DoneFor, ProcessRunner, Stop, TrackedProcess } from "../io/ports.ts";
-import { noFile } from "../io/processes/process-runner.ts";
+import { directoryCause } from "../io/processes/process-runner.ts";
 import { trackingVariables } from "../io/processes/tracked-processes.ts";
 import type { AddressOrder, AgentOrder, AgentReport, RunOrder } from "../model/agent-orders.ts";
 import type { ServiceName } from "../model/ids.ts";
@@ -365,7 +365,7 @@ export class OrderPerformer {
           return;
         case "not-started": {
           const { cause } = result;
-          const absent = cause.includes("ENOENT") || cause === noFile;
+          const absent = cause.includes("ENOENT") || cause === directoryCause;
           done({ type: "not-started", absent, cause });
           return;
         }

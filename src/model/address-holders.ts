@@ -1,6 +1,6 @@
 /**
  * Which resources put an address on an interface of their node.
- * Reads the configuration only; does not check the syntax of the address.
+ * Reads the conf only; does not check the syntax of the address.
  * Source: rgmanager's ip.sh; IPaddr2, IPaddr and IPv6addr of ClusterLabs resource-agents 4.12.
  * Tested in: test/config/host-check.test.ts, test/services/external-agent.test.ts
  */

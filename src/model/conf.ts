@@ -1,6 +1,6 @@
 /**
- * The cluster configuration as plain, complete, validated values. `config/` produces it, and every
- * machine receives it with defaults filled in and durations in milliseconds.
+ * The conf: what cluster.conf says, as plain, complete, validated values. `config/` produces it,
+ * and every machine receives it with defaults filled in and durations in milliseconds.
  * Tested in: test/config/conf-values.test.ts
  */
 import { type NodeId, type NodeName, nodesMax, type ServiceName } from "./ids.ts";
@@ -229,7 +229,7 @@ export type SubtreeConf = {
 /** The agent of one resource: how it is run, and what its metadata say. */
 export type AgentConf = {
   readonly runs: AgentRun;
-  /** The actions of the metadata, without the overrides of the configuration. */
+  /** The actions of the metadata, without the overrides of the conf. */
   readonly actions: readonly AgentActionConf[];
   /** Typed children, in metadata order; empty: all children in document order. */
   readonly children: readonly ChildRule[];

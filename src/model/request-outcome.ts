@@ -20,7 +20,7 @@ export type Refusal =
   | "no-victim"
   /** The node is a member again and will prove itself clean. */
   | "member-again"
-  /** Another change of the configuration has not ended yet. */
+  /** Another change of the conf has not ended yet. */
   | "change-under-way"
   | "unknown-service"
   /** clusterd runs no resources that can migrate. */
@@ -43,7 +43,7 @@ export type Refusal =
   | "being-started"
   | "being-relocated"
   | "busy"
-  /** A change of the configuration stops the service or keeps it from starting. */
+  /** A change of the conf stops the service or keeps it from starting. */
   | "held-by-change"
   /** The service is new, and not every node has stopped it once, which must come before a start. */
   | "start-before-first-stop"
@@ -83,10 +83,10 @@ export type Refusal =
 export type Failure =
   /** The life of the node that was asked has ended: the result of the request is unknown. */
   | "life-ended"
-  /** A member has refused the configuration, or a service could not be stopped for it. */
+  /** A member has refused the conf, or a service could not be stopped for it. */
   | "change-given-up"
   /**
-   * The service was stopped for a change of the configuration, or must not start before its end.
+   * The service was stopped for a change of the conf, or must not start before its end.
    */
   | "stopped-for-change"
   /** Every node that may run the service was tried, or no node may. */

@@ -39,7 +39,7 @@ export type ClusterStatus = {
     readonly name: string;
     readonly id: number;
     readonly configVersion: number;
-    /** SHA-256 of the configuration's text, hexadecimal. */
+    /** SHA-256 of the conf's text, hexadecimal. */
     readonly configHash: string;
     /** A change of it: its progress, why it was refused, or why this node's state is refused. */
     readonly configChange: string | null;
@@ -133,7 +133,7 @@ export type AgentsStatus = {
 /** This node's watchdog, which resets the machine when its services cannot be ended. */
 export type WatchdogStatus = {
   /**
-   * `unused`: the configuration uses none; `waiting`: it is opened when the clean-up is verified;
+   * `unused`: the conf uses none; `waiting`: it is opened when the clean-up is verified;
    * `refused`: it cannot be used.
    */
   readonly state: "unused" | "waiting" | "armed" | "refused";

@@ -1,5 +1,5 @@
 /**
- * Durations and instants. The core counts in milliseconds; configuration counts in seconds.
+ * Durations and instants. The core counts in milliseconds; cluster.conf counts in seconds.
  * Tested in: test/config/timers.test.ts
  */
 
@@ -8,7 +8,7 @@ declare const secondsBrand: unique symbol;
 
 /** Milliseconds: a duration, or an instant of the clock that the user of it names. */
 export type Ms = number & { readonly [msBrand]: true };
-/** Whole seconds of configuration or of wall-clock time since 1970. */
+/** Whole seconds of cluster.conf or of wall-clock time since 1970. */
 export type Seconds = number & { readonly [secondsBrand]: true };
 
 export function ms(value: number): Ms {

@@ -379,7 +379,7 @@ export class ClusterNode {
   }
 
   #becomeInquorate(): void {
-    this.#lossOfQuorum.endHistory("the configuration is inquorate");
+    this.#lossOfQuorum.endHistory("its ring is inquorate");
     const waiting = this.#exchange.becomeInquorate();
     this.#replica.stepFence({ type: "inquorate" });
     this.#performer.perform();

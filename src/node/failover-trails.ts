@@ -24,12 +24,12 @@ import type {
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { isToRest, type Operation, type ServiceRecord } from "../services/table/service-state.ts";
 import type { ServiceTable } from "../services/table/service-table.ts";
-import type { AwaitedHolder, TableCourse } from "../services/table/table-events.ts";
+import type { AwaitedHolder, TableProgress } from "../services/table/table-events.ts";
 
 export type TrailInput =
-  | Exclude<TableCourse, { readonly type: "moved-on" }>
+  | Exclude<TableProgress, { readonly type: "moved-on" }>
   /** `waitsFor`: while it is stopped, the kind of what it waits for; null: it is not known. */
-  | (Extract<TableCourse, { readonly type: "moved-on" }> & { readonly waitsFor: string | null })
+  | (Extract<TableProgress, { readonly type: "moved-on" }> & { readonly waitsFor: string | null })
   /** The ring is given up. */
   | { readonly type: "suspended" }
   /** The next ring, and when this node accepted its last token on a ring with each node. */
@@ -85,7 +85,7 @@ export class FailoverTrails {
     }
   }
 
-  /** Another configuration is in force. */
+  /** Another conf is in force. */
   forgetAllBut({ services }: ClusterConf): void {
     const names = new Set(services.services.map(({ name }) => name));
     for (const name of [...this.#trails.keys()]) if (!names.has(name)) this.#trails.delete(name);
@@ -221,7 +221,7 @@ export class FailoverTrails {
   }
 }
 
-/** Null: the service was not running before, or it is stopped for another configuration. */
+/** Null: the service was not running before, or it is stopped for another conf. */
 function kindOfStop(op: Operation): FailoverKind | null {
   if (op.kind !== "stop") return null;
   switch (op.goal.type) {

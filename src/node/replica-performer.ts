@@ -11,7 +11,7 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import { assertNever } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
 import type { ServiceRecord } from "../services/table/service-state.ts";
-import type { TableCourse } from "../services/table/table-events.ts";
+import type { TableProgress } from "../services/table/table-events.ts";
 import type { ConfVersion, ConfVersions } from "./conf-versions.ts";
 import type { FencingProgress } from "./fencing-progress.ts";
 import type { MembershipAnnouncements } from "./membership-announcements.ts";
@@ -171,7 +171,7 @@ export class ReplicaPerformer {
     services.failovers.step({ type: "configured", heardMs: new Map(heard) }, monotonicMs);
   }
 
-  #trace(effect: TableCourse): void {
+  #trace(effect: TableProgress): void {
     const { services, outbox } = this.#parts;
     const waitsFor = effect.type === "moved-on" ? this.#waitsFor(effect.record) : null;
     const course = effect.type === "moved-on" ? { ...effect, waitsFor } : effect;

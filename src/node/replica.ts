@@ -20,7 +20,7 @@ import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
 import { readOrNull } from "../model/shape.ts";
 import { ServiceTable } from "../services/table/service-table.ts";
-import { isCourse, type TableInput, type TableOutput } from "../services/table/table-events.ts";
+import { isProgress, type TableInput, type TableOutput } from "../services/table/table-events.ts";
 import { tableSnapshot } from "../services/table/table-snapshot.ts";
 import type { TableWork } from "../services/table/table-state.ts";
 import { freshHistory, type History } from "../services/table/table-sync.ts";
@@ -236,7 +236,7 @@ export class Replica {
     for (const outputs of this.#table?.steps(input) ?? []) {
       for (const output of outputs) {
         if (output.type === "switch") this.#historyConf = output;
-        if (!isCourse(output)) this.#decided += 1;
+        if (!isProgress(output)) this.#decided += 1;
         this.#outputs.push({ from: "table", output });
       }
       yield;

@@ -66,7 +66,7 @@ export class Quorum {
     this.#waitsForAll = conf.waitForAll;
     this.#expected = conf.expectedVotes;
     this.#quorum = this.#quorumFor({ total: 0, expected: conf.expectedVotes, previousQuorum: 0 });
-    this.#verdict = this.#judge(false, "no configuration yet");
+    this.#verdict = this.#judge(false, "no ring yet");
   }
 
   /** All members of a ring have exchanged their reports; returns the new verdict. */

@@ -199,7 +199,7 @@ test("case 28: on a node that is cut off nothing more is acknowledged", { skip }
   t.notOk(cluster.brokers(owner).includes(pid), "its broker is dead before");
   await cluster.takenOver(witness, owner);
   t.equal(acknowledged(), count);
-  t.match(log(), "services are stopped on this node: the configuration is inquorate");
+  t.match(log(), "services are stopped on this node: its ring is inquorate");
   t.match(log(), "the broker must end: its service stops");
   await cluster.net.heal(owner);
   await restingNodes(cluster);

@@ -1,7 +1,7 @@
 /** The real ss(8), on connections of a network namespace. */
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "tap";
-import { SocketTool } from "../../src/io/network/tcp-connections.ts";
+import { SsConnections } from "../../src/io/network/tcp-connections.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import { inNamespace, insideNamespace, ip, namespaceProblem } from "./namespace.ts";
 
@@ -17,7 +17,7 @@ if (!insideNamespace()) {
   test("connections with a host are ended, and others stay", async (t) => {
     const { port, sockets, close } = await serving(["10.0.0.9", "fd00::9", "127.0.0.1"]);
     const [four, six, other] = sockets;
-    const tool = new SocketTool();
+    const tool = new SsConnections();
     const elsewhere = await tool.end({ addresses: ["10.0.0.9"], ports: [port + 1] });
     t.same(elsewhere, accept(0));
     const ended = await tool.end({ addresses: ["10.0.0.9", "fd00::9"], ports: [port, 1] });
@@ -31,14 +31,14 @@ if (!insideNamespace()) {
   test("what the tool cannot end it says", async (t) => {
     const run = async (_program: string, words: readonly string[]) =>
       accept(words.includes("-K") ? "" : "ESTAB 0 0 10.0.0.1:5672 10.0.0.9:4711\n");
-    const ended = await new SocketTool(run).end({ addresses: ["10.0.0.9"], ports: [5672] });
+    const ended = await new SsConnections(run).end({ addresses: ["10.0.0.9"], ports: [5672] });
     t.match(ended, { ok: false, problem: /^1 of its connections remain: .*CAP_NET_ADMIN/ });
     const broken = async () => refuse({ code: 255, output: "", cause: "Cannot open netlink" });
-    const failed = await new SocketTool(broken).end({ addresses: ["10.0.0.9"], ports: [5672] });
+    const failed = await new SsConnections(broken).end({ addresses: ["10.0.0.9"], ports: [5672] });
     t.same(failed, refuse("Cannot open netlink"));
   });
   test("names are resolved, and unknown ones have no address", async (t) => {
-    const tool = new SocketTool();
+    const tool = new SsConnections();
     t.same(await tool.resolve("10.0.0.9"), ["10.0.0.9"]);
     t.same(await tool.resolve("no-such-host.invalid"), []);
   });

@@ -39,7 +39,7 @@ class Scene {
       log: { write: () => undefined, reopen: () => undefined, flush: () => undefined },
       agents,
       postToRing: ({ type }) => this.posted.push(type),
-      onConfiguration: () => undefined,
+      onConf: () => undefined,
       onMachines: () => undefined,
       prepareText: () => undefined,
       onLease: () => undefined,

@@ -12,7 +12,7 @@ import { plainConf, Voters } from "./voters.ts";
 
 test("before the first configuration nobody is quorate", async (t) => {
   const verdict = new Quorum(plainConf, []).snapshot();
-  t.match(verdict, { quorate: false, votes: 0, quorum: 1, reason: "no configuration yet" });
+  t.match(verdict, { quorate: false, votes: 0, quorum: 1, reason: "no ring yet" });
 });
 
 test("the reason is a sum, and names who is absent", async (t) => {

@@ -446,7 +446,7 @@ export class Cluster {
           process.enter(() => done(null));
         });
       },
-      onConfiguration: ({ text }) => void Object.assign(machine, { file: text }),
+      onConf: ({ text }) => void Object.assign(machine, { file: text }),
       onMachines: (known) => remember(machine, known),
       onCertificate: (certificate) => machine.guard?.certify(certificate),
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),

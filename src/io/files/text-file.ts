@@ -1,6 +1,6 @@
 /**
  * Reads a whole text file, or returns why it cannot be read.
- * Tested in: test/daemon/live-configuration.test.ts
+ * Tested in: test/daemon/live-conf.test.ts
  */
 import { readFile } from "node:fs/promises";
 import { accept, type Result, refuse } from "../../model/outcome.ts";

@@ -1,7 +1,7 @@
 /**
  * Gathers the facts of this machine that the conf depends on: names, addresses, files and agents.
  * config/host/host-check.ts judges them.
- * Tested in: test/e2e/wrong-input.test.ts, test/daemon/live-configuration.test.ts
+ * Tested in: test/e2e/wrong-input.test.ts, test/daemon/live-conf.test.ts
  */
 
 import { lookup } from "node:dns/promises";

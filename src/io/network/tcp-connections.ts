@@ -13,7 +13,7 @@ const states = ["established", "syn-sent", "syn-recv", "fin-wait-1", "close-wait
   (state) => ["state", state],
 );
 
-export class SocketTool implements TcpConnections {
+export class SsConnections implements TcpConnections {
   readonly #run: RunTool;
 
   constructor(run: RunTool = runTool) {

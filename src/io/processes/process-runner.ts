@@ -67,7 +67,7 @@ export class SystemProcesses implements ProcessRunner {
   }
 
   async run(order: ProcessOrder, cancelled?: AbortSignal): Promise<ProcessResult> {
-    if (await isDirectory(order.argv[0])) return { type: "not-started", cause: noFile };
+    if (await isDirectory(order.argv[0])) return { type: "not-started", cause: directoryCause };
     const { argv, environment, looks } = order;
     const part = looks === true ? "check" : "run";
     const [service, resource] = [markedService(environment), markedResource(environment)];
@@ -158,7 +158,7 @@ function begin(
 }
 
 /** The cause when a directory stands where a program should. */
-export const noFile = "it is a directory";
+export const directoryCause = "it is a directory";
 
 class Run {
   readonly #child: ChildProcess;

@@ -173,7 +173,7 @@ function primaryOn(
   return sight?.type === "answers" && isPrimaryState(sight.state) ? sight : null;
 }
 
-/** Another configuration: only these nodes are left. */
+/** Another conf: only these nodes are left. */
 export function ofNodes(records: BrokerRecords, nodes: ReadonlySet<NodeId>): BrokerRecords {
   const last = records.standstill?.restarts?.last ?? null;
   const kept = <One extends { readonly node: NodeId }>(one: One | null): One | null =>

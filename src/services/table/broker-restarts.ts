@@ -1,6 +1,6 @@
 /**
  * A standstill of brokers: since when it lasts, and the restarts that end it where the
- * configuration permits them. Looked at after every input, on what is known then, so that whatever
+ * conf permits them. Looked at after every input, on what is known then, so that whatever
  * happens in between is taken into account.
  * Source: the Apache Qpid manual has an operator do it.
  * Tested in: test/services/broker-standstill.test.ts
@@ -27,7 +27,7 @@ const restartsMaxMs = 120_000;
 /** What waits for something that no message tells is looked at so often. */
 const lookMs = 2000;
 
-export function tendStandstill(table: TableState): void {
+export function stepStandstill(table: TableState): void {
   const { standstill } = table.brokers;
   const promoting = [...table.index.promoting.keys()].map((name) => table.service(name));
   const waiting = promoting.find(({ state, retryAt }) => state === "stopped" && retryAt !== null);

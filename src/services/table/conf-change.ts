@@ -1,14 +1,14 @@
 /**
- * A new configuration for the running cluster: every member examines it, services that it removes
+ * A new conf for the running cluster: every member examines it, services that it removes
  * or changes are stopped, then all members switch at the same point of the total order.
  * Compares services only; the reader of the text (`ReadConf`) refuses any other change.
  * Source: rgmanager groups.c: init_resource_groups, do_condstops, do_condstarts; cman commands.c:
  * reload_config.
- * Deviations: the old configuration stays in force as a whole if one member refuses, one stop
+ * Deviations: the old conf stays in force as a whole if one member refuses, one stop
  * fails, or an affected service is busy, failed, frozen or lost with its node; a service that an
  * operator has disabled stays disabled when its definition changes.
  * Tested in: test/services/configuration-change.test.ts
- * CHANGE1  The configuration changes only when every member has accepted it.
+ * CHANGE1  The conf changes only when every member has accepted it.
  * CHANGE2  It changes only when none of the services and parts that it removes is running.
  * CHANGE3  It must not remove a service, or forbid it on a node, while that node might be running
  *     the service unseen: then nobody would wait for that node any more.
@@ -198,7 +198,7 @@ function startFresh(table: TableState, before: ClusterConf, name: ServiceName): 
   beginRepair(table, name, { parts: "fresh", chain: emptyChain, why });
 }
 
-/** Keeps the old configuration and starts again what was stopped for the new one. */
+/** Keeps the old conf and starts again what was stopped for the new one. */
 export function giveUp(table: TableState, why: string): void {
   const { change, next } = table;
   if (change === null) return;
@@ -221,11 +221,11 @@ export function giveUp(table: TableState, why: string): void {
 /** The node has stopped the new services once. */
 export function onInitDone(table: TableState, message: InitDone): void {
   if (table.nodes.get(message.node)?.life !== message.life) return;
-  if (message.version === table.conf.version) initialised(table, message.node);
+  if (message.version === table.conf.version) markInitialised(table, message.node);
 }
 
 /** The services that are new need no longer wait for this node (`pendingInit`). */
-export function initialised(table: TableState, node: NodeId): void {
+export function markInitialised(table: TableState, node: NodeId): void {
   for (const service of table.inOrder()) {
     if (!service.pendingInit.includes(node)) continue;
     const pendingInit = service.pendingInit.filter((one) => one !== node);

@@ -21,7 +21,7 @@ export function freeze(table: TableState, service: ServiceRecord, ref: RequestRe
     table.reply([ref], refused("freeze-of-failed"));
     return;
   }
-  // A change of the configuration under way may have to start or stop it.
+  // A change of the conf under way may have to start or stop it.
   if (table.isHeld(service.name)) {
     table.reply([ref], refused("held-by-change"));
     return;

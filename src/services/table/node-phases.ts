@@ -15,7 +15,7 @@
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { primaryEnded, withoutSight } from "./broker-records.ts";
-import { initialised, onMembershipChange } from "./conf-change.ts";
+import { markInitialised, onMembershipChange } from "./conf-change.ts";
 import { abortStart, beginStop, evaluateAll } from "./evaluation.ts";
 import { adoptKept } from "./kept-services.ts";
 import { releaseServices, resolveFailed } from "./lost-node.ts";
@@ -46,7 +46,7 @@ export function onMembership(
       table.putNode({ ...node, life, phase: "joined", off: [], departureGranted: false });
     } else if (node.phase !== "absent") table.putNode({ ...node, phase: "lost", off: [] });
     table.brokers = withoutSight(table.brokers, node.id);
-    initialised(table, node.id);
+    markInitialised(table, node.id);
   }
   for (const id of moved) table.putNode({ ...table.node(id), knowledge: "unknown" });
   endMoves(table);
@@ -96,7 +96,7 @@ export function* onLeaving(table: TableState, message: Message<"leaving">): Tabl
   if (node === undefined || node.life !== message.life) return;
   if (node.phase !== "ready" && node.phase !== "clean") return;
   table.putNode({ ...node, phase: "leaving", departureGranted: false });
-  initialised(table, node.id);
+  markInitialised(table, node.id);
   const name = table.nameOf(node.id);
   table.emit({ type: "notice", level: "notice", text: `${name} is leaving` });
   for (const service of table.inOrder()) {

@@ -331,7 +331,7 @@ export function onStatusFailed(table: TableState, message: StatusFailed): void {
   if (service.frozen) return;
   if (service.owner !== message.node || service.startOp !== message.startOp) return;
   if (table.node(message.node).life !== message.life) return;
-  // A repair would start parts again that a change of the configuration has stopped.
+  // A repair would start parts again that a change of the conf has stopped.
   if (message.type === "part-failed" && !table.isHeld(service.name)) {
     beginRepair(table, service.name, {
       parts: "failed",

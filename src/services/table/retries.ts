@@ -16,7 +16,7 @@ const hastenedDelayMs = 1000;
 /** By then the pauses have reached their maximum. */
 const retryCountMax = 20;
 
-/** The pause before the next attempt, from the service's configuration and its attempts so far. */
+/** The pause before the next attempt, from the service's conf and its attempts so far. */
 export function retryDelayMs(table: TableState, service: ServiceRecord): number {
   const { retryDelayMs: firstMs } = table.serviceConf(service.name);
   return Math.min(firstMs * 2 ** service.retryCount, retryDelayMaxMs);

@@ -1,5 +1,5 @@
 /**
- * Indexes over the service records and the configuration, so that a step need not walk through all
+ * Indexes over the service records and the conf, so that a step need not walk through all
  * services for each service. Contains no rules, only what the records say.
  * INDEX1  After `put`, every answer agrees with the records that were put last.
  */
@@ -20,7 +20,7 @@ class Holdings {
 }
 
 export class ServiceIndex {
-  /** In configuration order, lower `priority` first. */
+  /** In the order of the conf, lower `priority` first. */
   readonly order: readonly ServiceName[];
   readonly #confs: ReadonlyMap<ServiceName, ServiceConf>;
   readonly #domains: ReadonlyMap<ServiceName, FailoverDomainConf | null>;
@@ -79,7 +79,7 @@ export class ServiceIndex {
     return this.#domains.get(name) ?? null;
   }
 
-  /** Services whose `depend` names this one, in configuration order. */
+  /** Services whose `depend` names this one, in the order of the conf. */
   dependentsOf(name: ServiceName): readonly ServiceName[] {
     return this.#dependents.get(name) ?? [];
   }

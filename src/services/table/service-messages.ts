@@ -97,7 +97,7 @@ const request = record({
 /** A user locks or unlocks all services. */
 const lock = record({ type: literal("lock"), ref: requestRef, locked: flag, at: count });
 
-/** A user proposes another configuration; `text` is the whole file. */
+/** A user proposes another conf; `text` is the whole file. */
 const confPropose = record({
   type: literal("conf-propose"),
   ref: requestRef,
@@ -119,7 +119,7 @@ const confVote = record({
   at: count,
 });
 
-/** The node has stopped once all services that were new in this version of the configuration. */
+/** The node has stopped once all services that were new in this version of the conf. */
 const initDone = record({
   type: literal("init-done"),
   node: nodeId,

@@ -51,7 +51,7 @@ const stopGoal = either(
   record({ type: literal("exit") }),
   /** It stays stopped until the service on which it depends is started again. */
   record({ type: literal("wait") }),
-  /** It stays stopped until a change of the configuration has ended. */
+  /** It stays stopped until a change of the conf has ended. */
   record({ type: literal("change") }),
   /** It starts on the next candidate: after a relocation, or after a start that failed. */
   record({ type: literal("next") }),
@@ -101,7 +101,7 @@ const operation = either(
   }),
   /**
    * Work on parts of a started service: `failed` parts are restarted or left out, `left-out` parts
-   * are started, parts `gone` in the next configuration are stopped, `fresh` parts are started.
+   * are started, parts `gone` in the next conf are stopped, `fresh` parts are started.
    */
   record({
     kind: literal("repair"),
@@ -181,7 +181,7 @@ export const serviceRecord = record({
   retryAt: nullable(number),
   /** It is stopped because exclusive services leave no node for it; it starts when one is free. */
   crowdedOut: flag,
-  /** The configuration has added or changed it, and these nodes have yet to stop it once. */
+  /** The conf has added or changed it, and these nodes have yet to stop it once. */
   pendingInit: list(nodeId),
   retryCount: count,
   op: nullable(operation),

@@ -20,7 +20,7 @@ import { startOrder } from "../tree/resource-tree.ts";
 import { onBrokerSeen } from "./broker-changes.ts";
 import { brokersFor } from "./broker-promotion.ts";
 import { type FreshStart, type LastPromotion, reportedSight } from "./broker-records.ts";
-import { tendStandstill } from "./broker-restarts.ts";
+import { stepStandstill } from "./broker-restarts.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
@@ -82,7 +82,7 @@ export class ServiceTable {
     return new ServiceTable(table);
   }
 
-  /** Null when the snapshot is invalid or of another configuration. */
+  /** Null when the snapshot is invalid or of another conf. */
   static adopt(
     conf: ClusterConf,
     snapshot: TableSnapshot,
@@ -142,7 +142,7 @@ export class ServiceTable {
       default:
         assertNever(input);
     }
-    tendStandstill(this.#table);
+    stepStandstill(this.#table);
     yield* evaluateCrowdedOut(this.#table);
     yield* settleChange(this.#table);
     grantDepartures(this.#table);
@@ -197,7 +197,7 @@ export class ServiceTable {
     return this.#table.conf;
   }
 
-  /** The change of the configuration that is under way, and the result of the last one. */
+  /** The change of the conf that is under way, and the result of the last one. */
   get change(): { readonly pending: ConfChange | null; readonly last: LastChange | null } {
     return { pending: this.#table.change, last: this.#table.lastChange };
   }

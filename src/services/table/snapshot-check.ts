@@ -21,7 +21,7 @@ export type CheckedSnapshot = {
   readonly services: readonly ServiceRecord[];
 };
 
-/** Why this cannot be the table of a cluster with this configuration; null: it can. */
+/** Why this cannot be the table of a cluster with this conf; null: it can. */
 export function snapshotProblem(
   { nextOp, change, brokers, nodes, services }: CheckedSnapshot,
   conf: ClusterConf,

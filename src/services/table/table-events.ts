@@ -44,7 +44,7 @@ export type TableNotice = {
 };
 
 /** What becomes of services, for those who measure it. Nothing follows from it. */
-export type TableCourse =
+export type TableProgress =
   /** The state, the owner or the operation of the service is another one now. */
   | { readonly type: "moved-on"; readonly record: ServiceRecord }
   /** Of each membership: the nodes without which nothing is done with the services they hold. */
@@ -57,7 +57,7 @@ export type TableCourse =
       readonly how: OffProof;
     };
 
-export function isCourse({ type }: TableOutput): boolean {
+export function isProgress({ type }: TableOutput): boolean {
   return type === "moved-on" || type === "awaited" || type === "off";
 }
 
@@ -70,21 +70,21 @@ export type AwaitedHolder = {
 };
 
 export type TableOutput =
-  | TableCourse
+  | TableProgress
   | OperationOrder
   | OperationAbort
   | AdoptOrder
   | { readonly type: "reply"; readonly ref: RequestRef; readonly outcome: RequestOutcome }
-  /** Every member examines the proposed configuration and then votes. */
+  /** Every member examines the proposed conf and then votes. */
   | {
       readonly type: "examine";
       readonly version: number;
       readonly hash: string;
       readonly text: string;
     }
-  /** The next configuration, with which operations on `gone` parts compare the present one. */
+  /** The next conf, with which operations on `gone` parts compare the present one. */
   | { readonly type: "prepare"; readonly conf: ClusterConf }
-  /** This configuration is in force now; the services in `clean` are to be stopped once. */
+  /** This conf is in force now; the services in `clean` are to be stopped once. */
   | {
       readonly type: "switch";
       readonly conf: ClusterConf;

@@ -1,6 +1,6 @@
 /**
  * The replicated state of the services as it is sent to a joining member: the nodes, the services,
- * and a change of the configuration that is under way. Shapes only; snapshot-check.ts validates how
+ * and a change of the conf that is under way. Shapes only; snapshot-check.ts validates how
  * they relate.
  * Tested in: test/services/service-table.test.ts
  */
@@ -41,7 +41,7 @@ const nodeRecord = record({
 });
 export type NodeRecord = Shaped<typeof nodeRecord>;
 
-/** A change of the configuration that is under way; see conf-change.ts. */
+/** A change of the conf that is under way; see conf-change.ts. */
 const confChange = record({
   ref: requestRef,
   version: count,

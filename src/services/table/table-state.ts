@@ -1,7 +1,7 @@
 /**
  * The service table while one event is being applied: records, outputs, and the queries that all
  * rules use (which nodes are ready, which are legal, which node a service awaits).
- * Services are visited in configuration order and nodes by id, so that every member computes the
+ * Services are visited in the order of the conf and nodes by id, so that every member computes the
  * same result from the same messages.
  * Tested in: test/services/service-index.test.ts, test/services/service-table.test.ts
  */
@@ -47,7 +47,7 @@ const decisionsMax = 16;
 
 export type LastChange = Acceptance & { readonly version: number };
 
-/** Reads a configuration's text; null: refused. The same on every node that has accepted it. */
+/** Reads a conf's text; null: refused. The same on every node that has accepted it. */
 export type ReadConf = (text: string) => ClusterConf | null;
 
 /**
@@ -72,7 +72,7 @@ export class TableState {
   brokers = noBrokers;
   /** Moves that wait for the answer of a broker; not part of a snapshot. */
   readonly moves = new Map<ServiceName, AskedMove>();
-  /** The change of the configuration that is under way; `next` has its values once all accepted. */
+  /** The change of the conf that is under way; `next` has its values once all accepted. */
   change: ConfChange | null = null;
   #next: ClusterConf | null = null;
   /** The result of the last change that this node has seen. */
@@ -112,14 +112,14 @@ export class TableState {
     this.#deltas = null;
   }
 
-  /** What the next configuration changes; empty while there is no next one. */
+  /** What the next conf changes; empty while there is no next one. */
   get deltas(): ReadonlyMap<ServiceName, ServiceDelta> {
     if (this.#next === null) return new Map();
     this.#deltas ??= compareServices(this.#conf.services, this.#next.services);
     return this.#deltas;
   }
 
-  /** Takes another configuration; the caller must `forget` the services that it does not have. */
+  /** Takes another conf; the caller must `forget` the services that it does not have. */
   adoptConf(conf: ClusterConf): void {
     this.#conf = conf;
     this.#deltas = null;
@@ -207,7 +207,7 @@ export class TableState {
     this.#unknown = null;
   }
 
-  /** In configuration order, lower `priority` first. */
+  /** In the order of the conf, lower `priority` first. */
   inOrder(): readonly ServiceRecord[] {
     return this.index.order.map((name) => this.service(name));
   }
@@ -371,7 +371,7 @@ export class TableState {
     return phase === "lost" || phase === "joined" ? holder : null;
   }
 
-  /** Whether a change of the configuration stops the service or keeps it from starting. */
+  /** Whether a change of the conf stops the service or keeps it from starting. */
   isHeld(name: ServiceName): boolean {
     if (this.change?.stage !== "stopping") return false;
     const delta = this.deltas.get(name);

@@ -4,8 +4,8 @@
  * A pure function of the members' summaries; every member computes the same answer.
  * Source: cluster fence/fenced/cpg.c: receive_protocol (stateful merge); corosync sync.c.
  * SYNC1  A member whose history differs from the winner's must give it up and stop everything.
- * SYNC2  A member with another configuration is refused and is told why. But if the cluster's is a
- *     later version of its own, it is accepted and gets that configuration with the snapshot.
+ * SYNC2  A member with another conf is refused and is told why. But if the cluster's is a
+ *     later version of its own, it is accepted and gets that conf with the snapshot.
  */
 import type { NodeId } from "../../model/ids.ts";
 import { doubtfulRing, quorateMembership } from "../../model/quorate-membership.ts";
@@ -86,21 +86,21 @@ export const snapshot = record({
   type: literal("snapshot"),
   ring: ringId,
   history,
-  /** The configuration of this history. */
+  /** The conf of this history. */
   configuration: record({ version: count, hash: text, text }),
   table: unknown,
   fence: unknown,
 });
 
 export type ExchangeResult = {
-  /** Members with the reference configuration, or an older version of it, ascending. */
+  /** Members with the reference conf, or an older version of it, ascending. */
   readonly accepted: readonly NodeId[];
   /** The other members, with what differs. */
   readonly refused: readonly { readonly node: NodeId; readonly why: string }[];
   /** The history that goes on; null: no member has one, and a new one begins. */
   readonly winner: History | null;
   /**
-   * The member that sends the snapshot if another one needs it, or needs only the configuration.
+   * The member that sends the snapshot if another one needs it, or needs only the conf.
    */
   readonly authority: NodeId | null;
   /** Accepted members whose history is the winner's. */
@@ -146,7 +146,7 @@ type Reference = {
   readonly holder: Hello | null;
 };
 
-/** Whether a member has the reference configuration, or an older version that can change to it. */
+/** Whether a member has the reference conf, or an older version that can change to it. */
 function agrees(one: Hello, { text: wanted, holder }: Reference): boolean {
   if (configurationOf(one) === wanted) return true;
   if (holder === null || one.cluster !== holder.cluster) return false;

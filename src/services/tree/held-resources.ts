@@ -16,7 +16,7 @@ export function heldAddress(resource: ResourceConf): IpSettings | null {
   return ipSettings(new Map([["address", written.split("/")[0] ?? ""]]));
 }
 
-/** The addresses that the services of this configuration put on interfaces. */
+/** The addresses that the services of this conf put on interfaces. */
 export function serviceAddresses({ services }: ClusterConf): readonly string[] {
   const below = (resource: ResourceConf): readonly string[] => {
     const held = heldAddress(resource);

@@ -1,5 +1,5 @@
 /**
- * Whether a new configuration would stop a running service that cannot be started again, since this
+ * Whether a new conf would stop a running service that cannot be started again, since this
  * node lacks a script. Does not look for scripts: its caller says which are missing.
  * Deviation: rgmanager stops services that have changed, and notices only when it starts them.
  */

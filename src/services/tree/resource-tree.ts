@@ -7,7 +7,7 @@
 import type { AgentConf, ChildRule } from "../../model/conf.ts";
 import { childRulesOf } from "./resource-rules.ts";
 
-/** A resource with its children, of the daemon's configuration or of the command rg_test-ts. */
+/** A resource with its children, of the daemon's conf or of the command rg_test-ts. */
 type Branch<Resource> = {
   readonly type: string;
   readonly children: readonly Resource[];

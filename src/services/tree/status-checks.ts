@@ -97,7 +97,7 @@ function knownChecks({ type, agent }: ResourceConf): readonly CheckRule[] {
   );
 }
 
-/** The time-out of an action, from the configuration or the agent's metadata; null: none. */
+/** The time-out of an action, from the conf or the agent's metadata; null: none. */
 export function timeoutOf(resource: ResourceConf, name: string, depth: number): Ms | null {
   const given = resource.actions.findLast(
     (one) =>

@@ -1,5 +1,5 @@
 /**
- * What a new configuration changes of the services: which are added, removed or replaced, and of
+ * What a new conf changes of the services: which are added, removed or replaced, and of
  * the others, which parts of their trees are gone and which are new.
  * Compares values; does not know what runs.
  * Source: rgmanager reslist.c: rescmp; restree.c: resource_tree_delta; groups.c.

@@ -2,7 +2,7 @@
  * Reads the text of a conf, and checks the values against this machine.
  * READING1  A text is parsed once, and its document is passed on with it. So what was checked is
  *     what is used, whatever happens to the file.
- * Tested in: test/daemon/live-configuration.test.ts, test/e2e/wrong-input.test.ts
+ * Tested in: test/daemon/live-conf.test.ts, test/e2e/wrong-input.test.ts
  */
 
 import { createHash } from "node:crypto";
@@ -34,7 +34,7 @@ export type ConfContent = {
 /** What the text says, given the agents and units that were found for it. */
 export type ConfReading = ConfContent & AgentSearch & { readonly outcome: LoadOutcome };
 
-export type LoadedConfiguration = {
+export type LoadedConf = {
   readonly conf: ClusterConf;
   readonly local: NodeConf;
   /** Numeric address of each node, ascending by id. */
@@ -46,18 +46,18 @@ export type LoadedConfiguration = {
   readonly accounts: readonly { readonly type: "uid" | "gid"; readonly id: number }[];
 };
 
-export type ConfigurationOutcome = {
+export type LoadedConfOutcome = {
   readonly complaints: readonly Complaint[];
   /** Null if one of the complaints is an error that is not about an agent. */
-  readonly loaded: LoadedConfiguration | null;
+  readonly loaded: LoadedConf | null;
 };
 
 /** Never throws: whatever is wrong with the file or the machine becomes a complaint. */
-export async function loadConfiguration(
+export async function loadConf(
   file: string,
   nodeName: string | null,
   stateDirectory: string,
-): Promise<ConfigurationOutcome> {
+): Promise<LoadedConfOutcome> {
   const text = await readText(file);
   if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
   const reading = await readHere(parseContent(text.value), file);
@@ -100,7 +100,7 @@ export async function checkHere(
     readonly nodeName: string | null;
     readonly stateDirectory: string;
   },
-): Promise<ConfigurationOutcome & { readonly facts: HostFacts }> {
+): Promise<LoadedConfOutcome & { readonly facts: HostFacts }> {
   const altnames = locations.altnames.map(({ name }) => name);
   const { file, nodeName, stateDirectory } = asked;
   const questions = { nodeName, altnames, stateDirectory };
@@ -122,8 +122,8 @@ export async function checkHere(
 }
 
 /** Lists each account once: a name and a number may mean the same one. */
-function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConfiguration["accounts"] {
-  const found = new Map<string, LoadedConfiguration["accounts"][number]>();
+function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConf["accounts"] {
+  const found = new Map<string, LoadedConf["accounts"][number]>();
   for (const account of conf.accounts) {
     const id = facts.accounts.get(accountKey(account)) ?? null;
     if (id !== null) found.set(`${account.type} ${id}`, { type: account.type, id });
@@ -139,7 +139,7 @@ const exchangeVersion = 7;
 
 /** The options with which the ring thread is started. */
 export function ringThreadOptions(
-  { conf, local, addresses }: LoadedConfiguration,
+  { conf, local, addresses }: LoadedConf,
   stateDirectory: string,
 ): RingThreadOptions {
   return {

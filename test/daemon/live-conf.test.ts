@@ -14,20 +14,20 @@ import { type Test, test } from "tap";
 import { Parser } from "xml2js";
 import { noAgents } from "../../src/config/agents/discovered-agents.ts";
 import { formatComplaint } from "../../src/config/text/complaint.ts";
-import { loadConfiguration, parseContent, readWith } from "../../src/daemon/configuration.ts";
-import { LiveConfiguration } from "../../src/daemon/live-configuration.ts";
+import { LiveConf } from "../../src/daemon/live-conf.ts";
+import { loadConf, parseContent, readWith } from "../../src/daemon/loaded-conf.ts";
 import type { LogSink } from "../../src/io/ports.ts";
 import { until } from "../io/waiting.ts";
 import { sampleConf } from "../sim/sample-conf.ts";
 
 const silent: LogSink = { write: () => undefined, reopen: () => undefined, flush: () => undefined };
 
-function live(file = "/nonexistent/cluster.conf", text = ""): LiveConfiguration {
+function live(file = "/nonexistent/cluster.conf", text = ""): LiveConf {
   const conf = sampleConf();
   const [local] = conf.nodes;
   if (local === undefined) throw new Error("no node");
   const reading = readWith(parseContent(text), { agents: noAgents, units: new Map() }, file);
-  return new LiveConfiguration({
+  return new LiveConf({
     loaded: { conf, local, file, reading, addresses: [], accounts: [] },
     stateDirectory: "/nonexistent",
     log: silent,
@@ -97,10 +97,10 @@ function small(version: number, directory: string, then = ""): string {
   );
 }
 
-async function loadedFrom(file: string, directory: string): Promise<LiveConfiguration> {
-  const { complaints, loaded } = await loadConfiguration(file, "127.0.0.1", directory);
+async function loadedFrom(file: string, directory: string): Promise<LiveConf> {
+  const { complaints, loaded } = await loadConf(file, "127.0.0.1", directory);
   if (loaded === null) throw new Error(complaints.map(formatComplaint).join("\n"));
-  return new LiveConfiguration({ loaded, stateDirectory: directory, log: silent });
+  return new LiveConf({ loaded, stateDirectory: directory, log: silent });
 }
 
 function scratch(t: Test): { readonly directory: string; readonly file: string } {

@@ -21,14 +21,14 @@ import { missingScript } from "../services/tree/missing-scripts.ts";
 import {
   type ConfReading,
   checkHere,
-  type LoadedConfiguration,
+  type LoadedConf,
   parseContent,
   readHere,
   readWith,
-} from "./configuration.ts";
+} from "./loaded-conf.ts";
 
 type Parts = {
-  readonly loaded: LoadedConfiguration;
+  readonly loaded: LoadedConf;
   readonly stateDirectory: string;
   readonly log: LogSink;
 };
@@ -43,9 +43,9 @@ const fileMode = { kept: true, otherwise: 0o640 } as const;
  * operators of this node try meanwhile.
  */
 const textsMax = 16;
-export class LiveConfiguration {
+export class LiveConf {
   readonly #log: LogSink;
-  #loaded: LoadedConfiguration;
+  #loaded: LoadedConf;
   /** The reading of each text, the latest last. */
   readonly #readings = new Map<string, ConfReading>();
   /** Resolves when the file is written; writes follow each other. */
@@ -59,7 +59,7 @@ export class LiveConfiguration {
     this.#stateDirectory = stateDirectory;
   }
 
-  get loaded(): LoadedConfiguration {
+  get loaded(): LoadedConf {
     return this.#loaded;
   }
 
@@ -90,7 +90,7 @@ export class LiveConfiguration {
   };
 
   /** Reads the file once, and proposes its text to all nodes with `propose`. */
-  async reload(propose: (configuration: ConfVersion) => Promise<ProposalEnd>): Promise<Acceptance> {
+  async reload(propose: (conf: ConfVersion) => Promise<ProposalEnd>): Promise<Acceptance> {
     const { file, local, reading } = this.#loaded;
     const content = await readText(file);
     if (!content.ok) return { accepted: false, text: `${file}: ${content.problem}` };
@@ -161,7 +161,7 @@ export class LiveConfiguration {
   }
 
   /** LIVE1. What somebody else has written into the file meanwhile is kept beside it. */
-  async #keep(loaded: LoadedConfiguration, before: string): Promise<void> {
+  async #keep(loaded: LoadedConf, before: string): Promise<void> {
     const { file, conf, reading } = loaded;
     const { text } = reading;
     const present = await readText(file);
