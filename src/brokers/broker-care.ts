@@ -13,7 +13,8 @@
  *     killed: the script's stop leaves alone what does not answer. While it cannot be looked for,
  *     the service waits: a lack of descriptors is no verdict.
  * CARE5  A joining broker that has refused to be promoted counts as refusing while the connection
- *     on which it was seen lasts: its next life may accept, and it is better asked once too often.
+ *     on which it was seen lasts: its next process may accept, and it is better asked once too
+ *     often.
  */
 
 import { assertNever } from "../model/outcome.ts";

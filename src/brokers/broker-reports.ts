@@ -14,7 +14,7 @@ export type CareView = {
   /** Why it cannot be asked; null: it can, or was not tried yet. */
   readonly unobserved: string | null;
   readonly state: WatchState;
-  /** The joining broker that has refused to be promoted in its present life; null: none has. */
+  /** The joining broker that has refused to be promoted since it was started; null: none has. */
   readonly refuser: BrokerSystemId | null;
   /** What is strange about how it has ended lately; empty: nothing. */
   readonly endings: string;

@@ -27,7 +27,7 @@ import {
 /** Which part of an answer does not fit, such as `members[1].status`, and why. */
 export type BrokerMisfit = { readonly part: string; readonly text: string };
 
-/** The identity of one life of a broker, or of all lives with one data directory: a UUID. */
+/** The identity of one process of a broker, or of all that have one data directory: a UUID. */
 export type BrokerSystemId = string;
 
 /** How much of queues and exchanges is copied to the backups. */

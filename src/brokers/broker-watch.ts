@@ -47,7 +47,7 @@ export type WatchState =
   | { readonly type: "doubted" }
   /** It must be killed before another broker is promoted, since it may wake up as primary. */
   | { readonly type: "frozen" }
-  /** There is no connection; whether the process lives is not known. */
+  /** There is no connection; whether there is a process is not known. */
   | { readonly type: "lost"; readonly words: string }
   /** Its process has ended. */
   | { readonly type: "gone" }

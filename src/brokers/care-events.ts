@@ -66,7 +66,7 @@ export type CareOutput =
   | Exclude<WatchOutput, { readonly type: "state" | "arm" | "disarm" | "check-process" }>
   | { readonly type: "arm"; readonly timer: CareTimer; readonly afterMs: Ms }
   | { readonly type: "disarm"; readonly timer: CareTimer }
-  /** Whether one of these lives is the answer `process`. */
+  /** Whether one of these exists is the answer `process`. */
   | { readonly type: "check-process"; readonly processes: readonly BrokerProcesses[] }
   /** SIGKILL; the answer is `killed`. */
   | { readonly type: "kill"; readonly processes: readonly BrokerProcesses[] }

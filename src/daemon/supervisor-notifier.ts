@@ -3,7 +3,8 @@
  * line. Without a supervisor it tells nothing.
  * Source: sd_notify(3), sd_watchdog_enabled(3).
  * Tested in: test/daemon/supervisor.test.ts
- * SUPERVISOR1  Signs of life come only from the main thread, so that they end when it is blocked.
+ * SUPERVISOR1  Keep-alive messages come only from the main thread, so that they end when it is
+ *     blocked.
  */
 import { NotifySocket } from "../io/host/notify-socket.ts";
 import { loadSystemCalls } from "../io/system-calls.ts";
@@ -13,7 +14,7 @@ import type { ClusterStatus } from "../model/status.ts";
 export type SupervisorLine = {
   /** Null: there is no supervisor, or it cannot be reached. */
   readonly say: ((...lines: readonly string[]) => void) | null;
-  /** The value of WATCHDOG_USEC; null: the supervisor does not ask for signs of life. */
+  /** The value of WATCHDOG_USEC; null: the supervisor does not ask for keep-alive messages. */
   readonly aliveWithinUs: number | null;
   /** CLOCK_MONOTONIC, microseconds. */
   readonly monotonicUs: () => number;
@@ -23,7 +24,7 @@ export type SupervisorOptions = SupervisorLine & { readonly status: () => Cluste
 
 const statusEveryMs = 1000;
 /**
- * How many signs of life are sent in the time that the supervisor allows. systemd recommends two;
+ * How many keep-alive messages the supervisor gets in the time that it allows. systemd says two;
  * three are safer.
  */
 const aliveParts = 3;

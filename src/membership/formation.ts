@@ -195,7 +195,7 @@ export class Formation {
     }
   }
 
-  /** Takes note of a ring sequence, and asks for a new lease early enough. */
+  /** Takes note of a ring sequence, and asks for a higher bound early enough. */
   observe(ringSeq: number): void {
     const { sequence, effects } = this.#parts;
     sequence.observe(ringSeq);

@@ -181,7 +181,7 @@ test("WATCH2: when the connection ends the process is looked at", (t) => {
   t.end();
 });
 
-test("WATCH2: while the process lives, a lost connection is no death", (t) => {
+test("WATCH2: while there is a process, a lost connection is no death", (t) => {
   const watched = new Watched();
   watched.accepts = false;
   watched.breaks("ECONNREFUSED");

@@ -46,7 +46,7 @@ test("the state in one line", async (t) => {
   t.equal(statusText(lost), "not quorate, 2 of 3 nodes, 0 services on this node");
 });
 
-test("signs of life are for the process that was asked for them", async (t) => {
+test("keep-alive messages are for the process that was asked for them", async (t) => {
   t.equal(aliveWithinUs({ WATCHDOG_USEC: "10000000" }, 7), 10_000_000);
   t.equal(aliveWithinUs({ WATCHDOG_USEC: "10000000", WATCHDOG_PID: "7" }, 7), 10_000_000);
   t.equal(aliveWithinUs({ WATCHDOG_USEC: "10000000", WATCHDOG_PID: "8" }, 7), null);

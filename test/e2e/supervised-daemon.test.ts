@@ -1,4 +1,4 @@
-/** A real daemon under a supervisor that listens: ready, state, signs of life, reload, end. */
+/** A real daemon under a supervisor that listens: ready, state, keep-alive, reload, end. */
 import { readFileSync } from "node:fs";
 import { enterNamespaces } from "../netns/enter.ts";
 
@@ -28,7 +28,7 @@ test("the supervisor is told what the daemon does", { skip }, async (t) => {
   await cluster.until("it is ready", () => heard().length > 0);
   t.equal(heard()[0], "'READY=1\\nSTATUS=not quorate, 0 of 3 nodes, 0 services on this node'");
   t.ok(cluster.guard(1) !== 0, "not before the guard is there");
-  await cluster.until("signs of life", () => count("WATCHDOG=1") > 3);
+  await cluster.until("keep-alive messages", () => count("WATCHDOG=1") > 3);
   cluster.startDaemon(2);
   await cluster.until("the state is told", () => count("STATUS=quorate, 2 of 3 nodes") > 0);
   daemon.kill("SIGHUP");
@@ -50,7 +50,7 @@ test("the supervisor is told what the daemon does", { skip }, async (t) => {
   t.equal(cluster.guard(1), 0);
 });
 
-test("a main thread that stands still gives no sign of life", { skip }, async (t) => {
+test("a main thread that stands still sends no keep-alive message", { skip }, async (t) => {
   const before = cluster.net.spawnOnNode(3, listenerCommand(socket));
   await cluster.until("it listens", () => before.output().includes("listening"));
   const argv = [join(project, "bin/clusterd"), "-c", cluster.conf];
@@ -58,7 +58,7 @@ test("a main thread that stands still gives no sign of life", { skip }, async (t
   const daemon = cluster.net.spawnOnNode(3, argv, env);
   cluster.adopt(3, daemon);
   const keepAlives = () => before.output().split("WATCHDOG=1").length - 1;
-  await cluster.until("signs of life", () => keepAlives() > 2);
+  await cluster.until("keep-alive messages", () => keepAlives() > 2);
   process.kill(daemon.pid, "SIGSTOP");
   const then = keepAlives();
   const since = performance.now();

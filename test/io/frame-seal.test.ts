@@ -515,7 +515,7 @@ test("SEAL3: a death certificate is opened again and again, for the accepted lif
   t.end();
 });
 
-test("SEAL3: a death certificate is no sign of life, and begins no contest", (t) => {
+test("SEAL3: a death certificate does not prove life, and begins no contest", (t) => {
   const [one, two] = [seal(1), seal(2)];
   const certificate = datagram(one.seal(certificateKind, nothing));
   introduce(one, two, oneToTwo);

@@ -17,7 +17,7 @@ export const envelopeVersion = 2;
 
 /**
  * The kind of a death certificate. It is sealed by a life in advance and sent when that life is
- * over, again and again: it may be opened more than once, and is no sign of life.
+ * over, again and again: it may be opened more than once, and does not prove that its sender lives.
  */
 export const certificateKind = 9;
 

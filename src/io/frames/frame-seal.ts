@@ -8,7 +8,7 @@
  *     life is replaced only by a later one, or by any other one after it was silent for the safe
  *     wait. So recorded frames of an earlier life are useless.
  * SEAL3  A frame of an accepted life is opened at most once, except its death certificate. That is
- *     opened again and again, for the accepted life only, and is no sign that it lives.
+ *     opened again and again, for the accepted life only, and does not prove that it lives.
  * SEAL4  Frames of all other lives share two budgets: one for nodes that are heard, one for the
  *     rest. Frames of accepted lives need none, so no flood can silence a member. A new life is
  *     accepted during a flood, too: a node that is not heard is challenged every 50 ms while frames
