@@ -15,7 +15,7 @@ import {
 } from "./qpidd-conf.ts";
 
 /** What the cluster knows that a file of one broker must agree with. */
-export type QpiddSurroundings = {
+export type QpiddContext = {
   /** Each node with every name and address by which a URL may call it. */
   readonly nodes: readonly { readonly name: string; readonly hosts: readonly string[] }[];
   /** Of the machine that the broker runs on; null: not known. */
@@ -32,19 +32,16 @@ const workerThreadsMin = 4;
 const heartbeatMsMax = 30_000;
 
 /** All findings of a file, those that keep the broker from starting first. */
-export function qpiddFindings(
-  conf: QpiddConf,
-  surroundings: QpiddSurroundings,
-): readonly QpiddFinding[] {
+export function qpiddFindings(conf: QpiddConf, context: QpiddContext): readonly QpiddFinding[] {
   return [
     ...conf.findings,
     ...clusterFindings(conf),
-    ...urlFindings(conf.settings, surroundings),
-    ...heartbeatFindings(conf, surroundings.selfKillMs),
+    ...urlFindings(conf.settings, context),
+    ...heartbeatFindings(conf, context.selfKillMs),
     ...maintenanceFindings(conf.settings),
     ...accessFindings(conf.settings),
     ...directoryFindings(conf.settings),
-    ...threadFindings(conf.settings, surroundings.processors),
+    ...threadFindings(conf.settings, context.processors),
   ];
 }
 
@@ -86,7 +83,7 @@ function clusterFindings({ settings, written }: QpiddConf): readonly QpiddFindin
 
 function urlFindings(
   { brokersUrl, cluster }: QpiddSettings,
-  { nodes }: QpiddSurroundings,
+  { nodes }: QpiddContext,
 ): readonly QpiddFinding[] {
   if (!cluster.value) return [];
   const { value, line } = brokersUrl;

@@ -237,9 +237,9 @@ function foreignOption(command: Command, options: Omit<Options, "command">): str
   return found === undefined ? null : `${command} does not take ${found[0]} here`;
 }
 
-type Surroundings = { readonly terminal: Terminal; readonly began: number };
+type CommandContext = { readonly terminal: Terminal; readonly began: number };
 
-async function run(options: Options, around: Surroundings): Promise<Printed> {
+async function run(options: Options, context: CommandContext): Promise<Printed> {
   const client = controlClient(options.socketPath);
   switch (options.command) {
     case "status":
@@ -250,18 +250,18 @@ async function run(options: Options, around: Surroundings): Promise<Printed> {
       return status.ok ? show(status.value, options) : failure(status.problem);
     }
     case "wait":
-      return await poll(options, around, async () => {
+      return await poll(options, context, async () => {
         const status = await client.status(answerMs);
         return status.ok && awaited(status.value, options.quorate);
       });
     case "leave":
-      return await leave(client, options, around);
+      return await leave(client, options, context);
     case "kill":
-      return await kill(client, options, around.terminal);
+      return await kill(client, options, context.terminal);
     case "expected":
     case "votes":
     case "cancel-wait":
-      return await changeVotes(client, { ...options, command: options.command }, around.terminal);
+      return await changeVotes(client, { ...options, command: options.command }, context.terminal);
     default:
       return assertNever(options.command);
   }
@@ -314,7 +314,7 @@ async function reload(client: ControlClient): Promise<Printed> {
 async function leave(
   client: ControlClient,
   options: Options,
-  around: Surroundings,
+  context: CommandContext,
 ): Promise<Printed> {
   const { manner } = options;
   const how = { remove: manner.has("remove"), force: manner.has("force") };
@@ -325,7 +325,7 @@ async function leave(
     return { out: "", err, exit: 1 };
   }
   if (!options.wait) return shown("");
-  return await poll(options, around, async () => {
+  return await poll(options, context, async () => {
     const status = await client.status(answerMs);
     return !status.ok && status.problem.type === "unreachable";
   });
@@ -374,7 +374,7 @@ async function changeVotes(
 /** Polls the status until the condition holds or the time is over. */
 async function poll(
   { timeoutMs }: Options,
-  { terminal, began }: Surroundings,
+  { terminal, began }: CommandContext,
   reached: () => Promise<boolean>,
 ): Promise<Printed> {
   const signal = terminal.untilSignal();

@@ -6,7 +6,7 @@
 import { availableParallelism } from "node:os";
 import type { BrokerSource } from "../brokers/own-broker.ts";
 import { parseQpiddConf } from "../brokers/qpidd-conf.ts";
-import { type QpiddSurroundings, qpiddFindings } from "../brokers/qpidd-findings.ts";
+import { type QpiddContext, qpiddFindings } from "../brokers/qpidd-findings.ts";
 import type { Complaint } from "../config/text/complaint.ts";
 import type { OwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import { ownBrokerScripts } from "../life/broker-duty.ts";
@@ -32,7 +32,7 @@ export async function checkBrokerConf(
     const allowed = "the broker of this node is not observed";
     return [{ ...warning, line: 0, path: "", problem, allowed }];
   }
-  const surroundings: QpiddSurroundings = {
+  const context: QpiddContext = {
     nodes: conf.nodes.map(({ id, name }) => {
       const address = addresses.find((one) => one.id === id)?.address;
       return { name, hosts: [shortName(name), ...(address === undefined ? [] : [address])] };
@@ -40,7 +40,7 @@ export async function checkBrokerConf(
     processors: availableParallelism(),
     selfKillMs: selfKillMs(conf.fencing),
   };
-  return qpiddFindings(parseQpiddConf(text.value), surroundings).map((finding) => {
+  return qpiddFindings(parseQpiddConf(text.value), context).map((finding) => {
     const { key: path, line, cause: problem, remedy: allowed } = finding;
     return { ...warning, line: line ?? 0, path, problem, allowed };
   });

@@ -83,12 +83,12 @@ export async function loadSystemCalls(): Promise<Result<SystemCalls, string>> {
 
 type Library = { readonly func: (declaration: string) => (...values: unknown[]) => unknown };
 
-type Surroundings = {
+type KoffiParts = {
   readonly errno: () => number;
   readonly poll: typeof Koffi.node.poll;
 };
 
-function bindings(library: Library, { errno, poll }: Surroundings): SystemCalls {
+function bindings(library: Library, { errno, poll }: KoffiParts): SystemCalls {
   const socket = library.func("int socket(int domain, int type, int protocol)");
   const bind = library.func("int bind(int fd, const void *address, uint32_t length)");
   const setsockopt = library.func(

@@ -305,8 +305,8 @@ export class NodeLife {
     const { nothingLeft, remembered, clock } = this.#parts;
     const { onConf, onMachines, onLease } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
-    const surroundings = { read: readText, carried, nothingLeft, remembered };
-    this.#node = machines.makeNode(conf, { ...identity, watchdog, machine }, surroundings);
+    const start = { read: readText, carried, nothingLeft, remembered };
+    this.#node = machines.makeNode(conf, { ...identity, watchdog, machine }, start);
     this.#loop = new EventLoop({
       node: this.#node,
       clock,

@@ -8,7 +8,7 @@ import {
   replicateDifferences,
 } from "../../src/brokers/qpidd-findings.ts";
 
-const surroundings = {
+const context = {
   nodes: [
     { name: "node1.example.com", hosts: ["node1", "10.0.0.1"] },
     { name: "node2.example.com", hosts: ["node2", "10.0.0.2"] },
@@ -36,7 +36,7 @@ function confWith(changes: Readonly<Record<string, string | null>>): string {
 }
 
 const findingsOf = (changes: Readonly<Record<string, string | null>>, processors = 4) =>
-  qpiddFindings(parseQpiddConf(confWith(changes)), { ...surroundings, processors });
+  qpiddFindings(parseQpiddConf(confWith(changes)), { ...context, processors });
 
 test("a wise file has no findings", (t) => {
   t.same(findingsOf({}), []);
@@ -75,7 +75,7 @@ test("case 29: each unwise setting is named, with what follows and what to write
     t.equal(found?.line === null, given === null || given === undefined);
   }
   t.match(findingsOf({}, 2), [{ key: "worker-threads", line: null, cause: /default here is 3/ }]);
-  t.match(qpiddFindings(parseQpiddConf("# nothing\n"), surroundings)[0], { cause: /is empty/ });
+  t.match(qpiddFindings(parseQpiddConf("# nothing\n"), context)[0], { cause: /is empty/ });
   t.end();
 });
 

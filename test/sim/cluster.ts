@@ -485,8 +485,8 @@ export class Cluster {
     const { stepped, workMax: given } = this.#options;
     const workMax = given?.(node) ?? worksMax[node % worksMax.length] ?? 1;
     return {
-      makeNode: (conf, identity, surroundings) => {
-        const of = { ...surroundings, workMax };
+      makeNode: (conf, identity, start) => {
+        const of = { ...start, workMax };
         if (stepped === undefined) return new ClusterNode(conf, identity, of);
         return new WatchedNode((...step) => stepped(node, ...step), [conf, identity, of]);
       },
