@@ -49,7 +49,7 @@ export class RingDriver {
   readonly #outbox: RingOutputBatch;
   readonly #inbox: RingInbox;
   readonly #evidence: TokenEvidence;
-  readonly #keeper: RingSequenceStore;
+  readonly #sequenceStore: RingSequenceStore;
   readonly #stalls: StallWatch;
   readonly #heartbeats: MainHeartbeat;
   readonly #verdicts: FrameDropLog;
@@ -91,7 +91,7 @@ export class RingDriver {
       tentative: ["token"],
       onDue: (firing) => this.#onDue({ type: "firing", ...firing }),
     });
-    this.#keeper = new RingSequenceStore({
+    this.#sequenceStore = new RingSequenceStore({
       clock,
       store: ports.store,
       onDurable: (ringSeq) => this.#enqueue({ type: "persisted", ringSeq }),
@@ -203,7 +203,7 @@ export class RingDriver {
         this.#timers.disarm(output.timer);
         return;
       case "persist":
-        this.#keeper.raise(output.ringSeq);
+        this.#sequenceStore.raise(output.ringSeq);
         return;
       case "token-accepted":
         this.#evidence.accepted(output);
@@ -391,7 +391,7 @@ export class RingDriver {
     for (const stop of this.#intervals) stop();
     this.#timers.disarmAll();
     this.#evidence.stop();
-    this.#keeper.stop();
+    this.#sequenceStore.stop();
     void this.#ports.transport.close().then(() => this.#ports.onEnd());
   }
 }

@@ -169,7 +169,7 @@ export class FakeBackend implements ControlBackend {
   reloaded: Acceptance = { accepted: true, text: "" };
   leaves = 0;
   readonly lone = new LoneGroups();
-  readonly groups = this.lone.desk;
+  readonly groups = this.lone.clients;
   /** How the last leave was to be. */
   left: LeaveBody | null = null;
   readonly listeners = new Set<(event: ControlEvent) => void>();

@@ -5,7 +5,7 @@ import type { RingConfiguration } from "../../src/membership/ring-events.ts";
 import { type NodeId, parseNodeId } from "../../src/model/ids.ts";
 
 export class LoneGroups {
-  readonly desk: GroupClients;
+  readonly clients: GroupClients;
   readonly notices: string[] = [];
   readonly #self: NodeId;
   readonly #held: Uint8Array[] = [];
@@ -16,7 +16,7 @@ export class LoneGroups {
     const self = parseNodeId(1);
     if (self === null) throw new Error("no node id");
     this.#self = self;
-    this.desk = new GroupClients({
+    this.clients = new GroupClients({
       machine: new ProcessGroups(self),
       postToRing: (input) => {
         if (input.type === "submit") this.#submit(input.payload);
@@ -33,8 +33,8 @@ export class LoneGroups {
     const ring = { rep: this.#self, seq: this.#ringSeq };
     const formed = { ring, members: [this.#self, ...others], left: [], joined: [] };
     const configuration: RingConfiguration = { kind: "regular", ...formed };
-    this.desk.push({ type: "configuration", configuration });
-    this.desk.push({ type: "exchanged", ring });
+    this.clients.push({ type: "configuration", configuration });
+    this.clients.push({ type: "exchanged", ring });
   }
 
   /** Nothing is ordered until `release`. */
@@ -49,6 +49,6 @@ export class LoneGroups {
 
   #submit(payload: Uint8Array): void {
     if (this.#holding) this.#held.push(payload);
-    else setImmediate(() => this.desk.push({ type: "deliver", from: this.#self, payload }));
+    else setImmediate(() => this.clients.push({ type: "deliver", from: this.#self, payload }));
   }
 }

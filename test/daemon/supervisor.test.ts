@@ -17,7 +17,7 @@ const project = fileURLToPath(new URL("../../..", import.meta.url));
 
 test("it is told of beginning, reload and end", async (t) => {
   const said: string[] = [];
-  const desk = new SupervisorNotifier({
+  const notifier = new SupervisorNotifier({
     say: (...lines) => {
       said.push(lines.join(" "));
     },
@@ -25,17 +25,17 @@ test("it is told of beginning, reload and end", async (t) => {
     monotonicUs: () => 77,
     status: () => exampleStatus(),
   });
-  t.teardown(() => desk.end());
-  desk.ready();
-  desk.ready();
+  t.teardown(() => notifier.end());
+  notifier.ready();
+  notifier.ready();
   const line = "STATUS=quorate, 2 of 3 nodes, 2 services on this node";
   t.same(said, [`READY=1 ${line}`], "once, whatever guards come and go");
   said.length = 0;
-  await desk.reloading(async () => said.push("reopened"));
+  await notifier.reloading(async () => said.push("reopened"));
   t.same(said, ["RELOADING=1 MONOTONIC_USEC=77", "reopened", "READY=1"]);
   said.length = 0;
-  desk.stopping();
-  desk.stopping();
+  notifier.stopping();
+  notifier.stopping();
   t.same(said, ["STOPPING=1"]);
 });
 

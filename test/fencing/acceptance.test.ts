@@ -35,14 +35,14 @@ function given({ nodes = 3, quorum = {}, fencing = {}, ...agents }: Given): Clus
 }
 
 function listing(cluster: Cluster, node: number): string {
-  const desk = new OperatorFencing({
+  const fencing = new OperatorFencing({
     conf: sampleConf(),
     performer: { fence: () => Promise.reject(new Error("nothing is run")) },
     node: () => cluster.node(node),
     push: () => undefined,
     log: () => undefined,
   });
-  return formatDomain(desk.status(), { nodes: true });
+  return formatDomain(fencing.status(), { nodes: true });
 }
 
 const logged = (cluster: Cluster, text: string) =>

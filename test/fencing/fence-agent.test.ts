@@ -69,7 +69,7 @@ test("case 15: with the action off everywhere a check tells the agent status, on
   t.same([0, 2, 1, 3, null].map(deviceState), ["on", "off", "error", "error", "error"]);
 });
 
-test("rule 6: the time limit of an agent is raised by its delay, and a second", async (t) => {
+test("the time limit of an agent is raised by its delay, and a second", async (t) => {
   const limit = (delay: string) => agentLimitMs(use(["delay", delay]), ms(60_000));
   t.equal(agentLimitMs(use(), ms(60_000)), 60_000);
   t.equal(limit("3"), 64_000);

@@ -44,7 +44,7 @@ test("case 8: a lost member is fenced by the lowest one, all learn it once", asy
   t.same(cluster.calls, []);
 });
 
-test("rule 4: post_fail_delay holds the agent back, or post_join_delay", async (t) => {
+test("post_fail_delay holds the agent back, or post_join_delay", async (t) => {
   const fencing = { postFailDelayMs: ms(3000), postJoinDelayMs: ms(6000) };
   const failed = five({ fencing }).view([1, 2, 3, 5]).run(2999);
   t.same(failed.calls, []);
@@ -92,7 +92,7 @@ test("F1: a second begin of another member is ignored", async (t) => {
   t.same(cluster.concluded, []);
 });
 
-test("rule 11: messages about an earlier loss of the node change nothing", async (t) => {
+test("messages about an earlier loss of the node change nothing", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(1);
   const since = cluster.domain(1).snapshot().victims[0]?.since ?? 0;
   cluster.view([1, 2, 3, 4, 5]).view([1, 2, 3, 5]).run(1);
@@ -208,7 +208,7 @@ test("who comes back while its executor has lost its memory is not fenced again"
   t.same(cluster.run(120_000).calls, []);
 });
 
-test("rule 3: the executor stays when a lower node is proven clean meanwhile", async (t) => {
+test("the executor stays when a lower node is proven clean meanwhile", async (t) => {
   const fencing = { postFailDelayMs: ms(5000) };
   const cluster = five({ fencing }).view([2, 3, 4]).run(1000).view([1, 2, 3, 4]).run(1000);
   cluster.ready(1, 2).run(10_000);
@@ -216,7 +216,7 @@ test("rule 3: the executor stays when a lower node is proven clean meanwhile", a
   t.equal(cluster.call(), "by 2: default nps1 of node5.example.com");
 });
 
-test("rule 3: when all members are victims, the first one proven clean fences", async (t) => {
+test("when all members are victims, the first one proven clean fences", async (t) => {
   const cluster = five({ fencing: { postFailDelayMs: ms(1000) } })
     .view([1, 2, 3])
     .run(100);
@@ -264,7 +264,7 @@ test("case 21: clean_start: nobody is a victim before it was seen", async (t) =>
   t.equal(cluster.view([1]).run(1).call(), "by 1: default nps1 of node2.example.com");
 });
 
-test("rule 2: skip_undefined: who cannot be fenced is no victim until it is lost", async (t) => {
+test("skip_undefined: who cannot be fenced is no victim until it is lost", async (t) => {
   const fencing = { selfFence: "no", skipUndefined: true } as const;
   const cluster = new FenceCluster(sampleConf({ fencing })).begin(1, 2).run(100_000);
   t.same(cluster.domain(1).snapshot().victims, []);
@@ -315,7 +315,7 @@ test("F3: a node that fences itself and is back is released by `ready` only", as
 
 const softwareLast = { fencing: { selfFence: "software" } } as const;
 
-test("rule 7: self-fencing that was asked for follows the devices", async (t) => {
+test("self-fencing that was asked for follows the devices", async (t) => {
   for (const selfFence of ["software", "watchdog"] as const) {
     const asked = five({ fencing: { selfFence } });
     const cluster = asked
@@ -343,7 +343,7 @@ test("F3: a safe wait inside a method does not release a node that is back", asy
   t.equal(cluster.concluded.filter((one) => one.endsWith("ready 4")).length, 5);
 });
 
-test("rule 2: a node that leaves cleanly is no victim", async (t) => {
+test("a node that leaves cleanly is no victim", async (t) => {
   const cluster = five()
     .all({ type: "left", node: id(4) })
     .view([1, 2, 3, 5])
@@ -362,7 +362,7 @@ test("a node that was fenced, came back and left cleanly is clean", async (t) =>
   t.equal(cluster.domain(1).describe(id(4)), "clean");
 });
 
-test("rule 11: a joiner that adopts the state has the same victims and past", async (t) => {
+test("a joiner that adopts the state has the same victims and past", async (t) => {
   const cluster = five().view([1, 2, 3]).run(1);
   cluster.answer("success").answer("failure");
   t.match(cluster.domain(1).describe(id(4)), /^fenced \(agent\) by node1/);

@@ -1,5 +1,5 @@
 /**
- * Real agents: what is killed, logged and told; and the desk that runs them by hand.
+ * Real agents: what is killed, logged and told; and those that an operator runs by hand.
  * Cases: those of the list "fencing" in test/cases.txt.
  */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -111,7 +111,7 @@ test("case 11: an agent that prints 1 MiB is not blocked, and 4 KiB are kept", a
   t.ok(verdict.output.length > 4000 && verdict.output.length <= 4096, `${verdict.output.length}`);
 });
 
-test("rule 6: of what an agent prints its password is masked", async (t) => {
+test("of what an agent prints its password is masked", async (t) => {
   const talker = agent(t, "cat; exit 1");
   const secret = use(talker, ["login", "admin"], ["passwd", "hunter2"]);
   const verdict = await new Runner().verdict(call(secret), 30_000);
@@ -120,7 +120,7 @@ test("rule 6: of what an agent prints its password is masked", async (t) => {
   t.match(verdict.text, /error from agent \(exit 1\)$/);
 });
 
-test("FENCERUN1, rule 5: of one device one agent runs at a time, of two both", async (t) => {
+test("FENCERUN1: of one device one agent runs at a time, of two both", async (t) => {
   const place = directory(t);
   const script = `
 if mkdir ${place}/$device; then sleep 0.2; rmdir ${place}/$device; else exit 1; fi`;
@@ -160,7 +160,7 @@ test("F2, UNFENCE2: without quorum no agent is begun, and unfencing ends", async
   t.equal(readFileSync(begun, "utf8").trim().split("\n").length, 1);
 });
 
-test("FENCERUN2, rule 12: a question is ended when a node has to be fenced", async (t) => {
+test("FENCERUN2: a question is ended when a node has to be fenced", async (t) => {
   const began = join(directory(t), "began");
   const slow = agent(t, `if grep -q action=status; then touch ${began}; sleep 1000; fi`);
   const runner = new Runner();
@@ -190,8 +190,8 @@ test("case 16: with action off the device ends off", { skip }, async (t) => {
   t.equal(readFileSync(file, "utf8").trim(), "off");
 });
 
-/** A desk whose agents answer by the test's table: `action device` to an exit status. */
-function desk(exits: Readonly<Record<string, number>>, methods: readonly FenceMethodConf[]) {
+/** Fencing by hand whose agents answer by the test's table: `action device` to an exit status. */
+function fencingWith(exits: Readonly<Record<string, number>>, methods: readonly FenceMethodConf[]) {
   const san = { ...use("fence_san", ["action", "enable"]), device: "san" };
   const unfencing = [use("fence_scsi", ["action", "on"]), san];
   const conf = sampleConf({ fenceMethods: methods, unfence: unfencing });
@@ -222,7 +222,7 @@ function desk(exits: Readonly<Record<string, number>>, methods: readonly FenceMe
     push: (input: NodeInput) => pushed.push(input),
     log: () => undefined,
   };
-  return { cluster, called, pushed, runner, conf, desk: new OperatorFencing(parts) };
+  return { cluster, called, pushed, runner, conf, fencing: new OperatorFencing(parts) };
 }
 
 const methods: readonly FenceMethodConf[] = [
@@ -237,7 +237,10 @@ const methods: readonly FenceMethodConf[] = [
 ];
 
 test("fence_node: methods in order, and the cluster is told what was done", async (t) => {
-  const { cluster, called, pushed, desk: fencing } = desk({ "default bmc": 1, "on b": 1 }, methods);
+  const { cluster, called, pushed, fencing } = fencingWith(
+    { "default bmc": 1, "on b": 1 },
+    methods,
+  );
   cluster.boot(1, 2, 3).run(10_000);
   const reply = await fencing.run({ type: "fence", node: id(2), who: "erika" });
   t.same(called, ["default bmc node2", "off a node2", "off b node2", "on a node2", "on b node2"]);
@@ -254,35 +257,37 @@ test("fence_node: methods in order, and the cluster is told what was done", asyn
 
 test("fence_node: failure, nothing to run, and a node outside a quorate cluster", async (t) => {
   const all = { "default bmc": 1, "off a": 1 };
-  const failing = desk(all, methods);
+  const failing = fencingWith(all, methods);
   failing.cluster.boot(1, 2, 3).run(10_000);
-  const failed = await failing.desk.run({ type: "fence", node: id(2), who: "erika" });
+  const failed = await failing.fencing.run({ type: "fence", node: id(2), who: "erika" });
   t.match(failed, { result: "failed", text: "node2.example.com was not fenced" });
   t.match(failing.pushed, [{ outcome: "begun" }, { outcome: "failure" }]);
-  const without = desk({}, [{ name: "self", devices: [{ ...use("self"), device: "self" }] }]);
-  const nothing = await without.desk.run({ type: "fence", node: id(2), who: "erika" });
+  const without = fencingWith({}, [
+    { name: "self", devices: [{ ...use("self"), device: "self" }] },
+  ]);
+  const nothing = await without.fencing.run({ type: "fence", node: id(2), who: "erika" });
   t.match(nothing, { result: "undefined", lines: [], text: /has no fence device/ });
-  const alone = desk({}, methods);
+  const alone = fencingWith({}, methods);
   alone.cluster.boot(1).run(10_000);
-  const silent = await alone.desk.run({ type: "fence", node: id(2), who: "erika" });
+  const silent = await alone.fencing.run({ type: "fence", node: id(2), who: "erika" });
   t.match(silent, { result: "success", text: /not quorate, so nobody was told/ });
   t.same(alone.pushed, []);
 });
 
 test("unfence_node: every device is tried, all must succeed", async (t) => {
-  const { called, runner, conf } = desk({ "on nps1": 1 }, methods);
+  const { called, runner, conf } = fencingWith({ "on nps1": 1 }, methods);
   const [node] = conf.nodes;
   if (node === undefined) throw new Error("no node");
   const reply = await unfenced({ conf, performer: runner }, node);
   t.same(called, ["on nps1 node1", "enable san node1"]);
   t.match(reply, { result: "failed", text: /fence_scsi: exit 1 \(no link\)$/ });
-  const good = desk({}, methods);
-  const done = await good.desk.run({ type: "unfence", node: id(2), who: "erika" });
+  const good = fencingWith({}, methods);
+  const done = await good.fencing.run({ type: "unfence", node: id(2), who: "erika" });
   t.match(done, { result: "success", text: "by nps1, san" });
 });
 
-test("rule 12: a check asks every device for its state, and nothing else", async (t) => {
-  const { cluster, called, desk: fencing } = desk({ "status a": 2, "status b": 1 }, methods);
+test("a check asks every device for its state, and nothing else", async (t) => {
+  const { cluster, called, fencing } = fencingWith({ "status a": 2, "status b": 1 }, methods);
   cluster.boot(1, 2, 3).run(10_000);
   const reply = await fencing.run({ type: "check", node: null, who: "erika" });
   t.ok(
@@ -300,8 +305,8 @@ test("rule 12: a check asks every device for its state, and nothing else", async
   t.equal(one.lines.length, 5);
 });
 
-test("rule 12: no check without quorum, beside fencing, or beside another check", async (t) => {
-  const { cluster, desk: fencing } = desk({}, methods);
+test("no check without quorum, beside fencing, or beside another check", async (t) => {
+  const { cluster, fencing } = fencingWith({}, methods);
   const check = () => fencing.run({ type: "check", node: null, who: "erika" });
   t.match(await check(), { result: "refused", text: /not a member of a quorate cluster/ });
   cluster.boot(1, 2, 3).run(10_000);
@@ -313,7 +318,7 @@ test("rule 12: no check without quorum, beside fencing, or beside another check"
 });
 
 test("the listing shows what agents will be told, in their order", async (t) => {
-  const { cluster, desk: fencing } = desk({}, methods);
+  const { cluster, fencing } = fencingWith({}, methods);
   t.match(fencing.status(), { joined: false, waitState: "messages", localNode: 0 });
   cluster.boot(1).run(10_000);
   t.match(fencing.status(), { joined: false, waitState: "quorum", localNode: 1, master: 0 });

@@ -1,4 +1,4 @@
-/** What is shown of fencing while it goes on: rule 10. */
+/** What is shown of fencing while it goes on. */
 import { test } from "tap";
 import { noOwnBroker } from "../../src/life/broker-observer.ts";
 import { reportStatus } from "../../src/life/status-report.ts";
@@ -26,7 +26,7 @@ test("the board counts down to the next try, and says what runs", async (t) => {
   t.equal(board.describe(id(3), 9000), null);
 });
 
-test("rule 10: a victim is shown with its delay, its agent, its failures, its end", async (t) => {
+test("a victim is shown with its delay, its agent, its failures, its end", async (t) => {
   const fencing = { postFailDelayMs: ms(4000) };
   const conf = sampleConf({ fencing, fenceMethods: [method("power", "fence_apc nps1")] });
   const time = new VirtualTime();

@@ -1,6 +1,6 @@
 /**
- * Requests of users: state by operation, as the service manager's request table has it, and the
- * rules for services that are busy. The service runs on node 1; requests come from node 2.
+ * Requests of users, one test for each state and option of clusvcadm, and the rules for services
+ * that are busy. The service runs on node 1; requests come from node 2.
  */
 import { test } from "tap";
 import type { ServiceConf } from "../../src/model/conf.ts";
@@ -273,7 +273,7 @@ const letters: Readonly<Record<(typeof operations)[number], string>> = {
 for (const state of stateNames) {
   for (const operation of operations) {
     const [atOnce, inTheEnd] = table[state][operation];
-    test(`1.4 [${state}, ${letters[operation]}]: ${atOnce}`, async (t) => {
+    test(`[${state}, ${letters[operation]}]: ${atOnce}`, async (t) => {
       const driver = states[state]();
       const before = driver.operations.length;
       const number = driver.request(2, operation, { service: web });
@@ -288,7 +288,7 @@ for (const state of stateNames) {
 }
 
 for (const state of stateNames) {
-  test(`1.4 [${state}, -M]: refused, nothing here is a virtual machine`, async (t) => {
+  test(`[${state}, -M]: refused, nothing here is a virtual machine`, async (t) => {
     const driver = states[state]();
     const before = driver.shown(web);
     const number = driver.request(2, "migrate", { service: web, target: 3 });

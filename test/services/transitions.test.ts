@@ -1,6 +1,6 @@
 /**
- * The transitions that the engine itself causes, one test for each row and state of the service
- * manager's table 1.3. The service is `web`; it starts on node 1 of three.
+ * The transitions that the service table causes by itself, one test for each event and state: the
+ * title has [state, event → next state]. The service is `web`; it starts on node 1 of three.
  */
 import { test } from "tap";
 import type { ServiceConf } from "../../src/model/conf.ts";
@@ -41,7 +41,7 @@ const now = (driver: TableDriver) => Math.floor(driver.nowMs / 1000);
 
 const startable = { stopped, disabled } as const;
 for (const [from, make] of Object.entries(startable)) {
-  test(`1.3 [${from}, start accepted → starting]: owner, transition, restarts 0`, async (t) => {
+  test(`[${from}, start accepted → starting]: owner, transition, restarts 0`, async (t) => {
     const driver = make();
     driver.nowMs += 60_000;
     asked(driver, "enable");
@@ -53,7 +53,7 @@ for (const [from, make] of Object.entries(startable)) {
   });
 }
 
-test("1.3 [recovering, recovery start → starting]: restarts counts", async (t) => {
+test("[recovering, recovery start → starting]: restarts counts", async (t) => {
   const driver = recoverable().answer();
   t.equal(driver.awaited(web), "start on 1", "recovering does not rest");
   t.equal(driver.record(web).restarts, 1);
@@ -64,7 +64,7 @@ test("1.3 [recovering, recovery start → starting]: restarts counts", async (t)
   t.equal(driver.record(web).restarts, 0);
 });
 
-test("1.3 [owner dead, start accepted → starting]", async (t) => {
+test("[owner dead, start accepted → starting]", async (t) => {
   const driver = started().view(2, 3).fenced(1);
   const { state, owner, lastOwner, restarts } = driver.record(web);
   t.same(
@@ -80,7 +80,7 @@ test("1.3 [owner dead, start accepted → starting]", async (t) => {
 
 // --- the end of a start -------------------------------------------------------------------------
 
-test("1.3 [starting, agent start ok → started]: transition stays that of the start", async (t) => {
+test("[starting, agent start ok → started]: transition stays that of the start", async (t) => {
   const driver = starting();
   const { transition } = driver.record(web);
   driver.nowMs += 60_000;
@@ -89,7 +89,7 @@ test("1.3 [starting, agent start ok → started]: transition stays that of the s
   t.equal(driver.record(web).transition, transition);
 });
 
-test("1.3 [starting, agent start failed → recoverable]: never seen as started", async (t) => {
+test("[starting, agent start failed → recoverable]: never seen as started", async (t) => {
   const driver = starting().answer("failed");
   t.equal(driver.shown(web), "recoverable 3");
   t.equal(driver.awaited(web), "stop on 3");
@@ -97,7 +97,7 @@ test("1.3 [starting, agent start failed → recoverable]: never seen as started"
 
 // --- a check that failed ------------------------------------------------------------------------
 
-test("1.3 [started, status failure → recoverable → recovering]", async (t) => {
+test("[started, status failure → recoverable → recovering]", async (t) => {
   const driver = started({ recovery: "relocate" }).checkFails(web);
   t.equal(driver.shown(web), "recoverable 1");
   driver.answer();
@@ -105,13 +105,13 @@ test("1.3 [started, status failure → recoverable → recovering]", async (t) =
   t.equal(driver.record(web).lastOwner, 1);
 });
 
-test("1.3 [recovering, every candidate failed → stopped]", async (t) => {
+test("[recovering, every candidate failed → stopped]", async (t) => {
   const driver = started({ recovery: "relocate" }).checkFails(web).answer();
   driver.answer("failed").answer().answer("failed").answer();
   t.equal(driver.shown(web), "stopped (3)");
 });
 
-test("1.3 [recovering, dependency missing → stopped]: until that is started again", async (t) => {
+test("[recovering, dependency missing → stopped]: until that is started again", async (t) => {
   const sample = conf();
   const first = sampleService("first", [script("first")], { domain: "node2-domain" });
   const services = [first, sampleService(web, [script("web")], { depend: first.name })];
@@ -129,7 +129,7 @@ test("1.3 [recovering, dependency missing → stopped]: until that is started ag
 
 const disableable = { started, starting, stopping, stopped, disabled, failed } as const;
 for (const [from, make] of Object.entries(disableable)) {
-  test(`1.3 [${from}, disable → stopping → disabled]`, async (t) => {
+  test(`[${from}, disable → stopping → disabled]`, async (t) => {
     const driver = asked(make(), "disable");
     if (from === "starting" || from === "stopping") driver.answer();
     const word = from === "stopping" ? "disabled" : "stopping";
@@ -139,14 +139,14 @@ for (const [from, make] of Object.entries(disableable)) {
   });
 }
 
-test("1.3 [recovering, disable → disabled]: its clean-up goes on, nothing starts", async (t) => {
+test("[recovering, disable → disabled]: its clean-up goes on, nothing starts", async (t) => {
   const driver = asked(recoverable(), "disable");
   t.equal(driver.record(web).state, "recoverable");
   t.equal(driver.answer().record(web).state, "disabled");
   t.same(driver.operations, []);
 });
 
-test("1.3 [started, user stop → stopping → stopped]", async (t) => {
+test("[started, user stop → stopping → stopped]", async (t) => {
   const driver = asked(started(), "stop");
   t.equal(driver.shown(web), "stopping 1");
   driver.nowMs += 60_000;
@@ -155,7 +155,7 @@ test("1.3 [started, user stop → stopping → stopped]", async (t) => {
   t.equal(driver.record(web).transition, now(driver), "when the stop ended");
 });
 
-test("1.3 [started, exit of the daemon → stopping → stopped]: the flags but frozen", async (t) => {
+test("[started, exit of the daemon → stopping → stopped]: the flags but frozen", async (t) => {
   const partial = started().checkFails(web, "part-failed").answer("ok", { partial: true });
   partial.leaving(1);
   t.equal(partial.shown(web), "stopping 1");
@@ -167,7 +167,7 @@ test("1.3 [started, exit of the daemon → stopping → stopped]: the flags but 
   t.equal(frozen.record(web).frozen, true);
 });
 
-test("1.3 [started, relocate → stopping → starting elsewhere]", async (t) => {
+test("[started, relocate → stopping → starting elsewhere]", async (t) => {
   const driver = started();
   driver.request(3, "relocate", { service: web });
   t.equal(driver.shown(web), "stopping 1");
@@ -185,7 +185,7 @@ const stops: Readonly<Record<string, () => TableDriver>> = {
   "an exit": () => started().leaving(1),
 };
 for (const [what, make] of Object.entries(stops)) {
-  test(`1.3 [${what}, agent stop failed → failed]: nobody starts it, an alert`, async (t) => {
+  test(`[${what}, agent stop failed → failed]: nobody starts it, an alert`, async (t) => {
     const driver = make();
     const where = driver.record(web).owner;
     driver.answer("failed");
@@ -207,7 +207,7 @@ for (const [what, make] of Object.entries(stops)) {
 }
 
 for (const [from, make] of Object.entries({ failed, disabled })) {
-  test(`1.3 [${from}, agent stop failed in a disable → disabled]: with a warning`, async (t) => {
+  test(`[${from}, agent stop failed in a disable → disabled]: with a warning`, async (t) => {
     const driver = make();
     const number = driver.request(3, "disable", { service: web });
     driver.answer("failed");
@@ -221,7 +221,7 @@ for (const [from, make] of Object.entries({ failed, disabled })) {
 
 const owned = { started, starting, stopping, recoverable } as const;
 for (const [from, make] of Object.entries(owned)) {
-  test(`1.3 [${from}, owner dead → stopped]: only once it is known to be off`, async (t) => {
+  test(`[${from}, owner dead → stopped]: only once it is known to be off`, async (t) => {
     const driver = make();
     const owner = driver.record(web).owner ?? 0;
     const others = [1, 2, 3].filter((node) => node !== owner);
@@ -238,7 +238,7 @@ for (const [from, make] of Object.entries(owned)) {
   });
 }
 
-test("1.3 [started and frozen, owner dead → stopped]: still frozen", async (t) => {
+test("[started and frozen, owner dead → stopped]: still frozen", async (t) => {
   const driver = started();
   driver.request(3, "freeze", { service: web });
   driver.view(2, 3).fenced(1);
@@ -246,12 +246,12 @@ test("1.3 [started and frozen, owner dead → stopped]: still frozen", async (t)
   t.equal(driver.record(web).frozen, true);
 });
 
-test("1.3 [started and partial, owner dead → stopped]: partial is dropped", async (t) => {
+test("[started and partial, owner dead → stopped]: partial is dropped", async (t) => {
   const driver = started().checkFails(web, "part-failed").answer("ok", { partial: true });
   t.equal(driver.view(2, 3).fenced(1).record(web).partial, false);
 });
 
-test("1.3 [a stop that was overtaken, result → no change]", async (t) => {
+test("[a stop that was overtaken, result → no change]", async (t) => {
   const driver = asked(started(), "stop");
   const [late] = driver.operations;
   if (late === undefined) throw new Error("no stop");
@@ -263,7 +263,7 @@ test("1.3 [a stop that was overtaken, result → no change]", async (t) => {
 
 // --- the first evaluation, and the loss of quorum -----------------------------------------------
 
-test("1.3 [stopped, transition 0 and autostart off → disabled]", async (t) => {
+test("[stopped, transition 0 and autostart off → disabled]", async (t) => {
   const driver = new TableDriver(conf({ autostart: false })).view(1, 2, 3).ready(1);
   t.equal(driver.shown(web), "disabled (none)");
   asked(asked(driver.ready(2, 3), "enable").succeed(), "stop").succeed();
@@ -271,7 +271,7 @@ test("1.3 [stopped, transition 0 and autostart off → disabled]", async (t) => 
   t.equal(driver.record(web).state, "started", "a later stop is evaluated like any other");
 });
 
-test("1.3 [any, quorum lost → table dropped]: stop agents ran everywhere", async (t) => {
+test("[any, quorum lost → table dropped]: stop agents ran everywhere", async (t) => {
   const time = new VirtualTime();
   const cluster = new Cluster({
     conf: conf(),

@@ -1,7 +1,6 @@
 /**
  * Deliberate bugs of the ring, for the search of ring schedules; see bug-hunt.ts.
- * Source: the mutation check of the specification's invariants; each bug was one of corosync or is
- * the absence of a rule.
+ * Each bug was one of corosync, or is the absence of a rule.
  */
 import { type Edit, type Mutant, mutant, since } from "./bug-hunt.ts";
 

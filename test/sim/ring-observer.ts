@@ -5,7 +5,7 @@
 import type { RingSnapshot } from "../../src/membership/ring-events.ts";
 import { formatRing, type RingId } from "../../src/model/ids.ts";
 
-/** What a ring may hold of one configuration; the limit of the specification, not the code's. */
+/** What a ring may hold of one configuration; a limit of its own, not that of the code. */
 const heldMessagesMax = 16_384;
 /** What both lanes together may hold. */
 const queuedBytesMax = 2 * (4 << 20);
