@@ -116,8 +116,21 @@ export function judgeReplicas(cluster: Cluster): void {
   }
 }
 
+/** What a node has just ordered, such as a tick, takes a moment until all have applied it. */
+const applyTriesMax = 1000;
+
+function runUntilApplied(cluster: Cluster): void {
+  for (let tries = 0; tries < applyTriesMax; tries += 1) {
+    const seen = cluster.nodes.map((node) => cluster.node(node)?.snapshot);
+    const points = new Set(seen.map((one) => one?.history?.version));
+    if (points.size === 1 && seen.every((one) => one?.complete === true)) return;
+    cluster.run(1);
+  }
+}
+
 /** At rest: every node has the same table, and it is the answer. */
 export function tableAtRest(cluster: Cluster): ServiceTable {
+  runUntilApplied(cluster);
   const tables = cluster.nodes.map((node) => {
     const table = cluster.node(node)?.snapshot.table;
     if (table == null) throw new Violation(`liveness: node ${node} has no table`);
