@@ -231,8 +231,11 @@ export type AgentConf = {
   readonly runs: AgentRun;
   /** The actions of the metadata, without the overrides of the conf. */
   readonly actions: readonly AgentActionConf[];
-  /** Typed children, in metadata order; empty: all children in document order. */
-  readonly children: readonly ChildRule[];
+  /**
+   * Typed children, in metadata order; empty: all children in document order; absent: those of
+   * rgmanager's agent of the type.
+   */
+  readonly children?: readonly ChildRule[];
   /** The agent starts something that does not end with its processes, such as a mount. */
   readonly holds?: true;
 };
@@ -247,6 +250,12 @@ export type AgentRun =
       readonly root: string;
       readonly provider: string;
       readonly type: string;
+      /** It does the work of rgmanager's agent of that type (ocf-equivalents.ts). */
+      readonly replaces?: {
+        readonly type: string;
+        /** Attributes that have the agent's own names. */
+        readonly passed: readonly string[];
+      };
     }
   /** A unit of systemd, with its suffix. */
   | { readonly dialect: "systemd"; readonly unit: string }

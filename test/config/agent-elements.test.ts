@@ -258,7 +258,7 @@ test("only agents that the configuration uses are asked for metadata", async (t)
   t.same(referencedAgents(parseXml(text)), {
     directory: "/a",
     types: ["fs", "lamp"],
-    ocf: ["a:b"],
+    ocf: ["a:b", "heartbeat:Filesystem"],
     units: ["u.service"],
   });
   t.same(referencedAgents(parseXml(text.replace("<rm ", '<rm native="0" '))).types, [

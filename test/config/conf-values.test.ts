@@ -279,7 +279,8 @@ test("rules of further agents make their types known and can replace built-in on
     ["mountpoint", "/mnt"],
     ["options", "rw"],
   ]);
-  t.throws(() => loadServices(rm), /no resource agent "fs"; known types: service, script, ip/);
+  const lamp = '<service name="a"><lamp name="m"/></service>';
+  t.throws(() => loadServices(lamp), /no resource agent "lamp"; known types: service, script, ip/);
   const uses = '<service name="x"><fs ref="m"/><fs ref="m"/><fs ref="m"/></service>';
   const three = `<resources><fs name="m" mountpoint="/mnt"/></resources>${uses}`;
   t.throws(() => loadServices(three, [fs]), /fs m may be used 2 times/);

@@ -8,12 +8,21 @@
  *     configuration do not depend on what is installed on the node that reads it.
  */
 import type { AgentActionConf, AgentRun } from "../../model/conf.ts";
+import { ocfEquivalents } from "../../model/ocf-equivalents.ts";
 import { ms } from "../../model/time.ts";
 import type { Report } from "../text/complaint.ts";
 import { attributeLocation, attributeOf, locationOf, type Section } from "../text/section.ts";
 import { nameList } from "../text/value-text.ts";
 import { type AgentRule, ocfRule, systemdRule } from "./agent-tables.ts";
 import type { DiscoveredAgents, FoundAgent } from "./discovered-agents.ts";
+import {
+  insteadOf,
+  type Replacement,
+  replacedParameters,
+  replacementOf,
+  replacementWords,
+  warnOfUnsaid,
+} from "./equivalent-agents.ts";
 import {
   holdsAfterKill,
   type MissingPacemaker,
@@ -52,6 +61,10 @@ export class AgentRules {
     const found = this.#found.byType.get(name);
     if (own !== undefined && (this.#native || found === undefined)) return own;
     if (found !== undefined) return this.#ofDirectory(section, found, report);
+    const replacement = replacementOf(name);
+    if (replacement !== null) return this.#ofReplacement(section, replacement, report);
+    const instead = insteadOf(name);
+    if (instead !== null) return this.#withoutReplacement(section, instead, report);
     const known = [
       ...this.#builtIn.keys(),
       ocfRule.type,
@@ -88,19 +101,56 @@ export class AgentRules {
     return { type, instancesMax, parameters, actions, agent, others };
   }
 
+  #ofReplacement(section: Section, replacement: Replacement, report: Report): AgentRule {
+    const { type, agent: name, original } = replacement;
+    const { instancesMax } = original;
+    const found = this.#found.ocf.get(name) ?? this.#notInstalled();
+    if (found.type === "unusable") {
+      const what = `ocf:${name}, which runs the ${type}, as ${this.#found.directory} has no agent,`;
+      const why = this.#complain(section, { what, found }, report);
+      return { ...original, ...without(why), others: "passed" };
+    }
+    if (!this.#complained.has(type)) {
+      this.#complained.add(type);
+      const how = `no agent "${type}" in ${this.#found.directory}`;
+      const problem = `${how}: ${replacementWords(replacement)}`;
+      report.warning(locationOf(section), { type: "agent", problem });
+    }
+    warnOfUnsaid(replacement, section, report);
+    const { metadata, file } = found;
+    const { parameters, passed } = replacedParameters(replacement, metadata.parameters);
+    const [provider = "", ocfType = ""] = name.split(":");
+    const actions = ocfActions(metadata.actions);
+    const idle = ocfEquivalents[type]?.idle === true;
+    const replaces = { type, passed };
+    const root = this.#found.ocfRoot;
+    const runs = { dialect: "ocf", file, root, provider, type: ocfType, replaces } as const;
+    const held = idle ? {} : holding({ dialect: "rgmanager", type });
+    const agent = { runs, actions: idle ? [] : actions, ...held };
+    return { type, instancesMax, parameters, actions, agent, others: "passed-with-warning" };
+  }
+
+  #withoutReplacement(section: Section, instead: string, report: Report): AgentRule {
+    const type = section.element.name;
+    const cause = `${this.#found.directory} has none, and no other agent replaces it`;
+    const problem = { cause, remedy: `use instead: ${instead}` };
+    const found = { type: "unusable", file: null, problem } as const;
+    const why = this.#complain(section, { what: `resource agent "${type}"`, found }, report);
+    return unusable(section, why);
+  }
+
+  #notInstalled(): FoundAgent & { readonly type: "unusable" } {
+    const searched = `${this.#found.ocfRoot}/resource.d`;
+    const where = "install it on this node (Debian: package resource-agents)";
+    const problem = { cause: "it is not installed", remedy: `${where}; searched: ${searched}` };
+    return { type: "unusable", file: null, problem };
+  }
+
   #ofOcf(section: Section, report: Report): AgentRule {
     const name = ocfAgentName(attributeOf(section, "agent") ?? "");
     // A reference, or a definition without `agent`, about which the check of values complains.
     if (name === null) return { ...ocfRule, ...without("no agent is named"), others: "passed" };
-    const searched = `${this.#found.ocfRoot}/resource.d`;
-    const found = this.#found.ocf.get(name) ?? {
-      type: "unusable",
-      file: null,
-      problem: {
-        cause: "it is not installed",
-        remedy: `install it on this node (Debian: package resource-agents); searched: ${searched}`,
-      },
-    };
+    const found = this.#found.ocf.get(name) ?? this.#notInstalled();
     const instancesMax = shareableAgents.includes(name) ? null : 1;
     if (found.type === "unusable") {
       const why = this.#complain(section, { what: `OCF agent ${name}`, found }, report);

@@ -104,7 +104,11 @@ const ip: AgentRule = {
   instancesMax: 1,
   parameters: [
     { name: "address", kind: { type: "address" }, primary: true, unique: true },
-    { name: "family", kind: { type: "choice", words: ["auto", "inet", "inet6"] } },
+    // rgmanager takes every other word for auto; these two stand in real files.
+    {
+      name: "family",
+      kind: { type: "choice", words: ["auto", "inet", "inet6", "ipv4", "ipv6"] },
+    },
     { name: "monitor_link", kind: flag, default: "1" },
     { name: "nfslock", kind: flag, inherit: { type: "service", attribute: "nfslock" } },
     { name: "sleeptime", kind: { type: "integer", min: 0, max: 3600 } },

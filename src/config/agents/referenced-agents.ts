@@ -4,6 +4,7 @@
  * Tested in: test/config/agent-elements.test.ts
  */
 
+import { ocfEquivalents } from "../../model/ocf-equivalents.ts";
 import {
   attributeOf,
   childSections,
@@ -44,7 +45,11 @@ export function referencedAgents(parsed: ParsedXml): ReferencedAgents {
   return {
     directory: given.startsWith("/") ? given : agentDirectoryDefault,
     types: distinct(types.filter((type) => !known.includes(type))),
-    ocf: distinct(valuesOf(resources, "ocf", "agent").map(ocfAgentName)),
+    ocf: distinct([
+      ...valuesOf(resources, "ocf", "agent").map(ocfAgentName),
+      // They replace agents that the directory may not have.
+      ...types.map((type) => ocfEquivalents[type]?.agent ?? null),
+    ]),
     units: distinct(valuesOf(resources, "systemd", "unit").map(unitName)),
   };
 }

@@ -67,6 +67,38 @@ export const rgmanagerAgents: readonly AgentRule[] = [
   daemon("samba", "config_file=/etc/samba/smb.conf smbd_options nmbd_options", 30),
 ];
 
+/**
+ * Agents of rgmanager that rg_test-ts does not list: their parameters, for those who run them by
+ * other agents (ocf-equivalents.ts).
+ */
+export const replacedAgents: readonly AgentRule[] = [
+  agent("bind-mount", once, {
+    parameters: "name:p mountpoint:ur source:r force_unmount",
+    actions: "start/5 stop/5 status/5/30",
+  }),
+  daemon("tomcat-5", "config_file=/etc/tomcat5/tomcat5.conf tomcat_user catalina_options", 60),
+  agent("oracledb", shared, {
+    parameters: "name:p user home type listener_name lockfile vhost tns_admin",
+    actions: "start/900 stop/90 status/90/60",
+  }),
+  agent("orainstance", shared, {
+    parameters: "name:p user:r home:r listeners lockfile tns_admin dbpassword",
+    actions: "start/900 stop/90 status/90/60",
+  }),
+  agent("oralistener", shared, {
+    parameters: "name:p user:r home:r tns_admin",
+    actions: "start/900 stop/90 status/90/60",
+  }),
+  agent("SAPInstance", once, {
+    parameters: "InstanceName:pur DIR_EXECUTABLE DIR_PROFILE START_PROFILE",
+    actions: "start/180 stop/240 status/60/120",
+  }),
+  agent("SAPDatabase", once, {
+    parameters: "SID:pur DIR_EXECUTABLE DBTYPE:r NETSERVICENAME",
+    actions: "start/1800 stop/1800 status/60/120",
+  }),
+];
+
 /** The metadata of a server that follows the common pattern. */
 function daemon(type: string, own: string, checkSeconds: number): AgentRule {
   return agent(type, shared, {

@@ -12,8 +12,10 @@
 import type { AgentCall, AgentVerdict, RunOrder } from "../../model/agent-orders.ts";
 import type { AgentConf, AgentRun, ResourceConf } from "../../model/conf.ts";
 import { notStarted, retryWhileExhausted } from "../../model/exhaustion-retry.ts";
+import { equivalentParameters, staysAtStop } from "../../model/ocf-equivalents.ts";
 import { searchPath } from "../../model/search-path.ts";
 import { type Ms, ms } from "../../model/time.ts";
+import { ocfInstance } from "../tree/held-resources.ts";
 import { effectiveIntervalMs, lastLimitMs, timeoutOf } from "../tree/status-checks.ts";
 import { nodesOffVariable, trackingMarks } from "./agent-marks.ts";
 import { printableOutput } from "./agent-output.ts";
@@ -57,6 +59,10 @@ export function* callExternal(resource: ResourceConf, call: ExternalCall): Agent
   const { agent, runs, action, context } = call;
   // An action that the agent's metadata do not list has nothing to do.
   if (!agent.actions.some(({ name }) => name === action)) return { code: 0, text: "" };
+  const replaced = runs.dialect === "ocf" ? runs.replaces : undefined;
+  const others = context.otherInstances;
+  const stays = replaced !== undefined && staysAtStop(replaced.type, resource.attributes, others);
+  if (action === "stop" && stays) return { code: 0, text: "" };
   const leastMs = action === "status" ? lastCheckLimitMs : lastActionLimitMs;
   const limitMs =
     context.limitMs ?? lastLimitMs(resource, { name: action, depth: context.depth, leastMs });
@@ -173,12 +179,18 @@ function ocfVariables(
 ): Variables {
   // Agents take a check without an interval for a probe, and then ignore some failures.
   const interval = action === "status" ? effectiveIntervalMs(resource, context.depth) : 0;
+  const { replaces } = runs;
+  const written = resource.attributes.filter(([name]) => !name.startsWith("__"));
+  const parameters =
+    replaces === undefined
+      ? written.filter(([name]) => !elementAttributes.includes(name))
+      : equivalentParameters(replaces, written);
   return [
-    ...resource.attributes
-      .filter(([name]) => !name.startsWith("__") && !elementAttributes.includes(name))
-      .map(([name, value]) => [`OCF_RESKEY_${name.replace(/^param\./, "")}`, value] as const),
+    ...parameters.map(
+      ([name, value]) => [`OCF_RESKEY_${name.replace(/^param\./, "")}`, value] as const,
+    ),
     ["OCF_ROOT", runs.root],
-    ["OCF_RESOURCE_INSTANCE", resource.key],
+    ["OCF_RESOURCE_INSTANCE", ocfInstance(resource)],
     ["OCF_RESOURCE_TYPE", runs.type],
     ["OCF_RESOURCE_PROVIDER", runs.provider],
     ["OCF_RA_VERSION_MAJOR", "1"],

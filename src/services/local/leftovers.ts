@@ -15,7 +15,7 @@
 import type { AgentCall, AgentOrder, AgentReport, AgentVerdict } from "../../model/agent-orders.ts";
 import type { ResourceConf, ServiceConf } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
-import { outlivesProcesses } from "../tree/held-resources.ts";
+import { ocfInstance, outlivesProcesses } from "../tree/held-resources.ts";
 import { startOrder } from "../tree/resource-tree.ts";
 
 export type StopVerdict = AgentVerdict & {
@@ -97,8 +97,9 @@ function endOf({ name, tree }: ServiceConf): AgentOrder {
 }
 
 /** As the two dialects call it in OCF_RESOURCE_INSTANCE. */
-function instanceOf({ type, key, agent }: ResourceConf): string {
-  return agent?.runs.dialect === "ocf" ? key : `${type}:${key}`;
+function instanceOf(resource: ResourceConf): string {
+  const { type, key, agent } = resource;
+  return agent?.runs.dialect === "ocf" ? ocfInstance(resource) : `${type}:${key}`;
 }
 
 function runsProcesses({ tree }: ServiceConf): boolean {

@@ -25,6 +25,13 @@ export function serviceAddresses({ services }: ClusterConf): readonly string[] {
   return [...new Set(services.services.flatMap(({ tree }) => below(tree)))];
 }
 
+/** The name under which an agent of the dialect `ocf` keeps the state of the resource. */
+export function ocfInstance({ type, key, agent }: ResourceConf): string {
+  const replaces = agent?.runs.dialect === "ocf" && agent.runs.replaces !== undefined;
+  // Agents take what follows a colon for the number of a clone.
+  return replaces ? `${type}-${key}` : key;
+}
+
 /** True when killing every process leaves something of the resource behind. */
 export function outlivesProcesses({ agent }: ResourceConf): boolean {
   return agent?.holds === true;
