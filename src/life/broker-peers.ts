@@ -17,7 +17,7 @@ import type { Clock, LogSink, Stop } from "../io/ports.ts";
 import { brokerPortDefault } from "../model/broker-defaults.ts";
 import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
-import type { Result } from "../model/outcome.ts";
+import { type Result, refuse } from "../model/outcome.ts";
 import type { NodeRecord } from "../services/table/table-snapshot.ts";
 
 const endEveryMs = 150;
@@ -47,6 +47,8 @@ type Peer = {
   read: BrokerSight | null | undefined;
   /** Names that its broker has, each with the addresses to which it was last resolved. */
   readonly hosts: Map<string, readonly string[]>;
+  /** Those of them that could not be resolved. */
+  readonly unresolved: Set<string>;
   port: number;
   /** The identity of its broker; empty: not known. */
   systemId: string;
@@ -81,8 +83,9 @@ export class BrokerPeers {
   }
 
   #peerOf(node: NodeId, isOff: boolean): Peer {
-    const unknown = { read: undefined, hosts: new Map(), port: brokerPortDefault, systemId: "" };
-    const peer = this.#peers.get(node) ?? { isOff, ...unknown, next: null };
+    const unknown = { read: undefined, port: brokerPortDefault, systemId: "" };
+    const names = { hosts: new Map(), unresolved: new Set<string>() };
+    const peer = this.#peers.get(node) ?? { isOff, ...unknown, ...names, next: null };
     this.#peers.set(node, peer);
     return peer;
   }
@@ -97,6 +100,7 @@ export class BrokerPeers {
     }
     // It may come back with other addresses.
     peer.hosts.clear();
+    peer.unresolved.clear();
     peer.read = undefined;
   }
 
@@ -110,10 +114,13 @@ export class BrokerPeers {
     if (entry !== undefined) peer.port = entry.port;
     const hosts = entry === undefined || entry.host === "" ? [name] : [name, entry.host];
     for (const host of hosts) {
-      if (peer.hosts.has(host)) continue;
+      if (peer.hosts.has(host) && !peer.unresolved.has(host)) continue;
       peer.hosts.set(host, []);
       void this.#parts.connections.resolve(host).then((addresses) => {
         peer.hosts.set(host, addresses);
+        // It is tried again with the next thing that its node says.
+        if (addresses.length === 0) peer.unresolved.add(host);
+        else peer.unresolved.delete(host);
       });
     }
   }
@@ -152,9 +159,17 @@ export class BrokerPeers {
   #endNow(peer: Peer, done: (ended: Result<number, string>) => void): void {
     const { target, connections } = this.#parts;
     const addresses = [...new Set([...peer.hosts.values()].flat())];
-    if (addresses.length === 0) return;
+    if (addresses.length === 0) {
+      const names = [...peer.hosts.keys()].join(" and ");
+      done(refuse(`no address of ${names} is known, since the name could not be resolved`));
+      return;
+    }
     void target().then((own) => {
-      if (!own.ok || !peer.isOff) return;
+      if (!peer.isOff) return;
+      if (!own.ok) {
+        done(own);
+        return;
+      }
       const ports = [...new Set([own.value.port, peer.port])];
       void connections.end({ addresses, ports }).then(done);
     });

@@ -166,6 +166,19 @@ test("a host that cannot be resolved, and a broker without address, end nothing"
   scene.target = refuse("its interface is no address");
   scene.is(3, ready).is(3, off);
   t.equal(scene.ended.length, 0);
+  t.match(scene.lines, [
+    /^warning: .*cannot be ended: no address of node2\.example\.com is known, since the name could/,
+  ]);
+});
+
+test("a name that could not be resolved is tried again with what its node says next", async (t) => {
+  const scene = new Scene();
+  scene.names.delete("node2.example.com");
+  scene.is(2, ready);
+  scene.names.set("node2.example.com", "10.0.0.22");
+  scene.sights.set(2, sightOn(2));
+  scene.is(2, ready).is(2, off);
+  t.same(scene.ended[0]?.addresses, ["10.0.0.22", "10.9.0.2"]);
 });
 
 test("a kernel that cannot end connections is told of once", async (t) => {
