@@ -39,6 +39,7 @@ import { readClusterId, readTotem } from "./sections/totem-section.ts";
 import { collectLocations, type SourceLocations } from "./source-locations.ts";
 import { type Complaint, Report } from "./text/complaint.ts";
 import { flags } from "./text/defaults.ts";
+import { foreignRoot } from "./text/foreign-format.ts";
 import {
   attributeLocation,
   rootSection,
@@ -55,6 +56,11 @@ export type LoadOutcome = {
   readonly complaints: readonly Complaint[];
   /** The locations of values that checkHost checks against the machine; null if `conf` is null. */
   readonly locations: SourceLocations | null;
+  /**
+   * What can be checked against the machine although there are errors; null: there are none, or
+   * nothing can be checked. Never to be used for anything else.
+   */
+  readonly refused: { readonly conf: ClusterConf; readonly locations: SourceLocations } | null;
 };
 
 /**
@@ -75,12 +81,12 @@ export function readClusterConf(
   const root = readRoot(parsed, report);
   const agents = { builtIn, found: options.agents ?? noAgents };
   const conf = root === null ? null : readCluster(root, agents, report);
-  const refused = report.failed || conf === null || root === null;
-  return {
-    conf: refused ? null : conf,
-    complaints: report.sorted(),
-    locations: refused ? null : collectLocations(root, options.file),
-  };
+  const complaints = report.sorted();
+  const none = { conf: null, locations: null, refused: null };
+  if (conf === null || root === null) return { ...none, complaints };
+  const locations = collectLocations(root, options.file);
+  if (report.failed) return { ...none, complaints, refused: { conf, locations } };
+  return { conf, complaints, locations, refused: null };
 }
 
 function readRoot(parsed: ParsedXml, report: Report): Section | null {
@@ -97,7 +103,10 @@ function readRoot(parsed: ParsedXml, report: Report): Section | null {
 function isCluster(root: XmlElement, report: Report): boolean {
   if (root.name === "cluster") return true;
   const location = { path: `/${root.name}`, line: root.line };
-  report.error(location, { type: "unknown-element", problem: "the root must be <cluster>" });
+  const problem = "the root must be <cluster>";
+  const allowed = foreignRoot(root.name);
+  const more = allowed === null ? {} : { allowed };
+  report.error(location, { type: "unknown-element", problem, ...more });
   return false;
 }
 

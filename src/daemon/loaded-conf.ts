@@ -12,6 +12,7 @@ import { addressesOf, chooseLocalNode } from "../config/host/local-node.ts";
 import { accountKey } from "../config/sections/accounts-section.ts";
 import type { SourceLocations } from "../config/source-locations.ts";
 import { type Complaint, preventsStart, unreadableFile } from "../config/text/complaint.ts";
+import { foreignText } from "../config/text/foreign-format.ts";
 import { type ParsedXml, parseXml } from "../config/text/xml.ts";
 import type { CertificateOrder, WithoutProtocol } from "../guard/guard-messages.ts";
 import { readText } from "../io/files/text-file.ts";
@@ -60,12 +61,31 @@ export async function loadConf(
 ): Promise<LoadedConfOutcome> {
   const text = await readText(file);
   if (!text.ok) return { complaints: [unreadableFile(file, text.problem)], loaded: null };
-  const reading = await readHere(parseContent(text.value), file);
-  const { conf, locations, complaints } = reading.outcome;
-  if (conf === null || locations === null) return { complaints, loaded: null };
-  const checked = await checkHere(reading, { conf, locations }, { file, nodeName, stateDirectory });
-  const all = [...complaints, ...checked.complaints].sort((a, b) => a.line - b.line);
-  return { complaints: all, loaded: checked.loaded };
+  const content = parseContent(text.value);
+  const foreign = content.xml.ok ? null : foreignText(text.value);
+  if (foreign !== null) {
+    return { complaints: [{ ...foreign, severity: "error", ...wholeOf(file) }], loaded: null };
+  }
+  const reading = await readHere(content, file);
+  const { conf, locations, refused, complaints } = reading.outcome;
+  const accepted = conf === null || locations === null ? null : { conf, locations };
+  const toCheck = accepted ?? refused;
+  if (toCheck === null) return { complaints, loaded: null };
+  const checked = await checkHere(reading, toCheck, { file, nodeName, stateDirectory });
+  const further = accepted !== null ? checked.complaints : furtherOnes(complaints, checked);
+  const all = [...complaints, ...further].sort((a, b) => a.line - b.line);
+  return { complaints: all, loaded: accepted === null ? null : checked.loaded };
+}
+
+const wholeOf = (file: string) => ({ file, line: 0, path: "" });
+
+/** What is refused may be wrong here because of an error that was found in the file. */
+function furtherOnes(
+  found: readonly Complaint[],
+  { complaints }: Pick<LoadedConfOutcome, "complaints">,
+): readonly Complaint[] {
+  const wrong = new Set(found.flatMap(({ severity, line }) => (severity === "error" ? line : [])));
+  return complaints.filter(({ line }) => line === 0 || !wrong.has(line));
 }
 
 /** The only place where the daemon parses the text of a conf (READING1). */

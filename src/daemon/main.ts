@@ -35,7 +35,7 @@ const levels: readonly LogPriority[] = [
 ];
 
 type Arguments = {
-  readonly config?: string;
+  readonly config: string;
   readonly keygen?: string;
   readonly name?: string;
   readonly check?: boolean;
@@ -49,7 +49,7 @@ type Arguments = {
 function parseArguments(argv: readonly string[]): Arguments {
   const command = new Command("clusterd")
     .description("cluster manager daemon: membership, quorum, fencing, services, virtual addresses")
-    .option("-c, --config <file>", "configuration file")
+    .option("-c, --config <file>", "configuration file", "/etc/cluster/cluster.conf")
     .option("-n, --name <name>", "node name of this machine, as in the configuration")
     .option("--check", "check the configuration against this machine and end")
     .option("--keygen <file>", "write a new cluster key to a file that does not exist yet, and end")
@@ -68,9 +68,6 @@ function parseArguments(argv: readonly string[]): Arguments {
   }
   if (options.logFormat !== undefined && !["json", "text"].includes(options.logFormat)) {
     command.error(`error: --log-format ${options.logFormat}: json or text`);
-  }
-  if (options.config === undefined && options.keygen === undefined) {
-    command.error("error: required option '-c, --config <file>' not specified");
   }
   return options;
 }
@@ -116,7 +113,7 @@ async function makeKey(path: string): Promise<number> {
 
 /** Prints what is wrong with the configuration; `loaded` is null if it must not be used. */
 async function load(options: Arguments): Promise<LoadedConfOutcome> {
-  const { config = "", name = null, stateDir } = options;
+  const { config, name = null, stateDir } = options;
   const { complaints: own, loaded } = await loadConf(config, name, stateDir);
   const checked = options.check === true ? loaded : null;
   const ofBroker = checked === null ? [] : await checkBrokerConf(checked, readOwnQpiddConf);
@@ -131,7 +128,7 @@ async function load(options: Arguments): Promise<LoadedConfOutcome> {
 
 async function run(options: Arguments): Promise<number | null> {
   if (options.keygen !== undefined) return await makeKey(options.keygen);
-  const { config = "" } = options;
+  const { config } = options;
   const { complaints, loaded } = await load(options);
   if (loaded === null) return 1;
   if (options.check === true) {

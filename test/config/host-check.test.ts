@@ -274,7 +274,7 @@ test("a fence agent that is not found is an error with the searched directories"
     ]),
   });
   t.match(check(load(three, fenced), host), [
-    /^c:7: error: .*@agent: fence_gone: not found; searched: \/usr\/sbin \/sbin$/,
+    /^c:7: error: .*@agent: fence_gone: not found; install it on .*; searched: \/usr\/sbin \/sbin$/,
   ]);
 });
 

@@ -159,3 +159,27 @@ test("READING1: what was checked is proposed, whatever becomes of the file", asy
 async function fail(): Promise<never> {
   throw new Error("nothing was to be proposed");
 }
+
+test("what is refused is checked against the machine, too", async (t) => {
+  const text = `<cluster name="c" config_version="1"><clusternodes>
+    <clusternode name="127.0.0.1" nodeid="1"/>
+    <clusternode name="no such name" nodeid="2"/></clusternodes>
+    <fencedevices><fencedevice name="d" agent="fence_gone"/></fencedevices>
+    <quorumd label="q"/><rm/></cluster>`;
+  const directory = t.testdir({ "cluster.conf": text });
+  const { complaints, loaded } = await loadConf(`${directory}/cluster.conf`, null, directory);
+  t.equal(loaded, null);
+  const lines = complaints.map(({ line, problem }) => `${line} ${problem}`);
+  t.match(
+    lines.find((one) => one.includes("quorum disk")),
+    /^5 /,
+  );
+  t.equal(lines.filter((one) => one.startsWith("3 ")).length, 1, lines.join("\n"));
+});
+
+test("a corosync.conf is said to be one", async (t) => {
+  const directory = t.testdir({ "cluster.conf": "totem {\n  version: 2\n}\n" });
+  const { complaints, loaded } = await loadConf(`${directory}/cluster.conf`, null, directory);
+  t.equal(loaded, null);
+  t.match(complaints, [{ type: "unreadable", severity: "error", problem: /corosync\.conf/ }]);
+});

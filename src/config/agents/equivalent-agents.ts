@@ -10,8 +10,8 @@ import { isYes, ocfEquivalents, withoutEquivalent } from "../../model/ocf-equiva
 import type { Report } from "../text/complaint.ts";
 import { attributeLocation, attributeOf, type Section } from "../text/section.ts";
 import type { AgentRule } from "./agent-tables.ts";
-import { replacedAgents, rgmanagerAgents } from "./rgmanager-agents.ts";
 import { reservedParameters } from "./ocf-params.ts";
+import { replacedAgents, rgmanagerAgents } from "./rgmanager-agents.ts";
 
 /** A type of rgmanager's: what its own agent takes, and which other agent does its work. */
 export type Replacement = {

@@ -93,6 +93,18 @@ export function multicastFor(
 
 const whole: SourceLocation = { path: "/cluster", line: 0 };
 
+/** For fence agents that no package has, or another one than the usual. */
+const agentRemedies: Readonly<Record<string, string>> = {
+  fence_manual:
+    "take its devices out: without a fence device clusterd waits until the lease of the node has " +
+    "ended, and an operator who has switched it off says so with fence_ack-ts",
+  fence_xvm: "install it on this node (Debian: package fence-virt)",
+  fence_virt: "install it on this node (Debian: package fence-virt)",
+  fence_pcmk:
+    "it hands the work to Pacemaker, which is not here: name the devices of the CIB's stonith " +
+    "resources instead",
+};
+
 class HostCheck {
   readonly #conf: ClusterConf;
   readonly #host: HostFacts;
@@ -212,7 +224,9 @@ class HostCheck {
   agents(): void {
     for (const [agent, location] of this.#locations.agents) {
       if (agent === selfAgent || this.#host.fenceAgents.get(agent) !== null) continue;
-      const allowed = `searched: ${this.#host.searchPath.join(" ")}`;
+      const searched = `searched: ${this.#host.searchPath.join(" ")}`;
+      const remedy = agentRemedies[agent] ?? "install it on this node (Debian: fence-agents)";
+      const allowed = `${remedy}; ${searched}`;
       this.#report.error(location, { type: "host", problem: `${agent}: not found`, allowed });
     }
   }
