@@ -175,7 +175,7 @@ export const withoutEquivalent: Readonly<Record<string, string>> = {
   samba: '<systemd unit="smbd"/>, with its configuration in /etc/samba',
   smb: '<systemd unit="smbd"/>, with the shares in /etc/samba/smb.conf',
   drbd: "a DRBD device needs roles, which clusterd does not have: an init script that promotes it",
-  vm: "clusterd moves no virtual machines",
+  vm: '<ocf agent="heartbeat:VirtualDomain" config="…">, without live migration',
 };
 
 /** The parameters of the agent that replaces the type; `passed`: the names that it knows itself. */

@@ -330,3 +330,7 @@ test("an independent part has a limit of restarts, which needs both attributes",
   t.equal(c?.subtree, undefined);
   t.same(d?.subtree, { kind: "non-critical", restarts: null });
 });
+
+test("an empty domain is none", async (t) => {
+  t.equal(loadServices('<service name="a" domain=""/>')[0]?.domain, null);
+});

@@ -208,7 +208,9 @@ class ServiceReader {
   }
 
   #domain(section: Section, name: string | null): string | null {
-    if (name === null || this.#domains.includes(name)) return name;
+    // Tools have written an empty one for none.
+    if (name === null || name.trim() === "") return null;
+    if (this.#domains.includes(name)) return name;
     const defined = this.#domains.length === 0 ? "none" : nameList(this.#domains);
     this.#report.error(attributeLocation(section, "domain"), {
       type: "dangling-reference",

@@ -219,7 +219,9 @@ const rm: ElementRule = {
     service: { type: "opaque", once: false },
     vm: {
       type: "refused",
-      reason: "virtual machines are not supported by clusterd; use <script> in a <service>",
+      reason:
+        "virtual machines are not moved while they run; in a <service>, one is a resource: " +
+        '<ocf agent="heartbeat:VirtualDomain" config="/etc/libvirt/qemu/NAME.xml"/>',
     },
   },
 };
