@@ -87,6 +87,20 @@ export class OutsideJudge {
     );
   }
 
+  /** For how long there were two of a kind since then. */
+  twoMs(sinceMs: number): number {
+    return this.#sights.reduce((sumMs, sight, index) => {
+      const lastedMs = this.#untilMs(index) - Math.max(sight.atMs, sinceMs);
+      return isDouble(sight) && lastedMs > 0 ? sumMs + lastedMs : sumMs;
+    }, 0);
+  }
+
+  /** There are two of a kind at this moment. */
+  get twoNow(): boolean {
+    const last = this.#sights.at(-1);
+    return last !== undefined && isDouble(last);
+  }
+
   handovers(sinceMs: number): readonly Handover[] {
     return roles.flatMap((role) => this.#handoversOf(role, sinceMs));
   }
@@ -119,4 +133,8 @@ export class OutsideJudge {
     }
     return found;
   }
+}
+
+function isDouble(sight: Sight): boolean {
+  return roles.some(({ of }) => of(sight).length > 1);
 }
