@@ -35,7 +35,7 @@ export async function corosyncRates(
 ): Promise<CorosyncFigures> {
   const key = randomBytes(256);
   const daemons = net.nodes.map((node) => {
-    writeConfiguration(net, node, key);
+    writeCorosyncFiles(net, node, { key, tokenMs: 1000 });
     return net.spawnOnNode(node, [corosync, "-f"]);
   });
   const first = daemons[0];
@@ -57,8 +57,12 @@ function rows(client: Child): ReadonlyMap<number, number> {
   return new Map(found.map(([, bytes, rate]) => [Number(bytes), Number(rate)]));
 }
 
-/** Encrypted and authenticated like our frames, with the timers and the window of both defaults. */
-function writeConfiguration(net: TestNet, node: number, key: Uint8Array): void {
+/** Encrypted and authenticated like our frames; all that depends on the token is the default. */
+export function writeCorosyncFiles(
+  net: TestNet,
+  node: number,
+  { key, tokenMs }: { readonly key: Uint8Array; readonly tokenMs: number },
+): void {
   const directory = net.path(node, "etc/corosync");
   for (const made of [directory, net.path(node, "var/lib/corosync")]) {
     mkdirSync(made, { recursive: true });
@@ -69,7 +73,7 @@ function writeConfiguration(net: TestNet, node: number, key: Uint8Array): void {
     ...["node {", `ring0_addr: ${nodeAddress(id)}`, `name: node${id}`, `nodeid: ${id}`, "}"],
   ]);
   const lines = [
-    ...["totem {", "version: 2", "cluster_name: bench", "transport: knet", "token: 1000"],
+    ...["totem {", "version: 2", "cluster_name: bench", "transport: knet", `token: ${tokenMs}`],
     ...["crypto_cipher: aes256", "crypto_hash: sha256", "}"],
     ...["logging {", "to_stderr: yes", "to_syslog: no", "}"],
     ...["quorum {", "provider: corosync_votequorum", "}"],

@@ -4,9 +4,11 @@
  * `npm run bench -- flood [--transport udpu] [--seconds N]`: the ring while a stranger sends one
  * node all it can
  * `npm run bench -- services`: the table with 500 services, and the checks of 200 real ones
- * `npm run bench -- failover [--work echo|scripts|native] [--runs N] [--totem 'token="300"']
- * [--only SCENE] [--directory DIR]`: how long a client goes without an answer, of a plain service
- * or of brokers with and without init scripts; DIR keeps the logs
+ * `npm run bench -- failover [--work native,scripts,echo] [--profile normal,lan-fast] [--runs N]
+ * [--peers keepalived,pacemaker] [--totem 'token="300"'] [--only SCENE] [--directory DIR]`:
+ * how long a client goes without an answer, scene by scene, of brokers without and with init
+ * scripts and of a plain service, and where the time goes. Peers, where they are installed, run the
+ * plain service beside clusterd. --totem replaces --profile; DIR keeps the logs.
  * Exit status 77 where namespaces are missing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -23,6 +25,8 @@ const { values, positionals } = parseArgs({
     "normal-priority": { type: "boolean" },
     runs: { type: "string" },
     totem: { type: "string" },
+    profile: { type: "string" },
+    peers: { type: "string" },
     only: { type: "string" },
     work: { type: "string" },
     directory: { type: "string" },
@@ -51,10 +55,8 @@ if (what === "services") {
     rmSync(directory, { recursive: true, force: true });
   }
 } else if (what === "failover") {
-  const { isWork, runFailoverBench } = await import("./failover/failover-bench.ts");
-  const { runs = "20", totem = "", only = "", work = "echo", directory = null } = values;
-  if (!isWork(work)) throw new Error(`--work ${work}: echo, scripts or native`);
-  await runFailoverBench({ runs: Math.max(1, Number(runs)), totem, only, work, directory });
+  const { runFailoverBench } = await import("./failover/failover-bench.ts");
+  await runFailoverBench(values);
 } else if (what === "flood") {
   const { runFloodBench } = await import("./flood-bench.ts");
   await runFloodBench({

@@ -6,7 +6,7 @@ import { enterNamespaces } from "../netns/enter.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
-const { withFence, writeFenceAgent } = await import("../bench/failover/instant-fence.ts");
+const { FenceSwitch, withFence } = await import("../bench/failover/fence-switch.ts");
 const { brokerState, restingNodes, setBroker, withoutScripts } = await import(
   "./broker-cluster.ts"
 );
@@ -14,20 +14,30 @@ const { RealCluster } = await import("./real-cluster.ts");
 const { endLoad, startLoad } = await import("./message-load.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
-const fenced = { totem: "", fenced: true, recovery: "relocate" } as const;
+const fenced = { totem: "", fencing: "device", recovery: "relocate" } as const;
 const cluster = new RealCluster({
   change: (published) => withFence(withoutScripts(published), fenced),
 });
+const fence = new FenceSwitch(cluster.net);
 if (skip === false) {
   await cluster.start();
+  await fence.start();
   for (const node of cluster.net.nodes) {
-    writeFenceAgent(cluster, node);
     const late = { "link-heartbeat-interval": "120", "ha-backup-timeout": "120" };
     setBroker(cluster, node, late);
   }
   cluster.startAll();
 }
-suite.teardown(() => cluster.stop());
+suite.teardown(async () => {
+  fence.stop();
+  await cluster.stop();
+});
+
+/** The node that was switched off has its network and its power again. */
+async function switchedOn(node: number): Promise<void> {
+  await cluster.net.heal(node);
+  cluster.startDaemon(node);
+}
 
 test("a primary that is cut off: the other backup comes to the new one", { skip }, async (t) => {
   const [owner, ...others] = await restingNodes(cluster);
@@ -39,7 +49,7 @@ test("a primary that is cut off: the other backup comes to the new one", { skip 
     return states.includes("active") && states.includes("ready");
   });
   t.match(cluster.logs(), /is off: connections of this node's broker with it are ended/);
-  await cluster.net.heal(owner);
+  await switchedOn(owner);
   const { lost, acknowledged } = await endLoad(load);
   t.equal(lost, 0, `of ${acknowledged} acknowledged messages`);
 });
@@ -56,7 +66,7 @@ test("a backup that is cut off: the primary goes on without it", { skip }, async
   });
   const before = acknowledged();
   await cluster.until("more messages are acknowledged", () => acknowledged() > before + 50);
-  await cluster.net.heal(backup);
+  await switchedOn(backup);
   await restingNodes(cluster);
   const { lost, acknowledged: all } = await endLoad(load);
   t.equal(lost, 0, `of ${all} acknowledged messages`);

@@ -1,151 +1,116 @@
 /**
  * How long a client of a service goes without an answer, scene by scene, beside the time that the
- * timers alone take. Three real daemons in namespaces; nothing else should run on the machine.
+ * timers alone take. Three real nodes in namespaces; nothing else should run on the machine.
  */
-import { readFileSync } from "node:fs";
-import { readClusterConf } from "../../../src/config/cluster-conf.ts";
-import { parseXml } from "../../../src/config/text/xml.ts";
-import { RealCluster } from "../../e2e/real-cluster.ts";
-import type { Child } from "../../netns/child.ts";
+import type { Result } from "../../../src/model/outcome.ts";
 import { brokerWork } from "./broker-work.ts";
+import { clusterdGroups } from "./clusterd-scenes.ts";
 import { echoWork } from "./echo-service.ts";
-import { type Scene, type Stage, scenes, settled, type Timers } from "./failover-scenes.ts";
-import type { Silence, Work } from "./failover-work.ts";
+import { missingPackages, type Peer, peers } from "./failover-peers.ts";
+import { legend, type Played, sceneLines, tableHead } from "./failover-report.ts";
+import { SubjectRuns } from "./failover-run.ts";
+import type { SceneGroup } from "./failover-subject.ts";
+import { type Profile, profiles, type Work } from "./failover-work.ts";
 
-export type FailoverBench = {
-  readonly runs: number;
-  /** Attributes of `<totem>`. */
-  readonly totem: string;
-  readonly work: keyof typeof works;
+/** As they are written on the command line, several with commas. */
+export type FailoverOptions = {
+  readonly runs?: string;
+  readonly work?: string;
+  readonly profile?: string;
+  /** Measured on the echo service. */
+  readonly peers?: string;
+  /** Attributes of `<totem>`, in place of the profiles. */
+  readonly totem?: string;
   /** Scenes whose name contains it. */
+  readonly only?: string;
+  /** Where the logs of the daemons stay. */
+  readonly directory?: string;
+};
+
+/** Brokers without and with scripts, and a plain service. */
+const works: Readonly<Record<string, Work>> = {
+  native: brokerWork("native"),
+  scripts: brokerWork("scripts"),
+  echo: echoWork,
+};
+
+const runsUsual = "20";
+
+type Table = {
+  readonly runs: number;
   readonly only: string;
-  /** Where the logs of the daemons stay; null: nowhere. */
   readonly directory: string | null;
 };
 
-/** A plain service, and brokers with and without scripts. */
-export const works = {
-  echo: echoWork,
-  scripts: brokerWork("scripts"),
-  native: brokerWork("native"),
-} as const;
-
-export function isWork(name: string): name is keyof typeof works {
-  return name in works;
-}
-
-type Outage = { readonly outageMs: number; readonly commandMs: number | null };
-
-/** The client must have gone without trouble for so long before anything is done. */
-const calmMs = 300;
-
-export async function runFailoverBench(options: FailoverBench): Promise<void> {
-  const able = scenes.filter(({ needs }) => needs === undefined || works[options.work][needs]);
-  const chosen = able.filter(({ name }) => name.includes(options.only));
-  const { totem, runs, work } = options;
-  say(`client outage in ms, ${work}, 3 nodes, <totem ${totem}/>, ${runs} runs of each`);
-  say(row(["scene", "median", "min", "max", "bound", "over it", "command"]));
-  const kinds = new Set(chosen.map(({ conf }) => JSON.stringify(conf)));
-  for (const kind of kinds) {
-    const alike = chosen.filter(({ conf }) => JSON.stringify(conf) === kind);
-    await runScenes(alike, options);
+export async function runFailoverBench(options: FailoverOptions): Promise<void> {
+  const { runs = runsUsual, only = "", directory = null } = options;
+  const table: Table = { runs: Number(runs), only, directory };
+  if (!Number.isInteger(table.runs) || table.runs < 1) throw new Error(`--runs ${runs}: 1 or more`);
+  const chosenWorks = chosen("work", options.work ?? Object.keys(works).join(","), works);
+  const chosenPeers = chosen("peers", options.peers ?? "", peers);
+  const measured = chosenProfiles(options);
+  say(legend);
+  const installed: (readonly [string, Peer])[] = [];
+  for (const [name, peer] of chosenPeers) {
+    const missing = await missingPackages(peer);
+    if (missing === null) installed.push([name, peer]);
+    else say(`\n${name} is left out: install ${missing}`);
   }
-}
-
-/** Scenes with the same configuration share a cluster. */
-async function runScenes(alike: readonly Scene[], options: FailoverBench): Promise<void> {
-  const [first] = alike;
-  if (first === undefined) return;
-  const conf = { totem: options.totem, ...first.conf };
-  const work = works[options.work];
-  const cluster = new RealCluster({
-    conf: work.confPath,
-    ...(options.directory === null ? {} : { directory: options.directory }),
-  });
-  await cluster.start();
-  try {
-    work.writeFiles(cluster, conf);
-    cluster.startAll();
-    const client = cluster.net.spawnClient(work.client);
-    for (const scene of alike) {
-      const outages: Outage[] = [];
-      for (let run = 0; run < options.runs; run += 1) {
-        outages.push(await runOnce({ cluster, work, client, scene }));
-      }
-      say(summary(scene, outages, scene.bound(timersOf(work.confText(conf)))));
+  for (const profile of measured) {
+    for (const [work, keeps] of chosenWorks) {
+      say(`\nclusterd, ${work}, ${profile.name} timers, ${runs} runs of each scene`);
+      await runGroups(clusterdGroups({ work: keeps, profile, directory }), table);
     }
-  } finally {
-    await cluster.stop();
+    for (const [name, peer] of installed) {
+      say(`\n${name}, echo, ${peer.timers(profile)}, ${runs} runs of each scene\n${peer.limits}`);
+      await runGroups(peer.groups(profile, directory), table);
+    }
   }
 }
 
-type Play = {
-  readonly cluster: RealCluster;
-  readonly work: Work;
-  readonly client: Child;
-  readonly scene: Scene;
-};
-
-async function runOnce({ cluster, work, client, scene }: Play): Promise<Outage> {
-  const owner = await settled(cluster, work);
-  await calm({ cluster, work, client, scene });
-  const [one = 1, other = 2] = cluster.net.nodes.filter((node) => node !== owner);
-  const stage: Stage = { cluster, work, owner, others: [one, other] };
-  const beganMs = performance.timeOrigin + performance.now();
-  const commandMs = await scene.act(stage);
-  const ended = (): Silence | undefined =>
-    silences(client).find((silence) => silence.toMs > beganMs && work.isOutage(silence));
-  await cluster.until("the client is answered again", () => ended() !== undefined, 60_000);
-  await scene.mend(stage);
-  await settled(cluster, work);
-  const after = silences(client).filter(({ toMs }) => toMs > beganMs);
-  const longest = Math.max(...after.filter(work.isOutage).map(({ fromMs, toMs }) => toMs - fromMs));
-  return { outageMs: longest, commandMs };
+/** The named ones of those that there are. */
+function chosen<One>(
+  option: string,
+  names: string,
+  known: Readonly<Record<string, One>>,
+): readonly (readonly [string, One])[] {
+  return names
+    .split(",")
+    .filter((name) => name !== "")
+    .map((name) => {
+      const one = known[name];
+      if (one !== undefined) return [name, one];
+      throw new Error(`--${option} ${name}: ${Object.keys(known).join(", ")}`);
+    });
 }
 
-/** The client was served, and then without trouble for a while. */
-async function calm({ cluster, work, client }: Play): Promise<void> {
-  const beganMs = performance.timeOrigin + performance.now();
-  await cluster.until("a calm client", () => {
-    if (!work.isServed(printed(client))) return false;
-    const last = silences(client).findLast(work.isOutage)?.toMs ?? beganMs;
-    return performance.timeOrigin + performance.now() - last > calmMs;
-  });
+function chosenProfiles({ totem, profile }: FailoverOptions): readonly Profile[] {
+  const [normal] = profiles;
+  if (totem !== undefined) return [{ ...normal, name: `<totem ${totem}/>`, totem }];
+  const known = Object.fromEntries(profiles.map((one) => [one.name, one]));
+  return chosen("profile", profile ?? Object.keys(known).join(","), known).map(([, one]) => one);
 }
 
-function silences(client: Child): readonly Silence[] {
-  const lines = printed(client).filter((line) => line.startsWith("{"));
-  return lines.map((line) => JSON.parse(line));
+async function runGroups(groups: readonly SceneGroup[], table: Table): Promise<void> {
+  say(tableHead);
+  for (const { subject, scenes } of groups) {
+    const wanted = scenes.filter(({ name }) => name.includes(table.only));
+    if (wanted.length > 0) await runScenes({ subject, scenes: wanted }, table.runs);
+  }
 }
 
-function printed(client: Child): readonly string[] {
-  return readFileSync(client.logFile, "utf8").split("\n").slice(0, -1);
-}
-
-/** As the daemons compute them from the same text. */
-function timersOf(text: string): Timers & { readonly safeWaitMs: number } {
-  const read = readClusterConf(parseXml(text), { file: "cluster.conf" });
-  if (read.conf === null) throw new Error(JSON.stringify(read.complaints));
-  const { totem, fencing } = read.conf;
-  const { tokenMs, consensusMs } = totem;
-  return { tokenMs, consensusMs, safeWaitMs: fencing.safeWaitMs };
-}
-
-function summary(scene: Scene, outages: readonly Outage[], boundMs: number): string {
-  const sorted = outages.map(({ outageMs }) => outageMs).toSorted((a, b) => a - b);
-  const commands = outages.flatMap(({ commandMs }) => commandMs ?? []).toSorted((a, b) => a - b);
-  const middle = median(sorted);
-  const figures = [middle, sorted[0] ?? 0, sorted.at(-1) ?? 0, boundMs, middle - boundMs];
-  const command = commands.length === 0 ? "-" : Math.round(median(commands)).toString();
-  return row([scene.name, ...figures.map((figure) => Math.round(figure).toString()), command]);
-}
-
-function median(sorted: readonly number[]): number {
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-function row([name = "", ...cells]: readonly string[]): string {
-  return `${name.padEnd(28)}${cells.map((cell) => cell.padStart(9)).join("")}`;
+async function runScenes({ subject, scenes }: SceneGroup, count: number): Promise<void> {
+  const runs = new SubjectRuns(subject);
+  try {
+    for (const scene of scenes) {
+      const results: Result<Played, string>[] = [];
+      while (results.length < count) results.push(await runs.play(scene));
+      for (const line of sceneLines(scene, results)) say(line);
+    }
+    say(`   judge: ${runs.attention}`);
+  } finally {
+    await runs.close();
+  }
 }
 
 function say(text: string): void {
