@@ -106,6 +106,8 @@ export interface TcpConnections {
   resolve(host: string): PromiseLike<readonly string[]>;
   /** Ends them as a reset would. Returns how many were ended, or why some are left. */
   end(filter: ConnectionFilter): PromiseLike<Result<number, string>>;
+  /** Whether anybody accepts a connection at one of the addresses and ports in this time. */
+  answers(where: ConnectionFilter, withinMs: number): PromiseLike<boolean>;
 }
 
 /** The addresses that clusterd has added on this machine, or was about to add. */

@@ -6,6 +6,8 @@
  * qpid-cpp amqp_0_10/Connection.cpp: LinkHeartbeatTask.
  * PEERS1  Only connections with a node that is known to be off are ended: to a broker, an end looks
  *     as if the other one had died, and a primary goes on without it.
+ *     Where that is only presumed, since its lease must have ended, its broker may still run: then
+ *     the connections stay as they are while it accepts new ones.
  * PEERS2  A backup that has lost its connection may try the same machine again, where nothing
  *     answers, so what it tries is ended as well until it has found another primary.
  */
@@ -20,13 +22,15 @@ import type { NodeId } from "../model/ids.ts";
 import { type Result, refuse } from "../model/outcome.ts";
 import type { NodeRecord } from "../services/table/table-snapshot.ts";
 
+/** A connection to a machine that lives is accepted within one round trip. */
+const answerWithinMs = 300;
 const endEveryMs = 150;
 /** Beyond it a new primary does not wait for backups any more (ha-backup-timeout). */
 const endForMs = 15_000;
 
 /** The service table, as far as it is read here. */
 type Table = {
-  node(id: NodeId): Pick<NodeRecord, "phase" | "knowledge">;
+  node(id: NodeId): Pick<NodeRecord, "phase" | "knowledge" | "unproven">;
   brokerSight(id: NodeId): BrokerSight | null;
 };
 
@@ -69,10 +73,10 @@ export class BrokerPeers {
     if (table === null) return;
     for (const { id, name } of conf.nodes) {
       if (id === this.#parts.self) continue;
-      const { phase, knowledge } = table.node(id);
+      const { phase, knowledge, unproven } = table.node(id);
       const isOff = phase === "absent" && knowledge === "known";
       const peer = this.#peerOf(id, isOff);
-      if (isOff !== peer.isOff) this.#turn(peer, isOff, name);
+      if (isOff !== peer.isOff) this.#turn(peer, { isOff, unproven, name });
       const sight = table.brokerSight(id);
       if (sight !== peer.read) this.#learn(peer, name, sight);
     }
@@ -90,12 +94,21 @@ export class BrokerPeers {
     return peer;
   }
 
-  #turn(peer: Peer, isOff: boolean, name: string): void {
+  #turn(
+    peer: Peer,
+    {
+      isOff,
+      unproven,
+      name,
+    }: { readonly isOff: boolean; readonly unproven: boolean; readonly name: string },
+  ): void {
     peer.isOff = isOff;
     this.#stop(peer);
     if (isOff) {
       const own = this.#parts.own();
-      if (own !== null && own.type !== "gone") this.#end(peer, { name, offForMs: 0 });
+      if (own === null || own.type === "gone") return;
+      if (unproven) this.#endUnlessItAnswers(peer, name);
+      else this.#end(peer, { name, offForMs: 0 });
       return;
     }
     // It may come back with other addresses.
@@ -130,6 +143,23 @@ export class BrokerPeers {
     peer.next = null;
   }
 
+  /** PEERS1 */
+  #endUnlessItAnswers(peer: Peer, name: string): void {
+    const { connections, log } = this.#parts;
+    const where = { addresses: addressesOf(peer), ports: [peer.port] };
+    void connections.answers(where, answerWithinMs).then((answers) => {
+      if (!peer.isOff) return;
+      if (!answers) {
+        this.#end(peer, { name, offForMs: 0 });
+        return;
+      }
+      const text =
+        `${name} counts as off, since its lease must have ended, but its broker still answers: ` +
+        "connections with it are left as they are; switch it off, or start clusterd there";
+      log.write("services", "alert", { text });
+    });
+  }
+
   /** PEERS1, PEERS2; `offForMs`: since the node is known to be off. */
   #end(peer: Peer, { name, offForMs }: { readonly name: string; readonly offForMs: number }): void {
     const { clock, log } = this.#parts;
@@ -158,7 +188,7 @@ export class BrokerPeers {
 
   #endNow(peer: Peer, done: (ended: Result<number, string>) => void): void {
     const { target, connections } = this.#parts;
-    const addresses = [...new Set([...peer.hosts.values()].flat())];
+    const addresses = addressesOf(peer);
     if (addresses.length === 0) {
       const names = [...peer.hosts.keys()].join(" and ");
       done(refuse(`no address of ${names} is known, since the name could not be resolved`));
@@ -180,4 +210,8 @@ export class BrokerPeers {
     this.#complained = true;
     this.#parts.log.write("services", "warning", { text });
   }
+}
+
+function addressesOf({ hosts }: Peer): readonly string[] {
+  return [...new Set([...hosts.values()].flat())];
 }

@@ -28,6 +28,18 @@ if (!insideNamespace()) {
     t.same(again, accept(0));
     close();
   });
+  test("whether anybody accepts a connection", async (t) => {
+    const { port, close } = await serving([]);
+    const tool = new SsConnections();
+    const of = (addresses: readonly string[], ports: readonly number[]) =>
+      tool.answers({ addresses, ports }, 10_000);
+    t.equal(await of(["10.0.0.9", "fd00::9"], [port]), true);
+    t.equal(await of(["10.0.0.9"], [1]), false, "refused");
+    t.equal(await of([], [port]), false);
+    ip("route add blackhole 10.0.0.77/32");
+    t.equal(await tool.answers({ addresses: ["10.0.0.77"], ports: [port] }, 50), false);
+    close();
+  });
   test("what the tool cannot end it says", async (t) => {
     const run = async (_program: string, words: readonly string[]) =>
       accept(words.includes("-K") ? "" : "ESTAB 0 0 10.0.0.1:5672 10.0.0.9:4711\n");

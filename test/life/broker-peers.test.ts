@@ -14,12 +14,14 @@ import { sampleConf } from "../sim/sample-conf.ts";
 import { settled } from "../sim/virtual-promise.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 
-type Standing = Pick<NodeRecord, "phase" | "knowledge">;
+type Standing = Pick<NodeRecord, "phase" | "knowledge" | "unproven">;
 
-const ready: Standing = { phase: "ready", knowledge: "unknown" };
-const lost: Standing = { phase: "lost", knowledge: "unknown" };
-const doubtful: Standing = { phase: "absent", knowledge: "unknown" };
-const off: Standing = { phase: "absent", knowledge: "known" };
+const ready: Standing = { phase: "ready", knowledge: "unknown", unproven: false };
+const lost: Standing = { phase: "lost", knowledge: "unknown", unproven: false };
+const doubtful: Standing = { phase: "absent", knowledge: "unknown", unproven: true };
+const off: Standing = { phase: "absent", knowledge: "known", unproven: false };
+/** Its lease must have ended. */
+const presumed: Standing = { phase: "absent", knowledge: "known", unproven: true };
 const backup: BrokerSight = sightOn(1);
 
 function sightOn(node: number, { primary = 2, port = 5672 } = {}): BrokerSight {
@@ -41,6 +43,9 @@ class Scene {
     ["node3.example.com", "10.0.0.3"],
   ]);
   readonly sights = new Map<number, BrokerSight>();
+  /** Whether the broker that is asked accepts connections. */
+  answers = false;
+  readonly asked: unknown[] = [];
   own: BrokerSight | null = backup;
   target: Result<OwnBroker, string> = readOwnBroker("ha-cluster=yes\n");
   /** What an attempt to end connections comes to. */
@@ -60,6 +65,10 @@ class Scene {
         end: (filter) => {
           this.ended.push(filter);
           return settled(this.outcome);
+        },
+        answers: (where, withinMs) => {
+          this.asked.push({ ...where, withinMs });
+          return settled(this.answers);
         },
       },
       self: id(1),
@@ -98,6 +107,21 @@ test("PEERS1: connections with a node are ended once it is known to be off", asy
   t.match(scene.lines, [
     /^info: node2\.example\.com is off: connections of this node's broker with it/,
   ]);
+});
+
+test("PEERS1: of a node that is only presumed to be off the broker is asked first", async (t) => {
+  const scene = new Scene().is(2, ready).is(2, presumed);
+  t.same(scene.asked, [{ addresses: ["10.0.0.2"], ports: [5672], withinMs: 300 }]);
+  t.same(scene.ended, [{ addresses: ["10.0.0.2"], ports: [5672] }]);
+  const alive = new Scene();
+  alive.answers = true;
+  alive.is(2, ready).is(2, presumed).run(60_000);
+  t.same(alive.ended, []);
+  t.match(alive.lines, [
+    /^alert: node2\.example\.com counts as off, .* its broker still answers: connections/,
+  ]);
+  const proven = new Scene().is(2, ready).is(2, off);
+  t.same(proven.asked, []);
 });
 
 test("PEERS1: a node that was off before says nothing new", async (t) => {

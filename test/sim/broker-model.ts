@@ -141,16 +141,19 @@ export class BrokerModel {
 
   /** An end of the connections with another broker counts as if that one had ended. */
   connectionsOf(node: number): TcpConnections {
+    const named = (addresses: readonly string[]) =>
+      [...this.#brokers.values()].filter((broker) => {
+        return addresses.some((host) => host.split(".")[0] === `node${broker.node}`);
+      });
     return {
       resolve: (host) => settled([host]),
       end: ({ addresses }) => {
-        for (const broker of this.#brokers.values()) {
-          if (this.#brokers.get(node)?.state !== "active") continue;
-          const named = addresses.some((host) => host.split(".")[0] === `node${broker.node}`);
-          if (named) broker.heardAtMs = -heartbeatMs;
-        }
+        const primary = this.#brokers.get(node)?.state === "active";
+        for (const broker of primary ? named(addresses) : []) broker.heardAtMs = -heartbeatMs;
         return settled(accept(1));
       },
+      answers: ({ addresses }) =>
+        settled(named(addresses).some((broker) => this.#connected(node, broker.node))),
     };
   }
 

@@ -1,9 +1,10 @@
 /**
- * Ends TCP connections of this machine with ss(8), and resolves the hosts at their other ends.
+ * Ends TCP connections of this machine with ss(8), resolves the hosts at their other ends, and
+ * finds out whether they answer.
  * Source: ss(8), option -K; the kernel needs CONFIG_INET_DIAG_DESTROY (SOCK_DESTROY, Linux 4.5).
  */
 import { lookup } from "node:dns/promises";
-import { isIPv6 } from "node:net";
+import { connect, isIPv6 } from "node:net";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import type { ConnectionFilter, TcpConnections } from "../network-ports.ts";
 import { findTool, type RunTool, runTool } from "../processes/system-command.ts";
@@ -29,6 +30,12 @@ export class SsConnections implements TcpConnections {
     }
   }
 
+  async answers({ addresses, ports }: ConnectionFilter, withinMs: number): Promise<boolean> {
+    const places = addresses.flatMap((host) => ports.map((port) => ({ host, port })));
+    const found = await Promise.all(places.map((place) => accepts(place, withinMs)));
+    return found.includes(true);
+  }
+
   async end(filter: ConnectionFilter): Promise<Result<number, string>> {
     const program = await findTool("ss");
     if (program === null) return refuse("ss(8) of the package iproute2 is not installed");
@@ -47,6 +54,23 @@ export class SsConnections implements TcpConnections {
     }
     return accept(linesOf(ended.value));
   }
+}
+
+function accepts(
+  place: { readonly host: string; readonly port: number },
+  withinMs: number,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(place);
+    const settle = (accepted: boolean): void => {
+      clearTimeout(limit);
+      socket.destroy();
+      resolve(accepted);
+    };
+    const limit = setTimeout(() => settle(false), withinMs);
+    socket.once("connect", () => settle(true));
+    socket.once("error", () => settle(false));
+  });
 }
 
 function expressionOf({ addresses, ports }: ConnectionFilter): string {
