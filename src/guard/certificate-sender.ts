@@ -2,33 +2,26 @@
  * Sends the death certificate of this node's life to the other nodes. The ring thread has sealed
  * it, so the guard needs no key: it keeps bytes that it cannot have made itself.
  * Tested in: test/guard/certificate-sender.test.ts, test/e2e/death-certificate.test.ts
- * DEATH5  Nothing is sent while the process that has given the certificate is there: a closed pipe
- *     alone does not prove its end.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { causeText } from "../io/os-error.ts";
 import { parseAddress } from "../model/numeric-address.ts";
-import type { CertificateOrder } from "./guard-messages.ts";
+import type { CertificateContent, CertificatePort } from "./guard-performer.ts";
 
-export type SenderParts = {
-  /** Whether the process of the certified life is there. */
-  readonly daemonLives: () => boolean;
-  readonly say: (level: "info" | "notice", text: string) => void;
-};
+type Say = (level: "info" | "notice", text: string) => void;
 
-export class CertificateSender {
-  readonly #parts: SenderParts;
-  #order: CertificateOrder | null = null;
+export class CertificateSender implements CertificatePort {
+  readonly #say: Say;
+  #order: CertificateContent | null = null;
   /** Open all the time: at the end of clusterd the machine may have no descriptor for it. */
   #socket: Socket | null = null;
   #said = false;
 
-  constructor(parts: SenderParts) {
-    this.#parts = parts;
+  constructor(say: Say) {
+    this.#say = say;
   }
 
-  /** The certificate of another life replaces the one before. False: the order makes no sense. */
-  use(order: CertificateOrder): boolean {
+  use(order: CertificateContent): boolean {
     const sensible = [order.from, ...order.to].every((one) => parseAddress(one) !== null);
     if (!sensible || !/^([0-9a-f]{2})+$/.test(order.frame)) return false;
     this.#order = order;
@@ -40,15 +33,11 @@ export class CertificateSender {
   send(): void {
     const order = this.#order;
     if (order === null) return;
-    if (this.#parts.daemonLives()) {
-      this.#parts.say("notice", "clusterd is still there: nothing is certified");
-      return;
-    }
     const frame = Buffer.from(order.frame, "hex");
     for (const address of order.to) this.#socket?.send(frame, order.port, address, () => undefined);
     if (this.#said) return;
     this.#said = true;
-    this.#parts.say("info", "certifies to the other nodes that nothing of this node is left");
+    this.#say("info", "certifies to the other nodes that nothing of this node is left");
   }
 
   close(): void {
@@ -56,12 +45,12 @@ export class CertificateSender {
     this.#socket = null;
   }
 
-  #open({ from }: CertificateOrder): Socket {
+  #open({ from }: CertificateContent): Socket {
     const family = parseAddress(from)?.family === "ipv6" ? "udp6" : "udp4";
     const socket = createSocket(family);
     // The others wait for the end of the lease instead.
     socket.on("error", (error) => {
-      this.#parts.say("notice", `death certificates cannot be sent: ${causeText(error)}`);
+      this.#say("notice", `death certificates cannot be sent: ${causeText(error)}`);
     });
     socket.bind({ address: from, port: 0 });
     socket.unref();

@@ -2,7 +2,7 @@
  * The guard: a process beside clusterd that kills the services on this machine when the lease ends,
  * and at once when clusterd is gone for any reason. Only clusterd starts it:
  * `main.js STATE-DIRECTORY`, with orders on standard input and reports on standard output.
- * lease-guard.ts makes the decisions.
+ * lease-guard.ts makes the decisions, guard-performer.ts performs them.
  * Tested in: test/guard/running-guard.test.ts
  * GUARD1  There is one guard for each state directory: the next one waits until it has ended.
  * GUARD2  It has its own session, ignores every signal that can be ignored, has no mark of a
@@ -20,25 +20,23 @@ import { LineLog } from "../io/log/log-sink.ts";
 import { addressMechanismText, openAddresses } from "../io/network/linux-network.ts";
 import type { Addresses } from "../io/network-ports.ts";
 import { causeText } from "../io/os-error.ts";
-import type { Stop, Watchdog } from "../io/ports.ts";
+import type { Stop } from "../io/ports.ts";
 import { KernelFiles } from "../io/processes/kernel-files.ts";
 import { SystemProcesses } from "../io/processes/process-runner.ts";
 import { ServiceCgroups } from "../io/processes/service-cgroups.ts";
 import {
   lookForAddresses,
   lookForServices,
+  type SweepLeftovers,
   type SweepScope,
   sweepServices,
 } from "../io/service-sweep.ts";
 import { loadSystemCalls, type SystemCalls } from "../io/system-calls.ts";
-import { StepLoop } from "../loop/step-loop.ts";
 import type { LogPriority } from "../model/conf.ts";
 import { parseAddress } from "../model/numeric-address.ts";
-import { accept, assertNever, type Result } from "../model/outcome.ts";
-import { ms } from "../model/time.ts";
 import { CertificateSender } from "./certificate-sender.ts";
 import { formatMessage, parseOrder, type WatchOrder } from "./guard-messages.ts";
-import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
+import { type GuardedServices, GuardPerformer } from "./guard-performer.ts";
 
 type Parts = {
   readonly addresses: Addresses;
@@ -46,10 +44,6 @@ type Parts = {
   readonly files: KernelFiles;
   /** clusterd's environment, by which its newly forked children are recognised; null: unknown. */
   readonly forker: string | null;
-  /** The guard before this one has left a note that it swept everything (sweep-note.ts). */
-  readonly swept: boolean;
-  readonly leaveNote: () => Result<null, string>;
-  readonly unlock: Stop;
 };
 
 /** Enough for all looks, each of which needs one descriptor at a time. */
@@ -57,8 +51,6 @@ const reservedDescriptors = 4;
 
 /** Higher than the ring's thread, which must not delay the guard. */
 const realtimePriority = 51;
-/** The lease is polled, since a timer for all of it would stop while the machine is suspended. */
-const lookEveryMs = 50;
 const lockAgainMs = 50;
 const deafSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
@@ -75,132 +67,35 @@ function say(level: LogPriority, text: string): void {
 const parent = process.ppid;
 const daemonLives = (): boolean => process.ppid === parent;
 
-class Guard {
-  readonly #machine = new LeaseGuard();
+/** The services on this machine, as clusterd has named them. */
+class ServicesHere implements GuardedServices {
   readonly #parts: Parts;
-  readonly #loop: StepLoop<GuardInput, GuardOutput>;
   #processes: SystemProcesses;
   #scope: SweepScope = { token: "", addresses: [] };
-  #watchdog: GuardedDevice | null = null;
-  /** An order has come from clusterd. */
-  #ordered = false;
-  readonly #certificate = new CertificateSender({ daemonLives, say });
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#loop = new StepLoop({
-      step: (input) => this.#machine.step(input, clock.boottimeMs()),
-      perform: (output) => this.#perform(output),
-    });
     this.#processes = new SystemProcesses(null, parts);
   }
 
-  /** Takes one message from clusterd. */
-  read(value: unknown): void {
-    const order = parseOrder(value);
-    const named = order !== null && "addresses" in order ? order.addresses : [];
-    if (order === null || !named.every((one) => parseAddress(one) !== null)) {
-      this.step({ type: "gone", why: "clusterd has sent an invalid order" });
-      return;
-    }
-    this.#ordered = true;
-    if (order.type === "watch") {
-      this.#scope = order;
-      const { files } = this.#parts;
-      const cgroups = order.cgroups === null ? null : new ServiceCgroups(order.cgroups, files);
-      this.#processes = new SystemProcesses(cgroups, this.#parts);
-      this.#watchdog ??= guardedDevice(order.watchdog, this.#parts.calls);
-    }
-    if (order.type === "certificate") {
-      const why = "clusterd has sent an invalid certificate";
-      this.step(this.#certificate.use(order) ? { type: "certificate" } : { type: "gone", why });
-      return;
-    }
-    if (order.type === "also-watch") {
-      const { addresses } = this.#scope;
-      this.#scope = { ...this.#scope, addresses: [...addresses, ...order.addresses] };
-      return;
-    }
-    this.step(order.type === "watch" ? { ...order, swept: this.#parts.swept } : order);
+  watch(order: Pick<WatchOrder, "token" | "addresses" | "cgroups">): void {
+    this.#scope = order;
+    const { files } = this.#parts;
+    const cgroups = order.cgroups === null ? null : new ServiceCgroups(order.cgroups, files);
+    this.#processes = new SystemProcesses(cgroups, this.#parts);
   }
 
-  step(input: GuardInput): void {
-    this.#loop.push(input);
+  alsoWatch(more: readonly string[]): void {
+    const { addresses } = this.#scope;
+    this.#scope = { ...this.#scope, addresses: [...addresses, ...more] };
   }
 
-  #perform(output: GuardOutput): void {
-    switch (output.type) {
-      case "report":
-        process.stdout.write(formatMessage(output.report));
-        return;
-      case "log":
-        say(output.level, output.text);
-        return;
-      case "sweep":
-        setTimeout(() => void this.#sweep(), output.afterMs);
-        return;
-      case "look":
-        setTimeout(() => void this.#look(output.what), output.afterMs);
-        return;
-      case "certify":
-        setTimeout(() => this.#certificate.send(), output.afterMs);
-        return;
-      case "open":
-        this.#open();
-        return;
-      case "feed": {
-        const fed = this.#watchdog?.port.feed();
-        if (fed?.ok === false) this.step({ type: "feeding-failed", why: fed.problem });
-        return;
-      }
-      case "close": {
-        const closed = this.#watchdog?.port.close(output.how);
-        if (closed?.ok === false)
-          say("alert", `the watchdog could not be closed: ${closed.problem}`);
-        return;
-      }
-      case "end":
-        // Without orders nothing can have been started since that note was left.
-        if (output.swept || (this.#parts.swept && !this.#ordered)) this.#leaveNote();
-        // Before the log is flushed, since its reader may delay this process.
-        this.#parts.unlock();
-        log.flush();
-        process.exit(0);
-        return;
-      default:
-        assertNever(output);
-    }
+  sweep(): Promise<SweepLeftovers> {
+    return this.#restAfter(sweepServices);
   }
 
-  #leaveNote(): void {
-    const left = this.#parts.leaveNote();
-    if (!left.ok)
-      say("notice", `no note of the sweep could be left for the next guard: ${left.problem}`);
-  }
-
-  #open(): void {
-    const used = this.#watchdog;
-    if (used === null) return;
-    const result = used.port.open(ms(used.timeoutMs));
-    if (!result.ok) {
-      this.step({ type: "opened", result });
-      return;
-    }
-    const { identity, timeoutMs, nowayout, didReset } = result.value;
-    const text = `${used.device} (${identity}), ${timeoutMs / 1000} s`;
-    if (didReset) say("alert", `${text}: the watchdog has caused the last start of this machine`);
-    this.step({ type: "opened", result: accept({ timeoutMs, nowayout, text }) });
-  }
-
-  async #sweep(): Promise<void> {
-    this.step({ type: "swept", rest: await this.#restAfter(sweepServices) });
-  }
-
-  async #look(what: "everything" | "addresses"): Promise<void> {
-    const act = what === "everything" ? lookForServices : lookForAddresses;
-    const beganMs = clock.monotonicMs();
-    const rest = await this.#restAfter(act);
-    this.step({ type: "looked", rest, tookMs: clock.monotonicMs() - beganMs });
+  look(what: "everything" | "addresses"): Promise<SweepLeftovers> {
+    return this.#restAfter(what === "everything" ? lookForServices : lookForAddresses);
   }
 
   async #restAfter(act: typeof sweepServices | typeof lookForServices | typeof lookForAddresses) {
@@ -213,31 +108,25 @@ class Guard {
   }
 }
 
-type GuardedDevice = {
-  readonly port: Watchdog;
-  readonly device: string;
-  readonly timeoutMs: number;
-};
-
-function guardedDevice(
-  order: WatchOrder["watchdog"],
-  calls: SystemCalls | null,
-): GuardedDevice | null {
-  if (order === null) return null;
-  return { ...order, port: new LinuxWatchdog({ ...order, ioctl: calls?.ioctl ?? null }) };
+/** Takes one message from clusterd. */
+function read(guard: GuardPerformer, value: unknown): void {
+  const order = parseOrder(value);
+  const named = order !== null && "addresses" in order ? order.addresses : [];
+  if (order !== null && named.every((one) => parseAddress(one) !== null)) guard.order(order);
+  else guard.gone("clusterd has sent an invalid order");
 }
 
 async function run(stateDirectory: string): Promise<void> {
   for (const signal of deafSignals) process.on(signal, () => undefined);
   process.stdout.on("error", () => undefined);
   const early: unknown[] = [];
-  let guard: Guard | null = null;
+  let guard: GuardPerformer | null = null;
   let gone = false;
   readJsonLines(process.stdin, {
-    onValue: (value) => (guard === null ? early.push(value) : guard.read(value)),
+    onValue: (value) => (guard === null ? early.push(value) : read(guard, value)),
     onEnd: () => {
       gone = true;
-      guard?.step({ type: "gone", why: "clusterd has ended" });
+      guard?.gone("clusterd has ended");
     },
   });
   const files = new KernelFiles();
@@ -253,30 +142,42 @@ async function run(stateDirectory: string): Promise<void> {
     addresses.value.type === "netlink" ? "info" : "warning",
     addressMechanismText(addresses.value),
   );
-  const unlock = await lockAlone(stateDirectory, () => guard?.step({ type: "awaited" }));
+  const unlock = await lockAlone(stateDirectory, () => guard?.awaited());
   const machine = await machineName();
   const swept = takeSweepNote(stateDirectory, machine);
   if (!swept.ok) say("notice", `the note of the guard before cannot be read: ${swept.problem}`);
-  guard = new Guard({
-    addresses: addresses.value.addresses,
-    calls: calls.ok ? calls.value : null,
-    files,
-    // If clusterd has ended already, the parent is another process, which forks no services.
+  const openedCalls = calls.ok ? calls.value : null;
+  guard = new GuardPerformer({
+    clock,
+    services: new ServicesHere({
+      addresses: addresses.value.addresses,
+      calls: openedCalls,
+      files,
+      // If clusterd has ended already, the parent is another process, which forks no services.
+      forker: environment.type === "seen" && environment.value !== "" ? environment.value : null,
+    }),
+    certificates: new CertificateSender(say),
+    openable: (device) => new LinuxWatchdog({ ...device, ioctl: openedCalls?.ioctl ?? null }),
+    daemonLives,
+    report: (report) => process.stdout.write(formatMessage(report)),
+    say,
     swept: swept.ok && swept.value,
     leaveNote: () => leaveSweepNote(stateDirectory, machine),
-    forker: environment.type === "seen" && environment.value !== "" ? environment.value : null,
-    unlock,
+    end: () => {
+      // Before the log is flushed, since its reader may delay this process.
+      unlock();
+      log.flush();
+      process.exit(0);
+    },
   });
   const started = guard;
   process.on("uncaughtException", (error) => {
     say("emerg", `broken: ${error.stack ?? error.message}`);
-    started.step({ type: "gone", why: "the guard is broken" });
+    started.gone("the guard is broken");
   });
-  for (const value of early) guard.read(value);
-  if (gone) guard.step({ type: "gone", why: "clusterd has ended" });
-  // setImmediate: orders that wait in the pipe are read before the lease is judged, since this
-  // process may not have run for some time.
-  setInterval(() => setImmediate(() => started.step({ type: "time" })), lookEveryMs);
+  for (const value of early) read(guard, value);
+  if (gone) guard.gone("clusterd has ended");
+  guard.start();
 }
 
 /** Waits until this is the only guard (GUARD1). */

@@ -1,21 +1,26 @@
 /**
- * The guard of a virtual machine: the real decisions, on virtual time, over virtual services.
+ * The guard of a virtual machine: the real decisions, and what performs them, as a process on
+ * virtual time. Only what it looks at, ends and sends is virtual.
  */
-import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
-import { StepLoop } from "../../src/loop/step-loop.ts";
+import {
+  GuardPerformer,
+  type GuardPerformerParts,
+  lookEveryMs,
+} from "../../src/guard/guard-performer.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 import { accept } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 import type { VirtualWatchdog } from "../guard/virtual-watchdog.ts";
 import type { VirtualHost } from "./virtual-host.ts";
+import { VirtualProcess } from "./virtual-process.ts";
+import { resultIn, settled } from "./virtual-promise.ts";
 import type { Timeline } from "./virtual-time.ts";
 
-/** The real one looks every 50 ms at a clock of 10 ms. */
-const lateMs = 60;
+/** The boot time of the real clock is truncated to that. */
+const clockStepMs = 10;
 const sweepMs = 80;
 /** From the end of the lease until nothing is left. */
-export const guardWorkMs = lateMs + sweepMs;
-const tickMs = 50;
+export const guardWorkMs = clockStepMs + lookEveryMs + sweepMs;
 
 export type VirtualGuardParts = {
   /** The machine's own clock. */
@@ -33,8 +38,10 @@ export type VirtualGuardParts = {
 
 export class VirtualGuard {
   readonly #parts: VirtualGuardParts;
-  readonly #loop: StepLoop<GuardInput, GuardOutput>;
+  readonly #process: VirtualProcess;
+  readonly #performer: GuardPerformer;
   #certificate: Uint8Array | null = null;
+  #ended = false;
   /** Its last word to the next one. */
   swept = false;
   /** What it has said of this machine when it was ready; null: it is not. */
@@ -42,113 +49,112 @@ export class VirtualGuard {
 
   constructor(parts: VirtualGuardParts) {
     this.#parts = parts;
-    const machine = new LeaseGuard();
-    this.#loop = new StepLoop({
-      step: (input) => machine.step(input, parts.time.nowMs),
-      perform: (output) => this.#perform(output),
+    const { time, watchdog } = parts;
+    this.#process = new VirtualProcess({
+      ...{ time, wallOffsetMs: () => 0, passMs: 0 },
+      onTurn: () => undefined,
     });
-    const watchdog = parts.watchdog === null ? null : virtualDevice;
-    const swept = parts.before?.swept === true;
-    this.#step({ type: "watch", killTimeoutMs: 1000, watchdog, swept });
-    if (watchdog !== null) this.#tick();
+    this.#performer = new GuardPerformer(this.#performerParts());
+    this.#order({
+      ...{ type: "watch", token: "", addresses: [], cgroups: null, killTimeoutMs: 1000 },
+      watchdog: watchdog === null ? null : virtualDevice,
+    });
+    this.#performer.start();
   }
 
   /** Of the present life. */
   certify(certificate: Uint8Array): void {
     this.#certificate = certificate;
-    this.#step({ type: "certificate" });
+    this.#order({ type: "certificate", frame: "", from: "", to: [], port: 0 });
   }
 
   arm(leaseEndMs: number, atEnd: LeaseEnd): void {
-    const { time } = this.#parts;
-    this.#step({ type: "arm", leaseEndMs, atEnd });
-    time.after(leaseEndMs - time.nowMs + lateMs, () => this.#step({ type: "time" }));
+    this.#order({ type: "arm", leaseEndMs, atEnd });
   }
 
   /** clusterd is not there any more. */
   gone(): void {
-    this.#step({ type: "gone", why: "clusterd has ended" });
-    this.#tick();
+    this.#process.enter(() => this.#performer.gone("clusterd has ended"));
   }
 
   dismiss(): void {
-    this.#step({ type: "disarm" });
+    this.#order({ type: "disarm" });
   }
 
   /** The power is off, or it is killed, or a new daemon has waited for the end of its work. */
   end(how: "power-off" | "killed" | "work-done"): void {
     const { host, watchdog } = this.#parts;
-    if (!this.#loop.ended && how === "work-done" && host.sweep().length === 0) {
+    if (!this.#ended && how === "work-done" && host.sweep().length === 0) {
       watchdog?.close("disarmed");
       this.swept = true;
     }
     if (how === "power-off") this.swept = false;
     if (how === "power-off") watchdog?.powerOff();
-    else if (!this.#loop.ended) watchdog?.orphan();
-    this.#loop.end();
+    else if (!this.#ended) watchdog?.orphan();
+    this.#endProcess();
   }
 
-  #tick(): void {
-    if (this.#loop.ended) return;
-    this.#step({ type: "time" });
-    this.#parts.time.after(tickMs, () => this.#tick());
+  #order(order: Parameters<GuardPerformer["order"]>[0]): void {
+    this.#process.enter(() => this.#performer.order(order));
   }
 
-  #step(input: GuardInput): void {
-    this.#loop.push(input);
+  #performerParts(): GuardPerformerParts {
+    const { host, time, before, watchdog, daemonLives } = this.#parts;
+    const { clock } = this.#process;
+    return {
+      clock: {
+        ...clock,
+        boottimeMs: () => ms(Math.floor(time.nowMs / clockStepMs) * clockStepMs),
+      },
+      services: {
+        watch: () => undefined,
+        alsoWatch: () => undefined,
+        sweep: () => this.#after(sweepMs, () => host.sweep()),
+        look: (what) => {
+          const look = () => (what === "addresses" ? [...host.addresses] : host.left());
+          // The daemon waits for the first one, which takes no time here.
+          return this.nothingLeft === null ? settled(look()) : this.#after(1, look);
+        },
+      },
+      certificates: {
+        use: () => true,
+        send: () => {
+          if (this.#certificate !== null) this.#parts.send(this.#certificate);
+        },
+      },
+      openable: () => {
+        if (watchdog === null) throw new Error("this machine has no watchdog");
+        return watchdog;
+      },
+      daemonLives,
+      report: (report) => this.#onReport(report),
+      say: () => undefined,
+      swept: before?.swept === true,
+      leaveNote: () => {
+        this.swept = true;
+        return accept(null);
+      },
+      end: () => this.#endProcess(),
+    };
   }
 
-  #perform(output: GuardOutput): void {
-    const { time, host, onGuarded, watchdog, daemonLives, send } = this.#parts;
-    switch (output.type) {
-      case "report":
-        if (output.report.type === "armed") {
-          onGuarded(output.report.leaseEndMs, output.report.atEnd);
-        }
-        if (output.report.type === "sweeping") onGuarded(0, "kill");
-        if (output.report.type === "ready") this.nothingLeft = output.report.nothingLeft;
-        return;
-      case "sweep":
-        time.after(sweepMs, () => {
-          if (!this.#loop.ended) this.#step({ type: "swept", rest: host.sweep() });
-        });
-        return;
-      case "look": {
-        const look = (): void => {
-          const rest = output.what === "addresses" ? [...host.addresses] : host.left();
-          this.#step({ type: "looked", rest, tookMs: 1 });
-        };
-        // The daemon waits for the first one, which takes no time here.
-        if (this.nothingLeft === null && output.afterMs === 0) look();
-        else time.after(output.afterMs, look);
-        return;
-      }
-      case "certify":
-        time.after(output.afterMs, () => {
-          if (this.#certificate === null || this.#loop.ended || daemonLives()) return;
-          send(this.#certificate);
-        });
-        return;
-      case "open": {
-        const result = watchdog?.open(ms(virtualDevice.timeoutMs));
-        if (result === undefined) return;
-        const opened = result.ok ? accept({ ...result.value, text: "virtual" }) : result;
-        this.#step({ type: "opened", result: opened });
-        return;
-      }
-      case "feed":
-        watchdog?.feed();
-        return;
-      case "close":
-        watchdog?.close(output.how);
-        return;
-      case "end":
-        this.#loop.end();
-        this.swept = output.swept;
-        return;
-      case "log":
-        return;
-    }
+  /** As guard-process.ts of the daemon does. */
+  #onReport(report: Parameters<GuardPerformerParts["report"]>[0]): void {
+    const { onGuarded } = this.#parts;
+    if (report.type === "armed") onGuarded(report.leaseEndMs, report.atEnd);
+    if (report.type === "sweeping") onGuarded(0, "kill");
+    if (report.type === "ready") this.nothingLeft = report.nothingLeft;
+  }
+
+  #after<T>(delayMs: number, act: () => T): PromiseLike<T> {
+    return resultIn<T>(this.#process, (settle) => {
+      this.#process.clock.after(delayMs, () => settle(act()));
+    });
+  }
+
+  #endProcess(): void {
+    this.#ended = true;
+    this.#process.end();
   }
 }
 
