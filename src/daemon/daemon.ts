@@ -18,7 +18,7 @@ import { sweepServices } from "../io/service-sweep.ts";
 import { noOwnBroker } from "../life/broker-observer.ts";
 import type { NodeRequest } from "../life/event-loop.ts";
 import { FailoverLog } from "../life/failover-log.ts";
-import { afterLife, type LifeEnd } from "../life/life-end.ts";
+import { followLife, type LifeEnd } from "../life/life-end.ts";
 import { nodeAgents } from "../life/node-agents.ts";
 import { type LifeMachines, NodeLife } from "../life/node-life.ts";
 import {
@@ -199,7 +199,7 @@ export class Daemon {
     if (this.#ending) return;
     this.#ending = true;
     this.#supervisor.stopping();
-    if (this.#life === null) void this.#leave();
+    if (this.#life === null) void this.#killEverything().then((clean) => this.#leave(clean));
     else this.#life.shutdown(remove);
   }
 
@@ -295,37 +295,27 @@ export class Daemon {
       onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       brokerPorts,
-      onEnd: (end) => void this.#onLifeEnd(end),
+      onEnd: (end) => this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });
   }
 
-  async #onLifeEnd(end: LifeEnd): Promise<void> {
-    const { log } = this.#options;
-    const after = afterLife(end, this.#ending);
-    if (after.type === "leave") {
-      await this.#leave();
-      return;
-    }
-    const again = after.type === "begin-again";
-    const carried = again ? (this.#life?.node?.carryOver() ?? null) : null;
-    await this.#life?.kill();
-    if (carried?.services == null || this.#ending) await this.#killEverything();
-    if (end.type === "killed") {
-      log.write("quorum", "crit", { text: `${end.text}: this node ends at once` });
-    }
-    if (end.type === "fatal") {
-      log.write("totem", "crit", { text: `the ring has ended: ${end.problem.text}` });
-    }
-    // The process may have been asked to end meanwhile.
-    const next = afterLife(end, this.#ending);
-    if (next.type === "exit") await this.#exit(next.status);
-    else this.#beginLife(carried, false);
+  #onLifeEnd(end: LifeEnd): void {
+    followLife(end, {
+      ending: () => this.#ending,
+      carryOver: () => this.#life?.node?.carryOver() ?? null,
+      killLife: async () => await this.#life?.kill(),
+      killEverything: () => this.#killEverything(),
+      say: (channel, text) => this.#options.log.write(channel, "crit", { text }),
+      begin: (carried) => this.#beginLife(carried, false),
+      exit: (status) => void this.#exit(status),
+      leave: (clean) => void this.#leave(clean),
+    });
   }
 
-  /** Ends the process as was requested. */
-  async #leave(): Promise<void> {
-    if (await this.#killEverything()) {
+  /** Ends the process as was requested. `clean`: nothing of the services is left. */
+  async #leave(clean: boolean): Promise<void> {
+    if (clean) {
       await this.#guard?.dismiss();
       await this.#ports.cgroups?.remove();
     }

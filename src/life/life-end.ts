@@ -1,8 +1,10 @@
 /**
- * How a life of the node ends, and what the process does then.
+ * How a life of the node ends, and what the process does then. Takes results only by callbacks, so
+ * that it also runs in the simulator.
  * Tested in: test/life/life-end.test.ts
  */
 import { assertNever } from "../model/outcome.ts";
+import type { CarriedOver } from "../node/node-events.ts";
 import type { RingThreadProblem } from "../ring-thread/ring-port.ts";
 
 export type LifeEnd =
@@ -40,4 +42,41 @@ export function afterLife(end: LifeEnd, ending: boolean): AfterLife {
     default:
       return assertNever(end);
   }
+}
+
+/** What a process has and does between two lives. */
+export type BetweenLives = {
+  /** It was asked to end. */
+  readonly ending: () => boolean;
+  /** What the next life may take over from the one that has ended. */
+  readonly carryOver: () => CarriedOver | null;
+  readonly killLife: () => PromiseLike<void>;
+  /** Kills all services; false: something is left of them. */
+  readonly killEverything: () => PromiseLike<boolean>;
+  readonly say: (channel: "quorum" | "totem", text: string) => void;
+  readonly begin: (carried: CarriedOver | null) => void;
+  readonly exit: (status: number) => void;
+  /** `clean`: nothing is left of the services, so the guard is dismissed. */
+  readonly leave: (clean: boolean) => void;
+};
+
+export function followLife(end: LifeEnd, between: BetweenLives): void {
+  const { ending, carryOver, killLife, killEverything, say, begin, exit, leave } = between;
+  const after = afterLife(end, ending());
+  if (after.type === "leave") {
+    void killEverything().then(leave);
+    return;
+  }
+  const carried = after.type === "begin-again" ? carryOver() : null;
+  const killed = killLife().then(() => {
+    return carried?.services == null || ending() ? killEverything() : false;
+  });
+  void killed.then(() => {
+    if (end.type === "killed") say("quorum", `${end.text}: this node ends at once`);
+    if (end.type === "fatal") say("totem", `the ring has ended: ${end.problem.text}`);
+    // The process may have been asked to end meanwhile.
+    const next = afterLife(end, ending());
+    if (next.type === "exit") exit(next.status);
+    else begin(carried);
+  });
 }

@@ -19,7 +19,7 @@ export type RingThread = {
   /** Has no effect after the end. The memory of a payload may be reused after the present turn. */
   readonly post: (input: Exclude<RingThreadInput, { readonly type: "start" }>) => void;
   /** Kills the thread without leaving the ring; resolves when it is gone. */
-  readonly kill: () => Promise<void>;
+  readonly kill: () => PromiseLike<void>;
   /** Resolves when the thread is gone, however it ended; its sockets are closed then. */
   readonly gone: Promise<void>;
 };

@@ -12,6 +12,7 @@ import { Cluster } from "../sim/cluster.ts";
 import type { Membership, OnOutputs } from "../sim/membership.ts";
 import { sampleConf } from "../sim/sample-conf.ts";
 import type { VirtualProcess } from "../sim/virtual-process.ts";
+import { settled } from "../sim/virtual-promise.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 
 type Posted = Exclude<RingThreadInput, { readonly type: "start" }>["type"];
@@ -32,7 +33,7 @@ class ScriptedThread implements RingThread {
 
   readonly kill: RingThread["kill"] = () => {
     this.killed = true;
-    return Promise.resolve();
+    return settled(undefined);
   };
 }
 

@@ -8,7 +8,7 @@ import type { LogSink } from "../../src/io/ports.ts";
 import type { NodeRequest } from "../../src/life/event-loop.ts";
 import { FailoverLog } from "../../src/life/failover-log.ts";
 import type { GroupClients } from "../../src/life/group-clients.ts";
-import { afterLife, type LifeEnd } from "../../src/life/life-end.ts";
+import { followLife, type LifeEnd } from "../../src/life/life-end.ts";
 import { nodeAgents } from "../../src/life/node-agents.ts";
 import { type LifeMachines, NodeLife } from "../../src/life/node-life.ts";
 import { notMember } from "../../src/life/operator-replies.ts";
@@ -33,6 +33,7 @@ import { VirtualGuard } from "./virtual-guard.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { virtualPerformer, virtualToken } from "./virtual-performer.ts";
 import { VirtualProcess } from "./virtual-process.ts";
+import { resultIn } from "./virtual-promise.ts";
 
 export { id, service } from "./cluster-machine.ts";
 
@@ -514,42 +515,32 @@ export class Cluster {
     };
   }
 
-  /** As the daemon does it. */
+  /** Another life begins in the same process, which may still get answers to the earlier one. */
   #onEnd(node: NodeId, life: NodeLife, end: LifeEnd): void {
     const machine = this.#machine(node);
     const { daemon } = machine;
     if (daemon === null) return;
-    const after = afterLife(end, daemon.ending);
-    switch (after.type) {
-      case "leave":
-        machine.guard?.dismiss();
-        this.#kill(machine, "left");
-        return;
-      case "begin-again": {
-        // The process goes on: whatever its earlier life has begun may still be answered.
-        const { process, performer } = daemon;
-        const carried = life.node?.carryOver() ?? null;
-        void life.kill();
+    const { process, performer } = daemon;
+    followLife(end, {
+      ending: () => daemon.ending,
+      carryOver: () => life.node?.carryOver() ?? null,
+      killLife: () => life.kill(),
+      killEverything: () =>
+        resultIn(process, (settle) => {
+          performer.endAll((late) => settle([...late, ...machine.host.sweep()].length === 0));
+        }),
+      say: (channel, text) => this.#logOf(node).write(channel, "crit", { text }),
+      begin: (carried) => {
         const begun = { machine, node, process, performer };
-        const begin = (): void => {
-          daemon.life = this.#newLife(begun, { carried, nothingLeft: false });
-        };
-        if (carried?.services != null) begin();
-        else {
-          performer.endAll(() => {
-            machine.host.sweep();
-            begin();
-          });
-        }
-        return;
-      }
-      case "exit": {
-        const why = end.type === "killed" ? end.text : end.type;
-        this.log.push(`${this.#options.time.nowMs} node${node} crit: ${why}`);
-        this.killDaemon(node);
-        return;
-      }
-    }
+        daemon.life = this.#newLife(begun, { carried, nothingLeft: false });
+      },
+      exit: () => void this.killDaemon(node),
+      leave: (clean) => {
+        if (clean) machine.guard?.dismiss();
+        this.#kill(machine, "left");
+        if (!clean) machine.guard?.gone();
+      },
+    });
   }
 
   #kill(machine: Machine, end: Machine["end"]): void {

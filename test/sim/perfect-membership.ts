@@ -14,6 +14,7 @@ import type { RingThreadOutput } from "../../src/ring-thread/ring-port.ts";
 import type { RingThread } from "../../src/ring-thread/ring-thread-start.ts";
 import type { Membership, OnOutputs } from "./membership.ts";
 import type { VirtualProcess } from "./virtual-process.ts";
+import { settled } from "./virtual-promise.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 type Member = {
@@ -93,7 +94,7 @@ export class PerfectMembership implements Membership {
       kill: () => {
         ended = true;
         if (this.#up.get(node) === member) this.crash(node);
-        return Promise.resolve();
+        return settled(undefined);
       },
       gone: Promise.resolve(),
     };

@@ -87,7 +87,7 @@ export function startVirtualRing(parts: VirtualRingParts, onOutputs: OnOutputs):
       killed = true;
       thread.end();
       lan.detach(place);
-      return Promise.resolve();
+      return settled(undefined);
     },
     gone: Promise.resolve(),
   };
