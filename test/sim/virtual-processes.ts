@@ -13,7 +13,12 @@ import type {
   TrackedProcess,
   TrackedScope,
 } from "../../src/io/ports.ts";
-import { markedResource, markedService } from "../../src/io/processes/tracked-processes.ts";
+import {
+  killPauseMs,
+  killRoundsMax,
+  markedResource,
+  markedService,
+} from "../../src/io/processes/tracked-processes.ts";
 import { blindness, type Marks, type SeenProcess, type VirtualHost } from "./virtual-host.ts";
 import type { VirtualProcess } from "./virtual-process.ts";
 import { resultIn } from "./virtual-promise.ts";
@@ -44,8 +49,6 @@ const scriptMs = 5;
 const pollMs = 50;
 /** What SIGTERM and then SIGKILL get. */
 const killMs = 6000;
-const killRoundsMax = 40;
-const killPauseMs = 25;
 const idle: VirtualProgram = { takesMs: 1, end: () => 0 };
 
 export class VirtualProcesses implements ProcessRunner {

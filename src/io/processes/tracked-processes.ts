@@ -38,8 +38,8 @@ const instanceVariable = "OCF_RESOURCE_INSTANCE";
  * process.
  */
 const readsAtOnce = 16;
-const killRoundsMax = 40;
-const killPauseMs = 25;
+export const killRoundsMax = 40;
+export const killPauseMs = 25;
 const endPauseMs = 50;
 /** Loading a program takes far less than a millisecond, unless it comes from a slow disk. */
 const loadingLooksMax = 5;
