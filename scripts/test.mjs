@@ -1,9 +1,10 @@
 // `npm test`: builds, lints and runs the tests; prints failures as they come, a line for each test
 // file, which says how many are done and which one is next, and a closing line.
 // Usage: npm test [-- compiled test files or options of tap]. REWRITE=1 rewrites golden files.
-// `npm run test:unit` leaves out what starts daemons, brokers or guards, and long searches.
+// `npm run test:unit` leaves out what starts daemons, brokers or guards, and long searches; the
+// rest of a folder runs in one process: the start of one of its own is most of a short file.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { TapReport } from "./tap-report.mjs";
@@ -43,7 +44,7 @@ async function main() {
   }
   const words = process.argv.slice(2);
   const unit = words[0] === "--unit";
-  const counts = await runTests(unit ? words.slice(1) : words, unit ? quickTests() : allTests());
+  const counts = await runTests(unit ? words.slice(1) : words, unit ? quickFolders() : allTests());
   return close({ ...counts, failed: counts.failed + (clean ? 0 : 1) });
 }
 
@@ -79,6 +80,27 @@ function quickTests() {
   if (gone.length > 0) throw new Error(`no such test: ${gone.join(", ")}`);
   const isSlow = (path) => slowFolders.includes(path.split("/")[0]) || slowFiles.includes(path);
   return allTests().filter((path) => !isSlow(path));
+}
+
+/**
+ * Writes for each folder a file that imports its quick tests, and names these files; those with
+ * the most tests come first, so that the last process to end is a short one.
+ */
+function quickFolders() {
+  const folders = new Map();
+  for (const path of quickTests()) {
+    const folder = path.includes("/") ? path.split("/")[0] : "top";
+    folders.set(folder, [...(folders.get(folder) ?? []), path]);
+  }
+  const batches = `${root}build/test/unit`;
+  rmSync(batches, { recursive: true, force: true });
+  mkdirSync(batches);
+  for (const [folder, paths] of folders) {
+    const imports = paths.map((path) => `import "../${path}.test.js";\n`);
+    writeFileSync(`${batches}/${folder}.test.js`, imports.join(""));
+  }
+  const bySize = [...folders].sort(([, some], [, others]) => others.length - some.length);
+  return bySize.map(([folder]) => `unit/${folder}`);
 }
 
 /** `words` may name files; otherwise those of `tests` are run. */
