@@ -40,7 +40,7 @@ export type SeenBroker = {
   readonly sight: BrokerSight;
 };
 
-export type PromotionScene = {
+export type PromotionInput = {
   /** One for each configured broker. */
   readonly brokers: readonly SeenBroker[];
   /** The last member list that a primary has sent; null: none was recorded. */

@@ -12,7 +12,7 @@
  */
 import type { NodeId } from "../model/ids.ts";
 import { formatUtc } from "../model/utc-time.ts";
-import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
+import type { BrokerSight, PromotionInput, SeenBroker } from "./broker-sight.ts";
 import { isPrimaryState } from "./broker-state.ts";
 import { type RankedBroker, rankReady } from "./ready-ranking.ts";
 
@@ -40,7 +40,7 @@ export type PromotionDecision =
     }
   /** No broker can be promoted, and none will become able to without a restart. */
   | {
-      readonly type: "hang";
+      readonly type: "standstill";
       readonly reason: string;
       readonly lost: string;
       /** Restarted first, all of them; then `last`, once all are joining; then it is promoted. */
@@ -57,22 +57,22 @@ export type PromotionDecision =
 type Answering = SeenBroker & { readonly sight: Extract<BrokerSight, { type: "answers" }> };
 
 /** The decision for what is seen now; it is made anew with everything that changes. */
-export function choosePromotion(scene: PromotionScene): PromotionDecision {
-  const answering = scene.brokers.filter(answers);
+export function choosePromotion(input: PromotionInput): PromotionDecision {
+  const answering = input.brokers.filter(answers);
   const primaries = answering.filter(({ sight }) => isPrimaryState(sight.state));
   const [primary, ...more] = primaries;
-  if (primary !== undefined && more.length > 0) return conflict(scene, [primary, ...more]);
+  if (primary !== undefined && more.length > 0) return conflict(input, [primary, ...more]);
   if (primary !== undefined) {
     const reason = `the broker of ${primary.name} is ${primary.sight.state} already`;
     return { type: "adopt", node: primary.node, reason };
   }
-  const doubtful = possiblePrimaries(scene);
+  const doubtful = possiblePrimaries(input);
   if (doubtful !== null) return doubtful;
   const ready = answering.filter(({ sight }) => sight.state === "ready");
-  if (ready.length > 0) return chooseReady(scene, ready);
+  if (ready.length > 0) return chooseReady(input, ready);
   const catching = answering.filter(({ sight }) => sight.state === "catchup");
-  if (catching.length > 0) return hang(scene, answering);
-  return coldStart(scene, answering);
+  if (catching.length > 0) return standstill(input, answering);
+  return coldStart(input, answering);
 }
 
 function answers(broker: SeenBroker): broker is Answering {
@@ -80,8 +80,8 @@ function answers(broker: SeenBroker): broker is Answering {
 }
 
 /** PROMOTE1: who must be asked, or proven to be gone, before anybody is promoted. */
-function possiblePrimaries(scene: PromotionScene): PromotionDecision | null {
-  const { brokers, lastPrimary, lastPrimaryEnded, owner, presumedOff } = scene;
+function possiblePrimaries(input: PromotionInput): PromotionDecision | null {
+  const { brokers, lastPrimary, lastPrimaryEnded, owner, presumedOff } = input;
   const present = brokers.filter(({ node }) => !presumedOff.has(node));
   // Where all are joining, a cold start has its own rules for those that have not come.
   const hadPrimary = present.some(({ sight }) => {
@@ -110,23 +110,23 @@ function silence({ sight }: SeenBroker): string {
   return sight.type === "silent" ? sight.why : sight.type;
 }
 
-function chooseReady(scene: PromotionScene, ready: readonly Answering[]): PromotionDecision {
-  const ranking = rankReady(scene, ready);
+function chooseReady(input: PromotionInput, ready: readonly Answering[]): PromotionDecision {
+  const ranking = rankReady(input, ready);
   const [best] = ranking;
-  if (best === undefined || (best.stale && !scene.staleAllowed)) {
-    const reason = `only stale backups: ${ranking.map(explain(scene)).join("; ")}`;
+  if (best === undefined || (best.stale && !input.staleAllowed)) {
+    const reason = `only stale backups: ${ranking.map(explain(input)).join("; ")}`;
     return { type: "only-stale", reason, ranking };
   }
   const warnings = best.stale
-    ? [`${nameOf(scene, best.node)} may lack acknowledged messages: ${best.reason}`]
+    ? [`${nameOf(input, best.node)} may lack acknowledged messages: ${best.reason}`]
     : [];
-  const reason = `${nameOf(scene, best.node)} is ready: ${best.reason}`;
+  const reason = `${nameOf(input, best.node)} is ready: ${best.reason}`;
   return { type: "promote", node: best.node, start: "ready", reason, warnings, ranking };
 }
 
 /** PROMOTE3 */
-function coldStart(scene: PromotionScene, answering: readonly Answering[]): PromotionDecision {
-  const { brokers, presumedOff, coldStartWaited } = scene;
+function coldStart(input: PromotionInput, answering: readonly Answering[]): PromotionDecision {
+  const { brokers, presumedOff, coldStartWaited } = input;
   const joining = answering.filter(({ sight }) => sight.state === "joining");
   const missing = brokers.filter(({ sight, node }) => {
     return sight.type !== "answers" && !presumedOff.has(node);
@@ -148,10 +148,10 @@ function coldStart(scene: PromotionScene, answering: readonly Answering[]): Prom
   if (missing.length > 0 && !coldStartWaited) {
     return wait(missing, `the broker of ${names(missing)} may still come, and be ready`);
   }
-  const able = joining.filter(({ sight }) => !sight.refuses).sort(inColdOrder(scene));
+  const able = joining.filter(({ sight }) => !sight.refuses).sort(inColdOrder(input));
   const [chosen] = able;
-  if (chosen === undefined) return hang(scene, answering);
-  return promoteCold(scene, { chosen, able, missing, wrong });
+  if (chosen === undefined) return standstill(input, answering);
+  return promoteCold(input, { chosen, able, missing, wrong });
 }
 
 type ColdChoice = {
@@ -161,9 +161,9 @@ type ColdChoice = {
   readonly wrong: readonly Answering[];
 };
 
-function promoteCold(scene: PromotionScene, choice: ColdChoice): PromotionDecision {
+function promoteCold(input: PromotionInput, choice: ColdChoice): PromotionDecision {
   const { chosen, able, missing, wrong } = choice;
-  const { lastPrimary } = scene;
+  const { lastPrimary } = input;
   const isLast = chosen.node === lastPrimary;
   const reason =
     `all brokers that answer are joining, and ${chosen.name} ` +
@@ -171,7 +171,7 @@ function promoteCold(scene: PromotionScene, choice: ColdChoice): PromotionDecisi
     (missing.length > 0 ? `; ${names(missing)} did not come` : "") +
     misconfigured(wrong);
   const begins =
-    `there was a primary on ${lastPrimaryWords(scene)}, and no broker holds in memory what it ` +
+    `there was a primary on ${lastPrimaryWords(input)}, and no broker holds in memory what it ` +
     "and its backups had";
   const store = isLast ? "" : `; its store, if it has one, will be discarded`;
   const ranking = able.map(({ node }, index) => {
@@ -183,9 +183,9 @@ function promoteCold(scene: PromotionScene, choice: ColdChoice): PromotionDecisi
 }
 
 /** As `node2 (promoted at …)`. */
-function lastPrimaryWords(scene: PromotionScene): string {
-  const { lastPrimary, lastPrimaryAt } = scene;
-  const name = lastPrimary === null ? "a node that is not known" : nameOf(scene, lastPrimary);
+function lastPrimaryWords(input: PromotionInput): string {
+  const { lastPrimary, lastPrimaryAt } = input;
+  const name = lastPrimary === null ? "a node that is not known" : nameOf(input, lastPrimary);
   return lastPrimaryAt === null ? name : `${name} (promoted at ${formatUtc(lastPrimaryAt)})`;
 }
 
@@ -196,7 +196,7 @@ function misconfigured(wrong: readonly SeenBroker[]): string {
 
 /** The one that owns the service stays; else the last primary, the fuller, the preferred one. */
 function conflict(
-  { owner, lastPrimary }: PromotionScene,
+  { owner, lastPrimary }: PromotionInput,
   primaries: readonly [Answering, ...Answering[]],
 ): PromotionDecision {
   const kept = primaries.reduce((best, one) => {
@@ -220,19 +220,19 @@ function conflict(
   };
 }
 
-function hang(scene: PromotionScene, answering: readonly Answering[]): PromotionDecision {
+function standstill(input: PromotionInput, answering: readonly Answering[]): PromotionDecision {
   const able = answering.filter(({ sight }) => sight.state !== "standalone");
-  const [last, ...others] = [...able].sort(inColdOrder(scene));
+  const [last, ...others] = [...able].sort(inColdOrder(input));
   if (last === undefined) return wait([], "no broker answers");
   const catching = others.filter(({ sight }) => sight.state === "catchup");
   const depths = able.map(({ name, sight }) => `${sight.depth} on ${name}`).join(", ");
   const order = catching.length > 0 ? [...catching, last] : [last];
-  const promote = `clusvcadm-ts -e ${scene.primaryService} -m ${last.name}`;
+  const promote = `clusvcadm-ts -e ${input.primaryService} -m ${last.name}`;
   return {
-    type: "hang",
+    type: "standstill",
     reason: `no promotable broker (${tally(able)})`,
     lost:
-      `the messages of the primary on ${lastPrimaryWords(scene)} that no broker has copied; ` +
+      `the messages of the primary on ${lastPrimaryWords(input)} that no broker has copied; ` +
       `those that are copied ` +
       `(${depths}) are lost with the restarts, unless a store holds them`,
     restart: catching.map(({ node }) => node),
@@ -258,7 +258,7 @@ function tally(brokers: readonly Answering[]): string {
 /** The last primary first: its store is the newest. */
 export function inColdOrder({
   lastPrimary,
-}: PromotionScene): (a: SeenBroker, b: SeenBroker) => number {
+}: PromotionInput): (a: SeenBroker, b: SeenBroker) => number {
   return (a, b) => preferring(lastPrimary, a, b) || inDomainOrder(a, b);
 }
 
@@ -274,11 +274,11 @@ function wait(brokers: readonly SeenBroker[], why: string): PromotionDecision {
   return { type: "wait", for: brokers.map(({ node }) => node), why };
 }
 
-function explain(scene: PromotionScene): (ranked: RankedBroker) => string {
-  return ({ node, reason }) => `${nameOf(scene, node)} ${reason}`;
+function explain(input: PromotionInput): (ranked: RankedBroker) => string {
+  return ({ node, reason }) => `${nameOf(input, node)} ${reason}`;
 }
 
-function nameOf({ brokers }: PromotionScene, node: NodeId): string {
+function nameOf({ brokers }: PromotionInput, node: NodeId): string {
   return brokers.find((broker) => broker.node === node)?.name ?? `node ${node}`;
 }
 

@@ -14,7 +14,7 @@
  *     had ended, and its node would have told that list.
  */
 import type { NodeId } from "../model/ids.ts";
-import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
+import type { BrokerSight, PromotionInput, SeenBroker } from "./broker-sight.ts";
 import { isPrimaryState } from "./broker-state.ts";
 import type { BrokerMember, BrokerSystemId } from "./broker-status.ts";
 
@@ -37,11 +37,11 @@ type Judged = {
 
 /** The best first, the stale ones last. */
 export function rankReady(
-  scene: PromotionScene,
+  input: PromotionInput,
   ready: readonly ReadyBroker[],
 ): readonly RankedBroker[] {
   const judged = ready
-    .map((broker) => ({ broker, ...staleness(scene, broker, ready) }))
+    .map((broker) => ({ broker, ...staleness(input, broker, ready) }))
     .sort(better);
   return judged.map((one, index) => {
     const before = judged[index - 1];
@@ -51,7 +51,7 @@ export function rankReady(
 }
 
 function staleness(
-  { record, recordAlone }: Pick<PromotionScene, "record" | "recordAlone">,
+  { record, recordAlone }: Pick<PromotionInput, "record" | "recordAlone">,
   { sight }: ReadyBroker,
   ready: readonly ReadyBroker[],
 ): { readonly stale: boolean; readonly why: string } {

@@ -10,7 +10,7 @@
  * HANG3  Each broker is restarted at most once, and once more if it is the last one.
  */
 import type { NodeId } from "../model/ids.ts";
-import type { BrokerSight, PromotionScene, SeenBroker } from "./broker-sight.ts";
+import type { BrokerSight, PromotionInput, SeenBroker } from "./broker-sight.ts";
 import { isPrimaryState } from "./broker-state.ts";
 import { choosePromotion, inColdOrder, type PromotionDecision } from "./promotion-choice.ts";
 
@@ -44,18 +44,18 @@ type Answering = SeenBroker & { readonly sight: Extract<BrokerSight, { type: "an
 
 /** `restarts` null: they have not begun, and are wanted. */
 export function nextRestart(
-  scene: PromotionScene,
+  input: PromotionInput,
   facts: (broker: SeenBroker) => RestartFacts,
   restarts: Restarts | null,
 ): RestartStep {
-  const answering = scene.brokers.filter(answers);
+  const answering = input.brokers.filter(answers);
   if (answering.some(serves)) return { type: "over" };
-  const doubt = scene.brokers.map((broker) => doubtOf(broker, facts(broker))).find(isSaid);
+  const doubt = input.brokers.map((broker) => doubtOf(broker, facts(broker))).find(isSaid);
   if (doubt !== undefined) return wait(doubt);
   const able = answering.filter(({ sight }) => sight.state !== "standalone");
-  const last = lastOf(scene, able, restarts);
+  const last = lastOf(input, able, restarts);
   if (last === undefined) return wait("no broker answers");
-  const decision = choosePromotion(afterRestarts(scene, last.node));
+  const decision = choosePromotion(afterRestarts(input, last.node));
   if (decision.type !== "promote") return wait(unpromotable(decision));
   const catching = able.filter(({ node, sight }) => {
     return sight.state === "catchup" && node !== last.node;
@@ -101,12 +101,12 @@ function isSaid(words: string | null): words is string {
 
 /** The one that was chosen stays it as long as it answers. */
 function lastOf(
-  scene: PromotionScene,
+  input: PromotionInput,
   able: readonly Answering[],
   restarts: Restarts | null,
 ): Answering | undefined {
   const chosen = able.find(({ node }) => node === restarts?.last?.node);
-  return chosen ?? able.toSorted(inColdOrder(scene))[0];
+  return chosen ?? able.toSorted(inColdOrder(input))[0];
 }
 
 function done({ startOp }: RestartFacts, { fromOp }: { readonly fromOp: number }): boolean {
@@ -114,14 +114,14 @@ function done({ startOp }: RestartFacts, { fromOp }: { readonly fromOp: number }
 }
 
 /** HANG2: all are joining then, and all but the last one refuse. */
-function afterRestarts(scene: PromotionScene, last: NodeId): PromotionScene {
-  const brokers = scene.brokers.map((broker) => {
+function afterRestarts(input: PromotionInput, last: NodeId): PromotionInput {
+  const brokers = input.brokers.map((broker) => {
     const { node, sight } = broker;
     if (sight.type !== "answers" || sight.state === "standalone") return broker;
     const joining = { ...sight, state: "joining", refuses: node !== last } as const;
     return { ...broker, sight: joining };
   });
-  return { ...scene, brokers, coldStartWaited: true };
+  return { ...input, brokers, coldStartWaited: true };
 }
 
 function unpromotable(decision: Exclude<PromotionDecision, { type: "promote" }>): string {

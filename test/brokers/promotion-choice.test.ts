@@ -4,20 +4,20 @@
  */
 import fc from "fast-check";
 import { test } from "tap";
-import type { BrokerSight, PromotionScene } from "../../src/brokers/broker-sight.ts";
+import type { BrokerSight, PromotionInput } from "../../src/brokers/broker-sight.ts";
 import { brokerStates, isPrimaryState } from "../../src/brokers/broker-state.ts";
 import { choosePromotion } from "../../src/brokers/promotion-choice.ts";
 import {
   answering,
   decide,
   gone,
+  input,
   inShort,
   nodeId,
   pending,
-  scene,
   seen,
   silent,
-} from "./scenes.ts";
+} from "./promotion-inputs.ts";
 import { member, systemId } from "./statuses.ts";
 
 const off = (...nodes: number[]) => ({ presumedOff: new Set(nodes.map(nodeId)) });
@@ -139,7 +139,7 @@ test("case 23: catchup, and refusals of all, are a hang with what to type", (t) 
   const flagged = answering(1, "joining", { refuses: true });
   const hang = decide([flagged, b2, b3], { lastPrimary: nodeId(1) });
   t.match(hang, {
-    type: "hang",
+    type: "standstill",
     reason: "no promotable broker (1 joining that refuses promotion, 2 catchup)",
     restart: [2, 3],
     last: 1,
@@ -186,7 +186,7 @@ const sightOf = (node: number): fc.Arbitrary<BrokerSight> =>
     ),
   );
 const someNode = fc.option(fc.integer({ min: 1, max: 5 }).map(nodeId));
-const scenes: fc.Arbitrary<PromotionScene> = fc
+const inputs: fc.Arbitrary<PromotionInput> = fc
   .tuple(...[1, 2, 3, 4, 5].map((node) => sightOf(node).map((sight) => seen(node, sight))))
   .chain((brokers) =>
     fc
@@ -199,15 +199,15 @@ const scenes: fc.Arbitrary<PromotionScene> = fc
         coldStartWaited: fc.boolean(),
         staleAllowed: fc.boolean(),
       })
-      .map((fields) => scene(brokers, fields)),
+      .map((fields) => input(brokers, fields)),
   );
 
 const stateOf = ({ sight }: { sight: BrokerSight }) =>
   sight.type === "answers" ? sight.state : null;
 
-test("PROMOTE1: in no scene is there a promotion beside a primary or a possible one", (t) => {
+test("PROMOTE1: in no input is there a promotion beside a primary or a possible one", (t) => {
   fc.assert(
-    fc.property(scenes, (given) => {
+    fc.property(inputs, (given) => {
       const decision = choosePromotion(given);
       const primaries = given.brokers.filter((broker) => {
         const found = stateOf(broker);
@@ -232,7 +232,7 @@ test("PROMOTE1: in no scene is there a promotion beside a primary or a possible 
 
 test("PROMOTE2, PROMOTE3: who is promoted is ready and listed, or one of a majority", (t) => {
   fc.assert(
-    fc.property(scenes, (given) => {
+    fc.property(inputs, (given) => {
       const decision = choosePromotion(given);
       if (decision.type !== "promote") return true;
       const chosen = given.brokers.find(({ node }) => node === decision.node);
@@ -263,7 +263,7 @@ test("PROMOTE2, PROMOTE3: who is promoted is ready and listed, or one of a major
 
 test("PROMOTE4: the order in which brokers are seen makes no difference", (t) => {
   fc.assert(
-    fc.property(scenes, (given) => {
+    fc.property(inputs, (given) => {
       const reversed = { ...given, brokers: [...given.brokers].reverse() };
       const [one, other] = [choosePromotion(given), choosePromotion(reversed)];
       const sorted = (text: string) => [...text].sort().join("");

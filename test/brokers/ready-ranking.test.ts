@@ -1,7 +1,7 @@
 import { test } from "tap";
-import type { PromotionScene } from "../../src/brokers/broker-sight.ts";
+import type { PromotionInput } from "../../src/brokers/broker-sight.ts";
 import { type RankedBroker, type ReadyBroker, rankReady } from "../../src/brokers/ready-ranking.ts";
-import { type Answers, answering, scene } from "./scenes.ts";
+import { type Answers, answering, input } from "./promotion-inputs.ts";
 import { member } from "./statuses.ts";
 
 function ready(node: number, fields: Partial<Answers> = {}): ReadyBroker {
@@ -10,8 +10,8 @@ function ready(node: number, fields: Partial<Answers> = {}): ReadyBroker {
   return { ...broker, sight: broker.sight };
 }
 
-const ranked = (brokers: readonly ReadyBroker[], fields: Partial<PromotionScene> = {}) =>
-  rankReady(scene(brokers, fields), brokers);
+const ranked = (brokers: readonly ReadyBroker[], fields: Partial<PromotionInput> = {}) =>
+  rankReady(input(brokers, fields), brokers);
 const order = (ranking: readonly RankedBroker[]) => ranking.map(({ node }) => node);
 
 test("READY1: the list of the primary counts more than anything a backup says", (t) => {

@@ -1,10 +1,19 @@
-/** The restarts that end a standstill, step by step, and what they never do in any scene. */
+/** The restarts that end a standstill, step by step, and what they never do in any input. */
 import fc from "fast-check";
 import { test } from "tap";
 import type { BrokerSight, SeenBroker } from "../../src/brokers/broker-sight.ts";
 import { type BrokerState, brokerStates } from "../../src/brokers/broker-state.ts";
 import { nextRestart, type RestartFacts, type Restarts } from "../../src/brokers/standstill.ts";
-import { answering, gone, inShort, nodeId, pending, scene, seen, silent } from "./scenes.ts";
+import {
+  answering,
+  gone,
+  input,
+  inShort,
+  nodeId,
+  pending,
+  seen,
+  silent,
+} from "./promotion-inputs.ts";
 
 const free: RestartFacts = { hindrance: null, doubt: null, startOp: 1 };
 const last = { lastPrimary: nodeId(1) };
@@ -16,7 +25,7 @@ function step(
   facts: Readonly<Record<number, Partial<RestartFacts>>> = {},
 ): string {
   const known = ({ node }: SeenBroker) => ({ ...free, ...facts[node] });
-  const next = nextRestart(scene(brokers, last), known, restarts);
+  const next = nextRestart(input(brokers, last), known, restarts);
   switch (next.type) {
     case "restart":
       return `restart ${next.nodes.join(",")}`;
@@ -111,7 +120,7 @@ const factsOf = fc.record({
   startOp: fc.nat(30),
 });
 
-test("HANG1, HANG2: in no scene is a broker restarted or promoted beside one that counts", (t) => {
+test("HANG1, HANG2: in no input is a broker restarted or promoted beside one that counts", (t) => {
   const given = fc.record({
     sights: fc.tuple(...nodes.map(sightOf)),
     facts: fc.tuple(...nodes.map(() => factsOf)),
@@ -122,7 +131,7 @@ test("HANG1, HANG2: in no scene is a broker restarted or promoted beside one tha
     fc.property(given, ({ sights, facts, restarts }) => {
       const brokers = sights.map((sight, at) => seen(at + 1, sight));
       const known = ({ node }: SeenBroker) => facts[node - 1] ?? free;
-      const next = nextRestart(scene(brokers, last), known, restarts);
+      const next = nextRestart(input(brokers, last), known, restarts);
       if (next.type === "wait" || next.type === "failed" || next.type === "over") return true;
       acts += 1;
       const unseen = brokers.some((broker) => {

@@ -7,7 +7,7 @@ import type { AgentOrder, AgentReport } from "../../src/model/agent-orders.ts";
 import { accept, type Result, refuse } from "../../src/model/outcome.ts";
 import type { OwnBrokerStatus } from "../../src/model/status.ts";
 import { ms } from "../../src/model/time.ts";
-import { answering } from "../brokers/scenes.ts";
+import { answering } from "../brokers/promotion-inputs.ts";
 import { processOn } from "../io/pumped-time.ts";
 import { service } from "../sim/cluster-machine.ts";
 import { resultIn, settled } from "../sim/virtual-promise.ts";

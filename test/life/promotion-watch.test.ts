@@ -11,7 +11,7 @@ import type { AgentOrder, AgentReport } from "../../src/model/agent-orders.ts";
 import type { ServiceName } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
 import { freshRecord, type ServiceRecord } from "../../src/services/table/service-state.ts";
-import { answering } from "../brokers/scenes.ts";
+import { answering } from "../brokers/promotion-inputs.ts";
 import { systemId } from "../brokers/statuses.ts";
 import { id, service } from "../sim/cluster-machine.ts";
 import { sampleConf } from "../sim/sample-conf.ts";

@@ -5,7 +5,7 @@
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
 import type { BrokerMember } from "../../src/brokers/broker-status.ts";
 import type { ClusterConf, ServiceConf } from "../../src/model/conf.ts";
-import { type Answers, answering } from "../brokers/scenes.ts";
+import { type Answers, answering } from "../brokers/promotion-inputs.ts";
 import { member, systemId } from "../brokers/statuses.ts";
 import { service } from "../sim/cluster.ts";
 import { type SampleOptions, sampleConf } from "../sim/sample-conf.ts";

@@ -95,7 +95,7 @@ test("case 23: HANG2: brokers that catch up are restarted, then the last primary
   t.equal(driver.table.promotionObstacle(service(primary), first.id), null);
   driver.is(1, "active", ["active", "joining", "joining"]).answer();
   t.equal(driver.primary, "started 1");
-  t.match(driver.table.snapshot().brokers, { standstill: null, spent: false });
+  t.match(driver.table.snapshot().brokers, { standstill: null, restartedOnce: false });
   t.same(alerts(driver), []);
 });
 
@@ -238,7 +238,7 @@ test("a snapshot carries restarts that are under way", async (t) => {
   const driver = standsStill(restarting()).tick(30_100);
   const { table } = driver;
   const snapshot = table.snapshot();
-  t.match(snapshot.brokers, { spent: true, standstill: { restarts: { last: null } } });
+  t.match(snapshot.brokers, { restartedOnce: true, standstill: { restarts: { last: null } } });
   t.same(JSON.parse(JSON.stringify(snapshot)), snapshot);
 });
 

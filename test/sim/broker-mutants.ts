@@ -7,7 +7,7 @@ import { type Mutant, mutant } from "./bug-hunt.ts";
 export const brokerMutants: readonly Mutant[] = [
   mutant("outage", "brokers decide nothing", [
     {
-      file: "services/table/broker-scene.js",
+      file: "services/table/promotion-input.js",
       find: "if (brokerServices === undefined)",
       replace: "if (true)",
     },
@@ -89,7 +89,7 @@ export const brokerMutants: readonly Mutant[] = [
   ]),
   mutant("outage", "whoever is being asked may be primary", [
     {
-      file: "services/table/broker-scene.js",
+      file: "services/table/promotion-input.js",
       find: 'if (said?.type === "pending")',
       replace: "if (false)",
     },

@@ -1,8 +1,6 @@
 /**
  * Which service on this node is checked next: services whose interval is over, and services that an
  * event may have harmed. Begins and ends nothing itself. Source: rgmanager's `status_child_max`.
- * CHECK4  Checks that are due begin in turn, so every service is checked even if there are more
- *     than `status_child_max`.
  * CHECK1  A check after an event does not wait for checks that are due: `status_child_max` counts
  *     for each of the two kinds by itself.
  * CHECK2  A check that has run for ten seconds is no longer counted: it waits for something, so it
@@ -11,6 +9,8 @@
  * CHECK3  A check that began before an event may have looked too early, or hang on the process that
  *     has ended: it is cancelled, and a new one begins. If an event of the same kind began it, it
  *     is repeated when it ends, so that events in quick succession do not cancel it for ever.
+ * CHECK4  Checks that are due begin in turn, so every service is checked even if there are more
+ *     than `status_child_max`.
  */
 import type { ServiceName } from "../../model/ids.ts";
 import { type CheckCause, CheckQueue } from "./check-queue.ts";

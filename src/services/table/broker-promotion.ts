@@ -9,23 +9,23 @@
  *     unless an operator permits it: until backups have come to it, nothing shows that another
  *     broker which says it is ready still runs.
  */
-import type { BrokerSight, PromotionScene, SeenBroker } from "../../brokers/broker-sight.ts";
+import type { BrokerSight, PromotionInput, SeenBroker } from "../../brokers/broker-sight.ts";
 import { choosePromotion, type PromotionDecision } from "../../brokers/promotion-choice.ts";
 import { nextRestart, type RestartStep } from "../../brokers/standstill.ts";
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { reportedSight, withoutPrimary } from "./broker-records.ts";
 import {
   type BrokerTable,
-  comes,
-  type Ground,
-  groundOf,
+  coldStartWaited,
   nodeOf,
+  type PromotionContext,
+  promotionContext,
+  promotionInput,
   restartFacts,
-  sceneOf,
   seenBrokers,
   standstillLasts,
-  waited,
-} from "./broker-scene.ts";
+  startsSoon,
+} from "./promotion-input.ts";
 
 export type Promotion = {
   /** The nodes whose broker may be promoted, best first. */
@@ -37,7 +37,7 @@ export type Promotion = {
   /** Nothing comes by waiting. */
   readonly stuck: boolean;
   /** The restarts by which the cluster itself would end that; null: an operator must do it. */
-  readonly cure: Cure | null;
+  readonly restartPlan: RestartPlan | null;
   /** How acknowledged messages may be lost if the broker of the node is promoted. */
   readonly warnings: ReadonlyMap<NodeId, string>;
   /** Why the node may promote its broker or not. */
@@ -45,7 +45,7 @@ export type Promotion = {
 };
 
 /** In this order their brokers are restarted; the last one is promoted. `lost`: what that loses. */
-export type Cure = { readonly order: readonly NodeId[]; readonly lost: string };
+export type RestartPlan = { readonly order: readonly NodeId[]; readonly lost: string };
 
 export type BrokerConflict = Extract<PromotionDecision, { readonly type: "conflict" }>;
 
@@ -58,19 +58,19 @@ export function promotionOf(
   service: ServiceName,
   forced: boolean,
 ): Promotion | null {
-  const ground = nextGround(table, service, forced);
-  if (ground === null) return null;
-  const seen = seenBrokers(ground);
-  if (!ground.brokers.answered) return beforeFirstAnswer(ground, seen);
-  const scene = sceneOf(ground, seen);
+  const context = contextAfterStop(table, service, forced);
+  if (context === null) return null;
+  const seen = seenBrokers(context);
+  if (!context.brokers.answered) return beforeFirstAnswer(context, seen);
+  const input = promotionInput(context, seen);
   const reasons = new Map(seen.map(({ node, sight }) => [node, sightWords(sight)]));
   const unsettled = forced ? null : unsettledPrimary(table, service, seen);
   if (unsettled !== null) return { ...nothing, reasons, obstacle: `brokers: ${unsettled}` };
-  const step = forced ? null : restartStep(ground, scene);
+  const step = forced ? null : restartStep(context, input);
   if (step !== null && step.type !== "over" && step.type !== "promote") {
-    return { ...nothing, reasons, obstacle: `brokers: ${restartWords(scene, step)}` };
+    return { ...nothing, reasons, obstacle: `brokers: ${restartWords(input, step)}` };
   }
-  const decision = step?.type === "promote" ? step.decision : choosePromotion(scene);
+  const decision = step?.type === "promote" ? step.decision : choosePromotion(input);
   if (decision.type === "promote" || decision.type === "only-stale") {
     for (const { node, reason } of decision.ranking) reasons.set(node, reason);
   }
@@ -79,7 +79,7 @@ export function promotionOf(
       if (node !== decision.node) reasons.set(node, `${decision.reason}, ${sightWords(sight)}`);
     }
   }
-  return { ...nothing, reasons, ...consequence(ground, scene, decision) };
+  return { ...nothing, reasons, ...consequence(context, input, decision) };
 }
 
 /** PROMOTE13; null: it may be moved. One that does not answer is no reason to leave it there. */
@@ -99,13 +99,19 @@ function unsettledPrimary(
 
 /** The next step of the restarts that end a standstill; null: none are under way. */
 export function standstillStep(table: BrokerTable, service: ServiceName): RestartStep | null {
-  const ground = nextGround(table, service, false);
-  return ground === null ? null : restartStep(ground, sceneOf(ground, seenBrokers(ground)));
+  const context = contextAfterStop(table, service, false);
+  return context === null
+    ? null
+    : restartStep(context, promotionInput(context, seenBrokers(context)));
 }
 
 /** As if the service had stopped where it is. */
-function nextGround(table: BrokerTable, service: ServiceName, forced: boolean): Ground | null {
-  const now = groundOf(table, service, forced);
+function contextAfterStop(
+  table: BrokerTable,
+  service: ServiceName,
+  forced: boolean,
+): PromotionContext | null {
+  const now = promotionContext(table, service, forced);
   if (now === null) return null;
   const { owner } = now;
   const stops = owner !== null && table.service(service).state !== "starting";
@@ -114,11 +120,11 @@ function nextGround(table: BrokerTable, service: ServiceName, forced: boolean): 
 }
 
 /** Restarts go on while the service waits, and until its start has ended. */
-function restartStep(ground: Ground, scene: PromotionScene): RestartStep | null {
-  const { state, retryAt } = ground.table.service(ground.service);
+function restartStep(context: PromotionContext, input: PromotionInput): RestartStep | null {
+  const { state, retryAt } = context.table.service(context.service);
   const goesOn = state === "starting" || (state === "stopped" && retryAt !== null);
-  const restarts = goesOn ? (ground.brokers.standstill?.restarts ?? null) : null;
-  return restarts === null ? null : nextRestart(scene, restartFacts(ground), restarts);
+  const restarts = goesOn ? (context.brokers.standstill?.restarts ?? null) : null;
+  return restarts === null ? null : nextRestart(input, restartFacts(context), restarts);
 }
 
 /** What is known of every broker now; empty: the states of brokers do not decide. */
@@ -126,29 +132,29 @@ export function brokersFor(
   table: BrokerTable,
   service: ServiceName,
 ): readonly Pick<SeenBroker, "node" | "sight">[] {
-  const ground = groundOf(table, service, false);
-  return ground === null ? [] : seenBrokers(ground);
+  const context = promotionContext(table, service, false);
+  return context === null ? [] : seenBrokers(context);
 }
 
 /** More than one primary; null: there is at most one. */
 export function findConflict(table: BrokerTable, service: ServiceName): BrokerConflict | null {
-  const ground = groundOf(table, service, false);
-  if (ground === null) return null;
-  const decision = choosePromotion(sceneOf(ground, seenBrokers(ground)));
+  const context = promotionContext(table, service, false);
+  if (context === null) return null;
+  const decision = choosePromotion(promotionInput(context, seenBrokers(context)));
   return decision.type === "conflict" ? decision : null;
 }
 
-const nothing = { nodes: [], remedy: "", stuck: false, cure: null, warnings: new Map() };
+const nothing = { nodes: [], remedy: "", stuck: false, restartPlan: null, warnings: new Map() };
 
 function consequence(
-  ground: Ground,
-  scene: PromotionScene,
+  context: PromotionContext,
+  input: PromotionInput,
   decision: PromotionDecision,
 ): Partial<Promotion> & Pick<Promotion, "obstacle"> {
-  const { forced, service } = ground;
+  const { forced, service } = context;
   switch (decision.type) {
     case "promote": {
-      const able = decision.ranking.filter(({ stale }) => !stale || scene.staleAllowed);
+      const able = decision.ranking.filter(({ stale }) => !stale || input.staleAllowed);
       const cold = decision.start === "cold" ? decision.warnings.join("; ") : "";
       const warnings = able.flatMap(({ node, stale, reason }): [NodeId, string][] => {
         const why = stale ? `its broker may lack acknowledged messages: ${reason}` : cold;
@@ -163,17 +169,17 @@ function consequence(
       return { obstacle: `brokers: ${decision.why}` };
     case "conflict":
       return { obstacle: `brokers: ${decision.reason}` };
-    case "hang": {
+    case "standstill": {
       const { reason, lost } = decision;
       if (forced) {
-        const nodes = answering(scene);
+        const nodes = answering(input);
         return { obstacle: null, nodes, warnings: new Map(nodes.map((node) => [node, lost])) };
       }
-      return { obstacle: `brokers: ${reason}`, stuck: true, ...outOfHang(ground, scene, decision) };
+      return { obstacle: `brokers: ${reason}`, stuck: true, ...wayOut(context, input, decision) };
     }
     case "only-stale": {
       const [best] = decision.ranking;
-      const to = scene.brokers.find(({ node }) => node === best?.node)?.name ?? "";
+      const to = input.brokers.find(({ node }) => node === best?.node)?.name ?? "";
       const command = `clusvcadm-ts -r ${service} -m ${to} -F`;
       const remedy = `start the broker that was connected last; or, if it is lost: ${command}`;
       return { obstacle: `brokers: ${decision.reason}`, stuck: true, remedy };
@@ -182,30 +188,31 @@ function consequence(
 }
 
 /** Who ends the standstill, and how. */
-function outOfHang(
-  ground: Ground,
-  scene: PromotionScene,
-  { lost, restart, last, commands }: Extract<PromotionDecision, { readonly type: "hang" }>,
-): Pick<Promotion, "remedy" | "cure"> {
-  const { brokers, table } = ground;
+function wayOut(
+  context: PromotionContext,
+  input: PromotionInput,
+  { lost, restart, last, commands }: Extract<PromotionDecision, { readonly type: "standstill" }>,
+): Pick<Promotion, "remedy" | "restartPlan"> {
+  const { brokers, table } = context;
   const { timeoutMs, recovery } = table.conf.services.brokerHang;
   const after = `if this lasts for ${timeoutMs / 1000} s`;
   const wanted = recovery === "restart";
-  const step = wanted && !brokers.spent ? nextRestart(scene, restartFacts(ground), null) : null;
+  const step =
+    wanted && !brokers.restartedOnce ? nextRestart(input, restartFacts(context), null) : null;
   if (step?.type === "restart" || step?.type === "restart-last") {
     const remedy = `${after}, the brokers are restarted, which loses ${lost}`;
-    return { remedy, cure: { order: [...restart, last], lost } };
+    return { remedy, restartPlan: { order: [...restart, last], lost } };
   }
-  if (!standstillLasts(ground)) {
-    return { remedy: `${after}, the commands that end it are named here`, cure: null };
+  if (!standstillLasts(context)) {
+    return { remedy: `${after}, the commands that end it are named here`, restartPlan: null };
   }
-  const spent = wanted && brokers.spent ? "they were restarted once for that; " : "";
+  const spent = wanted && brokers.restartedOnce ? "they were restarted once for that; " : "";
   const not = step?.type === "wait" ? `they are not restarted, since ${step.why}; ` : "";
-  return { remedy: `${spent}${not}this loses ${lost}: ${commands.join("; ")}`, cure: null };
+  return { remedy: `${spent}${not}this loses ${lost}: ${commands.join("; ")}`, restartPlan: null };
 }
 
 function restartWords(
-  { brokers }: PromotionScene,
+  { brokers }: PromotionInput,
   step: Exclude<RestartStep, { readonly type: "over" | "promote" }>,
 ): string {
   const named = (nodes: readonly NodeId[]) =>
@@ -223,7 +230,7 @@ function restartWords(
 }
 
 /** With an operator's permission a broker may be asked that is not ready; it may refuse. */
-function answering({ brokers }: PromotionScene): readonly NodeId[] {
+function answering({ brokers }: PromotionInput): readonly NodeId[] {
   const able = brokers.filter(({ sight }) => {
     return sight.type === "answers" && sight.state !== "standalone";
   });
@@ -231,11 +238,14 @@ function answering({ brokers }: PromotionScene): readonly NodeId[] {
 }
 
 /** PROMOTE5: brokers that are about to be started are waited for, but not for ever. */
-function beforeFirstAnswer(ground: Ground, seen: readonly SeenBroker[]): Promotion | null {
+function beforeFirstAnswer(
+  context: PromotionContext,
+  seen: readonly SeenBroker[],
+): Promotion | null {
   const coming = seen.filter(({ node, service }) => {
-    return ground.table.node(node).phase === "ready" && comes(ground, node, service);
+    return context.table.node(node).phase === "ready" && startsSoon(context, node, service);
   });
-  if (coming.length === 0 || waited(ground)) return null;
+  if (coming.length === 0 || coldStartWaited(context)) return null;
   const names = coming.map(({ name }) => name).join(" and ");
   const reasons = new Map(coming.map(({ node }) => [node, "its broker is about to start"]));
   return { ...nothing, reasons, obstacle: `brokers: that of ${names} is about to start` };

@@ -79,7 +79,7 @@ export const brokerRecords = record({
   waitingSince: nullable(count),
   standstill: nullable(standstill),
   /** Brokers were restarted because of a standstill since there was a primary. */
-  spent: flag,
+  restartedOnce: flag,
   /** Services that a user has placed where they are, and no better node has become ready since. */
   placed: list(serviceName),
 });
@@ -93,7 +93,7 @@ export const noBrokers: BrokerRecords = {
   answered: false,
   waitingSince: null,
   standstill: null,
-  spent: false,
+  restartedOnce: false,
   placed: [],
 };
 
@@ -136,7 +136,7 @@ export function withSight(
   const primary = { node, members: decisive, alone, ended: false };
   const fresh = !again && known !== null && wasJoining(records, node);
   const freshStart = fresh ? { node, at, before: known } : records.freshStart;
-  const moves = { freshStart, waitingSince, standstill: null, spent: false };
+  const moves = { freshStart, waitingSince, standstill: null, restartedOnce: false };
   return { ...seen, primary, promoted, answered: true, ...moves };
 }
 

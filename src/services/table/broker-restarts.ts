@@ -9,14 +9,14 @@
  *
  *   none ──stuck──► standing ──lasts, restarts are permitted──► restarting ──over──► none
  *     ▲                │                                            └─failed, overdue─► standing
- *     └───not stuck────┘   Restarts that were begun are `spent` until there is a primary.
+ *     └───not stuck────┘   `restartedOnce` once restarts have begun, until there is a primary.
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
 import { assertNever } from "../../model/outcome.ts";
-import { type Cure, standstillStep } from "./broker-promotion.ts";
+import { type RestartPlan, standstillStep } from "./broker-promotion.ts";
 import type { BrokerRecords } from "./broker-records.ts";
-import { standstillLasts } from "./broker-scene.ts";
 import { beginStop, evaluate } from "./evaluation.ts";
+import { standstillLasts } from "./promotion-input.ts";
 import { emptyChain } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
@@ -53,21 +53,23 @@ function watch(table: TableState, name: ServiceName, standstill: Standstill | nu
   const { timeoutMs } = table.conf.services.brokerHang;
   if (!standstillLasts({ table, brokers: table.brokers })) {
     lookAgain(table, name, since + timeoutMs);
-  } else if (promotion.cure !== null) begin(table, name, { since, cure: promotion.cure });
+  } else if (promotion.restartPlan !== null) {
+    begin(table, name, { since, restartPlan: promotion.restartPlan });
+  }
 }
 
 function begin(
   table: TableState,
   name: ServiceName,
-  { since, cure }: { readonly since: number; readonly cure: Cure },
+  { since, restartPlan }: { readonly since: number; readonly restartPlan: RestartPlan },
 ): void {
   const restarts = { at: table.nowMs, fromOp: table.nextOp, last: null };
-  table.brokers = { ...table.brokers, standstill: { since, restarts }, spent: true };
-  const names = cure.order.map((node) => table.nameOf(node)).join(", then that of ");
+  table.brokers = { ...table.brokers, standstill: { since, restarts }, restartedOnce: true };
+  const names = restartPlan.order.map((node) => table.nameOf(node)).join(", then that of ");
   const lastedS = Math.round((table.nowMs - since) / 1000);
   const text =
     `no broker could be promoted for ${lastedS} s: restarting that of ${names}, which is ` +
-    `promoted; this loses ${cure.lost}`;
+    `promoted; this loses ${restartPlan.lost}`;
   table.decide(name, text, { level: "warning" });
   goOn(table, name);
 }

@@ -5,7 +5,7 @@
  * Tested in: test/services/broker-promotion.test.ts
  */
 import type { NodeId, ServiceName } from "../../model/ids.ts";
-import { coldStartWaitMs, standstillLasts } from "./broker-scene.ts";
+import { coldStartWaitMs, standstillLasts } from "./promotion-input.ts";
 import type { StartChain } from "./service-state.ts";
 import type { TableState } from "./table-state.ts";
 
@@ -37,7 +37,7 @@ export function awaitsBrokers(table: TableState, name: ServiceName): boolean {
   table.put({ ...table.service(name), retryAt: waitingSince + nextMs });
   const restarts = table.brokers.standstill?.restarts ?? null;
   if (waitedMs < unsaidMs || restarts !== null) return true;
-  const alone = promotion.stuck && promotion.cure === null;
+  const alone = promotion.stuck && promotion.restartPlan === null;
   const lasts = alone && standstillLasts({ table, brokers: table.brokers });
   const text = `not started: ${obstacle}${lasts ? `; ${promotion.remedy}` : ""}`;
   if (table.decisionsOf(name).at(-1)?.text === text) return true;

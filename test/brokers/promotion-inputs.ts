@@ -1,5 +1,5 @@
 /** Scenes of three nodes for the choice of a promotion, written shortly. */
-import type { BrokerSight, PromotionScene, SeenBroker } from "../../src/brokers/broker-sight.ts";
+import type { BrokerSight, PromotionInput, SeenBroker } from "../../src/brokers/broker-sight.ts";
 import type { BrokerState } from "../../src/brokers/broker-state.ts";
 import { choosePromotion, type PromotionDecision } from "../../src/brokers/promotion-choice.ts";
 import { parseNodeId, parseNodeName, parseServiceName } from "../../src/model/ids.ts";
@@ -47,10 +47,10 @@ export const silent = (node: number) => seen(node, { type: "silent", why: "froze
 export const gone = (node: number) => seen(node, { type: "gone" });
 export const pending = (node: number) => seen(node, { type: "pending" });
 
-export function scene(
+export function input(
   brokers: readonly SeenBroker[],
-  fields: Partial<PromotionScene> = {},
-): PromotionScene {
+  fields: Partial<PromotionInput> = {},
+): PromotionInput {
   return {
     brokers,
     record: null,
@@ -69,9 +69,9 @@ export function scene(
 
 export function decide(
   brokers: readonly SeenBroker[],
-  fields: Partial<PromotionScene> = {},
+  fields: Partial<PromotionInput> = {},
 ): PromotionDecision {
-  return choosePromotion(scene(brokers, fields));
+  return choosePromotion(input(brokers, fields));
 }
 
 /** As `promote 2`, `wait 1,3`, `only-stale`. */
@@ -85,7 +85,7 @@ export function inShort(decision: PromotionDecision): string {
       return `wait ${decision.for.join(",")}`;
     case "conflict":
       return `keep ${decision.keep}, kill ${decision.kill.join(",")}`;
-    case "hang":
+    case "standstill":
       return `hang: restart ${[...decision.restart, decision.last].join(",")}`;
     case "only-stale":
       return "only-stale";

@@ -1,11 +1,11 @@
 /**
  * What the replicated table knows of the brokers that a promoting service chooses from, as the
- * scene of a choice (promotion-choice.ts).
+ * input of a choice (promotion-choice.ts).
  * Tested in: test/services/broker-promotion.test.ts
  * PROMOTE6  Only the node that had the service can have a broker that was promoted, so one that
  *     cannot be asked elsewhere delays no start, once a primary was seen.
  */
-import type { BrokerSight, PromotionScene, SeenBroker } from "../../brokers/broker-sight.ts";
+import type { BrokerSight, PromotionInput, SeenBroker } from "../../brokers/broker-sight.ts";
 import type { RestartFacts } from "../../brokers/standstill.ts";
 import type { ClusterConf, FailoverDomainConf } from "../../model/conf.ts";
 import type { NodeId, NodeName, ServiceName } from "../../model/ids.ts";
@@ -32,7 +32,7 @@ export type BrokerTable = {
 };
 
 /** What the decision depends on. */
-export type Ground = {
+export type PromotionContext = {
   readonly table: BrokerTable;
   readonly service: ServiceName;
   /** The node that has the service, or null. */
@@ -43,19 +43,26 @@ export type Ground = {
   readonly forced: boolean;
 };
 
-export function groundOf(table: BrokerTable, service: ServiceName, forced: boolean): Ground | null {
+export function promotionContext(
+  table: BrokerTable,
+  service: ServiceName,
+  forced: boolean,
+): PromotionContext | null {
   const brokerServices = table.index.promoting.get(service);
   if (brokerServices === undefined) return null;
   const { owner } = table.service(service);
   return { table, service, owner, brokerServices, brokers: table.brokers, forced };
 }
 
-export function waited({ brokers, table }: Ground): boolean {
+export function coldStartWaited({ brokers, table }: PromotionContext): boolean {
   return brokers.waitingSince !== null && table.nowMs - brokers.waitingSince >= coldStartWaitMs;
 }
 
-export function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionScene {
-  const { table, brokers, service, owner, forced } = ground;
+export function promotionInput(
+  context: PromotionContext,
+  seen: readonly SeenBroker[],
+): PromotionInput {
+  const { table, brokers, service, owner, forced } = context;
   const { primary, promoted } = brokers;
   const lastPrimary = primary?.node ?? promoted?.node ?? null;
   const off = seen.filter(({ node, service: runs }) => {
@@ -75,7 +82,7 @@ export function sceneOf(ground: Ground, seen: readonly SeenBroker[]): PromotionS
     owner,
     primaryService: service,
     presumedOff: new Set(off.map(nodeOf)),
-    coldStartWaited: waited(ground),
+    coldStartWaited: coldStartWaited(context),
     staleAllowed: forced,
   };
 }
@@ -84,8 +91,8 @@ export function nodeOf({ node }: SeenBroker): NodeId {
   return node;
 }
 
-export function seenBrokers(ground: Ground): readonly SeenBroker[] {
-  const { table, brokerServices, service: promoter } = ground;
+export function seenBrokers(context: PromotionContext): readonly SeenBroker[] {
+  const { table, brokerServices, service: promoter } = context;
   const domain = table.domainOf(promoter);
   return [...brokerServices].map(([node, service]) => {
     const priority = domain?.nodes.find((one) => one.node === node)?.priority ?? null;
@@ -94,7 +101,7 @@ export function seenBrokers(ground: Ground): readonly SeenBroker[] {
       name: nameOf(table.conf, node),
       service,
       preference: domain?.ordered === true ? (priority ?? priorityLast) : 0,
-      sight: currentSight(ground, node, service),
+      sight: currentSight(context, node, service),
     };
   });
 }
@@ -106,30 +113,36 @@ function nameOf({ nodes }: ClusterConf, node: NodeId): NodeName {
 }
 
 /** PROMOTE6: what the phase of the node says goes before what it has said itself. */
-function currentSight(ground: Ground, node: NodeId, service: ServiceName): BrokerSight {
-  const { phase, knowledge, off } = ground.table.node(node);
+function currentSight(context: PromotionContext, node: NodeId, service: ServiceName): BrokerSight {
+  const { phase, knowledge, off } = context.table.node(node);
   const gone = { type: "gone" } as const;
   if (phase === "absent") return knowledge === "known" ? gone : { type: "pending" };
   if (phase === "lost") return { type: "silent", why: "its node is lost" };
   if (phase === "joined") {
     return off.includes(service) ? gone : { type: "silent", why: "its node cleans up" };
   }
-  const said = reportedSight(ground.brokers, node);
+  const said = reportedSight(context.brokers, node);
   if (said?.type === "pending") return { type: "silent", why: "it is being asked" };
   if (said !== null && said.type !== "gone") return said;
-  return comes(ground, node, service) ? { type: "silent", why: "it is about to start" } : gone;
+  return startsSoon(context, node, service)
+    ? { type: "silent", why: "it is about to start" }
+    : gone;
 }
 
 /** Whether the broker of the node is about to be started, or was and has not been seen yet. */
-export function comes(ground: Ground, node: NodeId, service: ServiceName | null): boolean {
+export function startsSoon(
+  context: PromotionContext,
+  node: NodeId,
+  service: ServiceName | null,
+): boolean {
   if (service === null) return false;
-  const { state, retryAt, frozen, transition } = ground.table.service(service);
+  const { state, retryAt, frozen, transition } = context.table.service(service);
   if (state === "starting" || state === "recoverable") return true;
   if (state === "started") {
-    const said = reportedSight(ground.brokers, node);
+    const said = reportedSight(context.brokers, node);
     return said === null || said.type === "pending";
   }
-  const autostart = ground.table.conf.services.services.find(
+  const autostart = context.table.conf.services.services.find(
     ({ name }) => name === service,
   )?.autostart;
   return (
@@ -138,14 +151,20 @@ export function comes(ground: Ground, node: NodeId, service: ServiceName | null)
 }
 
 /** Whether the standstill has lasted for so long that something is to be done about it. */
-export function standstillLasts({ brokers, table }: Pick<Ground, "brokers" | "table">): boolean {
+export function standstillLasts({
+  brokers,
+  table,
+}: Pick<PromotionContext, "brokers" | "table">): boolean {
   const { standstill } = brokers;
   if (standstill === null) return false;
   return table.nowMs - standstill.since >= table.conf.services.brokerHang.timeoutMs;
 }
 
 /** What restarts depend on beside what the brokers say. */
-export function restartFacts({ table, brokers }: Ground): (broker: SeenBroker) => RestartFacts {
+export function restartFacts({
+  table,
+  brokers,
+}: PromotionContext): (broker: SeenBroker) => RestartFacts {
   return ({ node, name, service }) => {
     if (service === null) {
       const hindrance = `the broker of ${name} has no service of its own`;
