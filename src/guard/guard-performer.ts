@@ -10,6 +10,7 @@ import type { Clock, Watchdog } from "../io/ports.ts";
 import { StepLoop } from "../loop/step-loop.ts";
 import { accept, assertNever, type Result } from "../model/outcome.ts";
 import { ms } from "../model/time.ts";
+import type { GuardInput, GuardOutput } from "./guard-events.ts";
 import type {
   CertificateOrder,
   GuardOrder,
@@ -17,7 +18,7 @@ import type {
   WatchOrder,
   WithoutProtocol,
 } from "./guard-messages.ts";
-import { type GuardInput, type GuardOutput, LeaseGuard } from "./lease-guard.ts";
+import { LeaseGuard } from "./lease-guard.ts";
 
 /** What services have on this machine. Results are texts, as in SweepLeftovers. */
 export interface GuardedServices {
@@ -93,7 +94,7 @@ export class GuardPerformer {
         services.watch(order);
         const device = order.watchdog;
         if (device !== null) this.#watchdog ??= { ...device, port: openable(device) };
-        this.#step({ ...order, swept });
+        this.#step({ ...order, missing: this.#watchdog?.port.missing() ?? null, swept });
         return;
       }
       case "also-watch":

@@ -25,43 +25,9 @@
  */
 import type { LeaseEnd } from "../model/lease-end.ts";
 import { assertNever } from "../model/outcome.ts";
-import type { GuardOrder, GuardReport, WatchOrder, WithoutProtocol } from "./guard-messages.ts";
-import { type FeederOutput, WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
-
-export type GuardInput =
-  | Exclude<WithoutProtocol<GuardOrder>, { readonly type: "also-watch" | "certificate" | "watch" }>
-  | { readonly type: "certificate" }
-  /** `swept`: the guard before this one has left a note in this boot that it swept everything. */
-  | {
-      readonly type: "watch";
-      readonly killTimeoutMs: number;
-      readonly watchdog: WatchOrder["watchdog"];
-      readonly swept: boolean;
-    }
-  /** The pipe was closed, or an invalid message came: clusterd counts as gone. */
-  | { readonly type: "gone"; readonly why: string }
-  | { readonly type: "time" }
-  /** Texts: what a sweep has left, and what it could not look at, which may be left, too. */
-  | { readonly type: "swept"; readonly rest: readonly string[] }
-  /** Texts: what a look has found, and what it could not look at. */
-  | { readonly type: "looked"; readonly rest: readonly string[]; readonly tookMs: number }
-  /** The answer to `open`. */
-  | { readonly type: "opened"; readonly result: WatchdogOpened }
-  | { readonly type: "feeding-failed"; readonly why: string }
-  /** Another guard waits for this one to end. */
-  | { readonly type: "awaited" };
-
-export type GuardOutput =
-  | { readonly type: "report"; readonly report: WithoutProtocol<GuardReport> }
-  | { readonly type: "sweep"; readonly afterMs: number }
-  /** Look for processes and addresses, or for addresses only, without ending any. */
-  | { readonly type: "look"; readonly afterMs: number; readonly what: "everything" | "addresses" }
-  | FeederOutput
-  /** Tell the other nodes that the life of this node has ended and has left nothing. */
-  | { readonly type: "certify"; readonly afterMs: number }
-  | { readonly type: "log"; readonly level: "notice" | "alert"; readonly text: string }
-  /** `swept`: it has verified that nothing of any service is left (G5). */
-  | { readonly type: "end"; readonly swept: boolean };
+import type { GuardInput, GuardOutput } from "./guard-events.ts";
+import type { GuardReport, WithoutProtocol } from "./guard-messages.ts";
+import { WatchdogFeeder, type WatchdogOpened } from "./watchdog-feeder.ts";
 
 type Lease = { readonly leaseEndMs: number; readonly atEnd: LeaseEnd };
 
@@ -190,17 +156,19 @@ export class LeaseGuard {
   }
 
   #onWatch(
-    { watchdog, swept, killTimeoutMs }: Extract<GuardInput, { readonly type: "watch" }>,
+    { watchdog, missing, swept, killTimeoutMs }: Extract<GuardInput, { readonly type: "watch" }>,
     nowMs: number,
   ): void {
     if (this.#state.type !== "fresh") {
       this.#onGone("clusterd has sent the order watch twice", nowMs);
       return;
     }
-    const waits = watchdog !== null || swept;
+    const used = watchdog !== null && missing === null;
+    if (missing !== null) this.#report({ type: "watchdog", state: "refused", text: missing });
+    const waits = used || swept;
     this.#lookMostMs = killTimeoutMs / looksPerSweep;
     this.#state = { type: "idle", clean: false, reported: !waits, swept, looksFor: "everything" };
-    if (watchdog !== null) this.#feeder.use();
+    if (used) this.#feeder.use();
     this.#out.push({ type: "look", afterMs: 0, what: "everything" });
     if (!waits) this.#report({ type: "ready", nothingLeft: false });
   }

@@ -7,6 +7,8 @@
  *     have left it armed.
  * WATCHDOG3  It is disarmed only when everything is verified to be gone. If its driver cannot
  *     disarm it, it is fed until the machine is off or another guard takes the device over.
+ * WATCHDOG6  A device that is not there is refused before the report `ready`, whatever an earlier
+ *     life has left: what this life announces of it cannot be taken back.
  *
  *   unused ──a device is configured──► shut ──may feed──► asked ──opened──► open ──end──► closed
  *                                        asked ──refused──► refused ◄──feeding fails── open

@@ -288,6 +288,8 @@ export type WatchdogFacts = {
  * opened it ends. Problems are texts.
  */
 export interface Watchdog {
+  /** Why there is certainly no such device; null: there may be one. Neither opens nor feeds it. */
+  missing(): string | null;
   /** Arms the device. A device that does not grant this time-out is disarmed and refused. */
   open(timeoutMs: Ms): Result<WatchdogFacts, string>;
   feed(): Result<null, string>;

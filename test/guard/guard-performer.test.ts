@@ -123,6 +123,7 @@ test("a watchdog that cannot be fed or closed is reported", async (t) => {
   const facts = { identity: "test", timeoutMs: ms(2000), nowayout: false, didReset: true };
   let fails = false;
   const port: Watchdog = {
+    missing: () => null,
     open: () => accept(facts),
     feed: () => (fails ? refuse("EIO") : accept(null)),
     close: () => refuse("ENODEV"),

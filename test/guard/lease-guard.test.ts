@@ -1,9 +1,16 @@
 import fc from "fast-check";
 import { test } from "tap";
-import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import type { GuardInput, GuardOutput } from "../../src/guard/guard-events.ts";
+import { LeaseGuard } from "../../src/guard/lease-guard.ts";
 import type { LeaseEnd } from "../../src/model/lease-end.ts";
 
-const watch: GuardInput = { type: "watch", killTimeoutMs: 1000, watchdog: null, swept: false };
+const watch: GuardInput = {
+  type: "watch",
+  killTimeoutMs: 1000,
+  watchdog: null,
+  missing: null,
+  swept: false,
+};
 const ready = (nothingLeft: boolean) => ({
   type: "report",
   report: { type: "ready", nothingLeft },

@@ -31,6 +31,10 @@ export class VirtualWatchdog implements Watchdog {
     this.#onReset = onReset;
   }
 
+  missing(): string | null {
+    return null;
+  }
+
   open(timeoutMs: Ms): Result<WatchdogFacts, string> {
     const { timeoutMs: granted, nowayout = false, magicClose = true } = this.#facts;
     if (this.#open) return refuse("another program has it");

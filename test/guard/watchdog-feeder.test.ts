@@ -4,12 +4,19 @@
  */
 import fc from "fast-check";
 import { test } from "tap";
-import { type GuardInput, type GuardOutput, LeaseGuard } from "../../src/guard/lease-guard.ts";
+import type { GuardInput, GuardOutput } from "../../src/guard/guard-events.ts";
+import { LeaseGuard } from "../../src/guard/lease-guard.ts";
 import { accept, refuse } from "../../src/model/outcome.ts";
 import { ms } from "../../src/model/time.ts";
 
 const device = { device: "/dev/watchdog", timeoutMs: 5000 };
-const watch: GuardInput = { type: "watch", killTimeoutMs: 1000, watchdog: device, swept: false };
+const watch: GuardInput = {
+  type: "watch",
+  killTimeoutMs: 1000,
+  watchdog: device,
+  missing: null,
+  swept: false,
+};
 const time: GuardInput = { type: "time" };
 const gone: GuardInput = { type: "gone", why: "clusterd has ended" };
 const disarm: GuardInput = { type: "disarm" };
@@ -54,6 +61,18 @@ const ready: readonly Step[] = [
 
 test("it looks first; nothing there: the device is opened and fed, then it is ready", async (t) => {
   t.same(story(...ready), ["0 look", "1 open", "1 says armed", "1 says ready", "1 feed"]);
+});
+
+test("WATCHDOG6: a device that is not there is refused, whatever an earlier life has left", (t) => {
+  const missing: GuardInput = { ...watch, missing: "ENOENT" };
+  t.same(story([0, missing], [1, found]), ["0 says refused", "0 look", "0 says ready"]);
+  const swept: GuardInput = { ...watch, missing: "ENOENT", swept: true };
+  t.same(story([0, swept], [1, found]), ["0 says refused", "0 look", "1 says ready"]);
+  t.same(story([0, missing], [1, bare], [2, arm(100)]), [
+    ...["0 says refused", "0 look", "0 says ready"],
+    "2 says armed",
+  ]);
+  t.end();
 });
 
 test("what an earlier life has left keeps the device shut", async (t) => {

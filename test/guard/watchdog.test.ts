@@ -47,6 +47,12 @@ test("what is no character device is not opened, and nothing is made", async (t)
   t.match(open(file), { ok: false, problem: /it is not a character device/ });
   t.match(open(join(place, "absent")), { ok: false, problem: /ENOENT/ });
   t.match(open("/dev/null"), { ok: false, problem: /its time-out cannot be read/ });
+  const missing = (device: string) => new LinuxWatchdog({ device, ioctl: null }).missing();
+  t.match(missing(file), /it is not a character device/);
+  t.match(missing(join(place, "absent")), /ENOENT/);
+  t.match(missing(join(file, "below")), /ENOTDIR/);
+  t.equal(missing("/dev/null"), null);
+  t.equal(missing(`/${"x".repeat(300)}`), null, "it could not be looked at");
 });
 
 /** The requests of a driver, as its ioctl answers them. */

@@ -20,6 +20,8 @@ export function watchdogContract(
   test(`${name}: it is fed while it is open, and disarmed by its farewell`, options, async (t) => {
     const { watchdog, written } = await make(t, {});
     t.match(watchdog.feed(), { ok: false }, "not open yet");
+    t.equal(watchdog.missing(), null);
+    t.equal(written(), "", "nothing was opened");
     t.match(watchdog.open(timeoutMs), { ok: true, value: { timeoutMs, nowayout: false } });
     t.ok(watchdog.feed().ok);
     t.ok(watchdog.feed().ok);

@@ -8,7 +8,15 @@
  * WATCHDOG5  A device that would be disarmed by the death of the process that opened it is refused:
  *     it has neither a magic close nor nowayout. So is a device that does not accept the time-out.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { type Ms, ms } from "../../model/time.ts";
 import { causeCode, causeText } from "../os-error.ts";
@@ -40,6 +48,16 @@ export class LinuxWatchdog implements Watchdog {
 
   constructor(options: LinuxWatchdogOptions) {
     this.#options = options;
+  }
+
+  missing(): string | null {
+    const { device } = this.#options;
+    try {
+      return statSync(device).isCharacterDevice() ? null : noDevice(device);
+    } catch (error) {
+      const code = causeCode(error);
+      return code === "ENOENT" || code === "ENOTDIR" ? causeText(error) : null;
+    }
   }
 
   open(timeoutMs: Ms): Result<WatchdogFacts, string> {
@@ -143,7 +161,11 @@ function openDevice(
   }
   if (fstatSync(fd).isCharacterDevice()) return accept({ fd, numbers: numbersOf(fd) });
   closeSync(fd);
-  return refuse(`${path}: it is not a character device`);
+  return refuse(noDevice(path));
+}
+
+function noDevice(path: string): string {
+  return `${path}: it is not a character device`;
 }
 
 /** The numbers of the device as sysfs writes them, for example `10:130`. */
