@@ -1,6 +1,7 @@
 /**
  * The sockets of the run directory: the control socket, and one for each account of `<uidgid>` that
- * serves process groups only.
+ * serves process groups only. Those of the accounts change with the conf.
+ * Tested in: test/daemon/control-sockets.test.ts
  */
 import {
   type ControlBackend,
@@ -11,46 +12,89 @@ import { removeStaleSockets, type SocketProblem } from "../control/control-socke
 import { accept, assertNever, type Result, refuse } from "../model/outcome.ts";
 import type { LoadedConf } from "./loaded-conf.ts";
 
+type Accounts = LoadedConf["accounts"];
+
 export type ControlSocketsOptions = {
   readonly runDirectory: string;
-  readonly accounts: LoadedConf["accounts"];
+  readonly accounts: Accounts;
   readonly backend: ControlBackend;
   readonly notice: (text: string) => void;
 };
-
-export type ControlSockets = { close(): Promise<void> };
 
 /** Refuses, with the reason, if one of them cannot be opened. */
 export async function openControlSockets(
   options: ControlSocketsOptions,
 ): Promise<Result<ControlSockets, string>> {
   const { runDirectory, accounts, backend, notice } = options;
-  const named = accounts.map((access) => ({ access, name: accountSocket(access) }));
-  const kept = named.map(({ name }) => name);
   const main = { socketPath: `${runDirectory}/clusterd.sock`, backend, notice };
-  const further = named.map(({ access, name }) => {
-    return { ...main, socketPath: `${runDirectory}/${name}`, access, scope: "groups" as const };
-  });
-  const servers: ControlServer[] = [];
-  for (const each of [main, ...further]) {
-    const started = await startControlServer(each);
-    if (!started.ok) {
-      await closeAll(servers);
-      return refuse(describeProblem(started.problem));
-    }
-    servers.push(started.value);
+  const started = await startControlServer(main);
+  if (!started.ok) return refuse(describeProblem(started.problem));
+  const sockets = new ControlSockets(options, started.value);
+  const problems = await sockets.serve(accounts);
+  if (problems.length > 0) {
+    await sockets.close();
+    return refuse(problems.join("; "));
   }
-  // Sockets of accounts that the conf does not name any more.
-  await removeStaleSockets(runDirectory, /^groups-[ug]id-\d+\.sock$/, kept);
-  return accept({ close: () => closeAll(servers) });
+  return accept(sockets);
 }
 
-function accountSocket({ type, id }: LoadedConf["accounts"][number]): string {
+export class ControlSockets {
+  readonly #options: ControlSocketsOptions;
+  readonly #main: ControlServer;
+  /** Those of the accounts, by the names of their sockets. */
+  readonly #further = new Map<string, ControlServer>();
+  /** Changes follow each other. */
+  #changing: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: ControlSocketsOptions, main: ControlServer) {
+    this.#options = options;
+    this.#main = main;
+  }
+
+  /** From now on these accounts have a socket, and no others. Returns what could not be opened. */
+  serve(accounts: Accounts): Promise<readonly string[]> {
+    const served = this.#changing.then(() => (this.#closed ? [] : this.#change(accounts)));
+    this.#changing = served;
+    return served;
+  }
+
+  /** As `serve`; what cannot be opened is reported. */
+  change(accounts: Accounts): void {
+    void this.serve(accounts).then((problems) => problems.forEach(this.#options.notice));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#changing;
+    await Promise.all([this.#main, ...this.#further.values()].map((server) => server.close()));
+  }
+
+  async #change(accounts: Accounts): Promise<readonly string[]> {
+    const { runDirectory, backend, notice } = this.#options;
+    const wanted = new Map(accounts.map((access) => [accountSocket(access), access]));
+    for (const [name, server] of this.#further) {
+      if (wanted.has(name)) continue;
+      this.#further.delete(name);
+      await server.close();
+    }
+    const problems: string[] = [];
+    for (const [name, access] of wanted) {
+      if (this.#further.has(name)) continue;
+      const socketPath = `${runDirectory}/${name}`;
+      const scope = "groups" as const;
+      const started = await startControlServer({ backend, notice, socketPath, access, scope });
+      if (started.ok) this.#further.set(name, started.value);
+      else problems.push(describeProblem(started.problem));
+    }
+    // Those that an earlier process has left.
+    await removeStaleSockets(runDirectory, /^groups-[ug]id-\d+\.sock$/, [...wanted.keys()]);
+    return problems;
+  }
+}
+
+function accountSocket({ type, id }: Accounts[number]): string {
   return `groups-${type}-${id}.sock`;
-}
-
-async function closeAll(servers: readonly ControlServer[]): Promise<void> {
-  await Promise.all(servers.map((server) => server.close()));
 }
 
 function describeProblem(problem: SocketProblem): string {

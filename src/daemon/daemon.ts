@@ -29,6 +29,7 @@ import {
 } from "../life/operator-replies.ts";
 import { reportStatus } from "../life/status-report.ts";
 import type { Acceptance } from "../model/acceptance.ts";
+import type { LoggingConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { accept, type Result } from "../model/outcome.ts";
 import { type RequestOutcome, refused } from "../model/request-outcome.ts";
@@ -56,6 +57,8 @@ export type DaemonOptions = {
   readonly stateDirectory: string;
   readonly runDirectory: string;
   readonly log: LogSink;
+  /** The conf in force has these options of the log now. */
+  readonly onLogging: (logging: LoggingConf) => void;
   /** The format of the guard's log on standard error. */
   readonly guardFormat: LogFormat;
   readonly supervisor: SupervisorLine;
@@ -151,7 +154,7 @@ export class Daemon {
         subscribe: (listener) => daemon.#events.subscribe(listener),
         groups: presentGroups(() => daemon.#life?.groups ?? null),
         operators: operatorBackend({
-          conf: loaded.conf,
+          conf: () => daemon.#live.loaded.conf,
           performer: ports.value.performer,
           log,
           life: () => daemon.#life,
@@ -276,7 +279,7 @@ export class Daemon {
       configText: text,
       readText: this.#live.read,
       prepareText: (content, done) => void this.#live.prepare(content).then(done),
-      onConf: (conf) => this.#live.adopt(conf),
+      onConf: (conf) => this.#adopt(conf),
       trackingToken,
       watchdog: this.#watchdog.counts,
       machine,
@@ -284,7 +287,7 @@ export class Daemon {
       startRing: (onOutputs) => {
         return startRingThread(ringOptions, onOutputs, this.#early.takeRingThread() ?? undefined);
       },
-      agents: nodeAgents({ conf, self: local.id, performer, log }),
+      agents: nodeAgents({ conf: () => this.#live.loaded.conf, self: local.id, performer, log }),
       machines,
       log,
       failovers: this.#failovers,
@@ -298,6 +301,13 @@ export class Daemon {
       onEnd: (end) => this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });
+  }
+
+  /** Another conf is in force. */
+  #adopt(version: ConfVersion): void {
+    this.#live.adopt(version);
+    this.#options.onLogging(version.conf.logging);
+    this.#sockets?.change(this.#live.loaded.accounts);
   }
 
   #onLifeEnd(end: LifeEnd): void {

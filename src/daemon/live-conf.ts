@@ -19,6 +19,7 @@ import type { RequestOutcome } from "../model/request-outcome.ts";
 import { type ConfVersion, changeProblem, type ReadText } from "../node/conf-versions.ts";
 import { missingScript } from "../services/tree/missing-scripts.ts";
 import {
+  accountIds,
   type ConfReading,
   checkHere,
   type LoadedConf,
@@ -48,6 +49,8 @@ export class LiveConf {
   #loaded: LoadedConf;
   /** The reading of each text, the latest last. */
   readonly #readings = new Map<string, ConfReading>();
+  /** The numbers of the accounts that a reading names, once this machine was asked for them. */
+  readonly #accounts = new WeakMap<ConfReading, LoadedConf["accounts"]>();
   /** Resolves when the file is written; writes follow each other. */
   #kept: Promise<void> = Promise.resolve();
   readonly #stateDirectory: string;
@@ -110,7 +113,9 @@ export class LiveConf {
   /** Takes over a version that has come into force, and writes it into the file. */
   adopt({ conf, hash, text }: ConfVersion): void {
     const before = this.#loaded;
-    this.#loaded = { ...before, conf, reading: this.#readingOf(text) };
+    const reading = this.#readingOf(text);
+    const accounts = this.#accounts.get(reading) ?? before.accounts;
+    this.#loaded = { ...before, conf, reading, accounts };
     this.#say("notice", `configuration version ${conf.version} (${hash.slice(0, 12)}) is in force`);
     const loaded = this.#loaded;
     this.#kept = this.#kept.then(() => this.#keep(loaded, before.reading.text));
@@ -135,6 +140,7 @@ export class LiveConf {
     }
     const asked = { file, nodeName: local.name, stateDirectory: this.#stateDirectory };
     const { complaints, facts } = await checkHere(reading, { conf, locations }, asked);
+    this.#accounts.set(reading, accountIds(conf, facts));
     for (const each of complaints) this.#say("warning", formatComplaint(each));
     const change = { old: old.services, next: conf.services };
     const objection = missingScript(change, local.id, scriptProblems(facts.scripts));

@@ -142,7 +142,10 @@ export async function checkHere(
 }
 
 /** Lists each account once: a name and a number may mean the same one. */
-function accountIds(conf: ClusterConf, facts: HostFacts): LoadedConf["accounts"] {
+export function accountIds(
+  conf: ClusterConf,
+  facts: Pick<HostFacts, "accounts">,
+): LoadedConf["accounts"] {
   const found = new Map<string, LoadedConf["accounts"][number]>();
   for (const account of conf.accounts) {
     const id = facts.accounts.get(accountKey(account)) ?? null;

@@ -15,7 +15,7 @@ import { formatFor, type LogFormat } from "../io/log/log-lines.ts";
 import { LineLog } from "../io/log/log-sink.ts";
 import { causeCode, causeText } from "../io/os-error.ts";
 import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
-import type { ClusterConf, LogPriority, ResourceConf } from "../model/conf.ts";
+import type { ClusterConf, LoggingConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { checkBrokerConf } from "./broker-conf-check.ts";
 import { Daemon } from "./daemon.ts";
@@ -165,6 +165,7 @@ async function run(options: Arguments): Promise<number | null> {
     stateDirectory: options.stateDir,
     runDirectory: options.runDir,
     log,
+    onLogging: (logging) => log.reconfigure(asAsked(options, logging)),
     guardFormat: formatOf(options, 2),
     supervisor,
     onExit: (status) => {
@@ -188,14 +189,16 @@ function tellQuorumLoss({ services, nodes }: ClusterConf): void {
   for (const line of quorumLossLines(services, nameOf)) process.stdout.write(`${line}\n`);
 }
 
-function openLog(options: Arguments, logging: ClusterConf["logging"]): LineLog {
-  const { logLevel } = options;
-  const priority =
-    logLevel === undefined
-      ? logging.priority
-      : { totem: logLevel, quorum: logLevel, fencing: logLevel, services: logLevel };
+function openLog(options: Arguments, logging: LoggingConf): LineLog {
   const format = formatOf(options, 1);
-  return new LineLog({ ...logging, priority, clock: systemClock(), output: 1, format });
+  return new LineLog({ ...asAsked(options, logging), clock: systemClock(), output: 1, format });
+}
+
+/** --log-level takes precedence over the file. */
+function asAsked({ logLevel: level }: Arguments, logging: LoggingConf): LoggingConf {
+  if (level === undefined) return logging;
+  const priority = { totem: level, quorum: level, fencing: level, services: level };
+  return { ...logging, priority };
 }
 
 function formatOf({ logFormat }: Arguments, descriptor: 1 | 2): LogFormat {

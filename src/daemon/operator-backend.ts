@@ -15,7 +15,7 @@ import type { ClusterNode } from "../node/cluster-node.ts";
 type Life = { readonly node: ClusterNode | null; readonly loop: EventLoop | null };
 
 export function operatorBackend(parts: {
-  readonly conf: ClusterConf;
+  readonly conf: () => ClusterConf;
   readonly performer: AgentRunner;
   readonly log: LogSink;
   /** Null between two lives. */

@@ -4,9 +4,10 @@
  * Source: cluster.conf(5): clusternode/fence, fence_daemon/self_fence.
  * Tested in: test/fencing/fence-domain.test.ts
  */
-import type { ClusterConf, NodeConf } from "../model/conf.ts";
+import type { ClusterConf, FencingConf, NodeConf } from "../model/conf.ts";
 import type { NodeId } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
+import type { Ms } from "../model/time.ts";
 import { FenceRound } from "./fence-round.ts";
 
 export class FenceCapability {
@@ -14,6 +15,16 @@ export class FenceCapability {
 
   constructor(conf: ClusterConf) {
     this.#conf = conf;
+  }
+
+  get fencing(): FencingConf {
+    return this.#conf.fencing;
+  }
+
+  /** `grown`: a node has joined. Null: for ever. */
+  delayMs(grown: boolean): Ms | null {
+    const { postJoinDelayMs, postFailDelayMs } = this.fencing;
+    return grown ? postJoinDelayMs : postFailDelayMs;
   }
 
   nodeConf(id: NodeId): NodeConf {
@@ -41,8 +52,17 @@ export class FenceCapability {
     return selfFence === "software" || selfFence === "watchdog";
   }
 
-  /** A round against the node, which ends with self-fencing where the conf asks for that. */
-  round(id: NodeId): FenceRound {
+  /** A loss of the node is followed by the safe wait alone; `grown` as in `delayMs`. */
+  awaitsLease(id: NodeId, grown: boolean): boolean {
+    return !this.hasDevices(id) && this.fencesItself(id) && this.delayMs(grown) !== null;
+  }
+
+  /**
+   * A round against the node, which ends with self-fencing where the conf asks for that; null:
+   * there is nothing to run.
+   */
+  round(id: NodeId): FenceRound | null {
+    if (!this.hasDevices(id) && !this.#asksForSelfFencing) return null;
     return new FenceRound(this.nodeConf(id), { selfLast: this.#asksForSelfFencing });
   }
 

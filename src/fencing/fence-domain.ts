@@ -27,19 +27,21 @@ import type { FenceRound } from "./fence-round.ts";
 import { contestText, describeFencing, type FenceView, movedText } from "./fence-view.ts";
 import { SafeWaits } from "./safe-waits.ts";
 import { VictimRegister } from "./victim-register.ts";
+import { turnOf } from "./victim-turn.ts";
 
 const pauseMaxMs = 60_000;
 
 type Message<Type extends FenceMessage["type"]> = Extract<FenceMessage, { readonly type: Type }>;
 type Input<Type extends FenceInput["type"]> = Extract<FenceInput, { readonly type: Type }>;
+type Verdict = Pick<Input<"verdict">, "outcome" | "text" | "wallSeconds">;
+type Proof = Pick<Message<"fence-done">, "how" | "text"> & { readonly wallSeconds: number };
 
 export class FenceDomain {
-  readonly #conf: ClusterConf;
-  readonly #capability: FenceCapability;
+  #capability: FenceCapability;
   readonly #register = new VictimRegister();
   readonly #self: NodeId;
   #quorate = false;
-  #delayMs: Ms | null = ms(0);
+  #grown = false;
   readonly #waits: SafeWaits;
   readonly #rounds = new Map<NodeId, FenceRound>();
   /** Of each victim, the number of the agent run whose verdict is awaited. */
@@ -50,7 +52,6 @@ export class FenceDomain {
   #outputs: FenceOutput[] = [];
 
   constructor(conf: ClusterConf, self: NodeId) {
-    this.#conf = conf;
     this.#capability = new FenceCapability(conf);
     this.#waits = new SafeWaits(conf.fencing.safeWaitMs);
     this.#self = self;
@@ -83,6 +84,9 @@ export class FenceDomain {
           this.#outputs.push({ type: "disarm", node });
         this.#rounds.clear();
         break;
+      case "conf":
+        this.#onConf(new FenceCapability(input.conf));
+        break;
       case "message":
         this.#onMessage(input.message);
         break;
@@ -104,6 +108,10 @@ export class FenceDomain {
     return this.#outputs;
   }
 
+  get #delayMs(): Ms | null {
+    return this.#capability.delayMs(this.#grown);
+  }
+
   get view(): FenceView {
     const { begun } = this.#register;
     return { ...this.snapshot(), quorate: this.#quorate, begun, executor: this.#executor };
@@ -120,19 +128,27 @@ export class FenceDomain {
   }
 
   #onMembership({ members, ringSeq, grown, silentMs, movedMs }: Input<"membership">): void {
-    const { fencing } = this.#conf;
     this.#waits.setMembership(silentMs, movedMs);
     const moved = this.#waits.moved();
-    for (const node of moved)
-      this.#notice("warning", movedText(this.#capability, this.#waits, node));
+    for (const one of moved) this.#notice("warning", movedText(this.#capability, this.#waits, one));
     for (const node of this.#register.setMembership(members, ringSeq, moved)) {
       this.#rounds.delete(node);
       this.#notice("warning", `${this.#name(node)} is lost and must be fenced`);
     }
     this.#executor = this.#register.executor();
     this.#quorate = true;
-    this.#delayMs = grown ? fencing.postJoinDelayMs : fencing.postFailDelayMs;
+    this.#grown = grown;
     for (const node of this.#register.victims.keys()) this.#schedule(node, this.#delayMs);
+  }
+
+  /** A round or a safe wait that has begun goes on as it is. */
+  #onConf(next: FenceCapability): void {
+    const before = this.#capability;
+    this.#capability = next;
+    for (const node of this.#register.victims.keys()) {
+      const goesOn = [before, next].every((one) => one.awaitsLease(node, this.#grown));
+      if (!goesOn && !this.#rounds.has(node)) this.#schedule(node, this.#delayMs);
+    }
   }
 
   /** Arms the victim's timer here when this node is the one to act. */
@@ -149,31 +165,11 @@ export class FenceDomain {
     if (!this.#quorate) return;
     this.#giveUp(victim);
     if (!this.#actsOn(victim)) return;
-    if (victim.byHand?.outcome === "success") {
-      this.#outputs.push({ type: "arm", node, afterMs: ms(0) });
-      return;
-    }
-    if (this.#register.backElsewhere(victim)) {
-      this.#outputs.push({ type: "arm", node, afterMs: ms(this.#waits.leftElsewhereMs(node)) });
-      return;
-    }
-    if (delayMs === null) return;
-    if (this.#capability.hasDevices(node)) {
-      // A victim that is back needs time for its clean-up before it is fenced for not being clean,
-      // and one that an operator fences by hand need not be fenced twice.
-      const { members } = this.#register;
-      const patient = members.includes(node) || members.includes(victim.byHand?.by ?? node);
-      const afterMs = patient ? Math.max(delayMs, this.#conf.fencing.agentTimeoutMs) : delayMs;
-      this.#outputs.push({ type: "arm", node, afterMs: ms(afterMs) });
-    } else if (this.#capability.fencesItself(node)) {
-      if (this.#register.members.includes(node)) return;
-      const afterMs = Math.max(delayMs, this.#waits.leftMs(node));
-      this.#outputs.push({ type: "arm", node, afterMs: ms(afterMs) });
-      const text = `${this.#name(node)} counts as off in ${Math.ceil(afterMs / 100) / 10} s`;
-      this.#notice("notice", `${text}, when its lease must have ended (self-fencing)`);
-    } else {
-      this.#notice("err", `${this.#name(node)} ${this.#capability.describe(node)}`);
-    }
+    const turn = turnOf(victim, {
+      ...{ register: this.#register, capability: this.#capability, waits: this.#waits, delayMs },
+    });
+    if (turn.afterMs !== null) this.#outputs.push({ type: "arm", node, afterMs: turn.afterMs });
+    if (turn.notice !== null) this.#notice(...turn.notice);
   }
 
   #actsOn(victim: Victim): boolean {
@@ -213,10 +209,7 @@ export class FenceDomain {
     this.#advance(verdict.node, verdict);
   }
 
-  #advance(
-    node: NodeId,
-    verdict: Pick<Input<"verdict">, "outcome" | "text" | "wallSeconds">,
-  ): void {
+  #advance(node: NodeId, verdict: Verdict): void {
     const round = this.#rounds.get(node);
     if (round === undefined) {
       const victim = this.#register.victims.get(node);
@@ -238,8 +231,13 @@ export class FenceDomain {
     } else {
       this.#rounds.delete(node);
       const since = this.#register.victims.get(node)?.since ?? 0;
-      const { text } = verdict;
-      this.#submit({ type: "fence-failed", victim: node, since, by: this.#self, text });
+      this.#submit({
+        type: "fence-failed",
+        victim: node,
+        since,
+        by: this.#self,
+        text: verdict.text,
+      });
     }
   }
 
@@ -264,19 +262,9 @@ export class FenceDomain {
   #onProgress(message: Message<"fence-begin" | "fence-failed" | "fence-done">): void {
     const victim = this.#register.victims.get(message.victim);
     if (victim === undefined || victim.since !== message.since) return;
-    switch (message.type) {
-      case "fence-begin":
-        this.#onBegin(victim, message.by);
-        return;
-      case "fence-failed":
-        this.#onFailed(victim, message);
-        return;
-      case "fence-done":
-        this.#onDone(victim, message);
-        return;
-      default:
-        assertNever(message);
-    }
+    if (message.type === "fence-begin") this.#onBegin(victim, message.by);
+    else if (message.type === "fence-failed") this.#onFailed(victim, message);
+    else this.#onDone(victim, message);
   }
 
   /** If an operator's agents have switched the node off no member has to do it. */
@@ -303,6 +291,12 @@ export class FenceDomain {
     this.#notice("notice", `fencing node ${this.#name(victim.node)} (by ${this.#name(by)})`);
     if (by !== this.#self || this.#rounds.has(victim.node)) return;
     const round = this.#capability.round(victim.node);
+    if (round === null) {
+      const { node, since } = victim;
+      const text = "the conf that is in force now has no fence device for it";
+      this.#submit({ type: "fence-failed", victim: node, since, by, text });
+      return;
+    }
     this.#rounds.set(victim.node, round);
     this.#perform(victim.node, round);
   }
@@ -315,7 +309,10 @@ export class FenceDomain {
     const name = this.#name(victim.node);
     this.#notice("err", `fence ${name} failed (round ${rounds}): ${lastText}`);
     if (this.#releaseHeld(victim)) return;
-    const pauseMs = Math.min(this.#conf.fencing.overrideTimeMs * 2 ** (rounds - 1), pauseMaxMs);
+    const pauseMs = Math.min(
+      this.#capability.fencing.overrideTimeMs * 2 ** (rounds - 1),
+      pauseMaxMs,
+    );
     this.#schedule(victim.node, ms(pauseMs));
   }
 
@@ -380,11 +377,7 @@ export class FenceDomain {
     this.#outputs.push({ type: "submit", message });
   }
 
-  #submitDone(
-    victim: NodeId,
-    done: Pick<Message<"fence-done">, "how" | "text"> & { readonly wallSeconds: number },
-  ): void {
-    const { how, text, wallSeconds: at } = done;
+  #submitDone(victim: NodeId, { how, text, wallSeconds: at }: Proof): void {
     const since = this.#register.victims.get(victim)?.since ?? 0;
     this.#submit({ type: "fence-done", victim, since, by: this.#self, how, text, at });
   }

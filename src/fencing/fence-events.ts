@@ -3,6 +3,7 @@
  * Source: fenced(8), made explicit as events.
  * Tested in: test/fencing/fence-domain.test.ts
  */
+import type { ClusterConf } from "../model/conf.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import type { Ms } from "../model/time.ts";
 import type { FenceMessage } from "./fence-messages.ts";
@@ -36,6 +37,8 @@ export type FenceInput =
       readonly grown: boolean;
     }
   | { readonly type: "inquorate" }
+  /** Another conf is in force on this node. */
+  | { readonly type: "conf"; readonly conf: ClusterConf }
   | { readonly type: "message"; readonly message: FenceMessage }
   /** Delivered: the node is a member and runs nothing. */
   | { readonly type: "ready"; readonly ready: ReadyNotice }

@@ -34,7 +34,8 @@ export type NodeAgents = {
 };
 
 export type NodeAgentsParts = {
-  readonly conf: ClusterConf;
+  /** The conf in force. */
+  readonly conf: () => ClusterConf;
   readonly self: NodeId;
   readonly performer: OrderPerformer;
   readonly log: LogSink;
@@ -45,7 +46,7 @@ export function nodeAgents({ conf, self, performer, log }: NodeAgentsParts): Nod
     perform: (act, done) => performer.perform(act, done),
     cancel: (action) => performer.cancel(action),
     fence: (order, withdrawn, done) => {
-      const { agentTimeoutMs } = conf.fencing;
+      const { agentTimeoutMs } = conf().fencing;
       const permit = { withdrawn, ends: false };
       performer.fence(order, { agentTimeoutMs, permit }, (verdict) => {
         const { outcome, output } = verdict;
@@ -55,9 +56,10 @@ export function nodeAgents({ conf, self, performer, log }: NodeAgentsParts): Nod
       });
     },
     unfence: (withdrawn, done) => {
-      const own = conf.nodes.find(({ id }) => id === self);
+      const inForce = conf();
+      const own = inForce.nodes.find(({ id }) => id === self);
       if (own === undefined) return;
-      unfence({ conf, performer, permit: { withdrawn, ends: true } }, own, (reply) => {
+      unfence({ conf: inForce, performer, permit: { withdrawn, ends: true } }, own, (reply) => {
         done({ outcome: reply.result === "success" ? "success" : "failure", text: reply.text });
       });
     },

@@ -358,7 +358,7 @@ export class NodeLife {
    * from its disks and let in again, so it lives on.
    */
   #accuse(survivors: readonly NodeId[]): void {
-    const { nodes } = this.#parts.conf;
+    const { nodes } = this.#node?.conf ?? this.#parts.conf;
     for (const { id, name, unfence } of nodes) {
       if (!survivors.includes(id) || unfence.length > 0) continue;
       const text =

@@ -25,7 +25,8 @@ export type AgentRunner = {
 };
 
 export type OperatorFencingParts = {
-  readonly conf: ClusterConf;
+  /** The conf in force. */
+  readonly conf: () => ClusterConf;
   readonly performer: AgentRunner;
   /** The cluster node of the present life, null between two lives; `push` gives it an input. */
   readonly node: () => ClusterNode | null;
@@ -58,7 +59,7 @@ export class OperatorFencing {
 
   /** What the fence commands show. */
   status(): FencingStatus {
-    return fencingStatus(this.#parts.conf, this.#parts.node());
+    return fencingStatus(this.#parts.conf(), this.#parts.node());
   }
 
   async #fence(target: NodeConf, who: string): Promise<RunReply> {
@@ -106,7 +107,7 @@ export class OperatorFencing {
     this.#parts.log("notice", `${who} unfences ${target.name}`);
     const { conf, performer } = this.#parts;
     return await new Promise((resolve) => {
-      unfence({ conf, performer, permit: null }, target, resolve);
+      unfence({ conf: conf(), performer, permit: null }, target, resolve);
     });
   }
 
@@ -115,7 +116,7 @@ export class OperatorFencing {
     const why = this.#checkRefusal();
     if (why !== null) return { result: "refused", lines: [], text: why };
     this.#checking = true;
-    const reply = await this.#askAll(this.#parts.conf.nodes);
+    const reply = await this.#askAll(this.#parts.conf().nodes);
     this.#checking = false;
     return reply;
   }
@@ -170,14 +171,14 @@ export class OperatorFencing {
 
   #verdictOn(call: FenceCall): Promise<FenceVerdict> {
     const { performer, conf } = this.#parts;
-    const { agentTimeoutMs } = conf.fencing;
+    const { agentTimeoutMs } = conf().fencing;
     return new Promise((resolve) => {
       performer.fence(call, { agentTimeoutMs, permit: null }, resolve);
     });
   }
 
   #nodeConf(id: NodeId | null): NodeConf {
-    const found = this.#parts.conf.nodes.find((node) => node.id === id);
+    const found = this.#parts.conf().nodes.find((node) => node.id === id);
     invariant(found !== undefined, `no configuration of node ${id}`);
     return found;
   }

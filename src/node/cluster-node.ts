@@ -83,9 +83,8 @@ export class ClusterNode {
     const announcements = new MembershipAnnouncements(self, announcing);
     this.#announcements = announcements;
     const ending = { outbox, services, announcements, replica };
-    const carriesOn = kept !== null;
-    this.#lossOfQuorum = new LossOfQuorum(ending, { carriesOn, nothingLeft });
-    const performing = { ...ending, confVersions: this.#confVersions, fencingProgress };
+    this.#lossOfQuorum = new LossOfQuorum(ending, { carriesOn: kept !== null, nothingLeft });
+    const performing = { ...ending, unfencing, fencingProgress, confVersions: this.#confVersions };
     this.#performer = new ReplicaPerformer(self, performing, workMax);
   }
 
@@ -350,6 +349,7 @@ export class ClusterNode {
       return;
     }
     if (taken.value !== inForce) {
+      this.unfencing.useConf(taken.value.conf, false);
       this.#performer.putInForce(taken.value, []);
       this.#announcements.stepServices({ type: "clean-up" });
     }

@@ -3,7 +3,7 @@
  * and the one that it takes over from the others when it comes back with an older one.
  * Whether a proposed version comes into force is decided by all members, in `services/table/`.
  * Source: cluster.conf(5); cman commands.c: reload_config.
- * Deviation: nodes, quorum, fencing, ring and logging do not change while the daemon runs.
+ * Deviation: nodes, votes, the ring and the times of the lease do not change while clusterd runs.
  * Tested in: test/services/configuration-change.test.ts
  * CHANGE4  The conf in force on this node changes only with a history that goes on here.
  */
@@ -36,20 +36,26 @@ export function sendableText(text: string): string {
   return Buffer.byteLength(JSON.stringify(text)) <= textBytesMax ? text : "";
 }
 
-const fixedParts = [
-  "name",
-  "clusterId",
-  "totem",
-  "quorum",
-  "nodes",
-  "fencing",
-  "logging",
-  "accounts",
-] as const satisfies readonly (keyof ClusterConf)[];
+/**
+ * What is the same in all versions of which one can follow the other while the cluster runs, as the
+ * file names it: who takes part, by which ring, and how long the others wait for a lost node.
+ */
+const fixedParts: Readonly<Record<string, (conf: ClusterConf) => unknown>> = {
+  "the name of the cluster": ({ name }) => name,
+  "the cluster id": ({ clusterId }) => clusterId,
+  "<totem>, transport or key": ({ totem }) => totem,
+  "votes or <cman>": ({ quorum }) => quorum,
+  "<clusternode>": ({ nodes }) => nodes.map(({ id, name, votes }) => ({ id, name, votes })),
+  "self_fence, kill_timeout, safe_wait or the watchdog of <fence_daemon>": ({ fencing }) => {
+    const { selfFence, leaseMs, killTimeoutMs, safeWaitMs, watchdog } = fencing;
+    return { selfFence, leaseMs, killTimeoutMs, safeWaitMs, watchdog };
+  },
+};
 
 /** Equal for versions of which one can follow the other while the cluster runs. */
 export function fixedDigest(conf: ClusterConf): string {
-  return extendDigest("", JSON.stringify(fixedParts.map((part) => conf[part])));
+  const parts = Object.values(fixedParts).map((part) => part(conf));
+  return extendDigest("", JSON.stringify(parts));
 }
 
 /** Why `next` cannot follow `now` while the cluster runs, or null. */
@@ -60,26 +66,15 @@ export function changeProblem(now: ConfVersion, next: ConfVersion): string | nul
     return `Not reloading, ${text} (${conf.version}, running ${old.version})`;
   }
   if (sendableText(next.text) === "") return `it has more than ${textBytesMax} bytes`;
-  const fixed = fixedParts.filter(
-    (part) => JSON.stringify(old[part]) !== JSON.stringify(conf[part]),
-  );
-  if (fixed.length > 0) {
-    const what = fixed.map((part) => partWords[part]).join(", ");
+  const changed = Object.entries(fixedParts).flatMap(([words, part]) => {
+    return JSON.stringify(part(old)) === JSON.stringify(part(conf)) ? [] : [words];
+  });
+  if (changed.length > 0) {
+    const what = changed.join(", ");
     return `${what} cannot change while clusterd runs: restart all nodes with the new file`;
   }
   return conf.services.enabled ? null : "<rm disabled> cannot be set while clusterd runs";
 }
-
-const partWords: Readonly<Record<(typeof fixedParts)[number], string>> = {
-  name: "the name of the cluster",
-  clusterId: "the cluster id",
-  totem: "<totem>, transport or key",
-  quorum: "votes or <cman>",
-  nodes: "<clusternodes> or fence devices",
-  fencing: "<fence_daemon>",
-  logging: "<logging>",
-  accounts: "<uidgid>",
-};
 
 type Proposed = { readonly text: string; readonly hash: string };
 

@@ -19,6 +19,7 @@ import type { NodeInput } from "./node-events.ts";
 import type { NodeServices } from "./node-services.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Replica, ReplicaOutput } from "./replica.ts";
+import type { Unfencing } from "./unfencing.ts";
 
 /**
  * About how much of the replicated state is worked on in one step; see `Replica.goOn`. With 128 it
@@ -36,6 +37,7 @@ type PerformerParts = {
   readonly replica: Replica;
   readonly confVersions: ConfVersions;
   readonly fencingProgress: FencingProgress;
+  readonly unfencing: Unfencing;
 };
 
 export class ReplicaPerformer {
@@ -99,9 +101,11 @@ export class ReplicaPerformer {
 
   /** Puts a conf in force on this node; nothing is left here of the `clean` services. */
   putInForce({ conf, hash, text }: ConfVersion, clean: readonly ServiceName[]): void {
-    this.#parts.confVersions.putInForce({ conf, hash, text });
-    this.#parts.outbox.emit({ type: "conf-in-force", conf, hash, text });
-    this.#parts.services.reconfigure(conf, clean);
+    const { confVersions, outbox, replica, services } = this.#parts;
+    confVersions.putInForce({ conf, hash, text });
+    outbox.emit({ type: "conf-in-force", conf, hash, text });
+    replica.useConf(conf);
+    services.reconfigure(conf, clean);
   }
 
   #performTable(effect: TableEffect): void {
@@ -133,6 +137,7 @@ export class ReplicaPerformer {
         return;
       case "switch":
         services.failovers.forgetAllBut(effect.conf);
+        this.#parts.unfencing.useConf(effect.conf, true);
         this.putInForce(effect, effect.clean);
         return;
       case "departure-granted":

@@ -15,6 +15,7 @@ import { FenceDomain } from "../fencing/fence-domain.ts";
 import type { FenceInput, FenceOutput } from "../fencing/fence-events.ts";
 import { fenceSnapshot } from "../fencing/fence-messages.ts";
 import { nodesNamedIn } from "../fencing/victim-register.ts";
+import type { ClusterConf } from "../model/conf.ts";
 import { extendDigest } from "../model/fnv.ts";
 import type { NodeId, ServiceName } from "../model/ids.ts";
 import { invariant } from "../model/outcome.ts";
@@ -220,6 +221,17 @@ export class Replica {
   #readyWaits(node: NodeId): boolean {
     const victim = this.fence.view.victims.find((one) => one.node === node);
     return victim !== undefined && (victim.by !== null || victim.moved);
+  }
+
+  /**
+   * Another conf is in force on this node. It may be amid what is ordered: the fence domain acts on
+   * its devices, and changes nothing that is replicated.
+   */
+  useConf(conf: ClusterConf): void {
+    for (const output of this.fence.step({ type: "conf", conf })) {
+      invariant(output.type !== "fenced" && output.type !== "ready", "a conf proves no end");
+      this.#outputs.push({ from: "fence", output });
+    }
   }
 
   stepFence(input: FenceInput): void {

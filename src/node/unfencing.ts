@@ -21,8 +21,9 @@ const pauseMaxMs = 60_000;
 
 export class Unfencing {
   readonly #outbox: Outbox;
-  readonly #needed: boolean;
-  readonly #pauseMs: number;
+  readonly #self: NodeId;
+  #needed: boolean;
+  #pauseMs: number;
   #state: "idle" | "running" | "pausing" | "done" = "idle";
   #run = 0;
   #failures = 0;
@@ -30,7 +31,18 @@ export class Unfencing {
 
   constructor(conf: ClusterConf, self: NodeId, outbox: Outbox) {
     this.#outbox = outbox;
-    this.#needed = conf.nodes.some(({ id, unfence }) => id === self && unfence.length > 0);
+    this.#self = self;
+    this.#needed = needsUnfencing(conf, self);
+    this.#pauseMs = conf.fencing.overrideTimeMs;
+  }
+
+  /**
+   * Another conf is in force. `present`: this node took part when it came into force, so devices
+   * that are new have not cut it off, and count from the next time on.
+   */
+  useConf(conf: ClusterConf, present: boolean): void {
+    if (present && !this.#needed) this.#state = "done";
+    this.#needed = needsUnfencing(conf, this.#self);
     this.#pauseMs = conf.fencing.overrideTimeMs;
   }
 
@@ -84,4 +96,8 @@ export class Unfencing {
   onTimer(): void {
     if (this.#state === "pausing") this.#state = "idle";
   }
+}
+
+function needsUnfencing({ nodes }: ClusterConf, self: NodeId): boolean {
+  return nodes.some(({ id, unfence }) => id === self && unfence.length > 0);
 }

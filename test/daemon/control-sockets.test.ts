@@ -85,6 +85,33 @@ test("sockets of accounts that are not named any more are removed, unless served
   t.same([stale, living, strange].map(existsSync), [false, true, true]);
 });
 
+test("accounts come and go while the sockets are open", async (t) => {
+  const directory = temporaryDirectory(t);
+  const { opened, notices } = await open(t, directory, [{ type: "uid", id: uid }]);
+  if (!opened.ok) throw new Error(opened.problem);
+  const sockets = opened.value;
+  const [ofUser, ofGroup] = [`uid-${uid}`, `gid-${gid}`].map((name) =>
+    join(directory, `groups-${name}.sock`),
+  );
+  t.same(await sockets.serve([{ type: "gid", id: gid }]), []);
+  t.same(
+    [ofUser, ofGroup].map((path) => existsSync(path ?? "")),
+    [false, true],
+  );
+  t.equal(await statusOf(ofGroup ?? "", "/v1/groups"), 200);
+  writeFileSync(ofUser ?? "", "");
+  sockets.change([
+    { type: "uid", id: uid },
+    { type: "gid", id: gid },
+  ]);
+  await sockets.serve([{ type: "gid", id: gid }]);
+  t.match(notices, [/groups-uid-\d+\.sock is in the way/]);
+  t.equal(await statusOf(ofGroup ?? "", "/v1/groups"), 200, "the others go on");
+  await sockets.close();
+  t.same(await sockets.serve([{ type: "uid", id: uid }]), [], "nothing opens after the end");
+  t.notOk(existsSync(ofGroup ?? ""));
+});
+
 test("what is in the way of a socket is named, and nothing stays open", async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, `groups-uid-${uid}.sock`), "");

@@ -36,7 +36,7 @@ function given({ nodes = 3, quorum = {}, fencing = {}, ...agents }: Given): Clus
 
 function listing(cluster: Cluster, node: number): string {
   const fencing = new OperatorFencing({
-    conf: sampleConf(),
+    conf: () => sampleConf(),
     performer: { fence: () => Promise.reject(new Error("nothing is run")) },
     node: () => cluster.node(node),
     push: () => undefined,

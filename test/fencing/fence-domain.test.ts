@@ -22,6 +22,7 @@ function five(options: SampleOptions = {}): FenceCluster {
 }
 
 const selfFencing = { fenceMethods: [] };
+const selfFence = (selfFence: "no") => ({ selfFence });
 
 test("case 8: a lost member is fenced by the lowest one, all learn it once", async (t) => {
   const cluster = five().view([1, 2, 3, 5]).run(1);
@@ -118,6 +119,64 @@ test("case 9: failing rounds follow each other with a growing pause, without end
   t.equal(cluster.domain(3).describe(id(4)), "victim, failed 8 times: no answer");
   t.same(cluster.concluded, []);
   cluster.run(60_000).answer("success");
+  t.equal(cluster.concluded.length, 4);
+});
+
+test("a new conf has a waiting victim tried at once, by the devices that it names", async (t) => {
+  const cluster = five().view([1, 2, 3, 5]).run(1);
+  cluster.answer("failure", "no link");
+  t.same(cluster.calls, [], "a pause");
+  const mended = sampleConf({ nodes: 5, fenceMethods: [method("power", "fence_apc nps2")] });
+  cluster.all({ type: "conf", conf: mended }).run(1);
+  t.equal(cluster.call(), "by 1: default nps2 of node4.example.com");
+  cluster.all({ type: "conf", conf: sampleConf({ nodes: 5, fenceMethods: devices }) }).run(1);
+  t.equal(cluster.calls.length, 1, "what has begun goes on, and nothing beside it");
+  cluster.answer("success", "switched off");
+  t.equal(cluster.domain(2).describe(id(4)), "fenced (agent) by node1.example.com");
+});
+
+test("a new conf that gives a victim devices, or takes them away, decides for it", async (t) => {
+  const none = sampleConf({ nodes: 5, fencing: selfFence("no"), fenceMethods: [] });
+  const some = sampleConf({ nodes: 5, fencing: selfFence("no"), fenceMethods: devices });
+  const given = new FenceCluster(none).begin(1, 2, 3, 4, 5);
+  for (const node of [1, 2, 3, 4, 5]) given.ready(node);
+  given.view([1, 2, 3, 5]).run(60_000);
+  t.same(given.calls, []);
+  t.match(given.domain(1).describe(id(4)), /cannot be fenced: no device/);
+  given.all({ type: "conf", conf: some }).run(1);
+  t.equal(given.call(), victimFour);
+  const taken = five({ fencing: { postFailDelayMs: null } });
+  taken.view([1, 2, 3, 5], { silentMs: { 4: 0 } });
+  taken.all({ type: "conf", conf: sampleConf({ nodes: 5, ...selfFencing }) });
+  taken.run(safeWaitMs - 1);
+  t.match(taken.domain(1).describe(id(4)), /waiting for its lease to end/);
+  t.same(taken.concluded, []);
+  taken.run(1);
+  t.equal(taken.concluded.length, 4);
+});
+
+test("agents that were about to begin when a new conf took them away do not", async (t) => {
+  const cluster = five().view([1, 2, 3, 5], { silentMs: { 4: 0 } });
+  const since = cluster.domain(1).mark(id(4)).since;
+  cluster.all({ type: "conf", conf: sampleConf({ nodes: 5, ...selfFencing }) });
+  cluster.all({
+    type: "message",
+    message: { type: "fence-begin", victim: id(4), since, by: id(1) },
+  });
+  cluster.run(0);
+  t.same(cluster.calls, []);
+  cluster.run(safeWaitMs - 1);
+  t.same(cluster.concluded, []);
+  cluster.run(1);
+  t.equal(cluster.concluded.length, 4, "its lease has ended");
+});
+
+test("F3: a new conf does not shorten a safe wait", async (t) => {
+  const cluster = five(selfFencing).view([1, 2, 3, 5], { silentMs: { 4: 0 } });
+  cluster.run(safeWaitMs - 1000);
+  cluster.all({ type: "conf", conf: sampleConf({ nodes: 5, ...selfFencing }) }).run(999);
+  t.same(cluster.concluded, []);
+  cluster.run(1);
   t.equal(cluster.concluded.length, 4);
 });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fstatSync, openSync } from "node:fs";
+import { existsSync, fstatSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +49,45 @@ test("each channel keeps what is at or above its priority", async (t) => {
   const kept = (await lines(path)).map(({ channel, level }) => `${channel} ${level}`);
   t.same(kept.slice(0, 3), ["totem notice", "totem err", "totem emerg"]);
   t.same(kept.slice(-2), ["services err", "services emerg"]);
+});
+
+test("priorities and the file change from one line to the next", async (t) => {
+  const folder = await directory(t);
+  const [path, first, second] = ["out", "first", "second"].map((name) => join(folder, name));
+  const log = new LineLog(options(path ?? "", { logFile: first ?? null }));
+  log.write("services", "notice", { text: "not yet" });
+  log.write("services", "err", { text: "one" });
+  await until("the first file has it", async () => (await lines(first ?? "")).length === 1);
+  const all = { totem: "notice", quorum: "notice", fencing: "notice", services: "notice" } as const;
+  log.reconfigure({ priority: all, logFile: second ?? null });
+  log.write("services", "notice", { text: "two" });
+  await until("the second file has it", async () => (await lines(second ?? "")).length === 1);
+  log.reconfigure({ priority, logFile: null });
+  log.write("services", "notice", { text: "not any more" });
+  log.write("services", "err", { text: "three" });
+  await until("all are written", async () => (await lines(path ?? "")).length === 3);
+  const texts = async (file = "") => (await lines(file)).map(({ msg }) => msg);
+  t.same(await texts(path), ["one", "two", "three"]);
+  t.same([await texts(first), await texts(second)], [["one"], ["two"]]);
+});
+
+test("a file that is opened only after the log has left it is closed again", async (t) => {
+  const folder = await directory(t);
+  const log = new LineLog(options(join(folder, "out"), { logFile: join(folder, "file") }));
+  log.reconfigure({ priority, logFile: null });
+  const open = () => {
+    const paths = readdirSync("/proc/self/fd").map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return "";
+      }
+    });
+    return paths.includes(join(folder, "file"));
+  };
+  await until("it was opened", async () => existsSync(join(folder, "file")));
+  await until("it is closed", async () => !open());
+  t.pass();
 });
 
 test("a line is one JSON object with level, time, channel, facts and text", async (t) => {

@@ -216,7 +216,7 @@ function fencingWith(exits: Readonly<Record<string, number>>, methods: readonly 
     },
   };
   const parts = {
-    conf,
+    conf: () => conf,
     performer: runner,
     node: () => cluster.node(1),
     push: (input: NodeInput) => pushed.push(input),

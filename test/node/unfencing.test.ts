@@ -15,11 +15,14 @@ class Devices {
   readonly tries: number[] = [];
   readonly cluster: Cluster;
 
-  constructor() {
+  /** The version whose devices these are. */
+  constructor({ from = "first" }: { readonly from?: "first" | "next" } = {}) {
     const unfence = [
       { device: "switch", agent: "fence_ifmib", parameters: [["action", "on"] as const] },
     ];
-    const conf = sampleConf({ unfence, fencing: { overrideTimeMs: ms(3000) } });
+    const fencing = { overrideTimeMs: ms(3000) };
+    const next = { ...sampleConf({ unfence, fencing }), version: 19 };
+    const conf = from === "first" ? sampleConf({ unfence, fencing }) : sampleConf({ fencing });
     const nodes = conf.nodes.map((node) => node.id);
     const time = new VirtualTime();
     const membership = new PerfectMembership(time, nodes);
@@ -27,7 +30,8 @@ class Devices {
       if (node === 2) this.tries.push(time.nowMs);
       return node !== 2 || this.working ? "success" : "failure";
     };
-    this.cluster = new Cluster({ conf, time, membership, judge: judgeOwners, unfenceAgent });
+    const texts = { next };
+    this.cluster = new Cluster({ conf, texts, time, membership, judge: judgeOwners, unfenceAgent });
   }
 }
 
@@ -69,6 +73,30 @@ test("UNFENCE2: nothing is unfenced without quorum, and after its loss again", a
   t.equal(tries.length, 1);
   cluster.cut([1], [2]).run(10_000).heal().run(10_000);
   t.equal(tries.length, 2);
+});
+
+test("devices of a new conf interrupt nobody, and let in who comes back later", async (t) => {
+  const { cluster, tries } = new Devices({ from: "next" });
+  cluster.boot(1, 2, 3).run(10_000);
+  t.same(tries, []);
+  cluster.propose(1, "next");
+  cluster.run(5000);
+  t.equal(cluster.node(2)?.conf.version, 19);
+  t.same(tries, [], "nothing has cut it off");
+  t.equal(cluster.shown(1, broker), "started 2");
+  cluster.cut([2], [1, 3]).run(10_000).heal().run(10_000);
+  t.equal(tries.length, 1);
+  t.equal(cluster.shown(1, broker), "started 2");
+});
+
+test("who missed the conf that cuts it off is unfenced when it takes that over", async (t) => {
+  const { cluster, tries } = new Devices({ from: "next" });
+  cluster.boot(1, 3).run(10_000);
+  cluster.propose(1, "next");
+  cluster.run(5000).boot(2).run(15_000);
+  t.equal(cluster.node(2)?.conf.version, 19);
+  t.equal(tries.length, 1);
+  t.equal(cluster.shown(1, broker), "started 2");
 });
 
 test("a node that cannot be unfenced leaves like any other", async (t) => {

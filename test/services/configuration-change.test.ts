@@ -5,7 +5,9 @@
  */
 import { test } from "tap";
 import type { ClusterConf, ResourceConf, ServiceConf } from "../../src/model/conf.ts";
+import { ms } from "../../src/model/time.ts";
 import { changeProblem } from "../../src/node/conf-versions.ts";
+import { method } from "../fencing/fence-cluster.ts";
 import { Cluster, id, service } from "../sim/cluster.ts";
 import { outcomeWord } from "../sim/cluster-machine.ts";
 import type { ClusterOptions } from "../sim/cluster-options.ts";
@@ -94,23 +96,51 @@ test("case 28: a version that cannot be read leaves everything as it is", async 
   t.match(seen.node(1)?.snapshot.table?.change.last, { accepted: false, text: /no such text/ });
 });
 
-test("only services may change, and only to a later version", async (t) => {
+test("who takes part and how long it is waited for cannot change, nor go back", async (t) => {
   const first = withServices(18, web(two));
   const older = withServices(18, web([script("a")]));
-  const fencing = {
-    ...withServices(19, web(two)),
-    fencing: { ...first.fencing, cleanStart: true },
-  };
-  const seen = cluster(first, { older, fencing });
+  const next = withServices(19, web(two));
+  const fencing = { ...next, fencing: { ...first.fencing, safeWaitMs: ms(60_000) } };
+  const votes = { ...next, nodes: next.nodes.map((node) => ({ ...node, votes: 2 })) };
+  const ring = { ...next, totem: { ...next.totem, tokenMs: ms(300) } };
+  const seen = cluster(first, { older, fencing, votes, ring });
   t.equal(reload(seen, "older"), "change-given-up");
   t.match(seen.node(3)?.snapshot.table?.change.last?.text, /older or equal the running config/);
   t.equal(reload(seen, "fencing"), "change-given-up");
-  t.match(seen.node(3)?.snapshot.table?.change.last?.text, /<fence_daemon> cannot change/);
+  const last = () => seen.node(3)?.snapshot.table?.change.last?.text;
+  t.match(last(), /safe_wait or the watchdog of <fence_daemon> cannot change/);
+  t.equal(reload(seen, "votes"), "change-given-up");
+  t.match(last(), /<clusternode> cannot change/);
+  t.equal(reload(seen, "ring"), "change-given-up");
+  t.match(last(), /<totem>, transport or key cannot change/);
   t.same(versions(seen), [18, 18, 18]);
   t.same(
     fresh(seen, 1).filter((call) => / (start|stop)$/.test(call)),
     [],
   );
+});
+
+test("fence devices, delays, the log and accounts change while the cluster runs", (t) => {
+  const first = withServices(18, web(two));
+  const nodes = first.nodes.map((node) => ({
+    ...node,
+    fenceMethods: [method("power", "fence_apc nps1")],
+    unfence: method("", "fence_ifmib switch").devices,
+  }));
+  const fencing = { ...first.fencing, postFailDelayMs: ms(9000), agentTimeoutMs: ms(5000) };
+  const accounts = [{ type: "uid" as const, name: "broker" }];
+  const logging = { ...first.logging, logFile: "/var/log/other" };
+  const next = { ...first, version: 19, nodes, fencing, accounts, logging };
+  const seen = cluster(first, { next }, { fenceAgent: () => "success" });
+  t.equal(reload(seen, "next"), "done");
+  t.same(versions(seen), [19, 19, 19]);
+  const stopped = fresh(seen, 1).filter((call) => / (start|stop)$/.test(call));
+  t.same(stopped, [], "no service is interrupted");
+  seen.cut([1, 2], [3]).run(8000);
+  t.match(seen.node(1)?.snapshot.fence.describe(id(3)), /waiting for its fence devices/);
+  seen.run(6000);
+  t.match(seen.node(1)?.snapshot.fence.describe(id(3)), /^fenced \(agent\)/);
+  t.end();
 });
 
 test("a text that would not fit into a message is refused before it travels", (t) => {

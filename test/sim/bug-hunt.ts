@@ -40,7 +40,7 @@ const hunters: Readonly<Record<Prey, string>> = {
 /** What the searches are made of. */
 const searched = [
   "src",
-  ...["sim", "fuzz", "guard", "membership", "brokers"].map((part) => `test/${part}`),
+  ...["sim", "fuzz", "guard", "membership", "brokers", "fencing"].map((part) => `test/${part}`),
 ];
 
 /** Seen from build/test/sim. */

@@ -7,7 +7,7 @@
 import { brokerMutants } from "./broker-mutants.ts";
 import { type Mutant, mutant, since } from "./bug-hunt.ts";
 import { certificateMutants } from "./certificate-mutants.ts";
-import { blindLeaseSeedMin } from "./lease-schedule.ts";
+import { blindLeaseSeedMin, liveLeaseSeedMin } from "./lease-schedule.ts";
 import { blindServiceSeedMin, slowKernelSeedMin } from "./service-schedule.ts";
 import { shellMutants } from "./shell-mutants.ts";
 
@@ -89,6 +89,18 @@ const blindLeaseMutants = since(
       file: "guard/lease-guard.js",
       find: "if (rest.length > 0) {",
       replace: 'if (rest.some((one) => !one.startsWith("EMFILE"))) {',
+    },
+  ]),
+);
+
+const liveLeaseMutants = since(
+  liveLeaseSeedMin,
+  mutant("lease", "a new conf ends the safe wait of whoever is lost", [
+    {
+      file: "fencing/fence-domain.js",
+      find: "if (!goesOn && !this.#rounds.has(node))",
+      replace:
+        'if (next.fencesItself(node)) this.#outputs.push({ type: "arm", node, afterMs: 0 }); else',
     },
   ]),
 );
@@ -441,6 +453,7 @@ export const clusterMutants: readonly Mutant[] = [
   ...certificateMutants,
   ...shellMutants,
   ...blindLeaseMutants,
+  ...liveLeaseMutants,
   ...blindServiceMutants,
   ...serviceMutants,
   ...outageMutants,

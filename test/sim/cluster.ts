@@ -430,7 +430,7 @@ export class Cluster {
       clock: process.clock,
       startRing: (onOutputs) => membership.start(node, process, onOutputs),
       agents: nodeAgents({
-        conf: this.conf,
+        conf: () => this.node(node)?.conf ?? this.conf,
         self: machine.node,
         performer,
         log: this.#logOf(node),

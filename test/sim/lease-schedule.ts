@@ -4,9 +4,10 @@
  * of the runs the safe wait is only just long enough.
  * Source: the inequality of the lease (fencing/lease.ts); Gray and Cheriton 1989.
  */
-import type { FencingConf } from "../../src/model/conf.ts";
+import type { ClusterConf, FenceMethodConf, FencingConf } from "../../src/model/conf.ts";
 import type { NodeId } from "../../src/model/ids.ts";
 import { ms } from "../../src/model/time.ts";
+import { method } from "../fencing/fence-cluster.ts";
 import { Cluster } from "./cluster.ts";
 import { type ClusterVerdict, verdictOf } from "./cluster-schedule.ts";
 import { type Act, ClusterStage } from "./cluster-stage.ts";
@@ -26,6 +27,8 @@ export type LeaseOptions = {
 const driftMax = 0.01;
 /** From here on machines are blind for a while; the seeds that failed are older. */
 export const blindLeaseSeedMin = 10_000;
+/** From here on fence devices come, go and change while the cluster runs. */
+export const liveLeaseSeedMin = 4_000_000;
 const primary = "qpidd-primary-service";
 const primaryScript = "/etc/init.d/qpidd-primary";
 const scripts = ["/etc/init.d/qpidd", primaryScript];
@@ -47,8 +50,10 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
     safeWaitMs: fencing.safeWaitMs * (1 - driftMax),
     livesOnMs: (fencing.leaseMs + (fencing.watchdog?.timeoutMs ?? 0)) / (1 - driftMax),
   });
+  const texts = seed >= liveLeaseSeedMin ? laterDevices(conf) : {};
   const cluster = new Cluster({
     conf,
+    texts,
     time,
     clocks,
     membership,
@@ -59,6 +64,7 @@ export function runLeaseSchedule(seed: number, options: LeaseOptions = {}): Clus
   const acts = new Ambush(stage, cluster, random).acts({
     watchdogs: fencing.watchdog !== null,
     blind: seed >= blindLeaseSeedMin,
+    texts: Object.keys(texts),
   });
   return verdictOf(seed, { cluster, time }, () => {
     stage.play(acts);
@@ -70,6 +76,25 @@ const oneDevice = {
   name: "power",
   devices: [{ device: "plug", agent: "fence_test", parameters: [] }],
 };
+
+/** Versions that may follow each other, by their texts. */
+function laterDevices(conf: ClusterConf): Readonly<Record<string, ClusterConf>> {
+  const version = (number: number, fenceMethods: readonly FenceMethodConf[]): ClusterConf => {
+    const nodes = conf.nodes.map((node) => ({ ...node, fenceMethods }));
+    const postFailDelayMs = ms(number * 500);
+    const fencing = { ...conf.fencing, postFailDelayMs };
+    return { ...conf, version: conf.version + number, nodes, fencing };
+  };
+  const first = method("power", "fence_test first");
+  const second = method("power", "fence_test second");
+  return {
+    first: version(1, [first]),
+    none: version(2, []),
+    second: version(3, [second]),
+    both: version(4, [first, second]),
+    "none again": version(5, []),
+  };
+}
 
 /** As shipped, or so that only a clock that is wrong by more than allowed could break it. */
 function fencingOf(random: Random, options: LeaseOptions): FencingConf {
@@ -109,9 +134,11 @@ class Ambush {
   acts({
     watchdogs,
     blind,
+    texts,
   }: {
     readonly watchdogs: boolean;
     readonly blind: boolean;
+    readonly texts: readonly string[];
   }): readonly Act[] {
     const weight = (scale: number): number =>
       this.#random.chance(0.3) ? 0 : this.#random.next() * scale;
@@ -124,6 +151,13 @@ class Ambush {
           [watchdogs ? weight(0.7) : 0, (node) => this.#cutOffBlind(this.#prey(node), "guard too")],
         ]
       : [];
+    const live: readonly Act[] =
+      texts.length === 0
+        ? []
+        : [
+            [weight(0.8), (node) => stage.reload(node, texts)],
+            [0.5, (node, other) => this.#cutThenReload(this.#prey(node), other, texts)],
+          ];
     return [
       [0.2 + weight(1), (node) => this.#cutOff(this.#prey(node))],
       [weight(1), (node) => this.#stopThenCut(this.#prey(node))],
@@ -145,6 +179,7 @@ class Ambush {
       [watchdogs ? weight(0.7) : 0, (node) => this.#killBoth(this.#prey(node))],
       [watchdogs ? weight(0.4) : 0, (node) => this.#makeUndying(this.#prey(node))],
       ...later,
+      ...live,
     ];
   }
 
@@ -159,6 +194,12 @@ class Ambush {
       this.#hang(node);
     }
     this.#stage.isolate(node);
+  }
+
+  /** Cut off, and the others get another conf while they are about to fence it. */
+  #cutThenReload(node: NodeId, other: NodeId, texts: readonly string[]): void {
+    this.#cutOff(node);
+    this.#stage.later(this.#random.between(2000, 5000), () => this.#stage.reload(other, texts));
   }
 
   /** Cut off, and whoever has to end its services cannot look at them for a while. */

@@ -85,6 +85,8 @@ class FenceDevices {
       onFenced(node.id);
       return 0;
     };
+    const named = /^ipaddr=(.*)$/m.exec(told)?.[1];
+    if (named !== undefined) return { takesMs, end, onRun: (runs) => this.#onRun(named, runs) };
     const devices = new Set(
       node.fenceMethods.flatMap((method) => method.devices.map(({ device }) => device)),
     );
@@ -93,7 +95,7 @@ class FenceDevices {
     return { takesMs, end, onRun: (runs) => this.#onRun(device, runs) };
   }
 
-  /** Where a node has one device only, it is known which one an agent works on. */
+  /** It is known which device an agent works on if it is told, or if its victim has only one. */
   #onRun(device: string, runs: boolean): void {
     if (runs && this.#busy.has(device)) {
       throw new Violation(`two agents of node ${this.#parts.place} work on ${device} at a time`);

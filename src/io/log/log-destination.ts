@@ -106,14 +106,16 @@ export class FileDestination implements LogDestination {
   #held: string[] = [];
   #heldBytes = 0;
   #dropped = 0;
+  readonly #looks: NodeJS.Timeout;
   #looking = false;
+  #ended = false;
   #wanted: "same" | "anew" = "same";
   #problem: string | null = null;
 
   constructor(path: string, options: FileDestinationOptions) {
     this.#path = path;
     this.#options = options;
-    setInterval(() => this.#look("same"), options.lookEveryMs).unref();
+    this.#looks = setInterval(() => this.#look("same"), options.lookEveryMs).unref();
     this.#look("same");
   }
 
@@ -146,9 +148,17 @@ export class FileDestination implements LogDestination {
     this.#open?.destination.flush();
   }
 
+  /** Writes the waiting lines and closes the file; those that wait for it to be opened are lost. */
+  end(): void {
+    clearInterval(this.#looks);
+    this.#ended = true;
+    this.#open?.destination.end();
+    this.#open = null;
+  }
+
   #look(wanted: "same" | "anew"): void {
     if (wanted === "anew") this.#wanted = "anew";
-    if (this.#looking) return;
+    if (this.#looking || this.#ended) return;
     this.#looking = true;
     const asked = this.#wanted;
     this.#wanted = "same";
@@ -168,6 +178,10 @@ export class FileDestination implements LogDestination {
     }
     this.#open?.destination.end();
     const destination = new DescriptorDestination(descriptor, this.#options.clock);
+    if (this.#ended) {
+      destination.end();
+      return;
+    }
     this.#open = { descriptor, destination };
     for (const line of this.#held) destination.write(line);
     this.#held = [];

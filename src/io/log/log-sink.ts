@@ -36,16 +36,20 @@ export type LogOptions = LoggingConf & {
 };
 
 type Route = { readonly destination: LogDestination; readonly format: LogFormat };
+type FileRoute = Route & { readonly path: string; readonly destination: FileDestination };
 
 export class LineLog implements LogSink {
+  readonly #options: LogOptions;
   readonly #clock: Clock;
-  readonly #priority: Readonly<Record<LogChannel, LogPriority>>;
-  readonly #routes: readonly Route[];
+  #priority: Readonly<Record<LogChannel, LogPriority>>;
+  readonly #output: Route;
+  #file: FileRoute | null;
   readonly #logger: Logger<LogPriority>;
   #json = "";
 
   constructor(options: LogOptions) {
     const { clock, logFile, output, format } = options;
+    this.#options = options;
     this.#clock = clock;
     this.#priority = options.priority;
     this.#logger = pino<LogPriority>(
@@ -62,8 +66,20 @@ export class LineLog implements LogSink {
         },
       },
     );
-    const first = { destination: new DescriptorDestination(output, clock), format };
-    this.#routes = logFile === null ? [first] : [first, this.#fileRoute(logFile, options)];
+    this.#output = { destination: new DescriptorDestination(output, clock), format };
+    this.#file = logFile === null ? null : this.#fileRoute(logFile, options);
+  }
+
+  /** From the next line on. */
+  reconfigure({ priority, logFile }: LoggingConf): void {
+    this.#priority = priority;
+    if ((this.#file?.path ?? null) === logFile) return;
+    this.#file?.destination.end();
+    this.#file = logFile === null ? null : this.#fileRoute(logFile, this.#options);
+  }
+
+  get #routes(): readonly Route[] {
+    return this.#file === null ? [this.#output] : [this.#output, this.#file];
   }
 
   write(channel: LogChannel, priority: LogPriority, line: LogLine): void {
@@ -85,13 +101,13 @@ export class LineLog implements LogSink {
     for (const { destination } of this.#routes) destination.flush();
   }
 
-  #fileRoute(path: string, { clock, format, lookEveryMs }: LogOptions): Route {
+  #fileRoute(path: string, { clock, format, lookEveryMs }: LogOptions): FileRoute {
     const destination = new FileDestination(path, {
       clock,
       lookEveryMs: lookEveryMs ?? lookEveryMsDefault,
       onNews: (text) => this.#send("services", "warning", { text }),
     });
-    return { destination, format: format === "text" ? "text" : "json" };
+    return { path, destination, format: format === "text" ? "text" : "json" };
   }
 
   #send(channel: LogChannel, priority: LogPriority, line: LogLine): void {
