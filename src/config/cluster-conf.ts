@@ -21,6 +21,7 @@ import { checkBrokerResources } from "./resources/broker-check.ts";
 import { warnUnfencedHolders } from "./resources/holder-check.ts";
 import { checkSelfDevices } from "./resources/self-fencing-check.ts";
 import { readServices } from "./resources/services-section.ts";
+import { clusterRule } from "./schema/cluster-rules.ts";
 import { readAccounts } from "./sections/accounts-section.ts";
 import { readIdentity } from "./sections/cluster-identity.ts";
 import { readDomains } from "./sections/domains-section.ts";
@@ -33,7 +34,6 @@ import {
 import { readLogging } from "./sections/logging-section.ts";
 import { readNodes } from "./sections/nodes-section.ts";
 import { readLastManStanding, readQuorum } from "./sections/quorum-section.ts";
-import { clusterRule } from "./sections/schema.ts";
 import { checkCharacters, checkSchema } from "./sections/schema-check.ts";
 import { readClusterId, readTotem } from "./sections/totem-section.ts";
 import { collectLocations, type SourceLocations } from "./source-locations.ts";

@@ -3,7 +3,6 @@
  * Tested in: test/config/complaints.test.ts, test/config/host-check.test.ts
  */
 
-import { unitName } from "./agents/unit-and-agent-names.ts";
 import { accountKey } from "./sections/accounts-section.ts";
 import type { SourceLocation } from "./text/complaint.ts";
 import {
@@ -14,6 +13,7 @@ import {
   type Section,
   sectionsNamed,
 } from "./text/section.ts";
+import { unitName } from "./text/unit-and-agent-names.ts";
 
 export type SourceLocations = {
   readonly file: string;

@@ -6,6 +6,9 @@
  */
 import type { ResourceConf } from "./conf.ts";
 
+/** How long the stop of an `<ip>` waits after the removal; rgmanager's ip.sh: 10. */
+export const sleepSecondsDefault = 10;
+
 export const addressAgents: readonly string[] = ["IPaddr2", "IPaddr", "IPv6addr"];
 
 /** The address as written in the file, with or without prefix; null: the resource has none. */

@@ -10,6 +10,8 @@
  *     node has it. Then it is put up at once and probed meanwhile, and a check fails when another
  *     host has answered.
  */
+
+import { sleepSecondsDefault } from "../model/address-holders.ts";
 import type {
   AgentCall,
   AgentOrder,
@@ -46,7 +48,6 @@ export type IpSettings = {
   readonly preferred: string | null;
 };
 
-const sleepSecondsDefault = 10;
 const good: AgentVerdict = { code: 0, text: "" };
 
 /** Null when the attribute `address` is not an address. */

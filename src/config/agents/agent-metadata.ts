@@ -18,9 +18,10 @@ import {
   type Section,
   sectionsNamed,
 } from "../text/section.ts";
+import type { ValueKind } from "../text/value-kind.ts";
 import { parseDuration, parseFlag, parseInteger } from "../text/value-text.ts";
 import { parseXml } from "../text/xml.ts";
-import type { AgentParameter, ValueKind } from "./agent-tables.ts";
+import type { AgentParameter } from "./agent-tables.ts";
 
 export type AgentDialect = "rgmanager" | "ocf";
 

@@ -12,6 +12,7 @@ import { ocfEquivalents } from "../../model/ocf-equivalents.ts";
 import { ms } from "../../model/time.ts";
 import type { Report } from "../text/complaint.ts";
 import { attributeLocation, attributeOf, locationOf, type Section } from "../text/section.ts";
+import { ocfAgentName, unitName } from "../text/unit-and-agent-names.ts";
 import { nameList } from "../text/value-text.ts";
 import { type AgentRule, ocfRule, systemdRule } from "./agent-tables.ts";
 import type { DiscoveredAgents, FoundAgent } from "./discovered-agents.ts";
@@ -30,7 +31,6 @@ import {
   shareableAgents,
 } from "./ocf-lists.ts";
 import { reservedParameters } from "./ocf-params.ts";
-import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 
 const ocfTimeoutMs = ms(20_000);
 const ocfIntervalMs = ms(10_000);

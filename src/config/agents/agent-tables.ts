@@ -5,29 +5,22 @@
  * Deviations: `retry_delay` is an addition; values are checked by kind.
  * Tested in: test/config/conf-values.test.ts
  */
+
+import { sleepSecondsDefault } from "../../model/address-holders.ts";
 import { heartbeatSecondsDefault, qpiddConfDefault } from "../../model/broker-defaults.ts";
 import { builtInChecks, type CheckRule } from "../../model/built-in-checks.ts";
 import type { AgentActionConf, AgentConf } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
-
-export type ValueKind =
-  | { readonly type: "text" }
-  | { readonly type: "flag" }
-  /** A boolean or a number; a number above zero means yes. */
-  | { readonly type: "flag-or-number" }
-  | { readonly type: "duration" }
-  | { readonly type: "path" }
-  | { readonly type: "address" }
-  | { readonly type: "integer"; readonly min: number; readonly max: number }
-  | { readonly type: "choice"; readonly words: readonly string[] }
-  /** `provider:type`. */
-  | { readonly type: "ocf-agent" }
-  /** A unit of systemd, with or without the suffix `.service`. */
-  | { readonly type: "unit" };
+import { retryDelaySecondsDefault } from "../text/defaults.ts";
+import type { ValueKind } from "../text/value-kind.ts";
 
 export type AgentParameter = {
   readonly name: string;
   readonly kind: ValueKind;
+  /** One sentence, for the manual page; agents of the machine describe themselves. */
+  readonly meaning?: string;
+  /** What holds without it where that is no value that the agent gets; for the manual page. */
+  readonly usual?: string;
   /** The parameter that names the resource and that `ref` points to. */
   readonly primary?: true;
   readonly unique?: true;
@@ -62,28 +55,93 @@ const service: AgentRule = {
   type: "service",
   instancesMax: 1,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true, required: true },
-    { name: "domain", kind: text, reconfig: true },
-    { name: "autostart", kind: flag, reconfig: true, default: "1" },
-    { name: "exclusive", kind: { type: "flag-or-number" }, reconfig: true, default: "0" },
-    { name: "nfslock", kind: flag, default: "0" },
-    { name: "nfs_client_cache", kind: flag, default: "0" },
+    {
+      name: "name",
+      meaning: "Its name, at most 55 bytes without a colon.",
+      kind: text,
+      primary: true,
+      unique: true,
+      required: true,
+    },
+    {
+      name: "domain",
+      meaning: "The failover domain that it prefers or is restricted to.",
+      usual: "none: any node",
+      kind: text,
+      reconfig: true,
+    },
+    {
+      name: "autostart",
+      meaning: "Whether it starts with the cluster; if not, an operator enables it.",
+      kind: flag,
+      reconfig: true,
+      default: "1",
+    },
+    {
+      name: "exclusive",
+      meaning: "Whether it only runs on a node without other services.",
+      kind: { type: "flag-or-number" },
+      reconfig: true,
+      default: "0",
+    },
+    {
+      name: "nfslock",
+      meaning: "Whether its addresses let clients of NFS reclaim their locks.",
+      kind: flag,
+      default: "0",
+    },
+    {
+      name: "nfs_client_cache",
+      meaning: "Accepted for old files, without effect.",
+      kind: flag,
+      default: "0",
+    },
     {
       name: "recovery",
+      meaning:
+        "What follows a failed check: a start on the same node, else on another one (restart); " +
+        "on another one (relocate); none (disable); on the same node, else none (restart-disable).",
       kind: { type: "choice", words: ["restart", "relocate", "disable", "restart-disable"] },
       reconfig: true,
       default: "restart",
     },
-    { name: "depend", kind: text },
+    {
+      name: "depend",
+      meaning: "The service:NAME without which it does not run.",
+      usual: "none",
+      kind: text,
+    },
     {
       name: "depend_mode",
+      meaning:
+        "Whether it needs that service at all times (hard), or only for its first start (soft).",
       kind: { type: "choice", words: ["hard", "soft"] },
       default: "hard",
     },
-    { name: "max_restarts", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
-    { name: "restart_expire_time", kind: { type: "duration" }, default: "0" },
-    { name: "priority", kind: { type: "integer", min: 0, max: 1_000_000 }, default: "0" },
-    { name: "retry_delay", kind: { type: "duration" } },
+    {
+      name: "max_restarts",
+      meaning: "How many restarts within restart_expire_time stay on the node; 0: without limit.",
+      kind: { type: "integer", min: 0, max: 1_000_000 },
+      default: "0",
+    },
+    {
+      name: "restart_expire_time",
+      meaning: "The time for which a restart is counted; 0: none is.",
+      kind: { type: "duration" },
+      default: "0",
+    },
+    {
+      name: "priority",
+      meaning: "Services with lower numbers are started first.",
+      kind: { type: "integer", min: 0, max: 1_000_000 },
+      default: "0",
+    },
+    {
+      name: "retry_delay",
+      meaning: "After what time a service that no node could start is tried again; 0: never.",
+      usual: `${retryDelaySecondsDefault}`,
+      kind: { type: "duration" },
+    },
   ],
   actions: ["start", "stop", "reconfig", "recover", "reload"].map((name) => action(name, 5)),
 };
@@ -92,9 +150,21 @@ const script: AgentRule = {
   type: "script",
   instancesMax: null,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true },
-    { name: "file", kind: { type: "path" }, unique: true, required: true },
-    { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
+    { name: "name", meaning: "Its name.", kind: text, primary: true, unique: true },
+    {
+      name: "file",
+      meaning: "The init script (LSB).",
+      kind: { type: "path" },
+      unique: true,
+      required: true,
+    },
+    {
+      name: "service_name",
+      meaning: "What the script is told in OCF_RESKEY_service_name.",
+      usual: "the service's name",
+      kind: text,
+      inherit: { type: "service", attribute: "name" },
+    },
   ],
   actions: [action("start", 0), action("stop", 0), ...checkActions("script", [0])],
 };
@@ -103,31 +173,91 @@ const ip: AgentRule = {
   type: "ip",
   instancesMax: 1,
   parameters: [
-    { name: "address", kind: { type: "address" }, primary: true, unique: true },
+    {
+      name: "address",
+      meaning: "The virtual address; without a prefix, that of the subnet of an interface.",
+      kind: { type: "address" },
+      primary: true,
+      unique: true,
+    },
     // rgmanager takes every other word for auto; these two stand in real files.
     {
       name: "family",
+      meaning: "The family of the address; ipv4, ipv6 and auto: what the address is.",
+      usual: "auto",
       kind: { type: "choice", words: ["auto", "inet", "inet6", "ipv4", "ipv6"] },
     },
-    { name: "monitor_link", kind: flag, default: "1" },
-    { name: "nfslock", kind: flag, inherit: { type: "service", attribute: "nfslock" } },
-    { name: "sleeptime", kind: { type: "integer", min: 0, max: 3600 } },
-    { name: "disable_rdisc", kind: flag },
-    { name: "prefer_interface", kind: text },
+    {
+      name: "monitor_link",
+      meaning: "Whether the check includes the link of the interface.",
+      kind: flag,
+      default: "1",
+    },
+    {
+      name: "nfslock",
+      meaning: "Whether clients of NFS reclaim their locks when it moves.",
+      usual: "the service's",
+      kind: flag,
+      inherit: { type: "service", attribute: "nfslock" },
+    },
+    {
+      name: "sleeptime",
+      meaning: "How many seconds a stop waits after the removal, so that clients notice it.",
+      usual: `${sleepSecondsDefault}`,
+      kind: { type: "integer", min: 0, max: 3600 },
+    },
+    {
+      name: "disable_rdisc",
+      meaning: "Do not signal or start a router discovery daemon.",
+      usual: "0",
+      kind: flag,
+    },
+    {
+      name: "prefer_interface",
+      meaning: "The only interface that may carry it.",
+      usual: "any with its subnet",
+      kind: text,
+    },
   ],
   actions: [action("start", 20), action("stop", 20), ...checkActions("ip", [10, 20])],
 };
 
 /** How clusterd asks the broker of a node, where its qpidd.conf does not say it. */
 const brokerAccount: readonly AgentParameter[] = [
-  { name: "config", kind: { type: "path" }, default: qpiddConfDefault },
-  { name: "address", kind: text },
-  { name: "user", kind: text },
-  { name: "password_file", kind: { type: "path" } },
-  { name: "mechanism", kind: { type: "choice", words: ["PLAIN", "ANONYMOUS"] } },
+  {
+    name: "config",
+    meaning: "The qpidd.conf of the broker.",
+    kind: { type: "path" },
+    default: qpiddConfDefault,
+  },
+  {
+    name: "address",
+    meaning: "The host and port at which it is asked.",
+    usual: "those of its configuration, on this node",
+    kind: text,
+  },
+  {
+    name: "user",
+    meaning: "The user as which it is asked.",
+    usual: "that of its configuration",
+    kind: text,
+  },
+  {
+    name: "password_file",
+    meaning: "The file with the password of that user.",
+    usual: "the password of its configuration",
+    kind: { type: "path" },
+  },
+  {
+    name: "mechanism",
+    meaning: "How clusterd proves who it is.",
+    usual: "that of its configuration",
+    kind: { type: "choice", words: ["PLAIN", "ANONYMOUS"] },
+  },
   // Below one second a busy broker seems frozen; with ten, a frozen primary stays for 25 seconds.
   {
     name: "heartbeat",
+    meaning: "How many seconds it has for an answer before it counts as frozen.",
     kind: { type: "integer", min: 1, max: 10 },
     default: `${heartbeatSecondsDefault}`,
   },
@@ -138,9 +268,14 @@ const qpidd: AgentRule = {
   type: "qpidd",
   instancesMax: null,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true, required: true },
-    { name: "binary", kind: { type: "path" }, default: "/usr/sbin/qpidd" },
-    { name: "run_as", kind: text, default: "qpidd" },
+    { name: "name", meaning: "Its name.", kind: text, primary: true, unique: true, required: true },
+    {
+      name: "binary",
+      meaning: "The program of the broker.",
+      kind: { type: "path" },
+      default: "/usr/sbin/qpidd",
+    },
+    { name: "run_as", meaning: "The user as which it runs.", kind: text, default: "qpidd" },
     ...brokerAccount,
   ],
   actions: [action("start", 120), action("stop", 20), ...checkActions("qpidd", [10])],
@@ -151,7 +286,7 @@ const qpiddPrimary: AgentRule = {
   type: "qpidd-primary",
   instancesMax: 1,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true, required: true },
+    { name: "name", meaning: "Its name.", kind: text, primary: true, unique: true, required: true },
     ...brokerAccount,
   ],
   actions: [action("start", 60), action("stop", 20), ...checkActions("qpidd-primary", [10])],
@@ -165,9 +300,20 @@ export const ocfRule: AgentRule = {
   type: "ocf",
   instancesMax: 1,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true },
-    { name: "agent", kind: { type: "ocf-agent" }, required: true },
-    { name: "allow_promotable", kind: flag },
+    { name: "name", meaning: "Its name.", kind: text, primary: true, unique: true },
+    {
+      name: "agent",
+      meaning: "The agent, below /usr/lib/ocf/resource.d. Other attributes are its parameters.",
+      kind: { type: "ocf-agent" },
+      required: true,
+    },
+    {
+      name: "allow_promotable",
+      meaning:
+        "Use an agent that is promoted by Pacemaker all the same, as if it could not be promoted.",
+      usual: "0",
+      kind: flag,
+    },
   ],
   actions: [],
 };
@@ -177,9 +323,21 @@ export const systemdRule: AgentRule = {
   type: "systemd",
   instancesMax: null,
   parameters: [
-    { name: "name", kind: text, primary: true, unique: true },
-    { name: "unit", kind: { type: "unit" }, unique: true, required: true },
-    { name: "service_name", kind: text, inherit: { type: "service", attribute: "name" } },
+    { name: "name", meaning: "Its name.", kind: text, primary: true, unique: true },
+    {
+      name: "unit",
+      meaning: "The unit, which must not be enabled.",
+      kind: { type: "unit" },
+      unique: true,
+      required: true,
+    },
+    {
+      name: "service_name",
+      meaning: "The service, for messages.",
+      usual: "the service's name",
+      kind: text,
+      inherit: { type: "service", attribute: "name" },
+    },
   ],
   actions: [
     action("start", 100),

@@ -12,11 +12,11 @@ import {
   rootSection,
   type Section,
 } from "../text/section.ts";
+import { ocfAgentName, unitName } from "../text/unit-and-agent-names.ts";
 import { parseFlag } from "../text/value-text.ts";
 import type { ParsedXml } from "../text/xml.ts";
 import { builtInAgents, ocfRule, systemdRule } from "./agent-tables.ts";
 import { agentDirectoryDefault } from "./discovered-agents.ts";
-import { ocfAgentName, unitName } from "./unit-and-agent-names.ts";
 
 export type ReferencedAgents = {
   readonly directory: string;

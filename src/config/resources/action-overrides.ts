@@ -9,12 +9,12 @@ import type { ActionOverride } from "../../model/conf.ts";
 import type { Ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { AgentRule } from "../agents/agent-tables.ts";
-import { complainUnknown } from "../sections/schema-check.ts";
+import { actionRule } from "../schema/action-rule.ts";
+import { checkSchema } from "../sections/schema-check.ts";
 import type { Report } from "../text/complaint.ts";
 import { integers } from "../text/defaults.ts";
 import {
   attributeLocation,
-  childSections,
   locationOf,
   requiredText,
   type Section,
@@ -22,8 +22,6 @@ import {
   sectionsNamed,
 } from "../text/section.ts";
 import { durationWords, nameList, parseDuration } from "../text/value-text.ts";
-
-const actionAttributes = ["name", "depth", "interval", "timeout"];
 
 /** The overrides among the children of a resource element, in document order. */
 export function readActions(
@@ -40,30 +38,17 @@ export function readActions(
 }
 
 function readAction(section: Section, rule: AgentRule, report: Report): ActionOverride | null {
-  for (const { name } of section.element.attributes) {
-    if (actionAttributes.includes(name)) continue;
-    const subject = { location: attributeLocation(section, name), severity: "error" } as const;
-    complainUnknown(report, subject, { kind: "attribute", of: name, known: actionAttributes });
-  }
-  for (const child of childSections(section)) {
-    const subject = { location: locationOf(child), severity: "error" } as const;
-    complainUnknown(report, subject, { kind: "element", of: child.element.name, known: [] });
-  }
+  checkSchema(section, actionRule, report);
   const known = [...new Set(rule.actions.map((action) => action.name))];
   const name = requiredText(section, { name: "name", allowed: nameList(known) }, report);
   const override = {
-    depth: readDepth(section, report),
+    depth: new SectionReader(section, report).integer("depth", integers.action.depth),
     intervalMs: readDuration(section, "interval", report),
     timeoutMs: readDuration(section, "timeout", report),
   };
   if (name === null) return null;
   warnWithoutEffect(section, { rule, override: { name, ...override } }, report);
   return { name, ...override };
-}
-
-function readDepth(section: Section, report: Report): number | null {
-  const reader = new SectionReader(section, report);
-  return reader.text("depth") === "*" ? null : reader.integer("depth", integers.action.depth);
 }
 
 function readDuration(section: Section, name: string, report: Report): Ms | null {

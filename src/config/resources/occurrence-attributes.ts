@@ -11,6 +11,7 @@ import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
 import { attributeLocation, attributeOf, type Section } from "../text/section.ts";
+import type { ValueKind } from "../text/value-kind.ts";
 import {
   durationWords,
   flagWords,
@@ -21,13 +22,47 @@ import {
 
 const subtreeAttributes = ["__independent_subtree", "__max_restarts", "__restart_expire_time"];
 
-/** All such attributes of rgmanager. */
-export const occurrenceAttributes: readonly string[] = [
-  ...subtreeAttributes,
-  "__enforce_timeouts",
-  "__max_failures",
-  "__failure_expire_time",
-];
+const limit: ValueKind = { type: "integer", min: 0, max: 999_999_999_999_999 };
+
+/** All such attributes of rgmanager, with what they mean. */
+export const occurrenceParameters = {
+  __independent_subtree: {
+    kind: { type: "choice", words: [...flagWords.split(" "), "2", "non-critical"], anyCase: true },
+    meaning:
+      "If the resource fails, it is restarted without the rest of the service (1), or left out " +
+      "(2, non-critical).",
+    usual: "0",
+  },
+  __max_restarts: {
+    kind: limit,
+    meaning: "How often an independent resource is restarted within __restart_expire_time.",
+    usual: "without limit if independent, never if non-critical",
+  },
+  __restart_expire_time: {
+    kind: { type: "duration" },
+    meaning: "The time for which such a restart is counted.",
+    usual: "none",
+  },
+  __enforce_timeouts: {
+    kind: { type: "flag-or-number" },
+    meaning: "Whether the time-outs of actions are limits; they always are for ocf and systemd.",
+    usual: "0",
+  },
+  __max_failures: {
+    kind: limit,
+    meaning: "How many failed checks within __failure_expire_time are tolerated.",
+    usual: "0",
+  },
+  __failure_expire_time: {
+    kind: { type: "duration" },
+    meaning: "The time for which a failed check is counted.",
+    usual: "none",
+  },
+} as const satisfies Readonly<
+  Record<string, { readonly kind: ValueKind; readonly meaning: string; readonly usual: string }>
+>;
+
+export const occurrenceAttributes: readonly string[] = Object.keys(occurrenceParameters);
 
 export type OccurrenceOptions = {
   readonly tolerance?: ToleranceConf;

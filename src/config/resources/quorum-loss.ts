@@ -10,9 +10,7 @@ import { addressAgents } from "../../model/address-holders.ts";
 import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../../model/conf.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { holdsAfterKill } from "../agents/ocf-lists.ts";
-import { ocfAgentName, unitName } from "../agents/unit-and-agent-names.ts";
-
-export const quorumLossWords = ["bound", "stop-all"] as const;
+import { ocfAgentName, unitName } from "../text/unit-and-agent-names.ts";
 
 /** The only node that may run the tree, if the tree holds nothing exclusive; null: it floats. */
 export function boundNode(domain: FailoverDomainConf | null, tree: ResourceConf): NodeId | null {

@@ -11,13 +11,7 @@ import type { ActionOverride } from "../../model/conf.ts";
 import { canonicalAddress } from "../../model/numeric-address.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { AgentRules } from "../agents/agent-rules.ts";
-import {
-  type AgentParameter,
-  type AgentRule,
-  primaryOf,
-  type ValueKind,
-} from "../agents/agent-tables.ts";
-import { unitName } from "../agents/unit-and-agent-names.ts";
+import { type AgentParameter, type AgentRule, primaryOf } from "../agents/agent-tables.ts";
 import { complainUnknown } from "../sections/schema-check.ts";
 import type { Report } from "../text/complaint.ts";
 import {
@@ -28,6 +22,8 @@ import {
   onlySection,
   type Section,
 } from "../text/section.ts";
+import { unitName } from "../text/unit-and-agent-names.ts";
+import type { ValueKind } from "../text/value-kind.ts";
 import { nameList, quotedUnlessSecret } from "../text/value-text.ts";
 import { readActions } from "./action-overrides.ts";
 import { occurrenceAttributes, warnInDefinition } from "./occurrence-attributes.ts";

@@ -6,27 +6,13 @@
  * Tested in: test/config/agent-elements.test.ts, test/config/complaints.test.ts
  */
 import { parseAddressWithPrefix } from "../../model/numeric-address.ts";
-import { assertNever } from "../../model/outcome.ts";
-import {
-  type AgentParameter,
-  type AgentRule,
-  primaryOf,
-  type ValueKind,
-} from "../agents/agent-tables.ts";
-import { ocfAgentName, unitName } from "../agents/unit-and-agent-names.ts";
+import { type AgentParameter, type AgentRule, primaryOf } from "../agents/agent-tables.ts";
 import { complainUnknown } from "../sections/schema-check.ts";
 import type { Report, SourceLocation } from "../text/complaint.ts";
 import { nearestName } from "../text/nearest-name.ts";
 import { attributeLocation, attributeOf, locationOf, type Section } from "../text/section.ts";
-import {
-  durationWords,
-  flagWords,
-  nameList,
-  parseDuration,
-  parseFlag,
-  parseInteger,
-  quotedUnlessSecret,
-} from "../text/value-text.ts";
+import { allowedFor, fitsKind, kindName, type ValueKind } from "../text/value-kind.ts";
+import { quotedUnlessSecret } from "../text/value-text.ts";
 import { occurrenceAttributes } from "./occurrence-attributes.ts";
 
 /** Complains about the attributes of a definition; true when it can be used. */
@@ -83,7 +69,7 @@ export function checkValue(
   report: Report,
 ): boolean {
   const value = attributeOf(section, parameter.name) ?? "";
-  if (fits(value, parameter.kind)) return true;
+  if (fitsKind(value, parameter.kind)) return true;
   const shown = quotedUnlessSecret(parameter.name, value);
   const problem = `${shown} is not ${kindName(parameter.kind)}`;
   const allowed = allowedFor(parameter.kind);
@@ -98,7 +84,7 @@ export function checkValue(
 /** Warns only: what an agent's metadata state about a value is advice. */
 function doubtValue(section: Section, parameter: AgentParameter, report: Report): void {
   const value = attributeOf(section, parameter.name) ?? "";
-  if (fits(value, parameter.kind)) return;
+  if (fitsKind(value, parameter.kind)) return;
   const expected = parameter.kind.type === "flag" ? "a boolean" : "an integer";
   const shown = quotedUnlessSecret(parameter.name, value);
   const problem = `${shown} is not ${expected}, which the agent's metadata ask for`;
@@ -136,87 +122,4 @@ function warnPassed(
   const problem = `the agent's metadata list no parameter "${name}"; it is passed on all the same`;
   const allowed = guess === null ? {} : { allowed: `did you mean "${guess}"?` };
   report.warning(where.location, { type: "unknown-attribute", problem, ...allowed });
-}
-
-function fits(value: string, kind: ValueKind): boolean {
-  switch (kind.type) {
-    case "text":
-      return true;
-    case "flag":
-      return parseFlag(value) !== null;
-    case "flag-or-number":
-      return parseFlag(value) !== null || parseInteger(value) !== null;
-    case "duration":
-      return parseDuration(value) !== null;
-    case "path":
-      return value.startsWith("/");
-    case "address":
-      return parseAddressWithPrefix(value) !== null;
-    case "integer": {
-      const number = parseInteger(value);
-      return number !== null && number >= kind.min && number <= kind.max;
-    }
-    case "choice":
-      return kind.words.includes(value);
-    case "ocf-agent":
-      return ocfAgentName(value) !== null;
-    case "unit":
-      return unitName(value) !== null;
-    default:
-      return assertNever(kind);
-  }
-}
-
-function kindName(kind: ValueKind): string {
-  switch (kind.type) {
-    case "text":
-      return "text";
-    case "flag":
-      return "a boolean";
-    case "flag-or-number":
-      return "a boolean or a number";
-    case "duration":
-      return "a time";
-    case "path":
-      return "an absolute path";
-    case "address":
-      return "an address";
-    case "integer":
-      return "an integer in range";
-    case "choice":
-      return "known here";
-    case "ocf-agent":
-      return "the name of an OCF agent";
-    case "unit":
-      return "the name of a unit";
-    default:
-      return assertNever(kind);
-  }
-}
-
-function allowedFor(kind: ValueKind): string {
-  switch (kind.type) {
-    case "text":
-      return "a name";
-    case "flag":
-      return flagWords;
-    case "flag-or-number":
-      return `${flagWords}, or a number`;
-    case "duration":
-      return durationWords;
-    case "path":
-      return "an absolute path, starting with /";
-    case "address":
-      return "an IPv4 or IPv6 address, optionally /prefix";
-    case "integer":
-      return `${kind.min} to ${kind.max}`;
-    case "choice":
-      return nameList(kind.words);
-    case "ocf-agent":
-      return "provider:type, for example heartbeat:nginx";
-    case "unit":
-      return "for example haproxy.service";
-    default:
-      return assertNever(kind);
-  }
 }

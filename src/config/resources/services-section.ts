@@ -17,7 +17,13 @@ import { type Ms, ms, seconds, toMs } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { AgentRules } from "../agents/agent-rules.ts";
 import type { Report } from "../text/complaint.ts";
-import { flags, integers, retryDelaySecondsDefault, servicesMax } from "../text/defaults.ts";
+import {
+  choices,
+  flags,
+  integers,
+  retryDelaySecondsDefault,
+  servicesMax,
+} from "../text/defaults.ts";
 import {
   attributeLocation,
   attributeOf,
@@ -31,12 +37,9 @@ import {
 import { nameList, parseDuration, parseFlag, parseInteger } from "../text/value-text.ts";
 import { readActions } from "./action-overrides.ts";
 import { occurrenceAttributes, readOccurrenceOptions } from "./occurrence-attributes.ts";
-import { boundNode, quorumLossWords } from "./quorum-loss.ts";
+import { boundNode } from "./quorum-loss.ts";
 import { type Definition, ResourceCatalog } from "./resource-catalog.ts";
 import { checkReference } from "./resource-values.ts";
-
-const brokerWords = ["observe", "off"] as const;
-const hangWords = ["report", "restart"] as const;
 
 export function readServices(
   root: Section,
@@ -54,7 +57,7 @@ export function readServices(
   }
   const written = sectionsNamed(onlySection(rm, "failoverdomains"), "failoverdomain");
   const domains = written.map((domain) => attributeOf(domain, "name") ?? "");
-  const stopsAll = reader.choice("quorum_loss", quorumLossWords) === "stop-all";
+  const stopsAll = reader.choice("quorum_loss", choices.rm.quorum_loss) === "stop-all";
   const bindable = stopsAll ? [] : given.domains;
   const read = new ServiceReader(catalog, { domains, bindable }, report);
   const found: { readonly service: ServiceConf; readonly section: Section }[] = [];
@@ -66,10 +69,10 @@ export function readServices(
   return {
     enabled: !reader.flag("disabled", flags.rm.disabled),
     statusPollIntervalMs: reader.duration("status_poll_interval", integers.rm.status_poll_interval),
-    brokers: reader.choice("qpid", brokerWords) ?? "observe",
+    brokers: reader.choice("qpid", choices.rm.qpid),
     brokerHang: {
       timeoutMs: reader.duration("qpid_hang_timeout", integers.rm.qpid_hang_timeout),
-      recovery: reader.choice("qpid_hang_recovery", hangWords) ?? "report",
+      recovery: reader.choice("qpid_hang_recovery", choices.rm.qpid_hang_recovery),
     },
     statusChildMax: reader.integer("status_child_max", integers.rm.status_child_max),
     domains: given.domains,

@@ -14,6 +14,7 @@ import type { FencingConf, SelfFenceMode, TotemConf } from "../../model/conf.ts"
 import { type Ms, ms } from "../../model/time.ts";
 import type { Report } from "../text/complaint.ts";
 import {
+  choices,
   clockErrorPercent,
   flags,
   integers,
@@ -90,11 +91,9 @@ function safeWaitMsFor(lastsMs: number, marginMs: number): Ms {
 }
 
 function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms {
-  const fallback = defaultLeaseMs(totem);
-  if (reader.text("lease") === "auto") return fallback;
-  const leaseMs = reader.duration("lease", integers.fence_daemon.lease);
-  if (leaseMs === null) return fallback;
   const least = defaultLeaseMs(totem);
+  const leaseMs = reader.duration("lease", integers.fence_daemon.lease);
+  if (leaseMs === null) return least;
   if (leaseMs < least) {
     report.error(attributeLocation(reader.section, "lease"), {
       type: "unsafe",
@@ -106,7 +105,6 @@ function readLease(reader: SectionReader, totem: RingTimers, report: Report): Ms
 }
 
 function readSafeWait(reader: SectionReader, least: Ms, report: Report): Ms {
-  if (reader.text("safe_wait") === "auto") return least;
   const safeWaitMs = reader.duration("safe_wait", integers.fence_daemon.safe_wait);
   if (safeWaitMs === null || safeWaitMs >= least) return safeWaitMs ?? least;
   report.error(attributeLocation(reader.section, "safe_wait"), {
@@ -117,11 +115,9 @@ function readSafeWait(reader: SectionReader, least: Ms, report: Report): Ms {
   return least;
 }
 
-const modes = ["auto", "software", "no", "watchdog"] as const;
-
 /** With two_node both sides are quorate and a lease never ends: `auto` then means `no`. */
 function readSelfFence(reader: SectionReader, twoNode: boolean, report: Report): SelfFenceMode {
-  const mode = reader.choice("self_fence", modes) ?? "auto";
+  const mode = reader.choice("self_fence", choices.fence_daemon.self_fence);
   const location = attributeLocation(reader.section, "self_fence");
   if ((mode === "software" || mode === "watchdog") && twoNode) {
     const problem = "self-fencing cannot work with two_node: both sides stay quorate";

@@ -11,7 +11,7 @@ import type { FenceDeviceUse, FenceMethodConf } from "../../model/conf.ts";
 import { isSecret } from "../../model/secrets.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
-import { fenceDevicesMax, fenceMethodsMax } from "../text/defaults.ts";
+import { choices, fenceDevicesMax, fenceMethodsMax } from "../text/defaults.ts";
 import {
   attributeLocation,
   attributeOf,
@@ -34,8 +34,8 @@ export type FenceDeviceEntry = {
 
 export type FenceDevices = ReadonlyMap<string, FenceDeviceEntry>;
 
-const fenceActions = ["on", "off", "reboot", "enable", "disable", "diag"];
-const unfenceActions = ["on", "enable"];
+const fenceActions: readonly string[] = choices.device.action.words;
+const unfenceActions: readonly string[] = choices.unfence.action.words;
 
 export function readFenceDevices(root: Section, report: Report): FenceDevices {
   const devices = new Map<string, FenceDeviceEntry>();

@@ -7,8 +7,9 @@
  */
 import type { LogChannel, LoggingConf, LogPriority } from "../../model/conf.ts";
 import { quoted } from "../../model/visible-text.ts";
+import { loggingDaemons } from "../schema/cluster-rules.ts";
 import type { Report } from "../text/complaint.ts";
-import { flags, logFileDefault } from "../text/defaults.ts";
+import { choices, flags, logFileDefault } from "../text/defaults.ts";
 import {
   attributeLocation,
   onlySection,
@@ -19,14 +20,12 @@ import {
 } from "../text/section.ts";
 import { nameList } from "../text/value-text.ts";
 
-const priorities = [
-  ...(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"] as const),
-];
+const { words: priorities, default: usualPriority } = choices.logging.logfile_priority;
 
 export function readLogging(root: Section, report: Report): LoggingConf {
   const section = onlySection(root, "logging");
   const reader = new SectionReader(section, report);
-  const general = readPriority(reader, report) ?? "info";
+  const general = readPriority(reader, report) ?? usualPriority;
   const priority: Record<LogChannel, LogPriority> = {
     totem: general,
     quorum: general,
@@ -44,7 +43,7 @@ export function readLogging(root: Section, report: Report): LoggingConf {
     }
   }
   for (const daemon of daemons) {
-    requiredText(daemon.section, { name: "name", allowed: nameList(daemonNames) }, report);
+    requiredText(daemon.section, { name: "name", allowed: nameList(loggingDaemons) }, report);
     warnIgnored(daemon, ["logfile", "to_logfile", ...syslogNames], report);
   }
   warnIgnored(reader, syslogNames, report);
@@ -52,7 +51,6 @@ export function readLogging(root: Section, report: Report): LoggingConf {
 }
 
 const syslogNames = ["to_syslog", "syslog_facility", "syslog_priority"];
-const daemonNames = ["corosync", "fenced", "rgmanager"];
 
 function channelsOf(daemon: SectionReader): readonly LogChannel[] {
   switch (daemon.text("name")) {
@@ -85,10 +83,10 @@ function corosyncChannels(subsystem: string | null): readonly LogChannel[] {
 function readPriority(reader: SectionReader, report: Report): LogPriority | null {
   const debug = reader.optionalFlag("debug");
   const text = reader.text("logfile_priority");
-  if (debug === true) return "debug";
-  if (text === null) return null;
-  const priority = priorities.find((candidate) => candidate === text.toLowerCase());
-  if (priority !== undefined) return priority;
+  const priority = priorities.find((candidate) => candidate === text?.toLowerCase());
+  if (text === null || priority !== undefined) {
+    return debug === true ? "debug" : (priority ?? null);
+  }
   const problem = `${quoted(text)} is not a priority`;
   const location = attributeLocation(reader.section, "logfile_priority");
   report.error(location, { type: "bad-value", problem, allowed: nameList(priorities) });

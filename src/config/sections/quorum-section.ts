@@ -32,7 +32,7 @@ export function readQuorum(root: Section, nodes: readonly NodeEntry[], report: R
   else if (expected !== null && written.length === nodes.length) {
     checkExpected(section, { sum, expected }, report);
   }
-  const waitForAll = reader.optionalFlag("wait_for_all") ?? twoNode;
+  const waitForAll = reader.flag("wait_for_all", flags.cman.wait_for_all) ?? twoNode;
   const expectedVotes = twoNode ? sum : (expected ?? sum);
   const plain = { expectedVotes, twoNode, waitForAll, tieBreaker: null, lastManStandingMs: null };
   return { ...plain, tieBreaker: readTieBreaker(reader, { plain, nodes, sum }, report) };

@@ -5,11 +5,11 @@
  * Tested in: test/config/complaints.test.ts
  */
 import { assertNever } from "../../model/outcome.ts";
+import type { AttributeRules, ElementRule } from "../schema/element-rules.ts";
 import type { Report, SourceLocation } from "../text/complaint.ts";
 import { nearestName } from "../text/nearest-name.ts";
 import { attributeLocation, childSections, locationOf, type Section } from "../text/section.ts";
 import { nameList, quotedUnlessSecret } from "../text/value-text.ts";
-import type { AttributeRules, ElementRule } from "./schema.ts";
 
 /** Complains about everything in `section`, and below it, that `rule` does not allow. */
 export function checkSchema(section: Section, rule: ElementRule, report: Report): void {
@@ -92,6 +92,7 @@ function knownNames(kind: "attribute" | "element", known: Names): string {
 }
 
 function unknownElement(child: Section, rule: ElementRule, report: Report): void {
+  if (rule.unknownElement === "silent") return;
   complainUnknown(
     report,
     { location: locationOf(child), severity: rule.unknownElement },
@@ -101,33 +102,38 @@ function unknownElement(child: Section, rule: ElementRule, report: Report): void
 
 function checkAttributes(section: Section, rule: ElementRule, report: Report): void {
   const { attributes } = rule;
-  if (attributes === null) return;
   for (const { name } of section.element.attributes) {
     const location = attributeLocation(section, name);
-    if (attributes.used?.includes(name) || attributes.silent?.includes(name)) continue;
-    const ignored = reasonFor(attributes.ignored, name);
-    const refused = reasonFor(attributes.refused, name);
-    if (ignored !== null) {
-      report.warning(location, { type: "ignored", problem: "is ignored", allowed: ignored });
-    } else if (refused !== null) {
-      report.error(location, { type: "not-supported", problem: "not allowed", allowed: refused });
-    } else {
-      const severity = rule.unknownAttribute;
-      const known = writableNames(attributes);
-      complainUnknown(report, { location, severity }, { kind: "attribute", of: name, known });
+    const own = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
+    switch (own?.verdict) {
+      case "implement":
+      case "ignore":
+        break;
+      case "warn": {
+        const allowed = own.reason;
+        report.warning(location, { type: "ignored", problem: "is ignored", allowed });
+        break;
+      }
+      case "refuse": {
+        const allowed = own.reason;
+        report.error(location, { type: "not-supported", problem: "not allowed", allowed });
+        break;
+      }
+      case undefined: {
+        const severity = rule.unknownAttribute;
+        if (severity === "silent") break;
+        const known = writableNames(attributes);
+        complainUnknown(report, { location, severity }, { kind: "attribute", of: name, known });
+        break;
+      }
+      default:
+        assertNever(own);
     }
   }
 }
 
-function reasonFor(
-  reasons: Readonly<Record<string, string>> | undefined,
-  name: string,
-): string | null {
-  return reasons !== undefined && Object.hasOwn(reasons, name) ? (reasons[name] ?? null) : null;
-}
-
 function writableNames(rules: AttributeRules): Names {
-  return [...(rules.used ?? []), ...(rules.silent ?? []), ...Object.keys(rules.ignored ?? {})];
+  return Object.keys(rules).filter((name) => rules[name]?.verdict !== "refuse");
 }
 
 function hasControlCharacter(value: string): boolean {

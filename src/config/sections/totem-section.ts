@@ -14,7 +14,7 @@ import {
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report } from "../text/complaint.ts";
-import { flags, integers, profiles } from "../text/defaults.ts";
+import { choices, flags, integers, profiles } from "../text/defaults.ts";
 import { attributeLocation, onlySection, type Section, SectionReader } from "../text/section.ts";
 import { clusterIdFromName, hashClusterId, multicastAddress } from "./cluster-id.ts";
 import type { NodeEntry } from "./nodes-section.ts";
@@ -62,17 +62,15 @@ function readTransport(cman: SectionReader, report: Report): TotemConf["transpor
     const type = exclusive ? "conflict" : "not-supported";
     report.error(attributeLocation(cman.section, "broadcast"), { type, problem, allowed });
   }
+  const { words, default: usual } = choices.cman.transport;
+  const known = words.find((word) => word === (transport ?? usual));
+  if (transport === null || known !== undefined) return known ?? usual;
   switch (transport) {
-    case null:
-    case "udp":
-      return "udp";
-    case "udpu":
-      return "udpu";
     case "udpb":
     case "rdma": {
       const problem = `transport "${transport}" is not supported by clusterd`;
       report.error(location, { type: "not-supported", problem, allowed });
-      return "udp";
+      return usual;
     }
     default:
       report.error(location, {
@@ -80,7 +78,7 @@ function readTransport(cman: SectionReader, report: Report): TotemConf["transpor
         problem: `${quoted(transport)} is not a transport`,
         allowed,
       });
-      return "udp";
+      return usual;
   }
 }
 
@@ -134,14 +132,14 @@ function readSecauth(totem: SectionReader, report: Report): boolean {
 }
 
 function readKeyFile(cman: SectionReader, totem: SectionReader, report: Report): string | null {
-  const reader = cman.has("keyfile") ? cman : totem;
-  const path = reader.text("keyfile");
-  if (path !== null && !path.startsWith("/")) {
+  for (const reader of [cman, totem]) {
+    const path = reader.text("keyfile");
+    if (path === null || path.startsWith("/")) continue;
     const problem = `${quoted(path)} is not an absolute path`;
     const location = attributeLocation(reader.section, "keyfile");
     report.error(location, { type: "bad-value", problem, allowed: "a path that starts with /" });
   }
-  return path;
+  return cman.text("keyfile") ?? totem.text("keyfile");
 }
 
 type Timers = Pick<
@@ -174,11 +172,9 @@ function readTimers(totem: SectionReader, nodes: number, report: Report): Timers
   return timers;
 }
 
-const profileNames = ["usual", "lan-fast"] as const;
-
 /** What other values are where they are not given. */
-export function readProfile(totem: SectionReader): (typeof profileNames)[number] {
-  return totem.choice("profile", profileNames) ?? "usual";
+export function readProfile(totem: SectionReader): keyof typeof profiles {
+  return totem.choice("profile", choices.totem.profile);
 }
 
 /** corosync: token / (constant + 0.2), rounded down; computed in integers. */

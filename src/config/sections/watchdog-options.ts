@@ -30,6 +30,8 @@ export function readWatchdog(
       const problem = `has no effect: self_fence is "${selfFence}"`;
       report.warning(attributeLocation(reader.section, name), { type: "ignored", problem });
     }
+    readDevice(reader, report);
+    reader.duration("watchdog_timeout", integers.fence_daemon.watchdog_timeout);
     return null;
   }
   return { device: readDevice(reader, report), timeoutMs: readTimeout(reader, kill, report) };

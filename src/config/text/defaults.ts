@@ -23,9 +23,19 @@ export type IntegerOption = {
   readonly max: number;
   readonly unit: OptionUnit;
   readonly source: string;
+  /** Words that may stand instead of a number; they mean the default. */
+  readonly also?: readonly string[];
 };
 
-export type FlagOption = { readonly default: boolean; readonly source: string };
+/** Null: it depends on other options. */
+export type FlagOption = { readonly default: boolean | null; readonly source: string };
+
+/** One of some words; the default is one of them. */
+export type ChoiceOption<Word extends string = string> = {
+  readonly words: readonly Word[];
+  readonly default: NoInfer<Word>;
+  readonly source: string;
+};
 
 /** 23 days: the 31 bits of a timer in ms do not hold more than 24. */
 export const durationSecondsMax = 2_000_000;
@@ -100,9 +110,9 @@ export const integers = {
     /**
      * The longer, the later a lost node's services start elsewhere; too short: refused (TIMING1).
      */
-    lease: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
+    lease: durationOrAuto(3_600_000),
     kill_timeout: { default: null, min: 500, max: 600_000, unit: "ms", source: "clusterd" },
-    safe_wait: { default: null, min: 1, max: 3_600_000, unit: "ms", source: "clusterd" },
+    safe_wait: durationOrAuto(3_600_000),
     /**
      * The longer, the later services start elsewhere; too short: a slow kill is a reset (TIMING2).
      */
@@ -118,7 +128,14 @@ export const integers = {
     priority: { default: null, min: 1, max: 100, unit: "count", source: "rgmanager fo_domain.c" },
   },
   action: {
-    depth: { default: null, min: 0, max: 1000, unit: "count", source: "rgmanager reslist.c" },
+    depth: {
+      default: null,
+      min: 0,
+      max: 1000,
+      unit: "count",
+      source: "rgmanager reslist.c",
+      also: ["*"],
+    },
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, IntegerOption>>>>;
 
@@ -127,6 +144,7 @@ export const flags = {
     two_node: { default: false, source: "cman(5)" },
     hash_cluster_id: { default: false, source: "cman(5)" },
     broadcast: { default: false, source: "cman(5)" },
+    wait_for_all: { default: null, source: "votequorum(5)" },
     auto_tie_breaker: { default: false, source: "votequorum(5)" },
     last_man_standing: { default: false, source: "votequorum(5)" },
   },
@@ -151,6 +169,40 @@ export const flags = {
     native: { default: true, source: "clusterd" },
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, FlagOption>>>>;
+
+/** By element and attribute: one of some words. */
+export const choices = {
+  cman: { transport: { words: ["udp", "udpu"], default: "udp", source: "cman(5)" } },
+  totem: { profile: { words: ["usual", "lan-fast"], default: "usual", source: "clusterd" } },
+  fence_daemon: {
+    self_fence: {
+      words: ["auto", "watchdog", "software", "no"],
+      default: "auto",
+      source: "clusterd",
+    },
+  },
+  device: {
+    /** Of a device that fences; what it does without is the agent's own default. */
+    action: {
+      words: ["on", "off", "reboot", "enable", "disable", "diag"],
+      default: "reboot",
+      source: "FenceAgentAPI",
+    },
+  },
+  unfence: { action: { words: ["on", "enable"], default: "on", source: "FenceAgentAPI" } },
+  logging: {
+    logfile_priority: {
+      words: ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"],
+      default: "info",
+      source: "cluster.conf(5)",
+    },
+  },
+  rm: {
+    quorum_loss: { words: ["bound", "stop-all"], default: "bound", source: "clusterd" },
+    qpid: { words: ["observe", "off"], default: "observe", source: "clusterd" },
+    qpid_hang_recovery: { words: ["report", "restart"], default: "report", source: "clusterd" },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, ChoiceOption>>>>;
 
 /** The log file if to_logfile is set without a path. */
 export const logFileDefault = "/var/log/cluster/clusterd.log";
@@ -204,6 +256,11 @@ export const fenceDevicesMax = 8;
 
 function timer<Default extends number | null>(value: Default, source: string) {
   return { default: value, min: timerMsMin, max: timerMsMax, unit: "ms", source } as const;
+}
+
+function durationOrAuto(max: number) {
+  const also = ["auto"] as const;
+  return { default: null, min: 1, max, unit: "ms", source: "clusterd", also } as const;
 }
 
 function visits(value: number) {

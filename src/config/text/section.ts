@@ -5,7 +5,8 @@
 import { type Ms, ms } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { Report, SourceLocation } from "./complaint.ts";
-import type { FlagOption, IntegerOption, OptionUnit } from "./defaults.ts";
+import type { ChoiceOption, FlagOption, IntegerOption } from "./defaults.ts";
+import { allowedFor } from "./value-kind.ts";
 import { flagWords, nameList, parseFlag, parseInteger } from "./value-text.ts";
 import type { XmlAttribute, XmlElement } from "./xml.ts";
 
@@ -94,9 +95,9 @@ export class SectionReader {
     option: IntegerOption & { readonly default: Default },
   ): number | Default {
     const value = this.text(name);
-    if (value === null) return option.default;
+    if (value === null || option.also?.includes(value) === true) return option.default;
     const number = parseInteger(value);
-    const allowed = `${option.min} to ${option.max}${unitWords[option.unit]}`;
+    const allowed = allowedFor({ type: "integer", ...option });
     if (number === null) return this.#refuse(name, "an integer", allowed) ?? option.default;
     if (number >= option.min && number <= option.max) return number;
     const problem = `${quoted(value)} is out of range`;
@@ -118,7 +119,10 @@ export class SectionReader {
     return ms(option.unit === "s" ? value * 1000 : value);
   }
 
-  flag(name: string, option: FlagOption): boolean {
+  flag<Default extends boolean | null>(
+    name: string,
+    option: FlagOption & { readonly default: Default },
+  ): boolean | Default {
     return this.optionalFlag(name) ?? option.default;
   }
 
@@ -127,12 +131,12 @@ export class SectionReader {
     return value === null ? null : (parseFlag(value) ?? this.#refuse(name, "a boolean", flagWords));
   }
 
-  /** One of the words, compared as given; null when absent or refused. */
-  choice<Word extends string>(name: string, words: readonly Word[]): Word | null {
+  /** One of the words, compared as given. */
+  choice<Word extends string>(name: string, option: ChoiceOption<Word>): Word {
     const value = this.text(name);
-    if (value === null) return null;
-    const word = words.find((candidate) => candidate === value);
-    return word ?? this.#refuse(name, "known here", nameList(words));
+    if (value === null) return option.default;
+    const word = option.words.find((candidate) => candidate === value);
+    return word ?? this.#refuse(name, "known here", nameList(option.words)) ?? option.default;
   }
 
   #refuse(name: string, kind: string, allowed: string): null {
@@ -145,18 +149,6 @@ export class SectionReader {
     return null;
   }
 }
-
-const unitWords: Readonly<Record<OptionUnit, string>> = {
-  ms: " milliseconds",
-  s: " seconds",
-  count: "",
-  votes: "",
-  bytes: " bytes",
-  id: "",
-  port: "",
-  hops: "",
-  visits: "",
-};
 
 function findAttribute(section: Section, name: string): XmlAttribute | null {
   return section.element.attributes.find((attribute) => attribute.name === name) ?? null;
