@@ -1,7 +1,7 @@
 /**
  * The rule of `<action>`, which any resource may have.
  * Source: rgmanager reslist.c: _get_actions_ccs.
- * Tested in: test/config/complaints.test.ts
+ * Tested in: test/config/complaints.test.ts, test/documents/documents.test.ts
  */
 import { integers } from "../text/defaults.ts";
 import {

@@ -1,7 +1,7 @@
 /**
  * The rule of the root element, and of the small ones that stand in it.
  * Source: cluster.conf(5), the cluster schema of the RHEL 6 High Availability Add-On.
- * Tested in: test/config/complaints.test.ts
+ * Tested in: test/config/complaints.test.ts, test/documents/documents.test.ts
  */
 import { choices, clusterNameBytesMax, flags, integers, logFileDefault } from "../text/defaults.ts";
 import {

@@ -3,7 +3,7 @@
  * means, which values it takes, what holds without it, and how it is treated.
  * The rules themselves are in the other files of this folder; the checks of the daemon, the manual
  * page cluster.conf(5) and the schema for editors are all made from them.
- * Tested in: test/config/complaints.test.ts
+ * Tested in: test/config/complaints.test.ts, test/documents/documents.test.ts
  */
 import type { ChoiceOption, FlagOption, IntegerOption } from "../text/defaults.ts";
 import type { ValueKind } from "../text/value-kind.ts";

@@ -1,7 +1,7 @@
 /**
  * The rules of `<clusternodes>`, `<fencedevices>` and `<fence_daemon>`: nodes and their fencing.
  * Source: cluster.conf(5), fenced(8), FenceAgentAPI.
- * Tested in: test/config/complaints.test.ts
+ * Tested in: test/config/complaints.test.ts, test/documents/documents.test.ts
  */
 import { nodesMax } from "../../model/ids.ts";
 import {

@@ -1,7 +1,7 @@
 /**
  * The rules of `<cman>` and `<totem>`: quorum, network and the ring.
  * Source: cman(5), corosync.conf(5), votequorum(5).
- * Tested in: test/config/complaints.test.ts
+ * Tested in: test/config/complaints.test.ts, test/documents/documents.test.ts
  */
 import { choices, flags, integers, profiles } from "../text/defaults.ts";
 import {

@@ -2,7 +2,7 @@
  * The rules of `<rm>` and of its failover domains. Services and resources have the rules of their
  * agents.
  * Source: rgmanager(8), rgmanager fo_domain.c.
- * Tested in: test/config/complaints.test.ts
+ * Tested in: test/config/complaints.test.ts, test/documents/documents.test.ts
  */
 import { agentDirectoryDefault } from "../agents/discovered-agents.ts";
 import { choices, flags, integers, servicesMax } from "../text/defaults.ts";
