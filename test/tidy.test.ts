@@ -82,7 +82,6 @@ function load(paths: readonly string[]): readonly Source[] {
 
 /** Fragments that stay, each with its reason. */
 const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
-  ["src/config/host/startup-warnings.ts", "main.ts, which prints them, judges no configuration"],
   [
     "src/daemon/early-start.ts",
     "what loads before there is a daemon belongs to neither it nor main.ts",

@@ -9,6 +9,7 @@ import {
   attributeLocation,
   attributeOf,
   childSections,
+  locationOf,
   onlySection,
   type Section,
   sectionsNamed,
@@ -30,6 +31,8 @@ export type SourceLocations = {
   /** By key of the account. */
   readonly accounts: ReadonlyMap<string, SourceLocation>;
   readonly keyFile: SourceLocation | null;
+  readonly cman: SourceLocation;
+  readonly cleanStart: SourceLocation;
   readonly logging: SourceLocation;
   /** Null: the address is computed, and may be computed again for another address family. */
   readonly multicast: SourceLocation | null;
@@ -55,6 +58,8 @@ export function collectLocations(root: Section, file: string): SourceLocations {
     units: unitLocations(sectionsOf("systemd", onlySection(root, "rm"))),
     accounts: accountLocations(sectionsNamed(root, "uidgid")),
     keyFile: optionalLocation(holder, "keyfile"),
+    cman: locationOf(cman),
+    cleanStart: attributeLocation(onlySection(root, "fence_daemon"), "clean_start"),
     logging: attributeLocation(onlySection(root, "logging"), "logfile"),
     multicast: optionalLocation(multicast, "addr"),
   };

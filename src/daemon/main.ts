@@ -5,9 +5,15 @@
  */
 import { mkdir } from "node:fs/promises";
 import { Command } from "commander";
-import { startupWarnings } from "../config/host/startup-warnings.ts";
-import { quorumLossLines } from "../config/resources/quorum-loss.ts";
-import { formatComplaint, formatCount, hasErrors } from "../config/text/complaint.ts";
+import { type CheckReport, checkJson, checkText } from "../check/check-report.ts";
+import { effectiveView } from "../check/effective-view.ts";
+import { startupComplaints, startupWarnings } from "../config/host/startup-warnings.ts";
+import {
+  type Complaint,
+  formatComplaint,
+  formatCount,
+  hasErrors,
+} from "../config/text/complaint.ts";
 import { systemClock } from "../io/clock.ts";
 import { lockInstance } from "../io/files/instance-lock.ts";
 import { writeNewKey } from "../io/frames/key-file.ts";
@@ -16,10 +22,9 @@ import { LineLog } from "../io/log/log-sink.ts";
 import { causeCode, causeText } from "../io/os-error.ts";
 import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import type { ClusterConf, LoggingConf, LogPriority, ResourceConf } from "../model/conf.ts";
-import type { NodeId } from "../model/ids.ts";
 import { checkBrokerConf } from "./broker-conf-check.ts";
 import { Daemon } from "./daemon.ts";
-import { type LoadedConfOutcome, loadConf } from "./loaded-conf.ts";
+import { type LoadedConf, type LoadedConfOutcome, loadConf } from "./loaded-conf.ts";
 import { openSupervisorLine } from "./supervisor-notifier.ts";
 
 const version = "0.1.0";
@@ -40,6 +45,7 @@ type Arguments = {
   readonly name?: string;
   readonly check?: boolean;
   readonly strict?: boolean;
+  readonly json?: boolean;
   readonly stateDir: string;
   readonly runDir: string;
   readonly logLevel?: LogPriority;
@@ -52,6 +58,7 @@ function parseArguments(argv: readonly string[]): Arguments {
     .option("-c, --config <file>", "configuration file", "/etc/cluster/cluster.conf")
     .option("-n, --name <name>", "node name of this machine, as in the configuration")
     .option("--check", "check the configuration against this machine and end")
+    .option("--json", "with --check: print complaints and the effective view as JSON")
     .option("--keygen <file>", "write a new cluster key to a file that does not exist yet, and end")
     .option("--strict", "warnings of the configuration are errors")
     .option("--state-dir <directory>", "what must survive a restart", "/var/lib/clusterd")
@@ -111,30 +118,64 @@ async function makeKey(path: string): Promise<number> {
   return 1;
 }
 
-/** Prints what is wrong with the configuration; `loaded` is null if it must not be used. */
-async function load(options: Arguments): Promise<LoadedConfOutcome> {
-  const { config, name = null, stateDir } = options;
-  const { complaints: own, loaded } = await loadConf(config, name, stateDir);
-  const checked = options.check === true ? loaded : null;
-  const ofBroker = checked === null ? [] : await checkBrokerConf(checked, readOwnQpiddConf);
-  const complaints = [...own, ...ofBroker];
+function tell(complaints: readonly Complaint[]): void {
   for (const complaint of complaints) {
     say(formatComplaint(complaint), complaint.severity === "error" ? "err" : "warning");
   }
+}
+
+function tellCount(complaints: readonly Complaint[]): void {
   if (complaints.length > 0) say(formatCount(complaints), "warning");
+}
+
+/** Prints what is wrong with the configuration; `loaded` is null if it must not be used. */
+async function load(options: Arguments): Promise<LoadedConfOutcome> {
+  const { config, name = null, stateDir } = options;
+  const { complaints, loaded } = await loadConf(config, name, stateDir);
+  tell(complaints);
+  tellCount(complaints);
   const strictly = options.strict === true && complaints.length > 0;
   return { complaints, loaded: strictly ? null : loaded };
+}
+
+/** Prints everything that can be said of the configuration, and starts nothing. */
+async function check(options: Arguments): Promise<number> {
+  const { config: file, name = null, stateDir, strict = false, json = false } = options;
+  const { complaints: found, loaded } = await loadConf(file, name, stateDir);
+  const complaints = loaded === null ? found : await furtherComplaints(found, loaded);
+  const refused = loaded === null || hasErrors(complaints) || (strict && complaints.length > 0);
+  const view =
+    loaded === null
+      ? null
+      : effectiveView(loaded.conf, { local: loaded.local.id, addresses: loaded.addresses });
+  const report: CheckReport = { file, status: refused ? 1 : 0, complaints, view };
+  if (json) {
+    process.stdout.write(checkJson(report));
+    return report.status;
+  }
+  tell(complaints);
+  process.stdout.write(checkText(report));
+  tellCount(complaints);
+  return report.status;
+}
+
+/** With the warnings of every start, and those about the file of the broker. */
+async function furtherComplaints(
+  found: readonly Complaint[],
+  loaded: LoadedConf,
+): Promise<readonly Complaint[]> {
+  const { locations } = loaded.reading.outcome;
+  const ofStart = locations === null ? [] : startupComplaints(loaded.conf, locations);
+  const ofBroker = await checkBrokerConf(loaded, readOwnQpiddConf);
+  return [...[...found, ...ofStart].sort((a, b) => a.line - b.line), ...ofBroker];
 }
 
 async function run(options: Arguments): Promise<number | null> {
   if (options.keygen !== undefined) return await makeKey(options.keygen);
   const { config } = options;
-  const { complaints, loaded } = await load(options);
+  if (options.check === true) return await check(options);
+  const { loaded } = await load(options);
   if (loaded === null) return 1;
-  if (options.check === true) {
-    tellQuorumLoss(loaded.conf);
-    return hasErrors(complaints) ? 1 : 0;
-  }
   if (!loaded.conf.services.enabled) {
     say(`${config}: <rm disabled="1">: service management is disabled`);
     return 2;
@@ -181,12 +222,6 @@ async function run(options: Arguments): Promise<number | null> {
   log.write("services", "notice", { text: `clusterd ${version} starts as ${name}, node ${id}` });
   obeySignals(daemon.value, log);
   return null;
-}
-
-/** Prints what a check shows beside complaints; those go to standard error. */
-function tellQuorumLoss({ services, nodes }: ClusterConf): void {
-  const nameOf = (id: NodeId) => nodes.find((node) => node.id === id)?.name ?? `node ${id}`;
-  for (const line of quorumLossLines(services, nameOf)) process.stdout.write(`${line}\n`);
 }
 
 function openLog(options: Arguments, logging: LoggingConf): LineLog {

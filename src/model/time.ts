@@ -22,3 +22,8 @@ export function seconds(value: number): Seconds {
 export function toMs(value: Seconds): Ms {
   return (value * 1000) as Ms;
 }
+
+/** `4.4 s`, with at most one digit, as operators read it. */
+export function secondsText(durationMs: number): string {
+  return `${Number((durationMs / 1000).toFixed(1))} s`;
+}

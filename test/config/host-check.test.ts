@@ -278,7 +278,7 @@ test("a fence agent that is not found is an error with the searched directories"
   ]);
 });
 
-test("a script that cannot run here is a warning, once for each file", async (t) => {
+test("a script that cannot run here is an error, as an agent is, once for each file", async (t) => {
   const rest =
     '<rm><resources><script name="a" file="/a"/>\n<script name="b" file="/b"/>\n' +
     '<script name="c" file="/c"/>\n<script name="d" file="/d"/></resources></rm>';
@@ -291,9 +291,9 @@ test("a script that cannot run here is a warning, once for each file", async (t)
     ]),
   });
   t.match(check(load(three, rest), host), [
-    /^c:6: warning: .*\/a: ENOENT; its service cannot run on this node$/,
-    /^c:7: warning: .*\/b is not a regular file/,
-    /^c:8: warning: .*\/c is not executable/,
+    /^c:6: error: .*\/a: ENOENT; install it; until then its services cannot run on this node$/,
+    /^c:7: error: .*\/b is not a regular file/,
+    /^c:8: error: .*\/c is not executable/,
   ]);
 });
 

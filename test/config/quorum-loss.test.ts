@@ -1,6 +1,5 @@
 /** Which services go on when their node loses quorum, by what the file says of them. */
 import { test } from "tap";
-import { quorumLossLines } from "../../src/config/resources/quorum-loss.ts";
 import { parseClusterConf } from "./parsed-conf.ts";
 
 type Case = {
@@ -83,17 +82,5 @@ test("a domain of two nodes binds no service", async (t) => {
   t.same(
     conf?.services.services.map(({ boundTo }) => boundTo),
     [null, null],
-  );
-});
-
-test("a check shows for each service what becomes of it", async (t) => {
-  const { conf } = parseClusterConf(confOf({ title: "", bound: true }), { file: "c.conf" });
-  if (conf === null) throw new Error("refused");
-  t.same(
-    quorumLossLines(conf.services, (node) => `n${node}`),
-    [
-      "service:s goes on when n1 loses quorum: no other node may run it",
-      "service:other is stopped when its node loses quorum",
-    ],
   );
 });

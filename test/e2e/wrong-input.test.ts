@@ -48,16 +48,26 @@ test("each of ten mistakes is one line with file and line, and starts nothing", 
   }
 });
 
-test("--check says the same and starts nothing; the example is clean", { skip }, async (t) => {
+test("--check says the same, shows what follows, and starts nothing", { skip }, async (t) => {
   const clusterd = join(project, "bin/clusterd");
   const example = join(project, "conf/cluster.conf.example");
   const clean = await cluster.net.execOnNode(1, [clusterd, "--check", "-c", example]);
   t.equal(clean.code, 0, clean.stderr);
-  t.equal(clean.stderr, "");
+  t.match(
+    clean.stderr,
+    /: warning: .*no keyfile: .*\n.*: warning: .*no fence devices .*\n2 warnings\n$/,
+  );
+  t.match(clean.stdout, /^cluster qpid-test, version 18, id 55582$/m);
+  t.match(
+    clean.stdout,
+    /^node 1 node1\.example\.com 20\.0\.20\.1, 1 vote, this machine, no fence/m,
+  );
+  const asJson = await cluster.net.execOnNode(1, [clusterd, "--check", "--json", "-c", example]);
+  t.match(JSON.parse(asJson.stdout), { status: 0, warnings: 2, view: { cluster: { id: 55582 } } });
   const printed = await cluster.net.execOnNode(1, [clusterd, "--check", "-c", publishedConf]);
   t.equal(printed.code, 0);
   t.match(printed.stderr, /:20: warning: /);
-  t.match(printed.stderr, /^1 warning$/m);
+  t.match(printed.stderr, /^3 warnings$/m);
   const strict = await cluster.net.execOnNode(1, [
     clusterd,
     "--check",

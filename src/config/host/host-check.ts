@@ -19,7 +19,11 @@ import { selfAgent } from "../sections/fence-methods-section.ts";
 import type { SourceLocations } from "../source-locations.ts";
 import { type Complaint, type Finding, Report, type SourceLocation } from "../text/complaint.ts";
 import { addressesOf, chooseLocalNode, isLocal } from "./local-node.ts";
-import { type AddressFacts, checkServiceAddresses } from "./service-address-check.ts";
+import {
+  type AddressFacts,
+  checkInterfaces,
+  checkServiceAddresses,
+} from "./service-address-check.ts";
 
 export type FileFact =
   | { readonly type: "absent"; readonly cause: string }
@@ -71,6 +75,7 @@ export function checkHost(
   check.sharedAddresses();
   check.families();
   checkServiceAddresses(conf, { host, locations }, report);
+  checkInterfaces(conf, { host, locations }, report);
   check.localNode();
   check.keyFile();
   check.logFile();
@@ -236,8 +241,8 @@ class HostCheck {
       const cause = scriptProblem(this.#host.scripts.get(path));
       if (cause === null) continue;
       const problem = `${path}${cause.startsWith("is ") ? " " : ": "}${cause}`;
-      const allowed = "its service cannot run on this node";
-      this.#report.warning(location, { type: "host", problem, allowed });
+      const allowed = "install it; until then its services cannot run on this node";
+      this.#report.error(location, { type: "agent", problem, allowed });
     }
   }
 

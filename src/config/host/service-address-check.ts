@@ -6,18 +6,25 @@
  * HOST1  No service has the address of a node: its first stop would take that node off the network.
  * HOST2  clusterd does not touch an address that is on an interface already and that it has not put
  *     up: the service cannot start here, so there is a warning.
+ * HOST3  An address that no interface of this machine can carry is warned of, with the agent's own
+ *     reasons, if the service may run here.
  */
 import { writtenAddress } from "../../model/address-holders.ts";
-import type { ClusterConf, ResourceConf } from "../../model/conf.ts";
+import type { InterfaceReport } from "../../model/agent-orders.ts";
+import type { ClusterConf, ResourceConf, ServiceConf } from "../../model/conf.ts";
 import { canonicalAddress } from "../../model/numeric-address.ts";
+import { chooseInterface } from "../../vip/interface-choice.ts";
+import { ipSettings } from "../../vip/ip-agent.ts";
 import type { SourceLocations } from "../source-locations.ts";
 import type { Report, SourceLocation } from "../text/complaint.ts";
-import { addressesOf, type LocalFacts } from "./local-node.ts";
+import { addressesOf, chooseLocalNode, type LocalFacts } from "./local-node.ts";
 
 /** What must be known of this machine. */
 export type AddressFacts = LocalFacts & {
   /** Addresses that clusterd has put up on this machine; null: unknown. */
   readonly claimed?: readonly string[] | null;
+  /** Of this machine; null or absent: unknown. */
+  readonly interfaces?: readonly InterfaceReport[] | null;
 };
 
 type Given = { readonly host: AddressFacts; readonly locations: SourceLocations };
@@ -48,6 +55,42 @@ export function checkServiceAddresses(conf: ClusterConf, given: Given, report: R
       }
     }
   }
+}
+
+/** HOST3 */
+export function checkInterfaces(conf: ClusterConf, given: Given, report: Report): void {
+  const { interfaces = null } = given.host;
+  const local = chooseLocalNode(conf, given.host);
+  if (interfaces === null || !local.ok) return;
+  const { domains, services } = conf.services;
+  const mayRunHere = ({ domain: name }: ServiceConf): boolean => {
+    const domain = domains.find((one) => one.name === name);
+    return domain?.restricted !== true || domain.nodes.some(({ node }) => node === local.value.id);
+  };
+  for (const { tree } of services.filter(mayRunHere)) {
+    for (const { settings, location } of virtualAddresses(tree, tree.key)) {
+      const wanted = { ...settings, needLink: settings.monitorLink };
+      const choice = chooseInterface(interfaces, wanted);
+      if (choice.type === "chosen") continue;
+      const problem = `no interface of this machine can carry ${settings.address}: ${choice.why}`;
+      const allowed =
+        "give this machine an interface in its subnet, or correct the address or prefer_interface";
+      report.warning(location, { type: "host", problem, allowed });
+    }
+  }
+}
+
+type VirtualAddress = {
+  readonly settings: NonNullable<ReturnType<typeof ipSettings>>;
+  readonly location: SourceLocation;
+};
+
+function virtualAddresses(resource: ResourceConf, service: string): readonly VirtualAddress[] {
+  const { type, key, line, children, attributes } = resource;
+  const settings = type === "ip" ? ipSettings(new Map(attributes)) : null;
+  const location = { path: `/cluster/rm/service(${service})/${type}(${key})`, line };
+  const own = settings === null ? [] : [{ settings, location }];
+  return [...own, ...children.flatMap((child) => virtualAddresses(child, service))];
 }
 
 /** By canonical address: the node that has it, with all its names. */

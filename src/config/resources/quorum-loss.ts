@@ -7,7 +7,7 @@
  * service, a stop protects nothing, and it destroys what a server has only in memory.
  */
 import { addressAgents } from "../../model/address-holders.ts";
-import type { FailoverDomainConf, ResourceConf, ServicesConf } from "../../model/conf.ts";
+import type { FailoverDomainConf, ResourceConf } from "../../model/conf.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { holdsAfterKill } from "../agents/ocf-lists.ts";
 import { ocfAgentName, unitName } from "../text/unit-and-agent-names.ts";
@@ -42,16 +42,4 @@ function endsWithItsProcesses({ type, written }: ResourceConf): boolean {
     default:
       return false;
   }
-}
-
-/** For `--check`: one line for each service that says whether it goes on or is stopped. */
-export function quorumLossLines(
-  services: ServicesConf,
-  nameOf: (node: NodeId) => string,
-): readonly string[] {
-  return services.services.map(({ name, boundTo }) =>
-    boundTo === null
-      ? `${name} is stopped when its node loses quorum`
-      : `${name} goes on when ${nameOf(boundTo)} loses quorum: no other node may run it`,
-  );
 }

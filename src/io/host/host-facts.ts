@@ -15,6 +15,7 @@ import { parseAddress } from "../../model/numeric-address.ts";
 import { searchDirectories } from "../../model/search-path.ts";
 import { AddressClaims } from "../files/address-claims.ts";
 import { NetlinkAddresses } from "../network/netlink-addresses.ts";
+import type { NetworkInterface } from "../network-ports.ts";
 import { causeCode, causeText } from "../os-error.ts";
 
 export type HostQuestions = {
@@ -53,7 +54,7 @@ export async function gatherHostFacts(
       .flatMap((entries) => entries ?? [])
       .map((entry) => entry.address),
     resolved,
-    claimed: await claimedAddresses(stateDirectory),
+    ...(await addressFacts(stateDirectory)),
     scripts,
     keyFile: keyFile === null ? null : await keyFileFact(keyFile),
     logFile: logFile === null ? null : await logFileProblem(logFile),
@@ -64,19 +65,31 @@ export async function gatherHostFacts(
 }
 
 /**
- * The addresses that clusterd has added. Null if they are unknown, for example to a user who may
- * not read the state directory.
+ * The interfaces, and the addresses that clusterd has added. What is unknown is null: the latter,
+ * for example, to a user who may not read the state directory.
  */
-async function claimedAddresses(stateDirectory: string): Promise<readonly string[] | null> {
+async function addressFacts(
+  stateDirectory: string,
+): Promise<Pick<HostFacts, "claimed" | "interfaces">> {
+  const listed = await listInterfaces();
+  const interfaces =
+    listed?.map(({ addresses, ...one }) => ({
+      ...one,
+      addresses: addresses.map((each) => ({ ...each, ours: each.marked })),
+    })) ?? null;
   const claims = await AddressClaims.open(stateDirectory);
-  if (!claims.ok) return null;
+  if (!claims.ok) return { claimed: null, interfaces };
+  const here = listed?.flatMap(({ addresses }) => addresses) ?? [];
+  const marked = here.filter((one) => one.marked).map(({ address }) => address);
+  return { claimed: [...claims.value.all, ...marked], interfaces };
+}
+
+async function listInterfaces(): Promise<readonly NetworkInterface[] | null> {
   const netlink = await NetlinkAddresses.open();
-  if (!netlink.ok) return claims.value.all;
+  if (!netlink.ok) return null;
   const listed = await netlink.value.interfaces();
   netlink.value.close();
-  const here = listed.ok ? listed.value.flatMap(({ addresses }) => addresses) : [];
-  const marked = here.filter((one) => one.marked).map(({ address }) => address);
-  return [...claims.value.all, ...marked];
+  return listed.ok ? listed.value : null;
 }
 
 function scriptFiles(tree: ResourceConf): readonly string[] {
