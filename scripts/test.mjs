@@ -1,8 +1,8 @@
 // `npm test`: builds, lints and runs the tests; prints failures as they come, a line for each test
 // file, which says how many are done and which one is next, and a closing line.
 // Usage: npm test [-- compiled test files or options of tap]. REWRITE=1 rewrites golden files.
-// `npm run test:unit` leaves out what starts daemons, brokers or guards, and long searches; the
-// rest of a folder runs in one process: the start of one of its own is most of a short file.
+// `npm run test:unit` leaves out what starts daemons, brokers or guards, and long searches.
+// The quick tests of a folder run in one process: a start of its own is most of a short file.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -44,7 +44,10 @@ async function main() {
   }
   const words = process.argv.slice(2);
   const unit = words[0] === "--unit";
-  const counts = await runTests(unit ? words.slice(1) : words, unit ? quickFolders() : allTests());
+  const counts = await runTests(
+    unit ? words.slice(1) : words,
+    unit ? quickFolders() : [...quickFolders(), ...slowTests()],
+  );
   return close({ ...counts, failed: counts.failed + (clean ? 0 : 1) });
 }
 
@@ -75,11 +78,11 @@ function allTests() {
   return paths.filter((path) => endings.test(path)).map((path) => path.replace(endings, ""));
 }
 
-function quickTests() {
+function slowTests() {
   const gone = slowFiles.filter((path) => !allTests().includes(path));
   if (gone.length > 0) throw new Error(`no such test: ${gone.join(", ")}`);
   const isSlow = (path) => slowFolders.includes(path.split("/")[0]) || slowFiles.includes(path);
-  return allTests().filter((path) => !isSlow(path));
+  return allTests().filter(isSlow);
 }
 
 /**
@@ -87,8 +90,9 @@ function quickTests() {
  * the most tests come first, so that the last process to end is a short one.
  */
 function quickFolders() {
+  const slow = slowTests();
   const folders = new Map();
-  for (const path of quickTests()) {
+  for (const path of allTests().filter((one) => !slow.includes(one))) {
     const folder = path.includes("/") ? path.split("/")[0] : "top";
     folders.set(folder, [...(folders.get(folder) ?? []), path]);
   }
