@@ -39,7 +39,7 @@ const usage = `usage: clusvcadm-ts OPERATION SERVICE [options]
   -U SERVICE            unfreeze
   -c SERVICE            convalesce: start the non-critical parts that are left out
   -l, -u, -S            lock all services, unlock them, show whether they are locked
-  -M SERVICE -m MEMBER  migrate a virtual machine: no service of clusterd is one
+  -M SERVICE -m MEMBER  migrate a virtual machine: always refused; -r moves it
   -n MEMBER             the same as -m
   -q                    nothing on standard output
   --socket PATH         the daemon's control socket (else $CLUSTERD_SOCKET)

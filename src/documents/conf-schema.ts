@@ -10,7 +10,13 @@ import { actionRule } from "../config/schema/action-rule.ts";
 import { clusterRule } from "../config/schema/cluster-rules.ts";
 import type { ChildElementRule, ElementRule } from "../config/schema/element-rules.ts";
 import { assertNever } from "../model/outcome.ts";
-import { ownTypes, replacedTypes, serviceType, typesWithoutAgent } from "./resource-types.ts";
+import {
+  machineType,
+  ownTypes,
+  replacedTypes,
+  serviceType,
+  typesWithoutAgent,
+} from "./resource-types.ts";
 import {
   absentOr,
   anyNumber,
@@ -131,6 +137,7 @@ function childPattern(name: string, child: ChildElementRule): readonly Pattern[]
 /** Services, definitions and defaults, as the opaque elements of `<rm>` are called. */
 function resourceDefinitions(): readonly Pattern[] {
   const services = ownTypes.filter(({ type }) => type === serviceType);
+  const machines = replacedRules.filter(({ type }) => type === machineType);
   const resources = ownTypes.filter(({ type }) => type !== serviceType);
   const all = (types: readonly AgentRule[], place: Place) => [
     ...types.map((rule) => resourcePattern(rule, place)),
@@ -149,6 +156,10 @@ function resourceDefinitions(): readonly Pattern[] {
     define(
       "service",
       services.map((rule) => resourcePattern(rule, "use")),
+    ),
+    define(
+      "vm",
+      machines.map((rule) => resourcePattern(rule, "use")),
     ),
     define("resource", [around("choice", {}, all(resources, "use"))]),
     ...[...ownTypes, ...replacedRules].map(attributesOf),

@@ -16,6 +16,8 @@ import { ocfEquivalents, withoutEquivalent } from "../model/ocf-equivalents.ts";
 export const ownTypes: readonly AgentRule[] = [...builtInAgents, systemdRule, ocfRule];
 
 export const serviceType = "service";
+/** It may also stand in the place of a service. */
+export const machineType = "vm";
 
 /** What a type means, in one sentence. */
 export const typeMeanings: Readonly<Record<string, string>> = {

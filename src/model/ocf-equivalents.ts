@@ -31,6 +31,7 @@ const selfFence =
 const locks = "locks of NFS clients are not reclaimed by it; <nfsserver> does that";
 const shutdownWait = "the stop waits for as long as the time-out of its <action>";
 
+const notMigrated = "it is stopped and started elsewhere, not moved while it runs";
 const networkFiles = "the network files are those of the home directory";
 
 const fileSystemUnsaid = { self_fence: selfFence, nfslock: locks, nfsrestart: locks };
@@ -166,6 +167,23 @@ export const ocfEquivalents: Readonly<Record<string, OcfEquivalent>> = {
       ...given("tns_admin", value("tns_admin")),
     }),
   },
+  vm: {
+    agent: "heartbeat:VirtualDomain",
+    translate: (value) => ({
+      // Where libvirt keeps what `virsh define` has told it.
+      config: value("xmlfile") || `/etc/libvirt/qemu/${value("name")}.xml`,
+      ...given("hypervisor", unlessAuto(value("hypervisor_uri"))),
+      ...given("snapshot", value("snapshot")),
+    }),
+    unsaid: {
+      path: "its definition is libvirt's: that in xmlfile, or /etc/libvirt/qemu/NAME.xml",
+      migrate: notMigrated,
+      migration_mapping: notMigrated,
+      migration_uri: notMigrated,
+      tunnelled: notMigrated,
+      status_program: "name programs that check it in monitor_scripts",
+    },
+  },
   SAPInstance: { agent: "heartbeat:SAPInstance", translate: () => ({}), same: true },
   SAPDatabase: { agent: "heartbeat:SAPDatabase", translate: () => ({}), same: true },
 };
@@ -175,7 +193,6 @@ export const withoutEquivalent: Readonly<Record<string, string>> = {
   samba: '<systemd unit="smbd"/>, with its configuration in /etc/samba',
   smb: '<systemd unit="smbd"/>, with the shares in /etc/samba/smb.conf',
   drbd: "a DRBD device needs roles, which clusterd does not have: an init script that promotes it",
-  vm: '<ocf agent="heartbeat:VirtualDomain" config="…">, without live migration',
 };
 
 /** The parameters of the agent that replaces the type; `passed`: the names that it knows itself. */
@@ -229,6 +246,10 @@ function networkSource(value: Values): { readonly device: string; readonly fstyp
 function devicePath(device: string): string {
   const [, kind = "", name = ""] = /^(LABEL|UUID)=(.*)$/.exec(device) ?? [];
   return kind === "" ? device : `/dev/disk/by-${kind.toLowerCase()}/${name}`;
+}
+
+function unlessAuto(value: string): string {
+  return value === "auto" ? "" : value;
 }
 
 function mysqlOptions(value: Values): string {

@@ -23,7 +23,7 @@ export type Refusal =
   /** Another change of the conf has not ended yet. */
   | "change-under-way"
   | "unknown-service"
-  /** clusterd runs no resources that can migrate. */
+  /** clusterd moves nothing while it runs. */
   | "not-migratable"
   | "frozen"
   | "locked"

@@ -47,8 +47,8 @@ function load(rm: string, agents: DiscoveredAgents = found) {
     '<cluster name="c" config_version="1"><clusternodes><clusternode name="n" nodeid="1"/>' +
     `</clusternodes><rm>${rm}</rm></cluster>`;
   const { conf, complaints } = parseClusterConf(text, { file: "c", agents });
-  const [service] = conf?.services.services ?? [];
-  return { tree: service?.tree, said: complaints.map(formatComplaint) };
+  const services = conf?.services.services ?? [];
+  return { services, tree: services[0]?.tree, said: complaints.map(formatComplaint) };
 }
 
 test("a file system, and what its agent cannot be told", async (t) => {
@@ -70,6 +70,28 @@ test("a file system, and what its agent cannot be told", async (t) => {
       /warning: .*@self_fence: ocf:heartbeat:Filesystem, which runs the fs, knows no self_fence: a/,
     ],
   );
+});
+
+test("a virtual machine is a service of its own, with what it says as one", async (t) => {
+  const agents = installed({ "heartbeat:VirtualDomain": metadata({ config: true }) });
+  const rm =
+    '<failoverdomains><failoverdomain name="d"><failoverdomainnode name="n"/></failoverdomain>' +
+    '</failoverdomains><resources><vm name="b" migrate="pause" xmlfile="/b.xml"/></resources>' +
+    '<vm name="a" domain="d" autostart="0" exclusive="1" recovery="relocate" depend="vm:b"/>' +
+    '<vm ref="b"/>';
+  const { services, said } = load(rm, agents);
+  t.same(
+    services.map(({ name }) => name),
+    ["vm:a", "vm:b"],
+  );
+  const expected = { domain: "d", autostart: false, exclusive: true, recovery: "relocate" };
+  t.match(services[0], { ...expected, depend: "vm:b", tree: { type: "service", key: "a" } });
+  t.match(services[0]?.tree.children, [{ type: "vm", key: "a", agent: { holds: true } }]);
+  t.match(said.join("\n"), /@migrate: .* it is stopped and started elsewhere, not moved while/);
+  const wrong = load('<vm name="a" recovery="never"/>', agents).said.join("\n");
+  t.match(wrong, /error: .*vm\(a\)\/@recovery: "never" is not .*; restart, relocate, disable/);
+  const twice = load('<vm name="a"/><service name="s"><vm name="a"/></service>', agents);
+  t.match(twice.said.join("\n"), /vm a may be used once, first at line 1/);
 });
 
 test("order among siblings, and inheritance, stay those of rgmanager", async (t) => {

@@ -1,12 +1,15 @@
 /**
  * rgmanager's resource types without rgmanager's agents: a file system and a bind mount that the
- * agent Filesystem of resource-agents mounts, under real daemons.
+ * agent Filesystem of resource-agents mounts, and a virtual machine that VirtualDomain runs, under
+ * real daemons. Only libvirt's virsh is a stand-in.
  */
 import { enterNamespaces } from "../netns/enter.ts";
 
 const entry = await enterNamespaces();
 const { test, t: suite } = await import("tap");
-const { existsSync, mkdtempSync, rmSync, writeFileSync } = await import("node:fs");
+const { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } = await import(
+  "node:fs"
+);
 const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
 const { RealCluster } = await import("./real-cluster.ts");
@@ -32,6 +35,9 @@ writeFileSync(
     <service name="files" recovery="relocate">
       <fs ref="data"><bind-mount ref="view"/><action name="status" depth="*" interval="1"/></fs>
     </service>
+    <vm name="guest" xmlfile="${directory}/guest.xml" recovery="restart">
+      <action name="status" depth="*" interval="1"/>
+    </vm>
   </rm>
 </cluster>
 `,
@@ -43,8 +49,25 @@ const modprobe = ["/sbin/modprobe", "/usr/sbin/modprobe"].some((path) => existsS
 const missing =
   existsSync(agent) && modprobe ? false : "resource-agents or modprobe is not installed";
 const skip = entry.type === "unsupported" ? entry.reason : missing;
+/** Knows one machine, and keeps what it does in a file. */
+const virsh = `#!/bin/sh
+while [ "\${1#--}" != "$1" ]; do shift; done
+case "$1" in
+  uri) echo test:///default ;;
+  create) echo running >/var/log/guest; echo "$@" >>/var/log/virsh ;;
+  shutdown | destroy) rm -f /var/log/guest ;;
+  domstate) cat /var/log/guest 2>/dev/null || { echo "error: failed to get domain"; exit 1; } ;;
+esac
+`;
 if (skip === false) {
+  writeFileSync(join(directory, "guest.xml"), "<domain>\n<name>guest</name>\n</domain>\n");
   await cluster.start();
+  for (const node of cluster.net.nodes) {
+    const bin = `${cluster.net.rootOf(node)}/usr/local/sbin`;
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, "virsh"), virsh);
+    chmodSync(join(bin, "virsh"), 0o755);
+  }
   cluster.startAll();
 }
 suite.teardown(async () => {
@@ -107,4 +130,35 @@ test("what was unmounted by somebody else is missed, and mounted elsewhere", {
   });
   t.same(await mounts(owner), []);
   t.same(await mounts(owner === 1 ? 2 : 1), both);
+});
+
+const guest = "vm:guest";
+
+function guests(): readonly number[] {
+  return cluster.net.nodes.filter((node) => {
+    return existsSync(`${cluster.net.rootOf(node)}/var/log/guest`);
+  });
+}
+
+test("a virtual machine is a service of its own, and runs once", { skip }, async (t) => {
+  const owner = await cluster.started(1, guest);
+  t.same(guests(), [owner]);
+  const other = owner === 1 ? 2 : 1;
+  const to = `node${other}.example.com`;
+  const moved = await cluster.command(1, "clusvcadm-ts", "-r", guest, "-m", to);
+  t.equal(moved.code, 0, moved.stderr);
+  t.same(guests(), [other]);
+  const live = await cluster.command(1, "clusvcadm-ts", "-M", guest, "-m", to);
+  t.match(live.stdout + live.stderr, /Invalid operation for resource/);
+});
+
+test("one that has ended by itself is started again", { skip }, async (t) => {
+  const owner = await cluster.started(1, guest);
+  const { restarts = 0 } = (await cluster.service(1, guest)) ?? {};
+  rmSync(`${cluster.net.rootOf(owner)}/var/log/guest`);
+  await cluster.until("it was restarted", async () => {
+    return ((await cluster.service(1, guest))?.restarts ?? 0) > restarts;
+  });
+  await cluster.started(1, guest);
+  t.same(guests(), [owner]);
 });

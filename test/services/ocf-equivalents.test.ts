@@ -49,6 +49,16 @@ test("what others use, or is to stay mounted, stays at a stop", async (t) => {
   t.equal(stays("script", {}, 1), false);
 });
 
+test("virtual machines", async (t) => {
+  const usual = { migrate: "live", hypervisor: "auto", hypervisor_uri: "auto" };
+  t.same(of("vm", { name: "guest", ...usual, path: "/etc/xen", domain: "d" }), {
+    config: "/etc/libvirt/qemu/guest.xml",
+  });
+  t.same(of("vm", { name: "guest", xmlfile: "/srv/g.xml", hypervisor_uri: "xen:///" }), {
+    ...{ config: "/srv/g.xml", hypervisor: "xen:///" },
+  });
+});
+
 test("volumes and exports", async (t) => {
   t.same(of("lvm", { name: "v", vg_name: "data", lv_name: "" }), {
     ...{ vgname: "data", vg_access_mode: "tagging" },

@@ -51,7 +51,7 @@ export type AgentRule = {
 const text: ValueKind = { type: "text" };
 const flag: ValueKind = { type: "flag" };
 
-const service: AgentRule = {
+export const service: AgentRule = {
   type: "service",
   instancesMax: 1,
   parameters: [

@@ -78,7 +78,7 @@ function toolsMissing(agent: string, section: Section): string | null {
 
 /** Agents of rgmanager that hold something after a kill of their processes. */
 const holdingTypes: readonly string[] = [
-  ..."fs clusterfs netfs lvm nfsexport nfsclient nfsserver drbd".split(" "),
+  ..."fs clusterfs netfs bind-mount lvm nfsexport nfsclient nfsserver drbd vm".split(" "),
 ];
 
 /** The same for the provider heartbeat. */

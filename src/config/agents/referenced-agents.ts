@@ -31,7 +31,7 @@ export type ReferencedAgents = {
 const none: ReferencedAgents = { directory: agentDirectoryDefault, types: [], ocf: [], units: [] };
 
 /** Elements below `<rm>` that are no resources and contain none. */
-const notResources = ["failoverdomains", "events", "action", "param", "vm"];
+const notResources = ["failoverdomains", "events", "action", "param"];
 
 /** No agents if the text could not be parsed. */
 export function referencedAgents(parsed: ParsedXml): ReferencedAgents {

@@ -6,7 +6,7 @@
  */
 import type { AgentActionConf } from "../../model/conf.ts";
 import { ms } from "../../model/time.ts";
-import type { AgentParameter, AgentRule } from "./agent-tables.ts";
+import { type AgentParameter, type AgentRule, service as serviceRule } from "./agent-tables.ts";
 
 /** `instancesMax` of services, and of resources that one service uses on one node at a time. */
 const once = 1;
@@ -67,6 +67,12 @@ export const rgmanagerAgents: readonly AgentRule[] = [
   daemon("samba", "config_file=/etc/samba/smb.conf smbd_options nmbd_options", 30),
 ];
 
+/** What a service of its own says of a virtual machine. */
+export const machineAttributes: readonly string[] = [
+  ..."domain autostart exclusive recovery depend depend_mode max_restarts".split(" "),
+  "restart_expire_time",
+];
+
 /**
  * Agents of rgmanager that rg_test-ts does not list: their parameters, for those who run them by
  * other agents (ocf-equivalents.ts).
@@ -97,7 +103,19 @@ export const replacedAgents: readonly AgentRule[] = [
     parameters: "SID:pur DIR_EXECUTABLE DBTYPE:r NETSERVICENAME",
     actions: "start/1800 stop/1800 status/60/120",
   }),
+  virtualMachine(),
 ];
+
+function virtualMachine(): AgentRule {
+  const vm = agent("vm", once, {
+    parameters:
+      "name:pur use_virsh xmlfile migrate=live tunnelled path snapshot status_program " +
+      "migration_mapping hypervisor=auto hypervisor_uri=auto migration_uri=auto",
+    actions: "start/300 stop/120 status/10/30 status/20/60/10 migrate/600 reconfig/10",
+  });
+  const ofServices = serviceRule.parameters.filter(({ name }) => machineAttributes.includes(name));
+  return { ...vm, parameters: [...vm.parameters, ...ofServices] };
+}
 
 /** The metadata of a server that follows the common pattern. */
 function daemon(type: string, own: string, checkSeconds: number): AgentRule {

@@ -16,13 +16,14 @@ export function warnUnfencedHolders(
   const unfenced = nodes.filter(({ fenceMethods }) => fenceMethods.length === 0);
   const [first] = unfenced;
   if (first === undefined || nodes.length === 1) return;
-  for (const { tree } of services) {
+  for (const { name, tree } of services) {
+    const [element] = name.split(":");
     for (const { type, key, line } of holders(tree)) {
       const problem =
         `<${type}> ${key} holds more than processes and addresses, and ${first.name} has no ` +
         "fence device: if it hangs, another node starts the service while it still holds them";
       const allowed = "give every node a fence device";
-      const location = { path: `/cluster/rm/service(${tree.key})/${type}(${key})`, line };
+      const location = { path: `/cluster/rm/${element}(${tree.key})/${type}(${key})`, line };
       report.warning(location, { type: "unsafe", problem, allowed });
     }
   }

@@ -16,6 +16,7 @@ import { parseServiceName, type ServiceName } from "../../model/ids.ts";
 import { type Ms, ms, seconds, toMs } from "../../model/time.ts";
 import { quoted } from "../../model/visible-text.ts";
 import type { AgentRules } from "../agents/agent-rules.ts";
+import { machineAttributes } from "../agents/rgmanager-agents.ts";
 import type { Report } from "../text/complaint.ts";
 import {
   choices,
@@ -49,7 +50,7 @@ export function readServices(
   const rm = onlySection(root, "rm");
   const reader = new SectionReader(rm, report);
   const catalog = new ResourceCatalog(root, given.rules, report);
-  const sections = sectionsNamed(rm, "service");
+  const sections = childSections(rm).filter(({ element }) => serviceTypes.includes(element.name));
   if (sections.length > servicesMax) {
     const problem = `${sections.length} services`;
     const allowed = `at most ${servicesMax}`;
@@ -79,6 +80,8 @@ export function readServices(
     services: found.map(({ service }) => service),
   };
 }
+
+const serviceTypes = ["service", "vm"];
 
 /** The ancestors from which a resource may inherit attributes, nearest first. */
 type Ancestors = readonly Pick<ResourceConf, "type" | "attributes">[];
@@ -110,6 +113,7 @@ class ServiceReader {
     if (attributeOf(section, "ref") !== null) checkReference(section, this.#report);
     if (definition === null) return null;
     const tree = this.#resource(section, definition, []);
+    if (tree.type === "vm") return this.#fields(definition.section, machineTree(tree));
     if (tree.children.length === 0 && childSections(section).length === 0) {
       const problem = "the service has no resources: starting it does nothing";
       this.#report.warning(locationOf(section), { type: "missing-element", problem });
@@ -166,7 +170,7 @@ class ServiceReader {
   #fields(section: Section, tree: ResourceConf): ServiceConf | null {
     // All nodes must come to the same values, whatever agents they have.
     const values = new Map(tree.written);
-    const name = parseServiceName(`service:${tree.key}`);
+    const name = parseServiceName(`${section.element.name}:${tree.key}`);
     if (name === null || tree.key.includes(":")) {
       const problem = `${quoted(tree.key)} cannot be the name of a service`;
       const allowed = "at most 55 bytes, without a colon";
@@ -232,6 +236,18 @@ class ServiceReader {
     this.#report.error(location, { type: "bad-value", problem, allowed: "service:NAME" });
     return null;
   }
+}
+
+/** A service with nothing but the machine; what the file says of it as a service is apart. */
+function machineTree(machine: ResourceConf): ResourceConf {
+  const { key, line, written } = machine;
+  const isOfService = ([name]: readonly [string, string]) => machineAttributes.includes(name);
+  const attributes = [["name", key] as const];
+  const child = { ...machine, written: written.filter((one) => !isOfService(one)) };
+  return {
+    ...{ type: "service", key, line, attributes, actions: [], children: [child] },
+    written: [...attributes, ...written.filter(isOfService)],
+  };
 }
 
 const recoveries: readonly RecoveryPolicy[] = ["restart", "relocate", "disable", "restart-disable"];

@@ -138,10 +138,9 @@ export const rmRule: ElementRule = {
         "and stops as a whole.",
     },
     vm: {
-      type: "refused",
-      reason:
-        "virtual machines are not moved while they run; in a <service>, one is a resource: " +
-        '<ocf agent="heartbeat:VirtualDomain" config="/etc/libvirt/qemu/NAME.xml"/>',
+      type: "opaque",
+      once: false,
+      meaning: "A virtual machine, which is a service of its own: vm:NAME.",
     },
   },
 };

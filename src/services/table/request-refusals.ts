@@ -22,7 +22,7 @@ export function generalRefusal(
   operation: ServiceOperation,
 ): Refusal | null {
   const aboutFreezing = operation === "freeze" || operation === "unfreeze";
-  // clusterd runs no resources that can migrate.
+  // clusterd moves nothing while it runs.
   if (operation === "migrate") return "not-migratable";
   if (service.frozen && !aboutFreezing) return "frozen";
   const awaited = table.awaitedNode(service.name) !== null;
