@@ -17,6 +17,13 @@ test("a corosync.conf of either generation", async (t) => {
     t.equal(foreignText(text), null, text.slice(0, 20));
 });
 
+test("the output of pcs config, and what to do with it", async (t) => {
+  const found = foreignText("Cluster Name: a\nCorosync Nodes:\n n1\n");
+  t.match(found, { problem: /output of pcs config/, allowed: /clusterd --import FILE/ });
+  t.match(foreignText("\nResources:\n"), { problem: /output of pcs config/ });
+  t.equal(foreignText("Resources: many\n"), null);
+});
+
 test("a CIB is said to be one", async (t) => {
   const { complaints } = parseClusterConf('<cib crm_feature_set="3"/>', { file: "c" });
   t.match(complaints.map(formatComplaint), [
