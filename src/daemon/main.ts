@@ -1,6 +1,7 @@
 /**
  * The program clusterd: parses its arguments, reads the conf, starts the daemon and obeys signals.
- * Exit status: 0 clean end or clean check, 1 refused or broken, 2 service management is disabled.
+ * Exit status: 0 clean end or clean check, 1 refused or broken, 2 service management is disabled,
+ * 3 an imported configuration is printed that must be completed.
  * Tested in: test/e2e/wrong-input.test.ts
  */
 import { mkdir } from "node:fs/promises";
@@ -24,6 +25,7 @@ import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import type { ClusterConf, LoggingConf, LogPriority, ResourceConf } from "../model/conf.ts";
 import { checkBrokerConf } from "./broker-conf-check.ts";
 import { Daemon } from "./daemon.ts";
+import { importFiles } from "./import-files.ts";
 import { type LoadedConf, type LoadedConfOutcome, loadConf } from "./loaded-conf.ts";
 import { openSupervisorLine } from "./supervisor-notifier.ts";
 
@@ -42,6 +44,7 @@ const levels: readonly LogPriority[] = [
 type Arguments = {
   readonly config: string;
   readonly keygen?: string;
+  readonly import?: readonly string[];
   readonly name?: string;
   readonly check?: boolean;
   readonly strict?: boolean;
@@ -60,6 +63,7 @@ function parseArguments(argv: readonly string[]): Arguments {
     .option("--check", "check the configuration against this machine and end")
     .option("--json", "with --check: print complaints and the effective view as JSON")
     .option("--keygen <file>", "write a new cluster key to a file that does not exist yet, and end")
+    .option("--import <file...>", "print what corosync.conf, CIB or pcs config say, and end")
     .option("--strict", "warnings of the configuration are errors")
     .option("--state-dir <directory>", "what must survive a restart", "/var/lib/clusterd")
     .option("--run-dir <directory>", "control socket", "/run/clusterd")
@@ -172,6 +176,10 @@ async function furtherComplaints(
 
 async function run(options: Arguments): Promise<number | null> {
   if (options.keygen !== undefined) return await makeKey(options.keygen);
+  if (options.import !== undefined) {
+    const out = (text: string) => process.stdout.write(text);
+    return await importFiles(options.import, { out, say });
+  }
   const { config } = options;
   if (options.check === true) return await check(options);
   const { loaded } = await load(options);

@@ -106,8 +106,8 @@ const agentRemedies: Readonly<Record<string, string>> = {
   fence_xvm: "install it on this node (Debian: package fence-virt)",
   fence_virt: "install it on this node (Debian: package fence-virt)",
   fence_pcmk:
-    "it hands the work to Pacemaker, which is not here: name the devices of the CIB's stonith " +
-    "resources instead",
+    "it hands the work to Pacemaker, which is not here: the devices and the services are in the " +
+    "CIB, which clusterd --import FILE prints as a cluster.conf",
 };
 
 class HostCheck {
