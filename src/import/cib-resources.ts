@@ -85,6 +85,9 @@ function readPrimitive(element: XmlElement, reader: CibReader): Primitive {
   if (standard === "ocf" && provider === null) {
     reader.fault(source, "attribute provider is missing", 'class="ocf" needs one: heartbeat, …');
   }
+  for (const one of childrenCalled(element, "utilization")) {
+    reader.remark(one, `${id}: utilization is not carried over: nodes have no capacities`);
+  }
   const both = template === null ? [element] : [element, template];
   return {
     type: "primitive",

@@ -7,6 +7,7 @@
 import { clusterNameBytesMax } from "../config/text/defaults.ts";
 import { parseInteger } from "../config/text/value-text.ts";
 import { nodesMax, parseNodeId } from "../model/ids.ts";
+import { parseAddress } from "../model/numeric-address.ts";
 import { quoted } from "../model/visible-text.ts";
 import {
   type ConfDraft,
@@ -107,7 +108,8 @@ function chooseNodes(sources: readonly NodeSource[]): KnownNodes {
   if (first === undefined) return { nodes: [], remarks: [] };
   const further = others.flatMap(({ nodes }) => nodes);
   const matches = (a: ForeignNode, b: ForeignNode) =>
-    a.name.toLowerCase() === b.name.toLowerCase() || (a.id !== null && a.id === b.id);
+    a.name.toLowerCase() === b.name.toLowerCase() ||
+    (b.id !== null && (a.id === null ? idsOfAddress(a) : [a.id]).includes(b.id));
   const nodes = first.nodes.map((node) => {
     const same = further.find((one) => matches(node, one));
     if (same === undefined) return node;
@@ -123,6 +125,16 @@ function chooseNodes(sources: readonly NodeSource[]): KnownNodes {
     return { at, text: `node ${name} is left out: it is not in the list of nodes of corosync` };
   });
   return { nodes, remarks };
+}
+
+/** The ids that versions of corosync give to a node without one: its address as a number. */
+function idsOfAddress({ addresses }: ForeignNode): readonly string[] {
+  const bytes = parseAddress(addresses[0] ?? "")?.bytes ?? [];
+  if (bytes.length !== 4) return [];
+  return [bytes, bytes.toReversed()].flatMap((order) => {
+    const id = order.reduce((number, byte) => number * 256 + byte, 0);
+    return [`${id}`, `${id % 2 ** 31}`];
+  });
 }
 
 const placeholdersDefault = 3;

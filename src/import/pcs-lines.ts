@@ -43,24 +43,47 @@ export function withBelow(line: PcsLine): readonly PcsLine[] {
   return [line, ...line.children.flatMap(withBelow)];
 }
 
-/**
- * The pairs of a text. A value between quotation marks may have blanks; other words belong to the
- * value before them.
- */
+/** The pairs of a text, see `pairsOfLines`. */
 export function pairsOf(text: string, at: Place): Settings {
+  return pairsOfLines([{ text, at }]);
+}
+
+/**
+ * The pairs of several lines. A value between quotation marks may have blanks; other words belong
+ * to the value before them, also in the next line, since pcs wraps what is wider than the terminal.
+ */
+function pairsOfLines(lines: readonly Pick<PcsLine, "text" | "at">[]): Settings {
   const pairs = new Map<string, Setting>();
   let last: string | null = null;
-  for (const word of wordsOf(text)) {
-    const equals = word.indexOf("=");
-    const name = word.slice(0, Math.max(0, equals));
-    if (/^[A-Za-z_#][\w.#:$-]*$/.test(name)) {
-      pairs.set(name, { value: unquoted(word.slice(equals + 1)), at });
-      last = name;
-    } else if (last !== null) {
-      pairs.set(last, { value: `${pairs.get(last)?.value} ${unquoted(word)}`, at });
+  for (const { text, at } of unwrapped(lines)) {
+    for (const word of wordsOf(text)) {
+      const equals = word.indexOf("=");
+      const name = word.slice(0, Math.max(0, equals));
+      const before = last === null ? undefined : pairs.get(last);
+      if (/^[A-Za-z_#][\w.#:$-]*$/.test(name)) {
+        pairs.set(name, { value: unquoted(word.slice(equals + 1)), at });
+        last = name;
+      } else if (last !== null && before !== undefined) {
+        pairs.set(last, { ...before, value: `${before.value} ${unquoted(word)}` });
+      }
     }
   }
   return pairs;
+}
+
+/** A line that ends between quotation marks goes on in the next one. */
+function unwrapped(
+  lines: readonly Pick<PcsLine, "text" | "at">[],
+): readonly Pick<PcsLine, "text" | "at">[] {
+  const whole: { text: string; readonly at: Place }[] = [];
+  let isOpen = false;
+  for (const { text, at } of lines) {
+    const last = whole.at(-1);
+    if (isOpen && last !== undefined) last.text += ` ${text}`;
+    else whole.push({ text, at });
+    if (text.split('"').length % 2 === 0) isOpen = !isOpen;
+  }
+  return whole;
 }
 
 /** Words are separated by blanks outside quotation marks. */
@@ -92,7 +115,7 @@ function unquoted(text: string): string {
 
 /** The pairs of the line and of all below it. */
 export function pairsBelow(line: PcsLine): Settings {
-  return new Map(withBelow(line).flatMap((one) => [...pairsOf(one.text, one.at)]));
+  return pairsOfLines(withBelow(line));
 }
 
 /** Names and values with a colon between them, or an equals sign, in the lines below. */

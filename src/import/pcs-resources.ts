@@ -82,7 +82,7 @@ function readClone(
   return null;
 }
 
-function readPrimitive(line: PcsLine, { faults }: PcsFindings): Primitive | null {
+function readPrimitive(line: PcsLine, { faults, remarks }: PcsFindings): Primitive | null {
   const written = behindLabel(line, "Resource") ?? "";
   const [, id = "", inside = ""] = /^(\S+) \((class=[^)]*)\)?$/.exec(written) ?? [];
   const kind = pairsOf(inside, line.at);
@@ -92,6 +92,11 @@ function readPrimitive(line: PcsLine, { faults }: PcsFindings): Primitive | null
     const problem = `${quoted(line.text)} names no class and type`;
     faults.push(importFault(line.at, problem, pcsRemedy));
     return null;
+  }
+  const utilization = line.children.find((one) => behindLabel(one, "Utilization") !== null);
+  if (utilization !== undefined) {
+    const text = `${id}: utilization is not carried over: nodes have no capacities`;
+    remarks.push({ at: utilization.at, text });
   }
   return {
     type: "primitive",
