@@ -4,12 +4,14 @@
  * Deviation: text in attributes is escaped, so the document is well-formed whatever the names are.
  * Tested in: test/cli/status-text.test.ts
  */
+
 import {
   type ClusterStatus,
   type NodeStatus,
   type ServiceStatus,
   serviceStateNumbers,
 } from "../model/status.ts";
+import { xmlText } from "../model/visible-text.ts";
 import {
   flagNames,
   flagNumber,
@@ -122,15 +124,7 @@ function element(
 ): string {
   const pairs = Object.entries(attributes).map(([key, value]) => {
     const text = typeof value === "boolean" ? String(Number(value)) : String(value);
-    return ` ${key}="${escaped(text)}"`;
+    return ` ${key}="${xmlText(text)}"`;
   });
   return `<${name}${pairs.join("")}/>`;
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

@@ -7,6 +7,7 @@
 import type { ValueKind } from "../config/text/value-kind.ts";
 import { flagWords } from "../config/text/value-text.ts";
 import { assertNever } from "../model/outcome.ts";
+import { xmlText } from "../model/visible-text.ts";
 
 /** Lines without the indentation of what they stand in. */
 export type Pattern = readonly string[];
@@ -15,7 +16,7 @@ type Attributes = Readonly<Record<string, string>>;
 
 /** An element of the schema around other ones. */
 export function around(name: string, attributes: Attributes, inner: readonly Pattern[]): Pattern {
-  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`);
+  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${xmlText(value)}"`);
   const head = `<${name}${written.join("")}`;
   const lines = inner.flat();
   if (lines.length === 0) return [`${head}/>`];
@@ -23,8 +24,8 @@ export function around(name: string, attributes: Attributes, inner: readonly Pat
 }
 
 function textOf(name: string, text: string, attributes: Attributes = {}): Pattern {
-  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`);
-  return [`<${name}${written.join("")}>${escaped(text)}</${name}>`];
+  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${xmlText(value)}"`);
+  return [`<${name}${written.join("")}>${xmlText(text)}</${name}>`];
 }
 
 export function absentOr(inner: Pattern): Pattern {
@@ -95,12 +96,4 @@ function word(value: string): Pattern {
 
 function anyCase(value: string): string {
   return value.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

@@ -4,6 +4,7 @@
  * Tested in: test/import/conf-element.test.ts
  */
 import { forbiddenCharacter } from "../config/text/source-positions.ts";
+import { xmlText } from "../model/visible-text.ts";
 import type { Place, Remark, Setting } from "./remark.ts";
 
 export type ConfAttribute = Setting & { readonly name: string };
@@ -99,18 +100,8 @@ function commentText(text: string): string {
   return flat.replace(/-(?=-)/g, "- ");
 }
 
-const references: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "\t": "&#9;",
-  "\n": "&#10;",
-  "\r": "&#13;",
-};
-
 function attributeText(value: string): string {
-  return possible(value).replace(/[&<>"\t\n\r]/g, (one) => references[one] ?? one);
+  return xmlText(possible(value));
 }
 
 /** XML knows no way to write some characters. */

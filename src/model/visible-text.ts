@@ -1,7 +1,8 @@
 /**
- * Makes text from outside, such as the output of an agent, safe to print on a terminal.
- * Source: ECMA-48 for control sequences; Unicode TR9 for characters that change text direction.
- * Tested in: test/io/log-sink.test.ts
+ * Makes text from outside, such as the output of an agent, safe to print on a terminal or in XML.
+ * Source: ECMA-48 for control sequences; Unicode TR9 for characters that change text direction; the
+ * XML recommendation.
+ * Tested in: test/io/log-sink.test.ts, test/import/conf-element.test.ts
  */
 
 /** Control, format (direction, invisible) and line separator characters. */
@@ -25,4 +26,19 @@ export function quoted(text: string): string {
 /** As `visible`, for several lines. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");
+}
+
+const xmlReferences: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\t": "&#9;",
+  "\n": "&#10;",
+  "\r": "&#13;",
+};
+
+/** The value of an XML attribute, to be put between double quotes, or the text of an element. */
+export function xmlText(value: string): string {
+  return value.replace(/[&<>"\t\n\r]/g, (one) => xmlReferences[one] ?? one);
 }
