@@ -11,10 +11,11 @@ import { run } from "../netns/child.ts";
 import { cleanEnvironment } from "../netns/enter.ts";
 import { until } from "../netns/until.ts";
 import { parseRules } from "./access-control.ts";
-import { BrokerCluster, isReal } from "./brokers.ts";
+import { BrokerCluster } from "./brokers.ts";
 import { openConnection, QmfClient } from "./qmf-client.ts";
 import { asList, asMap } from "./qmf-values.ts";
 import { fillQueue } from "./queue-client.ts";
+import { isReal } from "./real-broker.ts";
 
 const realAccounts = process.env["QPIDD_SASL_CONFIG"];
 const skip = isReal && realAccounts === undefined ? "QPIDD_SASL_CONFIG names no accounts" : false;

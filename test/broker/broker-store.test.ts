@@ -4,9 +4,10 @@
 import { appendFileSync } from "node:fs";
 import { test } from "tap";
 import { BrokerStore } from "./broker-store.ts";
-import { type Broker, BrokerCluster, skipReal } from "./brokers.ts";
+import { type Broker, BrokerCluster } from "./brokers.ts";
 import type { QueueOutline } from "./peer-protocol.ts";
 import { fillQueue, idsIn } from "./queue-client.ts";
+import { skipReal } from "./real-broker.ts";
 
 const durable = { durable: true, "qpid.replicate": "all" };
 const oneTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);

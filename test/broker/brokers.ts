@@ -13,11 +13,8 @@ import { until } from "../netns/until.ts";
 import type { HaState } from "./ha-states.ts";
 import { QmfClient, type QmfValues } from "./qmf-client.ts";
 import { asList, asMap, asText, asUuid } from "./qmf-values.ts";
+import { isReal, realBroker } from "./real-broker.ts";
 
-const realBroker = process.env["QPIDD_BIN"];
-export const isReal = realBroker !== undefined;
-/** For tests that give orders to the stand-in. */
-export const skipReal = isReal ? "a real broker takes no orders of tests" : false;
 const here = dirname(fileURLToPath(import.meta.url));
 export const standInProgram: readonly string[] = [process.execPath, join(here, "main.js")];
 

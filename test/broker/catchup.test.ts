@@ -6,9 +6,10 @@
  */
 import { test } from "tap";
 import { until } from "../netns/until.ts";
-import { type Broker, BrokerCluster, isReal } from "./brokers.ts";
+import { type Broker, BrokerCluster } from "./brokers.ts";
 import { openAdmin, QmfClient } from "./qmf-client.ts";
 import { fillQueue } from "./queue-client.ts";
+import { isReal } from "./real-broker.ts";
 
 const messages = Number(process.env["CATCHUP_MESSAGES"] ?? "2000");
 const settings: Record<string, string> = isReal ? {} : { "catchup-rate": "0" };

@@ -3,9 +3,10 @@
  */
 import { test } from "tap";
 import { until } from "../netns/until.ts";
-import { type Broker, BrokerCluster, skipReal } from "./brokers.ts";
+import { type Broker, BrokerCluster } from "./brokers.ts";
 import { QmfClient } from "./qmf-client.ts";
 import { fillQueue } from "./queue-client.ts";
+import { skipReal } from "./real-broker.ts";
 
 const skip = skipReal;
 const patient = { "link-heartbeat-interval": "60" };

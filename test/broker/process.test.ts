@@ -6,9 +6,10 @@ import { test } from "tap";
 import { Child, isAlive, run } from "../netns/child.ts";
 import { cleanEnvironment } from "../netns/enter.ts";
 import { until } from "../netns/until.ts";
-import { BrokerCluster, freePorts, skipReal, standInProgram } from "./brokers.ts";
+import { BrokerCluster, freePorts, standInProgram } from "./brokers.ts";
 import { openAdmin, openConnection, QmfClient } from "./qmf-client.ts";
 import { asUuid } from "./qmf-values.ts";
+import { skipReal } from "./real-broker.ts";
 
 const standIn = (...words: string[]) =>
   run([...standInProgram, ...words], { env: cleanEnvironment(), timeoutMs: 20_000 });

@@ -5,10 +5,11 @@
 import rhea, { type Connection, type Message } from "rhea";
 import { test } from "tap";
 import { until } from "../netns/until.ts";
-import { type Broker, BrokerCluster, skipReal } from "./brokers.ts";
+import { type Broker, BrokerCluster } from "./brokers.ts";
 import { openConnection } from "./qmf-client.ts";
 import { asMap, asText } from "./qmf-values.ts";
 import { browseQueue, fillQueue, idsIn } from "./queue-client.ts";
+import { skipReal } from "./real-broker.ts";
 
 const oneTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 const brokerObject = "org.apache.qpid.broker:broker:amqp-broker";

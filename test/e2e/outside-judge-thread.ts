@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { loadSystemCalls } from "../../src/io/system-calls.ts";
+import { LoggedBroker } from "./logged-broker.ts";
 
 export type Watched = {
   readonly address: string;
@@ -12,8 +13,10 @@ export type Watched = {
     readonly node: number;
     /** A process in the node's network. */
     readonly pid: number;
-    /** Of the broker: process and state. */
+    /** Of the stand-in: process and state. */
     readonly stateFile: string;
+    /** Of a real broker, which has no such file; null for the stand-in. */
+    readonly logFile: string | null;
   }[];
 };
 
@@ -65,17 +68,33 @@ function holds(pid: number, address: string): boolean {
   return false;
 }
 
+/** Process and state of the node's broker. */
+type Look = () => readonly [string, string];
+
+function lookFor({ pid, stateFile, logFile }: Watched["nodes"][number]): Look {
+  if (logFile !== null) {
+    const logged = new LoggedBroker(logFile, pid);
+    return () => logged.look();
+  }
+  return () => {
+    const [broker = "", state = ""] = textOf(stateFile).trim().split(" ");
+    return [broker, state];
+  };
+}
+
 /** A zombie has no command line. */
-function isPrimary(stateFile: string): boolean {
-  const [pid = "", state = ""] = textOf(stateFile).trim().split(" ");
+function isPrimary(look: Look): boolean {
+  const [pid, state] = look();
   if (state !== "active" && state !== "recovering") return false;
   return textOf(`/proc/${pid}/cmdline`) !== "";
 }
 
-function look({ address, nodes }: Watched): Sight {
+type Looks = ReadonlyMap<number, Look>;
+
+function lookAround({ address, nodes }: Watched, looks: Looks): Sight {
   const atMs = sharedMs();
   const holders = nodes.filter(({ pid }) => holds(pid, address)).map(({ node }) => node);
-  const primaries = nodes.filter((one) => isPrimary(one.stateFile)).map(({ node }) => node);
+  const primaries = [...looks].filter(([, look]) => isPrimary(look)).map(([node]) => node);
   return { atMs, holders, primaries };
 }
 
@@ -83,6 +102,7 @@ async function run(watched: Watched, post: (sighting: Sighting) => void): Promis
   const calls = await loadSystemCalls();
   if (calls.ok) calls.value.scheduleRoundRobin(realtimePriority, "normal");
   const cell = new Int32Array(new SharedArrayBuffer(4));
+  const looks = new Map(watched.nodes.map((one) => [one.node, lookFor(one)]));
   let shown = "";
   let samples = 0;
   let longestMs = 0;
@@ -90,7 +110,7 @@ async function run(watched: Watched, post: (sighting: Sighting) => void): Promis
   let lastMs = sharedMs();
   let countedMs = lastMs;
   for (;;) {
-    const sight = look(watched);
+    const sight = lookAround(watched, looks);
     const sinceMs = sight.atMs - lastMs;
     lastMs = sight.atMs;
     samples += 1;

@@ -4,6 +4,8 @@
  */
 import { Worker } from "node:worker_threads";
 import type { Test } from "tap";
+import { isReal } from "../broker/real-broker.ts";
+import { brokerLogFile } from "../netns/node-files.ts";
 import type { TestNet } from "../netns/test-net.ts";
 import { type Sight, type Sighting, sharedMs, type Watched } from "./outside-judge-thread.ts";
 
@@ -32,6 +34,7 @@ export class OutsideJudge {
       node,
       pid: net.viewPid(node),
       stateFile: net.path(node, "var/lib/qpidd/ha-state"),
+      logFile: isReal ? net.path(node, brokerLogFile) : null,
     }));
     const watched: Watched = { address, nodes };
     const url = new URL("./outside-judge-thread.js", import.meta.url);

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { controlClient } from "../../src/control/control-client.ts";
 import type { ClusterStatus, ServiceStatus } from "../../src/model/status.ts";
+import { isReal } from "../broker/real-broker.ts";
 import type { Child, Result } from "../netns/child.ts";
 import { networkOf, TestNet } from "../netns/test-net.ts";
 import { until } from "../netns/until.ts";
@@ -175,9 +176,7 @@ export class RealCluster {
     const name = `CLUSTERD_NODE=node${node}.example.com`;
     return processIds().filter((pid) => {
       const environment = textOf(`/proc/${pid}/environ`).split("\0");
-      const command = commandOf(pid);
-      const broker = command.includes("test/broker/") && !command.includes("qpid-ha");
-      return environment.includes(name) && broker;
+      return environment.includes(name) && isBroker(commandOf(pid));
     });
   }
 }
@@ -186,6 +185,12 @@ export class RealCluster {
 export function makeDirectory(path: string): string {
   mkdirSync(path, { recursive: true });
   return path;
+}
+
+/** Of tests that run a real one, too; its words are those of its start. */
+function isBroker(command: string): boolean {
+  const program = isReal ? "/etc/qpid/qpidd.conf" : "test/broker/";
+  return command.includes(program) && !command.includes("qpid-ha");
 }
 
 function processIds(): readonly number[] {

@@ -26,7 +26,8 @@ const {
   withoutScripts,
 } = await import("./broker-cluster.ts");
 const { project, RealCluster } = await import("./real-cluster.ts");
-const skip = entry.type === "unsupported" ? entry.reason : false;
+const { skipReal } = await import("../broker/real-broker.ts");
+const skip = entry.type === "unsupported" ? entry.reason : skipReal;
 
 const name = "qpidd-primary-service";
 const directory = mkdtempSync(join(tmpdir(), "clusterd-unruly-"));

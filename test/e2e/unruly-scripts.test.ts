@@ -13,7 +13,8 @@ const { endLoad, goesOn, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const broker = await import("./broker-cluster.ts");
 const { RealCluster } = await import("./real-cluster.ts");
-const skip = entry.type === "unsupported" ? entry.reason : false;
+const { skipReal } = await import("../broker/real-broker.ts");
+const skip = entry.type === "unsupported" ? entry.reason : skipReal;
 
 const cluster = new RealCluster();
 const { nodes } = cluster.net;

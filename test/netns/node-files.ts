@@ -3,6 +3,7 @@
  */
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { realBroker } from "../broker/real-broker.ts";
 import { run } from "./child.ts";
 
 export const clientAddress = "20.0.20.100";
@@ -41,6 +42,10 @@ const brokerSettings = [
   "data-dir=/var/lib/qpidd",
   "worker-threads=4",
 ];
+
+/** A real broker tells its states in its log only. */
+export const brokerLogFile = "var/lib/qpidd/qpidd.log";
+const realBrokerSettings = [`log-to-file=/${brokerLogFile}`, "log-enable=info+"];
 
 /** Directories with content of their own for each node; the rest of the tree is shared. */
 const privateDirectories = ["etc", "var/lib", "var/log"];
@@ -120,10 +125,13 @@ function writeBrokerFiles(options: NodeFilesOptions): void {
     chmodSync(etc(`init.d/${name}`), 0o755);
   }
   const addresses = Array.from({ length: nodes }, (_, index) => nodeAddress(index + 1));
-  const settings = [...brokerSettings, `ha-brokers-url=${addresses.join(",")}`];
+  const more = realBroker === undefined ? [] : realBrokerSettings;
+  const settings = [...brokerSettings, ...more, `ha-brokers-url=${addresses.join(",")}`];
   writeFileSync(etc("qpid/qpidd.conf"), `${settings.join("\n")}\n`);
-  writeProgram(etc("qpid/bin/qpidd"), join(project, "build/test/broker/main.js"));
-  writeProgram(etc("qpid/bin/qpid-ha"), join(project, "build/test/broker/qpid-ha.js"));
+  const ownProgram = (name: string) =>
+    `${process.execPath} ${join(project, "build/test/broker", name)}`;
+  writeProgram(etc("qpid/bin/qpidd"), realBroker ?? ownProgram("main.js"));
+  writeProgram(etc("qpid/bin/qpid-ha"), ownProgram("qpid-ha.js"));
   // The user of the broker exists on no test host, and only root is mapped in a user namespace.
   const local = ["QPID_BIN=/etc/qpid/bin/qpidd", "QPID_HA=/etc/qpid/bin/qpid-ha", "QPID_USER="];
   writeFileSync(etc("sysconfig/qpidd"), `${local.join("\n")}\n`);
@@ -132,7 +140,7 @@ function writeBrokerFiles(options: NodeFilesOptions): void {
   }
 }
 
-function writeProgram(path: string, script: string): void {
-  writeFileSync(path, `#!/bin/sh\nexec ${process.execPath} ${script} "$@"\n`);
+function writeProgram(path: string, command: string): void {
+  writeFileSync(path, `#!/bin/sh\nexec ${command} "$@"\n`);
   chmodSync(path, 0o755);
 }
