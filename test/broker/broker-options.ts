@@ -14,6 +14,8 @@ export type BrokerOptions = {
   readonly host: string;
   readonly auth: boolean;
   readonly cluster: boolean;
+  /** Whether queues can be replicated one by one, outside of any cluster. */
+  readonly queueReplication: boolean;
   readonly brokersUrl: readonly Address[];
   readonly replicateDefault: ReplicateLevel;
   /** With which a broker introduces itself to another one. */
@@ -55,6 +57,7 @@ const optionNames = new Set(
     "ha-mechanism ha-backup-timeout link-maintenance-interval link-heartbeat-interval data-dir",
     "no-data-dir daemon pidfile pid-dir close-fd log-to-file version config catchup-rate",
     "worker-threads sasl-config acl-file mgmt-enable store control lossy-translation",
+    "ha-queue-replication",
   ].flatMap((line) => line.split(" ")),
 );
 
@@ -65,7 +68,7 @@ const disregardedNames = new Set(
   [
     "max-negotiate-time wait log-enable log-to-stderr log-to-stdout log-to-syslog",
     "log-time log-level max-connections tcp-nodelay transport realm",
-    "ha-public-url ha-flow-messages ha-flow-bytes ha-queue-replication module-dir load-module",
+    "ha-public-url ha-flow-messages ha-flow-bytes module-dir load-module",
     "socket-fd",
   ].flatMap((line) => line.split(" ")),
 );
@@ -165,6 +168,7 @@ export function parseBrokerOptions(
     host: text("interface"),
     auth: flag("auth", "yes"),
     cluster: flag("ha-cluster", "no"),
+    queueReplication: flag("ha-queue-replication", "no"),
     brokersUrl: parseBrokersUrl(text("ha-brokers-url")),
     replicateDefault: known("ha-replicate", parseLevel(text("ha-replicate", "none")), "none"),
     username: text("ha-username"),

@@ -192,17 +192,25 @@ test("case 16: a promotion is accepted while another primary is active", async (
   t.equal(await cluster.broker(1).status(), "active", "nobody relies on the broker for this");
 });
 
-test("a broker outside of any cluster accepts clients, and promotion without effect", async (t) => {
+test("a broker outside of any cluster accepts clients, and knows no promotion", async (t) => {
   const cluster = await BrokerCluster.start({ count: 1, settings: { "ha-cluster": "no" } });
   t.teardown(() => cluster.stop());
   const broker = cluster.broker(1);
   t.same(await greeting(broker.port), entered);
   const client = await broker.client();
-  if ((await client.habroker()) !== null) {
-    await client.promote();
-    t.equal(await client.status(), "standalone");
-  }
+  t.equal(await client.habroker(), null);
+  await t.rejects(client.promote(), { code: 1 }, "there is no such object");
   client.close();
+});
+
+test("one that replicates single queues is promoted without effect", async (t) => {
+  const settings = { "ha-cluster": "no", "ha-queue-replication": "yes" };
+  const cluster = await BrokerCluster.start({ count: 1, settings });
+  t.teardown(() => cluster.stop());
+  const broker = cluster.broker(1);
+  t.same(await greeting(broker.port), entered);
+  await broker.promote();
+  t.equal(await broker.status(), "standalone");
 });
 
 test("a backup with another replication level ends itself, with exit code 0", async (t) => {

@@ -50,7 +50,9 @@ function nanoseconds(ms: number): Typed {
 /** Every object that a query can find, in the order of the classes. */
 export function qmfObjects(broker: HaBroker): readonly QmfObject[] {
   const classes = [brokerObject(broker), systemObject(broker), ...queueObjects(broker)];
-  return [haObject(broker), ...classes, ...linkObjects(broker)];
+  const { cluster, queueReplication } = broker.settings;
+  const ha = cluster || queueReplication ? [haObject(broker)] : [];
+  return [...ha, ...classes, ...linkObjects(broker)];
 }
 
 export function describeMembers(members: readonly Member[]): readonly QmfMap[] {
