@@ -12,7 +12,7 @@ import type { BrokerOptions } from "./broker-options.ts";
 /** One thing that a user wants to do, in the words of the file. */
 export type Access = {
   readonly action: "access" | "bind" | "consume" | "create" | "delete" | "publish";
-  readonly object: "exchange" | "method" | "query" | "queue";
+  readonly object: "exchange" | "link" | "method" | "query" | "queue";
   readonly name: string;
 };
 
@@ -28,14 +28,18 @@ type Rule = {
 const realm = "@QPID";
 export const anonymousUser = "anonymous";
 
+type RuleOptions = { readonly rules: readonly Rule[] | null; readonly authenticates: boolean };
+
 export class AccessControl {
   readonly #accounts: ReadonlyMap<string, string>;
-  /** Null: no file, everything is allowed. */
+  /** Null: no file, everything is allowed, except links between brokers that authenticate. */
   readonly #rules: readonly Rule[] | null;
+  readonly #authenticates: boolean;
 
-  private constructor(accounts: ReadonlyMap<string, string>, rules: readonly Rule[] | null) {
+  private constructor(accounts: ReadonlyMap<string, string>, options: RuleOptions) {
     this.#accounts = accounts;
-    this.#rules = rules;
+    this.#rules = options.rules;
+    this.#authenticates = options.authenticates;
   }
 
   static load(settings: BrokerOptions): Result<AccessControl, string> {
@@ -47,9 +51,13 @@ export class AccessControl {
         accounts.set(user, password.join(":"));
       }
     }
-    if (settings.aclFile === null) return accept(new AccessControl(accounts, null));
-    const rules = parseRules(readLines(settings.aclFile));
-    return rules.ok ? accept(new AccessControl(accounts, rules.value)) : rules;
+    const authenticates = settings.auth;
+    const { aclFile } = settings;
+    if (aclFile === null)
+      return accept(new AccessControl(accounts, { rules: null, authenticates }));
+    const rules = parseRules(readLines(aclFile));
+    if (!rules.ok) return rules;
+    return accept(new AccessControl(accounts, { rules: rules.value, authenticates }));
   }
 
   isAccount(user: string, password: string): boolean {
@@ -59,10 +67,31 @@ export class AccessControl {
   /** The first rule that fits decides; without one nothing is allowed. */
   permits(user: string, wanted: Access): boolean {
     if (this.#rules === null) return true;
-    const named = user === anonymousUser || user.endsWith(realm);
-    const identity = named ? user : `${user}${realm}`;
-    return this.#rules.find((rule) => fits(rule, identity, wanted))?.allows ?? false;
+    return this.#rules.find((rule) => fits(rule, user, wanted))?.allows ?? false;
   }
+
+  /** Single messages to an exchange are checked only when a rule speaks of them. */
+  permitsMessage(user: string, exchange: string): boolean {
+    const checked = this.#rules?.some(({ action }) => action === "publish" || action === "all");
+    const wanted = { action: "publish", object: "exchange", name: exchange } as const;
+    return checked !== true || this.permits(user, wanted);
+  }
+
+  /** Why another broker may not replicate from here, or null. */
+  linkRefusal(user: string): string | null {
+    if (this.#rules === null) {
+      if (!this.#authenticates) return null;
+      const rule = "Systems with authentication enabled must specify ACL create link rules.";
+      return `User ${user} federation connection denied. ${rule}`;
+    }
+    const allowed = this.permits(user, { action: "create", object: "link", name: "" });
+    return allowed ? null : `ACL denied ${user} creating a federation link`;
+  }
+}
+
+/** As rules and messages call somebody who has authenticated. */
+export function qualified(user: string): string {
+  return user === anonymousUser || user.endsWith(realm) ? user : `${user}${realm}`;
 }
 
 function fits(rule: Rule, user: string, wanted: Access): boolean {

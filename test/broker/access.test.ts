@@ -17,28 +17,26 @@ import { asList, asMap } from "./qmf-values.ts";
 import { fillQueue } from "./queue-client.ts";
 import { isReal } from "./real-broker.ts";
 
-const realAccounts = process.env["QPIDD_SASL_CONFIG"];
+const realAccounts = isReal ? process.env["QPIDD_SASL_CONFIG"] : undefined;
 const skip = isReal && realAccounts === undefined ? "QPIDD_SASL_CONFIG names no accounts" : false;
 const tool = process.env["QPID_HA"] ?? new URL("qpid-ha.js", import.meta.url).pathname;
 const qpidHa = tool.endsWith(".js") ? [process.execPath, tool] : [tool];
 const admin = { properties: { "qpid.ha-admin": 1 } };
 
+/** The brokers themselves need a rule, too. */
+const owners = "acl allow ha@QPID all all\nacl deny all all\n";
+
 /** Brokers that ask for a password; none is started yet. */
-async function guarded(count: number, rules?: string): Promise<BrokerCluster> {
+async function guarded(count: number, rules: string | null = owners): Promise<BrokerCluster> {
   const own = { "ha-username": "ha", "ha-password": "secret", "ha-mechanism": "PLAIN" };
-  const cluster = await BrokerCluster.prepare({ count, settings: { auth: "yes", ...own } });
+  const settings = { auth: "yes", ...own };
+  const cluster = await BrokerCluster.prepare({ count, rules, settings });
   const accounts = realAccounts ?? join(cluster.directory, "sasl");
   if (realAccounts === undefined) {
     mkdirSync(accounts);
     writeFileSync(join(accounts, "accounts"), "# of the tests\nguest:secret\n");
   }
-  for (const broker of cluster.brokers) {
-    broker.configure("sasl-config", accounts);
-    if (rules === undefined) continue;
-    const file = `${broker.configFile}.acl`;
-    writeFileSync(file, rules);
-    broker.configure("acl-file", file);
-  }
+  for (const broker of cluster.brokers) broker.configure("sasl-config", accounts);
   return cluster;
 }
 
@@ -120,13 +118,28 @@ test("brokers know each other by their credentials", { skip }, async (t) => {
   t.same(states.map(Number).sort(), [2, 4], "a wrong password leads nowhere");
 });
 
+test("without a rule for them, brokers with authentication end themselves", { skip }, async (t) => {
+  for (const rules of [null, "acl deny ha@QPID create link\nacl allow all all\n"]) {
+    const cluster = await guarded(1, rules);
+    t.teardown(() => cluster.stop());
+    const broker = cluster.broker(1);
+    await broker.start();
+    t.same(await broker.exited, { code: 0, signal: null }, "a clean end, for whoever restarts it");
+    t.match(broker.log(), /critical.* cluster may be misconfigured: .*(ACL|federation link)/);
+  }
+});
+
 const rules = `# owners may do everything, guests may read one queue
 group owners ha@QPID
 acl allow owners all all
 acl allow guest@QPID access queue name=open
-acl allow guest@QPID consume queue
+acl allow guest@QPID access queue name=qmf.default.direct
 acl allow guest@QPID access exchange
 acl allow guest@QPID bind exchange
+acl deny guest@QPID create queue name=own
+acl allow guest@QPID create queue
+acl allow guest@QPID consume queue
+acl allow guest@QPID publish exchange name=qmf.default.direct
 acl deny guest@QPID access query name=link
 acl allow guest@QPID access query
 acl allow guest@QPID access method name=create

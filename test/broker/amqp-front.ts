@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Message, Receiver, Sender } from "rhea";
 import rhea, { type Connection, type Container, type EventContext } from "rhea";
-import { type Access, anonymousUser } from "./access-control.ts";
+import { type Access, anonymousUser, qualified } from "./access-control.ts";
 import type { HaBroker } from "./ha-broker.ts";
 import { acceptsClients } from "./ha-states.ts";
 import { PeerLink } from "./peer-link.ts";
@@ -214,10 +214,12 @@ export class AmqpFront {
     }
     const address = asText(source?.address);
     const exchange = parseExchange(address);
-    const at = (action: Access["action"]): Access => {
-      return { action, object: exchange === null ? "queue" : "exchange", name: address };
-    };
-    if (this.#isDenied(sender, [at("access"), at(exchange === null ? "consume" : "bind")])) return;
+    const consume: Access = { action: "consume", object: "queue", name: address };
+    // At an exchange a receiver gets a queue of its own.
+    const own: Access = { action: "create", object: "queue", name: sender.name };
+    const bind: Access = { action: "bind", object: "exchange", name: address };
+    const more = exchange === null ? [consume] : [own, bind, { ...consume, name: sender.name }];
+    if (this.#isDenied(sender, [...attaching(address), ...more])) return;
     if (exchange !== null) {
       sender.set_source(source);
       this.#exchanges.bind(exchange, bindingKey(source.filter), sender);
@@ -237,8 +239,9 @@ export class AmqpFront {
   #onWriterLink(receiver: Receiver): void {
     const address = asText(receiver.target?.address);
     const known = address === "" || parseExchange(address) !== null;
-    const object = known ? "exchange" : "queue";
-    if (address !== "" && this.#isDenied(receiver, writing(object, address))) return;
+    const publish: Access = { action: "publish", object: "exchange", name: "" };
+    const wanted = [...attaching(address), ...(known ? [] : [publish])];
+    if (address !== "" && this.#isDenied(receiver, wanted)) return;
     if (known || this.#broker.queues.get(address) !== undefined) {
       receiver.set_target({ address });
     } else {
@@ -251,7 +254,8 @@ export class AmqpFront {
     const user = userOf(link.connection);
     const denied = wanted.find((one) => !this.#broker.access.permits(user, one));
     if (denied === undefined) return false;
-    const description = `ACL denied ${denied.object} ${denied.action} request from ${user}`;
+    const request = `${denied.object} ${denied.action} request to ${denied.name}`;
+    const description = `ACL denied ${request} from ${user}`;
     link.close({ condition: "amqp:unauthorized-access", description });
     return true;
   }
@@ -276,15 +280,20 @@ export class AmqpFront {
   #toExchange(address: string, message: Message, connection: Connection): void {
     const exchange = parseExchange(address);
     if (exchange === null) return;
+    const expel = (description: string) =>
+      connection.close({ condition: "amqp:internal-error", description });
+    const user = userOf(connection);
+    if (!this.#broker.access.permitsMessage(user, exchange)) {
+      expel(`${user} cannot publish to ${exchange}`);
+      return;
+    }
     const content: Buffer = rhea.message.encode(message);
     const key = asText(message.subject);
     if (exchange !== "qmf.default.direct" || key !== "broker") {
       this.#exchanges.route(exchange, key, content);
     } else if (content.length <= requestBytesMax) {
-      const expel = (description: string) =>
-        connection.close({ condition: "amqp:internal-error", description });
       const worker = this.#broker.workers.worker(this.#sockets.get(connection));
-      const requester = { user: userOf(connection), worker, expel };
+      const requester = { user, worker, expel };
       // One after the other: behind a promotion that waits nothing of the connection is looked at.
       const former = this.#requests.get(connection);
       const act = () => this.#agent.request(message, requester);
@@ -304,18 +313,16 @@ export class AmqpFront {
   }
 }
 
-/** What a client must be allowed that sends there. */
-function writing(object: Access["object"], address: string): readonly Access[] {
-  const access: Access = { action: "access", object, name: address };
-  if (object === "exchange") return [access];
-  return [access, { action: "publish", object: "exchange", name: "" }];
+/** What a client must be allowed for any link to a node whose kind it does not name. */
+function attaching(name: string): readonly Access[] {
+  return (["exchange", "queue"] as const).map((object) => ({ action: "access", object, name }));
 }
 
 /** The name with which the client has authenticated; rhea's typings do not know it. */
 function userOf(connection: Connection): string {
   const sasl = asMap(connection["sasl_transport"]);
   const user = asText(sasl["username"]) || asText(asMap(sasl["selected"])["username"]);
-  return user === "" ? anonymousUser : user;
+  return user === "" ? anonymousUser : qualified(user);
 }
 
 /** The value of the first entry that is a binding filter; empty when there is none. */

@@ -16,7 +16,8 @@ import { asList, asMap, asText, asUuid } from "./qmf-values.ts";
 import { isReal, realBroker } from "./real-broker.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
-export const standInProgram: readonly string[] = [process.execPath, join(here, "main.js")];
+const standIn: readonly string[] = [process.execPath, join(here, "main.js")];
+export const brokerProgram = realBroker === undefined ? standIn : [realBroker];
 
 /** What the member list of a broker says: state numbers by system id. */
 export type MemberStates = Readonly<Record<string, number>>;
@@ -34,9 +35,8 @@ export class Broker {
   }
 
   async start(): Promise<void> {
-    const program = realBroker === undefined ? standInProgram : [realBroker];
     const own = isReal ? [] : ["--control", `${this.configFile}.control`];
-    const argv = [...program, "--config", this.configFile, ...own];
+    const argv = [...brokerProgram, "--config", this.configFile, ...own];
     this.#child = new Child(argv, { env: cleanEnvironment(), logFile: this.#logFile });
     await until(() => answers(this.port), { describe: () => this.log() });
   }
@@ -140,6 +140,8 @@ export class Broker {
 
 export type ClusterOptions = {
   readonly count?: number;
+  /** Of the ACL file, without which brokers with authentication end themselves; null: none. */
+  readonly rules?: string | null;
   readonly settings?: Readonly<Record<string, string>>;
 };
 
@@ -167,6 +169,12 @@ export class BrokerCluster {
       "link-heartbeat-interval": "5",
       ...options.settings,
     };
+    const { rules = settings["auth"] === "no" ? null : "acl allow all all\n" } = options;
+    const aclFile = join(directory, "acl");
+    if (rules !== null) {
+      writeFileSync(aclFile, rules);
+      settings["acl-file"] = aclFile;
+    }
     const brokers = ports.map((port, index) => {
       const file = join(directory, `broker${index + 1}.conf`);
       const lines = Object.entries({ ...settings, port: String(port) });

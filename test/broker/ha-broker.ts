@@ -5,7 +5,7 @@
  * As the original it does not prevent a second primary, and `ready` is a memory of the past.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { AccessControl } from "./access-control.ts";
+import { type AccessControl, anonymousUser, qualified } from "./access-control.ts";
 import type { BrokerHooks } from "./broker-hooks.ts";
 import {
   type Address,
@@ -104,6 +104,9 @@ export class HaBroker {
       self: () => this.#self(),
       log: this.#log,
       onMembers: (members, level) => this.#onMembers(members, level),
+      // Exit code 0, as for another level of replication.
+      onForced: (words) =>
+        options.onFatal(`Connection forced, cluster may be misconfigured: ${words}`, 0),
     });
     if (options.settings.cluster) this.#state = "joining";
     options.onState(this.#state);
@@ -220,13 +223,19 @@ export class HaBroker {
     const address = link.peerAddress(port);
     this.hooks.cuts.whenConnected(address, () => {
       link.subjectTo(this.hooks.cuts, address);
-      if (!link.ended) this.#onFirst(link, message);
+      if (!link.ended) this.#onFirst(link, message, qualified(username || anonymousUser));
     });
   }
 
-  #onFirst(link: PeerLink, message: PeerFirst): void {
+  #onFirst(link: PeerLink, message: PeerFirst, user: string): void {
     if (message.type === "ask") {
       link.send({ type: "answer", systemId: this.systemId, state: this.#state });
+      link.finish();
+      return;
+    }
+    const words = this.access.linkRefusal(user);
+    if (words !== null) {
+      link.send({ type: "forced", words });
       link.finish();
     } else if (this.#source === null || message.member.systemId === this.systemId) {
       link.send({ type: "refused", systemId: this.systemId, state: this.#state });

@@ -34,6 +34,8 @@ export type PeerMessage =
   /** A backup asks to be attached. */
   | { readonly type: "hello"; readonly member: Member; readonly caller: PeerCaller }
   | { readonly type: "refused"; readonly systemId: string; readonly state: HaState }
+  /** No broker may replicate from there that comes like this. */
+  | { readonly type: "forced"; readonly words: string }
   /** With the primary's default level, which every backup must share. */
   | {
       readonly type: "members";
@@ -123,6 +125,8 @@ function parsePeerMessage(header: string, content: Buffer): PeerMessage | null {
     case "answer":
     case "refused":
       return { type, systemId: fields.text("systemId"), state: parseState(fields.text("state")) };
+    case "forced":
+      return { type, words: fields.text("words") };
     case "hello":
       return { type, member: parseMember(fields.nested("member")), caller: parseCaller(fields) };
     case "members":

@@ -37,6 +37,8 @@ export type ReplicationSinkOptions = {
   readonly self: () => Member;
   readonly log: (text: string) => void;
   readonly onMembers: (members: readonly Member[], level: ReplicateLevel) => void;
+  /** Another broker does not let this one replicate, in its words. */
+  readonly onForced: (words: string) => void;
 };
 
 export class ReplicationSink {
@@ -129,6 +131,9 @@ export class ReplicationSink {
       case "refused":
         if (message.systemId === this.#options.systemId) this.recogniseOwn(address);
         link.close();
+        return;
+      case "forced":
+        this.#options.onForced(message.words);
         return;
       case "members":
         this.#onAttached(link, address);

@@ -104,7 +104,9 @@ test("a wrong password is shown in the broker's words, and --check reads its fil
   const file = cluster.net.path(backup, "etc/qpid/qpidd.conf");
   const before = readFileSync(file, "utf8");
   const text = before.replace("auth=no", "auth=yes").replace("interval=0.1", "interval=2");
-  writeFileSync(file, `${text}ha-username=qpid\nha-password=wrong\n`);
+  const rules = "/etc/qpid/qpidd.acl";
+  writeFileSync(cluster.net.path(backup, rules.slice(1)), "acl allow all all\n");
+  writeFileSync(file, `${text}ha-username=qpid\nha-password=wrong\nacl-file=${rules}\n`);
   // What the broker is started with takes precedence over its file.
   const options = "QPIDD_OPTIONS=--ha-password=right\n";
   appendFileSync(cluster.net.path(backup, "etc/sysconfig/qpidd"), options);

@@ -128,7 +128,11 @@ test("a broker that clusterd may not ask is left alone, not promoted, and quoted
     t.match(long, `node${bad}.example.com silent (it refuses clusterd: ${words}`);
   };
   setPassword(bad, "wrong");
-  const auth = { auth: "yes", "ha-username": "clusterd", "ha-password": "right" };
+  const setRules = (text: string) =>
+    writeFileSync(cluster.net.path(bad, "etc/qpid/qpidd.acl"), text);
+  setRules("acl allow all all\n");
+  const account = { "ha-username": "clusterd", "ha-password": "right" };
+  const auth = { auth: "yes", ...account, "acl-file": "/etc/qpid/qpidd.acl" };
   const before = reconfigure(bad, auth);
   const wrong = "Failed to authenticate: 1";
   await refusal(wrong);
@@ -140,11 +144,8 @@ test("a broker that clusterd may not ask is left alone, not promoted, and quoted
   setPassword(bad, "right");
   t.equal((await broker.restingNodes(cluster))[0], good);
   t.same(cluster.brokers(bad), refusing, "it was not restarted for that");
-  writeFileSync(
-    cluster.net.path(bad, "etc/qpid/qpidd.acl"),
-    "acl deny all access query\nacl allow all all\n",
-  );
-  reconfigure(bad, { "acl-file": "/etc/qpid/qpidd.acl" });
+  setRules("acl deny all access query\nacl allow all all\n");
+  reconfigure(bad, {});
   await refusal("unauthorized-access: ACL denied QMF query of ");
   const denied = cluster.brokers(bad);
   await goesOn(cluster, load, 200);
