@@ -64,6 +64,9 @@ const optionNames = new Set(
 /** Written without a value on the command line; `name=yes` or `name=no` in the file. */
 const flagNames = new Set(["daemon", "version", "no-data-dir"]);
 
+/** Lists, an element each line; only the last one counts here. */
+const listNames = new Set(["interface", "log-enable", "log-disable", "load-module"]);
+
 const disregardedNames = new Set(
   [
     "max-negotiate-time wait log-enable log-to-stderr log-to-stdout log-to-syslog",
@@ -74,17 +77,27 @@ const disregardedNames = new Set(
 );
 
 /** The file's `name=value` lines, each name once; `#` begins a comment. An empty file is damage. */
-export function parseConfigFile(text: string): Result<ReadonlyMap<string, string>, string> {
-  if (text === "") return refuse("configuration file is empty");
+export function parseConfigFile(
+  text: string,
+  path: string,
+): Result<ReadonlyMap<string, string>, string> {
+  if (text === "") return refuse(unreadable(path));
   const settings = new Map<string, string>();
   for (const line of text.split("\n")) {
     const content = line.replace(/#.*/, "").trim();
     if (content === "") continue;
     const [name = "", ...rest] = content.split("=");
-    if (settings.has(name.trim())) return refuse(repeated(name.trim()));
+    if (settings.has(name.trim()) && !listNames.has(name.trim())) {
+      return refuse(repeated(name.trim()));
+    }
     settings.set(name.trim(), rest.join("=").trim());
   }
   return accept(settings);
+}
+
+/** Of a file that is empty, too. */
+export function unreadable(path: string): string {
+  return `cannot read configuration file ${path}`;
 }
 
 /** What the real broker says, and does not start. */
@@ -156,7 +169,7 @@ export function parseBrokerOptions(
   const optional = (name: string) => settings.get(name) ?? null;
   const flag = (name: string, absent: string) => /^(1|on|true|yes)$/i.test(text(name, absent));
   const known = <Value>(name: string, value: Value | null, absent: Value): Value => {
-    if (value === null) problems.push(`bad value '${text(name)}' for ${name}`);
+    if (value === null) problems.push(unread(name, text(name)));
     return value ?? absent;
   };
   const interval = (name: string, absent: string) =>
@@ -198,6 +211,12 @@ export function parseBrokerOptions(
   }
   const [first] = problems;
   return first === undefined ? accept(options) : refuse(first);
+}
+
+function unread(name: string, value: string): string {
+  if (name === "ha-replicate") return `Invalid replication value: ${value}`;
+  if (name === "worker-threads") return `Invalid value for worker-threads: ${value}`;
+  return `the argument ('${value}') for option '--${name}' is invalid`;
 }
 
 function parseCount(text: string, [least, most]: readonly [number, number]): number | null {

@@ -2,7 +2,7 @@
  * Backups that are still copying, and brokers that are still checking their peers.
  * Cases: those of the list "broker" in test/cases.txt.
  * With the stand-in the copying stands still until it is told to go on; a real broker (QPIDD_BIN)
- * needs enough messages instead: CATCHUP_MESSAGES=300000.
+ * needs enough messages instead (CATCHUP_MESSAGES).
  */
 import { test } from "tap";
 import { until } from "../netns/until.ts";
@@ -11,7 +11,8 @@ import { openAdmin, QmfClient } from "./qmf-client.ts";
 import { fillQueue } from "./queue-client.ts";
 import { isReal } from "./real-broker.ts";
 
-const messages = Number(process.env["CATCHUP_MESSAGES"] ?? "2000");
+const usualMessages = isReal ? "300000" : "2000";
+const messages = Number(process.env["CATCHUP_MESSAGES"] ?? usualMessages);
 const settings: Record<string, string> = isReal ? {} : { "catchup-rate": "0" };
 const goOn = async (...brokers: readonly Broker[]) => {
   if (!isReal) await Promise.all(brokers.map((broker) => broker.order("catchup-rate", "none")));

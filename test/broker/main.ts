@@ -3,11 +3,13 @@
  * like a clustered qpidd, one process per broker. `main.js --config FILE [--daemon] …`
  */
 import { closeSync, readFileSync, writeSync } from "node:fs";
+import { refuse } from "../../src/model/outcome.ts";
 import {
   type BrokerOptions,
   parseBrokerOptions,
   parseCommandLine,
   parseConfigFile,
+  unreadable,
 } from "./broker-options.ts";
 import { readyVariable } from "./daemonise.ts";
 
@@ -22,16 +24,17 @@ function readSettings(argv: readonly string[]): BrokerOptions {
   const configFile = commandLine.value.get("config");
   const none = { ok: true, value: new Map<string, string>() } as const;
   const read = configFile === undefined ? none : readConfig(configFile);
-  const file = read.ok ? read.value : usageError(read.problem);
+  const inFile = (problem: string) => `Error in configuration file ${configFile}: ${problem}`;
+  const file = read.ok ? read.value : usageError(inFile(read.problem));
   const options = parseBrokerOptions(new Map([...file, ...commandLine.value]));
   return options.ok ? options.value : usageError(options.problem);
 }
 
 function readConfig(path: string): ReturnType<typeof parseConfigFile> {
   try {
-    return parseConfigFile(readFileSync(path, "utf8"));
-  } catch (error) {
-    return usageError(`can't read ${path}: ${String(error)}`);
+    return parseConfigFile(readFileSync(path, "utf8"), path);
+  } catch {
+    return refuse(unreadable(path));
   }
 }
 

@@ -90,7 +90,7 @@ test("settings of the broker", async (t) => {
     { host: "two", port: 5672 },
     { host: "three", port: 5003 },
   ]);
-  const settings = parseConfigFile("# broker\nport=5001 # ours\n\nha-brokers-url=a=b\n");
+  const settings = parseConfigFile("# broker\nport=5001 # ours\n\nha-brokers-url=a=b\n", "file");
   t.same(
     [...(settings.ok ? settings.value : [])],
     [
@@ -99,6 +99,6 @@ test("settings of the broker", async (t) => {
     ],
   );
   const twice = "option '--port' cannot be specified more than once";
-  t.match(parseConfigFile("port=1\nport=2\n"), { ok: false, problem: twice });
+  t.match(parseConfigFile("port=1\nport=2\n", "file"), { ok: false, problem: twice });
   t.match(parseCommandLine(["--port", "1", "--port=1"]), { ok: false, problem: twice });
 });
