@@ -47,11 +47,17 @@ export type QpiddFinding = {
 
 export type QpiddConf = {
   readonly settings: QpiddSettings;
-  /** Each setting as it is written. */
+  /** Each setting as it is written; of a list the first element. */
   readonly written: ReadonlyMap<string, QpiddSetting<string>>;
   /** What the broker would not start with. */
   readonly findings: readonly QpiddFinding[];
 };
+
+/** Lists of the broker, an element each line. */
+const repeatable: ReadonlySet<string> = new Set([
+  ...["interface", "listen-disable", "protocols", "load-module"],
+  ...["log-enable", "log-disable", "queue-patterns", "topic-patterns"],
+]);
 
 /** Never fails: what cannot be read is a finding, and the broker's default stands for it. */
 export function parseQpiddConf(text: string): QpiddConf {
@@ -106,10 +112,12 @@ function readLines(
     if (at <= 0 || key === "") {
       const cause = "the line is not a setting; the broker does not start";
       findings.push({ key: "", line, cause, remedy: "write name=value, or # before a comment" });
-    } else if (earlier !== undefined) {
+    } else if (earlier === undefined) {
+      written.set(key, { value: content.slice(at + 1).trim(), line });
+    } else if (!repeatable.has(key)) {
       const cause = `line ${earlier.line} sets it, too; the broker does not start`;
       findings.push({ key, line, cause, remedy: "remove one of the lines" });
-    } else written.set(key, { value: content.slice(at + 1).trim(), line });
+    }
   }
   return written;
 }

@@ -69,6 +69,14 @@ ha-replicate=some
   t.end();
 });
 
+test("a list has a line for each element", (t) => {
+  const text = "log-enable=notice+\nlog-enable=info+:HA\ninterface=10.0.0.1\ninterface=lo\n";
+  const { findings, written } = parseQpiddConf(text);
+  t.same(findings, []);
+  t.same(written.get("interface"), { value: "10.0.0.1", line: 3 });
+  t.end();
+});
+
 test("QPIDD1: a secret is not repeated", (t) => {
   const text = "ha-brokers-url=amqp:qpid/s3cret@node 1\nha-password=s3cret\nha-password=s3cret2\n";
   const { findings } = parseQpiddConf(text);
