@@ -7,6 +7,7 @@
  * senders for up to 240 s, and a cold start for as long.
  */
 import { type Ms, ms } from "../model/time.ts";
+import { quoted } from "../model/visible-text.ts";
 import {
   formatBrokerAddress,
   type QpiddConf,
@@ -39,7 +40,7 @@ export function qpiddFindings(conf: QpiddConf, context: QpiddContext): readonly 
     ...urlFindings(conf.settings, context),
     ...heartbeatFindings(conf, context.selfKillMs),
     ...maintenanceFindings(conf.settings),
-    ...accessFindings(conf.settings),
+    ...accessFindings(conf),
     ...directoryFindings(conf.settings),
     ...threadFindings(conf.settings, context.processors),
   ];
@@ -159,18 +160,28 @@ function maintenanceFindings({ linkMaintenanceMs }: QpiddSettings): readonly Qpi
   return [{ key, line, cause: value > 0 ? cause : zero, remedy: `set ${key}=0.1` }];
 }
 
-function accessFindings(settings: QpiddSettings): readonly QpiddFinding[] {
+function accessFindings({ settings, written }: QpiddConf): readonly QpiddFinding[] {
   const { authenticates, username, password } = settings;
   if (!authenticates.value) return [];
   const absent = [
     ...(username.value === "" ? ["ha-username"] : []),
     ...(password.value === "" ? ["ha-password"] : []),
   ];
-  return absent.map((key) => {
+  const accounts = absent.map((key) => {
     const cause = "auth is not no, so brokers without it cannot connect to each other";
     const remedy = `set ${key}, and permit that account everything in the ACL; or set auth=no`;
     return { key, line: null, cause, remedy };
   });
+  return written.has("acl-file") ? accounts : [...accounts, withoutRules(username.value)];
+}
+
+function withoutRules(username: string): QpiddFinding {
+  const cause =
+    "auth is not no, and without rules no broker lets another one replicate from it: each ends " +
+    "as soon as it connects, with exit code 0";
+  const rule = `acl allow ${username === "" ? "USER" : username}@QPID all all`;
+  const remedy = `set acl-file to the path of a file with the line ${quoted(rule)}; or set auth=no`;
+  return { key: "acl-file", line: null, cause, remedy };
 }
 
 function directoryFindings(settings: QpiddSettings): readonly QpiddFinding[] {

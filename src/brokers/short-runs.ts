@@ -52,6 +52,7 @@ export class ShortRuns {
   get words(): string {
     if (this.#count < runsSaid) return "";
     const times = `${this.#count} times, each time before it was ready`;
-    return `it has ended ${times}: see its log (${this.#log}), and compare its ha-replicate`;
+    const log = `see its log (${this.#log})`;
+    return `it has ended ${times}: ${log}, and compare its ha-replicate and acl-file`;
   }
 }

@@ -175,7 +175,7 @@ test("SHORT1: a broker that ends three times before it is ready is told of", (t)
   };
   const words =
     "it has ended 3 times, each time before it was ready: see its log (/var/log/qpidd.log), and " +
-    "compare its ha-replicate";
+    "compare its ha-replicate and acl-file";
   t.same(run("ready"), ["gone"]);
   t.same(run("joining"), ["gone"]);
   t.same(run(), ["gone"], "it was not seen at all");

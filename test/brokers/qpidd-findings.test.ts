@@ -45,6 +45,8 @@ test("a wise file has no findings", (t) => {
 
 test("case 29: each unwise setting is named, with what follows and what to write", (t) => {
   const heartbeat = "link-heartbeat-interval";
+  const rules = { "acl-file": "/etc/qpid/qpidd.acl" };
+  const account = { "ha-username": "qpid", "ha-password": "secret" };
   const table: readonly (readonly [Readonly<Record<string, string | null>>, string, RegExp])[] = [
     [{ "ha-cluster": null }, "ha-cluster", /takes a promotion without effect/],
     [{ "ha-cluster": "no" }, "ha-cluster", /takes a promotion without effect/],
@@ -64,9 +66,11 @@ test("case 29: each unwise setting is named, with what follows and what to write
     [{ "data-dir": null }, "data-dir", /keeps its identity where/],
     [{ "no-data-dir": "yes" }, "no-data-dir", /another identity/],
     [{ "worker-threads": "2" }, "worker-threads", /it is 2: each promotion/],
-    [{ auth: null, "ha-username": "qpid" }, "ha-password", /cannot connect/],
-    [{ auth: "yes", "ha-password": "secret" }, "ha-username", /cannot connect/],
+    [{ auth: null, ...rules, "ha-username": "qpid" }, "ha-password", /cannot connect/],
+    [{ auth: "yes", ...rules, "ha-password": "secret" }, "ha-username", /cannot connect/],
+    [{ auth: "yes", ...account }, "acl-file", /no broker lets another one replicate/],
   ];
+  t.match(findingsOf({ auth: "yes", ...account })[0], { remedy: /"acl allow qpid@QPID all all"/ });
   for (const [changes, key, cause] of table) {
     const [found, ...others] = findingsOf(changes);
     t.same(others, [], JSON.stringify(changes));
