@@ -36,7 +36,7 @@ export type BrokerAskProblem =
   | { readonly type: "timed-out"; readonly words: string }
   | { readonly type: "disconnected"; readonly words: string }
   | { readonly type: "refused"; readonly refusal: BrokerRefusal }
-  /** The broker has no such object: its HA module is not loaded. */
+  /** The broker has no such object: it is in no cluster, or its HA module is not loaded. */
   | { readonly type: "absent"; readonly words: string }
   | { readonly type: "misfit"; readonly misfit: BrokerMisfit };
 

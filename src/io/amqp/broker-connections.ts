@@ -133,7 +133,10 @@ class ManagedBroker implements BrokerConnection {
     if (!found.ok) return found;
     const [first] = found.value;
     if (first !== undefined) return accept(first);
-    return refuse({ type: "absent", words: "the broker has no such object" });
+    return refuse({
+      type: "absent",
+      words: "it is in no cluster: set ha-cluster=yes in its qpidd.conf",
+    });
   }
 
   async #all<Value>(

@@ -118,6 +118,8 @@ function failed(connection: number, problem: BrokerAskProblem): WatchInput {
       return { type: "refused", connection, words: problem.refusal.words };
     case "misfit":
       return { type: "misfit", connection, misfit: problem.misfit };
+    case "absent":
+      return { type: "refused", connection, words: problem.words };
     default:
       return { type: "disconnected", connection, words: problem.words };
   }
@@ -148,6 +150,14 @@ test("a broker that is killed is lost, then gone, and answers when it is started
   await b1.start();
   await watching.reaches("answering");
   t.match(watching.state, { status: { state: "joining" } });
+});
+
+test("a broker in no cluster refuses, and what to do is said", async (t) => {
+  const alone = await BrokerCluster.start({ count: 1, settings: { "ha-cluster": "no" } });
+  t.teardown(() => alone.stop());
+  const watching = new Watching(t, alone.broker(1));
+  await watching.reaches("refusing");
+  t.match(watching.state, { words: "it is in no cluster: set ha-cluster=yes in its qpidd.conf" });
 });
 
 test("a wrong password is a refusal, and neither frozen nor gone", async (t) => {
