@@ -12,7 +12,13 @@ export const readyVariable = "STANDIN_BROKER_READY";
 
 /** Exit status of the starting process: 0 once the daemon listens, 1 when it ended before. */
 export function daemonise(settings: BrokerOptions, argv: readonly string[]): Promise<number> {
-  if (!pidDirectoryIsThere(settings)) return Promise.resolve(1);
+  const pidDirectory = settings.pidDirectory ?? `${process.env["HOME"] ?? "/tmp"}/.qpidd`;
+  if (!isWritable(pidDirectory)) {
+    // As in the original: who has not chosen where the log goes finds it in the system log only.
+    const words = `[Broker] critical Unexpected error: Can't create PID directory: ${pidDirectory}`;
+    if (settings.logFile !== null) process.stderr.write(`${words}\n`);
+    return Promise.resolve(1);
+  }
   const atDirectory = settings.directory === null ? null : join(settings.directory, "qpidd.log");
   if (settings.directory !== null) mkdirSync(settings.directory, { recursive: true });
   const log = openSync(settings.logFile ?? atDirectory ?? "/dev/null", "a");
@@ -30,12 +36,8 @@ export function daemonise(settings: BrokerOptions, argv: readonly string[]): Pro
   });
 }
 
-/**
- * As in the original a daemon needs a folder for a pid file of its own, and says only to the system
- * log when there is none.
- */
-function pidDirectoryIsThere({ pidDirectory }: BrokerOptions): boolean {
-  const directory = pidDirectory ?? `${process.env["HOME"] ?? "/tmp"}/.qpidd`;
+/** Makes the folder, in which a daemon keeps a pid file of its own. */
+function isWritable(directory: string): boolean {
   try {
     if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) mkdirSync(directory);
     accessSync(directory, constants.W_OK);

@@ -58,11 +58,15 @@ test("start a broker whose user has no home folder", { skip }, async (t) => {
   t.equal(await code(1, "qpidd", "stop"), 0);
   const refused = await call(1, "qpidd", "start", "QPID_PID_DIR=/proc/nowhere");
   t.match(refused, { code: 1, stdout: /FAILED/, stderr: /\/proc\/nowhere/ });
-  // What the broker does not say, the script cannot know: it says where to look.
   const local = net.path(1, "etc/default/qpidd");
-  appendFileSync(local, "QPIDD_OPTIONS=--pid-dir=/nowhere/run\n");
+  const options = "--pid-dir=/proc/nowhere/run --log-to-file=/var/lib/qpidd/qpidd.log";
+  appendFileSync(local, `QPIDD_OPTIONS="${options}"\n`);
+  const said = /Can't create PID directory: \/proc\/nowhere\/run.*FAILED/s;
+  t.match(await call(1, "qpidd", "start"), { code: 1, stdout: said });
+  // What the broker does not say, the script cannot know: it says where to look.
+  appendFileSync(local, "QPIDD_OPTIONS= QPID_BIN=/bin/false\n");
   t.match(await call(1, "qpidd", "start"), { code: 1, stdout: /FAILED.*journalctl -t qpidd/s });
-  appendFileSync(local, "QPIDD_OPTIONS=\n");
+  appendFileSync(local, "QPID_BIN=/etc/qpid/bin/qpidd\n");
 });
 
 test("say what they cannot do", { skip }, async (t) => {
