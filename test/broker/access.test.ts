@@ -15,10 +15,9 @@ import { BrokerCluster } from "./brokers.ts";
 import { openConnection, QmfClient } from "./qmf-client.ts";
 import { asList, asMap } from "./qmf-values.ts";
 import { fillQueue } from "./queue-client.ts";
-import { isReal } from "./real-broker.ts";
+import { realAccounts, skipAccounts } from "./real-broker.ts";
 
-const realAccounts = isReal ? process.env["QPIDD_SASL_CONFIG"] : undefined;
-const skip = isReal && realAccounts === undefined ? "QPIDD_SASL_CONFIG names no accounts" : false;
+const skip = skipAccounts;
 const tool = process.env["QPID_HA"] ?? new URL("qpid-ha.js", import.meta.url).pathname;
 const qpidHa = tool.endsWith(".js") ? [process.execPath, tool] : [tool];
 const admin = { properties: { "qpid.ha-admin": 1 } };
@@ -31,11 +30,10 @@ async function guarded(count: number, rules: string | null = owners): Promise<Br
   const own = { "ha-username": "ha", "ha-password": "secret", "ha-mechanism": "PLAIN" };
   const settings = { auth: "yes", ...own };
   const cluster = await BrokerCluster.prepare({ count, rules, settings });
-  const accounts = realAccounts ?? join(cluster.directory, "sasl");
-  if (realAccounts === undefined) {
-    mkdirSync(accounts);
-    writeFileSync(join(accounts, "accounts"), "# of the tests\nguest:secret\n");
-  }
+  if (realAccounts !== undefined) return cluster;
+  const accounts = join(cluster.directory, "sasl");
+  mkdirSync(accounts);
+  writeFileSync(join(accounts, "accounts"), "# of the tests\nguest:secret\n");
   for (const broker of cluster.brokers) broker.configure("sasl-config", accounts);
   return cluster;
 }

@@ -13,7 +13,7 @@ import { until } from "../netns/until.ts";
 import type { HaState } from "./ha-states.ts";
 import { QmfClient, type QmfValues } from "./qmf-client.ts";
 import { asList, asMap, asText, asUuid } from "./qmf-values.ts";
-import { isReal, realBroker } from "./real-broker.ts";
+import { isReal, realAccounts, realBroker } from "./real-broker.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const standIn: readonly string[] = [process.execPath, join(here, "main.js")];
@@ -170,6 +170,9 @@ export class BrokerCluster {
       ...options.settings,
     };
     const { rules = settings["auth"] === "no" ? null : "acl allow all all\n" } = options;
+    if (settings["auth"] !== "no" && realAccounts !== undefined) {
+      settings["sasl-config"] = realAccounts;
+    }
     const aclFile = join(directory, "acl");
     if (rules !== null) {
       writeFileSync(aclFile, rules);

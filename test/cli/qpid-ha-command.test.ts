@@ -87,16 +87,16 @@ test("takes port, account and time limit from a qpidd.conf", async (t) => {
 test("a broker that asks for a password gets it, and says so when it is wrong", async (t) => {
   const guarded = await BrokerCluster.prepare({
     count: 1,
-    settings: { auth: "yes", "ha-username": "qpid", "ha-password": "s3cret" },
+    settings: { auth: "yes", "ha-username": "ha", "ha-password": "secret" },
   });
   t.teardown(() => guarded.stop());
   const broker = guarded.broker(1);
   await broker.start();
   const { port } = broker;
   t.match(await qpidHaTs(["status", "--config", broker.configFile]), { out: "joining\n", exit: 0 });
-  const address = ["-b", `qpid/s3cret@127.0.0.1:${port}`];
+  const address = ["-b", `ha/secret@127.0.0.1:${port}`];
   t.match(await qpidHaTs(["status", ...address]), { out: "joining\n", exit: 0 });
-  t.match(await qpidHaTs(["status", "-b", `qpid/wrong@127.0.0.1:${port}`]), {
+  t.match(await qpidHaTs(["status", "-b", `ha/wrong@127.0.0.1:${port}`]), {
     out: "AuthenticationFailure: Failed to authenticate: 1\n",
     exit: 1,
   });

@@ -45,7 +45,11 @@ const brokerSettings = [
 
 /** A real broker tells its states in its log only. */
 export const brokerLogFile = "var/lib/qpidd/qpidd.log";
-const realBrokerSettings = [`log-to-file=/${brokerLogFile}`, "log-enable=info+"];
+const realBrokerSettings = [
+  `log-to-file=/${brokerLogFile}`,
+  "log-enable=info+",
+  "log-hires-timestamp=yes",
+];
 
 /** Directories with content of their own for each node; the rest of the tree is shared. */
 const privateDirectories = ["etc", "var/lib", "var/log"];

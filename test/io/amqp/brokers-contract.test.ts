@@ -6,7 +6,7 @@ import { VirtualBroker, VirtualBrokers } from "../../sim/virtual-brokers.ts";
 import { type BrokerBench, brokersContract } from "../brokers.contract.ts";
 import { processOn, pumpedTime } from "../pumped-time.ts";
 
-const account = { username: "qpid", password: "s3cret" } as const;
+const account = { username: "ha", password: "secret" } as const;
 const credentials = { type: "plain", ...account } as const;
 
 async function realBench(t: Test): Promise<BrokerBench> {

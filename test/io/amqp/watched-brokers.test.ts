@@ -163,12 +163,12 @@ test("a broker in no cluster refuses, and what to do is said", async (t) => {
 test("a wrong password is a refusal, and neither frozen nor gone", async (t) => {
   const guarded = await BrokerCluster.prepare({
     count: 1,
-    settings: { auth: "yes", "ha-username": "qpid", "ha-password": "s3cret" },
+    settings: { auth: "yes", "ha-username": "ha", "ha-password": "secret" },
   });
   t.teardown(() => guarded.stop());
   const broker = guarded.broker(1);
   await broker.start();
-  const wrong = { type: "plain", username: "qpid", password: "wrong" } as const;
+  const wrong = { type: "plain", username: "ha", password: "wrong" } as const;
   const watching = new Watching(t, broker, wrong);
   await watching.reaches("refusing");
   t.match(watching.state, { words: "Failed to authenticate: 1" });
