@@ -16,6 +16,7 @@ import { socketPathDefault } from "../control/protocol.ts";
 import { assertNever } from "../model/outcome.ts";
 import type { ClusterStatus } from "../model/status.ts";
 import { version } from "../model/version.ts";
+import { visibleLines } from "../model/visible-text.ts";
 import { type Arg, formatMistake, type OptionTable, parseArgs } from "./args.ts";
 import {
   formatMembership,
@@ -298,17 +299,16 @@ function shown(out: string): Printed {
 }
 
 function awaited(status: ClusterStatus, quorate: boolean): boolean {
-  const member = status.nodes.some((node) => node.id === status.localNode && node.online);
+  const member = status.nodes.some(({ id, online }) => id === status.localNode && online);
   return member && (!quorate || status.quorum.quorate);
 }
 
-/** Prints nothing on success; waits as long as the services need that it stops. */
+/** Prints what has changed; waits as long as the services need that it stops. */
 async function reload(client: ControlClient): Promise<Printed> {
   const asked = await client.reload(reloadMs);
   if (!asked.ok) return failure(asked.problem);
-  const { accepted, text } = asked.value;
-  if (accepted) return shown("");
-  return { out: "", err: `${prefix}${text}\n`, exit: 1 };
+  const text = asked.value.text === "" ? "" : `${visibleLines(asked.value.text)}\n`;
+  return asked.value.accepted ? shown(text) : { out: "", err: `${prefix}${text}`, exit: 1 };
 }
 
 async function leave(

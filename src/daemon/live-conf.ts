@@ -16,6 +16,7 @@ import type { LogSink } from "../io/ports.ts";
 import type { Acceptance } from "../model/acceptance.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import type { RequestOutcome } from "../model/request-outcome.ts";
+import { confChanges } from "../node/conf-changes.ts";
 import { type ConfVersion, changeProblem, type ReadText } from "../node/conf-versions.ts";
 import { missingScript } from "../services/tree/missing-scripts.ts";
 import {
@@ -105,8 +106,9 @@ export class LiveConf {
     if (problem !== null) return { accepted: false, text: problem };
     if (preventsStart(complaints)) return invalid(firstError(complaints));
     if (objection !== null) return { accepted: false, text: `${local.name}: ${objection}` };
+    const changes = confChanges(this.#loaded.conf, next.value.conf);
     const { outcome, text } = await propose(next.value);
-    if (outcome.type === "done") return { accepted: true, text: "" };
+    if (outcome.type === "done") return { accepted: true, text: changes.join("\n") };
     return { accepted: false, text: text === "" ? outcomeText(outcome) : text };
   }
 

@@ -132,7 +132,7 @@ test("READING1: a start, a reload and a vote parse a text once each", async (t) 
     configuration.adopt(next);
     return { outcome: { type: "done", owner: null }, text: "" };
   });
-  t.same(reloaded, { accepted: true, text: "" });
+  t.same(reloaded, { accepted: true, text: "service:s1 is removed\nservice:s2 is new" });
   t.equal(parses(), 1, "the reload");
   const third = small(3, directory);
   t.equal(await configuration.prepare(third), null, "proposed by another node");
@@ -151,7 +151,7 @@ test("READING1: what was checked is proposed, whatever becomes of the file", asy
     proposed.push(next.text);
     return { outcome: { type: "done", owner: null }, text: "" };
   });
-  t.same(reloaded, { accepted: true, text: "" });
+  t.same(reloaded, { accepted: true, text: "service:s1 is removed\nservice:s2 is new" });
   t.same(proposed, [second]);
   t.equal(readFileSync(file, "utf8"), "<cluster\n", "it did change");
 });

@@ -87,9 +87,13 @@ test("SIGHUP is for logs; a reload stops what is removed", { skip }, async (t) =
 });
 
 test("what is wrong, old or cannot change is refused, and nothing changes", { skip }, async (t) => {
+  // On a machine that stands still for a moment the ring changes, which is a refusal of its own.
   const reload = async (text: string) => {
-    writeFileSync(fileOf(1), text);
-    return await cluster.command(1, "cman_tool-ts", "version", "-r");
+    for (let tries = 1; ; tries += 1) {
+      writeFileSync(fileOf(1), text);
+      const reloaded = await cluster.command(1, "cman_tool-ts", "version", "-r");
+      if (tries === 5 || !reloaded.stderr.includes("try again")) return reloaded;
+    }
   };
   const bad = await reload(
     edited(102, [/<\/rm>/, '<service name="x"><ip ref="no"/></service></rm>']),
