@@ -76,9 +76,14 @@ function ofScan({ elements }: XmlScan): readonly Found[] {
 /** Everything that the scan found stands where it says. */
 function misplaced(text: string, { elements, texts }: XmlScan): boolean {
   return (
-    elements.some(({ name, offset, attributes }) => {
-      const wrong = attributes.some((one) => !text.startsWith(one.name, one.offset));
-      return wrong || !text.startsWith(`<${name}`, offset);
+    elements.some(({ name, offset, tagEnd, endTag, end, attributes }) => {
+      const wrong = attributes.some(
+        (one) =>
+          !text.startsWith(one.name, one.offset) || !text.startsWith(one.raw, one.valueOffset),
+      );
+      const closed = end === tagEnd ? endTag === end : text.startsWith(`</${name}`, endTag);
+      const ends = closed && text[tagEnd - 1] === ">" && text[end - 1] === ">";
+      return wrong || !ends || !text.startsWith(`<${name}`, offset);
     }) || texts.some(({ content, offset }) => !text.startsWith(content, offset))
   );
 }

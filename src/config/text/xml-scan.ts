@@ -12,16 +12,25 @@ import type { LineIndex } from "./source-positions.ts";
 export type SourceAttribute = {
   readonly name: string;
   readonly raw: string;
-  /** The offset of the first character of the name. */
+  /** The offset of the first character of the name, and that of the value. */
   readonly offset: number;
+  readonly valueOffset: number;
 };
 
-/** A start tag; `offset` is that of its "<". */
+/** An element, where it is written. */
 export type SourceElement = {
   readonly name: string;
+  /** The offset of the "<" of its start tag, and the one after the tag. */
   readonly offset: number;
+  readonly tagEnd: number;
+  /** The offset of its end tag, and the one after the element; of "<a/>" both are `tagEnd`. */
+  readonly endTag: number;
+  readonly end: number;
   readonly attributes: readonly SourceAttribute[];
 };
+
+/** An element whose end is not known yet. */
+type OpenElement = { -readonly [Key in keyof SourceElement]: SourceElement[Key] };
 
 /** Text that is not blank, between two pieces of markup; `offset` is that of its first word. */
 export type SourceText = {
@@ -64,7 +73,7 @@ class Scanner {
   readonly texts: SourceText[] = [];
   readonly #text: string;
   readonly #lines: LineIndex;
-  readonly #open: SourceElement[] = [];
+  readonly #open: OpenElement[] = [];
   readonly #name = new RegExp(namePattern, "y");
   #at = 0;
 
@@ -166,6 +175,8 @@ class Scanner {
     if (innermost === undefined) return fault(end, `unmatched closing tag: ${name}`);
     if (innermost.name !== name) return fault(end, "unexpected close tag", this.#unclosed());
     this.#open.pop();
+    innermost.endTag = this.#at;
+    innermost.end = end + 1;
     this.#at = end + 1;
     return null;
   }
@@ -188,10 +199,12 @@ class Scanner {
       wrong = fault(offset, `an element with more than ${xmlAttributesMax} attributes`);
     }
     if (wrong !== null) return wrong;
-    const element = { name, offset, attributes };
+    const holds = this.#sees(">");
+    this.#at += holds ? 1 : 2;
+    const tagEnd = this.#at;
+    const element = { name, offset, tagEnd, endTag: tagEnd, end: tagEnd, attributes };
     this.elements.push(element);
-    if (this.#sees(">")) this.#open.push(element);
-    this.#at += this.#sees(">") ? 1 : 2;
+    if (holds) this.#open.push(element);
     return null;
   }
 
@@ -254,7 +267,7 @@ class Scanner {
     const wrong = this.#references(start + 1, end);
     if (wrong !== null) return wrong;
     if (closing < 0) return this.#endTooEarly();
-    found.push({ name, raw, offset });
+    found.push({ name, raw, offset, valueOffset: start + 1 });
     this.#at = end + 1;
     return null;
   }
