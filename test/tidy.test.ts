@@ -86,7 +86,6 @@ const fragmentsThatStay: ReadonlyMap<string, string> = new Map([
     "what loads before there is a daemon belongs to neither it nor main.ts",
   ],
   ["src/daemon/group-lives.ts", "stands in for the groups of a life while there is no life"],
-  ["src/daemon/operator-backend.ts", "daemon.ts has no room for the orders of operators"],
   ["src/membership/deaf-nodes.ts", "ring.ts has no room for what operators are told"],
   ["src/membership/ring-snapshot.ts", "ring.ts has no room for the figures of the status"],
 ]);

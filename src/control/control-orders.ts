@@ -45,6 +45,10 @@ export class OrderRequests {
     response: ServerResponse,
     route: OperatorRoute,
   ): Promise<void> {
+    if (route.type === "conf") {
+      this.#server.reply(response, this.#backend.confInForce());
+      return;
+    }
     if (route.type === "fencing") {
       this.#server.reply(response, this.#backend.fencing());
       return;
@@ -84,6 +88,8 @@ export class OrderRequests {
         return this.#backend.change({ change: { type: order }, sentence, who });
       case "check":
         return this.#backend.run({ type: order, node: null, who });
+      case "leave-all":
+        return this.#backend.leaveAll(who);
       default:
         return assertNever(order);
     }

@@ -230,6 +230,7 @@ class Listener implements ControlServer {
         await this.#serveService(request, response, route.value);
         return;
       case "fencing":
+      case "conf":
       case "cluster-order":
       case "node-order":
         await this.#orders.serve(request, response, route.value);

@@ -7,9 +7,11 @@ import type { FencingStatus } from "../model/fencing-status.ts";
 import type { Result } from "../model/outcome.ts";
 import { askControl, type ControlProblem } from "./control-client.ts";
 import {
+  type ConfInForce,
   clusterOrderPath,
   type NodeOrder,
   nodeOrderPath,
+  parseConfInForce,
   parseFencingStatus,
   parseRunReply,
   type RunReply,
@@ -19,6 +21,9 @@ import { parseAcceptance } from "./protocol.ts";
 /** `by` names the operator; `sentence` is the statement that the operator vouches for. */
 export type OperatorClient = {
   fencing(afterMs: number): Promise<Result<FencingStatus, ControlProblem>>;
+  conf(afterMs: number): Promise<Result<ConfInForce, ControlProblem>>;
+  /** Orders all members to leave; does not wait for their end. */
+  leaveAll(by: string): Promise<Result<Acceptance, ControlProblem>>;
   /** Sets the expected votes. */
   expected(
     votes: number,
@@ -48,6 +53,9 @@ export function operatorClient(socketPath: string): OperatorClient {
   return {
     fencing: (afterMs) =>
       askControl({ socketPath, method: "GET", path: "/v1/fencing", afterMs }, parseFencingStatus),
+    conf: (afterMs) =>
+      askControl({ socketPath, method: "GET", path: "/v1/conf", afterMs }, parseConfInForce),
+    leaveAll: (by) => vote(clusterOrderPath("leave-all"), { by }),
     expected: (expected, by, sentence) =>
       vote(clusterOrderPath("expected"), { expected, by, ...said(sentence) }),
     cancelWait: (by, sentence) => vote(clusterOrderPath("cancel-wait"), { by, ...said(sentence) }),

@@ -3,6 +3,9 @@
  * replies in JSON.
  *
  *   GET  /v1/fencing                     → 200, FencingStatus
+ *   GET  /v1/conf                        → 200, ConfInForce
+ *   POST /v1/members/leave               → 200, Acceptance; body: {"by"}; all members end as after
+ *        /v1/leave; refused unless the services are locked and none runs
  *   POST /v1/fencing/check               → 200, RunReply: every device is asked for its state
  *   POST /v1/quorum/expected             → 200, Acceptance; body: {"expected": votes, "by": who,
  *        "sentence": what the operator vouches for, optional}
@@ -39,6 +42,7 @@ const clusterOrders = {
   "fencing/check": "check",
   "quorum/expected": "expected",
   "quorum/cancel-wait": "cancel-wait",
+  "members/leave": "leave-all",
 } as const;
 const nodeOrders = ["votes", "fence", "unfence", "device-status"] as const;
 
@@ -47,6 +51,7 @@ export type NodeOrder = (typeof nodeOrders)[number];
 
 export type OperatorRoute =
   | { readonly type: "fencing" }
+  | { readonly type: "conf" }
   | { readonly type: "cluster-order"; readonly order: ClusterOrder }
   | { readonly type: "node-order"; readonly order: NodeOrder; readonly node: NodeName };
 
@@ -69,6 +74,15 @@ export type AgentsOrder = {
   readonly who: string;
 };
 
+/** The configuration that is in force on the node; `file` is where the node keeps it. */
+export type ConfInForce = {
+  readonly version: number;
+  /** SHA-256 of the text, hexadecimal. */
+  readonly hash: string;
+  readonly file: string;
+  readonly text: string;
+};
+
 export type RunReply = {
   /**
    * `undefined`: no agents are configured; `refused`: not possible now; `busy`: already running.
@@ -82,6 +96,9 @@ export type RunReply = {
 /** The part of the daemon that carries out these orders; no promise rejects. */
 export type OperatorBackend = {
   fencing(): FencingStatus;
+  confInForce(): ConfInForce;
+  /** Orders all members to leave; `who` is the operator. */
+  leaveAll(who: string): Promise<Acceptance>;
   change(order: VoteOrder): Promise<Acceptance>;
   run(order: AgentsOrder): Promise<RunReply>;
 };
@@ -92,8 +109,10 @@ export function parseOperatorRoute(
   parts: readonly string[],
 ): Result<OperatorRoute, ControlError> | null {
   const path = parts.join("/");
-  if (path === "fencing") {
-    return method === "GET" ? accept({ type: "fencing" }) : refuse(wrongMethod(method, "GET"));
+  if (path === "fencing" || path === "conf") {
+    return method === "GET"
+      ? accept<OperatorRoute>({ type: path })
+      : refuse(wrongMethod(method, "GET"));
   }
   const post = (route: OperatorRoute) =>
     method === "POST" ? accept(route) : refuse(wrongMethod(method, "POST"));
@@ -156,6 +175,7 @@ function orderBody({ order, node }: OrderKind): Shape<OrderBody> {
       return mapped(shape, ({ by }) => ({ ...none, who: by }));
     }
     case "check":
+    case "leave-all":
     case "unfence":
     case "device-status":
       return mapped(closedRecord({ by: orderedBy }), ({ by }) => ({ ...none, who: by }));
@@ -173,6 +193,10 @@ const runReply: Shape<RunReply> = record({
   lines: list(text),
   text,
 });
+
+export function parseConfInForce(value: unknown): Result<ConfInForce, string> {
+  return readAs(record({ version: number, hash: text, file: text, text }), value, "conf");
+}
 
 export function parseFencingStatus(value: unknown): Result<FencingStatus, string> {
   return readAs(fencingStatus, value, "fencing");

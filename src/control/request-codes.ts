@@ -66,6 +66,8 @@ const codesOfReasons: Readonly<Record<Refusal | Failure, RequestCode>> = {
   "not-migratable": requestCodes.invalidOperation,
   frozen: requestCodes.frozen,
   locked: requestCodes.tryAgain,
+  "not-locked": requestCodes.tryAgain,
+  "services-running": requestCodes.tryAgain,
   "fencing-awaited": requestCodes.fencingPending,
   "holder-unseen": requestCodes.fencingPending,
   "stop-node-away": requestCodes.fencingPending,

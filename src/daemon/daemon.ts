@@ -154,7 +154,7 @@ export class Daemon {
         subscribe: (listener) => daemon.#events.subscribe(listener),
         groups: presentGroups(() => daemon.#life?.groups ?? null),
         operators: operatorBackend({
-          conf: () => daemon.#live.loaded.conf,
+          loaded: () => daemon.#live.loaded,
           performer: ports.value.performer,
           log,
           life: () => daemon.#life,
@@ -268,15 +268,14 @@ export class Daemon {
   #beginLife(carried: CarriedOver | null, nothingLeft: boolean): void {
     const { log, stateDirectory } = this.#options;
     const { conf, local, reading } = this.#live.loaded;
-    const { hash, text } = reading;
     const ringOptions = ringThreadOptions(this.#live.loaded, stateDirectory);
     const { performer, trackingToken, machine, memory, brokerPorts } = this.#ports;
     this.#life = new NodeLife({
       conf,
       self: local.id,
       name: local.name,
-      configHash: hash,
-      configText: text,
+      configHash: reading.hash,
+      configText: reading.text,
       readText: this.#live.read,
       prepareText: (content, done) => void this.#live.prepare(content).then(done),
       onConf: (conf) => this.#adopt(conf),
@@ -298,6 +297,7 @@ export class Daemon {
       onCertificate: (frame) => this.#guard?.certify(certificateFor(frame, ringOptions)),
       onLease: (endMs, atEnd) => this.#guard?.arm(endMs, atEnd),
       brokerPorts,
+      onToldToLeave: () => this.shutdown(),
       onEnd: (end) => this.#onLifeEnd(end),
       onTurn: () => this.#events.publish(() => this.status()),
     });

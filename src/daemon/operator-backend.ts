@@ -4,26 +4,27 @@
  * Tested in: test/e2e/fence-tools.test.ts
  */
 
+import { resolve } from "node:path";
 import type { OperatorBackend } from "../control/operator-protocol.ts";
 import type { LogSink } from "../io/ports.ts";
 import type { EventLoop } from "../life/event-loop.ts";
 import { type AgentRunner, OperatorFencing } from "../life/operator-fencing.ts";
-import { notMember } from "../life/operator-replies.ts";
-import type { ClusterConf } from "../model/conf.ts";
+import { leaveAllReply, notMember } from "../life/operator-replies.ts";
 import type { ClusterNode } from "../node/cluster-node.ts";
+import type { LoadedConf } from "./loaded-conf.ts";
 
 type Life = { readonly node: ClusterNode | null; readonly loop: EventLoop | null };
 
 export function operatorBackend(parts: {
-  readonly conf: () => ClusterConf;
+  readonly loaded: () => LoadedConf;
   readonly performer: AgentRunner;
   readonly log: LogSink;
   /** Null between two lives. */
   readonly life: () => Life | null;
 }): OperatorBackend {
-  const { conf, performer, log, life } = parts;
+  const { loaded, performer, log, life } = parts;
   const operatorFencing = new OperatorFencing({
-    conf,
+    conf: () => loaded().conf,
     performer,
     node: () => life()?.node ?? null,
     push: (input) => life()?.loop?.push(input),
@@ -36,6 +37,19 @@ export function operatorBackend(parts: {
       return new Promise((resolve) => {
         if (loop === null) resolve(notMember);
         else loop.order(order, resolve);
+      });
+    },
+    confInForce: () => {
+      const { conf, reading, file } = loaded();
+      return { version: conf.version, hash: reading.hash, file: resolve(file), text: reading.text };
+    },
+    leaveAll: (who) => {
+      const loop = life()?.loop ?? null;
+      if (loop === null) return Promise.resolve(notMember);
+      log.write("services", "notice", { text: `${who} orders all members to leave` });
+      return new Promise((done) => {
+        const order = { type: "request", operation: "leave-all" } as const;
+        loop.ask(order, (outcome) => done(leaveAllReply(outcome)));
       });
     },
     run: (order) => operatorFencing.run(order),

@@ -57,18 +57,25 @@ export type LoopParts = {
   readonly prepareText: (text: string, done: (objection: string | null) => void) => void;
   /** The lease lasts until `endMs` now; the guard must be told. */
   readonly onLease: (endMs: number, atEnd: LeaseEnd) => void;
-  /** This life of the node ends. Nothing is performed afterwards. */
   /** Another broker than that of this node is to be the only primary. */
   readonly onKillBroker: (why: string) => void;
   /** Asks the broker of this node; `done` gets why it could not be promoted, or null. */
   readonly onLookAtBroker: (done: (problem: string | null) => void) => void;
   readonly onFailover: (failover: Failover) => void;
+  /** An operator has ordered all members to leave. */
+  readonly onToldToLeave: () => void;
+  /** This life of the node ends. Nothing is performed afterwards. */
   readonly onEnd: (end: NodeEnd) => void;
   /** Called after each turn, since the status may have changed. */
   readonly onTurn: () => void;
 };
 
 type BrokerOutput = Extract<NodeOutput, { readonly type: "kill-broker" | "look-at-broker" }>;
+
+type EndOutput = Extract<
+  NodeOutput,
+  { readonly type: "told-to-leave" | "leave" | "killed" | "restart" }
+>;
 
 /** A turn that takes longer is reported, since it delays everything else. */
 const slowTurnMs = 250;
@@ -218,6 +225,7 @@ export class EventLoop {
       case "conf-in-force":
         this.#parts.onConf(output);
         return;
+      case "told-to-leave":
       case "leave":
       case "killed":
       case "restart":
@@ -273,9 +281,10 @@ export class EventLoop {
     }
   }
 
-  #onEnd(output: Extract<NodeOutput, { readonly type: "leave" | "killed" | "restart" }>): void {
-    const { log, onEnd } = this.#parts;
-    if (output.type === "killed") onEnd(output);
+  #onEnd(output: EndOutput): void {
+    const { log, onEnd, onToldToLeave } = this.#parts;
+    if (output.type === "told-to-leave") onToldToLeave();
+    else if (output.type === "killed") onEnd(output);
     else if (output.type === "leave") onEnd({ type: "left" });
     else {
       log.write("services", "err", { text: `starting anew: ${output.why}` });

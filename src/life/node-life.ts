@@ -71,6 +71,7 @@ export type LifeParts = {
   readonly nothingLeft: boolean;
   /** Null: no broker is observed. */
   readonly brokerPorts: LifeBrokerPorts | null;
+  readonly onToldToLeave: () => void;
   readonly onEnd: (end: LifeEnd) => void;
   readonly onTurn: () => void;
 };
@@ -302,8 +303,7 @@ export class NodeLife {
   #begin(incarnation: number): void {
     const { conf, self, name, configHash, configText, trackingToken, carried } = this.#parts;
     const { watchdog, machine, log, agents, machines, readText, prepareText } = this.#parts;
-    const { nothingLeft, remembered, clock } = this.#parts;
-    const { onConf, onMachines, onLease } = this.#parts;
+    const { nothingLeft, remembered, clock, onConf, onMachines, onLease } = this.#parts;
     const identity = { self, name, incarnation, configHash, configText, trackingToken };
     const start = { read: readText, carried, nothingLeft, remembered };
     this.#node = machines.makeNode(conf, { ...identity, watchdog, machine }, start);
@@ -317,16 +317,14 @@ export class NodeLife {
         if (input.type === "sync-done") this.#groups.push({ ...input, type: "exchanged" });
         else this.#thread.post(input);
       },
-      prepareText,
-      onConf,
-      onMachines,
-      onLease,
+      ...{ prepareText, onConf, onMachines, onLease },
       onKillBroker: (why) => this.#broker?.requireEnd(why),
       onLookAtBroker: (done) => {
         if (this.#broker === null) done("its node does not observe it");
         else this.#broker.askNow(done);
       },
       onFailover: (failover) => this.#parts.failovers.note(failover),
+      onToldToLeave: this.#parts.onToldToLeave,
       onEnd: (end) => this.#onNodeEnd(end),
       onTurn: () => this.#onTurn(),
     });

@@ -46,6 +46,16 @@ export function serviceReplyText(
   return service?.decisions.at(-1)?.text ?? outcomeText(outcome);
 }
 
+/** The answer to the order that all members leave. */
+export function leaveAllReply(outcome: RequestOutcome): Acceptance {
+  if (outcome.type === "done") return { accepted: true, text: "" };
+  const texts: Readonly<Partial<Record<typeof outcome.why, string>>> = {
+    "not-locked": "services may start, since they are not locked: lock them with clusvcadm-ts -l",
+    "services-running": "a service runs, starts or stops: stop it first, or wait for its end",
+  };
+  return { accepted: false, text: texts[outcome.why] ?? outcomeText(outcome) };
+}
+
 /**
  * Refuses a removal after which a second quorate partition would be possible: fewer votes are
  * expected then, and nodes that start do not wait for all.

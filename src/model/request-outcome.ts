@@ -27,6 +27,10 @@ export type Refusal =
   | "not-migratable"
   | "frozen"
   | "locked"
+  /** All members were to leave, but a user has not locked the services, or unlocked them again. */
+  | "not-locked"
+  /** All members were to leave, but a service is running, being started or being stopped. */
+  | "services-running"
   /** The node that has the service must be fenced or prove itself clean first. */
   | "fencing-awaited"
   /** A node that was not seen might be running the service. */

@@ -51,7 +51,7 @@ export type UserRequest =
       readonly target: NodeId | null;
       readonly byDomain: boolean;
     }
-  | { readonly operation: "lock" | "unlock" };
+  | { readonly operation: "lock" | "unlock" | "leave-all" };
 
 /** An ordered message, tagged with the layer that owns it. */
 export const envelope = either(
@@ -233,6 +233,8 @@ export type NodeOutput =
     }
   /** A service is started again, here or on another member. */
   | { readonly type: "failover"; readonly failover: Failover }
+  /** An operator of some member has ordered all members to leave: answered by `shutdown`. */
+  | { readonly type: "told-to-leave" }
   /** Leave the ring: nothing of any service is left, and the node has nothing left to do. */
   | { readonly type: "leave" }
   /** This node must end at once, without leaving: it was killed, or cannot read the conf. */

@@ -238,6 +238,9 @@ export class NodeServices {
       const { version, hash, text } = request;
       const body = { type: "conf-propose" as const, ref, version, hash, text, at };
       this.#outbox.submit("app", { layer: "services", body });
+    } else if (request.operation === "leave-all") {
+      const body = { type: request.operation, ref, at };
+      this.#outbox.submit("app", { layer: "services", body });
     } else if (!("service" in request)) {
       const body = { type: "lock" as const, ref, locked: request.operation === "lock", at };
       this.#outbox.submit("app", { layer: "services", body });

@@ -146,6 +146,9 @@ export class ReplicaPerformer {
         announcements.departing = true;
         announcements.stepServices({ type: "kill" });
         return;
+      case "leave-all":
+        outbox.emit({ type: "told-to-leave" });
+        return;
       case "kill-broker":
         if (effect.node === this.#self) outbox.emit({ type: "kill-broker", why: effect.why });
         return;

@@ -7,6 +7,7 @@ import type {
 } from "../../src/control/control-server.ts";
 import type {
   AgentsOrder,
+  ConfInForce,
   OperatorBackend,
   RunReply,
   VoteOrder,
@@ -210,12 +211,24 @@ export class FakeBackend implements ControlBackend {
     return { accepted, text: accepted ? "" : "it is not safe" };
   }
 
+  inForce: ConfInForce = {
+    version: 3,
+    hash: "0a1b2c",
+    file: "/etc/cluster/cluster.conf",
+    text: "",
+  };
+  readonly farewells: string[] = [];
   readonly ordered: (VoteOrder | AgentsOrder)[] = [];
   answer: Acceptance = { accepted: true, text: "" };
   ran: RunReply = { result: "success", lines: [], text: "done" };
   shownFencing: FencingStatus = exampleFencing();
   readonly operators: OperatorBackend = {
     fencing: () => this.shownFencing,
+    confInForce: () => this.inForce,
+    leaveAll: (who) => {
+      this.farewells.push(who);
+      return Promise.resolve(this.answer);
+    },
     change: (order) => {
       this.ordered.push(order);
       return Promise.resolve(this.answer);

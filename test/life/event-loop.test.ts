@@ -43,6 +43,7 @@ class Scene {
       onMachines: () => undefined,
       prepareText: () => undefined,
       onLease: () => undefined,
+      onToldToLeave: () => undefined,
       onKillBroker: () => undefined,
       onLookAtBroker: () => undefined,
       onFailover: () => undefined,

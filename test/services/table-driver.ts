@@ -34,6 +34,8 @@ export class TableDriver {
   readonly granted: NodeId[] = [];
   /** Nodes whose broker must end. */
   readonly killed: NodeId[] = [];
+  /** How often all members were told to leave. */
+  farewells = 0;
   /** By the number of the request. */
   readonly outcomes = new Map<number, RequestOutcome>();
   nowMs = 1_000_000;
@@ -287,6 +289,9 @@ export class TableDriver {
         return;
       case "kill-broker":
         this.killed.push(output.node);
+        return;
+      case "leave-all":
+        this.farewells += 1;
         return;
       case "notice":
         this.notices.push(`${output.level}: ${output.text}`);

@@ -317,8 +317,8 @@ export class Cluster {
     });
   }
 
-  /** Locks or unlocks all services; the answer appears in the returned box. */
-  lock(node: number, operation: "lock" | "unlock"): ReplyBox {
+  /** Locks or unlocks all services, or orders all members to leave; the answer is in the box. */
+  lock(node: number, operation: "lock" | "unlock" | "leave-all"): ReplyBox {
     return this.#ask(node, { type: "request", operation });
   }
 
@@ -452,6 +452,7 @@ export class Cluster {
       onCertificate: (certificate) => machine.guard?.certify(certificate),
       onLease: (endMs, atEnd) => machine.guard?.arm(endMs, atEnd),
       failovers: machine.failovers,
+      onToldToLeave: () => void this.terminate(node),
       onEnd: (end) => this.#onEnd(node, life, end),
       brokerPorts: this.#options.brokerPorts?.(node, process) ?? null,
       onTurn: () => undefined,

@@ -97,6 +97,9 @@ const request = record({
 /** A user locks or unlocks all services. */
 const lock = record({ type: literal("lock"), ref: requestRef, locked: flag, at: count });
 
+/** A user orders all members to leave; nothing must be running any more. */
+const leaveAll = record({ type: literal("leave-all"), ref: requestRef, at: count });
+
 /** A user proposes another conf; `text` is the whole file. */
 const confPropose = record({
   type: literal("conf-propose"),
@@ -163,6 +166,7 @@ export const serviceMessage = either(
   partFailed,
   request,
   lock,
+  leaveAll,
   confPropose,
   confVote,
   initDone,
@@ -174,6 +178,7 @@ export type ServiceMessage = Shaped<typeof serviceMessage>;
 export type ServicesOff = Shaped<typeof servicesOff>;
 export type ServiceRequest = Shaped<typeof request>;
 export type LockRequest = Shaped<typeof lock>;
+export type LeaveAllRequest = Shaped<typeof leaveAll>;
 export type ConfProposal = Shaped<typeof confPropose>;
 export type ConfVote = Shaped<typeof confVote>;
 export type BrokerSeen = Shaped<typeof brokerSeen>;

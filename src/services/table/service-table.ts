@@ -24,6 +24,7 @@ import { stepStandstill } from "./broker-restarts.ts";
 import { onInitDone, onProposal, onVote, settleChange } from "./conf-change.ts";
 import { evaluateAll, evaluateCrowdedOut, evaluateDue } from "./evaluation.ts";
 import { onLock } from "./freeze-and-lock.ts";
+import { onLeaveAll } from "./leave-all.ts";
 import { releaseVerified } from "./lost-node.ts";
 import {
   grantDepartures,
@@ -310,6 +311,9 @@ export class ServiceTable {
         return;
       case "lock":
         yield* onLock(table, message);
+        return;
+      case "leave-all":
+        onLeaveAll(table, message);
         return;
       case "conf-propose":
         onProposal(table, message);

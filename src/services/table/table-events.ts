@@ -103,4 +103,6 @@ export type TableOutput =
     }
   /** The leaving node runs nothing any more and may go. */
   | { readonly type: "departure-granted"; readonly node: NodeId }
+  /** Every member leaves, as if its own operator had asked for it. */
+  | { readonly type: "leave-all" }
   | TableNotice;
