@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** By the path below build/programs; programs find each other by `../FOLDER/FILE.js`. */
 const programs = {
   "cli/main": "cli/main",
+  "conf-tool/main": "conf-tool/main",
   "daemon/main": "daemon/main",
   "guard/main": "guard/main",
   "network/route-thread": "io/network/route-thread",

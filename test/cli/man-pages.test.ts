@@ -6,7 +6,7 @@ import { run } from "./spawned.ts";
 
 const folder = fileURLToPath(new URL("../../../man/", import.meta.url));
 const fencing = ["fence_check-ts", "fence_node-ts", "fence_tool-ts"];
-const commands = ["clustat-ts", "clusvcadm-ts", "cman_tool-ts", "qpid-ha-ts", ...fencing];
+const commands = ["ccs-ts", "clustat-ts", "clusvcadm-ts", "cman_tool-ts", "qpid-ha-ts", ...fencing];
 const pages = [...commands, "clulog", "clusterd", "rg_test-ts"];
 
 function page(name: string): string {
@@ -20,7 +20,8 @@ function plain(roff: string): string {
 
 test("every option a command knows is in its manual page", async (t) => {
   for (const name of commands) {
-    const { out } = await run(name, ["-h"]);
+    // Its -h is the host of ccs.
+    const { out } = await run(name, [name === "ccs-ts" ? "--help" : "-h"]);
     const options = [...new Set(out.match(/(?<=^|\s)--?[A-Za-z][a-z]*/g) ?? [])];
     t.ok(options.length > (fencing.includes(name) ? 2 : 8), `${name} lists its options`);
     const text = plain(page(name));
