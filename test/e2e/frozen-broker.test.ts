@@ -12,6 +12,7 @@ const { serviceAddress } = await import("../netns/node-files.ts");
 const { brokerState, brokersSettled } = await import("./broker-cluster.ts");
 const { primary, RealCluster } = await import("./real-cluster.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
+const { realAccounts, skipAccounts } = await import("../broker/real-broker.ts");
 const skip = entry.type === "unsupported" ? entry.reason : false;
 
 const cluster = new RealCluster();
@@ -40,7 +41,7 @@ test("every daemon shows the broker of its node", { skip }, async (t) => {
   });
   t.match(long.stdout, new RegExp(`^  Brokers {9}: ${brokers.join(", ")}$`, "m"));
   const why = await cluster.command(owner, "clustat-ts", "--why", "qpidd-primary-service");
-  t.match(why.stdout, /^Broker here: active$/m);
+  t.match(why.stdout, /^Broker here: active$/m, why.stderr);
 });
 
 test("a frozen primary is killed, and the primary starts elsewhere", { skip }, async (t) => {
@@ -97,7 +98,7 @@ test("a frozen backup is killed and restarted, and the primary stays", { skip },
 });
 
 test("a wrong password is shown in the broker's words, and --check reads its file", {
-  skip,
+  skip: skip || skipAccounts,
 }, async (t) => {
   const owner = await cluster.started(1, primary);
   const backup = owner === 1 ? 2 : 1;
@@ -106,9 +107,11 @@ test("a wrong password is shown in the broker's words, and --check reads its fil
   const text = before.replace("auth=no", "auth=yes").replace("interval=0.1", "interval=2");
   const rules = "/etc/qpid/qpidd.acl";
   writeFileSync(cluster.net.path(backup, rules.slice(1)), "acl allow all all\n");
-  writeFileSync(file, `${text}ha-username=qpid\nha-password=wrong\nacl-file=${rules}\n`);
+  const accounts = realAccounts === undefined ? "" : `sasl-config=${realAccounts}\n`;
+  const account = `ha-username=ha\nha-password=wrong\n${accounts}`;
+  writeFileSync(file, `${text}${account}acl-file=${rules}\n`);
   // What the broker is started with takes precedence over its file.
-  const options = "QPIDD_OPTIONS=--ha-password=right\n";
+  const options = "QPIDD_OPTIONS=--ha-password=secret\n";
   appendFileSync(cluster.net.path(backup, "etc/sysconfig/qpidd"), options);
   for (const pid of cluster.brokers(backup)) process.kill(pid, "SIGKILL");
   const service = `node${backup}-qpidd-service`;

@@ -16,7 +16,8 @@ const { endLoad, startLoad } = await import("./message-load.ts");
 const { OutsideJudge } = await import("./outside-judge.ts");
 const { brokerState, brokersSettled } = await import("./broker-cluster.ts");
 const { primary, project, publishedConf, RealCluster } = await import("./real-cluster.ts");
-const skip = entry.type === "unsupported" ? entry.reason : false;
+const { skipReal } = await import("../broker/real-broker.ts");
+const skip = entry.type === "unsupported" ? entry.reason : skipReal;
 
 const name = "qpidd-primary-service";
 /** Every node has a copy of its own, below its private /etc. */
