@@ -68,7 +68,7 @@ function step(name, command, words) {
  */
 function testClassIsBuilt() {
   const built = `${root}node_modules/@tapjs/test/test-built/dist/esm/index.js`;
-  return existsSync(built) && !readFileSync(built, "utf8").includes("@tapjs/typescript");
+  return existsSync(built) && !/@tapjs\/(typescript|mock)/.test(readFileSync(built, "utf8"));
 }
 
 /** As paths without ending; what is compiled and has no source any more is not run. */
@@ -85,10 +85,10 @@ function slowTests() {
   return allTests().filter(isSlow);
 }
 
-/**
- * Writes for each folder a file that imports its quick tests, and names these files; those with
- * the most tests come first, so that the last process to end is a short one.
- */
+/** So many files run in one process; a folder with more has several. */
+const batchMax = 14;
+
+/** Writes for each folder files that import its quick tests, and names them. */
 function quickFolders() {
   const slow = slowTests();
   const folders = new Map();
@@ -99,12 +99,16 @@ function quickFolders() {
   const batches = `${root}build/test/unit`;
   rmSync(batches, { recursive: true, force: true });
   mkdirSync(batches);
-  for (const [folder, paths] of folders) {
-    const imports = paths.map((path) => `import "../${path}.test.js";\n`);
-    writeFileSync(`${batches}/${folder}.test.js`, imports.join(""));
-  }
-  const bySize = [...folders].sort(([, some], [, others]) => others.length - some.length);
-  return bySize.map(([folder]) => `unit/${folder}`);
+  return [...folders].flatMap(([folder, paths]) => {
+    const count = Math.ceil(paths.length / batchMax);
+    return Array.from({ length: count }, (_, index) => {
+      const name = count === 1 ? folder : `${folder}-${index + 1}`;
+      const own = paths.filter((_path, at) => at % count === index);
+      const imports = own.map((path) => `import "../${path}.test.js";\n`);
+      writeFileSync(`${batches}/${name}.test.js`, imports.join(""));
+      return `unit/${name}`;
+    });
+  });
 }
 
 /** `words` may name files; otherwise those of `tests` are run. */
