@@ -34,6 +34,9 @@ const slowFiles = [
   "sim/searches",
 ];
 
+/** So many files run in one process; a folder with more has several. */
+const batchMax = 14;
+
 process.exitCode = await main();
 
 async function main() {
@@ -84,9 +87,6 @@ function slowTests() {
   const isSlow = (path) => slowFolders.includes(path.split("/")[0]) || slowFiles.includes(path);
   return allTests().filter(isSlow);
 }
-
-/** So many files run in one process; a folder with more has several. */
-const batchMax = 14;
 
 /** Writes for each folder files that import its quick tests, and names them. */
 function quickFolders() {
