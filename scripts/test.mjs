@@ -3,6 +3,7 @@
 // Usage: npm test [-- compiled test files or options of tap]. REWRITE=1 rewrites golden files.
 // `npm run test:unit` leaves out what starts daemons, brokers or guards, and long searches.
 // The quick tests of a folder run in one process: a start of its own is most of a short file.
+// TEST_MINUTES=21: no long file begins after that time; those that were left out are named.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -34,6 +35,33 @@ const slowFiles = [
   "sim/searches",
 ];
 
+/**
+ * What comes last, so that it is left out where the time is up (TEST_MINUTES): the same parts under
+ * rarer conditions, for a minute or two each.
+ */
+const longFiles = [
+  "e2e/unruly-backups",
+  "e2e/unruly-promotions",
+  "e2e/fence-scripts",
+  "e2e/external-agents",
+  "e2e/contested-address",
+  "e2e/exhausted-descriptors",
+  "e2e/lying-member",
+  "e2e/long-clean-up",
+  "e2e/outage",
+  "e2e/ring-story",
+  "e2e/partition-cuts",
+  "e2e/partition-splits",
+  "e2e/hung-checks",
+  "e2e/no-processes",
+  "e2e/full-disks",
+  "e2e/database",
+  "e2e/flood",
+  "e2e/cloned-node",
+];
+/** After so many minutes no further long file begins; absent: all run. */
+const minutesMax = Number(process.env["TEST_MINUTES"] ?? Number.POSITIVE_INFINITY);
+
 /** So many files run in one process; a folder with more has several. */
 const batchMax = 14;
 
@@ -47,11 +75,32 @@ async function main() {
   }
   const words = process.argv.slice(2);
   const unit = words[0] === "--unit";
-  const counts = await runTests(
-    unit ? words.slice(1) : words,
-    unit ? quickFolders() : [...quickFolders(), ...slowTests()],
-  );
-  return close({ ...counts, failed: counts.failed + (clean ? 0 : 1) });
+  const counts = [await runTests(unit ? words.slice(1) : words, usualTests(unit))];
+  const all = !unit && !words.some((word) => word.endsWith(".test.js"));
+  if (all) counts.push(...(await runLongTests(words)));
+  const sum = (of) => counts.reduce((before, one) => before + (one[of] ?? 0), 0);
+  const failed = sum("failed") + (clean ? 0 : 1);
+  return close({ passed: sum("passed"), failed, skipped: sum("skipped") });
+}
+
+function usualTests(unit) {
+  const slow = unit ? [] : slowTests().filter((path) => !longFiles.includes(path));
+  return [...quickFolders(), ...slow];
+}
+
+/** Two at a time, while there is time. */
+async function runLongTests(words) {
+  const counts = [];
+  for (let at = 0; at < longFiles.length; at += 2) {
+    const minutes = (performance.now() - startedAt) / 60_000;
+    if (minutes >= minutesMax) {
+      const left = longFiles.slice(at).join(", ");
+      console.log(`skipped ${left}: TEST_MINUTES=${minutesMax} are over`);
+      return [...counts, { passed: 0, failed: 0, skipped: longFiles.length - at }];
+    }
+    counts.push(await runTests(words, longFiles.slice(at, at + 2)));
+  }
+  return counts;
 }
 
 /** Silent while it succeeds: what a newcomer should read last is the tests. */
@@ -82,7 +131,7 @@ function allTests() {
 }
 
 function slowTests() {
-  const gone = slowFiles.filter((path) => !allTests().includes(path));
+  const gone = [...slowFiles, ...longFiles].filter((path) => !allTests().includes(path));
   if (gone.length > 0) throw new Error(`no such test: ${gone.join(", ")}`);
   const isSlow = (path) => slowFolders.includes(path.split("/")[0]) || slowFiles.includes(path);
   return allTests().filter(isSlow);

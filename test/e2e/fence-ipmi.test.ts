@@ -17,10 +17,12 @@ const { SecretWatch } = await import("./secret-watch.ts");
 const problem = entry.type === "unsupported" ? entry.reason : powerSwitchProblem();
 const skip = problem ?? false;
 
-const conf = fencedConf(project, {
+const fenced = fencedConf(project, {
   methods: (node) => `<method name="power"><device name="bmc${node}"/></method>`,
   devices: [1, 2, 3].map(bmcDevice).join(""),
 });
+// With the usual second a machine that stands still for one would lose, and fence, a healthy node.
+const conf = fenced.replace("</cluster>", '<totem token="4000"/></cluster>');
 const cluster = new RealCluster({ conf: "/etc/cluster/cluster.conf" });
 const judge = new OutsideJudge();
 const switches = new Map<number, PowerSwitch>();
