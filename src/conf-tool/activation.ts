@@ -22,7 +22,7 @@ import type { CcsPorts, Done } from "./ccs-ports.ts";
 const activationMs = 600_000;
 
 /** The conf in force; the problem says what to do without a daemon. */
-export async function confInForce(socketPath: string): Promise<Result<ConfInForce, string>> {
+async function confInForce(socketPath: string): Promise<Result<ConfInForce, string>> {
   const asked = await operatorClient(socketPath).conf(answerMs);
   return asked.ok ? asked : refuse(withoutDaemon(asked.problem));
 }
@@ -72,6 +72,21 @@ export async function activate(
   return refuse([text, state]);
 }
 
+/** Prints the daemon's file, which has to be what is in force: the daemon tells no passwords. */
+export async function getConf({ socketPath }: CcsOrder, ports: CcsPorts): Promise<Done> {
+  const inForce = await confInForce(socketPath);
+  if (!inForce.ok) return refuse([inForce.problem]);
+  const { version, hash, file } = inForce.value;
+  const present = await ports.read(file);
+  if (!present.ok) return refuse([`${file}: ${present.problem}`]);
+  if (present.value === null || ports.hashOf(present.value) !== hash) {
+    const what = `version ${version} is in force, and ${file} is another content`;
+    return refuse([`${what}: put that in force with --activate, or see --getconf -f ${file}`]);
+  }
+  ports.terminal.out(present.value);
+  return accept(null);
+}
+
 /** Prints the configuration in force on each node, and whether the file here is the same. */
 export async function checkConf(order: CcsOrder, ports: CcsPorts): Promise<Done> {
   const { socketPath } = order;
@@ -79,13 +94,13 @@ export async function checkConf(order: CcsOrder, ports: CcsPorts): Promise<Done>
   if (!status.ok) return refuse([withoutDaemon(status.problem)]);
   const inForce = await confInForce(socketPath);
   if (!inForce.ok) return refuse([inForce.problem]);
-  const { version, hash, text, file: own } = inForce.value;
+  const { version, hash, file: own } = inForce.value;
   const { terminal } = ports;
   const inWords = `version ${version} (${hash.slice(0, 12)})`;
   for (const line of nodeLines(status.value, inWords)) terminal.out(`${line}\n`);
   const file = order.fileGiven ? order.file : own;
   const present = await ports.read(file);
-  const same = present.ok && present.value === text;
+  const same = present.ok && present.value !== null && ports.hashOf(present.value) === hash;
   terminal.out(`${file}: ${same ? inWords : "another content"}\n`);
   return problemsOf([
     ...(status.value.services === null ? ["this node has no quorum: others may have more"] : []),

@@ -10,6 +10,8 @@ export type CcsPorts = {
   readonly terminal: Terminal;
   /** The text, or why it cannot be read; null: there is no such file. */
   readonly read: (file: string) => Promise<Result<string | null, string>>;
+  /** The hash by which the daemon names the text. */
+  readonly hashOf: (text: string) => string;
   /** Replaces the file as a whole and keeps its mode; returns why not, or null. */
   readonly write: (file: string, text: string) => Promise<string | null>;
   /** What the daemon of this machine would say of the text. */

@@ -7,7 +7,7 @@
 import type { Complaint } from "../config/text/complaint.ts";
 import { accept, type Result, refuse } from "../model/outcome.ts";
 import { version } from "../model/version.ts";
-import { activate, activationObstacle, checkConf, confInForce } from "./activation.ts";
+import { activate, activationObstacle, checkConf, getConf } from "./activation.ts";
 import { type CcsOrder, ccsUsage, type EditOrder, readCcsOptions } from "./ccs-options.ts";
 import type { CcsPorts, Done } from "./ccs-ports.ts";
 import { createCluster, raiseVersion, versionOf } from "./cluster-edits.ts";
@@ -46,19 +46,14 @@ async function carryOut(order: CcsOrder, ports: CcsPorts): Promise<number> {
 }
 
 async function dispatch(order: CcsOrder, ports: CcsPorts): Promise<Done> {
-  const { sole, file, fileGiven, socketPath } = order;
+  const { sole, file, fileGiven } = order;
   if (sole === "stopall") return await stopAll(order, ports.terminal);
   if (sole === "checkconf") return await checkConf(order, ports);
   if (sole === "startall") {
     const conf = await readConf(file, ports);
     return await startAll(order, conf.ok ? conf.value : null, ports.terminal);
   }
-  if (sole === "getconf" && !fileGiven) {
-    const inForce = await confInForce(socketPath);
-    if (!inForce.ok) return refuse([inForce.problem]);
-    ports.terminal.out(inForce.value.text);
-    return accept(null);
-  }
+  if (sole === "getconf" && !fileGiven) return await getConf(order, ports);
   if (order.listing !== null || sole !== null) return await show(order, ports);
   const obstacle = order.activate ? await activationObstacle(order, ports) : null;
   if (obstacle !== null) return refuse([obstacle]);

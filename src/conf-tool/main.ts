@@ -3,7 +3,7 @@
  * Tested in: test/conf-tool/ccs.test.ts
  */
 import { processTerminal } from "../cli/terminal.ts";
-import { parseContent, readHere } from "../daemon/loaded-conf.ts";
+import { confHash, parseContent, readHere } from "../daemon/loaded-conf.ts";
 import { readWhole, replaceWhole } from "../io/files/atomic-file.ts";
 import { accept, refuse } from "../model/outcome.ts";
 import { ccs } from "./ccs.ts";
@@ -17,6 +17,7 @@ process.exitCode = await ccs(process.argv.slice(2), {
     const text = await readWhole(file);
     return text.ok ? accept(text.value) : refuse(text.problem.cause);
   },
+  hashOf: confHash,
   write: async (file, text) => {
     const written = await replaceWhole(file, { text, mode });
     return written.ok ? null : written.problem.cause;

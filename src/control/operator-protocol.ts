@@ -74,13 +74,15 @@ export type AgentsOrder = {
   readonly who: string;
 };
 
-/** The configuration that is in force on the node; `file` is where the node keeps it. */
+/**
+ * Which configuration is in force on the node; `file` is where the node keeps it. Not its text: it
+ * has the passwords of fence devices, which whoever may use the socket need not see.
+ */
 export type ConfInForce = {
   readonly version: number;
   /** SHA-256 of the text, hexadecimal. */
   readonly hash: string;
   readonly file: string;
-  readonly text: string;
 };
 
 export type RunReply = {
@@ -195,7 +197,7 @@ const runReply: Shape<RunReply> = record({
 });
 
 export function parseConfInForce(value: unknown): Result<ConfInForce, string> {
-  return readAs(record({ version: number, hash: text, file: text, text }), value, "conf");
+  return readAs(record({ version: number, hash: text, file: text }), value, "conf");
 }
 
 export function parseFencingStatus(value: unknown): Result<FencingStatus, string> {

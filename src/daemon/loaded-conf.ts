@@ -90,8 +90,12 @@ function furtherOnes(
 
 /** The only place where the daemon parses the text of a conf (READING1). */
 export function parseContent(text: string): ConfContent {
-  const hash = createHash("sha256").update(text).digest("hex");
-  return { text, hash, xml: parseXml(text) };
+  return { text, hash: confHash(text), xml: parseXml(text) };
+}
+
+/** SHA-256, hexadecimal. */
+export function confHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /**
@@ -158,7 +162,7 @@ export function accountIds(
  * The version of the state exchange. Members with different versions would wait in vain for each
  * other's part of it.
  */
-const exchangeVersion = 7;
+const exchangeVersion = 8;
 
 /** The options with which the ring thread is started. */
 export function ringThreadOptions(

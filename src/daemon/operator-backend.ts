@@ -41,7 +41,7 @@ export function operatorBackend(parts: {
     },
     confInForce: () => {
       const { conf, reading, file } = loaded();
-      return { version: conf.version, hash: reading.hash, file: resolve(file), text: reading.text };
+      return { version: conf.version, hash: reading.hash, file: resolve(file) };
     },
     leaveAll: (who) => {
       const loop = life()?.loop ?? null;

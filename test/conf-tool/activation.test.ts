@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { confHash } from "../../src/daemon/loaded-conf.ts";
 import { exampleNode, exampleStatus } from "../control/fake-backend.ts";
 import { serve, temporarySocket } from "../control/served.ts";
 import { MemoryFiles } from "./memory-files.ts";
@@ -10,7 +11,8 @@ const conf = `<cluster name="c" config_version="1">
   <rm/>
 </cluster>
 `;
-const inForce = { version: 1, hash: "0123456789abcdef", file: "c.conf", text: conf };
+const hash = confHash(conf);
+const inForce = { version: 1, hash, file: "c.conf" };
 
 test("an edit is written, then put in force on all nodes", async (t) => {
   const { socketPath, backend } = await serve(t);
@@ -63,7 +65,7 @@ test("getconf prints what is in force, checkconf compares all nodes and the file
   backend.shown = exampleStatus({ nodes: [exampleNode(1), exampleNode(2)] });
   const files = new MemoryFiles(conf);
   t.same(await files.ccsAt(socketPath, "--getconf"), { out: conf, err: "", exit: 0 });
-  const version = "version 1 (0123456789ab)";
+  const version = `version 1 (${hash.slice(0, 12)})`;
   const nodes = `node1.example.com: ${version}\nnode2.example.com: ${version}\n`;
   t.same(await files.ccsAt(socketPath, "--checkconf"), {
     out: `${nodes}c.conf: ${version}\n`,
@@ -71,6 +73,10 @@ test("getconf prints what is in force, checkconf compares all nodes and the file
     exit: 0,
   });
   files.content.set("c.conf", conf.replace('"1"', '"2"'));
+  t.match(await files.ccsAt(socketPath, "--getconf"), {
+    ...{ out: "", exit: 1 },
+    err: /version 1 is in force, and c\.conf is another content: put that in force with --activ/,
+  });
   const absent = exampleNode(3, { online: false, ready: false });
   const waiting = exampleNode(2, { ready: false });
   backend.shown = exampleStatus({ nodes: [exampleNode(1), waiting, absent] });

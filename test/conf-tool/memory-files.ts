@@ -4,6 +4,7 @@ import { ccs } from "../../src/conf-tool/ccs.ts";
 import type { CcsPorts } from "../../src/conf-tool/ccs-ports.ts";
 import { readClusterConf } from "../../src/config/cluster-conf.ts";
 import { parseXml } from "../../src/config/text/xml.ts";
+import { confHash } from "../../src/daemon/loaded-conf.ts";
 import { accept } from "../../src/model/outcome.ts";
 import { fakeTerminal } from "../cli/fake-terminal.ts";
 import type { Outcome } from "../cli/spawned.ts";
@@ -26,6 +27,7 @@ export class MemoryFiles {
     return {
       terminal,
       read: async (file) => accept(this.content.get(file) ?? null),
+      hashOf: confHash,
       write: async (file, text) => {
         if (this.unwritable === null) this.content.set(file, text);
         return this.unwritable;

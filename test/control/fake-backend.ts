@@ -215,7 +215,6 @@ export class FakeBackend implements ControlBackend {
     version: 3,
     hash: "0a1b2c",
     file: "/etc/cluster/cluster.conf",
-    text: "",
   };
   readonly farewells: string[] = [];
   readonly ordered: (VoteOrder | AgentsOrder)[] = [];

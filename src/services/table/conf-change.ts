@@ -1,7 +1,8 @@
 /**
  * A new conf for the running cluster: every member examines it, services that it removes
  * or changes are stopped, then all members switch at the same point of the total order.
- * Compares services only; the reader of the text (`ReadConf`) refuses any other change.
+ * Compares services only: which other values may change is not decided here, but by each member
+ * when it examines the text (node/conf-versions.ts).
  * Source: rgmanager groups.c: init_resource_groups, do_condstops, do_condstarts; cman commands.c:
  * reload_config.
  * Deviations: the old conf stays in force as a whole if one member refuses, one stop
