@@ -7,16 +7,17 @@
  *     is not damaged.
  */
 import { randomBytes } from "node:crypto";
-import { constants, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { constants, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { accept, type Result, refuse } from "../../model/outcome.ts";
 import { causeCode, causeText } from "../os-error.ts";
 import type { StoreProblem } from "../ports.ts";
+import { textOf } from "./text-file.ts";
 
 /** The text, or null when there is no such file. */
 export async function readWhole(path: string): Promise<Result<string | null, StoreProblem>> {
   try {
-    return accept(await readFile(path, "utf8"));
+    return accept(await textOf(path));
   } catch (error) {
     if (causeCode(error) === "ENOENT") return accept(null);
     return refuse({ type: "unreadable", path, cause: causeText(error) });
