@@ -157,7 +157,9 @@ export async function startAll(
     const names = conf === null ? [] : nodesOf(conf).map((one) => one.attributes.get("name") ?? "");
     const where = names.length === 0 ? "each node" : names.join(", ");
     return refuse([
-      problemOf(status.problem.type, withoutDaemon(status.problem)),
+      status.problem.type === "unreachable"
+        ? "no clusterd answers on this node"
+        : withoutDaemon(status.problem),
       `a daemon that does not run cannot be reached; on ${where}: ${startHere}`,
     ]);
   }
@@ -171,8 +173,4 @@ export async function startAll(
   if (missing.length === 0) return accept(null);
   const which = missing.length === 1 ? "is no member" : "are no members";
   return refuse([`${missing.join(", ")} ${which}; there: ${startHere}`]);
-}
-
-function problemOf(type: string, text: string): string {
-  return type === "unreachable" ? "no clusterd answers on this node" : text;
 }

@@ -23,13 +23,13 @@ import { LineLog } from "../io/log/log-sink.ts";
 import { causeCode, causeText } from "../io/os-error.ts";
 import { readOwnQpiddConf } from "../io/qpidd-conf-file.ts";
 import type { ClusterConf, LoggingConf, LogPriority, ResourceConf } from "../model/conf.ts";
+import { version } from "../model/version.ts";
 import { checkBrokerConf } from "./broker-conf-check.ts";
 import { Daemon } from "./daemon.ts";
 import { importFiles } from "./import-files.ts";
 import { type LoadedConf, type LoadedConfOutcome, loadConf } from "./loaded-conf.ts";
 import { openSupervisorLine } from "./supervisor-notifier.ts";
 
-const version = "0.1.0";
 const levels: readonly LogPriority[] = [
   "emerg",
   "alert",
